@@ -1,0 +1,2 @@
+//! The `counterfoil` program: arguments in, tables and exit codes out.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The only crate that names wasmtime: admission, limits, one guest instance.

@@ -1,0 +1,1 @@
+//! Immutable market data, named by digest.

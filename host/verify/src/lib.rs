@@ -1,0 +1,1 @@
+//! The auditor's library and program: files in, verdict out.

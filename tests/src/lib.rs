@@ -1,0 +1,1 @@
+//! Whole-system tests. They may use everything; nothing uses them.
