@@ -1,1 +1,24 @@
-//! What a bar does to an account. Pure: no std, no I/O, no clock, no floats.
+//! What a bar does to an account: fixed-point numbers, instruments, bars, orders, fills, the
+//! account, the risk gate, the simulated venue, and [`run::Run::step`], the one path a bar takes.
+//!
+//! This crate must never know the journal's format, a clock, randomness, files, floats or
+//! threads: everything that decides a result comes in as an argument.
+#![no_std]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing
+    )
+)]
+
+extern crate alloc;
+
+pub mod bar;
+pub mod decimal;
+pub mod instrument;
+pub mod slice;
+pub mod time;
+pub mod units;

@@ -1,0 +1,204 @@
+//! Bars: an interval that is over, its prices in order. It must never know where bars come from.
+
+use crate::instrument::InstrumentId;
+use crate::time::UnixNanos;
+use crate::units::{Price, Volume};
+
+/// The bytes of one bar in canonical form, the form that digests are taken over.
+pub const CANONICAL_BAR_BYTES: usize = 56;
+
+/// The loose values of a bar, before anyone looked at them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct RawBar {
+    /// What was traded.
+    pub instrument: InstrumentId,
+    /// Start of the interval, inclusive.
+    pub open_time: UnixNanos,
+    /// End of the interval, exclusive; when the bar is known.
+    pub close_time: UnixNanos,
+    /// First price.
+    pub open: Price,
+    /// Highest price.
+    pub high: Price,
+    /// Lowest price.
+    pub low: Price,
+    /// Last price.
+    pub close: Price,
+    /// Quantity traded.
+    pub volume: Volume,
+}
+
+/// A bar whose interval is over and whose values agree with each other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClosedBar(RawBar);
+
+/// Why the values are no closed bar. The names are also the quarantine reasons of ingestion.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BarError {
+    /// The interval is empty or runs backwards.
+    #[error("opens at {open_time:?}, not before it closes at {close_time:?}")]
+    Interval {
+        /// Start.
+        open_time: UnixNanos,
+        /// End.
+        close_time: UnixNanos,
+    },
+    /// The lowest price is above the highest.
+    #[error("low {low:?} is above high {high:?}")]
+    Crossed {
+        /// Low.
+        low: Price,
+        /// High.
+        high: Price,
+    },
+    /// Open or close lies outside the range.
+    #[error("open or close lies outside {low:?}..={high:?}")]
+    OutsideRange {
+        /// Low.
+        low: Price,
+        /// High.
+        high: Price,
+    },
+    /// A price that is zero or below.
+    #[error("price {low:?} is not above zero")]
+    NotPositive {
+        /// The lowest price.
+        low: Price,
+    },
+    /// A volume below zero.
+    #[error("volume {volume:?} is below zero")]
+    NegativeVolume {
+        /// The volume.
+        volume: Volume,
+    },
+}
+
+impl ClosedBar {
+    /// The bar, if its values agree.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`BarError`] naming the first thing that does not agree.
+    pub fn parse(raw: RawBar) -> Result<Self, BarError> {
+        let RawBar {
+            open_time,
+            close_time,
+            open,
+            high,
+            low,
+            close,
+            volume,
+            ..
+        } = raw;
+        if open_time >= close_time {
+            return Err(BarError::Interval {
+                open_time,
+                close_time,
+            });
+        }
+        if low > high {
+            return Err(BarError::Crossed { low, high });
+        }
+        if open < low || open > high || close < low || close > high {
+            return Err(BarError::OutsideRange { low, high });
+        }
+        if low.0 <= 0 {
+            return Err(BarError::NotPositive { low });
+        }
+        if volume.0 < 0 {
+            return Err(BarError::NegativeVolume { volume });
+        }
+        Ok(Self(raw))
+    }
+
+    /// The values.
+    #[must_use]
+    pub fn get(&self) -> &RawBar {
+        &self.0
+    }
+
+    /// The bar in canonical form: open time, close time, open, high, low, close and volume, each
+    /// as eight bytes, big-endian two's complement. The instrument is not part of it.
+    #[must_use]
+    pub fn canonical(&self) -> [u8; CANONICAL_BAR_BYTES] {
+        let RawBar {
+            open_time,
+            close_time,
+            open,
+            high,
+            low,
+            close,
+            volume,
+            ..
+        } = self.0;
+        let fields = [
+            open_time.0,
+            close_time.0,
+            open.0,
+            high.0,
+            low.0,
+            close.0,
+            volume.0,
+        ];
+        let mut bytes = [0; CANONICAL_BAR_BYTES];
+        for (place, field) in bytes.chunks_exact_mut(8).zip(fields) {
+            place.copy_from_slice(&field.to_be_bytes());
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::{String, ToString as _};
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(values: &str, expect: &str) {
+        let v: Vec<i64> = values
+            .split_whitespace()
+            .map(|word| word.parse().unwrap())
+            .collect();
+        let got = ClosedBar::parse(RawBar {
+            instrument: InstrumentId(0),
+            open_time: UnixNanos(v[0]),
+            close_time: UnixNanos(v[1]),
+            open: Price(v[2]),
+            high: Price(v[3]),
+            low: Price(v[4]),
+            close: Price(v[5]),
+            volume: Volume(v[6]),
+        });
+        let got = got.map_or_else(|error| error.to_string(), |_| String::from("closed"));
+        assert_eq!(got, expect, "{values}");
+    }
+
+    #[test]
+    fn a_bar_is_closed_only_when_its_prices_and_times_agree() {
+        //     open_time close_time  open high low close volume
+        check("60 120                10   12   9   11    5", "closed");
+        check(
+            "60 120                10   12   9   13    5",
+            "open or close lies outside Price(9)..=Price(12)",
+        );
+        check(
+            "60 120                10   8    9   11    5",
+            "low Price(9) is above high Price(8)",
+        );
+        check(
+            "60 60                 10   12   9   11    5",
+            "opens at UnixNanos(60), not before it closes at UnixNanos(60)",
+        );
+        check(
+            "60 120                10   12   0   11    5",
+            "price Price(0) is not above zero",
+        );
+        check(
+            "60 120                10   12   9   11    -5",
+            "volume Volume(-5) is below zero",
+        );
+    }
+}

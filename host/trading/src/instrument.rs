@@ -1,0 +1,213 @@
+//! What is traded: scales, grid steps and the arithmetic that needs them. It must never know an
+//! account or a venue.
+
+use alloc::string::String;
+
+use crate::decimal::{self, DecimalError, SCALE_MAX};
+use crate::units::{MONEY_SCALE, Money, Price, Quantity};
+
+/// The place of an instrument in the manifest: 0, 1, 2 ….
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct InstrumentId(pub u32);
+
+impl InstrumentId {
+    /// The id as an index into lists that hold one item an instrument.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+/// Why an instrument's definition does not hold.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstrumentError {
+    /// The symbol is empty or longer than 64 bytes.
+    #[error("an instrument's symbol is empty or longer than 64 bytes")]
+    Symbol,
+    /// A scale above 18, or price and quantity scale together above 18.
+    #[error("{symbol}: price scale {price} and quantity scale {quantity} are too fine")]
+    Scale {
+        /// The instrument.
+        symbol: String,
+        /// Its price scale.
+        price: u8,
+        /// Its quantity scale.
+        quantity: u8,
+    },
+    /// A tick or lot that is not above zero.
+    #[error("{symbol}: tick size and lot size must be above zero")]
+    Step {
+        /// The instrument.
+        symbol: String,
+    },
+}
+
+/// What is traded, in one settlement currency for the whole run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Instrument {
+    symbol: String,
+    price_scale: u8,
+    tick_size: i64,
+    quantity_scale: u8,
+    lot_size: i64,
+    volume_scale: u8,
+    /// Nano-units of money in one unit of price x one unit of quantity, as a fraction.
+    notional: Fraction,
+}
+
+/// The factor from price x quantity at their scales to money at scale 9.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Fraction {
+    numerator: i128,
+    denominator: i128,
+}
+
+impl Instrument {
+    /// An instrument whose definition holds.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InstrumentError`] naming what does not hold.
+    pub fn new(
+        symbol: String,
+        (price_scale, tick_size): (u8, i64),
+        (quantity_scale, lot_size): (u8, i64),
+        volume_scale: u8,
+    ) -> Result<Self, InstrumentError> {
+        if symbol.is_empty() || symbol.len() > 64 {
+            return Err(InstrumentError::Symbol);
+        }
+        let scale = price_scale.saturating_add(quantity_scale);
+        if scale > SCALE_MAX || volume_scale > SCALE_MAX {
+            return Err(InstrumentError::Scale {
+                symbol,
+                price: price_scale,
+                quantity: quantity_scale,
+            });
+        }
+        if tick_size <= 0 || lot_size <= 0 {
+            return Err(InstrumentError::Step { symbol });
+        }
+        let finer = |scale: u8| decimal::power_of_ten(scale).unwrap_or(1);
+        let notional = Fraction {
+            numerator: finer(MONEY_SCALE.saturating_sub(scale)),
+            denominator: finer(scale.saturating_sub(MONEY_SCALE)),
+        };
+        Ok(Self {
+            symbol,
+            price_scale,
+            tick_size,
+            quantity_scale,
+            lot_size,
+            volume_scale,
+            notional,
+        })
+    }
+
+    /// The venue's ticker of the time.
+    #[must_use]
+    pub fn symbol(&self) -> &str {
+        &self.symbol
+    }
+
+    /// Decimals of a price.
+    #[must_use]
+    pub fn price_scale(&self) -> u8 {
+        self.price_scale
+    }
+
+    /// The price grid step at the price scale, above zero.
+    #[must_use]
+    pub fn tick_size(&self) -> i64 {
+        self.tick_size
+    }
+
+    /// Decimals of a quantity.
+    #[must_use]
+    pub fn quantity_scale(&self) -> u8 {
+        self.quantity_scale
+    }
+
+    /// The quantity grid step at the quantity scale, above zero.
+    #[must_use]
+    pub fn lot_size(&self) -> i64 {
+        self.lot_size
+    }
+
+    /// Decimals of a volume.
+    #[must_use]
+    pub fn volume_scale(&self) -> u8 {
+        self.volume_scale
+    }
+
+    /// Price x quantity as money, rounded half to even where the scales are finer than money's;
+    /// `None` when it does not fit.
+    #[must_use]
+    pub fn notional(&self, price: Price, quantity: Quantity) -> Option<Money> {
+        let product = i128::from(price.0).checked_mul(i128::from(quantity.0))?;
+        let scaled = product.checked_mul(self.notional.numerator)?;
+        if self.notional.denominator == 1 {
+            return Some(Money(scaled));
+        }
+        decimal::divide_half_even(scaled, self.notional.denominator).map(Money)
+    }
+
+    /// The price nearest to `price_numerator / denominator` on the tick grid, half to even.
+    #[must_use]
+    pub fn round_to_tick(&self, price_numerator: i128, denominator: i128) -> Option<Price> {
+        let tick = i128::from(self.tick_size);
+        let steps = decimal::divide_half_even(price_numerator, denominator.checked_mul(tick)?)?;
+        i64::try_from(steps.checked_mul(tick)?).ok().map(Price)
+    }
+
+    /// Whether the price stands on the tick grid.
+    #[must_use]
+    pub fn is_on_tick(&self, price: Price) -> bool {
+        price.0.checked_rem(self.tick_size) == Some(0)
+    }
+
+    /// Whether the quantity stands on the lot grid.
+    #[must_use]
+    pub fn is_on_lot(&self, quantity: Quantity) -> bool {
+        quantity.0.checked_rem(self.lot_size) == Some(0)
+    }
+
+    /// The exact text of a price.
+    #[must_use]
+    pub fn price_text(&self, price: Price) -> String {
+        decimal::format(i128::from(price.0), self.price_scale)
+    }
+
+    /// The exact text of a quantity.
+    #[must_use]
+    pub fn quantity_text(&self, quantity: Quantity) -> String {
+        decimal::format(i128::from(quantity.0), self.quantity_scale)
+    }
+
+    /// The price that `text` stands for.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DecimalError`] if it is no decimal of the instrument's price scale.
+    pub fn parse_price(&self, text: &str) -> Result<Price, DecimalError> {
+        narrow(text, self.price_scale).map(Price)
+    }
+
+    /// The quantity that `text` stands for.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DecimalError`] if it is no decimal of the instrument's quantity scale.
+    pub fn parse_quantity(&self, text: &str) -> Result<Quantity, DecimalError> {
+        narrow(text, self.quantity_scale).map(Quantity)
+    }
+}
+
+fn narrow(text: &str, scale: u8) -> Result<i64, DecimalError> {
+    let value = decimal::parse(text, scale)?;
+    i64::try_from(value).map_err(|_| DecimalError::TooLarge {
+        text: text.into(),
+        scale,
+    })
+}

@@ -1,0 +1,90 @@
+//! Slices: all bars with one close time, in instrument sequence. It must never know when a slice
+//! is called complete; that is the feed's business.
+
+use alloc::vec::Vec;
+
+use crate::bar::ClosedBar;
+use crate::instrument::InstrumentId;
+use crate::time::UnixNanos;
+
+/// All bars with one close time, at least one, at most one an instrument, by instrument id.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Slice {
+    bars: Vec<ClosedBar>,
+}
+
+/// Why a bar cannot join a slice.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SliceError {
+    /// The bar closes at another time than the slice.
+    #[error("bar closes at {got:?}, the slice at {slice:?}")]
+    OtherTime {
+        /// The bar's close time.
+        got: UnixNanos,
+        /// The slice's close time.
+        slice: UnixNanos,
+    },
+    /// The slice has a bar of this instrument already.
+    #[error("a second bar of {instrument:?} in the slice")]
+    Duplicate {
+        /// The instrument.
+        instrument: InstrumentId,
+    },
+}
+
+impl Slice {
+    /// Adds a bar, in its place.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SliceError`] if the bar closes at another time or its instrument is in already.
+    pub fn add(&mut self, bar: ClosedBar) -> Result<(), SliceError> {
+        let id = bar.get().instrument;
+        if let Some(slice) = self.close_time()
+            && slice != bar.get().close_time
+        {
+            return Err(SliceError::OtherTime {
+                got: bar.get().close_time,
+                slice,
+            });
+        }
+        match self
+            .bars
+            .binary_search_by_key(&id, |bar| bar.get().instrument)
+        {
+            Ok(_) => Err(SliceError::Duplicate { instrument: id }),
+            Err(place) => {
+                self.bars.insert(place, bar);
+                Ok(())
+            }
+        }
+    }
+
+    /// The close time all bars share; `None` while the slice is empty.
+    #[must_use]
+    pub fn close_time(&self) -> Option<UnixNanos> {
+        self.bars.first().map(|bar| bar.get().close_time)
+    }
+
+    /// The bars, by instrument id.
+    #[must_use]
+    pub fn bars(&self) -> &[ClosedBar] {
+        &self.bars
+    }
+
+    /// The bar of one instrument.
+    #[must_use]
+    pub fn bar_of(&self, id: InstrumentId) -> Option<&ClosedBar> {
+        let place = self
+            .bars
+            .binary_search_by_key(&id, |bar| bar.get().instrument)
+            .ok()?;
+        self.bars.get(place)
+    }
+
+    /// Takes all bars out, so that the memory serves the next slice.
+    pub fn clear(&mut self) {
+        self.bars.clear();
+    }
+}

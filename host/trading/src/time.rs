@@ -1,0 +1,105 @@
+//! Points in time and timeframes, as integers. It must never read a clock.
+
+use alloc::string::{String, ToString as _};
+use core::fmt;
+use core::str::FromStr;
+
+/// Nanoseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct UnixNanos(pub i64);
+
+/// Nanoseconds in a UTC day.
+pub const DAY_NANOS: i64 = 86_400_000_000_000;
+
+/// The length of a bar.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Timeframe {
+    /// A fixed number of nanoseconds, more than zero.
+    Fixed(i64),
+    /// A number of calendar months in UTC, more than zero.
+    Months(u32),
+}
+
+/// Why a text is no timeframe.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "{text:?} is not a timeframe: a number and s, m, h, d, w or M (m: minutes, M: months), such as 1m, 4h, 1d"
+)]
+pub struct TimeframeError {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for Timeframe {
+    type Err = TimeframeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeframeError> {
+        let error = || TimeframeError {
+            text: text.to_string(),
+        };
+        let unit = text
+            .chars()
+            .next_back()
+            .filter(char::is_ascii)
+            .ok_or_else(error)?;
+        let count = text.strip_suffix(unit).ok_or_else(error)?;
+        if count.is_empty() || !count.bytes().all(|b| b.is_ascii_digit()) || count.starts_with('0')
+        {
+            return Err(error());
+        }
+        let count: u32 = count.parse().map_err(|_| error())?;
+        let seconds: i64 = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            'w' => 604_800,
+            'M' => return Ok(Self::Months(count)),
+            _ => return Err(error()),
+        };
+        let nanos = seconds
+            .checked_mul(1_000_000_000)
+            .and_then(|unit| unit.checked_mul(i64::from(count)))
+            .ok_or_else(error)?;
+        Ok(Self::Fixed(nanos))
+    }
+}
+
+impl fmt::Display for Timeframe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = match self {
+            Self::Months(count) => return write!(f, "{count}M"),
+            Self::Fixed(nanos) => *nanos,
+        };
+        let seconds = nanos.checked_div(1_000_000_000).unwrap_or(0);
+        for (unit, length) in [("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60)] {
+            if seconds.checked_rem(length) == Some(0) {
+                return write!(f, "{}{unit}", seconds.checked_div(length).unwrap_or(0));
+            }
+        }
+        write!(f, "{seconds}s")
+    }
+}
+
+impl UnixNanos {
+    /// The number of the UTC day that holds this moment; 1970-01-01 is 0.
+    #[must_use]
+    pub const fn day(self) -> i64 {
+        self.0.div_euclid(DAY_NANOS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeframe_reads_back_as_written() {
+        for text in ["1s", "1m", "5m", "1h", "4h", "1d", "1w", "1M", "12M"] {
+            assert_eq!(text.parse::<Timeframe>().unwrap().to_string(), text);
+        }
+        for text in ["", "m", "0m", "01m", "1", "1y", "-1m", "1.5h", "1é"] {
+            assert!(text.parse::<Timeframe>().is_err(), "{text}");
+        }
+    }
+}
