@@ -16,9 +16,14 @@
 
 extern crate alloc;
 
+pub mod account;
 pub mod bar;
 pub mod decimal;
+pub mod execution;
 pub mod instrument;
+pub mod limits;
+pub mod order;
 pub mod slice;
+pub mod strategy;
 pub mod time;
 pub mod units;

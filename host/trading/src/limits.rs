@@ -1,0 +1,119 @@
+//! The limits on one guest, as the manifest states them. Every one is a number with a unit, a
+//! safe default with a reason, and a range; the sandbox enforces them all.
+
+use alloc::string::String;
+use serde::{Deserialize, Serialize};
+
+/// One guest's limits. Each ends in a named fault, the deadline in a host error.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SandboxLimits {
+    /// Fuel for `init`.
+    pub fuel_init: u64,
+    /// Fuel for each callback.
+    pub fuel_per_callback: u64,
+    /// Bytes of linear memory, all memories together.
+    pub memory_bytes: u64,
+    /// Elements of all tables together.
+    pub table_elements: u64,
+    /// Core instances in the component.
+    pub instances: u64,
+    /// Requests in one answer.
+    pub requests_per_bar: u64,
+    /// Bytes that one answer may make the host allocate.
+    pub answer_bytes: u64,
+    /// Bytes of one reason or error sentence.
+    pub reason_bytes: u64,
+    /// Bytes of log in one callback.
+    pub log_bytes_per_callback: u64,
+    /// Wall-clock backstop for one callback, in milliseconds.
+    pub deadline_ms: u64,
+}
+
+/// One limit that is out of range.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("limits.{name} is {value}; it must lie in {min}..={max}")]
+pub struct LimitError {
+    /// The field, as the manifest spells it.
+    pub name: String,
+    /// Its value.
+    pub value: u64,
+    /// Smallest value allowed.
+    pub min: u64,
+    /// Largest value allowed.
+    pub max: u64,
+}
+
+/// 40 times what the dearest example spends on a bar, and the most for which 64 bytes of stack a
+/// unit of fuel (64 MiB) stay cheap: the stack must hold whatever the fuel can push.
+pub const FUEL_DEFAULT: u64 = 1_000_000;
+/// Four times the default: 256 MiB of address space for the stack.
+pub const FUEL_MAX: u64 = 4_000_000;
+/// A Rust guest starts with 1 to 2 MiB; 16 MiB hold a million values of history.
+pub const MEMORY_BYTES_DEFAULT: u64 = 16 << 20;
+/// One GiB: beyond that a thousand runs no longer fit a large machine.
+pub const MEMORY_BYTES_MAX: u64 = 1 << 30;
+/// An entry holds 65,535 bytes, so the requests of one answer must encode well below that.
+pub const ANSWER_BYTES_MAX: u64 = 32 << 10;
+/// What wasmtime may allocate while lifting one answer: a list of 128 requests with reasons.
+pub const ANSWER_BYTES_DEFAULT: u64 = ANSWER_BYTES_MAX;
+
+impl Default for SandboxLimits {
+    fn default() -> Self {
+        Self {
+            fuel_init: FUEL_DEFAULT,
+            fuel_per_callback: FUEL_DEFAULT,
+            memory_bytes: MEMORY_BYTES_DEFAULT,
+            table_elements: 10_000,
+            instances: 8,
+            requests_per_bar: 64,
+            answer_bytes: ANSWER_BYTES_DEFAULT,
+            reason_bytes: 200,
+            log_bytes_per_callback: 4_096,
+            deadline_ms: 10_000,
+        }
+    }
+}
+
+impl SandboxLimits {
+    /// Checks every limit against its range.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LimitError`] naming the first that is out of range.
+    pub fn check(&self) -> Result<(), LimitError> {
+        let table = [
+            ("fuel-init", self.fuel_init, 1_000, FUEL_MAX),
+            ("fuel-per-callback", self.fuel_per_callback, 1_000, FUEL_MAX),
+            (
+                "memory-bytes",
+                self.memory_bytes,
+                64 << 10,
+                MEMORY_BYTES_MAX,
+            ),
+            ("table-elements", self.table_elements, 0, 1_000_000),
+            ("instances", self.instances, 1, 64),
+            ("requests-per-bar", self.requests_per_bar, 1, 128),
+            ("answer-bytes", self.answer_bytes, 1 << 10, ANSWER_BYTES_MAX),
+            ("reason-bytes", self.reason_bytes, 0, 200),
+            (
+                "log-bytes-per-callback",
+                self.log_bytes_per_callback,
+                0,
+                1 << 20,
+            ),
+            ("deadline-ms", self.deadline_ms, 1, 600_000),
+        ];
+        for (name, value, min, max) in table {
+            if value < min || value > max {
+                return Err(LimitError {
+                    name: name.into(),
+                    value,
+                    min,
+                    max,
+                });
+            }
+        }
+        Ok(())
+    }
+}
