@@ -1,1 +1,26 @@
-//! What can be proved of a list of byte strings. Pure: no std, no file paths.
+//! What can be proved of a list of byte strings: hash chain, Merkle tree, signed
+//! checkpoints, proofs and tiles. An entry is opaque bytes here; this crate must never
+//! name trading, std or file paths.
+#![no_std]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod consistency;
+pub mod entry;
+pub mod hash;
+pub mod inclusion;
+pub mod tree;
+
+#[cfg(test)]
+mod tests;

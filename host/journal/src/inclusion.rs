@@ -1,0 +1,155 @@
+//! Inclusion proofs: that a leaf stands at an index of a tree of some size. Hashes in,
+//! hashes out; it never sees an entry.
+
+use alloc::vec::Vec;
+
+use crate::{
+    hash::{Hash, node_hash},
+    tree::{split, subtree_root},
+};
+
+/// Why there is no proof, or why a proof does not hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// The index lies outside the tree.
+    #[error("there is no entry {index} in a tree of size {size}")]
+    NoSuchEntry {
+        /// The index asked for.
+        index: u64,
+        /// The tree's size.
+        size: u64,
+    },
+    /// The leaves at hand are fewer than the tree's.
+    #[error("a tree of size {size} cannot be made from {leaves} leaves")]
+    TooFewLeaves {
+        /// The tree's size.
+        size: u64,
+        /// How many leaves there are.
+        leaves: usize,
+    },
+    /// The older tree is larger than the newer one.
+    #[error("a tree of size {older} cannot have grown to size {newer}")]
+    Shrunk {
+        /// The older tree's size.
+        older: u64,
+        /// The newer tree's size.
+        newer: u64,
+    },
+    /// A proof of this length cannot be for these sizes.
+    #[error("a proof of {hashes} hashes is too short or too long for these sizes")]
+    Length {
+        /// How many hashes the proof holds.
+        hashes: usize,
+    },
+    /// The proof leads to another root than the older tree's.
+    #[error("the proof leads to the older root {computed}, the tree's is {expected}")]
+    OlderRoot {
+        /// The root the proof leads to.
+        computed: Hash,
+        /// The tree's root.
+        expected: Hash,
+    },
+    /// The proof leads to another root than the tree's.
+    #[error("the proof leads to the root {computed}, the tree's is {expected}")]
+    Root {
+        /// The root the proof leads to.
+        computed: Hash,
+        /// The tree's root.
+        expected: Hash,
+    },
+}
+
+/// The first `size` of `leaves`.
+pub(crate) fn first(leaves: &[Hash], size: u64) -> Result<&[Hash], ProofError> {
+    let too_few = ProofError::TooFewLeaves {
+        size,
+        leaves: leaves.len(),
+    };
+    usize::try_from(size)
+        .ok()
+        .and_then(|size| leaves.get(..size))
+        .ok_or(too_few)
+}
+
+/// The proof that the leaf at `index` is in the tree over the first `size` of `leaves`,
+/// from the leaf's sibling up to the root's child.
+///
+/// # Errors
+///
+/// Returns [`ProofError::TooFewLeaves`] or [`ProofError::NoSuchEntry`].
+///
+/// Source: RFC 6962 section 2.1.1.
+pub fn inclusion_proof(leaves: &[Hash], index: u64, size: u64) -> Result<Vec<Hash>, ProofError> {
+    let mut subtree = first(leaves, size)?;
+    let no_such = ProofError::NoSuchEntry { index, size };
+    let mut at = usize::try_from(index).map_err(|_| no_such)?;
+    if at >= subtree.len() {
+        return Err(no_such);
+    }
+    let mut proof = Vec::new();
+    while let Some((left, right)) = split(subtree) {
+        if let Some(at_right) = at.checked_sub(left.len()) {
+            proof.push(subtree_root(left));
+            (subtree, at) = (right, at_right);
+        } else {
+            proof.push(subtree_root(right));
+            subtree = left;
+        }
+    }
+    proof.reverse();
+    Ok(proof)
+}
+
+/// Checks that `leaf` stands at `index` of the tree of `size` with the root `root`.
+///
+/// # Errors
+///
+/// Returns a [`ProofError`] if the index is not in the tree, or if the proof is too short,
+/// too long, or leads to another root.
+///
+/// Source: RFC 9162 section 2.1.3.2.
+pub fn verify_inclusion(
+    leaf: &Hash,
+    index: u64,
+    size: u64,
+    proof: &[Hash],
+    root: &Hash,
+) -> Result<(), ProofError> {
+    let last = match size.checked_sub(1) {
+        Some(last) if index <= last => last,
+        _ => return Err(ProofError::NoSuchEntry { index, size }),
+    };
+    let length = ProofError::Length {
+        hashes: proof.len(),
+    };
+    let (mut at, mut edge, mut computed) = (index, last, *leaf);
+    for sibling in proof {
+        if edge == 0 {
+            return Err(length);
+        }
+        if at & 1 == 1 || at == edge {
+            computed = node_hash(sibling, &computed);
+            // At the right edge a node without a sibling moves up as it is.
+            let up = if at & 1 == 1 {
+                0
+            } else {
+                at.trailing_zeros().min(63)
+            };
+            (at, edge) = (at >> up, edge >> up);
+        } else {
+            computed = node_hash(&computed, sibling);
+        }
+        (at, edge) = (at >> 1, edge >> 1);
+    }
+    if edge != 0 {
+        return Err(length);
+    }
+    if computed != *root {
+        return Err(ProofError::Root {
+            computed,
+            expected: *root,
+        });
+    }
+    Ok(())
+}
