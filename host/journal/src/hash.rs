@@ -3,6 +3,7 @@
 
 use core::fmt;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::block_api::compress256;
 
 /// Hashed before an entry, so that no entry can pass for a node.
@@ -41,6 +42,17 @@ const SHORT_ENTRY_BYTES_MAX: usize = 4 * 64 - 1 - 9;
 /// A SHA-256 value: an entry's leaf hash, a node, or a root.
 #[derive(Clone, Copy, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Hash(pub [u8; 32]);
+
+impl Hash {
+    /// The hash that `text` stands for, or nothing if it is not 32 bytes of base64 as RFC
+    /// 4648 section 4 writes them.
+    pub(crate) fn from_base64(text: &str) -> Option<Self> {
+        // Room for what 44 characters can hold at most; a longer text does not fit.
+        let mut bytes = [0; 33];
+        let length = STANDARD.decode_slice(text, &mut bytes).ok()?;
+        bytes.get(..length)?.try_into().ok().map(Self)
+    }
+}
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,14 +166,16 @@ mod tests {
 
     fn digest(parts: &[&[u8]]) -> Hash {
         let mut sha = Sha256::new();
-        parts.iter().for_each(|part| sha.update(part));
+        for part in parts {
+            sha.update(part);
+        }
         Hash(sha.finalize().into())
     }
 
     #[test]
     fn the_fast_path_agrees_with_the_digest_interface() {
         let bytes: Vec<u8> = (0..65_535_u32)
-            .map(|n| (n.wrapping_mul(167) >> 3) as u8)
+            .map(|n| (n.wrapping_mul(167) >> 3).to_le_bytes()[0])
             .collect();
         let lengths = (0..=700).chain([4095, 4096, 4097, 65_534, 65_535]);
         for length in lengths {

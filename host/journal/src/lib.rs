@@ -16,10 +16,22 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod audit;
+pub mod bundle;
+pub mod checkpoint;
 pub mod consistency;
+pub mod cosignature;
+mod decimal;
 pub mod entry;
+pub mod frame;
 pub mod hash;
 pub mod inclusion;
+pub mod key;
+pub mod note;
+pub mod proof;
+pub mod signer;
+pub mod span;
+pub mod tile;
 pub mod tree;
 
 #[cfg(test)]

@@ -93,7 +93,9 @@ impl Tree {
 
 impl Extend<Hash> for Tree {
     fn extend<I: IntoIterator<Item = Hash>>(&mut self, leaves: I) {
-        leaves.into_iter().for_each(|leaf| self.push(leaf));
+        for leaf in leaves {
+            self.push(leaf);
+        }
     }
 }
 

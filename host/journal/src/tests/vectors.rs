@@ -220,12 +220,13 @@ fn roots_agree_with_the_definition_for_every_size_to_600() {
 #[test]
 fn small_trees_prove_everything_and_nothing_else() {
     let leaves = leaves(34);
-    let root = |size: u64| naive_root(&leaves[..size as usize]);
+    let at = |place: u64| usize::try_from(place).unwrap();
+    let root = |size: u64| naive_root(&leaves[..at(size)]);
     for size in 1..=33_u64 {
         for index in 0..size {
             let proof = inclusion_proof(&leaves, index, size).unwrap();
             for claimed in 0..=size {
-                let leaf = &leaves[index as usize];
+                let leaf = &leaves[at(index)];
                 let verdict = verify_inclusion(leaf, claimed, size, &proof, &root(size));
                 assert_eq!(
                     verdict.is_ok(),
@@ -306,14 +307,15 @@ proptest! {
     }
 }
 
+#[track_caller]
+fn check<T: core::fmt::Debug>(result: Result<T, ProofError>, message: &str) {
+    let shown: String = std::format!("{}", result.unwrap_err());
+    assert_eq!(shown, message);
+}
+
 #[test]
 fn what_cannot_be_proved_is_named() {
     let leaves = leaves(10);
-    #[track_caller]
-    fn check<T: core::fmt::Debug>(result: Result<T, ProofError>, message: &str) {
-        let shown: String = std::format!("{}", result.unwrap_err());
-        assert_eq!(shown, message);
-    }
     check(
         inclusion_proof(&leaves, 5, 5),
         "there is no entry 5 in a tree of size 5",

@@ -1,0 +1,271 @@
+//! The walk over a whole journal, frame by frame: every link, every checkpoint. What a body
+//! holds, and where the frames come from, is not known here.
+
+use core::num::NonZeroU64;
+
+use crate::{
+    checkpoint::{Checkpoint, CheckpointError},
+    entry::{Chain, EntryError},
+    frame::Frame,
+    hash::Hash,
+    key::VerifierKey,
+    span::Span,
+    tree::{Tree, TreeError},
+};
+
+/// What is wrong with a journal, and where.
+///
+/// An entry that was changed, removed, inserted or moved breaks the link at the index where
+/// the chain no longer fits: that entry, or the one before it, is not what was written.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuditError {
+    /// An entry does not continue the chain.
+    #[error("the journal's chain breaks: an entry was changed, removed, inserted or moved: {0}")]
+    Entry(#[from] EntryError),
+    /// A checkpoint is not well formed, not of this log, or not signed by its key.
+    #[error("the checkpoint after {entries} entries is refused: {source}")]
+    Checkpoint {
+        /// The number of entries before it.
+        entries: u64,
+        /// Why.
+        source: CheckpointError,
+    },
+    /// A checkpoint covers another number of entries than stand before it.
+    #[error("the checkpoint after {entries} entries covers {size}: entries or checkpoints moved")]
+    Size {
+        /// The number of entries before it.
+        entries: u64,
+        /// The number it covers.
+        size: u64,
+    },
+    /// A checkpoint has another root than the entries before it.
+    #[error(
+        "the checkpoint after {entries} entries signs another tree: one of the entries from \
+         {covered} on was changed, or the log was forked"
+    )]
+    Root {
+        /// The number of entries before it.
+        entries: u64,
+        /// The number of entries that an earlier checkpoint vouches for.
+        covered: u64,
+        /// The root of the entries.
+        computed: Hash,
+        /// The root that was signed.
+        signed: Hash,
+    },
+    /// Two checkpoints stand after the same entry.
+    #[error("the checkpoint after {entries} entries stands there twice")]
+    Repeated {
+        /// The number of entries before it.
+        entries: u64,
+    },
+    /// More entries than the cadence allows follow each other without a checkpoint.
+    #[error("a checkpoint is missing: entry {index} is the {uncovered}th since the last one")]
+    Missing {
+        /// The first entry that should have come after a checkpoint.
+        index: u64,
+        /// How many entries stand since the last checkpoint, it included.
+        uncovered: u64,
+    },
+    /// Entries checked as a span do not begin where a full subtree does.
+    #[error("entries checked as a span do not begin at a multiple of 256")]
+    Span(#[from] TreeError),
+}
+
+/// What a frame was found to hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Audited<'a> {
+    /// An entry that continues the chain.
+    Entry {
+        /// Its index.
+        index: u64,
+        /// Its leaf hash.
+        leaf: Hash,
+        /// Its body.
+        body: &'a [u8],
+    },
+    /// A checkpoint that covers all entries before it.
+    Checkpoint(Checkpoint),
+}
+
+/// What a journal was found to hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Summary {
+    /// How many entries there are.
+    pub entries: u64,
+    /// How many of them a checkpoint covers.
+    pub covered: u64,
+    /// How many checkpoints there are.
+    pub checkpoints: u64,
+    /// The last checkpoint.
+    pub last: Option<Checkpoint>,
+    /// How many bytes at the end are no whole frame.
+    pub torn_bytes: u64,
+    /// The end of the chain, to write on from.
+    pub chain: Chain,
+    /// The tree, to write on from.
+    pub tree: Tree,
+}
+
+impl Summary {
+    /// How many entries come after the last checkpoint; no signature vouches for them.
+    #[must_use]
+    pub const fn uncovered(&self) -> u64 {
+        self.entries.saturating_sub(self.covered)
+    }
+
+    /// Whether every byte is vouched for: nothing is torn off, and a checkpoint covers every
+    /// entry.
+    #[must_use]
+    pub const fn is_sealed(&self) -> bool {
+        self.torn_bytes == 0 && self.uncovered() == 0 && self.last.is_some()
+    }
+}
+
+/// A walk over one journal. After an error it goes no further.
+#[derive(Clone, Debug)]
+pub struct Auditor {
+    key: VerifierKey,
+    cadence: Option<NonZeroU64>,
+    chain: Chain,
+    tree: Tree,
+    checkpoints: u64,
+    last: Option<Checkpoint>,
+}
+
+impl Auditor {
+    /// The walk over the journal whose checkpoints are signed by `key`; its origin is the
+    /// key's name.
+    #[must_use]
+    pub const fn new(key: VerifierKey) -> Self {
+        Self {
+            key,
+            cadence: None,
+            chain: Chain::new(),
+            tree: Tree::new(),
+            checkpoints: 0,
+            last: None,
+        }
+    }
+
+    /// From here on, refuses more than `cadence` entries without a checkpoint: otherwise a
+    /// checkpoint that a later one covers could be taken out unseen.
+    pub const fn set_cadence(&mut self, cadence: NonZeroU64) {
+        self.cadence = Some(cadence);
+    }
+
+    /// What the next frame holds.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`AuditError`] that names the first entry or checkpoint that does not fit.
+    pub fn frame<'a>(&mut self, frame: Frame<'a>) -> Result<Audited<'a>, AuditError> {
+        match frame {
+            Frame::Entry(entry) => self.entry(entry),
+            Frame::Checkpoint(note) => self.checkpoint(note).map(Audited::Checkpoint),
+        }
+    }
+
+    /// Takes 256 entries that were checked elsewhere, on another thread perhaps. They must
+    /// be the next ones, without a checkpoint between them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`AuditError`] if the span does not begin at a multiple of 256, if its
+    /// first link is not the last leaf hash, or if a checkpoint is missing.
+    pub fn span(&mut self, span: &Span) -> Result<(), AuditError> {
+        let entries = span.entries();
+        self.check_cadence(entries)?;
+        if span.link() != self.chain.last() {
+            let (index, expected) = (self.chain.size(), self.chain.last());
+            return Err(EntryError::LinkBroken {
+                index,
+                expected,
+                found: span.link(),
+            }
+            .into());
+        }
+        self.tree.push_subtree(span.root())?;
+        self.chain.skip(entries, span.last());
+        Ok(())
+    }
+
+    /// The number of entries so far.
+    #[must_use]
+    pub const fn entries(&self) -> u64 {
+        self.chain.size()
+    }
+
+    /// The number of entries that a checkpoint covers so far.
+    #[must_use]
+    pub fn covered(&self) -> u64 {
+        self.last.as_ref().map_or(0, |last| last.size)
+    }
+
+    /// What was found, with `torn_bytes` left over at the end that are no whole frame.
+    #[must_use]
+    pub fn finish(self, torn_bytes: u64) -> Summary {
+        Summary {
+            entries: self.entries(),
+            covered: self.covered(),
+            checkpoints: self.checkpoints,
+            last: self.last,
+            torn_bytes,
+            chain: self.chain,
+            tree: self.tree,
+        }
+    }
+
+    fn entry<'a>(&mut self, entry: &'a [u8]) -> Result<Audited<'a>, AuditError> {
+        self.check_cadence(1)?;
+        let index = self.chain.size();
+        let (leaf, body) = self.chain.check(entry)?;
+        self.tree.push(leaf);
+        Ok(Audited::Entry { index, leaf, body })
+    }
+
+    fn check_cadence(&self, more: u64) -> Result<(), AuditError> {
+        let Some(cadence) = self.cadence else {
+            return Ok(());
+        };
+        let (covered, cadence) = (self.covered(), cadence.get());
+        if self.entries().saturating_add(more).saturating_sub(covered) > cadence {
+            let index = covered.saturating_add(cadence);
+            return Err(AuditError::Missing {
+                index,
+                uncovered: cadence.saturating_add(1),
+            });
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, note: &[u8]) -> Result<Checkpoint, AuditError> {
+        let entries = self.entries();
+        let checkpoint = Checkpoint::open_own(note, &self.key)
+            .map_err(|source| AuditError::Checkpoint { entries, source })?;
+        // Sizes cannot shrink: each is the number of entries read, which only grows.
+        if checkpoint.size != entries {
+            return Err(AuditError::Size {
+                entries,
+                size: checkpoint.size,
+            });
+        }
+        let (computed, covered) = (self.tree.root(), self.covered());
+        if checkpoint.root != computed {
+            let signed = checkpoint.root;
+            return Err(AuditError::Root {
+                entries,
+                covered,
+                computed,
+                signed,
+            });
+        }
+        if self.last.as_ref().is_some_and(|last| last.size == entries) {
+            return Err(AuditError::Repeated { entries });
+        }
+        self.checkpoints = self.checkpoints.saturating_add(1);
+        self.last = Some(checkpoint.clone());
+        Ok(checkpoint)
+    }
+}

@@ -1,0 +1,227 @@
+//! Checkpoints: the signed head of a log's tree, as a note. Whether the tree is right is
+//! for others to check.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use crate::{
+    consistency::TreeHead,
+    decimal,
+    hash::Hash,
+    key::{KeyError, SignatureType, VerifierKey, check_name},
+    note::{Note, NoteError},
+    signer::{SignError, Signer},
+};
+
+/// Why a checkpoint is refused.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The note is not well formed, or its signatures do not hold.
+    #[error("the checkpoint's note is refused: {0}")]
+    Note(#[from] NoteError),
+    /// There are fewer lines than three, or one is empty.
+    #[error("a checkpoint is three lines at least, none of them empty")]
+    Lines,
+    /// The tree size is not written as it must be.
+    #[error("the tree size {text:?} is not a decimal number without leading zeros")]
+    Size {
+        /// What stands in its place.
+        text: String,
+    },
+    /// The root hash is not written as it must be.
+    #[error("the root hash {text:?} is not 32 bytes of base64")]
+    Root {
+        /// What stands in its place.
+        text: String,
+    },
+    /// There are lines after the root hash, which this log never writes.
+    #[error("the checkpoint has extension lines")]
+    Extension,
+    /// The origin is not that of the key.
+    #[error("the checkpoint's origin is {found:?}, not one of a known key that signed it")]
+    Origin {
+        /// The origin found.
+        found: String,
+    },
+    /// The journal's own checkpoints have one signature, the log's.
+    #[error("the checkpoint has {found} signatures instead of one")]
+    Signatures {
+        /// How many there are.
+        found: usize,
+    },
+}
+
+/// The head of a log's tree.
+///
+/// Source: C2SP tlog-checkpoint, note text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Checkpoint {
+    /// The log's name, which is also its key's name.
+    pub origin: String,
+    /// The number of leaves.
+    pub size: u64,
+    /// The root over them.
+    pub root: Hash,
+}
+
+impl Checkpoint {
+    /// Size and root.
+    #[must_use]
+    pub const fn head(&self) -> TreeHead {
+        TreeHead {
+            size: self.size,
+            root: self.root,
+        }
+    }
+
+    /// The note text: origin, size and root, a line each.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        format!(
+            "{}\n{}\n{}\n",
+            self.origin,
+            self.size,
+            STANDARD.encode(self.root.0)
+        )
+    }
+
+    /// The checkpoint in a note text that has no extension lines.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`CheckpointError`] that names the line that is wrong.
+    pub fn parse(text: &str) -> Result<Self, CheckpointError> {
+        let (checkpoint, extension) = split(text)?;
+        if extension.is_empty() {
+            Ok(checkpoint)
+        } else {
+            Err(CheckpointError::Extension)
+        }
+    }
+
+    /// The checkpoint in a note text of another program, whose extension lines are passed
+    /// over.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`CheckpointError`] that names the line that is wrong.
+    pub fn parse_foreign(text: &str) -> Result<Self, CheckpointError> {
+        split(text).map(|(checkpoint, _)| checkpoint)
+    }
+
+    /// The signed note of this checkpoint. The key name is the origin.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SignError::Name`] if the origin cannot be a key name, or what the signer
+    /// returns.
+    pub fn sign<S: Signer + ?Sized>(&self, signer: &S) -> Result<String, SignError> {
+        Note::sign(&self.encode(), &self.origin, signer).map(|note| note.to_string())
+    }
+
+    /// The checkpoint in `note`, signed by one of `keys` with the origin as its name.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`CheckpointError`] if the note is not well formed, if a line under a known
+    /// key is not by it, or if no key of the origin signed.
+    pub fn open(note: &[u8], keys: &[VerifierKey]) -> Result<Self, CheckpointError> {
+        let note = Note::parse(note)?;
+        Self::open_note(&note, keys, Self::parse)
+    }
+
+    /// The same for a note of another program: extension lines are passed over.
+    ///
+    /// # Errors
+    ///
+    /// See [`Checkpoint::open`].
+    pub fn open_foreign(note: &[u8], keys: &[VerifierKey]) -> Result<Self, CheckpointError> {
+        let note = Note::parse(note)?;
+        Self::open_note(&note, keys, Self::parse_foreign)
+    }
+
+    /// The checkpoint in a note that a journal wrote for itself: one signature, the log's,
+    /// so that there is one sequence of bytes for one checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// See [`Checkpoint::open`]; and [`CheckpointError::Signatures`].
+    pub fn open_own(note: &[u8], key: &VerifierKey) -> Result<Self, CheckpointError> {
+        let note = Note::parse(note)?;
+        if note.signatures().len() != 1 {
+            return Err(CheckpointError::Signatures {
+                found: note.signatures().len(),
+            });
+        }
+        Self::open_note(&note, core::slice::from_ref(key), Self::parse)
+    }
+
+    fn open_note(
+        note: &Note,
+        keys: &[VerifierKey],
+        parse: impl Fn(&str) -> Result<Self, CheckpointError>,
+    ) -> Result<Self, CheckpointError> {
+        let verified = note.verify(keys)?;
+        let checkpoint = parse(note.text())?;
+        let by_log = verified.iter().any(|by| {
+            by.key.signature_type() == SignatureType::Ed25519 && by.key.name() == checkpoint.origin
+        });
+        if by_log {
+            Ok(checkpoint)
+        } else {
+            Err(CheckpointError::Origin {
+                found: checkpoint.origin,
+            })
+        }
+    }
+}
+
+/// Checks that `origin` can name a log: it is also the name of the log's key.
+///
+/// # Errors
+///
+/// Returns [`KeyError::Name`].
+pub fn check_origin(origin: &str) -> Result<(), KeyError> {
+    check_name(origin)
+}
+
+/// A note text as a checkpoint and its extension lines.
+fn split(text: &str) -> Result<(Checkpoint, &str), CheckpointError> {
+    let mut rest = text;
+    let mut line = || {
+        let (line, after) = rest.split_once('\n').ok_or(CheckpointError::Lines)?;
+        rest = after;
+        if line.is_empty() {
+            Err(CheckpointError::Lines)
+        } else {
+            Ok(line)
+        }
+    };
+    let (origin, size, root) = (line()?, line()?, line()?);
+    let extension = rest;
+    if !extension.is_empty() && (!extension.ends_with('\n') || extension.starts_with('\n')) {
+        return Err(CheckpointError::Lines);
+    }
+    if extension.contains("\n\n") {
+        return Err(CheckpointError::Lines);
+    }
+    let size = decimal::parse(size).ok_or_else(|| CheckpointError::Size {
+        text: size.to_string(),
+    })?;
+    let root = Hash::from_base64(root).ok_or_else(|| CheckpointError::Root {
+        text: root.to_string(),
+    })?;
+    Ok((
+        Checkpoint {
+            origin: origin.to_string(),
+            size,
+            root,
+        },
+        extension,
+    ))
+}

@@ -1,0 +1,103 @@
+//! Cosignatures: a witness says that, as of some time, a checkpoint was the newest of its
+//! log and consistent with all before. The witness's own memory is kept elsewhere.
+
+use alloc::{format, string::String, vec::Vec};
+
+use crate::{
+    checkpoint::{Checkpoint, CheckpointError},
+    key::{KeyId, SignatureType, VerifierKey, check_name},
+    note::{Note, SignatureLine},
+    signer::{SignError, Signer},
+};
+
+/// The latest time a cosignature may hold, in seconds since 1970-01-01T00:00:00Z.
+///
+/// Source: C2SP tlog-cosignature, format.
+pub const TIME_MAX: u64 = (1 << 63) - 1;
+
+/// A witness's word on a checkpoint, found to be by its key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cosignature {
+    /// The witness's key.
+    pub witness: VerifierKey,
+    /// When it signed, in seconds since 1970-01-01T00:00:00Z.
+    pub time: u64,
+}
+
+/// A checkpoint with the cosignatures of the witnesses that were asked about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cosigned {
+    /// The checkpoint, signed by its log.
+    pub checkpoint: Checkpoint,
+    /// One for each known witness that signed.
+    pub cosignatures: Vec<Cosignature>,
+}
+
+impl Cosigned {
+    /// The checkpoint in `note`, signed by one of the `log` keys, and who of `witnesses`
+    /// signed it. How many are enough is for the caller to say.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`CheckpointError`] if the checkpoint is not as [`Checkpoint::open`] wants
+    /// it, or if a line under a witness's name is not by that witness.
+    pub fn open(
+        note: &[u8],
+        log: &[VerifierKey],
+        witnesses: &[VerifierKey],
+    ) -> Result<Self, CheckpointError> {
+        let checkpoint = Checkpoint::open(note, log)?;
+        let keys = [log, witnesses].concat();
+        let verified = Note::parse(note)?.verify(&keys)?;
+        let cosignature = |by: crate::note::Verified<'_>| {
+            by.time.map(|time| Cosignature {
+                witness: by.key.clone(),
+                time,
+            })
+        };
+        let cosignatures = verified.into_iter().filter_map(cosignature).collect();
+        Ok(Self {
+            checkpoint,
+            cosignatures,
+        })
+    }
+}
+
+/// The signature line of the witness `name` under the checkpoint `note`, at `time` in
+/// seconds since 1970-01-01T00:00:00Z.
+///
+/// The witness has checked before that the checkpoint is consistent with all it signed.
+///
+/// # Errors
+///
+/// Returns [`SignError::Name`], [`SignError::Time`], or what the signer returns.
+///
+/// Source: C2SP tlog-cosignature, Ed25519 signed message.
+pub fn cosign<S: Signer + ?Sized>(
+    note: &Note,
+    name: &str,
+    signer: &S,
+    time: u64,
+) -> Result<SignatureLine, SignError> {
+    check_name(name)?;
+    if time > TIME_MAX {
+        return Err(SignError::Time { time });
+    }
+    let id = KeyId::new(name, SignatureType::CosignatureV1, &signer.verifying_key());
+    let signature = signer.sign(message(note.text(), time).as_bytes())?;
+    let timestamped = [&time.to_be_bytes()[..], &signature].concat();
+    Ok(SignatureLine::new(name, id, &timestamped))
+}
+
+/// The time in `signature`, if `key` signed `text` at that time.
+pub(crate) fn check(text: &str, key: &VerifierKey, signature: &[u8]) -> Option<u64> {
+    let (time, signature) = signature.split_first_chunk()?;
+    let time = u64::from_be_bytes(*time);
+    let by_key = key.signed(message(text, time).as_bytes(), signature.try_into().ok()?);
+    (by_key && time <= TIME_MAX).then_some(time)
+}
+
+/// What a witness signs.
+fn message(text: &str, time: u64) -> String {
+    format!("cosignature/v1\ntime {time}\n{text}")
+}

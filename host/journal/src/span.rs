@@ -1,0 +1,99 @@
+//! A full subtree's entries, checked by themselves: an entry holds the link to the one
+//! before it, so spans can be hashed side by side and joined afterwards.
+
+use alloc::vec::Vec;
+
+use crate::{
+    entry::{EntryError, GENESIS, split},
+    hash::{Hash, leaf_hash},
+    tree::{SUBTREE_LEAVES, subtree_root},
+};
+
+/// Why entries are not a span.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpanError {
+    /// A span is one full subtree.
+    #[error("a span is {SUBTREE_LEAVES} entries, not {entries}")]
+    Count {
+        /// How many there are.
+        entries: usize,
+    },
+    /// An entry does not follow the one before it.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+}
+
+/// 256 entries in a chain, whose first link is yet to be joined to what comes before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Span {
+    link: Hash,
+    last: Hash,
+    root: Hash,
+}
+
+impl Span {
+    /// The span of `entries`, the first of which has the index `start`. Each is hashed once.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SpanError::Count`] if they are not 256, or [`SpanError::Entry`] with the
+    /// index of the first entry that does not follow the one before it.
+    pub fn check(entries: &[&[u8]], start: u64) -> Result<Self, SpanError> {
+        if entries.len() != SUBTREE_LEAVES {
+            return Err(SpanError::Count {
+                entries: entries.len(),
+            });
+        }
+        let (mut link, mut last) = (GENESIS, None);
+        let mut leaves = Vec::with_capacity(SUBTREE_LEAVES);
+        for (&entry, at) in entries.iter().zip(0..) {
+            let index = start.saturating_add(at);
+            let (found, _) = split(entry, index)?;
+            match last {
+                None => link = found,
+                Some(expected) if expected != found => {
+                    return Err(EntryError::LinkBroken {
+                        index,
+                        expected,
+                        found,
+                    }
+                    .into());
+                }
+                Some(_) => {}
+            }
+            let leaf = leaf_hash(entry);
+            leaves.push(leaf);
+            last = Some(leaf);
+        }
+        Ok(Self {
+            link,
+            last: last.unwrap_or(GENESIS),
+            root: subtree_root(&leaves),
+        })
+    }
+
+    /// The first entry's chain link.
+    #[must_use]
+    pub const fn link(&self) -> Hash {
+        self.link
+    }
+
+    /// The last entry's leaf hash.
+    #[must_use]
+    pub const fn last(&self) -> Hash {
+        self.last
+    }
+
+    /// The root of the subtree over the entries.
+    #[must_use]
+    pub const fn root(&self) -> Hash {
+        self.root
+    }
+
+    /// How many entries a span holds: 256.
+    #[must_use]
+    pub const fn entries(&self) -> u64 {
+        256
+    }
+}
