@@ -18,12 +18,18 @@ extern crate alloc;
 
 pub mod account;
 pub mod bar;
+pub mod cbor;
 pub mod decimal;
 pub mod execution;
 pub mod instrument;
+pub mod journal;
 pub mod limits;
 pub mod order;
+pub mod plan;
+pub mod record;
+pub mod risk;
 pub mod slice;
 pub mod strategy;
 pub mod time;
 pub mod units;
+pub mod venue;

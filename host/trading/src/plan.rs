@@ -1,0 +1,134 @@
+//! From approved to released: a plan with a digest, a token that is spent once, and the release
+//! that only a journal receipt can give.
+//!
+//! It must never know a key or a clock; leases and expiry come with the runner.
+
+use alloc::vec::Vec;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::journal::Receipt;
+use crate::order::Intent;
+use crate::record;
+use crate::risk::Approved;
+
+/// The SHA-256 of a plan in canonical form.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PlanDigest(pub [u8; 32]);
+
+/// What will be sent, and in which place of the run: two plans are never equal.
+#[derive(Debug)]
+#[must_use]
+pub struct Plan {
+    intent: Intent,
+    digest: PlanDigest,
+}
+
+/// Leave to send one plan, once. It is spent by value and cannot be copied.
+#[derive(Debug)]
+#[must_use]
+pub struct Token {
+    sequence: u64,
+    plan: PlanDigest,
+}
+
+/// Why a token does not fit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("token {sequence} was issued for another plan")]
+pub struct TokenError {
+    /// The token's number.
+    pub sequence: u64,
+}
+
+/// A plan whose token was spent. It still waits for the journal.
+#[derive(Debug)]
+#[must_use]
+pub struct Authorized {
+    intent: Intent,
+    digest: PlanDigest,
+    sequence: u64,
+}
+
+/// What a venue may receive: authorized, and its decision accepted by the journal.
+#[derive(Debug)]
+#[must_use]
+pub struct Released {
+    intent: Intent,
+}
+
+/// The counter from which tokens are derived.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Tokens {
+    issued: u64,
+}
+
+impl Tokens {
+    /// A plan for what was approved, and the one token that can authorize it.
+    pub fn plan(&mut self, approved: &Approved) -> (Plan, Token) {
+        let sequence = self.issued;
+        self.issued = sequence.saturating_add(1);
+        let mut bytes = Vec::with_capacity(64);
+        record::encode_plan(&mut bytes, sequence, approved.intent());
+        let digest = PlanDigest(Sha256::digest(&bytes).into());
+        let plan = Plan {
+            intent: *approved.intent(),
+            digest,
+        };
+        (
+            plan,
+            Token {
+                sequence,
+                plan: digest,
+            },
+        )
+    }
+}
+
+impl Plan {
+    /// Spends the token.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`TokenError`] if the token belongs to another plan; both are gone then.
+    pub fn authorize(self, token: Token) -> Result<Authorized, TokenError> {
+        if token.plan != self.digest {
+            return Err(TokenError {
+                sequence: token.sequence,
+            });
+        }
+        Ok(Authorized {
+            intent: self.intent,
+            digest: self.digest,
+            sequence: token.sequence,
+        })
+    }
+}
+
+impl Authorized {
+    /// The plan's digest, for the record.
+    #[must_use]
+    pub fn digest(&self) -> PlanDigest {
+        self.digest
+    }
+
+    /// The spent token's number, for the record.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Lets it out to the venue, now that the journal has the decision.
+    pub fn release(self, _receipt: &Receipt) -> Released {
+        Released {
+            intent: self.intent,
+        }
+    }
+}
+
+impl Released {
+    /// What to do.
+    #[must_use]
+    pub fn intent(&self) -> &Intent {
+        &self.intent
+    }
+}

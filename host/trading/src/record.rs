@@ -1,0 +1,92 @@
+//! What a run writes down. One encoder and one decoder side by side for each kind of record;
+//! `docs/JOURNAL_FORMAT.md` shows the bytes.
+//!
+//! It must never know hashes, files or signatures: a record is the body of one journal entry.
+
+mod close;
+mod decision;
+pub mod deliveries;
+mod fault;
+mod open;
+mod order;
+
+pub use close::{Close, CloseReason};
+pub use decision::{Decision, DecisionCircumstances, PlanNote, Verdict};
+pub use deliveries::Deliveries;
+pub use fault::{Callback, FaultAction, FaultRecord};
+pub use open::{Commitment, Open};
+pub use order::encode_plan;
+
+use crate::cbor::{CborError, Reader};
+
+/// Number of an [`Open`] record.
+pub const KIND_OPEN: u64 = 0;
+/// Number of a [`Deliveries`] record.
+pub const KIND_DELIVERIES: u64 = 1;
+/// Number of a [`Decision`] record.
+pub const KIND_DECISION: u64 = 2;
+/// Number of a [`FaultRecord`].
+pub const KIND_FAULT: u64 = 3;
+/// Number of a [`Close`] record.
+pub const KIND_CLOSE: u64 = 4;
+
+/// A decoded record.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Record {
+    /// The first of a journal: the manifest and what is to come.
+    Open(Open),
+    /// Fills and order events of one slice.
+    Deliveries(Deliveries),
+    /// What became of one bar.
+    Decision(Decision),
+    /// The guest's fault, which ended the run.
+    Fault(FaultRecord),
+    /// The last of a journal: the summary.
+    Close(Close),
+}
+
+impl Record {
+    /// The record in `body`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CborError`] if the bytes are not what an encoder of this module writes.
+    pub fn decode(body: &[u8]) -> Result<Self, CborError> {
+        match kind_of(body)? {
+            KIND_OPEN => Open::decode(body).map(Self::Open),
+            KIND_DELIVERIES => Deliveries::decode(body).map(Self::Deliveries),
+            KIND_DECISION => Decision::decode(body).map(Self::Decision),
+            KIND_FAULT => FaultRecord::decode(body).map(Self::Fault),
+            KIND_CLOSE => Close::decode(body).map(Self::Close),
+            _ => Err(CborError {
+                offset: 1,
+                expected: "a kind of record from 0 to 4",
+            }),
+        }
+    }
+}
+
+/// The number of the kind of record in `body`.
+///
+/// # Errors
+///
+/// Returns [`CborError`] if the body is no record.
+pub fn kind_of(body: &[u8]) -> Result<u64, CborError> {
+    let mut reader = Reader::new(body);
+    reader.array()?;
+    reader.u64()
+}
+
+/// The deterministic part of `body`, if its kind counts for the decision digest.
+///
+/// # Errors
+///
+/// Returns [`CborError`] if the body is no record.
+pub fn digested_part(body: &[u8]) -> Result<Option<&[u8]>, CborError> {
+    let mut reader = Reader::new(body);
+    reader.array()?;
+    match reader.u64()? {
+        KIND_DELIVERIES | KIND_DECISION | KIND_FAULT => reader.bytes_string().map(Some),
+        _ => Ok(None),
+    }
+}

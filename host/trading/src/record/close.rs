@@ -1,0 +1,129 @@
+//! The close record: why the run ended, and its summary.
+
+use alloc::vec::Vec;
+
+use super::KIND_CLOSE;
+use crate::cbor::{self, CborError, Reader};
+use crate::units::{Money, Quantity};
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CloseReason {
+    /// The data or the feed ended.
+    EndOfData,
+    /// The guest was at fault.
+    Fault,
+}
+
+impl CloseReason {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EndOfData => "end-of-data",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+/// The last record of a journal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Close {
+    /// Why the run ended.
+    pub reason: CloseReason,
+    /// How many decisions.
+    pub decisions: u64,
+    /// How many fills.
+    pub fills: u64,
+    /// How many requests were approved and how many refused.
+    pub requests: (u64, u64),
+    /// SHA-256 over the deterministic parts, each behind its length as four bytes.
+    pub decision_digest: [u8; 32],
+    /// Cash at the end.
+    pub cash: Money,
+    /// Equity at the end.
+    pub equity: Money,
+    /// All fees.
+    pub fees: Money,
+    /// What slippage cost.
+    pub slippage: Money,
+    /// Booked profit and loss, fees apart.
+    pub realized: Money,
+    /// The position in each instrument.
+    pub positions: Vec<Quantity>,
+}
+
+impl Close {
+    /// Appends the record.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        cbor::put_array(out, 13);
+        cbor::put_u64(out, KIND_CLOSE);
+        cbor::put_u64(
+            out,
+            match self.reason {
+                CloseReason::EndOfData => 0,
+                CloseReason::Fault => 1,
+            },
+        );
+        let (approved, refused) = self.requests;
+        for count in [self.decisions, self.fills, approved, refused] {
+            cbor::put_u64(out, count);
+        }
+        cbor::put_bytes(out, &self.decision_digest);
+        let amounts = [
+            self.cash,
+            self.equity,
+            self.fees,
+            self.slippage,
+            self.realized,
+        ];
+        for amount in amounts {
+            cbor::put_i128(out, amount.0);
+        }
+        cbor::put_array(out, self.positions.len());
+        for position in &self.positions {
+            cbor::put_i64(out, position.0);
+        }
+    }
+
+    /// The close record in `body`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CborError`] if the bytes are not what [`Close::encode`] writes.
+    pub fn decode(body: &[u8]) -> Result<Self, CborError> {
+        let mut reader = Reader::new(body);
+        reader.array_of(13, "a close record of 13 items")?;
+        reader.u64()?;
+        let reason = match reader.u64()? {
+            0 => CloseReason::EndOfData,
+            1 => CloseReason::Fault,
+            _ => {
+                return Err(CborError {
+                    offset: 2,
+                    expected: "a known reason",
+                });
+            }
+        };
+        let close = Self {
+            reason,
+            decisions: reader.u64()?,
+            fills: reader.u64()?,
+            requests: (reader.u64()?, reader.u64()?),
+            decision_digest: reader.digest()?,
+            cash: Money(reader.i128()?),
+            equity: Money(reader.i128()?),
+            fees: Money(reader.i128()?),
+            slippage: Money(reader.i128()?),
+            realized: Money(reader.i128()?),
+            positions: {
+                let items = reader.array()?;
+                (0..items)
+                    .map(|_| reader.i64().map(Quantity))
+                    .collect::<Result<_, _>>()?
+            },
+        };
+        reader.end()?;
+        Ok(close)
+    }
+}

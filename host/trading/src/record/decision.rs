@@ -1,0 +1,253 @@
+//! The decision record: one bar, what the strategy answered, what the gate said, and the account
+//! after it.
+
+use alloc::vec::Vec;
+
+use super::KIND_DECISION;
+use super::order::{put_request, read_request};
+use crate::bar::{ClosedBar, RawBar};
+use crate::cbor::{self, CborError, Reader};
+use crate::execution::Code;
+use crate::instrument::InstrumentId;
+use crate::order::Request;
+use crate::time::UnixNanos;
+use crate::units::{Money, Price, Quantity, Volume};
+
+/// What the risk gate said to one request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// It was let through.
+    Approved,
+    /// It was refused by this rule.
+    Refused(Code),
+}
+
+/// One authorized plan: its digest and the number of the token that was spent for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PlanNote {
+    /// The plan's digest.
+    pub plan: [u8; 32],
+    /// The token's number.
+    pub token: u64,
+}
+
+/// What stands beside the decision and never counts for its digest.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DecisionCircumstances {
+    /// Fuel used by the callback, as the engine named in the open record charges it.
+    pub fuel: u64,
+    /// A note for each approved request.
+    pub plans: Vec<PlanNote>,
+    /// When the bar was received and when it was decided; none in a backtest.
+    pub times: Option<(UnixNanos, UnixNanos)>,
+}
+
+/// What became of one bar.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Decision {
+    /// The bar.
+    pub bar: ClosedBar,
+    /// Its number among its instrument's bars of this run.
+    pub index: u64,
+    /// What the strategy asked for; `None` where it was at fault (a fault record follows).
+    pub requests: Option<Vec<Request>>,
+    /// What the gate said to each.
+    pub verdicts: Vec<Verdict>,
+    /// Cash after the step.
+    pub cash: Money,
+    /// Equity after the step.
+    pub equity: Money,
+    /// Position in the bar's instrument after the step.
+    pub position: Quantity,
+    /// What stands beside.
+    pub circumstances: DecisionCircumstances,
+}
+
+impl Decision {
+    /// Appends the deterministic part.
+    pub fn encode_digested(&self, out: &mut Vec<u8>) {
+        cbor::put_array(out, 7);
+        cbor::put_u64(out, KIND_DECISION);
+        put_bar(out, &self.bar, self.index);
+        match &self.requests {
+            None => cbor::put_null(out),
+            Some(requests) => {
+                cbor::put_array(out, requests.len());
+                for request in requests {
+                    put_request(out, request);
+                }
+            }
+        }
+        cbor::put_array(out, self.verdicts.len());
+        for verdict in &self.verdicts {
+            cbor::put_u64(
+                out,
+                match verdict {
+                    Verdict::Approved => 0,
+                    Verdict::Refused(code) => code_number(*code),
+                },
+            );
+        }
+        cbor::put_i128(out, self.cash.0);
+        cbor::put_i128(out, self.equity.0);
+        cbor::put_i64(out, self.position.0);
+    }
+
+    /// Appends the record, given its deterministic part.
+    pub fn encode(&self, digested: &[u8], out: &mut Vec<u8>) {
+        cbor::put_array(out, 3);
+        cbor::put_u64(out, KIND_DECISION);
+        cbor::put_bytes(out, digested);
+        let circumstances = &self.circumstances;
+        cbor::put_array(out, if circumstances.times.is_some() { 4 } else { 2 });
+        cbor::put_u64(out, circumstances.fuel);
+        cbor::put_array(out, circumstances.plans.len());
+        for note in &circumstances.plans {
+            cbor::put_array(out, 2);
+            cbor::put_bytes(out, &note.plan);
+            cbor::put_u64(out, note.token);
+        }
+        if let Some((received, decided)) = circumstances.times {
+            cbor::put_i64(out, received.0);
+            cbor::put_i64(out, decided.0);
+        }
+    }
+
+    /// The decision in `body`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CborError`] if the bytes are not what [`Decision::encode`] writes.
+    pub fn decode(body: &[u8]) -> Result<Self, CborError> {
+        let mut outer = Reader::new(body);
+        outer.array_of(3, "a decision of 3 items")?;
+        outer.u64()?;
+        let mut reader = Reader::new(outer.bytes_string()?);
+        let circumstances = read_circumstances(&mut outer)?;
+        outer.end()?;
+        reader.array_of(7, "a deterministic part of 7 items")?;
+        if reader.u64()? != KIND_DECISION {
+            return Err(CborError {
+                offset: 1,
+                expected: "a decision",
+            });
+        }
+        let (bar, index) = read_bar(&mut reader)?;
+        let requests = if reader.null() {
+            None
+        } else {
+            let items = reader.array()?;
+            Some(
+                (0..items)
+                    .map(|_| read_request(&mut reader))
+                    .collect::<Result<_, _>>()?,
+            )
+        };
+        let items = reader.array()?;
+        let verdicts = (0..items)
+            .map(|_| read_verdict(&mut reader))
+            .collect::<Result<_, _>>()?;
+        let cash = Money(reader.i128()?);
+        let equity = Money(reader.i128()?);
+        let position = Quantity(reader.i64()?);
+        reader.end()?;
+        Ok(Self {
+            bar,
+            index,
+            requests,
+            verdicts,
+            cash,
+            equity,
+            position,
+            circumstances,
+        })
+    }
+}
+
+fn read_circumstances(reader: &mut Reader<'_>) -> Result<DecisionCircumstances, CborError> {
+    let items = reader.array()?;
+    let fuel = reader.u64()?;
+    let count = reader.array()?;
+    let mut plans = Vec::with_capacity(count);
+    for _ in 0..count {
+        reader.array_of(2, "a plan of 2 items")?;
+        plans.push(PlanNote {
+            plan: reader.digest()?,
+            token: reader.u64()?,
+        });
+    }
+    let times = match items {
+        2 => None,
+        4 => Some((UnixNanos(reader.i64()?), UnixNanos(reader.i64()?))),
+        _ => {
+            return Err(CborError {
+                offset: 0,
+                expected: "circumstances of 2 or 4 items",
+            });
+        }
+    };
+    Ok(DecisionCircumstances { fuel, plans, times })
+}
+
+fn put_bar(out: &mut Vec<u8>, bar: &ClosedBar, index: u64) {
+    let bar = bar.get();
+    cbor::put_array(out, 9);
+    cbor::put_u64(out, u64::from(bar.instrument.0));
+    cbor::put_u64(out, index);
+    let fields = [
+        bar.open_time.0,
+        bar.close_time.0,
+        bar.open.0,
+        bar.high.0,
+        bar.low.0,
+    ];
+    for field in fields.into_iter().chain([bar.close.0, bar.volume.0]) {
+        cbor::put_i64(out, field);
+    }
+}
+
+fn read_bar(reader: &mut Reader<'_>) -> Result<(ClosedBar, u64), CborError> {
+    reader.array_of(9, "a bar of 9 items")?;
+    let instrument = InstrumentId(reader.u32()?);
+    let index = reader.u64()?;
+    let raw = RawBar {
+        instrument,
+        open_time: UnixNanos(reader.i64()?),
+        close_time: UnixNanos(reader.i64()?),
+        open: Price(reader.i64()?),
+        high: Price(reader.i64()?),
+        low: Price(reader.i64()?),
+        close: Price(reader.i64()?),
+        volume: Volume(reader.i64()?),
+    };
+    let bar = ClosedBar::parse(raw);
+    let bar = bar.map_err(|_| CborError {
+        offset: 0,
+        expected: "a closed bar",
+    })?;
+    Ok((bar, index))
+}
+
+/// A code's number: its place in [`Code::ALL`]. 0 stands for "no code".
+pub(super) fn code_number(code: Code) -> u64 {
+    let place = Code::ALL.iter().position(|one| *one == code);
+    place
+        .and_then(|place| u64::try_from(place).ok())
+        .unwrap_or(u64::MAX)
+}
+
+pub(super) fn read_code(reader: &mut Reader<'_>) -> Result<Code, CborError> {
+    let error = CborError {
+        offset: 0,
+        expected: "a known code",
+    };
+    let place = usize::try_from(reader.u64()?).map_err(|_| error)?;
+    Code::ALL.get(place).copied().ok_or(error)
+}
+
+fn read_verdict(reader: &mut Reader<'_>) -> Result<Verdict, CborError> {
+    Ok(match read_code(reader)? {
+        Code::None => Verdict::Approved,
+        code => Verdict::Refused(code),
+    })
+}

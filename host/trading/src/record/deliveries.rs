@@ -1,0 +1,158 @@
+//! The deliveries record: fills and order events of one slice, in the sequence in which the
+//! account and the strategy got them.
+
+use alloc::vec::Vec;
+
+use super::KIND_DELIVERIES;
+use super::decision::{code_number, read_code};
+use super::order::{put_side, read_side};
+use crate::cbor::{self, CborError, Reader};
+use crate::execution::{Delivery, Fill, OrderEvent};
+use crate::instrument::InstrumentId;
+use crate::order::{ClientOrderId, OrderStatus};
+use crate::time::UnixNanos;
+use crate::units::{Money, Price, Quantity};
+
+/// Fills and order events of one slice.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Deliveries {
+    /// The slice's close time.
+    pub time: UnixNanos,
+    /// What was delivered.
+    pub deliveries: Vec<Delivery>,
+    /// Fuel used by the callbacks.
+    pub fuel: u64,
+}
+
+/// The most deliveries in one record; a slice with more has several records. A fill takes at
+/// most 120 bytes, so a record stays below half of what an entry may hold.
+pub const DELIVERIES_PER_RECORD_MAX: usize = 256;
+
+/// Appends the deterministic part.
+pub fn encode_digested(time: UnixNanos, deliveries: &[Delivery], out: &mut Vec<u8>) {
+    cbor::put_array(out, 3);
+    cbor::put_u64(out, KIND_DELIVERIES);
+    cbor::put_i64(out, time.0);
+    cbor::put_array(out, deliveries.len());
+    for delivery in deliveries {
+        match delivery {
+            Delivery::Fill(fill) => put_fill(out, fill),
+            Delivery::Event(event) => put_event(out, event),
+        }
+    }
+}
+
+/// Appends the record, given its deterministic part.
+pub fn encode(digested: &[u8], fuel: u64, out: &mut Vec<u8>) {
+    cbor::put_array(out, 3);
+    cbor::put_u64(out, KIND_DELIVERIES);
+    cbor::put_bytes(out, digested);
+    cbor::put_array(out, 1);
+    cbor::put_u64(out, fuel);
+}
+
+impl Deliveries {
+    /// The deliveries in `body`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CborError`] if the bytes are not what the encoder writes.
+    pub fn decode(body: &[u8]) -> Result<Self, CborError> {
+        let mut outer = Reader::new(body);
+        outer.array_of(3, "deliveries of 3 items")?;
+        outer.u64()?;
+        let mut reader = Reader::new(outer.bytes_string()?);
+        outer.array_of(1, "circumstances of 1 item")?;
+        let fuel = outer.u64()?;
+        outer.end()?;
+        reader.array_of(3, "a deterministic part of 3 items")?;
+        if reader.u64()? != KIND_DELIVERIES {
+            return Err(CborError {
+                offset: 1,
+                expected: "deliveries",
+            });
+        }
+        let time = UnixNanos(reader.i64()?);
+        let items = reader.array()?;
+        let deliveries = (0..items)
+            .map(|_| read_delivery(&mut reader, time))
+            .collect::<Result<_, _>>()?;
+        reader.end()?;
+        Ok(Self {
+            time,
+            deliveries,
+            fuel,
+        })
+    }
+}
+
+fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
+    cbor::put_array(out, 10);
+    cbor::put_u64(out, 0);
+    cbor::put_u64(out, u64::from(fill.instrument.0));
+    cbor::put_u64(out, fill.client_order_id.0);
+    put_side(out, fill.side);
+    cbor::put_i64(out, fill.quantity.0);
+    cbor::put_i64(out, fill.leaves_quantity.0);
+    cbor::put_i64(out, fill.reference_price.0);
+    cbor::put_i64(out, fill.price.0);
+    cbor::put_bool(out, fill.clamped);
+    cbor::put_i128(out, fill.fee.0);
+}
+
+fn put_event(out: &mut Vec<u8>, event: &OrderEvent) {
+    cbor::put_array(out, 6);
+    cbor::put_u64(out, 1);
+    cbor::put_u64(out, u64::from(event.instrument.0));
+    cbor::put_u64(out, event.client_order_id.0);
+    let place = OrderStatus::ALL.iter().position(|one| *one == event.status);
+    cbor::put_u64(
+        out,
+        place
+            .and_then(|place| u64::try_from(place).ok())
+            .unwrap_or(u64::MAX),
+    );
+    cbor::put_u64(out, code_number(event.code));
+    cbor::put_i64(out, event.leaves_quantity.0);
+}
+
+fn read_delivery(reader: &mut Reader<'_>, time: UnixNanos) -> Result<Delivery, CborError> {
+    let items = reader.array()?;
+    let kind = reader.u64()?;
+    let instrument = InstrumentId(reader.u32()?);
+    let client_order_id = ClientOrderId(reader.u64()?);
+    match (kind, items) {
+        (0, 10) => Ok(Delivery::Fill(Fill {
+            instrument,
+            client_order_id,
+            side: read_side(reader)?,
+            quantity: Quantity(reader.i64()?),
+            leaves_quantity: Quantity(reader.i64()?),
+            reference_price: Price(reader.i64()?),
+            price: Price(reader.i64()?),
+            clamped: reader.bool()?,
+            fee: Money(reader.i128()?),
+            time,
+        })),
+        (1, 6) => Ok(Delivery::Event(OrderEvent {
+            instrument,
+            client_order_id,
+            status: read_status(reader)?,
+            code: read_code(reader)?,
+            leaves_quantity: Quantity(reader.i64()?),
+        })),
+        _ => Err(CborError {
+            offset: 0,
+            expected: "a fill or an order event",
+        }),
+    }
+}
+
+fn read_status(reader: &mut Reader<'_>) -> Result<OrderStatus, CborError> {
+    let error = CborError {
+        offset: 0,
+        expected: "a known order status",
+    };
+    let place = usize::try_from(reader.u64()?).map_err(|_| error)?;
+    OrderStatus::ALL.get(place).copied().ok_or(error)
+}

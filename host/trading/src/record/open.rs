@@ -1,0 +1,111 @@
+//! The open record: the manifest, and a commitment to the bars that are to come.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::KIND_OPEN;
+use crate::cbor::{self, CborError, Reader};
+use crate::time::UnixNanos;
+
+/// The version of the record format.
+const FORMAT: u64 = 1;
+
+/// What a snapshot run promises about one instrument's bars, so that a verifier can say
+/// "complete" without the snapshot.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Commitment {
+    /// The instrument's ticker.
+    pub symbol: String,
+    /// How many bars.
+    pub bars: u64,
+    /// Close time of the first bar; 0 without bars.
+    pub first_close: UnixNanos,
+    /// Close time of the last bar; 0 without bars.
+    pub last_close: UnixNanos,
+    /// SHA-256 over the bars in canonical form, one after the other.
+    pub bars_sha256: [u8; 32],
+}
+
+/// The first record of a journal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Open {
+    /// The manifest as canonical JSON. Its SHA-256 is the run id.
+    pub manifest: String,
+    /// Which execution of the manifest this is, from 1.
+    pub execution: u64,
+    /// The build of the host, for people.
+    pub host: String,
+    /// One commitment an instrument for a snapshot; `None` for a feed.
+    pub commitments: Option<Vec<Commitment>>,
+}
+
+impl Open {
+    /// Appends the record.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        cbor::put_array(out, 6);
+        cbor::put_u64(out, KIND_OPEN);
+        cbor::put_u64(out, FORMAT);
+        cbor::put_text(out, &self.manifest);
+        cbor::put_u64(out, self.execution);
+        cbor::put_text(out, &self.host);
+        let Some(commitments) = &self.commitments else {
+            return cbor::put_null(out);
+        };
+        cbor::put_array(out, commitments.len());
+        for commitment in commitments {
+            cbor::put_array(out, 5);
+            cbor::put_text(out, &commitment.symbol);
+            cbor::put_u64(out, commitment.bars);
+            cbor::put_i64(out, commitment.first_close.0);
+            cbor::put_i64(out, commitment.last_close.0);
+            cbor::put_bytes(out, &commitment.bars_sha256);
+        }
+    }
+
+    /// The open record in `body`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CborError`] if the bytes are not what [`Open::encode`] writes.
+    pub fn decode(body: &[u8]) -> Result<Self, CborError> {
+        let mut reader = Reader::new(body);
+        reader.array_of(6, "an open record of 6 items")?;
+        if reader.u64()? != KIND_OPEN || reader.u64()? != FORMAT {
+            return Err(CborError {
+                offset: 1,
+                expected: "an open record of format 1",
+            });
+        }
+        let manifest = reader.text()?;
+        let execution = reader.u64()?;
+        let host = reader.text()?;
+        let commitments = if reader.null() {
+            None
+        } else {
+            let items = reader.array()?;
+            Some(
+                (0..items)
+                    .map(|_| read_commitment(&mut reader))
+                    .collect::<Result<_, _>>()?,
+            )
+        };
+        reader.end()?;
+        Ok(Self {
+            manifest,
+            execution,
+            host,
+            commitments,
+        })
+    }
+}
+
+fn read_commitment(reader: &mut Reader<'_>) -> Result<Commitment, CborError> {
+    reader.array_of(5, "a commitment of 5 items")?;
+    Ok(Commitment {
+        symbol: reader.text()?,
+        bars: reader.u64()?,
+        first_close: UnixNanos(reader.i64()?),
+        last_close: UnixNanos(reader.i64()?),
+        bars_sha256: reader.digest()?,
+    })
+}

@@ -1,0 +1,341 @@
+//! The risk gate: turns an intent into an [`Approved`] action, or refuses it by a stable code.
+//!
+//! It must never know a venue. It decides from the account as of this bar and the limits of the
+//! manifest alone, and whatever cannot be computed is refused.
+
+use crate::account::{Account, AccountKind, Position};
+use crate::execution::Code;
+use crate::instrument::{Instrument, InstrumentId};
+use crate::order::{Intent, Order, OrderType, Side};
+use crate::strategy::WorkingOrder;
+use crate::units::{BasisPoints, Money, Price, Quantity};
+
+/// The limits of one run. There is no default: a run without risk limits does not start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RiskLimits {
+    /// Orders let through on one bar.
+    pub orders_per_bar_max: u32,
+    /// Orders working at once.
+    pub working_orders_max: u32,
+    /// Value of one order at the last close, or at its limit where that is higher.
+    pub order_notional_max: Money,
+    /// Value of one position after the order.
+    pub position_notional_max: Money,
+    /// Sum of the absolute values of all positions after the order.
+    pub gross_exposure_max: Money,
+    /// Distance of a limit or stop price from the last close.
+    pub price_collar: BasisPoints,
+    /// Fall of equity from its peak, after which only reducing orders pass.
+    pub drawdown_max: BasisPoints,
+}
+
+/// What a margin account may hold: gross exposure up to this many hundredths of its equity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Leverage(pub u32);
+
+/// What was let through, and can only be made here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Approved {
+    intent: Intent,
+}
+
+impl Approved {
+    /// What was let through.
+    #[must_use]
+    pub fn intent(&self) -> &Intent {
+        &self.intent
+    }
+}
+
+/// What the gate looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// The run's instruments.
+    pub instruments: &'a [Instrument],
+    /// The account as of this bar.
+    pub account: &'a Account,
+    /// Orders that can still fill.
+    pub working: &'a [WorkingOrder],
+    /// Orders let through on this bar already.
+    pub approved_on_bar: u32,
+    /// Whether the client order id was used before.
+    pub id_is_used: bool,
+    /// Whether the instrument's warm-up is not over.
+    pub warming_up: bool,
+}
+
+/// The gate of one run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RiskGate {
+    limits: RiskLimits,
+    leverage: Leverage,
+}
+
+impl RiskGate {
+    /// A gate with these limits.
+    #[must_use]
+    pub const fn new(limits: RiskLimits, leverage: Leverage) -> Self {
+        Self { limits, leverage }
+    }
+
+    /// Lets the intent through, or says which rule stops it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Code`] of the first rule that the intent breaks.
+    pub fn review(&self, intent: Intent, situation: &Situation<'_>) -> Result<Approved, Code> {
+        let is_working = |id| {
+            situation
+                .working
+                .iter()
+                .any(|working| working.client_order_id == id)
+        };
+        match &intent {
+            Intent::Cancel(id) if !is_working(*id) => return Err(Code::UnknownOrder),
+            Intent::Cancel(_) => {}
+            Intent::Replace { replaces, .. } if !is_working(*replaces) => {
+                return Err(Code::UnknownOrder);
+            }
+            Intent::Submit(order) | Intent::Replace { with: order, .. } => {
+                self.review_order(order, situation)?;
+            }
+        }
+        Ok(Approved { intent })
+    }
+
+    fn review_order(&self, order: &Order, situation: &Situation<'_>) -> Result<(), Code> {
+        let instrument = situation
+            .instruments
+            .get(order.instrument.index())
+            .ok_or(Code::UnknownInstrument)?;
+        if situation.warming_up {
+            return Err(Code::WarmingUp);
+        }
+        if situation.id_is_used {
+            return Err(Code::DuplicateClientOrderId);
+        }
+        if order.quantity.0 <= 0 {
+            return Err(Code::QuantityNotPositive);
+        }
+        if situation.approved_on_bar >= self.limits.orders_per_bar_max {
+            return Err(Code::OrdersPerBarLimit);
+        }
+        let working = u32::try_from(situation.working.len()).unwrap_or(u32::MAX);
+        if working >= self.limits.working_orders_max {
+            return Err(Code::WorkingOrdersLimit);
+        }
+        self.review_size(order, instrument, situation)
+    }
+
+    fn review_size(
+        &self,
+        order: &Order,
+        instrument: &Instrument,
+        situation: &Situation<'_>,
+    ) -> Result<(), Code> {
+        let account = situation.account;
+        let position = account.position(order.instrument);
+        let mark = position.mark_price.ok_or(Code::NoPrice)?;
+        self.check_collar(order, mark)?;
+        let dearest = worst_price(order, mark);
+        let notional = instrument
+            .notional(dearest, order.quantity)
+            .ok_or(Code::Overflow)?;
+        if notional > self.limits.order_notional_max {
+            return Err(Code::OrderNotionalLimit);
+        }
+        let after = Exposure::after(order, instrument, &position, mark, situation)?;
+        if account.kind() == AccountKind::Cash {
+            check_cash(order, position, notional, situation)?;
+        }
+        if after.reduces {
+            return Ok(());
+        }
+        if after.position > self.limits.position_notional_max {
+            return Err(Code::PositionNotionalLimit);
+        }
+        if after.gross > self.limits.gross_exposure_max {
+            return Err(Code::GrossExposureLimit);
+        }
+        if account.kind() == AccountKind::Margin && after.gross > self.buying_power(account)? {
+            return Err(Code::NoBuyingPower);
+        }
+        self.check_drawdown(account)
+    }
+
+    fn buying_power(&self, account: &Account) -> Result<Money, Code> {
+        let scaled = account.equity().0.checked_mul(i128::from(self.leverage.0));
+        scaled
+            .and_then(|value| value.checked_div_euclid(100))
+            .map(Money)
+            .ok_or(Code::Overflow)
+    }
+
+    fn check_collar(&self, order: &Order, mark: Price) -> Result<(), Code> {
+        let (first, second) = prices_of(order.order_type);
+        let width = self.limits.price_collar.of_rounded_down(i128::from(mark.0));
+        let width = width.ok_or(Code::Overflow)?;
+        for price in [first, second].into_iter().flatten() {
+            let distance = i128::from(price.0)
+                .saturating_sub(i128::from(mark.0))
+                .saturating_abs();
+            if distance > width {
+                return Err(Code::PriceCollar);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_drawdown(&self, account: &Account) -> Result<(), Code> {
+        let fall = account
+            .equity_peak()
+            .minus(account.equity())
+            .ok_or(Code::Overflow)?;
+        let allowed = self
+            .limits
+            .drawdown_max
+            .of(account.equity_peak().0)
+            .ok_or(Code::Overflow)?;
+        if fall.0 > allowed {
+            Err(Code::DrawdownLimit)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What the account would hold if this order and those already working on its side were filled.
+struct Exposure {
+    /// Absolute value of the position.
+    position: Money,
+    /// Sum of the absolute values of all positions.
+    gross: Money,
+    /// Whether the position shrinks towards zero and does not change its sign.
+    reduces: bool,
+}
+
+impl Exposure {
+    fn after(
+        order: &Order,
+        instrument: &Instrument,
+        position: &Position,
+        mark: Price,
+        situation: &Situation<'_>,
+    ) -> Result<Self, Code> {
+        let ahead = working_quantity(situation.working, order.instrument, order.side)?;
+        let sent = ahead.checked_add(order.quantity.0).ok_or(Code::Overflow)?;
+        let signed = match order.side {
+            Side::Buy => Some(sent),
+            Side::Sell => sent.checked_neg(),
+        };
+        let held = position.quantity.0;
+        let quantity = signed
+            .and_then(|signed| held.checked_add(signed))
+            .ok_or(Code::Overflow)?;
+        let value = instrument
+            .notional(mark, Quantity(quantity))
+            .ok_or(Code::Overflow)?;
+        let magnitude = |money: Money| money.0.checked_abs().map(Money).ok_or(Code::Overflow);
+        let now = magnitude(position.value)?;
+        let then = magnitude(value)?;
+        let gross = situation.account.gross_exposure().ok_or(Code::Overflow)?;
+        let gross = gross
+            .minus(now)
+            .and_then(|others| others.plus(then))
+            .ok_or(Code::Overflow)?;
+        let same_side = quantity == 0 || (quantity > 0) == (held > 0);
+        let reduces = same_side && quantity.unsigned_abs() < held.unsigned_abs();
+        Ok(Self {
+            position: then,
+            gross,
+            reduces,
+        })
+    }
+}
+
+/// A cash account pays in full and sells only what it holds. Sell orders of a bracket are each
+/// checked against the position on their own; the venue's books stop the second one to fill.
+fn check_cash(
+    order: &Order,
+    position: Position,
+    notional: Money,
+    situation: &Situation<'_>,
+) -> Result<(), Code> {
+    match order.side {
+        Side::Sell if order.quantity > position.quantity => Err(Code::ShortSellingNotAllowed),
+        Side::Sell => Ok(()),
+        Side::Buy => {
+            let reserved = reserved_cash(situation)?;
+            let needed = notional.plus(reserved).ok_or(Code::Overflow)?;
+            if needed > situation.account.cash() {
+                Err(Code::NoBuyingPower)
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What the working buy orders would cost at their worst price.
+fn reserved_cash(situation: &Situation<'_>) -> Result<Money, Code> {
+    let mut sum = Money::ZERO;
+    for working in situation
+        .working
+        .iter()
+        .filter(|working| working.side == Side::Buy)
+    {
+        let id = working.instrument;
+        let instrument = situation
+            .instruments
+            .get(id.index())
+            .ok_or(Code::UnknownInstrument)?;
+        let mark = situation
+            .account
+            .position(id)
+            .mark_price
+            .ok_or(Code::NoPrice)?;
+        let price = worst_price_of(working.order_type, Side::Buy, mark);
+        let cost = instrument.notional(price, working.leaves_quantity);
+        sum = cost.and_then(|cost| sum.plus(cost)).ok_or(Code::Overflow)?;
+    }
+    Ok(sum)
+}
+
+fn working_quantity(
+    working: &[WorkingOrder],
+    instrument: InstrumentId,
+    side: Side,
+) -> Result<i64, Code> {
+    working
+        .iter()
+        .filter(|working| working.instrument == instrument && working.side == side)
+        .try_fold(0_i64, |sum, working| {
+            sum.checked_add(working.leaves_quantity.0)
+        })
+        .ok_or(Code::Overflow)
+}
+
+fn worst_price(order: &Order, mark: Price) -> Price {
+    worst_price_of(order.order_type, order.side, mark)
+}
+
+/// The price a value is computed with: a buy limit below the market still counts at its limit, a
+/// buy stop above it at the stop; anything else at the last close.
+fn worst_price_of(order_type: OrderType, side: Side, mark: Price) -> Price {
+    match (order_type, side) {
+        (OrderType::Limit(limit) | OrderType::StopLimit { limit, .. }, Side::Buy) => limit,
+        (OrderType::Stop(stop), Side::Buy) => stop.max(mark),
+        (OrderType::Limit(limit) | OrderType::StopLimit { limit, .. }, Side::Sell) => {
+            limit.max(mark)
+        }
+        (OrderType::Market, _) | (OrderType::Stop(_), Side::Sell) => mark,
+    }
+}
+
+const fn prices_of(order_type: OrderType) -> (Option<Price>, Option<Price>) {
+    match order_type {
+        OrderType::Market => (None, None),
+        OrderType::Limit(price) | OrderType::Stop(price) => (Some(price), None),
+        OrderType::StopLimit { stop, limit } => (Some(stop), Some(limit)),
+    }
+}

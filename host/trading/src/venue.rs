@@ -1,0 +1,44 @@
+//! The venue's door: where released orders go and executions come from. It must never know which
+//! strategy an order came from.
+
+pub mod books;
+pub mod matching;
+pub mod simulated;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::execution::Delivery;
+use crate::plan::Released;
+use crate::slice::Slice;
+
+/// Why a venue cannot go on. The run stops: nothing may be assumed about its orders.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("venue: {reason}")]
+pub struct VenueError {
+    /// What happened.
+    pub reason: String,
+}
+
+/// Where released orders go.
+pub trait Venue {
+    /// What became of the orders sent before this slice: pushes fills and events, in the
+    /// sequence in which they happened.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VenueError`] if the venue cannot say.
+    fn executions(
+        &mut self,
+        slice: &Slice,
+        deliveries: &mut Vec<Delivery>,
+    ) -> Result<(), VenueError>;
+
+    /// Takes a released order, cancel or replacement. Its answer comes with
+    /// [`Venue::executions`] of a later slice.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VenueError`] if it is not known whether the venue has it.
+    fn send(&mut self, released: Released) -> Result<(), VenueError>;
+}
