@@ -276,11 +276,11 @@ fn booked(instrument: &Instrument, position: &Position, fill: &Fill) -> Option<B
         });
     }
     // The fill closes some of the position, all of it, or all of it and opens the other side.
-    let closes = held.unsigned_abs().min(signed.unsigned_abs());
-    let closed = i64::try_from(closes).ok()?.checked_mul(signed.signum())?;
+    let closing = held.unsigned_abs().min(signed.unsigned_abs());
+    let closed = i64::try_from(closing).ok()?.checked_mul(signed.signum())?;
     let closed_paid = instrument.notional(fill.price, Quantity(closed))?;
     let released = divide_half_even(
-        position.cost.0.checked_mul(i128::from(closes))?,
+        position.cost.0.checked_mul(i128::from(closing))?,
         i128::from(held.unsigned_abs()),
     )?;
     // Closing pays the opposite sign of what opening did: the sum of both is the loss.

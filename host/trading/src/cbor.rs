@@ -29,27 +29,26 @@ pub struct CborError {
 }
 
 /// Appends a head: major type and argument in the shortest form.
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    reason = "each arm's range fits"
+#[cfg_attr(
+    not(test),
+    expect(clippy::as_conversions, reason = "each arm's range fits")
 )]
-#[expect(clippy::arithmetic_side_effects, reason = "major is at most 7")]
+#[expect(clippy::cast_possible_truncation, reason = "each arm's range fits")]
 fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
     let major = major << 5;
     match argument {
         0..=23 => out.push(major | argument as u8),
-        24..=0xff => out.extend_from_slice(&[major | 24, argument as u8]),
+        24..=0xff => out.extend_from_slice(&[major | 0x18, argument as u8]),
         0x100..=0xffff => {
-            out.push(major | 25);
+            out.push(major | 0x19);
             out.extend_from_slice(&(argument as u16).to_be_bytes());
         }
         0x1_0000..=0xffff_ffff => {
-            out.push(major | 26);
+            out.push(major | 0x1a);
             out.extend_from_slice(&(argument as u32).to_be_bytes());
         }
         _ => {
-            out.push(major | 27);
+            out.push(major | 0x1b);
             out.extend_from_slice(&argument.to_be_bytes());
         }
     }

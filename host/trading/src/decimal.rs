@@ -143,7 +143,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, scale: u8, expect: &str) {
         let got = match parse(text, scale) {
-            Ok(value) => format!("{value} {}", super::format(value, scale)),
+            Ok(value) => format!("{value} {}", format(value, scale)),
             Err(error) => error.to_string(),
         };
         assert_eq!(got, expect);

@@ -74,11 +74,13 @@ pub enum Code {
     NotOffered,
     /// An amount did not fit.
     Overflow,
+    /// The strategy's client order ids leave more gaps than the host keeps count of.
+    OrderIdGapsLimit,
 }
 
 impl Code {
     /// Every code, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::None,
         Self::UnknownInstrument,
         Self::QuantityNotPositive,
@@ -99,6 +101,7 @@ impl Code {
         Self::DrawdownLimit,
         Self::NotOffered,
         Self::Overflow,
+        Self::OrderIdGapsLimit,
     ];
 
     /// The stable code and the sentence that goes with it.
@@ -161,6 +164,10 @@ impl Code {
                 "the venue does not offer this order type or time in force",
             ),
             Self::Overflow => ("overflow", "an amount does not fit"),
+            Self::OrderIdGapsLimit => (
+                "order-id-gaps-limit",
+                "client order ids leave too many gaps: count up instead",
+            ),
         }
     }
 }

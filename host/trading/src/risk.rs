@@ -58,8 +58,6 @@ pub struct Situation<'a> {
     pub working: &'a [WorkingOrder],
     /// Orders let through on this bar already.
     pub approved_on_bar: u32,
-    /// Whether the client order id was used before.
-    pub id_is_used: bool,
     /// Whether the instrument's warm-up is not over.
     pub warming_up: bool,
 }
@@ -110,9 +108,6 @@ impl RiskGate {
             .ok_or(Code::UnknownInstrument)?;
         if situation.warming_up {
             return Err(Code::WarmingUp);
-        }
-        if situation.id_is_used {
-            return Err(Code::DuplicateClientOrderId);
         }
         if order.quantity.0 <= 0 {
             return Err(Code::QuantityNotPositive);

@@ -246,8 +246,10 @@ pub(super) fn read_code(reader: &mut Reader<'_>) -> Result<Code, CborError> {
 }
 
 fn read_verdict(reader: &mut Reader<'_>) -> Result<Verdict, CborError> {
-    Ok(match read_code(reader)? {
-        Code::None => Verdict::Approved,
-        code => Verdict::Refused(code),
+    let code = read_code(reader)?;
+    Ok(if code == Code::None {
+        Verdict::Approved
+    } else {
+        Verdict::Refused(code)
     })
 }

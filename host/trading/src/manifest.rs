@@ -1,0 +1,208 @@
+//! The run manifest: the only way to start a run. Its canonical JSON is hashed, and the digest is
+//! the run's id, so nothing outside it can change a result.
+//!
+//! It must never know where the component or the bars are stored.
+
+mod canonical;
+mod setup;
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+pub use canonical::canonical_json;
+pub use setup::{ManifestError, RunSetup};
+
+use crate::limits::SandboxLimits;
+
+/// The format this code reads and writes.
+pub const FORMAT: &str = "counterfoil-manifest/1";
+/// The version of the strategy world this code speaks.
+pub const WORLD: &str = "counterfoil:strategy@0.1.0";
+/// The only profile so far: the component imports nothing but the host's own interfaces.
+pub const PROFILE_PURE: &str = "pure";
+
+/// Everything that decides a run's result.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: String,
+    /// The component, as `sha256:<hex>`.
+    pub component: String,
+    /// [`WORLD`].
+    pub world: String,
+    /// [`PROFILE_PURE`].
+    pub profile: String,
+    /// Digest of the engine settings that affect results, as `sha256:<hex>`.
+    pub engine: String,
+    /// Where the bars come from.
+    pub data: DataSource,
+    /// The length of a bar, such as `1d`.
+    pub timeframe: String,
+    /// What is traded: instrument 0, 1, 2 ….
+    pub instruments: Vec<InstrumentEntry>,
+    /// A text for each parameter of the strategy.
+    pub parameters: BTreeMap<String, String>,
+    /// Bars of each instrument before orders are let through.
+    pub warm_up: u32,
+    /// The account.
+    pub account: AccountEntry,
+    /// What trading costs.
+    pub costs: CostsEntry,
+    /// The risk limits.
+    pub risk: RiskEntry,
+    /// The guest's limits.
+    pub limits: SandboxLimits,
+    /// What is done about working orders after a fault: `leave` or `cancel`.
+    pub on_fault: String,
+    /// The seed handed to the strategy, as decimal text.
+    pub seed: String,
+    /// Decisions for one signed checkpoint.
+    pub cadence: u32,
+}
+
+/// Where the bars come from.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DataSource {
+    /// A snapshot and a range of it.
+    Snapshot {
+        /// The snapshot, as `sha256:<hex>`.
+        id: String,
+        /// First moment that belongs to the run, such as `2001-01-01`; `None`: from the start.
+        from: Option<String>,
+        /// First moment that no longer does; `None`: to the end.
+        to: Option<String>,
+    },
+    /// A live feed.
+    Feed {
+        /// Its name.
+        name: String,
+        /// Makes this start different from every other; a second start of it is refused.
+        #[serde(rename = "start-nonce")]
+        start_nonce: String,
+    },
+}
+
+/// One instrument's definition.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct InstrumentEntry {
+    /// The venue's ticker of the time.
+    pub symbol: String,
+    /// Decimals of a price.
+    pub price_scale: u8,
+    /// The price grid step as a decimal, such as `0.01`.
+    pub tick_size: String,
+    /// Decimals of a quantity.
+    pub quantity_scale: u8,
+    /// The quantity grid step as a decimal.
+    pub lot_size: String,
+    /// Decimals of a volume.
+    pub volume_scale: u8,
+}
+
+/// The account.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AccountEntry {
+    /// Its name.
+    pub name: String,
+    /// Who owns it.
+    pub owner: String,
+    /// `cash` or `margin`.
+    pub kind: String,
+    /// The settlement currency.
+    pub currency: String,
+    /// Starting cash as a decimal.
+    pub cash: String,
+    /// A margin account's gross exposure, as a multiple of its equity with at most two decimals.
+    pub leverage: String,
+}
+
+/// What trading costs.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CostsEntry {
+    /// Fee in basis points of notional.
+    pub fee_bps: String,
+    /// Slippage in basis points of the price.
+    pub slippage_bps: String,
+    /// Share of a bar's volume that may fill on each side, in basis points, or `off`.
+    pub volume_cap_bps: String,
+}
+
+/// The risk limits. Every one must be there.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RiskEntry {
+    /// Orders let through on one bar.
+    pub orders_per_bar_max: u32,
+    /// Orders working at once.
+    pub working_orders_max: u32,
+    /// Value of one order.
+    pub order_notional_max: String,
+    /// Value of one position.
+    pub position_notional_max: String,
+    /// Sum of the absolute values of all positions.
+    pub gross_exposure_max: String,
+    /// Distance of a limit or stop price from the last close, in basis points.
+    pub price_collar_bps: String,
+    /// Fall of equity from its peak after which only reducing orders pass, in basis points.
+    pub drawdown_max_bps: String,
+}
+
+impl RiskEntry {
+    /// The preset for research: limits so wide that only a mistake reaches them. Not for live use.
+    #[must_use]
+    pub fn research() -> Self {
+        let wide = || "1000000000000".to_string();
+        Self {
+            orders_per_bar_max: 64,
+            working_orders_max: 256,
+            order_notional_max: wide(),
+            position_notional_max: wide(),
+            gross_exposure_max: wide(),
+            price_collar_bps: "5000".to_string(),
+            drawdown_max_bps: "10000".to_string(),
+        }
+    }
+}
+
+impl Manifest {
+    /// The manifest in JSON text, in any layout.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ManifestError`] naming the field that is missing, unknown or of the wrong type.
+    pub fn parse(json: &str) -> Result<Self, ManifestError> {
+        serde_json::from_str(json).map_err(|error| ManifestError::Json {
+            message: error.to_string(),
+        })
+    }
+
+    /// The manifest as canonical JSON (RFC 8785).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ManifestError`] if it cannot be written, which no manifest that was parsed does.
+    pub fn canonical(&self) -> Result<String, ManifestError> {
+        let value = serde_json::to_value(self).map_err(|error| ManifestError::Json {
+            message: error.to_string(),
+        })?;
+        canonical_json(&value)
+    }
+
+    /// The run id: SHA-256 of the canonical JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manifest::canonical`].
+    pub fn run_id(&self) -> Result<[u8; 32], ManifestError> {
+        Ok(Sha256::digest(self.canonical()?.as_bytes()).into())
+    }
+}

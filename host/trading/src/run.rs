@@ -1,0 +1,358 @@
+//! The one path a bar takes. Backtest, paper, live, replay and verification all call
+//! [`Run::step`] with other strategies, venues, journals and clocks plugged in; nothing here
+//! knows which of them it serves.
+
+mod decide;
+mod deliver;
+mod error;
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+pub use error::RunError;
+
+use crate::account::Account;
+use crate::digest::DecisionDigest;
+use crate::execution::{Code, Delivery, OrderEvent};
+use crate::ids::SeenIds;
+use crate::instrument::Instrument;
+use crate::journal::{self, Journal, Receipt, RecordBytes};
+use crate::manifest::RunSetup;
+use crate::order::{Intent, Request};
+use crate::plan::{Authorized, Tokens};
+use crate::record::{Callback, Close, CloseReason, FaultAction, FaultRecord};
+use crate::risk::{Approved, RiskGate, Situation};
+use crate::slice::Slice;
+use crate::strategy::{AccountView, Strategy, StrategyFault, WorkingOrder};
+use crate::time::UnixNanos;
+use crate::venue::Venue;
+
+/// Where the run's times come from. A backtest's clock knows none.
+pub trait Clock {
+    /// When the slice being decided was received, and what time it is now.
+    fn times(&mut self) -> Option<(UnixNanos, UnixNanos)>;
+}
+
+/// A clock that knows no time.
+#[derive(Clone, Copy, Debug)]
+pub struct NoClock;
+
+impl Clock for NoClock {
+    fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
+        None
+    }
+}
+
+/// What is plugged into the path.
+#[derive(Debug)]
+pub struct Ports<'a, S, V, J, C> {
+    /// Decides.
+    pub strategy: &'a mut S,
+    /// Takes released orders and says what became of them.
+    pub venue: &'a mut V,
+    /// Takes records.
+    pub journal: &'a mut J,
+    /// Tells times.
+    pub clock: &'a mut C,
+}
+
+/// Whether a run goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Progress {
+    /// It waits for the next slice.
+    Running,
+    /// The guest was at fault: the fault is recorded, the run can only be closed.
+    Faulted,
+}
+
+/// Counts of what a run did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Totals {
+    /// Bars decided.
+    pub decisions: u64,
+    /// Fills booked.
+    pub fills: u64,
+    /// Requests let through.
+    pub approved: u64,
+    /// Requests refused.
+    pub refused: u64,
+}
+
+/// One component over one feed: the state machine.
+#[derive(Debug)]
+pub struct Run {
+    instruments: Vec<Instrument>,
+    warm_up: u64,
+    on_fault: FaultAction,
+    gate: RiskGate,
+    account: Account,
+    tokens: Tokens,
+    seen: SeenIds,
+    working: Vec<WorkingOrder>,
+    /// Refusals that the strategy hears of at the start of the next slice.
+    refusals: Vec<OrderEvent>,
+    /// Bars decided, by instrument.
+    indices: Vec<u64>,
+    last_close: Option<UnixNanos>,
+    faulted: bool,
+    revision: u64,
+    totals: Totals,
+    room: Room,
+}
+
+/// Buffers that are used again for every bar.
+#[derive(Debug, Default)]
+struct Room {
+    deliveries: Vec<Delivery>,
+    requests: Vec<Request>,
+    authorized: Vec<Authorized>,
+    digested: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl Run {
+    /// A run that has seen no bar.
+    #[must_use]
+    pub fn new(setup: &RunSetup) -> Self {
+        let count = setup.instruments.len();
+        Self {
+            instruments: setup.instruments.clone(),
+            warm_up: setup.warm_up,
+            on_fault: setup.on_fault,
+            gate: RiskGate::new(setup.risk, setup.leverage),
+            account: Account::new(setup.account_kind, setup.cash, count),
+            tokens: Tokens::default(),
+            seen: SeenIds::default(),
+            working: Vec::new(),
+            refusals: Vec::new(),
+            indices: vec![0; count],
+            last_close: None,
+            faulted: false,
+            revision: 0,
+            totals: Totals::default(),
+            room: Room::default(),
+        }
+    }
+
+    /// Takes one slice down the path: executions, account, deliveries, marks, then for each bar
+    /// strategy, risk gate, plan, token, record, journal, and only then release to the venue.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RunError`] if the host, the venue or the journal cannot go on. Nothing that was
+    /// not released before is released then.
+    pub fn step<S, V, J, C>(
+        &mut self,
+        slice: &Slice,
+        ports: &mut Ports<'_, S, V, J, C>,
+    ) -> Result<Progress, RunError<J::Error>>
+    where
+        S: Strategy,
+        V: Venue,
+        J: Journal,
+        C: Clock,
+    {
+        let time = self.enter(slice)?;
+        self.take_executions(slice, ports.venue)?;
+        if let Some((callback, fault)) = self.deliver(time, ports)? {
+            return self.stop(callback, time, fault, ports);
+        }
+        for bar in slice.bars() {
+            let id = bar.get().instrument;
+            let instrument = self
+                .instruments
+                .get(id.index())
+                .ok_or(RunError::UnknownInstrument { id })?;
+            self.account.mark(instrument, bar)?;
+        }
+        self.account.settle()?;
+        self.revision = self.revision.wrapping_add(1);
+        for (place, bar) in slice.bars().iter().enumerate() {
+            let view = self.view_of(bar, place, slice)?;
+            if let Some(fault) = self.decide(&view, ports)? {
+                return self.stop(Callback::OnBar, time, fault, ports);
+            }
+        }
+        Ok(Progress::Running)
+    }
+
+    /// Records a fault of `init`. The run can only be closed after it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RunError`] if the journal does not take the record.
+    pub fn fail_init<S, V, J, C>(
+        &mut self,
+        fault: StrategyFault,
+        ports: &mut Ports<'_, S, V, J, C>,
+    ) -> Result<Progress, RunError<J::Error>>
+    where
+        V: Venue,
+        J: Journal,
+    {
+        self.stop(Callback::Init, UnixNanos(0), fault, ports)
+    }
+
+    /// Appends the closing record with the run's summary.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RunError`] if the journal does not take the record.
+    pub fn close<J: Journal>(
+        &mut self,
+        digest: &DecisionDigest,
+        journal: &mut J,
+    ) -> Result<Close, RunError<J::Error>> {
+        let close = Close {
+            reason: if self.faulted {
+                CloseReason::Fault
+            } else {
+                CloseReason::EndOfData
+            },
+            decisions: self.totals.decisions,
+            fills: self.totals.fills,
+            requests: (self.totals.approved, self.totals.refused),
+            decision_digest: digest.value(),
+            cash: self.account.cash(),
+            equity: self.account.equity(),
+            fees: self.account.fees(),
+            slippage: self.account.slippage(),
+            realized: self.account.realized(),
+            positions: self
+                .account
+                .positions()
+                .iter()
+                .map(|position| position.quantity)
+                .collect(),
+        };
+        self.room.body.clear();
+        close.encode(&mut self.room.body);
+        let record = RecordBytes {
+            body: &self.room.body,
+            digested: None,
+            is_decision: false,
+        };
+        let _receipt = journal::append(journal, record).map_err(RunError::Journal)?;
+        Ok(close)
+    }
+
+    /// The account as of now.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Counts of what the run did so far.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Checks that the slice may come now, and returns its close time.
+    fn enter<E>(&mut self, slice: &Slice) -> Result<UnixNanos, RunError<E>> {
+        let time = slice.close_time().ok_or(RunError::EmptySlice)?;
+        if self.faulted {
+            return Err(RunError::Ended);
+        }
+        if let Some(last) = self.last_close.filter(|last| *last >= time) {
+            return Err(RunError::OutOfOrder { time, last });
+        }
+        self.last_close = Some(time);
+        Ok(time)
+    }
+
+    /// Records the fault, and does about working orders what the manifest says.
+    fn stop<S, V, J, C>(
+        &mut self,
+        callback: Callback,
+        time: UnixNanos,
+        fault: StrategyFault,
+        ports: &mut Ports<'_, S, V, J, C>,
+    ) -> Result<Progress, RunError<J::Error>>
+    where
+        V: Venue,
+        J: Journal,
+    {
+        self.faulted = true;
+        let canceled = match self.on_fault {
+            FaultAction::Leave => Vec::new(),
+            FaultAction::Cancel => self.working.iter().map(|one| one.client_order_id).collect(),
+        };
+        for id in &canceled {
+            // The same gate, plan and token as for a strategy's own cancel.
+            let approved = self
+                .review(Intent::Cancel(*id), false, 0)
+                .map_err(RunError::Refused)?;
+            let (plan, token) = self.tokens.plan(&approved);
+            self.room.authorized.push(plan.authorize(token)?);
+        }
+        let record = FaultRecord {
+            callback,
+            time,
+            fault: fault.fault,
+            message: fault.message,
+            action: self.on_fault,
+            canceled,
+            trace: fault.trace,
+        };
+        self.room.digested.clear();
+        record.encode_digested(&mut self.room.digested);
+        self.room.body.clear();
+        record.encode(&self.room.digested, &mut self.room.body);
+        let receipt = self.append(ports.journal, false)?;
+        self.release(&receipt, ports.venue)?;
+        Ok(Progress::Faulted)
+    }
+
+    /// Appends the record in the room.
+    fn append<J: Journal>(
+        &self,
+        journal: &mut J,
+        is_decision: bool,
+    ) -> Result<Receipt, RunError<J::Error>> {
+        let digested = Some(self.room.digested.as_slice());
+        let record = RecordBytes {
+            body: &self.room.body,
+            digested,
+            is_decision,
+        };
+        journal::append(journal, record).map_err(RunError::Journal)
+    }
+
+    /// Lets the authorized plans in the room out to the venue.
+    fn release<V: Venue, E>(
+        &mut self,
+        receipt: &Receipt,
+        venue: &mut V,
+    ) -> Result<(), RunError<E>> {
+        for authorized in self.room.authorized.drain(..) {
+            venue.send(authorized.release(receipt))?;
+        }
+        Ok(())
+    }
+
+    fn account_view(&self) -> AccountView<'_> {
+        AccountView {
+            account: &self.account,
+            working: &self.working,
+            revision: self.revision,
+        }
+    }
+
+    fn review(
+        &self,
+        intent: Intent,
+        warming_up: bool,
+        approved_on_bar: u32,
+    ) -> Result<Approved, Code> {
+        let situation = Situation {
+            instruments: &self.instruments,
+            account: &self.account,
+            working: &self.working,
+            approved_on_bar,
+            warming_up,
+        };
+        self.gate.review(intent, &situation)
+    }
+}

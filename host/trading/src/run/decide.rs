@@ -1,0 +1,143 @@
+//! The back half of a step: one bar is decided, reviewed, planned, authorized, recorded, and
+//! only then are its orders released.
+
+use alloc::vec::Vec;
+
+use super::{Clock, Ports, Run, RunError};
+use crate::bar::ClosedBar;
+use crate::execution::Code;
+use crate::journal::Journal;
+use crate::order::{Intent, Request};
+use crate::record::{Decision, DecisionCircumstances, PlanNote, Verdict};
+use crate::slice::Slice;
+use crate::strategy::{BarView, CallError, Strategy, StrategyFault};
+use crate::venue::Venue;
+
+impl Run {
+    /// The bar as the strategy sees it; counts it.
+    pub(super) fn view_of<E>(
+        &mut self,
+        bar: &ClosedBar,
+        place: usize,
+        slice: &Slice,
+    ) -> Result<BarView, RunError<E>> {
+        let id = bar.get().instrument;
+        let counter = self
+            .indices
+            .get_mut(id.index())
+            .ok_or(RunError::UnknownInstrument { id })?;
+        let index = *counter;
+        *counter = index.saturating_add(1);
+        let bars = slice.bars().len();
+        Ok(BarView {
+            bar: *bar,
+            index,
+            bars_in_slice: u32::try_from(bars).unwrap_or(u32::MAX),
+            last_in_slice: place.saturating_add(1) == bars,
+            warming_up: index < self.warm_up,
+        })
+    }
+
+    /// Decides on one bar.
+    pub(super) fn decide<S, V, J, C>(
+        &mut self,
+        view: &BarView,
+        ports: &mut Ports<'_, S, V, J, C>,
+    ) -> Result<Option<StrategyFault>, RunError<J::Error>>
+    where
+        S: Strategy,
+        V: Venue,
+        J: Journal,
+        C: Clock,
+    {
+        let mut requests = core::mem::take(&mut self.room.requests);
+        requests.clear();
+        let answer = ports
+            .strategy
+            .on_bar(view, &self.account_view(), &mut requests);
+        let fault = match answer {
+            Ok(()) => None,
+            Err(CallError::Fault(fault)) => Some(fault),
+            Err(CallError::Host(reason)) => return Err(RunError::Host(reason)),
+        };
+        let mut verdicts = Vec::new();
+        let mut plans = Vec::new();
+        if fault.is_none() {
+            self.review_all(&requests, view.warming_up, (&mut verdicts, &mut plans))?;
+        }
+        let id = view.bar.get().instrument;
+        let decision = Decision {
+            bar: view.bar,
+            index: view.index,
+            requests: if fault.is_none() {
+                Some(requests)
+            } else {
+                None
+            },
+            verdicts,
+            cash: self.account.cash(),
+            equity: self.account.equity(),
+            position: self.account.position(id).quantity,
+            circumstances: DecisionCircumstances {
+                fuel: ports.strategy.take_fuel(),
+                plans,
+                times: ports.clock.times(),
+            },
+        };
+        self.room.digested.clear();
+        decision.encode_digested(&mut self.room.digested);
+        self.room.body.clear();
+        decision.encode(&self.room.digested, &mut self.room.body);
+        self.room.requests = decision.requests.unwrap_or_default();
+        let receipt = self.append(ports.journal, true)?;
+        self.totals.decisions = self.totals.decisions.saturating_add(1);
+        self.release(&receipt, ports.venue)?;
+        Ok(fault)
+    }
+
+    /// Takes each request through the gate; what passes gets a plan and spends its token.
+    fn review_all<E>(
+        &mut self,
+        requests: &[Request],
+        warming_up: bool,
+        (verdicts, plans): (&mut Vec<Verdict>, &mut Vec<PlanNote>),
+    ) -> Result<(), RunError<E>> {
+        let mut approved_orders = 0_u32;
+        for request in requests {
+            let intent = request.intent;
+            let reviewed = self
+                .note_id(&intent)
+                .and_then(|()| self.review(intent, warming_up, approved_orders));
+            let approved = match reviewed {
+                Ok(approved) => approved,
+                Err(code) => {
+                    verdicts.push(Verdict::Refused(code));
+                    self.note_refusal(&intent, code);
+                    self.totals.refused = self.totals.refused.saturating_add(1);
+                    continue;
+                }
+            };
+            let (plan, token) = self.tokens.plan(&approved);
+            let authorized = plan.authorize(token)?;
+            plans.push(PlanNote {
+                plan: authorized.digest().0,
+                token: authorized.sequence(),
+            });
+            self.room.authorized.push(authorized);
+            verdicts.push(Verdict::Approved);
+            self.totals.approved = self.totals.approved.saturating_add(1);
+            if let Some(order) = intent.order() {
+                approved_orders = approved_orders.saturating_add(1);
+                self.note_working(order);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes a new order's id: used once, it is used, whatever the gate says.
+    fn note_id(&mut self, intent: &Intent) -> Result<(), Code> {
+        intent
+            .order()
+            .map_or(Ok(()), |order| self.seen.insert(order.client_order_id))
+    }
+}
