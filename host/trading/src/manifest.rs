@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use canonical::canonical_json;
-pub use setup::{ManifestError, RunSetup};
+pub use setup::{INSTRUMENTS_MAX, ManifestError, RunSetup, digest};
 
 use crate::limits::SandboxLimits;
 

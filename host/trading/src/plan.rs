@@ -91,15 +91,15 @@ impl Plan {
     ///
     /// Returns [`TokenError`] if the token belongs to another plan; both are gone then.
     pub fn authorize(self, token: Token) -> Result<Authorized, TokenError> {
-        if token.plan != self.digest {
-            return Err(TokenError {
-                sequence: token.sequence,
-            });
+        // Taken apart, so that the token is gone whatever the answer is.
+        let Token { sequence, plan } = token;
+        if plan != self.digest {
+            return Err(TokenError { sequence });
         }
         Ok(Authorized {
             intent: self.intent,
             digest: self.digest,
-            sequence: token.sequence,
+            sequence,
         })
     }
 }

@@ -9,6 +9,7 @@ pub mod deliveries;
 mod fault;
 mod open;
 mod order;
+mod refused;
 
 pub use close::{Close, CloseReason};
 pub use decision::{Decision, DecisionCircumstances, PlanNote, Verdict};
@@ -16,6 +17,7 @@ pub use deliveries::Deliveries;
 pub use fault::{Callback, FaultAction, FaultRecord};
 pub use open::{Commitment, Open};
 pub use order::encode_plan;
+pub use refused::RefusedInput;
 
 use crate::cbor::{CborError, Reader};
 
@@ -29,6 +31,8 @@ pub const KIND_DECISION: u64 = 2;
 pub const KIND_FAULT: u64 = 3;
 /// Number of a [`Close`] record.
 pub const KIND_CLOSE: u64 = 4;
+/// Number of a [`RefusedInput`] record.
+pub const KIND_REFUSED: u64 = 5;
 
 /// A decoded record.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -43,6 +47,8 @@ pub enum Record {
     Fault(FaultRecord),
     /// The last of a journal: the summary.
     Close(Close),
+    /// Something from the feed that no run may see.
+    Refused(RefusedInput),
 }
 
 impl Record {
@@ -58,9 +64,10 @@ impl Record {
             KIND_DECISION => Decision::decode(body).map(Self::Decision),
             KIND_FAULT => FaultRecord::decode(body).map(Self::Fault),
             KIND_CLOSE => Close::decode(body).map(Self::Close),
+            KIND_REFUSED => RefusedInput::decode(body).map(Self::Refused),
             _ => Err(CborError {
                 offset: 1,
-                expected: "a kind of record from 0 to 4",
+                expected: "a kind of record from 0 to 5",
             }),
         }
     }

@@ -30,15 +30,14 @@ fn write(value: &Value, out: &mut String) -> Result<(), ManifestError> {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Number(number) => match number.as_u64().filter(|number| *number < INTEGER_MAX) {
-            Some(number) => {
-                let _infallible = write!(out, "{number}");
-            }
-            None => {
+        Value::Number(number) => {
+            let exact = number.as_u64().filter(|number| *number < INTEGER_MAX);
+            let Some(number) = exact else {
                 let message = alloc::format!("{number} is no integer below 2^53");
                 return Err(ManifestError::Json { message });
-            }
-        },
+            };
+            let _infallible = write!(out, "{number}");
+        }
         Value::String(text) => text_to(text, out)?,
         Value::Array(items) => {
             out.push('[');
@@ -68,7 +67,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), ManifestError> {
     Ok(())
 }
 
-/// serde_json escapes exactly what RFC 8785, 3.2.2.2 asks for.
+/// `serde_json` escapes exactly what RFC 8785, 3.2.2.2 asks for.
 fn text_to(text: &str, out: &mut String) -> Result<(), ManifestError> {
     let quoted = serde_json::to_string(text).map_err(|error| ManifestError::Json {
         message: error.to_string(),

@@ -1,0 +1,48 @@
+//! The refused-input record: something came from the feed that no run may see. Nothing is lost:
+//! it is kept word for word, outside the decision digest.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::KIND_REFUSED;
+use crate::cbor::{self, CborError, Reader};
+
+/// The most bytes of an input that are kept: a bar takes a few hundred.
+pub const INPUT_BYTES_MAX: usize = 4_096;
+
+/// An input that was refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RefusedInput {
+    /// Why, in a sentence.
+    pub reason: String,
+    /// The input, cut to [`INPUT_BYTES_MAX`] bytes.
+    pub input: Vec<u8>,
+}
+
+impl RefusedInput {
+    /// Appends the record.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        cbor::put_array(out, 3);
+        cbor::put_u64(out, KIND_REFUSED);
+        cbor::put_text(out, &self.reason);
+        cbor::put_bytes(
+            out,
+            self.input.get(..INPUT_BYTES_MAX).unwrap_or(&self.input),
+        );
+    }
+
+    /// The refused input in `body`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CborError`] if the bytes are not what [`RefusedInput::encode`] writes.
+    pub fn decode(body: &[u8]) -> Result<Self, CborError> {
+        let mut reader = Reader::new(body);
+        reader.array_of(3, "a refused input of 3 items")?;
+        reader.u64()?;
+        let reason = reader.text()?;
+        let input = reader.bytes_string()?.to_vec();
+        reader.end()?;
+        Ok(Self { reason, input })
+    }
+}
