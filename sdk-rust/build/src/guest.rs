@@ -1,0 +1,216 @@
+//! The cargo call that turns a strategy crate into a core module: one recipe for everybody.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+use crate::{componentize, digest, BuildError, Toolchain};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Off because the host's engine has them off; bulk memory stays on. The same list as in
+/// tests/setup/guest-toolchain.
+const TARGET_FEATURES: &str =
+    "-multivalue,-simd128,-relaxed-simd,-tail-call,-extended-const,-reference-types";
+
+/// Changes whenever the flags below change the bytes of a component.
+const FLAGS_RECIPE: &str = "flags-1";
+
+/// The profile of every guest, whatever its manifest says.
+const PROFILE: [(&str, &str); 7] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "2"),
+    ("CARGO_PROFILE_RELEASE_LTO", "fat"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
+    ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
+    ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "false"),
+    ("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true"),
+];
+
+/// Set in an author's shell, these would change the bytes.
+const IGNORED_VARIABLES: [&str; 9] = [
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_INCREMENTAL",
+    "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+    "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTFLAGS",
+    "RUSTUP_TOOLCHAIN",
+];
+
+/// What to build, and where.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    /// The directory with the strategy's `Cargo.toml`.
+    pub directory: PathBuf,
+    /// Where cargo may put what it makes.
+    pub target_directory: PathBuf,
+    /// Whether cargo must take the lock file as it is.
+    pub locked: bool,
+}
+
+/// A strategy that was built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The core module that cargo made.
+    pub module_path: PathBuf,
+    /// The component's bytes.
+    pub component: Vec<u8>,
+    /// The component digest, in lower-case hexadecimal.
+    pub digest: String,
+    /// What `rustc --version` said.
+    pub compiler_version: String,
+    /// The recipe. The same compiler, recipe, sources and lock file give the same digest.
+    pub recipe: String,
+}
+
+/// The name of the recipe: how the standard library was built, and the flags of the guest.
+#[must_use]
+pub fn recipe_id(toolchain: &Toolchain) -> String {
+    format!("{}+{FLAGS_RECIPE}", toolchain.recipe)
+}
+
+/// The component of a strategy crate. Cargo's messages go to standard error.
+///
+/// # Errors
+///
+/// Returns a [`BuildError`] that names the crate, file or import at fault.
+pub fn build(toolchain: &Toolchain, guest: &Guest) -> Result<Built, BuildError> {
+    let module_path = build_module(toolchain, guest)?;
+    let module = fs::read(&module_path).map_err(|source| BuildError::Io {
+        action: "read",
+        path: module_path.clone(),
+        source,
+    })?;
+    let component = componentize(&module)?;
+    Ok(Built {
+        module_path,
+        digest: digest(&component),
+        component,
+        compiler_version: toolchain.compiler_version.clone(),
+        recipe: recipe_id(toolchain),
+    })
+}
+
+fn build_module(toolchain: &Toolchain, guest: &Guest) -> Result<PathBuf, BuildError> {
+    let directory = canonical(&guest.directory)?;
+    let name = library_name(&directory)?;
+    let flags = flags(toolchain, &directory)?;
+
+    let mut cargo = Command::new(&toolchain.cargo);
+    for variable in IGNORED_VARIABLES {
+        cargo.env_remove(variable);
+    }
+    cargo
+        .current_dir(&directory)
+        .env("RUSTC", &toolchain.rustc)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .env("CARGO_TARGET_DIR", absolute(&guest.target_directory)?)
+        .envs(PROFILE)
+        .args(["build", "--release", "--lib", "--target", TARGET])
+        .stdout(Stdio::null());
+    if guest.locked {
+        cargo.arg("--locked");
+    }
+    let status = cargo.status().map_err(|source| BuildError::Io {
+        action: "run",
+        path: toolchain.cargo.clone(),
+        source,
+    })?;
+    if !status.success() {
+        return Err(BuildError::Cargo { status });
+    }
+    let file = format!("{}.wasm", name.replace('-', "_"));
+    Ok(absolute(&guest.target_directory)?.join(TARGET).join("release").join(file))
+}
+
+/// The compiler's flags in cargo's encoding: a unit separator between two flags.
+fn flags(toolchain: &Toolchain, directory: &Path) -> Result<OsString, BuildError> {
+    let mut flags = vec![format!("-Ctarget-feature={TARGET_FEATURES}")];
+    if let Some(sysroot) = &toolchain.sysroot {
+        flags.push(format!("--sysroot={}", text(sysroot)?));
+    }
+    // Panic locations hold source paths. The last remap that fits wins, so the widest is first.
+    let mut remaps = vec![(directory.to_owned(), "/strategy")];
+    let home = env::var_os("CARGO_HOME").map_or_else(
+        || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo"),
+        PathBuf::from,
+    );
+    let home = absolute(&home)?;
+    remaps.push((home.clone(), "/cargo"));
+    for root in [home.join("registry/src"), home.join("git/checkouts")] {
+        // The directory below is named after the registry, which differs between machines.
+        for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+            remaps.push((entry.path(), "/r"));
+        }
+    }
+    for (from, to) in remaps {
+        flags.push(format!("--remap-path-prefix={}={to}", text(&from)?));
+    }
+    Ok(flags.join("\u{1f}").into())
+}
+
+fn text(path: &Path) -> Result<&str, BuildError> {
+    path.to_str()
+        .filter(|text| !text.contains('\u{1f}'))
+        .ok_or_else(|| BuildError::Path { path: path.to_owned() })
+}
+
+fn canonical(path: &Path) -> Result<PathBuf, BuildError> {
+    fs::canonicalize(path).map_err(|source| BuildError::Io {
+        action: "find",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
+    std::path::absolute(path).map_err(|source| BuildError::Io {
+        action: "find",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The name of the crate's library, from the `name` of `[lib]` or else of `[package]`.
+fn library_name(directory: &Path) -> Result<String, BuildError> {
+    let refuse = |reason: &str| BuildError::Crate {
+        path: directory.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let manifest = fs::read_to_string(directory.join("Cargo.toml"))
+        .map_err(|error| refuse(&format!("its Cargo.toml cannot be read: {error}")))?;
+    if !manifest.contains("cdylib") {
+        return Err(refuse("its Cargo.toml has no crate-type = [\"cdylib\", \"rlib\"]"));
+    }
+    name_in(&manifest, "[lib]")
+        .or_else(|| name_in(&manifest, "[package]"))
+        .ok_or_else(|| refuse("its Cargo.toml names no package"))
+}
+
+fn name_in(manifest: &str, section: &str) -> Option<String> {
+    manifest
+        .lines()
+        .map(str::trim)
+        .skip_while(|line| *line != section)
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .find_map(|line| line.strip_prefix("name")?.trim_start().strip_prefix('='))
+        .map(|value| value.trim().trim_matches('"').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_named_after_its_own_section_first() {
+        let package = "[package]\nname = \"a-b\"\n[lib]\ncrate-type = []\n[x]\nname = \"no\"\n";
+        assert_eq!(name_in(package, "[lib]"), None);
+        assert_eq!(name_in(package, "[package]").as_deref(), Some("a-b"));
+        assert_eq!(name_in("[lib]\nname=\"c\"", "[lib]").as_deref(), Some("c"));
+    }
+}

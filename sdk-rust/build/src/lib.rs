@@ -1,0 +1,13 @@
+//! Builds a strategy crate into a component: the toolchain, the cargo call and the step from
+//! module to component, in one place for `counterfoil build` and the tests.
+//! It must never decide whether a component may run; that is admission.
+
+mod component;
+mod error;
+mod guest;
+mod toolchain;
+
+pub use component::{componentize, digest, imports, ALLOWED_IMPORTS};
+pub use error::BuildError;
+pub use guest::{build, recipe_id, Built, Guest};
+pub use toolchain::{Toolchain, DESCRIPTION_VARIABLE};
