@@ -1,0 +1,321 @@
+//! What can go wrong, one enum for making a snapshot and one for reading it. A message names the
+//! file, the line and the column, and says what to do.
+
+use std::io;
+
+use arrow::error::ArrowError;
+use counterfoil_trading::bar::BarError;
+use counterfoil_trading::instrument::InstrumentError;
+use counterfoil_trading::slice::SliceError;
+use counterfoil_trading::time::Timeframe;
+
+use crate::digest::Digest;
+use crate::options::EpochUnit;
+
+/// Why no snapshot was made. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IngestError {
+    /// An option does not hold.
+    #[error("option {option}: {reason}")]
+    Option {
+        /// Its name.
+        option: &'static str,
+        /// What does not hold, and what would.
+        reason: String,
+    },
+    /// The source cannot be read on.
+    #[error("{file}: cannot be read after line {line}; it may be truncated or damaged, fetch it again")]
+    Source {
+        /// The source.
+        file: String,
+        /// The last line that could be read.
+        line: u64,
+        /// What the reader said.
+        #[source]
+        source: io::Error,
+    },
+    /// The source is larger than a source may be.
+    #[error("{file}, line {line}: more than {max} {unit}; split the file")]
+    TooLarge {
+        /// The source.
+        file: String,
+        /// Where the limit was reached.
+        line: u64,
+        /// The limit.
+        max: u64,
+        /// Of what.
+        unit: &'static str,
+    },
+    /// The first line is no header.
+    #[error("{file}, line 1: no header: {reason}; the first line must name the columns, such as time,open,high,low,close,volume")]
+    NoHeader {
+        /// The source.
+        file: String,
+        /// What it is instead.
+        reason: String,
+    },
+    /// The header lacks a column.
+    #[error("{file}, line 1: no column for {column}; call it {accepted}; there are {found}{hint}")]
+    MissingColumn {
+        /// The source.
+        file: String,
+        /// What is missing.
+        column: &'static str,
+        /// The names it may have.
+        accepted: String,
+        /// The names in the header.
+        found: String,
+        /// Another way on, if there is one.
+        hint: &'static str,
+    },
+    /// Two columns of the header mean the same.
+    #[error("{file}, line 1: columns {first:?} and {second:?} both give the {column}; rename or remove one")]
+    TwoColumns {
+        /// The source.
+        file: String,
+        /// What both mean.
+        column: &'static str,
+        /// One column.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A symbol was given for a file that has a symbol column.
+    #[error("{file}, line 1: column {column:?} gives the symbol, and so does the option; leave the option away")]
+    SymbolTwice {
+        /// The source.
+        file: String,
+        /// The column.
+        column: String,
+    },
+    /// The unit of numeric times cannot be told.
+    #[error("{file}, line {line}, column {column}: {text} may be s, ms, us or ns since 1970; give the unit, or write the time as YYYY-MM-DD or ISO 8601")]
+    AmbiguousEpoch {
+        /// The source.
+        file: String,
+        /// The first row with such a time.
+        line: u64,
+        /// The time column.
+        column: String,
+        /// The number.
+        text: String,
+    },
+    /// Numeric times of two units in one file.
+    #[error("{file}, column {column}: line {first_line} looks like {first_unit} since 1970 and line {second_line} like {second_unit}; use one unit, or give it")]
+    MixedEpochs {
+        /// The source.
+        file: String,
+        /// The time column.
+        column: String,
+        /// A row of one unit.
+        first_line: u64,
+        /// That unit.
+        first_unit: EpochUnit,
+        /// A row of another.
+        second_line: u64,
+        /// That unit.
+        second_unit: EpochUnit,
+    },
+    /// A bar begins or ends before 1677 or after 2262.
+    #[error("{file}, line {line}, column {column}: the bar's times do not fit in 64 bits of nanoseconds (1677 to 2262); correct the time, its unit or the timeframe")]
+    TimeTooFar {
+        /// The source.
+        file: String,
+        /// The row.
+        line: u64,
+        /// The time column.
+        column: String,
+    },
+    /// No timeframe was given and the data does not tell.
+    #[error("{file}: the timeframe cannot be told: {reason}; give it, such as 1m, 1h, 1d or 1M")]
+    NoTimeframe {
+        /// The source.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Two bars of one instrument would close at the same time.
+    #[error("{file}: {symbol}: lines {first_line} and {second_line} close at the same time as bars of {timeframe}; give another timeframe")]
+    SameClose {
+        /// The source.
+        file: String,
+        /// The instrument.
+        symbol: String,
+        /// One row.
+        first_line: u64,
+        /// The other.
+        second_line: u64,
+        /// The timeframe.
+        timeframe: Timeframe,
+    },
+    /// A price or volume does not fit at the scale of the file.
+    #[error("{file}, line {line}, {column}: too large for {scale} decimals, which line {finest_line} has; correct that line, or give a smaller scale")]
+    NumberTooLarge {
+        /// The source.
+        file: String,
+        /// The row that does not fit.
+        line: u64,
+        /// `prices` or `volume`.
+        column: &'static str,
+        /// The scale.
+        scale: u8,
+        /// The row with the most decimals; 0 where the scale was given.
+        finest_line: u64,
+    },
+    /// Not a single row is a bar.
+    #[error("{file}: none of {rows} rows is a bar; the first: {first}")]
+    NoBars {
+        /// The source.
+        file: String,
+        /// Rows read.
+        rows: u64,
+        /// What is wrong with the first one.
+        first: String,
+    },
+    /// An instrument's definition does not hold.
+    #[error("{file}: an instrument that cannot be; see its scales")]
+    Instrument {
+        /// The source.
+        file: String,
+        /// What does not hold.
+        #[source]
+        source: InstrumentError,
+    },
+    /// A row that passed every check is no bar: a bug here.
+    #[error("{file}, line {line}: passed the checks and is no bar; report this")]
+    Inconsistent {
+        /// The source.
+        file: String,
+        /// The row.
+        line: u64,
+        /// What does not hold.
+        #[source]
+        source: BarError,
+    },
+    /// The snapshot cannot be written.
+    #[error("cannot write {file}; check space and permissions of the data directory")]
+    Write {
+        /// The file or directory.
+        file: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A record batch or the manifest cannot be encoded.
+    #[error("cannot encode {file}: {reason}")]
+    Encode {
+        /// The file.
+        file: String,
+        /// What the encoder said.
+        reason: String,
+    },
+    /// The same snapshot is there already, and damaged.
+    #[error("the snapshot is there already, but damaged; remove its directory and ingest again")]
+    Damaged(#[source] Box<ReadError>),
+}
+
+/// Why a snapshot cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// No snapshot of that name.
+    #[error("no snapshot {id} in the data directory; list the snapshots, or ingest its source")]
+    NotFound {
+        /// The name asked for.
+        id: String,
+    },
+    /// The text can be no name of a snapshot.
+    #[error("{text:?} is no snapshot id: sha256: and up to 64 lower-case hexadecimal digits")]
+    BadId {
+        /// The text.
+        text: String,
+    },
+    /// More than one snapshot begins so.
+    #[error("{count} snapshots begin with {prefix:?}; give more digits")]
+    AmbiguousId {
+        /// The text.
+        prefix: String,
+        /// How many.
+        count: usize,
+    },
+    /// The system cannot read a file.
+    #[error("cannot read {file}")]
+    Io {
+        /// The file.
+        file: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Bytes are not those that the digest was taken over.
+    #[error("{file}: {part} was changed: its digest is {got}, not {expected}; restore the file, or remove the snapshot and ingest again")]
+    Digest {
+        /// The file.
+        file: String,
+        /// Which part of it.
+        part: String,
+        /// What the manifest, or the name, says.
+        expected: Digest,
+        /// What the bytes say.
+        got: Digest,
+    },
+    /// The digest holds, the contents do not: it was not made by this program.
+    #[error("{file}: {reason}; the snapshot was not made by this program")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// What does not hold.
+        reason: String,
+    },
+    /// A bar that does not hold, under a digest that does.
+    #[error("{file}: bar {index} is no closed bar; the snapshot was not made by this program")]
+    Bar {
+        /// The file.
+        file: String,
+        /// Counted from 0.
+        index: u64,
+        /// What does not hold.
+        #[source]
+        source: BarError,
+    },
+    /// The snapshot has no such instrument.
+    #[error("no instrument {symbol:?} in the snapshot; it has {known}")]
+    UnknownSymbol {
+        /// The symbol asked for.
+        symbol: String,
+        /// Those there are.
+        known: String,
+    },
+    /// A range that ends before it begins.
+    #[error("the range is empty: it begins at {from} and ends before {to} (nanoseconds since 1970)")]
+    EmptyRange {
+        /// Start, inclusive.
+        from: i64,
+        /// End, exclusive.
+        to: i64,
+    },
+    /// Bars that cannot share a slice: a bug here.
+    #[error("bars cannot share a slice; report this")]
+    Slice(#[from] SliceError),
+}
+
+impl ReadError {
+    pub(crate) fn io(file: &str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { file: file.to_owned(), source }
+    }
+
+    pub(crate) fn malformed(file: &str, reason: impl Into<String>) -> Self {
+        Self::Malformed { file: file.to_owned(), reason: reason.into() }
+    }
+
+    pub(crate) fn arrow(file: &str) -> impl FnOnce(ArrowError) -> Self {
+        move |error| Self::malformed(file, error.to_string())
+    }
+}
+
+impl IngestError {
+    pub(crate) fn write(file: &str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Write { file: file.to_owned(), source }
+    }
+}

@@ -1,0 +1,163 @@
+//! What the caller of ingestion decides, and its limits. It must never guess.
+
+use core::fmt;
+use core::str::FromStr;
+
+use counterfoil_trading::time::Timeframe;
+use serde::{Deserialize, Serialize};
+
+/// Rows of one source: at 72 bytes each, 3.6 GB while they are sorted.
+pub const ROWS_MAX: u64 = 50_000_000;
+
+/// Bytes of one source after decompression: what [`ROWS_MAX`] rows of 160 bytes take. A gzip bomb
+/// ends here.
+pub const SOURCE_BYTES_MAX: u64 = 8_000_000_000;
+
+/// Bytes of one row: a hundred times a real one.
+pub const ROW_BYTES_MAX: usize = 16_384;
+
+/// Instruments of one source: each is a file.
+pub const INSTRUMENTS_MAX: usize = 65_536;
+
+/// What the times in a source mean.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeMeaning {
+    /// Each bar opens at its time and closes one timeframe later.
+    #[default]
+    Open,
+    /// Each bar closes at its time (a date: at the end of that day) and opened one timeframe
+    /// before.
+    Close,
+}
+
+/// The unit of times that are numbers since 1970.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum EpochUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Millis,
+    /// Microseconds.
+    Micros,
+    /// Nanoseconds.
+    Nanos,
+}
+
+/// A word that is not one of those asked for.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{text:?} is not one of {words}")]
+pub struct WordError {
+    /// The text.
+    pub text: String,
+    /// What it may be.
+    pub words: &'static str,
+}
+
+/// How much one source may hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct IngestLimits {
+    /// Rows, good and bad.
+    pub rows_max: u64,
+    /// Bytes after decompression.
+    pub bytes_max: u64,
+}
+
+/// How to read a source. The default reads a file with a symbol column, times that are opens, and
+/// takes timeframe and scales from the data.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct IngestOptions {
+    /// The symbol of every row, for a file without a symbol column.
+    pub symbol: Option<String>,
+    /// The length of every bar; without it the smallest gap between two bars of one instrument.
+    pub timeframe: Option<Timeframe>,
+    /// What the times mean.
+    pub time: TimeMeaning,
+    /// The unit of times that are numbers; without it their size decides.
+    pub epoch_unit: Option<EpochUnit>,
+    /// Decimals of a price; without it the most decimals in the file.
+    pub price_scale: Option<u8>,
+    /// The price grid step as decimal text, such as `0.05`; without it one at the price scale.
+    pub tick: Option<String>,
+    /// The limits.
+    pub limits: IngestLimits,
+}
+
+impl Default for IngestLimits {
+    fn default() -> Self {
+        Self { rows_max: ROWS_MAX, bytes_max: SOURCE_BYTES_MAX }
+    }
+}
+
+impl TimeMeaning {
+    /// `open` or `close`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Close => "close",
+        }
+    }
+}
+
+impl fmt::Display for TimeMeaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for TimeMeaning {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        match text {
+            "open" => Ok(Self::Open),
+            "close" => Ok(Self::Close),
+            _ => Err(WordError { text: text.to_owned(), words: "open, close" }),
+        }
+    }
+}
+
+impl EpochUnit {
+    /// Every unit, coarsest first.
+    pub const ALL: [Self; 4] = [Self::Seconds, Self::Millis, Self::Micros, Self::Nanos];
+
+    /// `s`, `ms`, `us` or `ns`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::Millis => "ms",
+            Self::Micros => "us",
+            Self::Nanos => "ns",
+        }
+    }
+
+    /// Nanoseconds in one unit.
+    #[must_use]
+    pub const fn nanos(self) -> i64 {
+        match self {
+            Self::Seconds => 1_000_000_000,
+            Self::Millis => 1_000_000,
+            Self::Micros => 1_000,
+            Self::Nanos => 1,
+        }
+    }
+}
+
+impl fmt::Display for EpochUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for EpochUnit {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        Self::ALL
+            .into_iter()
+            .find(|unit| unit.name() == text)
+            .ok_or_else(|| WordError { text: text.to_owned(), words: "s, ms, us, ns" })
+    }
+}

@@ -1,0 +1,114 @@
+//! Some instruments of a snapshot in a range of time, what a journal commits to about their bars,
+//! and the way to read them. It must never know a run.
+
+use std::sync::Arc;
+
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::time::UnixNanos;
+use sha2::{Digest as _, Sha256};
+
+use crate::batches::{BarReader, Range};
+use crate::digest::Digest;
+use crate::error::ReadError;
+use crate::manifest::InstrumentData;
+use crate::slices::Slices;
+use crate::snapshot::Contents;
+
+/// Bars of a snapshot. The id of an instrument is its place among the selected ones, by symbol.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    contents: Arc<Contents>,
+    /// Places in the manifest, in sequence.
+    places: Vec<usize>,
+    range: Range,
+}
+
+/// What can be said of an instrument's bars before a run reads them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InstrumentCommitment {
+    /// The instrument.
+    pub symbol: String,
+    /// Number of bars; it may be 0, as for a share that was not yet listed.
+    pub bars: u64,
+    /// Close time of the first bar.
+    pub first_close: Option<UnixNanos>,
+    /// Close time of the last bar.
+    pub last_close: Option<UnixNanos>,
+    /// SHA-256 over the canonical bytes of the bars, in sequence of close time.
+    pub bars_sha256: Digest,
+}
+
+impl Selection {
+    pub(crate) fn new(contents: Arc<Contents>, places: Vec<usize>, range: Range) -> Self {
+        Self { contents, places, range }
+    }
+
+    /// The instruments; an [`InstrumentId`] is the place in this list.
+    #[must_use]
+    pub fn instruments(&self) -> Vec<Instrument> {
+        let all = &self.contents.instruments;
+        self.places.iter().filter_map(|place| all.get(*place).cloned()).collect()
+    }
+
+    /// Number, ends and digest of the bars of each instrument, in sequence of id. Where an
+    /// instrument is selected whole this is what the manifest says, otherwise its bars are read.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if bars must be read and do not hold.
+    pub fn commitment(&self) -> Result<Vec<InstrumentCommitment>, ReadError> {
+        let mut all = Vec::with_capacity(self.places.len());
+        for place in &self.places {
+            let Some(data) = self.contents.manifest.instruments.get(*place) else {
+                continue;
+            };
+            all.push(if is_whole(data, self.range) {
+                InstrumentCommitment {
+                    symbol: data.symbol.clone(),
+                    bars: data.bars,
+                    first_close: Some(data.first_close),
+                    last_close: Some(data.last_close),
+                    bars_sha256: data.bars_sha256,
+                }
+            } else {
+                self.read_commitment(*place, data)?
+            });
+        }
+        Ok(all)
+    }
+
+    /// The bars, slice by slice.
+    #[must_use]
+    pub fn slices(&self) -> Slices {
+        let readers = self.places.iter().zip(0..).map(|(place, id)| {
+            BarReader::new(Arc::clone(&self.contents), *place, InstrumentId(id), self.range)
+        });
+        Slices::new(readers.collect())
+    }
+
+    fn read_commitment(
+        &self,
+        place: usize,
+        data: &InstrumentData,
+    ) -> Result<InstrumentCommitment, ReadError> {
+        let contents = Arc::clone(&self.contents);
+        let mut bars = BarReader::new(contents, place, InstrumentId(0), self.range);
+        let mut hash = Sha256::new();
+        let mut count: u64 = 0;
+        let (mut first_close, mut last_close) = (None, None);
+        while let Some(bar) = bars.next_bar()? {
+            hash.update(bar.canonical());
+            count = count.saturating_add(1);
+            last_close = Some(bar.get().close_time);
+            first_close = first_close.or(last_close);
+        }
+        let bars_sha256 = Digest::finish(hash);
+        let symbol = data.symbol.clone();
+        Ok(InstrumentCommitment { symbol, bars: count, first_close, last_close, bars_sha256 })
+    }
+}
+
+fn is_whole(data: &InstrumentData, range: Range) -> bool {
+    range.from.is_none_or(|from| from <= data.first_open)
+        && range.to.is_none_or(|to| data.last_open < to)
+}
