@@ -1,1 +1,22 @@
-//! The only crate that names wasmtime: admission, limits, one guest instance.
+//! The only crate that names wasmtime: admission, limits, one guest instance, and WIT values to
+//! trading types and back.
+//!
+//! It must never know a journal, a feed or a clock. What a guest may see is what
+//! [`guest::Guest`] hands to it; what a guest may do is what [`engine`] and [`limits`] allow.
+
+pub mod admission;
+pub mod arguments;
+pub mod child;
+pub mod compile;
+mod convert;
+pub mod describe;
+pub mod engine;
+mod fault;
+pub mod guest;
+mod imports;
+pub mod limits;
+pub mod setup;
+mod state;
+pub mod thread;
+pub mod watchdog;
+mod wit;

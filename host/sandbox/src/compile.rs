@@ -1,0 +1,103 @@
+//! Component bytes to something that can be started. It must never see a component that was not
+//! admitted.
+
+use core::fmt;
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::component::Component;
+
+use crate::admission::{self, AdmissionError};
+use crate::engine::Engine;
+use crate::imports;
+use crate::state::State;
+use crate::wit;
+
+/// The SHA-256 of a component's bytes: what a strategy is called by.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ComponentDigest(pub [u8; 32]);
+
+impl ComponentDigest {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for ComponentDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// Why there is nothing to start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// The static checks did not let it through.
+    #[error("the component is not admitted")]
+    NotAdmitted(#[from] AdmissionError),
+    /// The compiler refuses it.
+    #[error("the component does not compile: {reason}")]
+    Refused {
+        /// What wasmtime says.
+        reason: String,
+    },
+}
+
+/// A compiled component, bound to its engine. Cloning is cheap.
+#[derive(Clone)]
+pub struct Compiled {
+    engine: Engine,
+    digest: ComponentDigest,
+    pre: wit::StrategyPre<State>,
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiled")
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Compiled {
+    /// What it was compiled from.
+    #[must_use]
+    pub fn digest(&self) -> ComponentDigest {
+        self.digest
+    }
+
+    /// What it was compiled for.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn pre(&self) -> &wit::StrategyPre<State> {
+        &self.pre
+    }
+}
+
+/// Admits and compiles a component, or takes the compiled code from the engine's cache.
+///
+/// Compilation has no limit of its own here. For bytes from outside call
+/// [`crate::child::compile_in_child`] first: then the code is in the cache.
+///
+/// # Errors
+///
+/// Returns [`CompileError`] if the component is not admitted or does not compile.
+pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Compiled, CompileError> {
+    admission::check(bytes)?;
+    let refused = |error: wasmtime::Error| CompileError::Refused {
+        reason: crate::fault::bounded(format!("{error:#}"), crate::fault::TRACE_BYTES_MAX),
+    };
+    let component = Component::from_binary(engine.inner(), bytes).map_err(refused)?;
+    let linker = imports::linker(engine.inner()).map_err(refused)?;
+    let pre = linker.instantiate_pre(&component).map_err(refused)?;
+    Ok(Compiled {
+        engine: engine.clone(),
+        digest: ComponentDigest::of(bytes),
+        pre: wit::StrategyPre::new(pre).map_err(refused)?,
+    })
+}

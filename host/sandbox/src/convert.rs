@@ -1,0 +1,215 @@
+//! WIT values to trading types and back. It must never decide whether a request is wise.
+
+use counterfoil_trading::execution::{Fill, OrderEvent};
+use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::order::{
+    ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
+};
+use counterfoil_trading::strategy::{BarView, Fault, WorkingOrder};
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::{Money, Price, Quantity};
+
+use crate::setup::{Setup, Value};
+use crate::wit::counterfoil::strategy::types as wit;
+
+/// Nano-units in a unit of money.
+const NANOS: i128 = 1_000_000_000;
+
+/// An amount beyond 2^63 whole units.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{amount} does not fit into the contract's money")]
+pub(crate) struct MoneyError {
+    amount: Money,
+}
+
+pub(crate) fn money(amount: Money) -> Result<wit::Money, crate::limits::Refusal> {
+    let error = MoneyError { amount };
+    // Both parts truncate towards zero, so both have the sign of the amount.
+    let units = i64::try_from(amount.0 / NANOS).map_err(|_| error)?;
+    let nanos = i32::try_from(amount.0 % NANOS).map_err(|_| error)?;
+    Ok(wit::Money { units, nanos })
+}
+
+pub(crate) fn bar(view: &BarView) -> wit::Bar {
+    let raw = view.bar.get();
+    wit::Bar {
+        instrument: raw.instrument.0,
+        index: view.index,
+        open_time: raw.open_time.0,
+        close_time: raw.close_time.0,
+        open: raw.open.0,
+        high: raw.high.0,
+        low: raw.low.0,
+        close: raw.close.0,
+        volume: raw.volume.0,
+        bars_in_slice: view.bars_in_slice,
+        last_in_slice: view.last_in_slice,
+        warming_up: view.warming_up,
+    }
+}
+
+pub(crate) fn fill(fill: &Fill) -> Result<wit::Fill, crate::limits::Refusal> {
+    Ok(wit::Fill {
+        instrument: fill.instrument.0,
+        client_order_id: fill.client_order_id.0,
+        side: to_side(fill.side),
+        quantity: fill.quantity.0,
+        leaves_quantity: fill.leaves_quantity.0,
+        price: fill.price.0,
+        fee: money(fill.fee)?,
+        time: fill.time.0,
+    })
+}
+
+pub(crate) fn order_event(event: &OrderEvent, time: UnixNanos) -> wit::OrderEvent {
+    wit::OrderEvent {
+        instrument: event.instrument.0,
+        client_order_id: event.client_order_id.0,
+        status: match event.status {
+            OrderStatus::Submitted => wit::OrderStatus::Submitted,
+            OrderStatus::Accepted => wit::OrderStatus::Accepted,
+            OrderStatus::Refused => wit::OrderStatus::Refused,
+            OrderStatus::Rejected => wit::OrderStatus::Rejected,
+            OrderStatus::Canceled => wit::OrderStatus::Canceled,
+            OrderStatus::Expired => wit::OrderStatus::Expired,
+        },
+        code: event.code.text().0.to_owned(),
+        leaves_quantity: event.leaves_quantity.0,
+        time: time.0,
+    }
+}
+
+pub(crate) fn working_order(order: &WorkingOrder) -> wit::WorkingOrder {
+    wit::WorkingOrder {
+        instrument: order.instrument.0,
+        client_order_id: order.client_order_id.0,
+        side: to_side(order.side),
+        leaves_quantity: order.leaves_quantity.0,
+        order_type: match order.order_type {
+            OrderType::Market => wit::OrderType::Market,
+            OrderType::Limit(price) => wit::OrderType::Limit(price.0),
+            OrderType::Stop(price) => wit::OrderType::Stop(price.0),
+            OrderType::StopLimit { stop, limit } => {
+                wit::OrderType::StopLimit(wit::StopLimitPrices {
+                    stop: stop.0,
+                    limit: limit.0,
+                })
+            }
+        },
+    }
+}
+
+pub(crate) fn setup(setup: &Setup) -> wit::Setup {
+    let instruments = (0_u32..).zip(&setup.instruments);
+    wit::Setup {
+        instruments: instruments
+            .map(|(id, instrument)| wit::Instrument {
+                id,
+                symbol: instrument.symbol().to_owned(),
+                price_scale: instrument.price_scale(),
+                tick_size: instrument.tick_size(),
+                quantity_scale: instrument.quantity_scale(),
+                lot_size: instrument.lot_size(),
+                volume_scale: instrument.volume_scale(),
+            })
+            .collect(),
+        arguments: setup
+            .arguments
+            .iter()
+            .map(|argument| wit::Argument {
+                name: argument.name.clone(),
+                value: match argument.value {
+                    Value::Number { value, scale } => {
+                        wit::ParameterValue::Number(wit::Decimal { value, scale })
+                    }
+                    Value::Boolean(value) => wit::ParameterValue::Boolean(value),
+                    Value::Choice(index) => wit::ParameterValue::Choice(index),
+                },
+            })
+            .collect(),
+        seed: setup.seed,
+    }
+}
+
+/// What one answer may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AnswerLimits {
+    pub(crate) requests: usize,
+    pub(crate) reason_bytes: usize,
+}
+
+/// Puts the requests of one answer into `requests`.
+///
+/// # Errors
+///
+/// Returns the fault if there are too many of them, or a reason is too long.
+pub(crate) fn requests(
+    answer: Vec<wit::Request>,
+    limits: AnswerLimits,
+    requests: &mut Vec<Request>,
+) -> Result<(), Fault> {
+    if answer.len() > limits.requests {
+        return Err(Fault::TooManyRequests);
+    }
+    for request in answer {
+        let (intent, reason) = match request {
+            wit::Request::Submit(order) => {
+                let (order, reason) = from_order(order);
+                (Intent::Submit(order), reason)
+            }
+            wit::Request::Cancel(cancel) => {
+                let id = ClientOrderId(cancel.client_order_id);
+                (Intent::Cancel(id), cancel.reason)
+            }
+            wit::Request::Replace(replace) => {
+                let replaces = ClientOrderId(replace.replaces);
+                let (with, reason) = from_order(replace.with);
+                (Intent::Replace { replaces, with }, reason)
+            }
+        };
+        if reason
+            .as_ref()
+            .is_some_and(|reason| reason.len() > limits.reason_bytes)
+        {
+            return Err(Fault::ReasonTooLong);
+        }
+        requests.push(Request { intent, reason });
+    }
+    Ok(())
+}
+
+fn from_order(order: wit::OrderRequest) -> (Order, Option<String>) {
+    let from = Order {
+        instrument: InstrumentId(order.instrument),
+        client_order_id: ClientOrderId(order.client_order_id),
+        side: match order.side {
+            wit::Side::Buy => Side::Buy,
+            wit::Side::Sell => Side::Sell,
+        },
+        quantity: Quantity(order.quantity),
+        order_type: match order.order_type {
+            wit::OrderType::Market => OrderType::Market,
+            wit::OrderType::Limit(price) => OrderType::Limit(Price(price)),
+            wit::OrderType::Stop(price) => OrderType::Stop(Price(price)),
+            wit::OrderType::StopLimit(prices) => OrderType::StopLimit {
+                stop: Price(prices.stop),
+                limit: Price(prices.limit),
+            },
+        },
+        time_in_force: match order.time_in_force {
+            wit::TimeInForce::Gtc => TimeInForce::Gtc,
+            wit::TimeInForce::Day => TimeInForce::Day,
+            wit::TimeInForce::Gtd(time) => TimeInForce::Gtd(UnixNanos(time)),
+            wit::TimeInForce::Ioc => TimeInForce::Ioc,
+            wit::TimeInForce::Fok => TimeInForce::Fok,
+        },
+    };
+    (from, order.reason)
+}
+
+fn to_side(side: Side) -> wit::Side {
+    match side {
+        Side::Buy => wit::Side::Buy,
+        Side::Sell => wit::Side::Sell,
+    }
+}

@@ -1,0 +1,318 @@
+//! What a strategy says of itself, as types that hold. It must never let a description through
+//! that a manifest could not satisfy.
+
+use std::collections::BTreeSet;
+
+use counterfoil_trading::decimal::SCALE_MAX;
+use counterfoil_trading::limits::SandboxLimits;
+use counterfoil_trading::time::Timeframe;
+
+use crate::compile::Compiled;
+use crate::guest::{Guest, StartError};
+use crate::setup::Value;
+use crate::wit::counterfoil::strategy::types as wit;
+
+/// Bytes of a name, a version or a choice: it must fit a table's column.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Bytes of the author, the summary or a help text: a sentence or two.
+pub const SENTENCE_BYTES_MAX: usize = 500;
+/// Parameters of one strategy: more than a person can set.
+pub const PARAMETERS_MAX: usize = 64;
+/// Choices of one parameter.
+pub const CHOICES_MAX: usize = 64;
+/// Bars of warm-up: two years of one-minute bars.
+pub const WARM_UP_MAX: u32 = 1_000_000;
+
+/// Why a description does not hold.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DescriptionError {
+    /// A name that is not kebab-case, empty or too long.
+    #[error("{what} {text:?} is not a kebab-case name of at most {NAME_BYTES_MAX} bytes")]
+    Name {
+        /// Of what.
+        what: &'static str,
+        /// The name, cut.
+        text: String,
+    },
+    /// A text that is too long or has control characters.
+    #[error("{what} has control characters or more than {bytes_max} bytes")]
+    Text {
+        /// Which text.
+        what: String,
+        /// Bytes allowed.
+        bytes_max: usize,
+    },
+    /// The smallest number of instruments is above the largest, or the largest is zero.
+    #[error("it wants {min} to {max} instruments")]
+    Instruments {
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+    },
+    /// A text that is no timeframe.
+    #[error("its timeframe {text:?} is not one such as 1m, 4h, 1d")]
+    Timeframe {
+        /// The text, cut.
+        text: String,
+    },
+    /// A warm-up that is too long.
+    #[error("a warm-up of {bars} bars is above {WARM_UP_MAX}")]
+    WarmUp {
+        /// Its length.
+        bars: u32,
+    },
+    /// Too many parameters.
+    #[error("{count} parameters are more than {PARAMETERS_MAX}")]
+    TooManyParameters {
+        /// How many.
+        count: usize,
+    },
+    /// Two parameters of one name.
+    #[error("two parameters are called {name}")]
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// A range that holds nothing, or has too fine a scale.
+    #[error("the range of parameter {name} is empty or finer than {SCALE_MAX} decimals")]
+    Range {
+        /// The parameter.
+        name: String,
+    },
+    /// A list of choices that is empty, too long, or names one twice.
+    #[error("the choices of parameter {name} are none, too many, or not all different")]
+    Choices {
+        /// The parameter.
+        name: String,
+    },
+    /// A default of another type, or outside the range.
+    #[error("the default of parameter {name} is not one of its values")]
+    Default {
+        /// The parameter.
+        name: String,
+    },
+}
+
+/// Why there is no description.
+#[derive(Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DescribeError {
+    /// The guest gave none.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The guest gave one that does not hold.
+    #[error("the strategy's description does not hold: {0}")]
+    Invalid(#[from] DescriptionError),
+}
+
+/// The type of a parameter, with its range.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ParameterType {
+    /// A number from `min` to `max`, at `scale`.
+    Number {
+        /// Decimals.
+        scale: u8,
+        /// Smallest.
+        min: i64,
+        /// Largest.
+        max: i64,
+    },
+    /// True or false.
+    Boolean,
+    /// One of these names, at least one and all different.
+    Choice(Vec<String>),
+}
+
+/// A parameter that a strategy takes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Parameter {
+    /// A kebab-case name, unique in the description.
+    pub name: String,
+    /// What it means.
+    pub help: String,
+    /// Its type and range.
+    pub of: ParameterType,
+    /// Its value where the manifest gives none; inside the range.
+    pub default: Value,
+}
+
+/// What a strategy is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Description {
+    /// A kebab-case name.
+    pub name: String,
+    /// The author's version.
+    pub version: String,
+    /// Who wrote it.
+    pub author: String,
+    /// What it does.
+    pub summary: String,
+    /// At least this many instruments.
+    pub instruments_min: u32,
+    /// At most this many; none: any number.
+    pub instruments_max: Option<u32>,
+    /// The only length of bar it can work with; none: any.
+    pub timeframe: Option<Timeframe>,
+    /// Bars of each instrument before its orders are let through.
+    pub warm_up: u32,
+    /// The parameters, in the strategy's sequence.
+    pub parameters: Vec<Parameter>,
+}
+
+/// Asks a fresh instance what it is; the instance is thrown away. It sees an empty account.
+///
+/// # Errors
+///
+/// Returns [`DescribeError`] if the guest is at fault or its description does not hold.
+pub fn describe(compiled: &Compiled, limits: &SandboxLimits) -> Result<Description, DescribeError> {
+    let mut guest = Guest::instantiate(compiled, limits)?;
+    let description = guest
+        .call(limits.fuel_init, |exports, store| {
+            exports.call_describe(store)
+        })
+        .map_err(|error| StartError::of("describe", error))?;
+    Ok(parse(description)?)
+}
+
+fn parse(raw: wit::Description) -> Result<Description, DescriptionError> {
+    let bars = raw.bars;
+    if let Some(max) = bars.instruments_max
+        && (max == 0 || max < bars.instruments_min)
+    {
+        let min = bars.instruments_min;
+        return Err(DescriptionError::Instruments { min, max });
+    }
+    let timeframe = bars.timeframe.map(|text| {
+        let timeframe = text.parse::<Timeframe>();
+        timeframe.map_err(|_| DescriptionError::Timeframe { text: cut(&text) })
+    });
+    if raw.warm_up > WARM_UP_MAX {
+        return Err(DescriptionError::WarmUp { bars: raw.warm_up });
+    }
+    let count = raw.parameters.len();
+    if count > PARAMETERS_MAX {
+        return Err(DescriptionError::TooManyParameters { count });
+    }
+    let mut names = BTreeSet::new();
+    let mut parameters = Vec::with_capacity(count);
+    for parameter in raw.parameters {
+        let parameter = parse_parameter(parameter)?;
+        if !names.insert(parameter.name.clone()) {
+            let name = parameter.name;
+            return Err(DescriptionError::Twice { name });
+        }
+        parameters.push(parameter);
+    }
+    Ok(Description {
+        name: name("the strategy's name", raw.name)?,
+        version: text("its version", raw.version, NAME_BYTES_MAX)?,
+        author: text("its author", raw.author, SENTENCE_BYTES_MAX)?,
+        summary: text("its summary", raw.summary, SENTENCE_BYTES_MAX)?,
+        instruments_min: bars.instruments_min,
+        instruments_max: bars.instruments_max,
+        timeframe: timeframe.transpose()?,
+        warm_up: raw.warm_up,
+        parameters,
+    })
+}
+
+fn parse_parameter(raw: wit::Parameter) -> Result<Parameter, DescriptionError> {
+    let name = name("parameter", raw.name)?;
+    let of = match raw.of {
+        wit::ParameterType::Number(range) => {
+            if range.scale > SCALE_MAX || range.min > range.max {
+                return Err(DescriptionError::Range { name });
+            }
+            ParameterType::Number {
+                scale: range.scale,
+                min: range.min,
+                max: range.max,
+            }
+        }
+        wit::ParameterType::Boolean => ParameterType::Boolean,
+        wit::ParameterType::Choice(choices) => {
+            let different: BTreeSet<&String> = choices.iter().collect();
+            if choices.is_empty() || choices.len() > CHOICES_MAX || different.len() != choices.len()
+            {
+                return Err(DescriptionError::Choices { name });
+            }
+            for choice in &choices {
+                check_text("a choice", choice, NAME_BYTES_MAX)?;
+            }
+            ParameterType::Choice(choices)
+        }
+    };
+    let default = match raw.default {
+        wit::ParameterValue::Number(number) => Value::Number {
+            value: number.value,
+            scale: number.scale,
+        },
+        wit::ParameterValue::Boolean(value) => Value::Boolean(value),
+        wit::ParameterValue::Choice(index) => Value::Choice(index),
+    };
+    if !of.allows(&default) {
+        return Err(DescriptionError::Default { name });
+    }
+    let help = text("a parameter's help", raw.help, SENTENCE_BYTES_MAX)?;
+    Ok(Parameter {
+        name,
+        help,
+        of,
+        default,
+    })
+}
+
+impl ParameterType {
+    /// Whether the value is of this type and inside its range.
+    #[must_use]
+    pub fn allows(&self, value: &Value) -> bool {
+        match (self, value) {
+            (
+                Self::Number { scale, min, max },
+                Value::Number {
+                    value,
+                    scale: given,
+                },
+            ) => scale == given && (min..=max).contains(&value),
+            (Self::Boolean, Value::Boolean(_)) => true,
+            (Self::Choice(choices), Value::Choice(index)) => {
+                usize::try_from(*index).is_ok_and(|index| index < choices.len())
+            }
+            (Self::Number { .. } | Self::Boolean | Self::Choice(_), _) => false,
+        }
+    }
+}
+
+fn name(what: &'static str, text: String) -> Result<String, DescriptionError> {
+    let word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if text.len() <= NAME_BYTES_MAX && text.split('-').all(word) {
+        Ok(text)
+    } else {
+        let text = cut(&text);
+        Err(DescriptionError::Name { what, text })
+    }
+}
+
+fn text(what: &str, text: String, bytes_max: usize) -> Result<String, DescriptionError> {
+    check_text(what, &text, bytes_max).map(|()| text)
+}
+
+fn check_text(what: &str, text: &str, bytes_max: usize) -> Result<(), DescriptionError> {
+    if text.len() > bytes_max || text.chars().any(char::is_control) {
+        let what = what.to_owned();
+        return Err(DescriptionError::Text { what, bytes_max });
+    }
+    Ok(())
+}
+
+/// So much of a text from a guest as an error message may show.
+fn cut(text: &str) -> String {
+    crate::fault::bounded(text.to_owned(), NAME_BYTES_MAX)
+}

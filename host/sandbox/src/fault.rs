@@ -1,0 +1,95 @@
+//! What wasmtime says about a failed call, as one of the closed list of faults, or as the host's
+//! own error. It must never guess: what has no name is [`Fault::OtherTrap`].
+
+use core::str::Utf8Error;
+
+use counterfoil_trading::strategy::{CallError, Fault, StrategyFault};
+use wasmtime::{Error, Trap};
+
+use crate::limits::Refusal;
+
+/// Bytes of a fault's trace: twenty frames fit, and a guest with names of a megabyte does not
+/// fill the record.
+pub(crate) const TRACE_BYTES_MAX: usize = 2 << 10;
+
+/// wasmtime's sentence for a value that is too large to lift; its type is private.
+const TOO_MUCH_DATA: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// How wasmtime begins when there are too many instances, memories or tables.
+const TOO_MANY: &str = "resource limit exceeded";
+
+/// The fault, or the host's error, behind wasmtime's.
+pub(crate) fn call_error(error: &Error) -> CallError {
+    let trace = bounded(format!("{error:?}"), TRACE_BYTES_MAX);
+    match verdict(error) {
+        Ok(fault) => CallError::Fault(StrategyFault {
+            fault,
+            message: String::new(),
+            trace,
+        }),
+        Err(reason) => CallError::Host(reason),
+    }
+}
+
+fn verdict(error: &Error) -> Result<Fault, String> {
+    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        return match refusal {
+            Refusal::Limit { fault, .. } => Ok(*fault),
+            Refusal::Host(reason) => Err(reason.clone()),
+        };
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return of_trap(*trap);
+    }
+    let root = error.root_cause();
+    if root.is::<Utf8Error>() {
+        return Ok(Fault::InvalidAnswer);
+    }
+    let text = root.to_string();
+    if text.contains(TOO_MUCH_DATA) {
+        return Ok(Fault::AnswerTooLarge);
+    }
+    if text.starts_with(TOO_MANY) {
+        return Ok(Fault::InstanceLimit);
+    }
+    // What is left are the sentences with which wasmtime refuses to lift or lower a value:
+    // discriminants, pointers, lengths, alignment.
+    Ok(Fault::InvalidAnswer)
+}
+
+fn of_trap(trap: Trap) -> Result<Fault, String> {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "wasmtime's list is open; ours is closed and has a name for the rest"
+    )]
+    Ok(match trap {
+        // The clock's verdict is no verdict on the strategy.
+        Trap::Interrupt => {
+            return Err(String::from(
+                "the callback ran into its wall-clock deadline",
+            ));
+        }
+        Trap::OutOfFuel => Fault::OutOfFuel,
+        Trap::StackOverflow => Fault::StackOverflow,
+        Trap::UnreachableCodeReached => Fault::Unreachable,
+        Trap::MemoryOutOfBounds => Fault::MemoryOutOfBounds,
+        Trap::TableOutOfBounds | Trap::IndirectCallToNull | Trap::BadSignature => {
+            Fault::BadIndirectCall
+        }
+        Trap::IntegerOverflow | Trap::IntegerDivisionByZero | Trap::BadConversionToInteger => {
+            Fault::BadArithmetic
+        }
+        Trap::InvalidChar
+        | Trap::StringOutOfBounds
+        | Trap::ListOutOfBounds
+        | Trap::InvalidDiscriminant
+        | Trap::UnalignedPointer => Fault::InvalidAnswer,
+        _ => Fault::OtherTrap,
+    })
+}
+
+/// The text, cut at a character boundary so that it has at most `bytes_max` bytes.
+pub(crate) fn bounded(mut text: String, bytes_max: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes_max));
+    text
+}

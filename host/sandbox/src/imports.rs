@@ -1,0 +1,100 @@
+//! The host's side of the imports `account` and `log`. It must never change anything but the log.
+
+use wasmtime::component::{Linker, WasmStr};
+use wasmtime::{Error, Result, StoreContextMut, Trap};
+
+use counterfoil_trading::instrument::InstrumentId;
+
+use crate::convert;
+use crate::limits::Refusal;
+use crate::state::{LogLevel, State};
+use crate::wit::counterfoil::strategy::types as wit;
+
+/// The interface of the account.
+pub(crate) const ACCOUNT: &str = "counterfoil:strategy/account@0.1.0";
+/// The interface of the log.
+pub(crate) const LOG: &str = "counterfoil:strategy/log@0.1.0";
+
+/// Fuel for a call of the host, on top of what the guest spends: about what it takes in time.
+pub(crate) const FUEL_PER_CALL: u64 = 20;
+/// Fuel for each working order that is copied into the guest: a guest that asks in a loop for a
+/// long list would else spend the host's time and not its own fuel.
+pub(crate) const FUEL_PER_ORDER: u64 = 20;
+
+type Store<'a> = StoreContextMut<'a, State>;
+
+/// A linker that knows all that a strategy may import.
+pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    let mut account = linker.instance(ACCOUNT)?;
+    account.func_wrap("cash", |mut store: Store<'_>, (): ()| {
+        charge(&mut store, FUEL_PER_CALL)?;
+        money(store.data().view.cash)
+    })?;
+    account.func_wrap("equity", |mut store: Store<'_>, (): ()| {
+        charge(&mut store, FUEL_PER_CALL)?;
+        money(store.data().view.equity)
+    })?;
+    account.func_wrap("position-of", |mut store: Store<'_>, (id,): (u32,)| {
+        charge(&mut store, FUEL_PER_CALL)?;
+        position_of(store.data(), InstrumentId(id))
+    })?;
+    account.func_wrap("working-orders", |mut store: Store<'_>, (): ()| {
+        let count = u64::try_from(store.data().view.working.len()).unwrap_or(u64::MAX);
+        let cost = FUEL_PER_ORDER.saturating_mul(count);
+        charge(&mut store, FUEL_PER_CALL.saturating_add(cost))?;
+        let orders = store.data().view.working.iter();
+        Ok((orders.map(convert::working_order).collect::<Vec<_>>(),))
+    })?;
+    let mut log = linker.instance(LOG)?;
+    log.func_wrap("write", write)?;
+    Ok(linker)
+}
+
+fn write(mut store: Store<'_>, (level, text): (wit::LogLevel, WasmStr)) -> Result<()> {
+    charge(&mut store, FUEL_PER_CALL)?;
+    // The text still lies in the guest's memory; it is looked at only as far as the limit goes.
+    let text = text.to_str(&store)?;
+    let bytes = text.len();
+    let text = text.into_owned();
+    let log = &mut store.data_mut().log;
+    log.charge(bytes)?;
+    let level = match level {
+        wit::LogLevel::Debug => LogLevel::Debug,
+        wit::LogLevel::Info => LogLevel::Info,
+        wit::LogLevel::Warn => LogLevel::Warn,
+        wit::LogLevel::Error => LogLevel::Error,
+    };
+    log.keep(level, text);
+    Ok(())
+}
+
+fn money(amount: counterfoil_trading::units::Money) -> Result<(wit::Money,)> {
+    Ok((convert::money(amount)?,))
+}
+
+fn position_of(state: &State, id: InstrumentId) -> Result<(wit::Position,)> {
+    let position = state.view.positions.get(id.index()).copied();
+    let (quantity, cost) = position.unwrap_or_default();
+    Ok((wit::Position {
+        quantity: quantity.0,
+        cost: convert::money(cost)?,
+    },))
+}
+
+/// Takes fuel from the guest for what the host does for it.
+fn charge(store: &mut Store<'_>, cost: u64) -> Result<()> {
+    match store.get_fuel()?.checked_sub(cost) {
+        Some(left) => store.set_fuel(left),
+        None => {
+            store.set_fuel(0)?;
+            Err(Error::from(Trap::OutOfFuel))
+        }
+    }
+}
+
+impl From<convert::MoneyError> for Refusal {
+    fn from(error: convert::MoneyError) -> Self {
+        Self::Host(error.to_string())
+    }
+}
