@@ -1,7 +1,8 @@
 //! How fast bars are read, checked and put into slices. Run with
 //! `cargo bench -p counterfoil-snapshot`.
+#![expect(clippy::unwrap_used, reason = "a bench stops where it fails")]
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -27,16 +28,26 @@ fn selection(instruments: usize) -> (tempfile::TempDir, Selection) {
         let price = 10_000 + minute % 977;
         let (low, high) = (price - 5, price + 7);
         for symbol in 0..instruments {
-            writeln!(csv, "S{symbol:02},{time},{price}.25,{high}.5,{low},{price},{minute}").unwrap();
+            writeln!(
+                csv,
+                "S{symbol:02},{time},{price}.25,{high}.5,{low},{price},{minute}"
+            )
+            .unwrap();
         }
     }
     let directory = tempfile::tempdir().unwrap();
     let data = Dir::open_ambient_dir(directory.path(), ambient_authority()).unwrap();
     let store = SnapshotStore::open(data);
     let options = IngestOptions::default();
-    let ingested = store.ingest(csv.as_bytes(), "bench.csv", &options, &mut |_| {}).unwrap();
+    let ingested = store
+        .ingest(csv.as_bytes(), "bench.csv", &options, &mut |_| {})
+        .unwrap();
     assert_eq!(ingested.report.quarantined, 0);
-    let selection = store.load(&ingested.id).unwrap().select(&[], None, None).unwrap();
+    let selection = store
+        .load(&ingested.id)
+        .unwrap()
+        .select(&[], None, None)
+        .unwrap();
     (directory, selection)
 }
 

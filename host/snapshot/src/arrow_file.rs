@@ -8,7 +8,9 @@ use arrow::array::{
     Array as _, ArrayRef, AsArray as _, Int64Array, RecordBatch, TimestampNanosecondArray,
 };
 use arrow::buffer::{Buffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, Int64Type, Metadata, Schema, TimeUnit, TimestampNanosecondType};
+use arrow::datatypes::{
+    DataType, Field, Int64Type, Metadata, Schema, TimeUnit, TimestampNanosecondType,
+};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::FileDecoder;
 use arrow::ipc::writer::FileWriter;
@@ -45,7 +47,10 @@ pub(crate) fn schema(instrument: &Instrument) -> Schema {
         ("symbol".to_owned(), instrument.symbol().to_owned()),
         ("price_scale".to_owned(), price.to_string()),
         ("tick_size".to_owned(), instrument.tick_size().to_string()),
-        ("volume_scale".to_owned(), instrument.volume_scale().to_string()),
+        (
+            "volume_scale".to_owned(),
+            instrument.volume_scale().to_string(),
+        ),
     ];
     Schema::new_with_metadata(fields, Metadata::from_iter(metadata))
 }
@@ -67,8 +72,16 @@ pub(crate) struct BarWriter<W> {
 impl<W: Write> BarWriter<W> {
     pub(crate) fn new(file: W, instrument: &Instrument) -> Result<Self, ArrowError> {
         let schema = Arc::new(schema(instrument));
-        let tap = Tap { file, whole: Sha256::new(), block: Sha256::new(), offset: 0 };
-        Ok(Self { writer: FileWriter::try_new(tap, &schema)?, schema })
+        let tap = Tap {
+            file,
+            whole: Sha256::new(),
+            block: Sha256::new(),
+            offset: 0,
+        };
+        Ok(Self {
+            writer: FileWriter::try_new(tap, &schema)?,
+            schema,
+        })
     }
 
     pub(crate) fn write(&mut self, bars: &[ClosedBar]) -> Result<Written, ArrowError> {
@@ -77,7 +90,9 @@ impl<W: Write> BarWriter<W> {
             Arc::new(TimestampNanosecondArray::from_iter_values(values).with_timezone("UTC"))
         };
         let number = |of: fn(&RawBar) -> i64| -> ArrayRef {
-            Arc::new(Int64Array::from_iter_values(bars.iter().map(|bar| of(bar.get()))))
+            Arc::new(Int64Array::from_iter_values(
+                bars.iter().map(|bar| of(bar.get())),
+            ))
         };
         let columns = vec![
             time(|bar| bar.open_time),
@@ -95,7 +110,11 @@ impl<W: Write> BarWriter<W> {
         self.writer.write(&batch)?;
         let tap = self.writer.get_mut();
         let sha256 = Digest::finish(core::mem::take(&mut tap.block));
-        Ok(Written { offset, length: tap.offset.saturating_sub(offset), sha256 })
+        Ok(Written {
+            offset,
+            length: tap.offset.saturating_sub(offset),
+            sha256,
+        })
     }
 
     /// Ends the file; gives it back with its digest.
@@ -120,7 +139,9 @@ impl<W: Write> Write for Tap<W> {
         let written = bytes.get(..count).unwrap_or_default();
         self.whole.update(written);
         self.block.update(written);
-        self.offset = self.offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        self.offset = self
+            .offset
+            .saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(count)
     }
 
@@ -146,15 +167,21 @@ pub(crate) struct BarColumns {
 pub(crate) fn decode(schema: &Arc<Schema>, bytes: &Buffer) -> Result<BarColumns, ArrowError> {
     let malformed = |reason: &str| ArrowError::IpcError(reason.to_owned());
     // The footer has these lengths too; taken from here, a batch needs nothing else of its file.
-    let prefix = bytes.first_chunk::<8>().ok_or_else(|| malformed("no message"))?;
+    let prefix = bytes
+        .first_chunk::<8>()
+        .ok_or_else(|| malformed("no message"))?;
     let [a, b, c, d, length @ ..] = *prefix;
     if [a, b, c, d] != CONTINUATION {
         return Err(malformed("no message at the start of the batch"));
     }
-    let metadata = i32::from_le_bytes(length).checked_add(8).filter(|length| *length >= 8);
+    let metadata = i32::from_le_bytes(length)
+        .checked_add(8)
+        .filter(|length| *length >= 8);
     let metadata = metadata.ok_or_else(|| malformed("bad metadata length"))?;
     let total = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-    let body = total.checked_sub(i64::from(metadata)).filter(|body| *body >= 0);
+    let body = total
+        .checked_sub(i64::from(metadata))
+        .filter(|body| *body >= 0);
     let body = body.ok_or_else(|| malformed("metadata is longer than the batch"))?;
     let decoder = FileDecoder::new(Arc::clone(schema), MetadataVersion::V5);
     let block = Block::new(0, metadata, body);

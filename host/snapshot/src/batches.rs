@@ -47,7 +47,12 @@ pub(crate) struct BarReader {
 }
 
 impl BarReader {
-    pub(crate) fn new(contents: Arc<Contents>, place: usize, id: InstrumentId, range: Range) -> Self {
+    pub(crate) fn new(
+        contents: Arc<Contents>,
+        place: usize,
+        id: InstrumentId,
+        range: Range,
+    ) -> Self {
         Self {
             contents,
             place,
@@ -108,11 +113,18 @@ impl BarReader {
             return Ok(false);
         };
         // A batch that was not read to its end ends the range.
-        if self.columns.as_ref().is_some_and(|columns| self.end < columns.open_time.len()) {
+        if self
+            .columns
+            .as_ref()
+            .is_some_and(|columns| self.end < columns.open_time.len())
+        {
             return Ok(false);
         }
         if self.columns.take().is_some() {
-            let last = self.next_batch.checked_sub(1).and_then(|last| data.batches.get(last));
+            let last = self
+                .next_batch
+                .checked_sub(1)
+                .and_then(|last| data.batches.get(last));
             self.before = self.before.saturating_add(last.map_or(0, |last| last.bars));
         }
         let columns = self.read(&contents, data, batch)?;
@@ -120,7 +132,10 @@ impl BarReader {
         let before = |limit: Option<UnixNanos>, none: usize| {
             limit.map_or(none, |limit| opens.partition_point(|open| *open < limit.0))
         };
-        (self.row, self.end) = (before(self.range.from, 0), before(self.range.to, opens.len()));
+        (self.row, self.end) = (
+            before(self.range.from, 0),
+            before(self.range.to, opens.len()),
+        );
         self.columns = Some(columns);
         self.next_batch = self.next_batch.saturating_add(1);
         Ok(true)
@@ -136,12 +151,18 @@ impl BarReader {
         let file = match &mut self.file {
             Some(file) => file,
             none => {
-                let file = contents.dir.open(&data.file).map_err(ReadError::io(&name))?;
+                let file = contents
+                    .dir
+                    .open(&data.file)
+                    .map_err(ReadError::io(&name))?;
                 none.insert(file)
             }
         };
         // The last batch's memory serves the next; nobody else holds it any more.
-        let spare = self.buffer.take().and_then(|buffer| buffer.into_mutable().ok());
+        let spare = self
+            .buffer
+            .take()
+            .and_then(|buffer| buffer.into_mutable().ok());
         let mut bytes = spare.unwrap_or_else(|| MutableBuffer::new(0));
         bytes.resize(usize::try_from(batch.length).unwrap_or(usize::MAX), 0);
         file.seek(SeekFrom::Start(batch.offset))
@@ -150,13 +171,19 @@ impl BarReader {
         let got = Digest::of(bytes.as_slice());
         if got != batch.sha256 {
             let part = format!("record batch {}", self.next_batch);
-            return Err(ReadError::Digest { file: name, part, expected: batch.sha256, got });
+            return Err(ReadError::Digest {
+                file: name,
+                part,
+                expected: batch.sha256,
+                got,
+            });
         }
         let instrument = contents.instruments.get(self.place);
         let schema = match &mut self.schema {
             Some(schema) => Arc::clone(schema),
             none => {
-                let instrument = instrument.ok_or_else(|| ReadError::malformed(&name, "no such instrument"))?;
+                let instrument =
+                    instrument.ok_or_else(|| ReadError::malformed(&name, "no such instrument"))?;
                 Arc::clone(none.insert(Arc::new(schema(instrument))))
             }
         };
@@ -164,7 +191,10 @@ impl BarReader {
         let columns = decode(&schema, &buffer).map_err(ReadError::arrow(&name))?;
         self.buffer = Some(buffer);
         if u64::try_from(columns.open_time.len()) != Ok(batch.bars) {
-            return Err(ReadError::malformed(&name, "a record batch has another number of bars than the manifest says"));
+            return Err(ReadError::malformed(
+                &name,
+                "a record batch has another number of bars than the manifest says",
+            ));
         }
         Ok(columns)
     }
@@ -182,6 +212,10 @@ impl BarReader {
     #[cold]
     fn bad_bar(&self, source: counterfoil_trading::bar::BarError) -> ReadError {
         let row = u64::try_from(self.row).unwrap_or(u64::MAX);
-        ReadError::Bar { file: self.name(), index: self.before.saturating_add(row), source }
+        ReadError::Bar {
+            file: self.name(),
+            index: self.before.saturating_add(row),
+            source,
+        }
     }
 }

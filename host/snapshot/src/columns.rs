@@ -50,7 +50,9 @@ impl Columns {
         let mut ignored = Vec::new();
         for (place, name) in header.iter().enumerate() {
             let lower = name.to_lowercase();
-            let meaning = MEANINGS.iter().position(|(_, names)| names.contains(&lower.as_str()));
+            let meaning = MEANINGS
+                .iter()
+                .position(|(_, names)| names.contains(&lower.as_str()));
             let Some(found) = meaning.and_then(|index| places.get_mut(index)) else {
                 ignored.push(name.clone());
                 continue;
@@ -58,7 +60,9 @@ impl Columns {
             if let Some(first) = *found {
                 return Err(IngestError::TwoColumns {
                     file: file.to_owned(),
-                    column: meaning.and_then(|index| MEANINGS.get(index)).map_or("", |m| m.0),
+                    column: meaning
+                        .and_then(|index| MEANINGS.get(index))
+                        .map_or("", |m| m.0),
                     first: header.get(first).cloned().unwrap_or_default(),
                     second: name.clone(),
                 });
@@ -68,15 +72,20 @@ impl Columns {
         let [time, symbol_place, open, high, low, close, volume] = places;
         if [time, open, high, low, close].iter().all(Option::is_none) {
             let reason = format!("none of {header:?} is a column that it should have");
-            return Err(IngestError::NoHeader { file: file.to_owned(), reason });
+            return Err(IngestError::NoHeader {
+                file: file.to_owned(),
+                reason,
+            });
         }
-        let need = |place: Option<usize>, index: usize| {
-            place.ok_or_else(|| missing(file, header, index))
-        };
+        let need =
+            |place: Option<usize>, index: usize| place.ok_or_else(|| missing(file, header, index));
         match (symbol, symbol_place) {
             (Some(_), Some(place)) => {
                 let column = header.get(place).cloned().unwrap_or_default();
-                return Err(IngestError::SymbolTwice { file: file.to_owned(), column });
+                return Err(IngestError::SymbolTwice {
+                    file: file.to_owned(),
+                    column,
+                });
             }
             (None, None) => return Err(missing(file, header, 1)),
             (Some(_), None) | (None, Some(_)) => {}
@@ -87,12 +96,27 @@ impl Columns {
             time_name: header.get(time).cloned().unwrap_or_default(),
             symbol: symbol_place,
             prices: [
-                Column { place: need(open, 2)?, name: "open" },
-                Column { place: need(high, 3)?, name: "high" },
-                Column { place: need(low, 4)?, name: "low" },
-                Column { place: need(close, 5)?, name: "close" },
+                Column {
+                    place: need(open, 2)?,
+                    name: "open",
+                },
+                Column {
+                    place: need(high, 3)?,
+                    name: "high",
+                },
+                Column {
+                    place: need(low, 4)?,
+                    name: "low",
+                },
+                Column {
+                    place: need(close, 5)?,
+                    name: "close",
+                },
             ],
-            volume: Column { place: need(volume, 6)?, name: "volume" },
+            volume: Column {
+                place: need(volume, 6)?,
+                name: "volume",
+            },
             count: header.len(),
             ignored,
         })
@@ -106,7 +130,11 @@ fn missing(file: &str, header: &[String], index: usize) -> IngestError {
         column,
         accepted: names.join(", "),
         found: header.join(", "),
-        hint: if column == "symbol" { "; or give the symbol as an option" } else { "" },
+        hint: if column == "symbol" {
+            "; or give the symbol as an option"
+        } else {
+            ""
+        },
     }
 }
 
@@ -139,15 +167,39 @@ mod tests {
             None,
             "time 1 symbol Some(0) prices [2, 3, 4, 5] volume 6 ignored Adj Close",
         );
-        check("volume,CLOSE,low,HIGH,open,TS", a, "time 5 symbol None prices [4, 3, 2, 1] volume 0");
+        check(
+            "volume,CLOSE,low,HIGH,open,TS",
+            a,
+            "time 5 symbol None prices [4, 3, 2, 1] volume 0",
+        );
         for time in ["time", "timestamp", "ts", "date", "datetime", "DateTime"] {
             check(&format!("{time},open,high,low,close,volume"), a, "time 0");
         }
-        check("time,symbol,open,high,low,close,volume", a, "leave the option away");
-        check("time,open,high,low,close,volume", None, "no column for symbol; call it symbol, ticker;");
-        check("time,open,high,low,close", a, "no column for volume; call it volume; there are time, open");
-        check("date,time,open,high,low,close,volume", a, "\"date\" and \"time\" both give the time");
-        check("time,open,high,low,close,Close,volume", a, "\"close\" and \"Close\" both give the close");
+        check(
+            "time,symbol,open,high,low,close,volume",
+            a,
+            "leave the option away",
+        );
+        check(
+            "time,open,high,low,close,volume",
+            None,
+            "no column for symbol; call it symbol, ticker;",
+        );
+        check(
+            "time,open,high,low,close",
+            a,
+            "no column for volume; call it volume; there are time, open",
+        );
+        check(
+            "date,time,open,high,low,close,volume",
+            a,
+            "\"date\" and \"time\" both give the time",
+        );
+        check(
+            "time,open,high,low,close,Close,volume",
+            a,
+            "\"close\" and \"Close\" both give the close",
+        );
         check("2003-01-02,1,2,3,4,5", a, "line 1: no header");
         check("", a, "line 1: no header");
     }

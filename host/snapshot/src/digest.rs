@@ -66,7 +66,9 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let error = || DigestError { text: text.to_owned() };
+        let error = || DigestError {
+            text: text.to_owned(),
+        };
         let digits = text.strip_prefix(PREFIX).ok_or_else(error)?;
         if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(error());
@@ -115,7 +117,13 @@ mod tests {
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert_eq!(digest.to_string().parse(), Ok(digest));
-        for text in ["", "sha256:", "sha256:ba", &digest.hex(), &digest.to_string().to_uppercase()] {
+        for text in [
+            "",
+            "sha256:",
+            "sha256:ba",
+            &digest.hex(),
+            &digest.to_string().to_uppercase(),
+        ] {
             assert!(text.parse::<Digest>().is_err(), "{text}");
         }
     }

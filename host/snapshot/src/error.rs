@@ -25,7 +25,9 @@ pub enum IngestError {
         reason: String,
     },
     /// The source cannot be read on.
-    #[error("{file}: cannot be read after line {line}; it may be truncated or damaged, fetch it again")]
+    #[error(
+        "{file}: cannot be read after line {line}; it may be truncated or damaged, fetch it again"
+    )]
     Source {
         /// The source.
         file: String,
@@ -48,7 +50,9 @@ pub enum IngestError {
         unit: &'static str,
     },
     /// The first line is no header.
-    #[error("{file}, line 1: no header: {reason}; the first line must name the columns, such as time,open,high,low,close,volume")]
+    #[error(
+        "{file}, line 1: no header: {reason}; the first line must name the columns, such as time,open,high,low,close,volume"
+    )]
     NoHeader {
         /// The source.
         file: String,
@@ -70,7 +74,9 @@ pub enum IngestError {
         hint: &'static str,
     },
     /// Two columns of the header mean the same.
-    #[error("{file}, line 1: columns {first:?} and {second:?} both give the {column}; rename or remove one")]
+    #[error(
+        "{file}, line 1: columns {first:?} and {second:?} both give the {column}; rename or remove one"
+    )]
     TwoColumns {
         /// The source.
         file: String,
@@ -82,7 +88,9 @@ pub enum IngestError {
         second: String,
     },
     /// A symbol was given for a file that has a symbol column.
-    #[error("{file}, line 1: column {column:?} gives the symbol, and so does the option; leave the option away")]
+    #[error(
+        "{file}, line 1: column {column:?} gives the symbol, and so does the option; leave the option away"
+    )]
     SymbolTwice {
         /// The source.
         file: String,
@@ -90,7 +98,9 @@ pub enum IngestError {
         column: String,
     },
     /// The unit of numeric times cannot be told.
-    #[error("{file}, line {line}, column {column}: {text} may be s, ms, us or ns since 1970; give the unit, or write the time as YYYY-MM-DD or ISO 8601")]
+    #[error(
+        "{file}, line {line}, column {column}: {text} may be s, ms, us or ns since 1970; give the unit, or write the time as YYYY-MM-DD or ISO 8601"
+    )]
     AmbiguousEpoch {
         /// The source.
         file: String,
@@ -102,7 +112,9 @@ pub enum IngestError {
         text: String,
     },
     /// Numeric times of two units in one file.
-    #[error("{file}, column {column}: line {first_line} looks like {first_unit} since 1970 and line {second_line} like {second_unit}; use one unit, or give it")]
+    #[error(
+        "{file}, column {column}: line {first_line} looks like {first_unit} since 1970 and line {second_line} like {second_unit}; use one unit, or give it"
+    )]
     MixedEpochs {
         /// The source.
         file: String,
@@ -118,7 +130,9 @@ pub enum IngestError {
         second_unit: EpochUnit,
     },
     /// A bar begins or ends before 1677 or after 2262.
-    #[error("{file}, line {line}, column {column}: the bar's times do not fit in 64 bits of nanoseconds (1677 to 2262); correct the time, its unit or the timeframe")]
+    #[error(
+        "{file}, line {line}, column {column}: the bar's times do not fit in 64 bits of nanoseconds (1677 to 2262); correct the time, its unit or the timeframe"
+    )]
     TimeTooFar {
         /// The source.
         file: String,
@@ -136,7 +150,9 @@ pub enum IngestError {
         reason: String,
     },
     /// Two bars of one instrument would close at the same time.
-    #[error("{file}: {symbol}: lines {first_line} and {second_line} close at the same time as bars of {timeframe}; give another timeframe")]
+    #[error(
+        "{file}: {symbol}: lines {first_line} and {second_line} close at the same time as bars of {timeframe}; give another timeframe"
+    )]
     SameClose {
         /// The source.
         file: String,
@@ -150,7 +166,9 @@ pub enum IngestError {
         timeframe: Timeframe,
     },
     /// A price or volume does not fit at the scale of the file.
-    #[error("{file}, line {line}, {column}: too large for {scale} decimals, which line {finest_line} has; correct that line, or give a smaller scale")]
+    #[error(
+        "{file}, line {line}, {column}: too large for {scale} decimals, which line {finest_line} has; correct that line, or give a smaller scale"
+    )]
     NumberTooLarge {
         /// The source.
         file: String,
@@ -249,7 +267,9 @@ pub enum ReadError {
         source: io::Error,
     },
     /// Bytes are not those that the digest was taken over.
-    #[error("{file}: {part} was changed: its digest is {got}, not {expected}; restore the file, or remove the snapshot and ingest again")]
+    #[error(
+        "{file}: {part} was changed: its digest is {got}, not {expected}; restore the file, or remove the snapshot and ingest again"
+    )]
     Digest {
         /// The file.
         file: String,
@@ -288,7 +308,9 @@ pub enum ReadError {
         known: String,
     },
     /// A range that ends before it begins.
-    #[error("the range is empty: it begins at {from} and ends before {to} (nanoseconds since 1970)")]
+    #[error(
+        "the range is empty: it begins at {from} and ends before {to} (nanoseconds since 1970)"
+    )]
     EmptyRange {
         /// Start, inclusive.
         from: i64,
@@ -302,11 +324,17 @@ pub enum ReadError {
 
 impl ReadError {
     pub(crate) fn io(file: &str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { file: file.to_owned(), source }
+        move |source| Self::Io {
+            file: file.to_owned(),
+            source,
+        }
     }
 
     pub(crate) fn malformed(file: &str, reason: impl Into<String>) -> Self {
-        Self::Malformed { file: file.to_owned(), reason: reason.into() }
+        Self::Malformed {
+            file: file.to_owned(),
+            reason: reason.into(),
+        }
     }
 
     pub(crate) fn arrow(file: &str) -> impl FnOnce(ArrowError) -> Self {
@@ -316,6 +344,9 @@ impl ReadError {
 
 impl IngestError {
     pub(crate) fn write(file: &str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Write { file: file.to_owned(), source }
+        move |source| Self::Write {
+            file: file.to_owned(),
+            source,
+        }
     }
 }

@@ -64,7 +64,10 @@ pub(crate) fn ingest(
 ) -> Result<Ingested, IngestError> {
     let grid = price_grid(options)?;
     if let Some(symbol) = &options.symbol {
-        check_symbol(symbol).map_err(|reason| IngestError::Option { option: "symbol", reason })?;
+        check_symbol(symbol).map_err(|reason| IngestError::Option {
+            option: "symbol",
+            reason,
+        })?;
     }
     let staging = Staging::new(data)?;
     let mut source = HashingReader::new(source);
@@ -96,7 +99,12 @@ pub(crate) fn ingest(
         let there = load(data, &id).map_err(damaged)?;
         there.verify_all().map_err(damaged)?;
     }
-    Ok(Ingested { id, manifest, already_there, report })
+    Ok(Ingested {
+        id,
+        manifest,
+        already_there,
+        report,
+    })
 }
 
 /// The options that prices must meet, or what is wrong with them.
@@ -104,10 +112,16 @@ fn price_grid(options: &IngestOptions) -> Result<PriceGrid, IngestError> {
     let scale = options.price_scale;
     if scale.is_some_and(|scale| scale > SCALE_MAX) {
         let reason = format!("at most {SCALE_MAX} decimals");
-        return Err(IngestError::Option { option: "price_scale", reason });
+        return Err(IngestError::Option {
+            option: "price_scale",
+            reason,
+        });
     }
     let tick = options.tick.as_deref().map(|text| {
-        let error = |reason| IngestError::Option { option: "tick", reason };
+        let error = |reason| IngestError::Option {
+            option: "tick",
+            reason,
+        };
         let coarsest = scale.unwrap_or(SCALE_MAX);
         decimal::parse(text, coarsest).map_err(|source| error(source.to_string()))?;
         let tick = decimal::parse(text, SCALE_MAX).map_err(|source| error(source.to_string()))?;
@@ -116,7 +130,10 @@ fn price_grid(options: &IngestOptions) -> Result<PriceGrid, IngestError> {
         }
         Ok(tick)
     });
-    Ok(PriceGrid { scale, tick: tick.transpose()? })
+    Ok(PriceGrid {
+        scale,
+        tick: tick.transpose()?,
+    })
 }
 
 /// The rows of every instrument, by symbol and time.
@@ -130,20 +147,42 @@ fn write_table(
     options: &IngestOptions,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Manifest, IngestReport), IngestError> {
-    let Table { columns, series, times, quarantine, rows: rows_read, blank_lines, finest: [finest_price, finest_volume], .. } = table;
+    let Table {
+        columns,
+        series,
+        times,
+        quarantine,
+        rows: rows_read,
+        blank_lines,
+        finest: [finest_price, finest_volume],
+        ..
+    } = table;
     let name = source.name.as_str();
     if series.is_empty() {
         let first = quarantine.examples.first();
-        let first = first.map_or("there is none".to_owned(), |row| format!("line {}: {}", row.line, row.message));
-        return Err(IngestError::NoBars { file: name.to_owned(), rows: rows_read, first });
+        let first = first.map_or("there is none".to_owned(), |row| {
+            format!("line {}: {}", row.line, row.message)
+        });
+        return Err(IngestError::NoBars {
+            file: name.to_owned(),
+            rows: rows_read,
+            first,
+        });
     }
     let out_of_order = series.values().map(Series::late).sum();
-    let rows: Rows = series.into_iter().map(|(symbol, series)| (symbol, series.into_rows())).collect();
+    let rows: Rows = series
+        .into_iter()
+        .map(|(symbol, series)| (symbol, series.into_rows()))
+        .collect();
     let nanos_per_key = times.nanos_per_key(name, &columns.time_name)?;
     let timeframe = match options.timeframe {
         Some(timeframe) => timeframe,
-        None => infer_timeframe(&rows, nanos_per_key)
-            .map_err(|reason| IngestError::NoTimeframe { file: name.to_owned(), reason })?,
+        None => {
+            infer_timeframe(&rows, nanos_per_key).map_err(|reason| IngestError::NoTimeframe {
+                file: name.to_owned(),
+                reason,
+            })?
+        }
     };
     let (price_scale, tick_size, finest_price_line) = price_scale(options, finest_price)?;
     let volume_scale = finest_volume.0;
@@ -156,8 +195,12 @@ fn write_table(
         finest_lines: [finest_price_line, finest_volume.1],
     };
     let define = |symbol: String| {
-        Instrument::new(symbol, (price_scale, tick_size), (0, 1), volume_scale)
-            .map_err(|source| IngestError::Instrument { file: name.to_owned(), source })
+        Instrument::new(symbol, (price_scale, tick_size), (0, 1), volume_scale).map_err(|source| {
+            IngestError::Instrument {
+                file: name.to_owned(),
+                source,
+            }
+        })
     };
     let (instruments, seen) = write_bars(staging, rows, &define, &frame, progress)?;
     let (file, quarantine) = quarantine.finish();
@@ -205,10 +248,11 @@ fn write_bars(
     let mut seen_all = Seen::default();
     for (index, (symbol, rows)) in rows.into_iter().enumerate() {
         let instrument = define(symbol)?;
-        let (data, seen) = write_instrument(staging, index, &instrument, &rows, frame, &mut |more| {
-            bars = bars.saturating_add(more);
-            progress(Progress::Writing { bars, bars_total });
-        })?;
+        let (data, seen) =
+            write_instrument(staging, index, &instrument, &rows, frame, &mut |more| {
+                bars = bars.saturating_add(more);
+                progress(Progress::Writing { bars, bars_total });
+            })?;
         seen_all.overlaps = seen_all.overlaps.saturating_add(seen.overlaps);
         seen_all.zero_volume = seen_all.zero_volume.saturating_add(seen.zero_volume);
         all.push(data);
@@ -217,8 +261,14 @@ fn write_bars(
 }
 
 /// Price scale, tick at that scale, and the line that decided the scale (0: an option did).
-fn price_scale(options: &IngestOptions, (most, line): (u8, u64)) -> Result<(u8, i64, u64), IngestError> {
-    let error = |reason: String| IngestError::Option { option: "tick", reason };
+fn price_scale(
+    options: &IngestOptions,
+    (most, line): (u8, u64),
+) -> Result<(u8, i64, u64), IngestError> {
+    let error = |reason: String| IngestError::Option {
+        option: "tick",
+        reason,
+    };
     let Some(text) = options.tick.as_deref() else {
         return Ok(match options.price_scale {
             Some(scale) => (scale, 1, 0),
@@ -240,7 +290,9 @@ fn price_scale(options: &IngestOptions, (most, line): (u8, u64)) -> Result<(u8, 
 fn infer_timeframe(rows: &Rows, nanos_per_key: i64) -> Result<Timeframe, String> {
     let gaps = rows.values().flat_map(|rows| {
         let next = rows.iter().skip(1);
-        rows.iter().zip(next).filter_map(|(a, b)| b.time.checked_sub(a.time)?.checked_mul(nanos_per_key))
+        rows.iter()
+            .zip(next)
+            .filter_map(|(a, b)| b.time.checked_sub(a.time)?.checked_mul(nanos_per_key))
     });
     from_gap(gaps.min())
 }

@@ -172,7 +172,9 @@ impl Manifest {
     /// Bars of all instruments.
     #[must_use]
     pub fn bars(&self) -> u64 {
-        self.instruments.iter().fold(0, |sum, one| sum.saturating_add(one.bars))
+        self.instruments
+            .iter()
+            .fold(0, |sum, one| sum.saturating_add(one.bars))
     }
 
     /// The earliest open time of a bar.
@@ -190,7 +192,10 @@ impl Manifest {
     /// What does not hold although the digest does: the manifest was made by something else.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {
-            return Err(format!("format is {:?}; this program reads {FORMAT}", self.format));
+            return Err(format!(
+                "format is {:?}; this program reads {FORMAT}",
+                self.format
+            ));
         }
         if !self.instruments.is_sorted_by(|a, b| a.symbol < b.symbol) {
             return Err("instruments are not sorted by symbol, each once".to_owned());
@@ -226,12 +231,18 @@ impl InstrumentData {
                 return Err(format!("{symbol}: a record batch of {} bars", batch.bars));
             }
             if batch.length > BATCH_BYTES_MAX {
-                return Err(format!("{symbol}: a record batch of {} bytes", batch.length));
+                return Err(format!(
+                    "{symbol}: a record batch of {} bytes",
+                    batch.length
+                ));
             }
             bars = bars.saturating_add(batch.bars);
         }
         if bars == 0 || bars != self.bars {
-            return Err(format!("{symbol}: {bars} bars in batches, {} in all", self.bars));
+            return Err(format!(
+                "{symbol}: {bars} bars in batches, {} in all",
+                self.bars
+            ));
         }
         Ok(())
     }

@@ -85,7 +85,10 @@ pub struct IngestOptions {
 
 impl Default for IngestLimits {
     fn default() -> Self {
-        Self { rows_max: ROWS_MAX, bytes_max: SOURCE_BYTES_MAX }
+        Self {
+            rows_max: ROWS_MAX,
+            bytes_max: SOURCE_BYTES_MAX,
+        }
     }
 }
 
@@ -113,7 +116,10 @@ impl FromStr for TimeMeaning {
         match text {
             "open" => Ok(Self::Open),
             "close" => Ok(Self::Close),
-            _ => Err(WordError { text: text.to_owned(), words: "open, close" }),
+            _ => Err(WordError {
+                text: text.to_owned(),
+                words: "open, close",
+            }),
         }
     }
 }
@@ -158,6 +164,9 @@ impl FromStr for EpochUnit {
         Self::ALL
             .into_iter()
             .find(|unit| unit.name() == text)
-            .ok_or_else(|| WordError { text: text.to_owned(), words: "s, ms, us, ns" })
+            .ok_or_else(|| WordError {
+                text: text.to_owned(),
+                words: "s, ms, us, ns",
+            })
     }
 }

@@ -86,7 +86,7 @@ impl From<&BarError> for Reason {
             BarError::NotPositive { .. } => Self::NotPositive,
             BarError::NegativeVolume { .. } => Self::NegativeVolume,
             // The enum may grow; until it is named here a new reason is told by its message.
-            _ => Self::Interval,
+            BarError::Interval { .. } | _ => Self::Interval,
         }
     }
 }
@@ -145,7 +145,9 @@ impl Quarantine {
         line.push(b'\n');
         self.file.write_all(&line)?;
         self.hash.update(&line);
-        self.bytes = self.bytes.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
+        self.bytes = self
+            .bytes
+            .saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
         self.rows = self.rows.saturating_add(1);
         let count = self.reasons.entry(row.reason.clone()).or_default();
         *count = count.saturating_add(1);
@@ -163,6 +165,12 @@ impl Quarantine {
             rows: self.rows,
             sha256: Digest::finish(self.hash),
         };
-        (self.file, Quarantined { data, examples: self.examples })
+        (
+            self.file,
+            Quarantined {
+                data,
+                examples: self.examples,
+            },
+        )
     }
 }

@@ -46,14 +46,25 @@ impl IngestReport {
         let mut notes = Vec::new();
         let mut note = |code: &str, count: u64, message: String| {
             if count > 0 {
-                notes.push(QualityNote { code: code.to_owned(), count, message });
+                notes.push(QualityNote {
+                    code: code.to_owned(),
+                    count,
+                    message,
+                });
             }
         };
         let ignored = u64::try_from(self.ignored_columns.len()).unwrap_or(u64::MAX);
         let names = self.ignored_columns.join(", ");
         note("ignored-column", ignored, format!("not read: {names}"));
-        let inferred = format!("{}: the smallest gap between two bars of one instrument", self.timeframe);
-        note("inferred-timeframe", self.timeframe_inferred.into(), inferred);
+        let inferred = format!(
+            "{}: the smallest gap between two bars of one instrument",
+            self.timeframe
+        );
+        note(
+            "inferred-timeframe",
+            self.timeframe_inferred.into(),
+            inferred,
+        );
         let message = "rows came after a later one of their instrument and were put in their place";
         note("out-of-order", self.out_of_order, message.to_owned());
         let message = "bars open before the bar before them closed; the timeframe may be too long";

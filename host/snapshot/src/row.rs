@@ -49,7 +49,11 @@ pub(crate) struct Fields {
 
 impl Fields {
     pub(crate) fn new() -> Self {
-        Self { reader: csv_core::Reader::new(), bytes: Vec::new(), ends: vec![0; 64] }
+        Self {
+            reader: csv_core::Reader::new(),
+            bytes: Vec::new(),
+            ends: vec![0; 64],
+        }
     }
 
     /// The fields of a line, white space around them apart.
@@ -72,13 +76,17 @@ impl Fields {
                 ReadRecordResult::InputEmpty if !ended => (ended, input) = (true, b"\n"),
                 ReadRecordResult::InputEmpty => {
                     let message = "a quote is open at the end of the line".to_owned();
-                    return Err(Bad { reason: Reason::Quotes, message });
+                    return Err(Bad {
+                        reason: Reason::Quotes,
+                        message,
+                    });
                 }
                 ReadRecordResult::OutputFull => {
                     self.bytes.resize(self.bytes.len().saturating_add(64), 0);
                 }
                 ReadRecordResult::OutputEndsFull => {
-                    self.ends.resize(self.ends.len().saturating_mul(2).max(64), 0);
+                    self.ends
+                        .resize(self.ends.len().saturating_mul(2).max(64), 0);
                 }
             }
         }
@@ -107,11 +115,17 @@ pub(crate) fn parse<'a>(
 ) -> Result<Parsed<'a>, Bad> {
     if fields.len() != columns.count {
         let message = format!("{} fields, the header has {}", fields.len(), columns.count);
-        return Err(Bad { reason: Reason::Fields, message });
+        return Err(Bad {
+            reason: Reason::Fields,
+            message,
+        });
     }
     let field = |place: usize| fields.get(place).copied().unwrap_or_default();
     let symbol = columns.symbol.map_or(symbol, field);
-    check_symbol(symbol).map_err(|message| Bad { reason: Reason::Symbol, message })?;
+    check_symbol(symbol).map_err(|message| Bad {
+        reason: Reason::Symbol,
+        message,
+    })?;
     let key = times.key(field(columns.time)).map_err(|message| Bad {
         reason: Reason::Time,
         message: format!("column {}: {message}", columns.time_name),
@@ -138,7 +152,11 @@ pub(crate) fn parse<'a>(
     };
     check_bar(&row).map_err(|error| Bad {
         reason: Reason::from(&error),
-        message: explain(&error, &columns.prices.map(|column| field(column.place)), field(columns.volume.place)),
+        message: explain(
+            &error,
+            &columns.prices.map(|column| field(column.place)),
+            field(columns.volume.place),
+        ),
     })?;
     Ok((symbol, key, row))
 }
@@ -146,7 +164,9 @@ pub(crate) fn parse<'a>(
 /// What is wrong with a symbol, if anything.
 pub(crate) fn check_symbol(symbol: &str) -> Result<(), String> {
     if symbol.is_empty() || symbol.len() > 64 || symbol.chars().any(char::is_control) {
-        return Err(format!("{symbol:?} is no symbol: 1 to 64 bytes without control characters"));
+        return Err(format!(
+            "{symbol:?} is no symbol: 1 to 64 bytes without control characters"
+        ));
     }
     Ok(())
 }
@@ -160,7 +180,10 @@ struct Number {
 
 impl Number {
     fn parse(text: &str, column: &str) -> Result<Self, Bad> {
-        let bad = |message: String| Bad { reason: Reason::Number, message };
+        let bad = |message: String| Bad {
+            reason: Reason::Number,
+            message,
+        };
         let at_18 = decimal::parse(text, SCALE_MAX)
             .map_err(|error| bad(format!("column {column}: {error}")))?;
         let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
@@ -171,7 +194,10 @@ impl Number {
     /// The integer at a scale that is not coarser than its decimals.
     fn at(self, scale: u8, column: &str) -> Result<i64, Bad> {
         let finer = decimal::power_of_ten(SCALE_MAX.saturating_sub(scale)).unwrap_or(1);
-        let value = self.at_18.checked_div(finer).and_then(|value| i64::try_from(value).ok());
+        let value = self
+            .at_18
+            .checked_div(finer)
+            .and_then(|value| i64::try_from(value).ok());
         value.ok_or_else(|| Bad {
             reason: Reason::Number,
             message: format!("column {column}: too large for {scale} decimals in 64 bits"),
@@ -183,13 +209,19 @@ fn check_grid(price: &Number, column: Column, text: &str, grid: PriceGrid) -> Re
     let name = column.name;
     if let Some(scale) = grid.scale.filter(|scale| price.decimals > *scale) {
         let message = format!("column {name}: {text} has more than {scale} decimals");
-        return Err(Bad { reason: Reason::TooFine, message });
+        return Err(Bad {
+            reason: Reason::TooFine,
+            message,
+        });
     }
     if let Some(tick) = grid.tick
         && price.at_18.checked_rem(tick) != Some(0)
     {
         let message = format!("column {name}: {text} is no multiple of the tick");
-        return Err(Bad { reason: Reason::OffTick, message });
+        return Err(Bad {
+            reason: Reason::OffTick,
+            message,
+        });
     }
     Ok(())
 }
@@ -218,7 +250,7 @@ fn explain(error: &BarError, [open, high, low, close]: &[&str; 4], volume: &str)
         }
         BarError::NotPositive { .. } => format!("low {low} is not above zero"),
         BarError::NegativeVolume { .. } => format!("volume {volume} is below zero"),
-        _ => error.to_string(),
+        BarError::Interval { .. } | _ => error.to_string(),
     }
 }
 
@@ -229,15 +261,21 @@ mod tests {
 
     #[track_caller]
     fn check(line: &str, grid: PriceGrid, expect: &str) {
-        let header = ["symbol", "time", "open", "high", "low", "close", "volume"].map(str::to_owned);
+        let header =
+            ["symbol", "time", "open", "high", "low", "close", "volume"].map(str::to_owned);
         let columns = Columns::find("f.csv", &header, None).unwrap();
         let times = Times::new(TimeMeaning::Open, None);
         let mut fields = Fields::new();
         let got = fields
             .cut(line)
-            .and_then(|fields| parse(&fields, &columns, "", (&times, grid), 7).map(|(symbol, _, row)| {
-                format!("{symbol} {:?} at {} {} at {}", row.prices, row.price_scale, row.volume, row.volume_scale)
-            }))
+            .and_then(|fields| {
+                parse(&fields, &columns, "", (&times, grid), 7).map(|(symbol, _, row)| {
+                    format!(
+                        "{symbol} {:?} at {} {} at {}",
+                        row.prices, row.price_scale, row.volume, row.volume_scale
+                    )
+                })
+            })
             .unwrap_or_else(|bad| format!("{}: {}", bad.reason, bad.message));
         assert!(got.contains(expect), "{line:?}: {got}");
     }
@@ -245,27 +283,94 @@ mod tests {
     #[test]
     fn a_row_is_exact_or_its_reason_is_named() {
         let any = PriceGrid::default();
-        check("A,2003-01-02,1,2.50,0.5,2,10", any, "A [10, 25, 5, 20] at 1 10 at 0");
-        check("\"A,B\" , 2003-01-02 ,\"1\",2,1,2,1.25", any, "A,B [1, 2, 1, 2] at 0 125 at 2");
-        check("A,2003-01-02,1,2,1,2", any, "fields: 6 fields, the header has 7");
-        check("A,2003-01-02,1,2,1,2,1,", any, "fields: 8 fields, the header has 7");
+        check(
+            "A,2003-01-02,1,2.50,0.5,2,10",
+            any,
+            "A [10, 25, 5, 20] at 1 10 at 0",
+        );
+        check(
+            "\"A,B\" , 2003-01-02 ,\"1\",2,1,2,1.25",
+            any,
+            "A,B [1, 2, 1, 2] at 0 125 at 2",
+        );
+        check(
+            "A,2003-01-02,1,2,1,2",
+            any,
+            "fields: 6 fields, the header has 7",
+        );
+        check(
+            "A,2003-01-02,1,2,1,2,1,",
+            any,
+            "fields: 8 fields, the header has 7",
+        );
         check("", any, "fields: ");
         check(&",".repeat(1000), any, "fields: 1001 fields");
         check("A,2003-01-02,\"1,2,1,2,1", any, "quotes: a quote is open");
         check(",2003-01-02,1,2,1,2,1", any, "symbol: \"\" is no symbol");
-        check("A\0,2003-01-02,1,2,1,2,1", any, "symbol: \"A\\0\" is no symbol");
-        check("A,today,1,2,1,2,1", any, "time: column time: \"today\" is no time");
-        check("A,2003-01-02,NaN,2,1,2,1", any, "number: column open: \"NaN\" is not a decimal number");
-        check("A,2003-01-02,1,2,1,,1", any, "number: column close: \"\" is not a decimal number");
+        check(
+            "A\0,2003-01-02,1,2,1,2,1",
+            any,
+            "symbol: \"A\\0\" is no symbol",
+        );
+        check(
+            "A,today,1,2,1,2,1",
+            any,
+            "time: column time: \"today\" is no time",
+        );
+        check(
+            "A,2003-01-02,NaN,2,1,2,1",
+            any,
+            "number: column open: \"NaN\" is not a decimal number",
+        );
+        check(
+            "A,2003-01-02,1,2,1,,1",
+            any,
+            "number: column close: \"\" is not a decimal number",
+        );
         check("A,2003-01-02,1,2,1,2,1e6", any, "number: column volume");
-        check("A,2003-01-02,1,2,1,2,99999999999999999999", any, "number: column volume: too large");
-        check("A,2003-01-02,1,2,3,2,1", any, "crossed: low 3 is above high 2");
-        check("A,2003-01-02,1,2,1.1,2,1", any, "outside-range: open 1 or close 2 lies outside 1.1 to 2");
-        check("A,2003-01-02,1,2,0,2,1", any, "not-positive: low 0 is not above zero");
-        check("A,2003-01-02,1,2,1,2,-1", any, "negative-volume: volume -1 is below zero");
-        let grid = PriceGrid { scale: Some(2), tick: Some(50_000_000_000_000_000) };
-        check("A,2003-01-02,1,2,1,2.005,1", grid, "too-fine: column close: 2.005 has more than 2");
-        check("A,2003-01-02,1,2,1,1.99,1", grid, "off-tick: column close: 1.99 is no multiple");
-        check("A,2003-01-02,1,2,1,1.95,1", grid, "A [100, 200, 100, 195] at 2");
+        check(
+            "A,2003-01-02,1,2,1,2,99999999999999999999",
+            any,
+            "number: column volume: too large",
+        );
+        check(
+            "A,2003-01-02,1,2,3,2,1",
+            any,
+            "crossed: low 3 is above high 2",
+        );
+        check(
+            "A,2003-01-02,1,2,1.1,2,1",
+            any,
+            "outside-range: open 1 or close 2 lies outside 1.1 to 2",
+        );
+        check(
+            "A,2003-01-02,1,2,0,2,1",
+            any,
+            "not-positive: low 0 is not above zero",
+        );
+        check(
+            "A,2003-01-02,1,2,1,2,-1",
+            any,
+            "negative-volume: volume -1 is below zero",
+        );
+        let grid = PriceGrid {
+            scale: Some(2),
+            tick: Some(50_000_000_000_000_000),
+        };
+        check(
+            "A,2003-01-02,1,2,1,2.005,1",
+            grid,
+            "too-fine: column close: 2.005 has more than 2",
+        );
+        check(
+            "A,2003-01-02,1,2,1,1.99,1",
+            grid,
+            "off-tick: column close: 1.99 is no multiple",
+        );
+        check(
+            "A,2003-01-02,1,2,1,1.95,1",
+            grid,
+            "A [100, 200, 100, 195] at 2",
+        );
     }
 }

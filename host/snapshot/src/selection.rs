@@ -40,14 +40,21 @@ pub struct InstrumentCommitment {
 
 impl Selection {
     pub(crate) fn new(contents: Arc<Contents>, places: Vec<usize>, range: Range) -> Self {
-        Self { contents, places, range }
+        Self {
+            contents,
+            places,
+            range,
+        }
     }
 
     /// The instruments; an [`InstrumentId`] is the place in this list.
     #[must_use]
     pub fn instruments(&self) -> Vec<Instrument> {
         let all = &self.contents.instruments;
-        self.places.iter().filter_map(|place| all.get(*place).cloned()).collect()
+        self.places
+            .iter()
+            .filter_map(|place| all.get(*place).cloned())
+            .collect()
     }
 
     /// Number, ends and digest of the bars of each instrument, in sequence of id. Where an
@@ -81,7 +88,12 @@ impl Selection {
     #[must_use]
     pub fn slices(&self) -> Slices {
         let readers = self.places.iter().zip(0..).map(|(place, id)| {
-            BarReader::new(Arc::clone(&self.contents), *place, InstrumentId(id), self.range)
+            BarReader::new(
+                Arc::clone(&self.contents),
+                *place,
+                InstrumentId(id),
+                self.range,
+            )
         });
         Slices::new(readers.collect())
     }
@@ -104,7 +116,13 @@ impl Selection {
         }
         let bars_sha256 = Digest::finish(hash);
         let symbol = data.symbol.clone();
-        Ok(InstrumentCommitment { symbol, bars: count, first_close, last_close, bars_sha256 })
+        Ok(InstrumentCommitment {
+            symbol,
+            bars: count,
+            first_close,
+            last_close,
+            bars_sha256,
+        })
     }
 }
 

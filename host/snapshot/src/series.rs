@@ -19,7 +19,9 @@ impl Series {
             self.sorted.push(row);
             return Ok(());
         }
-        let place = self.sorted.binary_search_by_key(&row.time, |sorted| sorted.time);
+        let place = self
+            .sorted
+            .binary_search_by_key(&row.time, |sorted| sorted.time);
         let there = place.ok().and_then(|place| self.sorted.get(place));
         if let Some(there) = there.or_else(|| self.late.get(&row.time)) {
             return Err(*there);

@@ -29,8 +29,15 @@ struct Input {
 impl Slices {
     pub(crate) fn new(readers: Vec<BarReader>) -> Self {
         let next = BinaryHeap::with_capacity(readers.len());
-        let inputs = readers.into_iter().map(|reader| Input { reader, head: None }).collect();
-        Self { inputs, next, started: false }
+        let inputs = readers
+            .into_iter()
+            .map(|reader| Input { reader, head: None })
+            .collect();
+        Self {
+            inputs,
+            next,
+            started: false,
+        }
     }
 
     /// Puts the next slice in the place of what `slice` holds; `false`, and an empty slice, after

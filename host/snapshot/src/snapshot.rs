@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::batches::{BarReader, Range};
 use crate::digest::{Digest, SnapshotId};
 use crate::error::ReadError;
-use crate::manifest::Manifest;
+use crate::manifest::{InstrumentData, Manifest};
 use crate::quarantine::QuarantinedRow;
 use crate::selection::Selection;
 use crate::source::HashingReader;
@@ -61,11 +61,19 @@ impl Snapshot {
         id: SnapshotId,
         manifest: Manifest,
     ) -> Result<Self, ReadError> {
-        let instruments = manifest.instruments.iter().map(|data| data.instrument());
+        let instruments = manifest.instruments.iter().map(InstrumentData::instrument);
         let instruments = instruments
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| ReadError::malformed(&place, error.to_string()))?;
-        Ok(Self { id, contents: Arc::new(Contents { dir, place, manifest, instruments }) })
+        Ok(Self {
+            id,
+            contents: Arc::new(Contents {
+                dir,
+                place,
+                manifest,
+                instruments,
+            }),
+        })
     }
 
     /// Its name.
@@ -104,7 +112,10 @@ impl Snapshot {
         if let (Some(from), Some(to)) = (from, to)
             && from >= to
         {
-            return Err(ReadError::EmptyRange { from: from.0, to: to.0 });
+            return Err(ReadError::EmptyRange {
+                from: from.0,
+                to: to.0,
+            });
         }
         let known = || self.contents.instruments.iter().map(Instrument::symbol);
         let mut places = Vec::new();
@@ -121,7 +132,11 @@ impl Snapshot {
         // The manifest is sorted by symbol, so places are in sequence of symbols.
         places.sort_unstable();
         places.dedup();
-        Ok(Selection::new(Arc::clone(&self.contents), places, Range { from, to }))
+        Ok(Selection::new(
+            Arc::clone(&self.contents),
+            places,
+            Range { from, to },
+        ))
     }
 
     /// The first `most` quarantined rows, from a file whose digest was checked.
@@ -133,12 +148,19 @@ impl Snapshot {
         let data = &self.manifest().quarantine;
         let name = self.contents.file_name(&data.file);
         self.check_file(&data.file, data.sha256)?;
-        let file = self.contents.dir.open(&data.file).map_err(ReadError::io(&name))?;
+        let file = self
+            .contents
+            .dir
+            .open(&data.file)
+            .map_err(ReadError::io(&name))?;
         let mut file = BufReader::new(file);
         let mut rows = Vec::new();
         while rows.len() < most {
             let mut line = Vec::new();
-            let read = file.by_ref().take(QUARANTINE_LINE_BYTES_MAX).read_until(b'\n', &mut line);
+            let read = file
+                .by_ref()
+                .take(QUARANTINE_LINE_BYTES_MAX)
+                .read_until(b'\n', &mut line);
             if read.map_err(ReadError::io(&name))? == 0 {
                 break;
             }
@@ -158,7 +180,11 @@ impl Snapshot {
         let manifest = self.manifest();
         self.check_file(&manifest.quarantine.file, manifest.quarantine.sha256)?;
         let quarantined = manifest.quarantine.rows;
-        let mut verified = Verified { files: 2, bars: 0, quarantined };
+        let mut verified = Verified {
+            files: 2,
+            bars: 0,
+            quarantined,
+        };
         for (place, data) in manifest.instruments.iter().enumerate() {
             self.check_file(&data.file, data.file_sha256)?;
             let contents = Arc::clone(&self.contents);
@@ -175,12 +201,31 @@ impl Snapshot {
             let got = Digest::finish(hash);
             if got != data.bars_sha256 {
                 let part = "the sequence of bars".to_owned();
-                return Err(ReadError::Digest { file: name, part, expected: data.bars_sha256, got });
+                return Err(ReadError::Digest {
+                    file: name,
+                    part,
+                    expected: data.bars_sha256,
+                    got,
+                });
             }
             let (first, last) = ends.unwrap_or_default();
-            let said = (data.first_open, data.first_close, data.last_open, data.last_close);
-            if (first.open_time, first.close_time, last.open_time, last.close_time) != said {
-                return Err(ReadError::malformed(&name, "first or last bar is not that of the manifest"));
+            let said = (
+                data.first_open,
+                data.first_close,
+                data.last_open,
+                data.last_close,
+            );
+            if (
+                first.open_time,
+                first.close_time,
+                last.open_time,
+                last.close_time,
+            ) != said
+            {
+                return Err(ReadError::malformed(
+                    &name,
+                    "first or last bar is not that of the manifest",
+                ));
             }
             verified.files = verified.files.saturating_add(1);
             verified.bars = verified.bars.saturating_add(count);
@@ -191,11 +236,19 @@ impl Snapshot {
     fn check_file(&self, file: &str, expected: Digest) -> Result<(), ReadError> {
         let name = self.contents.file_name(file);
         let open = self.contents.dir.open(file).map_err(ReadError::io(&name))?;
-        let (got, _) = HashingReader::new(open).finish().map_err(|source: io::Error| {
-            ReadError::Io { file: name.clone(), source }
-        })?;
+        let (got, _) = HashingReader::new(open)
+            .finish()
+            .map_err(|source: io::Error| ReadError::Io {
+                file: name.clone(),
+                source,
+            })?;
         if got != expected {
-            return Err(ReadError::Digest { file: name, part: "the file".to_owned(), expected, got });
+            return Err(ReadError::Digest {
+                file: name,
+                part: "the file".to_owned(),
+                expected,
+                got,
+            });
         }
         Ok(())
     }

@@ -25,7 +25,11 @@ pub(crate) struct HashingReader<R> {
 
 impl<R: Read> HashingReader<R> {
     pub(crate) fn new(inner: R) -> Self {
-        Self { inner, hash: Sha256::new(), bytes: 0 }
+        Self {
+            inner,
+            hash: Sha256::new(),
+            bytes: 0,
+        }
     }
 
     /// Reads what is left, and gives digest and size of the whole source.
@@ -39,7 +43,9 @@ impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.hash.update(buffer.get(..count).unwrap_or_default());
-        self.bytes = self.bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        self.bytes = self
+            .bytes
+            .saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(count)
     }
 }
@@ -73,11 +79,19 @@ impl<'a> Lines<'a> {
         let gzip = magic == GZIP_MAGIC;
         let whole = io::Cursor::new(magic).chain(reader);
         let inner: Box<dyn BufRead + 'a> = if gzip {
-            Box::new(BufReader::with_capacity(CHUNK_BYTES, MultiGzDecoder::new(whole)))
+            Box::new(BufReader::with_capacity(
+                CHUNK_BYTES,
+                MultiGzDecoder::new(whole),
+            ))
         } else {
             Box::new(whole)
         };
-        Ok(Self { inner, number: 0, bytes: 0, gzip })
+        Ok(Self {
+            inner,
+            number: 0,
+            bytes: 0,
+            gzip,
+        })
     }
 
     /// Puts the next line into `buffer`. However long the line, no more than a row's worth of it
@@ -106,12 +120,18 @@ impl<'a> Lines<'a> {
                 break;
             }
         }
-        Ok(if length == first { Line::Whole } else { Line::TooLong(length) })
+        Ok(if length == first {
+            Line::Whole
+        } else {
+            Line::TooLong(length)
+        })
     }
 
     fn part(&mut self, buffer: &mut Vec<u8>) -> io::Result<u64> {
         let most = u64::try_from(ROW_BYTES_MAX).unwrap_or(u64::MAX);
-        let count = Read::by_ref(&mut self.inner).take(most).read_until(b'\n', buffer)?;
+        let count = Read::by_ref(&mut self.inner)
+            .take(most)
+            .read_until(b'\n', buffer)?;
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.bytes = self.bytes.saturating_add(count);
         Ok(count)
@@ -154,6 +174,12 @@ mod tests {
     fn a_line_that_is_too_long_is_counted_and_does_not_take_the_next_with_it() {
         let mut bytes = vec![b'x'; ROW_BYTES_MAX * 3];
         bytes.extend_from_slice(b"\nnext\n");
-        assert_eq!(lines(&bytes), [format!("{} bytes", ROW_BYTES_MAX * 3 + 1), "next".to_owned()]);
+        assert_eq!(
+            lines(&bytes),
+            [
+                format!("{} bytes", ROW_BYTES_MAX * 3 + 1),
+                "next".to_owned()
+            ]
+        );
     }
 }

@@ -81,16 +81,21 @@ impl SnapshotStore {
         let prefix = text.strip_prefix("sha256:").unwrap_or(text);
         let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(digit) {
-            return Err(ReadError::BadId { text: text.to_owned() });
+            return Err(ReadError::BadId {
+                text: text.to_owned(),
+            });
         }
         let mut found = self.ids()?;
         found.retain(|id| id.hex().starts_with(prefix));
         match found.as_slice() {
             [id] => Ok(*id),
-            [] => Err(ReadError::NotFound { id: text.to_owned() }),
-            [_, _, ..] => {
-                Err(ReadError::AmbiguousId { prefix: text.to_owned(), count: found.len() })
-            }
+            [] => Err(ReadError::NotFound {
+                id: text.to_owned(),
+            }),
+            [_, _, ..] => Err(ReadError::AmbiguousId {
+                prefix: text.to_owned(),
+                count: found.len(),
+            }),
         }
     }
 
@@ -113,7 +118,9 @@ impl SnapshotStore {
         for entry in entries {
             let name = entry.map_err(ReadError::io(SNAPSHOTS))?.file_name();
             // Temporary directories, and what is not ours, have other names.
-            let id = name.to_str().and_then(|name| format!("sha256:{name}").parse::<SnapshotId>().ok());
+            let id = name
+                .to_str()
+                .and_then(|name| format!("sha256:{name}").parse::<SnapshotId>().ok());
             ids.extend(id);
         }
         ids.sort_unstable();
@@ -124,9 +131,14 @@ impl SnapshotStore {
 /// Opens a snapshot and checks its manifest against its id.
 pub(crate) fn load(data: &Dir, id: &SnapshotId) -> Result<Snapshot, ReadError> {
     let place = format!("{SNAPSHOTS}/{}", id.hex());
-    let dir = data.open_dir(&place).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => ReadError::NotFound { id: id.to_string() },
-        _ => ReadError::Io { file: place.clone(), source },
+    let dir = data.open_dir(&place).map_err(|source| {
+        if source.kind() == io::ErrorKind::NotFound {
+            return ReadError::NotFound { id: id.to_string() };
+        }
+        ReadError::Io {
+            file: place.clone(),
+            source,
+        }
     })?;
     let file = format!("{place}/{MANIFEST}");
     let mut bytes = Vec::new();
@@ -136,13 +148,20 @@ pub(crate) fn load(data: &Dir, id: &SnapshotId) -> Result<Snapshot, ReadError> {
     let got = Digest::of(&bytes);
     if got != id.0 {
         let part = "the manifest".to_owned();
-        return Err(ReadError::Digest { file, part, expected: id.0, got });
+        return Err(ReadError::Digest {
+            file,
+            part,
+            expected: id.0,
+            got,
+        });
     }
     let malformed = |error: serde_json::Error| ReadError::malformed(&file, error.to_string());
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(malformed)?;
     if manifest.canonical().map_err(malformed)? != bytes {
         return Err(ReadError::malformed(&file, "it is not in canonical form"));
     }
-    manifest.check().map_err(|reason| ReadError::malformed(&file, reason))?;
+    manifest
+        .check()
+        .map_err(|reason| ReadError::malformed(&file, reason))?;
     Snapshot::new(dir, place, *id, manifest)
 }

@@ -40,7 +40,11 @@ pub(crate) fn read_table(
     (quarantine, progress): (Quarantine, &mut dyn FnMut(Progress)),
 ) -> Result<Table, IngestError> {
     let failed = |line: u64| {
-        move |source| IngestError::Source { file: name.to_owned(), line, source }
+        move |source| IngestError::Source {
+            file: name.to_owned(),
+            line,
+            source,
+        }
     };
     let mut lines = Lines::open(source).map_err(failed(0))?;
     let mut fields = Fields::new();
@@ -50,7 +54,7 @@ pub(crate) fn read_table(
         columns,
         series: BTreeMap::new(),
         times: Times::new(options.time, options.epoch_unit),
-        quarantine: quarantine,
+        quarantine,
         rows: 0,
         blank_lines: 0,
         finest: [(0, 0); 2],
@@ -62,7 +66,12 @@ pub(crate) fn read_table(
         let before = lines.number;
         let read = lines.next_into(&mut buffer).map_err(failed(before))?;
         let line = lines.number;
-        let too_large = |max, unit| IngestError::TooLarge { file: name.to_owned(), line, max, unit };
+        let too_large = |max, unit| IngestError::TooLarge {
+            file: name.to_owned(),
+            line,
+            max,
+            unit,
+        };
         if lines.bytes > limits.bytes_max {
             return Err(too_large(limits.bytes_max, "bytes after decompression"));
         }
@@ -75,7 +84,10 @@ pub(crate) fn read_table(
             Line::Whole => table.add(&buffer, &mut fields, (symbol, grid), line),
             Line::TooLong(bytes) => {
                 let message = format!("the row has {bytes} bytes; its beginning is kept");
-                Err(Bad { reason: Reason::RowTooLong, message })
+                Err(Bad {
+                    reason: Reason::RowTooLong,
+                    message,
+                })
             }
         };
         table.rows = table.rows.saturating_add(1);
@@ -83,16 +95,25 @@ pub(crate) fn read_table(
             return Err(too_large(limits.rows_max, "rows"));
         }
         if table.series.len() > INSTRUMENTS_MAX {
-            return Err(too_large(u64::try_from(INSTRUMENTS_MAX).unwrap_or(0), "instruments"));
+            return Err(too_large(
+                u64::try_from(INSTRUMENTS_MAX).unwrap_or(0),
+                "instruments",
+            ));
         }
         if let Err(bad) = row {
             table.quarantine(name, line, bad, &buffer)?;
         }
         if table.rows.is_multiple_of(ROWS_PER_PROGRESS) {
-            progress(Progress::Reading { rows: table.rows, bytes: lines.bytes });
+            progress(Progress::Reading {
+                rows: table.rows,
+                bytes: lines.bytes,
+            });
         }
     }
-    progress(Progress::Reading { rows: table.rows, bytes: lines.bytes });
+    progress(Progress::Reading {
+        rows: table.rows,
+        bytes: lines.bytes,
+    });
     Ok(table)
 }
 
@@ -103,12 +124,17 @@ fn read_header(
     name: &str,
     options: &IngestOptions,
 ) -> Result<Columns, IngestError> {
-    let none = |reason: &str| IngestError::NoHeader { file: name.to_owned(), reason: reason.to_owned() };
-    let read = lines.next_into(buffer).map_err(|source| IngestError::Source {
+    let none = |reason: &str| IngestError::NoHeader {
         file: name.to_owned(),
-        line: 0,
-        source,
-    })?;
+        reason: reason.to_owned(),
+    };
+    let read = lines
+        .next_into(buffer)
+        .map_err(|source| IngestError::Source {
+            file: name.to_owned(),
+            line: 0,
+            source,
+        })?;
     match read {
         Line::Whole => {}
         Line::TooLong(_) => return Err(none("the line is too long for one")),
@@ -141,9 +167,16 @@ impl Table {
         };
         added.map_err(|there| {
             let same = (there.prices, there.volume) == (row.prices, row.volume);
-            let how = if same { "repeats" } else { "has the instrument and time, and other values, of" };
+            let how = if same {
+                "repeats"
+            } else {
+                "has the instrument and time, and other values, of"
+            };
             let message = format!("{how} line {}, which is kept", there.line);
-            Bad { reason: Reason::Duplicate, message }
+            Bad {
+                reason: Reason::Duplicate,
+                message,
+            }
         })?;
         self.times.take(&key, line);
         let [prices, volume] = &mut self.finest;
@@ -152,7 +185,13 @@ impl Table {
         Ok(())
     }
 
-    fn quarantine(&mut self, file: &str, line: u64, bad: Bad, row: &[u8]) -> Result<(), IngestError> {
+    fn quarantine(
+        &mut self,
+        file: &str,
+        line: u64,
+        bad: Bad,
+        row: &[u8],
+    ) -> Result<(), IngestError> {
         let row = QuarantinedRow {
             file: file.to_owned(),
             line,
@@ -160,10 +199,16 @@ impl Table {
             reason: bad.reason.code().to_owned(),
             row: String::from_utf8_lossy(row).into_owned(),
         };
-        self.quarantine.add(row).map_err(IngestError::write(QUARANTINE))
+        self.quarantine
+            .add(row)
+            .map_err(IngestError::write(QUARANTINE))
     }
 }
 
 fn finer((scale, at): (u8, u64), other: u8, line: u64) -> (u8, u64) {
-    if at == 0 || other > scale { (other, line) } else { (scale, at) }
+    if at == 0 || other > scale {
+        (other, line)
+    } else {
+        (scale, at)
+    }
 }

@@ -36,7 +36,13 @@ enum Kind {
 
 impl Times {
     pub(crate) fn new(meaning: TimeMeaning, given: Option<EpochUnit>) -> Self {
-        Self { meaning, given, kind: None, first: None, telling: [None; EpochUnit::ALL.len()] }
+        Self {
+            meaning,
+            given,
+            kind: None,
+            first: None,
+            telling: [None; EpochUnit::ALL.len()],
+        }
     }
 
     /// The key of one time field, or what is wrong with it.
@@ -51,7 +57,9 @@ impl Times {
             });
         }
         let time = match kind {
-            Kind::Epoch => text.parse().map_err(|_| format!("{text:?} is too large a number"))?,
+            Kind::Epoch => text
+                .parse()
+                .map_err(|_| format!("{text:?} is too large a number"))?,
             Kind::Text => nanos(text, self.meaning)?,
         };
         Ok(Key { time, kind })
@@ -116,7 +124,9 @@ pub(crate) struct Key {
 /// or, where times are closes, the one it ends with.
 fn nanos(text: &str, meaning: TimeMeaning) -> Result<i64, String> {
     let unreadable = || {
-        format!("{text:?} is no time: YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970")
+        format!(
+            "{text:?} is no time: YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970"
+        )
     };
     let too_far = || format!("{text:?} is before 1677 or after 2262");
     if text.len() > TIME_BYTES_MAX || text.contains('[') || !text.is_ascii() {
@@ -157,7 +167,9 @@ mod tests {
     fn check(text: &str, meaning: TimeMeaning, expect: &str) {
         let got = match Times::new(meaning, None).key(text) {
             Ok(key) if key.kind == Kind::Epoch => format!("number {}", key.time),
-            Ok(key) => Timestamp::from_nanosecond(i128::from(key.time)).unwrap().to_string(),
+            Ok(key) => Timestamp::from_nanosecond(i128::from(key.time))
+                .unwrap()
+                .to_string(),
             Err(error) => error,
         };
         assert!(got.contains(expect), "{text:?}: {got}");
@@ -172,15 +184,32 @@ mod tests {
         check("2003-01-02T09:30:00Z", Close, "2003-01-02T09:30:00Z");
         check("2003-01-02 09:30:00+00:00", Open, "2003-01-02T09:30:00Z");
         check("2003-01-02T09:30:00-05:00", Open, "2003-01-02T14:30:00Z");
-        check("2003-01-02T09:30:00.123456789", Open, "2003-01-02T09:30:00.123456789Z");
+        check(
+            "2003-01-02T09:30:00.123456789",
+            Open,
+            "2003-01-02T09:30:00.123456789Z",
+        );
         check("2003-01-02 09:30:00", Open, "2003-01-02T09:30:00Z");
         check("2003-01-02 09:30", Open, "2003-01-02T09:30:00Z");
         check("1041379200", Open, "number 1041379200");
         check("-60", Open, "number -60");
-        for text in ["", "-", "01/02/2003", "2003-13-01", "2003-02-30", "2003-01-02T25:00:00Z", "NaN"] {
+        for text in [
+            "",
+            "-",
+            "01/02/2003",
+            "2003-13-01",
+            "2003-02-30",
+            "2003-01-02T25:00:00Z",
+            "NaN",
+        ] {
             check(text, Open, "is no time");
         }
-        for text in ["2003-01-02T09:30:00 EST", "2003-01-02T09:30:00-05:00[America/New_York]", "2003-01-02T", "2003-01-02T09:30:00+99:00"] {
+        for text in [
+            "2003-01-02T09:30:00 EST",
+            "2003-01-02T09:30:00-05:00[America/New_York]",
+            "2003-01-02T",
+            "2003-01-02T09:30:00+99:00",
+        ] {
             check(text, Open, "is no time");
         }
         check("1600-01-01", Open, "before 1677");
@@ -212,7 +241,11 @@ mod tests {
         check_unit(&["1041379200000000"], None, "1000 ns");
         check_unit(&["1041379200000000000"], None, "1 ns");
         check_unit(&["-86400", "0", "1041379200"], None, "1000000000 ns");
-        check_unit(&["60", "120"], None, "line 2, column ts: 60 may be s, ms, us or ns");
+        check_unit(
+            &["60", "120"],
+            None,
+            "line 2, column ts: 60 may be s, ms, us or ns",
+        );
         check_unit(&["20030102"], None, "write the time as YYYY-MM-DD");
         check_unit(&["60", "120"], Some(EpochUnit::Millis), "1000000 ns");
         check_unit(
@@ -221,7 +254,15 @@ mod tests {
             "line 2 looks like s since 1970 and line 3 like ms",
         );
         check_unit(&["2003-01-02"], None, "1 ns");
-        check_unit(&["2003-01-02", "1041379200"], None, "earlier rows have dates");
-        check_unit(&["1041379200", "2003-01-02"], None, "earlier rows have numbers");
+        check_unit(
+            &["2003-01-02", "1041379200"],
+            None,
+            "earlier rows have dates",
+        );
+        check_unit(
+            &["1041379200", "2003-01-02"],
+            None,
+            "earlier rows have numbers",
+        );
     }
 }

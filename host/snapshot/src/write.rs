@@ -33,32 +33,47 @@ pub(crate) struct Staging {
 
 impl Staging {
     pub(crate) fn new(data: &Dir) -> Result<Self, IngestError> {
-        data.create_dir_all(SNAPSHOTS).map_err(IngestError::write(SNAPSHOTS))?;
-        let snapshots = data.open_dir(SNAPSHOTS).map_err(IngestError::write(SNAPSHOTS))?;
+        data.create_dir_all(SNAPSHOTS)
+            .map_err(IngestError::write(SNAPSHOTS))?;
+        let snapshots = data
+            .open_dir(SNAPSHOTS)
+            .map_err(IngestError::write(SNAPSHOTS))?;
         for number in 0..STAGINGS_MAX {
             let name = format!(".tmp-{number}");
             match snapshots.create_dir(&name) {
                 Ok(()) => {
-                    let dir = snapshots.open_dir(&name).map_err(IngestError::write(&name))?;
-                    return Ok(Self { snapshots, name, dir, published: false });
+                    let dir = snapshots
+                        .open_dir(&name)
+                        .map_err(IngestError::write(&name))?;
+                    return Ok(Self {
+                        snapshots,
+                        name,
+                        dir,
+                        published: false,
+                    });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(IngestError::write(&name)(error)),
             }
         }
-        let full = io::Error::other("too many .tmp- directories of crashed ingestions; remove them");
+        let full =
+            io::Error::other("too many .tmp- directories of crashed ingestions; remove them");
         Err(IngestError::write(SNAPSHOTS)(full))
     }
 
     pub(crate) fn create(&self, file: &str) -> Result<BufWriter<File>, IngestError> {
-        self.dir.create(file).map(BufWriter::new).map_err(IngestError::write(file))
+        self.dir
+            .create(file)
+            .map(BufWriter::new)
+            .map_err(IngestError::write(file))
     }
 
     /// Writes the manifest and gives the directory its name. `false` if that is taken: the same
     /// snapshot is there already.
     pub(crate) fn publish(mut self, id: &SnapshotId, manifest: &[u8]) -> Result<bool, IngestError> {
         let mut file = self.create(MANIFEST)?;
-        file.write_all(manifest).map_err(IngestError::write(MANIFEST))?;
+        file.write_all(manifest)
+            .map_err(IngestError::write(MANIFEST))?;
         sync(file, MANIFEST)?;
         sync_dir(&self.dir).map_err(IngestError::write(&self.name))?;
         let name = id.hex();
@@ -87,7 +102,9 @@ impl Drop for Staging {
 
 /// Makes a written file durable.
 pub(crate) fn sync(file: BufWriter<File>, name: &str) -> Result<(), IngestError> {
-    let file = file.into_inner().map_err(|error| IngestError::write(name)(error.into_error()))?;
+    let file = file
+        .into_inner()
+        .map_err(|error| IngestError::write(name)(error.into_error()))?;
     file.sync_all().map_err(IngestError::write(name))
 }
 
@@ -143,9 +160,13 @@ pub(crate) fn write_instrument(
             let raw = *bar.get();
             if let Some((_, last)) = ends {
                 check_sequence(&last, &raw, (line, row.line), instrument, frame)?;
-                seen.overlaps = seen.overlaps.saturating_add((raw.open_time < last.close_time).into());
+                seen.overlaps = seen
+                    .overlaps
+                    .saturating_add((raw.open_time < last.close_time).into());
             }
-            seen.zero_volume = seen.zero_volume.saturating_add((raw.volume == Volume(0)).into());
+            seen.zero_volume = seen
+                .zero_volume
+                .saturating_add((raw.volume == Volume(0)).into());
             ends = Some((ends.map_or(raw, |(first, _)| first), raw));
             line = row.line;
             hash.update(bar.canonical());
@@ -243,9 +264,15 @@ fn bar(row: &Row, instrument: &Instrument, frame: &Frame<'_>) -> Result<ClosedBa
         high: price(high)?,
         low: price(low)?,
         close: price(close)?,
-        volume: volume.map(Volume).ok_or_else(|| too_large("volume", scale, volume_line))?,
+        volume: volume
+            .map(Volume)
+            .ok_or_else(|| too_large("volume", scale, volume_line))?,
     })
-    .map_err(|source| IngestError::Inconsistent { file: file(), line: row.line, source })
+    .map_err(|source| IngestError::Inconsistent {
+        file: file(),
+        line: row.line,
+        source,
+    })
 }
 
 fn rescale(value: i64, from: u8, to: u8) -> Option<i64> {
@@ -256,5 +283,9 @@ fn rescale(value: i64, from: u8, to: u8) -> Option<i64> {
 /// The part of a file name that shows the symbol; the number before it makes the name unique.
 fn file_part(symbol: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    symbol.chars().take(32).map(|c| if plain(c) { c } else { '_' }).collect()
+    symbol
+        .chars()
+        .take(32)
+        .map(|c| if plain(c) { c } else { '_' })
+        .collect()
 }
