@@ -155,9 +155,7 @@ impl Run {
     {
         let time = self.enter(slice)?;
         self.take_executions(slice, ports.venue)?;
-        if let Some((callback, fault)) = self.deliver(time, ports)? {
-            return self.stop(callback, time, fault, ports);
-        }
+        let mut fault = self.deliver(time, ports)?;
         for bar in slice.bars() {
             let id = bar.get().instrument;
             let instrument = self
@@ -170,9 +168,17 @@ impl Run {
         self.revision = self.revision.wrapping_add(1);
         for (place, bar) in slice.bars().iter().enumerate() {
             let view = self.view_of(bar, place, slice)?;
-            if let Some(fault) = self.decide(&view, ports)? {
-                return self.stop(Callback::OnBar, time, fault, ports);
+            if fault.is_none() {
+                let stopped = self.decide(&view, ports)?;
+                fault = stopped.map(|fault| (Callback::OnBar, fault));
+            } else {
+                // The rest of the slice is recorded without an answer, so that the journal
+                // alone holds the whole input of every slice.
+                self.pass_over(&view, ports)?;
             }
+        }
+        if let Some((callback, fault)) = fault {
+            return self.stop(callback, time, fault, ports);
         }
         Ok(Progress::Running)
     }

@@ -49,7 +49,8 @@ pub struct Decision {
     pub bar: ClosedBar,
     /// Its number among its instrument's bars of this run.
     pub index: u64,
-    /// What the strategy asked for; `None` where it was at fault (a fault record follows).
+    /// What the strategy asked for; `None` where it was at fault, and for the bars of the same
+    /// slice after that. A fault record follows the slice.
     pub requests: Option<Vec<Request>>,
     /// What the gate said to each.
     pub verdicts: Vec<Verdict>,

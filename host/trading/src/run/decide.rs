@@ -65,15 +65,48 @@ impl Run {
         if fault.is_none() {
             self.review_all(&requests, view.warming_up, (&mut verdicts, &mut plans))?;
         }
+        let answer = if fault.is_none() {
+            Some(requests)
+        } else {
+            None
+        };
+        self.record_decision(view, (answer, verdicts, plans), ports)?;
+        Ok(fault)
+    }
+
+    /// Records a bar that a dead guest was not asked about.
+    pub(super) fn pass_over<S, V, J, C>(
+        &mut self,
+        view: &BarView,
+        ports: &mut Ports<'_, S, V, J, C>,
+    ) -> Result<(), RunError<J::Error>>
+    where
+        S: Strategy,
+        V: Venue,
+        J: Journal,
+        C: Clock,
+    {
+        self.record_decision(view, (None, Vec::new(), Vec::new()), ports)
+    }
+
+    /// Records what became of a bar, and lets its orders out once the journal has it.
+    fn record_decision<S, V, J, C>(
+        &mut self,
+        view: &BarView,
+        (requests, verdicts, plans): (Option<Vec<Request>>, Vec<Verdict>, Vec<PlanNote>),
+        ports: &mut Ports<'_, S, V, J, C>,
+    ) -> Result<(), RunError<J::Error>>
+    where
+        S: Strategy,
+        V: Venue,
+        J: Journal,
+        C: Clock,
+    {
         let id = view.bar.get().instrument;
         let decision = Decision {
             bar: view.bar,
             index: view.index,
-            requests: if fault.is_none() {
-                Some(requests)
-            } else {
-                None
-            },
+            requests,
             verdicts,
             cash: self.account.cash(),
             equity: self.account.equity(),
@@ -91,8 +124,7 @@ impl Run {
         self.room.requests = decision.requests.unwrap_or_default();
         let receipt = self.append(ports.journal, true)?;
         self.totals.decisions = self.totals.decisions.saturating_add(1);
-        self.release(&receipt, ports.venue)?;
-        Ok(fault)
+        self.release(&receipt, ports.venue)
     }
 
     /// Takes each request through the gate; what passes gets a plan and spends its token.
