@@ -6,12 +6,13 @@ use core::fmt::Write as _;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use counterfoil_snapshot::ingest::Ingested;
 use counterfoil_snapshot::options::IngestOptions;
-use counterfoil_snapshot::selection::Selection;
 use counterfoil_snapshot::store::SnapshotStore;
 use counterfoil_trading::slice::Slice;
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use tempfile::TempDir;
 
 /// Bars in all, whatever the number of instruments.
 const BARS: usize = 1_000_000;
@@ -20,8 +21,8 @@ fn main() {
     divan::main();
 }
 
-/// One-minute bars of `instruments` instruments in a snapshot of their own.
-fn selection(instruments: usize) -> (tempfile::TempDir, Selection) {
+/// One-minute bars of `instruments` instruments.
+fn csv(instruments: usize) -> String {
     let mut csv = String::from("symbol,time,open,high,low,close,volume\n");
     for minute in 0..BARS / instruments {
         let time = 1_000_000_000 + minute * 60;
@@ -35,25 +36,28 @@ fn selection(instruments: usize) -> (tempfile::TempDir, Selection) {
             .unwrap();
         }
     }
-    let directory = tempfile::tempdir().unwrap();
+    csv
+}
+
+fn open(directory: &TempDir) -> SnapshotStore {
     let data = Dir::open_ambient_dir(directory.path(), ambient_authority()).unwrap();
-    let store = SnapshotStore::open(data);
+    SnapshotStore::open(data)
+}
+
+fn stored(directory: &TempDir, csv: &str) -> Ingested {
     let options = IngestOptions::default();
-    let ingested = store
-        .ingest(csv.as_bytes(), "bench.csv", &options, &mut |_| {})
-        .unwrap();
+    let ingested = open(directory).ingest(csv.as_bytes(), "bench.csv", &options, &mut |_| {});
+    let ingested = ingested.unwrap();
     assert_eq!(ingested.report.quarantined, 0);
-    let selection = store
-        .load(&ingested.id)
-        .unwrap()
-        .select(&[], None, None)
-        .unwrap();
-    (directory, selection)
+    ingested
 }
 
 #[divan::bench(args = [1, 5, 50])]
 fn slices(bencher: Bencher<'_, '_>, instruments: usize) {
-    let (_directory, selection) = selection(instruments);
+    let directory = tempfile::tempdir().unwrap();
+    let ingested = stored(&directory, &csv(instruments));
+    let snapshot = open(&directory).load(&ingested.id).unwrap();
+    let selection = snapshot.select(&[], None, None).unwrap();
     bencher.counter(ItemsCount::new(BARS)).bench_local(|| {
         let mut slices = selection.slices();
         let mut slice = Slice::default();
@@ -63,4 +67,17 @@ fn slices(bencher: Bencher<'_, '_>, instruments: usize) {
         }
         bars
     });
+}
+
+/// Rows of one source read, sorted, written and made durable.
+#[divan::bench(sample_count = 5)]
+fn ingest(bencher: Bencher<'_, '_>) {
+    let csv = csv(1);
+    bencher
+        .counter(ItemsCount::new(BARS))
+        .with_inputs(|| tempfile::tempdir().unwrap())
+        .bench_local_values(|directory| {
+            let ingested = stored(&directory, &csv);
+            (ingested.id, directory)
+        });
 }

@@ -14,7 +14,7 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use arrow::ipc::reader::FileDecoder;
 use arrow::ipc::writer::FileWriter;
-use arrow::ipc::{Block, MetadataVersion};
+use arrow::ipc::{Block, MetadataVersion, root_as_message};
 use counterfoil_trading::bar::{BarError, ClosedBar, RawBar};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::UnixNanos;
@@ -22,6 +22,9 @@ use counterfoil_trading::units::{Price, Volume};
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
+
+/// Columns of a file.
+const COLUMNS: usize = 7;
 
 /// What every message of the format begins with. Source: Arrow IPC, encapsulated message format.
 const CONTINUATION: [u8; 4] = [0xff; 4];
@@ -162,9 +165,13 @@ pub(crate) struct BarColumns {
     volume: ScalarBuffer<i64>,
 }
 
-/// Reads the batch in `bytes`, metadata and body, whose digest was checked. Nothing is copied
+/// Reads the batch of `bars` bars in `bytes`, metadata and body, whose digest was checked. Nothing is copied
 /// where the buffer is aligned.
-pub(crate) fn decode(schema: &Arc<Schema>, bytes: &Buffer) -> Result<BarColumns, ArrowError> {
+pub(crate) fn decode(
+    schema: &Arc<Schema>,
+    bytes: &Buffer,
+    bars: u64,
+) -> Result<BarColumns, ArrowError> {
     let malformed = |reason: &str| ArrowError::IpcError(reason.to_owned());
     // The footer has these lengths too; taken from here, a batch needs nothing else of its file.
     let prefix = bytes
@@ -183,6 +190,7 @@ pub(crate) fn decode(schema: &Arc<Schema>, bytes: &Buffer) -> Result<BarColumns,
         .checked_sub(i64::from(metadata))
         .filter(|body| *body >= 0);
     let body = body.ok_or_else(|| malformed("metadata is longer than the batch"))?;
+    check_message(bytes, metadata, body, bars)?;
     let decoder = FileDecoder::new(Arc::clone(schema), MetadataVersion::V5);
     let block = Block::new(0, metadata, body);
     let batch = decoder.read_record_batch(&block, bytes)?;
@@ -214,6 +222,47 @@ pub(crate) fn decode(schema: &Arc<Schema>, bytes: &Buffer) -> Result<BarColumns,
     })
 }
 
+/// Checks that every column lies inside the batch: a stranger's snapshot may hold anything under
+/// a digest that is right, and Arrow's own reader panics at a buffer that reaches beyond the body.
+fn check_message(bytes: &[u8], metadata: i32, body: i64, bars: u64) -> Result<(), ArrowError> {
+    let malformed = |reason: &str| ArrowError::IpcError(reason.to_owned());
+    let end = usize::try_from(metadata).unwrap_or(usize::MAX);
+    let message = bytes
+        .get(8..end)
+        .ok_or_else(|| malformed("metadata is longer than the batch"))?;
+    let message = root_as_message(message).map_err(|error| malformed(&error.to_string()))?;
+    let batch = message
+        .header_as_record_batch()
+        .ok_or_else(|| malformed("no record batch"))?;
+    if batch.compression().is_some() || i64::try_from(bars) != Ok(batch.length()) {
+        return Err(malformed(
+            "compressed, or another number of bars than the manifest says",
+        ));
+    }
+    let nodes = batch.nodes().ok_or_else(|| malformed("no columns"))?;
+    let buffers = batch.buffers().ok_or_else(|| malformed("no buffers"))?;
+    // Two buffers a column: which values are there, and the values.
+    if nodes.len() != COLUMNS || buffers.len() != COLUMNS.saturating_mul(2) {
+        return Err(malformed("another number of columns"));
+    }
+    if nodes
+        .iter()
+        .any(|node| node.length() != batch.length() || node.null_count() != 0)
+    {
+        return Err(malformed("a column has another length, or empty values"));
+    }
+    let inside = |offset: i64, length: i64| {
+        offset >= 0 && length >= 0 && offset.checked_add(length).is_some_and(|end| end <= body)
+    };
+    if buffers
+        .iter()
+        .any(|buffer| !inside(buffer.offset(), buffer.length()))
+    {
+        return Err(malformed("a column reaches beyond its batch"));
+    }
+    Ok(())
+}
+
 impl BarColumns {
     /// The bar in one row; `None` beyond the last.
     pub(crate) fn bar(&self, row: usize, id: InstrumentId) -> Option<Result<ClosedBar, BarError>> {
@@ -227,5 +276,74 @@ impl BarColumns {
             close: Price(*self.close.get(row)?),
             volume: Volume(*self.volume.get(row)?),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written() -> (Arc<Schema>, Vec<u8>, u64) {
+        let instrument = Instrument::new("A".to_owned(), (2, 1), (0, 1), 0).unwrap();
+        let raw = |time: i64| RawBar {
+            instrument: InstrumentId(0),
+            open_time: UnixNanos(time),
+            close_time: UnixNanos(time + 1),
+            open: Price(5),
+            high: Price(7),
+            low: Price(4),
+            close: Price(6),
+            volume: Volume(time),
+        };
+        let bars: Vec<ClosedBar> = (0..9)
+            .map(|time| ClosedBar::parse(raw(time)).unwrap())
+            .collect();
+        let mut writer = BarWriter::new(Vec::new(), &instrument).unwrap();
+        let place = writer.write(&bars).unwrap();
+        let (file, _) = writer.finish().unwrap();
+        let from = usize::try_from(place.offset).unwrap();
+        let to = from + usize::try_from(place.length).unwrap();
+        (Arc::new(schema(&instrument)), file[from..to].to_vec(), 9)
+    }
+
+    #[test]
+    fn a_batch_reads_back_as_written() {
+        let (schema, bytes, bars) = written();
+        let columns = decode(&schema, &Buffer::from(bytes.as_slice()), bars).unwrap();
+        let bar = columns.bar(8, InstrumentId(3)).unwrap().unwrap();
+        assert_eq!(
+            (bar.get().instrument, bar.get().volume),
+            (InstrumentId(3), Volume(8))
+        );
+        assert!(columns.bar(9, InstrumentId(3)).is_none());
+        assert!(decode(&schema, &Buffer::from(bytes.as_slice()), 8).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_bytes_under_a_right_digest_make_reading_panic(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+            cut in any::<prop::sample::Index>(),
+            cuts in any::<bool>(),
+        ) {
+            let (schema, mut bytes, bars) = written();
+            for (place, value) in changes {
+                // The metadata is what a reader follows, so most changes go there.
+                let place = place.index(if value % 4 == 0 { bytes.len() } else { 600.min(bytes.len()) });
+                bytes[place] = value;
+            }
+            if cuts {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            if let Ok(columns) = decode(&schema, &Buffer::from(bytes.as_slice()), bars) {
+                for row in 0..9 {
+                    prop_assert!(columns.bar(row, InstrumentId(0)).is_some());
+                }
+            }
+        }
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::datatypes::Schema;
-use cap_std::fs::File;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
@@ -34,7 +33,6 @@ pub(crate) struct BarReader {
     id: InstrumentId,
     range: Range,
     schema: Option<Arc<Schema>>,
-    file: Option<File>,
     next_batch: usize,
     buffer: Option<Buffer>,
     columns: Option<BarColumns>,
@@ -59,7 +57,6 @@ impl BarReader {
             id,
             range,
             schema: None,
-            file: None,
             next_batch: 0,
             buffer: None,
             columns: None,
@@ -148,16 +145,11 @@ impl BarReader {
         batch: &BatchData,
     ) -> Result<BarColumns, ReadError> {
         let name = contents.file_name(&data.file);
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => {
-                let file = contents
-                    .dir
-                    .open(&data.file)
-                    .map_err(ReadError::io(&name))?;
-                none.insert(file)
-            }
-        };
+        // Opened for each batch: more instruments than a process may have files stay readable.
+        let mut file = contents
+            .dir
+            .open(&data.file)
+            .map_err(ReadError::io(&name))?;
         // The last batch's memory serves the next; nobody else holds it any more.
         let spare = self
             .buffer
@@ -188,14 +180,8 @@ impl BarReader {
             }
         };
         let buffer = Buffer::from(bytes);
-        let columns = decode(&schema, &buffer).map_err(ReadError::arrow(&name))?;
+        let columns = decode(&schema, &buffer, batch.bars).map_err(ReadError::arrow(&name))?;
         self.buffer = Some(buffer);
-        if u64::try_from(columns.open_time.len()) != Ok(batch.bars) {
-            return Err(ReadError::malformed(
-                &name,
-                "a record batch has another number of bars than the manifest says",
-            ));
-        }
         Ok(columns)
     }
 

@@ -38,37 +38,18 @@ const MEANINGS: [(&str, &[&str]); 7] = [
     ("volume", &["volume"]),
 ];
 
+/// By meaning, the place of its column.
+type Places = [Option<usize>; MEANINGS.len()];
+
 impl Columns {
-    /// Finds the columns in a header. `symbol_given` says that the symbol is an option, so that no
+    /// Finds the columns in a header. Where the symbol is given as an option, no
     /// column is needed and none may be there.
     pub(crate) fn find(
         file: &str,
         header: &[String],
         symbol: Option<&str>,
     ) -> Result<Self, IngestError> {
-        let mut places: [Option<usize>; MEANINGS.len()] = [None; MEANINGS.len()];
-        let mut ignored = Vec::new();
-        for (place, name) in header.iter().enumerate() {
-            let lower = name.to_lowercase();
-            let meaning = MEANINGS
-                .iter()
-                .position(|(_, names)| names.contains(&lower.as_str()));
-            let Some(found) = meaning.and_then(|index| places.get_mut(index)) else {
-                ignored.push(name.clone());
-                continue;
-            };
-            if let Some(first) = *found {
-                return Err(IngestError::TwoColumns {
-                    file: file.to_owned(),
-                    column: meaning
-                        .and_then(|index| MEANINGS.get(index))
-                        .map_or("", |m| m.0),
-                    first: header.get(first).cloned().unwrap_or_default(),
-                    second: name.clone(),
-                });
-            }
-            *found = Some(place);
-        }
+        let (places, ignored) = places(file, header)?;
         let [time, symbol_place, open, high, low, close, volume] = places;
         if [time, open, high, low, close].iter().all(Option::is_none) {
             let reason = format!("none of {header:?} is a column that it should have");
@@ -121,6 +102,34 @@ impl Columns {
             ignored,
         })
     }
+}
+
+/// Where each meaning's column is, and the columns without one.
+fn places(file: &str, header: &[String]) -> Result<(Places, Vec<String>), IngestError> {
+    let mut places: Places = [None; MEANINGS.len()];
+    let mut ignored = Vec::new();
+    for (place, name) in header.iter().enumerate() {
+        let lower = name.to_lowercase();
+        let meaning = MEANINGS
+            .iter()
+            .position(|(_, names)| names.contains(&lower.as_str()));
+        let Some(found) = meaning.and_then(|index| places.get_mut(index)) else {
+            ignored.push(name.clone());
+            continue;
+        };
+        if let Some(first) = *found {
+            return Err(IngestError::TwoColumns {
+                file: file.to_owned(),
+                column: meaning
+                    .and_then(|index| MEANINGS.get(index))
+                    .map_or("", |m| m.0),
+                first: header.get(first).cloned().unwrap_or_default(),
+                second: name.clone(),
+            });
+        }
+        *found = Some(place);
+    }
+    Ok((places, ignored))
 }
 
 fn missing(file: &str, header: &[String], index: usize) -> IngestError {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use cap_std::fs::Dir;
-use counterfoil_trading::decimal::{self, SCALE_MAX};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::time::Timeframe;
 
@@ -16,7 +15,8 @@ use crate::manifest::{FORMAT, InstrumentData, Manifest, SourceData};
 use crate::options::IngestOptions;
 use crate::quarantine::Quarantine;
 use crate::report::IngestReport;
-use crate::row::{PriceGrid, Row, check_symbol};
+use crate::row::{Row, check_symbol};
+use crate::scales::{price_grid, price_scale};
 use crate::series::Series;
 use crate::source::HashingReader;
 use crate::store::{MANIFEST, QUARANTINE, load};
@@ -73,11 +73,9 @@ pub(crate) fn ingest(
     let mut source = HashingReader::new(source);
     let quarantine = Quarantine::new(staging.create(QUARANTINE)?);
     let table = read_table(&mut source, name, options, grid, (quarantine, progress))?;
-    let (sha256, bytes) = source.finish().map_err(|source| IngestError::Source {
-        file: name.to_owned(),
-        line: table.rows,
-        source,
-    })?;
+    let (sha256, bytes) = source
+        .finish()
+        .map_err(IngestError::source(name, table.rows))?;
     let source = SourceData {
         bytes,
         compression: if table.gzip { "gzip" } else { "none" }.to_owned(),
@@ -85,6 +83,7 @@ pub(crate) fn ingest(
         rows: table.rows,
         sha256,
     };
+    table.check_not_empty(name)?;
     let (manifest, report) = write_table(&staging, table, source, options, progress)?;
     let encode = |error: serde_json::Error| IngestError::Encode {
         file: MANIFEST.to_owned(),
@@ -104,35 +103,6 @@ pub(crate) fn ingest(
         manifest,
         already_there,
         report,
-    })
-}
-
-/// The options that prices must meet, or what is wrong with them.
-fn price_grid(options: &IngestOptions) -> Result<PriceGrid, IngestError> {
-    let scale = options.price_scale;
-    if scale.is_some_and(|scale| scale > SCALE_MAX) {
-        let reason = format!("at most {SCALE_MAX} decimals");
-        return Err(IngestError::Option {
-            option: "price_scale",
-            reason,
-        });
-    }
-    let tick = options.tick.as_deref().map(|text| {
-        let error = |reason| IngestError::Option {
-            option: "tick",
-            reason,
-        };
-        let coarsest = scale.unwrap_or(SCALE_MAX);
-        decimal::parse(text, coarsest).map_err(|source| error(source.to_string()))?;
-        let tick = decimal::parse(text, SCALE_MAX).map_err(|source| error(source.to_string()))?;
-        if tick <= 0 {
-            return Err(error(format!("{text} is not above zero")));
-        }
-        Ok(tick)
-    });
-    Ok(PriceGrid {
-        scale,
-        tick: tick.transpose()?,
     })
 }
 
@@ -158,17 +128,6 @@ fn write_table(
         ..
     } = table;
     let name = source.name.as_str();
-    if series.is_empty() {
-        let first = quarantine.examples.first();
-        let first = first.map_or("there is none".to_owned(), |row| {
-            format!("line {}: {}", row.line, row.message)
-        });
-        return Err(IngestError::NoBars {
-            file: name.to_owned(),
-            rows: rows_read,
-            first,
-        });
-    }
     let out_of_order = series.values().map(Series::late).sum();
     let rows: Rows = series
         .into_iter()
@@ -177,12 +136,7 @@ fn write_table(
     let nanos_per_key = times.nanos_per_key(name, &columns.time_name)?;
     let timeframe = match options.timeframe {
         Some(timeframe) => timeframe,
-        None => {
-            infer_timeframe(&rows, nanos_per_key).map_err(|reason| IngestError::NoTimeframe {
-                file: name.to_owned(),
-                reason,
-            })?
-        }
+        None => infer_timeframe(name, &rows, nanos_per_key)?,
     };
     let (price_scale, tick_size, finest_price_line) = price_scale(options, finest_price)?;
     let volume_scale = finest_volume.0;
@@ -194,15 +148,8 @@ fn write_table(
         meaning: options.time,
         finest_lines: [finest_price_line, finest_volume.1],
     };
-    let define = |symbol: String| {
-        Instrument::new(symbol, (price_scale, tick_size), (0, 1), volume_scale).map_err(|source| {
-            IngestError::Instrument {
-                file: name.to_owned(),
-                source,
-            }
-        })
-    };
-    let (instruments, seen) = write_bars(staging, rows, &define, &frame, progress)?;
+    let scales = (price_scale, tick_size, volume_scale);
+    let (instruments, seen) = write_bars(staging, rows, scales, &frame, progress)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
     let report = IngestReport {
@@ -237,7 +184,7 @@ fn write_table(
 fn write_bars(
     staging: &Staging,
     rows: Rows,
-    define: &dyn Fn(String) -> Result<Instrument, IngestError>,
+    (price_scale, tick_size, volume_scale): (u8, i64, u8),
     frame: &Frame<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Vec<InstrumentData>, Seen), IngestError> {
@@ -247,7 +194,11 @@ fn write_bars(
     let mut all = Vec::with_capacity(rows.len());
     let mut seen_all = Seen::default();
     for (index, (symbol, rows)) in rows.into_iter().enumerate() {
-        let instrument = define(symbol)?;
+        let instrument = Instrument::new(symbol, (price_scale, tick_size), (0, 1), volume_scale)
+            .map_err(|source| IngestError::Instrument {
+                file: frame.source.to_owned(),
+                source,
+            })?;
         let (data, seen) =
             write_instrument(staging, index, &instrument, &rows, frame, &mut |more| {
                 bars = bars.saturating_add(more);
@@ -260,39 +211,16 @@ fn write_bars(
     Ok((all, seen_all))
 }
 
-/// Price scale, tick at that scale, and the line that decided the scale (0: an option did).
-fn price_scale(
-    options: &IngestOptions,
-    (most, line): (u8, u64),
-) -> Result<(u8, i64, u64), IngestError> {
-    let error = |reason: String| IngestError::Option {
-        option: "tick",
-        reason,
-    };
-    let Some(text) = options.tick.as_deref() else {
-        return Ok(match options.price_scale {
-            Some(scale) => (scale, 1, 0),
-            None => (most, 1, line),
-        });
-    };
-    let needed = decimal::decimals_of(text).unwrap_or(0);
-    let (scale, line) = match options.price_scale {
-        Some(scale) => (scale, 0),
-        None if needed > most => (needed, 0),
-        None => (most, line),
-    };
-    let tick = decimal::parse(text, scale).map_err(|source| error(source.to_string()))?;
-    let tick = i64::try_from(tick).map_err(|_| error(format!("{text} is too large")))?;
-    Ok((scale, tick, line))
-}
-
 /// The timeframe that the smallest gap between two rows of one instrument tells.
-fn infer_timeframe(rows: &Rows, nanos_per_key: i64) -> Result<Timeframe, String> {
+fn infer_timeframe(file: &str, rows: &Rows, nanos_per_key: i64) -> Result<Timeframe, IngestError> {
     let gaps = rows.values().flat_map(|rows| {
         let next = rows.iter().skip(1);
         rows.iter()
             .zip(next)
             .filter_map(|(a, b)| b.time.checked_sub(a.time)?.checked_mul(nanos_per_key))
     });
-    from_gap(gaps.min())
+    from_gap(gaps.min()).map_err(|reason| IngestError::NoTimeframe {
+        file: file.to_owned(),
+        reason,
+    })
 }

@@ -91,6 +91,13 @@ impl From<&BarError> for Reason {
     }
 }
 
+/// What is wrong with a line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Bad {
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+}
+
 /// One quarantined row; one line of `quarantine.jsonl`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]

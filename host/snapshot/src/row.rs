@@ -5,10 +5,10 @@ use counterfoil_trading::decimal::{self, SCALE_MAX};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Price, Volume};
-use csv_core::ReadRecordResult;
 
 use crate::columns::{Column, Columns};
-use crate::quarantine::Reason;
+use crate::quarantine::{Bad, Reason};
+use crate::scales::PriceGrid;
 use crate::times::{Key, Times};
 
 /// One bar as it stands in the source, at scales of its own.
@@ -22,84 +22,6 @@ pub(crate) struct Row {
     pub(crate) volume: i64,
     pub(crate) price_scale: u8,
     pub(crate) volume_scale: u8,
-}
-
-/// What is wrong with a line.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Bad {
-    pub(crate) reason: Reason,
-    pub(crate) message: String,
-}
-
-/// What the caller asks of prices.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PriceGrid {
-    /// Decimals, if given.
-    pub(crate) scale: Option<u8>,
-    /// The tick at scale 18, if given.
-    pub(crate) tick: Option<i128>,
-}
-
-/// Cuts a line into fields. Owns the buffers, so that a row costs no allocation.
-pub(crate) struct Fields {
-    reader: csv_core::Reader,
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Fields {
-    pub(crate) fn new() -> Self {
-        Self {
-            reader: csv_core::Reader::new(),
-            bytes: Vec::new(),
-            ends: vec![0; 64],
-        }
-    }
-
-    /// The fields of a line, white space around them apart.
-    pub(crate) fn cut<'a>(&'a mut self, line: &str) -> Result<Vec<&'a str>, Bad> {
-        self.reader.reset();
-        self.bytes.clear();
-        self.bytes.resize(line.len().saturating_add(1), 0);
-        let (mut input, mut written, mut fields) = (line.as_bytes(), 0, 0);
-        let mut ended = false;
-        loop {
-            let out = self.bytes.get_mut(written..).unwrap_or_default();
-            let ends = self.ends.get_mut(fields..).unwrap_or_default();
-            let (result, used, wrote, ended_fields) = self.reader.read_record(input, out, ends);
-            input = input.get(used..).unwrap_or_default();
-            written = written.saturating_add(wrote);
-            fields = fields.saturating_add(ended_fields);
-            match result {
-                ReadRecordResult::Record | ReadRecordResult::End => break,
-                // The line is over: its end is the record's end, unless a quote is open.
-                ReadRecordResult::InputEmpty if !ended => (ended, input) = (true, b"\n"),
-                ReadRecordResult::InputEmpty => {
-                    let message = "a quote is open at the end of the line".to_owned();
-                    return Err(Bad {
-                        reason: Reason::Quotes,
-                        message,
-                    });
-                }
-                ReadRecordResult::OutputFull => {
-                    self.bytes.resize(self.bytes.len().saturating_add(64), 0);
-                }
-                ReadRecordResult::OutputEndsFull => {
-                    self.ends
-                        .resize(self.ends.len().saturating_mul(2).max(64), 0);
-                }
-            }
-        }
-        let mut from = 0;
-        let mut all = Vec::with_capacity(fields);
-        for end in self.ends.iter().take(fields) {
-            let field = self.bytes.get(from..*end).unwrap_or_default();
-            // Quotes are ASCII, so what is between them is UTF-8 like the line.
-            all.push(core::str::from_utf8(field).unwrap_or_default().trim());
-            from = *end;
-        }
-        Ok(all)
-    }
 }
 
 /// A row, its symbol and its time.
@@ -257,6 +179,7 @@ fn explain(error: &BarError, [open, high, low, close]: &[&str; 4], volume: &str)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::Fields;
     use crate::options::TimeMeaning;
 
     #[track_caller]
@@ -333,6 +256,11 @@ mod tests {
             any,
             "number: column volume: too large",
         );
+    }
+
+    #[test]
+    fn prices_and_volume_that_do_not_agree_are_no_bar() {
+        let any = PriceGrid::default();
         check(
             "A,2003-01-02,1,2,3,2,1",
             any,
@@ -353,6 +281,10 @@ mod tests {
             any,
             "negative-volume: volume -1 is below zero",
         );
+    }
+
+    #[test]
+    fn a_price_off_the_grid_that_was_asked_for_is_no_bar() {
         let grid = PriceGrid {
             scale: Some(2),
             tick: Some(50_000_000_000_000_000),

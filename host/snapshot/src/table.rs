@@ -6,10 +6,12 @@ use std::io::Read;
 
 use crate::columns::Columns;
 use crate::error::IngestError;
+use crate::fields::Fields;
 use crate::ingest::Progress;
 use crate::options::{INSTRUMENTS_MAX, IngestOptions};
-use crate::quarantine::{Quarantine, QuarantinedRow, Reason};
-use crate::row::{Bad, Fields, PriceGrid, parse};
+use crate::quarantine::{Bad, Quarantine, QuarantinedRow, Reason};
+use crate::row::parse;
+use crate::scales::PriceGrid;
 use crate::series::Series;
 use crate::source::{Line, Lines};
 use crate::store::QUARANTINE;
@@ -39,14 +41,7 @@ pub(crate) fn read_table(
     grid: PriceGrid,
     (quarantine, progress): (Quarantine, &mut dyn FnMut(Progress)),
 ) -> Result<Table, IngestError> {
-    let failed = |line: u64| {
-        move |source| IngestError::Source {
-            file: name.to_owned(),
-            line,
-            source,
-        }
-    };
-    let mut lines = Lines::open(source).map_err(failed(0))?;
+    let mut lines = Lines::open(source).map_err(IngestError::source(name, 0))?;
     let mut fields = Fields::new();
     let mut buffer = Vec::new();
     let columns = read_header(&mut lines, &mut fields, &mut buffer, name, options)?;
@@ -64,7 +59,9 @@ pub(crate) fn read_table(
     let limits = options.limits;
     loop {
         let before = lines.number;
-        let read = lines.next_into(&mut buffer).map_err(failed(before))?;
+        let read = lines
+            .next_into(&mut buffer)
+            .map_err(IngestError::source(name, before))?;
         let line = lines.number;
         let too_large = |max, unit| IngestError::TooLarge {
             file: name.to_owned(),
@@ -82,23 +79,15 @@ pub(crate) fn read_table(
                 continue;
             }
             Line::Whole => table.add(&buffer, &mut fields, (symbol, grid), line),
-            Line::TooLong(bytes) => {
-                let message = format!("the row has {bytes} bytes; its beginning is kept");
-                Err(Bad {
-                    reason: Reason::RowTooLong,
-                    message,
-                })
-            }
+            Line::TooLong(bytes) => Err(too_long(bytes)),
         };
         table.rows = table.rows.saturating_add(1);
         if table.rows > limits.rows_max {
             return Err(too_large(limits.rows_max, "rows"));
         }
         if table.series.len() > INSTRUMENTS_MAX {
-            return Err(too_large(
-                u64::try_from(INSTRUMENTS_MAX).unwrap_or(0),
-                "instruments",
-            ));
+            let max = u64::try_from(INSTRUMENTS_MAX).unwrap_or(u64::MAX);
+            return Err(too_large(max, "instruments"));
         }
         if let Err(bad) = row {
             table.quarantine(name, line, bad, &buffer)?;
@@ -130,11 +119,7 @@ fn read_header(
     };
     let read = lines
         .next_into(buffer)
-        .map_err(|source| IngestError::Source {
-            file: name.to_owned(),
-            line: 0,
-            source,
-        })?;
+        .map_err(IngestError::source(name, 0))?;
     match read {
         Line::Whole => {}
         Line::TooLong(_) => return Err(none("the line is too long for one")),
@@ -148,6 +133,22 @@ fn read_header(
 }
 
 impl Table {
+    /// An error that tells the first reason, if not a single row is a bar.
+    pub(crate) fn check_not_empty(&self, file: &str) -> Result<(), IngestError> {
+        if !self.series.is_empty() {
+            return Ok(());
+        }
+        let first = self.quarantine.examples.first();
+        let first = first.map_or("there is none".to_owned(), |row| {
+            format!("line {}: {}", row.line, row.message)
+        });
+        Err(IngestError::NoBars {
+            file: file.to_owned(),
+            rows: self.rows,
+            first,
+        })
+    }
+
     fn add(
         &mut self,
         bytes: &[u8],
@@ -202,6 +203,14 @@ impl Table {
         self.quarantine
             .add(row)
             .map_err(IngestError::write(QUARANTINE))
+    }
+}
+
+fn too_long(bytes: u64) -> Bad {
+    let message = format!("the row has {bytes} bytes; its beginning is kept");
+    Bad {
+        reason: Reason::RowTooLong,
+        message,
     }
 }
 

@@ -486,6 +486,12 @@ fn a_file_that_is_none_is_refused_with_file_line_and_way_on() {
         &any,
         "line 2, column time: 60 may be s, ms, us or ns",
     );
+}
+
+#[test]
+fn scales_and_timeframes_that_cannot_be_are_refused() {
+    let any = IngestOptions::default();
+    let row = "A,2003-01-02,1,2,1,2,1\n";
     let months = format!("{HEADER}A,2003-01-30,1,2,1,2,1\nA,2003-01-31,1,2,1,2,1\n");
     let options = IngestOptions {
         timeframe: Some("1M".parse().unwrap()),
