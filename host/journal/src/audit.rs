@@ -218,9 +218,12 @@ impl Auditor {
     }
 
     fn entry<'a>(&mut self, entry: &'a [u8]) -> Result<Audited<'a>, AuditError> {
-        self.check_cadence(1)?;
         let index = self.chain.size();
-        let (leaf, body) = self.chain.check(entry)?;
+        // The link first: a repeated entry is not a missing checkpoint.
+        let mut chain = self.chain;
+        let (leaf, body) = chain.check(entry)?;
+        self.check_cadence(1)?;
+        self.chain = chain;
         self.tree.push(leaf);
         Ok(Audited::Entry { index, leaf, body })
     }

@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn what_is_linked_checks_and_carries_its_body() {
         let (mut writer, mut reader) = (Chain::new(), Chain::new());
-        for body in [&b"one"[..], b"", &[7; BODY_BYTES_MAX]] {
+        for body in [&b"one"[..], b"", &vec![7; BODY_BYTES_MAX]] {
             let mut entry = vec![];
             let before = writer.last();
             let leaf = writer.link(body, &mut entry).unwrap();
@@ -205,7 +205,7 @@ mod tests {
         check(&mut chain, &[0; 31], "entry 0 holds 31 bytes, fewer");
         check(
             &mut chain,
-            &[0; ENTRY_BYTES_MAX + 1],
+            &vec![0; ENTRY_BYTES_MAX + 1],
             "entry 0 holds 65536 bytes, more",
         );
         check(&mut chain, &[1; 40], "entry 0 does not follow");

@@ -215,7 +215,7 @@ mod tests {
         write_entry(b"one", &mut bytes).unwrap();
         write_checkpoint("note", &mut bytes).unwrap();
         write_entry(b"", &mut bytes).unwrap();
-        write_entry(&[7; ENTRY_BYTES_MAX], &mut bytes).unwrap();
+        write_entry(&vec![7; ENTRY_BYTES_MAX], &mut bytes).unwrap();
         bytes
     }
 
@@ -290,7 +290,7 @@ mod tests {
             assert_eq!(FrameReader::new().parse(other), Err(FrameError::Magic));
         }
         let mut out = vec![1];
-        write_entry(&[0; ENTRY_BYTES_MAX + 1], &mut out).unwrap_err();
+        write_entry(&vec![0; ENTRY_BYTES_MAX + 1], &mut out).unwrap_err();
         write_checkpoint(&"x".repeat(CHECKPOINT_BYTES_MAX + 1), &mut out).unwrap_err();
         assert_eq!(out, [1]);
     }
