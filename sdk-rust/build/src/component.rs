@@ -1,7 +1,7 @@
 //! From core module to component, and what the component imports.
 
 use sha2::{Digest as _, Sha256};
-use wasmparser::{Parser, Payload};
+use wasmparser::{ComponentTypeRef, Parser, Payload};
 use wit_component::ComponentEncoder;
 
 use crate::BuildError;
@@ -38,6 +38,9 @@ pub fn componentize(module: &[u8]) -> Result<Vec<u8>, BuildError> {
 
 /// The names of a component's imports, in its own sequence.
 ///
+/// The world's `use` makes the encoder import names of types too, such as `bar`, bound to those
+/// of `types`. They bring nothing that can be called, so they are left out.
+///
 /// # Errors
 ///
 /// Returns [`BuildError::Component`] if the bytes are not a component.
@@ -53,7 +56,10 @@ pub fn imports(component: &[u8]) -> Result<Vec<String>, BuildError> {
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
-                    names.push(import.map_err(reason)?.name.name.to_owned());
+                    let import = import.map_err(reason)?;
+                    if !matches!(import.ty, ComponentTypeRef::Type(_)) {
+                        names.push(import.name.name.to_owned());
+                    }
                 }
             }
             _ => {}

@@ -133,6 +133,10 @@ fn flags(toolchain: &Toolchain, directory: &Path) -> Result<OsString, BuildError
     if let Some(sysroot) = &toolchain.sysroot {
         flags.push(format!("--sysroot={}", text(sysroot)?));
     }
+    if let Some(linker) = &toolchain.linker {
+        flags.push(format!("-Clinker={}", text(linker)?));
+        flags.push("-Clinker-flavor=wasm-ld".to_owned());
+    }
     // Panic locations hold source paths. The last remap that fits wins, so the widest is first.
     let mut remaps = vec![(directory.to_owned(), "/strategy")];
     let home = env::var_os("CARGO_HOME").map_or_else(

@@ -17,6 +17,8 @@ pub struct Toolchain {
     pub cargo: PathBuf,
     /// A sysroot with the target's standard library; none: the compiler's own.
     pub sysroot: Option<PathBuf>,
+    /// The linker; none: the compiler's own.
+    pub linker: Option<PathBuf>,
     /// What `rustc --version` says.
     pub compiler_version: String,
     /// How the standard library was built. Two recipes give different bytes.
@@ -57,7 +59,12 @@ impl Toolchain {
             .map_err(|source| BuildError::NoToolchain { path: path.to_owned(), source })?;
         let toolchain = Self::parse(&text)
             .map_err(|reason| BuildError::Description { path: path.to_owned(), reason })?;
-        let files = [Some(&toolchain.rustc), Some(&toolchain.cargo), toolchain.sysroot.as_ref()];
+        let files = [
+            Some(&toolchain.rustc),
+            Some(&toolchain.cargo),
+            toolchain.sysroot.as_ref(),
+            toolchain.linker.as_ref(),
+        ];
         for file in files.into_iter().flatten() {
             if !file.exists() {
                 let reason = format!("{} is gone", file.display());
@@ -77,10 +84,14 @@ impl Toolchain {
             "" => Err(format!("{key} is empty")),
             text => Ok(text.to_owned()),
         };
+        let optional = |key: &str| {
+            value(key).map(|text| Some(text).filter(|t| !t.is_empty()).map(PathBuf::from))
+        };
         Ok(Self {
             rustc: filled("RUSTC")?.into(),
             cargo: filled("CARGO")?.into(),
-            sysroot: Some(value("SYSROOT")?).filter(|v| !v.is_empty()).map(PathBuf::from),
+            sysroot: optional("SYSROOT")?,
+            linker: optional("LINKER")?,
             compiler_version: filled("COMPILER_VERSION")?,
             recipe: filled("RECIPE")?,
         })
@@ -93,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_description_is_read_whole_or_refused_by_the_missing_key() {
-        let text = "RUSTC=/a b/rustc\nCARGO=/c\nSYSROOT=\nCOMPILER_VERSION=rustc 1 (x)\nRECIPE=r-1\n";
+        let text = "RUSTC=/a b/rustc\nCARGO=/c\nSYSROOT=\nLINKER=\nCOMPILER_VERSION=rustc 1 (x)\nRECIPE=r-1\n";
         let toolchain = Toolchain::parse(text).unwrap();
         assert_eq!(toolchain.rustc, Path::new("/a b/rustc"));
         assert_eq!(toolchain.sysroot, None);

@@ -1,0 +1,1 @@
+//! Averages and bands over bars.
