@@ -1,1 +1,20 @@
-//! One loop for backtest, paper, live and replay: feeds, venues, the journal directory.
+//! One loop for backtest, paper, live and replay: feeds, the journal directory, keys and clocks.
+//!
+//! This crate must never name wasmtime or axum, and only `clock.rs` reads a clock.
+
+pub mod backtest;
+pub mod clock;
+pub mod component;
+pub mod data_dir;
+pub mod drive;
+pub mod error;
+pub mod execute;
+pub mod extent;
+pub mod feed;
+pub mod files;
+pub mod journal;
+pub mod keys;
+pub mod live;
+pub mod proof;
+pub mod replay;
+pub mod times;

@@ -1,0 +1,164 @@
+//! A run over a snapshot.
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use counterfoil_journal::signer::Signer;
+use counterfoil_sandbox::engine::EngineSettings;
+use counterfoil_sandbox::guest::Guest;
+use counterfoil_snapshot::selection::Selection;
+use counterfoil_snapshot::snapshot::Snapshot;
+use counterfoil_snapshot::store::SnapshotStore;
+use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RunSetup};
+use counterfoil_trading::record::Commitment;
+use counterfoil_trading::run::NoClock;
+use counterfoil_trading::time::UnixNanos;
+
+use crate::data_dir::DataDir;
+use crate::drive::Observer;
+use crate::error::RunnerError;
+use crate::execute::{Outcome, Start, execute};
+use crate::feed::SnapshotFeed;
+use crate::files::at;
+use crate::times::parse_time;
+
+/// The store of the data directory's snapshots.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if the directory cannot be opened.
+pub fn snapshot_store(data: &DataDir) -> Result<SnapshotStore, RunnerError> {
+    let root = Dir::open_ambient_dir(data.root(), ambient_authority());
+    Ok(SnapshotStore::open(
+        root.map_err(at("open folder", data.root()))?,
+    ))
+}
+
+/// Runs a manifest over its snapshot.
+///
+/// # Errors
+///
+/// As [`execute`], and if the snapshot is not what the manifest says.
+pub fn backtest(
+    data: &DataDir,
+    manifest: &Manifest,
+    engine: EngineSettings,
+    signer: Box<dyn Signer + Send>,
+    observer: &mut (dyn Observer<Guest, NoClock> + Send),
+) -> Result<Outcome, RunnerError> {
+    let setup = manifest.setup()?;
+    let selection = selection_of(data, manifest, &setup)?;
+    let start = Start {
+        data,
+        manifest,
+        setup: &setup,
+        engine,
+        signer,
+        commitments: Some(commitments(&selection)?),
+        once: false,
+    };
+    let mut feed = SnapshotFeed(selection.slices());
+    execute(start, &mut feed, &mut NoClock, observer)
+}
+
+/// The manifest's bars, checked against what the manifest says of them.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if the snapshot is missing, was changed, or does not agree.
+pub fn selection_of(
+    data: &DataDir,
+    manifest: &Manifest,
+    setup: &RunSetup,
+) -> Result<Selection, RunnerError> {
+    let DataSource::Snapshot { id, from, to } = &manifest.data else {
+        return Err(RunnerError::Disagrees {
+            what: "the data source",
+            place: "a backtest",
+            found: "a snapshot".to_owned(),
+            stated: "a feed".to_owned(),
+            way_on: "start it with `counterfoil live`",
+        });
+    };
+    let store = snapshot_store(data)?;
+    let snapshot = store.load(&store.resolve(id)?)?;
+    let symbols: Vec<String> = manifest
+        .instruments
+        .iter()
+        .map(|entry| entry.symbol.clone())
+        .collect();
+    let from = time("data.snapshot.from", from.as_deref())?;
+    let to = time("data.snapshot.to", to.as_deref())?;
+    let selection = snapshot.select(&symbols, from, to)?;
+    check(&snapshot, &selection, manifest, setup)?;
+    Ok(selection)
+}
+
+/// What the open record promises of a selection.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if bars must be read and do not hold.
+pub fn commitments(selection: &Selection) -> Result<Vec<Commitment>, RunnerError> {
+    let all = selection.commitment()?.into_iter().map(|one| Commitment {
+        symbol: one.symbol,
+        bars: one.bars,
+        first_close: one.first_close.unwrap_or_default(),
+        last_close: one.last_close.unwrap_or_default(),
+        bars_sha256: *one.bars_sha256.bytes(),
+    });
+    Ok(all.collect())
+}
+
+fn time(field: &'static str, text: Option<&str>) -> Result<Option<UnixNanos>, RunnerError> {
+    let Some(text) = text else { return Ok(None) };
+    let time = parse_time(text);
+    time.map(Some).ok_or_else(|| RunnerError::Time {
+        field,
+        text: text.to_owned(),
+    })
+}
+
+fn check(
+    snapshot: &Snapshot,
+    selection: &Selection,
+    manifest: &Manifest,
+    setup: &RunSetup,
+) -> Result<(), RunnerError> {
+    let disagrees = |what, found: String, stated: String| {
+        let way_on = "make the manifest from the snapshot again";
+        Err(RunnerError::Disagrees {
+            what,
+            place: "the snapshot",
+            found,
+            stated,
+            way_on,
+        })
+    };
+    let timeframe = snapshot.manifest().timeframe;
+    if timeframe != setup.timeframe {
+        return disagrees(
+            "the timeframe",
+            timeframe.to_string(),
+            setup.timeframe.to_string(),
+        );
+    }
+    let there = selection.instruments();
+    if there != setup.instruments {
+        let list = |all: Vec<InstrumentEntry>| {
+            let texts = all.into_iter().map(|one| {
+                format!(
+                    "{} (tick {}, lot {})",
+                    one.symbol, one.tick_size, one.lot_size
+                )
+            });
+            texts.collect::<Vec<_>>().join(", ")
+        };
+        let there = list(there.iter().map(InstrumentEntry::from).collect());
+        return disagrees(
+            "the list of instruments",
+            there,
+            list(manifest.instruments.clone()),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The one loop. Backtest, live and replay call it with another feed, journal and clock.
+
+use counterfoil_trading::journal::{self, RecordBytes};
+use counterfoil_trading::record::{Close, RefusedInput};
+use counterfoil_trading::run::{Clock, Ports, Progress, Run};
+use counterfoil_trading::slice::Slice;
+use counterfoil_trading::strategy::Strategy;
+use counterfoil_trading::venue::Venue;
+
+use crate::error::RunnerError;
+use crate::feed::{Feed, Next};
+use crate::journal::{JournalError, RunJournal};
+
+/// What is heard of a run under way.
+pub trait Observer<S, C> {
+    /// A slice is about to be taken down the path: the moment to note when it was received.
+    fn slice(&mut self, clock: &mut C, slice: &Slice);
+    /// A slice was taken down the path.
+    fn stepped(&mut self, strategy: &mut S, run: &Run);
+    /// An input was refused and recorded.
+    fn refused(&mut self, input: &RefusedInput);
+}
+
+/// Drives a run from its first slice to its closing record.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if feed, venue, journal or host cannot go on; the journal then has no
+/// closing record.
+pub fn drive<F, S, V, J, C>(
+    feed: &mut F,
+    run: &mut Run,
+    ports: &mut Ports<'_, S, V, J, C>,
+    observer: &mut dyn Observer<S, C>,
+) -> Result<Close, RunnerError>
+where
+    F: Feed,
+    S: Strategy,
+    V: Venue,
+    J: RunJournal,
+    C: Clock,
+{
+    let mut slice = Slice::default();
+    loop {
+        match feed.next(&mut slice)? {
+            Next::End => break,
+            Next::Refused(input) => {
+                record_refused(&input, ports.journal)?;
+                observer.refused(&input);
+            }
+            Next::Slice => {
+                observer.slice(ports.clock, &slice);
+                let progress = run.step(&slice, ports)?;
+                observer.stepped(ports.strategy, run);
+                if progress == Progress::Faulted {
+                    break;
+                }
+            }
+        }
+    }
+    close(run, ports.journal)
+}
+
+/// Appends the closing record.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if the journal does not take it.
+pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<Close, RunnerError> {
+    let digest = journal.digest()?;
+    Ok(run.close(&digest, journal)?)
+}
+
+fn record_refused<J: RunJournal>(
+    input: &RefusedInput,
+    journal: &mut J,
+) -> Result<(), JournalError> {
+    let mut body = Vec::new();
+    input.encode(&mut body);
+    let record = RecordBytes {
+        body: &body,
+        digested: None,
+        is_decision: false,
+    };
+    let _receipt = journal::append(journal, record)?;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Why a run did not start, or stopped. None of these is a verdict on the strategy: faults are
+//! journaled and end a run as an outcome.
+
+use counterfoil_sandbox::arguments::ArgumentError;
+use counterfoil_sandbox::compile::CompileError;
+use counterfoil_sandbox::describe::DescribeError;
+use counterfoil_sandbox::engine::EngineError;
+use counterfoil_sandbox::guest::StartError;
+use counterfoil_snapshot::error::ReadError;
+use counterfoil_trading::manifest::ManifestError;
+use counterfoil_trading::run::RunError;
+
+use crate::data_dir::DataDirError;
+use crate::feed::FeedError;
+use crate::files::FileError;
+use crate::journal::{JournalError, ReadJournalError};
+use crate::keys::KeyError;
+
+/// Why a run did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunnerError {
+    /// The manifest does not hold.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The manifest and what it names do not agree.
+    #[error("{what} is {found} in {place}, but {stated} in the manifest; {way_on}")]
+    Disagrees {
+        /// What.
+        what: &'static str,
+        /// Where the other value stands.
+        place: &'static str,
+        /// The other value.
+        found: String,
+        /// The manifest's.
+        stated: String,
+        /// What to do.
+        way_on: &'static str,
+    },
+    /// A text that should be a date or time.
+    #[error(
+        "{field} is {text:?}; expected a date like 2003-01-02 or a time like 2003-01-02T15:00:00Z"
+    )]
+    Time {
+        /// The field.
+        field: &'static str,
+        /// The text.
+        text: String,
+    },
+    /// The strategy does not work with such bars.
+    #[error("{strategy} {wants}, the run has {has}")]
+    BarsWanted {
+        /// The strategy's name.
+        strategy: String,
+        /// What it wants.
+        wants: String,
+        /// What there is.
+        has: String,
+    },
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The signing key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] ReadError),
+    /// The feed.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The component was not admitted or does not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The component's description.
+    #[error(transparent)]
+    Describe(#[from] DescribeError),
+    /// The parameters.
+    #[error(transparent)]
+    Argument(#[from] ArgumentError),
+    /// The guest could not be started, and not by its own fault.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The run could not go on.
+    #[error(transparent)]
+    Run(#[from] RunError<JournalError>),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A journal could not be read.
+    #[error(transparent)]
+    ReadJournal(#[from] ReadJournalError),
+    /// No thread to be had.
+    #[error("no thread to be had: {0}")]
+    Thread(std::io::Error),
+}

@@ -1,0 +1,54 @@
+//! Where slices come from. A feed must never know what a run does with them.
+
+mod journal;
+mod lines;
+mod snapshot;
+
+pub use journal::JournalFeed;
+pub use lines::LineFeed;
+pub use snapshot::SnapshotFeed;
+
+use counterfoil_snapshot::error::ReadError;
+use counterfoil_trading::record::RefusedInput;
+use counterfoil_trading::slice::{Slice, SliceError};
+
+use crate::journal::ReadJournalError;
+
+/// What a feed has next.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// The slice is whole.
+    Slice,
+    /// Something that no run may see; it is recorded.
+    Refused(RefusedInput),
+    /// There is no more.
+    End,
+}
+
+/// Why a feed cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeedError {
+    /// The snapshot does not hold.
+    #[error(transparent)]
+    Snapshot(#[from] ReadError),
+    /// The journal does not hold.
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+    /// The bars do not make a slice.
+    #[error(transparent)]
+    Slice(#[from] SliceError),
+    /// The stream broke.
+    #[error("the feed broke: {0}")]
+    Stream(std::io::Error),
+}
+
+/// Where slices come from, in the sequence of their close times.
+pub trait Feed {
+    /// Fills `slice` with the next one.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`FeedError`] if it is not known whether there is another.
+    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError>;
+}

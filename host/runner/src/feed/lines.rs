@@ -1,0 +1,199 @@
+//! Closed bars as newline-delimited JSON, from standard input or a socket.
+//!
+//! A slice ends when every instrument has reported, at `{"end-of-slice":true}`, or at a bar with
+//! a later close time. Whatever cannot join its slice is refused and kept.
+
+use std::io::BufRead;
+
+use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::decimal;
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::record::RefusedInput;
+use counterfoil_trading::slice::Slice;
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::{Price, Volume};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Feed, FeedError, Next};
+use crate::times::parse_time;
+
+/// The most bytes of one line: a bar takes about 200.
+const LINE_BYTES_MAX: u64 = 64 << 10;
+
+/// A line of the feed. Prices and volume are decimals, as texts or numbers; times are RFC 3339
+/// texts, dates, or whole nanoseconds since 1970.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Line<'a> {
+    #[serde(default)]
+    end_of_slice: bool,
+    symbol: Option<&'a str>,
+    #[serde(borrow, alias = "open_time")]
+    open_time: Option<&'a RawValue>,
+    #[serde(borrow, alias = "close_time")]
+    close_time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    open: Option<&'a RawValue>,
+    #[serde(borrow)]
+    high: Option<&'a RawValue>,
+    #[serde(borrow)]
+    low: Option<&'a RawValue>,
+    #[serde(borrow)]
+    close: Option<&'a RawValue>,
+    #[serde(borrow)]
+    volume: Option<&'a RawValue>,
+}
+
+/// A feed of lines.
+#[derive(Debug)]
+pub struct LineFeed<R> {
+    source: R,
+    instruments: Vec<Instrument>,
+    line: Vec<u8>,
+    /// A bar that closed the slice before it and belongs to the next.
+    ahead: Option<ClosedBar>,
+    /// Close time of the last slice that was given out.
+    ended: Option<UnixNanos>,
+    /// The slice under way.
+    pending: Slice,
+}
+
+/// What a line means for the slice under way.
+enum Step {
+    Bar(ClosedBar),
+    EndOfSlice,
+}
+
+impl<R: BufRead> LineFeed<R> {
+    /// A feed of the manifest's instruments.
+    pub fn new(source: R, instruments: &[Instrument]) -> Self {
+        Self {
+            source,
+            instruments: instruments.to_vec(),
+            line: Vec::new(),
+            ahead: None,
+            ended: None,
+            pending: Slice::default(),
+        }
+    }
+
+    /// Reads a line without its end; false at the end of the stream.
+    fn read_line(&mut self) -> Result<bool, FeedError> {
+        self.line.clear();
+        let mut limited = std::io::Read::take(&mut self.source, LINE_BYTES_MAX);
+        let read = limited
+            .read_until(b'\n', &mut self.line)
+            .map_err(FeedError::Stream)?;
+        Ok(read > 0)
+    }
+
+    fn parse(&self) -> Result<Step, String> {
+        let line: Line<'_> =
+            serde_json::from_slice(self.line.trim_ascii()).map_err(|error| error.to_string())?;
+        if line.end_of_slice {
+            return Ok(Step::EndOfSlice);
+        }
+        let symbol = line.symbol.ok_or("field symbol is missing")?;
+        let place = self
+            .instruments
+            .iter()
+            .position(|one| one.symbol() == symbol);
+        let place = place.ok_or_else(|| format!("the run has no instrument {symbol:?}"))?;
+        let instrument = self
+            .instruments
+            .get(place)
+            .ok_or("the run has no such instrument")?;
+        let number = |name: &str, raw: Option<&RawValue>, scale| {
+            let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
+            let value = decimal::parse(text.trim_matches('"'), scale)
+                .map_err(|error| format!("field {name}: {error}"))?;
+            i64::try_from(value).map_err(|_| format!("field {name}: too large"))
+        };
+        let time = |name: &str, raw: Option<&RawValue>| {
+            let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
+            let text = text.trim_matches('"');
+            let nanos = text.parse().ok().map(UnixNanos);
+            nanos
+                .or_else(|| parse_time(text))
+                .ok_or_else(|| format!("field {name} is no time"))
+        };
+        let price = |name, raw| number(name, raw, instrument.price_scale()).map(Price);
+        let raw = RawBar {
+            instrument: InstrumentId(u32::try_from(place).unwrap_or(u32::MAX)),
+            open_time: time("open-time", line.open_time)?,
+            close_time: time("close-time", line.close_time)?,
+            open: price("open", line.open)?,
+            high: price("high", line.high)?,
+            low: price("low", line.low)?,
+            close: price("close", line.close)?,
+            volume: Volume(number("volume", line.volume, instrument.volume_scale())?),
+        };
+        ClosedBar::parse(raw)
+            .map_err(|error| error.to_string())
+            .map(Step::Bar)
+    }
+
+    fn refused(&self, reason: String) -> Next {
+        Next::Refused(RefusedInput {
+            reason,
+            input: self.line.trim_ascii().to_vec(),
+        })
+    }
+
+    /// Gives the slice under way out.
+    fn give(&mut self, slice: &mut Slice) -> Next {
+        core::mem::swap(slice, &mut self.pending);
+        self.pending.clear();
+        self.ended = slice.close_time();
+        Next::Slice
+    }
+
+    fn is_whole(&self) -> bool {
+        self.pending.bars().len() == self.instruments.len()
+    }
+}
+
+impl<R: BufRead> Feed for LineFeed<R> {
+    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+        slice.clear();
+        if let Some(bar) = self.ahead.take() {
+            self.pending.add(bar)?;
+        }
+        loop {
+            if self.is_whole() {
+                return Ok(self.give(slice));
+            }
+            if !self.read_line()? {
+                let empty = self.pending.bars().is_empty();
+                return Ok(if empty { Next::End } else { self.give(slice) });
+            }
+            if self.line.trim_ascii().is_empty() {
+                continue;
+            }
+            let bar = match self.parse() {
+                Ok(Step::Bar(bar)) => bar,
+                Ok(Step::EndOfSlice) if self.pending.bars().is_empty() => continue,
+                Ok(Step::EndOfSlice) => return Ok(self.give(slice)),
+                Err(reason) => return Ok(self.refused(reason)),
+            };
+            let time = bar.get().close_time;
+            if self.ended.is_some_and(|ended| time <= ended) {
+                return Ok(self.refused("its slice has ended".to_owned()));
+            }
+            match self.pending.close_time() {
+                Some(under_way) if time < under_way => {
+                    return Ok(self.refused("closes before the slice under way".to_owned()));
+                }
+                Some(under_way) if time > under_way => {
+                    self.ahead = Some(bar);
+                    return Ok(self.give(slice));
+                }
+                _ => {}
+            }
+            if let Err(error) = self.pending.add(bar) {
+                return Ok(self.refused(error.to_string()));
+            }
+        }
+    }
+}

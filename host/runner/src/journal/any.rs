@@ -1,0 +1,56 @@
+//! The journal that a cadence asks for.
+
+use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::journal::{Journal, RecordBytes};
+
+use super::{InlineJournal, JournalError, PipelinedJournal, RunJournal, Sealer};
+
+/// Inline where every decision must be durable before its orders leave, else pipelined.
+#[derive(Debug)]
+pub enum AnyJournal {
+    /// Seals before it returns.
+    Inline(Box<InlineJournal>),
+    /// Seals on a thread of its own.
+    Pipelined(PipelinedJournal),
+}
+
+impl AnyJournal {
+    /// The journal for this cadence.
+    ///
+    /// # Errors
+    ///
+    /// Returns the system's error if there is no thread to be had.
+    pub fn start(sealer: Sealer, cadence: u64) -> std::io::Result<Self> {
+        if cadence == 1 {
+            return Ok(Self::Inline(Box::new(InlineJournal(sealer))));
+        }
+        PipelinedJournal::start(sealer).map(Self::Pipelined)
+    }
+}
+
+impl Journal for AnyJournal {
+    type Error = JournalError;
+
+    fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
+        match self {
+            Self::Inline(journal) => journal.accept(record),
+            Self::Pipelined(journal) => journal.accept(record),
+        }
+    }
+}
+
+impl RunJournal for AnyJournal {
+    fn digest(&mut self) -> Result<DecisionDigest, JournalError> {
+        match self {
+            Self::Inline(journal) => journal.digest(),
+            Self::Pipelined(journal) => journal.digest(),
+        }
+    }
+
+    fn finish(self) -> Result<(), JournalError> {
+        match self {
+            Self::Inline(journal) => journal.finish(),
+            Self::Pipelined(journal) => journal.finish(),
+        }
+    }
+}

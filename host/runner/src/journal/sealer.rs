@@ -1,0 +1,137 @@
+//! From record bodies to the bytes of the journal: chain, tree, decision digest, checkpoints.
+
+use core::fmt;
+
+use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::entry::Chain;
+use counterfoil_journal::frame::{write_checkpoint, write_entry};
+use counterfoil_journal::signer::Signer;
+use counterfoil_journal::tree::Tree;
+use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::journal::RecordBytes;
+
+use super::{JournalError, JournalFile};
+
+/// Bytes gathered before one write: large enough that the call costs nothing beside hashing.
+const WRITE_BYTES: usize = 256 << 10;
+
+/// Seals records: links, hashes, signs and frames them.
+pub struct Sealer {
+    file: JournalFile,
+    signer: Box<dyn Signer + Send>,
+    origin: String,
+    cadence: u64,
+    chain: Chain,
+    tree: Tree,
+    digest: DecisionDigest,
+    decisions: u64,
+    signed: u64,
+    entry: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealer")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sealer {
+    /// A sealer for a new journal.
+    #[must_use]
+    pub fn new(
+        file: JournalFile,
+        signer: Box<dyn Signer + Send>,
+        origin: String,
+        cadence: u64,
+    ) -> Self {
+        Self {
+            file,
+            signer,
+            origin,
+            cadence,
+            chain: Chain::new(),
+            tree: Tree::new(),
+            digest: DecisionDigest::default(),
+            decisions: 0,
+            signed: 0,
+            entry: Vec::new(),
+            bytes: Vec::with_capacity(WRITE_BYTES),
+        }
+    }
+
+    /// The decision digest so far.
+    #[must_use]
+    pub fn digest(&self) -> &DecisionDigest {
+        &self.digest
+    }
+
+    /// Adds a record. A checkpoint follows every record outside the digest (open, close, refused
+    /// input) and every `cadence`th decision.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`JournalError`] if the record is too large or the signer does not sign.
+    pub fn add(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
+        self.entry.clear();
+        let leaf = self.chain.link(record.body, &mut self.entry)?;
+        self.tree.push(leaf);
+        write_entry(&self.entry, &mut self.bytes)?;
+        let due = match record.digested {
+            None => true,
+            Some(part) => {
+                self.digest.add(part);
+                self.decisions = self.decisions.saturating_add(u64::from(record.is_decision));
+                record.is_decision && self.decisions.is_multiple_of(self.cadence)
+            }
+        };
+        if due {
+            self.sign()?;
+        }
+        if self.bytes.len() >= WRITE_BYTES {
+            self.file.append(&self.bytes)?;
+            self.bytes.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes what was added. At cadence 1, whenever a checkpoint covers all of it, it is made
+    /// durable too: one write and one sync a decision.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`JournalError`] if the file cannot be written.
+    pub fn write(&mut self) -> Result<(), JournalError> {
+        self.file.append(&self.bytes)?;
+        self.bytes.clear();
+        if self.cadence == 1 && self.signed == self.tree.size() {
+            self.file.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and makes all of it durable.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`JournalError`] if the file cannot be written.
+    pub fn finish(&mut self) -> Result<(), JournalError> {
+        self.write()?;
+        self.file.sync()?;
+        Ok(())
+    }
+
+    fn sign(&mut self) -> Result<(), JournalError> {
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: self.tree.size(),
+            root: self.tree.root(),
+        };
+        let note = checkpoint.sign(self.signer.as_ref())?;
+        write_checkpoint(&note, &mut self.bytes)?;
+        self.signed = self.tree.size();
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! The log's signing key: made at first use in a folder apart from the data, readable by its
+//! owner only, and used through the journal's `Signer` trait, which a key service can implement.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
+
+use crate::files::{self, FileError, at};
+
+/// The secret key's file: 64 hex digits, the seed of RFC 8032.
+pub const SECRET_FILE: &str = "log-signing.key";
+/// The public key's file: 64 hex digits, for auditors.
+pub const PUBLIC_FILE: &str = "log-signing.pub";
+
+/// Why there is no key to sign with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Somebody else could read the secret key.
+    #[error(
+        "{path} can be read by others (mode {mode:o}); run: chmod 600 {path}, and consider the key known"
+    )]
+    Open {
+        /// The file.
+        path: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file does not hold a key.
+    #[error(
+        "{path} does not hold 64 hex digits; restore it from your backup, or move it away to get a new key"
+    )]
+    Malformed {
+        /// The file.
+        path: String,
+    },
+    /// The operating system gave no random bytes.
+    #[error("no random bytes for a new key: {0}")]
+    Random(String),
+}
+
+/// The folder that holds the keys.
+#[derive(Clone, Debug)]
+pub struct KeyDir {
+    path: PathBuf,
+}
+
+impl KeyDir {
+    /// The folder at `path`; it need not exist yet.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The signer, made at first use.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeyError`] if the key cannot be read, is open to others, or cannot be made.
+    pub fn signer(&self) -> Result<Ed25519Signer, KeyError> {
+        let path = self.path.join(SECRET_FILE);
+        let mut folder = fs::DirBuilder::new();
+        folder.recursive(true).mode(0o700);
+        folder
+            .create(&self.path)
+            .map_err(at("create folder", &self.path))?;
+        let created = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        match created {
+            Ok(file) => self.fill(&path, file)?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(at("create", &path)(error).into()),
+        }
+        let signer = Ed25519Signer::from_seed(&read_secret(&path)?);
+        let public = hex::encode(signer.verifying_key());
+        files::write_whole(
+            &self.path.join(PUBLIC_FILE),
+            format!("{public}\n").as_bytes(),
+        )?;
+        Ok(signer)
+    }
+
+    /// The public key.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeyError`] if there is no key yet or it cannot be read.
+    pub fn public_key(&self) -> Result<[u8; 32], KeyError> {
+        read_public(&self.path.join(PUBLIC_FILE))
+    }
+
+    fn fill(&self, path: &Path, mut file: fs::File) -> Result<(), KeyError> {
+        let mut seed = [0_u8; 32];
+        getrandom::fill(&mut seed).map_err(|error| KeyError::Random(error.to_string()))?;
+        let written = writeln!(file, "{}", hex::encode(seed)).and_then(|()| file.sync_all());
+        if let Err(error) = written {
+            // A key file that is not whole would lock the owner out: take it away again.
+            let _best_effort = fs::remove_file(path);
+            return Err(at("write", path)(error).into());
+        }
+        files::sync_folder(&self.path)?;
+        Ok(())
+    }
+}
+
+/// The public key in a file of 64 hex digits.
+///
+/// # Errors
+///
+/// Returns [`KeyError`] if the file cannot be read or holds something else.
+pub fn read_public(path: &Path) -> Result<[u8; 32], KeyError> {
+    parse(path, &files::read_whole(path)?)
+}
+
+fn read_secret(path: &Path) -> Result<[u8; 32], KeyError> {
+    let mode = fs::metadata(path)
+        .map_err(at("read", path))?
+        .permissions()
+        .mode()
+        & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyError::Open {
+            path: path.display().to_string(),
+            mode,
+        });
+    }
+    parse(path, &files::read_whole(path)?)
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<[u8; 32], KeyError> {
+    let mut key = [0; 32];
+    hex::decode_to_slice(bytes.trim_ascii(), &mut key).map_err(|_| KeyError::Malformed {
+        path: path.display().to_string(),
+    })?;
+    Ok(key)
+}

@@ -1,0 +1,61 @@
+//! A run over a live feed into the paper venue: the same path, another feed and clock.
+
+use std::io::BufRead;
+
+use counterfoil_journal::signer::Signer;
+use counterfoil_sandbox::engine::EngineSettings;
+use counterfoil_sandbox::guest::Guest;
+use counterfoil_trading::manifest::{DataSource, Manifest};
+
+use crate::clock::WallClock;
+use crate::data_dir::DataDir;
+use crate::drive::Observer;
+use crate::error::RunnerError;
+use crate::execute::{Outcome, Start, execute};
+use crate::feed::LineFeed;
+
+/// Runs a manifest over closed bars from `source`, as newline-delimited JSON.
+///
+/// # Errors
+///
+/// As [`execute`]; and if the manifest names no feed, signs less than every decision, or was
+/// started before.
+pub fn live<R: BufRead + Send>(
+    data: &DataDir,
+    manifest: &Manifest,
+    engine: EngineSettings,
+    signer: Box<dyn Signer + Send>,
+    source: R,
+    observer: &mut (dyn Observer<Guest, WallClock> + Send),
+) -> Result<Outcome, RunnerError> {
+    let setup = manifest.setup()?;
+    if !matches!(manifest.data, DataSource::Feed { .. }) {
+        return Err(RunnerError::Disagrees {
+            what: "the data source",
+            place: "a live run",
+            found: "a feed".to_owned(),
+            stated: "a snapshot".to_owned(),
+            way_on: "start it with `counterfoil backtest`",
+        });
+    }
+    if setup.cadence != 1 {
+        return Err(RunnerError::Disagrees {
+            what: "the cadence",
+            place: "a live run",
+            found: "1".to_owned(),
+            stated: setup.cadence.to_string(),
+            way_on: "set cadence to 1: a decision is signed before its order leaves",
+        });
+    }
+    let start = Start {
+        data,
+        manifest,
+        setup: &setup,
+        engine,
+        signer,
+        commitments: None,
+        once: true,
+    };
+    let mut feed = LineFeed::new(source, &setup.instruments);
+    execute(start, &mut feed, &mut WallClock::new(), observer)
+}

@@ -1,0 +1,31 @@
+//! Dates and times as people write them.
+
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+
+/// The moment that `text` means: an RFC 3339 time with an offset, or a date (midnight UTC).
+#[must_use]
+pub fn parse_time(text: &str) -> Option<UnixNanos> {
+    if let Ok(date) = text.parse::<jiff::civil::Date>()
+        && text.len() == 10
+    {
+        let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        return i64::try_from(midnight.timestamp().as_nanosecond())
+            .ok()
+            .map(UnixNanos);
+    }
+    let time: jiff::Timestamp = text.parse().ok()?;
+    i64::try_from(time.as_nanosecond()).ok().map(UnixNanos)
+}
+
+/// The moment as people read it: a date at midnight UTC, else an RFC 3339 time.
+#[must_use]
+pub fn show_time(time: UnixNanos) -> String {
+    let Ok(stamp) = jiff::Timestamp::from_nanosecond(i128::from(time.0)) else {
+        return time.0.to_string();
+    };
+    if time.0.rem_euclid(DAY_NANOS) == 0 {
+        stamp.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+    } else {
+        stamp.to_string()
+    }
+}
