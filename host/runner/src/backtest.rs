@@ -43,7 +43,7 @@ pub fn backtest(
     manifest: &Manifest,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
-    observer: &mut (dyn Observer<Guest, NoClock> + Send),
+    observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
     let selection = selection_of(data, manifest, &setup)?;

@@ -16,11 +16,6 @@ impl WallClock {
     pub fn new() -> Self {
         Self { received: now() }
     }
-
-    /// Notes that the next slice was received now.
-    pub fn receive(&mut self) {
-        self.received = now();
-    }
 }
 
 impl Default for WallClock {
@@ -32,6 +27,10 @@ impl Default for WallClock {
 impl Clock for WallClock {
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
         Some((self.received, now()))
+    }
+
+    fn receive(&mut self) {
+        self.received = now();
     }
 }
 

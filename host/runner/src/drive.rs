@@ -12,9 +12,7 @@ use crate::feed::{Feed, Next};
 use crate::journal::{JournalError, RunJournal};
 
 /// What is heard of a run under way.
-pub trait Observer<S, C> {
-    /// A slice is about to be taken down the path: the moment to note when it was received.
-    fn slice(&mut self, clock: &mut C, slice: &Slice);
+pub trait Observer<S> {
     /// A slice was taken down the path.
     fn stepped(&mut self, strategy: &mut S, run: &Run);
     /// An input was refused and recorded.
@@ -31,7 +29,7 @@ pub fn drive<F, S, V, J, C>(
     feed: &mut F,
     run: &mut Run,
     ports: &mut Ports<'_, S, V, J, C>,
-    observer: &mut dyn Observer<S, C>,
+    observer: &mut dyn Observer<S>,
 ) -> Result<Close, RunnerError>
 where
     F: Feed,
@@ -49,7 +47,7 @@ where
                 observer.refused(&input);
             }
             Next::Slice => {
-                observer.slice(ports.clock, &slice);
+                ports.clock.receive();
                 let progress = run.step(&slice, ports)?;
                 observer.stepped(ports.strategy, run);
                 if progress == Progress::Faulted {

@@ -68,7 +68,7 @@ pub fn execute<F, C>(
     start: Start<'_>,
     feed: &mut F,
     clock: &mut C,
-    observer: &mut (dyn Observer<Guest, C> + Send),
+    observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError>
 where
     F: Feed + Send,

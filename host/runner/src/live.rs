@@ -26,7 +26,7 @@ pub fn live<R: BufRead + Send>(
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
     source: R,
-    observer: &mut (dyn Observer<Guest, WallClock> + Send),
+    observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
     if !matches!(manifest.data, DataSource::Feed { .. }) {

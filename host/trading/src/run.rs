@@ -31,6 +31,9 @@ use crate::venue::Venue;
 pub trait Clock {
     /// When the slice being decided was received, and what time it is now.
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)>;
+
+    /// Notes that the next slice was received now. A clock that knows no time does nothing.
+    fn receive(&mut self) {}
 }
 
 /// A clock that knows no time.
