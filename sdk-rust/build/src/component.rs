@@ -51,18 +51,18 @@ pub fn imports(component: &[u8]) -> Result<Vec<String>, BuildError> {
     let mut names = Vec::new();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(component) {
-        match payload.map_err(reason)? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                for import in section {
-                    let import = import.map_err(reason)?;
-                    if !matches!(import.ty, ComponentTypeRef::Type(_)) {
-                        names.push(import.name.name.to_owned());
-                    }
+        let payload = payload.map_err(reason)?;
+        if matches!(payload, Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) {
+            depth += 1;
+        } else if matches!(payload, Payload::End(_)) {
+            depth = depth.saturating_sub(1);
+        } else if let (0, Payload::ComponentImportSection(section)) = (depth, payload) {
+            for import in section {
+                let import = import.map_err(reason)?;
+                if !matches!(import.ty, ComponentTypeRef::Type(_)) {
+                    names.push(import.name.name.to_owned());
                 }
             }
-            _ => {}
         }
     }
     Ok(names)

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, fs};
+use std::{env, fs, io};
 
 use crate::{componentize, digest, BuildError, Toolchain};
 
@@ -16,6 +16,35 @@ const TARGET_FEATURES: &str =
 
 /// Changes whenever the flags below change the bytes of a component.
 const FLAGS_RECIPE: &str = "flags-1";
+
+/// Cargo derives a crate's `metadata`, which decides the sequence of symbols, from the absolute
+/// directory of a dependency outside the workspace, such as the SDK. This wrapper puts name and
+/// version in its place, so that the same sources give the same bytes in any directory.
+const WRAPPER: &str = r#"#!/bin/sh
+# Written by counterfoil-build. Makes `-C metadata` independent of the directory.
+rustc=$1
+shift
+case " $* " in
+    *" --target wasm32-unknown-unknown "*) ;;
+    *) exec "$rustc" "$@" ;;
+esac
+name= previous=
+for argument; do
+    [ "$previous" != --crate-name ] || name=$argument
+    previous=$argument
+done
+left=$#
+while [ "$left" -gt 0 ]; do
+    argument=$1
+    shift
+    case $argument in
+        metadata=*) argument="metadata=$name-$CARGO_PKG_VERSION" ;;
+    esac
+    set -- "$@" "$argument"
+    left=$((left - 1))
+done
+exec "$rustc" "$@"
+"#;
 
 /// The profile of every guest, whatever its manifest says.
 const PROFILE: [(&str, &str); 7] = [
@@ -70,7 +99,9 @@ pub struct Built {
 /// The name of the recipe: how the standard library was built, and the flags of the guest.
 #[must_use]
 pub fn recipe_id(toolchain: &Toolchain) -> String {
-    format!("{}+{FLAGS_RECIPE}", toolchain.recipe)
+    // Without the wrapper the bytes depend on the directory; the name says so.
+    let suffix = if cfg!(unix) { "" } else { "-unwrapped" };
+    format!("{}+{FLAGS_RECIPE}{suffix}", toolchain.recipe)
 }
 
 /// The component of a strategy crate. Cargo's messages go to standard error.
@@ -98,28 +129,18 @@ pub fn build(toolchain: &Toolchain, guest: &Guest) -> Result<Built, BuildError> 
 fn build_module(toolchain: &Toolchain, guest: &Guest) -> Result<PathBuf, BuildError> {
     let directory = canonical(&guest.directory)?;
     let name = library_name(&directory)?;
-    let flags = flags(toolchain, &directory)?;
+    // Before the flags: it fetches the dependencies, so that their directories can be named.
+    let sources = path_dependencies(toolchain, guest, &directory)?;
+    let flags = flags(toolchain, &sources)?;
 
-    let mut cargo = Command::new(&toolchain.cargo);
-    for variable in IGNORED_VARIABLES {
-        cargo.env_remove(variable);
-    }
-    cargo
-        .current_dir(&directory)
-        .env("RUSTC", &toolchain.rustc)
+    let status = cargo(toolchain, guest, &directory)?
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
-        .env("CARGO_TARGET_DIR", absolute(&guest.target_directory)?)
         .envs(PROFILE)
         .args(["build", "--release", "--lib", "--target", TARGET])
-        .stdout(Stdio::null());
-    if guest.locked {
-        cargo.arg("--locked");
-    }
-    let status = cargo.status().map_err(|source| BuildError::Io {
-        action: "run",
-        path: toolchain.cargo.clone(),
-        source,
-    })?;
+        .args(guest.locked.then_some("--locked"))
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|source| cannot_run(toolchain, source))?;
     if !status.success() {
         return Err(BuildError::Cargo { status });
     }
@@ -127,8 +148,86 @@ fn build_module(toolchain: &Toolchain, guest: &Guest) -> Result<PathBuf, BuildEr
     Ok(absolute(&guest.target_directory)?.join(TARGET).join("release").join(file))
 }
 
+/// A call of cargo in the crate's directory that an author's shell does not influence.
+fn cargo(toolchain: &Toolchain, guest: &Guest, directory: &Path) -> Result<Command, BuildError> {
+    let mut cargo = Command::new(&toolchain.cargo);
+    for variable in IGNORED_VARIABLES {
+        cargo.env_remove(variable);
+    }
+    cargo
+        .current_dir(directory)
+        .env("RUSTC", &toolchain.rustc)
+        .env("CARGO_TARGET_DIR", absolute(&guest.target_directory)?);
+    if cfg!(unix) {
+        cargo.env("RUSTC_WRAPPER", wrapper(&guest.target_directory)?);
+    }
+    Ok(cargo)
+}
+
+/// Puts the wrapper into the target directory, once.
+fn wrapper(target_directory: &Path) -> Result<PathBuf, BuildError> {
+    let directory = absolute(target_directory)?;
+    let path = directory.join("counterfoil-rustc");
+    if fs::read_to_string(&path).is_ok_and(|text| text == WRAPPER) {
+        return Ok(path);
+    }
+    // Renamed into place: another build may be starting it at this moment.
+    let new = directory.join(format!("counterfoil-rustc.{}", std::process::id()));
+    fs::create_dir_all(&directory)
+        .and_then(|()| fs::write(&new, WRAPPER))
+        .and_then(|()| make_executable(&new))
+        .and_then(|()| fs::rename(&new, &path))
+        .map_err(|source| BuildError::Io { action: "write", path: path.clone(), source })?;
+    Ok(path)
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn cannot_run(toolchain: &Toolchain, source: io::Error) -> BuildError {
+    BuildError::Io { action: "run", path: toolchain.cargo.clone(), source }
+}
+
+/// The name and directory of the crate and of each dependency that lies on this machine.
+fn path_dependencies(
+    toolchain: &Toolchain,
+    guest: &Guest,
+    directory: &Path,
+) -> Result<Vec<(String, PathBuf)>, BuildError> {
+    let output = cargo(toolchain, guest, directory)?
+        .args(["tree", "--quiet", "--prefix=none", "--edges=normal,build", "--format={p}"])
+        .args(["--target", TARGET])
+        .args(guest.locked.then_some("--locked"))
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|source| cannot_run(toolchain, source))?;
+    if !output.status.success() {
+        return Err(BuildError::Cargo { status: output.status });
+    }
+    let tree = String::from_utf8_lossy(&output.stdout);
+    Ok(tree.lines().filter_map(path_dependency).collect())
+}
+
+/// The name and directory in a line such as `counterfoil-sdk v0.1.0 (/home/me/sdk-rust)`.
+fn path_dependency(line: &str) -> Option<(String, PathBuf)> {
+    let (name, rest) = line.split_once(' ')?;
+    let (_, path) = rest.split_once(" (")?;
+    let (path, _) = path.rsplit_once(')')?;
+    // A registry or a repository has a URL here, a repeated line `(*)`.
+    let path = Path::new(path.split(") (").next()?);
+    path.is_absolute().then(|| (name.to_owned(), path.to_owned()))
+}
+
 /// The compiler's flags in cargo's encoding: a unit separator between two flags.
-fn flags(toolchain: &Toolchain, directory: &Path) -> Result<OsString, BuildError> {
+fn flags(toolchain: &Toolchain, sources: &[(String, PathBuf)]) -> Result<OsString, BuildError> {
     let mut flags = vec![format!("-Ctarget-feature={TARGET_FEATURES}")];
     if let Some(sysroot) = &toolchain.sysroot {
         flags.push(format!("--sysroot={}", text(sysroot)?));
@@ -138,17 +237,18 @@ fn flags(toolchain: &Toolchain, directory: &Path) -> Result<OsString, BuildError
         flags.push("-Clinker-flavor=wasm-ld".to_owned());
     }
     // Panic locations hold source paths. The last remap that fits wins, so the widest is first.
-    let mut remaps = vec![(directory.to_owned(), "/strategy")];
+    let mut remaps: Vec<(PathBuf, String)> =
+        sources.iter().map(|(name, path)| (path.clone(), format!("/s/{name}"))).collect();
     let home = env::var_os("CARGO_HOME").map_or_else(
         || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo"),
         PathBuf::from,
     );
     let home = absolute(&home)?;
-    remaps.push((home.clone(), "/cargo"));
+    remaps.push((home.clone(), "/cargo".to_owned()));
     for root in [home.join("registry/src"), home.join("git/checkouts")] {
         // The directory below is named after the registry, which differs between machines.
         for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-            remaps.push((entry.path(), "/r"));
+            remaps.push((entry.path(), "/r".to_owned()));
         }
     }
     for (from, to) in remaps {
@@ -209,6 +309,19 @@ fn name_in(manifest: &str, section: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_directory_of_this_machine_is_a_path_dependency() {
+        let found = path_dependency("a-b v0.1.0 (/x y/sdk)");
+        assert_eq!(found, Some(("a-b".to_owned(), "/x y/sdk".into())));
+        let macros = path_dependency("m v0.1.0 (proc-macro) (/x)");
+        assert_eq!(macros, None);
+        let again = path_dependency("a-b v0.1.0 (/x) (*)");
+        assert_eq!(again, Some(("a-b".to_owned(), "/x".into())));
+        for line in ["wit-bindgen v0.63.0", "", "w v1.0.0 (*)", "g v1.0.0 (https://h/g#1)"] {
+            assert_eq!(path_dependency(line), None, "{line}");
+        }
+    }
 
     #[test]
     fn a_library_is_named_after_its_own_section_first() {
