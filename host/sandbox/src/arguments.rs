@@ -140,3 +140,84 @@ fn edits(from: &str, to: &str) -> usize {
     }
     row.last().copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn description() -> Description {
+        let parameter = |name: &str, of, default| Parameter {
+            name: name.to_owned(),
+            help: String::new(),
+            of,
+            default,
+        };
+        let number = |value| Value::Number { value, scale: 1 };
+        let range = ParameterType::Number {
+            scale: 1,
+            min: -10,
+            max: 5000,
+        };
+        let modes = ParameterType::Choice(vec![String::from("long"), String::from("both")]);
+        Description {
+            name: String::from("test"),
+            version: String::new(),
+            author: String::new(),
+            summary: String::new(),
+            instruments_min: 1,
+            instruments_max: None,
+            timeframe: None,
+            warm_up: 0,
+            parameters: vec![
+                parameter("slow", range, number(200)),
+                parameter("mode", modes, Value::Choice(1)),
+                parameter("trace", ParameterType::Boolean, Value::Boolean(false)),
+            ],
+        }
+    }
+
+    #[track_caller]
+    fn check(texts: &str, expect: &str) {
+        let texts = texts
+            .split_whitespace()
+            .filter_map(|word| word.split_once('='));
+        let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let got = match parse_arguments(&description(), &texts.collect()) {
+            Ok(arguments) => {
+                let values = arguments.iter().map(|argument| match argument.value {
+                    Value::Number { value, scale } => decimal::format(value.into(), scale),
+                    Value::Boolean(value) => value.to_string(),
+                    Value::Choice(index) => format!("#{index}"),
+                });
+                values.collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(got, expect);
+    }
+
+    #[test]
+    fn a_text_is_an_argument_only_inside_the_range() {
+        let range = "it takes a number from -1.0 to 500.0 with at most 1 decimals";
+        check("", "20.0 #1 false");
+        check("slow=7.5 mode=long trace=true", "7.5 #0 true");
+        check("slow=-1", "-1.0 #1 false");
+        check("slow=7.55", &format!("slow cannot be \"7.55\": {range}"));
+        check("slow=500.1", &format!("slow cannot be \"500.1\": {range}"));
+        check("slow=1e2", &format!("slow cannot be \"1e2\": {range}"));
+        check(
+            "mode=short",
+            "mode cannot be \"short\": it takes one of long, both",
+        );
+        check("trace=1", "trace cannot be \"1\": it takes true or false");
+        check(
+            "solw=1",
+            "the strategy has no parameter \"solw\" (did you mean slow?); \
+             it takes: slow, mode, trace",
+        );
+        check(
+            "quantity=1",
+            "the strategy has no parameter \"quantity\"; it takes: slow, mode, trace",
+        );
+    }
+}

@@ -1,1 +1,167 @@
-//! Placeholder.
+//! Compilation in a child process, because a component that takes for ever to compile is not
+//! something a compiler defends against. The child limits itself, compiles into the engine's
+//! cache and exits; the parent ends it on time-out and loads from that cache.
+
+use core::time::Duration;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+
+use rlimit::Resource;
+
+use crate::compile::load;
+use crate::engine::{Engine, EngineSettings};
+use crate::fault::{TRACE_BYTES_MAX, bounded};
+
+/// The child compiled the component into the cache.
+pub const EXIT_DONE: u8 = 0;
+/// The child could not read the file, make the engine or lower its limits.
+pub const EXIT_SETUP: u8 = 20;
+/// The component is not admitted or does not compile.
+pub const EXIT_REFUSED: u8 = 21;
+
+/// Milliseconds between two looks at the child.
+const LOOK_MS: u64 = 5;
+
+/// What one compilation may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CompileLimits {
+    /// Wall-clock milliseconds, kept by the parent.
+    pub wall_ms: u64,
+    /// Processor seconds of all threads together, kept by the operating system.
+    pub cpu_seconds: u64,
+    /// Bytes of address space, kept by the operating system.
+    pub memory_bytes: u64,
+}
+
+impl Default for CompileLimits {
+    /// A Python guest of 18 MB takes 21 processor seconds and 1 GiB.
+    fn default() -> Self {
+        Self {
+            wall_ms: 60_000,
+            cpu_seconds: 60,
+            memory_bytes: 4 << 30,
+        }
+    }
+}
+
+/// Why nothing was compiled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChildError {
+    /// The child could not be started or watched.
+    #[error("the compiling process cannot be run")]
+    Io(#[from] io::Error),
+    /// It was ended because it took too long.
+    #[error("the component did not compile within {wall_ms} ms")]
+    TimedOut {
+        /// The limit.
+        wall_ms: u64,
+    },
+    /// The operating system ended it: it went beyond its processor time or its memory.
+    #[error(
+        "the component did not compile within its limits of processor time and memory ({status})"
+    )]
+    Killed {
+        /// What the operating system says.
+        status: String,
+    },
+    /// The component is not admitted or does not compile.
+    #[error("{reason}")]
+    Refused {
+        /// What the child says.
+        reason: String,
+    },
+    /// The child could not begin.
+    #[error("the compiling process could not begin: {reason}")]
+    Setup {
+        /// What it says.
+        reason: String,
+    },
+}
+
+/// Runs `command`, which must end in [`compile_child_main`], and waits for it as long as the
+/// limits allow.
+///
+/// # Errors
+///
+/// Returns [`ChildError`] if the component was not compiled; then the cache has no code of it.
+pub fn compile_in_child(command: &mut Command, limits: CompileLimits) -> Result<(), ChildError> {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = command.stderr(Stdio::piped()).spawn()?;
+    let Some(status) = wait(&mut child, limits.wall_ms)? else {
+        child.kill()?;
+        child.wait()?;
+        let wall_ms = limits.wall_ms;
+        return Err(ChildError::TimedOut { wall_ms });
+    };
+    // The child writes less than a pipe holds, so it never waited for a reader.
+    let mut said = Vec::new();
+    if let Some(stderr) = child.stderr.take() {
+        let most = u64::try_from(TRACE_BYTES_MAX).unwrap_or(u64::MAX);
+        stderr.take(most).read_to_end(&mut said)?;
+    }
+    let reason = String::from_utf8_lossy(&said).trim().to_owned();
+    match status.code().map(u8::try_from) {
+        Some(Ok(EXIT_DONE)) => Ok(()),
+        Some(Ok(EXIT_REFUSED)) => Err(ChildError::Refused { reason }),
+        Some(Ok(EXIT_SETUP)) => Err(ChildError::Setup { reason }),
+        _ => Err(ChildError::Killed {
+            status: status.to_string(),
+        }),
+    }
+}
+
+/// The child's end, or none when the time is over. The channel is never sent to: it is a clock
+/// that this crate may have.
+fn wait(child: &mut Child, wall_ms: u64) -> io::Result<Option<ExitStatus>> {
+    let (_never_sends, clock) = mpsc::channel::<()>();
+    for _ in 0..wall_ms.div_ceil(LOOK_MS) {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        let _ = clock.recv_timeout(Duration::from_millis(LOOK_MS));
+    }
+    child.try_wait()
+}
+
+/// The child's side: lowers its own limits, admits and compiles the file into the cache of
+/// `settings`. The caller writes the text to standard error and exits with the code.
+///
+/// # Errors
+///
+/// Returns the exit code, [`EXIT_SETUP`] or [`EXIT_REFUSED`], and the reason.
+pub fn compile_child_main(
+    component: &Path,
+    settings: EngineSettings,
+    limits: CompileLimits,
+) -> Result<(), (u8, String)> {
+    let setup = |what: &str, error: &dyn core::fmt::Display| {
+        (
+            EXIT_SETUP,
+            bounded(format!("{what}: {error}"), TRACE_BYTES_MAX),
+        )
+    };
+    if settings.cache.is_none() {
+        return Err((EXIT_SETUP, String::from("no cache to compile into")));
+    }
+    let lower = |resource: Resource, limit: u64| rlimit::setrlimit(resource, limit, limit);
+    lower(Resource::AS, limits.memory_bytes)
+        .and_then(|()| lower(Resource::CPU, limits.cpu_seconds))
+        .and_then(|()| lower(Resource::CORE, 0))
+        .map_err(|error| setup("limits", &error))?;
+    let bytes = std::fs::read(component).map_err(|error| setup("component", &error))?;
+    let engine = Engine::new(settings).map_err(|error| setup("engine", &error))?;
+    match load(&engine, &bytes) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let cause = core::error::Error::source(&error);
+            let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+            Err((
+                EXIT_REFUSED,
+                bounded(format!("{error}{cause}"), TRACE_BYTES_MAX),
+            ))
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The moving-average cross of `sdk-examples`, where it is built: described, set up, fed, and
+//! with the same orders for the same fuel on every engine.
+
+use std::collections::BTreeMap;
+
+use counterfoil_sandbox::arguments::parse_arguments;
+use counterfoil_sandbox::compile::load;
+use counterfoil_sandbox::describe::describe;
+use counterfoil_sandbox::guest::Guest;
+use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::thread::guest_thread;
+use counterfoil_trading::execution::Fill;
+use counterfoil_trading::limits::SandboxLimits;
+use counterfoil_trading::strategy::{AccountView, Strategy as _};
+
+use crate::support::{account, bar, engines, fill, instrument};
+
+const PATH: &str = "../../sdk-examples/components/moving-average-cross.wasm";
+
+#[test]
+fn the_moving_average_cross_orders_alike_on_every_engine() {
+    let path = format!("{}/{PATH}", env!("CARGO_MANIFEST_DIR"));
+    let Ok(bytes) = std::fs::read(path) else {
+        return;
+    };
+    let mut seen = Vec::new();
+    for (_, engine) in engines() {
+        let compiled = load(&engine, &bytes).unwrap();
+        let stack = engine.settings().thread_stack_bytes();
+        seen.push(guest_thread(stack, || run(&compiled)).unwrap());
+    }
+    assert!(seen[0].1.len() == 4, "{seen:?}");
+    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
+}
+
+fn run(compiled: &counterfoil_sandbox::compile::Compiled) -> (Vec<u64>, Vec<String>) {
+    let limits = SandboxLimits::default();
+    let description = describe(compiled, &limits).unwrap();
+    assert_eq!(description.name, "moving-average-cross");
+    let texts = [("fast", "3"), ("slow", "5"), ("quantity", "10")]
+        .map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let setup = Setup {
+        instruments: vec![instrument()],
+        arguments: parse_arguments(&description, &BTreeMap::from(texts)).unwrap(),
+        seed: 1,
+    };
+    let mut guest = Guest::start(compiled, &limits, &setup).unwrap();
+    let mut account = account();
+    let (mut orders, mut fuel) = (Vec::new(), vec![guest.take_fuel()]);
+    for index in 0..60_u64 {
+        // A triangle wave: the averages cross twice in each of its twenty bars.
+        let step = i64::try_from(index % 20).unwrap();
+        let view = AccountView {
+            account: &account,
+            working: &[],
+            revision: index,
+        };
+        let mut requests = Vec::new();
+        let bar = bar(index, 100 + 10 - (step - 10).abs());
+        guest.on_bar(&bar, &view, &mut requests).unwrap();
+        fuel.push(guest.take_fuel());
+        for request in &requests {
+            let order = request.intent.order().unwrap();
+            let filled = Fill {
+                side: order.side,
+                ..fill()
+            };
+            account.book(&instrument(), &filled).unwrap();
+            account.settle().unwrap();
+        }
+        orders.extend(
+            requests
+                .iter()
+                .map(|request| format!("{index}: {request:?}")),
+        );
+    }
+    (fuel, orders)
+}

@@ -1,0 +1,247 @@
+//! Guests from text, engines, an account and bars: what the tests share.
+
+use counterfoil_sandbox::compile::{Compiled, load};
+use counterfoil_sandbox::describe::describe;
+use counterfoil_sandbox::engine::{Backend, Engine, EngineSettings, OptLevel};
+use counterfoil_sandbox::guest::{Guest, StartError};
+use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::thread::guest_thread;
+use counterfoil_trading::account::{Account, AccountKind};
+use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::execution::{Code, Fill, OrderEvent};
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::limits::SandboxLimits;
+use counterfoil_trading::order::{ClientOrderId, OrderStatus, OrderType, Request, Side};
+use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy, WorkingOrder};
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::{Money, Price, Quantity, Volume};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// The contract, as the tests' guests are wrapped in it.
+pub(crate) const WIT: &str = include_str!("../../../../wit/strategy.wit");
+
+const SHELL: &str = include_str!("../guests/shell.wat");
+
+/// A harmless body for each export, and for the memory and the allocator.
+const DEFAULTS: [(&str, &str); 8] = [
+    ("\"memory\"", r#"(memory (export "memory") 1)"#),
+    (
+        "\"cabi_realloc\"",
+        r#"(global $next (mut i32) (i32.const 16384))
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+          (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const 0xfff0)))
+          (global.get $next)
+          (global.set $next (i32.add (global.get $next) (local.get 3))))"#,
+    ),
+    (
+        "\"describe\"",
+        r#"(func (export "describe") (result i32) (i32.const 1024))"#,
+    ),
+    (
+        "\"init\"",
+        r#"(func (export "init") (param i32 i32 i32 i32 i64) (result i32) (i32.const 16))"#,
+    ),
+    (
+        "\"on-bar\"",
+        r#"(func (export "on-bar") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32)
+          (result i32) (i32.const 16))"#,
+    ),
+    (
+        "\"on-fill\"",
+        r#"(func (export "on-fill") (param i32 i64 i32 i64 i64 i64 i64 i32 i64))"#,
+    ),
+    (
+        "\"on-order-event\"",
+        r#"(func (export "on-order-event") (param i32 i64 i32 i32 i32 i64 i64))"#,
+    ),
+    (
+        "\"on-corporate-action\"",
+        r#"(func (export "on-corporate-action") (param i32 i64 i32 i64 i32))"#,
+    ),
+];
+
+/// The text of a guest file.
+pub(crate) fn guest_text(name: &str) -> String {
+    let path = format!("{}/tests/guests/{name}.wat", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A core module: the body in the shell.
+pub(crate) fn module(body: &str) -> Vec<u8> {
+    wat::parse_str(module_text(body)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Its text.
+pub(crate) fn module_text(body: &str) -> String {
+    let mut whole = String::from(body);
+    for (export, text) in DEFAULTS {
+        if !body.contains(export) {
+            whole.push_str(text);
+        }
+    }
+    SHELL.replace("BODY", &whole)
+}
+
+/// A component of the world in `wit` around a core module.
+pub(crate) fn encode(mut module: Vec<u8>, wit: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("strategy.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], Some("strategy")).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    let mut encoder = ComponentEncoder::default();
+    let encoder = encoder.module(&module).unwrap();
+    encoder.validate(true).encode().unwrap()
+}
+
+/// A component from the body of a guest.
+pub(crate) fn component(body: &str) -> Vec<u8> {
+    encode(module(body), WIT)
+}
+
+/// Both back ends, and both ways to compile.
+pub(crate) fn engines() -> Vec<(&'static str, Engine)> {
+    let table = [
+        ("cranelift-speed", Backend::Cranelift, OptLevel::Speed),
+        ("cranelift-none", Backend::Cranelift, OptLevel::None),
+        ("pulley", Backend::Pulley, OptLevel::Speed),
+    ];
+    let engine = |(name, backend, opt)| {
+        let settings = EngineSettings {
+            backend,
+            opt,
+            ..EngineSettings::default()
+        };
+        (name, Engine::new(settings).unwrap())
+    };
+    table.map(engine).to_vec()
+}
+
+pub(crate) fn instrument() -> Instrument {
+    Instrument::new(String::from("ABC"), (2, 1), (0, 1), 0).unwrap()
+}
+
+pub(crate) fn setup() -> Setup {
+    Setup {
+        instruments: vec![instrument()],
+        arguments: Vec::new(),
+        seed: 7,
+    }
+}
+
+/// Bar number `index` with this close.
+pub(crate) fn bar(index: u64, close: i64) -> BarView {
+    let minute = i64::try_from(index).unwrap() * 60_000_000_000;
+    let bar = ClosedBar::parse(RawBar {
+        instrument: InstrumentId(0),
+        open_time: UnixNanos(minute),
+        close_time: UnixNanos(minute + 60_000_000_000),
+        open: Price(close),
+        high: Price(close),
+        low: Price(close),
+        close: Price(close),
+        volume: Volume(1),
+    });
+    BarView {
+        bar: bar.unwrap(),
+        index,
+        bars_in_slice: 1,
+        last_in_slice: true,
+        warming_up: false,
+    }
+}
+
+pub(crate) fn account() -> Account {
+    Account::new(AccountKind::Cash, Money::parse("100000").unwrap(), 1)
+}
+
+pub(crate) const WORKING: [WorkingOrder; 2] = [WorkingOrder {
+    instrument: InstrumentId(0),
+    client_order_id: ClientOrderId(5),
+    side: Side::Sell,
+    leaves_quantity: Quantity(3),
+    order_type: OrderType::StopLimit {
+        stop: Price(90),
+        limit: Price(80),
+    },
+}; 2];
+
+/// What the guest did with one bar, one fill and one order event: its requests and all its fuel,
+/// or the first fault and where.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Outcome {
+    Ended(String, u64),
+    Requests(Vec<Request>, u64),
+}
+
+/// Loads a component and runs it through all its calls on a guest thread.
+pub(crate) fn outcome(engine: &Engine, component: &[u8], limits: &SandboxLimits) -> Outcome {
+    let compiled = load(engine, component).unwrap();
+    let stack = engine.settings().thread_stack_bytes();
+    guest_thread(stack, || run(&compiled, limits)).unwrap()
+}
+
+fn run(compiled: &Compiled, limits: &SandboxLimits) -> Outcome {
+    if let Err(error) = describe(compiled, limits) {
+        return Outcome::Ended(error.to_string(), 0);
+    }
+    let mut guest = match Guest::start(compiled, limits, &setup()) {
+        Ok(guest) => guest,
+        Err(StartError::Thread { .. }) => panic!("no guest thread"),
+        Err(error) => return Outcome::Ended(error.to_string(), 0),
+    };
+    let account = account();
+    let view = AccountView {
+        account: &account,
+        working: &WORKING,
+        revision: 1,
+    };
+    let mut requests = Vec::new();
+    let calls = [
+        ("on-bar", guest.on_bar(&bar(0, 100), &view, &mut requests)),
+        ("on-fill", guest.on_fill(&fill(), &view)),
+        (
+            "on-order-event",
+            guest.on_order_event(&event(), UnixNanos(60), &view),
+        ),
+    ];
+    let fuel = guest.take_fuel();
+    for (export, result) in calls {
+        match result {
+            Ok(()) => {}
+            Err(CallError::Fault(fault)) => {
+                let text = format!("fault in {export}: {}", fault.fault.name());
+                assert!(fault.trace.len() <= 2048 && fault.message.len() <= 200);
+                assert!(requests.is_empty());
+                return Outcome::Ended(text, fuel);
+            }
+            Err(CallError::Host(reason)) => return Outcome::Ended(reason, fuel),
+        }
+    }
+    Outcome::Requests(requests, fuel)
+}
+
+pub(crate) fn fill() -> Fill {
+    Fill {
+        instrument: InstrumentId(0),
+        client_order_id: ClientOrderId(1),
+        side: Side::Buy,
+        quantity: Quantity(10),
+        leaves_quantity: Quantity(0),
+        reference_price: Price(100),
+        price: Price(101),
+        clamped: false,
+        fee: Money(-1_500_000_000),
+        time: UnixNanos(60),
+    }
+}
+
+pub(crate) fn event() -> OrderEvent {
+    OrderEvent {
+        instrument: InstrumentId(0),
+        client_order_id: ClientOrderId(1),
+        status: OrderStatus::Refused,
+        code: Code::NoBuyingPower,
+        leaves_quantity: Quantity(10),
+    }
+}

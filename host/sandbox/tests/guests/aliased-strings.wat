@@ -1,0 +1,15 @@
+;; Sixty cancel requests whose reasons are all the same string of a megabyte.
+(memory (export "memory") 40)
+(func (export "on-bar") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32) (result i32)
+  (local $at i32)
+  (local.set $at (i32.const 65536))
+  (loop $again
+    (i32.store8 (local.get $at) (i32.const 1))
+    (i32.store8 offset=16 (local.get $at) (i32.const 1))
+    (i32.store offset=20 (local.get $at) (i32.const 131072))
+    (i32.store offset=24 (local.get $at) (i32.const 1048576))
+    (local.set $at (i32.add (local.get $at) (i32.const 104)))
+    (br_if $again (i32.lt_u (local.get $at) (i32.const 71776))))
+  (i32.store (i32.const 20) (i32.const 65536))
+  (i32.store (i32.const 24) (i32.const 60))
+  (i32.const 16))

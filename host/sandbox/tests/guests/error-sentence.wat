@@ -1,0 +1,6 @@
+(data (i32.const 4096) "the fast average is not below the slow one")
+(func (export "init") (param i32 i32 i32 i32 i64) (result i32)
+  (i32.store8 (i32.const 16) (i32.const 1))
+  (i32.store (i32.const 20) (i32.const 4096))
+  (i32.store (i32.const 24) (i32.const 42))
+  (i32.const 16))

@@ -1,0 +1,6 @@
+(memory (export "memory") 40)
+(func (export "on-bar") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32) (result i32)
+  (i32.store8 (i32.const 16) (i32.const 1))
+  (i32.store (i32.const 20) (i32.const 65536))
+  (i32.store (i32.const 24) (i32.const 1048576))
+  (i32.const 16))

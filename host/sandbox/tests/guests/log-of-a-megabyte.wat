@@ -1,0 +1,3 @@
+(memory (export "memory") 40)
+(func (export "on-bar") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32) (result i32)
+  (call $log (i32.const 1) (i32.const 4096) (i32.const 1048576)) (i32.const 16))

@@ -1,0 +1,1 @@
+(func (export "describe") (result i32) (loop $again (br $again)) unreachable)

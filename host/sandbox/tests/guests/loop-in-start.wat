@@ -1,0 +1,2 @@
+(func $forever (loop $again (br $again)))
+(start $forever)

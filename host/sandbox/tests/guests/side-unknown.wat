@@ -1,0 +1,5 @@
+(func (export "on-bar") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32) (result i32)
+  (i32.store8 (i32.const 4120) (i32.const 2))
+  (i32.store (i32.const 20) (i32.const 4096))
+  (i32.store (i32.const 24) (i32.const 1))
+  (i32.const 16))

@@ -1,0 +1,1 @@
+(table $t 20000 funcref)
