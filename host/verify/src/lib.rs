@@ -1,1 +1,20 @@
-//! The auditor's library and program: files in, verdict out.
+//! The auditor's library: a journal's bytes and a public key in, verdicts out. It must never know
+//! WebAssembly, a network or where files are; it runs every record again except the guest.
+
+mod chain;
+mod chunk;
+mod completeness;
+pub mod describe;
+mod differ;
+pub mod finding;
+mod key;
+mod opened;
+mod report;
+mod rerun;
+pub mod time;
+mod verify;
+
+pub use finding::{Cause, Finding};
+pub use key::{PublicKey, PublicKeyError};
+pub use report::{BarsSeen, Completeness, Integrity, Report, Rerun};
+pub use verify::{Options, Progress, VerifyError, verify_journal};

@@ -1,0 +1,185 @@
+//! Hashes, links, tree, signatures and the places of checkpoints, chunk by chunk: what runs on
+//! the second thread. Of a record's body only its kind is looked at.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use counterfoil_journal::audit::{AuditError, Audited, Auditor};
+use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::entry::{self, EntryError};
+use counterfoil_journal::frame::Frame;
+use counterfoil_journal::hash::{Hash, leaf_hash};
+use counterfoil_trading::record::{KIND_CLOSE, KIND_DECISION, KIND_OPEN, KIND_REFUSED, kind_of};
+
+use crate::chunk::{Chunk, body_of};
+use crate::finding::{Cause, Finding};
+use crate::opened::{Names, Opened};
+
+/// What the chain was found to hold.
+#[derive(Debug)]
+pub(crate) struct Chained {
+    pub(crate) finding: Option<Box<Finding>>,
+    pub(crate) entries: u64,
+    pub(crate) covered: u64,
+    pub(crate) decisions: u64,
+    pub(crate) refused_inputs: u64,
+    pub(crate) checkpoints: u64,
+    pub(crate) last: Option<Checkpoint>,
+}
+
+/// The walk over all chunks.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    auditor: Auditor,
+    names: Names,
+    cadence: u64,
+    decisions: u64,
+    refused_inputs: u64,
+    /// Whether a checkpoint must come next.
+    due: bool,
+    /// An entry that does not fit: what comes next tells which of two was changed.
+    suspect: Option<Suspect>,
+    /// The chunk before this one, to name what was found in it.
+    before: Option<Arc<Chunk>>,
+}
+
+#[derive(Debug)]
+struct Suspect {
+    index: u64,
+    leaf: Hash,
+    error: AuditError,
+}
+
+impl Chain {
+    pub(crate) fn new(opened: &Opened) -> Self {
+        Self {
+            auditor: Auditor::new(opened.key.clone()),
+            names: opened.names.clone(),
+            cadence: opened.setup.cadence,
+            decisions: 0,
+            refused_inputs: 0,
+            due: false,
+            suspect: None,
+            before: None,
+        }
+    }
+
+    /// Checks chunks until there are no more or one does not hold.
+    pub(crate) fn run(mut self, chunks: &Receiver<Arc<Chunk>>) -> Chained {
+        while let Ok(chunk) = chunks.recv() {
+            if let Err(finding) = self.chunk(&chunk) {
+                return self.finish(Some(finding));
+            }
+            self.before = Some(chunk);
+        }
+        let finding = self.suspect.take().map(|suspect| {
+            let index = suspect.index;
+            self.found(None, index, Cause::Audit(suspect.error))
+        });
+        self.finish(finding)
+    }
+
+    fn finish(self, finding: Option<Box<Finding>>) -> Chained {
+        let (decisions, refused_inputs) = (self.decisions, self.refused_inputs);
+        let summary = self.auditor.finish(0);
+        Chained {
+            finding,
+            entries: summary.entries,
+            covered: summary.covered,
+            decisions,
+            refused_inputs,
+            checkpoints: summary.checkpoints,
+            last: summary.last,
+        }
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) -> Result<(), Box<Finding>> {
+        for frame in chunk.frames() {
+            if let Some(suspect) = self.suspect.take() {
+                return Err(self.judge(&suspect, frame, chunk));
+            }
+            match frame {
+                Frame::Entry(entry) => self.entry(entry, chunk)?,
+                Frame::Checkpoint(_) => self.checkpoint(frame, chunk)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, bytes: &[u8], chunk: &Chunk) -> Result<(), Box<Finding>> {
+        let index = self.auditor.entries();
+        if self.due {
+            let last = index.saturating_sub(1);
+            return Err(self.found(Some(chunk), last, Cause::CheckpointMissing));
+        }
+        let body = match self.auditor.frame(Frame::Entry(bytes)) {
+            Ok(Audited::Entry { body, .. }) => body,
+            Ok(Audited::Checkpoint(_)) => return Ok(()),
+            Err(error @ AuditError::Entry(EntryError::LinkBroken { .. })) => {
+                let leaf = leaf_hash(bytes);
+                self.suspect = Some(Suspect { index, leaf, error });
+                return Ok(());
+            }
+            Err(error) => return Err(self.found(Some(chunk), index, error.into())),
+        };
+        let kind = match kind_of(body) {
+            Ok(kind) => kind,
+            Err(error) => return Err(self.found(Some(chunk), index, error.into())),
+        };
+        match kind {
+            KIND_DECISION => {
+                self.decisions = self.decisions.saturating_add(1);
+                self.due = self.decisions.is_multiple_of(self.cadence);
+            }
+            KIND_REFUSED => {
+                self.refused_inputs = self.refused_inputs.saturating_add(1);
+                self.due = true;
+            }
+            KIND_OPEN | KIND_CLOSE => self.due = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, frame: Frame<'_>, chunk: &Chunk) -> Result<(), Box<Finding>> {
+        let index = self.auditor.entries().saturating_sub(1);
+        match self.auditor.frame(frame) {
+            Err(error) => Err(self.found(Some(chunk), index, error.into())),
+            Ok(_) if !self.due => Err(self.found(Some(chunk), index, Cause::CheckpointExtra)),
+            Ok(_) => {
+                self.due = false;
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells by the next frame which record was touched: if the next entry links to the suspect
+    /// as it stands, the suspect is as it was written, and the one before it is not.
+    fn judge(&self, suspect: &Suspect, next: Frame<'_>, chunk: &Chunk) -> Box<Finding> {
+        let Frame::Entry(next) = next else {
+            let cause = Cause::Audit(suspect.error.clone());
+            return self.found(Some(chunk), suspect.index, cause);
+        };
+        let fits = entry::split(next, 0).is_ok_and(|(link, _)| link == suspect.leaf);
+        match suspect.index.checked_sub(1) {
+            Some(before) if fits => self.found(Some(chunk), before, Cause::Changed),
+            Some(_) | None => self.found(Some(chunk), suspect.index, Cause::Misplaced),
+        }
+    }
+
+    fn found(&self, chunk: Option<&Chunk>, index: u64, cause: Cause) -> Box<Finding> {
+        let body = [chunk, self.before.as_deref()]
+            .into_iter()
+            .flatten()
+            .find_map(|chunk| chunk.body(index));
+        self.names.finding(index, body, cause)
+    }
+}
+
+/// The body of the first entry, if the journal begins with one.
+pub(crate) fn first_body(chunk: &Chunk) -> Option<&[u8]> {
+    match chunk.frames().next()? {
+        Frame::Entry(entry) => body_of(entry, 0),
+        Frame::Checkpoint(_) => None,
+    }
+}

@@ -1,0 +1,168 @@
+//! Whether all bars are there: counts, close times and digests by instrument, against what the
+//! open record promises. It must never judge what was decided on a bar.
+
+use counterfoil_trading::record::{Commitment, Decision, Record};
+use counterfoil_trading::time::UnixNanos;
+use sha2::{Digest as _, Sha256};
+
+use crate::opened::Opened;
+use crate::report::BarsSeen;
+use crate::time::rfc3339;
+
+/// The bars of all instruments so far.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    is_closed: bool,
+    /// Whether a fault ended the run: then later bars are not expected.
+    is_faulted: bool,
+    instruments: Vec<Counted>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    symbol: String,
+    promised: Option<Commitment>,
+    bars: u64,
+    closes: Option<(UnixNanos, UnixNanos)>,
+    sha: Sha256,
+    /// The first gap in the numbers: the number that should have come, and the close before it.
+    gap: Option<(u64, Option<UnixNanos>)>,
+    /// The longest time between two closes, and the first of the two.
+    widest: Option<(i64, UnixNanos)>,
+}
+
+impl Counter {
+    pub(crate) fn new(opened: &Opened) -> Self {
+        let commitments = opened.open.commitments.as_deref().unwrap_or_default();
+        let mut promised = commitments.iter();
+        let instruments = opened.setup.instruments.iter().map(|one| Counted {
+            symbol: one.symbol().to_owned(),
+            promised: promised.next().cloned(),
+            bars: 0,
+            closes: None,
+            sha: Sha256::new(),
+            gap: None,
+            widest: None,
+        });
+        Self {
+            is_closed: false,
+            is_faulted: false,
+            instruments: instruments.collect(),
+        }
+    }
+
+    /// Counts one record.
+    pub(crate) fn add(&mut self, record: &Record) {
+        self.is_closed = matches!(record, Record::Close(_));
+        match record {
+            Record::Decision(decision) => self.bar(decision),
+            Record::Fault(_) => self.is_faulted = true,
+            Record::Open(_) | Record::Deliveries(_) | Record::Close(_) | Record::Refused(_) => {}
+        }
+    }
+
+    /// Whether the last record closes the run.
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    fn bar(&mut self, decision: &Decision) {
+        let bar = decision.bar.get();
+        let Some(counted) = self.instruments.get_mut(bar.instrument.index()) else {
+            // The re-run names a bar of an unknown instrument.
+            return;
+        };
+        let last = counted.closes.map(|(_, last)| last);
+        if decision.index != counted.bars && counted.gap.is_none() {
+            counted.gap = Some((counted.bars, last));
+        }
+        if let Some(last) = last {
+            let wide = bar.close_time.0.saturating_sub(last.0);
+            if counted.widest.is_none_or(|(widest, _)| wide > widest) {
+                counted.widest = Some((wide, last));
+            }
+        }
+        counted.bars = counted.bars.saturating_add(1);
+        let first = counted.closes.map_or(bar.close_time, |(first, _)| first);
+        counted.closes = Some((first, bar.close_time));
+        if counted.promised.is_some() {
+            counted.sha.update(decision.bar.canonical());
+        }
+    }
+
+    /// The bars counted.
+    pub(crate) fn seen(&self) -> Vec<BarsSeen> {
+        let seen = self.instruments.iter().map(|one| BarsSeen {
+            symbol: one.symbol.clone(),
+            bars: one.bars,
+            promised: one.promised.as_ref().map(|promised| promised.bars),
+            closes: one.closes,
+        });
+        seen.collect()
+    }
+
+    /// What is missing.
+    pub(crate) fn missing(&self) -> Vec<String> {
+        let instruments = self.instruments.iter();
+        instruments
+            .filter_map(|counted| counted.missing(self.is_faulted))
+            .collect()
+    }
+}
+
+impl Counted {
+    fn missing(&self, ended_by_fault: bool) -> Option<String> {
+        let symbol = &self.symbol;
+        if let Some((number, after)) = self.gap {
+            return Some(match after {
+                None => format!("no record for the first bar of {symbol}"),
+                Some(after) => format!(
+                    "no record for bar {number} of {symbol}, the one after the close at {}",
+                    rfc3339(after)
+                ),
+            });
+        }
+        let promised = self.promised.as_ref()?;
+        let Some((first, last)) = self.closes else {
+            let none = promised.bars == 0 || ended_by_fault;
+            let all = promised.bars;
+            return (!none).then(|| format!("no record for any of the {all} bars of {symbol}"));
+        };
+        if self.bars > promised.bars {
+            let (bars, all) = (self.bars, promised.bars);
+            return Some(format!("{bars} bars of {symbol} where {all} were promised"));
+        }
+        if first != promised.first_close {
+            return Some(format!(
+                "the first bar of {symbol} closes at {}, the first one promised at {}",
+                rfc3339(first),
+                rfc3339(promised.first_close)
+            ));
+        }
+        let missing = promised.bars.saturating_sub(self.bars);
+        if missing == 0 {
+            let digest: [u8; 32] = self.sha.clone().finalize().into();
+            let same = last == promised.last_close && digest == promised.bars_sha256;
+            return (!same).then(|| {
+                format!("the bars of {symbol} are as many as promised, and are other bars")
+            });
+        }
+        if last < promised.last_close {
+            return (!ended_by_fault).then(|| {
+                format!(
+                    "no record for {missing} bars of {symbol}, some or all of them after the \
+                     last close at {}",
+                    rfc3339(last)
+                )
+            });
+        }
+        let after = self.widest.map_or(first, |(_, after)| after);
+        Some(format!(
+            "no record for {missing} bars of {symbol} between the closes at {} and {}; the widest \
+             gap is after the close at {}",
+            rfc3339(first),
+            rfc3339(last),
+            rfc3339(after)
+        ))
+    }
+}

@@ -1,0 +1,276 @@
+//! Records in plain words. Names and scales come from the manifest, where it is known.
+
+use core::fmt::Write as _;
+
+use counterfoil_trading::bar::ClosedBar;
+use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::order::{Intent, Order, OrderType, Request, TimeInForce};
+use counterfoil_trading::record::{
+    Close, Decision, Deliveries, FaultAction, FaultRecord, Record, Verdict,
+};
+use counterfoil_trading::units::{Price, Quantity};
+
+use crate::time::rfc3339;
+
+/// The name of a record's kind.
+#[must_use]
+pub const fn kind_name(record: &Record) -> &'static str {
+    match record {
+        Record::Open(_) => "open",
+        Record::Deliveries(_) => "deliveries",
+        Record::Decision(_) => "decision",
+        Record::Fault(_) => "fault",
+        Record::Close(_) => "close",
+        Record::Refused(_) => "refused-input",
+    }
+}
+
+/// Says what records hold, in the names and scales of a manifest's instruments.
+#[derive(Clone, Copy, Debug)]
+pub struct Describe<'a> {
+    instruments: &'a [Instrument],
+}
+
+impl<'a> Describe<'a> {
+    /// With the instruments of a run's manifest; with none, numbers are shown unscaled.
+    #[must_use]
+    pub const fn new(instruments: &'a [Instrument]) -> Self {
+        Self { instruments }
+    }
+
+    /// The record in plain words.
+    #[must_use]
+    pub fn record(&self, record: &Record) -> String {
+        match record {
+            Record::Open(open) => format!(
+                "opens execution {} of a manifest of {} bytes, written by {}",
+                open.execution,
+                open.manifest.len(),
+                open.host
+            ),
+            Record::Deliveries(deliveries) => self.deliveries(deliveries),
+            Record::Decision(decision) => self.decision(decision),
+            Record::Fault(fault) => Self::fault(fault),
+            Record::Close(close) => self.close(close),
+            Record::Refused(refused) => format!(
+                "refused an input of {} bytes: {}",
+                refused.input.len(),
+                refused.reason
+            ),
+        }
+    }
+
+    /// The ticker of an instrument.
+    #[must_use]
+    pub fn symbol(&self, id: InstrumentId) -> String {
+        self.instruments.get(id.index()).map_or_else(
+            || format!("instrument {}", id.0),
+            |instrument| instrument.symbol().to_owned(),
+        )
+    }
+
+    fn price(&self, id: InstrumentId, price: Price) -> String {
+        self.instruments.get(id.index()).map_or_else(
+            || format!("{} (unscaled)", price.0),
+            |instrument| instrument.price_text(price),
+        )
+    }
+
+    fn quantity(&self, id: InstrumentId, quantity: Quantity) -> String {
+        self.instruments.get(id.index()).map_or_else(
+            || format!("{} (unscaled)", quantity.0),
+            |instrument| instrument.quantity_text(quantity),
+        )
+    }
+
+    fn bar(&self, bar: &ClosedBar, index: u64) -> String {
+        let bar = bar.get();
+        let price = |price| self.price(bar.instrument, price);
+        format!(
+            "bar {index} of {} from {} to {}: open {}, high {}, low {}, close {}, volume {}",
+            self.symbol(bar.instrument),
+            rfc3339(bar.open_time),
+            rfc3339(bar.close_time),
+            price(bar.open),
+            price(bar.high),
+            price(bar.low),
+            price(bar.close),
+            bar.volume.0
+        )
+    }
+
+    fn decision(&self, decision: &Decision) -> String {
+        let mut text = self.bar(&decision.bar, decision.index);
+        match &decision.requests {
+            None => text.push_str("; the strategy was at fault"),
+            Some(requests) if requests.is_empty() => text.push_str("; no requests"),
+            Some(requests) => {
+                for (place, request) in requests.iter().enumerate() {
+                    let verdict = decision.verdicts.get(place).copied();
+                    text.push_str("; ");
+                    text.push_str(&self.request(request, verdict));
+                }
+            }
+        }
+        let id = decision.bar.get().instrument;
+        let circumstances = &decision.circumstances;
+        let _infallible = write!(
+            text,
+            "; cash {}, equity {}, position {}; fuel {}",
+            decision.cash,
+            decision.equity,
+            self.quantity(id, decision.position),
+            circumstances.fuel
+        );
+        for note in &circumstances.plans {
+            let _infallible = write!(
+                text,
+                "; plan {} with token {}",
+                hex::encode(note.plan),
+                note.token
+            );
+        }
+        if let Some((received, decided)) = circumstances.times {
+            let _infallible = write!(
+                text,
+                "; received {}, decided {}",
+                rfc3339(received),
+                rfc3339(decided)
+            );
+        }
+        text
+    }
+
+    fn request(&self, request: &Request, verdict: Option<Verdict>) -> String {
+        let what = match &request.intent {
+            Intent::Submit(order) => self.order(order),
+            Intent::Cancel(id) => format!("cancel order {}", id.0),
+            Intent::Replace { replaces, with } => {
+                format!("replace order {} by: {}", replaces.0, self.order(with))
+            }
+        };
+        let reason = request
+            .reason
+            .as_ref()
+            .map_or_else(String::new, |reason| format!(" because {reason:?}"));
+        let verdict = match verdict {
+            None => "without a verdict".to_owned(),
+            Some(Verdict::Approved) => "approved".to_owned(),
+            Some(Verdict::Refused(code)) => format!("refused: {}", code.text().1),
+        };
+        format!("{what}{reason} ({verdict})")
+    }
+
+    fn order(&self, order: &Order) -> String {
+        let id = order.instrument;
+        let price = |price| self.price(id, price);
+        let kind = match order.order_type {
+            OrderType::Market => "at market".to_owned(),
+            OrderType::Limit(limit) => format!("at limit {}", price(limit)),
+            OrderType::Stop(stop) => format!("at stop {}", price(stop)),
+            OrderType::StopLimit { stop, limit } => {
+                format!("at stop {} and limit {}", price(stop), price(limit))
+            }
+        };
+        let until = match order.time_in_force {
+            TimeInForce::Gtc => "until canceled".to_owned(),
+            TimeInForce::Day => "for the day".to_owned(),
+            TimeInForce::Gtd(time) => format!("until {}", rfc3339(time)),
+            TimeInForce::Ioc => "immediate or cancel".to_owned(),
+            TimeInForce::Fok => "fill or kill".to_owned(),
+        };
+        format!(
+            "order {}: {} {} {} {kind} {until}",
+            order.client_order_id.0,
+            order.side.name(),
+            self.quantity(id, order.quantity),
+            self.symbol(id)
+        )
+    }
+
+    fn deliveries(&self, deliveries: &Deliveries) -> String {
+        let mut text = format!("at {}", rfc3339(deliveries.time));
+        for delivery in &deliveries.deliveries {
+            text.push_str("; ");
+            text.push_str(&match delivery {
+                Delivery::Fill(fill) => self.fill(fill),
+                Delivery::Event(event) => self.event(event),
+            });
+        }
+        let _infallible = write!(text, "; fuel {}", deliveries.fuel);
+        text
+    }
+
+    fn fill(&self, fill: &Fill) -> String {
+        let id = fill.instrument;
+        format!(
+            "order {} filled: {} {} {} at {}{} (reference {}), fee {}, {} left",
+            fill.client_order_id.0,
+            fill.side.name(),
+            self.quantity(id, fill.quantity),
+            self.symbol(id),
+            self.price(id, fill.price),
+            if fill.clamped {
+                ", clamped to the bar"
+            } else {
+                ""
+            },
+            self.price(id, fill.reference_price),
+            fill.fee,
+            self.quantity(id, fill.leaves_quantity)
+        )
+    }
+
+    fn event(&self, event: &OrderEvent) -> String {
+        let why = event.code.text().1;
+        format!(
+            "order {} {}{}{why}, {} left",
+            event.client_order_id.0,
+            event.status.name(),
+            if why.is_empty() { "" } else { ": " },
+            self.quantity(event.instrument, event.leaves_quantity)
+        )
+    }
+
+    fn fault(fault: &FaultRecord) -> String {
+        let action = match fault.action {
+            FaultAction::Leave => "working orders stay",
+            FaultAction::Cancel => "working orders are canceled",
+        };
+        let canceled: Vec<String> = fault.canceled.iter().map(|id| id.0.to_string()).collect();
+        format!(
+            "the guest's fault {} in {} at {}, message {:?}; {action}: [{}]",
+            fault.fault.name(),
+            fault.callback.name(),
+            rfc3339(fault.time),
+            fault.message,
+            canceled.join(", ")
+        )
+    }
+
+    fn close(&self, close: &Close) -> String {
+        let positions: Vec<String> = close
+            .positions
+            .iter()
+            .zip(0_u32..)
+            .map(|(position, id)| self.quantity(InstrumentId(id), *position))
+            .collect();
+        let (approved, refused) = close.requests;
+        format!(
+            "closed by {}: {} decisions, {} fills, {approved} requests approved, {refused} \
+             refused, decision digest sha256:{}, cash {}, equity {}, fees {}, slippage {}, \
+             realized {}, positions [{}]",
+            close.reason.name(),
+            close.decisions,
+            close.fills,
+            hex::encode(close.decision_digest),
+            close.cash,
+            close.equity,
+            close.fees,
+            close.slippage,
+            close.realized,
+            positions.join(", ")
+        )
+    }
+}

@@ -1,0 +1,88 @@
+//! The first part in which two records differ, by the name of the field.
+
+use counterfoil_trading::record::{Close, Decision, Deliveries, FaultRecord, Record};
+
+use crate::describe::kind_name;
+
+/// The name of the first field that differs.
+pub(crate) fn first_difference(journal: &Record, rules: &Record) -> String {
+    let field = match (journal, rules) {
+        (Record::Decision(one), Record::Decision(other)) => decision(one, other),
+        (Record::Deliveries(one), Record::Deliveries(other)) => return deliveries(one, other),
+        (Record::Fault(one), Record::Fault(other)) => fault(one, other),
+        (Record::Close(one), Record::Close(other)) => close(one, other),
+        (one, other) => {
+            return format!(
+                "kind of record ({} or {})",
+                kind_name(one),
+                kind_name(other)
+            );
+        }
+    };
+    field.unwrap_or("encoding").to_owned()
+}
+
+fn first(fields: &[(&'static str, bool)]) -> Option<&'static str> {
+    let differs = fields.iter().find(|(_, same)| !same);
+    differs.map(|(name, _)| *name)
+}
+
+fn decision(one: &Decision, other: &Decision) -> Option<&'static str> {
+    let (by, with) = (&one.circumstances, &other.circumstances);
+    first(&[
+        ("bar", one.bar == other.bar),
+        ("bar index", one.index == other.index),
+        ("requests", one.requests == other.requests),
+        ("risk verdicts", one.verdicts == other.verdicts),
+        ("cash", one.cash == other.cash),
+        ("equity", one.equity == other.equity),
+        ("position", one.position == other.position),
+        ("fuel", by.fuel == with.fuel),
+        ("plans and tokens", by.plans == with.plans),
+        ("times", by.times == with.times),
+    ])
+}
+
+fn deliveries(one: &Deliveries, other: &Deliveries) -> String {
+    if one.time != other.time {
+        return "time".to_owned();
+    }
+    let pairs = one.deliveries.iter().zip(&other.deliveries);
+    let place = pairs.take_while(|(a, b)| a == b).count();
+    if place < one.deliveries.len().max(other.deliveries.len()) {
+        format!("delivery {}", place.saturating_add(1))
+    } else {
+        "fuel".to_owned()
+    }
+}
+
+fn fault(one: &FaultRecord, other: &FaultRecord) -> Option<&'static str> {
+    first(&[
+        ("callback", one.callback == other.callback),
+        ("time", one.time == other.time),
+        ("fault", one.fault == other.fault),
+        ("message", one.message == other.message),
+        ("action", one.action == other.action),
+        ("canceled orders", one.canceled == other.canceled),
+        ("trace", one.trace == other.trace),
+    ])
+}
+
+fn close(one: &Close, other: &Close) -> Option<&'static str> {
+    first(&[
+        ("reason", one.reason == other.reason),
+        ("decisions", one.decisions == other.decisions),
+        ("fills", one.fills == other.fills),
+        ("requests", one.requests == other.requests),
+        (
+            "decision digest",
+            one.decision_digest == other.decision_digest,
+        ),
+        ("cash", one.cash == other.cash),
+        ("equity", one.equity == other.equity),
+        ("fees", one.fees == other.fees),
+        ("slippage", one.slippage == other.slippage),
+        ("realized", one.realized == other.realized),
+        ("positions", one.positions == other.positions),
+    ])
+}

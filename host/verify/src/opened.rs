@@ -1,0 +1,118 @@
+//! The first record, taken apart: who signs, what is traded, what is promised. Nothing else in a
+//! journal is looked at before it.
+
+use std::sync::Arc;
+
+use counterfoil_journal::key::VerifierKey;
+use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
+use counterfoil_trading::record::{Open, Record};
+
+use crate::describe::{Describe, kind_name};
+use crate::finding::{Cause, Finding};
+use crate::key::PublicKey;
+
+/// What the first record says, once it holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) open: Open,
+    pub(crate) manifest: Manifest,
+    pub(crate) setup: RunSetup,
+    pub(crate) run_id: [u8; 32],
+    pub(crate) key: VerifierKey,
+    pub(crate) names: Names,
+}
+
+impl Opened {
+    /// What `body` says, which is the first record's.
+    pub(crate) fn parse(body: &[u8], key: &PublicKey) -> Result<Self, Box<Finding>> {
+        Self::read(body, key).map_err(|cause| {
+            Box::new(Finding {
+                index: 0,
+                kind: Record::decode(body).ok().as_ref().map(kind_name),
+                instrument: None,
+                close_time: None,
+                cause,
+            })
+        })
+    }
+
+    fn read(body: &[u8], key: &PublicKey) -> Result<Self, Cause> {
+        let Record::Open(open) = Record::decode(body)? else {
+            return Err(Cause::NotOpen);
+        };
+        let mut canonical = Vec::new();
+        open.encode(&mut canonical);
+        let manifest = Manifest::parse(&open.manifest)?;
+        if canonical != body || manifest.canonical()? != open.manifest {
+            return Err(Cause::NotCanonical);
+        }
+        let setup = manifest.setup()?;
+        check_commitments(&open, &manifest)?;
+        let run_id = manifest.run_id()?;
+        let key = key.of_log(&origin(&run_id, open.execution))?;
+        Ok(Self {
+            names: Names(setup.instruments.as_slice().into()),
+            open,
+            manifest,
+            setup,
+            run_id,
+            key,
+        })
+    }
+}
+
+/// The origin of a run's log, which is also its key's name.
+pub(crate) fn origin(run_id: &[u8; 32], execution: u64) -> String {
+    format!("counterfoil/run/{}/{execution}", hex::encode(run_id))
+}
+
+/// A snapshot run has one commitment for each instrument, in sequence; a feed has none.
+fn check_commitments(open: &Open, manifest: &Manifest) -> Result<(), Cause> {
+    let fits = match (&manifest.data, &open.commitments) {
+        (DataSource::Snapshot { .. }, Some(commitments)) => {
+            let promised = commitments.iter().map(|one| &one.symbol);
+            promised.eq(manifest.instruments.iter().map(|one| &one.symbol))
+        }
+        (DataSource::Feed { .. }, None) => true,
+        (DataSource::Snapshot { .. }, None) | (DataSource::Feed { .. }, Some(_)) => false,
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(Cause::Commitments)
+    }
+}
+
+/// The run's instruments, shared between threads to name what was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Names(Arc<[Instrument]>);
+
+impl Names {
+    /// The finding at a record, of which `body` is known or not.
+    pub(crate) fn finding(&self, index: u64, body: Option<&[u8]>, cause: Cause) -> Box<Finding> {
+        let record = body.and_then(|body| Record::decode(body).ok());
+        let (instrument, close_time) = match &record {
+            Some(Record::Decision(decision)) => {
+                let bar = decision.bar.get();
+                let symbol = self.describe().symbol(bar.instrument);
+                (Some(symbol), Some(bar.close_time))
+            }
+            Some(Record::Deliveries(deliveries)) => (None, Some(deliveries.time)),
+            Some(Record::Fault(fault)) => (None, Some(fault.time)),
+            Some(Record::Open(_) | Record::Close(_) | Record::Refused(_)) | None => (None, None),
+        };
+        Box::new(Finding {
+            index,
+            kind: record.as_ref().map(kind_name),
+            instrument,
+            close_time,
+            cause,
+        })
+    }
+
+    /// Says what records hold.
+    pub(crate) fn describe(&self) -> Describe<'_> {
+        Describe::new(&self.0)
+    }
+}

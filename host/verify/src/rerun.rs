@@ -1,0 +1,313 @@
+//! Every record again, except the guest's own part: the journal's requests and bars go down the
+//! same path as in the run, and each record that comes out must be the journal's, byte for byte.
+
+mod compare;
+mod script;
+mod tail;
+mod underived;
+
+use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::execution::Delivery;
+use counterfoil_trading::record::{Callback, Close, Decision, Deliveries, FaultRecord, Record};
+use counterfoil_trading::run::{Ports, Run, RunError};
+use counterfoil_trading::slice::Slice;
+use counterfoil_trading::strategy::StrategyFault;
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::venue::simulated::SimulatedVenue;
+
+use crate::describe::kind_name;
+use crate::differ::first_difference;
+use crate::finding::{Cause, Finding};
+use crate::opened::{Names, Opened};
+use compare::{Bodies, Compare, Differs};
+use script::{RecordedTimes, Script};
+use tail::AuditVenue;
+
+/// What is plugged into the path.
+type AuditPorts<'a, 'b> = Ports<'a, Script, AuditVenue, Compare<'b>, RecordedTimes>;
+
+/// The most bytes of records in one slice: a million deliveries, more than the most instruments,
+/// working orders and requests together can cause. Beyond it a journal is refused unread.
+const SLICE_BYTES_MAX: usize = 1 << 30;
+
+/// How far the run has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Running,
+    Faulted,
+    Closed,
+}
+
+/// The run, run again.
+#[derive(Debug)]
+pub(crate) struct Rerunner {
+    names: Names,
+    run: Run,
+    venue: AuditVenue,
+    instruments: usize,
+    state: State,
+    /// Whether the account at the end is not known.
+    is_left: bool,
+    digest: DecisionDigest,
+    // The slice under way: its records, its bars, and the parts to play in it.
+    bodies: Bodies,
+    slice: Slice,
+    script: Script,
+    times: RecordedTimes,
+    recorded: Vec<Delivery>,
+    time: Option<UnixNanos>,
+    /// The first record that cannot be derived, and why.
+    pub(crate) underived: Option<(u64, String)>,
+    pub(crate) closed: Option<Close>,
+}
+
+impl Rerunner {
+    pub(crate) fn new(opened: &Opened) -> Self {
+        let setup = &opened.setup;
+        Self {
+            names: opened.names.clone(),
+            run: Run::new(setup),
+            venue: AuditVenue {
+                venue: SimulatedVenue::new(
+                    &setup.instruments,
+                    setup.costs,
+                    setup.account_kind,
+                    setup.cash,
+                ),
+                recorded: None,
+            },
+            instruments: setup.instruments.len(),
+            state: State::Running,
+            is_left: false,
+            digest: DecisionDigest::default(),
+            bodies: Bodies::default(),
+            slice: Slice::default(),
+            script: Script::default(),
+            times: RecordedTimes::default(),
+            recorded: Vec::new(),
+            time: None,
+            underived: None,
+            closed: None,
+        }
+    }
+
+    /// Takes the journal's next record, which is not the first.
+    pub(crate) fn record(
+        &mut self,
+        index: u64,
+        body: &[u8],
+        record: Record,
+    ) -> Result<(), Box<Finding>> {
+        let found = |cause| self.names.finding(index, Some(body), cause);
+        match record {
+            Record::Open(_) => Err(found(Cause::OpenAgain)),
+            Record::Refused(refused) => {
+                let mut canonical = Vec::new();
+                refused.encode(&mut canonical);
+                if self.state != State::Running {
+                    return Err(found(Cause::AfterEnd));
+                }
+                if canonical == body {
+                    Ok(())
+                } else {
+                    Err(found(Cause::NotCanonical))
+                }
+            }
+            Record::Close(close) => {
+                if self.state == State::Closed {
+                    return Err(found(Cause::AfterEnd));
+                }
+                self.step()?;
+                self.close(index, body, close)
+            }
+            Record::Deliveries(_) | Record::Decision(_) | Record::Fault(_)
+                if self.state != State::Running =>
+            {
+                Err(found(Cause::AfterEnd))
+            }
+            Record::Deliveries(deliveries) => self.deliveries(index, body, deliveries),
+            Record::Decision(decision) => self.decision(index, body, decision),
+            Record::Fault(fault) => self.fault(index, body, fault),
+        }
+    }
+
+    pub(crate) fn decision_digest(&self) -> [u8; 32] {
+        self.digest.value()
+    }
+
+    pub(crate) fn fills(&self) -> u64 {
+        self.run.totals().fills
+    }
+
+    fn deliveries(&mut self, index: u64, body: &[u8], one: Deliveries) -> Result<(), Box<Finding>> {
+        if self.time != Some(one.time) || !self.slice.bars().is_empty() {
+            self.step()?;
+        }
+        if self.bodies.bytes() > SLICE_BYTES_MAX {
+            let reason = "the slice has more deliveries than any run can cause".to_owned();
+            return Err(self
+                .names
+                .finding(index, Some(body), Cause::Slice { reason }));
+        }
+        if self.bodies.is_empty() {
+            self.script.set_deliveries_fuel(one.fuel);
+        }
+        self.time = Some(one.time);
+        self.bodies.push(index, body);
+        self.recorded.extend(one.deliveries);
+        Ok(())
+    }
+
+    fn decision(&mut self, index: u64, body: &[u8], one: Decision) -> Result<(), Box<Finding>> {
+        let bar = one.bar.get();
+        if self.time != Some(bar.close_time) {
+            self.step()?;
+        }
+        let reason = if bar.instrument.index() >= self.instruments {
+            Some(format!(
+                "the manifest has no instrument {}",
+                bar.instrument.0
+            ))
+        } else {
+            self.slice.add(one.bar).err().map(|error| error.to_string())
+        };
+        if let Some(reason) = reason {
+            return Err(self
+                .names
+                .finding(index, Some(body), Cause::Slice { reason }));
+        }
+        self.time = Some(bar.close_time);
+        self.bodies.push(index, body);
+        self.times.add(one.circumstances.times);
+        self.script.add_decision(one);
+        Ok(())
+    }
+
+    fn fault(&mut self, index: u64, body: &[u8], one: FaultRecord) -> Result<(), Box<Finding>> {
+        let fault = StrategyFault {
+            fault: one.fault,
+            message: one.message,
+            trace: one.trace,
+        };
+        let at_init = one.callback == Callback::Init;
+        if at_init || self.time != Some(one.time) {
+            self.step()?;
+        }
+        self.bodies.push(index, body);
+        self.time = Some(one.time);
+        if at_init {
+            if index != 1 {
+                let reason = "init is over once a bar is decided".to_owned();
+                return Err(self
+                    .names
+                    .finding(index, Some(body), Cause::Rules { reason }));
+            }
+            self.play(|run, _, ports| run.fail_init(fault, ports))?;
+        } else {
+            self.script.set_fault(one.callback, fault);
+            if self.slice.bars().is_empty() {
+                self.step_undecided(one.time)?;
+            } else {
+                self.step_faulted()?;
+            }
+        }
+        self.state = State::Faulted;
+        self.clear();
+        Ok(())
+    }
+
+    /// Takes the slice under way, if there is one, down the path.
+    fn step(&mut self) -> Result<(), Box<Finding>> {
+        if self.bodies.is_empty() {
+            return Ok(());
+        }
+        self.play(|run, slice, ports| run.step(slice, ports))?;
+        self.clear();
+        Ok(())
+    }
+
+    fn close(&mut self, index: u64, body: &[u8], close: Close) -> Result<(), Box<Finding>> {
+        if self.is_left {
+            self.close_left(index, body, &close)?;
+        } else {
+            self.bodies.push(index, body);
+            let digest = self.digest.clone();
+            self.play(|run, _, ports| run.close(&digest, ports.journal))?;
+            self.clear();
+        }
+        self.state = State::Closed;
+        self.closed = Some(close);
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.bodies.clear();
+        self.slice.clear();
+        self.script.clear();
+        self.times.clear();
+        self.recorded.clear();
+        self.time = None;
+    }
+
+    /// Lets the run do one thing, and compares the records that come out with the journal's.
+    fn play<T>(
+        &mut self,
+        act: impl FnOnce(&mut Run, &Slice, &mut AuditPorts<'_, '_>) -> Result<T, RunError<Differs>>,
+    ) -> Result<(), Box<Finding>> {
+        let mut compare = Compare::new(&self.bodies, &mut self.digest);
+        let mut ports = Ports {
+            strategy: &mut self.script,
+            venue: &mut self.venue,
+            journal: &mut compare,
+            clock: &mut self.times,
+        };
+        let acted = act(&mut self.run, &self.slice, &mut ports);
+        let (at, produced) = compare.finish();
+        match acted {
+            Ok(_) if self.bodies.get(at).is_none() => Ok(()),
+            Ok(_) => Err(self.differs(at, None)),
+            Err(RunError::Journal(Differs)) => Err(self.differs(at, produced)),
+            Err(error) => {
+                let (index, body) = self.site(at);
+                let reason = error.to_string();
+                Err(self.names.finding(index, body, Cause::Rules { reason }))
+            }
+        }
+    }
+
+    /// The record at a place of the slice, or the index after the last.
+    fn site(&self, at: usize) -> (u64, Option<&[u8]>) {
+        if let Some((index, body)) = self.bodies.get(at) {
+            return (index, Some(body));
+        }
+        let last = at.checked_sub(1).and_then(|last| self.bodies.get(last));
+        (last.map_or(0, |(last, _)| last.saturating_add(1)), None)
+    }
+
+    /// The finding that the rules give another record at a place of the slice, or none.
+    fn differs(&self, at: usize, produced: Option<Vec<u8>>) -> Box<Finding> {
+        let describe = self.names.describe();
+        let (index, body) = self.site(at);
+        let journal = body.and_then(|body| Record::decode(body).ok());
+        let rules = produced
+            .as_deref()
+            .and_then(|body| Record::decode(body).ok());
+        let field = match (&journal, &rules) {
+            (Some(journal), Some(rules)) => first_difference(journal, rules),
+            _ => "whether there is a record".to_owned(),
+        };
+        let text = |record: &Option<Record>| {
+            record.as_ref().map_or_else(
+                || "no record here".to_owned(),
+                |record| format!("{}: {}", kind_name(record), describe.record(record)),
+            )
+        };
+        let cause = Cause::Differs {
+            field,
+            journal: text(&journal),
+            rules: text(&rules),
+        };
+        let named = body.or(produced.as_deref());
+        self.names.finding(index, named, cause)
+    }
+}

@@ -1,0 +1,92 @@
+//! The journal's part: each record that the rules give is compared, byte for byte, with the one
+//! that the journal holds. What the bytes mean is not known here.
+
+use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::journal::{Journal, RecordBytes};
+
+/// Bodies of consecutive entries, one behind the other.
+#[derive(Debug, Default)]
+pub(super) struct Bodies {
+    bytes: Vec<u8>,
+    /// Each body's index, and where it ends.
+    ends: Vec<(u64, usize)>,
+}
+
+impl Bodies {
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    pub(super) fn push(&mut self, index: u64, body: &[u8]) {
+        self.bytes.extend_from_slice(body);
+        self.ends.push((index, self.bytes.len()));
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// One body and its index in the journal.
+    pub(super) fn get(&self, place: usize) -> Option<(u64, &[u8])> {
+        let start = match place.checked_sub(1) {
+            None => 0,
+            Some(before) => self.ends.get(before)?.1,
+        };
+        let (index, end) = *self.ends.get(place)?;
+        Some((index, self.bytes.get(start..end)?))
+    }
+}
+
+/// The rules gave another record than the journal holds.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the rules give another record")]
+pub(super) struct Differs;
+
+/// Takes records as a journal does, and compares.
+#[derive(Debug)]
+pub(super) struct Compare<'a> {
+    bodies: &'a Bodies,
+    digest: &'a mut DecisionDigest,
+    /// Where the next record is compared.
+    at: usize,
+    /// The record that differed from the one at `at`.
+    produced: Option<Vec<u8>>,
+}
+
+impl<'a> Compare<'a> {
+    pub(super) fn new(bodies: &'a Bodies, digest: &'a mut DecisionDigest) -> Self {
+        Self {
+            bodies,
+            digest,
+            at: 0,
+            produced: None,
+        }
+    }
+
+    /// How many records were equal, and the one that was not.
+    pub(super) fn finish(self) -> (usize, Option<Vec<u8>>) {
+        (self.at, self.produced)
+    }
+}
+
+impl Journal for Compare<'_> {
+    type Error = Differs;
+
+    fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Differs> {
+        let recorded = self.bodies.get(self.at).map(|(_, body)| body);
+        if recorded != Some(record.body) {
+            self.produced = Some(record.body.to_vec());
+            return Err(Differs);
+        }
+        if let Some(part) = record.digested {
+            self.digest.add(part);
+        }
+        self.at = self.at.saturating_add(1);
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! The guest's part and the clock's, played from the journal's own records: what the strategy
+//! asked for, the fuel it used, its fault, and the times that were noted.
+
+use counterfoil_trading::execution::{Fill, OrderEvent};
+use counterfoil_trading::order::Request;
+use counterfoil_trading::record::{Callback, Decision};
+use counterfoil_trading::run::Clock;
+use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy, StrategyFault};
+use counterfoil_trading::time::UnixNanos;
+
+/// One slice's part for the strategy.
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    lines: Vec<Line>,
+    at: usize,
+    deliveries_fuel: u64,
+    fault: Option<(Callback, StrategyFault)>,
+    /// What the next question for fuel is answered with.
+    fuel: u64,
+}
+
+/// What the strategy did about one bar; no requests where it was at fault.
+#[derive(Debug)]
+struct Line {
+    requests: Option<Vec<Request>>,
+    fuel: u64,
+}
+
+impl Script {
+    /// Makes room for the next slice.
+    pub(super) fn clear(&mut self) {
+        self.lines.clear();
+        self.at = 0;
+        self.deliveries_fuel = 0;
+        self.fault = None;
+        self.fuel = 0;
+    }
+
+    pub(super) fn add_decision(&mut self, decision: Decision) {
+        self.lines.push(Line {
+            requests: decision.requests,
+            fuel: decision.circumstances.fuel,
+        });
+    }
+
+    /// Whether the last decision says that the strategy was at fault on its bar.
+    pub(super) fn ends_in_fault(&self) -> bool {
+        self.lines
+            .last()
+            .is_some_and(|line| line.requests.is_none())
+    }
+
+    /// Only the first deliveries record of a slice holds fuel.
+    pub(super) const fn set_deliveries_fuel(&mut self, fuel: u64) {
+        self.deliveries_fuel = fuel;
+    }
+
+    pub(super) fn set_fault(&mut self, callback: Callback, fault: StrategyFault) {
+        self.fault = Some((callback, fault));
+    }
+
+    /// The fault, if it happened in this callback.
+    fn fault_of(&mut self, callback: Callback) -> Option<StrategyFault> {
+        let fault = self.fault.take_if(|(found, _)| *found == callback);
+        fault.map(|(_, fault)| fault)
+    }
+
+    fn told(&mut self, callback: Callback) -> Result<(), CallError> {
+        self.fuel = self.deliveries_fuel;
+        match self.fault_of(callback) {
+            None => Ok(()),
+            Some(fault) => Err(CallError::Fault(fault)),
+        }
+    }
+}
+
+impl Strategy for Script {
+    fn on_bar(
+        &mut self,
+        _bar: &BarView,
+        _account: &AccountView<'_>,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), CallError> {
+        let Some(line) = self.lines.get_mut(self.at) else {
+            return Err(CallError::Host(
+                "no decision is recorded for the bar".to_owned(),
+            ));
+        };
+        self.at = self.at.saturating_add(1);
+        self.fuel = line.fuel;
+        if let Some(recorded) = &mut line.requests {
+            requests.append(recorded);
+            return Ok(());
+        }
+        let fault = self.fault_of(Callback::OnBar).ok_or_else(|| {
+            CallError::Host(
+                "the decision says that the strategy was at fault, and no record of a fault in \
+                 on-bar follows"
+                    .to_owned(),
+            )
+        })?;
+        Err(CallError::Fault(fault))
+    }
+
+    fn on_fill(&mut self, _fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallError> {
+        self.told(Callback::OnFill)
+    }
+
+    fn on_order_event(
+        &mut self,
+        _event: &OrderEvent,
+        _time: UnixNanos,
+        _account: &AccountView<'_>,
+    ) -> Result<(), CallError> {
+        self.told(Callback::OnOrderEvent)
+    }
+
+    fn take_fuel(&mut self) -> u64 {
+        core::mem::take(&mut self.fuel)
+    }
+}
+
+/// The times that the decisions of one slice note.
+#[derive(Debug, Default)]
+pub(super) struct RecordedTimes {
+    times: Vec<Option<(UnixNanos, UnixNanos)>>,
+    at: usize,
+}
+
+impl RecordedTimes {
+    pub(super) fn clear(&mut self) {
+        self.times.clear();
+        self.at = 0;
+    }
+
+    pub(super) fn add(&mut self, times: Option<(UnixNanos, UnixNanos)>) {
+        self.times.push(times);
+    }
+}
+
+impl Clock for RecordedTimes {
+    fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
+        let times = self.times.get(self.at).copied().flatten();
+        self.at = self.at.saturating_add(1);
+        times
+    }
+}

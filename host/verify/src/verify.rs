@@ -1,0 +1,293 @@
+//! One journal, verified: bytes in, report out. The chain is checked on a second thread while
+//! the records are run again on this one.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use counterfoil_trading::record::Record;
+
+use crate::chain::{Chain, Chained, first_body};
+use crate::chunk::{Chunk, Chunks, End, body_of};
+use crate::completeness::Counter;
+use crate::finding::{Cause, Finding};
+use crate::key::PublicKey;
+use crate::opened::{Opened, origin};
+use crate::report::{Completeness, Integrity, Report, Rerun};
+use crate::rerun::Rerunner;
+
+/// Chunks under way to the second thread: 4 MiB at most wait there.
+const CHUNKS_WAITING_MAX: usize = 4;
+
+/// Why nothing can be said about a journal.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The journal could not be read.
+    #[error("the journal could not be read")]
+    Read(#[from] io::Error),
+    /// No second thread, or it ended early.
+    #[error("the thread that checks hashes and signatures did not run to its end")]
+    Thread,
+}
+
+/// How far a verification has come, in bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Progress {
+    /// Bytes read so far.
+    pub read: u64,
+    /// Bytes in all, where that is known.
+    pub total: Option<u64>,
+}
+
+/// What is to be done.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// Only hashes, signatures and the places of checkpoints: no record is run again, and
+    /// completeness stays unknown.
+    pub integrity_only: bool,
+    /// The journal's length in bytes, for the progress.
+    pub bytes_total: Option<u64>,
+    /// Hears of each chunk read.
+    pub progress: Option<&'a mut dyn FnMut(Progress)>,
+}
+
+impl core::fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Options")
+            .field("integrity_only", &self.integrity_only)
+            .field("bytes_total", &self.bytes_total)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the journal in `reader` holds, and whether it holds.
+///
+/// # Errors
+///
+/// Returns [`VerifyError`] if nothing can be said. What is wrong with the journal itself is in
+/// the report.
+pub fn verify_journal<R: Read>(
+    reader: R,
+    key: &PublicKey,
+    options: Options<'_>,
+) -> Result<Report, VerifyError> {
+    let mut chunks = Chunks::new(reader);
+    let first = chunks.next()?;
+    let opened = match first.as_ref().and_then(first_body) {
+        Some(body) => Opened::parse(body, key),
+        None => Err(nothing(chunks.end())),
+    };
+    let (opened, first) = match (opened, first) {
+        (Ok(opened), Some(first)) => (opened, first),
+        (Err(finding), _) => return Ok(Report::unopened(*finding)),
+        (Ok(_), None) => return Ok(Report::unopened(*nothing(chunks.end()))),
+    };
+    let chain = Chain::new(&opened);
+    let (send, receive) = sync_channel(CHUNKS_WAITING_MAX);
+    let (chained, walked) = thread::scope(|scope| {
+        let checker = thread::Builder::new()
+            .name("chain".to_owned())
+            .spawn_scoped(scope, move || check(chain, receive))
+            .map_err(VerifyError::Read)?;
+        let mut walk = Walk::new(&opened, options);
+        let walked = walk.all(first, &mut chunks, &send);
+        drop(send);
+        let chained = checker.join().map_err(|_| VerifyError::Thread)?;
+        walked?;
+        Ok::<_, VerifyError>((chained, walk))
+    })?;
+    Ok(walked.report(&opened, chained, chunks.end()))
+}
+
+fn check(chain: Chain, chunks: Receiver<Arc<Chunk>>) -> Chained {
+    chain.run(&chunks)
+}
+
+/// The finding that there is no first record.
+fn nothing(end: End) -> Box<Finding> {
+    Box::new(Finding {
+        index: 0,
+        kind: None,
+        instrument: None,
+        close_time: None,
+        cause: match end {
+            End::Bad(error) => Cause::Frame(error),
+            End::Torn(_) => Cause::Empty,
+        },
+    })
+}
+
+/// What this thread does: reads, and runs again.
+struct Walk<'a> {
+    options: Options<'a>,
+    opened: Opened,
+    rerunner: Rerunner,
+    counter: Counter,
+    finding: Option<Box<Finding>>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(opened: &Opened, options: Options<'a>) -> Self {
+        Self {
+            options,
+            opened: opened.clone(),
+            rerunner: Rerunner::new(opened),
+            counter: Counter::new(opened),
+            finding: None,
+        }
+    }
+
+    /// Goes through all chunks, or until the other thread has seen enough.
+    fn all<R: Read>(
+        &mut self,
+        first: Chunk,
+        chunks: &mut Chunks<R>,
+        send: &SyncSender<Arc<Chunk>>,
+    ) -> io::Result<()> {
+        let mut next = Some(first);
+        while let Some(chunk) = next {
+            if let Some(progress) = &mut self.options.progress {
+                progress(Progress {
+                    read: chunks.bytes_read(),
+                    total: self.options.bytes_total,
+                });
+            }
+            let chunk = Arc::new(chunk);
+            if send.send(Arc::clone(&chunk)).is_err() {
+                return Ok(());
+            }
+            if !self.options.integrity_only {
+                self.chunk(&chunk);
+            }
+            next = chunks.next()?;
+        }
+        if self.finding.is_none() && !self.options.integrity_only {
+            self.finding = self.rerunner.finish().err();
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) {
+        for (index, entry) in chunk.entries() {
+            if index == 0 {
+                continue;
+            }
+            // An entry too short for its link is the other thread's finding.
+            let Some(body) = body_of(entry, index) else {
+                return;
+            };
+            let record = match Record::decode(body) {
+                Ok(record) => record,
+                Err(error) => {
+                    let names = &self.opened.names;
+                    let found = names.finding(index, Some(body), error.into());
+                    self.finding.get_or_insert(found);
+                    continue;
+                }
+            };
+            self.counter.add(&record);
+            // After the first difference nothing that follows can agree; bars are still counted.
+            if self.finding.is_none() {
+                self.finding = self.rerunner.record(index, body, record).err();
+            }
+        }
+    }
+
+    fn report(self, opened: &Opened, chained: Chained, end: End) -> Report {
+        let names = &opened.names;
+        let mut findings = Vec::new();
+        let broken_at = chained.finding.as_ref().map(|finding| finding.index);
+        findings.extend(chained.finding.map(|finding| *finding));
+        if broken_at.is_none() {
+            if let End::Bad(error) = end {
+                findings.push(*names.finding(chained.entries, None, error.into()));
+            } else if chained.checkpoints == 0 {
+                findings.push(*names.finding(0, None, Cause::NothingSigned));
+            }
+        }
+        // Beyond a broken link the records are not the run's: how they differ says nothing.
+        let rerun_finding = self
+            .finding
+            .filter(|finding| broken_at.is_none_or(|at| finding.index <= at));
+        let whole = broken_at.is_none() && rerun_finding.is_none();
+        findings.extend(rerun_finding.map(|finding| *finding));
+        findings.sort_by_key(|finding| finding.index);
+        let torn_bytes = match end {
+            End::Torn(bytes) => bytes,
+            End::Bad(_) => 0,
+        };
+        let uncovered = chained.entries.saturating_sub(chained.covered);
+        let integrity = match findings.first() {
+            Some(finding) => Integrity::Broken(finding.clone()),
+            None if torn_bytes == 0 && uncovered == 0 => Integrity::Intact,
+            None => Integrity::IntactUpTo {
+                covered: chained.covered,
+                uncovered,
+                torn_bytes,
+            },
+        };
+        let asked = !self.options.integrity_only;
+        let rerunner = self.rerunner;
+        let completeness = completeness(asked, broken_at, uncovered, &self.counter);
+        let reached = asked && whole;
+        Report {
+            run_id: Some(opened.run_id),
+            execution: Some(opened.open.execution),
+            host: Some(opened.open.host.clone()),
+            manifest: Some(opened.manifest.clone()),
+            origin: Some(origin(&opened.run_id, opened.open.execution)),
+            entries: chained.entries,
+            decisions: chained.decisions,
+            refused_inputs: chained.refused_inputs,
+            checkpoints: chained.checkpoints,
+            last_checkpoint: chained.last,
+            fills: reached.then(|| rerunner.fills()),
+            decision_digest: reached.then(|| rerunner.decision_digest()),
+            bars: if asked && broken_at.is_none() {
+                self.counter.seen()
+            } else {
+                Vec::new()
+            },
+            findings,
+            integrity,
+            rerun: match rerunner.underived {
+                _ if !asked => Rerun::NotAsked,
+                _ if !whole => Rerun::Stopped,
+                None => Rerun::Agrees,
+                Some((index, why)) => Rerun::AgreesExceptFrom { index, why },
+            },
+            closed: if reached { rerunner.closed } else { None },
+            completeness,
+        }
+    }
+}
+
+fn completeness(
+    asked: bool,
+    broken_at: Option<u64>,
+    uncovered: u64,
+    counter: &Counter,
+) -> Completeness {
+    if !asked {
+        let why = "the records were not looked at".to_owned();
+        return Completeness::Unknown { why };
+    }
+    if let Some(at) = broken_at {
+        let why = format!("the journal is broken at record {at}");
+        return Completeness::Unknown { why };
+    }
+    let mut why = Vec::new();
+    if !counter.is_closed() {
+        why.push("no closing record: the run did not end, or its end is missing".to_owned());
+    } else if uncovered > 0 {
+        why.push("the closing record is covered by no checkpoint".to_owned());
+    }
+    why.extend(counter.missing());
+    if why.is_empty() {
+        Completeness::Complete
+    } else {
+        Completeness::Incomplete { why }
+    }
+}
