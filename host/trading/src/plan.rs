@@ -90,6 +90,10 @@ impl Plan {
     /// # Errors
     ///
     /// Returns [`TokenError`] if the token belongs to another plan; both are gone then.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a token is spent by value: that is what makes it single-use"
+    )]
     pub fn authorize(self, token: Token) -> Result<Authorized, TokenError> {
         // Taken apart, so that the token is gone whatever the answer is.
         let Token { sequence, plan } = token;

@@ -8,14 +8,14 @@ use super::KIND_REFUSED;
 use crate::cbor::{self, CborError, Reader};
 
 /// The most bytes of an input that are kept: a bar takes a few hundred.
-pub const INPUT_BYTES_MAX: usize = 4_096;
+const INPUT_BYTES_MAX: usize = 4_096;
 
 /// An input that was refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RefusedInput {
     /// Why, in a sentence.
     pub reason: String,
-    /// The input, cut to [`INPUT_BYTES_MAX`] bytes.
+    /// The input, cut to 4,096 bytes.
     pub input: Vec<u8>,
 }
 
