@@ -2,6 +2,8 @@
 //!
 //! It needs the moving-average cross of `sdk-examples`; without it, it measures nothing.
 
+use std::io::Write as _;
+
 use counterfoil_sandbox::compile::{Compiled, load};
 use counterfoil_sandbox::describe::describe;
 use counterfoil_sandbox::engine::{Backend, Engine, EngineSettings};
@@ -23,7 +25,11 @@ const GUEST: &str = "../../sdk-examples/components/moving-average-cross.wasm";
 const CALLS: u64 = 1_000;
 
 fn main() {
-    divan::main();
+    // Divan calls on the thread that it was called on.
+    let stack = EngineSettings::default().thread_stack_bytes();
+    if let Err(error) = guest_thread(stack, divan::main) {
+        let _ = writeln!(std::io::stderr(), "no guest thread: {error}");
+    }
 }
 
 fn compiled(backend: Backend) -> Option<Compiled> {
@@ -76,27 +82,24 @@ fn calls(bencher: Bencher<'_, '_>, backend: Backend) {
     let Some(compiled) = compiled(backend) else {
         return;
     };
-    let stack = compiled.engine().settings().thread_stack_bytes();
-    let _ = guest_thread(stack, move || {
-        let (Some(mut guest), Some(bar)) = (start(&compiled), bar(0)) else {
-            return;
-        };
-        let account = Account::new(AccountKind::Cash, Money(0), 1);
-        let mut requests = Vec::new();
-        let mut revision = 0;
-        bencher.counter(ItemsCount::new(CALLS)).bench_local(|| {
-            for _ in 0..CALLS {
-                revision += 1;
-                let view = AccountView {
-                    account: &account,
-                    working: &[],
-                    revision,
-                };
-                requests.clear();
-                let _ = guest.on_bar(&bar, &view, &mut requests);
-            }
-            guest.take_fuel()
-        });
+    let (Some(mut guest), Some(bar)) = (start(&compiled), bar(0)) else {
+        return;
+    };
+    let account = Account::new(AccountKind::Cash, Money(0), 1);
+    let mut requests = Vec::new();
+    let mut revision = 0;
+    bencher.counter(ItemsCount::new(CALLS)).bench_local(|| {
+        for _ in 0..CALLS {
+            revision += 1;
+            let view = AccountView {
+                account: &account,
+                working: &[],
+                revision,
+            };
+            requests.clear();
+            let _ = guest.on_bar(&bar, &view, &mut requests);
+        }
+        guest.take_fuel()
     });
 }
 
@@ -115,8 +118,5 @@ fn describe_and_start(bencher: Bencher<'_, '_>) {
     let Some(compiled) = compiled(Backend::Cranelift) else {
         return;
     };
-    let stack = compiled.engine().settings().thread_stack_bytes();
-    let _ = guest_thread(stack, move || {
-        bencher.bench_local(|| start(&compiled).is_some());
-    });
+    bencher.bench_local(|| start(&compiled).is_some());
 }

@@ -121,13 +121,11 @@ pub fn check(bytes: &[u8]) -> Result<(), AdmissionError> {
         let Some(export) = name.strip_prefix("export ") else {
             continue;
         };
-        match functions.get(*name) {
-            Some(found) => check_type(export, found, expected)?,
-            None => {
-                let name = export.to_owned();
-                return Err(AdmissionError::MissingExport { name });
-            }
-        }
+        let found = functions.get(*name);
+        let found = found.ok_or_else(|| AdmissionError::MissingExport {
+            name: export.to_owned(),
+        })?;
+        check_type(export, found, expected)?;
     }
     Ok(())
 }
@@ -206,6 +204,6 @@ fn check_type(name: &str, found: &str, expected: &str) -> Result<(), AdmissionEr
 fn invalid(error: &wasmparser::BinaryReaderError) -> AdmissionError {
     AdmissionError::Invalid {
         reason: crate::fault::bounded(error.message().to_owned(), crate::fault::TRACE_BYTES_MAX),
-        at: usize::try_from(error.offset()).unwrap_or(usize::MAX),
+        at: error.offset(),
     }
 }

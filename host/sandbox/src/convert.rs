@@ -9,25 +9,24 @@ use counterfoil_trading::strategy::{BarView, Fault, WorkingOrder};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price, Quantity};
 
+use crate::limits::Refusal;
 use crate::setup::{Setup, Value};
 use crate::wit::counterfoil::strategy::types as wit;
 
 /// Nano-units in a unit of money.
 const NANOS: i128 = 1_000_000_000;
 
-/// An amount beyond 2^63 whole units.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{amount} does not fit into the contract's money")]
-pub(crate) struct MoneyError {
-    amount: Money,
-}
-
-pub(crate) fn money(amount: Money) -> Result<wit::Money, crate::limits::Refusal> {
-    let error = MoneyError { amount };
+/// The amount in units and nanos; the host's error for one beyond 2^63 whole units.
+pub(crate) fn money(amount: Money) -> Result<wit::Money, Refusal> {
     // Both parts truncate towards zero, so both have the sign of the amount.
-    let units = i64::try_from(amount.0 / NANOS).map_err(|_| error)?;
-    let nanos = i32::try_from(amount.0 % NANOS).map_err(|_| error)?;
-    Ok(wit::Money { units, nanos })
+    let units = i64::try_from(amount.0 / NANOS);
+    let nanos = i32::try_from(amount.0 % NANOS);
+    match (units, nanos) {
+        (Ok(units), Ok(nanos)) => Ok(wit::Money { units, nanos }),
+        (Err(_), _) | (_, Err(_)) => Err(Refusal::Host(format!(
+            "{amount} does not fit into the contract's money"
+        ))),
+    }
 }
 
 pub(crate) fn bar(view: &BarView) -> wit::Bar {
@@ -48,7 +47,7 @@ pub(crate) fn bar(view: &BarView) -> wit::Bar {
     }
 }
 
-pub(crate) fn fill(fill: &Fill) -> Result<wit::Fill, crate::limits::Refusal> {
+pub(crate) fn fill(fill: &Fill) -> Result<wit::Fill, Refusal> {
     Ok(wit::Fill {
         instrument: fill.instrument.0,
         client_order_id: fill.client_order_id.0,
@@ -211,5 +210,26 @@ fn to_side(side: Side) -> wit::Side {
     match side {
         Side::Buy => wit::Side::Buy,
         Side::Sell => wit::Side::Sell,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_crosses_the_boundary_with_one_sign_for_both_parts() {
+        let check = |amount: i128, expect: Option<(i64, i32)>| {
+            let got = money(Money(amount)).ok();
+            assert_eq!(got.map(|money| (money.units, money.nanos)), expect);
+        };
+        check(0, Some((0, 0)));
+        check(1_500_000_000, Some((1, 500_000_000)));
+        check(-1_500_000_000, Some((-1, -500_000_000)));
+        check(-1, Some((0, -1)));
+        let most = i128::from(i64::MAX) * NANOS + NANOS - 1;
+        check(most, Some((i64::MAX, 999_999_999)));
+        check(most + 1, None);
+        check(i128::from(i64::MIN) * NANOS - NANOS, None);
     }
 }

@@ -16,7 +16,6 @@ use wasmtime::Store;
 use crate::compile::Compiled;
 use crate::convert::{self, AnswerLimits};
 use crate::fault::{bounded, call_error};
-use crate::limits::Refusal;
 use crate::setup::Setup;
 use crate::state::State;
 pub use crate::state::{LOG_BYTES_KEPT_MAX, LogLevel, LogLine};
@@ -239,7 +238,7 @@ impl Strategy for Guest {
     }
 
     fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallError> {
-        let fill = convert::fill(fill).map_err(host)?;
+        let fill = convert::fill(fill).map_err(|refusal| CallError::Host(refusal.to_string()))?;
         self.callback(account, |exports, store| exports.call_on_fill(store, fill))
     }
 
@@ -258,8 +257,4 @@ impl Strategy for Guest {
     fn take_fuel(&mut self) -> u64 {
         core::mem::take(&mut self.fuel_used)
     }
-}
-
-fn host(refusal: Refusal) -> CallError {
-    CallError::Host(refusal.to_string())
 }

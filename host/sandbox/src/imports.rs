@@ -6,7 +6,6 @@ use wasmtime::{Error, Result, StoreContextMut, Trap};
 use counterfoil_trading::instrument::InstrumentId;
 
 use crate::convert;
-use crate::limits::Refusal;
 use crate::state::{LogLevel, State};
 use crate::wit::counterfoil::strategy::types as wit;
 
@@ -81,17 +80,9 @@ fn position_of(state: &State, id: InstrumentId) -> Result<(wit::Position,)> {
 
 /// Takes fuel from the guest for what the host does for it.
 fn charge(store: &mut Store<'_>, cost: u64) -> Result<()> {
-    match store.get_fuel()?.checked_sub(cost) {
-        Some(left) => store.set_fuel(left),
-        None => {
-            store.set_fuel(0)?;
-            Err(Error::from(Trap::OutOfFuel))
-        }
-    }
-}
-
-impl From<convert::MoneyError> for Refusal {
-    fn from(error: convert::MoneyError) -> Self {
-        Self::Host(error.to_string())
-    }
+    let Some(left) = store.get_fuel()?.checked_sub(cost) else {
+        store.set_fuel(0)?;
+        return Err(Error::from(Trap::OutOfFuel));
+    };
+    store.set_fuel(left)
 }

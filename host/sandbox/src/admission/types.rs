@@ -23,9 +23,6 @@ pub(super) fn functions_of(
     functions: &mut BTreeMap<String, String>,
 ) {
     match item.ty {
-        ComponentEntityType::Func(_) => {
-            functions.insert(name.to_owned(), entity(types, &item.ty));
-        }
         ComponentEntityType::Instance(id) => {
             functions.insert(name.to_owned(), String::new());
             for (word, item) in &types[id].exports {
@@ -35,7 +32,8 @@ pub(super) fn functions_of(
             }
         }
         ComponentEntityType::Type { .. } => {}
-        ComponentEntityType::Module(_)
+        ComponentEntityType::Func(_)
+        | ComponentEntityType::Module(_)
         | ComponentEntityType::Value(_)
         | ComponentEntityType::Component(_) => {
             functions.insert(name.to_owned(), entity(types, &item.ty));

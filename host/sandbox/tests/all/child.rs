@@ -9,6 +9,7 @@ use counterfoil_sandbox::engine::{Engine, EngineSettings};
 
 use crate::support::component;
 
+const CPU_SECONDS: &str = "COUNTERFOIL_TEST_CPU_SECONDS";
 const FILE: &str = "COUNTERFOIL_TEST_COMPONENT";
 
 fn settings(directory: &Path) -> EngineSettings {
@@ -24,7 +25,10 @@ fn the_child_compiles_what_it_is_told_to() {
     let Some(file) = std::env::var_os(FILE).map(PathBuf::from) else {
         return;
     };
-    let limits = CompileLimits::default();
+    let mut limits = CompileLimits::default();
+    if let Ok(seconds) = std::env::var(CPU_SECONDS) {
+        limits.cpu_seconds = seconds.parse().unwrap();
+    }
     if let Err((code, reason)) = compile_child_main(&file, settings(file.parent().unwrap()), limits)
     {
         use std::io::Write as _;
@@ -33,7 +37,7 @@ fn the_child_compiles_what_it_is_told_to() {
     }
 }
 
-fn compile(file: &Path, wall_ms: u64) -> Result<(), ChildError> {
+fn command(file: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args([
@@ -42,11 +46,15 @@ fn compile(file: &Path, wall_ms: u64) -> Result<(), ChildError> {
             "--nocapture",
         ])
         .env(FILE, file);
+    command
+}
+
+fn compile(file: &Path, wall_ms: u64) -> Result<(), ChildError> {
     let limits = CompileLimits {
         wall_ms,
         ..CompileLimits::default()
     };
-    compile_in_child(&mut command, limits)
+    compile_in_child(&mut command(file), limits)
 }
 
 fn cached_files(directory: &Path) -> usize {
@@ -82,20 +90,29 @@ fn the_parent_loads_what_the_child_compiled() {
     assert!(stats <= 1, "the parent compiled again");
 }
 
-#[test]
-fn a_component_that_takes_for_ever_to_compile_is_ended() {
-    // Many functions near the limit of one body: every operation depends on all before it.
-    let line = "(local.set 0 (i64.add (i64.mul (local.get 0) (local.get 1)) (i64.rotl (local.get 1) (local.get 0))))\
+/// Functions near the limit of one body in which every operation depends on all before it.
+fn bomb() -> Vec<u8> {
+    let line = "(local.set 0 (i64.add (i64.mul (local.get 0) (local.get 1))
+                  (i64.rotl (local.get 1) (local.get 0))))
                 (local.set 1 (i64.xor (local.get 0) (i64.load (i32.wrap_i64 (local.get 1)))))";
     let function = format!("(func (param i64 i64) {})", line.repeat(20_000));
-    let file = tempfile::tempdir().unwrap();
-    let path = file.path().join("bomb.wasm");
-    std::fs::write(&path, component(&function.repeat(4))).unwrap();
-    let error = compile(&path, 1_000).unwrap_err();
+    component(&function.repeat(8))
+}
+
+#[test]
+fn a_component_that_takes_for_ever_to_compile_is_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bomb.wasm");
+    std::fs::write(&file, bomb()).unwrap();
+    let error = compile(&file, 1_000).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the component did not compile within 1000 ms"
     );
+    let mut command = command(&file);
+    command.env(CPU_SECONDS, "1");
+    let error = compile_in_child(&mut command, CompileLimits::default()).unwrap_err();
+    assert!(matches!(error, ChildError::Killed { .. }), "{error}");
 }
 
 #[test]

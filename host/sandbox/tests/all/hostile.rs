@@ -19,7 +19,7 @@ fn check(guest: &str, expect: &str) {
         match result {
             Outcome::Ended(text, _) => assert_eq!(text, expect, "{guest}"),
             Outcome::Requests(requests, _) => {
-                assert_eq!(format!("{requests:?}"), expect, "{guest}")
+                assert_eq!(format!("{requests:?}"), expect, "{guest}");
             }
         }
     }
