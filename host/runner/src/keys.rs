@@ -149,3 +149,14 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<[u8; 32], KeyError> {
     })?;
     Ok(key)
 }
+
+/// 32 random hex digits, for what must differ from every other.
+///
+/// # Errors
+///
+/// Returns [`KeyError`] if the operating system gave no random bytes.
+pub fn random_hex() -> Result<String, KeyError> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
+    Ok(hex::encode(bytes))
+}
