@@ -64,9 +64,10 @@ impl Chain {
         }
     }
 
-    /// Checks chunks until there are no more or one does not hold.
-    pub(crate) fn run(mut self, chunks: &Receiver<Arc<Chunk>>) -> Chained {
-        while let Ok(chunk) = chunks.recv() {
+    /// Checks chunks until there are no more or one does not hold; then the sender finds no
+    /// receiver any more.
+    pub(crate) fn run(mut self, chunks: Receiver<Arc<Chunk>>) -> Chained {
+        for chunk in chunks {
             if let Err(finding) = self.chunk(&chunk) {
                 return self.finish(Some(finding));
             }

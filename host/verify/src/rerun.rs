@@ -221,7 +221,7 @@ impl Rerunner {
         if self.bodies.is_empty() {
             return Ok(());
         }
-        self.play(|run, slice, ports| run.step(slice, ports))?;
+        self.play_slice()?;
         self.clear();
         Ok(())
     }
@@ -249,6 +249,11 @@ impl Rerunner {
         self.time = None;
     }
 
+    /// Takes the slice under way down the path.
+    fn play_slice(&mut self) -> Result<(), Box<Finding>> {
+        self.play(|run, slice, ports| run.step(slice, ports).map(|_progress| ()))
+    }
+
     /// Lets the run do one thing, and compares the records that come out with the journal's.
     fn play<T>(
         &mut self,
@@ -266,7 +271,7 @@ impl Rerunner {
         match acted {
             Ok(_) if self.bodies.get(at).is_none() => Ok(()),
             Ok(_) => Err(self.differs(at, None)),
-            Err(RunError::Journal(Differs)) => Err(self.differs(at, produced)),
+            Err(RunError::Journal(Differs)) => Err(self.differs(at, produced.as_deref())),
             Err(error) => {
                 let (index, body) = self.site(at);
                 let reason = error.to_string();
@@ -285,13 +290,11 @@ impl Rerunner {
     }
 
     /// The finding that the rules give another record at a place of the slice, or none.
-    fn differs(&self, at: usize, produced: Option<Vec<u8>>) -> Box<Finding> {
+    fn differs(&self, at: usize, produced: Option<&[u8]>) -> Box<Finding> {
         let describe = self.names.describe();
         let (index, body) = self.site(at);
         let journal = body.and_then(|body| Record::decode(body).ok());
-        let rules = produced
-            .as_deref()
-            .and_then(|body| Record::decode(body).ok());
+        let rules = produced.and_then(|body| Record::decode(body).ok());
         let field = match (&journal, &rules) {
             (Some(journal), Some(rules)) => first_difference(journal, rules),
             _ => "whether there is a record".to_owned(),
@@ -307,7 +310,7 @@ impl Rerunner {
             journal: text(&journal),
             rules: text(&rules),
         };
-        let named = body.or(produced.as_deref());
+        let named = body.or(produced);
         self.names.finding(index, named, cause)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use counterfoil_trading::record::Record;
@@ -89,7 +89,7 @@ pub fn verify_journal<R: Read>(
     let (chained, walked) = thread::scope(|scope| {
         let checker = thread::Builder::new()
             .name("chain".to_owned())
-            .spawn_scoped(scope, move || check(chain, receive))
+            .spawn_scoped(scope, move || chain.run(receive))
             .map_err(VerifyError::Read)?;
         let mut walk = Walk::new(&opened, options);
         let walked = walk.all(first, &mut chunks, &send);
@@ -99,10 +99,6 @@ pub fn verify_journal<R: Read>(
         Ok::<_, VerifyError>((chained, walk))
     })?;
     Ok(walked.report(&opened, chained, chunks.end()))
-}
-
-fn check(chain: Chain, chunks: Receiver<Arc<Chunk>>) -> Chained {
-    chain.run(&chunks)
 }
 
 /// The finding that there is no first record.

@@ -26,15 +26,11 @@ impl Rerunner {
     pub(super) fn step_faulted(&mut self) -> Result<(), Box<Finding>> {
         let decided = self.slice.bars().len();
         let before = self.digest.clone();
-        let Err(finding) = self.play(|run, slice, ports| run.step(slice, ports)) else {
+        let Err(finding) = self.play_slice() else {
             return Ok(());
         };
-        let moved = match &finding.cause {
-            Cause::Differs { field, .. } => {
-                MOVED.contains(&field.as_str()) || field.starts_with("delivery ")
-            }
-            _ => false,
-        };
+        let moved = matches!(&finding.cause, Cause::Differs { field, .. }
+            if MOVED.contains(&field.as_str()) || field.starts_with("delivery "));
         if !moved || decided == self.instruments {
             return Err(finding);
         }
@@ -72,7 +68,7 @@ impl Rerunner {
             let _the_only_bar = self.slice.add(bar);
         }
         self.venue.recorded = Some(core::mem::take(&mut self.recorded));
-        self.play(|run, slice, ports| run.step(slice, ports))?;
+        self.play_slice()?;
         self.note_underived(
             "the guest was at fault before any bar of the last slice was decided; the bars that \
              its fills come from are not in the journal",

@@ -1,0 +1,343 @@
+//! Small journals for tests and benches: a native strategy goes down the run's own path, and the
+//! bodies that come out are chained, hashed and signed here, as a runner would do it.
+
+use core::convert::Infallible;
+
+use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::entry::Chain;
+use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
+use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
+use counterfoil_journal::tree::Tree;
+use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::execution::{Fill, OrderEvent};
+use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::journal::{Journal, RecordBytes};
+use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::order::{
+    ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce,
+};
+use counterfoil_trading::record::{
+    Commitment, KIND_CLOSE, KIND_DECISION, KIND_OPEN, KIND_REFUSED, Open, kind_of,
+};
+use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
+use counterfoil_trading::slice::Slice;
+use counterfoil_trading::strategy::{AccountView, BarView, CallError, Fault, Strategy};
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+use counterfoil_trading::units::{Price, Quantity, Volume};
+use counterfoil_trading::venue::simulated::SimulatedVenue;
+use counterfoil_verify::PublicKey;
+use sha2::{Digest as _, Sha256};
+
+/// The log's signer in all of these.
+pub fn signer() -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[42; 32])
+}
+
+/// Its public key.
+pub fn key() -> PublicKey {
+    PublicKey::new(signer().verifying_key()).unwrap()
+}
+
+/// A manifest for so many instruments.
+pub fn manifest(instruments: usize, cadence: u32, data: &str) -> Manifest {
+    let digest = "sha256:".to_owned() + &"ab".repeat(32);
+    let instruments: Vec<String> = (0..instruments)
+        .map(|place| {
+            format!(
+                r#"{{"symbol":"SYM{place}","price-scale":2,"tick-size":"0.01",
+                "quantity-scale":0,"lot-size":"1","volume-scale":0}}"#
+            )
+        })
+        .collect();
+    let text = format!(
+        r#"{{"format":"counterfoil-manifest/1","component":"{digest}",
+        "world":"counterfoil:strategy@0.1.0","profile":"pure","engine":"{digest}",
+        "data":{data},"timeframe":"1d","instruments":[{}],"parameters":{{}},"warm-up":1,
+        "account":{{"name":"a","owner":"o","kind":"margin","currency":"USD","cash":"100000",
+        "leverage":"4"}},"costs":{{"fee-bps":"5","slippage-bps":"2","volume-cap-bps":"1000"}},
+        "risk":{{"orders-per-bar-max":64,"working-orders-max":256,
+        "order-notional-max":"1000000","position-notional-max":"1000000",
+        "gross-exposure-max":"100000000","price-collar-bps":"5000","drawdown-max-bps":"10000"}},
+        "limits":{{"fuel-init":1000000,"fuel-per-callback":1000000,"memory-bytes":16777216,
+        "table-elements":10000,"instances":8,"requests-per-bar":64,"answer-bytes":32768,
+        "reason-bytes":200,"log-bytes-per-callback":4096,"deadline-ms":10000}},
+        "on-fault":"cancel","seed":"7","cadence":{cadence}}}"#,
+        instruments.join(",")
+    );
+    Manifest::parse(&text).unwrap()
+}
+
+/// Data sources for [`manifest`].
+pub fn snapshot() -> String {
+    let id = "cd".repeat(32);
+    format!(r#"{{"snapshot":{{"id":"sha256:{id}","from":null,"to":null}}}}"#)
+}
+
+/// A feed.
+pub const FEED: &str = r#"{"feed":{"name":"f","start-nonce":"n"}}"#;
+
+/// One bar: a price that wanders, the same on every machine.
+pub fn bar(instrument: u32, day: u64) -> ClosedBar {
+    let mix = |n: u64| {
+        let n = n.wrapping_add(u64::from(instrument) << 32);
+        let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        i64::try_from((n ^ (n >> 27)) % 401).unwrap() - 200
+    };
+    let level = |n: u64| 10_000 + i64::try_from(n % 1_000).unwrap() + mix(n);
+    let (open, close) = (level(day), level(day + 1));
+    let start = i64::try_from(day).unwrap() * DAY_NANOS;
+    ClosedBar::parse(RawBar {
+        instrument: InstrumentId(instrument),
+        open_time: UnixNanos(start),
+        close_time: UnixNanos(start + DAY_NANOS),
+        open: Price(open),
+        high: Price(open.max(close) + 25),
+        low: Price(open.min(close) - 25),
+        close: Price(close),
+        volume: Volume(5_000 + mix(day + 7)),
+    })
+    .unwrap()
+}
+
+/// All bars: so many days of each instrument.
+pub fn bars(instruments: u32, days: u64) -> Vec<ClosedBar> {
+    (0..days)
+        .flat_map(|day| (0..instruments).map(move |id| bar(id, day)))
+        .collect()
+}
+
+/// What the native strategy does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plan {
+    /// Bars between two rounds of orders; 0: never.
+    pub every: u64,
+    /// The call, counted over all callbacks from 1, in which it fails.
+    pub fails_at: Option<(Fails, u64)>,
+}
+
+/// Where the strategy fails.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fails {
+    /// On a bar.
+    Bar,
+    /// On a fill.
+    Fill,
+    /// On an order event.
+    Event,
+}
+
+/// A strategy in Rust: markets, limits, cancels, replacements and refused orders in turn.
+#[derive(Debug, Default)]
+pub struct Native {
+    pub plan: Plan,
+    next_id: u64,
+    calls: [u64; 3],
+    fuel: u64,
+}
+
+impl Native {
+    fn call(&mut self, which: Fails) -> Result<(), CallError> {
+        self.fuel += 100;
+        let place = which as usize;
+        self.calls[place] += 1;
+        if self.plan.fails_at == Some((which, self.calls[place])) {
+            return Err(Fault::Unreachable.into());
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, bar: &RawBar, side: Side, order_type: OrderType) -> Order {
+        self.next_id += 1;
+        Order {
+            instrument: bar.instrument,
+            client_order_id: ClientOrderId(self.next_id),
+            side,
+            quantity: Quantity(10),
+            order_type,
+            time_in_force: TimeInForce::Gtc,
+        }
+    }
+}
+
+impl Strategy for Native {
+    fn on_bar(
+        &mut self,
+        view: &BarView,
+        account: &AccountView<'_>,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), CallError> {
+        self.call(Fails::Bar)?;
+        let bar = *view.bar.get();
+        if self.plan.every == 0 || view.index % self.plan.every != 0 {
+            return Ok(());
+        }
+        let limit = OrderType::Limit(Price(bar.close.0 - 60));
+        let intent = match view.index / self.plan.every % 6 {
+            0 | 1 => Intent::Submit(self.order(&bar, Side::Buy, OrderType::Market)),
+            2 => Intent::Submit(self.order(&bar, Side::Buy, limit)),
+            3 => match account.working.first() {
+                Some(one) => Intent::Cancel(one.client_order_id),
+                None => Intent::Cancel(ClientOrderId(999_999)),
+            },
+            4 => Intent::Submit(Order {
+                quantity: Quantity(0),
+                ..self.order(&bar, Side::Sell, OrderType::Market)
+            }),
+            _ => Intent::Submit(self.order(&bar, Side::Sell, OrderType::Market)),
+        };
+        let reason = (view.index % 2 == 0).then(|| format!("bar {}", view.index));
+        requests.push(Request { intent, reason });
+        Ok(())
+    }
+
+    fn on_fill(&mut self, _: &Fill, _: &AccountView<'_>) -> Result<(), CallError> {
+        self.call(Fails::Fill)
+    }
+
+    fn on_order_event(
+        &mut self,
+        _: &OrderEvent,
+        _: UnixNanos,
+        _: &AccountView<'_>,
+    ) -> Result<(), CallError> {
+        self.call(Fails::Event)
+    }
+
+    fn take_fuel(&mut self) -> u64 {
+        core::mem::take(&mut self.fuel)
+    }
+}
+
+/// Takes bodies.
+#[derive(Default)]
+pub struct Bodies {
+    pub bodies: Vec<Vec<u8>>,
+    pub digest: DecisionDigest,
+}
+
+impl Journal for Bodies {
+    type Error = Infallible;
+
+    fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Infallible> {
+        self.bodies.push(record.body.to_vec());
+        if let Some(part) = record.digested {
+            self.digest.add(part);
+        }
+        Ok(())
+    }
+}
+
+/// The commitments to some bars.
+pub fn commitments(manifest: &Manifest, bars: &[ClosedBar]) -> Option<Vec<Commitment>> {
+    let json = manifest.canonical().unwrap();
+    if !json.contains("snapshot") {
+        return None;
+    }
+    let of = |(place, symbol): (u32, &str)| {
+        let own: Vec<&ClosedBar> = bars
+            .iter()
+            .filter(|bar| bar.get().instrument.0 == place)
+            .collect();
+        let mut sha = Sha256::new();
+        own.iter().for_each(|bar| sha.update(bar.canonical()));
+        Commitment {
+            symbol: symbol.to_owned(),
+            bars: own.len() as u64,
+            first_close: own
+                .first()
+                .map(|bar| bar.get().close_time)
+                .unwrap_or_default(),
+            last_close: own
+                .last()
+                .map(|bar| bar.get().close_time)
+                .unwrap_or_default(),
+            bars_sha256: sha.finalize().into(),
+        }
+    };
+    let symbols = manifest.instruments.iter().map(|one| one.symbol.as_str());
+    Some((0..).zip(symbols).map(of).collect())
+}
+
+/// The bodies of a run over `decided`, whose open record promises `promised`.
+pub fn run(
+    manifest: &Manifest,
+    promised: &[ClosedBar],
+    decided: &[ClosedBar],
+    plan: Plan,
+) -> Vec<Vec<u8>> {
+    let setup = manifest.setup().unwrap();
+    let open = Open {
+        manifest: manifest.canonical().unwrap(),
+        execution: 3,
+        host: "test".to_owned(),
+        commitments: commitments(manifest, promised),
+    };
+    let mut body = Vec::new();
+    open.encode(&mut body);
+    let mut journal = Bodies::default();
+    journal.bodies.push(body);
+    let mut strategy = Native {
+        plan,
+        ..Native::default()
+    };
+    let (kind, cash) = (setup.account_kind, setup.cash);
+    let mut venue = SimulatedVenue::new(&setup.instruments, setup.costs, kind, cash);
+    let mut run = Run::new(&setup);
+    let mut slice = Slice::default();
+    let mut rest = decided;
+    while let Some(first) = rest.first() {
+        slice.clear();
+        let time = first.get().close_time;
+        let length = rest
+            .iter()
+            .take_while(|bar| bar.get().close_time == time)
+            .count();
+        let (now, later) = rest.split_at(length);
+        rest = later;
+        now.iter().for_each(|bar| slice.add(*bar).unwrap());
+        let mut ports = Ports {
+            strategy: &mut strategy,
+            venue: &mut venue,
+            journal: &mut journal,
+            clock: &mut NoClock,
+        };
+        if run.step(&slice, &mut ports).unwrap() == Progress::Faulted {
+            break;
+        }
+    }
+    let digest = journal.digest.clone();
+    run.close(&digest, &mut journal).unwrap();
+    journal.bodies
+}
+
+/// The bodies, chained, hashed, signed and framed as a runner would.
+pub fn seal(bodies: &[Vec<u8>], manifest: &Manifest, signer: &Ed25519Signer) -> Vec<u8> {
+    let run = hex::encode(manifest.run_id().unwrap());
+    let origin = format!("counterfoil/run/{run}/3");
+    let (mut chain, mut tree) = (Chain::new(), Tree::new());
+    let (mut bytes, mut entry) = (MAGIC.to_vec(), Vec::new());
+    let mut decisions = 0_u32;
+    for body in bodies {
+        entry.clear();
+        tree.push(chain.link(body, &mut entry).unwrap());
+        write_entry(&entry, &mut bytes).unwrap();
+        let due = match kind_of(body).unwrap() {
+            KIND_DECISION => {
+                decisions += 1;
+                decisions.is_multiple_of(manifest.cadence)
+            }
+            KIND_OPEN | KIND_CLOSE | KIND_REFUSED => true,
+            _ => false,
+        };
+        if due {
+            let checkpoint = Checkpoint {
+                origin: origin.clone(),
+                size: tree.size(),
+                root: tree.root(),
+            };
+            write_checkpoint(&checkpoint.sign(signer).unwrap(), &mut bytes).unwrap();
+        }
+    }
+    bytes
+}

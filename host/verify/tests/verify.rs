@@ -1,0 +1,308 @@
+//! Journals of runs without a fault in them are good, in every shape; whatever is done to their
+//! bytes afterwards is seen and named.
+
+mod common;
+
+use common::{FEED, Fails, Plan, bars, key, manifest, run, seal, signer, snapshot};
+use counterfoil_journal::frame::MAGIC;
+use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
+use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::record::{Record, RefusedInput};
+use counterfoil_verify::{
+    Cause, Completeness, Integrity, Options, PublicKey, Report, Rerun, verify_journal,
+};
+
+fn verify(bytes: &[u8]) -> Report {
+    verify_journal(bytes, &key(), Options::default()).unwrap()
+}
+
+fn plan(every: u64) -> Plan {
+    Plan {
+        every,
+        fails_at: None,
+    }
+}
+
+/// A journal of 12 bars of each of two instruments.
+fn small() -> (Manifest, Vec<Vec<u8>>) {
+    let manifest = manifest(2, 5, &snapshot());
+    let bars = bars(2, 12);
+    let bodies = run(&manifest, &bars, &bars, plan(1));
+    (manifest, bodies)
+}
+
+#[track_caller]
+fn check_good(report: &Report, what: &str) {
+    assert!(report.findings.is_empty(), "{what}: {}", report.findings[0]);
+    assert_eq!(report.integrity, Integrity::Intact, "{what}");
+    assert_eq!(report.completeness, Completeness::Complete, "{what}");
+    assert!(report.is_good());
+    let closed = report.closed.as_ref().unwrap();
+    assert_eq!(report.decision_digest, Some(closed.decision_digest));
+    assert_eq!(report.decisions, closed.decisions);
+}
+
+#[test]
+fn an_honest_run_is_intact_and_complete_in_every_shape() {
+    for (instruments, days, cadence, every) in [
+        (1, 40, 1, 1),
+        (1, 300, 4096, 3),
+        (2, 12, 5, 1),
+        (3, 30, 7, 2),
+        (1, 5, 2, 0),
+    ] {
+        for data in [snapshot(), FEED.to_owned()] {
+            let manifest = manifest(instruments as usize, cadence, &data);
+            let bars = bars(instruments, days);
+            let bodies = run(&manifest, &bars, &bars, plan(every));
+            let report = verify(&seal(&bodies, &manifest, &signer()));
+            check_good(&report, &format!("{instruments} {days} {cadence} {every}"));
+            assert_eq!(report.rerun, Rerun::Agrees);
+            assert_eq!(report.execution, Some(3));
+            assert_eq!(report.run_id, Some(manifest.run_id().unwrap()));
+        }
+    }
+}
+
+#[test]
+fn a_run_that_a_fault_ended_is_complete_up_to_its_closing_record() {
+    let mut seen = 0;
+    for (fails, call) in [
+        (Fails::Bar, 1),
+        (Fails::Bar, 8),
+        (Fails::Fill, 1),
+        (Fails::Event, 2),
+    ] {
+        for instruments in [1, 2] {
+            let manifest = manifest(instruments as usize, 5, &snapshot());
+            let bars = bars(instruments, 12);
+            let plan = Plan {
+                every: 1,
+                fails_at: Some((fails, call)),
+            };
+            let bodies = run(&manifest, &bars, &bars, plan);
+            let report = verify(&seal(&bodies, &manifest, &signer()));
+            check_good(&report, &format!("{fails:?} {call} {instruments}"));
+            assert!(matches!(
+                Record::decode(&bodies[bodies.len() - 2]),
+                Ok(Record::Fault(_))
+            ));
+            seen += usize::from(report.rerun == Rerun::Agrees);
+        }
+    }
+    assert!(seen >= 4, "{seen} of 8 were derived in full");
+}
+
+#[test]
+fn every_byte_that_is_changed_is_seen_and_every_change_of_a_record_names_it() {
+    let (manifest, bodies) = small();
+    let bytes = seal(&bodies, &manifest, &signer());
+    for at in 0..bytes.len() {
+        for flip in [0x01, 0x80] {
+            let mut changed = bytes.clone();
+            changed[at] ^= flip;
+            let report = verify(&changed);
+            assert!(!report.is_good(), "byte {at}");
+            assert_ne!(report.integrity, Integrity::Intact, "byte {at}");
+        }
+    }
+    // A byte in the middle of each record's body: the finding is that record.
+    let mut at = MAGIC.len();
+    let mut index = 0;
+    while at < bytes.len() {
+        let length = u32::from_be_bytes(bytes[at + 1..at + 5].try_into().unwrap()) as usize;
+        if bytes[at] == b'E' {
+            let mut changed = bytes.clone();
+            changed[at + 5 + 32 + (length - 32) / 2] ^= 1;
+            let report = verify(&changed);
+            assert!(
+                report.findings.iter().any(|finding| finding.index == index),
+                "record {index}: {:?}",
+                report.findings
+            );
+            index += 1;
+        }
+        at += 5 + length;
+    }
+    assert_eq!(index as usize, bodies.len());
+}
+
+/// The frames of a journal.
+fn frames(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut frames = Vec::new();
+    let mut rest = &bytes[MAGIC.len()..];
+    while !rest.is_empty() {
+        let length = u32::from_be_bytes(rest[1..5].try_into().unwrap()) as usize;
+        let (frame, later) = rest.split_at(5 + length);
+        frames.push(frame);
+        rest = later;
+    }
+    frames
+}
+
+fn join(frames: &[&[u8]]) -> Vec<u8> {
+    [&MAGIC[..], &frames.concat()].concat()
+}
+
+#[test]
+fn every_frame_that_is_removed_repeated_or_moved_is_seen() {
+    let (manifest, bodies) = small();
+    let bytes = seal(&bodies, &manifest, &signer());
+    let frames = frames(&bytes);
+    assert_eq!(join(&frames), bytes);
+    for at in 0..frames.len() {
+        let mut removed = frames.clone();
+        removed.remove(at);
+        let report = verify(&join(&removed));
+        assert!(!report.is_good(), "frame {at} removed");
+        // Without the last checkpoint the end is as after a crash; anything else is broken.
+        let crashed = matches!(report.integrity, Integrity::IntactUpTo { .. });
+        assert_eq!(crashed, at + 1 == frames.len(), "frame {at} removed");
+        let mut repeated = frames.clone();
+        repeated.insert(at, frames[at]);
+        let report = verify(&join(&repeated));
+        assert!(
+            matches!(report.integrity, Integrity::Broken(_)),
+            "frame {at} twice"
+        );
+        if at > 0 {
+            let mut swapped = frames.clone();
+            swapped.swap(at - 1, at);
+            let report = verify(&join(&swapped));
+            assert!(
+                matches!(report.integrity, Integrity::Broken(_)),
+                "frame {at} moved"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_that_is_missing_or_too_many_is_named() {
+    let (manifest, bodies) = small();
+    let bytes = seal(&bodies, &manifest, &signer());
+    let other = Manifest {
+        cadence: 4,
+        ..manifest.clone()
+    };
+    // Signed at other places than the manifest says, under its name.
+    let frames = frames(&bytes);
+    let (mut entries, mut named) = (0, 0);
+    for (at, frame) in frames.iter().enumerate().take(frames.len() - 1) {
+        if frame[0] == b'E' {
+            entries += 1;
+            continue;
+        }
+        let mut removed = frames.clone();
+        removed.remove(at);
+        let report = verify(&join(&removed));
+        let Integrity::Broken(finding) = &report.integrity else {
+            panic!("{:?}", report.integrity);
+        };
+        assert_eq!(
+            (finding.index, &finding.cause),
+            (entries - 1, &Cause::CheckpointMissing)
+        );
+        named += 1;
+    }
+    assert!(named > 3);
+    assert_ne!(other.run_id(), manifest.run_id());
+}
+
+#[test]
+fn no_truncated_journal_is_good() {
+    let (manifest, bodies) = small();
+    let bytes = seal(&bodies, &manifest, &signer());
+    let mut crashes = 0;
+    for length in 0..bytes.len() {
+        let report = verify(&bytes[..length]);
+        assert!(!report.is_good(), "{length} bytes");
+        match (&report.integrity, &report.completeness) {
+            (Integrity::Broken(finding), _) => assert!(
+                matches!(finding.cause, Cause::Empty | Cause::NothingSigned),
+                "{length} bytes: {finding}"
+            ),
+            (_, Completeness::Incomplete { why }) => {
+                crashes += 1;
+                assert!(why[0].contains("closing record"), "{why:?}");
+            }
+            (integrity, completeness) => panic!("{length}: {integrity:?} {completeness:?}"),
+        }
+    }
+    assert!(crashes * 2 > bytes.len());
+}
+
+#[test]
+fn another_key_is_refused_at_the_first_checkpoint() {
+    let (manifest, bodies) = small();
+    let bytes = seal(&bodies, &manifest, &signer());
+    let other = PublicKey::new(Ed25519Signer::from_seed(&[1; 32]).verifying_key()).unwrap();
+    let report = verify_journal(&bytes[..], &other, Options::default()).unwrap();
+    let Integrity::Broken(finding) = report.integrity else {
+        panic!("{:?}", report.integrity);
+    };
+    assert_eq!(finding.index, 0);
+    assert!(finding.to_string().contains("checkpoint"), "{finding}");
+}
+
+#[test]
+fn a_refused_input_is_kept_between_slices_and_signed() {
+    let (manifest, mut bodies) = small();
+    let mut body = Vec::new();
+    let refused = RefusedInput {
+        reason: "its slice has ended".to_owned(),
+        input: vec![1, 2],
+    };
+    refused.encode(&mut body);
+    bodies.insert(3, body);
+    let report = verify(&seal(&bodies, &manifest, &signer()));
+    check_good(&report, "refused");
+    assert_eq!(report.refused_inputs, 1);
+}
+
+#[test]
+fn hostile_bytes_never_panic() {
+    let (manifest, bodies) = small();
+    let bytes = seal(&bodies, &manifest, &signer());
+    let mut state = 1_u64;
+    let mut random = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695);
+        (state >> 33) as usize
+    };
+    for _ in 0..400 {
+        // Bodies of random bytes, sealed with the right key: only the records are hostile.
+        let mut hostile = bodies.clone();
+        for _ in 0..=random() % 3 {
+            let at = random() % hostile.len();
+            let body = &mut hostile[at];
+            let place = random() % body.len();
+            match random() % 3 {
+                0 => body[place] = random() as u8,
+                1 => body.truncate(place.max(2)),
+                _ => body.insert(place, random() as u8),
+            }
+        }
+        if hostile
+            .iter()
+            .any(|body| counterfoil_trading::record::kind_of(body).is_err())
+        {
+            continue;
+        }
+        let _report = verify(&seal(&hostile, &manifest, &signer()));
+        let mut noise = bytes.clone();
+        for _ in 0..20 {
+            let at = random() % noise.len();
+            noise[at] = random() as u8;
+        }
+        assert!(!verify(&noise).is_good());
+    }
+    for noise in [
+        &b"counterfoil/j/1\nE\0\0\0\x20"[..],
+        b"\0",
+        b"counterfoil/j/1\nC\0\0\0\0",
+    ] {
+        assert!(!verify(noise).is_good());
+    }
+}
