@@ -9,12 +9,15 @@ mod differ;
 pub mod finding;
 mod key;
 mod opened;
+mod proof;
 mod report;
 mod rerun;
+mod text;
 pub mod time;
 mod verify;
 
 pub use finding::{Cause, Finding};
 pub use key::{PublicKey, PublicKeyError};
+pub use proof::{ProofError, ProvedRecord, verify_proof};
 pub use report::{BarsSeen, Completeness, Integrity, Report, Rerun};
 pub use verify::{Options, Progress, VerifyError, verify_journal};

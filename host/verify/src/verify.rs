@@ -25,7 +25,7 @@ const CHUNKS_WAITING_MAX: usize = 4;
 #[non_exhaustive]
 pub enum VerifyError {
     /// The journal could not be read.
-    #[error("the journal could not be read")]
+    #[error("the journal could not be read: {0}")]
     Read(#[from] io::Error),
     /// No second thread, or it ended early.
     #[error("the thread that checks hashes and signatures did not run to its end")]

@@ -1,6 +1,13 @@
 //! Small journals for tests and benches: a native strategy goes down the run's own path, and the
 //! bodies that come out are chained, hashed and signed here, as a runner would do it.
 
+#![expect(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "each test and bench uses the part that it needs"
+)]
+
 use core::convert::Infallible;
 
 use counterfoil_journal::checkpoint::Checkpoint;
@@ -313,6 +320,16 @@ pub fn run(
 
 /// The bodies, chained, hashed, signed and framed as a runner would.
 pub fn seal(bodies: &[Vec<u8>], manifest: &Manifest, signer: &Ed25519Signer) -> Vec<u8> {
+    seal_as(bodies, manifest, signer, manifest.cadence)
+}
+
+/// The same under a cadence of one's own.
+pub fn seal_as(
+    bodies: &[Vec<u8>],
+    manifest: &Manifest,
+    signer: &Ed25519Signer,
+    cadence: u32,
+) -> Vec<u8> {
     let run = hex::encode(manifest.run_id().unwrap());
     let origin = format!("counterfoil/run/{run}/3");
     let (mut chain, mut tree) = (Chain::new(), Tree::new());
@@ -325,7 +342,7 @@ pub fn seal(bodies: &[Vec<u8>], manifest: &Manifest, signer: &Ed25519Signer) -> 
         let due = match kind_of(body).unwrap() {
             KIND_DECISION => {
                 decisions += 1;
-                decisions.is_multiple_of(manifest.cadence)
+                decisions.is_multiple_of(cadence)
             }
             KIND_OPEN | KIND_CLOSE | KIND_REFUSED => true,
             _ => false,

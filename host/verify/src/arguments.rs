@@ -1,0 +1,144 @@
+//! The program's arguments. Nothing is opened or read here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What is asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Command {
+    /// The help text.
+    Help,
+    /// A journal.
+    Journal(Job),
+    /// A proof of one record.
+    Proof(Job),
+}
+
+/// What to check, and with what.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Job {
+    /// The public key's file.
+    pub(crate) key: PathBuf,
+    /// The journal or proof.
+    pub(crate) file: PathBuf,
+    /// The manifest, to show a proved record by.
+    pub(crate) manifest: Option<PathBuf>,
+    /// Whether no record is run again.
+    pub(crate) integrity_only: bool,
+    /// Whether the answer is JSON.
+    pub(crate) json: bool,
+}
+
+/// Why the arguments ask for nothing.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum UsageError {
+    /// An option that there is not, or not for this.
+    #[error("there is no option {option}")]
+    Unknown { option: String },
+    /// An option without the file behind it.
+    #[error("{option} needs a file behind it")]
+    NoValue { option: &'static str },
+    /// An option given twice.
+    #[error("{option} stands there twice")]
+    Twice { option: &'static str },
+    /// No key.
+    #[error("--key FILE is missing: the log's public key")]
+    NoKey,
+    /// Not one file.
+    #[error("exactly one file is checked at a time, not {given}")]
+    Files { given: usize },
+}
+
+/// What the arguments ask for, the program's name left out.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+    let mut arguments = arguments.into_iter().peekable();
+    let is_proof = arguments.next_if(|first| first == "proof").is_some();
+    let (mut key, mut manifest, mut files) = (None, None, Vec::new());
+    let (mut integrity_only, mut json, mut only_files) = (false, false, false);
+    while let Some(argument) = arguments.next() {
+        match argument.to_str() {
+            Some(text) if !only_files && text.starts_with('-') => match text {
+                "--" => only_files = true,
+                "--help" | "-h" => return Ok(Command::Help),
+                "--json" => json = true,
+                "--integrity-only" if !is_proof => integrity_only = true,
+                "--key" => set("--key", &mut key, arguments.next())?,
+                "--manifest" if is_proof => {
+                    set("--manifest", &mut manifest, arguments.next())?;
+                }
+                option => {
+                    let option = option.to_owned();
+                    return Err(UsageError::Unknown { option });
+                }
+            },
+            _ => files.push(PathBuf::from(argument)),
+        }
+    }
+    let key = key.ok_or(UsageError::NoKey)?;
+    let given = files.len();
+    let [file] = <[PathBuf; 1]>::try_from(files).map_err(|_| UsageError::Files { given })?;
+    let job = Job {
+        key,
+        file,
+        manifest,
+        integrity_only,
+        json,
+    };
+    Ok(if is_proof {
+        Command::Proof(job)
+    } else {
+        Command::Journal(job)
+    })
+}
+
+fn set(
+    option: &'static str,
+    place: &mut Option<PathBuf>,
+    value: Option<OsString>,
+) -> Result<(), UsageError> {
+    let value = value.ok_or(UsageError::NoValue { option })?;
+    match place.replace(value.into()) {
+        None => Ok(()),
+        Some(_) => Err(UsageError::Twice { option }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, expect: &str) {
+        let got = match parse(line.split_whitespace().map(OsString::from)) {
+            Ok(Command::Help) => "help".to_owned(),
+            Ok(Command::Journal(job)) => format!("journal {}", job.file.display()),
+            Ok(Command::Proof(job)) => format!("proof {}", job.file.display()),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(got, expect, "{line}");
+    }
+
+    #[test]
+    fn arguments_ask_for_one_thing_or_are_refused() {
+        check("--help", "help");
+        check("--key k dir", "journal dir");
+        check("dir --json --integrity-only --key k", "journal dir");
+        check("--key k -- --odd", "journal --odd");
+        check("proof --manifest m --key k p", "proof p");
+        check("--key k proof", "journal proof");
+        check("", "--key FILE is missing: the log's public key");
+        check("--key", "--key needs a file behind it");
+        check("--key k --key k j", "--key stands there twice");
+        check("--key k", "exactly one file is checked at a time, not 0");
+        check(
+            "--key k a b",
+            "exactly one file is checked at a time, not 2",
+        );
+        check("--manifest m --key k a", "there is no option --manifest");
+        check(
+            "proof --integrity-only --key k a",
+            "there is no option --integrity-only",
+        );
+        check("-v", "there is no option -v");
+    }
+}

@@ -1,0 +1,138 @@
+//! The auditor's program: a journal or a proof, and the log's public key; verdicts and an exit
+//! code. What is checked, and how, is the library's business.
+
+mod arguments;
+
+use std::fs::{self, File};
+use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use arguments::{Command, Job};
+use counterfoil_verify::{Options, Progress, PublicKey, verify_journal, verify_proof};
+use serde_json::{Value, json};
+
+/// What the program does, and what its exit codes mean.
+const HELP: &str = "\
+counterfoil-verify checks what a run recorded, with nothing but the log's public key.
+
+usage:
+  counterfoil-verify [--json] [--integrity-only] --key FILE JOURNAL
+  counterfoil-verify proof [--json] [--manifest FILE] --key FILE PROOF
+
+  JOURNAL            a journal file, or the directory that holds `journal`
+  PROOF              a .tlog-proof file of one record
+  --key FILE         the log's public key: a verifier key line, or 32 bytes as hex or base64
+  --integrity-only   only hashes, signatures and checkpoints: run no record again
+  --manifest FILE    shows a proved record with the names and scales of its run's manifest
+  --json             answers in JSON
+  --help             shows this text
+
+exit codes: 0 intact and complete, or proved; 1 not so; 2 could not tell; 64 wrong usage
+";
+
+/// The answer is no.
+const NO: u8 = 1;
+/// The answer could not be found: an unreadable file or key.
+const COULD_NOT_TELL: u8 = 2;
+/// The arguments are wrong (`EX_USAGE` of sysexits.h).
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let answer = match arguments::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Help) => Ok((HELP.to_owned(), 0)),
+        Ok(Command::Journal(job)) => journal(&job),
+        Ok(Command::Proof(job)) => proof(&job),
+        Err(wrong) => {
+            let _unheard = writeln!(io::stderr(), "{wrong}\ntry: counterfoil-verify --help");
+            return ExitCode::from(USAGE);
+        }
+    };
+    let (text, code) = match answer {
+        Ok(answer) => answer,
+        Err(reason) => {
+            let _unheard = writeln!(io::stderr(), "could not tell: {reason}");
+            return ExitCode::from(COULD_NOT_TELL);
+        }
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::from(code),
+        Err(_) => ExitCode::from(COULD_NOT_TELL),
+    }
+}
+
+/// What is printed, and the exit code; or why nothing can be said.
+type Answer = Result<(String, u8), String>;
+
+fn journal(job: &Job) -> Answer {
+    let key = read_key(&job.key)?;
+    let path = if job.file.is_dir() {
+        job.file.join("journal")
+    } else {
+        job.file.clone()
+    };
+    let file = File::open(&path).map_err(|error| at(&path, &error))?;
+    let bytes_total = file.metadata().ok().map(|metadata| metadata.len());
+    let to_terminal = !job.json && io::stderr().is_terminal();
+    let mut shown = 0;
+    let mut progress = |progress: Progress| {
+        let percent = percent(progress);
+        if to_terminal && percent != shown {
+            shown = percent;
+            let _unheard = write!(io::stderr(), "\r{percent:3} %\r");
+        }
+    };
+    let options = Options {
+        integrity_only: job.integrity_only,
+        bytes_total,
+        progress: Some(&mut progress),
+    };
+    let report = verify_journal(file, &key, options)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let code = if report.is_good() { 0 } else { NO };
+    let text = if job.json {
+        line(&report.to_json())
+    } else {
+        report.to_string()
+    };
+    Ok((text, code))
+}
+
+fn proof(job: &Job) -> Answer {
+    let key = read_key(&job.key)?;
+    let bytes = read(&job.file)?;
+    let manifest = match &job.manifest {
+        None => None,
+        Some(path) => Some(String::from_utf8(read(path)?).map_err(|error| error.to_string())?),
+    };
+    Ok(match verify_proof(&bytes, &key, manifest.as_deref()) {
+        Ok(proved) if job.json => (line(&proved.to_json()), 0),
+        Ok(proved) => (proved.to_string(), 0),
+        Err(error) if job.json => {
+            let why = error.to_string();
+            (line(&json!({"good": false, "why": why})), NO)
+        }
+        Err(error) => (format!("not proved: {error}\n"), NO),
+    })
+}
+
+fn read_key(path: &Path) -> Result<PublicKey, String> {
+    PublicKey::parse(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| at(path, &error))
+}
+
+fn at(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+fn line(value: &Value) -> String {
+    format!("{value}\n")
+}
+
+fn percent(progress: Progress) -> u64 {
+    let total = progress.total.unwrap_or(0).max(1);
+    progress.read.saturating_mul(100) / total
+}

@@ -1,0 +1,128 @@
+//! One record proved from a `.tlog-proof` file of a run, without the journal. What the record says
+//! is told in plain words; whether the rules give it cannot be told from one record.
+
+use counterfoil_journal::entry::{self, EntryError};
+use counterfoil_journal::proof::{TlogProof, TlogProofError};
+use counterfoil_trading::cbor::CborError;
+use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::manifest::{Manifest, ManifestError};
+use counterfoil_trading::record::Record;
+
+use crate::describe::{Describe, kind_name};
+use crate::key::PublicKey;
+use crate::opened;
+
+/// What every run's origin begins with.
+const ORIGIN_PREFIX: &str = "counterfoil/run/";
+
+/// Why a proof proves nothing.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// The proof is malformed, not signed by the key, or of another record.
+    #[error("the proof does not hold: {0}")]
+    Proof(#[from] TlogProofError),
+    /// Its checkpoint is of no run's log.
+    #[error("the checkpoint's origin is {found:?}, not counterfoil/run/<run id>/<execution>")]
+    Origin {
+        /// The origin found.
+        found: String,
+    },
+    /// The public key cannot be used under this origin.
+    #[error("the origin cannot be checked: {0}")]
+    Key(#[from] counterfoil_journal::key::KeyError),
+    /// The entry has no chain link.
+    #[error("the proved entry is no journal entry: {0}")]
+    Entry(#[from] EntryError),
+    /// The entry's body is no record.
+    #[error("the proved entry holds no record: {0}")]
+    Record(#[from] CborError),
+    /// The manifest handed in does not hold.
+    #[error("{0}")]
+    Manifest(#[from] ManifestError),
+    /// The manifest is another run's.
+    #[error("the manifest is not the one that this run was started from")]
+    OtherManifest,
+}
+
+/// What a proof proves: this record stands at this index of this run's log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProvedRecord {
+    /// The run id.
+    pub run_id: [u8; 32],
+    /// Which execution.
+    pub execution: u64,
+    /// The record's index.
+    pub index: u64,
+    /// How many records the signed checkpoint covers.
+    pub tree_size: u64,
+    /// The root that was signed.
+    pub root: [u8; 32],
+    /// The name of the record's kind.
+    pub kind: &'static str,
+    /// The record.
+    pub record: Record,
+    /// The record in plain words; scaled and named if the manifest was handed in.
+    pub text: String,
+}
+
+/// What `bytes`, a `.tlog-proof` file of a run, proves under the log's key.
+///
+/// The run's manifest is not needed; with it (its JSON text, in any layout) prices and
+/// instruments are shown as people write them.
+///
+/// # Errors
+///
+/// Returns [`ProofError`] that names what does not hold.
+pub fn verify_proof(
+    bytes: &[u8],
+    key: &PublicKey,
+    manifest: Option<&str>,
+) -> Result<ProvedRecord, ProofError> {
+    let proof = TlogProof::parse(bytes)?;
+    // The origin is only a claim until the signature under it holds.
+    let origin = proof.checkpoint.lines().next().unwrap_or_default();
+    let (run_id, execution) = parse_origin(origin).ok_or_else(|| ProofError::Origin {
+        found: origin.to_owned(),
+    })?;
+    let proved = proof.verify(&[key.of_log(origin)?], &[])?;
+    let (_, body) = entry::split(proved.entry, proved.index)?;
+    let record = Record::decode(body)?;
+    let own = match &record {
+        Record::Open(open) => Some(open.manifest.as_str()),
+        Record::Deliveries(_)
+        | Record::Decision(_)
+        | Record::Fault(_)
+        | Record::Close(_)
+        | Record::Refused(_) => manifest,
+    };
+    let instruments = own.map_or_else(|| Ok(Vec::new()), |text| instruments(text, &run_id))?;
+    let checkpoint = &proved.cosigned.checkpoint;
+    Ok(ProvedRecord {
+        run_id,
+        execution,
+        index: proved.index,
+        tree_size: checkpoint.size,
+        root: checkpoint.root.0,
+        kind: kind_name(&record),
+        text: Describe::new(&instruments).record(&record),
+        record,
+    })
+}
+
+fn parse_origin(origin: &str) -> Option<([u8; 32], u64)> {
+    let (run, execution) = origin.strip_prefix(ORIGIN_PREFIX)?.split_once('/')?;
+    let mut run_id = [0; 32];
+    hex::decode_to_slice(run, &mut run_id).ok()?;
+    let execution = execution.parse().ok()?;
+    // Only the one spelling: the origin is what is signed.
+    (opened::origin(&run_id, execution) == origin).then_some((run_id, execution))
+}
+
+fn instruments(manifest: &str, run_id: &[u8; 32]) -> Result<Vec<Instrument>, ProofError> {
+    let manifest = Manifest::parse(manifest)?;
+    if manifest.run_id()? != *run_id {
+        return Err(ProofError::OtherManifest);
+    }
+    Ok(manifest.setup()?.instruments)
+}

@@ -1,0 +1,147 @@
+//! The program's answers and exit codes, and proofs of single records.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use common::{Plan, bars, key, manifest, run, seal, signer, snapshot};
+use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::entry::Chain;
+use counterfoil_journal::inclusion::inclusion_proof;
+use counterfoil_journal::proof::TlogProof;
+use counterfoil_journal::tree::Tree;
+use counterfoil_trading::manifest::Manifest;
+use counterfoil_verify::verify_proof;
+
+fn program(folder: &Path, arguments: &str) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_counterfoil-verify"))
+        .current_dir(folder)
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
+}
+
+fn journal() -> (Manifest, Vec<Vec<u8>>) {
+    let manifest = manifest(1, 5, &snapshot());
+    let bars = bars(1, 12);
+    let bodies = run(
+        &manifest,
+        &bars,
+        &bars,
+        Plan {
+            every: 1,
+            fails_at: None,
+        },
+    );
+    (manifest, bodies)
+}
+
+/// The proof of one record.
+fn proof(manifest: &Manifest, bodies: &[Vec<u8>], index: usize) -> String {
+    let (mut chain, mut leaves, mut entries) = (Chain::new(), Vec::new(), Vec::new());
+    for body in bodies {
+        let mut entry = Vec::new();
+        leaves.push(chain.link(body, &mut entry).unwrap());
+        entries.push(entry);
+    }
+    let (index, size) = (index as u64, leaves.len() as u64);
+    let checkpoint = Checkpoint {
+        origin: format!(
+            "counterfoil/run/{}/3",
+            hex::encode(manifest.run_id().unwrap())
+        ),
+        size,
+        root: leaves.iter().copied().collect::<Tree>().root(),
+    };
+    TlogProof {
+        extra: Some(entries.swap_remove(index as usize)),
+        index,
+        hashes: inclusion_proof(&leaves, index, size).unwrap(),
+        checkpoint: checkpoint.sign(&signer()).unwrap(),
+    }
+    .to_string()
+}
+
+#[test]
+fn each_answer_has_its_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (manifest, bodies) = journal();
+    let bytes = seal(&bodies, &manifest, &signer());
+    fs::write(at("journal"), &bytes).unwrap();
+    fs::write(at("torn"), &bytes[..bytes.len() - 9]).unwrap();
+    fs::write(at("key"), hex::encode(key().bytes())).unwrap();
+    fs::write(at("manifest.json"), manifest.canonical().unwrap()).unwrap();
+    let proof = proof(&manifest, &bodies, 4);
+    fs::write(at("one.tlog-proof"), &proof).unwrap();
+    fs::write(
+        at("bad.tlog-proof"),
+        proof.replacen("index 4", "index 5", 1),
+    )
+    .unwrap();
+    let table = [
+        ("--key key journal", 0, "integrity:    intact\n"),
+        ("--key key .", 0, "completeness: complete\n"),
+        ("--key key --json .", 0, "\"good\":true"),
+        (
+            "--key key --integrity-only .",
+            0,
+            "re-run:       not asked for\n",
+        ),
+        (
+            "--key key torn",
+            1,
+            "integrity:    intact up to its last checkpoint",
+        ),
+        ("--key key torn", 1, "completeness: INCOMPLETE\n"),
+        ("--key key manifest.json", 1, "this is not a journal"),
+        ("--key key --json torn", 1, "\"good\":false"),
+        ("--key key nothing", 2, "could not tell: nothing:"),
+        (
+            "--key manifest.json journal",
+            2,
+            "could not tell: manifest.json: the key file",
+        ),
+        ("journal", 64, "--key FILE is missing"),
+        ("--help", 0, "exit codes:"),
+        ("proof --key key one.tlog-proof", 0, "(unscaled)"),
+        (
+            "proof --key key --manifest manifest.json one.tlog-proof",
+            0,
+            "filled: buy 10 SYM0 at 98.32",
+        ),
+        ("proof --key key bad.tlog-proof", 1, "not proved: "),
+        ("proof --key key --json bad.tlog-proof", 1, "\"good\":false"),
+        (
+            "proof --key key none.tlog-proof",
+            2,
+            "could not tell: none.tlog-proof",
+        ),
+    ];
+    for (arguments, code, text) in table {
+        let (got, answer) = program(folder.path(), arguments);
+        assert_eq!(got, Some(code), "{arguments}: {answer}");
+        assert!(answer.contains(text), "{arguments}: {answer}");
+    }
+}
+
+#[test]
+fn a_proof_holds_for_its_own_record_and_for_no_other_bytes() {
+    let (manifest, bodies) = journal();
+    for index in 0..bodies.len() {
+        let proved = verify_proof(proof(&manifest, &bodies, index).as_bytes(), &key(), None);
+        let proved = proved.unwrap();
+        assert_eq!((proved.index, proved.execution), (index as u64, 3));
+        assert_eq!(proved.run_id, manifest.run_id().unwrap());
+    }
+    let proof = proof(&manifest, &bodies, 4).into_bytes();
+    for at in 0..proof.len() {
+        let mut changed = proof.clone();
+        changed[at] ^= 1;
+        assert!(verify_proof(&changed, &key(), None).is_err(), "byte {at}");
+    }
+}
