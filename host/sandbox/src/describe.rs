@@ -1,7 +1,7 @@
 //! What a strategy says of itself, as types that hold. It must never let a description through
 //! that a manifest could not satisfy.
 
-use std::collections::BTreeSet;
+mod parse;
 
 use counterfoil_trading::decimal::SCALE_MAX;
 use counterfoil_trading::limits::SandboxLimits;
@@ -10,7 +10,6 @@ use counterfoil_trading::time::Timeframe;
 use crate::compile::Compiled;
 use crate::guest::{Guest, StartError};
 use crate::setup::Value;
-use crate::wit::counterfoil::strategy::types as wit;
 
 /// Bytes of a name, a version or a choice: it must fit a table's column.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -173,95 +172,7 @@ pub fn describe(compiled: &Compiled, limits: &SandboxLimits) -> Result<Descripti
             exports.call_describe(store)
         })
         .map_err(|error| StartError::of("describe", error))?;
-    Ok(parse(description)?)
-}
-
-fn parse(raw: wit::Description) -> Result<Description, DescriptionError> {
-    let bars = raw.bars;
-    if let Some(max) = bars.instruments_max
-        && (max == 0 || max < bars.instruments_min)
-    {
-        let min = bars.instruments_min;
-        return Err(DescriptionError::Instruments { min, max });
-    }
-    let timeframe = bars.timeframe.map(|text| {
-        let timeframe = text.parse::<Timeframe>();
-        timeframe.map_err(|_| DescriptionError::Timeframe { text: cut(&text) })
-    });
-    if raw.warm_up > WARM_UP_MAX {
-        return Err(DescriptionError::WarmUp { bars: raw.warm_up });
-    }
-    let count = raw.parameters.len();
-    if count > PARAMETERS_MAX {
-        return Err(DescriptionError::TooManyParameters { count });
-    }
-    let mut names = BTreeSet::new();
-    let mut parameters = Vec::with_capacity(count);
-    for parameter in raw.parameters {
-        let parameter = parse_parameter(parameter)?;
-        if !names.insert(parameter.name.clone()) {
-            let name = parameter.name;
-            return Err(DescriptionError::Twice { name });
-        }
-        parameters.push(parameter);
-    }
-    Ok(Description {
-        name: name("the strategy's name", raw.name)?,
-        version: text("its version", raw.version, NAME_BYTES_MAX)?,
-        author: text("its author", raw.author, SENTENCE_BYTES_MAX)?,
-        summary: text("its summary", raw.summary, SENTENCE_BYTES_MAX)?,
-        instruments_min: bars.instruments_min,
-        instruments_max: bars.instruments_max,
-        timeframe: timeframe.transpose()?,
-        warm_up: raw.warm_up,
-        parameters,
-    })
-}
-
-fn parse_parameter(raw: wit::Parameter) -> Result<Parameter, DescriptionError> {
-    let name = name("parameter", raw.name)?;
-    let of = match raw.of {
-        wit::ParameterType::Number(range) => {
-            if range.scale > SCALE_MAX || range.min > range.max {
-                return Err(DescriptionError::Range { name });
-            }
-            ParameterType::Number {
-                scale: range.scale,
-                min: range.min,
-                max: range.max,
-            }
-        }
-        wit::ParameterType::Boolean => ParameterType::Boolean,
-        wit::ParameterType::Choice(choices) => {
-            let different: BTreeSet<&String> = choices.iter().collect();
-            if choices.is_empty() || choices.len() > CHOICES_MAX || different.len() != choices.len()
-            {
-                return Err(DescriptionError::Choices { name });
-            }
-            for choice in &choices {
-                check_text("a choice", choice, NAME_BYTES_MAX)?;
-            }
-            ParameterType::Choice(choices)
-        }
-    };
-    let default = match raw.default {
-        wit::ParameterValue::Number(number) => Value::Number {
-            value: number.value,
-            scale: number.scale,
-        },
-        wit::ParameterValue::Boolean(value) => Value::Boolean(value),
-        wit::ParameterValue::Choice(index) => Value::Choice(index),
-    };
-    if !of.allows(&default) {
-        return Err(DescriptionError::Default { name });
-    }
-    let help = text("a parameter's help", raw.help, SENTENCE_BYTES_MAX)?;
-    Ok(Parameter {
-        name,
-        help,
-        of,
-        default,
-    })
+    Ok(parse::parse(description)?)
 }
 
 impl ParameterType {
@@ -283,36 +194,4 @@ impl ParameterType {
             (Self::Number { .. } | Self::Boolean | Self::Choice(_), _) => false,
         }
     }
-}
-
-fn name(what: &'static str, text: String) -> Result<String, DescriptionError> {
-    let word = |word: &str| {
-        word.starts_with(|c: char| c.is_ascii_lowercase())
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
-    if text.len() <= NAME_BYTES_MAX && text.split('-').all(word) {
-        Ok(text)
-    } else {
-        let text = cut(&text);
-        Err(DescriptionError::Name { what, text })
-    }
-}
-
-fn text(what: &str, text: String, bytes_max: usize) -> Result<String, DescriptionError> {
-    check_text(what, &text, bytes_max).map(|()| text)
-}
-
-fn check_text(what: &str, text: &str, bytes_max: usize) -> Result<(), DescriptionError> {
-    if text.len() > bytes_max || text.chars().any(char::is_control) {
-        let what = what.to_owned();
-        return Err(DescriptionError::Text { what, bytes_max });
-    }
-    Ok(())
-}
-
-/// So much of a text from a guest as an error message may show.
-fn cut(text: &str) -> String {
-    crate::fault::bounded(text.to_owned(), NAME_BYTES_MAX)
 }

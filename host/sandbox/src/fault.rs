@@ -18,10 +18,22 @@ const TOO_MUCH_DATA: &str = "fuel allocated for hostcalls has been exhausted";
 /// How wasmtime begins when there are too many instances, memories or tables.
 const TOO_MANY: &str = "resource limit exceeded";
 
-/// The fault, or the host's error, behind wasmtime's.
+/// The fault, or the host's error, behind wasmtime's for a call.
 pub(crate) fn call_error(error: &Error) -> CallError {
+    // What has no type are the sentences with which wasmtime refuses to lift or lower a value:
+    // discriminants, pointers, lengths, alignment.
+    named(error, verdict(error).unwrap_or(Ok(Fault::InvalidAnswer)))
+}
+
+/// The same for making an instance, where no value crosses: what has no type is the host's.
+pub(crate) fn instantiation_error(error: &Error) -> CallError {
+    let host = || Err(bounded(format!("{error:#}"), TRACE_BYTES_MAX));
+    named(error, verdict(error).unwrap_or_else(host))
+}
+
+fn named(error: &Error, verdict: Result<Fault, String>) -> CallError {
     let trace = bounded(format!("{error:?}"), TRACE_BYTES_MAX);
-    match verdict(error) {
+    match verdict {
         Ok(fault) => CallError::Fault(StrategyFault {
             fault,
             message: String::new(),
@@ -31,30 +43,28 @@ pub(crate) fn call_error(error: &Error) -> CallError {
     }
 }
 
-fn verdict(error: &Error) -> Result<Fault, String> {
+fn verdict(error: &Error) -> Option<Result<Fault, String>> {
     if let Some(refusal) = error.downcast_ref::<Refusal>() {
-        return match refusal {
+        return Some(match refusal {
             Refusal::Limit { fault, .. } => Ok(*fault),
             Refusal::Host(reason) => Err(reason.clone()),
-        };
+        });
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
-        return of_trap(*trap);
+        return Some(of_trap(*trap));
     }
     let root = error.root_cause();
     if root.is::<Utf8Error>() {
-        return Ok(Fault::InvalidAnswer);
+        return Some(Ok(Fault::InvalidAnswer));
     }
     let text = root.to_string();
     if text.contains(TOO_MUCH_DATA) {
-        return Ok(Fault::AnswerTooLarge);
+        return Some(Ok(Fault::AnswerTooLarge));
     }
     if text.starts_with(TOO_MANY) {
-        return Ok(Fault::InstanceLimit);
+        return Some(Ok(Fault::InstanceLimit));
     }
-    // What is left are the sentences with which wasmtime refuses to lift or lower a value:
-    // discriminants, pointers, lengths, alignment.
-    Ok(Fault::InvalidAnswer)
+    None
 }
 
 fn of_trap(trap: Trap) -> Result<Fault, String> {

@@ -15,7 +15,7 @@ use wasmtime::Store;
 
 use crate::compile::Compiled;
 use crate::convert::{self, AnswerLimits};
-use crate::fault::{bounded, call_error};
+use crate::fault::{bounded, call_error, instantiation_error};
 use crate::setup::Setup;
 use crate::state::State;
 pub use crate::state::{LOG_BYTES_KEPT_MAX, LogLevel, LogLine};
@@ -150,7 +150,8 @@ impl Guest {
         let made = store
             .set_fuel(limits.fuel_init)
             .and_then(|()| compiled.pre().instantiate(&mut store));
-        let exports = made.map_err(|error| StartError::of("instantiation", call_error(&error)))?;
+        let exports =
+            made.map_err(|error| StartError::of("instantiation", instantiation_error(&error)))?;
         Ok(Self {
             store,
             exports,
