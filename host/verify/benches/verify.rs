@@ -1,7 +1,9 @@
 //! What verification costs a record, with the re-run and without:
 //! `cargo bench -p counterfoil-verify`.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on may fail")]
 
 #[path = "../tests/common/mod.rs"]
+#[expect(dead_code, reason = "the tests use the rest of it")]
 mod common;
 
 use common::{Plan, bars, key, manifest, run, seal, signer, snapshot};

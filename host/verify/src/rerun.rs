@@ -2,6 +2,7 @@
 //! same path as in the run, and each record that comes out must be the journal's, byte for byte.
 
 mod compare;
+mod judge;
 mod script;
 mod tail;
 mod underived;
@@ -15,8 +16,6 @@ use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
-use crate::describe::kind_name;
-use crate::differ::first_difference;
 use crate::finding::{Cause, Finding};
 use crate::opened::{Names, Opened};
 use compare::{Bodies, Compare, Differs};
@@ -278,39 +277,5 @@ impl Rerunner {
                 Err(self.names.finding(index, body, Cause::Rules { reason }))
             }
         }
-    }
-
-    /// The record at a place of the slice, or the index after the last.
-    fn site(&self, at: usize) -> (u64, Option<&[u8]>) {
-        if let Some((index, body)) = self.bodies.get(at) {
-            return (index, Some(body));
-        }
-        let last = at.checked_sub(1).and_then(|last| self.bodies.get(last));
-        (last.map_or(0, |(last, _)| last.saturating_add(1)), None)
-    }
-
-    /// The finding that the rules give another record at a place of the slice, or none.
-    fn differs(&self, at: usize, produced: Option<&[u8]>) -> Box<Finding> {
-        let describe = self.names.describe();
-        let (index, body) = self.site(at);
-        let journal = body.and_then(|body| Record::decode(body).ok());
-        let rules = produced.and_then(|body| Record::decode(body).ok());
-        let field = match (&journal, &rules) {
-            (Some(journal), Some(rules)) => first_difference(journal, rules),
-            _ => "whether there is a record".to_owned(),
-        };
-        let text = |record: &Option<Record>| {
-            record.as_ref().map_or_else(
-                || "no record here".to_owned(),
-                |record| format!("{}: {}", kind_name(record), describe.record(record)),
-            )
-        };
-        let cause = Cause::Differs {
-            field,
-            journal: text(&journal),
-            rules: text(&rules),
-        };
-        let named = body.or(produced);
-        self.names.finding(index, named, cause)
     }
 }

@@ -1,6 +1,12 @@
 //! Whoever holds the log's key can chain and sign anything. What they write must still be what
 //! the rules give, and hold all the bars that the first record promised.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests may fail as tests do"
+)]
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod common;
 
 use common::{Plan, bars, key, manifest, run, seal, signer, snapshot};

@@ -1,5 +1,7 @@
 //! The program's answers and exit codes, and proofs of single records.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod common;
 
 use std::fs;
@@ -48,7 +50,7 @@ fn proof(manifest: &Manifest, bodies: &[Vec<u8>], index: usize) -> String {
         leaves.push(chain.link(body, &mut entry).unwrap());
         entries.push(entry);
     }
-    let (index, size) = (index as u64, leaves.len() as u64);
+    let (place, index, size) = (index, index as u64, leaves.len() as u64);
     let checkpoint = Checkpoint {
         origin: format!(
             "counterfoil/run/{}/3",
@@ -58,7 +60,7 @@ fn proof(manifest: &Manifest, bodies: &[Vec<u8>], index: usize) -> String {
         root: leaves.iter().copied().collect::<Tree>().root(),
     };
     TlogProof {
-        extra: Some(entries.swap_remove(index as usize)),
+        extra: Some(entries.swap_remove(place)),
         index,
         hashes: inclusion_proof(&leaves, index, size).unwrap(),
         checkpoint: checkpoint.sign(&signer()).unwrap(),

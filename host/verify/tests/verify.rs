@@ -1,5 +1,6 @@
 //! Journals of runs without a fault in them are good, in every shape; whatever is done to their
 //! bytes afterwards is seen and named.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod common;
 
@@ -122,7 +123,7 @@ fn every_byte_that_is_changed_is_seen_and_every_change_of_a_record_names_it() {
         }
         at += 5 + length;
     }
-    assert_eq!(index as usize, bodies.len());
+    assert_eq!(index, bodies.len() as u64);
 }
 
 /// The frames of a journal.
@@ -278,9 +279,9 @@ fn hostile_bytes_never_panic() {
             let body = &mut hostile[at];
             let place = random() % body.len();
             match random() % 3 {
-                0 => body[place] = random() as u8,
+                0 => body[place] = byte(random()),
                 1 => body.truncate(place.max(2)),
-                _ => body.insert(place, random() as u8),
+                _ => body.insert(place, byte(random())),
             }
         }
         if hostile
@@ -293,7 +294,7 @@ fn hostile_bytes_never_panic() {
         let mut noise = bytes.clone();
         for _ in 0..20 {
             let at = random() % noise.len();
-            noise[at] = random() as u8;
+            noise[at] = byte(random());
         }
         assert!(!verify(&noise).is_good());
     }
@@ -304,4 +305,8 @@ fn hostile_bytes_never_panic() {
     ] {
         assert!(!verify(noise).is_good());
     }
+}
+
+fn byte(random: usize) -> u8 {
+    u8::try_from(random % 256).unwrap()
 }

@@ -2,10 +2,9 @@
 //! bodies that come out are chained, hashed and signed here, as a runner would do it.
 
 #![expect(
-    dead_code,
     unreachable_pub,
-    missing_docs,
-    reason = "each test and bench uses the part that it needs"
+    clippy::unwrap_used,
+    reason = "each test and bench uses the part that it needs, and may fail"
 )]
 
 use core::convert::Infallible;
@@ -176,7 +175,7 @@ impl Strategy for Native {
     ) -> Result<(), CallError> {
         self.call(Fails::Bar)?;
         let bar = *view.bar.get();
-        if self.plan.every == 0 || view.index % self.plan.every != 0 {
+        if self.plan.every == 0 || !view.index.is_multiple_of(self.plan.every) {
             return Ok(());
         }
         let limit = OrderType::Limit(Price(bar.close.0 - 60));
@@ -193,7 +192,10 @@ impl Strategy for Native {
             }),
             _ => Intent::Submit(self.order(&bar, Side::Sell, OrderType::Market)),
         };
-        let reason = (view.index % 2 == 0).then(|| format!("bar {}", view.index));
+        let reason = view
+            .index
+            .is_multiple_of(2)
+            .then(|| format!("bar {}", view.index));
         requests.push(Request { intent, reason });
         Ok(())
     }
@@ -247,7 +249,9 @@ pub fn commitments(manifest: &Manifest, bars: &[ClosedBar]) -> Option<Vec<Commit
             .filter(|bar| bar.get().instrument.0 == place)
             .collect();
         let mut sha = Sha256::new();
-        own.iter().for_each(|bar| sha.update(bar.canonical()));
+        for bar in &own {
+            sha.update(bar.canonical());
+        }
         Commitment {
             symbol: symbol.to_owned(),
             bars: own.len() as u64,
@@ -302,7 +306,9 @@ pub fn run(
             .count();
         let (now, later) = rest.split_at(length);
         rest = later;
-        now.iter().for_each(|bar| slice.add(*bar).unwrap());
+        for bar in now {
+            slice.add(*bar).unwrap();
+        }
         let mut ports = Ports {
             strategy: &mut strategy,
             venue: &mut venue,
