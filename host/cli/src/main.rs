@@ -1,2 +1,65 @@
-//! The `counterfoil` program: arguments in, tables and exit codes out.
-fn main() {}
+//! The `counterfoil` program: arguments in, tables and exit codes out. It must never hold a
+//! business rule: whatever decides something lives in the crates below.
+
+mod args;
+mod commands;
+mod output;
+mod places;
+mod progress;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::args::{Args, Command};
+use crate::output::Answer;
+
+/// The question was answered and the answer is no: a run that is not intact, a difference, a fault.
+const EXIT_NO: u8 = 1;
+/// The question could not be answered.
+const EXIT_COULD_NOT_TELL: u8 = 2;
+/// The program was called wrongly (`EX_USAGE` of sysexits.h).
+const EXIT_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    clap_complete::CompleteEnv::with_factory(Args::command).complete();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _to_closed_terminal = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => ExitCode::from(EXIT_USAGE),
+            };
+        }
+    };
+    match run(args) {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(EXIT_NO),
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(EXIT_COULD_NOT_TELL)
+        }
+    }
+}
+
+fn run(args: Args) -> anyhow::Result<Answer> {
+    let places = places::Places::new(&args.global)?;
+    match args.command {
+        Command::Demo(demo) => commands::demo::run(&places, &demo),
+        Command::New(new) => commands::new::run(&places, &new),
+        Command::Build(build) => commands::build::run(&places, &build),
+        Command::Ingest(ingest) => commands::ingest::run(&places, &ingest),
+        Command::Snapshots => commands::snapshots::run(&places),
+        Command::Backtest(backtest) => commands::backtest::run(&places, &backtest),
+        Command::Live(live) => commands::live::run(&places, &live),
+        Command::Runs => commands::runs::run(&places),
+        Command::Show(show) => commands::show::run(&places, &show),
+        Command::Verify(verify) => commands::verify::run(&places, &verify),
+        Command::Replay(replay) => commands::replay::run(&places, &replay),
+        Command::Proof(proof) => commands::proof::run(&places, &proof),
+        Command::CompileComponent(compile) => commands::compile::run(&compile),
+    }
+}

@@ -1,0 +1,273 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueHint};
+
+/// Hosts trading strategies that nobody has to trust.
+#[derive(Debug, Parser)]
+#[command(
+    name = "counterfoil",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Exit codes: 0 good, 1 the answer is no, 2 could not tell, 64 wrong usage.
+Tab completion for bash: source <(COMPLETE=bash counterfoil)"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// Where snapshots, components and runs are kept [default: the user's data folder]
+    #[arg(long, global = true, env = "COUNTERFOIL_DATA_DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where the signing key is kept, apart from the data [default: the user's configuration folder]
+    #[arg(long, global = true, env = "COUNTERFOIL_KEY_DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) key_dir: Option<PathBuf>,
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show everything on real data: ingest, backtest, sign, verify, replay, prove
+    Demo(Demo),
+    /// Start a new strategy: a crate that builds and passes its test
+    New(New),
+    /// Build a strategy crate into a component
+    Build(Build),
+    /// Make an immutable snapshot of a CSV file, plain or gzip
+    Ingest(Ingest),
+    /// List the snapshots
+    Snapshots,
+    /// Run a component over a snapshot, every decision journaled and signed
+    Backtest(Box<Backtest>),
+    /// Run a component over closed bars from a stream, into the paper venue
+    Live(Box<Live>),
+    /// List the runs
+    Runs,
+    /// Show one run, its decisions or its fills
+    Show(Show),
+    /// Check a run's journal, or a proof: integrity and completeness
+    Verify(Verify),
+    /// Let the component decide again and compare every decision
+    Replay(Replay),
+    /// Write the proof of one decision: the counterfoil
+    Proof(Proof),
+    /// Compile a component into the cache (used by the program itself)
+    #[command(hide = true)]
+    CompileComponent(CompileComponent),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// Where the demo keeps its data [default: demo-data in the current folder]
+    #[arg(long, value_hint = ValueHint::DirPath)]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct New {
+    /// The strategy's name in kebab-case; also the new folder's
+    pub(crate) name: String,
+    /// The folder of the SDK [default: the one this program was built from]
+    #[arg(long, value_hint = ValueHint::DirPath)]
+    pub(crate) sdk: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Build {
+    /// The strategy crate's folder
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) folder: PathBuf,
+    /// Where to write the component [default: NAME.wasm in the crate's folder]
+    #[arg(long, short, value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ingest {
+    /// A CSV file with a header, plain or gzip
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The symbol of every row, for a file without a symbol column
+    #[arg(long)]
+    pub(crate) symbol: Option<String>,
+    /// The length of a bar, such as 1m, 1h, 1d or 1M (case matters) [default: the smallest gap]
+    #[arg(long)]
+    pub(crate) timeframe: Option<String>,
+    /// What the time column means: open or close
+    #[arg(long, default_value = "open")]
+    pub(crate) time: String,
+    /// Unit of times that are numbers: s, ms, us or ns [default: by their size]
+    #[arg(long)]
+    pub(crate) epoch_unit: Option<String>,
+    /// Decimals of a price [default: the most in the file]
+    #[arg(long)]
+    pub(crate) price_scale: Option<u8>,
+    /// The price grid step [default: one at the price scale]
+    #[arg(long)]
+    pub(crate) tick: Option<String>,
+}
+
+/// What a manifest is made of, for both kinds of run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Terms {
+    /// The component: a file, or the digest of one used before
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub(crate) component: Option<String>,
+    /// A parameter of the strategy, as name=value; repeat for more
+    #[arg(long = "param", short = 'p', value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Starting cash
+    #[arg(long, default_value = "1000000")]
+    pub(crate) cash: String,
+    /// cash (no shorts) or margin
+    #[arg(long, default_value = "cash")]
+    pub(crate) account: String,
+    /// Gross exposure of a margin account as a multiple of its equity
+    #[arg(long, default_value = "2")]
+    pub(crate) leverage: String,
+    /// Fee in basis points of notional
+    #[arg(long, default_value = "0")]
+    pub(crate) fee_bps: String,
+    /// Slippage in basis points of the price
+    #[arg(long, default_value = "0")]
+    pub(crate) slippage_bps: String,
+    /// Share of a bar's volume that may fill on each side, in basis points, or off
+    #[arg(long, default_value = "1000")]
+    pub(crate) volume_cap: String,
+    /// Risk limits: a JSON file, or the preset research (wide; not for live money)
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub(crate) risk: Option<String>,
+    /// Limits of the guest: a JSON file [default: the documented ones]
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub(crate) limits: Option<PathBuf>,
+    /// After a fault: leave or cancel working orders
+    #[arg(long, default_value = "cancel")]
+    pub(crate) on_fault: String,
+    /// Seed handed to the strategy
+    #[arg(long, default_value = "0")]
+    pub(crate) seed: String,
+    /// The account's owner
+    #[arg(long, default_value = "nobody")]
+    pub(crate) owner: String,
+    /// The account's name
+    #[arg(long, default_value = "paper")]
+    pub(crate) account_name: String,
+    /// The account's currency
+    #[arg(long, default_value = "USD")]
+    pub(crate) currency: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Backtest {
+    /// A manifest; then no other flag that goes into one is taken
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+    /// The snapshot: its id or the first digits of it
+    #[arg(long)]
+    pub(crate) snapshot: Option<String>,
+    /// Which instruments, separated by commas [default: all]
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) instruments: Vec<String>,
+    /// First day or time, inclusive
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Last day or time, exclusive
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+    /// Decisions for one signed checkpoint
+    #[arg(long, default_value_t = 4096)]
+    pub(crate) cadence: u32,
+    /// Compiler: cranelift, cranelift-none or pulley (never changes a result)
+    #[arg(long, default_value = "cranelift")]
+    pub(crate) backend: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Live {
+    /// A manifest; then no other flag that goes into one is taken
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+    /// Instruments as in this snapshot: symbols, scales and grid steps
+    #[arg(long)]
+    pub(crate) like_snapshot: Option<String>,
+    /// Which of its instruments, separated by commas [default: all]
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) instruments: Vec<String>,
+    /// Read bars from this address (host:port) instead of standard input
+    #[arg(long)]
+    pub(crate) connect: Option<String>,
+    /// The feed's name
+    #[arg(long, default_value = "stdin")]
+    pub(crate) feed: String,
+    /// Makes this start different from every other [default: random]
+    #[arg(long)]
+    pub(crate) start_nonce: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    /// The run: the first digits of its id, with /N for its Nth execution
+    pub(crate) run: String,
+    /// List each fill
+    #[arg(long, conflicts_with_all = ["decisions", "manifest"])]
+    pub(crate) fills: bool,
+    /// List each decision that asked for something or was a fault
+    #[arg(long, conflicts_with = "manifest")]
+    pub(crate) decisions: bool,
+    /// Print the manifest
+    #[arg(long)]
+    pub(crate) manifest: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// A run, a journal's file or folder, or a .tlog-proof file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) what: String,
+    /// The public key to trust [default: the one in the key folder]
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Replay {
+    /// The run: the first digits of its id, with /N for its Nth execution
+    pub(crate) run: String,
+    /// Compiler: cranelift, cranelift-none or pulley (never changes a result)
+    #[arg(long, default_value = "cranelift")]
+    pub(crate) backend: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Proof {
+    /// The run: the first digits of its id, with /N for its Nth execution
+    pub(crate) run: String,
+    /// The journal entry to prove, as `show --decisions` lists it
+    #[arg(long, required_unless_present = "bar", conflicts_with = "bar")]
+    pub(crate) entry: Option<u64>,
+    /// The bar to prove the decision of, as SYMBOL:INDEX (from 0)
+    #[arg(long, value_name = "SYMBOL:INDEX")]
+    pub(crate) bar: Option<String>,
+    /// Where to write it [default: RUN-ENTRY.tlog-proof in the current folder]
+    #[arg(long, short, value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompileComponent {
+    /// Arguments that the sandbox gave
+    pub(crate) rest: Vec<String>,
+}

@@ -1,0 +1,71 @@
+//! `backtest`: a component over a snapshot.
+
+use anyhow::{Context as _, Result, bail};
+use counterfoil_runner::backtest::{backtest, snapshot_store};
+use counterfoil_runner::execute::Outcome;
+use counterfoil_runner::files::read_whole;
+use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::record::CloseReason;
+
+use super::terms::{Bars, manifest};
+use crate::args::Backtest;
+use crate::output::{Answer, say_json};
+use crate::places::Places;
+use crate::progress::Watcher;
+use crate::report;
+
+pub(crate) fn run(places: &Places, args: &Backtest) -> Result<Answer> {
+    let manifest = manifest_of(places, args)?;
+    let outcome = execute(places, &manifest, &args.backend)?;
+    if places.json {
+        say_json(&report::outcome_json(&manifest, &outcome)?);
+    } else {
+        report::print_outcome(&manifest, &outcome)?;
+    }
+    Ok(match outcome.close.reason {
+        CloseReason::EndOfData => Answer::Yes,
+        CloseReason::Fault => Answer::No,
+    })
+}
+
+pub(crate) fn execute(places: &Places, manifest: &Manifest, backend: &str) -> Result<Outcome> {
+    let mut watcher = Watcher::new(0);
+    let signer = Box::new(places.keys.signer()?);
+    let done = backtest(
+        &places.data,
+        manifest,
+        places.engine(backend)?,
+        signer,
+        &mut watcher,
+    );
+    watcher.finish();
+    Ok(done?)
+}
+
+pub(crate) fn manifest_of(places: &Places, args: &Backtest) -> Result<Manifest> {
+    if let Some(path) = &args.manifest {
+        if args.terms.component.is_some() || args.snapshot.is_some() {
+            bail!("give a manifest or flags, not both: the manifest says everything");
+        }
+        let text = read_whole(path)?;
+        let text = String::from_utf8(text).with_context(|| format!("{}", path.display()))?;
+        return Ok(Manifest::parse(&text)?);
+    }
+    let id = args.snapshot.as_deref();
+    let id =
+        id.context("which snapshot? give --snapshot ID; `counterfoil snapshots` lists them")?;
+    let store = snapshot_store(&places.data)?;
+    let snapshot = store.load(&store.resolve(id)?)?;
+    let selection = snapshot.select(&args.instruments, None, None)?;
+    let bars = Bars {
+        data: DataSource::Snapshot {
+            id: snapshot.id().to_string(),
+            from: args.from.clone(),
+            to: args.to.clone(),
+        },
+        timeframe: snapshot.manifest().timeframe.to_string(),
+        instruments: selection.instruments(),
+        cadence: args.cadence,
+    };
+    manifest(places, &args.terms, bars, &args.backend)
+}

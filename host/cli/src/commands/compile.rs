@@ -1,0 +1,43 @@
+//! The child's side of compilation: `compile-component FILE CACHE BACKEND FUEL`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use counterfoil_sandbox::child::{CompileLimits, compile_child_main};
+use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
+
+use crate::args::CompileComponent;
+use crate::output::{Answer, note};
+
+/// The name of a back end on this command's line.
+pub(crate) fn name_of(engine: &EngineSettings) -> &'static str {
+    match (engine.backend, engine.opt) {
+        (Backend::Pulley, _) => "pulley",
+        (Backend::Cranelift, OptLevel::None) => "cranelift-none",
+        (Backend::Cranelift, OptLevel::Speed) => "cranelift",
+    }
+}
+
+pub(crate) fn run(args: &CompileComponent) -> Result<Answer> {
+    let [file, cache, backend, fuel] = args.rest.as_slice() else {
+        bail!("compile-component takes FILE CACHE BACKEND FUEL");
+    };
+    let (backend, opt) = match backend.as_str() {
+        "pulley" => (Backend::Pulley, OptLevel::Speed),
+        "cranelift-none" => (Backend::Cranelift, OptLevel::None),
+        _ => (Backend::Cranelift, OptLevel::Speed),
+    };
+    let settings = EngineSettings {
+        backend,
+        opt,
+        fuel_max: fuel.parse().context("FUEL")?,
+        cache: Some(PathBuf::from(cache)),
+    };
+    match compile_child_main(Path::new(file), settings, CompileLimits::default()) {
+        Ok(()) => Ok(Answer::Yes),
+        Err((code, reason)) => {
+            note(&reason);
+            std::process::exit(i32::from(code))
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `live`: a component over closed bars from a stream, into the paper venue.
+
+use std::io::{BufReader, stdin};
+use std::net::TcpStream;
+
+use anyhow::{Context as _, Result, bail};
+use counterfoil_runner::backtest::snapshot_store;
+use counterfoil_runner::files::read_whole;
+use counterfoil_runner::live::live;
+use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::record::CloseReason;
+
+use super::terms::{Bars, manifest};
+use crate::args::Live;
+use crate::output::{Answer, note, say_json};
+use crate::places::Places;
+use crate::progress::Watcher;
+use crate::report;
+
+/// The back end of live runs: the one that decides fastest.
+const BACKEND: &str = "cranelift";
+
+pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
+    let manifest = manifest_of(places, args)?;
+    let signer = Box::new(places.keys.signer()?);
+    let engine = places.engine(BACKEND)?;
+    let mut watcher = Watcher::new(0);
+    let run = hex::encode(manifest.run_id()?);
+    note(&format!(
+        "run {run}: waiting for bars, one JSON object a line; the end of the stream ends it"
+    ));
+    let done = match &args.connect {
+        Some(address) => {
+            let stream = TcpStream::connect(address)
+                .with_context(|| format!("cannot connect to the feed at {address}"))?;
+            live(
+                &places.data,
+                &manifest,
+                engine,
+                signer,
+                BufReader::new(stream),
+                &mut watcher,
+            )
+        }
+        None => {
+            let input = BufReader::new(stdin());
+            live(&places.data, &manifest, engine, signer, input, &mut watcher)
+        }
+    };
+    watcher.finish();
+    let outcome = done?;
+    if places.json {
+        say_json(&report::outcome_json(&manifest, &outcome)?);
+    } else {
+        report::print_outcome(&manifest, &outcome)?;
+    }
+    Ok(match outcome.close.reason {
+        CloseReason::EndOfData => Answer::Yes,
+        CloseReason::Fault => Answer::No,
+    })
+}
+
+fn manifest_of(places: &Places, args: &Live) -> Result<Manifest> {
+    if let Some(path) = &args.manifest {
+        if args.terms.component.is_some() {
+            bail!("give a manifest or flags, not both: the manifest says everything");
+        }
+        let text = String::from_utf8(read_whole(path)?);
+        return Ok(Manifest::parse(
+            &text.with_context(|| format!("{}", path.display()))?,
+        )?);
+    }
+    let id = args.like_snapshot.as_deref();
+    let id = id.context("which instruments? give --like-snapshot ID, or a manifest")?;
+    let store = snapshot_store(&places.data)?;
+    let snapshot = store.load(&store.resolve(id)?)?;
+    let start_nonce = match &args.start_nonce {
+        Some(nonce) => nonce.clone(),
+        None => counterfoil_runner::keys::random_hex()?,
+    };
+    let bars = Bars {
+        data: DataSource::Feed {
+            name: args.feed.clone(),
+            start_nonce,
+        },
+        timeframe: snapshot.manifest().timeframe.to_string(),
+        instruments: snapshot
+            .select(&args.instruments, None, None)?
+            .instruments(),
+        cadence: 1,
+    };
+    manifest(places, &args.terms, bars, BACKEND)
+}

@@ -1,0 +1,95 @@
+//! `replay`: the component decides again.
+
+use anyhow::Result;
+use counterfoil_runner::replay::{Replay as Replayed, replay};
+use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::record::Record;
+use counterfoil_verify::describe::Describe;
+use serde_json::json;
+
+use crate::args::Replay;
+use crate::output::{Answer, pairs, say, say_json};
+use crate::places::Places;
+use crate::progress::bar;
+
+pub(crate) fn run(places: &Places, args: &Replay) -> Result<Answer> {
+    let execution = places.data.find(&args.run)?;
+    let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
+    let instruments = manifest.setup()?.instruments;
+    let found = execute(places, &args.run, &args.backend)?;
+    let good = found.difference.is_none();
+    if places.json {
+        let side = |record: &Option<Box<Record>>| {
+            record
+                .as_ref()
+                .map(|record| Describe::new(&instruments).record(record))
+        };
+        say_json(&json!({
+            "run-id": format!("sha256:{}", execution.run),
+            "execution": execution.number,
+            "identical": good,
+            "decisions": found.decisions,
+            "records-compared": found.identical,
+            "journal-closed": found.closed,
+            "decision-digest": format!("sha256:{}", hex::encode(found.decision_digest)),
+            "first-difference": found.difference.as_ref().map(|difference| json!({
+                "entry": difference.index,
+                "recorded": side(&difference.recorded),
+                "replayed": side(&difference.replayed),
+            })),
+        }));
+    } else {
+        print(&found, &instruments);
+    }
+    Ok(if good { Answer::Yes } else { Answer::No })
+}
+
+pub(crate) fn execute(places: &Places, run: &str, backend: &str) -> Result<Replayed> {
+    let execution = places.data.find(run)?;
+    let bar = bar("replaying", 0);
+    let mut progress = |decisions: u64| {
+        if decisions.is_multiple_of(1024) {
+            bar.set_position(decisions);
+        }
+    };
+    let found = replay(
+        &places.data,
+        &execution,
+        places.engine(backend)?,
+        &mut progress,
+    );
+    bar.finish_and_clear();
+    Ok(found?)
+}
+
+fn print(found: &Replayed, instruments: &[Instrument]) {
+    let Some(difference) = &found.difference else {
+        let until = if found.closed {
+            ""
+        } else {
+            " (the journal was not closed; its last slice is left out)"
+        };
+        pairs(&[
+            (
+                "replay",
+                format!("identical: {} decisions{until}", found.decisions),
+            ),
+            ("compared", format!("{} records", found.identical)),
+            ("decision digest", hex::encode(found.decision_digest)),
+        ]);
+        return;
+    };
+    let side = |record: &Option<Box<Record>>| match record {
+        Some(record) => Describe::new(instruments).record(record),
+        None => "no such record".to_owned(),
+    };
+    say(&format!(
+        "replay: different at entry {} ({} records were identical)",
+        difference.index, found.identical
+    ));
+    pairs(&[
+        ("recorded", side(&difference.recorded)),
+        ("replayed", side(&difference.replayed)),
+    ]);
+}

@@ -1,0 +1,118 @@
+//! `show`: one run.
+
+use anyhow::Result;
+use counterfoil_runner::data_dir::Execution;
+use counterfoil_runner::execute::Outcome;
+use counterfoil_runner::extent::Extent;
+use counterfoil_runner::journal::{JournalReader, ReadJournalError};
+use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::record::{KIND_DECISION, Record, kind_of};
+use counterfoil_verify::describe::Describe;
+use serde_json::{Value, json};
+
+use crate::args::Show;
+use crate::output::{Answer, pairs, say, say_json};
+use crate::places::Places;
+use crate::report;
+
+pub(crate) fn run(places: &Places, args: &Show) -> Result<Answer> {
+    let execution = places.data.find(&args.run)?;
+    let extent = Extent::of(&execution.journal())?;
+    let manifest = Manifest::parse(&extent.open.manifest)?;
+    let setup = manifest.setup()?;
+    if args.manifest {
+        let value: Value = serde_json::from_str(&extent.open.manifest)?;
+        say_json(&value);
+    } else if args.fills {
+        let fills = report::fills(&execution)?;
+        if places.json {
+            let list = fills
+                .iter()
+                .map(|row| report::fill_json(row, &setup.instruments));
+            say_json(&Value::from(list.collect::<Result<Vec<_>>>()?));
+        } else {
+            report::print_fills(&fills, &setup.instruments)?;
+        }
+    } else if args.decisions {
+        decisions(places, &execution, &setup.instruments)?;
+    } else {
+        summary(places, execution, extent, &manifest)?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn summary(
+    places: &Places,
+    execution: Execution,
+    extent: Extent,
+    manifest: &Manifest,
+) -> Result<()> {
+    match extent.close {
+        Some(close) => {
+            let outcome = Outcome { execution, close };
+            if places.json {
+                say_json(&report::outcome_json(manifest, &outcome)?);
+                return Ok(());
+            }
+            report::print_outcome(manifest, &outcome)
+        }
+        None if places.json => {
+            say_json(&json!({
+                "run-id": format!("sha256:{}", execution.run),
+                "execution": execution.number,
+                "ended": null,
+                "bars": extent.decisions,
+            }));
+            Ok(())
+        }
+        None => {
+            pairs(&[
+                (
+                    "run",
+                    format!("{} (execution {})", execution.run, execution.number),
+                ),
+                (
+                    "ended",
+                    "not closed: it is under way, or its process was stopped".to_owned(),
+                ),
+                ("bars decided", extent.decisions.to_string()),
+                ("journal", execution.journal().display().to_string()),
+            ]);
+            Ok(())
+        }
+    }
+}
+
+/// Each decision that asked for something or was a fault, with its journal entry.
+fn decisions(places: &Places, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
+    let describe = Describe::new(instruments);
+    let mut reader = JournalReader::open(&execution.journal())?;
+    let mut list = Vec::new();
+    loop {
+        let index = reader.index();
+        let Some(body) = reader.next_body()? else {
+            break;
+        };
+        if kind_of(body).map_err(ReadJournalError::from)? != KIND_DECISION {
+            continue;
+        }
+        let record = Record::decode(body).map_err(ReadJournalError::from)?;
+        let Record::Decision(decision) = &record else {
+            continue;
+        };
+        if decision.requests.as_ref().is_some_and(Vec::is_empty) {
+            continue;
+        }
+        let text = describe.record(&record);
+        if places.json {
+            list.push(json!({ "entry": index, "bar": decision.index, "decision": text }));
+        } else {
+            say(&format!("{index:>8}  {text}"));
+        }
+    }
+    if places.json {
+        say_json(&Value::from(list));
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! `snapshots`: what was ingested.
+
+use anyhow::Result;
+use counterfoil_runner::backtest::snapshot_store;
+use counterfoil_runner::times::show_time;
+use serde_json::{Value, json};
+
+use crate::output::{Answer, say, say_json, short, table};
+use crate::places::Places;
+
+pub(crate) fn run(places: &Places) -> Result<Answer> {
+    let all = snapshot_store(&places.data)?.list()?;
+    let damaged = all.iter().any(|one| one.manifest.is_err());
+    if places.json {
+        let list: Vec<Value> = all
+            .iter()
+            .map(|one| match &one.manifest {
+                Ok(manifest) => json!({
+                    "snapshot": one.id.to_string(),
+                    "source": manifest.source.name,
+                    "timeframe": manifest.timeframe.to_string(),
+                    "bars": manifest.bars(),
+                    "instruments": manifest.instruments.iter().map(|one| &one.symbol).collect::<Vec<_>>(),
+                }),
+                Err(error) => json!({ "snapshot": one.id.to_string(), "error": error.to_string() }),
+            })
+            .collect();
+        say_json(&Value::from(list));
+        return Ok(if damaged { Answer::No } else { Answer::Yes });
+    }
+    if all.is_empty() {
+        say("no snapshots yet; make one with: counterfoil ingest FILE.csv");
+        return Ok(Answer::Yes);
+    }
+    let head = [
+        "snapshot",
+        "timeframe",
+        "bars",
+        "instruments",
+        "first",
+        "last",
+        "source",
+    ];
+    let mut rows = vec![head.map(String::from).to_vec()];
+    for one in &all {
+        let id = short(&one.id.to_string());
+        match &one.manifest {
+            Ok(manifest) => {
+                let symbols: Vec<&str> = manifest
+                    .instruments
+                    .iter()
+                    .map(|one| one.symbol.as_str())
+                    .collect();
+                let time = |time: Option<_>| time.map(show_time).unwrap_or_default();
+                rows.push(vec![
+                    id,
+                    manifest.timeframe.to_string(),
+                    manifest.bars().to_string(),
+                    symbols.join(","),
+                    time(manifest.first_open()),
+                    time(manifest.last_close()),
+                    manifest.source.name.clone(),
+                ]);
+            }
+            Err(error) => rows.push(vec![id, format!("damaged: {error}")]),
+        }
+    }
+    table(&rows);
+    Ok(if damaged { Answer::No } else { Answer::Yes })
+}

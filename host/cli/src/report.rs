@@ -1,0 +1,254 @@
+//! What a run came to, as tables and JSON. Amounts are exact decimal texts.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use counterfoil_runner::data_dir::Execution;
+use counterfoil_runner::execute::Outcome;
+use counterfoil_runner::journal::{JournalReader, ReadJournalError};
+use counterfoil_runner::times::show_time;
+use counterfoil_trading::execution::{Delivery, Fill};
+use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::record::{
+    Close, CloseReason, Decision, Deliveries, FaultRecord, KIND_DECISION, KIND_DELIVERIES,
+    KIND_FAULT, kind_of,
+};
+use serde_json::{Value, json};
+
+use crate::output::{pairs, say, table};
+
+/// One fill with the index of its bar.
+pub(crate) struct FillRow {
+    pub(crate) bar: u64,
+    pub(crate) fill: Fill,
+}
+
+/// All fills of a journal.
+pub(crate) fn fills(execution: &Execution) -> Result<Vec<FillRow>> {
+    let mut reader = JournalReader::open(&execution.journal())?;
+    let mut next_index: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut rows = Vec::new();
+    while let Some(body) = reader.next_body()? {
+        match kind_of(body).map_err(ReadJournalError::from)? {
+            KIND_DECISION => {
+                let decision = Decision::decode(body).map_err(ReadJournalError::from)?;
+                next_index.insert(
+                    decision.bar.get().instrument.0,
+                    decision.index.saturating_add(1),
+                );
+            }
+            KIND_DELIVERIES => {
+                let all = Deliveries::decode(body).map_err(ReadJournalError::from)?;
+                for delivery in all.deliveries {
+                    if let Delivery::Fill(fill) = delivery {
+                        // Deliveries come before the decisions of their slice, so the bar of the
+                        // fill is the next one of its instrument.
+                        let bar = next_index.get(&fill.instrument.0).copied().unwrap_or(0);
+                        rows.push(FillRow { bar, fill });
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(rows)
+}
+
+/// The fault of a journal, if it has one.
+pub(crate) fn fault(execution: &Execution) -> Result<Option<(FaultRecord, Option<Decision>)>> {
+    let mut reader = JournalReader::open(&execution.journal())?;
+    let mut first_unanswered = None;
+    while let Some(body) = reader.next_body()? {
+        match kind_of(body).map_err(ReadJournalError::from)? {
+            KIND_DECISION if first_unanswered.is_none() => {
+                let decision = Decision::decode(body).map_err(ReadJournalError::from)?;
+                if decision.requests.is_none() {
+                    first_unanswered = Some(decision);
+                }
+            }
+            KIND_FAULT => {
+                let fault = FaultRecord::decode(body).map_err(ReadJournalError::from)?;
+                return Ok(Some((fault, first_unanswered)));
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Value> {
+    let fill = &row.fill;
+    let instrument = instruments
+        .get(fill.instrument.index())
+        .context("a fill of no instrument")?;
+    Ok(json!({
+        "instrument": instrument.symbol(),
+        "bar": row.bar,
+        "time": show_time(fill.time),
+        "side": fill.side.name(),
+        "quantity": instrument.quantity_text(fill.quantity),
+        "price": instrument.price_text(fill.price),
+        "reference-price": instrument.price_text(fill.reference_price),
+        "fee": fill.fee.to_text(),
+        "leaves-quantity": instrument.quantity_text(fill.leaves_quantity),
+        "client-order-id": fill.client_order_id.0,
+        "clamped": fill.clamped,
+    }))
+}
+
+pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Result<()> {
+    let head = [
+        "instrument",
+        "bar",
+        "time",
+        "side",
+        "quantity",
+        "price",
+        "fee",
+    ];
+    let mut lines = vec![head.map(String::from).to_vec()];
+    for row in rows {
+        let fill = &row.fill;
+        let instrument = instruments.get(fill.instrument.index());
+        let instrument = instrument.context("a fill of no instrument")?;
+        lines.push(vec![
+            instrument.symbol().to_owned(),
+            row.bar.to_string(),
+            show_time(fill.time),
+            fill.side.name().to_owned(),
+            instrument.quantity_text(fill.quantity),
+            instrument.price_text(fill.price),
+            fill.fee.to_text(),
+        ]);
+    }
+    table(&lines);
+    Ok(())
+}
+
+/// The closing record in JSON.
+pub(crate) fn close_json(manifest: &Manifest, close: &Close) -> Result<Value> {
+    let setup = manifest.setup()?;
+    let positions: serde_json::Map<String, Value> = setup
+        .instruments
+        .iter()
+        .zip(&close.positions)
+        .map(|(one, held)| (one.symbol().to_owned(), json!(one.quantity_text(*held))))
+        .collect();
+    let (approved, refused) = close.requests;
+    Ok(json!({
+        "ended": close.reason.name(),
+        "decision-digest": format!("sha256:{}", hex::encode(close.decision_digest)),
+        "bars": close.decisions,
+        "fills": close.fills,
+        "requests-approved": approved,
+        "requests-refused": refused,
+        "final-cash": close.cash.to_text(),
+        "final-position": positions,
+        "final-equity": close.equity.to_text(),
+        "fees": close.fees.to_text(),
+        "slippage": close.slippage.to_text(),
+        "realized": close.realized.to_text(),
+    }))
+}
+
+pub(crate) fn outcome_json(manifest: &Manifest, outcome: &Outcome) -> Result<Value> {
+    let mut value = close_json(manifest, &outcome.close)?;
+    value["run-id"] = json!(format!("sha256:{}", outcome.execution.run));
+    value["execution"] = json!(outcome.execution.number);
+    value["component"] = json!(manifest.component);
+    value["journal"] = json!(outcome.execution.journal());
+    value["manifest"] = json!(outcome.execution.folder.join("manifest.json"));
+    if let Some((fault, _)) = fault(&outcome.execution)? {
+        value["fault"] = json!({
+            "name": fault.fault.name(),
+            "callback": fault.callback.name(),
+            "time": show_time(fault.time),
+            "message": fault.message,
+            "trace": fault.trace,
+        });
+    }
+    Ok(value)
+}
+
+pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()> {
+    let setup = manifest.setup()?;
+    let close = &outcome.close;
+    let held: Vec<String> = setup
+        .instruments
+        .iter()
+        .zip(&close.positions)
+        .filter(|(_, held)| held.0 != 0)
+        .map(|(one, held)| format!("{} {}", one.symbol(), one.quantity_text(*held)))
+        .collect();
+    let held = if held.is_empty() {
+        "flat".to_owned()
+    } else {
+        held.join(", ")
+    };
+    let (approved, refused) = close.requests;
+    let rows = [
+        (
+            "run",
+            format!(
+                "{} (execution {})",
+                outcome.execution.run, outcome.execution.number
+            ),
+        ),
+        ("decision digest", hex::encode(close.decision_digest)),
+        ("bars decided", close.decisions.to_string()),
+        (
+            "orders",
+            format!(
+                "{approved} approved, {refused} refused, {} fills",
+                close.fills
+            ),
+        ),
+        ("final cash", close.cash.to_text()),
+        ("final position", held),
+        ("final equity", close.equity.to_text()),
+        ("fees", close.fees.to_text()),
+        ("slippage", close.slippage.to_text()),
+        ("journal", outcome.execution.journal().display().to_string()),
+    ];
+    pairs(&rows);
+    if close.reason == CloseReason::Fault
+        && let Some((fault, at)) = fault(&outcome.execution)?
+    {
+        say("");
+        say(&fault_text(&fault, at.as_ref(), &setup.instruments));
+    }
+    let short = outcome.execution.short();
+    say("");
+    say(&format!(
+        "next: counterfoil verify {short}   counterfoil replay {short}   counterfoil show {short} --fills"
+    ));
+    Ok(())
+}
+
+/// The fault in words: where, which, and how to see more.
+pub(crate) fn fault_text(
+    fault: &FaultRecord,
+    at: Option<&Decision>,
+    instruments: &[Instrument],
+) -> String {
+    let bar = at.map_or_else(String::new, |decision| {
+        let symbol = instruments.get(decision.bar.get().instrument.index());
+        let symbol = symbol.map_or("?", Instrument::symbol);
+        let fuel = decision.circumstances.fuel;
+        format!(" on bar {} of {symbol}, {fuel} fuel used", decision.index)
+    });
+    let mut text = format!(
+        "the strategy failed: {} in {}{bar}, slice closing {}",
+        fault.fault.name(),
+        fault.callback.name(),
+        show_time(fault.time),
+    );
+    if !fault.message.is_empty() {
+        text.push_str(&format!("\n  it said: {}", fault.message));
+    }
+    for line in fault.trace.lines() {
+        text.push_str(&format!("\n  {line}"));
+    }
+    text
+}
