@@ -16,7 +16,7 @@ fn main() {
 }
 
 /// Bars of one journal: enough that chunks and threads are as in a long one.
-const BARS: u64 = 300_000;
+const BARS: u64 = 100_000;
 
 /// A journal in which the strategy orders on one bar of so many.
 fn journal(every: u64) -> (Vec<u8>, usize) {
