@@ -28,7 +28,8 @@ usage:
   --json             answers in JSON
   --help             shows this text
 
-exit codes: 0 intact and complete, or proved; 1 not so; 2 could not tell; 64 wrong usage
+exit codes: 0 intact and complete (with --integrity-only: intact), or proved; 1 not so;
+            2 could not tell; 64 wrong usage
 ";
 
 /// The answer is no.
