@@ -29,9 +29,14 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             let _to_closed_terminal = error.print();
-            return match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-                _ => ExitCode::from(EXIT_USAGE),
+            let asked = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
+            return if asked {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(EXIT_USAGE)
             };
         }
     };

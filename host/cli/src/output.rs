@@ -1,5 +1,6 @@
 //! How answers are printed.
 
+use core::fmt::Write as _;
 use std::io::Write as _;
 
 use serde_json::Value;
@@ -59,9 +60,9 @@ pub(crate) fn table(rows: &[Vec<String>]) {
         let mut line = String::new();
         for (cell, (width, right)) in row.iter().zip(&plan) {
             if *right {
-                line.push_str(&format!("{cell:>width$}  "));
+                let _infallible = write!(line, "{cell:>width$}  ");
             } else {
-                line.push_str(&format!("{cell:<width$}  "));
+                let _infallible = write!(line, "{cell:<width$}  ");
             }
         }
         say(line.trim_end());

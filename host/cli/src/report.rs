@@ -1,5 +1,6 @@
 //! What a run came to, as tables and JSON. Amounts are exact decimal texts.
 
+use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
@@ -245,10 +246,10 @@ pub(crate) fn fault_text(
         show_time(fault.time),
     );
     if !fault.message.is_empty() {
-        text.push_str(&format!("\n  it said: {}", fault.message));
+        let _infallible = write!(text, "\n  it said: {}", fault.message);
     }
     for line in fault.trace.lines() {
-        text.push_str(&format!("\n  {line}"));
+        let _infallible = write!(text, "\n  {line}");
     }
     text
 }

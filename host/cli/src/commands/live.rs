@@ -1,6 +1,6 @@
 //! `live`: a component over closed bars from a stream, into the paper venue.
 
-use std::io::{BufReader, stdin};
+use std::io::{BufRead, BufReader, stdin};
 use std::net::TcpStream;
 
 use anyhow::{Context as _, Result, bail};
@@ -29,24 +29,22 @@ pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
     note(&format!(
         "run {run}: waiting for bars, one JSON object a line; the end of the stream ends it"
     ));
-    let done = match &args.connect {
-        Some(address) => {
-            let stream = TcpStream::connect(address)
-                .with_context(|| format!("cannot connect to the feed at {address}"))?;
-            live(
-                &places.data,
-                &manifest,
-                engine,
-                signer,
-                BufReader::new(stream),
-                &mut watcher,
-            )
-        }
-        None => {
-            let input = BufReader::new(stdin());
-            live(&places.data, &manifest, engine, signer, input, &mut watcher)
-        }
+    let source: Box<dyn BufRead + Send> = if let Some(address) = &args.connect {
+        let stream = TcpStream::connect(address);
+        Box::new(BufReader::new(stream.with_context(|| {
+            format!("cannot connect to the feed at {address}")
+        })?))
+    } else {
+        Box::new(BufReader::new(stdin()))
     };
+    let done = live(
+        &places.data,
+        &manifest,
+        engine,
+        signer,
+        source,
+        &mut watcher,
+    );
     watcher.finish();
     let outcome = done?;
     if places.json {

@@ -44,28 +44,27 @@ fn row(one: &Execution) -> Vec<String> {
     };
     let component = Manifest::parse(&extent.open.manifest).map(|manifest| manifest.component);
     let component = component.map(|digest| short(&digest)).unwrap_or_default();
-    match extent.close {
-        Some(close) => vec![
+    let decisions = extent.decisions.to_string();
+    let Some(close) = extent.close else {
+        let nothing = String::new;
+        return vec![
             one.short(),
             component,
-            close.decisions.to_string(),
-            close.fills.to_string(),
-            close.equity.to_text(),
-            close.reason.name().to_owned(),
-            short(&hex::encode(close.decision_digest)),
-        ],
-        None => {
-            let decisions = extent.decisions.to_string();
-            vec![
-                one.short(),
-                component,
-                decisions,
-                String::new(),
-                String::new(),
-                "not closed".to_owned(),
-            ]
-        }
-    }
+            decisions,
+            nothing(),
+            nothing(),
+            "not closed".to_owned(),
+        ];
+    };
+    vec![
+        one.short(),
+        component,
+        decisions,
+        close.fills.to_string(),
+        close.equity.to_text(),
+        close.reason.name().to_owned(),
+        short(&hex::encode(close.decision_digest)),
+    ]
 }
 
 fn as_json(one: &Execution) -> Value {

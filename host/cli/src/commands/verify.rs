@@ -37,7 +37,7 @@ pub(crate) fn run(places: &Places, args: &Verify) -> Result<Answer> {
 
 pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<Report> {
     let file = File::open(journal).with_context(|| format!("cannot open {}", journal.display()))?;
-    let total = file.metadata().map(|meta| meta.len()).unwrap_or(0);
+    let total = file.metadata().map_or(0, |meta| meta.len());
     let bar = bar("verifying", total);
     let mut progress = |progress: Progress| bar.set_position(progress.read);
     let options = Options {
@@ -50,19 +50,15 @@ pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<Report> {
 }
 
 pub(crate) fn public_key(places: &Places, path: Option<&Path>) -> Result<PublicKey> {
-    match path {
-        Some(path) => {
-            let bytes = read_whole(path)?;
-            PublicKey::parse(&bytes).with_context(|| format!("{}", path.display()))
-        }
-        None => {
-            let key = places
-                .keys
-                .public_key()
-                .context("no public key: give --key FILE")?;
-            Ok(PublicKey::new(key)?)
-        }
-    }
+    let Some(path) = path else {
+        let key = places
+            .keys
+            .public_key()
+            .context("no public key: give --key FILE")?;
+        return Ok(PublicKey::new(key)?);
+    };
+    let bytes = read_whole(path)?;
+    PublicKey::parse(&bytes).with_context(|| format!("{}", path.display()))
 }
 
 fn journal_path(places: &Places, what: &str) -> Result<PathBuf> {
