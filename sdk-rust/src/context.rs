@@ -16,7 +16,11 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(crate) fn new(instruments: &'a [Instrument], next_client_order_id: &'a mut u64) -> Self {
-        Self { instruments, next_client_order_id, requests: Vec::new() }
+        Self {
+            instruments,
+            next_client_order_id,
+            requests: Vec::new(),
+        }
     }
 
     pub(crate) fn into_requests(self) -> Vec<Request> {
@@ -25,7 +29,10 @@ impl<'a> Context<'a> {
 
     /// The account: fills of this slice are booked, positions are marked to the last close.
     #[must_use]
-    #[allow(clippy::unused_self, reason = "an account exists only while a bar is decided")]
+    #[allow(
+        clippy::unused_self,
+        reason = "an account exists only while a bar is decided"
+    )]
     pub fn account(&self) -> Account {
         Account::new()
     }
@@ -90,7 +97,11 @@ impl<'a> Context<'a> {
     /// It looks at the position alone: orders that still work are not counted.
     pub fn to_target(&mut self, instrument: u32, target: i64) -> Option<OrderBuilder<'_, 'a>> {
         let difference = target.checked_sub(self.position(instrument))?;
-        let side = if difference > 0 { Side::Buy } else { Side::Sell };
+        let side = if difference > 0 {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
         match difference.checked_abs()? {
             0 => None,
             quantity => Some(self.market(instrument, side, quantity)),
@@ -99,13 +110,19 @@ impl<'a> Context<'a> {
 
     /// Takes a working order back.
     pub fn cancel(&mut self, client_order_id: u64) {
-        self.requests.push(Request::Cancel(CancelRequest { client_order_id, reason: None }));
+        self.requests.push(Request::Cancel(CancelRequest {
+            client_order_id,
+            reason: None,
+        }));
     }
 
     /// Takes a working order back and says why.
     pub fn cancel_because(&mut self, client_order_id: u64, reason: &str) {
         let reason = Some(reason.to_owned());
-        self.requests.push(Request::Cancel(CancelRequest { client_order_id, reason }));
+        self.requests.push(Request::Cancel(CancelRequest {
+            client_order_id,
+            reason,
+        }));
     }
 
     fn order(
@@ -124,7 +141,11 @@ impl<'a> Context<'a> {
             time_in_force: TimeInForce::Gtc,
             reason: None,
         };
-        OrderBuilder { ctx: self, request, replaces: None }
+        OrderBuilder {
+            ctx: self,
+            request,
+            replaces: None,
+        }
     }
 }
 
@@ -165,14 +186,20 @@ impl OrderBuilder<'_, '_> {
     }
 
     /// Sends the order with this bar's answer; the result is its client order id.
-    #[allow(clippy::must_use_candidate, reason = "many strategies have no use for the id")]
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "many strategies have no use for the id"
+    )]
     pub fn send(self) -> u64 {
         let id = self.request.client_order_id;
         let next = id.saturating_add(1).max(*self.ctx.next_client_order_id);
         *self.ctx.next_client_order_id = next;
         self.ctx.requests.push(match self.replaces {
             None => Request::Submit(self.request),
-            Some(replaces) => Request::Replace(ReplaceRequest { replaces, with: self.request }),
+            Some(replaces) => Request::Replace(ReplaceRequest {
+                replaces,
+                with: self.request,
+            }),
         });
         id
     }

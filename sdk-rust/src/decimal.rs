@@ -62,7 +62,8 @@ impl Decimal {
     #[must_use]
     pub fn at_scale(self, scale: u8) -> Option<i64> {
         if scale >= self.scale {
-            self.value.checked_mul(*POWERS.get(usize::from(scale - self.scale))?)
+            self.value
+                .checked_mul(*POWERS.get(usize::from(scale - self.scale))?)
         } else {
             let divisor = *POWERS.get(usize::from(self.scale - scale))?;
             (self.value % divisor == 0).then_some(self.value / divisor)
@@ -82,16 +83,24 @@ impl Decimal {
         })?;
         if instrument.lot_size > 1 && quantity % instrument.lot_size != 0 {
             let lot = Self::new(instrument.lot_size, instrument.quantity_scale);
-            return Err(format!("{symbol} trades in lots of {lot}, and {self} is not a multiple"));
+            return Err(format!(
+                "{symbol} trades in lots of {lot}, and {self} is not a multiple"
+            ));
         }
         Ok(quantity)
     }
 
     /// The nearest float. For indicators and log lines, never for money.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "a view for humans and indicators")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "a view for humans and indicators"
+    )]
     pub fn to_f64(self) -> f64 {
-        let power = POWERS.get(usize::from(self.scale)).copied().unwrap_or(i64::MAX);
+        let power = POWERS
+            .get(usize::from(self.scale))
+            .copied()
+            .unwrap_or(i64::MAX);
         self.value as f64 / power as f64
     }
 }
@@ -100,7 +109,10 @@ impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.value < 0 { "-" } else { "" };
         let digits = self.value.unsigned_abs();
-        match POWERS.get(usize::from(self.scale)).map(|power| power.unsigned_abs()) {
+        match POWERS
+            .get(usize::from(self.scale))
+            .map(|power| power.unsigned_abs())
+        {
             Some(power) if self.scale > 0 => {
                 let width = usize::from(self.scale);
                 write!(f, "{sign}{}.{:0width$}", digits / power, digits % power)
@@ -118,7 +130,10 @@ impl From<types::Decimal> for Decimal {
 
 impl From<Decimal> for types::Decimal {
     fn from(decimal: Decimal) -> Self {
-        Self { value: decimal.value, scale: decimal.scale }
+        Self {
+            value: decimal.value,
+            scale: decimal.scale,
+        }
     }
 }
 
@@ -194,7 +209,10 @@ mod tests {
     fn a_decimal_changes_scale_only_without_rounding() {
         assert_eq!(Decimal::new(1250, 2).at_scale(1), Some(125));
         assert_eq!(Decimal::new(1250, 2).at_scale(0), None);
-        assert_eq!(Decimal::new(1, 0).at_scale(18), Some(1_000_000_000_000_000_000));
+        assert_eq!(
+            Decimal::new(1, 0).at_scale(18),
+            Some(1_000_000_000_000_000_000)
+        );
         assert_eq!(Decimal::new(10, 0).at_scale(18), None);
         assert_eq!(Decimal::new(1, 0).at_scale(19), None);
     }

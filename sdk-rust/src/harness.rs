@@ -28,7 +28,9 @@ thread_local! {
 impl State {
     /// Value of a quantity at a price, in billionths of the currency.
     fn notional_nanos(&self, instrument: u32, quantity: i64, price: i64) -> i128 {
-        let Some(of) = self.instruments.get(usize::try_from(instrument).unwrap_or(usize::MAX))
+        let Some(of) = self
+            .instruments
+            .get(usize::try_from(instrument).unwrap_or(usize::MAX))
         else {
             return 0;
         };
@@ -61,7 +63,10 @@ pub(crate) mod host {
     }
 
     pub(crate) fn position_of(instrument: u32) -> Position {
-        let flat = Position { quantity: 0, cost: Money::ZERO };
+        let flat = Position {
+            quantity: 0,
+            cost: Money::ZERO,
+        };
         STATE.with_borrow(|state| state.positions.get(&instrument).copied().unwrap_or(flat))
     }
 
@@ -110,16 +115,32 @@ impl<S: Strategy> Harness<S> {
         STATE.set(State::default());
         let arguments = S::Params::declare()
             .into_iter()
-            .map(|parameter| Argument { name: parameter.name, value: parameter.default })
+            .map(|parameter| Argument {
+                name: parameter.name,
+                value: parameter.default,
+            })
             .collect();
-        let setup = Setup { instruments: vec![instrument(0, "TEST")], arguments, seed: 0 };
-        Self { setup, run: None, next_index: BTreeMap::new(), time: 0, requests: Vec::new() }
+        let setup = Setup {
+            instruments: vec![instrument(0, "TEST")],
+            arguments,
+            seed: 0,
+        };
+        Self {
+            setup,
+            run: None,
+            next_index: BTreeMap::new(),
+            time: 0,
+            requests: Vec::new(),
+        }
     }
 
     /// Takes these instruments in place of `TEST`. Their ids become 0, 1, 2 …
     #[must_use]
     pub fn instruments(mut self, symbols: &[&str]) -> Self {
-        self.setup.instruments = (0_u32..).zip(symbols).map(|(i, s)| instrument(i, s)).collect();
+        self.setup.instruments = (0_u32..)
+            .zip(symbols)
+            .map(|(i, s)| instrument(i, s))
+            .collect();
         self
     }
 
@@ -140,11 +161,16 @@ impl<S: Strategy> Harness<S> {
     /// If the strategy has no such parameter, or the value does not fit its type or range.
     #[must_use]
     pub fn param(mut self, name: &str, value: &str) -> Self {
-        let declared = S::Params::declare().into_iter().find(|parameter| parameter.name == name);
+        let declared = S::Params::declare()
+            .into_iter()
+            .find(|parameter| parameter.name == name);
         let parsed = declared.map(|parameter| parse(&parameter.of, value));
         assert!(parsed.is_some(), "there is no parameter {name}");
         let parsed = parsed.flatten();
-        assert!(parsed.is_some(), "{value} is no value of the parameter {name}");
+        assert!(
+            parsed.is_some(),
+            "{value} is no value of the parameter {name}"
+        );
         for argument in &mut self.setup.arguments {
             if let (true, Some(value)) = (argument.name == name, parsed) {
                 argument.value = value;
@@ -184,7 +210,11 @@ impl<S: Strategy> Harness<S> {
     /// If `init` or the strategy says no.
     pub fn bar(&mut self, slice: &[[i64; 4]]) -> Vec<Request> {
         let result = self.try_bar(slice);
-        assert!(result.is_ok(), "the strategy said: {}", result.err().unwrap_or_default());
+        assert!(
+            result.is_ok(),
+            "the strategy said: {}",
+            result.err().unwrap_or_default()
+        );
         result.unwrap_or_default()
     }
 
@@ -201,7 +231,9 @@ impl<S: Strategy> Harness<S> {
         self.time += DAY;
         let bars_in_slice = u32::try_from(slice.len()).unwrap_or(u32::MAX);
         STATE.with_borrow_mut(|state| {
-            state.closes.extend((0_u32..).zip(slice.iter().map(|prices| prices[3])));
+            state
+                .closes
+                .extend((0_u32..).zip(slice.iter().map(|prices| prices[3])));
         });
         let mut all = Vec::new();
         for (instrument, [open, high, low, close]) in (0_u32..).zip(slice.iter().copied()) {
@@ -238,12 +270,21 @@ impl<S: Strategy> Harness<S> {
     pub fn fill(&mut self, client_order_id: u64, price: i64) {
         let order = take(client_order_id);
         assert!(order.is_some(), "no order {client_order_id} is working");
-        let (Some(order), Some(run)) = (order, &mut self.run) else { return };
-        let signed = if order.side == Side::Buy { order.quantity } else { -order.quantity };
+        let (Some(order), Some(run)) = (order, &mut self.run) else {
+            return;
+        };
+        let signed = if order.side == Side::Buy {
+            order.quantity
+        } else {
+            -order.quantity
+        };
         STATE.with_borrow_mut(|state| {
             let nanos = state.notional_nanos(order.instrument, signed, price);
             state.cash_nanos -= nanos;
-            let flat = Position { quantity: 0, cost: Money::ZERO };
+            let flat = Position {
+                quantity: 0,
+                cost: Money::ZERO,
+            };
             let position = state.positions.entry(order.instrument).or_insert(flat);
             position.quantity += signed;
             let cost = position.cost.to_nanos() + nanos;
@@ -266,7 +307,12 @@ impl<S: Strategy> Harness<S> {
         use crate::OrderType::Market;
         let is_market = |order: &&OrderRequest| order.order_type == Market;
         let ids: Vec<u64> = STATE.with_borrow(|state| {
-            state.working.iter().filter(is_market).map(|order| order.client_order_id).collect()
+            state
+                .working
+                .iter()
+                .filter(is_market)
+                .map(|order| order.client_order_id)
+                .collect()
         });
         ids.into_iter().for_each(|id| self.fill(id, price));
     }
@@ -279,7 +325,9 @@ impl<S: Strategy> Harness<S> {
     pub fn end_order(&mut self, client_order_id: u64, status: OrderStatus, code: &str) {
         let order = take(client_order_id);
         assert!(order.is_some(), "no order {client_order_id} is working");
-        let (Some(order), Some(run)) = (order, &mut self.run) else { return };
+        let (Some(order), Some(run)) = (order, &mut self.run) else {
+            return;
+        };
         run.strategy().on_order_event(&OrderEvent {
             instrument: order.instrument,
             client_order_id,
@@ -331,7 +379,11 @@ pub fn lines(requests: &[Request]) -> Vec<String> {
 fn line(request: &Request) -> String {
     use crate::OrderType::{Limit, Market, Stop, StopLimit};
     let order = |order: &OrderRequest| {
-        let side = if order.side == Side::Buy { "buy" } else { "sell" };
+        let side = if order.side == Side::Buy {
+            "buy"
+        } else {
+            "sell"
+        };
         let at = match order.order_type {
             Market => "market".to_owned(),
             Limit(price) => format!("limit {price}"),
@@ -376,7 +428,9 @@ fn parse(of: &ParameterType, text: &str) -> Option<ParameterValue> {
         ParameterType::Number(range) => {
             let value = Decimal::parse(text)?.at_scale(range.scale)?;
             let number = Decimal::new(value, range.scale).into();
-            (range.min..=range.max).contains(&value).then_some(ParameterValue::Number(number))
+            (range.min..=range.max)
+                .contains(&value)
+                .then_some(ParameterValue::Number(number))
         }
         ParameterType::Boolean => text.parse().ok().map(ParameterValue::Boolean),
         ParameterType::Choice(names) => {

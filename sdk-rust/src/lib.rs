@@ -58,7 +58,6 @@ mod decimal;
 mod export;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod harness;
-pub mod indicators;
 pub mod log;
 mod params;
 mod strategy;

@@ -1,9 +1,9 @@
 //! Typed parameters: declared once, described to the host, read back from its arguments.
 
+use crate::Decimal;
 use crate::bindings::counterfoil::strategy::types::{
     Argument, NumberRange, Parameter, ParameterType, ParameterValue,
 };
-use crate::Decimal;
 
 /// A set of parameters. [`params!`](crate::params!) writes this for a struct.
 pub trait Parameters: Sized {
@@ -107,7 +107,10 @@ impl Value for Decimal {
         let scale = scales.fold(default.scale, u8::max);
         let fit = |decimal: Decimal| {
             let value = decimal.at_scale(scale);
-            assert!(value.is_some(), "{decimal} in params! does not fit at scale {scale}");
+            assert!(
+                value.is_some(),
+                "{decimal} in params! does not fit at scale {scale}"
+            );
             value.unwrap_or_default()
         };
         let [min, max] = range.map_or([-i64::MAX, i64::MAX], |range| range.map(fit));
@@ -252,8 +255,13 @@ pub fn read_argument<V: Value>(argument: Option<&Argument>, name: &str) -> Resul
 pub fn declare_choice<C: Choice>(default: &str) -> (ParameterType, ParameterValue) {
     let position = C::NAMES.iter().position(|(name, _)| *name == default);
     assert!(position.is_some(), "`{default}` is none of the choices");
-    let index = position.and_then(|index| u32::try_from(index).ok()).unwrap_or_default();
-    let names = C::NAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let index = position
+        .and_then(|index| u32::try_from(index).ok())
+        .unwrap_or_default();
+    let names = C::NAMES
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
     (ParameterType::Choice(names), ParameterValue::Choice(index))
 }
 
@@ -261,6 +269,10 @@ pub fn declare_choice<C: Choice>(default: &str) -> (ParameterType, ParameterValu
 #[doc(hidden)]
 #[must_use]
 pub fn read_choice<C: Choice>(value: &ParameterValue) -> Option<C> {
-    let ParameterValue::Choice(index) = value else { return None };
-    C::NAMES.get(usize::try_from(*index).ok()?).map(|(_, value)| *value)
+    let ParameterValue::Choice(index) = value else {
+        return None;
+    };
+    C::NAMES
+        .get(usize::try_from(*index).ok()?)
+        .map(|(_, value)| *value)
 }

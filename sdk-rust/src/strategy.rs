@@ -19,9 +19,17 @@ pub struct Bars {
 
 impl Bars {
     /// Any number of instruments from one up, at any timeframe.
-    pub const ANY: Self = Self { instruments_min: 1, instruments_max: None, timeframe: None };
+    pub const ANY: Self = Self {
+        instruments_min: 1,
+        instruments_max: None,
+        timeframe: None,
+    };
     /// One instrument, at any timeframe.
-    pub const ONE: Self = Self { instruments_min: 1, instruments_max: Some(1), timeframe: None };
+    pub const ONE: Self = Self {
+        instruments_min: 1,
+        instruments_max: Some(1),
+        timeframe: None,
+    };
 }
 
 /// A trading strategy. Only [`Strategy::init`] and [`Strategy::on_bar`] must be written.
@@ -101,7 +109,11 @@ impl<S: Strategy> Run<S> {
     pub fn init(setup: Setup) -> Result<Self, String> {
         let params = S::Params::read(&setup.arguments)?;
         let strategy = S::init(params, &setup)?;
-        Ok(Self { strategy, setup, next_client_order_id: 1 })
+        Ok(Self {
+            strategy,
+            setup,
+            next_client_order_id: 1,
+        })
     }
 
     /// The strategy's requests for one bar.

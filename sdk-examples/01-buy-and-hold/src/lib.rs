@@ -25,8 +25,13 @@ impl Strategy for BuyAndHold {
     const SUMMARY: &'static str = "Buys every instrument once and holds it";
 
     fn init(params: Params, setup: &Setup) -> Result<Self, String> {
-        let wanted = setup.instruments.iter().map(|of| params.quantity.to_quantity(of).map(Some));
-        Ok(Self { wanted: wanted.collect::<Result<_, _>>()? })
+        let wanted = setup
+            .instruments
+            .iter()
+            .map(|of| params.quantity.to_quantity(of).map(Some));
+        Ok(Self {
+            wanted: wanted.collect::<Result<_, _>>()?,
+        })
     }
 
     fn on_bar(&mut self, bar: &Bar, ctx: &mut Context<'_>) -> Result<(), String> {
@@ -36,7 +41,9 @@ impl Strategy for BuyAndHold {
         }
         let index = usize::try_from(bar.instrument).unwrap_or(usize::MAX);
         if let Some(quantity) = self.wanted.get_mut(index).and_then(Option::take) {
-            ctx.market(bar.instrument, Side::Buy, quantity).reason("first bar").send();
+            ctx.market(bar.instrument, Side::Buy, quantity)
+                .reason("first bar")
+                .send();
         }
         Ok(())
     }
@@ -54,7 +61,10 @@ mod tests {
     fn each_instrument_is_bought_once() {
         let mut harness = Harness::<BuyAndHold>::new().instruments(&["A", "B"]);
         let requests = harness.bar(&[[10; 4], [20; 4]]);
-        assert_eq!(lines(&requests), ["#1 buy 100 of 0 market", "#2 buy 100 of 1 market"]);
+        assert_eq!(
+            lines(&requests),
+            ["#1 buy 100 of 0 market", "#2 buy 100 of 1 market"]
+        );
         assert!(harness.bar(&[[11; 4], [21; 4]]).is_empty());
     }
 }

@@ -40,11 +40,16 @@ impl Strategy for MovingAverageCross {
             let quantity = params.quantity.to_quantity(instrument)?;
             Ok(Averages::new(fast, slow, quantity))
         });
-        Ok(Self { short: params.short, averages: averages.collect::<Result<_, String>>()? })
+        Ok(Self {
+            short: params.short,
+            averages: averages.collect::<Result<_, String>>()?,
+        })
     }
 
     fn on_bar(&mut self, bar: &Bar, ctx: &mut Context<'_>) -> Result<(), String> {
-        let averages = usize::try_from(bar.instrument).ok().and_then(|i| self.averages.get_mut(i));
+        let averages = usize::try_from(bar.instrument)
+            .ok()
+            .and_then(|i| self.averages.get_mut(i));
         let averages = averages.ok_or("a bar of an instrument that init did not name")?;
         let Some(cross) = averages.push(bar.close)? else {
             return Ok(());
@@ -88,12 +93,24 @@ impl Averages {
         // A wasm address has 32 bits, so nothing is lost.
         let (fast, slow) = (fast as usize, slow as usize);
         let closes = Vec::with_capacity(slow);
-        Self { quantity, fast, closes, slow, next: 0, fast_sum: 0, slow_sum: 0, previous: None }
+        Self {
+            quantity,
+            fast,
+            closes,
+            slow,
+            next: 0,
+            fast_sum: 0,
+            slow_sum: 0,
+            previous: None,
+        }
     }
 
     /// Takes a close in and says whether the averages crossed on it.
     fn push(&mut self, close: i64) -> Result<Option<Cross>, String> {
-        let added = |sum: i64| sum.checked_add(close).ok_or("the closes are too large to sum");
+        let added = |sum: i64| {
+            sum.checked_add(close)
+                .ok_or("the closes are too large to sum")
+        };
         self.fast_sum = added(self.fast_sum)?;
         self.slow_sum = added(self.slow_sum)?;
         let seen = self.closes.len();
@@ -113,7 +130,11 @@ impl Averages {
             self.fast_sum -= self.closes[leaving];
             self.slow_sum -= self.closes[self.next];
             self.closes[self.next] = close;
-            self.next = if self.next + 1 == self.slow { 0 } else { self.next + 1 };
+            self.next = if self.next + 1 == self.slow {
+                0
+            } else {
+                self.next + 1
+            };
         }
         // Multiplied across instead of divided: nothing is rounded.
         let difference = i128::from(self.fast_sum) * self.slow as i128
@@ -145,7 +166,10 @@ mod tests {
         assert_eq!(lines(&harness.closes(&[10, 9, 8])), [""; 0]);
         assert_eq!(lines(&harness.closes(&[12])), ["#1 buy 100 of 0 market"]);
         harness.fill_market_orders(12);
-        assert_eq!(lines(&harness.closes(&[12, 6])), ["#2 sell 100 of 0 market"]);
+        assert_eq!(
+            lines(&harness.closes(&[12, 6])),
+            ["#2 sell 100 of 0 market"]
+        );
     }
 
     #[test]
@@ -158,7 +182,10 @@ mod tests {
         let mut harness = harness().param("short", "true");
         harness.closes(&[10, 9, 8, 12]);
         harness.fill_market_orders(12);
-        assert_eq!(lines(&harness.closes(&[12, 6])), ["#2 sell 200 of 0 market"]);
+        assert_eq!(
+            lines(&harness.closes(&[12, 6])),
+            ["#2 sell 200 of 0 market"]
+        );
     }
 
     #[test]
@@ -185,9 +212,19 @@ mod tests {
             let mut averages = Averages::new(fast, slow, 1);
             for end in 1..=closes.len() {
                 averages.push(closes[end - 1]).unwrap();
-                let sum = |n: u32| Some(closes[end.checked_sub(n as usize)?..end].iter().sum::<i64>());
+                let sum = |n: u32| {
+                    Some(
+                        closes[end.checked_sub(n as usize)?..end]
+                            .iter()
+                            .sum::<i64>(),
+                    )
+                };
                 if let (Some(fast), Some(slow)) = (sum(fast), sum(slow)) {
-                    assert_eq!((averages.fast_sum, averages.slow_sum), (fast, slow), "at {end}");
+                    assert_eq!(
+                        (averages.fast_sum, averages.slow_sum),
+                        (fast, slow),
+                        "at {end}"
+                    );
                 }
             }
         }
@@ -199,7 +236,10 @@ mod tests {
             let mut harness = harness;
             harness.init().unwrap_err()
         };
-        assert_eq!(said(harness().param("fast", "3")), "fast (3) must be less than slow (3)");
+        assert_eq!(
+            said(harness().param("fast", "3")),
+            "fast (3) must be less than slow (3)"
+        );
         assert_eq!(
             said(harness().param("quantity", "0.5")),
             "a quantity of TEST has at most 0 decimals, and 0.50000000 does not fit"

@@ -32,12 +32,21 @@ pub struct Bracket {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
     Flat,
-    Entering { entry: u64 },
+    Entering {
+        entry: u64,
+    },
     /// Filled at this price, not protected yet.
-    Open { price: i64 },
-    Protected { stop: u64, limit: u64 },
+    Open {
+        price: i64,
+    },
+    Protected {
+        stop: u64,
+        limit: u64,
+    },
     /// One leg filled; the other is to be cancelled.
-    Leaving { other: u64 },
+    Leaving {
+        other: u64,
+    },
 }
 
 impl Strategy for Bracket {
@@ -60,7 +69,10 @@ impl Strategy for Bracket {
     }
 
     fn on_bar(&mut self, bar: &Bar, ctx: &mut Context<'_>) -> Result<(), String> {
-        let rose = self.previous_close.replace(bar.close).is_some_and(|before| bar.close > before);
+        let rose = self
+            .previous_close
+            .replace(bar.close)
+            .is_some_and(|before| bar.close > before);
         match self.stage {
             Stage::Flat => {
                 // Both legs can fill on one bar; the surplus is taken back first.
@@ -68,7 +80,9 @@ impl Strategy for Bracket {
                     order.reason("both legs filled").send();
                 } else if rose && !bar.warming_up {
                     let order = ctx.market(bar.instrument, Side::Buy, self.quantity);
-                    self.stage = Stage::Entering { entry: order.reason("bar closed higher").send() };
+                    self.stage = Stage::Entering {
+                        entry: order.reason("bar closed higher").send(),
+                    };
                 }
             }
             Stage::Open { price } => self.protect(bar.instrument, price, ctx)?,
@@ -97,7 +111,12 @@ impl Strategy for Bracket {
 
     fn on_order_event(&mut self, event: &OrderEvent) {
         let over = !matches!(event.status, OrderStatus::Submitted | OrderStatus::Accepted);
-        if over && self.stage == (Stage::Entering { entry: event.client_order_id }) {
+        if over
+            && self.stage
+                == (Stage::Entering {
+                    entry: event.client_order_id,
+                })
+        {
             self.stage = Stage::Flat;
         }
     }
@@ -105,7 +124,9 @@ impl Strategy for Bracket {
 
 impl Bracket {
     fn protect(&mut self, id: u32, entry: i64, ctx: &mut Context<'_>) -> Result<(), String> {
-        let instrument = ctx.instrument(id).ok_or("a bar of an instrument that init did not name")?;
+        let instrument = ctx
+            .instrument(id)
+            .ok_or("a bar of an instrument that init did not name")?;
         let away = |bps: u32| i128::from(entry) * i128::from(bps) / 10_000;
         let price = |exact: i128| {
             let price = i64::try_from(exact).map_err(|_| "the price is too large")?;
@@ -113,8 +134,14 @@ impl Bracket {
         };
         let stop_price = price(i128::from(entry) - away(self.stop_bps))?;
         let limit_price = price(i128::from(entry) + away(self.limit_bps))?;
-        let stop = ctx.stop(id, Side::Sell, self.quantity, stop_price).reason("stop").send();
-        let limit = ctx.limit(id, Side::Sell, self.quantity, limit_price).reason("limit").send();
+        let stop = ctx
+            .stop(id, Side::Sell, self.quantity, stop_price)
+            .reason("stop")
+            .send();
+        let limit = ctx
+            .limit(id, Side::Sell, self.quantity, limit_price)
+            .reason("limit")
+            .send();
         self.stage = Stage::Protected { stop, limit };
         Ok(())
     }
@@ -130,7 +157,10 @@ mod tests {
 
     fn protected() -> Harness<Bracket> {
         let mut harness = Harness::new();
-        assert_eq!(lines(&harness.closes(&[9_900, 10_000])), ["#1 buy 100 of 0 market"]);
+        assert_eq!(
+            lines(&harness.closes(&[9_900, 10_000])),
+            ["#1 buy 100 of 0 market"]
+        );
         harness.fill(1, 10_050);
         let legs = ["#2 sell 100 of 0 stop 9849", "#3 sell 100 of 0 limit 10452"];
         assert_eq!(lines(&harness.closes(&[10_050])), legs);
@@ -158,7 +188,10 @@ mod tests {
         let mut harness = protected();
         harness.fill(2, 9_849);
         harness.fill(3, 10_452);
-        assert_eq!(lines(&harness.closes(&[10_000])), ["#4 buy 100 of 0 market"]);
+        assert_eq!(
+            lines(&harness.closes(&[10_000])),
+            ["#4 buy 100 of 0 market"]
+        );
     }
 
     #[test]
@@ -166,6 +199,9 @@ mod tests {
         let mut harness = Harness::<Bracket>::new();
         harness.closes(&[9_900, 10_000]);
         harness.end_order(1, OrderStatus::Refused, "no-buying-power");
-        assert_eq!(lines(&harness.closes(&[9_990, 10_010])), ["#2 buy 100 of 0 market"]);
+        assert_eq!(
+            lines(&harness.closes(&[9_990, 10_010])),
+            ["#2 buy 100 of 0 market"]
+        );
     }
 }

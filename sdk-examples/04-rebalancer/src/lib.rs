@@ -68,13 +68,17 @@ impl Rebalancer {
             let difference = target - ctx.position(instrument.id);
             if difference < 0 {
                 // Sales go first: they pay for the purchases.
-                ctx.market(instrument.id, Side::Sell, -difference).reason("above weight").send();
+                ctx.market(instrument.id, Side::Sell, -difference)
+                    .reason("above weight")
+                    .send();
             } else if difference > 0 {
                 buys.push((instrument.id, difference));
             }
         }
         for (instrument, quantity) in buys {
-            ctx.market(instrument, Side::Buy, quantity).reason("below weight").send();
+            ctx.market(instrument, Side::Buy, quantity)
+                .reason("below weight")
+                .send();
         }
         Ok(())
     }
@@ -105,22 +109,35 @@ mod tests {
 
     #[test]
     fn the_equity_is_spread_evenly_and_sales_go_first() {
-        let harness = Harness::<Rebalancer>::new().instruments(&["A", "B"]).cash(10_000);
+        let harness = Harness::<Rebalancer>::new()
+            .instruments(&["A", "B"])
+            .cash(10_000);
         let mut harness = harness.param("every", "2").param("invested", "100");
         let requests = harness.bar(&[[1_000; 4], [5_000; 4]]);
-        assert_eq!(lines(&requests), ["#1 buy 500 of 0 market", "#2 buy 100 of 1 market"]);
+        assert_eq!(
+            lines(&requests),
+            ["#1 buy 500 of 0 market", "#2 buy 100 of 1 market"]
+        );
         harness.fill(1, 1_000);
         harness.fill(2, 5_000);
         // Not on this slice; then B has doubled, and the equity is 15,000.
         assert!(harness.bar(&[[1_000; 4], [9_000; 4]]).is_empty());
         let requests = harness.bar(&[[1_000; 4], [10_000; 4]]);
-        assert_eq!(lines(&requests), ["#3 sell 25 of 1 market", "#4 buy 250 of 0 market"]);
+        assert_eq!(
+            lines(&requests),
+            ["#3 sell 25 of 1 market", "#4 buy 250 of 0 market"]
+        );
     }
 
     #[test]
     fn a_quantity_is_whole_lots_rounded_down() {
-        let harness = Harness::<Rebalancer>::new().cash(1_000).param("invested", "100");
+        let harness = Harness::<Rebalancer>::new()
+            .cash(1_000)
+            .param("invested", "100");
         let mut harness = harness.with_instrument(0, |of| of.lot_size = 10);
-        assert_eq!(lines(&harness.bar(&[[2_900; 4]])), ["#1 buy 30 of 0 market"]);
+        assert_eq!(
+            lines(&harness.bar(&[[2_900; 4]])),
+            ["#1 buy 30 of 0 market"]
+        );
     }
 }

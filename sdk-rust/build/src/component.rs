@@ -21,7 +21,9 @@ pub const ALLOWED_IMPORTS: [&str; 3] = [
 /// validate, [`BuildError::Import`] if it imports what the contract does not offer.
 pub fn componentize(module: &[u8]) -> Result<Vec<u8>, BuildError> {
     // The encoder's own message is the last of a chain; all of it is wanted.
-    let reason = |error| BuildError::Component { reason: format!("{error:#}") };
+    let reason = |error| BuildError::Component {
+        reason: format!("{error:#}"),
+    };
     let component = ComponentEncoder::default()
         .validate(true)
         .module(module)
@@ -52,7 +54,10 @@ pub fn imports(component: &[u8]) -> Result<Vec<String>, BuildError> {
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(component) {
         let payload = payload.map_err(reason)?;
-        if matches!(payload, Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) {
+        if matches!(
+            payload,
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. }
+        ) {
             depth += 1;
         } else if matches!(payload, Payload::End(_)) {
             depth = depth.saturating_sub(1);
@@ -72,11 +77,13 @@ pub fn imports(component: &[u8]) -> Result<Vec<String>, BuildError> {
 #[must_use]
 pub fn digest(component: &[u8]) -> String {
     use core::fmt::Write as _;
-    Sha256::digest(component).iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Sha256::digest(component)
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -92,6 +99,9 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_module_are_refused_with_a_reason() {
-        assert!(matches!(componentize(b"hello"), Err(BuildError::Component { .. })));
+        assert!(matches!(
+            componentize(b"hello"),
+            Err(BuildError::Component { .. })
+        ));
     }
 }

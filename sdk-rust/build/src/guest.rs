@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs, io};
 
-use crate::{componentize, digest, BuildError, Toolchain};
+use crate::{BuildError, Toolchain, componentize, digest};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -145,7 +145,10 @@ fn build_module(toolchain: &Toolchain, guest: &Guest) -> Result<PathBuf, BuildEr
         return Err(BuildError::Cargo { status });
     }
     let file = format!("{}.wasm", name.replace('-', "_"));
-    Ok(absolute(&guest.target_directory)?.join(TARGET).join("release").join(file))
+    Ok(absolute(&guest.target_directory)?
+        .join(TARGET)
+        .join("release")
+        .join(file))
 }
 
 /// A call of cargo in the crate's directory that an author's shell does not influence.
@@ -177,7 +180,11 @@ fn wrapper(target_directory: &Path) -> Result<PathBuf, BuildError> {
         .and_then(|()| fs::write(&new, WRAPPER))
         .and_then(|()| make_executable(&new))
         .and_then(|()| fs::rename(&new, &path))
-        .map_err(|source| BuildError::Io { action: "write", path: path.clone(), source })?;
+        .map_err(|source| BuildError::Io {
+            action: "write",
+            path: path.clone(),
+            source,
+        })?;
     Ok(path)
 }
 
@@ -193,7 +200,11 @@ fn make_executable(_: &Path) -> io::Result<()> {
 }
 
 fn cannot_run(toolchain: &Toolchain, source: io::Error) -> BuildError {
-    BuildError::Io { action: "run", path: toolchain.cargo.clone(), source }
+    BuildError::Io {
+        action: "run",
+        path: toolchain.cargo.clone(),
+        source,
+    }
 }
 
 /// The name and directory of the crate and of each dependency that lies on this machine.
@@ -203,14 +214,22 @@ fn path_dependencies(
     directory: &Path,
 ) -> Result<Vec<(String, PathBuf)>, BuildError> {
     let output = cargo(toolchain, guest, directory)?
-        .args(["tree", "--quiet", "--prefix=none", "--edges=normal,build", "--format={p}"])
+        .args([
+            "tree",
+            "--quiet",
+            "--prefix=none",
+            "--edges=normal,build",
+            "--format={p}",
+        ])
         .args(["--target", TARGET])
         .args(guest.locked.then_some("--locked"))
         .stderr(Stdio::inherit())
         .output()
         .map_err(|source| cannot_run(toolchain, source))?;
     if !output.status.success() {
-        return Err(BuildError::Cargo { status: output.status });
+        return Err(BuildError::Cargo {
+            status: output.status,
+        });
     }
     let tree = String::from_utf8_lossy(&output.stdout);
     Ok(tree.lines().filter_map(path_dependency).collect())
@@ -223,7 +242,8 @@ fn path_dependency(line: &str) -> Option<(String, PathBuf)> {
     let (path, _) = path.rsplit_once(')')?;
     // A registry or a repository has a URL here, a repeated line `(*)`.
     let path = Path::new(path.split(") (").next()?);
-    path.is_absolute().then(|| (name.to_owned(), path.to_owned()))
+    path.is_absolute()
+        .then(|| (name.to_owned(), path.to_owned()))
 }
 
 /// The compiler's flags in cargo's encoding: a unit separator between two flags.
@@ -237,8 +257,10 @@ fn flags(toolchain: &Toolchain, sources: &[(String, PathBuf)]) -> Result<OsStrin
         flags.push("-Clinker-flavor=wasm-ld".to_owned());
     }
     // Panic locations hold source paths. The last remap that fits wins, so the widest is first.
-    let mut remaps: Vec<(PathBuf, String)> =
-        sources.iter().map(|(name, path)| (path.clone(), format!("/s/{name}"))).collect();
+    let mut remaps: Vec<(PathBuf, String)> = sources
+        .iter()
+        .map(|(name, path)| (path.clone(), format!("/s/{name}")))
+        .collect();
     let home = env::var_os("CARGO_HOME").map_or_else(
         || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo"),
         PathBuf::from,
@@ -260,7 +282,9 @@ fn flags(toolchain: &Toolchain, sources: &[(String, PathBuf)]) -> Result<OsStrin
 fn text(path: &Path) -> Result<&str, BuildError> {
     path.to_str()
         .filter(|text| !text.contains('\u{1f}'))
-        .ok_or_else(|| BuildError::Path { path: path.to_owned() })
+        .ok_or_else(|| BuildError::Path {
+            path: path.to_owned(),
+        })
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, BuildError> {
@@ -288,7 +312,9 @@ fn library_name(directory: &Path) -> Result<String, BuildError> {
     let manifest = fs::read_to_string(directory.join("Cargo.toml"))
         .map_err(|error| refuse(&format!("its Cargo.toml cannot be read: {error}")))?;
     if !manifest.contains("cdylib") {
-        return Err(refuse("its Cargo.toml has no crate-type = [\"cdylib\", \"rlib\"]"));
+        return Err(refuse(
+            "its Cargo.toml has no crate-type = [\"cdylib\", \"rlib\"]",
+        ));
     }
     name_in(&manifest, "[lib]")
         .or_else(|| name_in(&manifest, "[package]"))
@@ -318,7 +344,12 @@ mod tests {
         assert_eq!(macros, None);
         let again = path_dependency("a-b v0.1.0 (/x) (*)");
         assert_eq!(again, Some(("a-b".to_owned(), "/x".into())));
-        for line in ["wit-bindgen v0.63.0", "", "w v1.0.0 (*)", "g v1.0.0 (https://h/g#1)"] {
+        for line in [
+            "wit-bindgen v0.63.0",
+            "",
+            "w v1.0.0 (*)",
+            "g v1.0.0 (https://h/g#1)",
+        ] {
             assert_eq!(path_dependency(line), None, "{line}");
         }
     }

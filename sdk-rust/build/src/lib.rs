@@ -7,7 +7,7 @@ mod error;
 mod guest;
 mod toolchain;
 
-pub use component::{componentize, digest, imports, ALLOWED_IMPORTS};
+pub use component::{ALLOWED_IMPORTS, componentize, digest, imports};
 pub use error::BuildError;
-pub use guest::{build, recipe_id, Built, Guest};
-pub use toolchain::{Toolchain, DESCRIPTION_VARIABLE};
+pub use guest::{Built, Guest, build, recipe_id};
+pub use toolchain::{DESCRIPTION_VARIABLE, Toolchain};

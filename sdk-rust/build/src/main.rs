@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use counterfoil_build::{build, BuildError, Guest, Toolchain};
+use counterfoil_build::{BuildError, Guest, Toolchain, build};
 
 fn main() -> ExitCode {
     let mut arguments: Vec<_> = env::args_os().skip(1).collect();
@@ -22,7 +22,11 @@ fn main() -> ExitCode {
         );
         return ExitCode::from(2);
     };
-    let guest = Guest { directory, target_directory, locked };
+    let guest = Guest {
+        directory,
+        target_directory,
+        locked,
+    };
     match run(&guest, paths.next()) {
         Ok(report) => {
             let _ = writeln!(io::stdout(), "{report}");
@@ -44,8 +48,11 @@ fn run(guest: &Guest, output: Option<PathBuf>) -> Result<String, BuildError> {
     let Some(path) = output else {
         return Ok(built.module_path.display().to_string());
     };
-    fs::write(&path, &built.component)
-        .map_err(|source| BuildError::Io { action: "write", path, source })?;
+    fs::write(&path, &built.component).map_err(|source| BuildError::Io {
+        action: "write",
+        path,
+        source,
+    })?;
     Ok(format!(
         "digest={}\nsize={}\ncompiler={}\nrecipe={}",
         built.digest,

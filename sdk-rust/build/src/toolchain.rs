@@ -32,10 +32,12 @@ impl Toolchain {
         if let Some(path) = env::var_os(DESCRIPTION_VARIABLE) {
             return path.into();
         }
-        let cache = env::var_os("XDG_CACHE_HOME").filter(|v| !v.is_empty()).map_or_else(
-            || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache"),
-            PathBuf::from,
-        );
+        let cache = env::var_os("XDG_CACHE_HOME")
+            .filter(|v| !v.is_empty())
+            .map_or_else(
+                || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache"),
+                PathBuf::from,
+            );
         cache.join("counterfoil").join("guest-toolchain.env")
     }
 
@@ -55,10 +57,14 @@ impl Toolchain {
     ///
     /// As [`Toolchain::detect`].
     pub fn read(path: &Path) -> Result<Self, BuildError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| BuildError::NoToolchain { path: path.to_owned(), source })?;
-        let toolchain = Self::parse(&text)
-            .map_err(|reason| BuildError::Description { path: path.to_owned(), reason })?;
+        let text = fs::read_to_string(path).map_err(|source| BuildError::NoToolchain {
+            path: path.to_owned(),
+            source,
+        })?;
+        let toolchain = Self::parse(&text).map_err(|reason| BuildError::Description {
+            path: path.to_owned(),
+            reason,
+        })?;
         let files = [
             Some(&toolchain.rustc),
             Some(&toolchain.cargo),
@@ -68,7 +74,10 @@ impl Toolchain {
         for file in files.into_iter().flatten() {
             if !file.exists() {
                 let reason = format!("{} is gone", file.display());
-                return Err(BuildError::Description { path: path.to_owned(), reason });
+                return Err(BuildError::Description {
+                    path: path.to_owned(),
+                    reason,
+                });
             }
         }
         Ok(toolchain)

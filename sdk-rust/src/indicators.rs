@@ -1,1 +1,0 @@
-//! Averages and bands over bars.
