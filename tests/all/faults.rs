@@ -1,0 +1,283 @@
+//! A guest at fault ends its run with a record that names the fault, and nothing else: not the
+//! host, not the journal, not the runs after it.
+
+use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
+use counterfoil_tests::guests::component;
+use counterfoil_tests::journals::{decisions, fills, records, verified};
+use counterfoil_tests::world::World;
+use counterfoil_trading::order::ClientOrderId;
+use counterfoil_trading::record::{Callback, CloseReason, FaultAction, FaultRecord, Record};
+use counterfoil_verify::Completeness;
+
+/// What is expected of a run that ends with a fault.
+#[derive(Clone, Copy)]
+struct Expect {
+    callback: Callback,
+    fault: &'static str,
+    message: &'static str,
+    /// Decisions with an answer, and after them decisions without one.
+    decisions: (usize, usize),
+    fills: usize,
+    canceled: &'static [u64],
+}
+
+const NOTHING: Expect = Expect {
+    callback: Callback::OnBar,
+    fault: "unreachable",
+    message: "",
+    decisions: (0, 0),
+    fills: 0,
+    canceled: &[],
+};
+
+/// An `on-bar` that does `what` on bar `index` of one instrument.
+fn on_bar(instrument: u32, index: u64, what: &str) -> String {
+    format!(
+        r#"(func (export "on-bar")
+          (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32) (result i32)
+          (i64.store (i32.const 16) (i64.const 0))
+          (i64.store (i32.const 24) (i64.const 0))
+          (if (i32.and (i32.eq (local.get 0) (i32.const {instrument}))
+                       (i64.eq (local.get 1) (i64.const {index})))
+            (then {what}))
+          (i32.const 16))"#
+    )
+}
+
+/// Buys five of the first instrument at the market after its second bar.
+fn buys() -> String {
+    on_bar(
+        0,
+        1,
+        "(i64.store (i32.const 4128) (i64.const 5))
+         (i32.store (i32.const 20) (i32.const 4096)) (i32.store (i32.const 24) (i32.const 1))",
+    )
+}
+
+/// A limit order far below the market after the second bar, and a trap on the fourth.
+const RESTS_AND_TRAPS: &str = r#"(func (export "on-bar")
+  (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32) (result i32)
+  (i64.store (i32.const 16) (i64.const 0))
+  (i64.store (i32.const 24) (i64.const 0))
+  (if (i32.eqz (local.get 0)) (then
+    (if (i64.eq (local.get 1) (i64.const 3)) (then unreachable))
+    (if (i64.eq (local.get 1) (i64.const 1)) (then
+      (i64.store (i32.const 4128) (i64.const 5))
+      (i32.store8 (i32.const 4136) (i32.const 1))
+      (i64.store (i32.const 4144) (i64.const 700))
+      (i32.store (i32.const 20) (i32.const 4096)) (i32.store (i32.const 24) (i32.const 1))))))
+  (i32.const 16))"#;
+
+const ON_FILL: &str = r#"(func (export "on-fill") (param i32 i64 i32 i64 i64 i64 i64 i32 i64)"#;
+const ON_EVENT: &str = r#"(func (export "on-order-event") (param i32 i64 i32 i32 i32 i64 i64)"#;
+const INIT: &str = r#"(func (export "init") (param i32 i32 i32 i32 i64) (result i32)"#;
+const FOR_EVER: &str = "(loop $again (br $again))";
+
+fn fault_of(records: &[Record]) -> &FaultRecord {
+    match records.iter().rev().nth(1) {
+        Some(Record::Fault(fault)) => fault,
+        other => panic!("no fault record before the closing one, but {other:?}"),
+    }
+}
+
+#[track_caller]
+fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect) {
+    let mut manifest = world.manifest(&component(body), &["AAA", "BBB"]);
+    on_fault.clone_into(&mut manifest.on_fault);
+    let outcome = world
+        .backtest(&manifest, EngineSettings::default())
+        .unwrap();
+    assert_eq!(outcome.close.reason, CloseReason::Fault, "{name}");
+    let journal = outcome.execution.journal();
+    let records = records(&journal, &outcome.execution.origin());
+    assert!(matches!(records.last(), Some(Record::Close(_))), "{name}");
+
+    let fault = fault_of(&records);
+    assert_eq!(fault.fault.name(), expect.fault, "{name}");
+    assert_eq!(fault.callback, expect.callback, "{name}");
+    assert_eq!(fault.message, expect.message, "{name}");
+    let canceled: Vec<_> = expect.canceled.iter().copied().map(ClientOrderId).collect();
+    assert_eq!(fault.canceled, canceled, "{name}");
+    let action = if on_fault == "cancel" {
+        FaultAction::Cancel
+    } else {
+        FaultAction::Leave
+    };
+    assert_eq!(fault.action, action, "{name}");
+
+    let decisions = decisions(&records);
+    let answered = decisions.iter().take_while(|one| one.requests.is_some());
+    let silent = decisions
+        .iter()
+        .rev()
+        .take_while(|one| one.requests.is_none());
+    let counts = (answered.count(), silent.count());
+    assert_eq!(
+        counts, expect.decisions,
+        "{name}: with an answer, and without"
+    );
+    assert_eq!(decisions.len(), counts.0 + counts.1, "{name}");
+    assert_eq!(
+        decisions.len() % 2,
+        0,
+        "{name}: the last slice is recorded whole"
+    );
+    if let Some(last) = decisions.last() {
+        assert_eq!(fault.time, last.bar.get().close_time, "{name}");
+    }
+    assert_eq!(fills(&records).len(), expect.fills, "{name}");
+
+    let again = world.replay(&outcome).unwrap();
+    assert!(again.difference.is_none(), "{name}: {:?}", again.difference);
+    assert_eq!(
+        again.decision_digest, outcome.close.decision_digest,
+        "{name}"
+    );
+    assert!(again.closed, "{name}");
+    let pulley = EngineSettings {
+        backend: Backend::Pulley,
+        opt: OptLevel::None,
+        ..EngineSettings::default()
+    };
+    let pulley = world.backtest(&manifest, pulley).unwrap();
+    assert_eq!(
+        pulley.close, outcome.close,
+        "{name}: another back end, the same fault"
+    );
+    let report = verified(&std::fs::read(journal).unwrap());
+    assert_eq!(report.findings, [], "{name}");
+    assert!(report.is_good(), "{name}: {:?}", report.completeness);
+    assert_eq!(
+        report.completeness,
+        Completeness::Complete,
+        "{name}: up to its fault"
+    );
+}
+
+#[test]
+fn a_fault_is_named_recorded_replayed_and_survived() {
+    let world = World::small(12);
+    let for_ever = |head: &str| format!("{}{head} {FOR_EVER})", buys());
+    let traps = |head: &str| format!("{}{head} unreachable)", buys());
+    let sentence = r#"(i32.store (i32.const 16) (i32.const 1))
+        (i32.store (i32.const 20) (i32.const 1104)) (i32.store (i32.const 24) (i32.const 5))"#;
+    let bar = Expect {
+        decisions: (6, 2),
+        ..NOTHING
+    };
+    let second = Expect {
+        decisions: (7, 1),
+        ..NOTHING
+    };
+    let fill = Expect {
+        callback: Callback::OnFill,
+        decisions: (4, 2),
+        fills: 1,
+        ..NOTHING
+    };
+    let event = Expect {
+        callback: Callback::OnOrderEvent,
+        ..fill
+    };
+    let init = Expect {
+        callback: Callback::Init,
+        ..NOTHING
+    };
+    let fuel = "out-of-fuel";
+    let said = ("strategy-error", "shell");
+    let table: [(&str, String, Expect); 10] = [
+        ("on-bar traps", on_bar(0, 3, "unreachable"), bar),
+        (
+            "on-bar traps on the slice's last bar",
+            on_bar(1, 3, "unreachable"),
+            second,
+        ),
+        (
+            "on-bar runs for ever",
+            on_bar(0, 3, FOR_EVER),
+            Expect {
+                fault: fuel,
+                decisions: (6, 2),
+                ..NOTHING
+            },
+        ),
+        (
+            "on-bar says an error",
+            on_bar(0, 3, sentence),
+            Expect {
+                fault: said.0,
+                message: said.1,
+                decisions: (6, 2),
+                ..NOTHING
+            },
+        ),
+        (
+            "on-bar traps on the first bar",
+            on_bar(0, 0, "unreachable"),
+            Expect {
+                decisions: (0, 2),
+                ..NOTHING
+            },
+        ),
+        ("on-fill traps", traps(ON_FILL), fill),
+        (
+            "on-fill runs for ever",
+            for_ever(ON_FILL),
+            Expect {
+                fault: fuel,
+                callback: Callback::OnFill,
+                decisions: (4, 2),
+                fills: 1,
+                ..NOTHING
+            },
+        ),
+        ("on-order-event traps", traps(ON_EVENT), event),
+        ("init traps", format!("{INIT} unreachable)"), init),
+        (
+            "init runs for ever",
+            format!("{INIT} {FOR_EVER} unreachable)"),
+            Expect {
+                fault: fuel,
+                callback: Callback::Init,
+                ..NOTHING
+            },
+        ),
+    ];
+    for (name, body, expect) in table {
+        check(&world, name, &body, "leave", &expect);
+    }
+    let left = Expect {
+        decisions: (6, 2),
+        ..NOTHING
+    };
+    check(
+        &world,
+        "a resting order is left",
+        RESTS_AND_TRAPS,
+        "leave",
+        &left,
+    );
+    let taken = Expect {
+        decisions: (6, 2),
+        canceled: &[0],
+        ..NOTHING
+    };
+    check(
+        &world,
+        "a resting order is taken back",
+        RESTS_AND_TRAPS,
+        "cancel",
+        &taken,
+    );
+
+    let manifest = world.cross(&["AAA", "BBB"], 2, 3, 10);
+    let good = world
+        .backtest(&manifest, EngineSettings::default())
+        .unwrap();
+    assert_eq!(
+        good.close.reason,
+        CloseReason::EndOfData,
+        "the host goes on"
+    );
+    assert_eq!(good.close.decisions, 24);
+}

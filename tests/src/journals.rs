@@ -1,0 +1,85 @@
+//! The frames and records of a journal's file, read whole. It must never judge them: the
+//! verifier does.
+
+use std::path::Path;
+
+use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::entry::LINK_BYTES;
+use counterfoil_journal::frame::{Frame, FrameReader};
+use counterfoil_journal::key::VerifierKey;
+use counterfoil_trading::execution::{Delivery, Fill};
+use counterfoil_trading::record::{Decision, Record};
+use counterfoil_verify::{Options, Report, verify_journal};
+
+use crate::world::{public_key, signer};
+
+/// One frame, understood.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// A record.
+    Record(Record),
+    /// A checkpoint whose signature holds.
+    Checkpoint(Checkpoint),
+}
+
+/// Every whole frame of the journal at `path`. The checkpoints must be signed under `origin`.
+pub fn items(path: &Path, origin: &str) -> Vec<Item> {
+    let bytes = std::fs::read(path).unwrap();
+    let key = VerifierKey::new(origin, &signer().verifying_key()).unwrap();
+    let mut reader = FrameReader::new();
+    let mut rest = bytes.as_slice();
+    let mut items = Vec::new();
+    loop {
+        let parsed = reader.parse(rest).unwrap();
+        rest = rest.get(parsed.consumed..).unwrap();
+        items.push(match parsed.frame {
+            None => return items,
+            Some(Frame::Entry(entry)) => {
+                Item::Record(Record::decode(entry.get(LINK_BYTES..).unwrap()).unwrap())
+            }
+            Some(Frame::Checkpoint(note)) => {
+                Item::Checkpoint(Checkpoint::open_own(note, &key).unwrap())
+            }
+        });
+    }
+}
+
+/// Every record of the journal at `path`.
+pub fn records(path: &Path, origin: &str) -> Vec<Record> {
+    let records = items(path, origin)
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Record(record) => Some(record),
+            Item::Checkpoint(_) => None,
+        });
+    records.collect()
+}
+
+/// The decisions among records.
+pub fn decisions(records: &[Record]) -> Vec<&Decision> {
+    let decisions = records.iter().filter_map(|record| match record {
+        Record::Decision(decision) => Some(decision),
+        _ => None,
+    });
+    decisions.collect()
+}
+
+/// The fills among records.
+pub fn fills(records: &[Record]) -> Vec<Fill> {
+    let mut fills = Vec::new();
+    for record in records {
+        if let Record::Deliveries(deliveries) = record {
+            for delivery in &deliveries.deliveries {
+                if let Delivery::Fill(fill) = delivery {
+                    fills.push(*fill);
+                }
+            }
+        }
+    }
+    fills
+}
+
+/// What the auditor says of a journal's bytes.
+pub fn verified(bytes: &[u8]) -> Report {
+    verify_journal(bytes, &public_key(), Options::default()).unwrap()
+}
