@@ -145,12 +145,18 @@ impl<S: Strategy> Harness<S> {
     }
 
     /// Changes one instrument, such as its lot size.
+    ///
+    /// # Panics
+    ///
+    /// If the run has no such instrument.
     #[must_use]
     pub fn with_instrument(mut self, id: u32, change: impl FnOnce(&mut Instrument)) -> Self {
         let index = usize::try_from(id).unwrap_or(usize::MAX);
         let of = self.setup.instruments.get_mut(index);
         assert!(of.is_some(), "there is no instrument {id}");
-        of.into_iter().for_each(change_once(change));
+        if let Some(of) = of {
+            change(of);
+        }
         self
     }
 
@@ -398,15 +404,6 @@ fn line(request: &Request) -> String {
         Request::Cancel(request) => format!("cancel #{}", request.client_order_id),
         Request::Replace(request) => {
             format!("replace #{} by {}", request.replaces, order(&request.with))
-        }
-    }
-}
-
-fn change_once<F: FnOnce(&mut Instrument)>(change: F) -> impl FnMut(&mut Instrument) {
-    let mut change = Some(change);
-    move |of| {
-        if let Some(change) = change.take() {
-            change(of);
         }
     }
 }

@@ -48,6 +48,7 @@ pub mod account;
     unused_qualifications,
     clippy::all,
     clippy::pedantic,
+    clippy::unwrap_used,
     clippy::allow_attributes_without_reason,
     reason = "generated from wit/strategy.wit by sdk-rust/bindgen"
 )]
