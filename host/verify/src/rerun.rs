@@ -4,11 +4,8 @@
 mod compare;
 mod judge;
 mod script;
-mod tail;
-mod underived;
 
 use counterfoil_trading::digest::DecisionDigest;
-use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{Callback, Close, Decision, Deliveries, FaultRecord, Record};
 use counterfoil_trading::run::{Ports, Run, RunError};
 use counterfoil_trading::slice::Slice;
@@ -20,10 +17,9 @@ use crate::finding::{Cause, Finding};
 use crate::opened::{Names, Opened};
 use compare::{Bodies, Compare, Differs};
 use script::{RecordedTimes, Script};
-use tail::AuditVenue;
 
 /// What is plugged into the path.
-type AuditPorts<'a, 'b> = Ports<'a, Script, AuditVenue, Compare<'b>, RecordedTimes>;
+type AuditPorts<'a, 'b> = Ports<'a, Script, SimulatedVenue, Compare<'b>, RecordedTimes>;
 
 /// The most bytes of records in one slice: a million deliveries, more than the most instruments,
 /// working orders and requests together can cause. Beyond it a journal is refused unread.
@@ -42,18 +38,15 @@ enum State {
 pub(crate) struct Rerunner {
     names: Names,
     run: Run,
-    venue: AuditVenue,
+    venue: SimulatedVenue,
     instruments: usize,
     state: State,
-    /// Whether the account at the end is not known.
-    is_left: bool,
     digest: DecisionDigest,
     // The slice under way: its records, its bars, and the parts to play in it.
     bodies: Bodies,
     slice: Slice,
     script: Script,
     times: RecordedTimes,
-    recorded: Vec<Delivery>,
     time: Option<UnixNanos>,
     /// The first record that cannot be derived, and why.
     pub(crate) underived: Option<(u64, String)>,
@@ -66,24 +59,19 @@ impl Rerunner {
         Self {
             names: opened.names.clone(),
             run: Run::new(setup),
-            venue: AuditVenue {
-                venue: SimulatedVenue::new(
-                    &setup.instruments,
-                    setup.costs,
-                    setup.account_kind,
-                    setup.cash,
-                ),
-                recorded: None,
-            },
+            venue: SimulatedVenue::new(
+                &setup.instruments,
+                setup.costs,
+                setup.account_kind,
+                setup.cash,
+            ),
             instruments: setup.instruments.len(),
             state: State::Running,
-            is_left: false,
             digest: DecisionDigest::default(),
             bodies: Bodies::default(),
             slice: Slice::default(),
             script: Script::default(),
             times: RecordedTimes::default(),
-            recorded: Vec::new(),
             time: None,
             underived: None,
             closed: None,
@@ -153,7 +141,6 @@ impl Rerunner {
         }
         self.time = Some(one.time);
         self.bodies.push(index, body);
-        self.recorded.extend(one.deliveries);
         Ok(())
     }
 
@@ -203,12 +190,10 @@ impl Rerunner {
             }
             self.play(|run, _, ports| run.fail_init(fault, ports))?;
         } else {
+            // All bars of the slice are in the journal, those after the fault without an answer,
+            // so that everything in it follows.
             self.script.set_fault(one.callback, fault);
-            if self.slice.bars().is_empty() {
-                self.step_undecided(one.time)?;
-            } else {
-                self.step_faulted()?;
-            }
+            self.play_slice()?;
         }
         self.state = State::Faulted;
         self.clear();
@@ -226,16 +211,25 @@ impl Rerunner {
     }
 
     fn close(&mut self, index: u64, body: &[u8], close: Close) -> Result<(), Box<Finding>> {
-        if self.is_left {
-            self.close_left(index, body, &close)?;
-        } else {
-            self.bodies.push(index, body);
-            let digest = self.digest.clone();
-            self.play(|run, _, ports| run.close(&digest, ports.journal))?;
-            self.clear();
-        }
+        self.bodies.push(index, body);
+        let digest = self.digest.clone();
+        self.play(|run, _, ports| run.close(&digest, ports.journal))?;
+        self.clear();
         self.state = State::Closed;
         self.closed = Some(close);
+        Ok(())
+    }
+
+    /// Ends the last slice of a journal without a closing record, if it can be told that it is
+    /// whole.
+    pub(crate) fn finish(&mut self) -> Result<(), Box<Finding>> {
+        let whole = self.slice.bars().len() == self.instruments && !self.script.ends_in_fault();
+        if whole {
+            return self.step();
+        }
+        if let Some((index, _)) = self.bodies.get(0) {
+            self.underived = Some((index, "the journal ends within this slice".to_owned()));
+        }
         Ok(())
     }
 
@@ -244,7 +238,6 @@ impl Rerunner {
         self.slice.clear();
         self.script.clear();
         self.times.clear();
-        self.recorded.clear();
         self.time = None;
     }
 
