@@ -112,7 +112,7 @@ impl Rerunner {
             {
                 Err(found(Cause::AfterEnd))
             }
-            Record::Deliveries(deliveries) => self.deliveries(index, body, deliveries),
+            Record::Deliveries(deliveries) => self.deliveries(index, body, &deliveries),
             Record::Decision(decision) => self.decision(index, body, decision),
             Record::Fault(fault) => self.fault(index, body, fault),
         }
@@ -126,7 +126,12 @@ impl Rerunner {
         self.run.totals().fills
     }
 
-    fn deliveries(&mut self, index: u64, body: &[u8], one: Deliveries) -> Result<(), Box<Finding>> {
+    fn deliveries(
+        &mut self,
+        index: u64,
+        body: &[u8],
+        one: &Deliveries,
+    ) -> Result<(), Box<Finding>> {
         if self.time != Some(one.time) || !self.slice.bars().is_empty() {
             self.step()?;
         }
