@@ -135,7 +135,7 @@ fn a_live_manifest_starts_once() {
     let error = world.live(&fed, &lines).unwrap_err();
     assert!(
         matches!(
-            error,
+            *error,
             RunnerError::DataDir(DataDirError::StartedBefore { .. })
         ),
         "{error}"

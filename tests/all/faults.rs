@@ -154,130 +154,102 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     );
 }
 
-#[test]
-fn a_fault_is_named_recorded_replayed_and_survived() {
+/// Checks each case, then that the host goes on with a run that is good.
+fn check_all(table: &[(&str, String, Expect)], on_fault: &str) {
     let world = World::small(12);
-    let for_ever = |head: &str| format!("{}{head} {FOR_EVER})", buys());
-    let traps = |head: &str| format!("{}{head} unreachable)", buys());
-    let sentence = r#"(i32.store (i32.const 16) (i32.const 1))
-        (i32.store (i32.const 20) (i32.const 1104)) (i32.store (i32.const 24) (i32.const 5))"#;
-    let bar = Expect {
-        decisions: (6, 2),
-        ..NOTHING
-    };
-    let second = Expect {
-        decisions: (7, 1),
-        ..NOTHING
-    };
-    let fill = Expect {
-        callback: Callback::OnFill,
-        decisions: (4, 2),
-        fills: 1,
-        ..NOTHING
-    };
-    let event = Expect {
-        callback: Callback::OnOrderEvent,
-        ..fill
-    };
-    let init = Expect {
-        callback: Callback::Init,
-        ..NOTHING
-    };
-    let fuel = "out-of-fuel";
-    let said = ("strategy-error", "shell");
-    let table: [(&str, String, Expect); 10] = [
-        ("on-bar traps", on_bar(0, 3, "unreachable"), bar),
-        (
-            "on-bar traps on the slice's last bar",
-            on_bar(1, 3, "unreachable"),
-            second,
-        ),
-        (
-            "on-bar runs for ever",
-            on_bar(0, 3, FOR_EVER),
-            Expect {
-                fault: fuel,
-                decisions: (6, 2),
-                ..NOTHING
-            },
-        ),
-        (
-            "on-bar says an error",
-            on_bar(0, 3, sentence),
-            Expect {
-                fault: said.0,
-                message: said.1,
-                decisions: (6, 2),
-                ..NOTHING
-            },
-        ),
-        (
-            "on-bar traps on the first bar",
-            on_bar(0, 0, "unreachable"),
-            Expect {
-                decisions: (0, 2),
-                ..NOTHING
-            },
-        ),
-        ("on-fill traps", traps(ON_FILL), fill),
-        (
-            "on-fill runs for ever",
-            for_ever(ON_FILL),
-            Expect {
-                fault: fuel,
-                callback: Callback::OnFill,
-                decisions: (4, 2),
-                fills: 1,
-                ..NOTHING
-            },
-        ),
-        ("on-order-event traps", traps(ON_EVENT), event),
-        ("init traps", format!("{INIT} unreachable)"), init),
-        (
-            "init runs for ever",
-            format!("{INIT} {FOR_EVER} unreachable)"),
-            Expect {
-                fault: fuel,
-                callback: Callback::Init,
-                ..NOTHING
-            },
-        ),
-    ];
     for (name, body, expect) in table {
-        check(&world, name, &body, "leave", &expect);
+        check(&world, name, body, on_fault, expect);
     }
-    let left = Expect {
-        decisions: (6, 2),
-        ..NOTHING
-    };
-    check(
-        &world,
-        "a resting order is left",
-        RESTS_AND_TRAPS,
-        "leave",
-        &left,
-    );
-    let taken = Expect {
-        decisions: (6, 2),
-        canceled: &[0],
-        ..NOTHING
-    };
-    check(
-        &world,
-        "a resting order is taken back",
-        RESTS_AND_TRAPS,
-        "cancel",
-        &taken,
-    );
-
     let manifest = world.cross(&["AAA", "BBB"], 2, 3, 10);
-    let good = world
-        .backtest(&manifest, EngineSettings::default())
-        .unwrap();
+    let good = world.backtest(&manifest, world.engine()).unwrap();
     assert_eq!(
         good.close.reason,
         CloseReason::EndOfData,
         "the host goes on"
     );
     assert_eq!(good.close.decisions, 24);
+}
+
+#[test]
+fn a_fault_in_on_bar_ends_the_run_and_the_slice_is_recorded_whole() {
+    let traps = |instrument, index| on_bar(instrument, index, "unreachable");
+    let sentence = "(i32.store (i32.const 16) (i32.const 1))
+        (i32.store (i32.const 20) (i32.const 1104)) (i32.store (i32.const 24) (i32.const 5))";
+    let expect = |answered, silent| Expect {
+        decisions: (answered, silent),
+        ..NOTHING
+    };
+    let fuel = Expect {
+        fault: "out-of-fuel",
+        ..expect(6, 2)
+    };
+    let said = Expect {
+        fault: "strategy-error",
+        message: "shell",
+        ..expect(6, 2)
+    };
+    let table = [
+        ("traps on the first bar of all", traps(0, 0), expect(0, 2)),
+        ("traps on a slice's first bar", traps(0, 3), expect(6, 2)),
+        ("traps on a slice's last bar", traps(1, 3), expect(7, 1)),
+        ("traps on the last bar of all", traps(1, 11), expect(23, 1)),
+        ("runs for ever", on_bar(0, 3, FOR_EVER), fuel),
+        ("says an error", on_bar(0, 3, sentence), said),
+    ];
+    check_all(&table, "leave");
+}
+
+#[test]
+fn a_fault_in_another_callback_ends_the_run_too() {
+    let after_buying = |head: &str, what: &str| format!("{}{head} {what})", buys());
+    let expect = |callback, fault| Expect {
+        callback,
+        fault,
+        decisions: (4, 2),
+        fills: 1,
+        ..NOTHING
+    };
+    let init = |fault| Expect {
+        callback: Callback::Init,
+        fault,
+        ..NOTHING
+    };
+    let (trap, fuel) = ("unreachable", "out-of-fuel");
+    let (fill, event) = (Callback::OnFill, Callback::OnOrderEvent);
+    let table = [
+        (
+            "on-fill traps",
+            after_buying(ON_FILL, trap),
+            expect(fill, trap),
+        ),
+        (
+            "on-fill runs for ever",
+            after_buying(ON_FILL, FOR_EVER),
+            expect(fill, fuel),
+        ),
+        (
+            "on-order-event traps",
+            after_buying(ON_EVENT, trap),
+            expect(event, trap),
+        ),
+        ("init traps", format!("{INIT} unreachable)"), init(trap)),
+        (
+            "init runs for ever",
+            format!("{INIT} {FOR_EVER} unreachable)"),
+            init(fuel),
+        ),
+    ];
+    check_all(&table, "leave");
+}
+
+#[test]
+fn after_a_fault_working_orders_are_treated_as_the_manifest_says() {
+    let expect = |canceled| Expect {
+        decisions: (6, 2),
+        canceled,
+        ..NOTHING
+    };
+    let body = RESTS_AND_TRAPS.to_owned();
+    check_all(&[("left", body.clone(), expect(&[]))], "leave");
+    check_all(&[("taken back", body, expect(&[0]))], "cancel");
 }

@@ -6,6 +6,7 @@ use counterfoil_runner::times::show_time;
 use counterfoil_tests::journals::{decisions, fills, records, verified};
 use counterfoil_tests::world::{World, project};
 use counterfoil_trading::decimal;
+use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
@@ -84,7 +85,7 @@ fn check(world: &World, case: &Value) {
     let positions: BTreeMap<&str, i64> = setup
         .instruments
         .iter()
-        .map(|one| one.symbol())
+        .map(Instrument::symbol)
         .zip(close.positions.iter().map(|one| one.0))
         .collect();
     let got = json!({

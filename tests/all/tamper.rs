@@ -12,9 +12,12 @@ use counterfoil_snapshot::snapshot::Snapshot;
 use counterfoil_tests::guests::component;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{World, signer};
+use counterfoil_trading::bar::ClosedBar;
+use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::journal::RecordBytes;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::{KIND_DECISION, Record, digested_part, kind_of};
+use counterfoil_verify::Completeness;
 
 /// A small run.
 fn made() -> (World, Manifest, Outcome) {
@@ -160,8 +163,8 @@ fn a_missing_or_renamed_snapshot_is_named() {
 }
 
 #[test]
-fn an_edited_manifest_is_refused_or_is_another_run() {
-    let (world, manifest, outcome) = made();
+fn an_edited_manifest_is_refused_and_the_field_is_named() {
+    let (world, manifest, _) = made();
     let refused = |edit: &dyn Fn(&mut Manifest), named: &[&str]| {
         let mut edited = manifest.clone();
         edit(&mut edited);
@@ -225,6 +228,11 @@ fn an_edited_manifest_is_refused_or_is_another_run() {
         },
         &[&zeros],
     );
+}
+
+#[test]
+fn a_manifest_without_a_part_is_refused_and_with_another_it_is_another_run() {
+    let (world, manifest, outcome) = made();
     let text = manifest.canonical().unwrap();
     for field in ["risk", "costs", "account", "drawdown-max-bps"] {
         let renamed = text.replacen(&format!("\"{field}\":"), "\"other\":", 1);
@@ -280,33 +288,33 @@ fn what_the_holder_of_the_key_forges_does_not_replay() {
     );
 
     let all = records(&outcome.execution.journal(), &outcome.execution.origin());
-    let first = all.iter().position(|record| match record {
-        Record::Decision(one) => one.requests.as_ref().is_some_and(|some| !some.is_empty()),
-        _ => false,
+    let first = all.iter().position(|record| {
+        matches!(record, Record::Decision(one)
+            if one.requests.as_ref().is_some_and(|some| !some.is_empty()))
     });
     let first = first.unwrap();
     // The reason is the strategy's own: only re-execution can tell that it said something else.
     forge(&outcome, |index, body| {
-        match Record::decode(&body).unwrap() {
-            Record::Decision(mut decision) if index == first => {
-                decision.requests.as_mut().unwrap()[0].reason = Some("because".to_owned());
-                let (mut digested, mut body) = (Vec::new(), Vec::new());
-                decision.encode_digested(&mut digested);
-                decision.encode(&digested, &mut body);
-                body
-            }
-            _ => body,
+        let Record::Decision(mut decision) = Record::decode(&body).unwrap() else {
+            return body;
+        };
+        if index != first {
+            return body;
         }
+        decision.requests.as_mut().unwrap()[0].reason = Some("because".to_owned());
+        let (mut digested, mut body) = (Vec::new(), Vec::new());
+        decision.encode_digested(&mut digested);
+        decision.encode(&digested, &mut body);
+        body
     });
-    let difference = world
-        .replay(&outcome)
-        .unwrap()
-        .difference
-        .expect("a difference");
+    let again = world.replay(&outcome).unwrap();
+    let difference = again.difference.expect("a difference");
     assert_eq!(difference.index, first as u64);
-    let reason = |record: Option<Box<Record>>| match record.as_deref() {
-        Some(Record::Decision(one)) => one.requests.as_ref().unwrap()[0].reason.clone().unwrap(),
-        other => panic!("{other:?}"),
+    let reason = |record: Option<Box<Record>>| {
+        let Some(Record::Decision(one)) = record.as_deref() else {
+            panic!("{record:?}");
+        };
+        one.requests.as_ref().unwrap()[0].reason.clone().unwrap()
     };
     assert_eq!(reason(difference.recorded), "because");
     assert_eq!(
@@ -341,4 +349,45 @@ fn the_journal_of_another_execution_is_not_this_one() {
     let origins = journals.map(|journal| verified(&journal).origin);
     assert_eq!(origins[0], Some(first.execution.origin()));
     assert_eq!(origins[1], Some(second.execution.origin()));
+}
+
+#[test]
+fn bars_that_the_holder_of_the_key_forges_are_not_those_that_were_promised() {
+    let (_world, _, outcome) = made();
+    let mut digest = DecisionDigest::default();
+    forge(&outcome, |_, body| {
+        let mut changed = Vec::new();
+        match Record::decode(&body).unwrap() {
+            Record::Decision(mut decision) => {
+                // The volume decides nothing here, so every other record stays true.
+                let mut raw = *decision.bar.get();
+                raw.volume.0 += 1;
+                decision.bar = ClosedBar::parse(raw).unwrap();
+                let mut digested = Vec::new();
+                decision.encode_digested(&mut digested);
+                decision.encode(&digested, &mut changed);
+            }
+            Record::Close(mut close) => {
+                close.decision_digest = digest.value();
+                close.encode(&mut changed);
+            }
+            Record::Open(_) | Record::Deliveries(_) | Record::Fault(_) | Record::Refused(_) => {
+                changed = body;
+            }
+        }
+        if let Some(part) = digested_part(&changed).unwrap() {
+            digest.add(part);
+        }
+        changed
+    });
+    let report = verified(&fs::read(outcome.execution.journal()).unwrap());
+    assert_eq!(report.findings, [], "every record follows from the others");
+    let Completeness::Incomplete { why } = &report.completeness else {
+        panic!("{:?}", report.completeness);
+    };
+    for (why, symbol) in why.iter().zip(["AAA", "BBB"]) {
+        assert!(why.contains(symbol) && why.contains("other bars"), "{why}");
+    }
+    assert_eq!(why.len(), 2);
+    assert!(!report.is_good());
 }

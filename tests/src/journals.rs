@@ -57,11 +57,13 @@ pub fn records(path: &Path, origin: &str) -> Vec<Record> {
 
 /// The decisions among records.
 pub fn decisions(records: &[Record]) -> Vec<&Decision> {
-    let decisions = records.iter().filter_map(|record| match record {
-        Record::Decision(decision) => Some(decision),
-        _ => None,
-    });
-    decisions.collect()
+    let mut decisions = Vec::new();
+    for record in records {
+        if let Record::Decision(decision) = record {
+            decisions.push(decision);
+        }
+    }
+    decisions
 }
 
 /// The fills among records.

@@ -1,6 +1,7 @@
 //! A fresh data directory with a snapshot in it, and manifests over that snapshot. It must never
 //! know what a test claims.
 
+use core::fmt::Write as _;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -77,9 +78,11 @@ impl World {
                 // A saw, so that the averages cross every few days.
                 let close = 100 + (day % 6) * 3 + u32::from(symbol == "BBB");
                 let (high, low) = (close + 2, close - 2);
-                csv.push_str(&format!(
-                    "{symbol},2020-01-{day:02},{close}.5,{high},{low},{close},10000\n"
-                ));
+                writeln!(
+                    csv,
+                    "{symbol},2020-01-{day:02},{close}.5,{high},{low},{close},10000"
+                )
+                .unwrap();
             }
         }
         Self::of_text(&csv)
@@ -198,8 +201,8 @@ impl World {
         &self,
         manifest: &Manifest,
         engine: EngineSettings,
-    ) -> Result<Outcome, RunnerError> {
-        backtest(&self.data, manifest, engine, signer(), &mut Ignore)
+    ) -> Result<Outcome, Box<RunnerError>> {
+        backtest(&self.data, manifest, engine, signer(), &mut Ignore).map_err(Box::new)
     }
 
     /// Runs the manifest over lines of JSON.
@@ -207,10 +210,10 @@ impl World {
     /// # Errors
     ///
     /// As the runner's own.
-    pub fn live(&self, manifest: &Manifest, lines: &str) -> Result<Outcome, RunnerError> {
+    pub fn live(&self, manifest: &Manifest, lines: &str) -> Result<Outcome, Box<RunnerError>> {
         let engine = self.engine();
         let source = lines.as_bytes();
-        live(&self.data, manifest, engine, signer(), source, &mut Ignore)
+        live(&self.data, manifest, engine, signer(), source, &mut Ignore).map_err(Box::new)
     }
 
     /// Runs an execution again and compares.
@@ -218,9 +221,9 @@ impl World {
     /// # Errors
     ///
     /// As the runner's own.
-    pub fn replay(&self, outcome: &Outcome) -> Result<Replay, RunnerError> {
+    pub fn replay(&self, outcome: &Outcome) -> Result<Replay, Box<RunnerError>> {
         let engine = self.engine();
-        replay(&self.data, &outcome.execution, engine, &mut |_| {})
+        replay(&self.data, &outcome.execution, engine, &mut |_| {}).map_err(Box::new)
     }
 
     /// The manifest's bars as a stream would bring them, one line each.
@@ -240,17 +243,19 @@ impl World {
                 let instrument: &Instrument =
                     setup.instruments.get(bar.instrument.index()).unwrap();
                 let volume = decimal::format(bar.volume.0.into(), instrument.volume_scale());
-                lines.push_str(&format!(
+                writeln!(
+                    lines,
                     "{{\"symbol\":\"{}\",\"open-time\":{},\"close-time\":{},\"open\":\"{}\",\
-                     \"high\":\"{}\",\"low\":\"{}\",\"close\":\"{}\",\"volume\":{volume}}}\n",
+                     \"high\":\"{}\",\"low\":\"{}\",\"close\":\"{}\",\"volume\":{volume}}}",
                     instrument.symbol(),
                     bar.open_time.0,
                     bar.close_time.0,
                     instrument.price_text(bar.open),
                     instrument.price_text(bar.high),
                     instrument.price_text(bar.low),
-                    instrument.price_text(bar.close),
-                ));
+                    instrument.price_text(bar.close)
+                )
+                .unwrap();
             }
         }
         lines
