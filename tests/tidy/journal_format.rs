@@ -1,11 +1,11 @@
-//! The example in docs/JOURNAL_FORMAT.md is what the code writes, byte for byte.
+//! The example in `docs/JOURNAL_FORMAT.md` is what the code writes, byte for byte.
 //!
 //! To write the document's example anew: `UPDATE_DOCS=1 cargo test -p counterfoil-tests --test
 //! journal_format`.
 
 #[cfg(test)]
 mod tests {
-    use std::fmt::Write as _;
+    use core::fmt::Write as _;
     use std::path::Path;
 
     use counterfoil_journal::checkpoint::Checkpoint;
@@ -97,6 +97,34 @@ mod tests {
         body
     }
 
+    /// What the venue says on the second bar: the order is accepted, and filled.
+    fn told(time: UnixNanos) -> Vec<u8> {
+        let (mut told, mut digested) = (Vec::new(), Vec::new());
+        let event = OrderEvent {
+            instrument: InstrumentId(0),
+            client_order_id: ClientOrderId(1),
+            status: OrderStatus::Accepted,
+            code: Code::None,
+            leaves_quantity: Quantity(10),
+        };
+        let fill = Fill {
+            instrument: InstrumentId(0),
+            client_order_id: ClientOrderId(1),
+            side: Side::Buy,
+            quantity: Quantity(10),
+            leaves_quantity: Quantity(0),
+            reference_price: Price(5_060),
+            price: Price(5_060),
+            clamped: false,
+            fee: Money(50_600_000),
+            time,
+        };
+        let all = [Delivery::Event(event), Delivery::Fill(fill)];
+        deliveries::encode_digested(time, &all, &mut digested);
+        deliveries::encode(&digested, 12, &mut told);
+        told
+    }
+
     /// The bodies of the example: one order on the first of two bars, filled on the second.
     fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         let (first, second) = (
@@ -106,8 +134,7 @@ mod tests {
         let bars_sha256 = Sha256::new()
             .chain_update(first.canonical())
             .chain_update(second.canonical());
-        let (mut open, mut told, mut digested, mut closing) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut open, mut closing) = (Vec::new(), Vec::new());
         Open {
             manifest: "{}".to_owned(),
             execution: 1,
@@ -126,28 +153,7 @@ mod tests {
             reason: Some("up".to_owned()),
         };
         let starting = 1_000_000_000_000;
-        let event = OrderEvent {
-            instrument: InstrumentId(0),
-            client_order_id: ClientOrderId(1),
-            status: OrderStatus::Accepted,
-            code: Code::None,
-            leaves_quantity: Quantity(10),
-        };
-        let fill = Fill {
-            instrument: InstrumentId(0),
-            client_order_id: ClientOrderId(1),
-            side: Side::Buy,
-            quantity: Quantity(10),
-            leaves_quantity: Quantity(0),
-            reference_price: Price(5_060),
-            price: Price(5_060),
-            clamped: false,
-            fee: Money(50_600_000),
-            time: second.get().close_time,
-        };
-        let all = [Delivery::Event(event), Delivery::Fill(fill)];
-        deliveries::encode_digested(second.get().close_time, &all, &mut digested);
-        deliveries::encode(&digested, 12, &mut told);
+        let told = told(second.get().close_time);
         // 10 at 50.60 cost 506, and one basis point of it is the fee.
         let (cash, equity) = (493_949_400_000, 1_008_949_400_000);
         let mut list = vec![
@@ -226,8 +232,8 @@ mod tests {
             );
             dump(&mut out, "  chain link", link);
             dump(&mut out, "  body", body);
-            let last = index + 1 == list.len();
-            if last || index == 0 {
+            let is_last = index + 1 == list.len();
+            if is_last || index == 0 {
                 let note = sign(&tree);
                 let mut frame = Vec::new();
                 write_checkpoint(&note, &mut frame).unwrap();
