@@ -28,6 +28,8 @@ impl Places {
             Some(path) => path.clone(),
             None => user_folder("XDG_CONFIG_HOME", ".config", "--key-dir")?.join("keys"),
         };
+        // Absolute, because the code cache takes nothing else.
+        let data = std::path::absolute(&data)?;
         Ok(Self {
             data: DataDir::open(&data)?,
             keys: KeyDir::new(keys),

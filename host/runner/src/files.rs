@@ -34,8 +34,10 @@ pub(crate) fn at<'a>(
 ///
 /// Returns [`FileError`] if any step fails; the file is as it was then.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    // The parent of a bare name is empty, which no call takes for the current folder.
     let folder = path
         .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
         .map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     let mut temp = tempfile::Builder::new()
         .prefix(".tmp-")

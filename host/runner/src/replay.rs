@@ -12,6 +12,7 @@ use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{Open, Record, digested_part};
 use counterfoil_trading::run::{NoClock, Ports, Progress, Run, RunError};
 use counterfoil_trading::slice::Slice;
+use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
 use crate::backtest::{commitments, selection_of};
@@ -19,7 +20,7 @@ use crate::component::{Ready, ready_for};
 use crate::data_dir::{DataDir, Execution};
 use crate::error::RunnerError;
 use crate::extent::Extent;
-use crate::feed::{Feed as _, JournalFeed, Next};
+use crate::feed::{Feed as _, JournalFeed, Next, SnapshotFeed};
 use crate::journal::{JournalReader, ReadJournalError};
 
 /// What a replay found.
@@ -33,9 +34,19 @@ pub struct Replay {
     pub decision_digest: [u8; 32],
     /// The first difference, if any.
     pub difference: Option<Difference>,
+    /// Close time of the first journaled slice that is not the snapshot's, if any.
+    pub foreign_slice: Option<UnixNanos>,
     /// Whether the journal has a closing record. Without one the replay ends before the last
     /// slice, which may not be whole.
     pub closed: bool,
+}
+
+impl Replay {
+    /// Whether the inputs are the snapshot's and every decision came out as recorded.
+    #[must_use]
+    pub fn is_identical(&self) -> bool {
+        self.difference.is_none() && self.foreign_slice.is_none()
+    }
 }
 
 /// The first record that came out differently.
@@ -66,7 +77,7 @@ pub fn replay(
     let extent = Extent::of(&execution.journal())?;
     let manifest = Manifest::parse(&extent.open.manifest)?;
     let setup = manifest.setup()?;
-    check_inputs(data, &manifest, &setup, &extent.open)?;
+    let snapshot = check_inputs(data, &manifest, &setup, &extent.open)?;
     let (ready, guest) = ready_for(data, &manifest, &setup, engine)?;
     let again = Again {
         manifest: &manifest,
@@ -82,12 +93,17 @@ pub fn replay(
         .engine()
         .settings()
         .thread_stack_bytes();
-    let mut feed = JournalFeed::open(&execution.journal())?;
+    let mut feed = CheckedFeed {
+        journal: JournalFeed::open(&execution.journal())?,
+        snapshot,
+        expected: Slice::default(),
+        foreign: None,
+    };
     let mut comparer = Comparer::open(execution)?;
     let found = guest_thread(stack, || again.run(&mut feed, &mut comparer, progress));
     let (found, decisions) = found.map_err(RunnerError::Thread)??;
     let difference = match found {
-        None if extent.close.is_some() => comparer.rest(&extent)?,
+        None if extent.close.is_some() && feed.foreign.is_none() => comparer.rest(&extent)?,
         found => found,
     };
     Ok(Replay {
@@ -95,6 +111,7 @@ pub fn replay(
         decisions,
         decision_digest: comparer.digest.value(),
         difference,
+        foreign_slice: feed.foreign,
         closed: extent.close.is_some(),
     })
 }
@@ -112,7 +129,7 @@ impl Again<'_> {
     /// The first difference and the number of decisions.
     fn run(
         &self,
-        feed: &mut JournalFeed,
+        feed: &mut CheckedFeed,
         comparer: &mut Comparer,
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(Option<Difference>, u64), RunnerError> {
@@ -136,7 +153,7 @@ impl Again<'_> {
             Err(error) => return Err(error.into()),
         };
         let mut slice = Slice::default();
-        while feed.next(&mut slice)? == Next::Slice && self.extent.is_whole(slice.close_time()) {
+        while feed.next(&mut slice)? && self.extent.is_whole(slice.close_time()) {
             let mut ports = Ports {
                 strategy: &mut guest,
                 venue: &mut venue,
@@ -153,19 +170,49 @@ impl Again<'_> {
     }
 }
 
-/// Checks that the journal was made from the snapshot that its manifest names.
+/// The journal's own slices, each held against the snapshot's, whose record batches are checked
+/// against their digests as they are read.
+struct CheckedFeed {
+    journal: JournalFeed,
+    snapshot: Option<SnapshotFeed>,
+    expected: Slice,
+    foreign: Option<UnixNanos>,
+}
+
+impl CheckedFeed {
+    /// Fills `slice` with the next one; false at the end, or at a slice that is not the
+    /// snapshot's.
+    fn next(&mut self, slice: &mut Slice) -> Result<bool, RunnerError> {
+        if self.journal.next(slice)? != Next::Slice {
+            return Ok(false);
+        }
+        let Some(snapshot) = &mut self.snapshot else {
+            return Ok(true);
+        };
+        let there = snapshot.next(&mut self.expected)? == Next::Slice;
+        let same = there && self.expected == *slice;
+        if !same {
+            self.foreign = slice.close_time();
+        }
+        Ok(same)
+    }
+}
+
+/// The snapshot that the manifest names, if it names one, checked against the promise of the open
+/// record.
 fn check_inputs(
     data: &DataDir,
     manifest: &Manifest,
     setup: &RunSetup,
     open: &Open,
-) -> Result<(), RunnerError> {
+) -> Result<Option<SnapshotFeed>, RunnerError> {
     if matches!(manifest.data, DataSource::Feed { .. }) {
-        return Ok(());
+        return Ok(None);
     }
-    let there = commitments(&selection_of(data, manifest, setup)?)?;
+    let selection = selection_of(data, manifest, setup)?;
+    let there = commitments(&selection)?;
     if open.commitments.as_ref() == Some(&there) {
-        return Ok(());
+        return Ok(Some(SnapshotFeed(selection.slices())));
     }
     Err(RunnerError::Disagrees {
         what: "the digest of the bars",

@@ -139,7 +139,7 @@ fn show(places: &Places, folder: &Path, example: &Example, snapshot: &str) -> Re
     let name = format!("{}/{}", outcome.execution.run, outcome.execution.number);
     let again = replay::execute(places, &name, "pulley")?;
     ensure!(
-        again.difference.is_none(),
+        again.is_identical(),
         "the replay of {} differs",
         example.name
     );

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use counterfoil_runner::replay::{Replay as Replayed, replay};
+use counterfoil_runner::times::show_time;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::Record;
@@ -18,7 +19,7 @@ pub(crate) fn run(places: &Places, args: &Replay) -> Result<Answer> {
     let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let instruments = manifest.setup()?.instruments;
     let found = execute(places, &args.run, &args.backend)?;
-    let good = found.difference.is_none();
+    let good = found.is_identical();
     if places.json {
         let side = |record: &Option<Box<Record>>| {
             record
@@ -32,6 +33,7 @@ pub(crate) fn run(places: &Places, args: &Replay) -> Result<Answer> {
             "decisions": found.decisions,
             "records-compared": found.identical,
             "journal-closed": found.closed,
+            "first-foreign-slice": found.foreign_slice.map(show_time),
             "decision-digest": format!("sha256:{}", hex::encode(found.decision_digest)),
             "first-difference": found.difference.as_ref().map(|difference| json!({
                 "entry": difference.index,
@@ -64,6 +66,13 @@ pub(crate) fn execute(places: &Places, run: &str, backend: &str) -> Result<Repla
 }
 
 fn print(found: &Replayed, instruments: &[Instrument]) {
+    if let Some(time) = found.foreign_slice {
+        let time = show_time(time);
+        say(&format!(
+            "replay: the journal's bars closing at {time} are not the snapshot's: do not trust it"
+        ));
+        return;
+    }
     let Some(difference) = &found.difference else {
         let until = if found.closed {
             ""
