@@ -101,7 +101,8 @@ fn is_read(snapshot: &Snapshot, name: &str, place: usize) -> bool {
 fn a_flipped_byte_of_the_snapshot_stops_a_backtest_that_names_the_file() {
     let world = World::small(20);
     let manifest = world.manifest(&component(""), &["AAA", "BBB"]);
-    let good = world.backtest(&manifest, world.engine()).unwrap().close;
+    let first = world.backtest(&manifest, world.engine()).unwrap();
+    let good = first.close.clone();
     let snapshot = world.opened();
     let folder = world.path().join("snapshots").join(world.snapshot.hex());
     let (mut stopped, mut unread) = (0, 0);
@@ -113,6 +114,8 @@ fn a_flipped_byte_of_the_snapshot_stops_a_backtest_that_names_the_file() {
                 match run {
                     Err(error) => {
                         let text = error.to_string();
+                        assert!(text.contains(name), "{name} byte {place}: {text}");
+                        let text = world.replay(&first).expect_err(name).to_string();
                         assert!(text.contains(name), "{name} byte {place}: {text}");
                         stopped += 1;
                     }
@@ -353,7 +356,7 @@ fn the_journal_of_another_execution_is_not_this_one() {
 
 #[test]
 fn bars_that_the_holder_of_the_key_forges_are_not_those_that_were_promised() {
-    let (_world, _, outcome) = made();
+    let (world, _, outcome) = made();
     let mut digest = DecisionDigest::default();
     forge(&outcome, |_, body| {
         let mut changed = Vec::new();
@@ -390,4 +393,8 @@ fn bars_that_the_holder_of_the_key_forges_are_not_those_that_were_promised() {
     }
     assert_eq!(why.len(), 2);
     assert!(!report.is_good());
+    // Nor does it replay: the first slice is not the snapshot's.
+    let again = world.replay(&outcome).unwrap();
+    assert!(again.foreign_slice.is_some() && !again.is_identical());
+    assert_eq!(again.identical, 0);
 }
