@@ -32,7 +32,9 @@ pub(crate) fn instantiation_error(error: &Error) -> CallError {
 }
 
 fn named(error: &Error, verdict: Result<Fault, String>) -> CallError {
-    let trace = bounded(format!("{error:?}"), TRACE_BYTES_MAX);
+    // Not the debug form: where RUST_BACKTRACE is set it shows the host's own frames and the paths
+    // of the machine that built it, which have no place in a journal.
+    let trace = bounded(format!("{error:#}"), TRACE_BYTES_MAX);
     match verdict {
         Ok(fault) => CallError::Fault(StrategyFault {
             fault,

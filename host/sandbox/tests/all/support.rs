@@ -212,6 +212,8 @@ fn run(compiled: &Compiled, limits: &SandboxLimits) -> Outcome {
             Err(CallError::Fault(fault)) => {
                 let text = format!("fault in {export}: {}", fault.fault.name());
                 assert!(fault.trace.len() <= 2048 && fault.message.len() <= 200);
+                // The guest's frames, never the host's. Fails only where RUST_BACKTRACE is set.
+                assert!(!fault.trace.contains("Stack backtrace"), "{}", fault.trace);
                 assert!(requests.is_empty());
                 return Outcome::Ended(text, fuel);
             }
