@@ -66,6 +66,16 @@ pub enum DataDirError {
         /// Another.
         second: String,
     },
+    /// The copy of the manifest beside a journal is not the one the run is named by.
+    #[error(
+        "{path} was changed: it is not the manifest of run {run}; the true one is in the journal's first record (`counterfoil show {run} --manifest`)"
+    )]
+    ManifestChanged {
+        /// The file.
+        path: String,
+        /// The run id.
+        run: String,
+    },
     /// A live manifest was started before.
     #[error("run {run} was started before; a live manifest starts once: use a new start nonce")]
     StartedBefore {
@@ -295,9 +305,14 @@ impl DataDir {
     ///
     /// # Errors
     ///
-    /// Returns [`DataDirError`] if it cannot be read.
+    /// Returns [`DataDirError`] if it cannot be read or was changed: its digest is the run's name.
     pub fn manifest_text(&self, execution: &Execution) -> Result<String, DataDirError> {
-        let bytes = files::read_whole(&execution.folder.join(MANIFEST_FILE))?;
+        let path = execution.folder.join(MANIFEST_FILE);
+        let bytes = files::read_whole(&path)?;
+        if hex::encode(Sha256::digest(&bytes)) != execution.run {
+            let (path, run) = (path.display().to_string(), execution.run.clone());
+            return Err(DataDirError::ManifestChanged { path, run });
+        }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
@@ -311,4 +326,24 @@ fn names(folder: &Path) -> Result<Vec<String>, DataDirError> {
     }
     names.sort();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_copy_of_the_manifest_is_not_taken_for_the_manifest() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let run: [u8; 32] = Sha256::digest("{}").into();
+        let execution = data.new_execution(&run, "{}", false).unwrap();
+        assert_eq!(data.manifest_text(&execution).unwrap(), "{}");
+        fs::write(execution.folder.join(MANIFEST_FILE), "{ }").unwrap();
+        let error = data.manifest_text(&execution).unwrap_err().to_string();
+        assert!(error.contains("was changed"), "{error}");
+        // Two executions of one manifest get two numbers; one that starts once gets none.
+        assert_eq!(data.new_execution(&run, "{}", false).unwrap().number, 2);
+        assert!(data.new_execution(&run, "{}", true).is_err());
+    }
 }
