@@ -43,7 +43,9 @@ where
         match feed.next(&mut slice)? {
             Next::End => break,
             Next::Refused(input) => {
-                record_refused(&input, ports.journal)?;
+                let mut body = Vec::new();
+                input.encode(&mut body);
+                append_outside(&body, ports.journal)?;
                 observer.refused(&input);
             }
             Next::Slice => {
@@ -69,14 +71,13 @@ pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<Close, Run
     Ok(run.close(&digest, journal)?)
 }
 
-fn record_refused<J: RunJournal>(
-    input: &RefusedInput,
+/// Appends a record that stands outside the decision digest.
+pub(crate) fn append_outside<J: RunJournal>(
+    body: &[u8],
     journal: &mut J,
 ) -> Result<(), JournalError> {
-    let mut body = Vec::new();
-    input.encode(&mut body);
     let record = RecordBytes {
-        body: &body,
+        body,
         digested: None,
         is_decision: false,
     };

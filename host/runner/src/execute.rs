@@ -6,7 +6,6 @@ use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
-use counterfoil_trading::journal::{self, RecordBytes};
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 use counterfoil_trading::record::{Close, Commitment, Open};
 use counterfoil_trading::run::{Clock, Ports, Run};
@@ -93,7 +92,9 @@ where
     let cadence = start.setup.cadence;
     let sealer = Sealer::new(file, start.signer, execution.origin(), cadence);
     let mut journal = AnyJournal::start(sealer, cadence).map_err(RunnerError::Thread)?;
-    append_open(&open, &mut journal)?;
+    let mut body = Vec::new();
+    open.encode(&mut body);
+    drive::append_outside(&body, &mut journal)?;
     let Ready { compiled, .. } = ready;
     let _watchdog = Watchdog::start(compiled.engine()).map_err(RunnerError::Thread)?;
     let stack = compiled.engine().settings().thread_stack_bytes();
@@ -125,18 +126,6 @@ where
     .map_err(RunnerError::Thread)??;
     journal.finish()?;
     Ok(Outcome { execution, close })
-}
-
-fn append_open(open: &Open, journal: &mut AnyJournal) -> Result<(), RunnerError> {
-    let mut body = Vec::new();
-    open.encode(&mut body);
-    let record = RecordBytes {
-        body: &body,
-        digested: None,
-        is_decision: false,
-    };
-    let _receipt = journal::append(journal, record)?;
-    Ok(())
 }
 
 fn fail_init(

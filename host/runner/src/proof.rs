@@ -1,15 +1,11 @@
-//! Proofs and published tiles, derived from a journal's file.
+//! Proofs of single decisions, derived from a journal's file.
 
-use std::path::Path;
-
-use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
 use counterfoil_journal::hash::{Hash, leaf_hash};
 use counterfoil_journal::inclusion::{ProofError, inclusion_proof};
 use counterfoil_journal::proof::TlogProof;
 use counterfoil_trading::record::{Decision, KIND_DECISION, kind_of};
 
 use crate::data_dir::Execution;
-use crate::files::{self, FileError};
 use crate::journal::{JournalReader, ReadJournalError};
 
 /// Why there is no proof.
@@ -19,12 +15,6 @@ pub enum MakeProofError {
     /// The journal could not be read.
     #[error(transparent)]
     Read(#[from] ReadJournalError),
-    /// A file could not be read or written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// A frame is none.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
     /// The tree does not hold the entry.
     #[error(transparent)]
     Proof(#[from] ProofError),
@@ -91,8 +81,10 @@ pub fn prove(execution: &Execution, which: &Which) -> Result<TlogProof, MakeProo
             decisions,
         });
     };
-    let (size, checkpoint) = last_checkpoint(&execution.journal())?
+    let (size, checkpoint) = reader
+        .last_checkpoint()
         .filter(|(size, _)| *size > index)
+        .cloned()
         .ok_or(MakeProofError::NotCovered { index })?;
     let hashes = inclusion_proof(&leaves, index, size)?;
     Ok(TlogProof {
@@ -120,37 +112,6 @@ fn fits(which: &Which, index: u64, body: &[u8]) -> Result<bool, ReadJournalError
         Which::Bar { instrument, bar } => {
             let decision = Decision::decode(body)?;
             Ok(decision.bar.get().instrument.0 == *instrument && decision.index == *bar)
-        }
-    }
-}
-
-/// The last checkpoint of a journal, with the number of entries before it.
-fn last_checkpoint(path: &Path) -> Result<Option<(u64, String)>, MakeProofError> {
-    // Checkpoints are few and small, entries are passed over: one buffer of the whole file would
-    // not be flat in memory, so the file is read in pieces.
-    let mut reader = FrameReader::new();
-    let mut entries = 0_u64;
-    let mut last = None;
-    let mut buffer = Vec::new();
-    let mut start = 0;
-    let mut file = std::fs::File::open(path).map_err(files::at("open", path))?;
-    loop {
-        let parsed = reader.parse(buffer.get(start..).unwrap_or_default())?;
-        start = start.saturating_add(parsed.consumed);
-        match parsed.frame {
-            Some(Frame::Entry(_)) => entries = entries.saturating_add(1),
-            Some(Frame::Checkpoint(note)) => {
-                last = Some((entries, String::from_utf8_lossy(note).into_owned()));
-            }
-            None => {
-                buffer.drain(..start);
-                start = 0;
-                let mut piece = std::io::Read::take(&mut file, 1 << 20);
-                let read = std::io::Read::read_to_end(&mut piece, &mut buffer);
-                if read.map_err(files::at("read", path))? == 0 {
-                    return Ok(last);
-                }
-            }
         }
     }
 }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use counterfoil_runner::data_dir::JOURNAL_FILE;
 use counterfoil_runner::files::read_whole;
-use counterfoil_verify::{Completeness, Integrity, Options, Progress, PublicKey, Report, Rerun};
+use counterfoil_verify::{Options, Progress, PublicKey, Report};
 use counterfoil_verify::{verify_journal, verify_proof};
 use serde_json::json;
 
 use crate::args::Verify;
-use crate::output::{Answer, pairs, say, say_json};
+use crate::output::{Answer, say, say_json};
 use crate::places::Places;
 use crate::progress::bar;
 
@@ -24,7 +24,7 @@ pub(crate) fn run(places: &Places, args: &Verify) -> Result<Answer> {
     let journal = journal_path(places, &args.what)?;
     let report = verify(&journal, &key)?;
     if places.json {
-        say_json(&as_json(&report));
+        say_json(&report.to_json());
     } else {
         print(&report);
     }
@@ -79,24 +79,10 @@ fn proof(places: &Places, path: &Path, key: &PublicKey) -> Result<Answer> {
     let outcome = verify_proof(&bytes, key, manifest.as_deref());
     let good = outcome.is_ok();
     match outcome {
-        Ok(proved) if places.json => say_json(&json!({
-            "proved": true,
-            "entry": proved.index,
-            "run-id": format!("sha256:{}", hex::encode(proved.run_id)),
-            "execution": proved.execution,
-            "tree-size": proved.tree_size,
-            "record": proved.text,
-        })),
-        Ok(proved) => {
-            let run = hex::encode(proved.run_id);
-            say(&format!(
-                "proved: entry {} of run {run}, execution {}",
-                proved.index, proved.execution
-            ));
-            say(&proved.text);
-        }
+        Ok(proved) if places.json => say_json(&proved.to_json()),
+        Ok(proved) => say(proved.to_string().trim_end()),
         Err(error) if places.json => {
-            say_json(&json!({ "proved": false, "reason": error.to_string() }));
+            say_json(&json!({ "good": false, "reason": error.to_string() }));
         }
         Err(error) => say(&format!("not proved: {error}")),
     }
@@ -116,90 +102,7 @@ fn manifest_of(places: &Places, bytes: &[u8]) -> Option<String> {
         .ok()
 }
 
-fn integrity(report: &Report) -> (&'static str, String) {
-    match &report.integrity {
-        Integrity::Intact => (
-            "intact",
-            "every record, hash and signature holds".to_owned(),
-        ),
-        Integrity::IntactUpTo {
-            covered,
-            uncovered,
-            torn_bytes,
-        } => (
-            "intact-up-to",
-            format!(
-                "intact up to its last checkpoint, which covers {covered} records; {uncovered} \
-                 records and {torn_bytes} torn bytes after it are not signed"
-            ),
-        ),
-        Integrity::Broken(finding) => ("broken", finding.to_string()),
-    }
-}
-
-fn completeness(report: &Report) -> (&'static str, String) {
-    match &report.completeness {
-        Completeness::Complete => (
-            "complete",
-            "one decision for every bar, and closed".to_owned(),
-        ),
-        Completeness::Incomplete { why } => ("incomplete", why.join("; ")),
-        Completeness::Unknown { why } => ("unknown", why.clone()),
-    }
-}
-
-fn rerun(report: &Report) -> String {
-    match &report.rerun {
-        Rerun::NotAsked => "not asked for".to_owned(),
-        Rerun::Agrees => "every fill, amount and verdict follows from the rules".to_owned(),
-        Rerun::AgreesExceptFrom { index, why } => format!("agrees up to record {index}: {why}"),
-        Rerun::Stopped => "stopped at the finding".to_owned(),
-    }
-}
-
-fn digest_text(digest: Option<[u8; 32]>) -> String {
-    digest.map(hex::encode).unwrap_or_default()
-}
-
-fn as_json(report: &Report) -> serde_json::Value {
-    let (integrity, integrity_text) = integrity(report);
-    let (completeness, completeness_text) = completeness(report);
-    json!({
-        "good": report.is_good(),
-        "integrity": integrity,
-        "integrity-reason": integrity_text,
-        "completeness": completeness,
-        "completeness-reason": completeness_text,
-        "rules": rerun(report),
-        "run-id": report.run_id.map(|id| format!("sha256:{}", hex::encode(id))),
-        "execution": report.execution,
-        "entries": report.entries,
-        "decisions": report.decisions,
-        "checkpoints": report.checkpoints,
-        "fills": report.fills,
-        "decision-digest": report.decision_digest.map(|id| format!("sha256:{}", hex::encode(id))),
-        "findings": report.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
-}
-
+/// The auditor's own words, the same as `counterfoil-verify` prints.
 pub(crate) fn print(report: &Report) {
-    let (integrity, why) = integrity(report);
-    let (completeness, missing) = completeness(report);
-    pairs(&[
-        ("integrity", format!("{integrity}: {why}")),
-        ("rules", rerun(report)),
-        ("completeness", format!("{completeness}: {missing}")),
-        ("run", digest_text(report.run_id)),
-        (
-            "records",
-            format!(
-                "{}, {} decisions, {} checkpoints",
-                report.entries, report.decisions, report.checkpoints
-            ),
-        ),
-        ("decision digest", digest_text(report.decision_digest)),
-    ]);
-    for finding in report.findings.iter().skip(1) {
-        say(&format!("also: {finding}"));
-    }
+    say(report.to_string().trim_end());
 }

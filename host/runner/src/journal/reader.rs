@@ -49,6 +49,8 @@ pub struct JournalReader {
     /// Where in the buffer the next entry lies, once it was found.
     found: Option<Range<usize>>,
     index: u64,
+    /// The last checkpoint passed, with the number of entries before it.
+    checkpoint: Option<(u64, String)>,
 }
 
 impl JournalReader {
@@ -67,6 +69,7 @@ impl JournalReader {
             start: 0,
             found: None,
             index: 0,
+            checkpoint: None,
         })
     }
 
@@ -74,6 +77,13 @@ impl JournalReader {
     #[must_use]
     pub fn index(&self) -> u64 {
         self.index
+    }
+
+    /// The last checkpoint passed so far, with the number of entries before it; nothing vouches
+    /// for it yet.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> Option<&(u64, String)> {
+        self.checkpoint.as_ref()
     }
 
     /// The next record; `None` at the end.
@@ -132,7 +142,10 @@ impl JournalReader {
                 Some(Frame::Entry(entry)) => {
                     self.found = Some(end.saturating_sub(entry.len())..end);
                 }
-                Some(Frame::Checkpoint(_)) => {}
+                Some(Frame::Checkpoint(note)) => {
+                    let note = String::from_utf8_lossy(note).into_owned();
+                    self.checkpoint = Some((self.index, note));
+                }
                 None => {
                     if !self.fill()? {
                         break;
