@@ -19,6 +19,7 @@ extern crate alloc;
 pub mod account;
 pub mod bar;
 pub mod cbor;
+pub mod corporate;
 pub mod decimal;
 pub mod digest;
 pub mod execution;
