@@ -130,7 +130,8 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     let again = world.replay(&outcome).unwrap();
     assert!(again.difference.is_none(), "{name}: {:?}", again.difference);
     assert_eq!(
-        again.decision_digest, outcome.close.decision_digest,
+        again.decision_digest,
+        Some(outcome.close.decision_digest),
         "{name}"
     );
     assert!(again.closed, "{name}");

@@ -34,7 +34,7 @@ pub(crate) fn run(places: &Places, args: &Replay) -> Result<Answer> {
             "records-compared": found.identical,
             "journal-closed": found.closed,
             "first-foreign-slice": found.foreign_slice.map(show_time),
-            "decision-digest": format!("sha256:{}", hex::encode(found.decision_digest)),
+            "decision-digest": found.decision_digest.map(|digest| format!("sha256:{}", hex::encode(digest))),
             "first-difference": found.difference.as_ref().map(|difference| json!({
                 "entry": difference.index,
                 "recorded": side(&difference.recorded),
@@ -85,7 +85,10 @@ fn print(found: &Replayed, instruments: &[Instrument]) {
                 format!("identical: {} decisions{until}", found.decisions),
             ),
             ("compared", format!("{} records", found.identical)),
-            ("decision digest", hex::encode(found.decision_digest)),
+            (
+                "decision digest",
+                found.decision_digest.map(hex::encode).unwrap_or_default(),
+            ),
         ]);
         return;
     };
