@@ -10,6 +10,7 @@ mod faults;
 mod golden;
 #[cfg(test)]
 mod property;
+mod published;
 #[cfg(test)]
 mod signed;
 #[cfg(test)]

@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Write the proof of one decision: the counterfoil
     Proof(Proof),
+    /// Write a run's journal as a static tiled log that other tools read
+    Publish(Publish),
     /// Compile a component into the cache (used by the program itself)
     #[command(hide = true)]
     CompileComponent(CompileComponent),
@@ -207,8 +209,11 @@ pub(crate) struct Live {
     #[arg(long, value_delimiter = ',')]
     pub(crate) instruments: Vec<String>,
     /// Read bars from this address (host:port) instead of standard input
-    #[arg(long)]
+    #[arg(long, value_name = "HOST:PORT")]
     pub(crate) connect: Option<String>,
+    /// Wait at this address for one sender of bars; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "connect")]
+    pub(crate) listen: Option<String>,
     /// The feed's name
     #[arg(long, default_value = "stdin")]
     pub(crate) feed: String,
@@ -263,6 +268,15 @@ pub(crate) struct Proof {
     pub(crate) bar: Option<String>,
     /// Where to write it [default: RUN-ENTRY.tlog-proof in the current folder]
     #[arg(long, short, value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Publish {
+    /// The run: the first digits of its id, with /N for its Nth execution
+    pub(crate) run: String,
+    /// The folder to write to [default: RUN-log in the current folder]
+    #[arg(long, short, value_hint = ValueHint::DirPath)]
     pub(crate) output: Option<PathBuf>,
 }
 

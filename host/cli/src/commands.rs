@@ -9,6 +9,7 @@ pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod new;
 pub(crate) mod proof;
+pub(crate) mod publish;
 pub(crate) mod replay;
 pub(crate) mod runs;
 pub(crate) mod show;

@@ -16,5 +16,6 @@ pub mod journal;
 pub mod keys;
 pub mod live;
 pub mod proof;
+pub mod publish;
 pub mod replay;
 pub mod times;
