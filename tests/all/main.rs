@@ -8,6 +8,7 @@ mod crash;
 mod faults;
 #[cfg(test)]
 mod golden;
+mod lookahead;
 #[cfg(test)]
 mod property;
 mod published;

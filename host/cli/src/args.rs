@@ -58,6 +58,9 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Let the component decide again and compare every decision
     Replay(Replay),
+    /// Look for what a backtest must not do
+    #[command(subcommand)]
+    Audit(Audit),
     /// Write the proof of one decision: the counterfoil
     Proof(Proof),
     /// Write a run's journal as a static tiled log that other tools read
@@ -254,6 +257,12 @@ pub(crate) struct Replay {
     /// Compiler: cranelift, cranelift-none or pulley (never changes a result)
     #[arg(long, default_value = "cranelift")]
     pub(crate) backend: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Let the component decide again while every bar beyond the one at hand is garbage
+    Lookahead(Replay),
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod admit;
+pub(crate) mod audit;
 pub(crate) mod backtest;
 pub(crate) mod build;
 pub(crate) mod compile;

@@ -64,6 +64,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::Show(show) => commands::show::run(&places, &show),
         Command::Verify(verify) => commands::verify::run(&places, &verify),
         Command::Replay(replay) => commands::replay::run(&places, &replay),
+        Command::Audit(audit) => commands::audit::run(&places, &audit),
         Command::Proof(proof) => commands::proof::run(&places, &proof),
         Command::Publish(publish) => commands::publish::run(&places, &publish),
         Command::CompileComponent(compile) => commands::compile::run(&compile),

@@ -15,6 +15,7 @@ use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{Open, Record};
 use counterfoil_trading::run::{NoClock, Ports, Run};
+use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
@@ -24,8 +25,9 @@ use crate::data_dir::{DataDir, Execution};
 use crate::error::RunnerError;
 use crate::feed::SnapshotFeed;
 use crate::journal::JournalReader;
+use crate::tape::Tape;
 use compare::Comparer;
-use recorded::{Batch, Recorder, Tail};
+use recorded::{Batch, Recorded, Recorder, SLICES_PER_BATCH, Tail};
 
 /// Batches of slices under way between the two threads: a bound on memory.
 const BATCHES: usize = 4;
@@ -82,6 +84,59 @@ pub fn replay(
     engine: EngineSettings,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Replay, RunnerError> {
+    again(
+        data,
+        execution,
+        engine,
+        Sight::None,
+        |guest| guest,
+        progress,
+    )
+}
+
+/// What the host that decides again can see of the slices beyond the one at hand.
+#[derive(Clone, Copy)]
+pub(crate) enum Sight<'a> {
+    /// Nothing is put in its reach.
+    None,
+    /// The rest of the batch.
+    Batch(&'a Tape),
+    /// Garbage: then slices come one by one, each when its step begins.
+    Garbage(&'a Tape),
+}
+
+impl Sight<'_> {
+    /// Slices in one batch, and batches that may wait on the channel.
+    const fn pace(self) -> (usize, usize) {
+        match self {
+            Self::None | Self::Batch(_) => (SLICES_PER_BATCH, BATCHES),
+            Self::Garbage(_) => (1, 0),
+        }
+    }
+
+    /// Sets the tape for the step of the batch's slice at `place`.
+    fn set(self, batch: &[Recorded], place: usize, salt: u64) {
+        match self {
+            Self::None => {}
+            Self::Batch(tape) => tape.show(batch.iter().skip(place + 1).map(|one| &one.slice)),
+            Self::Garbage(tape) => {
+                if let Some(one) = batch.get(place) {
+                    tape.garble(&one.slice, salt);
+                }
+            }
+        }
+    }
+}
+
+/// Decides a run again on a host that wraps the guest with `host`, and compares.
+pub(crate) fn again<S: Strategy>(
+    data: &DataDir,
+    execution: &Execution,
+    engine: EngineSettings,
+    sight: Sight<'_>,
+    host: impl FnOnce(Guest) -> S + Send,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Replay, RunnerError> {
     let path = execution.journal();
     let open = JournalReader::open(&path)?.open_record()?;
     let manifest = Manifest::parse(&open.manifest)?;
@@ -93,21 +148,25 @@ pub fn replay(
         setup: &setup,
         ready,
         guest,
+        sight,
     };
     let engine = again.ready.compiled.engine();
     let _watchdog = Watchdog::start(engine).map_err(RunnerError::Thread)?;
     let stack = engine.settings().thread_stack_bytes();
     let recorder = Recorder::open(&path, snapshot)?;
-    let (send, receive) = sync_channel::<Batch>(BATCHES);
+    let (slices, waiting) = sight.pace();
+    let (send, receive) = sync_channel::<Batch>(waiting);
     let (give_back, empty) = sync_channel::<Batch>(BATCHES);
     let (decided, tail) = thread::scope(|scope| {
         let reading = thread::Builder::new()
             .name("recorded".to_owned())
-            .spawn_scoped(scope, move || recorder.run(&send, &empty))
+            .spawn_scoped(scope, move || recorder.run(slices, &send, &empty))
             .map_err(RunnerError::Thread)?;
         // The receiver goes along, so that a reader that waits to send hears when nobody listens.
         let again = &again;
-        let decided = guest_thread(stack, move || again.run(receive, &give_back, progress));
+        let decided = guest_thread(stack, move || {
+            again.run(receive, &give_back, host, progress)
+        });
         let tail = reading.join().map_err(|_| RunnerError::ThreadGone)??;
         Ok::<_, RunnerError>((decided.map_err(RunnerError::Thread)??, tail))
     })?;
@@ -144,6 +203,7 @@ struct Again<'a> {
     setup: &'a RunSetup,
     ready: Ready,
     guest: Setup,
+    sight: Sight<'a>,
 }
 
 /// What came of deciding again.
@@ -156,10 +216,11 @@ struct Decided {
 }
 
 impl Again<'_> {
-    fn run(
+    fn run<S: Strategy>(
         &self,
         slices: Receiver<Batch>,
         give_back: &SyncSender<Batch>,
+        host: impl FnOnce(Guest) -> S,
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<Decided, RunnerError> {
         let setup = self.setup;
@@ -168,14 +229,15 @@ impl Again<'_> {
         let mut venue = SimulatedVenue::new(&setup.instruments, setup.costs, kind, cash);
         let mut guest = match Guest::start(&self.ready.compiled, &self.manifest.limits, &self.guest)
         {
-            Ok(guest) => Ok(guest),
+            Ok(guest) => Ok(host(guest)),
             Err(StartError::Fault { fault, .. }) => Err(fault),
             Err(error) => return Err(error.into()),
         };
         let mut decided = Decided::default();
         // The channel ends with the journal, or with an error that the other thread reports.
         for batch in slices {
-            for one in &batch {
+            for (place, one) in batch.iter().enumerate() {
+                self.sight.set(&batch, place, decided.decisions);
                 if one.is_foreign {
                     decided.foreign_slice = one.slice.close_time();
                     return Ok(decided);

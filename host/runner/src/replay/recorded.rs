@@ -14,7 +14,7 @@ use crate::feed::{Feed as _, FeedError, Next, SnapshotFeed};
 use crate::journal::{JournalReader, ReadJournalError};
 
 /// Slices handed over at once: enough that the threads meet rarely, small enough for a cache.
-const SLICES_PER_BATCH: usize = 256;
+pub(super) const SLICES_PER_BATCH: usize = 256;
 
 /// Slices on their way to the engine thread. A batch comes back and is filled again.
 pub(super) type Batch = Vec<Recorded>;
@@ -109,15 +109,16 @@ impl Recorder {
         })
     }
 
-    /// Sends all slices; `None` if the other side has seen enough before the end.
+    /// Sends all slices, so many in a batch; `None` if the other side has seen enough before the end.
     pub(super) fn run(
         mut self,
+        slices: usize,
         send: &SyncSender<Batch>,
         empty: &Receiver<Batch>,
     ) -> Result<Option<Tail>, RunnerError> {
         while !self.is_over {
             let mut batch = empty.try_recv().unwrap_or_default();
-            batch.resize_with(SLICES_PER_BATCH, Recorded::default);
+            batch.resize_with(slices, Recorded::default);
             let mut filled = 0;
             for one in &mut batch {
                 if !self.fill(one)? {
