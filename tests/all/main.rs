@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod claim;
 #[cfg(test)]
+mod compare;
 mod crash;
 #[cfg(test)]
 mod faults;

@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Runs,
     /// Show one run, its decisions or its fills
     Show(Show),
+    /// Compare two runs: manifests, the first differing decision, profit by cause
+    Compare(Compare),
     /// Check a run's journal, or a proof: integrity and completeness
     Verify(Verify),
     /// Let the component decide again and compare every decision
@@ -238,6 +240,14 @@ pub(crate) struct Show {
     /// Print the manifest
     #[arg(long)]
     pub(crate) manifest: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Compare {
+    /// A run: the first digits of its id, with /N for its Nth execution
+    pub(crate) first: String,
+    /// Another
+    pub(crate) second: String,
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,6 +4,7 @@ pub(crate) mod admit;
 pub(crate) mod audit;
 pub(crate) mod backtest;
 pub(crate) mod build;
+pub(crate) mod compare;
 pub(crate) mod compile;
 pub(crate) mod demo;
 pub(crate) mod ingest;

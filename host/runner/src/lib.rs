@@ -4,6 +4,7 @@
 
 pub mod backtest;
 pub mod clock;
+pub mod compare;
 pub mod component;
 pub mod data_dir;
 pub mod drive;
