@@ -8,7 +8,7 @@ use counterfoil_runner::data_dir::Execution;
 use counterfoil_runner::drive::drive;
 use counterfoil_runner::execute::HOST;
 use counterfoil_runner::feed::{Feed, FeedError, Next};
-use counterfoil_runner::journal::{AnyJournal, JournalFile, RunJournal as _, Sealer};
+use counterfoil_runner::journal::{AnyJournal, JournalFile, RunJournal as _, Sealer, Sealing};
 use counterfoil_runner::lookahead::{Beyond, audit, audit_host};
 use counterfoil_runner::replay::Replay;
 use counterfoil_runner::tape::Tape;
@@ -119,7 +119,7 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     let file = JournalFile::create(&execution.journal()).unwrap();
     let signer: Box<dyn Signer + Send> = signer();
     let sealer = Sealer::new(file, signer, execution.origin(), setup.cadence);
-    let mut journal = AnyJournal::start(sealer, setup.cadence).unwrap();
+    let mut journal = AnyJournal::start(sealer, setup.cadence, Sealing::RunThread).unwrap();
     let mut body = Vec::new();
     open.encode(&mut body);
     let record = RecordBytes {

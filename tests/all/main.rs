@@ -4,16 +4,21 @@
 mod claim;
 #[cfg(test)]
 mod compare;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
 mod lookahead;
 #[cfg(test)]
 mod property;
+#[cfg(test)]
 mod published;
 #[cfg(test)]
 mod signed;
+#[cfg(test)]
+mod sweep;
 #[cfg(test)]
 mod tamper;

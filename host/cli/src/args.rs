@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Snapshots,
     /// Run a component over a snapshot, every decision journaled and signed
     Backtest(Box<Backtest>),
+    /// Run one manifest with many values of its parameters, on all cores
+    Sweep(Box<Sweep>),
     /// Run a component over closed bars from a stream, into the paper venue
     Live(Box<Live>),
     /// List the runs
@@ -198,6 +200,25 @@ pub(crate) struct Backtest {
     /// Compiler: cranelift, cranelift-none or pulley (never changes a result)
     #[arg(long, default_value = "cranelift")]
     pub(crate) backend: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sweep {
+    #[command(flatten)]
+    pub(crate) base: Backtest,
+    /// A field and its values, as NAME=A,B,C or NAME=FROM..TO:STEP (TO included); a parameter by
+    /// its name, another field by its place, such as costs.fee-bps; repeat for a grid
+    #[arg(long, value_name = "NAME=VALUES", required_unless_present = "list")]
+    pub(crate) vary: Vec<String>,
+    /// A CSV file whose header names fields and whose rows are the combinations
+    #[arg(long, value_hint = ValueHint::FilePath, conflicts_with = "vary")]
+    pub(crate) list: Option<PathBuf>,
+    /// Runs at once; the table is the same for any number [default: one a core]
+    #[arg(long)]
+    pub(crate) workers: Option<usize>,
+    /// How many of the best to print; the files hold all
+    #[arg(long, default_value_t = 20)]
+    pub(crate) top: usize,
 }
 
 #[derive(Debug, clap::Args)]

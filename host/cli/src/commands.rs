@@ -16,5 +16,6 @@ pub(crate) mod replay;
 pub(crate) mod runs;
 pub(crate) mod show;
 pub(crate) mod snapshots;
+pub(crate) mod sweep;
 pub(crate) mod terms;
 pub(crate) mod verify;

@@ -20,5 +20,6 @@ pub mod lookahead;
 pub mod proof;
 pub mod publish;
 pub mod replay;
+pub mod sweep;
 pub mod tape;
 pub mod times;
