@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Backtest(Box<Backtest>),
     /// Run one manifest with many values of its parameters, on all cores
     Sweep(Box<Sweep>),
+    /// Choose parameters in one window and judge them in the next, again and again
+    WalkForward(Box<WalkForward>),
     /// Run a component over closed bars from a stream, into the paper venue
     Live(Box<Live>),
     /// List the runs
@@ -219,6 +221,21 @@ pub(crate) struct Sweep {
     /// How many of the best to print; the files hold all
     #[arg(long, default_value_t = 20)]
     pub(crate) top: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WalkForward {
+    #[command(flatten)]
+    pub(crate) sweep: Sweep,
+    /// Days in each window to choose in
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) train: u32,
+    /// Days in each window to be judged by; the windows move on by as much
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) test: u32,
+    /// Choose in all days before, not only in the last ones
+    #[arg(long)]
+    pub(crate) anchored: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -19,3 +19,4 @@ pub(crate) mod snapshots;
 pub(crate) mod sweep;
 pub(crate) mod terms;
 pub(crate) mod verify;
+pub(crate) mod walk_forward;

@@ -3,6 +3,7 @@
 
 mod axis;
 mod item;
+mod walk;
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::fs::File;
@@ -19,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use axis::{Axis, AxisError};
 pub use item::{Item, SweepError, grid, listed};
+pub use walk::{Split, Windows, over, splits};
 
 use crate::backtest::backtest_sealing;
 use crate::data_dir::{DataDir, Execution};

@@ -45,21 +45,7 @@ pub(crate) fn run(places: &Places, args: &Sweep) -> Result<Answer> {
     let (fields, items) = items_of(&base, args)?;
     let id = hex::encode(sweep_id(&items)?);
     let folder = places.data.root().join("sweeps").join(&id);
-    let cores = available_parallelism().map_or(1, usize::from);
-    let workers = args.workers.unwrap_or(cores).max(1);
-    let key = places.keys.signer()?;
-    let signer = || -> Box<dyn Signer + Send> { Box::new(key.clone()) };
-    let bench = Bench {
-        data: &places.data,
-        engine: places.engine(&args.base.backend)?,
-        signer: &signer,
-    };
-    let bar = bar("sweeping", u64::try_from(items.len())?);
-    let done = sweep(&bench, &items, workers, &mut |count| {
-        bar.set_position(u64::try_from(count).unwrap_or(u64::MAX));
-    });
-    bar.finish_and_clear();
-    let done = done?;
+    let done = execute(places, args, &items)?;
     let rows = items
         .iter()
         .zip(&done)
@@ -96,7 +82,31 @@ pub(crate) fn run(places: &Places, args: &Sweep) -> Result<Answer> {
     }
 }
 
-fn items_of(base: &Manifest, args: &Sweep) -> Result<(Vec<String>, Vec<Item>)> {
+/// Runs all items on as many cores as asked for.
+pub(super) fn execute(
+    places: &Places,
+    args: &Sweep,
+    items: &[Item],
+) -> Result<Vec<Result<Done, RunnerError>>> {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let workers = args.workers.unwrap_or(cores).max(1);
+    let key = places.keys.signer()?;
+    let signer = || -> Box<dyn Signer + Send> { Box::new(key.clone()) };
+    let bench = Bench {
+        data: &places.data,
+        engine: places.engine(&args.base.backend)?,
+        signer: &signer,
+    };
+    let bar = bar("sweeping", u64::try_from(items.len())?);
+    let done = sweep(&bench, items, workers, &mut |count| {
+        bar.set_position(u64::try_from(count).unwrap_or(u64::MAX));
+    });
+    bar.finish_and_clear();
+    Ok(done?)
+}
+
+/// The fields that are varied, and an item for each combination.
+pub(super) fn items_of(base: &Manifest, args: &Sweep) -> Result<(Vec<String>, Vec<Item>)> {
     let Some(path) = &args.list else {
         let axes = args.vary.iter().map(|text| text.parse());
         let axes = axes.collect::<Result<Vec<Axis>, _>>().context("--vary")?;
