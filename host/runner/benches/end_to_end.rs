@@ -24,8 +24,8 @@ use counterfoil_sandbox::guest::Guest;
 use counterfoil_snapshot::options::IngestOptions;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{
-    AccountEntry, CostsEntry, DataSource, FORMAT, InstrumentEntry, Manifest, PROFILE_PURE,
-    RiskEntry, WORLD,
+    AccountEntry, CostsEntry, DataSource, FORMAT, InstrumentEntry, Manifest, MatchingEntry,
+    PROFILE_PURE, RiskEntry, WORLD,
 };
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
@@ -188,12 +188,16 @@ fn manifest(data: &DataDir, snapshot: &str) -> Manifest {
             currency: text("USD"),
             cash: text("1000000"),
             leverage: text("2"),
+            maintenance_bps: text("0"),
+            margin_call: text("reduce"),
         },
         costs: CostsEntry {
             fee_bps: text("1"),
+            maker_fee_bps: text("1"),
             slippage_bps: text("1"),
-            volume_cap_bps: text("1000"),
+            ..CostsEntry::none()
         },
+        matching: MatchingEntry::default(),
         risk: RiskEntry::research(),
         limits,
         on_fault: text("cancel"),

@@ -135,8 +135,7 @@ impl Again<'_> {
     ) -> Result<(Option<Difference>, u64), RunnerError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
-        let (kind, cash) = (setup.account_kind, setup.cash);
-        let mut venue = SimulatedVenue::new(&setup.instruments, setup.costs, kind, cash);
+        let mut venue = SimulatedVenue::new(setup);
         let started = Guest::start(&self.ready.compiled, &self.manifest.limits, &self.guest);
         let mut guest = match started {
             Ok(guest) => guest,
