@@ -327,11 +327,17 @@ impl Books<'_> {
                 );
             }
             OrderType::Stop(stop) => {
-                let reached = if sign > 0 {
-                    bar.high >= stop
-                } else {
-                    bar.low <= stop
-                };
+                // Triggered once, it stays so: what the volume left of it fills later.
+                let since = (fill.instrument, UnixNanos(sent.time.0 + 1));
+                let mut bars = self.bars.range(since..=(fill.instrument, fill.time));
+                let reached = bars.any(|(_, bar)| {
+                    bar.volume.0 > 0
+                        && if sign > 0 {
+                            bar.high >= stop
+                        } else {
+                            bar.low <= stop
+                        }
+                });
                 prop_assert!(reached, "a stop that was not reached");
             }
             OrderType::Market => prop_assert_eq!(fill.reference_price, bar.open),

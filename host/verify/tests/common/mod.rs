@@ -293,6 +293,17 @@ pub fn run(
     decided: &[ClosedBar],
     plan: Plan,
 ) -> Vec<Vec<u8>> {
+    run_with(manifest, promised, decided, &[], plan)
+}
+
+/// The same, with corporate actions.
+pub fn run_with(
+    manifest: &Manifest,
+    promised: &[ClosedBar],
+    decided: &[ClosedBar],
+    actions: &[CorporateAction],
+    plan: Plan,
+) -> Vec<Vec<u8>> {
     let setup = manifest.setup().unwrap();
     let open = Open {
         manifest: manifest.canonical().unwrap(),
@@ -323,6 +334,13 @@ pub fn run(
         rest = later;
         for bar in now {
             slice.add(*bar).unwrap();
+        }
+        let start = first.get().open_time;
+        for action in actions
+            .iter()
+            .filter(|one| start < one.ex_time && one.ex_time <= time)
+        {
+            slice.add_action(action.clone()).unwrap();
         }
         let mut ports = Ports {
             strategy: &mut strategy,
