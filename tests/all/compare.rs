@@ -53,7 +53,7 @@ fn where_two_runs_differ_is_named() {
         assert_eq!(found.account.is_some(), account, "{fields:?}");
         assert_eq!(found.decisions, [12_154; 2]);
         for profit in found.profit.unwrap() {
-            let explained = profit.price.0 - profit.fees.0 - profit.slippage.0;
+            let explained = profit.price.0 - profit.fees.0 - profit.slippage.0 - profit.borrow.0;
             assert_eq!(profit.total.0, explained, "{fields:?}");
         }
     }

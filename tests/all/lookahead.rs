@@ -18,6 +18,7 @@ use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_tests::guests::component;
 use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{Ignore, World, signer};
+use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::journal::{self, RecordBytes};
 use counterfoil_trading::manifest::Manifest;
@@ -78,6 +79,14 @@ impl Strategy for Hole {
         account: &AccountView<'_>,
     ) -> Result<(), CallError> {
         self.guest.on_order_event(event, time, account)
+    }
+
+    fn on_corporate_action(
+        &mut self,
+        action: &CorporateAction,
+        account: &AccountView<'_>,
+    ) -> Result<(), CallError> {
+        self.guest.on_corporate_action(action, account)
     }
 
     fn take_fuel(&mut self) -> u64 {
@@ -144,10 +153,9 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
         };
         let guest = Guest::start(&ready.compiled, &manifest.limits, &guest).unwrap();
         let mut run = Run::new(&setup);
-        let (kind, cash) = (setup.account_kind, setup.cash);
         let mut ports = Ports {
             strategy: &mut Hole { guest, tape },
-            venue: &mut SimulatedVenue::new(&setup.instruments, setup.costs, kind, cash),
+            venue: &mut SimulatedVenue::new(&setup),
             journal: &mut journal,
             clock: &mut NoClock,
         };

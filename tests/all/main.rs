@@ -1,6 +1,8 @@
 //! The whole system from outside: real files, real components, the runner's own functions.
 
 #[cfg(test)]
+mod actions;
+#[cfg(test)]
 mod claim;
 #[cfg(test)]
 mod compare;

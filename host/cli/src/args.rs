@@ -145,12 +145,48 @@ pub(crate) struct Terms {
     /// Gross exposure of a margin account as a multiple of its equity
     #[arg(long, default_value = "2")]
     pub(crate) leverage: String,
+    /// Least equity of a margin account, in basis points of its gross exposure
+    #[arg(long, default_value = "0")]
+    pub(crate) maintenance_bps: String,
+    /// Below it: reduce (only reducing orders pass) or liquidate (the host flattens too)
+    #[arg(long, default_value = "reduce")]
+    pub(crate) margin_call: String,
     /// Fee in basis points of notional
     #[arg(long, default_value = "0")]
     pub(crate) fee_bps: String,
+    /// The same for resting limit orders filled at their limit [default: that of --fee-bps]
+    #[arg(long)]
+    pub(crate) maker_fee_bps: Option<String>,
+    /// Fee for one unit of quantity
+    #[arg(long, default_value = "0")]
+    pub(crate) fee_per_share: String,
+    /// Fee once an order, with its first fill
+    #[arg(long, default_value = "0")]
+    pub(crate) fee_fixed: String,
+    /// The least an order pays once it has a fill
+    #[arg(long, default_value = "0")]
+    pub(crate) fee_min: String,
+    /// The most an order pays, or off
+    #[arg(long, default_value = "off")]
+    pub(crate) fee_max: String,
     /// Slippage in basis points of the price
     #[arg(long, default_value = "0")]
     pub(crate) slippage_bps: String,
+    /// Slippage in grid steps of the price
+    #[arg(long, default_value_t = 0)]
+    pub(crate) slippage_ticks: u32,
+    /// Slippage in basis points for a fill as large as its bar's volume; less in proportion
+    #[arg(long, default_value = "0")]
+    pub(crate) slippage_volume_bps: String,
+    /// Yearly fee on the value of short positions, in basis points
+    #[arg(long, default_value = "0")]
+    pub(crate) borrow_bps: String,
+    /// Bars that pass before the venue has an order
+    #[arg(long, default_value_t = 0)]
+    pub(crate) latency_bars: u32,
+    /// Fill limit orders only where the price goes beyond the limit
+    #[arg(long)]
+    pub(crate) limit_trade_through: bool,
     /// Share of a bar's volume that may fill on each side, in basis points, or off
     #[arg(long, default_value = "1000")]
     pub(crate) volume_cap: String,
@@ -160,7 +196,7 @@ pub(crate) struct Terms {
     /// Limits of the guest: a JSON file [default: the documented ones]
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub(crate) limits: Option<PathBuf>,
-    /// After a fault: leave or cancel working orders
+    /// After a fault: leave or cancel working orders, or cancel-and-flatten
     #[arg(long, default_value = "cancel")]
     pub(crate) on_fault: String,
     /// Seed handed to the strategy

@@ -84,7 +84,7 @@ pub struct Site {
     pub decisions: [Option<(u64, Box<Decision>)>; 2],
 }
 
-/// What became of a run's starting cash. `price` less the costs is `total`.
+/// What became of a run's starting cash. `price` and dividends less the costs is `total`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Profit {
     /// Equity at the end less starting cash.
@@ -95,6 +95,10 @@ pub struct Profit {
     pub fees: Money,
     /// What slippage cost.
     pub slippage: Money,
+    /// Borrow fees paid.
+    pub borrow: Money,
+    /// Dividends received less those paid.
+    pub dividends: Money,
 }
 
 /// Compares two executions.
@@ -197,12 +201,16 @@ impl Side {
         let total = close.equity.0.checked_sub(setup.cash.0)?;
         let price = total
             .checked_add(close.fees.0)?
-            .checked_add(close.slippage.0)?;
+            .checked_add(close.slippage.0)?
+            .checked_add(close.borrow.0)?
+            .checked_sub(close.dividends.0)?;
         Some(Profit {
             total: Money(total),
             price: Money(price),
             fees: close.fees,
             slippage: close.slippage,
+            borrow: close.borrow,
+            dividends: close.dividends,
         })
     }
 }

@@ -104,12 +104,7 @@ where
     let (manifest, setup) = (start.manifest, start.setup);
     let close = guest_thread(stack, || {
         let mut run = Run::new(setup);
-        let mut venue = SimulatedVenue::new(
-            &setup.instruments,
-            setup.costs,
-            setup.account_kind,
-            setup.cash,
-        );
+        let mut venue = SimulatedVenue::new(setup);
         match Guest::start(&compiled, &manifest.limits, &guest_setup) {
             Ok(mut guest) => {
                 let mut ports = Ports {

@@ -225,8 +225,7 @@ impl Again<'_> {
     ) -> Result<Decided, RunnerError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
-        let (kind, cash) = (setup.account_kind, setup.cash);
-        let mut venue = SimulatedVenue::new(&setup.instruments, setup.costs, kind, cash);
+        let mut venue = SimulatedVenue::new(setup);
         let mut guest = match Guest::start(&self.ready.compiled, &self.manifest.limits, &self.guest)
         {
             Ok(guest) => Ok(host(guest)),

@@ -61,6 +61,8 @@ fn as_json(found: &Comparison, instruments: &[Vec<Instrument>; 2]) -> Value {
             "price": one.price.to_text(),
             "fees": one.fees.to_text(),
             "slippage": one.slippage.to_text(),
+            "borrow": one.borrow.to_text(),
+            "dividends": one.dividends.to_text(),
         })
     };
     json!({
@@ -116,10 +118,12 @@ fn print(found: &Comparison, instruments: &[Vec<Instrument>; 2], names: [&str; 2
             .map(String::from)
             .to_vec(),
     ];
-    let lines: [(&str, Money, Money); 4] = [
+    let lines: [(&str, Money, Money); 6] = [
         ("from prices", first.price, second.price),
+        ("dividends", first.dividends, second.dividends),
         ("fees", less(first.fees), less(second.fees)),
         ("slippage", less(first.slippage), less(second.slippage)),
+        ("borrow", less(first.borrow), less(second.borrow)),
         ("total", first.total, second.total),
     ];
     for (name, one, other) in lines {

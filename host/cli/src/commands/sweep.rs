@@ -19,7 +19,7 @@ use crate::places::Places;
 use crate::progress::bar;
 
 /// What stands in the table for each item after its values.
-const RESULTS: [&str; 11] = [
+const RESULTS: [&str; 13] = [
     "run",
     "ended",
     "decisions",
@@ -29,6 +29,8 @@ const RESULTS: [&str; 11] = [
     "profit",
     "fees",
     "slippage",
+    "borrow",
+    "dividends",
     "decision-digest",
     "error",
 ];
@@ -163,6 +165,8 @@ fn row(item: &Item, done: &Result<Done, RunnerError>) -> Result<Row> {
         profit.to_text(),
         close.fees.to_text(),
         close.slippage.to_text(),
+        close.borrow.to_text(),
+        close.dividends.to_text(),
         hex::encode(close.decision_digest),
         String::new(),
     ];

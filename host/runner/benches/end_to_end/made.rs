@@ -10,8 +10,8 @@ use counterfoil_runner::data_dir::DataDir;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{
-    AccountEntry, CostsEntry, DataSource, FORMAT, InstrumentEntry, Manifest, PROFILE_PURE,
-    RiskEntry, WORLD,
+    AccountEntry, CostsEntry, DataSource, FORMAT, InstrumentEntry, Manifest, MatchingEntry,
+    PROFILE_PURE, RiskEntry, WORLD,
 };
 
 const COMPONENT: &[u8] =
@@ -85,12 +85,16 @@ pub(crate) fn manifest(data: &DataDir, snapshot: &str) -> Manifest {
             currency: text("USD"),
             cash: text("1000000"),
             leverage: text("2"),
+            maintenance_bps: text("0"),
+            margin_call: text("reduce"),
         },
         costs: CostsEntry {
             fee_bps: text("1"),
+            maker_fee_bps: text("1"),
             slippage_bps: text("1"),
-            volume_cap_bps: text("1000"),
+            ..CostsEntry::none()
         },
+        matching: MatchingEntry::default(),
         risk: RiskEntry::research(),
         limits,
         on_fault: text("cancel"),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{Callback, Close, Record, digested_part};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
@@ -66,6 +67,7 @@ impl Recorded {
         let Some(time) = self.time else { return true };
         match record {
             Record::Deliveries(one) => one.time == time && self.slice.bars().is_empty(),
+            Record::MarginCall(one) => one.time == time && self.slice.bars().is_empty(),
             Record::Decision(one) => one.bar.get().close_time == time,
             Record::Fault(one) => one.callback != Callback::Init && one.time == time,
             Record::Open(_) | Record::Close(_) | Record::Refused(_) => true,
@@ -158,6 +160,17 @@ impl Recorder {
                 Record::Open(_) | Record::Refused(_) => {}
                 Record::Close(close) => self.close = Some((index, close)),
                 Record::Deliveries(one) => {
+                    out.push(index, body);
+                    out.time = Some(one.time);
+                    for delivery in one.deliveries {
+                        if let Delivery::Action(applied) = delivery {
+                            out.slice
+                                .add_action(applied.action)
+                                .map_err(FeedError::from)?;
+                        }
+                    }
+                }
+                Record::MarginCall(one) => {
                     out.push(index, body);
                     out.time = Some(one.time);
                 }
