@@ -1,7 +1,6 @@
 //! Corporate actions and margin calls from a feed through a real guest into a journal that the
 //! auditor verifies and a replay repeats, with nothing but the journal to go by.
 
-use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::execute::{Outcome, Start, execute};
 use counterfoil_runner::feed::{Feed, FeedError, Next};
 use counterfoil_runner::journal::Sealing;
@@ -102,7 +101,7 @@ fn slices(prices: [i64; 6], actions: &[(i64, ActionKind)]) -> Slices {
     )
 }
 
-fn run(world: &World, manifest: &Manifest, mut feed: Slices) -> Result<Outcome, RunnerError> {
+fn run(world: &World, manifest: &Manifest, mut feed: Slices) -> Outcome {
     let setup = manifest.setup().unwrap();
     let start = Start {
         data: &world.data,
@@ -114,7 +113,7 @@ fn run(world: &World, manifest: &Manifest, mut feed: Slices) -> Result<Outcome, 
         once: true,
         sealing: Sealing::RunThread,
     };
-    execute(start, &mut feed, &mut NoClock, &mut Ignore)
+    execute(start, &mut feed, &mut NoClock, &mut Ignore).unwrap()
 }
 
 /// The records of a run that verifies and replays as recorded.
@@ -168,7 +167,7 @@ fn a_guest_is_told_of_every_action_and_the_journal_alone_repeats_them() {
         (5, ActionKind::Delisting { per_unit }),
     ];
     let feed = slices([100, 100, 200, 200, 200, 200], &actions);
-    let outcome = run(&world, &manifest, feed).unwrap();
+    let outcome = run(&world, &manifest, feed);
     assert_eq!(outcome.close.reason, CloseReason::EndOfData);
     let records = checked(&world, &outcome);
     let told = deliveries(&records);
@@ -200,7 +199,7 @@ fn a_fault_in_on_corporate_action_ends_the_run() {
     let manifest = world.manifest(&component(traps), &["AAA", "BBB"]);
     let manifest = over_a_feed(&manifest, "traps");
     let feed = slices([100; 6], &[(2, split())]);
-    let outcome = run(&world, &manifest, feed).unwrap();
+    let outcome = run(&world, &manifest, feed);
     assert_eq!(outcome.close.reason, CloseReason::Fault);
     let records = checked(&world, &outcome);
     let fault = records.iter().rev().nth(1);
@@ -223,7 +222,7 @@ fn a_margin_call_and_borrow_fees_verify_and_replay() {
     let manifest = over_a_feed(&manifest, "margin");
     // Prices have one decimal in this world: 15 are sold at 1.0, and cost 2.0 then.
     let feed = slices([10, 10, 10, 20, 20, 20], &[]);
-    let outcome = run(&world, &manifest, feed).unwrap();
+    let outcome = run(&world, &manifest, feed);
     let records = checked(&world, &outcome);
     let borrowed = deliveries(&records);
     let borrowed = borrowed
@@ -232,11 +231,12 @@ fn a_margin_call_and_borrow_fees_verify_and_replay() {
     assert!(borrowed.count() >= 2, "a fee for each day short");
     assert!(outcome.close.borrow > Money::ZERO);
     assert_eq!(outcome.close.positions, [Quantity(0), Quantity(0)]);
-    let calls = records.iter().filter_map(|record| match record {
-        Record::MarginCall(call) => Some(call),
-        _ => None,
-    });
-    let calls: Vec<_> = calls.collect();
+    let mut calls = Vec::new();
+    for record in &records {
+        if let Record::MarginCall(call) = record {
+            calls.push(call);
+        }
+    }
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].orders.len(), 1);
 }

@@ -13,9 +13,9 @@ use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
-    ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce,
+    ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
 };
-use counterfoil_trading::record::{Decision, FaultAction, Record, Verdict};
+use counterfoil_trading::record::{Decision, Deliveries, FaultAction, Record, Verdict};
 use counterfoil_trading::risk::{Leverage, Maintenance, MarginPolicy, RiskLimits};
 use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
 use counterfoil_trading::slice::Slice;
@@ -370,6 +370,24 @@ impl Books<'_> {
         Ok(())
     }
 
+    fn deliveries(&mut self, all: &Deliveries) -> TestCaseResult {
+        for delivery in &all.deliveries {
+            match delivery {
+                Delivery::Fill(fill) => self.fill(fill)?,
+                Delivery::Event(event) if event.status.is_final() => {
+                    if let Some(sent) = self.sent.get_mut(&event.client_order_id)
+                        && sent.time < all.time
+                        && event.status != OrderStatus::Refused
+                    {
+                        sent.ended = true;
+                    }
+                }
+                Delivery::Event(_) | Delivery::Action(_) | Delivery::Borrow(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     fn decision(&mut self, one: &Decision) -> TestCaseResult {
         let requests = one.requests.as_ref().expect("nobody was at fault");
         prop_assert_eq!(
@@ -436,20 +454,7 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
     for body in &bodies {
         match Record::decode(body).unwrap() {
             Record::Deliveries(all) => {
-                for delivery in &all.deliveries {
-                    match delivery {
-                        Delivery::Fill(fill) => books.fill(fill)?,
-                        Delivery::Event(event) if event.status.is_final() => {
-                            if let Some(sent) = books.sent.get_mut(&event.client_order_id)
-                                && sent.time < all.time
-                                && event.status != counterfoil_trading::order::OrderStatus::Refused
-                            {
-                                sent.ended = true;
-                            }
-                        }
-                        Delivery::Event(_) | Delivery::Action(_) | Delivery::Borrow(_) => {}
-                    }
-                }
+                books.deliveries(&all)?;
                 recorded.extend(all.deliveries);
             }
             Record::Decision(one) => {

@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::corporate::ActionKind;
-use counterfoil_trading::execution::{AppliedAction, Delivery, Fill, OrderEvent};
+use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::order::{ClientOrderId, Intent, Order, OrderType, Request, TimeInForce};
 use counterfoil_trading::record::{
@@ -200,11 +200,7 @@ impl<'a> Describe<'a> {
                 Delivery::Fill(fill) => self.fill(fill),
                 Delivery::Event(event) => self.event(event),
                 Delivery::Action(applied) => self.action(applied),
-                Delivery::Borrow(borrow) => format!(
-                    "borrow fee of {} for {}",
-                    borrow.fee,
-                    self.symbol(borrow.instrument)
-                ),
+                Delivery::Borrow(borrow) => self.borrow(borrow),
             });
         }
         let _infallible = write!(text, "; fuel {}", deliveries.fuel);
@@ -231,6 +227,11 @@ impl<'a> Describe<'a> {
             fill.slippage,
             self.quantity(id, fill.leaves_quantity)
         )
+    }
+
+    fn borrow(&self, borrow: &BorrowFee) -> String {
+        let symbol = self.symbol(borrow.instrument);
+        format!("borrow fee of {} for {symbol}", borrow.fee)
     }
 
     fn action(&self, applied: &AppliedAction) -> String {

@@ -2,9 +2,11 @@
 
 use counterfoil_trading::corporate::{ActionKind, CorporateAction};
 use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::order::OrderType;
 use counterfoil_trading::record::Record;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::Price;
 
 use crate::support::{Played, check, money, slice};
 
@@ -209,6 +211,31 @@ fn a_split_puts_resting_orders_into_new_shares_against_the_trader() {
 }
 
 #[test]
+fn the_strategy_and_the_gate_see_working_orders_in_new_shares() {
+    let played = check(
+        "",
+        &[
+            (FLAT, "buy 5 limit 95; buy 1 stop-limit 111 112", ""),
+            (
+                "split 2:1 / -",
+                "",
+                "1 accepted; 2 accepted; split: holds 0 cash 0",
+            ),
+        ],
+    );
+    let working = played.strategy.working.iter();
+    let working: Vec<_> = working
+        .map(|one| (one.leaves_quantity.0, one.order_type))
+        .collect();
+    let stop_limit = OrderType::StopLimit {
+        stop: Price(56),
+        limit: Price(56),
+    };
+    let expect = [(10, OrderType::Limit(Price(48))), (2, stop_limit)];
+    assert_eq!(working, expect);
+}
+
+#[test]
 fn actions_of_one_slice_are_applied_in_one_sequence() {
     let said = "1 accepted; split: holds 20 cash 0; dividend: holds 20 cash 20; \
                 symbol change: holds 20 cash 0";
@@ -242,6 +269,33 @@ fn the_venue_and_the_account_agree_after_actions() {
                 "sell 1 market",
                 "2 accepted; 2 sell 7 at 200; gate: short-selling-not-allowed",
             ),
+        ],
+    );
+    check(
+        "account=cash",
+        &[
+            (FLAT, "buy 15 market", ""),
+            (FLAT, "", BOUGHT),
+            (
+                "split 2:1 / 50 50 50 50 1000",
+                "sell 30 market",
+                "split: holds 30 cash 0",
+            ),
+            ("50 50 50 50 1000", "", "2 accepted; 2 sell 30 at 50"),
+        ],
+    );
+    // So can the cash for a fraction, at the last price before the split.
+    check(
+        "account=cash cash=1500",
+        &[
+            (FLAT, "buy 15 market", ""),
+            (FLAT, "", BOUGHT),
+            (
+                "split 1:2 / 50 50 50 50 1000",
+                "buy 2 market",
+                "split: holds 7 cash 100",
+            ),
+            ("50 50 50 50 1000", "", "2 accepted; 2 buy 2 at 50"),
         ],
     );
     // A dividend can be spent.

@@ -39,32 +39,36 @@ fn a_margin_call_may_liquidate_and_is_recorded() {
                 "1 accepted; 1 buy 20 at 100 left 10",
             ),
             (FLAT, "", "2 accepted; 1 buy 10 at 100"),
-            // Equity 400, and 2,400 held ask for 600.
+            // Equity 100, and 2,100 held ask for 525.
             (
-                "80 80 80 80 1000",
+                "70 70 70 70 1000",
                 "sell 30 market; sell 5 market",
-                "margin call: 400 below 600, canceled [2], [\"sell 30\"]; gate: margin-call; \
+                "margin call: 100 below 525, canceled [2], [\"sell 30\"]; gate: margin-call; \
                  gate: margin-call",
             ),
-            // Partly filled, it is under way: nothing is sent again.
+            // Partly filled, it is under way: nothing is sent again, though 100 are below 175. And
+            // the strategy cannot take it back: its id is 2^63.
             (
-                "80 80 80 80 1000",
-                "",
+                "70 70 70 70 1000",
+                "cancel 9223372036854775808; replace 9223372036854775808 buy 1 market",
                 "3 refused margin-call; 4 refused margin-call; 2 canceled; h0 accepted; \
-                 h0 sell 20 at 80 left 10",
+                 h0 sell 20 at 70 left 10; gate: unknown-order; gate: unknown-order",
             ),
-            ("80 80 80 80 1000", "", "h0 sell 10 at 80"),
-            ("80 80 80 80 1000", "buy 1 market", ""),
-            ("80 80 80 80 1000", "", "5 accepted; 5 buy 1 at 80"),
+            (
+                "70 70 70 70 1000",
+                "",
+                "h0 refused unknown-order; 5 refused unknown-order; h0 sell 10 at 70",
+            ),
+            ("70 70 70 70 1000", "buy 1 market", ""),
+            ("70 70 70 70 1000", "", "6 accepted; 6 buy 1 at 70"),
         ],
     );
-    let calls = played.journal.0.iter();
-    let calls: Vec<_> = calls
-        .filter_map(|record| match record {
-            Record::MarginCall(call) => Some(call.plans.len()),
-            _ => None,
-        })
-        .collect();
+    let mut calls = Vec::new();
+    for record in &played.journal.0 {
+        if let Record::MarginCall(call) = record {
+            calls.push(call.plans.len());
+        }
+    }
     assert_eq!(calls, [2], "a plan for the cancel and one for the order");
 }
 

@@ -66,6 +66,78 @@ fn every_term_is_read() {
     assert_eq!(setup.costs.fees.max, None);
 }
 
+/// What stands in the manifest, what stands there instead, and the error.
+const WRONG: [(&str, &str, &str); 16] = [
+    (r#""fee-min":"1","#, "", "missing field `fee-min`"),
+    (
+        r#""borrow-bps":"50""#,
+        r#""borrow":"50""#,
+        "unknown field `borrow`",
+    ),
+    (r#""latency-bars":2,"#, "", "missing field `latency-bars`"),
+    (
+        r#""limit-trade-through":true"#,
+        r#""limit-trade-through":"x""#,
+        "invalid type",
+    ),
+    (
+        r#""maker-fee-bps":"1""#,
+        r#""maker-fee-bps":"-1""#,
+        "costs.maker-fee-bps",
+    ),
+    (
+        r#""fee-per-share":"0.005""#,
+        r#""fee-per-share":"x""#,
+        "costs.fee-per-share",
+    ),
+    (
+        r#""fee-fixed":"0.5""#,
+        r#""fee-fixed":"-1""#,
+        "costs.fee-fixed",
+    ),
+    (
+        r#""fee-min":"1""#,
+        r#""fee-min":"0.0000000001""#,
+        "costs.fee-min",
+    ),
+    (r#""fee-max":"9""#, r#""fee-max":"0.5""#, "costs.fee-max"),
+    (
+        r#""slippage-ticks":3"#,
+        r#""slippage-ticks":2000000"#,
+        "costs.slippage-ticks",
+    ),
+    (
+        r#""slippage-volume-bps":"4""#,
+        r#""slippage-volume-bps":"x""#,
+        "costs.slippage-volume-bps",
+    ),
+    (
+        r#""borrow-bps":"50""#,
+        r#""borrow-bps":"20000""#,
+        "costs.borrow-bps",
+    ),
+    (
+        r#""latency-bars":2"#,
+        r#""latency-bars":20000"#,
+        "matching.latency-bars",
+    ),
+    (
+        r#""maintenance-bps":"2500""#,
+        r#""maintenance-bps":"x""#,
+        "account.maintenance-bps",
+    ),
+    (
+        r#""margin-call":"liquidate""#,
+        r#""margin-call":"x""#,
+        "account.margin-call",
+    ),
+    (
+        r#""on-fault":"cancel-and-flatten""#,
+        r#""on-fault":"x""#,
+        "on-fault",
+    ),
+];
+
 #[test]
 fn an_error_names_its_field() {
     #[track_caller]
@@ -76,75 +148,9 @@ fn an_error_names_its_field() {
         let error = read.unwrap_err().to_string();
         assert!(error.contains(expect), "{from} as {to}: {error}");
     }
-    //     in the manifest              instead                       the error
-    check(r#""fee-min":"1","#, "", "missing field `fee-min`");
-    check(
-        r#""borrow-bps":"50""#,
-        r#""borrow":"50""#,
-        "unknown field `borrow`",
-    );
-    check(r#""latency-bars":2,"#, "", "missing field `latency-bars`");
-    check(
-        r#""limit-trade-through":true"#,
-        r#""limit-trade-through":"x""#,
-        "invalid type",
-    );
-    check(
-        r#""maker-fee-bps":"1""#,
-        r#""maker-fee-bps":"-1""#,
-        "costs.maker-fee-bps",
-    );
-    check(
-        r#""fee-per-share":"0.005""#,
-        r#""fee-per-share":"x""#,
-        "costs.fee-per-share",
-    );
-    check(
-        r#""fee-fixed":"0.5""#,
-        r#""fee-fixed":"-1""#,
-        "costs.fee-fixed",
-    );
-    check(
-        r#""fee-min":"1""#,
-        r#""fee-min":"0.0000000001""#,
-        "costs.fee-min",
-    );
-    check(r#""fee-max":"9""#, r#""fee-max":"0.5""#, "costs.fee-max");
-    check(
-        r#""slippage-ticks":3"#,
-        r#""slippage-ticks":2000000"#,
-        "costs.slippage-ticks",
-    );
-    check(
-        r#""slippage-volume-bps":"4""#,
-        r#""slippage-volume-bps":"x""#,
-        "costs.slippage-volume-bps",
-    );
-    check(
-        r#""borrow-bps":"50""#,
-        r#""borrow-bps":"20000""#,
-        "costs.borrow-bps",
-    );
-    check(
-        r#""latency-bars":2"#,
-        r#""latency-bars":20000"#,
-        "matching.latency-bars",
-    );
-    check(
-        r#""maintenance-bps":"2500""#,
-        r#""maintenance-bps":"x""#,
-        "account.maintenance-bps",
-    );
-    check(
-        r#""margin-call":"liquidate""#,
-        r#""margin-call":"x""#,
-        "account.margin-call",
-    );
-    check(
-        r#""on-fault":"cancel-and-flatten""#,
-        r#""on-fault":"x""#,
-        "on-fault",
-    );
+    for (from, to, expect) in WRONG {
+        check(from, to, expect);
+    }
     let one = r#"{"symbol":"A","price-scale":2,"tick-size":"0.01","quantity-scale":0,
         "lot-size":"1","volume-scale":0}"#;
     let many = vec![one; 1_001].join(",");

@@ -1,6 +1,7 @@
 //! Random orders, costs and corporate actions on random bars: what must hold of every run,
 //! recomputed from its records by other code.
 
+use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use counterfoil_trading::account::{Account, AccountKind};
@@ -103,7 +104,7 @@ prop_compose! {
             }
         }
         if let Some(cap) = cap {
-            settings.push_str(&format!(" cap={cap}"));
+            write!(settings, " cap={cap}").unwrap();
         }
         let rows = rows.into_iter().map(|(action, bar, orders)| (format!("{action}{bar}"), orders.join(";")));
         Case { settings, cap, rows: rows.collect() }

@@ -22,7 +22,9 @@ use counterfoil_trading::record::{FaultAction, Record, Verdict};
 use counterfoil_trading::risk::{Leverage, Maintenance, MarginPolicy, RiskLimits};
 use counterfoil_trading::run::{NoClock, Ports, Run, RunError};
 use counterfoil_trading::slice::Slice;
-use counterfoil_trading::strategy::{AccountView, BarView, CallError, Fault, Strategy};
+use counterfoil_trading::strategy::{
+    AccountView, BarView, CallError, Fault, Strategy, WorkingOrder,
+};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{BasisPoints, Money, Price, Quantity, Volume};
 use counterfoil_trading::venue::matching::{LimitRule, Matching};
@@ -253,6 +255,8 @@ pub(crate) fn slice(text: &str, open_time: i64, close_time: i64) -> Slice {
 pub(crate) struct Scripted {
     pub(crate) next: Vec<Request>,
     pub(crate) told: Vec<Delivery>,
+    /// The orders that could still fill, as it saw them last.
+    pub(crate) working: Vec<WorkingOrder>,
     /// Traps in `on-bar`.
     pub(crate) traps: bool,
 }
@@ -261,12 +265,13 @@ impl Strategy for Scripted {
     fn on_bar(
         &mut self,
         bar: &BarView,
-        _: &AccountView<'_>,
+        account: &AccountView<'_>,
         requests: &mut Vec<Request>,
     ) -> Result<(), CallError> {
         if self.traps {
             return Err(CallError::from(Fault::Unreachable));
         }
+        self.working = account.working.to_vec();
         if bar.last_in_slice {
             requests.append(&mut self.next);
         }
