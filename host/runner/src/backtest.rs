@@ -56,7 +56,7 @@ pub fn backtest(
         commitments: Some(commitments(&selection)?),
         once: false,
     };
-    let mut feed = SnapshotFeed(selection.slices());
+    let mut feed = SnapshotFeed::new(selection.slices(), Vec::new());
     execute(start, &mut feed, &mut NoClock, observer)
 }
 
