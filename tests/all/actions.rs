@@ -86,7 +86,7 @@ fn slices(prices: [i64; 6], actions: &[(i64, ActionKind)]) -> Slices {
         for (_, kind) in actions.iter().filter(|(of, _)| *of == day) {
             let action = CorporateAction {
                 instrument: InstrumentId(0),
-                ex_time: UnixNanos(day * DAY_NANOS + 1),
+                ex_time: UnixNanos(day * DAY_NANOS),
                 kind: kind.clone(),
             };
             slice.add_action(action).unwrap();

@@ -74,7 +74,7 @@ pub fn backtest_sealing(
         once: false,
         sealing,
     };
-    let mut feed = SnapshotFeed(selection.slices());
+    let mut feed = SnapshotFeed::new(selection.slices(), Vec::new());
     execute(start, &mut feed, &mut NoClock, observer)
 }
 

@@ -291,7 +291,7 @@ fn check_inputs(
     let selection = selection_of(data, manifest, setup)?;
     let there = commitments(&selection)?;
     if open.commitments.as_ref() == Some(&there) {
-        return Ok(Some(SnapshotFeed(selection.slices())));
+        return Ok(Some(SnapshotFeed::new(selection.slices(), Vec::new())));
     }
     Err(RunnerError::Disagrees {
         what: "the digest of the bars",

@@ -289,7 +289,7 @@ impl Run {
         let before = self.last_close;
         for action in slice.actions() {
             let (id, ex_time) = (action.instrument, action.ex_time);
-            if ex_time > time || before.is_some_and(|before| ex_time <= before) {
+            if ex_time >= time || before.is_some_and(|before| ex_time < before) {
                 return Err(RunError::ActionTime { id, ex_time, time });
             }
         }

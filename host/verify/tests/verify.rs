@@ -322,7 +322,7 @@ type Change = fn(&mut Vec<Delivery>);
 fn actions() -> Vec<CorporateAction> {
     let action = |instrument, day: i64, kind| CorporateAction {
         instrument: InstrumentId(instrument),
-        ex_time: UnixNanos(day * DAY_NANOS + 1),
+        ex_time: UnixNanos(day * DAY_NANOS),
         kind,
     };
     let per_unit = Money(1_500_000_000);

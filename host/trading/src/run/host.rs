@@ -4,15 +4,14 @@
 use alloc::vec::Vec;
 
 use super::{Ports, Run, RunError};
-use crate::account::AccountKind;
-use crate::execution::Code;
+use crate::account::{AccountError, AccountKind};
 use crate::instrument::InstrumentId;
 use crate::journal::Journal;
 use crate::order::{ClientOrderId, Intent, Order, OrderType, Side, TimeInForce};
 use crate::record::{MarginCall, PlanNote};
 use crate::risk::{Approved, MarginPolicy, RiskGate};
 use crate::time::UnixNanos;
-use crate::units::{Money, Quantity};
+use crate::units::{BasisPoints, Money, Quantity};
 use crate::venue::Venue;
 
 /// The most cancels, and the most orders, in one margin-call record: with a plan each they take
@@ -34,10 +33,10 @@ impl Run {
         if self.account.kind() == AccountKind::Cash {
             return Ok(());
         }
-        let overflow = RunError::Refused(Code::Overflow);
-        let Some(requirement) = self.requirement() else {
-            return Err(overflow);
-        };
+        let requirement = self.requirement().ok_or(AccountError::Overflow {
+            operation: "adding up the margin after",
+            instrument: InstrumentId(0),
+        })?;
         self.margin_call = self.account.equity() < requirement;
         if !self.margin_call || self.maintenance.policy == MarginPolicy::Reduce {
             return Ok(());
@@ -93,6 +92,9 @@ impl Run {
 
     /// The equity that the positions ask for; `None` when it does not fit.
     fn requirement(&self) -> Option<Money> {
+        if self.maintenance.rate == BasisPoints::ZERO {
+            return Some(Money::ZERO);
+        }
         let gross = self.account.gross_exposure()?;
         self.maintenance.rate.of(gross.0).map(Money)
     }
@@ -131,7 +133,10 @@ impl Run {
             if held == 0 || !which(instrument) {
                 continue;
             }
-            let overflow = RunError::Refused(Code::Overflow);
+            let overflow = AccountError::Overflow {
+                operation: "flattening",
+                instrument,
+            };
             orders.push(Order {
                 instrument,
                 client_order_id: ClientOrderId(next),

@@ -224,7 +224,7 @@ pub(crate) fn slice(text: &str, open_time: i64, close_time: i64) -> Slice {
     let mut parts: Vec<&str> = text.split(" / ").map(str::trim).collect();
     let bar = parts.pop().unwrap();
     for part in parts {
-        let ex_time = UnixNanos(open_time + 1);
+        let ex_time = UnixNanos(open_time);
         slice.add_action(action(part, ex_time)).unwrap();
     }
     let raw = |instrument, values: [i64; 5]| RawBar {

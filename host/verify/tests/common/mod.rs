@@ -338,7 +338,7 @@ pub fn run_with(
         let start = first.get().open_time;
         for action in actions
             .iter()
-            .filter(|one| start < one.ex_time && one.ex_time <= time)
+            .filter(|one| start <= one.ex_time && one.ex_time < time)
         {
             slice.add_action(action.clone()).unwrap();
         }
