@@ -320,7 +320,9 @@ impl<S: Strategy> Harness<S> {
                 .map(|order| order.client_order_id)
                 .collect()
         });
-        ids.into_iter().for_each(|id| self.fill(id, price));
+        for id in ids {
+            self.fill(id, price);
+        }
     }
 
     /// Ends a working order otherwise and tells the strategy.
