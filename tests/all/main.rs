@@ -13,4 +13,6 @@ mod property;
 #[cfg(test)]
 mod signed;
 #[cfg(test)]
+mod strategies;
+#[cfg(test)]
 mod tamper;
