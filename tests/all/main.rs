@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod claim;
 #[cfg(test)]
+mod corpora;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod faults;

@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn sources() -> Vec<(String, String)> {
-        let folders = ["host", "sdk-rust", "sdk-examples", "strategies"];
+        let folders = ["host", "sdk-rust", "sdk-examples", "strategies", "fuzz"];
         folders
             .iter()
             .flat_map(|folder| files(folder, ".rs"))
@@ -218,7 +218,14 @@ mod tests {
     #[test]
     fn no_test_is_left_out() {
         let word = concat!("#[", "ignore");
-        for folder in ["host", "sdk-rust", "sdk-examples", "strategies", "tests"] {
+        for folder in [
+            "host",
+            "sdk-rust",
+            "sdk-examples",
+            "strategies",
+            "fuzz",
+            "tests",
+        ] {
             for (path, text) in files(folder, ".rs") {
                 assert!(!text.contains(word), "{path} leaves a test out");
             }
@@ -333,6 +340,7 @@ mod tests {
             "sdk-rust",
             "sdk-examples",
             "strategies",
+            "fuzz",
             "tests",
             "docs",
             "wit",
