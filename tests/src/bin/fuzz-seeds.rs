@@ -67,6 +67,9 @@ fn main() {
     journal(&corpus, "live", &live);
     corpus.seed("feed", "bars", first_lines(&lines, 7));
     corpus.seed("feed", "not-bars", last_lines(&lines, 4));
+    // Two slices, then the second one's bars again: they come too late.
+    let late = last_lines(&first_lines(&lines, 4), 2);
+    corpus.seed("feed", "late", first_lines(&lines, 4) + &late);
 
     let faulty = guests::component(
         r#"(func (export "on-bar") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32)
