@@ -7,6 +7,8 @@ mod claim;
 #[cfg(test)]
 mod compare;
 #[cfg(test)]
+mod corpora;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod faults;
@@ -20,6 +22,8 @@ mod property;
 mod published;
 #[cfg(test)]
 mod signed;
+#[cfg(test)]
+mod strategies;
 #[cfg(test)]
 mod sweep;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use counterfoil_trading::record::{
 };
 use counterfoil_trading::units::{Price, Quantity};
 
+use crate::text::one_line;
 use crate::time::rfc3339;
 
 /// The name of a record's kind.
@@ -41,10 +42,10 @@ impl<'a> Describe<'a> {
         Self { instruments }
     }
 
-    /// The record in plain words.
+    /// The record in plain words, on one line.
     #[must_use]
     pub fn record(&self, record: &Record) -> String {
-        match record {
+        let text = match record {
             Record::Open(open) => format!(
                 "opens execution {} of a manifest of {} bytes, written by {}",
                 open.execution,
@@ -61,15 +62,16 @@ impl<'a> Describe<'a> {
                 refused.input.len(),
                 refused.reason
             ),
-        }
+        };
+        one_line(&text)
     }
 
-    /// The ticker of an instrument.
+    /// The ticker of an instrument, on one line.
     #[must_use]
     pub fn symbol(&self, id: InstrumentId) -> String {
         self.instruments.get(id.index()).map_or_else(
             || format!("instrument {}", id.0),
-            |instrument| instrument.symbol().to_owned(),
+            |instrument| one_line(instrument.symbol()),
         )
     }
 
