@@ -93,7 +93,7 @@ fn is_read(snapshot: &Snapshot, name: &str, place: usize) -> bool {
     }
     let place = place as u64;
     let instruments = &snapshot.manifest().instruments;
-    let instrument = instruments.iter().find(|one| one.file == name);
+    let instrument = instruments.iter().find(|one| one.files[0].file == name);
     instrument.is_none_or(|one| {
         let mut batches = one.batches.iter();
         batches.any(|batch| (batch.offset..batch.offset + batch.length).contains(&place))

@@ -67,7 +67,8 @@ impl Acceptance {
         serde_json_canonicalizer::to_vec(self).map_err(IngestError::encode("acceptance"))
     }
 
-    fn covers(&self, finding: &Finding) -> bool {
+    /// Whether a finding is one of those accepted.
+    pub(crate) fn covers(&self, finding: &Finding) -> bool {
         let same =
             |asked: &Option<String>, there: &Option<String>| asked.is_none() || asked == there;
         self.rule == finding.rule

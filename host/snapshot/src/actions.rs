@@ -308,12 +308,14 @@ mod tests {
         );
     }
 
+    type Change<'a> = &'a dyn Fn(&mut Vec<CorporateAction>);
+
     #[test]
     fn every_value_of_an_action_counts_in_the_commitment() {
         let text = "instrument,ex_date,action,value\nA,2004-11-15,split,2:1\nA,2004-11-16,dividend,1\n\
              A,2004-11-16,special-dividend,1\nA,2004-11-17,symbol,B\nA,2004-11-18,delisting,1\n";
         let actions = parse_actions("a", text.as_bytes()).unwrap();
-        let with = |change: &dyn Fn(&mut Vec<CorporateAction>)| {
+        let with = |change: Change<'_>| {
             let mut list: Vec<CorporateAction> = actions
                 .iter()
                 .map(|one| CorporateAction {
@@ -327,7 +329,7 @@ mod tests {
         };
         let two = NonZeroU32::new(2).unwrap();
         let mut all = std::collections::BTreeSet::new();
-        let changes: [&dyn Fn(&mut Vec<CorporateAction>); 8] = [
+        let changes: [Change<'_>; 8] = [
             &|_| {},
             &|list| list[0].ex_time.0 += 1,
             &|list| list[0].instrument.0 += 1,

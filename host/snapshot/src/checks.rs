@@ -291,10 +291,7 @@ mod tests {
         let mut found = Vec::new();
         for (place, bar) in raw.iter().enumerate() {
             let new = checker.check(bar, raw.get(place + 1));
-            if new
-                .iter()
-                .all(|one| one.severity != crate::findings::Severity::Error)
-            {
+            if new.iter().all(|one| one.severity != Severity::Error) {
                 checker.keep(bar);
             }
             found.extend(new);

@@ -415,7 +415,7 @@ fn write_instrument(
 ) -> Result<Option<InstrumentData>, IngestError> {
     let mut merge = Merge::new(&inputs.layers, symbol)?;
     let instrument = merge.instrument.clone();
-    let mut writer = InstrumentWriter::new(out.staging, index, &instrument)?;
+    let mut writer = InstrumentWriter::new(out.staging, index, &instrument);
     let mut checker = Checker::new(symbol, instrument.price_scale(), frame);
     let mut told: u64 = 0;
     while let Some((merged, next)) = merge.next()? {

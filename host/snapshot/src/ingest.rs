@@ -136,6 +136,16 @@ pub(crate) fn accept(
             ),
         });
     }
+    let found = snapshot.findings(usize::MAX)?;
+    if !found.iter().any(|finding| acceptance.covers(finding)) {
+        return Err(IngestError::Option {
+            option: "rule",
+            reason: format!(
+                "no finding of {} is of that instrument, date or line; `counterfoil data report` lists them",
+                acceptance.rule
+            ),
+        });
+    }
     let mut plan = Plan::of(&snapshot.manifest().recipe);
     plan.accepted.insert(put_acceptance(data, acceptance)?);
     told(curate(data, &plan, progress)?)

@@ -6,7 +6,7 @@
 //! raw/<hex>/receipt-<hex>.json       who sent it, when, and what it was called
 //! normalized/<hex>/manifest.json     its bars with canonical ids, UTC and integer prices
 //! snapshots/<hex>/manifest.json      the curated layer; the snapshot's id is the SHA-256 of this
-//! snapshots/<hex>/0000-AAPL.arrow    one file an instrument, digests in the manifest
+//! snapshots/<hex>/0000-AAPL-2000-03.arrow  by instrument and first month, digests in the manifest
 //! snapshots/<hex>/quarantine.jsonl   every row and bar that is not used: file, line, reason, text
 //! snapshots/<hex>/findings.jsonl     what the checks found
 //! snapshots/<hex>/actions.csv        the corporate actions, if there are any

@@ -24,6 +24,10 @@ pub const NORMALIZED_FORMAT: &str = "counterfoil-normalized/1";
 /// enough for a cache and large enough that one hash call costs nothing beside the hashing.
 pub const BARS_PER_BATCH: u64 = 8_192;
 
+/// Bars after which a file ends with the month: 3.5 MiB, so that daily bars of an instrument are one
+/// file, and minutes of many years are several.
+pub const BARS_PER_FILE_MIN: u64 = 65_536;
+
 /// What a snapshot, or a file in the normalized layer, holds.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -86,11 +90,9 @@ pub struct InstrumentData {
     pub bars_sha256: Digest,
     /// The record batches of the Arrow file, in sequence of close time.
     pub batches: Vec<BatchData>,
-    /// Name of the Arrow file, beside the manifest.
-    pub file: String,
-    /// SHA-256 of the Arrow file.
-    #[serde(with = "as_text")]
-    pub file_sha256: Digest,
+    /// The Arrow files, in sequence of close time: one for each span of whole months in UTC that
+    /// holds at least [`BARS_PER_FILE_MIN`] bars, and one for the rest.
+    pub files: Vec<FileData>,
     /// Close time of the first bar.
     #[serde(with = "nanos")]
     pub first_close: UnixNanos,
@@ -121,6 +123,18 @@ pub struct InstrumentData {
     pub volume_scale: u8,
 }
 
+/// One Arrow file.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileData {
+    /// Its name, beside the manifest: the instrument's number and symbol, and the month of its
+    /// first bar.
+    pub file: String,
+    /// SHA-256 of the file.
+    #[serde(with = "as_text")]
+    pub sha256: Digest,
+}
+
 /// One record batch of an Arrow file: the bytes of its message, metadata and body.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -133,6 +147,8 @@ pub struct BatchData {
     /// Close time of its last bar.
     #[serde(with = "nanos")]
     pub last_close: UnixNanos,
+    /// The place of its file in the instrument's list.
+    pub file: usize,
     /// Bytes of metadata and body.
     pub length: u64,
     /// Where it begins in the file, in bytes.
@@ -288,7 +304,17 @@ impl InstrumentData {
     fn check(&self) -> Result<(), String> {
         let symbol = &self.symbol;
         self.instrument().map_err(|error| error.to_string())?;
-        check_file_name(&self.file)?;
+        for one in &self.files {
+            check_file_name(&one.file)?;
+        }
+        if !self.batches.is_sorted_by_key(|batch| batch.file)
+            || self
+                .batches
+                .last()
+                .is_none_or(|batch| batch.file >= self.files.len())
+        {
+            return Err(format!("{symbol}: a record batch of no file"));
+        }
         let mut bars: u64 = 0;
         for batch in &self.batches {
             if batch.bars == 0 || batch.bars > BARS_PER_BATCH {

@@ -311,7 +311,7 @@ fn write_bars(
             file: frame.source.to_owned(),
             source,
         })?;
-        let mut writer = InstrumentWriter::new(staging, index, &instrument)?;
+        let mut writer = InstrumentWriter::new(staging, index, &instrument);
         let mut last = None;
         for row in &rows {
             let bar = bar(row, &instrument, frame)?;

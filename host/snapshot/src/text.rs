@@ -46,11 +46,7 @@ pub(crate) mod nanos {
 pub(crate) mod optional_nanos {
     use super::{Deserialize as _, Deserializer, Serializer, UnixNanos, de};
 
-    #[expect(
-        clippy::ref_option,
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde's signature"
-    )]
+    #[expect(clippy::ref_option, reason = "serde's signature")]
     pub(crate) fn serialize<S: Serializer>(
         value: &Option<UnixNanos>,
         to: S,

@@ -392,21 +392,21 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_unit(times: &[&str], given: Option<EpochUnit>, expect: &str) {
-        let mut all = super::tests::times(TimeMeaning::Open, given);
+    fn check_unit(texts: &[&str], given: Option<EpochUnit>, expect: &str) {
+        let mut all = times(TimeMeaning::Open, given);
         let mut line = 1;
-        for text in times {
+        for text in texts {
             line += 1;
             match all.key(text) {
                 Ok(key) => all.take(&key, line),
-                Err(error) => return assert!(error.contains(expect), "{times:?}: {error}"),
+                Err(error) => return assert!(error.contains(expect), "{texts:?}: {error}"),
             }
         }
         let got = match all.nanos_per_key("f.csv", "ts") {
             Ok(nanos) => format!("{nanos} ns"),
             Err(error) => error.to_string(),
         };
-        assert!(got.contains(expect), "{times:?}: {got}");
+        assert!(got.contains(expect), "{texts:?}: {got}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The Arrow file of one instrument, bar by bar. It must never hold more than one batch.
+//! The Arrow files of one instrument, bar by bar. It must never hold more than one batch.
 
 use std::io::BufWriter;
 
@@ -6,19 +6,26 @@ use arrow::error::ArrowError;
 use cap_std::fs::File;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
 use crate::arrow_file::BarWriter;
 use crate::digest::Digest;
 use crate::error::IngestError;
-use crate::manifest::{BARS_PER_BATCH, BatchData, InstrumentData, TickerData};
+use crate::manifest::{
+    BARS_PER_BATCH, BARS_PER_FILE_MIN, BatchData, FileData, InstrumentData, TickerData,
+};
 use crate::staging::{Staging, sync};
+use crate::times::date;
 
 /// Writes the bars of one instrument, sorted by close time.
-pub(crate) struct InstrumentWriter {
-    name: String,
+pub(crate) struct InstrumentWriter<'a> {
+    staging: &'a Staging,
+    /// Makes the names of its files unique in the layer.
+    index: usize,
     instrument: Instrument,
-    writer: BarWriter<BufWriter<File>>,
+    open: Option<OpenFile>,
+    files: Vec<FileData>,
     hash: Sha256,
     batch: Vec<ClosedBar>,
     batches: Vec<BatchData>,
@@ -26,36 +33,77 @@ pub(crate) struct InstrumentWriter {
     bars: u64,
 }
 
-impl InstrumentWriter {
-    /// The file of an instrument; `index` makes its name unique in the layer.
-    pub(crate) fn new(
-        staging: &Staging,
-        index: usize,
-        instrument: &Instrument,
-    ) -> Result<Self, IngestError> {
-        let name = format!("{index:04}-{}.arrow", file_part(instrument.symbol()));
-        let writer = BarWriter::new(staging.create(&name)?, instrument);
-        Ok(Self {
-            writer: writer.map_err(encode(&name))?,
-            name,
+/// The file that is written.
+struct OpenFile {
+    name: String,
+    writer: BarWriter<BufWriter<File>>,
+    bars: u64,
+}
+
+impl<'a> InstrumentWriter<'a> {
+    /// The files of an instrument; none is made before the first bar.
+    pub(crate) fn new(staging: &'a Staging, index: usize, instrument: &Instrument) -> Self {
+        Self {
+            staging,
+            index,
             instrument: instrument.clone(),
+            open: None,
+            files: Vec::new(),
             hash: Sha256::new(),
             batch: Vec::new(),
             batches: Vec::new(),
             ends: None,
             bars: 0,
-        })
+        }
     }
 
     pub(crate) fn add(&mut self, bar: ClosedBar) -> Result<(), IngestError> {
         let raw = *bar.get();
+        if let Some((_, last)) = self.ends
+            && self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.bars >= BARS_PER_FILE_MIN)
+            && month(last.open_time) != month(raw.open_time)
+        {
+            self.end_file()?;
+        }
+        if self.open.is_none() {
+            self.begin_file(raw.open_time)?;
+        }
         self.ends = Some((self.ends.map_or(raw, |(first, _)| first), raw));
         self.hash.update(bar.canonical());
         self.bars = self.bars.saturating_add(1);
         self.batch.push(bar);
+        if let Some(open) = &mut self.open {
+            open.bars = open.bars.saturating_add(1);
+        }
         if u64::try_from(self.batch.len()).is_ok_and(|bars| bars >= BARS_PER_BATCH) {
             self.write_batch()?;
         }
+        Ok(())
+    }
+
+    fn begin_file(&mut self, first: UnixNanos) -> Result<(), IngestError> {
+        let symbol = file_part(self.instrument.symbol());
+        let name = format!("{:04}-{symbol}-{}.arrow", self.index, month(first));
+        let writer = BarWriter::new(self.staging.create(&name)?, &self.instrument);
+        self.open = Some(OpenFile {
+            writer: writer.map_err(encode(&name))?,
+            name,
+            bars: 0,
+        });
+        Ok(())
+    }
+
+    fn end_file(&mut self) -> Result<(), IngestError> {
+        self.write_batch()?;
+        let Some(OpenFile { name, writer, .. }) = self.open.take() else {
+            return Ok(());
+        };
+        let (file, sha256) = writer.finish().map_err(encode(&name))?;
+        sync(file, &name)?;
+        self.files.push(FileData { file: name, sha256 });
         Ok(())
     }
 
@@ -63,9 +111,13 @@ impl InstrumentWriter {
         let (Some(first), Some(last)) = (self.batch.first(), self.batch.last()) else {
             return Ok(());
         };
-        let written = self.writer.write(&self.batch).map_err(encode(&self.name))?;
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
+        let written = open.writer.write(&self.batch).map_err(encode(&open.name))?;
         self.batches.push(BatchData {
             bars: u64::try_from(self.batch.len()).unwrap_or(u64::MAX),
+            file: self.files.len(),
             first_close: first.get().close_time,
             last_close: last.get().close_time,
             length: written.length,
@@ -76,14 +128,12 @@ impl InstrumentWriter {
         Ok(())
     }
 
-    /// Ends the file; `None` if it holds no bar and is of no use.
+    /// Ends the last file; `None` if there was no bar.
     pub(crate) fn finish(
         mut self,
         tickers: Vec<TickerData>,
     ) -> Result<Option<InstrumentData>, IngestError> {
-        self.write_batch()?;
-        let (file, file_sha256) = self.writer.finish().map_err(encode(&self.name))?;
-        sync(file, &self.name)?;
+        self.end_file()?;
         let Some((first, last)) = self.ends else {
             return Ok(None);
         };
@@ -91,8 +141,7 @@ impl InstrumentWriter {
             bars: self.bars,
             bars_sha256: Digest::finish(self.hash),
             batches: self.batches,
-            file: self.name,
-            file_sha256,
+            files: self.files,
             first_close: first.close_time,
             first_open: first.open_time,
             last_close: last.close_time,
@@ -106,6 +155,11 @@ impl InstrumentWriter {
             volume_scale: self.instrument.volume_scale(),
         }))
     }
+}
+
+/// Year and month of a time in UTC, as `2003-01`.
+fn month(time: UnixNanos) -> String {
+    date(time).chars().take(7).collect()
 }
 
 fn encode(name: &str) -> impl FnOnce(ArrowError) -> IngestError {

@@ -88,6 +88,7 @@ fn tests_data(name: &str) -> Vec<u8> {
     fs::read(folder.join(name)).unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an option takes it as it is")]
 fn side(name: &str, text: &str) -> Option<SideFile> {
     Some(SideFile {
         name: name.to_owned(),
@@ -266,8 +267,21 @@ fn a_late_or_revised_file_makes_a_new_snapshot_and_the_old_one_stays() {
     );
 }
 
+fn accept(rule: &str, about: Option<(&str, &str)>, line: Option<u64>) -> Acceptance {
+    Acceptance {
+        at: Some(UnixNanos(1)),
+        by: "ann".to_owned(),
+        date: about.map(|(_, date)| date.to_owned()),
+        format: ACCEPTANCE_FORMAT.to_owned(),
+        instrument: about.map(|(instrument, _)| instrument.to_owned()),
+        line,
+        reason: "seen on the tape".to_owned(),
+        rule: rule.to_owned(),
+    }
+}
+
 #[test]
-fn errors_are_quarantined_refused_or_accepted_with_a_name() {
+fn errors_are_quarantined_or_refused_by_policy() {
     let data = Data::new();
     let rows = format!("{}A,bad,1,1,1,1,1\n", closes("A", &[10, 11, 500, 12, 13]));
     let done = data.rows(&rows, &daily()).unwrap();
@@ -302,37 +316,32 @@ fn errors_are_quarantined_refused_or_accepted_with_a_name() {
     };
     assert_eq!(findings.len(), 2);
     assert_eq!(data.count("snapshots"), before);
+}
 
-    let accept = |rule: &str, instrument: Option<&str>, date: Option<&str>, line| Acceptance {
-        at: Some(UnixNanos(1)),
-        by: "ann".to_owned(),
-        date: date.map(str::to_owned),
-        format: ACCEPTANCE_FORMAT.to_owned(),
-        instrument: instrument.map(str::to_owned),
-        line,
-        reason: "seen on the tape".to_owned(),
-        rule: rule.to_owned(),
+#[test]
+fn a_finding_is_accepted_with_a_name_and_a_reason_and_no_other_with_it() {
+    let data = Data::new();
+    let rows = format!("{}A,bad,1,1,1,1,1\n", closes("A", &[10, 11, 500, 12, 13]));
+    let done = data.rows(&rows, &daily()).unwrap();
+    let refuse = IngestOptions {
+        policy: Policy::Refuse,
+        ..daily()
     };
-    let spike = accept("absurd-price", Some("A"), Some("2003-01-03"), None);
+    let spike = accept("absurd-price", Some(("A", "2003-01-03")), None);
     let new = data.store.accept(&done.id, &spike, &mut |_| {}).unwrap();
     assert_ne!(new.id, done.id);
     // The accepted bar is used, the row that is no bar stays aside.
     assert_eq!((new.report.bars, new.report.quarantined), (5, 1));
     let found = data.store.load(&new.id).unwrap().findings(9).unwrap();
     assert_eq!(found[1].accepted_by.as_deref(), Some("ann"));
-    let row = accept("time", None, None, Some(7));
+    let row = accept("time", None, Some(7));
     let accepted = IngestOptions {
         accepted: vec![spike.clone(), row],
         ..refuse
     };
     assert_eq!(data.rows(&rows, &accepted).unwrap().report.bars, 5);
-    let other_day = accept("absurd-price", Some("A"), Some("2003-01-04"), None);
-    let same = data
-        .store
-        .accept(&done.id, &other_day, &mut |_| {})
-        .unwrap();
-    assert_eq!(same.report.bars, 4);
     for bad in [
+        accept("absurd-price", Some(("A", "2003-01-04")), None),
         Acceptance {
             by: " ".to_owned(),
             ..spike.clone()
@@ -812,6 +821,61 @@ fn a_mapping_reads_a_vendors_own_columns_and_local_times() {
 }
 
 #[test]
+fn bars_of_many_months_are_files_by_month_and_a_range_reads_what_it_needs() {
+    let data = Data::new();
+    let mut csv = String::from("time,open,high,low,close,volume\n");
+    // 2003-01-01, and 70,000 minutes from there: into the third week of February.
+    for minute in 0..70_000_i64 {
+        let (time, price) = (1_041_379_200 + minute * 60, 1_000 + minute % 7);
+        writeln!(csv, "{time},{price},{price},{price},{price},{minute}").unwrap();
+    }
+    // A second file takes it over the end of February, after 65,536 bars: March is a file of its own.
+    let rest: String = (70_000..90_000_i64).fold(
+        "time,open,high,low,close,volume\n".to_owned(),
+        |csv, minute| {
+            format!(
+                "{csv}{},1000,1000,1000,1000,{minute}\n",
+                1_041_379_200 + minute * 60
+            )
+        },
+    );
+    let options = IngestOptions {
+        symbol: Some("A".to_owned()),
+        calendar: side("c", "24x7"),
+        ..IngestOptions::default()
+    };
+    let first = data.ingest(csv.as_bytes(), &options).unwrap();
+    assert_eq!(first.manifest.instruments[0].files.len(), 1);
+    let options = IngestOptions {
+        revises: Some(first.id),
+        ..options
+    };
+    let done = data.ingest(rest.as_bytes(), &options).unwrap();
+    let one = &done.manifest.instruments[0];
+    let names: Vec<&str> = one.files.iter().map(|one| one.file.as_str()).collect();
+    assert_eq!(names, ["0000-A-2003-01.arrow", "0000-A-2003-03.arrow"]);
+    let snapshot = data.store.load(&done.id).unwrap();
+    assert_eq!(snapshot.verify_all().unwrap().bars, 90_000);
+    let volumes = |from: i64, to: i64| {
+        let time = |minute: i64| Some(UnixNanos((1_041_379_200 + minute * 60) * 1_000_000_000));
+        let mut slices = snapshot.select(&[], time(from), time(to)).unwrap().slices();
+        let mut slice = Slice::default();
+        let mut all = Vec::new();
+        while slices.next_into(&mut slice).unwrap() {
+            all.push(slice.bars()[0].get().volume.0);
+        }
+        all
+    };
+    // The first minute of March is number 84,960.
+    assert_eq!(volumes(84_958, 84_962), [84_958, 84_959, 84_960, 84_961]);
+    // A range of January needs no file of March.
+    let folder = data.directory.path().join("snapshots").join(done.id.hex());
+    fs::remove_file(folder.join("0000-A-2003-03.arrow")).unwrap();
+    assert_eq!(volumes(9, 11), [9, 10]);
+    assert!(snapshot.verify_all().is_err());
+}
+
+#[test]
 fn a_schema_says_what_it_says() {
     // The fields of an ingested file are those of the documentation, so that other tools can read it.
     let data = Data::new();
@@ -822,7 +886,7 @@ fn a_schema_says_what_it_says() {
         .path()
         .join("snapshots")
         .join(done.id.hex())
-        .join(&one.file);
+        .join(&one.files[0].file);
     let reader =
         arrow::ipc::reader::FileReader::try_new(fs::File::open(path).unwrap(), None).unwrap();
     let schema: Arc<Schema> = reader.schema();
@@ -860,7 +924,7 @@ proptest! {
             let mut last = None;
             for file in files {
                 let mut rows = String::new();
-                for (minute, _) in file {
+                for minute in file.keys() {
                     let time = 1_000_000_000 + minute * 60;
                     // The same minute has the same bar in every file.
                     let price = 500 + minute;

@@ -238,7 +238,7 @@ fn a_slice_is_never_read_from_a_changed_batch() {
         .rows("A,2003-01-02,1,2,1,2,1\nA,2003-01-03,1,2,1,2,1\n")
         .unwrap();
     let one = &ingested.manifest.instruments[0];
-    let path = data.snapshots()[0].join(&one.file);
+    let path = data.snapshots()[0].join(&one.files[0].file);
     let good = fs::read(&path).unwrap();
     let batch = &one.batches[0];
     for place in batch.offset..batch.offset + batch.length {
@@ -628,7 +628,7 @@ proptest! {
             let ingested = data.ingest(csv.as_bytes(), &options).unwrap();
             assert_eq!(ingested.report.quarantined, 0);
             let all = ingested.manifest.instruments.iter();
-            all.map(|one| (one.symbol.clone(), one.bars_sha256, one.file_sha256)).collect::<Vec<_>>()
+            all.map(|one| (one.symbol.clone(), one.bars_sha256, one.files[0].sha256)).collect::<Vec<_>>()
         };
         prop_assert_eq!(digests(&sorted), digests(&shuffled));
     }

@@ -231,6 +231,8 @@ mod tests {
 
     use super::*;
 
+    type TimePriceSize = (i64, i64, i64);
+
     fn trade(instrument: u32, time: i64, price: i64, size: i64) -> Trade {
         Trade {
             instrument: InstrumentId(instrument),
@@ -334,7 +336,7 @@ mod tests {
         ) {
             let mut all = Aggregator::new(Timeframe::Fixed(10), lateness).unwrap();
             let mut closed = Vec::new();
-            let mut model: BTreeMap<(i64, u32), Vec<(i64, i64, i64)>> = BTreeMap::new();
+            let mut model: BTreeMap<(i64, u32), Vec<TimePriceSize>> = BTreeMap::new();
             let mut mark: Option<i64> = None;
             for (instrument, time, price, size) in trades {
                 let close = time.div_euclid(10) * 10 + 10;
