@@ -42,8 +42,11 @@ pub(crate) enum Command {
     New(New),
     /// Build a strategy crate into a component
     Build(Build),
-    /// Make an immutable snapshot of a CSV file, plain or gzip
-    Ingest(Ingest),
+    /// Make an immutable snapshot of a file: CSV, plain or gzip, Parquet or Arrow IPC
+    Ingest(Box<Ingest>),
+    /// What the checks found in a snapshot, where it comes from, and corporate actions
+    #[command(subcommand)]
+    Data(Data),
     /// List the snapshots
     Snapshots,
     /// Run a component over a snapshot, every decision journaled and signed
@@ -104,7 +107,7 @@ pub(crate) struct Build {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Ingest {
-    /// A CSV file with a header, plain or gzip
+    /// A CSV file with a header, plain or gzip, a Parquet file or an Arrow IPC file
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// The symbol of every row, for a file without a symbol column
@@ -125,6 +128,101 @@ pub(crate) struct Ingest {
     /// The price grid step [default: one at the price scale]
     #[arg(long)]
     pub(crate) tick: Option<String>,
+    /// Who made the data; it is kept with the file
+    #[arg(long)]
+    pub(crate) vendor: Option<String>,
+    /// The file's column names, delimiter, time format and time zone (JSON, see docs/DATA.md)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Corporate actions (CSV: instrument,ex_date,action,value)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) actions: Option<PathBuf>,
+    /// When bars are expected: a calendar (JSON), or 24x7 [default for daily bars: the dates on
+    /// which any instrument has one]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) calendar: Option<PathBuf>,
+    /// What happens to rows and bars with errors: quarantine, or refuse the file
+    #[arg(long, default_value = "quarantine")]
+    pub(crate) policy: String,
+    /// Accept findings: a record that `counterfoil data accept --json` printed; repeat for more
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) accept: Vec<PathBuf>,
+    /// The rows are trades (time, price, size); needs --timeframe
+    #[arg(long, requires = "timeframe")]
+    pub(crate) trades: bool,
+    /// Add this file to the files of a snapshot; where both have a bar, this file's counts
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(crate) revises: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// List what the checks found in a snapshot; exit code 1 if errors are open
+    Report(DataReport),
+    /// Accept findings, with name and reason: makes a new snapshot
+    Accept(DataAccept),
+    /// Show which files and settings a snapshot was made from
+    Lineage(DataLineage),
+    /// Find the splits and dividends that a file's adjusted closes show
+    DeriveActions(DeriveActions),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DataReport {
+    /// The snapshot: its id or the first digits of it
+    pub(crate) snapshot: String,
+    /// Findings of this rule alone
+    #[arg(long)]
+    pub(crate) rule: Option<String>,
+    /// At most so many findings
+    #[arg(long, default_value_t = 100)]
+    pub(crate) most: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DataAccept {
+    /// The snapshot: its id or the first digits of it
+    pub(crate) snapshot: String,
+    /// The rule, as the report names it
+    #[arg(long)]
+    pub(crate) rule: String,
+    /// Findings of this instrument alone
+    #[arg(long)]
+    pub(crate) instrument: Option<String>,
+    /// Findings of this date alone
+    #[arg(long)]
+    pub(crate) date: Option<String>,
+    /// The finding of this line alone
+    #[arg(long)]
+    pub(crate) line: Option<u64>,
+    /// Who accepts
+    #[arg(long)]
+    pub(crate) by: String,
+    /// Why
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DataLineage {
+    /// The snapshot: its id or the first digits of it
+    pub(crate) snapshot: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeriveActions {
+    /// A file with closes as traded and adjusted
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The symbol of every row, for a file without a symbol column
+    #[arg(long)]
+    pub(crate) symbol: Option<String>,
+    /// The file's column names (JSON, see docs/DATA.md); the adjusted close is "adjusted"
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Where to write the actions [default: standard output]
+    #[arg(long, short, value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// What a manifest is made of, for both kinds of run.

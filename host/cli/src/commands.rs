@@ -6,6 +6,7 @@ pub(crate) mod backtest;
 pub(crate) mod build;
 pub(crate) mod compare;
 pub(crate) mod compile;
+pub(crate) mod data;
 pub(crate) mod demo;
 pub(crate) mod ingest;
 pub(crate) mod live;

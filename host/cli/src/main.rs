@@ -57,6 +57,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::New(new) => commands::new::run(&places, &new),
         Command::Build(build) => commands::build::run(&places, &build),
         Command::Ingest(ingest) => commands::ingest::run(&places, &ingest),
+        Command::Data(data) => commands::data::run(&places, &data),
         Command::Snapshots => commands::snapshots::run(&places),
         Command::Backtest(backtest) => commands::backtest::run(&places, &backtest),
         Command::Sweep(sweep) => commands::sweep::run(&places, &sweep),

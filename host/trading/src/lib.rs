@@ -17,6 +17,7 @@
 extern crate alloc;
 
 pub mod account;
+pub mod aggregate;
 pub mod bar;
 pub mod cbor;
 pub mod corporate;

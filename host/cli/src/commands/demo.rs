@@ -98,6 +98,14 @@ fn take_in(places: &Places, folder: &Path) -> Result<String> {
         epoch_unit: None,
         price_scale: None,
         tick: None,
+        vendor: None,
+        mapping: None,
+        actions: None,
+        calendar: None,
+        policy: "quarantine".to_owned(),
+        accept: Vec::new(),
+        trades: false,
+        revises: None,
     };
     let done = ingest::ingest(places, &ask)?;
     if !places.json {
