@@ -148,6 +148,8 @@ mod tests {
                 first_close: first.get().close_time,
                 last_close: second.get().close_time,
                 bars_sha256: bars_sha256.finalize().into(),
+                actions: 0,
+                actions_sha256: Sha256::digest([]).into(),
             }]),
         }
         .encode(&mut open);

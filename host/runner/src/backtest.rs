@@ -10,8 +10,10 @@ use counterfoil_snapshot::snapshot::Snapshot;
 use counterfoil_snapshot::store::SnapshotStore;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RunSetup};
 use counterfoil_trading::record::Commitment;
+use counterfoil_trading::record::deliveries::encode_action;
 use counterfoil_trading::run::NoClock;
 use counterfoil_trading::time::UnixNanos;
+use sha2::{Digest as _, Sha256};
 
 use crate::data_dir::DataDir;
 use crate::drive::Observer;
@@ -74,7 +76,7 @@ pub fn backtest_sealing(
         once: false,
         sealing,
     };
-    let mut feed = SnapshotFeed::new(selection.slices(), Vec::new());
+    let mut feed = feed_of(&selection)?;
     execute(start, &mut feed, &mut NoClock, observer)
 }
 
@@ -111,18 +113,43 @@ pub fn selection_of(
     Ok(selection)
 }
 
+/// The slices of a selection with the corporate actions that fall in them.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if the actions were changed or cannot be read.
+pub fn feed_of(selection: &Selection) -> Result<SnapshotFeed, RunnerError> {
+    Ok(SnapshotFeed::new(selection.slices(), selection.actions()?))
+}
+
 /// What the open record promises of a selection.
 ///
 /// # Errors
 ///
 /// Returns [`RunnerError`] if bars must be read and do not hold.
 pub fn commitments(selection: &Selection) -> Result<Vec<Commitment>, RunnerError> {
-    let all = selection.commitment()?.into_iter().map(|one| Commitment {
-        symbol: one.symbol,
-        bars: one.bars,
-        first_close: one.first_close.unwrap_or_default(),
-        last_close: one.last_close.unwrap_or_default(),
-        bars_sha256: *one.bars_sha256.bytes(),
+    let bars = selection.commitment()?;
+    let last = bars.iter().filter_map(|one| one.last_close).max();
+    // Later ones join no slice of the run.
+    let mut actions = selection.actions()?;
+    actions.retain(|one| Some(one.ex_time) < last);
+    // As the slices hand them on: of one instrument by time, then by kind.
+    actions.sort();
+    let all = bars.into_iter().zip(0..).map(|(one, id)| {
+        let own = || actions.iter().filter(|action| action.instrument.0 == id);
+        let mut encoded = Vec::new();
+        for action in own() {
+            encode_action(action, &mut encoded);
+        }
+        Commitment {
+            symbol: one.symbol,
+            bars: one.bars,
+            first_close: one.first_close.unwrap_or_default(),
+            last_close: one.last_close.unwrap_or_default(),
+            bars_sha256: *one.bars_sha256.bytes(),
+            actions: u64::try_from(own().count()).unwrap_or(u64::MAX),
+            actions_sha256: Sha256::digest(&encoded).into(),
+        }
     });
     Ok(all.collect())
 }

@@ -19,7 +19,7 @@ use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
-use crate::backtest::{commitments, selection_of};
+use crate::backtest::{commitments, feed_of, selection_of};
 use crate::component::{Ready, ready_for};
 use crate::data_dir::{DataDir, Execution};
 use crate::error::RunnerError;
@@ -291,10 +291,10 @@ fn check_inputs(
     let selection = selection_of(data, manifest, setup)?;
     let there = commitments(&selection)?;
     if open.commitments.as_ref() == Some(&there) {
-        return Ok(Some(SnapshotFeed::new(selection.slices(), Vec::new())));
+        return Ok(Some(feed_of(&selection)?));
     }
     Err(RunnerError::Disagrees {
-        what: "the digest of the bars",
+        what: "what is promised of bars and corporate actions",
         place: "the snapshot",
         found: format!("{there:?}"),
         stated: format!("{:?}", open.commitments),

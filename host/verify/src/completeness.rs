@@ -1,6 +1,9 @@
-//! Whether all bars are there: counts, close times and digests by instrument, against what the
-//! open record promises. It must never judge what was decided on a bar.
+//! Whether all bars and corporate actions are there: counts, times and digests by instrument,
+//! against what the open record promises. It must never judge what was decided on a bar.
 
+use counterfoil_trading::corporate::CorporateAction;
+use counterfoil_trading::execution::Delivery;
+use counterfoil_trading::record::deliveries::encode_action;
 use counterfoil_trading::record::{Commitment, Decision, Record};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
@@ -26,6 +29,8 @@ struct Counted {
     bars: u64,
     closes: Option<(UnixNanos, UnixNanos)>,
     sha: Sha256,
+    actions: u64,
+    actions_sha: Sha256,
     /// The first gap in the numbers: the number that should have come, and the close before it.
     gap: Option<(u64, Option<UnixNanos>)>,
     /// The longest time between two closes, and the first of the two.
@@ -42,6 +47,8 @@ impl Counter {
             bars: 0,
             closes: None,
             sha: Sha256::new(),
+            actions: 0,
+            actions_sha: Sha256::new(),
             gap: None,
             widest: None,
         });
@@ -58,11 +65,14 @@ impl Counter {
         match record {
             Record::Decision(decision) => self.bar(decision),
             Record::Fault(_) => self.is_faulted = true,
-            Record::Open(_)
-            | Record::Deliveries(_)
-            | Record::Close(_)
-            | Record::Refused(_)
-            | Record::MarginCall(_) => {}
+            Record::Deliveries(all) => {
+                for delivery in &all.deliveries {
+                    if let Delivery::Action(applied) = delivery {
+                        self.action(&applied.action);
+                    }
+                }
+            }
+            Record::Open(_) | Record::Close(_) | Record::Refused(_) | Record::MarginCall(_) => {}
         }
     }
 
@@ -95,6 +105,16 @@ impl Counter {
         }
     }
 
+    fn action(&mut self, action: &CorporateAction) {
+        let Some(counted) = self.instruments.get_mut(action.instrument.index()) else {
+            return;
+        };
+        counted.actions = counted.actions.saturating_add(1);
+        let mut encoded = Vec::new();
+        encode_action(action, &mut encoded);
+        counted.actions_sha.update(&encoded);
+    }
+
     /// The bars counted.
     pub(crate) fn seen(&self) -> Vec<BarsSeen> {
         let seen = self.instruments.iter().map(|one| BarsSeen {
@@ -110,12 +130,36 @@ impl Counter {
     pub(crate) fn missing(&self) -> Vec<String> {
         let instruments = self.instruments.iter();
         instruments
-            .filter_map(|counted| counted.missing(self.is_faulted))
+            .flat_map(|counted| {
+                let bars = counted.missing(self.is_faulted);
+                let actions = counted.missing_actions(self.is_faulted);
+                bars.into_iter().chain(actions)
+            })
             .collect()
     }
 }
 
 impl Counted {
+    fn missing_actions(&self, ended_by_fault: bool) -> Option<String> {
+        let symbol = &self.symbol;
+        let promised = self.promised.as_ref()?;
+        let (here, all) = (self.actions, promised.actions);
+        if here < all && ended_by_fault {
+            return None;
+        }
+        if here != all {
+            return Some(format!(
+                "{here} corporate actions of {symbol} where {all} were promised"
+            ));
+        }
+        let digest: [u8; 32] = self.actions_sha.clone().finalize().into();
+        (digest != promised.actions_sha256).then(|| {
+            format!(
+                "the corporate actions of {symbol} are as many as promised, and are other actions"
+            )
+        })
+    }
+
     fn missing(&self, ended_by_fault: bool) -> Option<String> {
         let symbol = one_line(&self.symbol);
         if let Some((number, after)) = self.gap {

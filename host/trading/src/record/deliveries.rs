@@ -61,6 +61,14 @@ pub fn encode(digested: &[u8], fuel: u64, out: &mut Vec<u8>) {
     cbor::put_u64(out, fuel);
 }
 
+/// Appends what an open record's commitment is taken over: when the action happened and what it
+/// was, as in a deliveries record.
+pub fn encode_action(action: &CorporateAction, out: &mut Vec<u8>) {
+    cbor::put_array(out, 2);
+    cbor::put_i64(out, action.ex_time.0);
+    put_action_kind(out, &action.kind);
+}
+
 impl Deliveries {
     /// The deliveries in `body`.
     ///
@@ -178,12 +186,8 @@ fn read_delivery(reader: &mut Reader<'_>, time: UnixNanos) -> Result<Delivery, C
     }
 }
 
-fn put_action(out: &mut Vec<u8>, applied: &AppliedAction) {
-    cbor::put_array(out, 6);
-    cbor::put_u64(out, 2);
-    cbor::put_u64(out, u64::from(applied.action.instrument.0));
-    cbor::put_i64(out, applied.action.ex_time.0);
-    match &applied.action.kind {
+fn put_action_kind(out: &mut Vec<u8>, kind: &ActionKind) {
+    match kind {
         ActionKind::Split { new, old } => {
             cbor::put_array(out, 3);
             cbor::put_u64(out, 0);
@@ -207,6 +211,14 @@ fn put_action(out: &mut Vec<u8>, applied: &AppliedAction) {
             cbor::put_i128(out, per_unit.0);
         }
     }
+}
+
+fn put_action(out: &mut Vec<u8>, applied: &AppliedAction) {
+    cbor::put_array(out, 6);
+    cbor::put_u64(out, 2);
+    cbor::put_u64(out, u64::from(applied.action.instrument.0));
+    cbor::put_i64(out, applied.action.ex_time.0);
+    put_action_kind(out, &applied.action.kind);
     cbor::put_i64(out, applied.quantity.0);
     cbor::put_i128(out, applied.cash.0);
 }

@@ -1,4 +1,5 @@
-//! The open record: the manifest, and a commitment to the bars that are to come.
+//! The open record: the manifest, and a commitment to the bars and corporate
+//! actions that are to come.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,8 +11,8 @@ use crate::time::UnixNanos;
 /// The version of the record format.
 const FORMAT: u64 = 1;
 
-/// What a snapshot run promises about one instrument's bars, so that a verifier can say
-/// "complete" without the snapshot.
+/// What a snapshot run promises about one instrument's bars and corporate actions, so that a
+/// verifier can say "complete" without the snapshot.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Commitment {
     /// The instrument's ticker.
@@ -24,6 +25,10 @@ pub struct Commitment {
     pub last_close: UnixNanos,
     /// SHA-256 over the bars in canonical form, one after the other.
     pub bars_sha256: [u8; 32],
+    /// How many corporate actions, up to the run's last close.
+    pub actions: u64,
+    /// SHA-256 over them in the form of [`super::deliveries::encode_action`], one after the other.
+    pub actions_sha256: [u8; 32],
 }
 
 /// The first record of a journal.
@@ -53,12 +58,14 @@ impl Open {
         };
         cbor::put_array(out, commitments.len());
         for commitment in commitments {
-            cbor::put_array(out, 5);
+            cbor::put_array(out, 7);
             cbor::put_text(out, &commitment.symbol);
             cbor::put_u64(out, commitment.bars);
             cbor::put_i64(out, commitment.first_close.0);
             cbor::put_i64(out, commitment.last_close.0);
             cbor::put_bytes(out, &commitment.bars_sha256);
+            cbor::put_u64(out, commitment.actions);
+            cbor::put_bytes(out, &commitment.actions_sha256);
         }
     }
 
@@ -100,12 +107,14 @@ impl Open {
 }
 
 fn read_commitment(reader: &mut Reader<'_>) -> Result<Commitment, CborError> {
-    reader.array_of(5, "a commitment of 5 items")?;
+    reader.array_of(7, "a commitment of 7 items")?;
     Ok(Commitment {
         symbol: reader.text()?,
         bars: reader.u64()?,
         first_close: UnixNanos(reader.i64()?),
         last_close: UnixNanos(reader.i64()?),
         bars_sha256: reader.digest()?,
+        actions: reader.u64()?,
+        actions_sha256: reader.digest()?,
     })
 }

@@ -24,6 +24,7 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce,
 };
+use counterfoil_trading::record::deliveries::encode_action;
 use counterfoil_trading::record::{
     Commitment, KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN, KIND_REFUSED,
     Open, kind_of,
@@ -254,7 +255,11 @@ impl Journal for Bodies {
 }
 
 /// The commitments to some bars.
-pub fn commitments(manifest: &Manifest, bars: &[ClosedBar]) -> Option<Vec<Commitment>> {
+pub fn commitments(
+    manifest: &Manifest,
+    bars: &[ClosedBar],
+    actions: &[CorporateAction],
+) -> Option<Vec<Commitment>> {
     let json = manifest.canonical().unwrap();
     if !json.contains("snapshot") {
         return None;
@@ -264,6 +269,13 @@ pub fn commitments(manifest: &Manifest, bars: &[ClosedBar]) -> Option<Vec<Commit
             .iter()
             .filter(|bar| bar.get().instrument.0 == place)
             .collect();
+        let mut own_actions: Vec<_> = actions.iter().collect();
+        own_actions.retain(|action| action.instrument.0 == place);
+        own_actions.sort();
+        let mut encoded = Vec::new();
+        for action in &own_actions {
+            encode_action(action, &mut encoded);
+        }
         let mut sha = Sha256::new();
         for bar in &own {
             sha.update(bar.canonical());
@@ -280,6 +292,8 @@ pub fn commitments(manifest: &Manifest, bars: &[ClosedBar]) -> Option<Vec<Commit
                 .map(|bar| bar.get().close_time)
                 .unwrap_or_default(),
             bars_sha256: sha.finalize().into(),
+            actions: own_actions.len() as u64,
+            actions_sha256: Sha256::digest(&encoded).into(),
         }
     };
     let symbols = manifest.instruments.iter().map(|one| one.symbol.as_str());
@@ -309,7 +323,7 @@ pub fn run_with(
         manifest: manifest.canonical().unwrap(),
         execution: 3,
         host: "test".to_owned(),
-        commitments: commitments(manifest, promised),
+        commitments: commitments(manifest, promised, actions),
     };
     let mut body = Vec::new();
     open.encode(&mut body);
