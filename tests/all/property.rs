@@ -342,7 +342,7 @@ impl Books<'_> {
             }
             OrderType::Market => prop_assert_eq!(fill.reference_price, bar.open),
             OrderType::StopLimit { .. } => {
-                return Err(TestCaseError::fail("the venue does not offer it"));
+                return Err(TestCaseError::fail("a type that no wish asks for"));
             }
         }
         let done = self

@@ -298,17 +298,17 @@ fn of_two_orders_the_worse_for_the_account_goes_first() {
             ),
         ],
     );
-    // The account pays before it receives: here it cannot.
+    // The account pays before it receives: what the sale will bring cannot pay for the buy.
     check(
-        "account=cash cash=1500",
+        "account=cash cash=1500 slip=2000",
         &[
             (FLAT, "buy 10 market", ""),
-            (FLAT, "sell 10 stop 90", "1 accepted; 1 buy 10 at 100"),
+            (FLAT, "sell 10 stop 90", "1 accepted; 1 buy 10 at 100 cut"),
             (FLAT, "buy 4 stop 110", "2 accepted"),
             (
                 "100 130 85 100 1000",
                 "",
-                "3 accepted; 3 buy 4 at 110; 2 sell 10 at 90",
+                "3 accepted; 3 rejected no-buying-power; 2 sell 10 at 85 slip 50 cut",
             ),
         ],
     );
