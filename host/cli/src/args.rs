@@ -181,8 +181,11 @@ pub(crate) struct DataAccept {
     /// Findings of this date alone
     #[arg(long)]
     pub(crate) date: Option<String>,
-    /// The finding of this line alone
+    /// Findings of this source alone, as the report names it
     #[arg(long)]
+    pub(crate) file: Option<String>,
+    /// The finding of this line alone
+    #[arg(long, requires = "file")]
     pub(crate) line: Option<u64>,
     /// Who accepts
     #[arg(long)]

@@ -317,6 +317,7 @@ fn accept(rule: &str, about: Option<(&str, &str)>, line: Option<u64>) -> Accepta
         at: Some(UnixNanos(1)),
         by: "ann".to_owned(),
         date: about.map(|(_, date)| date.to_owned()),
+        file: line.map(|_| "f.csv".to_owned()),
         format: ACCEPTANCE_FORMAT.to_owned(),
         instrument: about.map(|(instrument, _)| instrument.to_owned()),
         line,
@@ -394,6 +395,14 @@ fn a_finding_is_accepted_with_a_name_and_a_reason_and_no_other_with_it() {
         Acceptance {
             reason: String::new(),
             ..spike.clone()
+        },
+        Acceptance {
+            file: None,
+            ..accept("time", None, Some(7))
+        },
+        Acceptance {
+            file: Some("other.csv".to_owned()),
+            ..accept("time", None, Some(7))
         },
         Acceptance {
             rule: "no-such".to_owned(),
