@@ -133,6 +133,13 @@ impl<'a> Checker<'a> {
     }
 
     fn about(&self, rule: Rule, bar: &RawBar, message: String) -> Finding {
+        // A date says which daily bar; of shorter ones there are many a day.
+        let time = show(bar.open_time);
+        let message = if time.len() > 10 {
+            format!("bar of {time}: {message}")
+        } else {
+            message
+        };
         Finding::of(rule, message).about(self.symbol, Some(date(bar.open_time)))
     }
 
