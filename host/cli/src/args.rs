@@ -134,7 +134,7 @@ pub(crate) struct Ingest {
     /// The file's column names, delimiter, time format and time zone (JSON, see docs/DATA.md)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) mapping: Option<PathBuf>,
-    /// Corporate actions (CSV: instrument,ex_date,action,value)
+    /// Corporate actions: a CSV file, see docs/DATA.md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) actions: Option<PathBuf>,
     /// When bars are expected: a calendar (JSON), or 24x7 [default for daily bars: the dates on
@@ -142,9 +142,9 @@ pub(crate) struct Ingest {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) calendar: Option<PathBuf>,
     /// What happens to rows and bars with errors: quarantine, or refuse the file
-    #[arg(long, default_value = "quarantine")]
+    #[arg(long, default_value = "quarantine", value_parser = ["quarantine", "refuse"])]
     pub(crate) policy: String,
-    /// Accept findings: a record that `counterfoil data accept --json` printed; repeat for more
+    /// Accept findings: what `counterfoil data accept --json` printed; repeat for more
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) accept: Vec<PathBuf>,
     /// The rows are trades (time, price, size); needs --timeframe
@@ -192,8 +192,11 @@ pub(crate) struct DataAccept {
     /// Findings of this date alone
     #[arg(long)]
     pub(crate) date: Option<String>,
-    /// The finding of this line alone
+    /// Findings of this source alone, as the report names it
     #[arg(long)]
+    pub(crate) file: Option<String>,
+    /// The finding of this line alone
+    #[arg(long, requires = "file")]
     pub(crate) line: Option<u64>,
     /// Who accepts
     #[arg(long)]

@@ -23,6 +23,9 @@ pub struct Acceptance {
     /// Findings of this UTC date alone, `YYYY-MM-DD`; none: of every date.
     #[serde(default)]
     pub date: Option<String>,
+    /// Findings of this source alone, by its name; none: of every source.
+    #[serde(default)]
+    pub file: Option<String>,
     /// [`ACCEPTANCE_FORMAT`].
     pub format: String,
     /// Findings of this instrument alone; none: of every instrument.
@@ -64,6 +67,9 @@ impl Acceptance {
         if date.is_some_and(|date| date.len() != 10 || date.parse::<jiff::civil::Date>().is_err()) {
             return Err(error("date", "a date is YYYY-MM-DD"));
         }
+        if self.line.is_some() && self.file.is_none() {
+            return Err(error("line", "a line is one of a file; name the file too"));
+        }
         serde_json_canonicalizer::to_vec(self).map_err(IngestError::encode("acceptance"))
     }
 
@@ -74,6 +80,7 @@ impl Acceptance {
         self.rule == finding.rule
             && same(&self.instrument, &finding.instrument)
             && same(&self.date, &finding.date)
+            && same(&self.file, &finding.file)
             && (self.line.is_none() || self.line == finding.line)
     }
 }

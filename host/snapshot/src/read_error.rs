@@ -64,6 +64,18 @@ pub enum ReadError {
         /// What does not hold.
         reason: String,
     },
+    /// A manifest of another format: an older or a newer program made it.
+    #[error(
+        "{file} has format {got:?}, and this program reads {expected:?}; ingest the source again, or use the program that made it"
+    )]
+    Format {
+        /// The file.
+        file: String,
+        /// Its format.
+        got: String,
+        /// The format that this program reads.
+        expected: String,
+    },
     /// A bar that does not hold, under a digest that does.
     #[error("{file}: bar {index} is no closed bar; the snapshot was not made by this program")]
     Bar {

@@ -173,6 +173,12 @@ impl SnapshotStore {
     }
 }
 
+/// What every format of a manifest has.
+#[derive(serde::Deserialize)]
+struct Stated {
+    format: String,
+}
+
 /// Opens a snapshot or a normalized file and checks its manifest against its id.
 pub(crate) fn load(
     data: &Dir,
@@ -206,12 +212,20 @@ pub(crate) fn load(
         });
     }
     let malformed = |error: serde_json::Error| ReadError::malformed(&file, error.to_string());
+    let stated: Stated = serde_json::from_slice(&bytes).map_err(malformed)?;
+    if stated.format != format {
+        return Err(ReadError::Format {
+            file,
+            got: stated.format,
+            expected: format.to_owned(),
+        });
+    }
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(malformed)?;
     if manifest.canonical().map_err(malformed)? != bytes {
         return Err(ReadError::malformed(&file, "it is not in canonical form"));
     }
     manifest
-        .check(format)
+        .check()
         .map_err(|reason| ReadError::malformed(&file, reason))?;
     Snapshot::new(dir, place, SnapshotId(*id), manifest)
 }

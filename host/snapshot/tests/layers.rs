@@ -185,6 +185,51 @@ fn a_raw_file_is_kept_byte_for_byte_with_a_receipt_for_each_time_it_came() {
 }
 
 #[test]
+fn an_ingestion_clears_what_killed_ones_left_and_nothing_that_is_in_use() {
+    let data = Data::new();
+    let root = data.directory.path();
+    for layer in ["raw", "normalized", "snapshots"] {
+        for number in [0, 1] {
+            let folder = root.join(layer).join(format!(".tmp-{number}"));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("file"), "torn").unwrap();
+        }
+    }
+    // Another process is at work in the second of them.
+    fs::create_dir_all(root.join("locks")).unwrap();
+    let lock = fs::File::create(root.join("locks/snapshots-1")).unwrap();
+    lock.lock().unwrap();
+    let done = data.rows(&closes("A", &[5, 6]), &daily()).unwrap();
+    let left = |layer: &str, number: u8| root.join(layer).join(format!(".tmp-{number}")).exists();
+    for layer in ["raw", "normalized"] {
+        assert!(!left(layer, 0) && !left(layer, 1), "{layer}");
+    }
+    assert!(!left("snapshots", 0) && left("snapshots", 1));
+    assert_eq!(data.store.list().unwrap().len(), 1, "no list shows them");
+    drop(lock);
+    data.rows(&closes("A", &[5, 7]), &daily()).unwrap();
+    assert!(!left("snapshots", 1));
+    data.store.load(&done.id).unwrap().verify_all().unwrap();
+}
+
+#[test]
+fn a_snapshot_of_another_format_is_told_by_its_name() {
+    let data = Data::new();
+    let text = r#"{"format":"counterfoil-snapshot/1"}"#;
+    let hex = counterfoil_snapshot::digest::Digest::of(text.as_bytes()).hex();
+    let folder = data.directory.path().join("snapshots").join(&hex);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("manifest.json"), text).unwrap();
+    let id = data.store.resolve(&hex).unwrap();
+    let error = data.store.load(&id).unwrap_err().to_string();
+    assert!(
+        error.contains("has format \"counterfoil-snapshot/1\"")
+            && error.contains("ingest the source again"),
+        "{error}"
+    );
+}
+
+#[test]
 fn only_what_depends_on_a_change_is_made_again() {
     let data = Data::new();
     let rows = closes("A", &[100, 50, 51, 52]);
@@ -272,6 +317,7 @@ fn accept(rule: &str, about: Option<(&str, &str)>, line: Option<u64>) -> Accepta
         at: Some(UnixNanos(1)),
         by: "ann".to_owned(),
         date: about.map(|(_, date)| date.to_owned()),
+        file: line.map(|_| "f.csv".to_owned()),
         format: ACCEPTANCE_FORMAT.to_owned(),
         instrument: about.map(|(instrument, _)| instrument.to_owned()),
         line,
@@ -349,6 +395,14 @@ fn a_finding_is_accepted_with_a_name_and_a_reason_and_no_other_with_it() {
         Acceptance {
             reason: String::new(),
             ..spike.clone()
+        },
+        Acceptance {
+            file: None,
+            ..accept("time", None, Some(7))
+        },
+        Acceptance {
+            file: Some("other.csv".to_owned()),
+            ..accept("time", None, Some(7))
         },
         Acceptance {
             rule: "no-such".to_owned(),

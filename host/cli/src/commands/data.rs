@@ -110,6 +110,7 @@ fn accept(places: &Places, args: &DataAccept) -> Result<Answer> {
         at: Some(now()),
         by: args.by.clone(),
         date: args.date.clone(),
+        file: args.file.clone(),
         format: ACCEPTANCE_FORMAT.to_owned(),
         instrument: args.instrument.clone(),
         line: args.line,

@@ -10,10 +10,10 @@ use counterfoil_runner::files::read_whole;
 use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::accept::Acceptance;
 use counterfoil_snapshot::error::IngestError;
-use counterfoil_snapshot::findings::Severity;
+use counterfoil_snapshot::findings::{FindingsData, RuleCount, Severity};
 use counterfoil_snapshot::ingest::{Ingested, Progress};
 use counterfoil_snapshot::options::{IngestOptions, SideFile, SourceKind};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::data::print_findings;
 use crate::args::Ingest;
@@ -55,8 +55,9 @@ pub(crate) fn ingest(places: &Places, args: &Ingest) -> Result<Ingested> {
 
 fn options(places: &Places, args: &Ingest) -> Result<IngestOptions> {
     let accepted = args.accept.iter().map(|path| {
-        let bytes = read_whole(path)?;
-        let one = serde_json::from_slice::<Acceptance>(&bytes);
+        let whole = serde_json::from_slice::<Value>(&read_whole(path)?);
+        let record = whole.map(|whole| whole.get("acceptance").cloned().unwrap_or(whole));
+        let one = record.and_then(serde_json::from_value::<Acceptance>);
         one.with_context(|| format!("{}: no record of acceptance", path.display()))
     });
     let store = snapshot_store(&places.data)?;
@@ -119,7 +120,7 @@ fn refused(places: &Places, error: anyhow::Error) -> Result<Answer> {
     Ok(Answer::No)
 }
 
-fn as_json(done: &Ingested) -> serde_json::Value {
+fn as_json(done: &Ingested) -> Value {
     let report = &done.report;
     json!({
         "snapshot": done.id.to_string(),
@@ -171,39 +172,9 @@ pub(crate) fn print(done: &Ingested) {
             format!("{} rows stood out of order", report.out_of_order),
         ));
     }
-    for (rule, found) in &report.findings.rules {
-        if found.severity != Severity::Note {
-            let accepted = match found.accepted {
-                0 => String::new(),
-                count => format!(", {count} accepted"),
-            };
-            let line = format!("{} {rule}{accepted}", found.count);
-            rows.push((
-                if found.severity == Severity::Error {
-                    "error"
-                } else {
-                    "warning"
-                },
-                line,
-            ));
-        }
-    }
+    rows.extend(findings(&report.findings));
     pairs(&rows);
-    if report
-        .findings
-        .rules
-        .values()
-        .any(|one| one.severity != Severity::Note)
-    {
-        let id = short(&done.id.to_string());
-        say(&format!("see them with: counterfoil data report {id}"));
-    }
-    for row in &report.examples {
-        say(&format!(
-            "quarantined: {} line {}: {}: {}: {}",
-            row.file, row.line, row.reason, row.message, row.row
-        ));
-    }
+    print_examples(done);
     let mut lines = vec![
         ["instrument", "bars", "first close", "last close"]
             .map(String::from)
@@ -214,4 +185,39 @@ pub(crate) fn print(done: &Ingested) {
         lines.push(vec![one.symbol.clone(), one.bars.to_string(), first, last]);
     }
     table(&lines);
+}
+
+/// What the checks found, notes apart, a line a rule.
+fn findings(data: &FindingsData) -> Vec<(&'static str, String)> {
+    let line = |(rule, found): (&String, &RuleCount)| {
+        let name = match found.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => return None,
+        };
+        let accepted = match found.accepted {
+            0 => String::new(),
+            count => format!(", {count} accepted"),
+        };
+        Some((name, format!("{} {rule}{accepted}", found.count)))
+    };
+    data.rules.iter().filter_map(line).collect()
+}
+
+fn print_examples(done: &Ingested) {
+    if !findings(&done.report.findings).is_empty() {
+        let id = short(&done.id.to_string());
+        say(&format!("see them with: counterfoil data report {id}"));
+    }
+    for row in &done.report.examples {
+        let place = if row.line == 0 {
+            String::new()
+        } else {
+            format!("{} line {}: ", row.file, row.line)
+        };
+        say(&format!(
+            "quarantined: {place}{}: {}: {}",
+            row.reason, row.message, row.row
+        ));
+    }
 }
