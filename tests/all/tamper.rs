@@ -16,7 +16,7 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::journal::RecordBytes;
 use counterfoil_trading::manifest::{DataSource, Manifest};
-use counterfoil_trading::record::{KIND_DECISION, Record, digested_part, kind_of};
+use counterfoil_trading::record::{KIND_DECISION, KIND_FAULT, Record, digested_part, kind_of};
 use counterfoil_verify::Completeness;
 
 /// A small run.
@@ -269,7 +269,7 @@ fn forge(outcome: &Outcome, mut change: impl FnMut(usize, Vec<u8>) -> Vec<u8>) {
                 let record = RecordBytes {
                     body: &body,
                     digested: digested_part(&body).unwrap(),
-                    is_decision: kind_of(&body).unwrap() == KIND_DECISION,
+                    is_decision: [KIND_DECISION, KIND_FAULT].contains(&kind_of(&body).unwrap()),
                 };
                 sealer.add(record).unwrap();
                 index += 1;
@@ -374,7 +374,11 @@ fn bars_that_the_holder_of_the_key_forges_are_not_those_that_were_promised() {
                 close.decision_digest = digest.value();
                 close.encode(&mut changed);
             }
-            Record::Open(_) | Record::Deliveries(_) | Record::Fault(_) | Record::Refused(_) => {
+            Record::Open(_)
+            | Record::Deliveries(_)
+            | Record::Fault(_)
+            | Record::MarginCall(_)
+            | Record::Refused(_) => {
                 changed = body;
             }
         }

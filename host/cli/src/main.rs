@@ -59,12 +59,17 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::Ingest(ingest) => commands::ingest::run(&places, &ingest),
         Command::Snapshots => commands::snapshots::run(&places),
         Command::Backtest(backtest) => commands::backtest::run(&places, &backtest),
+        Command::Sweep(sweep) => commands::sweep::run(&places, &sweep),
+        Command::WalkForward(walk) => commands::walk_forward::run(&places, &walk),
         Command::Live(live) => commands::live::run(&places, &live),
         Command::Runs => commands::runs::run(&places),
         Command::Show(show) => commands::show::run(&places, &show),
+        Command::Compare(compare) => commands::compare::run(&places, &compare),
         Command::Verify(verify) => commands::verify::run(&places, &verify),
         Command::Replay(replay) => commands::replay::run(&places, &replay),
+        Command::Audit(audit) => commands::audit::run(&places, &audit),
         Command::Proof(proof) => commands::proof::run(&places, &proof),
+        Command::Publish(publish) => commands::publish::run(&places, &publish),
         Command::CompileComponent(compile) => commands::compile::run(&compile),
     }
 }

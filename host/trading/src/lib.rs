@@ -20,6 +20,7 @@ pub mod account;
 pub mod bar;
 pub mod cbor;
 pub mod corporate;
+pub mod costs;
 pub mod decimal;
 pub mod digest;
 pub mod execution;

@@ -58,7 +58,11 @@ impl Counter {
         match record {
             Record::Decision(decision) => self.bar(decision),
             Record::Fault(_) => self.is_faulted = true,
-            Record::Open(_) | Record::Deliveries(_) | Record::Close(_) | Record::Refused(_) => {}
+            Record::Open(_)
+            | Record::Deliveries(_)
+            | Record::Close(_)
+            | Record::Refused(_)
+            | Record::MarginCall(_) => {}
         }
     }
 
