@@ -6,7 +6,7 @@ use cap_std::fs::Dir;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_snapshot::options::{IngestLimits, IngestOptions};
 use counterfoil_snapshot::store::SnapshotStore;
-use counterfoil_trading::decimal;
+use counterfoil_trading::decimal::{self, SCALE_MAX};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::Timeframe;
 use counterfoil_trading::units::{BasisPoints, Money};
@@ -63,7 +63,16 @@ pub fn number(bytes: &[u8]) {
     if let Ok(value) = decimal::parse(text, scale) {
         let written = decimal::format(value, scale);
         assert_eq!(decimal::parse(&written, scale), Ok(value), "{written}");
-        assert!(decimal::decimals_of(text).is_some(), "{text:?}");
+        // Said of what fits at the largest scale alone.
+        if let Ok(fits) = decimal::parse(text, SCALE_MAX) {
+            let decimals = decimal::decimals_of(text).expect("a decimal that fits");
+            let power = decimal::power_of_ten(SCALE_MAX - decimals).expect("a scale");
+            assert_eq!(
+                fits % power,
+                0,
+                "{text:?} has more than {decimals} decimals"
+            );
+        }
     }
     if let Ok(money) = Money::parse(text) {
         assert_eq!(Money::parse(&money.to_text()), Ok(money));

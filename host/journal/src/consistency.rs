@@ -89,9 +89,12 @@ pub fn verify_consistency(
             return Err(length);
         }
         if older.size == 0 {
-            return same_older(empty_root(), older.root);
+            same_older(empty_root(), older.root)?;
         }
-        return same_newer(older.root, newer.root);
+        if older.size == newer.size {
+            same_newer(older.root, newer.root)?;
+        }
+        return Ok(());
     }
     let older_edge = older.size.wrapping_sub(1);
     // The largest subtree at the older tree's right edge: where the proof begins.
@@ -142,4 +145,40 @@ fn same_newer(computed: Hash, expected: Hash) -> Result<(), ProofError> {
         return Err(ProofError::Root { computed, expected });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Broke: two trees without entries were consistent whatever root the newer one claimed. Seen
+    /// by the fuzz target `tree`: an empty tree has one root, so the other signs what is no tree.
+    /// Fixed by comparing the newer root where both sizes are equal, zero included.
+    #[test]
+    fn an_empty_tree_has_one_root() {
+        let empty = TreeHead {
+            size: 0,
+            root: empty_root(),
+        };
+        let other = TreeHead {
+            size: 0,
+            root: Hash([7; 32]),
+        };
+        assert_eq!(verify_consistency(&empty, &empty, &[]), Ok(()));
+        let refused = verify_consistency(&empty, &other, &[]);
+        assert!(
+            matches!(refused, Err(ProofError::Root { .. })),
+            "{refused:?}"
+        );
+        let refused = verify_consistency(&other, &other, &[]);
+        assert!(
+            matches!(refused, Err(ProofError::OlderRoot { .. })),
+            "{refused:?}"
+        );
+        let grown = TreeHead {
+            size: 1,
+            root: other.root,
+        };
+        assert_eq!(verify_consistency(&empty, &grown, &[]), Ok(()));
+    }
 }

@@ -116,7 +116,7 @@ fn journal(corpus: &Corpus, name: &str, outcome: &Outcome) {
         }
     }
     corpus.seed("note", name, last_note);
-    let mut kept = [0; 6];
+    let mut kept = [0; 7];
     let mut decisions = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let body = &entry[32..];
