@@ -10,6 +10,7 @@ pub(crate) mod live;
 pub(crate) mod new;
 pub(crate) mod proof;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod runs;
 pub(crate) mod show;
 pub(crate) mod snapshots;

@@ -62,6 +62,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::Live(live) => commands::live::run(&places, &live),
         Command::Runs => commands::runs::run(&places),
         Command::Show(show) => commands::show::run(&places, &show),
+        Command::Report(report) => commands::report::run(&places, &report),
         Command::Verify(verify) => commands::verify::run(&places, &verify),
         Command::Replay(replay) => commands::replay::run(&places, &replay),
         Command::Proof(proof) => commands::proof::run(&places, &proof),

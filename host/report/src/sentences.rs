@@ -60,7 +60,7 @@ pub(crate) fn amount(value: Option<Money>) -> String {
 }
 
 /// One word or another, by number.
-pub(crate) fn plural<'a>(count: u64, one: &'a str, many: &'a str) -> &'a str {
+pub(crate) const fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
     if count == 1 { one } else { many }
 }
 

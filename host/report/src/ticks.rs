@@ -145,9 +145,9 @@ fn months(low: i64, high: i64, step: i64) -> Vec<(i64, String)> {
     (first..=last).filter_map(tick).collect()
 }
 
-/// An amount or a quantity in few letters: 1.2M, 950k, 0.05.
-pub(crate) fn short_text(value: f64, step: f64) -> String {
-    let largest = value.abs();
+/// An amount or a quantity in few letters: 1.2M, 950k, 0.05. All labels of an axis take the unit
+/// of its largest value.
+pub(crate) fn short_text(value: f64, step: f64, largest: f64) -> String {
     let (unit, name) = if largest >= 1e12 {
         (1e12, "T")
     } else if largest >= 1e9 {
@@ -255,14 +255,15 @@ mod tests {
     #[test]
     fn amounts_are_short() {
         let table = [
-            (1_200_000.0, 100_000.0, "1.2M"),
-            (950_000.0, 50_000.0, "950k"),
-            (0.05, 0.05, "0.05"),
-            (-1_500.0, 500.0, "\u{2212}1,500"),
-            (0.0, 0.2, "0.0"),
+            (1_200_000.0, 100_000.0, 1_250_000.0, "1.2M"),
+            (900_000.0, 100_000.0, 1_250_000.0, "0.9M"),
+            (950_000.0, 50_000.0, 990_000.0, "950k"),
+            (0.05, 0.05, 0.1, "0.05"),
+            (-1_500.0, 500.0, 2_000.0, "\u{2212}1,500"),
+            (0.0, 0.2, 1.0, "0.0"),
         ];
-        for (value, step, expect) in table {
-            assert_eq!(short_text(value, step), expect);
+        for (value, step, largest, expect) in table {
+            assert_eq!(short_text(value, step, largest), expect);
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::chart::{Axis, Chart, Ink, Layer, Shape, Width};
 use crate::facts::{Lines, Mark};
 use crate::number::{self, count_text};
 use crate::report::{Render, RenderError};
+use crate::sentences::plural;
 use crate::thin::{BUCKETS_NARROW, BUCKETS_WIDE, Point, Thin};
 use crate::ticks::{self, Tick};
 
@@ -74,7 +75,7 @@ pub(super) fn equity(page: &mut Page, render: &Render<'_>) -> Result<(), RenderE
     page.element(
         "<figcaption>Equity in ",
         &render.manifest.account.currency,
-        " after each slice; the thin line is what the account began with.</figcaption></figure>\n",
+        " after each slice; the level line is what the account began with.</figcaption></figure>\n",
     );
     page.raw("<figure>\n");
     Figure {
@@ -155,7 +156,8 @@ fn one(
     }
     .put(page)?;
     let fills = u64::try_from(lines.marks.len()).unwrap_or(u64::MAX);
-    page.element("<figcaption>", &count_text(fills), " fills");
+    page.element("<figcaption>", &count_text(fills), "");
+    page.raw(plural(fills, " fill", " fills"));
     if price.marked(Width::Wide).1 {
         page.raw("; where many lie close together, one stands for them");
     }
@@ -226,7 +228,7 @@ impl Figure<'_> {
             layers.push(Layer {
                 points: vec![(0.0, level), (1.0, level)],
                 shape: Shape::Line,
-                ink: Ink::Grid,
+                ink: Ink::Second,
             });
         }
         layers.push(Layer {
@@ -284,18 +286,19 @@ impl Figure<'_> {
             Width::Wide => self.height.0,
             Width::Narrow => self.height.1,
         };
-        let numbers = ticks::round_numbers(low, high, f64::from(height / 34).clamp(2.0, 6.0));
+        let numbers = ticks::round_numbers(low, high, f64::from(height / 34).clamp(3.0, 6.0));
         let step = match numbers.as_slice() {
             [first, second, ..] => second - first,
             _ => high - low,
         };
         let text = |value: f64| match self.unit {
-            Unit::Amount => ticks::short_text(value, step),
+            Unit::Amount => ticks::short_text(value, step, low.abs().max(high.abs())),
             Unit::Share => number::percent_text(value, usize::from(step < 0.009_999)),
         };
         let ticks: Vec<Tick> = numbers
             .into_iter()
-            .map(|value| (value, text(value)))
+            // A space that is not dropped keeps the label off the axis.
+            .map(|value| (value, format!("{}\u{a0}", text(value))))
             .collect();
         Axis { low, high, ticks }
     }

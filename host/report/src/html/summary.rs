@@ -87,10 +87,11 @@ fn refused_inputs(page: &mut Page, render: &Render<'_>) {
     }
     page.raw("<div class=\"box warn\"><p><strong>");
     page.text(&count_text(total));
-    page.raw(match total {
-        1 => " input was refused",
-        _ => " inputs were refused",
-    });
+    page.raw(sentences::plural(
+        total,
+        " input was refused",
+        " inputs were refused",
+    ));
     page.raw("</strong> and recorded; no run may see them.</p><ul>");
     for (reason, count) in inputs.iter().take(SHOWN) {
         page.element("<li>", reason, " (");

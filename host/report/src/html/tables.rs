@@ -3,6 +3,7 @@
 
 use counterfoil_trading::decimal;
 use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::manifest::DataSource;
 use counterfoil_trading::units::Money;
 
 use super::Page;
@@ -13,12 +14,12 @@ use crate::number::{
 };
 use crate::report::{Render, RenderError};
 use crate::sentences::{
-    self, Tone, amount, percent, ratio, signed_percent, tone_of, tone_of_money,
+    self, Tone, amount, percent, plural, ratio, signed_percent, tone_of, tone_of_money,
 };
 use crate::trade::Trade;
 
 /// Trades shown at each end of the list.
-const TRADES_SHOWN_AT_EACH_END: usize = 50;
+const TRADES_SHOWN_AT_EACH_END: usize = 30;
 
 /// A number with the colour of its sign.
 fn toned(page: &mut Page, text: &str, tone: Tone) {
@@ -162,13 +163,13 @@ pub(super) fn trades(page: &mut Page, render: &Render<'_>) -> Result<(), RenderE
     page.raw("<div class=\"scroll\"><table class=\"trades\"><thead><tr><th class=\"n\">#</th>");
     page.raw("<th>Instrument</th><th>Side</th><th>Opened</th><th>Closed</th>");
     page.raw("<th class=\"n\">Quantity</th><th class=\"n\">In at</th><th class=\"n\">Out at</th>");
-    page.raw("<th class=\"n\">Net</th><th class=\"n\">Return</th><th>Reason, entry</th>");
+    page.raw("<th class=\"n\">Net</th><th class=\"n\">Return</th><th class=\"n\">Entry</th><th>Reason</th>");
     page.raw("</tr></thead><tbody>\n");
     let ends = TRADES_SHOWN_AT_EACH_END;
     let cut = all.len() > 2 * ends;
     for (place, trade) in all.iter().enumerate() {
         if cut && place == ends {
-            page.raw("<tr><td></td><td colspan=\"10\" class=\"note\">\u{2026}</td></tr>\n");
+            page.raw("<tr><td></td><td colspan=\"11\" class=\"note\">\u{2026}</td></tr>\n");
         }
         if !cut || place < ends || place >= all.len().saturating_sub(ends) {
             trade_row(page, render, place, trade)?;
@@ -184,7 +185,8 @@ pub(super) fn trades(page: &mut Page, render: &Render<'_>) -> Result<(), RenderE
     }
     page.raw("A trade runs from flat to flat, or to the other side. Net is after fees; slippage ");
     page.raw("is in the prices. The entry is the place in the journal of the decision that asked ");
-    page.raw("for it.</p>\n");
+    page.raw("for it. Times are the closes of bars: that of a daily bar is the midnight after ");
+    page.raw("its day.</p>\n");
     Ok(())
 }
 
@@ -200,7 +202,7 @@ fn trade_row(
     let (entry, exit) = trade.average_prices(instrument);
     page.raw("<tr><td class=\"n\">");
     page.number(place.saturating_add(1));
-    page.element("</td><td>", instrument.symbol(), "</td>");
+    page.element("</td><td class=\"sym\">", instrument.symbol(), "</td>");
     page.element("<td>", trade.direction.name(), "</td>");
     let opened = moment::text(trade.opened.time);
     page.element("<td class=\"nowrap\">", &opened, "</td>");
@@ -214,34 +216,23 @@ fn trade_row(
     toned(page, &signed_money_text(net), tone_of_money(net));
     let share = trade.return_on_entry();
     toned(page, &signed_percent(share), tone_of(share));
-    page.raw("<td class=\"why\">");
-    page.text(trade.opened.reason.as_deref().unwrap_or_default());
-    if let Some(entry) = trade.opened.entry {
-        page.element(
-            " <span class=\"nowrap\">entry ",
-            &entry.to_string(),
-            "</span>",
-        );
-    }
+    let entry = trade.opened.entry.map(|entry| entry.to_string());
+    page.element("<td class=\"n\">", &entry.unwrap_or_default(), "</td>");
+    let reason = trade.opened.reason.as_deref().unwrap_or_default();
+    page.element("<td class=\"why\">", reason, "");
     page.raw("</td></tr>\n");
     Ok(())
 }
 
-/// An average price with two decimals more than the instrument's own, at most nine.
+/// An average price with the instrument's decimals, two at least and nine at most.
 fn price(instrument: &Instrument, price: Option<i128>) -> String {
     let Some(price) = price else {
         return sentences::NOTHING.to_owned();
     };
-    let scale = instrument.price_scale().saturating_add(1).clamp(2, 9);
+    let scale = instrument.price_scale().clamp(2, 9);
     let finer = decimal::power_of_ten(9_u8.saturating_sub(scale)).unwrap_or(1);
     let rounded = decimal::divide_half_even(price, finer).unwrap_or(0);
-    let text = decimal::format(rounded, scale);
-    // Zeros beyond the second decimal say nothing.
-    let keep = text
-        .find('.')
-        .map_or(text.len(), |point| point.saturating_add(3));
-    let end = text.trim_end_matches('0').len().max(keep).min(text.len());
-    grouped(text.get(..end).unwrap_or(&text))
+    grouped(&decimal::format(rounded, scale))
 }
 
 pub(super) fn costs(page: &mut Page, render: &Render<'_>) -> Result<(), RenderError> {
@@ -300,7 +291,7 @@ pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
     page.text(&count_text(orders.refused.values().sum()));
     page.raw("; there were ");
     page.text(&count_text(orders.fills));
-    page.raw(plural_static(orders.fills, " fill", " fills"));
+    page.raw(plural(orders.fills, " fill", " fills"));
     if orders.clamped > 0 {
         page.raw(", ");
         page.text(&count_text(orders.clamped));
@@ -331,10 +322,6 @@ pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
     page.raw("</tbody></table></div>\n");
 }
 
-fn plural_static(count: u64, one: &'static str, many: &'static str) -> &'static str {
-    if count == 1 { one } else { many }
-}
-
 pub(super) fn fuel(page: &mut Page, render: &Render<'_>) {
     let Some(fuel) = render.figures.fuel else {
         return;
@@ -363,6 +350,13 @@ pub(super) fn fuel(page: &mut Page, render: &Render<'_>) {
 
 pub(super) fn data(page: &mut Page, render: &Render<'_>) {
     page.raw("<h2>Data quality</h2>\n");
+    if let DataSource::Feed { .. } = &render.manifest.data {
+        page.raw(
+            "<p class=\"note\">The bars came from a feed. What no run may see was refused and ",
+        );
+        page.raw("recorded; what the strategy saw is in the journal.</p>\n");
+        return;
+    }
     let Some(findings) = &render.subject.data else {
         page.raw("<p class=\"note\">The snapshot is not at hand, so nothing is known of its ");
         page.raw("quality. What the strategy saw is in the journal all the same.</p>\n");
