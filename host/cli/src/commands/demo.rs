@@ -161,13 +161,7 @@ fn show(places: &Places, folder: &Path, example: &Example, snapshot: &str) -> Re
             proved.index, proved.text
         ));
     }
-    let ask = args::Report {
-        run: name,
-        out: None,
-        periods_per_year: None,
-        key: None,
-    };
-    let report = page::write(places, &ask)?.folder.join("report.html");
+    let report = write_report(places, name)?;
     if !places.json {
         say(&format!("report           {}", report.display()));
         say("");
@@ -180,6 +174,16 @@ fn show(places: &Places, folder: &Path, example: &Example, snapshot: &str) -> Re
         proof,
         report,
     })
+}
+
+fn write_report(places: &Places, run: String) -> Result<PathBuf> {
+    let ask = args::Report {
+        run,
+        out: None,
+        periods_per_year: None,
+        key: None,
+    };
+    Ok(page::write(places, &ask)?.folder.join("report.html"))
 }
 
 /// Asks for the proof of the decision before the first fill: the one that sent the order.
