@@ -274,9 +274,19 @@ impl<S: Strategy> Harness<S> {
     ///
     /// If no such order is working.
     pub fn fill(&mut self, client_order_id: u64, price: i64) {
-        let order = take(client_order_id);
+        self.fill_part(client_order_id, i64::MAX, price);
+    }
+
+    /// Fills a working order at a price up to a quantity; what is left goes on working.
+    ///
+    /// # Panics
+    ///
+    /// If no such order is working, or the quantity is not above zero.
+    pub fn fill_part(&mut self, client_order_id: u64, quantity: i64, price: i64) {
+        assert!(quantity > 0, "a fill of {quantity}");
+        let order = work(client_order_id, quantity);
         assert!(order.is_some(), "no order {client_order_id} is working");
-        let (Some(order), Some(run)) = (order, &mut self.run) else {
+        let (Some((order, leaves_quantity)), Some(run)) = (order, &mut self.run) else {
             return;
         };
         let signed = if order.side == Side::Buy {
@@ -301,7 +311,7 @@ impl<S: Strategy> Harness<S> {
             client_order_id,
             side: order.side,
             quantity: order.quantity,
-            leaves_quantity: 0,
+            leaves_quantity,
             price,
             fee: Money::ZERO,
             time: self.time,
@@ -320,7 +330,9 @@ impl<S: Strategy> Harness<S> {
                 .map(|order| order.client_order_id)
                 .collect()
         });
-        ids.into_iter().for_each(|id| self.fill(id, price));
+        for id in ids {
+            self.fill(id, price);
+        }
     }
 
     /// Ends a working order otherwise and tells the strategy.
@@ -450,6 +462,24 @@ fn book(request: &Request) {
             }
         }
     }
+}
+
+/// Takes at most this quantity out of a working order: what was taken, as an order, and what is
+/// left of it.
+fn work(client_order_id: u64, quantity: i64) -> Option<(OrderRequest, i64)> {
+    STATE.with_borrow_mut(|state| {
+        let is_it = |order: &OrderRequest| order.client_order_id == client_order_id;
+        let index = state.working.iter().position(is_it)?;
+        let order = state.working.get_mut(index)?;
+        let mut done = order.clone();
+        done.quantity = quantity.min(order.quantity);
+        order.quantity -= done.quantity;
+        let leaves = order.quantity;
+        if leaves == 0 {
+            state.working.remove(index);
+        }
+        Some((done, leaves))
+    })
 }
 
 fn take(client_order_id: u64) -> Option<OrderRequest> {

@@ -39,6 +39,11 @@
 
 extern crate self as counterfoil_sdk;
 
+/// The snippets of docs/WRITE_A_STRATEGY.md, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/WRITE_A_STRATEGY.md")]
+struct WriteAStrategy;
+
 pub mod account;
 #[allow(
     unsafe_code,
@@ -59,6 +64,7 @@ mod decimal;
 mod export;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod harness;
+pub mod indicators;
 pub mod log;
 mod params;
 mod strategy;

@@ -129,6 +129,46 @@ fn a_killed_run_leaves_what_it_signed() {
     assert!(kills >= 5, "{kills} of 7 runs were killed in time");
 }
 
+/// A disk that is full is played by the system's limit on the size of a file.
+#[test]
+fn a_full_disk_stops_a_run_that_names_the_file_and_keeps_what_was_signed() {
+    let world = World::real();
+    let whole = world.claim();
+    // Fills the cache of compiled code, which is larger than what fits below.
+    let digest = world.backtest(&whole, world.engine()).unwrap();
+    let digest = digest.close.decision_digest;
+    for cadence in [1, 100] {
+        let manifest = Manifest {
+            cadence,
+            ..whole.clone()
+        };
+        std::fs::write(world.path().join(MANIFEST), manifest.canonical().unwrap()).unwrap();
+        // 512 blocks of 512 bytes. Without the trap the signal would end the process.
+        let limited = "trap '' XFSZ; ulimit -f 512; exec \"$0\" crash::child --exact --nocapture";
+        let ended = Command::new("sh")
+            .args(["-c", limited])
+            .arg(std::env::current_exe().unwrap())
+            .env(FOLDER, world.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(!ended.status.success(), "cadence {cadence}: {said}");
+        let run = hex::encode(manifest.run_id().unwrap());
+        let execution = world.data.find(&format!("{run}/1")).unwrap();
+        let named = execution.journal().display().to_string();
+        assert!(
+            said.contains(&named) && said.contains("File too large"),
+            "cadence {cadence}: {said}"
+        );
+        let report = verified(&std::fs::read(execution.journal()).unwrap());
+        assert_eq!(report.findings, [], "cadence {cadence}");
+        assert!(report.last_checkpoint.is_some(), "cadence {cadence}");
+        assert!(!report.is_good(), "cadence {cadence}");
+        let next = world.backtest(&manifest, world.engine()).unwrap();
+        assert_eq!(next.close.decision_digest, digest, "cadence {cadence}");
+    }
+}
+
 /// Where the first checkpoint's frame ends.
 fn first_signed(journal: &[u8]) -> usize {
     let mut reader = FrameReader::new();

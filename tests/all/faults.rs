@@ -19,6 +19,8 @@ struct Expect {
     decisions: (usize, usize),
     fills: usize,
     canceled: &'static [u64],
+    /// The quantities that the host sells after it.
+    flattened: &'static [i64],
 }
 
 const NOTHING: Expect = Expect {
@@ -28,6 +30,7 @@ const NOTHING: Expect = Expect {
     decisions: (0, 0),
     fills: 0,
     canceled: &[],
+    flattened: &[],
 };
 
 /// An `on-bar` that does `what` on bar `index` of one instrument.
@@ -98,12 +101,11 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     assert_eq!(fault.message, expect.message, "{name}");
     let canceled: Vec<_> = expect.canceled.iter().copied().map(ClientOrderId).collect();
     assert_eq!(fault.canceled, canceled, "{name}");
-    let action = if on_fault == "cancel" {
-        FaultAction::Cancel
-    } else {
-        FaultAction::Leave
-    };
-    assert_eq!(fault.action, action, "{name}");
+    let flattened: Vec<_> = fault.flattened.iter().map(|one| one.quantity.0).collect();
+    assert_eq!(flattened, expect.flattened, "{name}");
+    let mut actions = FaultAction::ALL.into_iter();
+    let action = actions.find(|one| one.name() == on_fault);
+    assert_eq!(Some(fault.action), action, "{name}");
 
     let decisions = decisions(&records);
     let answered = decisions.iter().take_while(|one| one.requests.is_some());
@@ -130,7 +132,8 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     let again = world.replay(&outcome).unwrap();
     assert!(again.difference.is_none(), "{name}: {:?}", again.difference);
     assert_eq!(
-        again.decision_digest, outcome.close.decision_digest,
+        again.decision_digest,
+        Some(outcome.close.decision_digest),
         "{name}"
     );
     assert!(again.closed, "{name}");
@@ -252,4 +255,11 @@ fn after_a_fault_working_orders_are_treated_as_the_manifest_says() {
     let body = RESTS_AND_TRAPS.to_owned();
     check_all(&[("left", body.clone(), expect(&[]))], "leave");
     check_all(&[("taken back", body, expect(&[0]))], "cancel");
+    let buys = RESTS_AND_TRAPS.replace("(i32.store8 (i32.const 4136) (i32.const 1))", "");
+    let flattened = Expect {
+        fills: 1,
+        flattened: &[5],
+        ..expect(&[])
+    };
+    check_all(&[("sold", buys, flattened)], "cancel-and-flatten");
 }

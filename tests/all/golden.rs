@@ -36,6 +36,7 @@ fn manifest_of(world: &World, case: &Value) -> Manifest {
     manifest.account.kind = text(&settings["account"]);
     manifest.account.cash = text(&settings["starting_cash"]);
     manifest.costs.fee_bps = text(&settings["fee_bps"]);
+    manifest.costs.maker_fee_bps = text(&settings["fee_bps"]);
     manifest.costs.slippage_bps = text(&settings["slippage_bps"]);
     if let Some(share) = settings["participation_bps"].as_u64() {
         manifest.costs.volume_cap_bps = share.to_string();

@@ -1,7 +1,13 @@
 //! The whole system from outside: real files, real components, the runner's own functions.
 
 #[cfg(test)]
+mod actions;
+#[cfg(test)]
 mod claim;
+#[cfg(test)]
+mod compare;
+#[cfg(test)]
+mod corpora;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
@@ -9,8 +15,16 @@ mod faults;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod lookahead;
+#[cfg(test)]
 mod property;
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod signed;
+#[cfg(test)]
+mod strategies;
+#[cfg(test)]
+mod sweep;
 #[cfg(test)]
 mod tamper;

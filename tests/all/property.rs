@@ -5,22 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::account::AccountKind;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::corporate::CorporateAction;
+use counterfoil_trading::costs::{Costs, Fees, Slippage};
 use counterfoil_trading::decimal::divide_half_even;
 use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
-    ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce,
+    ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
 };
-use counterfoil_trading::record::{Decision, FaultAction, Record, Verdict};
-use counterfoil_trading::risk::{Leverage, RiskLimits};
+use counterfoil_trading::record::{Decision, Deliveries, FaultAction, Record, Verdict};
+use counterfoil_trading::risk::{Leverage, Maintenance, MarginPolicy, RiskLimits};
 use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{BasisPoints, Money, Price, Quantity, Volume};
-use counterfoil_trading::venue::simulated::{Costs, SimulatedVenue};
+use counterfoil_trading::venue::matching::Matching;
+use counterfoil_trading::venue::simulated::SimulatedVenue;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
@@ -89,11 +92,24 @@ impl Case {
             account_kind: self.kind,
             cash: Money(i128::from(self.cash) * NANOS_PER_CENT),
             leverage: Leverage(200),
-            costs: Costs {
-                fee: bps(self.fee),
-                slippage: bps(self.slippage),
-                volume_cap: self.cap.map(bps),
+            maintenance: Maintenance {
+                rate: BasisPoints::ZERO,
+                policy: MarginPolicy::Reduce,
             },
+            costs: Costs {
+                fees: Fees {
+                    taker: bps(self.fee),
+                    maker: bps(self.fee),
+                    ..Fees::default()
+                },
+                slippage: Slippage {
+                    rate: bps(self.slippage),
+                    ..Slippage::default()
+                },
+                volume_cap: self.cap.map(bps),
+                borrow: BasisPoints::ZERO,
+            },
+            matching: Matching::default(),
             risk: RiskLimits {
                 orders_per_bar_max: 4,
                 working_orders_max: 12,
@@ -210,6 +226,14 @@ impl Strategy for Scripted {
         Ok(())
     }
 
+    fn on_corporate_action(
+        &mut self,
+        _action: &CorporateAction,
+        _account: &AccountView<'_>,
+    ) -> Result<(), CallError> {
+        Ok(())
+    }
+
     fn take_fuel(&mut self) -> u64 {
         0
     }
@@ -236,8 +260,7 @@ fn run(case: &Case) -> (Vec<Vec<u8>>, Vec<Delivery>) {
         script: case.script(),
         told: Vec::new(),
     };
-    let (kind, money) = (setup.account_kind, setup.cash);
-    let mut venue = SimulatedVenue::new(&setup.instruments, setup.costs, kind, money);
+    let mut venue = SimulatedVenue::new(&setup);
     let mut journal = Kept::default();
     for slice in case.slices() {
         let mut ports = Ports {
@@ -304,11 +327,17 @@ impl Books<'_> {
                 );
             }
             OrderType::Stop(stop) => {
-                let reached = if sign > 0 {
-                    bar.high >= stop
-                } else {
-                    bar.low <= stop
-                };
+                // Triggered once, it stays so: what the volume left of it fills later.
+                let since = (fill.instrument, UnixNanos(sent.time.0 + 1));
+                let mut bars = self.bars.range(since..=(fill.instrument, fill.time));
+                let reached = bars.any(|(_, bar)| {
+                    bar.volume.0 > 0
+                        && if sign > 0 {
+                            bar.high >= stop
+                        } else {
+                            bar.low <= stop
+                        }
+                });
                 prop_assert!(reached, "a stop that was not reached");
             }
             OrderType::Market => prop_assert_eq!(fill.reference_price, bar.open),
@@ -338,6 +367,24 @@ impl Books<'_> {
             prop_assert!(self.cash >= 0, "a cash account owes {}", self.cash);
         }
         self.fills += 1;
+        Ok(())
+    }
+
+    fn deliveries(&mut self, all: &Deliveries) -> TestCaseResult {
+        for delivery in &all.deliveries {
+            match delivery {
+                Delivery::Fill(fill) => self.fill(fill)?,
+                Delivery::Event(event) if event.status.is_final() => {
+                    if let Some(sent) = self.sent.get_mut(&event.client_order_id)
+                        && sent.time < all.time
+                        && event.status != OrderStatus::Refused
+                    {
+                        sent.ended = true;
+                    }
+                }
+                Delivery::Event(_) | Delivery::Action(_) | Delivery::Borrow(_) => {}
+            }
+        }
         Ok(())
     }
 
@@ -407,20 +454,7 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
     for body in &bodies {
         match Record::decode(body).unwrap() {
             Record::Deliveries(all) => {
-                for delivery in &all.deliveries {
-                    match delivery {
-                        Delivery::Fill(fill) => books.fill(fill)?,
-                        Delivery::Event(event) if event.status.is_final() => {
-                            if let Some(sent) = books.sent.get_mut(&event.client_order_id)
-                                && sent.time < all.time
-                                && event.status != counterfoil_trading::order::OrderStatus::Refused
-                            {
-                                sent.ended = true;
-                            }
-                        }
-                        Delivery::Event(_) => {}
-                    }
-                }
+                books.deliveries(&all)?;
                 recorded.extend(all.deliveries);
             }
             Record::Decision(one) => {
@@ -437,7 +471,11 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
                 decided.push(one.bar);
                 books.decision(&one)?;
             }
-            Record::Open(_) | Record::Fault(_) | Record::Close(_) | Record::Refused(_) => {
+            Record::Open(_)
+            | Record::Fault(_)
+            | Record::Close(_)
+            | Record::Refused(_)
+            | Record::MarginCall(_) => {
                 return Err(TestCaseError::fail("a record that no step writes"));
             }
         }

@@ -20,11 +20,16 @@ fn check_places(items: &[Item], cadence: u64) -> usize {
             Item::Record(record) => {
                 assert!(!due, "no checkpoint before entry {entries}");
                 entries += 1;
-                decisions += u64::from(matches!(record, Record::Decision(_)));
+                decisions += u64::from(matches!(
+                    record,
+                    Record::Decision(_) | Record::MarginCall(_) | Record::Fault(_)
+                ));
                 due = match record {
                     Record::Open(_) | Record::Close(_) | Record::Refused(_) => true,
-                    Record::Decision(_) => decisions % cadence == 0,
-                    Record::Deliveries(_) | Record::Fault(_) => false,
+                    Record::Decision(_) | Record::MarginCall(_) | Record::Fault(_) => {
+                        decisions % cadence == 0
+                    }
+                    Record::Deliveries(_) => false,
                 };
             }
             Item::Checkpoint(checkpoint) => {

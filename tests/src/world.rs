@@ -23,8 +23,8 @@ use counterfoil_trading::decimal;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{
-    AccountEntry, CostsEntry, DataSource, FORMAT, InstrumentEntry, Manifest, PROFILE_PURE,
-    RiskEntry, WORLD,
+    AccountEntry, CostsEntry, DataSource, FORMAT, InstrumentEntry, Manifest, MatchingEntry,
+    PROFILE_PURE, RiskEntry, WORLD,
 };
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
@@ -141,12 +141,14 @@ impl World {
                 currency: "USD".to_owned(),
                 cash: "1000000".to_owned(),
                 leverage: "1".to_owned(),
+                maintenance_bps: "0".to_owned(),
+                margin_call: "reduce".to_owned(),
             },
             costs: CostsEntry {
-                fee_bps: "0".to_owned(),
-                slippage_bps: "0".to_owned(),
                 volume_cap_bps: "off".to_owned(),
+                ..CostsEntry::none()
             },
+            matching: MatchingEntry::default(),
             risk: RiskEntry::research(),
             limits: SandboxLimits::default(),
             on_fault: "leave".to_owned(),

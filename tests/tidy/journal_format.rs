@@ -14,6 +14,7 @@ mod tests {
     use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
     use counterfoil_journal::tree::Tree;
     use counterfoil_trading::bar::{ClosedBar, RawBar};
+    use counterfoil_trading::costs::Liquidity;
     use counterfoil_trading::digest::DecisionDigest;
     use counterfoil_trading::execution::{Code, Delivery, Fill, OrderEvent};
     use counterfoil_trading::instrument::InstrumentId;
@@ -117,6 +118,8 @@ mod tests {
             price: Price(5_060),
             clamped: false,
             fee: Money(50_600_000),
+            slippage: Money(0),
+            liquidity: Liquidity::Taker,
             time,
         };
         let all = [Delivery::Event(event), Delivery::Fill(fill)];
@@ -176,6 +179,8 @@ mod tests {
             fees: Money(50_600_000),
             slippage: Money(0),
             realized: Money(0),
+            borrow: Money(0),
+            dividends: Money(0),
             positions: vec![Quantity(10)],
         }
         .encode(&mut closing);
@@ -285,6 +290,7 @@ mod tests {
             message: String::new(),
             action: FaultAction::Cancel,
             canceled: vec![ClientOrderId(1)],
+            flattened: vec![order()],
             trace: String::new(),
         };
         let (mut digested, mut body) = (Vec::new(), Vec::new());

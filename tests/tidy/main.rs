@@ -94,9 +94,11 @@ mod tests {
     }
 
     fn sources() -> Vec<(String, String)> {
-        let mut all = files("host", ".rs");
-        all.extend(files("sdk-rust", ".rs"));
-        all
+        let folders = ["host", "sdk-rust", "sdk-examples", "strategies", "fuzz"];
+        folders
+            .iter()
+            .flat_map(|folder| files(folder, ".rs"))
+            .collect()
     }
 
     fn is_test_or_bench(path: &str) -> bool {
@@ -222,7 +224,14 @@ mod tests {
     #[test]
     fn no_test_is_left_out() {
         let word = concat!("#[", "ignore");
-        for folder in ["host", "sdk-rust", "sdk-examples", "tests"] {
+        for folder in [
+            "host",
+            "sdk-rust",
+            "sdk-examples",
+            "strategies",
+            "fuzz",
+            "tests",
+        ] {
             for (path, text) in files(folder, ".rs") {
                 assert!(!text.contains(word), "{path} leaves a test out");
             }
@@ -336,6 +345,8 @@ mod tests {
             "host",
             "sdk-rust",
             "sdk-examples",
+            "strategies",
+            "fuzz",
             "tests",
             "docs",
             "wit",
@@ -373,8 +384,9 @@ mod tests {
 
     #[test]
     fn no_component_carries_a_folder_of_somebodys_machine() {
-        let folder = root().join("sdk-examples/components");
-        for entry in fs::read_dir(folder).unwrap() {
+        let folders = ["sdk-examples/components", "strategies/components"];
+        let entries = folders.map(|folder| fs::read_dir(root().join(folder)).unwrap());
+        for entry in entries.into_iter().flatten() {
             let path = entry.unwrap().path();
             let bytes = fs::read(&path).unwrap();
             for word in ["work", "root", "home", "Users"].map(|name| format!("/{name}/")) {

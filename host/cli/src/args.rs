@@ -42,12 +42,19 @@ pub(crate) enum Command {
     New(New),
     /// Build a strategy crate into a component
     Build(Build),
-    /// Make an immutable snapshot of a CSV file, plain or gzip
-    Ingest(Ingest),
+    /// Make an immutable snapshot of a file: CSV, plain or gzip, Parquet or Arrow IPC
+    Ingest(Box<Ingest>),
+    /// What the checks found in a snapshot, where it comes from, and corporate actions
+    #[command(subcommand)]
+    Data(Data),
     /// List the snapshots
     Snapshots,
     /// Run a component over a snapshot, every decision journaled and signed
     Backtest(Box<Backtest>),
+    /// Run one manifest with many values of its parameters, on all cores
+    Sweep(Box<Sweep>),
+    /// Choose parameters in one window and judge them in the next, again and again
+    WalkForward(Box<WalkForward>),
     /// Run a component over closed bars from a stream, into the paper venue
     Live(Box<Live>),
     /// List the runs
@@ -56,12 +63,19 @@ pub(crate) enum Command {
     Show(Show),
     /// Write a run's report: a page to read, and its tables and figures as files
     Report(Report),
+    /// Compare two runs: manifests, the first differing decision, profit by cause
+    Compare(Compare),
     /// Check a run's journal, or a proof: integrity and completeness
     Verify(Verify),
     /// Let the component decide again and compare every decision
     Replay(Replay),
+    /// Look for what a backtest must not do
+    #[command(subcommand)]
+    Audit(Audit),
     /// Write the proof of one decision: the counterfoil
     Proof(Proof),
+    /// Write a run's journal as a static tiled log that other tools read
+    Publish(Publish),
     /// Compile a component into the cache (used by the program itself)
     #[command(hide = true)]
     CompileComponent(CompileComponent),
@@ -95,7 +109,7 @@ pub(crate) struct Build {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Ingest {
-    /// A CSV file with a header, plain or gzip
+    /// A CSV file with a header, plain or gzip, a Parquet file or an Arrow IPC file
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// The symbol of every row, for a file without a symbol column
@@ -116,6 +130,101 @@ pub(crate) struct Ingest {
     /// The price grid step [default: one at the price scale]
     #[arg(long)]
     pub(crate) tick: Option<String>,
+    /// Who made the data; it is kept with the file
+    #[arg(long)]
+    pub(crate) vendor: Option<String>,
+    /// The file's column names, delimiter, time format and time zone (JSON, see docs/DATA.md)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Corporate actions (CSV: instrument,ex_date,action,value)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) actions: Option<PathBuf>,
+    /// When bars are expected: a calendar (JSON), or 24x7 [default for daily bars: the dates on
+    /// which any instrument has one]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) calendar: Option<PathBuf>,
+    /// What happens to rows and bars with errors: quarantine, or refuse the file
+    #[arg(long, default_value = "quarantine")]
+    pub(crate) policy: String,
+    /// Accept findings: a record that `counterfoil data accept --json` printed; repeat for more
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) accept: Vec<PathBuf>,
+    /// The rows are trades (time, price, size); needs --timeframe
+    #[arg(long, requires = "timeframe")]
+    pub(crate) trades: bool,
+    /// Add this file to the files of a snapshot; where both have a bar, this file's counts
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(crate) revises: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// List what the checks found in a snapshot; exit code 1 if errors are open
+    Report(DataReport),
+    /// Accept findings, with name and reason: makes a new snapshot
+    Accept(DataAccept),
+    /// Show which files and settings a snapshot was made from
+    Lineage(DataLineage),
+    /// Find the splits and dividends that a file's adjusted closes show
+    DeriveActions(DeriveActions),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DataReport {
+    /// The snapshot: its id or the first digits of it
+    pub(crate) snapshot: String,
+    /// Findings of this rule alone
+    #[arg(long)]
+    pub(crate) rule: Option<String>,
+    /// At most so many findings
+    #[arg(long, default_value_t = 100)]
+    pub(crate) most: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DataAccept {
+    /// The snapshot: its id or the first digits of it
+    pub(crate) snapshot: String,
+    /// The rule, as the report names it
+    #[arg(long)]
+    pub(crate) rule: String,
+    /// Findings of this instrument alone
+    #[arg(long)]
+    pub(crate) instrument: Option<String>,
+    /// Findings of this date alone
+    #[arg(long)]
+    pub(crate) date: Option<String>,
+    /// The finding of this line alone
+    #[arg(long)]
+    pub(crate) line: Option<u64>,
+    /// Who accepts
+    #[arg(long)]
+    pub(crate) by: String,
+    /// Why
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DataLineage {
+    /// The snapshot: its id or the first digits of it
+    pub(crate) snapshot: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeriveActions {
+    /// A file with closes as traded and adjusted
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The symbol of every row, for a file without a symbol column
+    #[arg(long)]
+    pub(crate) symbol: Option<String>,
+    /// The file's column names (JSON, see docs/DATA.md); the adjusted close is "adjusted"
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Where to write the actions [default: standard output]
+    #[arg(long, short, value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// What a manifest is made of, for both kinds of run.
@@ -136,12 +245,48 @@ pub(crate) struct Terms {
     /// Gross exposure of a margin account as a multiple of its equity
     #[arg(long, default_value = "2")]
     pub(crate) leverage: String,
+    /// Least equity of a margin account, in basis points of its gross exposure
+    #[arg(long, default_value = "0")]
+    pub(crate) maintenance_bps: String,
+    /// Below it: reduce (only reducing orders pass) or liquidate (the host flattens too)
+    #[arg(long, default_value = "reduce")]
+    pub(crate) margin_call: String,
     /// Fee in basis points of notional
     #[arg(long, default_value = "0")]
     pub(crate) fee_bps: String,
+    /// The same for resting limit orders filled at their limit [default: that of --fee-bps]
+    #[arg(long)]
+    pub(crate) maker_fee_bps: Option<String>,
+    /// Fee for one unit of quantity
+    #[arg(long, default_value = "0")]
+    pub(crate) fee_per_share: String,
+    /// Fee once an order, with its first fill
+    #[arg(long, default_value = "0")]
+    pub(crate) fee_fixed: String,
+    /// The least an order pays once it has a fill
+    #[arg(long, default_value = "0")]
+    pub(crate) fee_min: String,
+    /// The most an order pays, or off
+    #[arg(long, default_value = "off")]
+    pub(crate) fee_max: String,
     /// Slippage in basis points of the price
     #[arg(long, default_value = "0")]
     pub(crate) slippage_bps: String,
+    /// Slippage in grid steps of the price
+    #[arg(long, default_value_t = 0)]
+    pub(crate) slippage_ticks: u32,
+    /// Slippage in basis points for a fill as large as its bar's volume; less in proportion
+    #[arg(long, default_value = "0")]
+    pub(crate) slippage_volume_bps: String,
+    /// Yearly fee on the value of short positions, in basis points
+    #[arg(long, default_value = "0")]
+    pub(crate) borrow_bps: String,
+    /// Bars that pass before the venue has an order
+    #[arg(long, default_value_t = 0)]
+    pub(crate) latency_bars: u32,
+    /// Fill limit orders only where the price goes beyond the limit
+    #[arg(long)]
+    pub(crate) limit_trade_through: bool,
     /// Share of a bar's volume that may fill on each side, in basis points, or off
     #[arg(long, default_value = "1000")]
     pub(crate) volume_cap: String,
@@ -151,7 +296,7 @@ pub(crate) struct Terms {
     /// Limits of the guest: a JSON file [default: the documented ones]
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub(crate) limits: Option<PathBuf>,
-    /// After a fault: leave or cancel working orders
+    /// After a fault: leave or cancel working orders, or cancel-and-flatten
     #[arg(long, default_value = "cancel")]
     pub(crate) on_fault: String,
     /// Seed handed to the strategy
@@ -196,6 +341,40 @@ pub(crate) struct Backtest {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Sweep {
+    #[command(flatten)]
+    pub(crate) base: Backtest,
+    /// A field and its values, as NAME=A,B,C or NAME=FROM..TO:STEP (TO included); a parameter by
+    /// its name, another field by its place, such as costs.fee-bps; repeat for a grid
+    #[arg(long, value_name = "NAME=VALUES", required_unless_present = "list")]
+    pub(crate) vary: Vec<String>,
+    /// A CSV file whose header names fields and whose rows are the combinations
+    #[arg(long, value_hint = ValueHint::FilePath, conflicts_with = "vary")]
+    pub(crate) list: Option<PathBuf>,
+    /// Runs at once; the table is the same for any number [default: one a core]
+    #[arg(long)]
+    pub(crate) workers: Option<usize>,
+    /// How many of the best to print; the files hold all
+    #[arg(long, default_value_t = 20)]
+    pub(crate) top: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WalkForward {
+    #[command(flatten)]
+    pub(crate) sweep: Sweep,
+    /// Days in each window to choose in
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) train: u32,
+    /// Days in each window to be judged by; the windows move on by as much
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) test: u32,
+    /// Choose in all days before, not only in the last ones
+    #[arg(long)]
+    pub(crate) anchored: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Live {
     /// A manifest; then no other flag that goes into one is taken
     #[arg(value_hint = ValueHint::FilePath)]
@@ -209,8 +388,11 @@ pub(crate) struct Live {
     #[arg(long, value_delimiter = ',')]
     pub(crate) instruments: Vec<String>,
     /// Read bars from this address (host:port) instead of standard input
-    #[arg(long)]
+    #[arg(long, value_name = "HOST:PORT")]
     pub(crate) connect: Option<String>,
+    /// Wait at this address for one sender of bars; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "connect")]
+    pub(crate) listen: Option<String>,
     /// The feed's name
     #[arg(long, default_value = "stdin")]
     pub(crate) feed: String,
@@ -257,6 +439,14 @@ pub(crate) struct Report {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Compare {
+    /// A run: the first digits of its id, with /N for its Nth execution
+    pub(crate) first: String,
+    /// Another
+    pub(crate) second: String,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
     /// A run, a journal's file or folder, or a .tlog-proof file
     #[arg(value_hint = ValueHint::FilePath)]
@@ -275,6 +465,12 @@ pub(crate) struct Replay {
     pub(crate) backend: String,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Let the component decide again while every bar beyond the one at hand is garbage
+    Lookahead(Replay),
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Proof {
     /// The run: the first digits of its id, with /N for its Nth execution
@@ -287,6 +483,15 @@ pub(crate) struct Proof {
     pub(crate) bar: Option<String>,
     /// Where to write it [default: RUN-ENTRY.tlog-proof in the current folder]
     #[arg(long, short, value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Publish {
+    /// The run: the first digits of its id, with /N for its Nth execution
+    pub(crate) run: String,
+    /// The folder to write to [default: RUN-log in the current folder]
+    #[arg(long, short, value_hint = ValueHint::DirPath)]
     pub(crate) output: Option<PathBuf>,
 }
 

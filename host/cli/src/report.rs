@@ -92,6 +92,8 @@ pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Val
         "price": instrument.price_text(fill.price),
         "reference-price": instrument.price_text(fill.reference_price),
         "fee": fill.fee.to_text(),
+        "liquidity": fill.liquidity.name(),
+        "slippage": fill.slippage.to_text(),
         "leaves-quantity": instrument.quantity_text(fill.leaves_quantity),
         "client-order-id": fill.client_order_id.0,
         "clamped": fill.clamped,
@@ -150,6 +152,8 @@ pub(crate) fn close_json(manifest: &Manifest, close: &Close) -> Result<Value> {
         "fees": close.fees.to_text(),
         "slippage": close.slippage.to_text(),
         "realized": close.realized.to_text(),
+        "borrow": close.borrow.to_text(),
+        "dividends": close.dividends.to_text(),
     }))
 }
 

@@ -48,6 +48,7 @@ pub trait Signer {
 }
 
 /// A key in memory, wiped when dropped.
+#[derive(Clone)]
 pub struct Ed25519Signer {
     key: SigningKey,
 }

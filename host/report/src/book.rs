@@ -75,6 +75,40 @@ impl Book {
         Some(())
     }
 
+    /// Books what a corporate action left of the holding, and its cash. `None`: it does not fit.
+    pub(crate) fn action(
+        &mut self,
+        (held, cash): (Quantity, Money),
+        end: impl FnOnce() -> End,
+        trades: &mut Vec<Trade>,
+    ) -> Option<()> {
+        if let Some(trade) = &mut self.open {
+            trade.actions = trade.actions.plus(cash)?;
+        }
+        trades.extend(self.settle(held, end));
+        Some(())
+    }
+
+    /// Books a borrow fee to the short trade it is for: the open one, or the last that ended,
+    /// because a fee is booked after the time it accrued in. `None`: it does not fit.
+    pub(crate) fn borrow(
+        &mut self,
+        id: InstrumentId,
+        fee: Money,
+        trades: &mut [Trade],
+    ) -> Option<()> {
+        let short = |trade: &&mut Trade| trade.direction == Direction::Short;
+        let ended = trades
+            .iter_mut()
+            .rev()
+            .filter(|trade| trade.instrument == id);
+        let open = self.open.iter_mut();
+        if let Some(trade) = open.chain(ended).find(short) {
+            trade.borrow = trade.borrow.plus(fee)?;
+        }
+        Some(())
+    }
+
     /// Takes over the holding that the account says it has. It differs from the sum of the fills
     /// only where something other than a fill changed it.
     pub(crate) fn settle(&mut self, held: Quantity, end: impl FnOnce() -> End) -> Option<Trade> {
@@ -113,6 +147,8 @@ impl Book {
             exited: Quantity(0),
             exit_value: Money::ZERO,
             open_value: Money::ZERO,
+            actions: Money::ZERO,
+            borrow: Money::ZERO,
             fees: Money::ZERO,
             slippage: Money::ZERO,
             fills: 0,

@@ -9,7 +9,7 @@ use crate::moment;
 use crate::trade::{End, Trade};
 
 const TRADES: &str = "number,instrument,direction,opened,closed,bars,entered,exited,entry_price,\
-exit_price,entry_value,exit_value,open_value,gross,fees,slippage,net,return,fills,opened_by_entry,\
+exit_price,entry_value,exit_value,open_value,action_cash,gross,fees,borrow,slippage,net,return,fills,opened_by_entry,\
 closed_by_entry,open_reason,close_reason";
 
 const EQUITY: &str = "time,cash,equity,exposure,drawdown";
@@ -55,8 +55,10 @@ fn trade_cells(facts: &Facts, place: usize, trade: &Trade) -> Option<Vec<String>
         trade.entry_value.to_text(),
         trade.exit_value.to_text(),
         trade.open_value.to_text(),
+        trade.actions.to_text(),
         trade.gross()?.to_text(),
         trade.fees.to_text(),
+        trade.borrow.to_text(),
         trade.slippage.to_text(),
         trade.net()?.to_text(),
         trade.return_on_entry().map(float).unwrap_or_default(),

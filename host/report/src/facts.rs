@@ -33,6 +33,8 @@ pub(crate) struct Costs {
     pub(crate) slippage: Money,
     /// What borrowing for short positions cost.
     pub(crate) borrow: Money,
+    /// Dividends received less those paid; no cost, but beside them.
+    pub(crate) dividends: Money,
 }
 
 /// What became of the strategy's requests.
@@ -46,6 +48,8 @@ pub(crate) struct Orders {
     pub(crate) events: BTreeMap<(&'static str, &'static str), u64>,
     /// Fills.
     pub(crate) fills: u64,
+    /// Margin calls.
+    pub(crate) margin_calls: u64,
     /// Fills whose slippage ran into the end of the bar's range.
     pub(crate) clamped: u64,
 }

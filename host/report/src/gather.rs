@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
+use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
-use counterfoil_trading::order::Side;
 use counterfoil_trading::record::{CloseReason, Decision, Record, Verdict};
+use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price};
 
 use crate::book::{Book, Done};
@@ -117,6 +118,10 @@ impl Gather {
                     match delivery {
                         Delivery::Fill(fill) => self.fill(entry, fill)?,
                         Delivery::Event(event) => self.event(event),
+                        Delivery::Action(applied) => {
+                            self.action(entry, deliveries.time, applied)?;
+                        }
+                        Delivery::Borrow(borrow) => self.borrow(entry, borrow)?,
                     }
                 }
             }
@@ -135,6 +140,14 @@ impl Gather {
                     CloseReason::EndOfData => Ending::EndOfData,
                     CloseReason::Fault => Ending::Fault,
                 };
+            }
+            Record::MarginCall(call) => {
+                self.facts.orders.margin_calls += 1;
+                for order in &call.orders {
+                    let reason = Some("margin call: the host's own order".to_owned());
+                    let asked = Asked { entry, reason };
+                    self.asked.insert(order.client_order_id.0, asked);
+                }
             }
             Record::Refused(input) => {
                 let seen = self.facts.refused_inputs.entry(input.reason.clone());
@@ -166,7 +179,6 @@ impl Gather {
             return Err(unknown(entry, fill.instrument.0));
         };
         let overflow = || GatherError::Overflow { entry };
-        let slippage = slippage(instrument, fill).ok_or_else(overflow)?;
         let value = instrument
             .notional(fill.price, fill.quantity)
             .ok_or_else(overflow)?;
@@ -180,7 +192,7 @@ impl Gather {
             quantity: fill.quantity,
             price: fill.price,
             fee: fill.fee,
-            slippage,
+            slippage: fill.slippage,
             end: End {
                 time: fill.time,
                 // A fill comes before the decision on its bar.
@@ -202,7 +214,7 @@ impl Gather {
                 lines.traded.plus(value)?,
                 self.facts.traded.plus(value)?,
                 self.facts.costs.fees.plus(fill.fee)?,
-                self.facts.costs.slippage.plus(slippage)?,
+                self.facts.costs.slippage.plus(fill.slippage)?,
             ))
         };
         let (here, all, fees, slipped) = sums().ok_or_else(overflow)?;
@@ -213,6 +225,51 @@ impl Gather {
         self.facts.orders.fills += 1;
         self.facts.orders.clamped += u64::from(fill.clamped);
         Ok(())
+    }
+
+    /// Cash and holding that a corporate action changed.
+    fn action(
+        &mut self,
+        entry: u64,
+        time: UnixNanos,
+        applied: &AppliedAction,
+    ) -> Result<(), GatherError> {
+        let id = applied.action.instrument;
+        let place = id.index();
+        let (Some(lines), Some(held)) = (self.facts.lines.get(place), self.held.get_mut(place))
+        else {
+            return Err(unknown(entry, id.0));
+        };
+        let overflow = || GatherError::Overflow { entry };
+        let end = || End {
+            time,
+            bar: lines.bars,
+            entry: None,
+            reason: Some("corporate action".to_owned()),
+        };
+        let trades = &mut self.facts.trades;
+        let booked = held
+            .book
+            .action((applied.quantity, applied.cash), end, trades);
+        booked.ok_or_else(overflow)?;
+        if let ActionKind::Dividend { .. } = applied.action.kind {
+            let sum = self.facts.costs.dividends.plus(applied.cash);
+            self.facts.costs.dividends = sum.ok_or_else(overflow)?;
+        }
+        Ok(())
+    }
+
+    fn borrow(&mut self, entry: u64, borrow: &BorrowFee) -> Result<(), GatherError> {
+        let id = borrow.instrument;
+        let held = self.held.get_mut(id.index());
+        let held = held.ok_or_else(|| unknown(entry, id.0))?;
+        let overflow = || GatherError::Overflow { entry };
+        let sum = self.facts.costs.borrow.plus(borrow.fee);
+        self.facts.costs.borrow = sum.ok_or_else(overflow)?;
+        let trades = &mut self.facts.trades;
+        held.book
+            .borrow(id, borrow.fee, trades)
+            .ok_or_else(overflow)
     }
 
     fn event(&mut self, event: &OrderEvent) {
@@ -298,13 +355,4 @@ impl Gather {
 
 fn unknown(entry: u64, instrument: u32) -> GatherError {
     GatherError::UnknownInstrument { entry, instrument }
-}
-
-/// What slippage cost: adverse positive. In the price already.
-fn slippage(instrument: &Instrument, fill: &Fill) -> Option<Money> {
-    let difference = match fill.side {
-        Side::Buy => fill.price.0.checked_sub(fill.reference_price.0)?,
-        Side::Sell => fill.reference_price.0.checked_sub(fill.price.0)?,
-    };
-    instrument.notional(Price(difference), fill.quantity)
 }

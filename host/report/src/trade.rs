@@ -62,6 +62,10 @@ pub(crate) struct Trade {
     pub(crate) exit_value: Money,
     /// The value of what is still held, at the last close; zero once closed.
     pub(crate) open_value: Money,
+    /// Cash of corporate actions while it was held: received above zero, paid below.
+    pub(crate) actions: Money,
+    /// Borrow fees, for a short trade.
+    pub(crate) borrow: Money,
     /// Its share of the fees.
     pub(crate) fees: Money,
     /// Its share of what slippage cost. It is in the prices already.
@@ -71,20 +75,21 @@ pub(crate) struct Trade {
 }
 
 impl Trade {
-    /// Profit and loss before fees; `None` when it does not fit.
+    /// Profit and loss before fees and borrow; `None` when it does not fit.
     #[must_use]
     pub(crate) fn gross(&self) -> Option<Money> {
         let back = self.exit_value.plus(self.open_value)?;
-        match self.direction {
+        let traded = match self.direction {
             Direction::Long => back.minus(self.entry_value),
             Direction::Short => self.entry_value.minus(back),
-        }
+        };
+        traded?.plus(self.actions)
     }
 
-    /// Profit and loss after fees; `None` when it does not fit.
+    /// Profit and loss after fees and borrow; `None` when it does not fit.
     #[must_use]
     pub(crate) fn net(&self) -> Option<Money> {
-        self.gross()?.minus(self.fees)
+        self.gross()?.minus(self.fees)?.minus(self.borrow)
     }
 
     /// Net profit and loss as a share of what was put in; `None` without an entry value.

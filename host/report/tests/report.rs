@@ -6,10 +6,11 @@
 
 use counterfoil_report::{DataFinding, FILES, Facts, Figures, Gather, Render, Subject, Verdict};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::costs::Liquidity;
 use counterfoil_trading::execution::{Code, Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::limits::SandboxLimits;
-use counterfoil_trading::manifest::{Manifest, RiskEntry};
+use counterfoil_trading::manifest::{CostsEntry, Manifest, RiskEntry};
 use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
 };
@@ -39,8 +40,9 @@ fn manifest() -> Manifest {
         "instruments": [instrument("ABC"), instrument(SYMBOL)],
         "parameters": { HOSTILE: HOSTILE }, "warm-up": 0,
         "account": { "name": HOSTILE, "owner": HOSTILE, "kind": "margin", "currency": HOSTILE,
-                     "cash": "100000", "leverage": "2" },
-        "costs": { "fee-bps": "5", "slippage-bps": "2", "volume-cap-bps": "off" },
+                     "cash": "100000", "leverage": "2", "maintenance-bps": "0", "margin-call": "reduce" },
+        "costs": serde_json::to_value(CostsEntry::none()).unwrap(),
+        "matching": { "latency-bars": 0, "limit-trade-through": false },
         "risk": serde_json::to_value(RiskEntry::research()).unwrap(),
         "limits": serde_json::to_value(SandboxLimits::default()).unwrap(),
         "on-fault": "cancel", "seed": "0", "cadence": 4096,
@@ -78,6 +80,8 @@ fn fill(instrument: u32, id: u64, signed: i64, (day, price): (i64, i64)) -> Fill
         price: Price(price + slip),
         clamped: false,
         fee: Money(i128::from(signed.abs()) * i128::from(price) * CENT / 2_000),
+        slippage: Money(i128::from(2 * signed.abs()) * CENT),
+        liquidity: Liquidity::Taker,
         time: UnixNanos((day + 1) * DAY_NANOS),
     }
 }
@@ -186,6 +190,8 @@ fn close() -> Record {
         fees: Money::ZERO,
         slippage: Money::ZERO,
         realized: Money::ZERO,
+        borrow: Money::ZERO,
+        dividends: Money::ZERO,
         positions: Vec::new(),
     })
 }

@@ -19,6 +19,7 @@ use crate::error::RunnerError;
 use crate::execute::{Outcome, Start, execute};
 use crate::feed::SnapshotFeed;
 use crate::files::at;
+use crate::journal::Sealing;
 use crate::times::parse_time;
 
 /// The store of the data directory's snapshots.
@@ -45,6 +46,22 @@ pub fn backtest(
     signer: Box<dyn Signer + Send>,
     observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
+    backtest_sealing(data, manifest, engine, signer, Sealing::OwnThread, observer)
+}
+
+/// As [`backtest`], with a choice of where records are sealed.
+///
+/// # Errors
+///
+/// As [`backtest`].
+pub fn backtest_sealing(
+    data: &DataDir,
+    manifest: &Manifest,
+    engine: EngineSettings,
+    signer: Box<dyn Signer + Send>,
+    sealing: Sealing,
+    observer: &mut (dyn Observer<Guest> + Send),
+) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
     let selection = selection_of(data, manifest, &setup)?;
     let start = Start {
@@ -55,8 +72,9 @@ pub fn backtest(
         signer,
         commitments: Some(commitments(&selection)?),
         once: false,
+        sealing,
     };
-    let mut feed = SnapshotFeed(selection.slices());
+    let mut feed = SnapshotFeed::new(selection.slices(), Vec::new());
     execute(start, &mut feed, &mut NoClock, observer)
 }
 

@@ -250,16 +250,30 @@ impl DataDir {
     pub fn executions(&self) -> Result<Vec<Execution>, DataDirError> {
         let mut all = Vec::new();
         for run in names(&self.root.join("runs"))? {
-            let folder = self.root.join("runs").join(&run);
-            for number in names(&folder)? {
-                if let Ok(parsed) = number.parse() {
-                    let folder = folder.join(&number);
-                    all.push(Execution {
-                        run: run.clone(),
-                        number: parsed,
-                        folder,
-                    });
-                }
+            all.extend(self.executions_of(&run)?);
+        }
+        all.sort();
+        Ok(all)
+    }
+
+    /// Every execution of the run with this id (64 hex digits), by number.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DataDirError`] if its folder cannot be read.
+    pub fn executions_of(&self, run: &str) -> Result<Vec<Execution>, DataDirError> {
+        let folder = self.root.join("runs").join(run);
+        let mut all = Vec::new();
+        if !folder.is_dir() {
+            return Ok(all);
+        }
+        for name in names(&folder)? {
+            if let Ok(number) = name.parse() {
+                all.push(Execution {
+                    run: run.to_owned(),
+                    number,
+                    folder: folder.join(&name),
+                });
             }
         }
         all.sort();

@@ -99,4 +99,7 @@ pub enum RunnerError {
     /// No thread to be had.
     #[error("no thread to be had: {0}")]
     Thread(std::io::Error),
+    /// A thread ended without an answer.
+    #[error("the thread that reads the journal did not run to its end")]
+    ThreadGone,
 }

@@ -17,7 +17,7 @@ use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
 use crate::feed::Feed;
-use crate::journal::{AnyJournal, JournalFile, RunJournal, Sealer};
+use crate::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
 
 /// The build of this host, as journals name it.
 pub const HOST: &str = concat!("counterfoil ", env!("CARGO_PKG_VERSION"));
@@ -38,6 +38,8 @@ pub struct Start<'a> {
     pub commitments: Option<Vec<Commitment>>,
     /// Whether a second execution is refused, as for a feed.
     pub once: bool,
+    /// On which thread records are sealed.
+    pub sealing: Sealing,
 }
 
 impl core::fmt::Debug for Start<'_> {
@@ -91,7 +93,8 @@ where
     let file = JournalFile::create(&execution.journal())?;
     let cadence = start.setup.cadence;
     let sealer = Sealer::new(file, start.signer, execution.origin(), cadence);
-    let mut journal = AnyJournal::start(sealer, cadence).map_err(RunnerError::Thread)?;
+    let mut journal =
+        AnyJournal::start(sealer, cadence, start.sealing).map_err(RunnerError::Thread)?;
     let mut body = Vec::new();
     open.encode(&mut body);
     drive::append_outside(&body, &mut journal)?;
@@ -101,12 +104,7 @@ where
     let (manifest, setup) = (start.manifest, start.setup);
     let close = guest_thread(stack, || {
         let mut run = Run::new(setup);
-        let mut venue = SimulatedVenue::new(
-            &setup.instruments,
-            setup.costs,
-            setup.account_kind,
-            setup.cash,
-        );
+        let mut venue = SimulatedVenue::new(setup);
         match Guest::start(&compiled, &manifest.limits, &guest_setup) {
             Ok(mut guest) => {
                 let mut ports = Ports {

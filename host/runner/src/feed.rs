@@ -1,18 +1,14 @@
 //! Where slices come from. A feed must never know what a run does with them.
 
-mod journal;
 mod lines;
 mod snapshot;
 
-pub use journal::JournalFeed;
 pub use lines::LineFeed;
 pub use snapshot::SnapshotFeed;
 
 use counterfoil_snapshot::error::ReadError;
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::slice::{Slice, SliceError};
-
-use crate::journal::ReadJournalError;
 
 /// What a feed has next.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,9 +28,6 @@ pub enum FeedError {
     /// The snapshot does not hold.
     #[error(transparent)]
     Snapshot(#[from] ReadError),
-    /// The journal does not hold.
-    #[error(transparent)]
-    Journal(#[from] ReadJournalError),
     /// The bars do not make a slice.
     #[error(transparent)]
     Slice(#[from] SliceError),

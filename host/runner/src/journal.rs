@@ -7,7 +7,7 @@ mod pipelined;
 mod reader;
 mod sealer;
 
-pub use any::AnyJournal;
+pub use any::{AnyJournal, Sealing};
 pub use file::JournalFile;
 pub use pipelined::PipelinedJournal;
 pub use reader::{JournalReader, ReadJournalError};
@@ -62,8 +62,8 @@ pub trait RunJournal: Journal<Error = JournalError> {
     fn finish(self) -> Result<(), JournalError>;
 }
 
-/// A journal that hashes, signs and writes before `accept` returns. With cadence 1 each decision
-/// is durable and signed then.
+/// A journal that hashes and signs before `accept` returns. With cadence 1 each decision is
+/// durable and signed then; otherwise records wait for a large write.
 #[derive(Debug)]
 pub struct InlineJournal(pub Sealer);
 
@@ -72,7 +72,10 @@ impl Journal for InlineJournal {
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
         self.0.add(record)?;
-        self.0.write()
+        if self.0.cadence() == 1 {
+            self.0.write()?;
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod backtest;
 pub mod clock;
+pub mod compare;
 pub mod component;
 pub mod data_dir;
 pub mod drive;
@@ -15,6 +16,10 @@ pub mod files;
 pub mod journal;
 pub mod keys;
 pub mod live;
+pub mod lookahead;
 pub mod proof;
+pub mod publish;
 pub mod replay;
+pub mod sweep;
+pub mod tape;
 pub mod times;

@@ -13,6 +13,7 @@ use crate::drive::Observer;
 use crate::error::RunnerError;
 use crate::execute::{Outcome, Start, execute};
 use crate::feed::LineFeed;
+use crate::journal::Sealing;
 
 /// Runs a manifest over closed bars from `source`, as newline-delimited JSON.
 ///
@@ -55,6 +56,7 @@ pub fn live<R: BufRead + Send>(
         signer,
         commitments: None,
         once: true,
+        sealing: Sealing::RunThread,
     };
     let mut feed = LineFeed::new(source, &setup.instruments);
     execute(start, &mut feed, &mut WallClock::new(), observer)

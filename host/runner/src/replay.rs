@@ -1,17 +1,21 @@
 //! Re-execution: the component decides again on the journaled inputs, and every deterministic
 //! part must come out as it was recorded.
 
+mod compare;
+mod recorded;
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
 use counterfoil_sandbox::setup::Setup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
-use counterfoil_trading::digest::DecisionDigest;
-use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
-use counterfoil_trading::record::{Open, Record, digested_part};
-use counterfoil_trading::run::{NoClock, Ports, Progress, Run, RunError};
-use counterfoil_trading::slice::Slice;
+use counterfoil_trading::record::{Open, Record};
+use counterfoil_trading::run::{NoClock, Ports, Run};
+use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
@@ -19,9 +23,14 @@ use crate::backtest::{commitments, selection_of};
 use crate::component::{Ready, ready_for};
 use crate::data_dir::{DataDir, Execution};
 use crate::error::RunnerError;
-use crate::extent::Extent;
-use crate::feed::{Feed as _, JournalFeed, Next, SnapshotFeed};
-use crate::journal::{JournalReader, ReadJournalError};
+use crate::feed::SnapshotFeed;
+use crate::journal::JournalReader;
+use crate::tape::Tape;
+use compare::Comparer;
+use recorded::{Batch, Recorded, Recorder, SLICES_PER_BATCH, Tail};
+
+/// Batches of slices under way between the two threads: a bound on memory.
+const BATCHES: usize = 4;
 
 /// What a replay found.
 #[derive(Clone, Debug)]
@@ -30,14 +39,14 @@ pub struct Replay {
     pub identical: u64,
     /// Decisions made again.
     pub decisions: u64,
-    /// The decision digest of the re-execution.
-    pub decision_digest: [u8; 32],
+    /// The decision digest of the re-execution, if nothing differs.
+    pub decision_digest: Option<[u8; 32]>,
     /// The first difference, if any.
     pub difference: Option<Difference>,
     /// Close time of the first journaled slice that is not the snapshot's, if any.
     pub foreign_slice: Option<UnixNanos>,
-    /// Whether the journal has a closing record. Without one the replay ends before the last
-    /// slice, which may not be whole.
+    /// Whether a closing record was reached. Without one the replay ends before the last slice,
+    /// which may not be whole.
     pub closed: bool,
 }
 
@@ -63,7 +72,8 @@ pub struct Difference {
 /// Re-executes a run and compares. `progress` hears the number of decisions after each slice.
 ///
 /// The journal's signatures are the verifier's work; what is checked here is that the inputs are
-/// those of the snapshot and that the component decides as recorded.
+/// those of the snapshot and that the component decides as recorded. One thread reads the journal
+/// and the snapshot and holds one against the other; another decides again and compares.
 ///
 /// # Errors
 ///
@@ -74,127 +84,196 @@ pub fn replay(
     engine: EngineSettings,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Replay, RunnerError> {
-    let extent = Extent::of(&execution.journal())?;
-    let manifest = Manifest::parse(&extent.open.manifest)?;
+    again(
+        data,
+        execution,
+        engine,
+        Sight::None,
+        |guest| guest,
+        progress,
+    )
+}
+
+/// What the host that decides again can see of the slices beyond the one at hand.
+#[derive(Clone, Copy)]
+pub(crate) enum Sight<'a> {
+    /// Nothing is put in its reach.
+    None,
+    /// The rest of the batch.
+    Batch(&'a Tape),
+    /// Garbage: then slices come one by one, each when its step begins.
+    Garbage(&'a Tape),
+}
+
+impl Sight<'_> {
+    /// Slices in one batch, and batches that may wait on the channel.
+    const fn pace(self) -> (usize, usize) {
+        match self {
+            Self::None | Self::Batch(_) => (SLICES_PER_BATCH, BATCHES),
+            Self::Garbage(_) => (1, 0),
+        }
+    }
+
+    /// Sets the tape for the step of the batch's slice at `place`.
+    fn set(self, batch: &[Recorded], place: usize, salt: u64) {
+        match self {
+            Self::None => {}
+            Self::Batch(tape) => tape.show(batch.iter().skip(place + 1).map(|one| &one.slice)),
+            Self::Garbage(tape) => {
+                if let Some(one) = batch.get(place) {
+                    tape.garble(&one.slice, salt);
+                }
+            }
+        }
+    }
+}
+
+/// Decides a run again on a host that wraps the guest with `host`, and compares.
+pub(crate) fn again<S: Strategy>(
+    data: &DataDir,
+    execution: &Execution,
+    engine: EngineSettings,
+    sight: Sight<'_>,
+    host: impl FnOnce(Guest) -> S + Send,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Replay, RunnerError> {
+    let path = execution.journal();
+    let open = JournalReader::open(&path)?.open_record()?;
+    let manifest = Manifest::parse(&open.manifest)?;
     let setup = manifest.setup()?;
-    let snapshot = check_inputs(data, &manifest, &setup, &extent.open)?;
+    let snapshot = check_inputs(data, &manifest, &setup, &open)?;
     let (ready, guest) = ready_for(data, &manifest, &setup, engine)?;
     let again = Again {
         manifest: &manifest,
         setup: &setup,
-        extent: &extent,
         ready,
         guest,
+        sight,
     };
-    let _watchdog = Watchdog::start(again.ready.compiled.engine()).map_err(RunnerError::Thread)?;
-    let stack = again
-        .ready
-        .compiled
-        .engine()
-        .settings()
-        .thread_stack_bytes();
-    let mut feed = CheckedFeed {
-        journal: JournalFeed::open(&execution.journal())?,
-        snapshot,
-        expected: Slice::default(),
-        foreign: None,
-    };
-    let mut comparer = Comparer::open(execution)?;
-    let found = guest_thread(stack, || again.run(&mut feed, &mut comparer, progress));
-    let (found, decisions) = found.map_err(RunnerError::Thread)??;
-    let difference = match found {
-        None if extent.close.is_some() && feed.foreign.is_none() => comparer.rest(&extent)?,
-        found => found,
-    };
-    Ok(Replay {
-        identical: comparer.identical,
-        decisions,
-        decision_digest: comparer.digest.value(),
-        difference,
-        foreign_slice: feed.foreign,
-        closed: extent.close.is_some(),
-    })
+    let engine = again.ready.compiled.engine();
+    let _watchdog = Watchdog::start(engine).map_err(RunnerError::Thread)?;
+    let stack = engine.settings().thread_stack_bytes();
+    let recorder = Recorder::open(&path, snapshot)?;
+    let (slices, waiting) = sight.pace();
+    let (send, receive) = sync_channel::<Batch>(waiting);
+    let (give_back, empty) = sync_channel::<Batch>(BATCHES);
+    let (decided, tail) = thread::scope(|scope| {
+        let reading = thread::Builder::new()
+            .name("recorded".to_owned())
+            .spawn_scoped(scope, move || recorder.run(slices, &send, &empty))
+            .map_err(RunnerError::Thread)?;
+        // The receiver goes along, so that a reader that waits to send hears when nobody listens.
+        let again = &again;
+        let decided = guest_thread(stack, move || {
+            again.run(receive, &give_back, host, progress)
+        });
+        let tail = reading.join().map_err(|_| RunnerError::ThreadGone)??;
+        Ok::<_, RunnerError>((decided.map_err(RunnerError::Thread)??, tail))
+    })?;
+    Ok(conclude(decided, tail))
+}
+
+/// What the two threads found, put together.
+fn conclude(decided: Decided, tail: Option<Tail>) -> Replay {
+    let whole = decided.difference.is_none() && decided.foreign_slice.is_none();
+    let closed = tail.as_ref().and_then(|tail| tail.close.clone());
+    let digest = tail.filter(|_| whole).map(|tail| tail.digest);
+    // Every record came out as recorded, so the closing record must state their digest.
+    let misstated = closed
+        .clone()
+        .filter(|(_, close)| digest.is_some_and(|digest| digest != close.decision_digest))
+        .map(|(index, close)| Difference {
+            index,
+            recorded: Some(Box::new(Record::Close(close))),
+            replayed: None,
+        });
+    Replay {
+        identical: decided.identical,
+        decisions: decided.decisions,
+        decision_digest: digest,
+        difference: decided.difference.or(misstated),
+        foreign_slice: decided.foreign_slice,
+        closed: closed.is_some(),
+    }
 }
 
 /// What is run again.
 struct Again<'a> {
     manifest: &'a Manifest,
     setup: &'a RunSetup,
-    extent: &'a Extent,
     ready: Ready,
     guest: Setup,
+    sight: Sight<'a>,
+}
+
+/// What came of deciding again.
+#[derive(Debug, Default)]
+struct Decided {
+    difference: Option<Difference>,
+    foreign_slice: Option<UnixNanos>,
+    decisions: u64,
+    identical: u64,
 }
 
 impl Again<'_> {
-    /// The first difference and the number of decisions.
-    fn run(
+    fn run<S: Strategy>(
         &self,
-        feed: &mut CheckedFeed,
-        comparer: &mut Comparer,
+        slices: Receiver<Batch>,
+        give_back: &SyncSender<Batch>,
+        host: impl FnOnce(Guest) -> S,
         progress: &mut (dyn FnMut(u64) + Send),
-    ) -> Result<(Option<Difference>, u64), RunnerError> {
+    ) -> Result<Decided, RunnerError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
-        let (kind, cash) = (setup.account_kind, setup.cash);
-        let mut venue = SimulatedVenue::new(&setup.instruments, setup.costs, kind, cash);
-        let started = Guest::start(&self.ready.compiled, &self.manifest.limits, &self.guest);
-        let mut guest = match started {
-            Ok(guest) => guest,
-            Err(StartError::Fault { fault, .. }) => {
-                let (venue, journal) = (&mut venue, comparer);
-                let mut ports = Ports {
-                    strategy: &mut (),
-                    venue,
-                    journal,
-                    clock: &mut (),
-                };
-                return Ok((difference_of(run.fail_init(fault, &mut ports))?, 0));
-            }
+        let mut venue = SimulatedVenue::new(setup);
+        let mut guest = match Guest::start(&self.ready.compiled, &self.manifest.limits, &self.guest)
+        {
+            Ok(guest) => Ok(host(guest)),
+            Err(StartError::Fault { fault, .. }) => Err(fault),
             Err(error) => return Err(error.into()),
         };
-        let mut slice = Slice::default();
-        while feed.next(&mut slice)? && self.extent.is_whole(slice.close_time()) {
-            let mut ports = Ports {
-                strategy: &mut guest,
-                venue: &mut venue,
-                journal: &mut *comparer,
-                clock: &mut NoClock,
-            };
-            let found = difference_of(run.step(&slice, &mut ports))?;
-            progress(run.totals().decisions);
-            if found.is_some() {
-                return Ok((found, run.totals().decisions));
+        let mut decided = Decided::default();
+        // The channel ends with the journal, or with an error that the other thread reports.
+        for batch in slices {
+            for (place, one) in batch.iter().enumerate() {
+                self.sight.set(&batch, place, decided.decisions);
+                if one.is_foreign {
+                    decided.foreign_slice = one.slice.close_time();
+                    return Ok(decided);
+                }
+                let mut comparer = Comparer::new(one);
+                let outcome = match &mut guest {
+                    Ok(guest) => run.step(
+                        &one.slice,
+                        &mut Ports {
+                            strategy: guest,
+                            venue: &mut venue,
+                            journal: &mut comparer,
+                            clock: &mut NoClock,
+                        },
+                    ),
+                    Err(fault) => run.fail_init(
+                        fault.clone(),
+                        &mut Ports {
+                            strategy: &mut (),
+                            venue: &mut venue,
+                            journal: &mut comparer,
+                            clock: &mut (),
+                        },
+                    ),
+                };
+                decided.difference = comparer.difference(outcome)?;
+                decided.identical = decided.identical.saturating_add(comparer.identical());
+                decided.decisions = run.totals().decisions;
+                if decided.difference.is_some() {
+                    return Ok(decided);
+                }
+                progress(decided.decisions);
             }
+            // Filled again there; nobody takes it once all was read, which is no loss.
+            let _unused = give_back.try_send(batch);
         }
-        Ok((None, run.totals().decisions))
-    }
-}
-
-/// The journal's own slices, each held against the snapshot's, whose record batches are checked
-/// against their digests as they are read.
-struct CheckedFeed {
-    journal: JournalFeed,
-    snapshot: Option<SnapshotFeed>,
-    expected: Slice,
-    foreign: Option<UnixNanos>,
-}
-
-impl CheckedFeed {
-    /// Fills `slice` with the next one; false at the end, or at a slice that is not the
-    /// snapshot's.
-    fn next(&mut self, slice: &mut Slice) -> Result<bool, RunnerError> {
-        if self.journal.next(slice)? != Next::Slice {
-            return Ok(false);
-        }
-        let Some(snapshot) = &mut self.snapshot else {
-            return Ok(true);
-        };
-        let there = snapshot.next(&mut self.expected)? == Next::Slice;
-        let same = there && self.expected == *slice;
-        if !same {
-            self.foreign = slice.close_time();
-        }
-        Ok(same)
+        Ok(decided)
     }
 }
 
@@ -212,7 +291,7 @@ fn check_inputs(
     let selection = selection_of(data, manifest, setup)?;
     let there = commitments(&selection)?;
     if open.commitments.as_ref() == Some(&there) {
-        return Ok(Some(SnapshotFeed(selection.slices())));
+        return Ok(Some(SnapshotFeed::new(selection.slices(), Vec::new())));
     }
     Err(RunnerError::Disagrees {
         what: "the digest of the bars",
@@ -221,120 +300,4 @@ fn check_inputs(
         stated: format!("{:?}", open.commitments),
         way_on: "the journal was not made from this snapshot: do not trust it",
     })
-}
-
-/// Why the comparing journal stopped the run.
-#[derive(Debug)]
-enum Stop {
-    Read(ReadJournalError),
-    Difference(Difference),
-}
-
-impl core::fmt::Display for Stop {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Read(error) => error.fmt(f),
-            Self::Difference(found) => write!(f, "entry {} differs", found.index),
-        }
-    }
-}
-
-/// The difference that stopped a step, if one did; an error if it cannot be told.
-fn difference_of(
-    outcome: Result<Progress, RunError<Stop>>,
-) -> Result<Option<Difference>, RunnerError> {
-    match outcome {
-        Ok(_) => Ok(None),
-        Err(RunError::Journal(Stop::Difference(found))) => Ok(Some(found)),
-        Err(RunError::Journal(Stop::Read(error))) => Err(error.into()),
-        Err(other) => Err(RunError::Host(other.to_string()).into()),
-    }
-}
-
-/// A journal that compares instead of writing.
-struct Comparer {
-    reader: JournalReader,
-    digest: DecisionDigest,
-    identical: u64,
-}
-
-impl Comparer {
-    fn open(execution: &Execution) -> Result<Self, ReadJournalError> {
-        let reader = JournalReader::open(&execution.journal())?;
-        Ok(Self {
-            reader,
-            digest: DecisionDigest::default(),
-            identical: 0,
-        })
-    }
-
-    /// Passes over what stands outside the digest: open, close and refused input.
-    fn next(&mut self) -> Result<Option<(u64, &[u8])>, ReadJournalError> {
-        while let Some(body) = self.reader.peek_body()? {
-            if digested_part(body)?.is_some() {
-                break;
-            }
-            self.reader.pass();
-        }
-        let index = self.reader.index();
-        Ok(self.reader.next_body()?.map(|body| (index, body)))
-    }
-
-    /// A record that the re-execution did not come to, or a closing record that says another
-    /// digest.
-    fn rest(&mut self, extent: &Extent) -> Result<Option<Difference>, ReadJournalError> {
-        if let Some((index, body)) = self.next()? {
-            let recorded = Some(Box::new(Record::decode(body)?));
-            return Ok(Some(Difference {
-                index,
-                recorded,
-                replayed: None,
-            }));
-        }
-        let value = self.digest.value();
-        let other = extent
-            .close
-            .clone()
-            .filter(|close| close.decision_digest != value);
-        Ok(other.map(|close| Difference {
-            index: extent.entries.saturating_sub(1),
-            recorded: Some(Box::new(Record::Close(close))),
-            replayed: None,
-        }))
-    }
-}
-
-impl Journal for Comparer {
-    type Error = Stop;
-
-    fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Stop> {
-        let Some(part) = record.digested else {
-            return Ok(());
-        };
-        let replayed = || Record::decode(record.body).ok().map(Box::new);
-        let end = self.reader.index();
-        let found = match self.next().map_err(Stop::Read)? {
-            None => Some(Difference {
-                index: end,
-                recorded: None,
-                replayed: replayed(),
-            }),
-            Some((index, body)) => {
-                let recorded = digested_part(body).map_err(|error| Stop::Read(error.into()))?;
-                let decoded = || Record::decode(body).ok().map(Box::new);
-                let differs = recorded != Some(part);
-                differs.then(|| Difference {
-                    index,
-                    recorded: decoded(),
-                    replayed: replayed(),
-                })
-            }
-        };
-        if let Some(found) = found {
-            return Err(Stop::Difference(found));
-        }
-        self.digest.add(part);
-        self.identical = self.identical.saturating_add(1);
-        Ok(())
-    }
 }

@@ -1,5 +1,6 @@
 //! WIT values to trading types and back. It must never decide whether a request is wise.
 
+use counterfoil_trading::corporate::{ActionKind, CorporateAction};
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::order::{
@@ -7,7 +8,7 @@ use counterfoil_trading::order::{
 };
 use counterfoil_trading::strategy::{BarView, Fault, WorkingOrder};
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::units::{Money, Price, Quantity};
+use counterfoil_trading::units::{MONEY_SCALE, Money, Price, Quantity};
 
 use crate::limits::Refusal;
 use crate::setup::{Setup, Value};
@@ -76,6 +77,36 @@ pub(crate) fn order_event(event: &OrderEvent, time: UnixNanos) -> wit::OrderEven
         leaves_quantity: event.leaves_quantity.0,
         time: time.0,
     }
+}
+
+/// The action; the host's error for a dividend beyond 2^63 billionths.
+pub(crate) fn corporate_action(action: &CorporateAction) -> Result<wit::CorporateAction, Refusal> {
+    let kind = match &action.kind {
+        ActionKind::Split { new, old } => wit::CorporateActionType::Split(wit::SplitRatio {
+            new: new.get(),
+            old: old.get(),
+        }),
+        ActionKind::Dividend { per_unit, .. } => {
+            let value = i64::try_from(per_unit.0).map_err(|_| {
+                Refusal::Host(format!(
+                    "{per_unit} does not fit into the contract's decimal"
+                ))
+            })?;
+            wit::CorporateActionType::Dividend(wit::Decimal {
+                value,
+                scale: MONEY_SCALE,
+            })
+        }
+        ActionKind::SymbolChange { symbol } => {
+            wit::CorporateActionType::SymbolChange(symbol.clone())
+        }
+        ActionKind::Delisting { .. } => wit::CorporateActionType::Delisting,
+    };
+    Ok(wit::CorporateAction {
+        instrument: action.instrument.0,
+        ex_time: action.ex_time.0,
+        action: kind,
+    })
 }
 
 pub(crate) fn working_order(order: &WorkingOrder) -> wit::WorkingOrder {

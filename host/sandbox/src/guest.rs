@@ -4,6 +4,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::limits::{LimitError, SandboxLimits};
 use counterfoil_trading::order::Request;
@@ -252,6 +253,18 @@ impl Strategy for Guest {
         let event = convert::order_event(event, time);
         self.callback(account, |exports, store| {
             exports.call_on_order_event(store, &event)
+        })
+    }
+
+    fn on_corporate_action(
+        &mut self,
+        action: &CorporateAction,
+        account: &AccountView<'_>,
+    ) -> Result<(), CallError> {
+        let action = convert::corporate_action(action)
+            .map_err(|refusal| CallError::Host(refusal.to_string()))?;
+        self.callback(account, |exports, store| {
+            exports.call_on_corporate_action(store, &action)
         })
     }
 

@@ -44,6 +44,11 @@ pub(crate) struct BarReader {
     last_close: Option<UnixNanos>,
 }
 
+/// The name of the file that a batch is in; the manifest was checked to have one.
+fn file_of<'a>(data: &'a InstrumentData, batch: &BatchData) -> &'a str {
+    data.files.get(batch.file).map_or("", |one| &one.file)
+}
+
 impl BarReader {
     pub(crate) fn new(
         contents: Arc<Contents>,
@@ -144,12 +149,10 @@ impl BarReader {
         data: &InstrumentData,
         batch: &BatchData,
     ) -> Result<BarColumns, ReadError> {
-        let name = contents.file_name(&data.file);
+        let file = file_of(data, batch);
+        let name = contents.file_name(file);
         // Opened for each batch: more instruments than a process may have files stay readable.
-        let mut file = contents
-            .dir
-            .open(&data.file)
-            .map_err(ReadError::io(&name))?;
+        let mut file = contents.dir.open(file).map_err(ReadError::io(&name))?;
         // The last batch's memory serves the next; nobody else holds it any more.
         let spare = self
             .buffer
@@ -187,7 +190,9 @@ impl BarReader {
 
     fn name(&self) -> String {
         let data = self.contents.manifest.instruments.get(self.place);
-        self.contents.file_name(data.map_or("", |data| &data.file))
+        let last = self.next_batch.saturating_sub(1);
+        let file = data.and_then(|data| Some(file_of(data, data.batches.get(last)?)));
+        self.contents.file_name(file.unwrap_or_default())
     }
 
     #[cold]

@@ -7,6 +7,7 @@ use counterfoil_trading::bar::BarError;
 use counterfoil_trading::instrument::InstrumentError;
 use counterfoil_trading::time::Timeframe;
 
+use crate::findings::Finding;
 use crate::options::EpochUnit;
 pub use crate::read_error::ReadError;
 
@@ -226,9 +227,60 @@ pub enum IngestError {
         /// What the encoder said.
         reason: String,
     },
+    /// A mapping, a calendar, a file of actions or of acceptances does not hold.
+    #[error("{file}, line {line}: {reason}")]
+    Side {
+        /// The file.
+        file: String,
+        /// The line in it, from 1.
+        line: u64,
+        /// What does not hold, and what would.
+        reason: String,
+    },
+    /// The file cannot be read as what it seems to be.
+    #[error("{file}: no readable {format}: {reason}; fetch it again, or write it anew")]
+    Unreadable {
+        /// The source.
+        file: String,
+        /// `parquet` or `arrow`.
+        format: &'static str,
+        /// What the reader said.
+        reason: String,
+    },
+    /// Files of several timeframes cannot be one snapshot.
+    #[error("{file}: bars of {got}, and the files before it have {expected}; make two snapshots")]
+    Timeframes {
+        /// The source.
+        file: String,
+        /// Its timeframe.
+        got: Timeframe,
+        /// The timeframe of the others.
+        expected: Timeframe,
+    },
+    /// The policy is to refuse, and there are errors that nobody accepted.
+    #[error(
+        "refused: {count} errors that nobody accepted, the first: {first}; mend the source, accept the findings, or use the policy quarantine"
+    )]
+    Refused {
+        /// How many.
+        count: u64,
+        /// The first.
+        first: String,
+        /// The first hundred.
+        findings: Vec<Finding>,
+    },
+    /// A layer that this one is made from cannot be read.
+    #[error("a layer that is needed does not hold; remove its directory and ingest the file again")]
+    Layer(#[source] Box<ReadError>),
     /// The same snapshot is there already, and damaged.
     #[error("the snapshot is there already, but damaged; remove its directory and ingest again")]
     Damaged(#[source] Box<ReadError>),
+}
+
+impl From<ReadError> for IngestError {
+    fn from(error: ReadError) -> Self {
+        Self::Layer(Box::new(error))
+    }
 }
 
 impl IngestError {
@@ -237,6 +289,13 @@ impl IngestError {
             file: file.to_owned(),
             line,
             source,
+        }
+    }
+
+    pub(crate) fn encode<E: ToString>(file: &str) -> impl FnOnce(E) -> Self {
+        move |error| Self::Encode {
+            file: file.to_owned(),
+            reason: error.to_string(),
         }
     }
 

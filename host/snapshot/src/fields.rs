@@ -12,9 +12,10 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    pub(crate) fn new() -> Self {
+    /// Cuts at a delimiter, which is ASCII.
+    pub(crate) fn new(delimiter: u8) -> Self {
         Self {
-            reader: csv_core::Reader::new(),
+            reader: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
             bytes: Vec::new(),
             ends: vec![0; 64],
         }

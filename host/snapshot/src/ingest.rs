@@ -1,27 +1,24 @@
-//! A CSV file to a snapshot: every row becomes a bar or stands in quarantine. It must never
-//! guess where two readings are possible, and never read a clock.
+//! A vendor's file to a snapshot, layer by layer: raw, normalized, curated. It must never read a
+//! clock.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 
 use cap_std::fs::Dir;
-use counterfoil_trading::instrument::Instrument;
-use counterfoil_trading::time::Timeframe;
 
+use crate::accept::Acceptance;
+use crate::actions::parse_actions;
+use crate::calendar::parse_calendar;
+use crate::curate::{Curated, Plan, curate, renames};
 use crate::digest::{Digest, SnapshotId};
-use crate::error::IngestError;
-use crate::interval::from_gap;
-use crate::manifest::{FORMAT, InstrumentData, Manifest, SourceData};
-use crate::options::IngestOptions;
-use crate::quarantine::Quarantine;
+use crate::error::{IngestError, ReadError};
+use crate::manifest::{FORMAT, Manifest};
+use crate::mapping::Mapping;
+use crate::normalize::{Job, normalize};
+use crate::options::{IngestLimits, IngestOptions, SideFile};
+use crate::raw::{self, Arrival};
 use crate::report::IngestReport;
-use crate::row::{Row, check_symbol};
-use crate::scales::{price_grid, price_scale};
-use crate::series::Series;
-use crate::source::HashingReader;
-use crate::store::{MANIFEST, QUARANTINE, load};
-use crate::table::{Table, read_table};
-use crate::write::{Frame, Seen, Staging, sync, write_instrument};
+use crate::scales::price_grid;
+use crate::store::{SNAPSHOTS, load};
 
 /// How far an ingestion is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -62,165 +59,142 @@ pub(crate) fn ingest(
     options: &IngestOptions,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Ingested, IngestError> {
-    let grid = price_grid(options)?;
-    if let Some(symbol) = &options.symbol {
-        check_symbol(symbol).map_err(|reason| IngestError::Option {
-            option: "symbol",
-            reason,
-        })?;
-    }
-    let staging = Staging::new(data)?;
-    let mut source = HashingReader::new(source);
-    let quarantine = Quarantine::new(staging.create(QUARANTINE)?);
-    let table = read_table(&mut source, name, options, grid, (quarantine, progress))?;
-    let (sha256, bytes) = source
-        .finish()
-        .map_err(IngestError::source(name, table.rows))?;
-    let source = SourceData {
-        bytes,
-        compression: if table.gzip { "gzip" } else { "none" }.to_owned(),
-        name: name.to_owned(),
-        rows: table.rows,
-        sha256,
+    // What can be told without the source is told before it is copied.
+    price_grid(options)?;
+    let mapping = Mapping::parse(options.mapping.as_ref())?;
+    let actions = match &options.actions {
+        Some(file) => parse_actions(&file.name, &file.bytes)?,
+        None => Vec::new(),
     };
-    table.check_not_empty(name)?;
-    let (manifest, report) = write_table(&staging, table, source, options, progress)?;
-    let encode = |error: serde_json::Error| IngestError::Encode {
-        file: MANIFEST.to_owned(),
-        reason: error.to_string(),
-    };
-    let bytes = manifest.canonical().map_err(encode)?;
-    let id = SnapshotId(Digest::of(&bytes));
-    let already_there = !staging.publish(&id, &bytes)?;
-    if already_there {
-        // "Already there" is said of a snapshot that holds, not of a directory with its name.
-        let damaged = |error| IngestError::Damaged(Box::new(error));
-        let there = load(data, &id).map_err(damaged)?;
-        there.verify_all().map_err(damaged)?;
+    if let Some(file) = &options.calendar {
+        parse_calendar(&file.name, &file.bytes)?;
     }
+    let plan_before = match &options.revises {
+        Some(id) => Plan::of(&load(data, SNAPSHOTS, FORMAT, &id.0)?.manifest().recipe),
+        None => Plan::default(),
+    };
+    let arrival = Arrival {
+        name,
+        role: options.kind.name(),
+        vendor: options.vendor.as_deref(),
+        schema: mapping.schema.as_deref(),
+        ingested_at: options.ingested_at,
+    };
+    let raw = raw::put(data, source, options.limits.bytes_max, &arrival)?;
+    let side = |role, file: &Option<SideFile>| put_side(data, role, file.as_ref(), options);
+    let renames = match (&options.actions, plan_before.actions) {
+        (None, Some(sha256)) => {
+            renames(&parse_actions("actions", &raw::read_small(data, &sha256)?)?)
+        }
+        _ => renames(&actions),
+    };
+    let job = Job {
+        raw,
+        name,
+        options,
+        mapping: &mapping,
+        mapping_sha256: side("mapping", &options.mapping)?,
+        renames,
+    };
+    let normalized = normalize(data, &job, progress)?;
+    let mut plan = Plan {
+        actions: side("actions", &options.actions)?.or(plan_before.actions),
+        calendar: side("calendar", &options.calendar)?.or(plan_before.calendar),
+        policy: options.policy,
+        normalized: plan_before.normalized,
+        accepted: plan_before.accepted,
+    };
+    plan.normalized.retain(|id| *id != normalized);
+    plan.normalized.push(normalized);
+    for acceptance in &options.accepted {
+        plan.accepted.insert(put_acceptance(data, acceptance)?);
+    }
+    told(curate(data, &plan, progress)?)
+}
+
+/// The snapshot of the same files with one more acceptance.
+pub(crate) fn accept(
+    data: &Dir,
+    id: &SnapshotId,
+    acceptance: &Acceptance,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Ingested, IngestError> {
+    let snapshot = load(data, SNAPSHOTS, FORMAT, &id.0)?;
+    let rules = snapshot
+        .manifest()
+        .findings
+        .as_ref()
+        .map(|data| &data.rules);
+    if rules.is_none_or(|rules| !rules.contains_key(&acceptance.rule)) {
+        let known = rules.map(|rules| rules.keys().cloned().collect::<Vec<_>>().join(", "));
+        return Err(IngestError::Option {
+            option: "rule",
+            reason: format!(
+                "the snapshot has no finding of {:?}; it has {}",
+                acceptance.rule,
+                known.unwrap_or_default()
+            ),
+        });
+    }
+    let found = snapshot.findings(usize::MAX)?;
+    if !found.iter().any(|finding| acceptance.covers(finding)) {
+        return Err(IngestError::Option {
+            option: "rule",
+            reason: format!(
+                "no finding of {} is of that instrument, date or line; `counterfoil data report` lists them",
+                acceptance.rule
+            ),
+        });
+    }
+    let mut plan = Plan::of(&snapshot.manifest().recipe);
+    plan.accepted.insert(put_acceptance(data, acceptance)?);
+    told(curate(data, &plan, progress)?)
+}
+
+fn told(curated: Curated) -> Result<Ingested, IngestError> {
+    let Curated {
+        id,
+        snapshot,
+        already_there,
+    } = curated;
+    let report = IngestReport::of(&snapshot).map_err(ReadError::into_layer)?;
     Ok(Ingested {
         id,
-        manifest,
+        manifest: snapshot.manifest().clone(),
         already_there,
         report,
     })
 }
 
-/// The rows of every instrument, by symbol and time.
-type Rows = BTreeMap<String, Vec<Row>>;
-
-/// Writes all bars and the quarantine file of a source.
-fn write_table(
-    staging: &Staging,
-    table: Table,
-    source: SourceData,
+/// Keeps a file that goes with a source in the raw layer.
+fn put_side(
+    data: &Dir,
+    role: &str,
+    file: Option<&SideFile>,
     options: &IngestOptions,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<(Manifest, IngestReport), IngestError> {
-    let Table {
-        columns,
-        series,
-        times,
-        quarantine,
-        rows: rows_read,
-        blank_lines,
-        finest: [finest_price, finest_volume],
-        ..
-    } = table;
-    let name = source.name.as_str();
-    let out_of_order = series.values().map(Series::late).sum();
-    let rows: Rows = series
-        .into_iter()
-        .map(|(symbol, series)| (symbol, series.into_rows()))
-        .collect();
-    let nanos_per_key = times.nanos_per_key(name, &columns.time_name)?;
-    let timeframe = match options.timeframe {
-        Some(timeframe) => timeframe,
-        None => infer_timeframe(name, &rows, nanos_per_key)?,
+) -> Result<Option<Digest>, IngestError> {
+    let Some(file) = file else { return Ok(None) };
+    let arrival = Arrival {
+        name: &file.name,
+        role,
+        vendor: options.vendor.as_deref(),
+        schema: None,
+        ingested_at: options.ingested_at,
     };
-    let (price_scale, tick_size, finest_price_line) = price_scale(options, finest_price)?;
-    let volume_scale = finest_volume.0;
-    let frame = Frame {
-        source: name,
-        time_column: &columns.time_name,
-        nanos_per_key,
-        timeframe,
-        meaning: options.time,
-        finest_lines: [finest_price_line, finest_volume.1],
-    };
-    let scales = (price_scale, tick_size, volume_scale);
-    let (instruments, seen) = write_bars(staging, rows, scales, &frame, progress)?;
-    let (file, quarantine) = quarantine.finish();
-    sync(file, QUARANTINE)?;
-    let report = IngestReport {
-        rows: rows_read,
-        bars: instruments.iter().map(|one| one.bars).sum(),
-        quarantined: quarantine.data.rows,
-        reasons: quarantine.data.reasons.clone(),
-        examples: quarantine.examples,
-        out_of_order,
-        overlaps: seen.overlaps,
-        zero_volume: seen.zero_volume,
-        blank_lines,
-        ignored_columns: columns.ignored,
-        timeframe,
-        timeframe_inferred: options.timeframe.is_none(),
-        price_scale,
-        volume_scale,
-    };
-    let manifest = Manifest {
-        format: FORMAT.to_owned(),
-        instruments,
-        quality: report.notes(),
-        quarantine: quarantine.data,
-        source,
-        time: options.time,
-        timeframe,
-    };
-    Ok((manifest, report))
+    let bytes_max = IngestLimits::default().bytes_max;
+    let raw = raw::put(data, file.bytes.as_slice(), bytes_max, &arrival)?;
+    Ok(Some(raw.sha256))
 }
 
-/// Writes the files of all instruments, one after the other, and frees the rows of each.
-fn write_bars(
-    staging: &Staging,
-    rows: Rows,
-    (price_scale, tick_size, volume_scale): (u8, i64, u8),
-    frame: &Frame<'_>,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<(Vec<InstrumentData>, Seen), IngestError> {
-    let count = |rows: &Vec<Row>| u64::try_from(rows.len()).unwrap_or(u64::MAX);
-    let bars_total = rows.values().map(count).sum();
-    let mut bars: u64 = 0;
-    let mut all = Vec::with_capacity(rows.len());
-    let mut seen_all = Seen::default();
-    for (index, (symbol, rows)) in rows.into_iter().enumerate() {
-        let instrument = Instrument::new(symbol, (price_scale, tick_size), (0, 1), volume_scale)
-            .map_err(|source| IngestError::Instrument {
-                file: frame.source.to_owned(),
-                source,
-            })?;
-        let (data, seen) =
-            write_instrument(staging, index, &instrument, &rows, frame, &mut |more| {
-                bars = bars.saturating_add(more);
-                progress(Progress::Writing { bars, bars_total });
-            })?;
-        seen_all.overlaps = seen_all.overlaps.saturating_add(seen.overlaps);
-        seen_all.zero_volume = seen_all.zero_volume.saturating_add(seen.zero_volume);
-        all.push(data);
-    }
-    Ok((all, seen_all))
-}
-
-/// The timeframe that the smallest gap between two rows of one instrument tells.
-fn infer_timeframe(file: &str, rows: &Rows, nanos_per_key: i64) -> Result<Timeframe, IngestError> {
-    let gaps = rows.values().flat_map(|rows| {
-        let next = rows.iter().skip(1);
-        rows.iter()
-            .zip(next)
-            .filter_map(|(a, b)| b.time.checked_sub(a.time)?.checked_mul(nanos_per_key))
-    });
-    from_gap(gaps.min()).map_err(|reason| IngestError::NoTimeframe {
-        file: file.to_owned(),
-        reason,
-    })
+fn put_acceptance(data: &Dir, acceptance: &Acceptance) -> Result<Digest, IngestError> {
+    let bytes = acceptance.canonical()?;
+    let arrival = Arrival {
+        name: "acceptance.json",
+        role: "acceptance",
+        vendor: None,
+        schema: None,
+        ingested_at: acceptance.at,
+    };
+    let bytes_max = IngestLimits::default().bytes_max;
+    Ok(raw::put(data, bytes.as_slice(), bytes_max, &arrival)?.sha256)
 }

@@ -1,21 +1,35 @@
-//! Immutable market data, named by digest: a CSV file goes in, a snapshot comes out, and every
-//! bar read from it later was checked against the digest in its name.
+//! Immutable market data in three layers, named by digest: a vendor's file goes in, a snapshot
+//! comes out, and every bar read from it later was checked against the digest in its name.
 //!
 //! ```text
-//! snapshots/<hex>/manifest.json      the snapshot's id is the SHA-256 of these bytes
-//! snapshots/<hex>/0000-AAPL.arrow    one file an instrument, digests in the manifest
-//! snapshots/<hex>/quarantine.jsonl   every row that is no bar: file, line, reason, text
+//! raw/<hex>/file                     a file as it came; <hex> is the SHA-256 of its bytes
+//! raw/<hex>/receipt-<hex>.json       who sent it, when, and what it was called
+//! normalized/<hex>/manifest.json     its bars with canonical ids, UTC and integer prices
+//! snapshots/<hex>/manifest.json      the curated layer; the snapshot's id is the SHA-256 of this
+//! snapshots/<hex>/0000-AAPL-2000-03.arrow  by instrument and first month, digests in the manifest
+//! snapshots/<hex>/quarantine.jsonl   every row and bar that is not used: file, line, reason, text
+//! snapshots/<hex>/findings.jsonl     what the checks found
+//! snapshots/<hex>/actions.csv        the corporate actions, if there are any
+//! recipes/<layer>-<hex>              from a recipe to its result; can be removed
+//! locks/…                            which temporary directories are in use
 //! ```
 //!
 //! This crate must never know a strategy, an account, a clock or a path outside the directory
 //! handle that it is given.
 
+pub mod accept;
+pub mod actions;
+pub mod derive;
 pub mod digest;
 pub mod error;
+pub mod findings;
 pub mod ingest;
+pub mod lineage;
 pub mod manifest;
 pub mod options;
 pub mod quarantine;
+pub mod raw;
+pub mod recipe;
 pub mod report;
 pub mod selection;
 pub mod slices;
@@ -23,16 +37,26 @@ pub mod snapshot;
 pub mod store;
 
 mod arrow_file;
+mod bars;
 mod batches;
+mod calendar;
+mod checks;
 mod columns;
+mod curate;
 mod fields;
 mod interval;
+mod mapping;
+mod merge;
+mod normalize;
 mod read_error;
+mod records;
 mod row;
 mod scales;
 mod series;
 mod source;
+mod staging;
 mod table;
 mod text;
 mod times;
+mod trades;
 mod write;

@@ -1,42 +1,82 @@
-//! The manifest: what a snapshot holds, down to the digest of every record batch. Its canonical
-//! JSON (RFC 8785) is what the snapshot's id is taken over; it must never hold a path or a clock.
+//! The manifest: what a layer holds, down to the digest of every record batch, and the recipe it
+//! was made by. Its canonical JSON (RFC 8785) is what the layer's id is taken over; it must never
+//! hold a path or a time of day.
 
 use std::collections::BTreeMap;
 
 use counterfoil_trading::instrument::{Instrument, InstrumentError};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::digest::{Digest, SnapshotId};
-use crate::options::TimeMeaning;
+use crate::findings::FindingsData;
+use crate::recipe::Recipe;
 use crate::text::{as_text, nanos};
 
-/// The format this crate writes and reads.
-pub const FORMAT: &str = "counterfoil-snapshot/1";
+/// The format of a snapshot, the curated layer.
+pub const FORMAT: &str = "counterfoil-snapshot/2";
+
+/// The format of the normalized layer.
+pub const NORMALIZED_FORMAT: &str = "counterfoil-normalized/1";
 
 /// Bars in one record batch, the unit that is read and checked at once: 448 KiB of columns, small
 /// enough for a cache and large enough that one hash call costs nothing beside the hashing.
 pub const BARS_PER_BATCH: u64 = 8_192;
 
-/// What a snapshot holds.
+/// Bars after which a file ends with the month: 3.5 MiB, so that daily bars of an instrument are one
+/// file, and minutes of many years are several.
+pub const BARS_PER_FILE_MIN: u64 = 65_536;
+
+/// What a snapshot, or a file in the normalized layer, holds.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`FORMAT`].
+    /// The corporate actions; in a snapshot only.
+    pub actions: Option<ActionsData>,
+    /// SHA-256 over timeframe, instruments and their bars, whatever they were read from: equal
+    /// data has an equal digest.
+    #[serde(with = "as_text")]
+    pub data_sha256: Digest,
+    /// What the checks found; in a snapshot only.
+    pub findings: Option<FindingsData>,
+    /// [`FORMAT`] or [`NORMALIZED_FORMAT`].
     pub format: String,
     /// The instruments, by symbol.
     pub instruments: Vec<InstrumentData>,
-    /// What a reader should know about the data before trusting a result.
-    pub quality: Vec<QualityNote>,
-    /// The rows that are no bars.
+    /// The rows and bars that were put aside.
     pub quarantine: QuarantineData,
-    /// The file it was made from.
-    pub source: SourceData,
-    /// What the source's times mean.
-    pub time: TimeMeaning,
+    /// What it was made from, and how.
+    pub recipe: Recipe,
+    /// The files it was made from, in the sequence in which they count.
+    pub sources: Vec<SourceData>,
     /// The length of every bar.
     #[serde(with = "as_text")]
     pub timeframe: Timeframe,
+}
+
+/// The corporate actions and their file.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionsData {
+    /// Number of actions.
+    pub count: u64,
+    /// Name of the file, beside the manifest.
+    pub file: String,
+    /// SHA-256 of the file.
+    #[serde(with = "as_text")]
+    pub sha256: Digest,
+}
+
+/// A ticker and since when it names the instrument.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TickerData {
+    /// The first moment; for the first ticker, the open of the first bar.
+    #[serde(with = "nanos")]
+    pub from: UnixNanos,
+    /// The venue's ticker.
+    pub symbol: String,
 }
 
 /// One instrument and its bars.
@@ -50,11 +90,9 @@ pub struct InstrumentData {
     pub bars_sha256: Digest,
     /// The record batches of the Arrow file, in sequence of close time.
     pub batches: Vec<BatchData>,
-    /// Name of the Arrow file, beside the manifest.
-    pub file: String,
-    /// SHA-256 of the Arrow file.
-    #[serde(with = "as_text")]
-    pub file_sha256: Digest,
+    /// The Arrow files, in sequence of close time: one for each span of whole months in UTC that
+    /// holds at least [`BARS_PER_FILE_MIN`] bars, and one for the rest.
+    pub files: Vec<FileData>,
     /// Close time of the first bar.
     #[serde(with = "nanos")]
     pub first_close: UnixNanos,
@@ -74,13 +112,27 @@ pub struct InstrumentData {
     pub price_scale: u8,
     /// Decimals of a quantity.
     pub quantity_scale: u8,
-    /// The ticker in the source.
+    /// The instrument's canonical id: the first ticker it had.
     pub symbol: String,
     /// The price grid step at the price scale.
     #[serde(with = "as_text")]
     pub tick_size: i64,
+    /// The tickers it had, by time.
+    pub tickers: Vec<TickerData>,
     /// Decimals of a volume.
     pub volume_scale: u8,
+}
+
+/// One Arrow file.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileData {
+    /// Its name, beside the manifest: the instrument's number and symbol, and the month of its
+    /// first bar.
+    pub file: String,
+    /// SHA-256 of the file.
+    #[serde(with = "as_text")]
+    pub sha256: Digest,
 }
 
 /// One record batch of an Arrow file: the bytes of its message, metadata and body.
@@ -95,6 +147,8 @@ pub struct BatchData {
     /// Close time of its last bar.
     #[serde(with = "nanos")]
     pub last_close: UnixNanos,
+    /// The place of its file in the instrument's list.
+    pub file: usize,
     /// Bytes of metadata and body.
     pub length: u64,
     /// Where it begins in the file, in bytes.
@@ -102,18 +156,6 @@ pub struct BatchData {
     /// SHA-256 of those bytes.
     #[serde(with = "as_text")]
     pub sha256: Digest,
-}
-
-/// Something about the data that is no error.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct QualityNote {
-    /// A stable name, such as `out-of-order`.
-    pub code: String,
-    /// How many rows, bars or columns it is about.
-    pub count: u64,
-    /// A sentence for people.
-    pub message: String,
 }
 
 /// The quarantine file and what is in it.
@@ -133,21 +175,33 @@ pub struct QuarantineData {
     pub sha256: Digest,
 }
 
-/// The file that a snapshot was made from.
+/// A file that went in, and what was seen while it was read.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceData {
+    /// Blank lines in it.
+    pub blank_lines: u64,
     /// Size of the file as it came.
     pub bytes: u64,
     /// `gzip` or `none`.
     pub compression: String,
+    /// `csv`, `parquet` or `arrow`.
+    pub format: String,
+    /// Columns that were not read.
+    pub ignored_columns: Vec<String>,
     /// Its name, for people.
     pub name: String,
+    /// Rows that came after a later one of their instrument, and were put in their place.
+    pub out_of_order: u64,
     /// Rows in it, header and blank lines apart.
     pub rows: u64,
     /// SHA-256 of the file as it came.
     #[serde(with = "as_text")]
     pub sha256: Digest,
+    /// Whether the timeframe was taken from the data.
+    pub timeframe_inferred: bool,
+    /// Who made the data, if stated.
+    pub vendor: Option<String>,
 }
 
 impl Manifest {
@@ -177,6 +231,29 @@ impl Manifest {
             .fold(0, |sum, one| sum.saturating_add(one.bars))
     }
 
+    /// The digest of the data alone: timeframe, instruments and bars.
+    pub(crate) fn data_digest(timeframe: Timeframe, instruments: &[InstrumentData]) -> Digest {
+        let mut hash = Sha256::new();
+        let mut text = |text: &str| {
+            let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+            hash.update(length.to_be_bytes());
+            hash.update(text);
+        };
+        text(&timeframe.to_string());
+        for one in instruments {
+            text(&one.symbol);
+            for ticker in &one.tickers {
+                text(&format!("{} {}", ticker.from.0, ticker.symbol));
+            }
+            text(&format!(
+                "{} {} {} {} {}",
+                one.price_scale, one.tick_size, one.quantity_scale, one.lot_size, one.volume_scale
+            ));
+            text(&format!("{} {}", one.bars, one.bars_sha256));
+        }
+        Digest::finish(hash)
+    }
+
     /// The earliest open time of a bar.
     #[must_use]
     pub fn first_open(&self) -> Option<UnixNanos> {
@@ -190,12 +267,17 @@ impl Manifest {
     }
 
     /// What does not hold although the digest does: the manifest was made by something else.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        if self.format != FORMAT {
+    pub(crate) fn check(&self, format: &str) -> Result<(), String> {
+        if self.format != format {
             return Err(format!(
-                "format is {:?}; this program reads {FORMAT}",
+                "format is {:?}; this program reads {format}",
                 self.format
             ));
+        }
+        let files = self.actions.iter().map(|one| &one.file);
+        let files = files.chain(self.findings.iter().map(|one| &one.file));
+        for file in files.chain([&self.quarantine.file]) {
+            check_file_name(file)?;
         }
         if !self.instruments.is_sorted_by(|a, b| a.symbol < b.symbol) {
             return Err("instruments are not sorted by symbol, each once".to_owned());
@@ -222,8 +304,16 @@ impl InstrumentData {
     fn check(&self) -> Result<(), String> {
         let symbol = &self.symbol;
         self.instrument().map_err(|error| error.to_string())?;
-        if self.file.is_empty() || self.file.contains(['/', '\\', '\0']) {
-            return Err(format!("{symbol}: {:?} is no plain file name", self.file));
+        for one in &self.files {
+            check_file_name(&one.file)?;
+        }
+        if !self.batches.is_sorted_by_key(|batch| batch.file)
+            || self
+                .batches
+                .last()
+                .is_none_or(|batch| batch.file >= self.files.len())
+        {
+            return Err(format!("{symbol}: a record batch of no file"));
         }
         let mut bars: u64 = 0;
         for batch in &self.batches {
@@ -246,6 +336,13 @@ impl InstrumentData {
         }
         Ok(())
     }
+}
+
+fn check_file_name(file: &str) -> Result<(), String> {
+    if file.is_empty() || file.contains(['/', '\\', '\0']) {
+        return Err(format!("{file:?} is no plain file name"));
+    }
+    Ok(())
 }
 
 /// Bytes of one record batch: its columns, and 64 KiB for metadata and padding. A manifest that

@@ -3,8 +3,12 @@
 use core::fmt;
 use core::str::FromStr;
 
-use counterfoil_trading::time::Timeframe;
+use counterfoil_trading::time::{Timeframe, UnixNanos};
 use serde::{Deserialize, Serialize};
+
+use crate::accept::Acceptance;
+use crate::digest::SnapshotId;
+use crate::findings::Policy;
 
 /// Rows of one source: at 72 bytes each, 3.6 GB while they are sorted.
 pub const ROWS_MAX: u64 = 50_000_000;
@@ -79,8 +83,57 @@ pub struct IngestOptions {
     pub price_scale: Option<u8>,
     /// The price grid step as decimal text, such as `0.05`; without it one at the price scale.
     pub tick: Option<String>,
+    /// Who made the data.
+    pub vendor: Option<String>,
+    /// When the file is ingested; it goes into the receipt, never into a snapshot.
+    pub ingested_at: Option<UnixNanos>,
+    /// What the rows are.
+    pub kind: SourceKind,
+    /// The columns of the file and its times: see `docs/DATA.md`.
+    pub mapping: Option<SideFile>,
+    /// The corporate actions: see `docs/DATA.md`.
+    pub actions: Option<SideFile>,
+    /// The trading calendar: see `docs/DATA.md`. Without one, daily bars are expected on every
+    /// date on which any instrument has one.
+    pub calendar: Option<SideFile>,
+    /// What happens to data with errors.
+    pub policy: Policy,
+    /// Findings that somebody accepts.
+    pub accepted: Vec<Acceptance>,
+    /// A snapshot whose files this one adds to: where both have a bar, this file's counts.
+    pub revises: Option<SnapshotId>,
     /// The limits.
     pub limits: IngestLimits,
+}
+
+/// What the rows of a source are.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SourceKind {
+    /// Bars.
+    #[default]
+    Bars,
+    /// Trades, which are aggregated to bars of the given timeframe.
+    Trades,
+}
+
+/// A small file that goes with a source.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SideFile {
+    /// Its name, for messages and its receipt.
+    pub name: String,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
+impl SourceKind {
+    /// `bars` or `trades`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bars => "bars",
+            Self::Trades => "trades",
+        }
+    }
 }
 
 impl Default for IngestLimits {

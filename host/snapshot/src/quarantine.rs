@@ -102,20 +102,20 @@ pub(crate) struct Bad {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuarantinedRow {
-    /// The source's name.
+    /// The source's name; empty for a bar that the checks put aside.
     pub file: String,
-    /// The line in it; the header is line 1.
+    /// The line in it; the header is line 1. 0 for a bar that the checks put aside.
     pub line: u64,
     /// What is wrong, with the column, for people.
     pub message: String,
-    /// [`Reason::code`].
+    /// [`Reason::code`], or the name of a [`Rule`](crate::findings::Rule).
     pub reason: String,
     /// The row as it stood; bytes that are no UTF-8 replaced, and cut where it was too long.
     pub row: String,
 }
 
-/// Quarantined rows kept for the report; all of them are in the file.
-const EXAMPLES_MAX: usize = 100;
+/// Quarantined rows kept for messages; all of them are in the file.
+const EXAMPLES_MAX: usize = 1;
 
 /// The quarantine file while it is written.
 #[derive(Debug)]
@@ -132,7 +132,6 @@ pub(crate) struct Quarantine {
 #[derive(Debug)]
 pub(crate) struct Quarantined {
     pub(crate) data: QuarantineData,
-    pub(crate) examples: Vec<QuarantinedRow>,
 }
 
 impl Quarantine {
@@ -172,12 +171,6 @@ impl Quarantine {
             rows: self.rows,
             sha256: Digest::finish(self.hash),
         };
-        (
-            self.file,
-            Quarantined {
-                data,
-                examples: self.examples,
-            },
-        )
+        (self.file, Quarantined { data })
     }
 }

@@ -7,6 +7,7 @@ use counterfoil_trading::bar::BarError;
 use counterfoil_trading::slice::SliceError;
 
 use crate::digest::Digest;
+use crate::error::IngestError;
 
 /// Why a snapshot cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +99,10 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    pub(crate) fn into_layer(self) -> IngestError {
+        IngestError::from(self)
+    }
+
     pub(crate) fn io(file: &str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io {
             file: file.to_owned(),

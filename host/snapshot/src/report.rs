@@ -1,31 +1,35 @@
-//! What an ingestion saw, for people and for the manifest. It must never know a file.
+//! What an ingestion saw, for people. It must never know a file.
 
 use std::collections::BTreeMap;
 
 use counterfoil_trading::time::Timeframe;
 
-use crate::manifest::QualityNote;
+use crate::error::ReadError;
+use crate::findings::FindingsData;
+use crate::manifest::Manifest;
 use crate::quarantine::QuarantinedRow;
+use crate::snapshot::Snapshot;
 
-/// What ingestion saw; what matters later is in the manifest too.
+/// Quarantined rows in a report; all of them are in the file.
+const EXAMPLES_MAX: usize = 100;
+
+/// What ingestion saw, all of it from the snapshot's manifest and files.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IngestReport {
-    /// Rows, header and blank lines apart: bars plus quarantined rows.
+    /// Rows of all sources, header and blank lines apart.
     pub rows: u64,
-    /// Bars.
+    /// Bars that can be used.
     pub bars: u64,
-    /// Quarantined rows.
+    /// Quarantined rows and bars.
     pub quarantined: u64,
     /// Quarantined rows by reason code.
     pub reasons: BTreeMap<String, u64>,
     /// The first hundred quarantined rows.
     pub examples: Vec<QuarantinedRow>,
+    /// What the checks found, by rule.
+    pub findings: FindingsData,
     /// Rows that came after a later one of their instrument; they were put in their place.
     pub out_of_order: u64,
-    /// Bars that open before the bar before them closed: the timeframe may be too long.
-    pub overlaps: u64,
-    /// Bars without any volume; nothing fills on them.
-    pub zero_volume: u64,
     /// Blank lines.
     pub blank_lines: u64,
     /// Columns that were not read.
@@ -34,43 +38,35 @@ pub struct IngestReport {
     pub timeframe: Timeframe,
     /// Whether the timeframe was taken from the data.
     pub timeframe_inferred: bool,
-    /// Decimals of a price.
+    /// Decimals of a price: the most of any instrument.
     pub price_scale: u8,
-    /// Decimals of a volume.
+    /// Decimals of a volume: the most of any instrument.
     pub volume_scale: u8,
 }
 
 impl IngestReport {
-    /// What a reader of the snapshot should know.
-    pub(crate) fn notes(&self) -> Vec<QualityNote> {
-        let mut notes = Vec::new();
-        let mut note = |code: &str, count: u64, message: String| {
-            if count > 0 {
-                notes.push(QualityNote {
-                    code: code.to_owned(),
-                    count,
-                    message,
-                });
-            }
-        };
-        let ignored = u64::try_from(self.ignored_columns.len()).unwrap_or(u64::MAX);
-        let names = self.ignored_columns.join(", ");
-        note("ignored-column", ignored, format!("not read: {names}"));
-        let inferred = format!(
-            "{}: the smallest gap between two bars of one instrument",
-            self.timeframe
-        );
-        note(
-            "inferred-timeframe",
-            self.timeframe_inferred.into(),
-            inferred,
-        );
-        let message = "rows came after a later one of their instrument and were put in their place";
-        note("out-of-order", self.out_of_order, message.to_owned());
-        let message = "bars open before the bar before them closed; the timeframe may be too long";
-        note("overlap", self.overlaps, message.to_owned());
-        let message = "bars without any volume; nothing fills on them";
-        note("zero-volume", self.zero_volume, message.to_owned());
-        notes
+    pub(crate) fn of(snapshot: &Snapshot) -> Result<Self, ReadError> {
+        let manifest: &Manifest = snapshot.manifest();
+        let sources = || manifest.sources.iter();
+        let instruments = || manifest.instruments.iter();
+        let findings = manifest.findings.clone();
+        Ok(Self {
+            rows: sources().map(|one| one.rows).sum(),
+            bars: manifest.bars(),
+            quarantined: manifest.quarantine.rows,
+            reasons: manifest.quarantine.reasons.clone(),
+            examples: snapshot.quarantine(EXAMPLES_MAX)?,
+            findings: findings
+                .ok_or_else(|| ReadError::malformed(&snapshot.id().to_string(), "no findings"))?,
+            out_of_order: sources().map(|one| one.out_of_order).sum(),
+            blank_lines: sources().map(|one| one.blank_lines).sum(),
+            ignored_columns: sources()
+                .flat_map(|one| one.ignored_columns.clone())
+                .collect(),
+            timeframe: manifest.timeframe,
+            timeframe_inferred: sources().any(|one| one.timeframe_inferred),
+            price_scale: instruments().map(|one| one.price_scale).max().unwrap_or(0),
+            volume_scale: instruments().map(|one| one.volume_scale).max().unwrap_or(0),
+        })
     }
 }

@@ -48,10 +48,7 @@ pub(crate) fn parse<'a>(
         reason: Reason::Symbol,
         message,
     })?;
-    let key = times.key(field(columns.time)).map_err(|message| Bad {
-        reason: Reason::Time,
-        message: format!("column {}: {message}", columns.time_name),
-    })?;
+    let key = columns.key(fields, times)?;
     let number = |column: Column| Number::parse(field(column.place), column.name);
     let [open, high, low, close] = columns.prices;
     let prices = [number(open)?, number(high)?, number(low)?, number(close)?];
@@ -95,13 +92,13 @@ pub(crate) fn check_symbol(symbol: &str) -> Result<(), String> {
 
 /// A decimal number, exact.
 #[derive(Clone, Copy, Debug)]
-struct Number {
-    at_18: i128,
-    decimals: u8,
+pub(crate) struct Number {
+    pub(crate) at_18: i128,
+    pub(crate) decimals: u8,
 }
 
 impl Number {
-    fn parse(text: &str, column: &str) -> Result<Self, Bad> {
+    pub(crate) fn parse(text: &str, column: &str) -> Result<Self, Bad> {
         let bad = |message: String| Bad {
             reason: Reason::Number,
             message,
@@ -114,7 +111,7 @@ impl Number {
     }
 
     /// The integer at a scale that is not coarser than its decimals.
-    fn at(self, scale: u8, column: &str) -> Result<i64, Bad> {
+    pub(crate) fn at(self, scale: u8, column: &str) -> Result<i64, Bad> {
         let finer = decimal::power_of_ten(SCALE_MAX.saturating_sub(scale)).unwrap_or(1);
         let value = self
             .at_18
@@ -127,7 +124,12 @@ impl Number {
     }
 }
 
-fn check_grid(price: &Number, column: Column, text: &str, grid: PriceGrid) -> Result<(), Bad> {
+pub(crate) fn check_grid(
+    price: &Number,
+    column: Column,
+    text: &str,
+    grid: PriceGrid,
+) -> Result<(), Bad> {
     let name = column.name;
     if let Some(scale) = grid.scale.filter(|scale| price.decimals > *scale) {
         let message = format!("column {name}: {text} has more than {scale} decimals");
@@ -180,15 +182,16 @@ fn explain(error: &BarError, [open, high, low, close]: &[&str; 4], volume: &str)
 mod tests {
     use super::*;
     use crate::fields::Fields;
-    use crate::options::TimeMeaning;
+    use crate::mapping::Mapping;
+    use crate::times::TimeReader;
 
     #[track_caller]
     fn check(line: &str, grid: PriceGrid, expect: &str) {
         let header =
             ["symbol", "time", "open", "high", "low", "close", "volume"].map(str::to_owned);
-        let columns = Columns::find("f.csv", &header, None).unwrap();
-        let times = Times::new(TimeMeaning::Open, None);
-        let mut fields = Fields::new();
+        let columns = Columns::find("f.csv", &header, None, &Mapping::default()).unwrap();
+        let times = Times::new(TimeReader::default());
+        let mut fields = Fields::new(b',');
         let got = fields
             .cut(line)
             .and_then(|fields| {

@@ -1,12 +1,15 @@
 //! Some instruments of a snapshot in a range of time, what a journal commits to about their bars,
 //! and the way to read them. It must never know a run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
+use crate::actions::{ActionsCommitment, commit_to};
 use crate::batches::{BarReader, Range};
 use crate::digest::Digest;
 use crate::error::ReadError;
@@ -82,6 +85,44 @@ impl Selection {
             });
         }
         Ok(all)
+    }
+
+    /// The corporate actions of the instruments in the range, by ex-time, then by instrument; of
+    /// one instrument and time a split comes before what is paid on the new shares.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if the file was changed or cannot be read.
+    pub fn actions(&self) -> Result<Vec<CorporateAction>, ReadError> {
+        let ids: BTreeMap<String, InstrumentId> = self
+            .instruments()
+            .iter()
+            .zip(0..)
+            .map(|(one, id)| (one.symbol().to_owned(), InstrumentId(id)))
+            .collect();
+        let inside = |time| {
+            self.range.from.is_none_or(|from| from <= time)
+                && self.range.to.is_none_or(|to| time < to)
+        };
+        let all = self.contents.actions()?.into_iter().filter_map(|one| {
+            let instrument = *ids.get(&one.instrument)?;
+            inside(one.ex_time).then_some(CorporateAction {
+                instrument,
+                ex_time: one.ex_time,
+                kind: one.kind,
+            })
+        });
+        // The file is sorted by time, symbol and kind, and ids are in sequence of symbols.
+        Ok(all.collect())
+    }
+
+    /// Number and digest of [`Selection::actions`], for a run's entry 0.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] as [`Selection::actions`] does.
+    pub fn actions_commitment(&self) -> Result<ActionsCommitment, ReadError> {
+        Ok(commit_to(&self.actions()?))
     }
 
     /// The bars, slice by slice.

@@ -4,21 +4,24 @@
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::sync::Arc;
 
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, File};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::UnixNanos;
+use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
+use crate::actions::{Action, parse_actions};
 use crate::batches::{BarReader, Range};
 use crate::digest::{Digest, SnapshotId};
 use crate::error::ReadError;
+use crate::findings::Finding;
 use crate::manifest::{InstrumentData, Manifest};
 use crate::quarantine::QuarantinedRow;
 use crate::selection::Selection;
 use crate::source::HashingReader;
 
-/// Bytes of one line of the quarantine file: a row whose every byte is escaped, and its message.
-const QUARANTINE_LINE_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of one line of quarantine or findings: a row whose every byte is escaped, and its message.
+const LINE_BYTES_MAX: u64 = 1 << 20;
 
 /// A snapshot whose manifest was checked against its id. Bars are checked as they are read.
 #[derive(Clone, Debug)]
@@ -51,6 +54,30 @@ pub struct Verified {
 impl Contents {
     pub(crate) fn file_name(&self, file: &str) -> String {
         format!("{}/{file}", self.place)
+    }
+
+    /// The corporate actions, from a file whose digest was checked.
+    pub(crate) fn actions(&self) -> Result<Vec<Action>, ReadError> {
+        let Some(data) = &self.manifest.actions else {
+            return Ok(Vec::new());
+        };
+        let name = self.file_name(&data.file);
+        let bytes = self.dir.read(&data.file).map_err(ReadError::io(&name))?;
+        let got = Digest::of(&bytes);
+        if got != data.sha256 {
+            return Err(ReadError::Digest {
+                file: name,
+                part: "the file".to_owned(),
+                expected: data.sha256,
+                got,
+            });
+        }
+        let actions = parse_actions(&name, &bytes);
+        let actions = actions.map_err(|error| ReadError::malformed(&name, error.to_string()))?;
+        if u64::try_from(actions.len()) != Ok(data.count) {
+            return Err(ReadError::malformed(&name, "another number of actions"));
+        }
+        Ok(actions)
     }
 }
 
@@ -86,6 +113,22 @@ impl Snapshot {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.contents.manifest
+    }
+
+    pub(crate) fn contents(&self) -> &Arc<Contents> {
+        &self.contents
+    }
+
+    /// The name of the file it was made from, for messages.
+    pub(crate) fn source_name(&self) -> String {
+        let source = self.manifest().sources.first();
+        source.map_or_else(String::new, |source| source.name.clone())
+    }
+
+    /// All bars of the instrument at a place of the manifest.
+    pub(crate) fn bars(&self, place: usize) -> BarReader {
+        let contents = Arc::clone(&self.contents);
+        BarReader::new(contents, place, InstrumentId(0), Range::default())
     }
 
     /// Its instruments, by symbol.
@@ -146,28 +189,52 @@ impl Snapshot {
     /// Returns [`ReadError`] if the file was changed or cannot be read.
     pub fn quarantine(&self, most: usize) -> Result<Vec<QuarantinedRow>, ReadError> {
         let data = &self.manifest().quarantine;
-        let name = self.contents.file_name(&data.file);
-        self.check_file(&data.file, data.sha256)?;
-        let file = self
-            .contents
-            .dir
-            .open(&data.file)
-            .map_err(ReadError::io(&name))?;
-        let mut file = BufReader::new(file);
-        let mut rows = Vec::new();
-        while rows.len() < most {
+        self.lines(&data.file, data.sha256, most)
+    }
+
+    /// The first `most` findings of the checks, from a file whose digest was checked.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if the file was changed or cannot be read.
+    pub fn findings(&self, most: usize) -> Result<Vec<Finding>, ReadError> {
+        match &self.manifest().findings {
+            Some(data) => self.lines(&data.file, data.sha256, most),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Lines of JSON from a file beside the manifest.
+    fn lines<T: DeserializeOwned>(
+        &self,
+        file: &str,
+        sha256: Digest,
+        most: usize,
+    ) -> Result<Vec<T>, ReadError> {
+        let (open, name) = self.checked(file, sha256)?;
+        let mut open = BufReader::new(open);
+        let mut all = Vec::new();
+        while all.len() < most {
             let mut line = Vec::new();
-            let read = file
+            let read = open
                 .by_ref()
-                .take(QUARANTINE_LINE_BYTES_MAX)
+                .take(LINE_BYTES_MAX)
                 .read_until(b'\n', &mut line);
             if read.map_err(ReadError::io(&name))? == 0 {
                 break;
             }
-            let row = serde_json::from_slice(&line);
-            rows.push(row.map_err(|error| ReadError::malformed(&name, error.to_string()))?);
+            let one = serde_json::from_slice(&line);
+            all.push(one.map_err(|error| ReadError::malformed(&name, error.to_string()))?);
         }
-        Ok(rows)
+        Ok(all)
+    }
+
+    /// A file beside the manifest whose digest was checked, and its name for messages.
+    pub(crate) fn checked(&self, file: &str, sha256: Digest) -> Result<(File, String), ReadError> {
+        self.check_file(file, sha256)?;
+        let name = self.contents.file_name(file);
+        let open = self.contents.dir.open(file).map_err(ReadError::io(&name))?;
+        Ok((open, name))
     }
 
     /// Reads everything and checks every digest: files, record batches, and the bars of each
@@ -185,8 +252,17 @@ impl Snapshot {
             bars: 0,
             quarantined,
         };
+        let findings = manifest.findings.iter().map(|one| (&one.file, one.sha256));
+        let actions = manifest.actions.iter().map(|one| (&one.file, one.sha256));
+        for (file, sha256) in findings.chain(actions) {
+            self.check_file(file, sha256)?;
+            verified.files = verified.files.saturating_add(1);
+        }
         for (place, data) in manifest.instruments.iter().enumerate() {
-            self.check_file(&data.file, data.file_sha256)?;
+            for one in &data.files {
+                self.check_file(&one.file, one.sha256)?;
+                verified.files = verified.files.saturating_add(1);
+            }
             let contents = Arc::clone(&self.contents);
             let mut bars = BarReader::new(contents, place, InstrumentId(0), Range::default());
             let mut hash = Sha256::new();
@@ -197,7 +273,9 @@ impl Snapshot {
                 count = count.saturating_add(1);
                 ends = Some((ends.map_or(*bar.get(), |(first, _)| first), *bar.get()));
             }
-            let name = self.contents.file_name(&data.file);
+            let name = self
+                .contents
+                .file_name(data.files.last().map_or("", |one| &one.file));
             let got = Digest::finish(hash);
             if got != data.bars_sha256 {
                 let part = "the sequence of bars".to_owned();
@@ -227,7 +305,6 @@ impl Snapshot {
                     "first or last bar is not that of the manifest",
                 ));
             }
-            verified.files = verified.files.saturating_add(1);
             verified.bars = verified.bars.saturating_add(count);
         }
         Ok(verified)

@@ -4,10 +4,13 @@ use std::io::{self, Read};
 
 use cap_std::fs::Dir;
 
+use crate::accept::Acceptance;
+use crate::derive::{Derived, derive};
 use crate::digest::{Digest, SnapshotId};
 use crate::error::{IngestError, ReadError};
-use crate::ingest::{Ingested, Progress, ingest};
-use crate::manifest::Manifest;
+use crate::ingest::{Ingested, Progress, accept, ingest};
+use crate::lineage::{Lineage, lineage};
+use crate::manifest::{FORMAT, Manifest};
 use crate::options::IngestOptions;
 use crate::snapshot::Snapshot;
 
@@ -43,12 +46,14 @@ impl SnapshotStore {
         Self { data }
     }
 
-    /// Makes a snapshot of a CSV file, plain or gzip. `name` is what messages and the manifest
-    /// call it; the same bytes, name and options give the same snapshot.
+    /// Makes a snapshot of a file: CSV, plain or gzip, Parquet or Arrow IPC. `name` is what
+    /// messages and the manifest call it; the same bytes, name and options give the same snapshot,
+    /// whenever they came. What was made of the same inputs before is not made again.
     ///
     /// # Errors
     ///
-    /// Returns [`IngestError`] naming file, line and column; nothing is left behind then.
+    /// Returns [`IngestError`] naming file, line and column; no snapshot is made then. The file
+    /// itself stays in the raw layer.
     pub fn ingest(
         &self,
         source: impl Read,
@@ -59,14 +64,54 @@ impl SnapshotStore {
         ingest(&self.data, source, name, options, progress)
     }
 
+    /// Makes a snapshot of the same files in which findings are accepted. The one that is there
+    /// stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError`] if the acceptance does not say who, why and what, or there is no
+    /// such finding.
+    pub fn accept(
+        &self,
+        id: &SnapshotId,
+        acceptance: &Acceptance,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Ingested, IngestError> {
+        accept(&self.data, id, acceptance, progress)
+    }
+
+    /// Where a snapshot comes from.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if a layer is missing or was changed.
+    pub fn lineage(&self, id: &SnapshotId) -> Result<Lineage, ReadError> {
+        lineage(&self.data, id)
+    }
+
+    /// The corporate actions that a file's adjusted closes show; the file goes into the raw layer.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError`] naming file, line and column.
+    pub fn derive_actions(
+        &self,
+        source: impl Read,
+        name: &str,
+        options: &IngestOptions,
+    ) -> Result<Derived, IngestError> {
+        derive(&self.data, source, name, options)
+    }
+
     /// All snapshots, by id.
     ///
     /// # Errors
     ///
     /// Returns [`ReadError`] if the directory cannot be read. A damaged snapshot is in the list.
     pub fn list(&self) -> Result<Vec<SnapshotSummary>, ReadError> {
-        let summary = |id| {
-            let manifest = load(&self.data, &id).map(|snapshot| snapshot.manifest().clone());
+        let summary = |id: SnapshotId| {
+            let manifest = load(&self.data, SNAPSHOTS, FORMAT, &id.0)
+                .map(|snapshot| snapshot.manifest().clone());
             SnapshotSummary { id, manifest }
         };
         Ok(self.ids()?.into_iter().map(summary).collect())
@@ -105,7 +150,7 @@ impl SnapshotStore {
     ///
     /// Returns [`ReadError`] if it is not there or was changed.
     pub fn load(&self, id: &SnapshotId) -> Result<Snapshot, ReadError> {
-        load(&self.data, id)
+        load(&self.data, SNAPSHOTS, FORMAT, &id.0)
     }
 
     fn ids(&self) -> Result<Vec<SnapshotId>, ReadError> {
@@ -128,9 +173,14 @@ impl SnapshotStore {
     }
 }
 
-/// Opens a snapshot and checks its manifest against its id.
-pub(crate) fn load(data: &Dir, id: &SnapshotId) -> Result<Snapshot, ReadError> {
-    let place = format!("{SNAPSHOTS}/{}", id.hex());
+/// Opens a snapshot or a normalized file and checks its manifest against its id.
+pub(crate) fn load(
+    data: &Dir,
+    layer: &str,
+    format: &str,
+    id: &Digest,
+) -> Result<Snapshot, ReadError> {
+    let place = format!("{layer}/{}", id.hex());
     let dir = data.open_dir(&place).map_err(|source| {
         if source.kind() == io::ErrorKind::NotFound {
             return ReadError::NotFound { id: id.to_string() };
@@ -146,12 +196,12 @@ pub(crate) fn load(data: &Dir, id: &SnapshotId) -> Result<Snapshot, ReadError> {
         .and_then(|open| open.take(MANIFEST_BYTES_MAX).read_to_end(&mut bytes))
         .map_err(ReadError::io(&file))?;
     let got = Digest::of(&bytes);
-    if got != id.0 {
+    if got != *id {
         let part = "the manifest".to_owned();
         return Err(ReadError::Digest {
             file,
             part,
-            expected: id.0,
+            expected: *id,
             got,
         });
     }
@@ -161,7 +211,7 @@ pub(crate) fn load(data: &Dir, id: &SnapshotId) -> Result<Snapshot, ReadError> {
         return Err(ReadError::malformed(&file, "it is not in canonical form"));
     }
     manifest
-        .check()
+        .check(format)
         .map_err(|reason| ReadError::malformed(&file, reason))?;
-    Snapshot::new(dir, place, *id, manifest)
+    Snapshot::new(dir, place, SnapshotId(*id), manifest)
 }

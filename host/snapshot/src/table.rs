@@ -2,18 +2,17 @@
 //! never write a bar.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use crate::columns::Columns;
 use crate::error::IngestError;
-use crate::fields::Fields;
 use crate::ingest::Progress;
+use crate::mapping::Mapping;
 use crate::options::{INSTRUMENTS_MAX, IngestOptions};
 use crate::quarantine::{Bad, Quarantine, QuarantinedRow, Reason};
+use crate::records::{Record, Records};
 use crate::row::parse;
 use crate::scales::PriceGrid;
 use crate::series::Series;
-use crate::source::{Line, Lines};
 use crate::store::QUARANTINE;
 use crate::times::Times;
 
@@ -22,7 +21,8 @@ const ROWS_PER_PROGRESS: u64 = 65_536;
 
 /// Everything a source says, before scales and timeframe are known.
 pub(crate) struct Table {
-    pub(crate) columns: Columns,
+    pub(crate) time_name: String,
+    pub(crate) ignored: Vec<String>,
     pub(crate) series: BTreeMap<String, Series>,
     pub(crate) times: Times,
     pub(crate) quarantine: Quarantine,
@@ -30,106 +30,131 @@ pub(crate) struct Table {
     pub(crate) blank_lines: u64,
     /// Most decimals in prices and in volume, and the line that has them.
     pub(crate) finest: [(u8, u64); 2],
-    pub(crate) gzip: bool,
 }
 
-/// Reads all rows of a source.
-pub(crate) fn read_table(
-    source: impl Read,
-    name: &str,
-    options: &IngestOptions,
-    grid: PriceGrid,
-    (quarantine, progress): (Quarantine, &mut dyn FnMut(Progress)),
-) -> Result<Table, IngestError> {
-    let mut lines = Lines::open(source).map_err(IngestError::source(name, 0))?;
-    let mut fields = Fields::new();
-    let mut buffer = Vec::new();
-    let columns = read_header(&mut lines, &mut fields, &mut buffer, name, options)?;
-    let mut table = Table {
-        columns,
-        series: BTreeMap::new(),
-        times: Times::new(options.time, options.epoch_unit),
-        quarantine,
-        rows: 0,
-        blank_lines: 0,
-        finest: [(0, 0); 2],
-        gzip: lines.gzip,
-    };
-    let symbol = options.symbol.as_deref().unwrap_or_default();
-    let limits = options.limits;
-    loop {
-        let before = lines.number;
-        let read = lines
-            .next_into(&mut buffer)
-            .map_err(IngestError::source(name, before))?;
-        let line = lines.number;
+/// What a source is read with.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) symbol: Option<&'a str>,
+    pub(crate) grid: PriceGrid,
+    pub(crate) options: &'a IngestOptions,
+    pub(crate) mapping: &'a Mapping,
+}
+
+/// Counts rows, and refuses what is more than a source may hold.
+#[derive(Default)]
+pub(crate) struct Counter {
+    pub(crate) rows: u64,
+}
+
+impl Counter {
+    pub(crate) fn count(
+        &mut self,
+        reading: &Reading<'_>,
+        line: u64,
+        instruments: usize,
+    ) -> Result<(), IngestError> {
         let too_large = |max, unit| IngestError::TooLarge {
-            file: name.to_owned(),
+            file: reading.name.to_owned(),
             line,
             max,
             unit,
         };
-        if lines.bytes > limits.bytes_max {
-            return Err(too_large(limits.bytes_max, "bytes after decompression"));
+        self.rows = self.rows.saturating_add(1);
+        let rows_max = reading.options.limits.rows_max;
+        if self.rows > rows_max {
+            return Err(too_large(rows_max, "rows"));
         }
-        let row = match read {
-            Line::End => break,
-            Line::Whole if buffer.iter().all(u8::is_ascii_whitespace) => {
-                table.blank_lines = table.blank_lines.saturating_add(1);
-                continue;
-            }
-            Line::Whole => table.add(&buffer, &mut fields, (symbol, grid), line),
-            Line::TooLong(bytes) => Err(too_long(bytes)),
-        };
-        table.rows = table.rows.saturating_add(1);
-        if table.rows > limits.rows_max {
-            return Err(too_large(limits.rows_max, "rows"));
-        }
-        if table.series.len() > INSTRUMENTS_MAX {
+        if instruments > INSTRUMENTS_MAX {
             let max = u64::try_from(INSTRUMENTS_MAX).unwrap_or(u64::MAX);
             return Err(too_large(max, "instruments"));
         }
-        if let Err(bad) = row {
-            table.quarantine(name, line, bad, &buffer)?;
-        }
-        if table.rows.is_multiple_of(ROWS_PER_PROGRESS) {
+        Ok(())
+    }
+
+    pub(crate) fn tell(&self, bytes: u64, end: bool, progress: &mut dyn FnMut(Progress)) {
+        if end || self.rows.is_multiple_of(ROWS_PER_PROGRESS) {
             progress(Progress::Reading {
-                rows: table.rows,
-                bytes: lines.bytes,
+                rows: self.rows,
+                bytes,
             });
         }
     }
-    progress(Progress::Reading {
-        rows: table.rows,
-        bytes: lines.bytes,
-    });
+}
+
+/// Reads all rows of a source of bars.
+pub(crate) fn read_table(
+    records: &mut dyn Records,
+    reading: &Reading<'_>,
+    times: Times,
+    (quarantine, progress): (Quarantine, &mut dyn FnMut(Progress)),
+) -> Result<Table, IngestError> {
+    let name = reading.name;
+    let columns = Columns::find(name, records.header(), reading.symbol, reading.mapping)?;
+    let mut table = Table {
+        time_name: columns.time.name.clone(),
+        ignored: columns.ignored.clone(),
+        series: BTreeMap::new(),
+        times,
+        quarantine,
+        rows: 0,
+        blank_lines: 0,
+        finest: [(0, 0); 2],
+    };
+    let mut counter = Counter::default();
+    loop {
+        let (line, bad, raw) = match records.next()? {
+            Record::End => break,
+            Record::Blank => {
+                table.blank_lines = table.blank_lines.saturating_add(1);
+                continue;
+            }
+            Record::Bad { line, bad, raw } => (line, Some(bad), raw),
+            Record::Row { line, fields, raw } => {
+                (line, table.add(&fields, &columns, reading, line).err(), raw)
+            }
+        };
+        counter.count(reading, line, table.series.len())?;
+        if let Some(bad) = bad {
+            quarantine_row(&mut table.quarantine, name, line, bad, raw)?;
+        }
+        counter.tell(records.bytes(), false, progress);
+    }
+    counter.tell(records.bytes(), true, progress);
+    table.rows = counter.rows;
     Ok(table)
 }
 
-fn read_header(
-    lines: &mut Lines<'_>,
-    fields: &mut Fields,
-    buffer: &mut Vec<u8>,
-    name: &str,
-    options: &IngestOptions,
-) -> Result<Columns, IngestError> {
-    let none = |reason: &str| IngestError::NoHeader {
-        file: name.to_owned(),
-        reason: reason.to_owned(),
+/// Puts a row aside.
+pub(crate) fn quarantine_row(
+    quarantine: &mut Quarantine,
+    file: &str,
+    line: u64,
+    bad: Bad,
+    row: &[u8],
+) -> Result<(), IngestError> {
+    let row = QuarantinedRow {
+        file: file.to_owned(),
+        line,
+        message: bad.message,
+        reason: bad.reason.code().to_owned(),
+        row: String::from_utf8_lossy(row).into_owned(),
     };
-    let read = lines
-        .next_into(buffer)
-        .map_err(IngestError::source(name, 0))?;
-    match read {
-        Line::Whole => {}
-        Line::TooLong(_) => return Err(none("the line is too long for one")),
-        Line::End => return Err(none("the file is empty")),
+    quarantine.add(row).map_err(IngestError::write(QUARANTINE))
+}
+
+/// What is said of a second row of one instrument and time.
+pub(crate) fn duplicate(same: bool, line: u64) -> Bad {
+    let how = if same {
+        "repeats"
+    } else {
+        "has the instrument and time, and other values, of"
+    };
+    Bad {
+        reason: Reason::Duplicate,
+        message: format!("{how} line {line}, which is kept"),
     }
-    let text = core::str::from_utf8(buffer).map_err(|_| none("the line is no UTF-8"))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let header = fields.cut(text).map_err(|bad| none(&bad.message))?;
-    let header: Vec<String> = header.into_iter().map(str::to_owned).collect();
-    Columns::find(name, &header, options.symbol.as_deref())
 }
 
 impl Table {
@@ -151,33 +176,20 @@ impl Table {
 
     fn add(
         &mut self,
-        bytes: &[u8],
-        fields: &mut Fields,
-        (symbol, grid): (&str, PriceGrid),
+        fields: &[&str],
+        columns: &Columns,
+        reading: &Reading<'_>,
         line: u64,
     ) -> Result<(), Bad> {
-        let text = core::str::from_utf8(bytes).map_err(|error| Bad {
-            reason: Reason::NotUtf8,
-            message: format!("byte {} is no UTF-8", error.valid_up_to().saturating_add(1)),
-        })?;
-        let fields = fields.cut(text)?;
-        let (symbol, key, row) = parse(&fields, &self.columns, symbol, (&self.times, grid), line)?;
+        let symbol = reading.symbol.unwrap_or_default();
+        let (symbol, key, row) = parse(fields, columns, symbol, (&self.times, reading.grid), line)?;
         let added = match self.series.get_mut(symbol) {
             Some(series) => series.add(row),
             None => self.series.entry(symbol.to_owned()).or_default().add(row),
         };
         added.map_err(|there| {
             let same = (there.prices, there.volume) == (row.prices, row.volume);
-            let how = if same {
-                "repeats"
-            } else {
-                "has the instrument and time, and other values, of"
-            };
-            let message = format!("{how} line {}, which is kept", there.line);
-            Bad {
-                reason: Reason::Duplicate,
-                message,
-            }
+            duplicate(same, there.line)
         })?;
         self.times.take(&key, line);
         let [prices, volume] = &mut self.finest;
@@ -185,36 +197,10 @@ impl Table {
         *volume = finer(*volume, row.volume_scale, line);
         Ok(())
     }
-
-    fn quarantine(
-        &mut self,
-        file: &str,
-        line: u64,
-        bad: Bad,
-        row: &[u8],
-    ) -> Result<(), IngestError> {
-        let row = QuarantinedRow {
-            file: file.to_owned(),
-            line,
-            message: bad.message,
-            reason: bad.reason.code().to_owned(),
-            row: String::from_utf8_lossy(row).into_owned(),
-        };
-        self.quarantine
-            .add(row)
-            .map_err(IngestError::write(QUARANTINE))
-    }
 }
 
-fn too_long(bytes: u64) -> Bad {
-    let message = format!("the row has {bytes} bytes; its beginning is kept");
-    Bad {
-        reason: Reason::RowTooLong,
-        message,
-    }
-}
-
-fn finer((scale, at): (u8, u64), other: u8, line: u64) -> (u8, u64) {
+/// The finer of two scales, with the line that has it.
+pub(crate) fn finer((scale, at): (u8, u64), other: u8, line: u64) -> (u8, u64) {
     if at == 0 || other > scale {
         (other, line)
     } else {

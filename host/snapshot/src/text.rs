@@ -41,3 +41,27 @@ pub(crate) mod nanos {
         as_text::deserialize(from).map(UnixNanos)
     }
 }
+
+/// A time that may not be stated.
+pub(crate) mod optional_nanos {
+    use super::{Deserialize as _, Deserializer, Serializer, UnixNanos, de};
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(crate) fn serialize<S: Serializer>(
+        value: &Option<UnixNanos>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(time) => to.collect_str(&time.0),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<UnixNanos>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        let parse = |text: String| text.parse().map(UnixNanos).map_err(de::Error::custom);
+        text.map(parse).transpose()
+    }
+}

@@ -1,6 +1,9 @@
 //! The account: cash, positions, marks, and the identities that must hold after every slice.
 //! It must never know a strategy, a venue or a journal.
 
+mod actions;
+mod borrow;
+
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -31,6 +34,8 @@ pub struct Position {
     pub value: Money,
     /// The last close, once there was a bar.
     pub mark_price: Option<Price>,
+    /// While short: its value x the nanoseconds it was held, since the last borrow fee.
+    pub borrow_accrued: i128,
 }
 
 /// Why the account cannot go on.
@@ -74,6 +79,8 @@ pub struct Account {
     realized: Money,
     fees: Money,
     slippage: Money,
+    borrow: Money,
+    dividends: Money,
     positions: Vec<Position>,
 }
 
@@ -90,6 +97,8 @@ impl Account {
             realized: Money::ZERO,
             fees: Money::ZERO,
             slippage: Money::ZERO,
+            borrow: Money::ZERO,
+            dividends: Money::ZERO,
             positions: vec![Position::default(); instruments],
         }
     }
@@ -136,6 +145,18 @@ impl Account {
         self.slippage
     }
 
+    /// All borrow fees booked so far.
+    #[must_use]
+    pub fn borrow(&self) -> Money {
+        self.borrow
+    }
+
+    /// Dividends received so far, less those paid on short positions.
+    #[must_use]
+    pub fn dividends(&self) -> Money {
+        self.dividends
+    }
+
     /// Positions by instrument id.
     #[must_use]
     pub fn positions(&self) -> &[Position] {
@@ -167,13 +188,12 @@ impl Account {
             .get_mut(id.index())
             .ok_or(AccountError::UnknownInstrument { instrument: id })?;
         let booked = booked(instrument, position, fill).ok_or(overflow.clone())?;
-        let slip = slip(instrument, fill).ok_or(overflow.clone())?;
         let sums = || {
             Some((
                 self.cash.plus(booked.cash)?.minus(fill.fee)?,
                 self.realized.plus(booked.realized)?,
                 self.fees.plus(fill.fee)?,
-                self.slippage.plus(slip)?,
+                self.slippage.plus(fill.slippage)?,
             ))
         };
         (self.cash, self.realized, self.fees, self.slippage) = sums().ok_or(overflow)?;
@@ -206,7 +226,8 @@ impl Account {
     }
 
     /// Recomputes equity and checks both identities: equity is cash plus positions, and what the
-    /// account holds at cost is what it started with plus what it made.
+    /// account holds at cost is what it started with plus what it realized and received in
+    /// dividends, less fees and borrow fees.
     ///
     /// # Errors
     ///
@@ -219,7 +240,12 @@ impl Account {
                 equity = equity.plus(position.value)?;
                 at_cost = at_cost.plus(position.cost)?;
             }
-            let made = self.starting_cash.plus(self.realized)?.minus(self.fees)?;
+            let made = self
+                .starting_cash
+                .plus(self.realized)?
+                .plus(self.dividends)?
+                .minus(self.fees)?
+                .minus(self.borrow)?;
             Some((equity, at_cost, made))
         };
         let (equity, at_cost, made) = totals().ok_or(AccountError::Overflow {
@@ -295,17 +321,10 @@ fn booked(instrument: &Instrument, position: &Position, fill: &Fill) -> Option<B
     })
 }
 
-fn slip(instrument: &Instrument, fill: &Fill) -> Option<Money> {
-    let difference = match fill.side {
-        Side::Buy => fill.price.0.checked_sub(fill.reference_price.0)?,
-        Side::Sell => fill.reference_price.0.checked_sub(fill.price.0)?,
-    };
-    instrument.notional(Price(difference), fill.quantity)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::costs::Liquidity;
     use crate::order::ClientOrderId;
     use crate::time::UnixNanos;
     use alloc::string::{String, ToString as _};
@@ -333,6 +352,8 @@ mod tests {
                 price,
                 clamped: false,
                 fee: Money::parse("0.1").unwrap(),
+                slippage: Money::ZERO,
+                liquidity: Liquidity::Taker,
                 time: UnixNanos(0),
             };
             account.book(&instrument, &fill).unwrap();

@@ -4,12 +4,17 @@
 use alloc::string::String;
 use core::num::NonZeroU32;
 
-use crate::instrument::InstrumentId;
+use crate::decimal::divide_half_even;
+use crate::instrument::{Instrument, InstrumentId};
+use crate::order::{OrderType, Side};
 use crate::time::UnixNanos;
-use crate::units::Money;
+use crate::units::{Money, Price, Quantity};
+
+/// The most bytes of a ticker, as in an instrument's definition.
+const SYMBOL_BYTES_MAX: usize = 64;
 
 /// One corporate action, applied before the first bar of its ex-date is matched.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct CorporateAction {
     /// What it happened to.
     pub instrument: InstrumentId,
@@ -20,7 +25,7 @@ pub struct CorporateAction {
 }
 
 /// What happened.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum ActionKind {
     /// New shares for old: a holder of `old` has `new` afterwards.
     Split {
@@ -46,4 +51,163 @@ pub enum ActionKind {
         /// Cash for one unit held, zero or above.
         per_unit: Money,
     },
+}
+
+/// Why an action does not hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a {kind} of {instrument:?} whose {field}")]
+pub struct ActionError {
+    /// Which instrument's.
+    pub instrument: InstrumentId,
+    /// What kind of action.
+    pub kind: &'static str,
+    /// What does not hold of which field.
+    pub field: &'static str,
+}
+
+impl ActionKind {
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Split { .. } => "split",
+            Self::Dividend { .. } => "dividend",
+            Self::SymbolChange { .. } => "symbol change",
+            Self::Delisting { .. } => "delisting",
+        }
+    }
+}
+
+impl CorporateAction {
+    /// Checks the values that the types leave open.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ActionError`] naming the field.
+    pub fn check(&self) -> Result<(), ActionError> {
+        let field = match &self.kind {
+            ActionKind::Split { .. } => None,
+            ActionKind::Dividend { per_unit, .. } => {
+                (*per_unit <= Money::ZERO).then_some("cash for a unit is not above zero")
+            }
+            ActionKind::SymbolChange { symbol } => {
+                let bad = symbol.is_empty() || symbol.len() > SYMBOL_BYTES_MAX;
+                bad.then_some("symbol is empty or longer than 64 bytes")
+            }
+            ActionKind::Delisting { per_unit } => {
+                (*per_unit < Money::ZERO).then_some("cash for a unit is below zero")
+            }
+        };
+        field.map_or(Ok(()), |field| {
+            Err(ActionError {
+                instrument: self.instrument,
+                kind: self.kind.name(),
+                field,
+            })
+        })
+    }
+}
+
+/// A split, as arithmetic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SplitRatio {
+    /// Shares after.
+    pub new: NonZeroU32,
+    /// Shares before.
+    pub old: NonZeroU32,
+}
+
+/// What a split makes of a position.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SplitPosition {
+    /// The position after, a multiple of the lot.
+    pub quantity: Quantity,
+    /// Cash for the fraction that cannot be held; paid by who is short.
+    pub cash: Money,
+    /// The part of the position that was paid out, over the whole: both have one sign.
+    pub fraction: (i128, i128),
+}
+
+impl SplitRatio {
+    fn parts(self) -> (i128, i128) {
+        (i128::from(self.new.get()), i128::from(self.old.get()))
+    }
+
+    /// The last price in new shares, rounded half to even at the price scale.
+    #[must_use]
+    pub fn mark(self, mark: Price) -> Option<Price> {
+        let (new, old) = self.parts();
+        let price = divide_half_even(i128::from(mark.0).checked_mul(old)?, new)?;
+        i64::try_from(price).ok().map(Price)
+    }
+
+    /// The position after the split, and the cash for what the lot cannot hold, at the last price
+    /// before the split: rounded half to even, once. `None` when it does not fit.
+    #[must_use]
+    pub fn position(
+        self,
+        instrument: &Instrument,
+        held: Quantity,
+        mark: Option<Price>,
+    ) -> Option<SplitPosition> {
+        let (new, old) = self.parts();
+        // In shares of which `old` make a new one.
+        let whole = i128::from(held.0).checked_mul(new)?;
+        let lot = i128::from(instrument.lot_size()).checked_mul(old)?;
+        let left = whole.checked_rem(lot)?;
+        let quantity = whole.checked_sub(left)?.checked_div(old)?;
+        let quantity = Quantity(i64::try_from(quantity).ok()?);
+        // `left` of these are left / new old shares, worth the last price each.
+        let cash = instrument.notional_of(mark.unwrap_or_default(), left, new)?;
+        Some(SplitPosition {
+            quantity,
+            cash,
+            fraction: (left, whole),
+        })
+    }
+
+    /// An order's prices, rounded to the tick against the trader: up for a buyer, down for a
+    /// seller; and what is left to fill, rounded down to the lot. `None` when it does not fit.
+    #[must_use]
+    pub fn order(
+        self,
+        instrument: &Instrument,
+        (order_type, side): (OrderType, Side),
+        leaves: Quantity,
+    ) -> Option<(OrderType, Quantity)> {
+        let (new, old) = self.parts();
+        let tick = i128::from(instrument.tick_size());
+        let price = |price: Price| {
+            let numerator = i128::from(price.0).checked_mul(old)?;
+            let step = new.checked_mul(tick)?;
+            let down = numerator.checked_div_euclid(step)?;
+            let exact = numerator.checked_rem_euclid(step)? == 0;
+            let steps = match side {
+                Side::Buy if !exact => down.checked_add(1)?,
+                Side::Buy | Side::Sell => down,
+            };
+            i64::try_from(steps.checked_mul(tick)?).ok().map(Price)
+        };
+        let order_type = match order_type {
+            OrderType::Market => OrderType::Market,
+            OrderType::Limit(limit) => OrderType::Limit(price(limit)?),
+            OrderType::Stop(stop) => OrderType::Stop(price(stop)?),
+            OrderType::StopLimit { stop, limit } => OrderType::StopLimit {
+                stop: price(stop)?,
+                limit: price(limit)?,
+            },
+        };
+        Some((order_type, self.quantity(instrument, leaves)?))
+    }
+
+    /// A quantity in new shares, rounded down to the lot.
+    #[must_use]
+    pub fn quantity(self, instrument: &Instrument, quantity: Quantity) -> Option<Quantity> {
+        let (new, old) = self.parts();
+        let lot = i128::from(instrument.lot_size());
+        let lots = i128::from(quantity.0)
+            .checked_mul(new)?
+            .checked_div_euclid(old.checked_mul(lot)?)?;
+        i64::try_from(lots.checked_mul(lot)?).ok().map(Quantity)
+    }
 }

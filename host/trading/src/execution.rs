@@ -1,6 +1,8 @@
 //! What a venue says about an order: fills and order events. It must never know how a venue
 //! came to say it.
 
+use crate::corporate::CorporateAction;
+use crate::costs::Liquidity;
 use crate::instrument::InstrumentId;
 use crate::order::{ClientOrderId, OrderStatus, Side};
 use crate::time::UnixNanos;
@@ -27,6 +29,10 @@ pub struct Fill {
     pub clamped: bool,
     /// The fee of this fill.
     pub fee: Money,
+    /// What slippage cost: the distance from the reference price times the quantity.
+    pub slippage: Money,
+    /// Whether it gave or took liquidity, which decides the fee's rate.
+    pub liquidity: Liquidity,
     /// Close time of the bar on which it was done.
     pub time: UnixNanos,
 }
@@ -70,17 +76,25 @@ pub enum Code {
     PriceCollar,
     /// Equity fell further from its peak than the limit; only orders that reduce a position pass.
     DrawdownLimit,
-    /// The venue does not offer this order type or time in force.
-    NotOffered,
+    /// The order's time in force was over before the venue had it.
+    ExpiredTimeInForce,
     /// An amount did not fit.
     Overflow,
     /// The strategy's client order ids leave more gaps than the host keeps count of.
     OrderIdGapsLimit,
+    /// The instrument is no longer traded.
+    Delisted,
+    /// A corporate action left nothing of the order, or a price of zero.
+    CorporateAction,
+    /// Equity is below the maintenance margin; only orders that reduce a position pass.
+    MarginCall,
+    /// The client order id is one of those that the host keeps for its own orders.
+    ReservedClientOrderId,
 }
 
 impl Code {
     /// Every code, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::None,
         Self::UnknownInstrument,
         Self::QuantityNotPositive,
@@ -99,75 +113,80 @@ impl Code {
         Self::GrossExposureLimit,
         Self::PriceCollar,
         Self::DrawdownLimit,
-        Self::NotOffered,
+        Self::ExpiredTimeInForce,
         Self::Overflow,
         Self::OrderIdGapsLimit,
+        Self::Delisted,
+        Self::CorporateAction,
+        Self::MarginCall,
+        Self::ReservedClientOrderId,
     ];
 
     /// The stable code and the sentence that goes with it.
     #[must_use]
     pub const fn text(self) -> (&'static str, &'static str) {
+        (self.name(), self.sentence())
+    }
+
+    const fn name(self) -> &'static str {
         match self {
-            Self::None => ("", ""),
-            Self::UnknownInstrument => ("unknown-instrument", "the run has no such instrument"),
-            Self::QuantityNotPositive => {
-                ("quantity-not-positive", "the quantity must be above zero")
+            Self::None => "",
+            Self::UnknownInstrument => "unknown-instrument",
+            Self::QuantityNotPositive => "quantity-not-positive",
+            Self::QuantityOffLot => "quantity-off-lot",
+            Self::PriceOffTick => "price-off-tick",
+            Self::DuplicateClientOrderId => "duplicate-client-order-id",
+            Self::UnknownOrder => "unknown-order",
+            Self::WarmingUp => "warming-up",
+            Self::NoPrice => "no-price",
+            Self::NoBuyingPower => "no-buying-power",
+            Self::ShortSellingNotAllowed => "short-selling-not-allowed",
+            Self::OrdersPerBarLimit => "orders-per-bar-limit",
+            Self::WorkingOrdersLimit => "working-orders-limit",
+            Self::OrderNotionalLimit => "order-notional-limit",
+            Self::PositionNotionalLimit => "position-notional-limit",
+            Self::GrossExposureLimit => "gross-exposure-limit",
+            Self::PriceCollar => "price-collar",
+            Self::DrawdownLimit => "drawdown-limit",
+            Self::Overflow => "overflow",
+            Self::OrderIdGapsLimit => "order-id-gaps-limit",
+            Self::ExpiredTimeInForce => "expired-time-in-force",
+            Self::Delisted => "delisted",
+            Self::CorporateAction => "corporate-action",
+            Self::MarginCall => "margin-call",
+            Self::ReservedClientOrderId => "reserved-client-order-id",
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::UnknownInstrument => "the run has no such instrument",
+            Self::QuantityNotPositive => "the quantity must be above zero",
+            Self::QuantityOffLot => "the quantity is not a multiple of the lot",
+            Self::PriceOffTick => "the price is not above zero on the tick grid",
+            Self::DuplicateClientOrderId => "the client order id was used before in this run",
+            Self::UnknownOrder => "no working order has this client order id",
+            Self::WarmingUp => "orders are refused until the warm-up is over",
+            Self::NoPrice => "the instrument has no bar yet, so nothing can be valued",
+            Self::NoBuyingPower => "the account cannot pay for it",
+            Self::ShortSellingNotAllowed => "a cash account sells only what it holds",
+            Self::OrdersPerBarLimit => "more orders on one bar than allowed",
+            Self::WorkingOrdersLimit => "more working orders than allowed",
+            Self::OrderNotionalLimit => "the order is larger than allowed",
+            Self::PositionNotionalLimit => "the position would be larger than allowed",
+            Self::GrossExposureLimit => "the gross exposure would be larger than allowed",
+            Self::PriceCollar => "the price is too far from the last close",
+            Self::DrawdownLimit => "equity is too far below its peak: only reducing orders pass",
+            Self::Overflow => "an amount does not fit",
+            Self::OrderIdGapsLimit => "client order ids leave too many gaps: count up instead",
+            Self::ExpiredTimeInForce => {
+                "the order's time in force was over before the venue had it"
             }
-            Self::QuantityOffLot => (
-                "quantity-off-lot",
-                "the quantity is not a multiple of the lot",
-            ),
-            Self::PriceOffTick => (
-                "price-off-tick",
-                "the price is not above zero on the tick grid",
-            ),
-            Self::DuplicateClientOrderId => (
-                "duplicate-client-order-id",
-                "the client order id was used before in this run",
-            ),
-            Self::UnknownOrder => ("unknown-order", "no working order has this client order id"),
-            Self::WarmingUp => ("warming-up", "orders are refused until the warm-up is over"),
-            Self::NoPrice => (
-                "no-price",
-                "the instrument has no bar yet, so nothing can be valued",
-            ),
-            Self::NoBuyingPower => ("no-buying-power", "the account cannot pay for it"),
-            Self::ShortSellingNotAllowed => (
-                "short-selling-not-allowed",
-                "a cash account sells only what it holds",
-            ),
-            Self::OrdersPerBarLimit => (
-                "orders-per-bar-limit",
-                "more orders on one bar than allowed",
-            ),
-            Self::WorkingOrdersLimit => {
-                ("working-orders-limit", "more working orders than allowed")
-            }
-            Self::OrderNotionalLimit => {
-                ("order-notional-limit", "the order is larger than allowed")
-            }
-            Self::PositionNotionalLimit => (
-                "position-notional-limit",
-                "the position would be larger than allowed",
-            ),
-            Self::GrossExposureLimit => (
-                "gross-exposure-limit",
-                "the gross exposure would be larger than allowed",
-            ),
-            Self::PriceCollar => ("price-collar", "the price is too far from the last close"),
-            Self::DrawdownLimit => (
-                "drawdown-limit",
-                "equity is too far below its peak: only reducing orders pass",
-            ),
-            Self::NotOffered => (
-                "not-offered",
-                "the venue does not offer this order type or time in force",
-            ),
-            Self::Overflow => ("overflow", "an amount does not fit"),
-            Self::OrderIdGapsLimit => (
-                "order-id-gaps-limit",
-                "client order ids leave too many gaps: count up instead",
-            ),
+            Self::Delisted => "the instrument is no longer traded",
+            Self::CorporateAction => "a corporate action left nothing of the order",
+            Self::MarginCall => "equity is below the maintenance margin: only reducing orders pass",
+            Self::ReservedClientOrderId => "client order ids from 2^63 are the host's own",
         }
     }
 }
@@ -187,11 +206,35 @@ pub struct OrderEvent {
     pub leaves_quantity: Quantity,
 }
 
-/// What is delivered to the account and to the strategy at the start of a slice.
+/// A corporate action and what it did to the account.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AppliedAction {
+    /// The action.
+    pub action: CorporateAction,
+    /// The position in the instrument after it.
+    pub quantity: Quantity,
+    /// The cash received, or paid where it is below zero.
+    pub cash: Money,
+}
+
+/// The fee for one instrument's short position, booked once a day.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BorrowFee {
+    /// What is borrowed.
+    pub instrument: InstrumentId,
+    /// What has accrued since the last booking.
+    pub fee: Money,
+}
+
+/// What is delivered to the account and to the strategy at the start of a slice.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Delivery {
     /// A fill.
     Fill(Fill),
     /// An order event.
     Event(OrderEvent),
+    /// A corporate action.
+    Action(AppliedAction),
+    /// A borrow fee. The strategy has no callback for it; it sees its cash.
+    Borrow(BorrowFee),
 }

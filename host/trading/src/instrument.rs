@@ -153,6 +153,25 @@ impl Instrument {
         decimal::divide_half_even(scaled, self.notional.denominator).map(Money)
     }
 
+    /// Price x `quantity / denominator` as money, rounded half to even, once; `None` when it does
+    /// not fit.
+    #[must_use]
+    pub fn notional_of(&self, price: Price, quantity: i128, denominator: i128) -> Option<Money> {
+        let scaled = i128::from(price.0)
+            .checked_mul(quantity)?
+            .checked_mul(self.notional.numerator)?;
+        let denominator = denominator.checked_mul(self.notional.denominator)?;
+        decimal::divide_half_even(scaled, denominator).map(Money)
+    }
+
+    /// An amount for one unit x quantity as money, rounded half to even; `None` when it does not
+    /// fit.
+    #[must_use]
+    pub fn per_unit(&self, amount: Money, quantity: Quantity) -> Option<Money> {
+        let one = decimal::power_of_ten(self.quantity_scale)?;
+        decimal::divide_half_even(amount.0.checked_mul(i128::from(quantity.0))?, one).map(Money)
+    }
+
     /// The price nearest to `price_numerator / denominator` on the tick grid, half to even.
     #[must_use]
     pub fn round_to_tick(&self, price_numerator: i128, denominator: i128) -> Option<Price> {

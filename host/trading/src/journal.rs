@@ -8,7 +8,8 @@ pub struct RecordBytes<'a> {
     pub body: &'a [u8],
     /// The deterministic part inside `body`, where the record counts for the decision digest.
     pub digested: Option<&'a [u8]>,
-    /// Whether it is a decision: the unit of the checkpoint cadence.
+    /// Whether it may release orders, as a decision, a margin call and a fault do: the unit of
+    /// the checkpoint cadence.
     pub is_decision: bool,
 }
 

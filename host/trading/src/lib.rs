@@ -17,9 +17,11 @@
 extern crate alloc;
 
 pub mod account;
+pub mod aggregate;
 pub mod bar;
 pub mod cbor;
 pub mod corporate;
+pub mod costs;
 pub mod decimal;
 pub mod digest;
 pub mod execution;

@@ -5,6 +5,7 @@
 
 mod canonical;
 mod setup;
+mod terms;
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
@@ -53,11 +54,13 @@ pub struct Manifest {
     pub account: AccountEntry,
     /// What trading costs.
     pub costs: CostsEntry,
+    /// How the venue matches.
+    pub matching: MatchingEntry,
     /// The risk limits.
     pub risk: RiskEntry,
     /// The guest's limits.
     pub limits: SandboxLimits,
-    /// What is done about working orders after a fault: `leave` or `cancel`.
+    /// What is done after a fault: `leave`, `cancel` or `cancel-and-flatten`.
     pub on_fault: String,
     /// The seed handed to the strategy, as decimal text.
     pub seed: String,
@@ -122,18 +125,69 @@ pub struct AccountEntry {
     pub cash: String,
     /// A margin account's gross exposure, as a multiple of its equity with at most two decimals.
     pub leverage: String,
+    /// The least equity of a margin account, as a share of its gross exposure in basis points.
+    pub maintenance_bps: String,
+    /// What happens below it: `reduce` or `liquidate`.
+    pub margin_call: String,
 }
 
 /// What trading costs.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CostsEntry {
-    /// Fee in basis points of notional.
+    /// Fee of a fill that takes liquidity, in basis points of notional.
     pub fee_bps: String,
+    /// Fee of a fill that gives it, in basis points of notional.
+    pub maker_fee_bps: String,
+    /// Fee for one unit of quantity.
+    pub fee_per_share: String,
+    /// Fee once an order, with its first fill.
+    pub fee_fixed: String,
+    /// The least an order pays once it has a fill.
+    pub fee_min: String,
+    /// The most an order pays, or `off`.
+    pub fee_max: String,
     /// Slippage in basis points of the price.
     pub slippage_bps: String,
+    /// Slippage in grid steps of the price.
+    pub slippage_ticks: u32,
+    /// Slippage in basis points of the price, for a fill as large as its bar's volume.
+    pub slippage_volume_bps: String,
     /// Share of a bar's volume that may fill on each side, in basis points, or `off`.
     pub volume_cap_bps: String,
+    /// Yearly fee on the value of short positions, in basis points, actual/365.
+    pub borrow_bps: String,
+}
+
+impl CostsEntry {
+    /// No costs, and a volume cap of a tenth.
+    #[must_use]
+    pub fn none() -> Self {
+        let zero = || "0".to_string();
+        Self {
+            fee_bps: zero(),
+            maker_fee_bps: zero(),
+            fee_per_share: zero(),
+            fee_fixed: zero(),
+            fee_min: zero(),
+            fee_max: "off".to_string(),
+            slippage_bps: zero(),
+            slippage_ticks: 0,
+            slippage_volume_bps: zero(),
+            volume_cap_bps: "1000".to_string(),
+            borrow_bps: zero(),
+        }
+    }
+}
+
+/// How the venue matches.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct MatchingEntry {
+    /// Bars of its instrument that pass before the venue has an order, cancel or replacement.
+    pub latency_bars: u32,
+    /// Whether a limit order fills only where the price goes beyond its limit.
+    pub limit_trade_through: bool,
 }
 
 /// The risk limits. Every one must be there.

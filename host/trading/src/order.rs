@@ -14,6 +14,17 @@ use crate::units::{Price, Quantity};
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ClientOrderId(pub u64);
 
+impl ClientOrderId {
+    /// The first id that the host keeps for orders of its own, such as a liquidation.
+    pub const HOST_FIRST: Self = Self(1 << 63);
+
+    /// Whether the id is one of the host's own.
+    #[must_use]
+    pub const fn is_host(self) -> bool {
+        self.0 >= Self::HOST_FIRST.0
+    }
+}
+
 /// The direction of an order (FIX tag 54).
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Side {

@@ -7,6 +7,7 @@ mod close;
 mod decision;
 pub mod deliveries;
 mod fault;
+mod margin;
 mod open;
 mod order;
 mod refused;
@@ -15,6 +16,7 @@ pub use close::{Close, CloseReason};
 pub use decision::{Decision, DecisionCircumstances, PlanNote, Verdict};
 pub use deliveries::Deliveries;
 pub use fault::{Callback, FaultAction, FaultRecord};
+pub use margin::MarginCall;
 pub use open::{Commitment, Open};
 pub use order::encode_plan;
 pub use refused::RefusedInput;
@@ -33,13 +35,15 @@ pub const KIND_FAULT: u64 = 3;
 pub const KIND_CLOSE: u64 = 4;
 /// Number of a [`RefusedInput`] record.
 pub const KIND_REFUSED: u64 = 5;
+/// Number of a [`MarginCall`] record.
+pub const KIND_MARGIN_CALL: u64 = 6;
 
 /// A decoded record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Record {
     /// The first of a journal: the manifest and what is to come.
     Open(Open),
-    /// Fills and order events of one slice.
+    /// Fills, order events, corporate actions and borrow fees of one slice.
     Deliveries(Deliveries),
     /// What became of one bar.
     Decision(Decision),
@@ -49,6 +53,8 @@ pub enum Record {
     Close(Close),
     /// Something from the feed that no run may see.
     Refused(RefusedInput),
+    /// What the host did because equity fell below the maintenance margin.
+    MarginCall(MarginCall),
 }
 
 impl Record {
@@ -65,9 +71,10 @@ impl Record {
             KIND_FAULT => FaultRecord::decode(body).map(Self::Fault),
             KIND_CLOSE => Close::decode(body).map(Self::Close),
             KIND_REFUSED => RefusedInput::decode(body).map(Self::Refused),
+            KIND_MARGIN_CALL => MarginCall::decode(body).map(Self::MarginCall),
             _ => Err(CborError {
                 offset: 1,
-                expected: "a kind of record from 0 to 5",
+                expected: "a kind of record from 0 to 6",
             }),
         }
     }
@@ -93,7 +100,9 @@ pub fn digested_part(body: &[u8]) -> Result<Option<&[u8]>, CborError> {
     let mut reader = Reader::new(body);
     reader.array()?;
     match reader.u64()? {
-        KIND_DELIVERIES | KIND_DECISION | KIND_FAULT => reader.bytes_string().map(Some),
+        KIND_DELIVERIES | KIND_DECISION | KIND_FAULT | KIND_MARGIN_CALL => {
+            reader.bytes_string().map(Some)
+        }
         _ => Ok(None),
     }
 }

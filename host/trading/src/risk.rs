@@ -33,6 +33,24 @@ pub struct RiskLimits {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Leverage(pub u32);
 
+/// What a margin account must keep.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Maintenance {
+    /// The least equity, as a share of gross exposure.
+    pub rate: BasisPoints,
+    /// What happens below it.
+    pub policy: MarginPolicy,
+}
+
+/// What happens while equity is below the maintenance margin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MarginPolicy {
+    /// Only orders that reduce a position pass.
+    Reduce,
+    /// The same, and the host takes all orders back and flattens every position.
+    Liquidate,
+}
+
 /// What was let through, and can only be made here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Approved {
@@ -60,6 +78,8 @@ pub struct Situation<'a> {
     pub approved_on_bar: u32,
     /// Whether the instrument's warm-up is not over.
     pub warming_up: bool,
+    /// Whether equity is below the maintenance margin.
+    pub margin_call: bool,
 }
 
 /// The gate of one run.
@@ -99,6 +119,35 @@ impl RiskGate {
             }
         }
         Ok(Approved { intent })
+    }
+
+    /// Lets one of the host's own orders through: a market order that takes a position to zero,
+    /// and nothing else. The limits are not asked, because each of them would keep a risk that is
+    /// to end.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Code`] of the rule that the order breaks.
+    pub fn review_flatten(order: Order, situation: &Situation<'_>) -> Result<Approved, Code> {
+        if situation
+            .instruments
+            .get(order.instrument.index())
+            .is_none()
+        {
+            return Err(Code::UnknownInstrument);
+        }
+        let held = situation.account.position(order.instrument).quantity.0;
+        let flat = match order.side {
+            Side::Buy => held.checked_add(order.quantity.0),
+            Side::Sell => held.checked_sub(order.quantity.0),
+        };
+        let is_market = order.order_type == OrderType::Market;
+        if order.quantity.0 <= 0 || flat != Some(0) || !is_market {
+            return Err(Code::QuantityNotPositive);
+        }
+        Ok(Approved {
+            intent: Intent::Submit(order),
+        })
     }
 
     fn review_order(&self, order: &Order, situation: &Situation<'_>) -> Result<(), Code> {
@@ -145,6 +194,9 @@ impl RiskGate {
         }
         if after.reduces {
             return Ok(());
+        }
+        if situation.margin_call {
+            return Err(Code::MarginCall);
         }
         if after.position > self.limits.position_notional_max {
             return Err(Code::PositionNotionalLimit);

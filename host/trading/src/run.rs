@@ -5,6 +5,7 @@
 mod decide;
 mod deliver;
 mod error;
+mod host;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -21,10 +22,11 @@ use crate::manifest::RunSetup;
 use crate::order::{Intent, Request};
 use crate::plan::{Authorized, Tokens};
 use crate::record::{Callback, Close, CloseReason, FaultAction, FaultRecord};
-use crate::risk::{Approved, RiskGate, Situation};
+use crate::risk::{Approved, Maintenance, RiskGate, Situation};
 use crate::slice::Slice;
 use crate::strategy::{AccountView, Strategy, StrategyFault, WorkingOrder};
 use crate::time::UnixNanos;
+use crate::units::BasisPoints;
 use crate::venue::Venue;
 
 /// Where the run's times come from. A backtest's clock knows none.
@@ -89,7 +91,13 @@ pub struct Run {
     warm_up: u64,
     on_fault: FaultAction,
     gate: RiskGate,
+    maintenance: Maintenance,
+    borrow: BasisPoints,
     account: Account,
+    /// Whether equity was below the maintenance margin at the last mark.
+    margin_call: bool,
+    /// How many orders the host sent of its own accord.
+    host_orders: u64,
     tokens: Tokens,
     seen: SeenIds,
     working: Vec<WorkingOrder>,
@@ -124,7 +132,11 @@ impl Run {
             warm_up: setup.warm_up,
             on_fault: setup.on_fault,
             gate: RiskGate::new(setup.risk, setup.leverage),
+            maintenance: setup.maintenance,
+            borrow: setup.costs.borrow,
             account: Account::new(setup.account_kind, setup.cash, count),
+            margin_call: false,
+            host_orders: 0,
             tokens: Tokens::default(),
             seen: SeenIds::default(),
             working: Vec::new(),
@@ -138,8 +150,9 @@ impl Run {
         }
     }
 
-    /// Takes one slice down the path: executions, account, deliveries, marks, then for each bar
-    /// strategy, risk gate, plan, token, record, journal, and only then release to the venue.
+    /// Takes one slice down the path: corporate actions, executions, account, deliveries, marks,
+    /// margin, then for each bar strategy, risk gate, plan, token, record, journal, and only then
+    /// release to the venue.
     ///
     /// # Errors
     ///
@@ -156,8 +169,8 @@ impl Run {
         J: Journal,
         C: Clock,
     {
-        let time = self.enter(slice)?;
-        self.take_executions(slice, ports.venue)?;
+        let (time, before) = self.enter(slice)?;
+        self.take_deliveries(slice, (time, before), ports.venue)?;
         let mut fault = self.deliver(time, ports)?;
         for bar in slice.bars() {
             let id = bar.get().instrument;
@@ -169,6 +182,9 @@ impl Run {
         }
         self.account.settle()?;
         self.revision = self.revision.wrapping_add(1);
+        if fault.is_none() {
+            self.check_margin(time, ports)?;
+        }
         for (place, bar) in slice.bars().iter().enumerate() {
             let view = self.view_of(bar, place, slice)?;
             if fault.is_none() {
@@ -228,6 +244,8 @@ impl Run {
             fees: self.account.fees(),
             slippage: self.account.slippage(),
             realized: self.account.realized(),
+            borrow: self.account.borrow(),
+            dividends: self.account.dividends(),
             positions: self
                 .account
                 .positions()
@@ -258,8 +276,9 @@ impl Run {
         self.totals
     }
 
-    /// Checks that the slice may come now, and returns its close time.
-    fn enter<E>(&mut self, slice: &Slice) -> Result<UnixNanos, RunError<E>> {
+    /// Checks that the slice may come now, and returns its close time and that of the slice
+    /// before.
+    fn enter<E>(&mut self, slice: &Slice) -> Result<(UnixNanos, Option<UnixNanos>), RunError<E>> {
         let time = slice.close_time().ok_or(RunError::EmptySlice)?;
         if self.faulted {
             return Err(RunError::Ended);
@@ -267,8 +286,15 @@ impl Run {
         if let Some(last) = self.last_close.filter(|last| *last >= time) {
             return Err(RunError::OutOfOrder { time, last });
         }
+        let before = self.last_close;
+        for action in slice.actions() {
+            let (id, ex_time) = (action.instrument, action.ex_time);
+            if ex_time >= time || before.is_some_and(|before| ex_time < before) {
+                return Err(RunError::ActionTime { id, ex_time, time });
+            }
+        }
         self.last_close = Some(time);
-        Ok(time)
+        Ok((time, before))
     }
 
     /// Records the fault, and does about working orders what the manifest says.
@@ -284,18 +310,16 @@ impl Run {
         J: Journal,
     {
         self.faulted = true;
-        let canceled = match self.on_fault {
-            FaultAction::Leave => Vec::new(),
-            FaultAction::Cancel => self.working.iter().map(|one| one.client_order_id).collect(),
+        let (canceled, flattened) = match self.on_fault {
+            FaultAction::Leave => (Vec::new(), Vec::new()),
+            FaultAction::Cancel => (self.working_ids(|_| true), Vec::new()),
+            FaultAction::CancelAndFlatten => {
+                (self.working_ids(|_| true), self.flat_orders(|_| true)?)
+            }
         };
-        for id in &canceled {
-            // The same gate, plan and token as for a strategy's own cancel.
-            let approved = self
-                .review(Intent::Cancel(*id), false, 0)
-                .map_err(RunError::Refused)?;
-            let (plan, token) = self.tokens.plan(&approved);
-            self.room.authorized.push(plan.authorize(token)?);
-        }
+        // The same gate, plan and token as for what a strategy wants.
+        self.authorize_cancels(&canceled)?;
+        self.authorize_flat(&flattened)?;
         let record = FaultRecord {
             callback,
             time,
@@ -303,13 +327,14 @@ impl Run {
             message: fault.message,
             action: self.on_fault,
             canceled,
+            flattened,
             trace: fault.trace,
         };
         self.room.digested.clear();
         record.encode_digested(&mut self.room.digested);
         self.room.body.clear();
         record.encode(&self.room.digested, &mut self.room.body);
-        let receipt = self.append(ports.journal, false)?;
+        let receipt = self.append(ports.journal, true)?;
         self.release(&receipt, ports.venue)?;
         Ok(Progress::Faulted)
     }
@@ -355,13 +380,19 @@ impl Run {
         warming_up: bool,
         approved_on_bar: u32,
     ) -> Result<Approved, Code> {
-        let situation = Situation {
+        let situation = self.situation(warming_up, approved_on_bar);
+        self.gate.review(intent, &situation)
+    }
+
+    /// What the gate looks at.
+    fn situation(&self, warming_up: bool, approved_on_bar: u32) -> Situation<'_> {
+        Situation {
             instruments: &self.instruments,
             account: &self.account,
             working: &self.working,
             approved_on_bar,
             warming_up,
-        };
-        self.gate.review(intent, &situation)
+            margin_call: self.margin_call,
+        }
     }
 }

@@ -1,9 +1,11 @@
-//! Slices: all bars with one close time, in instrument sequence. It must never know when a slice
+//! Slices: all bars with one close time, in instrument sequence, and the corporate actions since
+//! the slice before. It must never know when a slice
 //! is called complete; that is the feed's business.
 
 use alloc::vec::Vec;
 
 use crate::bar::ClosedBar;
+use crate::corporate::{ActionError, CorporateAction};
 use crate::instrument::InstrumentId;
 use crate::time::UnixNanos;
 
@@ -11,10 +13,11 @@ use crate::time::UnixNanos;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Slice {
     bars: Vec<ClosedBar>,
+    actions: Vec<CorporateAction>,
 }
 
 /// Why a bar cannot join a slice.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SliceError {
     /// The bar closes at another time than the slice.
@@ -31,6 +34,9 @@ pub enum SliceError {
         /// The instrument.
         instrument: InstrumentId,
     },
+    /// The corporate action does not hold.
+    #[error(transparent)]
+    Action(#[from] ActionError),
 }
 
 impl Slice {
@@ -61,6 +67,27 @@ impl Slice {
         }
     }
 
+    /// Adds a corporate action whose ex-time is not before the close of the slice before and
+    /// before the close of this one: a close is the first moment after a bar.
+    /// They stand by instrument id, then ex-time, then split, dividend, symbol change, delisting,
+    /// whatever the sequence in which they are added.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SliceError::Action`] if its values do not hold.
+    pub fn add_action(&mut self, action: CorporateAction) -> Result<(), SliceError> {
+        action.check()?;
+        let place = self.actions.partition_point(|one| *one <= action);
+        self.actions.insert(place, action);
+        Ok(())
+    }
+
+    /// The corporate actions, in the sequence in which they are applied.
+    #[must_use]
+    pub fn actions(&self) -> &[CorporateAction] {
+        &self.actions
+    }
+
     /// The close time all bars share; `None` while the slice is empty.
     #[must_use]
     pub fn close_time(&self) -> Option<UnixNanos> {
@@ -83,8 +110,9 @@ impl Slice {
         self.bars.get(place)
     }
 
-    /// Takes all bars out, so that the memory serves the next slice.
+    /// Takes all bars and actions out, so that the memory serves the next slice.
     pub fn clear(&mut self) {
         self.bars.clear();
+        self.actions.clear();
     }
 }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use crate::account::Account;
 use crate::bar::ClosedBar;
+use crate::corporate::CorporateAction;
 use crate::execution::{Fill, OrderEvent};
 use crate::instrument::InstrumentId;
 use crate::order::{ClientOrderId, OrderType, Request, Side};
@@ -203,6 +204,18 @@ pub trait Strategy {
         &mut self,
         event: &OrderEvent,
         time: UnixNanos,
+        account: &AccountView<'_>,
+    ) -> Result<(), CallError>;
+
+    /// Tells of a corporate action, before the first bar of its ex-date. The account has it
+    /// already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Strategy::on_bar`].
+    fn on_corporate_action(
+        &mut self,
+        action: &CorporateAction,
         account: &AccountView<'_>,
     ) -> Result<(), CallError>;
 

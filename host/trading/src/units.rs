@@ -5,6 +5,7 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::decimal;
+use crate::time::DAY_NANOS;
 
 /// Decimals of every amount of money: nano-units of the settlement currency.
 pub const MONEY_SCALE: u8 = 9;
@@ -115,6 +116,22 @@ impl BasisPoints {
     #[must_use]
     pub fn of(self, amount: i128) -> Option<i128> {
         decimal::divide_half_even(amount.checked_mul(i128::from(self.0))?, BPS_DENOMINATOR)
+    }
+
+    /// What a sum of amount x nanoseconds comes to at this yearly rate, actual/365, rounded half to
+    /// even; `None` when it does not fit.
+    #[must_use]
+    pub fn of_year(self, amount_nanos: i128) -> Option<i128> {
+        let year = i128::from(DAY_NANOS).checked_mul(365)?;
+        let (mut rate, mut one) = (i128::from(self.0), BPS_DENOMINATOR.checked_mul(year)?);
+        // In lowest terms, so that usual rates leave room for large amounts.
+        let (mut left, mut right) = (one, rate);
+        while right != 0 {
+            (left, right) = (right, left.checked_rem(right)?);
+        }
+        rate = rate.checked_div(left)?;
+        one = one.checked_div(left)?;
+        decimal::divide_half_even(amount_nanos.checked_mul(rate)?, one)
     }
 
     /// This share of `amount`, rounded down, or `None` when it does not fit.

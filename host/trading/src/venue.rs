@@ -3,6 +3,7 @@
 
 pub mod books;
 pub mod matching;
+mod resting;
 pub mod simulated;
 
 use alloc::string::String;
@@ -22,8 +23,12 @@ pub struct VenueError {
 
 /// Where released orders go.
 pub trait Venue {
-    /// What became of the orders sent before this slice: pushes fills and events, in the
-    /// sequence in which they happened.
+    /// What the venue answered since the slice before: pushes order events, in the sequence in
+    /// which they happened.
+    fn answers(&mut self, deliveries: &mut Vec<Delivery>);
+
+    /// What the slice does to the orders sent before it: applies its corporate actions, then
+    /// pushes fills and events, in the sequence in which they happened.
     ///
     /// # Errors
     ///

@@ -9,7 +9,9 @@ use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{self, EntryError};
 use counterfoil_journal::frame::Frame;
 use counterfoil_journal::hash::{Hash, leaf_hash};
-use counterfoil_trading::record::{KIND_CLOSE, KIND_DECISION, KIND_OPEN, KIND_REFUSED, kind_of};
+use counterfoil_trading::record::{
+    KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN, KIND_REFUSED, kind_of,
+};
 
 use crate::chunk::{Chunk, body_of};
 use crate::finding::{Cause, Finding};
@@ -34,6 +36,8 @@ pub(crate) struct Chain {
     names: Names,
     cadence: u64,
     decisions: u64,
+    /// Decisions and other records that release orders: the unit of the cadence.
+    releasing: u64,
     refused_inputs: u64,
     /// Whether a checkpoint must come next.
     due: bool,
@@ -57,6 +61,7 @@ impl Chain {
             names: opened.names.clone(),
             cadence: opened.setup.cadence,
             decisions: 0,
+            releasing: 0,
             refused_inputs: 0,
             due: false,
             suspect: None,
@@ -128,9 +133,11 @@ impl Chain {
             Err(error) => return Err(self.found(Some(chunk), index, error.into())),
         };
         match kind {
-            KIND_DECISION => {
-                self.decisions = self.decisions.saturating_add(1);
-                self.due = self.decisions.is_multiple_of(self.cadence);
+            KIND_DECISION | KIND_MARGIN_CALL | KIND_FAULT => {
+                let is_decision = u64::from(kind == KIND_DECISION);
+                self.decisions = self.decisions.saturating_add(is_decision);
+                self.releasing = self.releasing.saturating_add(1);
+                self.due = self.releasing.is_multiple_of(self.cadence);
             }
             KIND_REFUSED => {
                 self.refused_inputs = self.refused_inputs.saturating_add(1);

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::opened::Opened;
 use crate::report::BarsSeen;
+use crate::text::one_line;
 use crate::time::rfc3339;
 
 /// The bars of all instruments so far.
@@ -57,7 +58,11 @@ impl Counter {
         match record {
             Record::Decision(decision) => self.bar(decision),
             Record::Fault(_) => self.is_faulted = true,
-            Record::Open(_) | Record::Deliveries(_) | Record::Close(_) | Record::Refused(_) => {}
+            Record::Open(_)
+            | Record::Deliveries(_)
+            | Record::Close(_)
+            | Record::Refused(_)
+            | Record::MarginCall(_) => {}
         }
     }
 
@@ -112,7 +117,7 @@ impl Counter {
 
 impl Counted {
     fn missing(&self, ended_by_fault: bool) -> Option<String> {
-        let symbol = &self.symbol;
+        let symbol = one_line(&self.symbol);
         if let Some((number, after)) = self.gap {
             return Some(match after {
                 None => format!("no record for the first bar of {symbol}"),

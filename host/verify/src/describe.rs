@@ -3,14 +3,16 @@
 use core::fmt::Write as _;
 
 use counterfoil_trading::bar::ClosedBar;
-use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
+use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
-use counterfoil_trading::order::{Intent, Order, OrderType, Request, TimeInForce};
+use counterfoil_trading::order::{ClientOrderId, Intent, Order, OrderType, Request, TimeInForce};
 use counterfoil_trading::record::{
-    Close, Decision, Deliveries, FaultAction, FaultRecord, Record, Verdict,
+    Close, Decision, Deliveries, FaultAction, FaultRecord, MarginCall, Record, Verdict,
 };
 use counterfoil_trading::units::{Price, Quantity};
 
+use crate::text::one_line;
 use crate::time::rfc3339;
 
 /// The name of a record's kind.
@@ -23,6 +25,7 @@ pub const fn kind_name(record: &Record) -> &'static str {
         Record::Fault(_) => "fault",
         Record::Close(_) => "close",
         Record::Refused(_) => "refused-input",
+        Record::MarginCall(_) => "margin-call",
     }
 }
 
@@ -39,10 +42,10 @@ impl<'a> Describe<'a> {
         Self { instruments }
     }
 
-    /// The record in plain words.
+    /// The record in plain words, on one line.
     #[must_use]
     pub fn record(&self, record: &Record) -> String {
-        match record {
+        let text = match record {
             Record::Open(open) => format!(
                 "opens execution {} of a manifest of {} bytes, written by {}",
                 open.execution,
@@ -51,22 +54,24 @@ impl<'a> Describe<'a> {
             ),
             Record::Deliveries(deliveries) => self.deliveries(deliveries),
             Record::Decision(decision) => self.decision(decision),
-            Record::Fault(fault) => Self::fault(fault),
+            Record::Fault(fault) => self.fault(fault),
             Record::Close(close) => self.close(close),
+            Record::MarginCall(call) => self.margin_call(call),
             Record::Refused(refused) => format!(
                 "refused an input of {} bytes: {}",
                 refused.input.len(),
                 refused.reason
             ),
-        }
+        };
+        one_line(&text)
     }
 
-    /// The ticker of an instrument.
+    /// The ticker of an instrument, on one line.
     #[must_use]
     pub fn symbol(&self, id: InstrumentId) -> String {
         self.instruments.get(id.index()).map_or_else(
             || format!("instrument {}", id.0),
-            |instrument| instrument.symbol().to_owned(),
+            |instrument| one_line(instrument.symbol()),
         )
     }
 
@@ -196,6 +201,8 @@ impl<'a> Describe<'a> {
             text.push_str(&match delivery {
                 Delivery::Fill(fill) => self.fill(fill),
                 Delivery::Event(event) => self.event(event),
+                Delivery::Action(applied) => self.action(applied),
+                Delivery::Borrow(borrow) => self.borrow(borrow),
             });
         }
         let _infallible = write!(text, "; fuel {}", deliveries.fuel);
@@ -205,7 +212,7 @@ impl<'a> Describe<'a> {
     fn fill(&self, fill: &Fill) -> String {
         let id = fill.instrument;
         format!(
-            "order {} filled: {} {} {} at {}{} (reference {}), fee {}, {} left",
+            "order {} filled: {} {} {} at {}{} (reference {}), fee {} as {}, slippage {}, {} left",
             fill.client_order_id.0,
             fill.side.name(),
             self.quantity(id, fill.quantity),
@@ -218,7 +225,34 @@ impl<'a> Describe<'a> {
             },
             self.price(id, fill.reference_price),
             fill.fee,
+            fill.liquidity.name(),
+            fill.slippage,
             self.quantity(id, fill.leaves_quantity)
+        )
+    }
+
+    fn borrow(&self, borrow: &BorrowFee) -> String {
+        let symbol = self.symbol(borrow.instrument);
+        format!("borrow fee of {} for {symbol}", borrow.fee)
+    }
+
+    fn action(&self, applied: &AppliedAction) -> String {
+        let id = applied.action.instrument;
+        let what = match &applied.action.kind {
+            ActionKind::Split { new, old } => format!("split {new} for {old}"),
+            ActionKind::Dividend { per_unit, special } => {
+                let kind = if *special { "special " } else { "" };
+                format!("{kind}dividend of {per_unit}")
+            }
+            ActionKind::SymbolChange { symbol } => format!("symbol change to {symbol}"),
+            ActionKind::Delisting { per_unit } => format!("delisting at {per_unit}"),
+        };
+        format!(
+            "{what} of {} from {}: position {}, cash {}",
+            self.symbol(id),
+            rfc3339(applied.action.ex_time),
+            self.quantity(id, applied.quantity),
+            applied.cash
         )
     }
 
@@ -233,20 +267,38 @@ impl<'a> Describe<'a> {
         )
     }
 
-    fn fault(fault: &FaultRecord) -> String {
+    fn fault(&self, fault: &FaultRecord) -> String {
         let action = match fault.action {
             FaultAction::Leave => "working orders stay",
             FaultAction::Cancel => "working orders are canceled",
+            FaultAction::CancelAndFlatten => "working orders are canceled, positions flattened",
         };
-        let canceled: Vec<String> = fault.canceled.iter().map(|id| id.0.to_string()).collect();
         format!(
-            "the guest's fault {} in {} at {}, message {:?}; {action}: [{}]",
+            "the guest's fault {} in {} at {}, message {:?}; {action}: [{}] [{}]",
             fault.fault.name(),
             fault.callback.name(),
             rfc3339(fault.time),
             fault.message,
-            canceled.join(", ")
+            ids(&fault.canceled),
+            self.orders(&fault.flattened)
         )
+    }
+
+    fn margin_call(&self, call: &MarginCall) -> String {
+        format!(
+            "at {} equity {} is below the maintenance margin {}; the host cancels [{}] and sends \
+             [{}]",
+            rfc3339(call.time),
+            call.equity,
+            call.requirement,
+            ids(&call.canceled),
+            self.orders(&call.orders)
+        )
+    }
+
+    fn orders(&self, orders: &[Order]) -> String {
+        let orders: Vec<String> = orders.iter().map(|order| self.order(order)).collect();
+        orders.join(", ")
     }
 
     fn close(&self, close: &Close) -> String {
@@ -260,7 +312,7 @@ impl<'a> Describe<'a> {
         format!(
             "closed by {}: {} decisions, {} fills, {approved} requests approved, {refused} \
              refused, decision digest sha256:{}, cash {}, equity {}, fees {}, slippage {}, \
-             realized {}, positions [{}]",
+             realized {}, borrow fees {}, dividends {}, positions [{}]",
             close.reason.name(),
             close.decisions,
             close.fills,
@@ -270,7 +322,14 @@ impl<'a> Describe<'a> {
             close.fees,
             close.slippage,
             close.realized,
+            close.borrow,
+            close.dividends,
             positions.join(", ")
         )
     }
+}
+
+fn ids(ids: &[ClientOrderId]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| id.0.to_string()).collect();
+    ids.join(", ")
 }

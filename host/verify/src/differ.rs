@@ -1,6 +1,6 @@
 //! The first part in which two records differ, by the name of the field.
 
-use counterfoil_trading::record::{Close, Decision, Deliveries, FaultRecord, Record};
+use counterfoil_trading::record::{Close, Decision, Deliveries, FaultRecord, MarginCall, Record};
 
 use crate::describe::kind_name;
 
@@ -11,6 +11,7 @@ pub(crate) fn first_difference(journal: &Record, rules: &Record) -> String {
         (Record::Deliveries(one), Record::Deliveries(other)) => return deliveries(one, other),
         (Record::Fault(one), Record::Fault(other)) => fault(one, other),
         (Record::Close(one), Record::Close(other)) => close(one, other),
+        (Record::MarginCall(one), Record::MarginCall(other)) => margin_call(one, other),
         (one, other) => {
             return format!(
                 "kind of record ({} or {})",
@@ -64,7 +65,19 @@ fn fault(one: &FaultRecord, other: &FaultRecord) -> Option<&'static str> {
         ("message", one.message == other.message),
         ("action", one.action == other.action),
         ("canceled orders", one.canceled == other.canceled),
+        ("flattening orders", one.flattened == other.flattened),
         ("trace", one.trace == other.trace),
+    ])
+}
+
+fn margin_call(one: &MarginCall, other: &MarginCall) -> Option<&'static str> {
+    first(&[
+        ("time", one.time == other.time),
+        ("equity", one.equity == other.equity),
+        ("requirement", one.requirement == other.requirement),
+        ("canceled orders", one.canceled == other.canceled),
+        ("flattening orders", one.orders == other.orders),
+        ("plans and tokens", one.plans == other.plans),
     ])
 }
 
@@ -83,6 +96,8 @@ fn close(one: &Close, other: &Close) -> Option<&'static str> {
         ("fees", one.fees == other.fees),
         ("slippage", one.slippage == other.slippage),
         ("realized", one.realized == other.realized),
+        ("borrow fees", one.borrow == other.borrow),
+        ("dividends", one.dividends == other.dividends),
         ("positions", one.positions == other.positions),
     ])
 }

@@ -9,6 +9,7 @@ use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
+use crate::text::one_line;
 use crate::time::rfc3339;
 
 /// One thing that is wrong, and the record at which it shows.
@@ -38,7 +39,7 @@ impl fmt::Display for Finding {
         if let Some(time) = self.close_time {
             write!(f, " closing at {}", rfc3339(time))?;
         }
-        write!(f, ": {}", self.cause)
+        write!(f, ": {}", one_line(&self.cause.to_string()))
     }
 }
 

@@ -20,4 +20,5 @@ pub use finding::{Cause, Finding};
 pub use key::{PublicKey, PublicKeyError};
 pub use proof::{ProofError, ProvedRecord, verify_proof};
 pub use report::{BarsSeen, Completeness, Integrity, Report, Rerun};
+pub use text::harmless;
 pub use verify::{Options, Progress, VerifyError, verify_journal};

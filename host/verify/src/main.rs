@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use arguments::{Command, Job};
-use counterfoil_verify::{Options, Progress, PublicKey, verify_journal, verify_proof};
+use counterfoil_verify::{Options, Progress, PublicKey, harmless, verify_journal, verify_proof};
 use serde_json::{Value, json};
 
 /// What the program does, and what its exit codes mean.
@@ -52,11 +52,11 @@ fn main() -> ExitCode {
     let (text, code) = match answer {
         Ok(answer) => answer,
         Err(reason) => {
-            let _unheard = writeln!(io::stderr(), "could not tell: {reason}");
+            let _unheard = writeln!(io::stderr(), "could not tell: {}", harmless(&reason));
             return ExitCode::from(COULD_NOT_TELL);
         }
     };
-    match io::stdout().write_all(text.as_bytes()) {
+    match io::stdout().write_all(harmless(&text).as_bytes()) {
         Ok(()) => ExitCode::from(code),
         Err(_) => ExitCode::from(COULD_NOT_TELL),
     }

@@ -94,7 +94,8 @@ pub fn verify_proof(
         | Record::Decision(_)
         | Record::Fault(_)
         | Record::Close(_)
-        | Record::Refused(_) => manifest,
+        | Record::Refused(_)
+        | Record::MarginCall(_) => manifest,
     };
     let instruments = own.map_or_else(|| Ok(Vec::new()), |text| instruments(text, &run_id))?;
     let checkpoint = &proved.cosigned.checkpoint;

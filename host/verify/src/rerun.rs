@@ -6,6 +6,7 @@ mod judge;
 mod script;
 
 use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{Callback, Close, Decision, Deliveries, FaultRecord, Record};
 use counterfoil_trading::run::{Ports, Run, RunError};
 use counterfoil_trading::slice::Slice;
@@ -59,12 +60,7 @@ impl Rerunner {
         Self {
             names: opened.names.clone(),
             run: Run::new(setup),
-            venue: SimulatedVenue::new(
-                &setup.instruments,
-                setup.costs,
-                setup.account_kind,
-                setup.cash,
-            ),
+            venue: SimulatedVenue::new(setup),
             instruments: setup.instruments.len(),
             state: State::Running,
             digest: DecisionDigest::default(),
@@ -107,12 +103,16 @@ impl Rerunner {
                 self.step()?;
                 self.close(index, body, close)
             }
-            Record::Deliveries(_) | Record::Decision(_) | Record::Fault(_)
+            Record::Deliveries(_)
+            | Record::MarginCall(_)
+            | Record::Decision(_)
+            | Record::Fault(_)
                 if self.state != State::Running =>
             {
                 Err(found(Cause::AfterEnd))
             }
             Record::Deliveries(deliveries) => self.deliveries(index, body, &deliveries),
+            Record::MarginCall(call) => self.ahead_of_bars(index, body, call.time),
             Record::Decision(decision) => self.decision(index, body, decision),
             Record::Fault(fault) => self.fault(index, body, fault),
         }
@@ -132,7 +132,34 @@ impl Rerunner {
         body: &[u8],
         one: &Deliveries,
     ) -> Result<(), Box<Finding>> {
-        if self.time != Some(one.time) || !self.slice.bars().is_empty() {
+        let is_first = self.time != Some(one.time) || !self.slice.bars().is_empty();
+        self.ahead_of_bars(index, body, one.time)?;
+        if is_first {
+            self.script.set_deliveries_fuel(one.fuel);
+        }
+        // A corporate action is an input of the run that stands in no other record.
+        for delivery in &one.deliveries {
+            let Delivery::Action(applied) = delivery else {
+                continue;
+            };
+            if let Err(error) = self.slice.add_action(applied.action.clone()) {
+                let reason = error.to_string();
+                return Err(self
+                    .names
+                    .finding(index, Some(body), Cause::Slice { reason }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a record that stands before the decisions of its slice.
+    fn ahead_of_bars(
+        &mut self,
+        index: u64,
+        body: &[u8],
+        time: UnixNanos,
+    ) -> Result<(), Box<Finding>> {
+        if self.time != Some(time) || !self.slice.bars().is_empty() {
             self.step()?;
         }
         if self.bodies.bytes() > SLICE_BYTES_MAX {
@@ -141,10 +168,7 @@ impl Rerunner {
                 .names
                 .finding(index, Some(body), Cause::Slice { reason }));
         }
-        if self.bodies.is_empty() {
-            self.script.set_deliveries_fuel(one.fuel);
-        }
-        self.time = Some(one.time);
+        self.time = Some(time);
         self.bodies.push(index, body);
         Ok(())
     }

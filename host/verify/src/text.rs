@@ -9,6 +9,23 @@ use crate::proof::ProvedRecord;
 use crate::report::{Completeness, Integrity, Report, Rerun};
 use crate::time::rfc3339;
 
+/// The text without control characters other than line ends. Whoever wrote a journal chose names
+/// and reasons in it, and must not be able to drive the reader's terminal.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let harmless = |letter: char| match letter {
+        '\n' => '\n',
+        letter if letter.is_control() => char::REPLACEMENT_CHARACTER,
+        letter => letter,
+    };
+    text.chars().map(harmless).collect()
+}
+
+/// The same on one line, so that a name cannot begin a line that looks like a verdict.
+pub(crate) fn one_line(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Some(run_id), Some(execution)) = (&self.run_id, self.execution) {

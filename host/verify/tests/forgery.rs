@@ -170,7 +170,7 @@ fn a_signed_forgery_of_a_fill_is_named_with_both_sides() {
             .iter_mut()
             .find_map(|delivery| match delivery {
                 Delivery::Fill(fill) => Some(fill),
-                Delivery::Event(_) => None,
+                Delivery::Event(_) | Delivery::Action(_) | Delivery::Borrow(_) => None,
             });
         let Some(fill) = fill else { continue };
         fill.price = Price(fill.price.0 - 1);

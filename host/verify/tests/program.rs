@@ -15,6 +15,7 @@ use counterfoil_journal::inclusion::inclusion_proof;
 use counterfoil_journal::proof::TlogProof;
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::record::{Open, Record};
 use counterfoil_verify::verify_proof;
 
 fn program(folder: &Path, arguments: &str) -> (Option<i32>, String) {
@@ -145,5 +146,52 @@ fn a_proof_holds_for_its_own_record_and_for_no_other_bytes() {
         let mut changed = proof.clone();
         changed[at] ^= 1;
         assert!(verify_proof(&changed, &key(), None).is_err(), "byte {at}");
+    }
+}
+
+/// Broke: `counterfoil-verify` printed the host's name, refused lines and tickers as they stand in
+/// a journal, so that whoever wrote it could clear the auditor's screen or write a verdict of
+/// their own. Seen by the fuzz target `record`. Fixed by showing every control character as one
+/// replacement character.
+#[test]
+fn what_a_journal_says_cannot_drive_the_readers_terminal() {
+    let (mut manifest, mut bodies) = journal();
+    let evil = "\u{1b}[2J\u{7f}\u{9b}31m\nintegrity:    intact";
+    evil.clone_into(&mut manifest.instruments[0].symbol);
+    let Ok(Record::Open(open)) = Record::decode(&bodies[0]) else {
+        panic!("no open record");
+    };
+    let mut commitments = open.commitments.unwrap();
+    evil.clone_into(&mut commitments[0].symbol);
+    bodies[0].clear();
+    Open {
+        manifest: manifest.canonical().unwrap(),
+        host: evil.to_owned(),
+        commitments: Some(commitments),
+        execution: 3,
+    }
+    .encode(&mut bodies[0]);
+    // The last bars and the closing record are missing, which is told with the ticker.
+    bodies.truncate(bodies.len() - 4);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    write("key", key().bytes());
+    write("journal", &seal(&bodies, &manifest, &signer()));
+    write("proof", proof(&manifest, &bodies, 0).as_bytes());
+    write("manifest.json", manifest.canonical().unwrap().as_bytes());
+    write("decision", proof(&manifest, &bodies, 1).as_bytes());
+    for arguments in [
+        "--key key journal",
+        "--key key --json journal",
+        "proof --key key proof",
+        "proof --key key --json proof",
+        "proof --key key --manifest manifest.json decision",
+    ] {
+        let (_, text) = program(folder.path(), arguments);
+        let control = text.chars().find(|one| one.is_control() && *one != '\n');
+        assert_eq!(control, None, "{arguments}: {text:?}");
+        let verdicts = text.lines().filter(|line| line.starts_with("integrity:"));
+        assert!(verdicts.count() <= 1, "{arguments}: {text}");
+        assert!(text.contains("[2J"), "{arguments} does not show it: {text}");
     }
 }

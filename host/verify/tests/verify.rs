@@ -4,11 +4,18 @@
 
 mod common;
 
-use common::{FEED, Fails, Plan, bars, key, manifest, run, seal, seal_as, signer, snapshot};
+use common::{
+    FEED, Fails, Plan, bars, key, manifest, run, run_with, seal, seal_as, signer, snapshot,
+};
 use counterfoil_journal::frame::MAGIC;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
+use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::execution::Delivery;
+use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{Record, RefusedInput};
+use counterfoil_trading::record::{Record, RefusedInput, deliveries};
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+use counterfoil_trading::units::Money;
 use counterfoil_verify::{
     Cause, Completeness, Integrity, Options, PublicKey, Report, Rerun, verify_journal,
 };
@@ -307,4 +314,97 @@ fn hostile_bytes_never_panic() {
 
 fn byte(random: usize) -> u8 {
     u8::try_from(random % 256).unwrap()
+}
+
+/// Another hand on the deliveries of a record.
+type Change = fn(&mut Vec<Delivery>);
+
+fn actions() -> Vec<CorporateAction> {
+    let action = |instrument, day: i64, kind| CorporateAction {
+        instrument: InstrumentId(instrument),
+        ex_time: UnixNanos(day * DAY_NANOS),
+        kind,
+    };
+    let per_unit = Money(1_500_000_000);
+    let special = true;
+    vec![
+        action(0, 0, ActionKind::Dividend { per_unit, special }),
+        action(
+            0,
+            9,
+            ActionKind::Split {
+                new: 3.try_into().unwrap(),
+                old: 2.try_into().unwrap(),
+            },
+        ),
+        action(1, 9, ActionKind::Dividend { per_unit, special }),
+        action(1, 14, ActionKind::Delisting { per_unit }),
+    ]
+}
+
+/// The bodies of a run with actions, and what the auditor says of them as `change` leaves them.
+fn with_actions(plan: Plan, change: impl Fn(usize, Vec<u8>) -> Vec<u8>) -> Report {
+    let manifest = manifest(2, 3, FEED);
+    let bars = bars(2, 20);
+    let bodies = run_with(&manifest, &bars, &bars, &actions(), plan);
+    let bodies: Vec<_> = (0..)
+        .zip(bodies)
+        .map(|(at, body)| change(at, body))
+        .collect();
+    let bytes = seal(&bodies, &manifest, &signer());
+    verify(&bytes)
+}
+
+#[test]
+fn a_run_with_actions_verifies_with_and_without_a_fault_in_their_callback() {
+    for fails_at in [None, Some((Fails::Action, 1)), Some((Fails::Action, 3))] {
+        let report = with_actions(Plan { every: 1, fails_at }, |_, body| body);
+        assert!(report.findings.is_empty(), "{}", report.findings[0]);
+        assert!(report.is_good(), "{fails_at:?}");
+    }
+}
+
+#[test]
+fn an_action_that_was_changed_or_taken_out_is_found() {
+    let plan = Plan {
+        every: 1,
+        fails_at: None,
+    };
+    let changes: [(&str, Change); 3] = [
+        ("taken out", |all| {
+            all.retain(|one| !matches!(one, Delivery::Action(_)));
+        }),
+        ("another effect", |all| {
+            for one in all {
+                if let Delivery::Action(applied) = one {
+                    applied.cash.0 += 1;
+                }
+            }
+        }),
+        ("another action", |all| {
+            for one in all {
+                if let Delivery::Action(applied) = one {
+                    applied.action.ex_time.0 += DAY_NANOS;
+                }
+            }
+        }),
+    ];
+    for (name, change) in changes {
+        let report = with_actions(plan, |_, body| {
+            let Record::Deliveries(mut all) = Record::decode(&body).unwrap() else {
+                return body;
+            };
+            if all.time <= UnixNanos(9 * DAY_NANOS) {
+                return body;
+            }
+            change(&mut all.deliveries);
+            let (mut digested, mut forged) = (Vec::new(), Vec::new());
+            deliveries::encode_digested(all.time, &all.deliveries, &mut digested);
+            deliveries::encode(&digested, all.fuel, &mut forged);
+            forged
+        });
+        let finding = report.findings.first().expect(name);
+        let seen = matches!(finding.cause, Cause::Differs { .. } | Cause::Rules { .. });
+        assert!(seen, "{name}: {finding}");
+    }
 }

@@ -1,6 +1,9 @@
-//! Trades when a fast average of closes crosses a slow one. Teaches parameters, state for each
-//! instrument, and a decision on integers alone.
+//! Trades when a fast average of closes crosses a slow one. Teaches parameters, indicators
+//! for each instrument, and a decision on integers alone.
 
+use core::cmp::Ordering;
+
+use counterfoil_sdk::indicators::{IndicatorError, Sma};
 use counterfoil_sdk::{Bar, Context, Decimal, Setup, Strategy, params};
 
 params! {
@@ -38,7 +41,7 @@ impl Strategy for MovingAverageCross {
         }
         let averages = setup.instruments.iter().map(|instrument| {
             let quantity = params.quantity.to_quantity(instrument)?;
-            Ok(Averages::new(fast, slow, quantity))
+            Ok(Averages::new(fast, slow, quantity)?)
         });
         Ok(Self {
             short: params.short,
@@ -51,7 +54,7 @@ impl Strategy for MovingAverageCross {
             .ok()
             .and_then(|i| self.averages.get_mut(i));
         let averages = averages.ok_or("a bar of an instrument that init did not name")?;
-        let Some(cross) = averages.push(bar.close)? else {
+        let Some(cross) = averages.push(bar.close) else {
             return Ok(());
         };
         let (target, reason) = match cross {
@@ -77,74 +80,32 @@ enum Cross {
 #[derive(Debug)]
 struct Averages {
     quantity: i64,
-    fast: usize,
-    /// The last closes, as many as the slow average takes. The oldest is at `next` once it is full.
-    closes: Vec<i64>,
-    slow: usize,
-    next: usize,
-    fast_sum: i64,
-    slow_sum: i64,
-    /// Fast minus slow on the previous bar, times both lengths; none while one did not exist.
-    previous: Option<i128>,
+    fast: Sma,
+    slow: Sma,
+    /// How fast stood to slow on the previous bar; none while one did not exist.
+    previous: Option<Ordering>,
 }
 
 impl Averages {
-    fn new(fast: u32, slow: u32, quantity: i64) -> Self {
-        // A wasm address has 32 bits, so nothing is lost.
-        let (fast, slow) = (fast as usize, slow as usize);
-        let closes = Vec::with_capacity(slow);
-        Self {
+    fn new(fast: u32, slow: u32, quantity: i64) -> Result<Self, IndicatorError> {
+        Ok(Self {
             quantity,
-            fast,
-            closes,
-            slow,
-            next: 0,
-            fast_sum: 0,
-            slow_sum: 0,
+            fast: Sma::new(fast)?,
+            slow: Sma::new(slow)?,
             previous: None,
-        }
+        })
     }
 
     /// Takes a close in and says whether the averages crossed on it.
-    fn push(&mut self, close: i64) -> Result<Option<Cross>, String> {
-        let added = |sum: i64| {
-            sum.checked_add(close)
-                .ok_or("the closes are too large to sum")
-        };
-        self.fast_sum = added(self.fast_sum)?;
-        self.slow_sum = added(self.slow_sum)?;
-        let seen = self.closes.len();
-        if seen < self.slow {
-            if let Some(leaving) = seen.checked_sub(self.fast) {
-                self.fast_sum -= self.closes[leaving];
-            }
-            self.closes.push(close);
-            if seen + 1 < self.slow {
-                return Ok(None);
-            }
-        } else {
-            let leaving = match self.next.checked_sub(self.fast) {
-                Some(index) => index,
-                None => self.next + self.slow - self.fast,
-            };
-            self.fast_sum -= self.closes[leaving];
-            self.slow_sum -= self.closes[self.next];
-            self.closes[self.next] = close;
-            self.next = if self.next + 1 == self.slow {
-                0
-            } else {
-                self.next + 1
-            };
-        }
-        // Multiplied across instead of divided: nothing is rounded.
-        let difference = i128::from(self.fast_sum) * self.slow as i128
-            - i128::from(self.slow_sum) * self.fast as i128;
-        let previous = self.previous.replace(difference);
-        Ok(match previous {
-            Some(previous) if previous <= 0 && difference > 0 => Some(Cross::Up),
-            Some(previous) if previous >= 0 && difference < 0 => Some(Cross::Down),
+    fn push(&mut self, close: i64) -> Option<Cross> {
+        // Both take every close in; means compare as fractions, so nothing is rounded.
+        let (fast, slow) = (self.fast.update(close), self.slow.update(close));
+        let now = fast?.cmp(&slow?);
+        match (self.previous.replace(now)?, now) {
+            (Ordering::Less | Ordering::Equal, Ordering::Greater) => Some(Cross::Up),
+            (Ordering::Greater | Ordering::Equal, Ordering::Less) => Some(Cross::Down),
             _ => None,
-        })
+        }
     }
 }
 
@@ -205,27 +166,26 @@ mod tests {
     }
 
     #[test]
-    fn the_sums_follow_the_window_whatever_its_length() {
-        // Against averages that are summed afresh on every bar.
+    fn crosses_are_those_of_averages_that_are_summed_afresh() {
         let closes: Vec<i64> = (0..200).map(|i: i64| (i * i * 7919) % 1009 + 1).collect();
         for (fast, slow) in [(1, 2), (2, 3), (3, 7), (10, 30), (29, 30)] {
-            let mut averages = Averages::new(fast, slow, 1);
+            let mut averages = Averages::new(fast, slow, 1).unwrap();
+            let mut previous = None;
             for end in 1..=closes.len() {
-                averages.push(closes[end - 1]).unwrap();
                 let sum = |n: u32| {
-                    Some(
-                        closes[end.checked_sub(n as usize)?..end]
-                            .iter()
-                            .sum::<i64>(),
-                    )
+                    let start = end.checked_sub(n as usize)?;
+                    Some(closes[start..end].iter().sum::<i64>())
                 };
-                if let (Some(fast), Some(slow)) = (sum(fast), sum(slow)) {
-                    assert_eq!(
-                        (averages.fast_sum, averages.slow_sum),
-                        (fast, slow),
-                        "at {end}"
-                    );
-                }
+                let difference =
+                    |fast_sum, slow_sum| fast_sum * i64::from(slow) - slow_sum * i64::from(fast);
+                let now = sum(slow).map(|slow_sum| difference(sum(fast).unwrap(), slow_sum));
+                let expected = match (previous, now) {
+                    (Some(before), Some(now)) if before <= 0 && now > 0 => Some(Cross::Up),
+                    (Some(before), Some(now)) if before >= 0 && now < 0 => Some(Cross::Down),
+                    _ => None,
+                };
+                previous = now;
+                assert_eq!(averages.push(closes[end - 1]), expected, "at {end}");
             }
         }
     }

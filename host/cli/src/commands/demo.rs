@@ -99,6 +99,14 @@ fn take_in(places: &Places, folder: &Path) -> Result<String> {
         epoch_unit: None,
         price_scale: None,
         tick: None,
+        vendor: None,
+        mapping: None,
+        actions: None,
+        calendar: None,
+        policy: "quarantine".to_owned(),
+        accept: Vec::new(),
+        trades: false,
+        revises: None,
     };
     let done = ingest::ingest(places, &ask)?;
     if !places.json {
@@ -207,6 +215,7 @@ fn ask_proof(name: &str, outcome: &Outcome, file: &Path) -> Result<args::Proof> 
 }
 
 fn terms(component: &Path, example: &Example) -> args::Terms {
+    let zero = || "0".to_owned();
     args::Terms {
         component: Some(component.display().to_string()),
         params: example
@@ -217,8 +226,20 @@ fn terms(component: &Path, example: &Example) -> args::Terms {
         cash: "1000000".to_owned(),
         account: example.account.to_owned(),
         leverage: "2".to_owned(),
+        maintenance_bps: zero(),
+        margin_call: "reduce".to_owned(),
         fee_bps: "5".to_owned(),
+        maker_fee_bps: None,
+        fee_per_share: zero(),
+        fee_fixed: zero(),
+        fee_min: zero(),
+        fee_max: "off".to_owned(),
         slippage_bps: "2".to_owned(),
+        slippage_ticks: 0,
+        slippage_volume_bps: zero(),
+        borrow_bps: zero(),
+        latency_bars: 0,
+        limit_trade_through: false,
         volume_cap: "1000".to_owned(),
         risk: Some("research".to_owned()),
         limits: None,

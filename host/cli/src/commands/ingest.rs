@@ -1,21 +1,31 @@
-//! `ingest`: a CSV file becomes a snapshot.
+//! `ingest`: a vendor's file becomes a snapshot.
 
 use std::fs::File;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::backtest::snapshot_store;
+use counterfoil_runner::clock::now;
+use counterfoil_runner::files::read_whole;
 use counterfoil_runner::times::show_time;
+use counterfoil_snapshot::accept::Acceptance;
+use counterfoil_snapshot::error::IngestError;
+use counterfoil_snapshot::findings::Severity;
 use counterfoil_snapshot::ingest::{Ingested, Progress};
-use counterfoil_snapshot::options::IngestOptions;
+use counterfoil_snapshot::options::{IngestOptions, SideFile, SourceKind};
 use serde_json::json;
 
+use super::data::print_findings;
 use crate::args::Ingest;
-use crate::output::{Answer, pairs, say, say_json, table};
+use crate::output::{Answer, pairs, say, say_json, short, table};
 use crate::places::Places;
 use crate::progress::bar;
 
 pub(crate) fn run(places: &Places, args: &Ingest) -> Result<Answer> {
-    let done = ingest(places, args)?;
+    let done = match ingest(places, args) {
+        Ok(done) => done,
+        Err(error) => return refused(places, error),
+    };
     if places.json {
         say_json(&as_json(&done));
     } else {
@@ -32,15 +42,7 @@ pub(crate) fn ingest(places: &Places, args: &Ingest) -> Result<Ingested> {
         .file_name()
         .context("the file has no name")?
         .to_string_lossy();
-    let options = IngestOptions {
-        symbol: args.symbol.clone(),
-        timeframe: args.timeframe.as_deref().map(str::parse).transpose()?,
-        time: args.time.parse()?,
-        epoch_unit: args.epoch_unit.as_deref().map(str::parse).transpose()?,
-        price_scale: args.price_scale,
-        tick: args.tick.clone(),
-        ..IngestOptions::default()
-    };
+    let options = options(places, args)?;
     let bar = bar("ingesting", 0);
     let mut progress = |step: Progress| match step {
         Progress::Reading { rows, .. } => bar.set_position(rows),
@@ -49,6 +51,72 @@ pub(crate) fn ingest(places: &Places, args: &Ingest) -> Result<Ingested> {
     let done = snapshot_store(&places.data)?.ingest(file, &name, &options, &mut progress);
     bar.finish_and_clear();
     Ok(done?)
+}
+
+fn options(places: &Places, args: &Ingest) -> Result<IngestOptions> {
+    let accepted = args.accept.iter().map(|path| {
+        let bytes = read_whole(path)?;
+        let one = serde_json::from_slice::<Acceptance>(&bytes);
+        one.with_context(|| format!("{}: no record of acceptance", path.display()))
+    });
+    let store = snapshot_store(&places.data)?;
+    let revises = args.revises.as_deref().map(|id| store.resolve(id));
+    let calendar = match &args.calendar {
+        Some(word) if word.as_os_str() == "24x7" => Some(SideFile {
+            name: "24x7".to_owned(),
+            bytes: b"24x7".to_vec(),
+        }),
+        path => side_file(path.as_deref())?,
+    };
+    Ok(IngestOptions {
+        symbol: args.symbol.clone(),
+        timeframe: args.timeframe.as_deref().map(str::parse).transpose()?,
+        time: args.time.parse()?,
+        epoch_unit: args.epoch_unit.as_deref().map(str::parse).transpose()?,
+        price_scale: args.price_scale,
+        tick: args.tick.clone(),
+        vendor: args.vendor.clone(),
+        ingested_at: Some(now()),
+        kind: if args.trades {
+            SourceKind::Trades
+        } else {
+            SourceKind::Bars
+        },
+        mapping: side_file(args.mapping.as_deref())?,
+        actions: side_file(args.actions.as_deref())?,
+        calendar,
+        policy: args.policy.parse()?,
+        accepted: accepted.collect::<Result<_>>()?,
+        revises: revises.transpose()?,
+        ..IngestOptions::default()
+    })
+}
+
+/// A file that goes with a source.
+pub(crate) fn side_file(path: Option<&Path>) -> Result<Option<SideFile>> {
+    let Some(path) = path else { return Ok(None) };
+    let name = path.file_name().context("the file has no name")?;
+    Ok(Some(SideFile {
+        name: name.to_string_lossy().into_owned(),
+        bytes: read_whole(path)?,
+    }))
+}
+
+/// A refusal by policy is an answer, and its findings are what it says; anything else is none.
+fn refused(places: &Places, error: anyhow::Error) -> Result<Answer> {
+    let Some(IngestError::Refused {
+        count, findings, ..
+    }) = error.downcast_ref()
+    else {
+        return Err(error);
+    };
+    if places.json {
+        say_json(&json!({ "refused": true, "errors": count, "findings": findings }));
+    } else {
+        say(&error.to_string());
+        print_findings(findings);
+    }
+    Ok(Answer::No)
 }
 
 fn as_json(done: &Ingested) -> serde_json::Value {
@@ -60,7 +128,8 @@ fn as_json(done: &Ingested) -> serde_json::Value {
         "bars": report.bars,
         "quarantined": report.quarantined,
         "out-of-order": report.out_of_order,
-        "zero-volume": report.zero_volume,
+        "findings": report.findings.rules,
+        "data": done.manifest.data_sha256.to_string(),
         "ignored-columns": report.ignored_columns,
         "timeframe": report.timeframe.to_string(),
         "timeframe-inferred": report.timeframe_inferred,
@@ -102,9 +171,38 @@ pub(crate) fn print(done: &Ingested) {
             format!("{} rows stood out of order", report.out_of_order),
         ));
     }
+    for (rule, found) in &report.findings.rules {
+        if found.severity != Severity::Note {
+            let accepted = match found.accepted {
+                0 => String::new(),
+                count => format!(", {count} accepted"),
+            };
+            let line = format!("{} {rule}{accepted}", found.count);
+            rows.push((
+                if found.severity == Severity::Error {
+                    "error"
+                } else {
+                    "warning"
+                },
+                line,
+            ));
+        }
+    }
     pairs(&rows);
+    if report
+        .findings
+        .rules
+        .values()
+        .any(|one| one.severity != Severity::Note)
+    {
+        let id = short(&done.id.to_string());
+        say(&format!("see them with: counterfoil data report {id}"));
+    }
     for row in &report.examples {
-        say(&format!("quarantined: {row:?}"));
+        say(&format!(
+            "quarantined: {} line {}: {}: {}: {}",
+            row.file, row.line, row.reason, row.message, row.row
+        ));
     }
     let mut lines = vec![
         ["instrument", "bars", "first close", "last close"]

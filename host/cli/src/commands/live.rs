@@ -1,7 +1,7 @@
 //! `live`: a component over closed bars from a stream, into the paper venue.
 
 use std::io::{BufRead, BufReader, stdin};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_runner::backtest::snapshot_store;
@@ -29,14 +29,7 @@ pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
     note(&format!(
         "run {run}: waiting for bars, one JSON object a line; the end of the stream ends it"
     ));
-    let source: Box<dyn BufRead + Send> = if let Some(address) = &args.connect {
-        let stream = TcpStream::connect(address);
-        Box::new(BufReader::new(stream.with_context(|| {
-            format!("cannot connect to the feed at {address}")
-        })?))
-    } else {
-        Box::new(BufReader::new(stdin()))
-    };
+    let source = source_of(args)?;
     let done = live(
         &places.data,
         &manifest,
@@ -56,6 +49,25 @@ pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
         CloseReason::EndOfData => Answer::Yes,
         CloseReason::Fault => Answer::No,
     })
+}
+
+/// Where the bars come from.
+fn source_of(args: &Live) -> Result<Box<dyn BufRead + Send>> {
+    if let Some(address) = &args.connect {
+        let stream = TcpStream::connect(address)
+            .with_context(|| format!("cannot connect to the feed at {address}"))?;
+        return Ok(Box::new(BufReader::new(stream)));
+    }
+    let Some(address) = &args.listen else {
+        return Ok(Box::new(BufReader::new(stdin())));
+    };
+    let cannot = || format!("cannot listen at {address}");
+    let listener = TcpListener::bind(address).with_context(cannot)?;
+    note(&format!("listening at {}", listener.local_addr()?));
+    let (stream, sender) = listener.accept().with_context(cannot)?;
+    note(&format!("bars come from {sender}"));
+    // The listener is dropped here: nobody else can send into this run.
+    Ok(Box::new(BufReader::new(stream)))
 }
 
 fn manifest_of(places: &Places, args: &Live) -> Result<Manifest> {

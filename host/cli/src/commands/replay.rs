@@ -15,10 +15,15 @@ use crate::places::Places;
 use crate::progress::bar;
 
 pub(crate) fn run(places: &Places, args: &Replay) -> Result<Answer> {
-    let execution = places.data.find(&args.run)?;
+    let found = execute(places, &args.run, &args.backend)?;
+    show(places, &args.run, "replay", &found)
+}
+
+/// Prints what deciding again found; `what` names the act.
+pub(crate) fn show(places: &Places, run: &str, what: &str, found: &Replayed) -> Result<Answer> {
+    let execution = places.data.find(run)?;
     let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let instruments = manifest.setup()?.instruments;
-    let found = execute(places, &args.run, &args.backend)?;
     let good = found.is_identical();
     if places.json {
         let side = |record: &Option<Box<Record>>| {
@@ -34,7 +39,7 @@ pub(crate) fn run(places: &Places, args: &Replay) -> Result<Answer> {
             "records-compared": found.identical,
             "journal-closed": found.closed,
             "first-foreign-slice": found.foreign_slice.map(show_time),
-            "decision-digest": format!("sha256:{}", hex::encode(found.decision_digest)),
+            "decision-digest": found.decision_digest.map(|digest| format!("sha256:{}", hex::encode(digest))),
             "first-difference": found.difference.as_ref().map(|difference| json!({
                 "entry": difference.index,
                 "recorded": side(&difference.recorded),
@@ -42,7 +47,7 @@ pub(crate) fn run(places: &Places, args: &Replay) -> Result<Answer> {
             })),
         }));
     } else {
-        print(&found, &instruments);
+        print(what, found, &instruments);
     }
     Ok(if good { Answer::Yes } else { Answer::No })
 }
@@ -65,11 +70,11 @@ pub(crate) fn execute(places: &Places, run: &str, backend: &str) -> Result<Repla
     Ok(found?)
 }
 
-fn print(found: &Replayed, instruments: &[Instrument]) {
+fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
     if let Some(time) = found.foreign_slice {
         let time = show_time(time);
         say(&format!(
-            "replay: the journal's bars closing at {time} are not the snapshot's: do not trust it"
+            "{what}: the journal's bars closing at {time} are not the snapshot's: do not trust it"
         ));
         return;
     }
@@ -81,11 +86,14 @@ fn print(found: &Replayed, instruments: &[Instrument]) {
         };
         pairs(&[
             (
-                "replay",
+                what,
                 format!("identical: {} decisions{until}", found.decisions),
             ),
             ("compared", format!("{} records", found.identical)),
-            ("decision digest", hex::encode(found.decision_digest)),
+            (
+                "decision digest",
+                found.decision_digest.map(hex::encode).unwrap_or_default(),
+            ),
         ]);
         return;
     };
@@ -94,7 +102,7 @@ fn print(found: &Replayed, instruments: &[Instrument]) {
         None => "no such record".to_owned(),
     };
     say(&format!(
-        "replay: different at entry {} ({} records were identical)",
+        "{what}: different at entry {} ({} records were identical)",
         difference.index, found.identical
     ));
     pairs(&[

@@ -24,6 +24,9 @@ use crate::progress::bar;
 /// Records between two looks at the progress bar.
 const RECORDS_PER_LOOK: u64 = 4096;
 
+/// Findings read for their sentences; the counts are in the snapshot's manifest.
+const FINDINGS_READ: usize = 10_000;
+
 /// What was written.
 pub(crate) struct Written {
     pub(crate) folder: PathBuf,
@@ -157,19 +160,32 @@ fn data_findings(places: &Places, manifest: &Manifest) -> Option<Vec<DataFinding
     let store = snapshot_store(&places.data).ok()?;
     let snapshot = store.load(&store.resolve(id).ok()?).ok()?;
     let data = snapshot.manifest();
-    let note = |note: &counterfoil_snapshot::manifest::QualityNote| DataFinding {
-        code: note.code.clone(),
-        count: note.count,
-        message: note.message.clone(),
-    };
-    let quarantined = |(reason, count): (&String, &u64)| DataFinding {
-        code: reason.clone(),
-        count: *count,
-        message: "rows that are no bars; they were set aside and no strategy saw them".to_owned(),
-    };
-    let notes = data.quality.iter().map(note);
-    let rows = data.quarantine.reasons.iter().map(quarantined);
-    Some(rows.chain(notes).collect())
+    // A sentence for each rule: that of its first finding.
+    let examples = snapshot.findings(FINDINGS_READ).ok()?;
+    let ruled = data.findings.iter().flat_map(|findings| &findings.rules);
+    let rules = ruled.map(|(rule, found)| {
+        let example = examples.iter().find(|one| one.rule == *rule);
+        let example = example.map_or("", |one| one.message.as_str());
+        let accepted = match found.accepted {
+            0 => String::new(),
+            accepted => format!("; {accepted} accepted"),
+        };
+        DataFinding {
+            code: rule.clone(),
+            count: found.count,
+            message: format!("{}{accepted}. The first: {example}", found.severity),
+        }
+    });
+    let quarantined = data
+        .quarantine
+        .reasons
+        .iter()
+        .map(|(reason, count)| DataFinding {
+            code: format!("quarantined: {reason}"),
+            count: *count,
+            message: "they were put aside and no strategy saw them".to_owned(),
+        });
+    Some(quarantined.chain(rules).collect())
 }
 
 /// A folder that holds something other than a report is not written over.

@@ -17,7 +17,7 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
             .map(|one| match &one.manifest {
                 Ok(manifest) => json!({
                     "snapshot": one.id.to_string(),
-                    "source": manifest.source.name,
+                    "sources": manifest.sources.iter().map(|one| &one.name).collect::<Vec<_>>(),
                     "timeframe": manifest.timeframe.to_string(),
                     "bars": manifest.bars(),
                     "instruments": manifest.instruments.iter().map(|one| &one.symbol).collect::<Vec<_>>(),
@@ -51,6 +51,8 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
                     .iter()
                     .map(|one| one.symbol.as_str())
                     .collect();
+                let sources = manifest.sources.iter().map(|one| one.name.as_str());
+                let sources: Vec<&str> = sources.collect();
                 let time = |time: Option<_>| time.map(show_time).unwrap_or_default();
                 rows.push(vec![
                     id,
@@ -59,7 +61,7 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
                     symbols.join(","),
                     time(manifest.first_open()),
                     time(manifest.last_close()),
-                    manifest.source.name.clone(),
+                    sources.join(","),
                 ]);
             }
             Err(error) => rows.push(vec![id, format!("damaged: {error}")]),

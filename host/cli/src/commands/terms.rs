@@ -8,8 +8,8 @@ use counterfoil_sandbox::engine::settings_digest;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{
-    AccountEntry, CostsEntry, DataSource, FORMAT, InstrumentEntry, Manifest, PROFILE_PURE,
-    RiskEntry, WORLD,
+    AccountEntry, CostsEntry, DataSource, FORMAT, InstrumentEntry, Manifest, MatchingEntry,
+    PROFILE_PURE, RiskEntry, WORLD,
 };
 
 use super::admit;
@@ -59,11 +59,28 @@ pub(crate) fn manifest(
             currency: terms.currency.clone(),
             cash: terms.cash.clone(),
             leverage: terms.leverage.clone(),
+            maintenance_bps: terms.maintenance_bps.clone(),
+            margin_call: terms.margin_call.clone(),
         },
         costs: CostsEntry {
             fee_bps: terms.fee_bps.clone(),
+            maker_fee_bps: terms
+                .maker_fee_bps
+                .clone()
+                .unwrap_or_else(|| terms.fee_bps.clone()),
+            fee_per_share: terms.fee_per_share.clone(),
+            fee_fixed: terms.fee_fixed.clone(),
+            fee_min: terms.fee_min.clone(),
+            fee_max: terms.fee_max.clone(),
             slippage_bps: terms.slippage_bps.clone(),
+            slippage_ticks: terms.slippage_ticks,
+            slippage_volume_bps: terms.slippage_volume_bps.clone(),
             volume_cap_bps: terms.volume_cap.clone(),
+            borrow_bps: terms.borrow_bps.clone(),
+        },
+        matching: MatchingEntry {
+            latency_bars: terms.latency_bars,
+            limit_trade_through: terms.limit_trade_through,
         },
         risk,
         limits,

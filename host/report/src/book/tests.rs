@@ -117,6 +117,33 @@ fn a_holding_that_changes_without_a_fill_is_taken_over() {
     assert_eq!(book.settle(Quantity(3), end), None);
 }
 
+#[test]
+fn dividends_and_borrow_fees_belong_to_the_trade_they_were_for() {
+    let instrument = instrument();
+    let (mut book, mut trades) = (Book::default(), Vec::new());
+    let end = |bar| done(1, Price(1), Money::ZERO, bar).end;
+    let fill = |book: &mut Book, trades: &mut Vec<Trade>, signed, bar| {
+        let done = done(signed, Price(1_000), Money::ZERO, bar);
+        book.fill((ID, &instrument), &done, trades).unwrap();
+    };
+    let cash = |text: &str| Money::parse(text).unwrap();
+    fill(&mut book, &mut trades, -10, 0);
+    book.action((Quantity(-10), cash("-5")), || end(1), &mut trades)
+        .unwrap();
+    book.borrow(ID, cash("0.25"), &mut trades).unwrap();
+    fill(&mut book, &mut trades, 20, 2);
+    // Booked a day late: the trade it accrued in has ended, and a long one is open.
+    book.borrow(ID, cash("0.5"), &mut trades).unwrap();
+    book.action((Quantity(0), cash("70")), || end(3), &mut trades)
+        .unwrap();
+    let got: Vec<String> = trades.iter().map(short).collect();
+    let expect = [
+        "short 10 bars 0..2 net -5.75 fees 0",
+        "long 10 bars 2..3 net -30 fees 0",
+    ];
+    assert_eq!(got, expect);
+}
+
 proptest! {
     /// What the trades made, with what is open at the mark, is what the account made.
     #[test]

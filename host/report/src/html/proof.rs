@@ -70,8 +70,8 @@ pub(super) fn what_ran(page: &mut Page, render: &Render<'_>) -> Result<(), Rende
     row(page, "Account", &account);
     let costs = &manifest.costs;
     let costs = format!(
-        "fee {} bps, slippage {} bps, volume cap {} bps",
-        costs.fee_bps, costs.slippage_bps, costs.volume_cap_bps
+        "fee {} bps, slippage {} bps, volume cap {} bps, borrow {} bps a year; all in the manifest",
+        costs.fee_bps, costs.slippage_bps, costs.volume_cap_bps, costs.borrow_bps
     );
     row(page, "Costs", &costs);
     row(page, "Host", &facts.host);

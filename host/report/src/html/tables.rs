@@ -183,7 +183,7 @@ pub(super) fn trades(page: &mut Page, render: &Render<'_>) -> Result<(), RenderE
         page.text(&count_text(u64::try_from(all.len()).unwrap_or(u64::MAX)));
         page.raw(" trades; all rows are in trades.csv and trades.arrow. ");
     }
-    page.raw("A trade runs from flat to flat, or to the other side. Net is after fees; slippage ");
+    page.raw("A trade runs from flat to flat, or to the other side. Net is after fees and borrow, with dividends; slippage ");
     page.raw("is in the prices. The entry is the place in the journal of the decision that asked ");
     page.raw("for it. Times are the closes of bars: that of a daily bar is the midnight after ");
     page.raw("its day.</p>\n");
@@ -267,6 +267,10 @@ pub(super) fn costs(page: &mut Page, render: &Render<'_>) -> Result<(), RenderEr
         " ",
     );
     page.element("", &render.manifest.account.currency, " in all. ");
+    if costs.dividends != Money::ZERO {
+        let dividends = signed_money_text(costs.dividends);
+        page.element("Dividends received less those paid: ", &dividends, ". ");
+    }
     let gain = facts.final_equity().minus(facts.starting_cash);
     let before = gain.and_then(|gain| gain.plus(total));
     let before = before.ok_or(RenderError::Overflow)?;
@@ -296,6 +300,11 @@ pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
         page.raw(", ");
         page.text(&count_text(orders.clamped));
         page.raw(" of them with slippage cut at the end of the bar\u{2019}s range");
+    }
+    if orders.margin_calls > 0 {
+        page.raw(". <strong>Margin calls: ");
+        page.text(&count_text(orders.margin_calls));
+        page.raw("</strong>");
     }
     page.raw(".</p>\n");
     let rejected = orders

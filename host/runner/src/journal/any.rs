@@ -1,11 +1,21 @@
-//! The journal that a cadence asks for.
+//! The journal that a cadence and the work around it ask for.
 
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 
 use super::{InlineJournal, JournalError, PipelinedJournal, RunJournal, Sealer};
 
-/// Inline where every decision must be durable before its orders leave, else pipelined.
+/// On which thread records are hashed, signed and written. It never changes a byte of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sealing {
+    /// On one of its own, where the cadence lets records wait: one run gets two cores.
+    OwnThread,
+    /// On the run's: as many runs at once as there are cores.
+    RunThread,
+}
+
+/// Inline where every decision must be durable before its orders leave or where other runs want
+/// the other cores, else pipelined.
 #[derive(Debug)]
 pub enum AnyJournal {
     /// Seals before it returns.
@@ -15,13 +25,13 @@ pub enum AnyJournal {
 }
 
 impl AnyJournal {
-    /// The journal for this cadence.
+    /// The journal for this cadence; at cadence 1 it seals inline in any case.
     ///
     /// # Errors
     ///
     /// Returns the system's error if there is no thread to be had.
-    pub fn start(sealer: Sealer, cadence: u64) -> std::io::Result<Self> {
-        if cadence == 1 {
+    pub fn start(sealer: Sealer, cadence: u64, sealing: Sealing) -> std::io::Result<Self> {
+        if cadence == 1 || sealing == Sealing::RunThread {
             return Ok(Self::Inline(Box::new(InlineJournal(sealer))));
         }
         PipelinedJournal::start(sealer).map(Self::Pipelined)

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use counterfoil_journal::entry::{EntryError, split};
 use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
 use counterfoil_trading::cbor::CborError;
+use counterfoil_trading::record::Open;
 
 use crate::files::{FileError, at};
 
@@ -97,6 +98,16 @@ impl JournalReader {
             None => Ok(None),
             Some(entry) => Ok(Some(split(entry, index)?.1)),
         }
+    }
+
+    /// The open record, with which every journal begins.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadJournalError`] if the next record is none.
+    pub fn open_record(&mut self) -> Result<Open, ReadJournalError> {
+        let first = self.next_body()?.ok_or(ReadJournalError::NotOpened)?;
+        Ok(Open::decode(first)?)
     }
 
     /// The next entry, link and record; `None` at the end.

@@ -62,6 +62,12 @@ impl Sealer {
         }
     }
 
+    /// Decisions for one signed checkpoint.
+    #[must_use]
+    pub const fn cadence(&self) -> u64 {
+        self.cadence
+    }
+
     /// The decision digest so far.
     #[must_use]
     pub fn digest(&self) -> &DecisionDigest {

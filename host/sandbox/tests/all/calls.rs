@@ -9,7 +9,7 @@ use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::strategy::{AccountView, CallError, Strategy as _};
 use counterfoil_trading::time::UnixNanos;
 
-use crate::support::{account, bar, component, engines, event, fill, guest_text, setup};
+use crate::support::{account, bar, component, dividend, engines, event, fill, guest_text, setup};
 
 /// Starts the guest on a thread of its own and lets `look` see it.
 fn with(name: &str, look: impl Fn(Guest, &AccountView<'_>) + Sync) {
@@ -31,7 +31,7 @@ fn with(name: &str, look: impl Fn(Guest, &AccountView<'_>) + Sync) {
 }
 
 #[test]
-fn every_value_of_a_bar_a_fill_and_an_event_arrives_as_it_was_sent() {
+fn every_value_of_a_bar_a_fill_an_event_and_an_action_arrives_as_it_was_sent() {
     with("echoes-the-bar", |mut guest, view| {
         let mut bar = bar(7, 12_345);
         (bar.bars_in_slice, bar.warming_up) = (3, false);
@@ -56,6 +56,7 @@ fn every_value_of_a_bar_a_fill_and_an_event_arrives_as_it_was_sent() {
         );
         guest.on_fill(&fill(), view).unwrap();
         guest.on_order_event(&event(), UnixNanos(60), view).unwrap();
+        guest.on_corporate_action(&dividend(), view).unwrap();
         let line = LogLine {
             level: LogLevel::Warn,
             text: String::from("why"),

@@ -40,6 +40,10 @@ fn an_endless_loop_ends_with_its_fuel_in_every_export() {
         "loop-in-on-order-event",
         "fault in on-order-event: out-of-fuel",
     );
+    check(
+        "loop-in-on-corporate-action",
+        "fault in on-corporate-action: out-of-fuel",
+    );
     check("loop-in-post-return", "fault in on-bar: out-of-fuel");
     check("loop-in-realloc", "fault in init: out-of-fuel");
     check("host-calls-for-ever", "fault in on-bar: out-of-fuel");

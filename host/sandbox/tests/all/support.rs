@@ -8,6 +8,8 @@ use counterfoil_sandbox::setup::Setup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::costs::Liquidity;
 use counterfoil_trading::execution::{Code, Fill, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::limits::SandboxLimits;
@@ -204,6 +206,10 @@ fn run(compiled: &Compiled, limits: &SandboxLimits) -> Outcome {
             "on-order-event",
             guest.on_order_event(&event(), UnixNanos(60), &view),
         ),
+        (
+            "on-corporate-action",
+            guest.on_corporate_action(&dividend(), &view),
+        ),
     ];
     let fuel = guest.take_fuel();
     for (export, result) in calls {
@@ -234,7 +240,20 @@ pub(crate) fn fill() -> Fill {
         price: Price(101),
         clamped: false,
         fee: Money(-1_500_000_000),
+        slippage: Money(10_000_000_000),
+        liquidity: Liquidity::Taker,
         time: UnixNanos(60),
+    }
+}
+
+pub(crate) fn dividend() -> CorporateAction {
+    CorporateAction {
+        instrument: InstrumentId(0),
+        ex_time: UnixNanos(60),
+        kind: ActionKind::Dividend {
+            per_unit: Money(1_500_000_000),
+            special: false,
+        },
     }
 }
 

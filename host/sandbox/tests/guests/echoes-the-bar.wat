@@ -1,5 +1,5 @@
-;; Puts every value of the bar into two requests, and stops if a fill or an order event is not the
-;; one that the tests send.
+;; Puts every value of the bar into two requests, and stops if a fill, an order event or a
+;; corporate action is not the one that the tests send.
 (data (i32.const 9000) "why")
 (func (export "on-bar") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32) (result i32)
   (i32.store (i32.const 8200) (local.get 0))
@@ -43,3 +43,9 @@
   (if (i32.ne (i32.load (local.get 3)) (i32.const 0x622d6f6e)) (then unreachable))
   (if (i64.ne (local.get 5) (i64.const 10)) (then unreachable))
   (if (i64.ne (local.get 6) (i64.const 60)) (then unreachable)))
+(func (export "on-corporate-action") (param i32 i64 i32 i64 i32)
+  (if (local.get 0) (then unreachable))
+  (if (i64.ne (local.get 1) (i64.const 60)) (then unreachable))
+  (if (i32.ne (local.get 2) (i32.const 1)) (then unreachable))
+  (if (i64.ne (local.get 3) (i64.const 1500000000)) (then unreachable))
+  (if (i32.ne (local.get 4) (i32.const 9)) (then unreachable)))

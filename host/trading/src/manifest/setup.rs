@@ -4,19 +4,24 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::{AccountEntry, FORMAT, InstrumentEntry, Manifest, PROFILE_PURE, RiskEntry, WORLD};
+use super::{FORMAT, InstrumentEntry, Manifest, PROFILE_PURE, WORLD, terms};
 use crate::account::AccountKind;
+use crate::costs::Costs;
 use crate::decimal::{self, DecimalError};
 use crate::instrument::{Instrument, InstrumentError};
 use crate::limits::LimitError;
 use crate::record::FaultAction;
-use crate::risk::{Leverage, RiskLimits};
+use crate::risk::{Leverage, Maintenance, MarginPolicy, RiskLimits};
 use crate::time::{Timeframe, TimeframeError};
 use crate::units::{BasisPoints, Money};
-use crate::venue::simulated::Costs;
+use crate::venue::matching::Matching;
 
 /// The most instruments of one run: what a slice of 1,000 bars needs fits in one record each.
 pub const INSTRUMENTS_MAX: usize = 10_000;
+
+/// The most instruments where the host may flatten positions: so many orders fit in one fault
+/// record.
+const FLATTENED_MAX: usize = 1_000;
 
 /// Why a manifest does not start a run.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -76,8 +81,12 @@ pub struct RunSetup {
     pub cash: Money,
     /// A margin account's reach.
     pub leverage: Leverage,
+    /// What a margin account must keep.
+    pub maintenance: Maintenance,
     /// What trading costs.
     pub costs: Costs,
+    /// How the venue matches.
+    pub matching: Matching,
     /// The risk limits.
     pub risk: RiskLimits,
     /// What is done after a fault.
@@ -120,7 +129,20 @@ impl Manifest {
                 expected,
             });
         }
-        let (account_kind, cash, leverage) = account(&self.account)?;
+        let account = terms::account(&self.account)?;
+        let on_fault = FaultAction::ALL
+            .into_iter()
+            .find(|action| action.name() == self.on_fault)
+            .ok_or_else(|| {
+                let expected = "leave, cancel or cancel-and-flatten";
+                wrong("on-fault", &self.on_fault, expected)
+            })?;
+        let flattens = on_fault == FaultAction::CancelAndFlatten
+            || account.maintenance.policy == MarginPolicy::Liquidate;
+        if flattens && count > FLATTENED_MAX {
+            let expected = "at most 1,000 instruments where the host may flatten positions";
+            return Err(wrong("instruments", &count.to_string(), expected));
+        }
         Ok(RunSetup {
             component: digest("component", &self.component)?,
             engine: digest("engine", &self.engine)?,
@@ -131,16 +153,14 @@ impl Manifest {
                 .map(instrument)
                 .collect::<Result<_, _>>()?,
             warm_up: u64::from(self.warm_up),
-            account_kind,
-            cash,
-            leverage,
-            costs: self.costs()?,
-            risk: risk(&self.risk)?,
-            on_fault: match self.on_fault.as_str() {
-                "leave" => FaultAction::Leave,
-                "cancel" => FaultAction::Cancel,
-                other => return Err(wrong("on-fault", other, "leave or cancel")),
-            },
+            account_kind: account.kind,
+            cash: account.cash,
+            leverage: account.leverage,
+            maintenance: account.maintenance,
+            costs: terms::costs(&self.costs)?,
+            matching: terms::matching(&self.matching)?,
+            risk: terms::risk(&self.risk)?,
+            on_fault,
             seed: self
                 .seed
                 .parse()
@@ -148,19 +168,6 @@ impl Manifest {
             cadence: match self.cadence {
                 0 => return Err(wrong("cadence", "0", "at least 1")),
                 cadence => u64::from(cadence),
-            },
-        })
-    }
-
-    fn costs(&self) -> Result<Costs, ManifestError> {
-        let cap = &self.costs.volume_cap_bps;
-        Ok(Costs {
-            fee: bps("costs.fee-bps", &self.costs.fee_bps)?,
-            slippage: bps("costs.slippage-bps", &self.costs.slippage_bps)?,
-            volume_cap: if cap == "off" {
-                None
-            } else {
-                Some(bps("costs.volume-cap-bps", cap)?)
             },
         })
     }
@@ -180,7 +187,7 @@ pub fn digest(field: &'static str, text: &str) -> Result<[u8; 32], ManifestError
     Ok(bytes)
 }
 
-fn wrong(field: &'static str, value: &str, expected: &'static str) -> ManifestError {
+pub(super) fn wrong(field: &'static str, value: &str, expected: &'static str) -> ManifestError {
     ManifestError::Value {
         field,
         value: value.to_string(),
@@ -188,12 +195,12 @@ fn wrong(field: &'static str, value: &str, expected: &'static str) -> ManifestEr
     }
 }
 
-fn bps(field: &'static str, text: &str) -> Result<BasisPoints, ManifestError> {
+pub(super) fn bps(field: &'static str, text: &str) -> Result<BasisPoints, ManifestError> {
     BasisPoints::parse(text).map_err(|source| ManifestError::Number { field, source })
 }
 
 /// Money that is at least zero.
-fn amount(field: &'static str, text: &str) -> Result<Money, ManifestError> {
+pub(super) fn amount(field: &'static str, text: &str) -> Result<Money, ManifestError> {
     let money = Money::parse(text).map_err(|source| ManifestError::Number { field, source })?;
     if money < Money::ZERO {
         Err(wrong(field, text, "zero or more"))
@@ -237,40 +244,4 @@ impl From<&Instrument> for InstrumentEntry {
             volume_scale: instrument.volume_scale(),
         }
     }
-}
-
-fn account(entry: &AccountEntry) -> Result<(AccountKind, Money, Leverage), ManifestError> {
-    let kind = match entry.kind.as_str() {
-        "cash" => AccountKind::Cash,
-        "margin" => AccountKind::Margin,
-        other => return Err(wrong("account.kind", other, "cash or margin")),
-    };
-    let field = "account.leverage";
-    let hundredths = decimal::parse(&entry.leverage, 2)
-        .map_err(|source| ManifestError::Number { field, source })?;
-    let leverage = u32::try_from(hundredths)
-        .ok()
-        .filter(|leverage| (100..=10_000).contains(leverage))
-        .ok_or_else(|| wrong(field, &entry.leverage, "1 to 100"))?;
-    Ok((
-        kind,
-        amount("account.cash", &entry.cash)?,
-        Leverage(leverage),
-    ))
-}
-
-fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
-    if entry.working_orders_max > 1_000 {
-        let value = entry.working_orders_max.to_string();
-        return Err(wrong("risk.working-orders-max", &value, "at most 1,000"));
-    }
-    Ok(RiskLimits {
-        orders_per_bar_max: entry.orders_per_bar_max,
-        working_orders_max: entry.working_orders_max,
-        order_notional_max: amount("risk.order-notional-max", &entry.order_notional_max)?,
-        position_notional_max: amount("risk.position-notional-max", &entry.position_notional_max)?,
-        gross_exposure_max: amount("risk.gross-exposure-max", &entry.gross_exposure_max)?,
-        price_collar: bps("risk.price-collar-bps", &entry.price_collar_bps)?,
-        drawdown_max: bps("risk.drawdown-max-bps", &entry.drawdown_max_bps)?,
-    })
 }

@@ -49,6 +49,10 @@ pub struct Close {
     pub slippage: Money,
     /// Booked profit and loss, fees apart.
     pub realized: Money,
+    /// All borrow fees.
+    pub borrow: Money,
+    /// Dividends received less those paid.
+    pub dividends: Money,
     /// The position in each instrument.
     pub positions: Vec<Quantity>,
 }
@@ -56,7 +60,7 @@ pub struct Close {
 impl Close {
     /// Appends the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        cbor::put_array(out, 13);
+        cbor::put_array(out, 15);
         cbor::put_u64(out, KIND_CLOSE);
         cbor::put_u64(
             out,
@@ -76,6 +80,8 @@ impl Close {
             self.fees,
             self.slippage,
             self.realized,
+            self.borrow,
+            self.dividends,
         ];
         for amount in amounts {
             cbor::put_i128(out, amount.0);
@@ -93,7 +99,7 @@ impl Close {
     /// Returns [`CborError`] if the bytes are not what [`Close::encode`] writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
         let mut reader = Reader::new(body);
-        reader.array_of(13, "a close record of 13 items")?;
+        reader.array_of(15, "a close record of 15 items")?;
         reader.u64()?;
         let reason = match reader.u64()? {
             0 => CloseReason::EndOfData,
@@ -116,6 +122,8 @@ impl Close {
             fees: Money(reader.i128()?),
             slippage: Money(reader.i128()?),
             realized: Money(reader.i128()?),
+            borrow: Money(reader.i128()?),
+            dividends: Money(reader.i128()?),
             positions: {
                 let items = reader.array()?;
                 (0..items)

@@ -102,12 +102,7 @@ impl Decision {
         let circumstances = &self.circumstances;
         cbor::put_array(out, if circumstances.times.is_some() { 4 } else { 2 });
         cbor::put_u64(out, circumstances.fuel);
-        cbor::put_array(out, circumstances.plans.len());
-        for note in &circumstances.plans {
-            cbor::put_array(out, 2);
-            cbor::put_bytes(out, &note.plan);
-            cbor::put_u64(out, note.token);
-        }
+        put_plans(out, &circumstances.plans);
         if let Some((received, decided)) = circumstances.times {
             cbor::put_i64(out, received.0);
             cbor::put_i64(out, decided.0);
@@ -165,9 +160,17 @@ impl Decision {
     }
 }
 
-fn read_circumstances(reader: &mut Reader<'_>) -> Result<DecisionCircumstances, CborError> {
-    let items = reader.array()?;
-    let fuel = reader.u64()?;
+/// Appends the notes of plans.
+pub(super) fn put_plans(out: &mut Vec<u8>, plans: &[PlanNote]) {
+    cbor::put_array(out, plans.len());
+    for note in plans {
+        cbor::put_array(out, 2);
+        cbor::put_bytes(out, &note.plan);
+        cbor::put_u64(out, note.token);
+    }
+}
+
+pub(super) fn read_plans(reader: &mut Reader<'_>) -> Result<Vec<PlanNote>, CborError> {
     let count = reader.array()?;
     let mut plans = Vec::with_capacity(count);
     for _ in 0..count {
@@ -177,6 +180,13 @@ fn read_circumstances(reader: &mut Reader<'_>) -> Result<DecisionCircumstances, 
             token: reader.u64()?,
         });
     }
+    Ok(plans)
+}
+
+fn read_circumstances(reader: &mut Reader<'_>) -> Result<DecisionCircumstances, CborError> {
+    let items = reader.array()?;
+    let fuel = reader.u64()?;
+    let plans = read_plans(reader)?;
     let times = match items {
         2 => None,
         4 => Some((UnixNanos(reader.i64()?), UnixNanos(reader.i64()?))),

@@ -1,19 +1,22 @@
-//! The deliveries record: fills and order events of one slice, in the sequence in which the
+//! The deliveries record: fills, order events, corporate actions and borrow fees of one slice, in the sequence in which the
 //! account and the strategy got them.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use super::KIND_DELIVERIES;
 use super::decision::{code_number, read_code};
 use super::order::{put_side, read_side};
 use crate::cbor::{self, CborError, Reader};
-use crate::execution::{Delivery, Fill, OrderEvent};
+use crate::corporate::{ActionKind, CorporateAction};
+use crate::costs::Liquidity;
+use crate::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use crate::instrument::InstrumentId;
 use crate::order::{ClientOrderId, OrderStatus};
 use crate::time::UnixNanos;
 use crate::units::{Money, Price, Quantity};
 
-/// Fills and order events of one slice.
+/// Fills, order events, corporate actions and borrow fees of one slice.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Deliveries {
     /// The slice's close time.
@@ -38,6 +41,13 @@ pub fn encode_digested(time: UnixNanos, deliveries: &[Delivery], out: &mut Vec<u
         match delivery {
             Delivery::Fill(fill) => put_fill(out, fill),
             Delivery::Event(event) => put_event(out, event),
+            Delivery::Action(applied) => put_action(out, applied),
+            Delivery::Borrow(borrow) => {
+                cbor::put_array(out, 3);
+                cbor::put_u64(out, 3);
+                cbor::put_u64(out, u64::from(borrow.instrument.0));
+                cbor::put_i128(out, borrow.fee.0);
+            }
         }
     }
 }
@@ -87,7 +97,7 @@ impl Deliveries {
 }
 
 fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
-    cbor::put_array(out, 10);
+    cbor::put_array(out, 12);
     cbor::put_u64(out, 0);
     cbor::put_u64(out, u64::from(fill.instrument.0));
     cbor::put_u64(out, fill.client_order_id.0);
@@ -98,6 +108,8 @@ fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
     cbor::put_i64(out, fill.price.0);
     cbor::put_bool(out, fill.clamped);
     cbor::put_i128(out, fill.fee.0);
+    cbor::put_i128(out, fill.slippage.0);
+    cbor::put_bool(out, fill.liquidity == Liquidity::Maker);
 }
 
 fn put_event(out: &mut Vec<u8>, event: &OrderEvent) {
@@ -120,11 +132,10 @@ fn read_delivery(reader: &mut Reader<'_>, time: UnixNanos) -> Result<Delivery, C
     let items = reader.array()?;
     let kind = reader.u64()?;
     let instrument = InstrumentId(reader.u32()?);
-    let client_order_id = ClientOrderId(reader.u64()?);
     match (kind, items) {
-        (0, 10) => Ok(Delivery::Fill(Fill {
+        (0, 12) => Ok(Delivery::Fill(Fill {
             instrument,
-            client_order_id,
+            client_order_id: ClientOrderId(reader.u64()?),
             side: read_side(reader)?,
             quantity: Quantity(reader.i64()?),
             leaves_quantity: Quantity(reader.i64()?),
@@ -132,19 +143,96 @@ fn read_delivery(reader: &mut Reader<'_>, time: UnixNanos) -> Result<Delivery, C
             price: Price(reader.i64()?),
             clamped: reader.bool()?,
             fee: Money(reader.i128()?),
+            slippage: Money(reader.i128()?),
+            liquidity: if reader.bool()? {
+                Liquidity::Maker
+            } else {
+                Liquidity::Taker
+            },
             time,
         })),
         (1, 6) => Ok(Delivery::Event(OrderEvent {
             instrument,
-            client_order_id,
+            client_order_id: ClientOrderId(reader.u64()?),
             status: read_status(reader)?,
             code: read_code(reader)?,
             leaves_quantity: Quantity(reader.i64()?),
         })),
+        (2, 6) => Ok(Delivery::Action(AppliedAction {
+            action: CorporateAction {
+                instrument,
+                ex_time: UnixNanos(reader.i64()?),
+                kind: read_kind(reader)?,
+            },
+            quantity: Quantity(reader.i64()?),
+            cash: Money(reader.i128()?),
+        })),
+        (3, 3) => Ok(Delivery::Borrow(BorrowFee {
+            instrument,
+            fee: Money(reader.i128()?),
+        })),
         _ => Err(CborError {
             offset: 0,
-            expected: "a fill or an order event",
+            expected: "a fill, an order event, a corporate action or a borrow fee",
         }),
+    }
+}
+
+fn put_action(out: &mut Vec<u8>, applied: &AppliedAction) {
+    cbor::put_array(out, 6);
+    cbor::put_u64(out, 2);
+    cbor::put_u64(out, u64::from(applied.action.instrument.0));
+    cbor::put_i64(out, applied.action.ex_time.0);
+    match &applied.action.kind {
+        ActionKind::Split { new, old } => {
+            cbor::put_array(out, 3);
+            cbor::put_u64(out, 0);
+            cbor::put_u64(out, u64::from(new.get()));
+            cbor::put_u64(out, u64::from(old.get()));
+        }
+        ActionKind::Dividend { per_unit, special } => {
+            cbor::put_array(out, 3);
+            cbor::put_u64(out, 1);
+            cbor::put_i128(out, per_unit.0);
+            cbor::put_bool(out, *special);
+        }
+        ActionKind::SymbolChange { symbol } => {
+            cbor::put_array(out, 2);
+            cbor::put_u64(out, 2);
+            cbor::put_text(out, symbol);
+        }
+        ActionKind::Delisting { per_unit } => {
+            cbor::put_array(out, 2);
+            cbor::put_u64(out, 3);
+            cbor::put_i128(out, per_unit.0);
+        }
+    }
+    cbor::put_i64(out, applied.quantity.0);
+    cbor::put_i128(out, applied.cash.0);
+}
+
+fn read_kind(reader: &mut Reader<'_>) -> Result<ActionKind, CborError> {
+    let error = CborError {
+        offset: 0,
+        expected: "a split, dividend, symbol change or delisting",
+    };
+    let items = reader.array()?;
+    match (reader.u64()?, items) {
+        (0, 3) => Ok(ActionKind::Split {
+            new: NonZeroU32::new(reader.u32()?).ok_or(error)?,
+            old: NonZeroU32::new(reader.u32()?).ok_or(error)?,
+        }),
+        (1, 3) => Ok(ActionKind::Dividend {
+            per_unit: Money(reader.i128()?),
+            special: reader.bool()?,
+        }),
+        (2, 2) => Ok(ActionKind::SymbolChange {
+            symbol: reader.text()?,
+        }),
+        (3, 2) => Ok(ActionKind::Delisting {
+            per_unit: Money(reader.i128()?),
+        }),
+        _ => Err(error),
     }
 }
 

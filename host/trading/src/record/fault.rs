@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::KIND_FAULT;
+use super::order::{put_ids, put_orders, read_ids, read_orders};
 use crate::cbor::{self, CborError, Reader};
-use crate::order::ClientOrderId;
+use crate::order::{ClientOrderId, Order};
 use crate::strategy::Fault;
 use crate::time::UnixNanos;
 
@@ -20,10 +21,19 @@ pub enum Callback {
     OnFill,
     /// `on-order-event`.
     OnOrderEvent,
+    /// `on-corporate-action`.
+    OnCorporateAction,
 }
 
 impl Callback {
-    const ALL: [Self; 4] = [Self::Init, Self::OnBar, Self::OnFill, Self::OnOrderEvent];
+    /// Every callback, in the sequence of its number in the record format: append only.
+    pub const ALL: [Self; 5] = [
+        Self::Init,
+        Self::OnBar,
+        Self::OnFill,
+        Self::OnOrderEvent,
+        Self::OnCorporateAction,
+    ];
 
     /// The name of the export.
     #[must_use]
@@ -33,6 +43,7 @@ impl Callback {
             Self::OnBar => "on-bar",
             Self::OnFill => "on-fill",
             Self::OnOrderEvent => "on-order-event",
+            Self::OnCorporateAction => "on-corporate-action",
         }
     }
 }
@@ -44,6 +55,23 @@ pub enum FaultAction {
     Leave,
     /// They are taken back.
     Cancel,
+    /// They are taken back, and every position is sold or bought back at the market.
+    CancelAndFlatten,
+}
+
+impl FaultAction {
+    /// Every action, in the sequence of its number in the record format: append only.
+    pub const ALL: [Self; 3] = [Self::Leave, Self::Cancel, Self::CancelAndFlatten];
+
+    /// Its name in the manifest.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Leave => "leave",
+            Self::Cancel => "cancel",
+            Self::CancelAndFlatten => "cancel-and-flatten",
+        }
+    }
 }
 
 /// The guest's fault, which ended the run.
@@ -61,6 +89,9 @@ pub struct FaultRecord {
     pub action: FaultAction,
     /// The orders that were taken back.
     pub canceled: Vec<ClientOrderId>,
+    /// The host's orders that flatten positions. They are released to the venue, and the run is
+    /// over: what becomes of them is in no record.
+    pub flattened: Vec<Order>,
     /// What the engine says; not part of the digest.
     pub trace: String,
 }
@@ -68,7 +99,7 @@ pub struct FaultRecord {
 impl FaultRecord {
     /// Appends the deterministic part.
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
-        cbor::put_array(out, 7);
+        cbor::put_array(out, 8);
         cbor::put_u64(out, KIND_FAULT);
         cbor::put_u64(
             out,
@@ -82,15 +113,10 @@ impl FaultRecord {
         cbor::put_text(out, &self.message);
         cbor::put_u64(
             out,
-            match self.action {
-                FaultAction::Leave => 0,
-                FaultAction::Cancel => 1,
-            },
+            number(FaultAction::ALL.iter().position(|one| *one == self.action)),
         );
-        cbor::put_array(out, self.canceled.len());
-        for id in &self.canceled {
-            cbor::put_u64(out, id.0);
-        }
+        put_ids(out, &self.canceled);
+        put_orders(out, &self.flattened);
     }
 
     /// Appends the record, given its deterministic part.
@@ -115,7 +141,7 @@ impl FaultRecord {
         outer.array_of(1, "circumstances of 1 item")?;
         let trace = outer.text()?;
         outer.end()?;
-        reader.array_of(7, "a deterministic part of 7 items")?;
+        reader.array_of(8, "a deterministic part of 8 items")?;
         if reader.u64()? != KIND_FAULT {
             return Err(CborError {
                 offset: 1,
@@ -127,13 +153,9 @@ impl FaultRecord {
             time: UnixNanos(reader.i64()?),
             fault: pick(&Fault::ALL, reader.u64()?)?,
             message: reader.text()?,
-            action: pick(&[FaultAction::Leave, FaultAction::Cancel], reader.u64()?)?,
-            canceled: {
-                let items = reader.array()?;
-                (0..items)
-                    .map(|_| reader.u64().map(ClientOrderId))
-                    .collect::<Result<_, _>>()?
-            },
+            action: pick(&FaultAction::ALL, reader.u64()?)?,
+            canceled: read_ids(&mut reader)?,
+            flattened: read_orders(&mut reader)?,
             trace,
         };
         reader.end()?;

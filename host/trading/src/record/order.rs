@@ -77,6 +77,34 @@ fn read_intent(reader: &mut Reader<'_>) -> Result<Intent, CborError> {
     }
 }
 
+/// Appends the ids of orders.
+pub(super) fn put_ids(out: &mut Vec<u8>, ids: &[ClientOrderId]) {
+    cbor::put_array(out, ids.len());
+    for id in ids {
+        cbor::put_u64(out, id.0);
+    }
+}
+
+pub(super) fn read_ids(reader: &mut Reader<'_>) -> Result<Vec<ClientOrderId>, CborError> {
+    let items = reader.array()?;
+    (0..items)
+        .map(|_| reader.u64().map(ClientOrderId))
+        .collect()
+}
+
+/// Appends orders.
+pub(super) fn put_orders(out: &mut Vec<u8>, orders: &[Order]) {
+    cbor::put_array(out, orders.len());
+    for order in orders {
+        put_order(out, order);
+    }
+}
+
+pub(super) fn read_orders(reader: &mut Reader<'_>) -> Result<Vec<Order>, CborError> {
+    let items = reader.array()?;
+    (0..items).map(|_| read_order(reader)).collect()
+}
+
 fn put_order(out: &mut Vec<u8>, order: &Order) {
     cbor::put_array(out, 6);
     cbor::put_u64(out, u64::from(order.instrument.0));

@@ -7,7 +7,7 @@ use super::{Clock, Ports, Run, RunError};
 use crate::bar::ClosedBar;
 use crate::execution::Code;
 use crate::journal::Journal;
-use crate::order::{Intent, Request};
+use crate::order::{ClientOrderId, Intent, Request};
 use crate::record::{Decision, DecisionCircumstances, PlanNote, Verdict};
 use crate::slice::Slice;
 use crate::strategy::{BarView, CallError, Strategy, StrategyFault};
@@ -137,8 +137,8 @@ impl Run {
         let mut approved_orders = 0_u32;
         for request in requests {
             let intent = request.intent;
-            let reviewed = self
-                .note_id(&intent)
+            let reviewed = own_names(&intent)
+                .and_then(|()| self.note_id(&intent))
                 .and_then(|()| self.review(intent, warming_up, approved_orders));
             let approved = match reviewed {
                 Ok(approved) => approved,
@@ -149,13 +149,7 @@ impl Run {
                     continue;
                 }
             };
-            let (plan, token) = self.tokens.plan(&approved);
-            let authorized = plan.authorize(token)?;
-            plans.push(PlanNote {
-                plan: authorized.digest().0,
-                token: authorized.sequence(),
-            });
-            self.room.authorized.push(authorized);
+            plans.push(self.authorize(&approved)?);
             verdicts.push(Verdict::Approved);
             self.totals.approved = self.totals.approved.saturating_add(1);
             if let Some(order) = intent.order() {
@@ -171,5 +165,21 @@ impl Run {
         intent
             .order()
             .map_or(Ok(()), |order| self.seen.insert(order.client_order_id))
+    }
+}
+
+/// A strategy may neither take nor touch the ids that the host keeps for its own orders.
+fn own_names(intent: &Intent) -> Result<(), Code> {
+    let touched = match intent {
+        Intent::Submit(_) => None,
+        Intent::Cancel(id) => Some(*id),
+        Intent::Replace { replaces, .. } => Some(*replaces),
+    };
+    if touched.is_some_and(ClientOrderId::is_host) {
+        return Err(Code::UnknownOrder);
+    }
+    match intent.order() {
+        Some(order) if order.client_order_id.is_host() => Err(Code::ReservedClientOrderId),
+        _ => Ok(()),
     }
 }

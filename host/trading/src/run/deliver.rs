@@ -1,6 +1,8 @@
 //! The front half of a step: executions are booked, then delivered to the strategy and recorded.
 
 use super::{Ports, Run, RunError};
+use crate::account::AccountError;
+use crate::corporate::{ActionKind, SplitRatio};
 use crate::execution::{Code, Delivery, OrderEvent};
 use crate::journal::Journal;
 use crate::order::{Intent, Order, OrderStatus};
@@ -8,26 +10,78 @@ use crate::record::{Callback, deliveries};
 use crate::slice::Slice;
 use crate::strategy::{CallError, Strategy, StrategyFault, WorkingOrder};
 use crate::time::UnixNanos;
+use crate::units::BasisPoints;
 use crate::venue::Venue;
 
 impl Run {
-    /// Gathers the refusals of the slice before and the venue's executions, and books them.
-    pub(super) fn take_executions<V: Venue, E>(
+    /// Gathers, in this sequence, the refusals of the slice before, the venue's answers since then,
+    /// borrow fees, corporate actions and executions, and books them.
+    pub(super) fn take_deliveries<V: Venue, E>(
         &mut self,
         slice: &Slice,
+        (time, before): (UnixNanos, Option<UnixNanos>),
         venue: &mut V,
     ) -> Result<(), RunError<E>> {
         self.room.deliveries.clear();
         self.room
             .deliveries
             .extend(self.refusals.drain(..).map(Delivery::Event));
-        let own = self.room.deliveries.len();
+        let refusals = self.room.deliveries.len();
+        venue.answers(&mut self.room.deliveries);
+        if let Some(before) = before {
+            self.charge_borrow(time, before)?;
+        }
+        self.apply_actions(slice)?;
         venue.executions(slice, &mut self.room.deliveries)?;
         if self.room.deliveries.is_empty() {
             return Ok(());
         }
         self.revision = self.revision.wrapping_add(1);
-        for delivery in self.room.deliveries.iter().skip(own) {
+        self.book(refusals)
+    }
+
+    /// What was short since the slice before pays for that time, once a UTC day.
+    fn charge_borrow<E>(&mut self, time: UnixNanos, before: UnixNanos) -> Result<(), RunError<E>> {
+        if self.borrow == BasisPoints::ZERO {
+            return Ok(());
+        }
+        self.account
+            .accrue_borrow(time.0.saturating_sub(before.0))?;
+        if time.day() != before.day() {
+            self.account
+                .book_borrow(self.borrow, &mut self.room.deliveries)?;
+        }
+        Ok(())
+    }
+
+    /// Applies the slice's corporate actions to the account and to the list of working orders.
+    fn apply_actions<E>(&mut self, slice: &Slice) -> Result<(), RunError<E>> {
+        for action in slice.actions() {
+            let id = action.instrument;
+            let instrument = self.instruments.get(id.index());
+            let instrument = instrument.ok_or(RunError::UnknownInstrument { id })?;
+            let applied = self.account.apply(instrument, action)?;
+            self.room.deliveries.push(Delivery::Action(applied));
+            let ActionKind::Split { new, old } = action.kind else {
+                continue;
+            };
+            let ratio = SplitRatio { new, old };
+            for working in self.working.iter_mut().filter(|one| one.instrument == id) {
+                let order = (working.order_type, working.side);
+                let after = ratio.order(instrument, order, working.leaves_quantity);
+                (working.order_type, working.leaves_quantity) =
+                    after.ok_or(AccountError::Overflow {
+                        operation: "splitting an order of",
+                        instrument: id,
+                    })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Books the venue's deliveries, which begin at this place.
+    fn book<E>(&mut self, from: usize) -> Result<(), RunError<E>> {
+        for delivery in self.room.deliveries.iter().skip(from) {
             let (id, leaves) = match delivery {
                 Delivery::Fill(fill) => {
                     let id = fill.instrument;
@@ -38,7 +92,7 @@ impl Run {
                     (fill.client_order_id, fill.leaves_quantity.0)
                 }
                 Delivery::Event(event) if event.status.is_final() => (event.client_order_id, 0),
-                Delivery::Event(_) => continue,
+                Delivery::Event(_) | Delivery::Action(_) | Delivery::Borrow(_) => continue,
             };
             let place = self
                 .working
@@ -76,6 +130,11 @@ impl Run {
                     Callback::OnOrderEvent,
                     ports.strategy.on_order_event(event, time, &view),
                 ),
+                Delivery::Action(applied) => (
+                    Callback::OnCorporateAction,
+                    ports.strategy.on_corporate_action(&applied.action, &view),
+                ),
+                Delivery::Borrow(_) => continue,
             };
             match told {
                 Ok(()) => {}

@@ -30,6 +30,18 @@ pub enum RunError<E> {
         /// The instrument.
         id: InstrumentId,
     },
+    /// A corporate action that does not belong to its slice.
+    #[error(
+        "a corporate action of {id:?} at {ex_time:?} is not of the slice that closes at {time:?}"
+    )]
+    ActionTime {
+        /// The instrument.
+        id: InstrumentId,
+        /// The action's ex-time.
+        ex_time: UnixNanos,
+        /// The slice's close time.
+        time: UnixNanos,
+    },
     /// The run ended with a fault.
     #[error("the run ended with a fault and takes no more slices")]
     Ended,
@@ -42,8 +54,8 @@ pub enum RunError<E> {
     /// A plan and its token did not fit.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The gate refused the cancel that follows a fault.
-    #[error("the risk gate refused to cancel after a fault: {}", .0.text().1)]
+    /// The gate refused what the host does of its own accord.
+    #[error("the risk gate refused a cancel or an order of the host's own: {}", .0.text().1)]
     Refused(Code),
     /// The host could not call the guest; no verdict on the strategy.
     #[error("host: {0}")]

@@ -5,17 +5,29 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::account::AccountKind;
+use crate::bar::RawBar;
+use crate::corporate::{ActionKind, CorporateAction, SplitRatio};
 use crate::execution::Code;
-use crate::instrument::InstrumentId;
+use crate::instrument::{Instrument, InstrumentId};
 use crate::order::Side;
-use crate::units::{Money, Quantity};
+use crate::units::{Money, Price, Quantity};
 
-/// Cash and holdings as the venue counts them.
+/// Cash and holdings as the venue counts them. Borrow fees are not among them: only a margin
+/// account is short, and of a margin account the venue asks nothing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Books {
     kind: AccountKind,
     cash: Money,
-    held: Vec<i64>,
+    holdings: Vec<Holding>,
+}
+
+/// One instrument in the books.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Holding {
+    held: i64,
+    /// The last close.
+    mark: Option<Price>,
+    delisted: bool,
 }
 
 impl Books {
@@ -25,7 +37,7 @@ impl Books {
         Self {
             kind,
             cash,
-            held: vec![0; instruments],
+            holdings: vec![Holding::default(); instruments],
         }
     }
 
@@ -41,9 +53,10 @@ impl Books {
         (notional, fee): (Money, Money),
     ) -> Result<(), Code> {
         let held = self
-            .held
+            .holdings
             .get_mut(instrument.index())
             .ok_or(Code::UnknownInstrument)?;
+        let held = &mut held.held;
         let (after, cash) = match side {
             Side::Buy => (held.checked_add(quantity.0), self.cash.minus(notional)),
             Side::Sell => (held.checked_sub(quantity.0), self.cash.plus(notional)),
@@ -63,5 +76,51 @@ impl Books {
         *held = after;
         self.cash = cash;
         Ok(())
+    }
+
+    /// Notes the last price of an instrument.
+    pub fn mark(&mut self, bar: &RawBar) {
+        if let Some(holding) = self.holdings.get_mut(bar.instrument.index()) {
+            holding.mark = Some(bar.close);
+        }
+    }
+
+    /// Whether the instrument is no longer traded.
+    #[must_use]
+    pub fn is_delisted(&self, instrument: InstrumentId) -> bool {
+        self.holdings
+            .get(instrument.index())
+            .is_some_and(|holding| holding.delisted)
+    }
+
+    /// Applies a corporate action; `None` when an amount does not fit.
+    pub fn apply(&mut self, instrument: &Instrument, action: &CorporateAction) -> Option<()> {
+        let holding = self.holdings.get_mut(action.instrument.index())?;
+        let cash = match &action.kind {
+            ActionKind::SymbolChange { .. } => Money::ZERO,
+            ActionKind::Dividend { per_unit, .. } => {
+                instrument.per_unit(*per_unit, Quantity(holding.held))?
+            }
+            ActionKind::Delisting { per_unit } => {
+                holding.delisted = true;
+                let held = core::mem::take(&mut holding.held);
+                instrument.per_unit(*per_unit, Quantity(held))?
+            }
+            ActionKind::Split { new, old } => {
+                let ratio = SplitRatio {
+                    new: *new,
+                    old: *old,
+                };
+                let split = ratio.position(instrument, Quantity(holding.held), holding.mark)?;
+                holding.held = split.quantity.0;
+                holding.mark = match holding.mark {
+                    None => None,
+                    Some(mark) => Some(ratio.mark(mark)?),
+                };
+                split.cash
+            }
+        };
+        self.cash = self.cash.plus(cash)?;
+        Some(())
     }
 }

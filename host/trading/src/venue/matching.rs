@@ -3,10 +3,30 @@
 //! It must never know an account.
 
 use crate::bar::RawBar;
+use crate::costs::Liquidity;
 use crate::decimal::power_of_ten;
 use crate::instrument::Instrument;
 use crate::order::{OrderType, Side};
 use crate::units::{BasisPoints, Price, Quantity};
+
+/// How the venue matches, beside what it costs.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Matching {
+    /// Bars of its instrument that pass before the venue has an order, cancel or replacement.
+    pub latency_bars: u32,
+    /// When a price fills a limit order.
+    pub limits: LimitRule,
+}
+
+/// When a price fills a limit order.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LimitRule {
+    /// When the bar reaches the limit.
+    #[default]
+    Touch,
+    /// When the bar goes beyond the limit.
+    TradeThrough,
+}
 
 /// Where inside a bar an order fills. The sequence of the variants is the sequence in which
 /// orders of one bar are filled: the open comes first, and of what happens later nobody knows
@@ -32,58 +52,148 @@ pub struct Match {
     pub slips: bool,
 }
 
-/// Whether the order can fill on the bar.
-///
-/// Source: the table "Matching against a bar" in `docs/EXECUTION.md`.
-#[must_use]
-pub fn match_order(order_type: OrderType, side: Side, bar: &RawBar) -> Option<Match> {
-    let at = |moment, reference_price, slips| {
-        Some(Match {
-            moment,
-            reference_price,
-            slips,
-        })
-    };
-    match (order_type, side) {
-        (OrderType::Market, _) => at(Moment::Open, bar.open, true),
-        (OrderType::Limit(limit), Side::Buy) if bar.open <= limit => {
-            at(Moment::Open, bar.open, false)
+impl Match {
+    /// A resting order that is filled at its limit makes; every other fill takes.
+    #[must_use]
+    pub const fn liquidity(&self) -> Liquidity {
+        match self.moment {
+            Moment::Limit => Liquidity::Maker,
+            Moment::Open | Moment::Stop => Liquidity::Taker,
         }
-        (OrderType::Limit(limit), Side::Buy) if bar.low <= limit => at(Moment::Limit, limit, false),
-        (OrderType::Limit(limit), Side::Sell) if bar.open >= limit => {
-            at(Moment::Open, bar.open, false)
+    }
+
+    /// The sequence of fills inside a bar. At the open it is that of the venue's queue. Later, of
+    /// what nobody knows the sequence of, the worse for the account goes first: it pays before it
+    /// receives, and of two orders of a side the one with the worse price gets the volume.
+    #[must_use]
+    pub const fn sequence(&self, side: Side, place: usize) -> (Moment, u8, i64, usize) {
+        let price = self.reference_price.0;
+        match (self.moment, side) {
+            (Moment::Open, _) => (self.moment, 0, 0, place),
+            (_, Side::Buy) => (self.moment, 0, price.saturating_neg(), place),
+            (_, Side::Sell) => (self.moment, 1, price, place),
         }
-        (OrderType::Limit(limit), Side::Sell) if bar.high >= limit => {
-            at(Moment::Limit, limit, false)
-        }
-        (OrderType::Stop(stop), Side::Buy) if bar.open >= stop => at(Moment::Open, bar.open, true),
-        (OrderType::Stop(stop), Side::Buy) if bar.high >= stop => at(Moment::Stop, stop, true),
-        (OrderType::Stop(stop), Side::Sell) if bar.open <= stop => at(Moment::Open, bar.open, true),
-        (OrderType::Stop(stop), Side::Sell) if bar.low <= stop => at(Moment::Stop, stop, true),
-        (OrderType::Limit(_) | OrderType::Stop(_) | OrderType::StopLimit { .. }, _) => None,
     }
 }
 
-/// The price after slippage against the trader, on the tick grid, kept inside the bar's range;
-/// and whether it had to be cut there. `None` when it does not fit.
-#[must_use]
-pub fn slipped(
-    reference: Price,
+/// What a bar does to an order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// Nothing.
+    Rests,
+    /// A stop-limit order was triggered and is a limit order from now on.
+    Triggered,
+    /// It may fill.
+    Fills(Match),
+}
+
+/// A bar as one side sees it: prices rise towards what a buyer fears. For a seller all signs are
+/// turned, so that every rule is written once, for a buyer.
+#[derive(Clone, Copy)]
+struct Path {
     side: Side,
-    slippage: BasisPoints,
-    instrument: &Instrument,
-    bar: &RawBar,
-) -> Option<(Price, bool)> {
-    // One bps is 10^-4, at scale 4: the price is multiplied by (10^8 +- rate) / 10^8.
-    const ONE: i128 = 100_000_000;
-    let rate = slippage.of(ONE)?;
-    let factor = match side {
-        Side::Buy => ONE.checked_add(rate)?,
-        Side::Sell => ONE.checked_sub(rate)?,
-    };
-    let price = instrument.round_to_tick(i128::from(reference.0).checked_mul(factor)?, ONE)?;
-    let inside = price.clamp(bar.low, bar.high);
-    Some((inside, inside != price))
+    open: i64,
+    close: i64,
+    /// The best price: the low for a buyer.
+    best: i64,
+    /// The worst price: the high for a buyer.
+    worst: i64,
+}
+
+impl Path {
+    fn of(bar: &RawBar, side: Side) -> Self {
+        let (best, worst) = match side {
+            Side::Buy => (bar.low, bar.high),
+            Side::Sell => (bar.high, bar.low),
+        };
+        Self {
+            side,
+            open: seen_by(side, bar.open),
+            close: seen_by(side, bar.close),
+            best: seen_by(side, best),
+            worst: seen_by(side, worst),
+        }
+    }
+
+    fn at(&self, moment: Moment, price: i64, slips: bool) -> Outcome {
+        Outcome::Fills(Match {
+            moment,
+            reference_price: Price(seen_by(self.side, Price(price))),
+            slips,
+        })
+    }
+}
+
+/// A price with the sign that the side sees; the other way round it is the same function.
+const fn seen_by(side: Side, price: Price) -> i64 {
+    match side {
+        Side::Buy => price.0,
+        Side::Sell => price.0.saturating_neg(),
+    }
+}
+
+/// What the bar does to the order.
+///
+/// Source: the table "Matching" in `docs/EXECUTION.md`.
+#[must_use]
+pub fn match_order(order_type: OrderType, side: Side, bar: &RawBar, rule: LimitRule) -> Outcome {
+    let path = Path::of(bar, side);
+    match order_type {
+        OrderType::Market => path.at(Moment::Open, path.open, true),
+        OrderType::Limit(limit) => match_limit(seen_by(side, limit), &path, rule),
+        OrderType::Stop(stop) => {
+            let stop = seen_by(side, stop);
+            if path.open >= stop {
+                path.at(Moment::Open, path.open, true)
+            } else if path.worst >= stop {
+                path.at(Moment::Stop, stop, true)
+            } else {
+                Outcome::Rests
+            }
+        }
+        OrderType::StopLimit { stop, limit } => {
+            let (stop, limit) = (seen_by(side, stop), seen_by(side, limit));
+            match_stop_limit(stop, limit, &path, rule)
+        }
+    }
+}
+
+fn match_limit(limit: i64, path: &Path, rule: LimitRule) -> Outcome {
+    if !reaches(path.best, limit, rule) {
+        Outcome::Rests
+    } else if path.open <= limit {
+        path.at(Moment::Open, path.open, false)
+    } else {
+        path.at(Moment::Limit, limit, false)
+    }
+}
+
+/// Triggered at the open, the whole bar comes after it: a limit order on this bar. Triggered
+/// later, two prices are sure to come after: the stop price itself, and the close.
+fn match_stop_limit(stop: i64, limit: i64, path: &Path, rule: LimitRule) -> Outcome {
+    if path.open >= stop {
+        return match match_limit(limit, path, rule) {
+            Outcome::Rests => Outcome::Triggered,
+            fills @ (Outcome::Triggered | Outcome::Fills(_)) => fills,
+        };
+    }
+    if path.worst < stop {
+        Outcome::Rests
+    } else if reaches(stop, limit, rule) {
+        path.at(Moment::Stop, stop, false)
+    } else if reaches(path.close, limit, rule) {
+        path.at(Moment::Limit, limit, false)
+    } else {
+        Outcome::Triggered
+    }
+}
+
+/// Whether a price fills a limit.
+const fn reaches(price: i64, limit: i64, rule: LimitRule) -> bool {
+    match rule {
+        LimitRule::Touch => price <= limit,
+        LimitRule::TradeThrough => price < limit,
+    }
 }
 
 /// How much of the bar's volume may fill on one side, on the lot grid; `None` when it does not
@@ -114,7 +224,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(order: &str, bar: &str, expect: &str) {
+    fn check(rule: LimitRule, order: &str, bar: &str, expect: &str) {
         let mut words = order.split_whitespace();
         let side = if words.next() == Some("buy") {
             Side::Buy
@@ -126,7 +236,11 @@ mod tests {
         let order_type = match name {
             "market" => OrderType::Market,
             "limit" => OrderType::Limit(price()),
-            _ => OrderType::Stop(price()),
+            "stop" => OrderType::Stop(price()),
+            _ => OrderType::StopLimit {
+                stop: price(),
+                limit: price(),
+            },
         };
         let mut prices = bar
             .split_whitespace()
@@ -139,64 +253,186 @@ mod tests {
             close: next(),
             ..RawBar::default()
         };
-        let got = match_order(order_type, side, &bar).map_or(String::from("rests"), |found| {
-            format!(
-                "{:?} at {} {}",
+        let got = match match_order(order_type, side, &bar, rule) {
+            Outcome::Rests => String::from("rests"),
+            Outcome::Triggered => String::from("triggered"),
+            Outcome::Fills(found) => format!(
+                "{:?} at {} {} {}",
                 found.moment,
                 found.reference_price.0,
-                if found.slips { "slips" } else { "exact" }
-            )
-        });
+                if found.slips { "slips" } else { "exact" },
+                found.liquidity().name()
+            ),
+        };
         assert_eq!(got, expect, "{order}");
     }
 
     #[test]
     fn an_order_fills_where_the_table_says() {
+        let check = |order, bar, expect| check(LimitRule::Touch, order, bar, expect);
         //     order            open high low close
-        check("buy market", "     100 110  90 105", "Open at 100 slips");
-        check("sell market", "    100 110  90 105", "Open at 100 slips");
-        check("buy limit 101", "  100 110  90 105", "Open at 100 exact");
-        check("buy limit 100", "  100 110  90 105", "Open at 100 exact");
-        check("buy limit 95", "   100 110  90 105", "Limit at 95 exact");
-        check("buy limit 90", "   100 110  90 105", "Limit at 90 exact");
+        check(
+            "buy market",
+            "     100 110  90 105",
+            "Open at 100 slips taker",
+        );
+        check(
+            "sell market",
+            "    100 110  90 105",
+            "Open at 100 slips taker",
+        );
+        check(
+            "buy limit 101",
+            "  100 110  90 105",
+            "Open at 100 exact taker",
+        );
+        check(
+            "buy limit 100",
+            "  100 110  90 105",
+            "Open at 100 exact taker",
+        );
+        check(
+            "buy limit 95",
+            "   100 110  90 105",
+            "Limit at 95 exact maker",
+        );
+        check(
+            "buy limit 90",
+            "   100 110  90 105",
+            "Limit at 90 exact maker",
+        );
         check("buy limit 89", "   100 110  90 105", "rests");
-        check("sell limit 99", "  100 110  90 105", "Open at 100 exact");
-        check("sell limit 110", " 100 110  90 105", "Limit at 110 exact");
+        check(
+            "sell limit 99",
+            "  100 110  90 105",
+            "Open at 100 exact taker",
+        );
+        check(
+            "sell limit 110",
+            " 100 110  90 105",
+            "Limit at 110 exact maker",
+        );
         check("sell limit 111", " 100 110  90 105", "rests");
-        check("buy stop 99", "    100 110  90 105", "Open at 100 slips");
-        check("buy stop 110", "   100 110  90 105", "Stop at 110 slips");
+        check(
+            "buy stop 99",
+            "    100 110  90 105",
+            "Open at 100 slips taker",
+        );
+        check(
+            "buy stop 110",
+            "   100 110  90 105",
+            "Stop at 110 slips taker",
+        );
         check("buy stop 111", "   100 110  90 105", "rests");
-        check("sell stop 101", "  100 110  90 105", "Open at 100 slips");
-        check("sell stop 90", "   100 110  90 105", "Stop at 90 slips");
+        check(
+            "sell stop 101",
+            "  100 110  90 105",
+            "Open at 100 slips taker",
+        );
+        check(
+            "sell stop 90",
+            "   100 110  90 105",
+            "Stop at 90 slips taker",
+        );
         check("sell stop 89", "   100 110  90 105", "rests");
     }
 
     #[test]
-    fn slippage_goes_against_the_trader_and_stays_inside_the_bar() {
-        let instrument = Instrument::new(String::from("ABC"), (2, 5), (0, 1), 0).unwrap();
-        let bar = RawBar {
-            high: Price(10_100),
-            low: Price(9_990),
-            ..RawBar::default()
-        };
-        let slip = |side, bps| {
-            slipped(
-                Price(10_000),
-                side,
-                BasisPoints::parse(bps).unwrap(),
-                &instrument,
-                &bar,
-            )
-            .unwrap()
-        };
-        assert_eq!(slip(Side::Buy, "50"), (Price(10_050), false));
-        assert_eq!(slip(Side::Buy, "200"), (Price(10_100), true));
-        assert_eq!(slip(Side::Sell, "5"), (Price(9_995), false));
-        assert_eq!(slip(Side::Sell, "50"), (Price(9_990), true));
-        assert_eq!(
-            slip(Side::Buy, "2.5"),
-            (Price(10_000), false),
-            "a tie goes to the even tick"
+    fn a_stop_limit_order_fills_on_its_bar_only_at_a_price_that_is_sure_to_come() {
+        let check = |order, bar, expect| check(LimitRule::Touch, order, bar, expect);
+        //     order       stop limit   open high low close
+        check("buy stop-limit  111 112", "100 110  90 105", "rests");
+        check("sell stop-limit  89  88", "100 110  90 105", "rests");
+        // Triggered at the open: the whole bar comes after it.
+        check(
+            "buy stop-limit  100 101",
+            "100 110  90 105",
+            "Open at 100 exact taker",
+        );
+        check(
+            "buy stop-limit   99  95",
+            "100 110  90 105",
+            "Limit at 95 exact maker",
+        );
+        check("buy stop-limit   99  89", "100 110  90 105", "triggered");
+        check(
+            "sell stop-limit 101  99",
+            "100 110  90 105",
+            "Open at 100 exact taker",
+        );
+        // Triggered later, with a limit that the stop price reaches: at the stop price.
+        check(
+            "buy stop-limit  108 109",
+            "100 110  90 105",
+            "Stop at 108 exact taker",
+        );
+        check(
+            "buy stop-limit  108 108",
+            "100 110  90 105",
+            "Stop at 108 exact taker",
+        );
+        check(
+            "sell stop-limit  92  91",
+            "100 110  90  95",
+            "Stop at 92 exact taker",
+        );
+        // Else only the close is sure to come after; the low may have been before.
+        check(
+            "buy stop-limit  108 106",
+            "100 110  90 105",
+            "Limit at 106 exact maker",
+        );
+        check(
+            "buy stop-limit  108 105",
+            "100 110  90 105",
+            "Limit at 105 exact maker",
+        );
+        check("buy stop-limit  108 104", "100 110  90 105", "triggered");
+        check(
+            "sell stop-limit  92  95",
+            "100 110  90  95",
+            "Limit at 95 exact maker",
+        );
+        check("sell stop-limit  92  96", "100 110  90  95", "triggered");
+    }
+
+    #[test]
+    fn trade_through_asks_for_a_price_beyond_the_limit() {
+        let check = |order, bar, expect| check(LimitRule::TradeThrough, order, bar, expect);
+        //     order            open high low close
+        check("buy limit 90", "   100 110  90 105", "rests");
+        check(
+            "buy limit 91",
+            "   100 110  90 105",
+            "Limit at 91 exact maker",
+        );
+        check(
+            "buy limit 100",
+            "  100 110  90 105",
+            "Open at 100 exact taker",
+        );
+        check("buy limit 100", "  100 110 100 105", "rests");
+        check(
+            "buy limit 101",
+            "  100 110 100 105",
+            "Open at 100 exact taker",
+        );
+        check("sell limit 110", " 100 110  90 105", "rests");
+        check(
+            "sell limit 109",
+            " 100 110  90 105",
+            "Limit at 109 exact maker",
+        );
+        check(
+            "buy stop-limit 108 108",
+            "100 110 90 105",
+            "Limit at 108 exact maker",
+        );
+        check("buy stop-limit 108 105", "100 110 90 105", "triggered");
+        check(
+            "buy stop 110",
+            "   100 110  90 105",
+            "Stop at 110 slips taker",
         );
     }
 }

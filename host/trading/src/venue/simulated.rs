@@ -5,80 +5,93 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::books::Books;
-use super::matching::{Match, match_order, slipped, volume_cap};
+use super::matching::{Match, Matching, Outcome, match_order, volume_cap};
+use super::resting::{InFlight, Resting, end_of_bar, event, expire, split};
 use super::{Venue, VenueError};
-use crate::account::AccountKind;
 use crate::bar::RawBar;
-use crate::execution::{Code, Delivery, Fill, OrderEvent};
-use crate::instrument::Instrument;
+use crate::corporate::{ActionKind, CorporateAction, SplitRatio};
+use crate::costs::{Costs, FeeTally, slippage_cost, slipped};
+use crate::execution::{Code, Delivery, Fill};
+use crate::instrument::{Instrument, InstrumentId};
+use crate::manifest::RunSetup;
 use crate::order::{ClientOrderId, Intent, Order, OrderStatus, OrderType, Side, TimeInForce};
 use crate::plan::Released;
 use crate::slice::Slice;
+use crate::time::UnixNanos;
 use crate::units::{BasisPoints, Money, Quantity};
-
-/// What trading costs at this venue.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Costs {
-    /// Fee on the notional of each fill.
-    pub fee: BasisPoints,
-    /// Slippage on the price of each fill that is not at a limit.
-    pub slippage: BasisPoints,
-    /// Share of a bar's volume that may fill on each side; `None`: no cap.
-    pub volume_cap: Option<BasisPoints>,
-}
-
-/// An order that rests at the venue.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Resting {
-    order: Order,
-    leaves: i64,
-    /// The trading day of a day order: that of the first bar after it was accepted.
-    day: Option<i64>,
-}
 
 /// One account's simulated venue.
 #[derive(Clone, Debug)]
 pub struct SimulatedVenue {
     instruments: Vec<Instrument>,
     costs: Costs,
+    matching: Matching,
     books: Books,
     /// Resting orders by instrument, in the sequence in which they were accepted.
     resting: Vec<Vec<Resting>>,
+    /// What the venue does not have yet, by instrument, in the sequence in which it was sent.
+    in_flight: Vec<Vec<InFlight>>,
     /// Answers to what was sent since the last slice.
     answers: Vec<Delivery>,
     /// Room for the matches of one instrument's bar, reused.
-    matches: Vec<(Match, usize)>,
+    matches: Vec<(Match, Side, usize)>,
+    /// The close time of the last slice.
+    now: UnixNanos,
 }
 
 impl SimulatedVenue {
     /// A venue at which nothing was traded yet.
     #[must_use]
-    pub fn new(instruments: &[Instrument], costs: Costs, kind: AccountKind, cash: Money) -> Self {
+    pub fn new(setup: &RunSetup) -> Self {
+        let count = setup.instruments.len();
         Self {
-            instruments: instruments.to_vec(),
-            costs,
-            books: Books::new(kind, cash, instruments.len()),
-            resting: vec![Vec::new(); instruments.len()],
+            instruments: setup.instruments.clone(),
+            costs: setup.costs,
+            matching: setup.matching,
+            books: Books::new(setup.account_kind, setup.cash, count),
+            resting: vec![Vec::new(); count],
+            in_flight: vec![Vec::new(); count],
             answers: Vec::new(),
             matches: Vec::new(),
+            now: UnixNanos(i64::MIN),
         }
     }
 
-    fn accept(&mut self, order: Order) {
-        let (status, code) = match self.refusal(&order) {
+    /// Does what was sent, now that the venue has it.
+    fn take(&mut self, intent: &Intent, deliveries: &mut Vec<Delivery>) {
+        match intent {
+            Intent::Submit(order) => self.accept(order, deliveries),
+            Intent::Cancel(id) => {
+                self.cancel(*id, deliveries);
+            }
+            Intent::Replace { replaces, with } => {
+                // Both or neither: a replacement the venue would not take leaves the old order.
+                let refused = match self.refusal(with) {
+                    Some(code) => Some(code),
+                    None if self.cancel(*replaces, deliveries) => None,
+                    None => Some(Code::UnknownOrder),
+                };
+                match refused {
+                    None => self.accept(with, deliveries),
+                    Some(code) => {
+                        let quantity = with.quantity.0;
+                        deliveries.push(event(with, quantity, OrderStatus::Rejected, code));
+                    }
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, order: &Order, deliveries: &mut Vec<Delivery>) {
+        let (status, code) = match self.refusal(order) {
             None => (OrderStatus::Accepted, Code::None),
             Some(code) => (OrderStatus::Rejected, code),
         };
-        self.answers
-            .push(event(&order, order.quantity.0, status, code));
+        deliveries.push(event(order, order.quantity.0, status, code));
         if status == OrderStatus::Accepted
             && let Some(resting) = self.resting.get_mut(order.instrument.index())
         {
-            resting.push(Resting {
-                order,
-                leaves: order.quantity.0,
-                day: None,
-            });
+            resting.push(Resting::new(*order));
         }
     }
 
@@ -87,70 +100,136 @@ impl SimulatedVenue {
         let Some(instrument) = self.instruments.get(order.instrument.index()) else {
             return Some(Code::UnknownInstrument);
         };
+        if self.books.is_delisted(order.instrument) {
+            return Some(Code::Delisted);
+        }
         if order.quantity.0 <= 0 {
             return Some(Code::QuantityNotPositive);
         }
         if !instrument.is_on_lot(order.quantity) {
             return Some(Code::QuantityOffLot);
         }
-        match order.time_in_force {
-            TimeInForce::Gtc | TimeInForce::Day => {}
-            TimeInForce::Gtd(_) | TimeInForce::Ioc | TimeInForce::Fok => {
-                return Some(Code::NotOffered);
-            }
+        if let TimeInForce::Gtd(until) = order.time_in_force
+            && until <= self.now
+        {
+            return Some(Code::ExpiredTimeInForce);
         }
-        match order.order_type {
-            OrderType::Market => None,
-            OrderType::Limit(price) | OrderType::Stop(price) => {
-                let good = price.0 > 0 && instrument.is_on_tick(price);
-                if good { None } else { Some(Code::PriceOffTick) }
-            }
-            OrderType::StopLimit { .. } => Some(Code::NotOffered),
+        let good = |price: crate::units::Price| price.0 > 0 && instrument.is_on_tick(price);
+        let priced = match order.order_type {
+            OrderType::Market => true,
+            OrderType::Limit(price) | OrderType::Stop(price) => good(price),
+            OrderType::StopLimit { stop, limit } => good(stop) && good(limit),
+        };
+        if priced {
+            None
+        } else {
+            Some(Code::PriceOffTick)
         }
     }
 
     /// Takes a resting order back; whether there was one.
-    fn cancel(&mut self, id: ClientOrderId) -> bool {
+    fn cancel(&mut self, id: ClientOrderId, deliveries: &mut Vec<Delivery>) -> bool {
         for resting in &mut self.resting {
-            if let Some(place) = resting
+            let place = resting
                 .iter()
-                .position(|one| one.order.client_order_id == id)
-            {
+                .position(|one| one.order.client_order_id == id);
+            if let Some(place) = place {
                 let gone = resting.remove(place);
-                self.answers.push(event(
-                    &gone.order,
-                    gone.leaves,
-                    OrderStatus::Canceled,
-                    Code::None,
-                ));
+                deliveries.push(gone.event(OrderStatus::Canceled, Code::None));
                 return true;
             }
         }
         false
     }
 
-    /// Ends day orders whose trading day is over, and gives new ones theirs.
-    fn expire(resting: &mut Vec<Resting>, bar: &RawBar, deliveries: &mut Vec<Delivery>) {
-        let today = bar.open_time.day();
-        resting.retain_mut(|one| {
-            if one.order.time_in_force != TimeInForce::Day {
-                return true;
+    /// The instrument on whose bars an intent waits; none where nothing is there to wait for.
+    fn instrument_of(&self, intent: &Intent) -> Option<InstrumentId> {
+        let Intent::Cancel(id) = intent else {
+            return intent.order().map(|order| order.instrument);
+        };
+        let resting = self.resting.iter().flatten().map(|one| &one.order);
+        let in_flight = self.in_flight.iter().flatten();
+        resting
+            .chain(in_flight.filter_map(|one| one.intent.order()))
+            .find(|order| order.client_order_id == *id)
+            .map(|order| order.instrument)
+    }
+
+    /// Lets what has waited long enough arrive.
+    fn arrive(&mut self, id: InstrumentId, deliveries: &mut Vec<Delivery>) {
+        let Some(waiting) = self.in_flight.get_mut(id.index()) else {
+            return;
+        };
+        if waiting.is_empty() {
+            return;
+        }
+        let mut arrived = Vec::new();
+        waiting.retain_mut(|one| {
+            let is_there = one.bars == 0;
+            if is_there {
+                arrived.push(one.intent);
             }
-            let alive = *one.day.get_or_insert(today) == today;
-            if !alive {
-                deliveries.push(event(
-                    &one.order,
-                    one.leaves,
-                    OrderStatus::Expired,
-                    Code::None,
-                ));
-            }
-            alive
+            one.bars = one.bars.saturating_sub(1);
+            !is_there
         });
+        for intent in arrived {
+            self.take(&intent, deliveries);
+        }
+    }
+
+    /// Applies a corporate action to the books and to the orders of its instrument.
+    fn apply(&mut self, action: &CorporateAction, deliveries: &mut Vec<Delivery>) -> Option<()> {
+        let id = action.instrument;
+        let instrument = self.instruments.get(id.index())?;
+        self.books.apply(instrument, action)?;
+        let resting = self.resting.get_mut(id.index())?;
+        let in_flight = self.in_flight.get_mut(id.index())?;
+        let ended = match action.kind {
+            ActionKind::Dividend { .. } | ActionKind::SymbolChange { .. } => return Some(()),
+            ActionKind::Delisting { .. } => Code::Delisted,
+            ActionKind::Split { .. } => Code::CorporateAction,
+        };
+        let lasts = |order: &mut Order, leaves: &mut i64| match action.kind {
+            ActionKind::Split { new, old } => {
+                split(order, leaves, SplitRatio { new, old }, instrument)
+            }
+            ActionKind::Dividend { .. }
+            | ActionKind::SymbolChange { .. }
+            | ActionKind::Delisting { .. } => Some(false),
+        };
+        let mut fits = true;
+        resting.retain_mut(|one| {
+            let left = lasts(&mut one.order, &mut one.leaves).unwrap_or_else(|| {
+                fits = false;
+                true
+            });
+            if !left {
+                deliveries.push(one.event(OrderStatus::Canceled, ended));
+            }
+            left
+        });
+        in_flight.retain_mut(|one| {
+            let (Intent::Submit(order) | Intent::Replace { with: order, .. }) = &mut one.intent
+            else {
+                return true;
+            };
+            let mut leaves = order.quantity.0;
+            let left = lasts(order, &mut leaves).unwrap_or_else(|| {
+                fits = false;
+                true
+            });
+            if !left {
+                deliveries.push(event(order, leaves, OrderStatus::Canceled, ended));
+            }
+            left
+        });
+        fits.then_some(())
     }
 
     fn match_bar(&mut self, bar: &RawBar, deliveries: &mut Vec<Delivery>) -> Result<(), Code> {
         let id = bar.instrument;
+        self.arrive(id, deliveries);
+        self.books.mark(bar);
         let instrument = self
             .instruments
             .get(id.index())
@@ -162,94 +241,186 @@ impl SimulatedVenue {
         if resting.is_empty() {
             return Ok(());
         }
-        Self::expire(resting, bar, deliveries);
-        self.matches.clear();
-        for (place, one) in resting.iter().enumerate() {
-            if let Some(found) = match_order(one.order.order_type, one.order.side, bar) {
-                self.matches.push((found, place));
-            }
-        }
-        self.matches
-            .sort_by_key(|(found, place)| (found.moment, *place));
-        let mut left = Caps::of(self.costs.volume_cap, instrument, bar)?;
-        for (found, place) in &self.matches {
-            let Some(one) = resting.get_mut(*place) else {
-                continue;
-            };
-            let quantity = one.leaves.min(left.side(one.order.side));
-            if quantity <= 0 {
-                continue;
-            }
-            let filled = fill(
-                one,
-                found,
-                Quantity(quantity),
-                (instrument, &self.costs),
+        expire(resting, bar, deliveries);
+        // In a bar without volume nothing was traded: nothing fills and no stop is triggered.
+        if bar.volume.0 > 0 {
+            self.matches.clear();
+            find_matches(resting, bar, self.matching, &mut self.matches);
+            let market = Market {
+                instrument,
+                costs: &self.costs,
                 bar,
-            )
-            .ok_or(Code::Overflow)
-            .and_then(|(fill, notional)| {
-                let key = (id, one.order.side);
-                self.books
-                    .book(key, fill.quantity, (notional, fill.fee))
-                    .map(|()| fill)
-            });
-            match filled {
-                Ok(fill) => {
-                    left.take(one.order.side, quantity);
-                    one.leaves = fill.leaves_quantity.0;
-                    deliveries.push(Delivery::Fill(fill));
-                }
-                Err(code) => {
-                    deliveries.push(event(&one.order, one.leaves, OrderStatus::Rejected, code));
-                    one.leaves = 0;
-                }
-            }
+            };
+            market.fill(resting, &self.matches, &mut self.books, deliveries)?;
         }
-        resting.retain(|one| one.leaves > 0);
+        end_of_bar(resting, deliveries);
         Ok(())
     }
 }
 
 impl Venue for SimulatedVenue {
+    fn answers(&mut self, deliveries: &mut Vec<Delivery>) {
+        deliveries.append(&mut self.answers);
+    }
+
     fn executions(
         &mut self,
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
-        deliveries.append(&mut self.answers);
+        for action in slice.actions() {
+            self.apply(action, deliveries).ok_or_else(|| VenueError {
+                reason: alloc::format!(
+                    "{:?}: a {} does not fit",
+                    action.instrument,
+                    action.kind.name()
+                ),
+            })?;
+        }
         for bar in slice.bars() {
             self.match_bar(bar.get(), deliveries)
                 .map_err(|code| VenueError {
                     reason: alloc::format!("{:?}: {}", bar.get().instrument, code.text().1),
                 })?;
         }
+        self.now = slice.close_time().unwrap_or(self.now);
         Ok(())
     }
 
     fn send(&mut self, released: Released) -> Result<(), VenueError> {
-        match *released.intent() {
-            Intent::Submit(order) => self.accept(order),
-            Intent::Cancel(id) => {
-                self.cancel(id);
+        let intent = *released.intent();
+        let bars = self.matching.latency_bars;
+        let instrument = self.instrument_of(&intent);
+        let waiting = instrument.and_then(|id| self.in_flight.get_mut(id.index()));
+        match waiting {
+            Some(waiting) if bars > 0 => waiting.push(InFlight { intent, bars }),
+            _ => {
+                let mut answers = core::mem::take(&mut self.answers);
+                self.take(&intent, &mut answers);
+                self.answers = answers;
             }
-            Intent::Replace { replaces, with } => match self.refusal(&with) {
-                // Both or neither: a replacement the venue would not take leaves the old order.
-                Some(code) => {
-                    let quantity = with.quantity.0;
-                    self.answers
-                        .push(event(&with, quantity, OrderStatus::Rejected, code));
-                }
-                None if self.cancel(replaces) => self.accept(with),
-                None => self.answers.push(event(
-                    &with,
-                    with.quantity.0,
-                    OrderStatus::Rejected,
-                    Code::UnknownOrder,
-                )),
-            },
         }
         Ok(())
+    }
+}
+
+/// What the bar does to each resting order: stops that it triggers change into what they rest as,
+/// and what may fill is put into the sequence of filling.
+fn find_matches(
+    resting: &mut [Resting],
+    bar: &RawBar,
+    matching: Matching,
+    matches: &mut Vec<(Match, Side, usize)>,
+) {
+    for (place, one) in resting.iter_mut().enumerate() {
+        let order = &mut one.order;
+        let outcome = match_order(order.order_type, order.side, bar, matching.limits);
+        if outcome == Outcome::Rests {
+            continue;
+        }
+        order.order_type = match order.order_type {
+            OrderType::Market | OrderType::Stop(_) => OrderType::Market,
+            OrderType::Limit(limit) | OrderType::StopLimit { limit, .. } => OrderType::Limit(limit),
+        };
+        if let Outcome::Fills(found) = outcome {
+            matches.push((found, order.side, place));
+        }
+    }
+    matches.sort_by_key(|(found, side, place)| found.sequence(*side, *place));
+}
+
+/// One instrument on one bar.
+struct Market<'a> {
+    instrument: &'a Instrument,
+    costs: &'a Costs,
+    bar: &'a RawBar,
+}
+
+impl Market<'_> {
+    /// Fills what matches, in sequence, as far as volume and books allow.
+    fn fill(
+        &self,
+        resting: &mut [Resting],
+        matches: &[(Match, Side, usize)],
+        books: &mut Books,
+        deliveries: &mut Vec<Delivery>,
+    ) -> Result<(), Code> {
+        let mut left = Caps::of(self.costs.volume_cap, self.instrument, self.bar)?;
+        for (found, side, place) in matches {
+            let Some(one) = resting.get_mut(*place) else {
+                continue;
+            };
+            let most = left.side(*side);
+            let is_whole = one.order.time_in_force != TimeInForce::Fok || one.leaves <= most;
+            let quantity = one.leaves.min(most);
+            if quantity <= 0 || !is_whole {
+                continue;
+            }
+            let filled = self
+                .one_fill(one, found, Quantity(quantity))
+                .ok_or(Code::Overflow)
+                .and_then(|(fill, notional, fees)| {
+                    let key = (fill.instrument, fill.side);
+                    let amounts = (notional, fill.fee);
+                    books.book(key, fill.quantity, amounts)?;
+                    Ok((fill, fees))
+                });
+            match filled {
+                Ok((fill, fees)) => {
+                    left.take(*side, quantity);
+                    one.leaves = fill.leaves_quantity.0;
+                    one.fees = fees;
+                    deliveries.push(Delivery::Fill(fill));
+                }
+                Err(code) => {
+                    deliveries.push(one.event(OrderStatus::Rejected, code));
+                    one.leaves = 0;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One fill of a resting order, its notional, and what the order was charged after it.
+    fn one_fill(
+        &self,
+        one: &Resting,
+        found: &Match,
+        quantity: Quantity,
+    ) -> Option<(Fill, Money, FeeTally)> {
+        let (reference_price, side) = (found.reference_price, one.order.side);
+        let instrument = self.instrument;
+        let (price, clamped) = if found.slips {
+            let asked = (reference_price, side, quantity);
+            slipped(asked, &self.costs.slippage, instrument, self.bar)?
+        } else {
+            (reference_price, false)
+        };
+        let notional = instrument.notional(price, quantity)?;
+        let liquidity = match one.order.time_in_force {
+            TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Gtd(_) => found.liquidity(),
+            // An order that may not rest never makes.
+            TimeInForce::Ioc | TimeInForce::Fok => crate::costs::Liquidity::Taker,
+        };
+        let amounts = (notional, quantity);
+        let (fee, fees) = one
+            .fees
+            .next(&self.costs.fees, liquidity, instrument, amounts)?;
+        let fill = Fill {
+            instrument: one.order.instrument,
+            client_order_id: one.order.client_order_id,
+            side,
+            quantity,
+            leaves_quantity: Quantity(one.leaves.checked_sub(quantity.0)?),
+            reference_price,
+            price,
+            clamped,
+            fee,
+            slippage: slippage_cost((reference_price, price), side, quantity, instrument)?,
+            liquidity,
+            time: self.bar.close_time,
+        };
+        Some((fill, notional, fees))
     }
 }
 
@@ -262,8 +433,6 @@ struct Caps {
 impl Caps {
     fn of(cap: Option<BasisPoints>, instrument: &Instrument, bar: &RawBar) -> Result<Self, Code> {
         let most = match cap {
-            // A bar in which nothing was traded fills nothing, cap or no cap.
-            _ if bar.volume.0 == 0 => 0,
             None => i64::MAX,
             Some(share) => volume_cap(share, instrument, bar).ok_or(Code::Overflow)?.0,
         };
@@ -287,50 +456,4 @@ impl Caps {
         };
         *left = left.saturating_sub(quantity);
     }
-}
-
-/// One fill of a resting order, and its notional.
-fn fill(
-    one: &Resting,
-    found: &Match,
-    quantity: Quantity,
-    (instrument, costs): (&Instrument, &Costs),
-    bar: &RawBar,
-) -> Option<(Fill, Money)> {
-    let reference_price = found.reference_price;
-    let (price, clamped) = if found.slips {
-        slipped(
-            reference_price,
-            one.order.side,
-            costs.slippage,
-            instrument,
-            bar,
-        )?
-    } else {
-        (reference_price, false)
-    };
-    let notional = instrument.notional(price, quantity)?;
-    let fill = Fill {
-        instrument: one.order.instrument,
-        client_order_id: one.order.client_order_id,
-        side: one.order.side,
-        quantity,
-        leaves_quantity: Quantity(one.leaves.checked_sub(quantity.0)?),
-        reference_price,
-        price,
-        clamped,
-        fee: Money(costs.fee.of(notional.0)?),
-        time: bar.close_time,
-    };
-    Some((fill, notional))
-}
-
-fn event(order: &Order, leaves: i64, status: OrderStatus, code: Code) -> Delivery {
-    Delivery::Event(OrderEvent {
-        instrument: order.instrument,
-        client_order_id: order.client_order_id,
-        status,
-        code,
-        leaves_quantity: Quantity(leaves),
-    })
 }

@@ -1,6 +1,7 @@
 //! The guest's part and the clock's, played from the journal's own records: what the strategy
 //! asked for, the fuel it used, its fault, and the times that were noted.
 
+use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::order::Request;
 use counterfoil_trading::record::{Callback, Decision};
@@ -113,6 +114,14 @@ impl Strategy for Script {
         _account: &AccountView<'_>,
     ) -> Result<(), CallError> {
         self.told(Callback::OnOrderEvent)
+    }
+
+    fn on_corporate_action(
+        &mut self,
+        _action: &CorporateAction,
+        _account: &AccountView<'_>,
+    ) -> Result<(), CallError> {
+        self.told(Callback::OnCorporateAction)
     }
 
     fn take_fuel(&mut self) -> u64 {

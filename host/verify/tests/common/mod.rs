@@ -15,6 +15,7 @@ use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::instrument::InstrumentId;
@@ -24,7 +25,8 @@ use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce,
 };
 use counterfoil_trading::record::{
-    Commitment, KIND_CLOSE, KIND_DECISION, KIND_OPEN, KIND_REFUSED, Open, kind_of,
+    Commitment, KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN, KIND_REFUSED,
+    Open, kind_of,
 };
 use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
 use counterfoil_trading::slice::Slice;
@@ -61,7 +63,11 @@ pub fn manifest(instruments: usize, cadence: u32, data: &str) -> Manifest {
         "world":"counterfoil:strategy@0.1.0","profile":"pure","engine":"{digest}",
         "data":{data},"timeframe":"1d","instruments":[{}],"parameters":{{}},"warm-up":1,
         "account":{{"name":"a","owner":"o","kind":"margin","currency":"USD","cash":"100000",
-        "leverage":"4"}},"costs":{{"fee-bps":"5","slippage-bps":"2","volume-cap-bps":"1000"}},
+        "leverage":"4","maintenance-bps":"0","margin-call":"reduce"}},
+        "costs":{{"fee-bps":"5","maker-fee-bps":"5","fee-per-share":"0","fee-fixed":"0",
+        "fee-min":"0","fee-max":"off","slippage-bps":"2","slippage-ticks":0,
+        "slippage-volume-bps":"0","volume-cap-bps":"1000","borrow-bps":"0"}},
+        "matching":{{"latency-bars":0,"limit-trade-through":false}},
         "risk":{{"orders-per-bar-max":64,"working-orders-max":256,
         "order-notional-max":"1000000","position-notional-max":"1000000",
         "gross-exposure-max":"100000000","price-collar-bps":"5000","drawdown-max-bps":"10000"}},
@@ -131,6 +137,8 @@ pub enum Fails {
     Fill,
     /// On an order event.
     Event,
+    /// On a corporate action.
+    Action,
 }
 
 /// A strategy in Rust: markets, limits, cancels, replacements and refused orders in turn.
@@ -138,7 +146,7 @@ pub enum Fails {
 pub struct Native {
     pub plan: Plan,
     next_id: u64,
-    calls: [u64; 3],
+    calls: [u64; 4],
     fuel: u64,
 }
 
@@ -213,6 +221,14 @@ impl Strategy for Native {
         self.call(Fails::Event)
     }
 
+    fn on_corporate_action(
+        &mut self,
+        _: &CorporateAction,
+        _: &AccountView<'_>,
+    ) -> Result<(), CallError> {
+        self.call(Fails::Action)
+    }
+
     fn take_fuel(&mut self) -> u64 {
         core::mem::take(&mut self.fuel)
     }
@@ -277,6 +293,17 @@ pub fn run(
     decided: &[ClosedBar],
     plan: Plan,
 ) -> Vec<Vec<u8>> {
+    run_with(manifest, promised, decided, &[], plan)
+}
+
+/// The same, with corporate actions.
+pub fn run_with(
+    manifest: &Manifest,
+    promised: &[ClosedBar],
+    decided: &[ClosedBar],
+    actions: &[CorporateAction],
+    plan: Plan,
+) -> Vec<Vec<u8>> {
     let setup = manifest.setup().unwrap();
     let open = Open {
         manifest: manifest.canonical().unwrap(),
@@ -292,8 +319,7 @@ pub fn run(
         plan,
         ..Native::default()
     };
-    let (kind, cash) = (setup.account_kind, setup.cash);
-    let mut venue = SimulatedVenue::new(&setup.instruments, setup.costs, kind, cash);
+    let mut venue = SimulatedVenue::new(&setup);
     let mut run = Run::new(&setup);
     let mut slice = Slice::default();
     let mut rest = decided;
@@ -308,6 +334,13 @@ pub fn run(
         rest = later;
         for bar in now {
             slice.add(*bar).unwrap();
+        }
+        let start = first.get().open_time;
+        for action in actions
+            .iter()
+            .filter(|one| start <= one.ex_time && one.ex_time < time)
+        {
+            slice.add_action(action.clone()).unwrap();
         }
         let mut ports = Ports {
             strategy: &mut strategy,
@@ -346,7 +379,7 @@ pub fn seal_as(
         tree.push(chain.link(body, &mut entry).unwrap());
         write_entry(&entry, &mut bytes).unwrap();
         let due = match kind_of(body).unwrap() {
-            KIND_DECISION => {
+            KIND_DECISION | KIND_MARGIN_CALL | KIND_FAULT => {
                 decisions += 1;
                 decisions.is_multiple_of(cadence)
             }

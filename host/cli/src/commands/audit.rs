@@ -1,0 +1,30 @@
+//! `audit`: what a backtest must not do.
+
+use anyhow::Result;
+use counterfoil_runner::lookahead;
+
+use super::replay;
+use crate::args::Audit;
+use crate::output::{Answer, say};
+use crate::places::Places;
+use crate::progress::bar;
+
+pub(crate) fn run(places: &Places, args: &Audit) -> Result<Answer> {
+    let Audit::Lookahead(args) = args;
+    let execution = places.data.find(&args.run)?;
+    let bar = bar("deciding over garbage", 0);
+    let mut progress = |decisions: u64| {
+        if decisions.is_multiple_of(1024) {
+            bar.set_position(decisions);
+        }
+    };
+    let engine = places.engine(&args.backend)?;
+    let found = lookahead::audit(&places.data, &execution, engine, &mut progress);
+    bar.finish_and_clear();
+    let found = found?;
+    let answer = replay::show(places, &args.run, "look-ahead audit", &found)?;
+    if !places.json && answer == Answer::Yes {
+        say("every decision was made again without a bar beyond it: no look-ahead");
+    }
+    Ok(answer)
+}

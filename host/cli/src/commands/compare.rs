@@ -1,0 +1,144 @@
+//! `compare`: two runs side by side.
+
+use anyhow::Result;
+use counterfoil_runner::compare::{Comparison, Profit, Site, compare};
+use counterfoil_runner::times::show_time;
+use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::record::Record;
+use counterfoil_trading::units::Money;
+use counterfoil_verify::describe::Describe;
+use serde_json::{Value, json};
+
+use crate::args::Compare;
+use crate::output::{Answer, say, say_json, table};
+use crate::places::Places;
+
+pub(crate) fn run(places: &Places, args: &Compare) -> Result<Answer> {
+    let first = places.data.find(&args.first)?;
+    let second = places.data.find(&args.second)?;
+    let found = compare(&places.data, [&first, &second])?;
+    let mut instruments = [Vec::new(), Vec::new()];
+    for (execution, out) in [&first, &second].into_iter().zip(&mut instruments) {
+        let manifest = Manifest::parse(&places.data.manifest_text(execution)?)?;
+        *out = manifest.setup()?.instruments;
+    }
+    if places.json {
+        say_json(&as_json(&found, &instruments));
+    } else {
+        print(&found, &instruments, [&first.short(), &second.short()]);
+    }
+    let same = found.decision.is_none() && found.account.is_none();
+    Ok(if same { Answer::Yes } else { Answer::No })
+}
+
+/// What each run decided at a site, in words.
+fn sides(site: &Site, instruments: &[Vec<Instrument>; 2]) -> [Option<String>; 2] {
+    [0, 1].map(|side: usize| {
+        let (_, decision) = site.decisions.get(side)?.as_ref()?;
+        let describe = Describe::new(instruments.get(side)?);
+        Some(describe.record(&Record::Decision((**decision).clone())))
+    })
+}
+
+fn as_json(found: &Comparison, instruments: &[Vec<Instrument>; 2]) -> Value {
+    let site = |site: &Option<Site>| {
+        site.as_ref().map(|site| {
+            let entry = |side: usize| site.decisions.get(side)?.as_ref().map(|(index, _)| *index);
+            let [first, second] = sides(site, instruments);
+            json!({
+                "differs-in": site.aspect.name(),
+                "close-time": show_time(site.close_time),
+                "instrument": site.symbol,
+                "first": { "entry": entry(0), "decision": first },
+                "second": { "entry": entry(1), "decision": second },
+            })
+        })
+    };
+    let profit = |one: &Profit| {
+        json!({
+            "total": one.total.to_text(),
+            "price": one.price.to_text(),
+            "fees": one.fees.to_text(),
+            "slippage": one.slippage.to_text(),
+            "borrow": one.borrow.to_text(),
+            "dividends": one.dividends.to_text(),
+        })
+    };
+    json!({
+        "manifest": found.fields.iter().map(|one| json!({
+            "field": one.field, "first": one.values[0], "second": one.values[1],
+        })).collect::<Vec<_>>(),
+        "decisions": found.decisions,
+        "first-differing-decision": site(&found.decision),
+        "first-differing-account": site(&found.account),
+        "profit": found.profit.as_ref().map(|both| json!({
+            "first": profit(&both[0]), "second": profit(&both[1]),
+        })),
+    })
+}
+
+fn print(found: &Comparison, instruments: &[Vec<Instrument>; 2], names: [&str; 2]) {
+    if found.fields.is_empty() {
+        say("manifests: the same");
+    } else {
+        let mut rows = vec![["manifest", names[0], names[1]].map(String::from).to_vec()];
+        for one in &found.fields {
+            let [first, second] = one.values.clone().map(Option::unwrap_or_default);
+            rows.push(vec![one.field.clone(), first, second]);
+        }
+        table(&rows);
+    }
+    say("");
+    for (what, site) in [("decision", &found.decision), ("account", &found.account)] {
+        let Some(site) = site else {
+            say(&format!("first differing {what}: none"));
+            continue;
+        };
+        say(&format!(
+            "first differing {what}: {}, on the bar of {} closing at {}",
+            site.aspect.name(),
+            site.symbol,
+            show_time(site.close_time)
+        ));
+        for (name, side) in names.iter().zip(sides(site, instruments)) {
+            say(&format!(
+                "  {name}: {}",
+                side.unwrap_or_else(|| "no such bar".to_owned())
+            ));
+        }
+    }
+    say("");
+    let Some([first, second]) = &found.profit else {
+        say("profit: not known, a journal was not closed");
+        return;
+    };
+    let mut rows = vec![
+        ["profit", names[0], names[1], "difference"]
+            .map(String::from)
+            .to_vec(),
+    ];
+    let lines: [(&str, Money, Money); 6] = [
+        ("from prices", first.price, second.price),
+        ("dividends", first.dividends, second.dividends),
+        ("fees", less(first.fees), less(second.fees)),
+        ("slippage", less(first.slippage), less(second.slippage)),
+        ("borrow", less(first.borrow), less(second.borrow)),
+        ("total", first.total, second.total),
+    ];
+    for (name, one, other) in lines {
+        let difference = Money(other.0.saturating_sub(one.0));
+        rows.push(vec![
+            name.to_owned(),
+            one.to_text(),
+            other.to_text(),
+            difference.to_text(),
+        ]);
+    }
+    table(&rows);
+}
+
+/// A cost as a part of the profit.
+fn less(cost: Money) -> Money {
+    Money(cost.0.saturating_neg())
+}

@@ -1,0 +1,40 @@
+//! `publish`: a journal as a static tiled log.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use counterfoil_runner::publish::publish;
+use serde_json::json;
+
+use crate::args::Publish;
+use crate::output::{Answer, say, say_json};
+use crate::places::Places;
+use crate::progress::bar;
+
+pub(crate) fn run(places: &Places, args: &Publish) -> Result<Answer> {
+    let execution = places.data.find(&args.run)?;
+    let name = format!("{}-log", execution.short().replace('/', "-"));
+    let folder = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
+    let bar = bar("publishing", 0);
+    let done = publish(&execution, &folder, &mut |entries| {
+        bar.set_position(entries);
+    });
+    bar.finish_and_clear();
+    let done = done?;
+    if places.json {
+        say_json(&json!({
+            "folder": folder,
+            "entries": done.entries,
+            "files": done.files,
+            "origin": execution.origin(),
+        }));
+    } else {
+        say(&format!(
+            "wrote {}: {} entries in {} files, a log that any tlog-tiles client reads",
+            folder.display(),
+            done.entries,
+            done.files
+        ));
+    }
+    Ok(Answer::Yes)
+}

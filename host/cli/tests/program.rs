@@ -1,0 +1,273 @@
+//! The program as people and scripts use it: arguments in, JSON and exit codes out.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A data and a key directory, gone when dropped.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
+        command
+            .args(arguments)
+            .env("COUNTERFOIL_DATA_DIR", self.path("data"))
+            .env("COUNTERFOIL_KEY_DIR", self.path("keys"))
+            .current_dir(self.0.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What the program prints as JSON, once its exit code is the expected one.
+    #[track_caller]
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--json"]].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// A snapshot of the real data.
+    fn ingested(&self) -> String {
+        let file = project("tests/data/us-equities-daily-2000-2013.csv.gz");
+        let made = self.json(0, &["ingest", &file]);
+        made["snapshot"].as_str().unwrap().to_owned()
+    }
+
+    /// A backtest of the moving-average cross over it.
+    fn backtest(&self, snapshot: &str, more: &[&str]) -> Value {
+        let terms = cross(snapshot);
+        let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+        self.json(0, &[&["backtest"], terms.as_slice(), more].concat())
+    }
+}
+
+fn project(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.join(path).display().to_string()
+}
+
+fn cross(snapshot: &str) -> Vec<String> {
+    let component = project("sdk-examples/components/moving-average-cross.wasm");
+    let flags = [
+        ["--component", &component],
+        ["--snapshot", snapshot],
+        ["--risk", "research"],
+        ["--param", "quantity=100"],
+        ["--param", "fast=10"],
+    ];
+    flags.iter().flatten().map(ToString::to_string).collect()
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap()
+}
+
+#[test]
+fn exit_codes_tell_good_from_bad_from_unknown_from_wrong_usage() {
+    let place = Place::new();
+    let snapshot = place.ingested();
+    let done = place.backtest(&snapshot, &["--instruments", "IBM", "--param", "slow=30"]);
+    let run = text(&done, "run-id").to_owned();
+    let digest = text(&done, "decision-digest").to_owned();
+    assert_eq!(place.json(0, &["verify", &run])["good"], true);
+    let again = place.json(0, &["replay", &run]);
+    assert_eq!(text(&again, "decision-digest"), digest);
+    let audited = place.json(0, &["audit", "lookahead", &run]);
+    assert_eq!(text(&audited, "decision-digest"), digest);
+    assert_eq!(
+        place.json(0, &["compare", &run, &run])["manifest"],
+        Value::Array(vec![])
+    );
+
+    let journal = text(&done, "journal").to_owned();
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&journal, bytes).unwrap();
+    assert_eq!(place.json(1, &["verify", &run])["good"], false);
+
+    for (code, arguments) in [
+        (2, &["replay", "ffff"] as &[&str]),
+        (2, &["ingest", "no-such-file.csv"]),
+        (
+            2,
+            &[
+                "backtest",
+                "--component",
+                "no-such-file.wasm",
+                "--snapshot",
+                &snapshot,
+                "--risk",
+                "research",
+            ],
+        ),
+        (64, &["replay"]),
+        (64, &["no-such-command"]),
+        (64, &["backtest", "--cadence", "many"]),
+    ] {
+        let output = place.run(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?} says why");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_run_without_risk_limits_does_not_start() {
+    let place = Place::new();
+    let snapshot = place.ingested();
+    let component = project("sdk-examples/components/buy-and-hold.wasm");
+    let output = place.run(&[
+        "backtest",
+        "--component",
+        &component,
+        "--snapshot",
+        &snapshot,
+    ]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("--risk"), "{said}");
+    assert_eq!(place.json(0, &["runs"]), Value::Array(vec![]));
+}
+
+#[test]
+fn a_sweep_prints_the_same_table_for_one_worker_and_for_two() {
+    let place = Place::new();
+    let other = Place::new();
+    let mut tables = Vec::new();
+    for (place, workers) in [(&place, "1"), (&other, "2")] {
+        let terms = cross(&place.ingested());
+        let terms: Vec<&str> = terms[..8].iter().map(String::as_str).collect();
+        let varied = [
+            "--vary",
+            "fast=5,10",
+            "--vary",
+            "slow=30..60:30",
+            "--instruments",
+            "IBM",
+            "--workers",
+            workers,
+        ];
+        tables.push(place.json(0, &[&["sweep"], terms.as_slice(), &varied].concat()));
+    }
+    assert_eq!(tables[0], tables[1]);
+    assert_eq!(tables[0]["rows"].as_array().unwrap().len(), 4);
+    assert_eq!(tables[0]["rows"][2]["values"]["fast"], "10");
+}
+
+#[test]
+fn live_listens_for_bars_and_decides_as_the_backtest_did() {
+    let place = Place::new();
+    let snapshot = place.ingested();
+    let bars = [
+        "--instruments",
+        "IBM",
+        "--param",
+        "slow=30",
+        "--from",
+        "2012-01-01",
+    ];
+    let backtested = place.backtest(&snapshot, &bars);
+
+    let terms = cross(&snapshot);
+    let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+    let terms: Vec<&str> = terms
+        .iter()
+        .map(|one| {
+            if *one == "--snapshot" {
+                "--like-snapshot"
+            } else {
+                one
+            }
+        })
+        .collect();
+    let listening = [
+        "--instruments",
+        "IBM",
+        "--param",
+        "slow=30",
+        "--listen",
+        "127.0.0.1:0",
+        "--json",
+    ];
+    let mut child = place
+        .command(&[&["live"], terms.as_slice(), &listening].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = said
+        .find_map(|line| Some(line.unwrap().strip_prefix("listening at ")?.to_owned()))
+        .expect("the program says where it listens");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(lines().as_bytes()).unwrap();
+    drop(stream);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let live: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(live["decision-digest"], backtested["decision-digest"]);
+    assert_eq!(live["fills"], backtested["fills"]);
+    assert!(live["fills"].as_u64() > Some(0));
+}
+
+/// IBM's bars from 2012 on, as a feed would send them.
+fn lines() -> String {
+    let file = project("tests/data/us-equities-daily-2000-2013.csv.gz");
+    let unpacked = Command::new("gzip").args(["-dc", &file]).output().unwrap();
+    let unpacked = String::from_utf8(unpacked.stdout).unwrap();
+    let mut rows = unpacked.lines();
+    let head: Vec<&str> = rows.next().unwrap().split(',').collect();
+    let mut bars: Vec<String> = rows
+        .filter_map(|row| {
+            let cells: Vec<&str> = row.split(',').collect();
+            let cell = |name: &str| cells[head.iter().position(|one| *one == name).unwrap()];
+            let day = cell("Date");
+            (cell("Ticker") == "IBM" && day >= "2012").then(|| {
+                let date: Vec<u32> = day.split('-').map(|part| part.parse().unwrap()).collect();
+                let next = next_day(date[0], date[1], date[2]);
+                format!(
+                    "{{\"symbol\":\"IBM\",\"open-time\":\"{day}\",\"close-time\":\"{next}\",\"open\":{},\
+                     \"high\":{},\"low\":{},\"close\":{},\"volume\":{}}}\n",
+                    cell("Open"), cell("High"), cell("Low"), cell("Close"), cell("Volume")
+                )
+            })
+        })
+        .collect();
+    bars.sort();
+    bars.concat()
+}
+
+fn next_day(year: u32, month: u32, day: u32) -> String {
+    let leap = year.is_multiple_of(4);
+    let last = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    match (month, day == last) {
+        (12, true) => format!("{}-01-01", year + 1),
+        (_, true) => format!("{year}-{:02}-01", month + 1),
+        (_, false) => format!("{year}-{month:02}-{:02}", day + 1),
+    }
+}

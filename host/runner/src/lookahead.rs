@@ -1,0 +1,69 @@
+//! The audit of look-ahead: a run is decided again while everything beyond the bar at hand is
+//! garbage, and every decision must come out as it was recorded.
+//!
+//! The true slice comes over from another thread when its step begins, and not before: until then
+//! no part of the host on this side of the channel has it.
+
+use counterfoil_sandbox::engine::EngineSettings;
+use counterfoil_sandbox::guest::Guest;
+use counterfoil_trading::strategy::Strategy;
+
+use crate::data_dir::{DataDir, Execution};
+use crate::error::RunnerError;
+use crate::replay::{Replay, Sight, again};
+use crate::tape::Tape;
+
+/// What a host sees beyond the slice being decided.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Beyond {
+    /// Garbage: the audit.
+    Garbage,
+    /// What comes: a replay on a host that reads ahead.
+    Truth,
+}
+
+/// Decides a run again over garbage and compares. `progress` hears the number of decisions.
+///
+/// # Errors
+///
+/// As [`crate::replay::replay`].
+pub fn audit(
+    data: &DataDir,
+    execution: &Execution,
+    engine: EngineSettings,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Replay, RunnerError> {
+    let tape = Tape::default();
+    let host = |guest| guest;
+    audit_host(
+        data,
+        execution,
+        engine,
+        &tape,
+        Beyond::Garbage,
+        host,
+        progress,
+    )
+}
+
+/// As [`audit`], for a host with a part of its own between the run and the guest. That part may
+/// hold `tape`, which is all that this host has of the future.
+///
+/// # Errors
+///
+/// As [`crate::replay::replay`].
+pub fn audit_host<S: Strategy>(
+    data: &DataDir,
+    execution: &Execution,
+    engine: EngineSettings,
+    tape: &Tape,
+    beyond: Beyond,
+    host: impl FnOnce(Guest) -> S + Send,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Replay, RunnerError> {
+    let sight = match beyond {
+        Beyond::Garbage => Sight::Garbage(tape),
+        Beyond::Truth => Sight::Batch(tape),
+    };
+    again(data, execution, engine, sight, host, progress)
+}

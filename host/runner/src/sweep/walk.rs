@@ -1,0 +1,100 @@
+//! Walk-forward splits: a window to choose in and the window after it to be judged by. It must
+//! never know how a choice is made.
+
+use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+
+use crate::times::show_time;
+
+/// The most splits: a sweep is run for each.
+const SPLITS_MAX: usize = 10_000;
+
+/// Lengths of the two windows, in UTC days.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Windows {
+    /// Days to choose in.
+    pub train_days: u32,
+    /// Days to be judged by, and by which the windows move on.
+    pub test_days: u32,
+    /// Whether every choice is made from the first day on, not from the last `train_days`.
+    pub is_anchored: bool,
+}
+
+/// Two windows, as dates: the first day of each, and the first day after it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Split {
+    /// The window to choose in.
+    pub train: [String; 2],
+    /// The window to be judged by. No bar of it was seen in choosing.
+    pub test: [String; 2],
+}
+
+/// The splits of the time from `first` to `end`. The last test window may be cut short by the end
+/// of the data; a window without a day has none.
+#[must_use]
+pub fn splits(first: UnixNanos, end: UnixNanos, windows: Windows) -> Vec<Split> {
+    let day = |time: i64| time.div_euclid(DAY_NANOS);
+    let (first, end) = (day(first.0), day(end.0.saturating_sub(1)).saturating_add(1));
+    let (train, test) = (i64::from(windows.train_days), i64::from(windows.test_days));
+    let mut all = Vec::new();
+    let mut from = first;
+    while test > 0 && train > 0 && all.len() < SPLITS_MAX {
+        let middle = from.saturating_add(train);
+        if middle >= end {
+            break;
+        }
+        let start = if windows.is_anchored { first } else { from };
+        let date = |day: i64| show_time(UnixNanos(day.saturating_mul(DAY_NANOS)));
+        let until = middle.saturating_add(test).min(end);
+        all.push(Split {
+            train: [date(start), date(middle)],
+            test: [date(middle), date(until)],
+        });
+        from = from.saturating_add(test);
+    }
+    all
+}
+
+/// The manifest over one window of its snapshot; a manifest over a feed is as it was.
+#[must_use]
+pub fn over(manifest: &Manifest, window: &[String; 2]) -> Manifest {
+    let mut manifest = manifest.clone();
+    if let DataSource::Snapshot { from, to, .. } = &mut manifest.data {
+        let [start, end] = window.clone();
+        (*from, *to) = (Some(start), Some(end));
+    }
+    manifest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Splits of the first `days` days of 1970 as `train|test` day numbers in January.
+    #[track_caller]
+    fn check(days: i64, train_days: u32, test_days: u32, is_anchored: bool, expected: &str) {
+        let windows = Windows {
+            train_days,
+            test_days,
+            is_anchored,
+        };
+        let all = splits(UnixNanos(0), UnixNanos(days * DAY_NANOS), windows);
+        let number = |date: &String| date.strip_prefix("1970-01-").unwrap().to_owned();
+        let texts = all.iter().map(|split| {
+            let [a, b] = split.train.each_ref().map(number);
+            let [c, d] = split.test.each_ref().map(number);
+            format!("{a}-{b}|{c}-{d}")
+        });
+        assert_eq!(texts.collect::<Vec<_>>().join(" "), expected);
+    }
+
+    #[test]
+    fn a_test_window_follows_its_train_window_and_the_windows_move_on_by_it() {
+        check(10, 4, 2, false, "01-05|05-07 03-07|07-09 05-09|09-11");
+        check(10, 4, 2, true, "01-05|05-07 01-07|07-09 01-09|09-11");
+        check(9, 4, 2, false, "01-05|05-07 03-07|07-09 05-09|09-10");
+        check(4, 4, 2, false, "");
+        check(10, 0, 2, false, "");
+        check(10, 4, 0, false, "");
+    }
+}

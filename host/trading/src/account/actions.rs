@@ -1,0 +1,108 @@
+//! What a corporate action does to a position and to cash.
+
+use super::{Account, AccountError, Position};
+use crate::corporate::{ActionKind, CorporateAction, SplitRatio};
+use crate::decimal::divide_half_even;
+use crate::execution::AppliedAction;
+use crate::instrument::Instrument;
+use crate::units::{Money, Quantity};
+
+/// A position after an action, and what the account got of it.
+struct After {
+    position: Position,
+    cash: Money,
+    realized: Money,
+    dividend: Money,
+}
+
+impl Account {
+    /// Applies one corporate action to the position in its instrument and to cash.
+    ///
+    /// Equity does not change by a split: what the position loses in value, cash gains.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AccountError`] if an amount does not fit.
+    pub fn apply(
+        &mut self,
+        instrument: &Instrument,
+        action: &CorporateAction,
+    ) -> Result<AppliedAction, AccountError> {
+        let id = action.instrument;
+        let overflow = AccountError::Overflow {
+            operation: "applying a corporate action of",
+            instrument: id,
+        };
+        let position = self
+            .positions
+            .get_mut(id.index())
+            .ok_or(AccountError::UnknownInstrument { instrument: id })?;
+        let after = after(instrument, position, &action.kind).ok_or(overflow.clone())?;
+        let sums = || {
+            Some((
+                self.cash.plus(after.cash)?,
+                self.realized.plus(after.realized)?,
+                self.dividends.plus(after.dividend)?,
+            ))
+        };
+        (self.cash, self.realized, self.dividends) = sums().ok_or(overflow)?;
+        *position = after.position;
+        Ok(AppliedAction {
+            action: action.clone(),
+            quantity: after.position.quantity,
+            cash: after.cash,
+        })
+    }
+}
+
+fn after(instrument: &Instrument, held: &Position, kind: &ActionKind) -> Option<After> {
+    let mut after = After {
+        position: *held,
+        cash: Money::ZERO,
+        realized: Money::ZERO,
+        dividend: Money::ZERO,
+    };
+    match kind {
+        ActionKind::SymbolChange { .. } => {}
+        ActionKind::Dividend { per_unit, .. } => {
+            after.cash = instrument.per_unit(*per_unit, held.quantity)?;
+            after.dividend = after.cash;
+        }
+        ActionKind::Delisting { per_unit } => {
+            after.cash = instrument.per_unit(*per_unit, held.quantity)?;
+            after.realized = after.cash.minus(held.cost)?;
+            after.position.quantity = Quantity(0);
+            after.position.cost = Money::ZERO;
+            after.position.value = Money::ZERO;
+        }
+        ActionKind::Split { new, old } => {
+            let ratio = SplitRatio {
+                new: *new,
+                old: *old,
+            };
+            let split = ratio.position(instrument, held.quantity, held.mark_price)?;
+            let (part, whole) = split.fraction;
+            // The cost of what is paid out is released in proportion, rounded half to even.
+            let released = if part == 0 {
+                Money::ZERO
+            } else {
+                let cost = held.cost.0.checked_mul(part.checked_abs()?)?;
+                Money(divide_half_even(cost, whole.checked_abs()?)?)
+            };
+            after.cash = split.cash;
+            after.realized = split.cash.minus(released)?;
+            after.position.quantity = split.quantity;
+            after.position.cost = held.cost.minus(released)?;
+            after.position.value = if split.quantity.0 == 0 {
+                Money::ZERO
+            } else {
+                held.value.minus(split.cash)?
+            };
+            after.position.mark_price = match held.mark_price {
+                None => None,
+                Some(mark) => Some(ratio.mark(mark)?),
+            };
+        }
+    }
+    Some(after)
+}

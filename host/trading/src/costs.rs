@@ -1,0 +1,297 @@
+//! What trading costs: fees, slippage, borrow. Pure arithmetic; every cost is a number of its own,
+//! so that a report can tell them apart. It must never know an account or a venue's state.
+
+use crate::bar::RawBar;
+use crate::decimal::{divide_half_even, power_of_ten};
+use crate::instrument::Instrument;
+use crate::order::Side;
+use crate::units::{BasisPoints, Money, Price, Quantity};
+
+/// What trading costs at the simulated venue.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Costs {
+    /// What the venue charges.
+    pub fees: Fees,
+    /// How much worse than the reference price a fill is.
+    pub slippage: Slippage,
+    /// Share of a bar's volume that may fill on each side; `None`: no cap.
+    pub volume_cap: Option<BasisPoints>,
+    /// Yearly rate on the value of short positions, actual/365.
+    pub borrow: BasisPoints,
+}
+
+/// What a venue charges. The parts add up over all fills of an order; minimum and maximum hold
+/// for the order as a whole.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Fees {
+    /// On the notional of a fill that takes liquidity.
+    pub taker: BasisPoints,
+    /// On the notional of a fill that gives it: a resting limit order filled at its limit.
+    pub maker: BasisPoints,
+    /// For one unit of quantity.
+    pub per_unit: Money,
+    /// Once an order, with its first fill.
+    pub fixed: Money,
+    /// The least an order pays once it has a fill.
+    pub min: Money,
+    /// The most an order pays; `None`: no maximum.
+    pub max: Option<Money>,
+}
+
+/// How much worse than the reference price a fill is; the parts add up, zero turns one off.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Slippage {
+    /// On the price.
+    pub rate: BasisPoints,
+    /// Grid steps of the price.
+    pub ticks: u32,
+    /// On the price, for a fill as large as the whole volume of its bar; less in proportion.
+    pub volume_rate: BasisPoints,
+}
+
+/// Whether a fill gave or took liquidity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Liquidity {
+    /// A limit order that rested and was filled at its limit.
+    Maker,
+    /// Every other fill.
+    Taker,
+}
+
+impl Liquidity {
+    /// `maker` or `taker`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Maker => "maker",
+            Self::Taker => "taker",
+        }
+    }
+}
+
+/// What one order was charged so far.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FeeTally {
+    /// The parts, added up; `None` before the first fill.
+    parts: Option<Money>,
+    /// What was charged, minimum and maximum applied.
+    charged: Money,
+}
+
+impl FeeTally {
+    /// The fee of the order's next fill, and the tally after it: what the order owes with this
+    /// fill, less what it was charged before. It is never below zero.
+    ///
+    /// The part on the notional and the part for each unit are rounded half to even, each once a
+    /// fill; `None` when an amount does not fit.
+    #[must_use]
+    pub fn next(
+        self,
+        fees: &Fees,
+        liquidity: Liquidity,
+        instrument: &Instrument,
+        (notional, quantity): (Money, Quantity),
+    ) -> Option<(Money, Self)> {
+        let rate = match liquidity {
+            Liquidity::Maker => fees.maker,
+            Liquidity::Taker => fees.taker,
+        };
+        let parts = self
+            .parts
+            .unwrap_or(fees.fixed)
+            .plus(Money(rate.of(notional.0)?))?
+            .plus(instrument.per_unit(fees.per_unit, quantity)?)?;
+        let owed = parts.max(fees.min);
+        let owed = fees.max.map_or(owed, |max| owed.min(max));
+        let after = Self {
+            parts: Some(parts),
+            charged: owed,
+        };
+        Some((owed.minus(self.charged)?, after))
+    }
+}
+
+/// The price after slippage against the trader, on the tick grid, kept inside the bar's range;
+/// and whether it had to be cut there. `None` when it does not fit.
+///
+/// The rate for the share of the volume is rounded half to even to a ten-thousandth of a basis
+/// point, the price half to even to the tick.
+#[must_use]
+pub fn slipped(
+    (reference, side, quantity): (Price, Side, Quantity),
+    slippage: &Slippage,
+    instrument: &Instrument,
+    bar: &RawBar,
+) -> Option<(Price, bool)> {
+    // One bps is 10^-4, at scale 4: the price is multiplied by (10^8 +- rate) / 10^8.
+    const ONE: i128 = 100_000_000;
+    let rate = slippage.rate.of(ONE)?.checked_add(share_rate(
+        slippage.volume_rate,
+        quantity,
+        instrument,
+        bar,
+    )?)?;
+    let ticks = i128::from(slippage.ticks)
+        .checked_mul(i128::from(instrument.tick_size()))?
+        .checked_mul(ONE)?;
+    let worse = i128::from(reference.0)
+        .checked_mul(rate)?
+        .checked_add(ticks)?;
+    let flat = i128::from(reference.0).checked_mul(ONE)?;
+    let numerator = match side {
+        Side::Buy => flat.checked_add(worse)?,
+        Side::Sell => flat.checked_sub(worse)?,
+    };
+    let price = instrument.round_to_tick(numerator, ONE)?;
+    let inside = price.clamp(bar.low, bar.high);
+    Some((inside, inside != price))
+}
+
+/// The rate for taking `quantity` of the bar's volume, in units of 10^-8.
+fn share_rate(
+    rate: BasisPoints,
+    quantity: Quantity,
+    instrument: &Instrument,
+    bar: &RawBar,
+) -> Option<i128> {
+    if rate == BasisPoints::ZERO {
+        return Some(0);
+    }
+    let taken = i128::from(quantity.0).checked_mul(power_of_ten(instrument.volume_scale())?)?;
+    let volume =
+        i128::from(bar.volume.0).checked_mul(power_of_ten(instrument.quantity_scale())?)?;
+    divide_half_even(rate.of(100_000_000)?.checked_mul(taken)?, volume)
+}
+
+/// What slippage cost: the distance from the reference price times the quantity, adverse
+/// positive; `None` when it does not fit.
+#[must_use]
+pub fn slippage_cost(
+    (reference, price): (Price, Price),
+    side: Side,
+    quantity: Quantity,
+    instrument: &Instrument,
+) -> Option<Money> {
+    let difference = match side {
+        Side::Buy => price.0.checked_sub(reference.0)?,
+        Side::Sell => reference.0.checked_sub(price.0)?,
+    };
+    instrument.notional(Price(difference), quantity)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::units::Volume;
+
+    fn instrument(tick: i64) -> Instrument {
+        Instrument::new(String::from("ABC"), (2, tick), (1, 1), 0).unwrap()
+    }
+
+    /// `settings` are bps, ticks and bps for the whole volume; the bar is 99.90 to 101.00 with a
+    /// volume of 1,000, and the reference price 100.00.
+    #[track_caller]
+    fn check_slippage(settings: &str, order: (Side, i64), expect: (i64, bool)) {
+        let words: Vec<&str> = settings.split_whitespace().collect();
+        let slippage = Slippage {
+            rate: BasisPoints::parse(words[0]).unwrap(),
+            ticks: words[1].parse().unwrap(),
+            volume_rate: BasisPoints::parse(words[2]).unwrap(),
+        };
+        let bar = RawBar {
+            high: Price(10_100),
+            low: Price(9_990),
+            volume: Volume(1_000),
+            ..RawBar::default()
+        };
+        let (side, quantity) = order;
+        let asked = (Price(10_000), side, Quantity(quantity));
+        let got = slipped(asked, &slippage, &instrument(5), &bar).unwrap();
+        assert_eq!(got, (Price(expect.0), expect.1), "{settings} {side:?}");
+    }
+
+    #[test]
+    fn slippage_goes_against_the_trader_and_stays_inside_the_bar() {
+        //              bps ticks volume   order             price, cut
+        check_slippage("0   0     0", (Side::Buy, 10), (10_000, false));
+        check_slippage("50  0     0", (Side::Buy, 10), (10_050, false));
+        check_slippage("200 0     0", (Side::Buy, 10), (10_100, true));
+        check_slippage("5   0     0", (Side::Sell, 10), (9_995, false));
+        check_slippage("50  0     0", (Side::Sell, 10), (9_990, true));
+        // A tie goes to the even tick.
+        check_slippage("2.5 0     0", (Side::Buy, 10), (10_000, false));
+        check_slippage("0   3     0", (Side::Buy, 10), (10_015, false));
+        check_slippage("0   1     0", (Side::Sell, 10), (9_995, false));
+        check_slippage("0   3     0", (Side::Sell, 10), (9_990, true));
+        // 100.0 of 1,000 is a tenth of 500 bps.
+        check_slippage("0   0     500", (Side::Buy, 1_000), (10_050, false));
+        check_slippage("0   0     500", (Side::Buy, 200), (10_010, false));
+        check_slippage("10  2     500", (Side::Buy, 1_000), (10_070, false));
+    }
+
+    /// `fees` are taker, maker, per unit, fixed, minimum, maximum; each fill is its notional, its
+    /// quantity at scale 1 and whether it made.
+    #[track_caller]
+    fn check_fees(fees: &str, fills: &[(&str, i64, Liquidity)], expect: &str) {
+        let words: Vec<&str> = fees.split_whitespace().collect();
+        let money = |text: &str| Money::parse(text).unwrap();
+        let fees = Fees {
+            taker: BasisPoints::parse(words[0]).unwrap(),
+            maker: BasisPoints::parse(words[1]).unwrap(),
+            per_unit: money(words[2]),
+            fixed: money(words[3]),
+            min: money(words[4]),
+            max: Some(words[5]).filter(|text| *text != "off").map(money),
+        };
+        let mut tally = FeeTally::default();
+        let mut got = Vec::new();
+        for (notional, quantity, liquidity) in fills {
+            let amounts = (money(notional), Quantity(*quantity));
+            let (fee, after) = tally
+                .next(&fees, *liquidity, &instrument(1), amounts)
+                .unwrap();
+            tally = after;
+            let text = format!("{fee}");
+            got.push(String::from(
+                text.trim_end_matches('0').trim_end_matches('.'),
+            ));
+        }
+        assert_eq!(got.join(" "), expect, "{fees:?}");
+    }
+
+    #[test]
+    fn an_order_pays_its_parts_between_its_minimum_and_its_maximum() {
+        use Liquidity::{Maker, Taker};
+        let two = [("1000", 50, Taker), ("3000", 150, Taker)];
+        //          taker maker unit  fixed min max
+        check_fees("10    0     0     0     0   off", &two, "1 3");
+        check_fees(
+            "10    2     0     0     0   off",
+            &[("1000", 50, Maker)],
+            "0.2",
+        );
+        check_fees("0     0     0.005 0     0   off", &two, "0.025 0.075");
+        check_fees("0     0     0     1     0   off", &two, "1 0");
+        check_fees("10    0     0.1   2     0   off", &two, "3.5 4.5");
+        // The first fill owes the minimum, the second what goes beyond it.
+        check_fees("10    0     0     0     2   off", &two, "2 2");
+        check_fees("10    0     0     0     9   off", &two, "9 0");
+        check_fees("10    0     0     0     0   2.5", &two, "1 1.5");
+        check_fees("10    0     0     0     0   0.5", &two, "0.5 0");
+        // A tie at the ninth decimal goes to the even unit.
+        check_fees(
+            "5     0     0     0     0   off",
+            &[("0.000001", 1, Taker)],
+            "0",
+        );
+        check_fees(
+            "5     0     0     0     0   off",
+            &[("0.000003", 1, Taker)],
+            "0.000000002",
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! The terms of a run: account, costs, matching and risk limits, from texts to types.
+
+use alloc::string::ToString as _;
+
+use super::setup::{amount, bps, wrong};
+use super::{AccountEntry, CostsEntry, ManifestError, MatchingEntry, RiskEntry};
+use crate::account::AccountKind;
+use crate::costs::{Costs, Fees, Slippage};
+use crate::decimal;
+use crate::risk::{Leverage, Maintenance, MarginPolicy, RiskLimits};
+use crate::units::Money;
+use crate::venue::matching::{LimitRule, Matching};
+
+/// The most bars of latency: a year of minutes would be a mistake, a trading week of them is not.
+const LATENCY_BARS_MAX: u32 = 10_000;
+/// The most grid steps of slippage.
+const SLIPPAGE_TICKS_MAX: u32 = 1_000_000;
+
+/// An account's values.
+pub(super) struct AccountTerms {
+    pub(super) kind: AccountKind,
+    pub(super) cash: Money,
+    pub(super) leverage: Leverage,
+    pub(super) maintenance: Maintenance,
+}
+
+pub(super) fn account(entry: &AccountEntry) -> Result<AccountTerms, ManifestError> {
+    let kind = match entry.kind.as_str() {
+        "cash" => AccountKind::Cash,
+        "margin" => AccountKind::Margin,
+        other => return Err(wrong("account.kind", other, "cash or margin")),
+    };
+    let field = "account.leverage";
+    let hundredths = decimal::parse(&entry.leverage, 2)
+        .map_err(|source| ManifestError::Number { field, source })?;
+    let leverage = u32::try_from(hundredths)
+        .ok()
+        .filter(|leverage| (100..=10_000).contains(leverage))
+        .ok_or_else(|| wrong(field, &entry.leverage, "1 to 100"))?;
+    let policy = match entry.margin_call.as_str() {
+        "reduce" => MarginPolicy::Reduce,
+        "liquidate" => MarginPolicy::Liquidate,
+        other => return Err(wrong("account.margin-call", other, "reduce or liquidate")),
+    };
+    Ok(AccountTerms {
+        kind,
+        cash: amount("account.cash", &entry.cash)?,
+        leverage: Leverage(leverage),
+        maintenance: Maintenance {
+            rate: bps("account.maintenance-bps", &entry.maintenance_bps)?,
+            policy,
+        },
+    })
+}
+
+pub(super) fn costs(entry: &CostsEntry) -> Result<Costs, ManifestError> {
+    let fees = Fees {
+        taker: bps("costs.fee-bps", &entry.fee_bps)?,
+        maker: bps("costs.maker-fee-bps", &entry.maker_fee_bps)?,
+        per_unit: amount("costs.fee-per-share", &entry.fee_per_share)?,
+        fixed: amount("costs.fee-fixed", &entry.fee_fixed)?,
+        min: amount("costs.fee-min", &entry.fee_min)?,
+        max: match entry.fee_max.as_str() {
+            "off" => None,
+            text => Some(amount("costs.fee-max", text)?),
+        },
+    };
+    if fees.max.is_some_and(|max| max < fees.min) {
+        return Err(wrong(
+            "costs.fee-max",
+            &entry.fee_max,
+            "costs.fee-min or more, or off",
+        ));
+    }
+    if entry.slippage_ticks > SLIPPAGE_TICKS_MAX {
+        let value = entry.slippage_ticks.to_string();
+        return Err(wrong("costs.slippage-ticks", &value, "at most 1,000,000"));
+    }
+    let cap = &entry.volume_cap_bps;
+    Ok(Costs {
+        fees,
+        slippage: Slippage {
+            rate: bps("costs.slippage-bps", &entry.slippage_bps)?,
+            ticks: entry.slippage_ticks,
+            volume_rate: bps("costs.slippage-volume-bps", &entry.slippage_volume_bps)?,
+        },
+        volume_cap: if cap == "off" {
+            None
+        } else {
+            Some(bps("costs.volume-cap-bps", cap)?)
+        },
+        borrow: bps("costs.borrow-bps", &entry.borrow_bps)?,
+    })
+}
+
+pub(super) fn matching(entry: &MatchingEntry) -> Result<Matching, ManifestError> {
+    if entry.latency_bars > LATENCY_BARS_MAX {
+        let value = entry.latency_bars.to_string();
+        return Err(wrong("matching.latency-bars", &value, "at most 10,000"));
+    }
+    Ok(Matching {
+        latency_bars: entry.latency_bars,
+        limits: if entry.limit_trade_through {
+            LimitRule::TradeThrough
+        } else {
+            LimitRule::Touch
+        },
+    })
+}
+
+pub(super) fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
+    if entry.working_orders_max > 1_000 {
+        let value = entry.working_orders_max.to_string();
+        return Err(wrong("risk.working-orders-max", &value, "at most 1,000"));
+    }
+    Ok(RiskLimits {
+        orders_per_bar_max: entry.orders_per_bar_max,
+        working_orders_max: entry.working_orders_max,
+        order_notional_max: amount("risk.order-notional-max", &entry.order_notional_max)?,
+        position_notional_max: amount("risk.position-notional-max", &entry.position_notional_max)?,
+        gross_exposure_max: amount("risk.gross-exposure-max", &entry.gross_exposure_max)?,
+        price_collar: bps("risk.price-collar-bps", &entry.price_collar_bps)?,
+        drawdown_max: bps("risk.drawdown-max-bps", &entry.drawdown_max_bps)?,
+    })
+}

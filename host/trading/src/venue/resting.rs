@@ -1,0 +1,126 @@
+//! Orders that rest at the venue, and those on their way to it: how long they live and what a
+//! split makes of them. It must never know prices of a bar.
+
+use alloc::vec::Vec;
+
+use crate::bar::RawBar;
+use crate::corporate::SplitRatio;
+use crate::costs::FeeTally;
+use crate::execution::{Code, Delivery, OrderEvent};
+use crate::instrument::Instrument;
+use crate::order::{Intent, Order, OrderStatus, OrderType, TimeInForce};
+use crate::units::{Price, Quantity};
+
+/// An order that rests at the venue. A stop that was triggered rests as a market order, a
+/// stop-limit as a limit order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Resting {
+    pub(super) order: Order,
+    pub(super) leaves: i64,
+    /// The trading day of a day order: that of the first bar after it was accepted.
+    day: Option<i64>,
+    pub(super) fees: FeeTally,
+}
+
+/// What is on its way to the venue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct InFlight {
+    pub(super) intent: Intent,
+    /// Bars of its instrument that pass before the venue has it.
+    pub(super) bars: u32,
+}
+
+impl Resting {
+    pub(super) fn new(order: Order) -> Self {
+        Self {
+            leaves: order.quantity.0,
+            order,
+            day: None,
+            fees: FeeTally::default(),
+        }
+    }
+
+    /// Whether the order may still fill on the bar. A day order gets its trading day from the
+    /// first bar it sees. Nobody knows when inside a bar a price came, so a bar that closes after
+    /// the time of a GTD order is too late.
+    fn lives(&mut self, bar: &RawBar) -> bool {
+        match self.order.time_in_force {
+            TimeInForce::Day => {
+                let today = bar.open_time.day();
+                *self.day.get_or_insert(today) == today
+            }
+            TimeInForce::Gtd(until) => bar.close_time <= until,
+            TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => true,
+        }
+    }
+
+    /// Whether its first bar is its last.
+    const fn is_immediate(&self) -> bool {
+        matches!(
+            self.order.time_in_force,
+            TimeInForce::Ioc | TimeInForce::Fok
+        )
+    }
+
+    pub(super) fn event(&self, status: OrderStatus, code: Code) -> Delivery {
+        event(&self.order, self.leaves, status, code)
+    }
+}
+
+/// Ends the orders whose time is over before the bar.
+pub(super) fn expire(resting: &mut Vec<Resting>, bar: &RawBar, deliveries: &mut Vec<Delivery>) {
+    resting.retain_mut(|one| {
+        let alive = one.lives(bar);
+        if !alive {
+            deliveries.push(one.event(OrderStatus::Expired, Code::None));
+        }
+        alive
+    });
+}
+
+/// Takes out what is filled, and ends what may rest no longer than its first bar.
+pub(super) fn end_of_bar(resting: &mut Vec<Resting>, deliveries: &mut Vec<Delivery>) {
+    resting.retain(|one| {
+        let expires = one.leaves > 0 && one.is_immediate();
+        if expires {
+            deliveries.push(one.event(OrderStatus::Expired, Code::None));
+        }
+        one.leaves > 0 && !expires
+    });
+}
+
+/// Puts an order into new shares; whether something of it is left. `None` when it does not fit.
+pub(super) fn split(
+    order: &mut Order,
+    leaves: &mut i64,
+    ratio: SplitRatio,
+    instrument: &Instrument,
+) -> Option<bool> {
+    let (order_type, after) = ratio.order(
+        instrument,
+        (order.order_type, order.side),
+        Quantity(*leaves),
+    )?;
+    let priced = match order_type {
+        OrderType::Market => true,
+        OrderType::Limit(price) | OrderType::Stop(price) => price > Price(0),
+        OrderType::StopLimit { stop, limit } => stop > Price(0) && limit > Price(0),
+    };
+    if !priced || after.0 <= 0 {
+        return Some(false);
+    }
+    order.order_type = order_type;
+    order.quantity = ratio.quantity(instrument, order.quantity)?;
+    *leaves = after.0;
+    Some(true)
+}
+
+pub(super) fn event(order: &Order, leaves: i64, status: OrderStatus, code: Code) -> Delivery {
+    Delivery::Event(OrderEvent {
+        instrument: order.instrument,
+        client_order_id: order.client_order_id,
+        status,
+        code,
+        leaves_quantity: Quantity(leaves),
+    })
+}

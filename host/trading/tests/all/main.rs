@@ -1,0 +1,21 @@
+//! The rules of `docs/EXECUTION.md` as transcripts: what goes in on each slice, and what is told.
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod actions;
+#[cfg(test)]
+mod costs;
+#[cfg(test)]
+mod host;
+#[cfg(test)]
+mod manifest;
+#[cfg(test)]
+mod markets;
+#[cfg(test)]
+mod orders;
+#[cfg(test)]
+mod property;
+#[cfg(test)]
+mod records;

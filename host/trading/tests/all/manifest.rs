@@ -1,0 +1,162 @@
+//! Every term of a manifest is read, and an error names its field.
+
+use counterfoil_trading::costs::{Costs, Fees, Slippage};
+use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::record::FaultAction;
+use counterfoil_trading::risk::MarginPolicy;
+use counterfoil_trading::venue::matching::{LimitRule, Matching};
+
+use crate::support::{bps, money};
+
+fn manifest() -> String {
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    format!(
+        r#"{{"format":"counterfoil-manifest/1","component":"{digest}",
+        "world":"counterfoil:strategy@0.1.0","profile":"pure","engine":"{digest}",
+        "data":{{"feed":{{"name":"f","start-nonce":"n"}}}},"timeframe":"1d",
+        "instruments":[{{"symbol":"A","price-scale":2,"tick-size":"0.01","quantity-scale":0,
+        "lot-size":"1","volume-scale":0}}],"parameters":{{}},"warm-up":1,
+        "account":{{"name":"a","owner":"o","kind":"margin","currency":"USD","cash":"100000",
+        "leverage":"4","maintenance-bps":"2500","margin-call":"liquidate"}},
+        "costs":{{"fee-bps":"5","maker-fee-bps":"1","fee-per-share":"0.005","fee-fixed":"0.5",
+        "fee-min":"1","fee-max":"9","slippage-bps":"2","slippage-ticks":3,
+        "slippage-volume-bps":"4","volume-cap-bps":"1000","borrow-bps":"50"}},
+        "matching":{{"latency-bars":2,"limit-trade-through":true}},
+        "risk":{{"orders-per-bar-max":64,"working-orders-max":256,
+        "order-notional-max":"1000000","position-notional-max":"1000000",
+        "gross-exposure-max":"100000000","price-collar-bps":"5000","drawdown-max-bps":"10000"}},
+        "limits":{{"fuel-init":1000000,"fuel-per-callback":1000000,"memory-bytes":16777216,
+        "table-elements":10000,"instances":8,"requests-per-bar":64,"answer-bytes":32768,
+        "reason-bytes":200,"log-bytes-per-callback":4096,"deadline-ms":10000}},
+        "on-fault":"cancel-and-flatten","seed":"7","cadence":1}}"#
+    )
+}
+
+#[test]
+fn every_term_is_read() {
+    let setup = Manifest::parse(&manifest()).unwrap().setup().unwrap();
+    let costs = Costs {
+        fees: Fees {
+            taker: bps("5"),
+            maker: bps("1"),
+            per_unit: money("0.005"),
+            fixed: money("0.5"),
+            min: money("1"),
+            max: Some(money("9")),
+        },
+        slippage: Slippage {
+            rate: bps("2"),
+            ticks: 3,
+            volume_rate: bps("4"),
+        },
+        volume_cap: Some(bps("1000")),
+        borrow: bps("50"),
+    };
+    assert_eq!(setup.costs, costs);
+    let matching = Matching {
+        latency_bars: 2,
+        limits: LimitRule::TradeThrough,
+    };
+    assert_eq!(setup.matching, matching);
+    assert_eq!(setup.maintenance.rate, bps("2500"));
+    assert_eq!(setup.maintenance.policy, MarginPolicy::Liquidate);
+    assert_eq!(setup.on_fault, FaultAction::CancelAndFlatten);
+    let off = manifest().replace(r#""fee-max":"9""#, r#""fee-max":"off""#);
+    let setup = Manifest::parse(&off).unwrap().setup().unwrap();
+    assert_eq!(setup.costs.fees.max, None);
+}
+
+/// What stands in the manifest, what stands there instead, and the error.
+const WRONG: [(&str, &str, &str); 16] = [
+    (r#""fee-min":"1","#, "", "missing field `fee-min`"),
+    (
+        r#""borrow-bps":"50""#,
+        r#""borrow":"50""#,
+        "unknown field `borrow`",
+    ),
+    (r#""latency-bars":2,"#, "", "missing field `latency-bars`"),
+    (
+        r#""limit-trade-through":true"#,
+        r#""limit-trade-through":"x""#,
+        "invalid type",
+    ),
+    (
+        r#""maker-fee-bps":"1""#,
+        r#""maker-fee-bps":"-1""#,
+        "costs.maker-fee-bps",
+    ),
+    (
+        r#""fee-per-share":"0.005""#,
+        r#""fee-per-share":"x""#,
+        "costs.fee-per-share",
+    ),
+    (
+        r#""fee-fixed":"0.5""#,
+        r#""fee-fixed":"-1""#,
+        "costs.fee-fixed",
+    ),
+    (
+        r#""fee-min":"1""#,
+        r#""fee-min":"0.0000000001""#,
+        "costs.fee-min",
+    ),
+    (r#""fee-max":"9""#, r#""fee-max":"0.5""#, "costs.fee-max"),
+    (
+        r#""slippage-ticks":3"#,
+        r#""slippage-ticks":2000000"#,
+        "costs.slippage-ticks",
+    ),
+    (
+        r#""slippage-volume-bps":"4""#,
+        r#""slippage-volume-bps":"x""#,
+        "costs.slippage-volume-bps",
+    ),
+    (
+        r#""borrow-bps":"50""#,
+        r#""borrow-bps":"20000""#,
+        "costs.borrow-bps",
+    ),
+    (
+        r#""latency-bars":2"#,
+        r#""latency-bars":20000"#,
+        "matching.latency-bars",
+    ),
+    (
+        r#""maintenance-bps":"2500""#,
+        r#""maintenance-bps":"x""#,
+        "account.maintenance-bps",
+    ),
+    (
+        r#""margin-call":"liquidate""#,
+        r#""margin-call":"x""#,
+        "account.margin-call",
+    ),
+    (
+        r#""on-fault":"cancel-and-flatten""#,
+        r#""on-fault":"x""#,
+        "on-fault",
+    ),
+];
+
+#[test]
+fn an_error_names_its_field() {
+    #[track_caller]
+    fn check(from: &str, to: &str, expect: &str) {
+        let text = manifest();
+        assert!(text.contains(from), "{from}");
+        let read = Manifest::parse(&text.replace(from, to)).and_then(|one| one.setup());
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains(expect), "{from} as {to}: {error}");
+    }
+    for (from, to, expect) in WRONG {
+        check(from, to, expect);
+    }
+    let one = r#"{"symbol":"A","price-scale":2,"tick-size":"0.01","quantity-scale":0,
+        "lot-size":"1","volume-scale":0}"#;
+    let many = vec![one; 1_001].join(",");
+    check(
+        one,
+        &many,
+        "at most 1,000 instruments where the host may flatten",
+    );
+}

@@ -1,0 +1,108 @@
+//! Each delivery and record reads back as it was written, and in no other spelling.
+
+use counterfoil_trading::cbor::CborError;
+use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery};
+use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::order::{ClientOrderId, Order, OrderType, Side, TimeInForce};
+use counterfoil_trading::record::{MarginCall, PlanNote, Record, deliveries, digested_part};
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::Quantity;
+
+use crate::support::money;
+
+fn body(all: &[Delivery]) -> Vec<u8> {
+    let (mut digested, mut body) = (Vec::new(), Vec::new());
+    deliveries::encode_digested(UnixNanos(9), all, &mut digested);
+    deliveries::encode(&digested, 5, &mut body);
+    body
+}
+
+fn applied(kind: ActionKind) -> Delivery {
+    Delivery::Action(AppliedAction {
+        action: CorporateAction {
+            instrument: InstrumentId(3),
+            ex_time: UnixNanos(-7),
+            kind,
+        },
+        quantity: Quantity(-12),
+        cash: money("-3.000000001"),
+    })
+}
+
+#[test]
+fn actions_and_borrow_fees_read_back_as_they_were_written() {
+    let number = |value: u32| value.try_into().unwrap();
+    let all = [
+        applied(ActionKind::Split {
+            new: number(u32::MAX),
+            old: number(1),
+        }),
+        applied(ActionKind::Dividend {
+            per_unit: money("0.25"),
+            special: true,
+        }),
+        applied(ActionKind::SymbolChange {
+            symbol: "NEW".to_owned(),
+        }),
+        applied(ActionKind::Delisting {
+            per_unit: money("0"),
+        }),
+        Delivery::Borrow(BorrowFee {
+            instrument: InstrumentId(1),
+            fee: money("0.1"),
+        }),
+    ];
+    let Record::Deliveries(read) = Record::decode(&body(&all)).unwrap() else {
+        panic!("another kind");
+    };
+    assert_eq!(read.deliveries, all);
+}
+
+#[test]
+fn a_split_of_nothing_is_no_record() {
+    let number = |value: u32| value.try_into().unwrap();
+    let split = ActionKind::Split {
+        new: number(1),
+        old: number(1),
+    };
+    let good = body(&[applied(split)]);
+    // The kind 0 and two ones stand behind the head of an array of three.
+    let place = good
+        .windows(4)
+        .position(|four| four == [0x83, 0, 1, 1])
+        .unwrap();
+    for zero in [place + 2, place + 3] {
+        let mut bad = good.clone();
+        bad[zero] = 0;
+        assert!(matches!(Record::decode(&bad), Err(CborError { .. })));
+    }
+}
+
+#[test]
+fn a_margin_call_reads_back_and_counts_for_the_digest() {
+    let order = Order {
+        instrument: InstrumentId(1),
+        client_order_id: ClientOrderId::HOST_FIRST,
+        side: Side::Sell,
+        quantity: Quantity(5),
+        order_type: OrderType::Market,
+        time_in_force: TimeInForce::Gtc,
+    };
+    let call = MarginCall {
+        time: UnixNanos(9),
+        equity: money("-1"),
+        requirement: money("2"),
+        canceled: vec![ClientOrderId(4)],
+        orders: vec![order],
+        plans: vec![PlanNote {
+            plan: [7; 32],
+            token: 8,
+        }],
+    };
+    let (mut digested, mut body) = (Vec::new(), Vec::new());
+    call.encode_digested(&mut digested);
+    call.encode(&digested, &mut body);
+    assert_eq!(digested_part(&body).unwrap(), Some(digested.as_slice()));
+    assert_eq!(Record::decode(&body).unwrap(), Record::MarginCall(call));
+}

@@ -1,0 +1,512 @@
+//! A small language for markets and orders, so that a test is a table.
+//!
+//! One row is a slice: the bar of instrument A with corporate actions before it, what the
+//! strategy sends on it, and what it was told before. Prices and quantities are whole numbers.
+//! Instrument B has a bar of 50 without volume in every slice, so that A may be missing (`-`).
+
+use core::convert::Infallible;
+use core::num::NonZeroU32;
+
+use counterfoil_trading::account::{Account, AccountKind};
+use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::costs::{Costs, Liquidity};
+use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::journal::{Journal, RecordBytes};
+use counterfoil_trading::manifest::RunSetup;
+use counterfoil_trading::order::{
+    ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce,
+};
+use counterfoil_trading::record::{FaultAction, Record, Verdict};
+use counterfoil_trading::risk::{Leverage, Maintenance, MarginPolicy, RiskLimits};
+use counterfoil_trading::run::{NoClock, Ports, Run, RunError};
+use counterfoil_trading::slice::Slice;
+use counterfoil_trading::strategy::{
+    AccountView, BarView, CallError, Fault, Strategy, WorkingOrder,
+};
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+use counterfoil_trading::units::{BasisPoints, Money, Price, Quantity, Volume};
+use counterfoil_trading::venue::matching::{LimitRule, Matching};
+use counterfoil_trading::venue::simulated::SimulatedVenue;
+
+/// One slice: bar, orders, what was told.
+pub(crate) type Row = (&'static str, &'static str, &'static str);
+
+pub(crate) fn money(text: &str) -> Money {
+    Money::parse(text).unwrap()
+}
+
+pub(crate) fn bps(text: &str) -> BasisPoints {
+    BasisPoints::parse(text).unwrap()
+}
+
+/// An amount without the zeros behind it.
+pub(crate) fn short(amount: Money) -> String {
+    let text = amount.to_text();
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A setup with no costs and no limit that a test would meet; `settings` are `name=value` words.
+pub(crate) fn setup(settings: &str) -> RunSetup {
+    let instrument = |name: &str| Instrument::new(name.to_owned(), (0, 1), (0, 1), 0).unwrap();
+    let wide = money("1000000000");
+    let mut setup = RunSetup {
+        component: [0; 32],
+        engine: [0; 32],
+        timeframe: "1d".parse().unwrap(),
+        instruments: vec![instrument("A"), instrument("B")],
+        warm_up: 0,
+        account_kind: AccountKind::Margin,
+        cash: money("100000"),
+        leverage: Leverage(10_000),
+        maintenance: Maintenance {
+            rate: BasisPoints::ZERO,
+            policy: MarginPolicy::Reduce,
+        },
+        costs: Costs::default(),
+        matching: Matching::default(),
+        risk: RiskLimits {
+            orders_per_bar_max: 64,
+            working_orders_max: 64,
+            order_notional_max: wide,
+            position_notional_max: wide,
+            gross_exposure_max: wide,
+            price_collar: BasisPoints::MAX,
+            drawdown_max: BasisPoints::MAX,
+        },
+        on_fault: FaultAction::Leave,
+        seed: 0,
+        cadence: 1,
+    };
+    for word in settings.split_whitespace() {
+        let (name, value) = word.split_once('=').unwrap();
+        set(&mut setup, name, value);
+    }
+    setup
+}
+
+fn set(setup: &mut RunSetup, name: &str, value: &str) {
+    let costs = &mut setup.costs;
+    match name {
+        "account" if value == "cash" => setup.account_kind = AccountKind::Cash,
+        "cash" => setup.cash = money(value),
+        "fee" => costs.fees.taker = bps(value),
+        "maker" => costs.fees.maker = bps(value),
+        "per-unit" => costs.fees.per_unit = money(value),
+        "fixed" => costs.fees.fixed = money(value),
+        "min" => costs.fees.min = money(value),
+        "max" => costs.fees.max = Some(money(value)),
+        "slip" => costs.slippage.rate = bps(value),
+        "ticks" => costs.slippage.ticks = value.parse().unwrap(),
+        "impact" => costs.slippage.volume_rate = bps(value),
+        "cap" => costs.volume_cap = Some(bps(value)),
+        "borrow" => costs.borrow = bps(value),
+        "latency" => setup.matching.latency_bars = value.parse().unwrap(),
+        "limits" if value == "through" => setup.matching.limits = LimitRule::TradeThrough,
+        "maintenance" => setup.maintenance.rate = bps(value),
+        "margin-call" if value == "liquidate" => setup.maintenance.policy = MarginPolicy::Liquidate,
+        "collar" => setup.risk.price_collar = bps(value),
+        "limit" => {
+            setup.risk.order_notional_max = money(value);
+            setup.risk.position_notional_max = money(value);
+            setup.risk.gross_exposure_max = money(value);
+        }
+        "on-fault" => {
+            let all = FaultAction::ALL.into_iter();
+            setup.on_fault = all.clone().find(|one| one.name() == value).unwrap();
+        }
+        "lot" => {
+            let lot = value.parse().unwrap();
+            let lots = |one: &str| Instrument::new(one.to_owned(), (0, 1), (0, lot), 0).unwrap();
+            setup.instruments = vec![lots("A"), lots("B")];
+        }
+        "step" => setup.timeframe = value.parse().unwrap(),
+        other => panic!("no setting {other}={value}"),
+    }
+}
+
+fn price(word: Option<&str>) -> Price {
+    Price(word.unwrap().parse().unwrap())
+}
+
+/// `buy 10 limit 95 day`, `cancel 1`, `replace 1 buy 5 market`.
+fn request(text: &str, id: &mut u64) -> Request {
+    let mut words = text.split_whitespace().peekable();
+    let first = words.next().unwrap();
+    let mut number = || ClientOrderId(words.next().unwrap().parse().unwrap());
+    let intent = match first {
+        "cancel" => Intent::Cancel(number()),
+        "replace" => {
+            let replaces = number();
+            let side = words.next().unwrap();
+            let with = order(side, words, id);
+            Intent::Replace { replaces, with }
+        }
+        side => Intent::Submit(order(side, words, id)),
+    };
+    Request {
+        intent,
+        reason: None,
+    }
+}
+
+fn order<'a>(side: &str, mut words: impl Iterator<Item = &'a str>, id: &mut u64) -> Order {
+    *id += 1;
+    let side = if side == "buy" { Side::Buy } else { Side::Sell };
+    let quantity = Quantity(words.next().unwrap().parse().unwrap());
+    let order_type = match words.next().unwrap() {
+        "market" => OrderType::Market,
+        "limit" => OrderType::Limit(price(words.next())),
+        "stop" => OrderType::Stop(price(words.next())),
+        "stop-limit" => OrderType::StopLimit {
+            stop: price(words.next()),
+            limit: price(words.next()),
+        },
+        other => panic!("no order type {other}"),
+    };
+    let time_in_force = match words.next() {
+        None => TimeInForce::Gtc,
+        Some("day") => TimeInForce::Day,
+        Some("ioc") => TimeInForce::Ioc,
+        Some("fok") => TimeInForce::Fok,
+        // Until the end of this day, the first being 1.
+        Some("gtd") => {
+            let day: i64 = words.next().unwrap().parse().unwrap();
+            TimeInForce::Gtd(UnixNanos(day * DAY_NANOS))
+        }
+        Some(other) => panic!("no time in force {other}"),
+    };
+    Order {
+        instrument: InstrumentId(0),
+        client_order_id: ClientOrderId(*id),
+        side,
+        quantity,
+        order_type,
+        time_in_force,
+    }
+}
+
+/// `split 2:1`, `dividend 1.5`, `special 1.5`, `symbol NEW`, `delisting 3`.
+fn action(text: &str, ex_time: UnixNanos) -> CorporateAction {
+    let (name, value) = text.split_once(' ').unwrap();
+    let kind = match name {
+        "split" => {
+            let (new, old) = value.split_once(':').unwrap();
+            let number = |text: &str| text.parse::<NonZeroU32>().unwrap();
+            ActionKind::Split {
+                new: number(new),
+                old: number(old),
+            }
+        }
+        "dividend" | "special" => ActionKind::Dividend {
+            per_unit: money(value),
+            special: name == "special",
+        },
+        "symbol" => ActionKind::SymbolChange {
+            symbol: value.to_owned(),
+        },
+        "delisting" => ActionKind::Delisting {
+            per_unit: money(value),
+        },
+        other => panic!("no action {other}"),
+    };
+    CorporateAction {
+        instrument: InstrumentId(0),
+        ex_time,
+        kind,
+    }
+}
+
+/// The slice of a row: `action / action / open high low close volume`.
+pub(crate) fn slice(text: &str, open_time: i64, close_time: i64) -> Slice {
+    let mut slice = Slice::default();
+    let mut parts: Vec<&str> = text.split(" / ").map(str::trim).collect();
+    let bar = parts.pop().unwrap();
+    for part in parts {
+        let ex_time = UnixNanos(open_time);
+        slice.add_action(action(part, ex_time)).unwrap();
+    }
+    let raw = |instrument, values: [i64; 5]| RawBar {
+        instrument: InstrumentId(instrument),
+        open_time: UnixNanos(open_time),
+        close_time: UnixNanos(close_time),
+        open: Price(values[0]),
+        high: Price(values[1]),
+        low: Price(values[2]),
+        close: Price(values[3]),
+        volume: Volume(values[4]),
+    };
+    if bar != "-" {
+        let values: Vec<i64> = bar
+            .split_whitespace()
+            .map(|one| one.parse().unwrap())
+            .collect();
+        let bar = raw(0, values.try_into().unwrap());
+        slice.add(ClosedBar::parse(bar).unwrap()).unwrap();
+    }
+    let other = raw(1, [50, 50, 50, 50, 0]);
+    slice.add(ClosedBar::parse(other).unwrap()).unwrap();
+    slice
+}
+
+/// Sends what the row says on the last bar of its slice, and keeps what it is told.
+#[derive(Default)]
+pub(crate) struct Scripted {
+    pub(crate) next: Vec<Request>,
+    pub(crate) told: Vec<Delivery>,
+    /// The orders that could still fill, as it saw them last.
+    pub(crate) working: Vec<WorkingOrder>,
+    /// Traps in `on-bar`.
+    pub(crate) traps: bool,
+}
+
+impl Strategy for Scripted {
+    fn on_bar(
+        &mut self,
+        bar: &BarView,
+        account: &AccountView<'_>,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), CallError> {
+        if self.traps {
+            return Err(CallError::from(Fault::Unreachable));
+        }
+        self.working = account.working.to_vec();
+        if bar.last_in_slice {
+            requests.append(&mut self.next);
+        }
+        Ok(())
+    }
+
+    fn on_fill(&mut self, fill: &Fill, _: &AccountView<'_>) -> Result<(), CallError> {
+        self.told.push(Delivery::Fill(*fill));
+        Ok(())
+    }
+
+    fn on_order_event(
+        &mut self,
+        event: &OrderEvent,
+        _: UnixNanos,
+        _: &AccountView<'_>,
+    ) -> Result<(), CallError> {
+        self.told.push(Delivery::Event(*event));
+        Ok(())
+    }
+
+    fn on_corporate_action(
+        &mut self,
+        _: &CorporateAction,
+        _: &AccountView<'_>,
+    ) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn take_fuel(&mut self) -> u64 {
+        0
+    }
+}
+
+/// A journal in memory, decoded.
+#[derive(Default)]
+pub(crate) struct Kept(pub(crate) Vec<Record>);
+
+impl Journal for Kept {
+    type Error = Infallible;
+
+    fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Infallible> {
+        self.0.push(Record::decode(record.body).unwrap());
+        Ok(())
+    }
+}
+
+/// A run of rows.
+pub(crate) struct Played {
+    pub(crate) run: Run,
+    pub(crate) venue: SimulatedVenue,
+    pub(crate) strategy: Scripted,
+    pub(crate) journal: Kept,
+    step: i64,
+    slices: i64,
+    ids: u64,
+}
+
+impl Played {
+    pub(crate) fn new(settings: &str) -> Self {
+        let setup = setup(settings);
+        let step = match setup.timeframe {
+            counterfoil_trading::time::Timeframe::Fixed(nanos) => nanos,
+            counterfoil_trading::time::Timeframe::Months(_) => DAY_NANOS,
+        };
+        Self {
+            run: Run::new(&setup),
+            venue: SimulatedVenue::new(&setup),
+            strategy: Scripted::default(),
+            journal: Kept::default(),
+            step,
+            slices: 0,
+            ids: 0,
+        }
+    }
+
+    /// Takes one slice, and says what it delivered, in words.
+    pub(crate) fn row(&mut self, bar: &str, orders: &str) -> String {
+        self.try_row(bar, orders).unwrap()
+    }
+
+    pub(crate) fn try_row(
+        &mut self,
+        bar: &str,
+        orders: &str,
+    ) -> Result<String, RunError<Infallible>> {
+        let orders = orders.split(';').filter(|one| !one.trim().is_empty());
+        for text in orders {
+            self.strategy.next.push(request(text, &mut self.ids));
+        }
+        let open = self.slices * self.step;
+        self.slices += 1;
+        let slice = slice(bar, open, open + self.step);
+        let from = self.journal.0.len();
+        let mut ports = Ports {
+            strategy: &mut self.strategy,
+            venue: &mut self.venue,
+            journal: &mut self.journal,
+            clock: &mut NoClock,
+        };
+        let _progress = self.run.step(&slice, &mut ports)?;
+        let told = self.journal.0.iter().skip(from).flat_map(told);
+        Ok(told.collect::<Vec<_>>().join("; "))
+    }
+
+    pub(crate) fn account(&self) -> &Account {
+        self.run.account()
+    }
+
+    /// Quantity and cost of A, cash, equity, realized profit, dividends and borrow fees.
+    pub(crate) fn books(&self) -> String {
+        let account = self.account();
+        let position = account.position(InstrumentId(0));
+        format!(
+            "holds {} cost {} cash {} equity {} realized {} dividends {} borrow {}",
+            position.quantity.0,
+            short(position.cost),
+            short(account.cash()),
+            short(account.equity()),
+            short(account.realized()),
+            short(account.dividends()),
+            short(account.borrow())
+        )
+    }
+}
+
+/// A record in words: deliveries, refusals and margin calls.
+fn told(record: &Record) -> Vec<String> {
+    match record {
+        Record::Deliveries(all) => all.deliveries.iter().map(delivery).collect(),
+        Record::Decision(one) => one
+            .verdicts
+            .iter()
+            .filter_map(|verdict| match verdict {
+                Verdict::Approved => None,
+                Verdict::Refused(code) => Some(format!("gate: {}", code.text().0)),
+            })
+            .collect(),
+        Record::MarginCall(call) => vec![format!(
+            "margin call: {} below {}, canceled {:?}, {:?}",
+            short(call.equity),
+            short(call.requirement),
+            call.canceled.iter().map(|id| id.0).collect::<Vec<_>>(),
+            call.orders
+                .iter()
+                .map(|one| format!("{} {}", one.side.name(), one.quantity.0))
+                .collect::<Vec<_>>()
+        )],
+        Record::Fault(fault) => vec![format!(
+            "fault: {} canceled {:?}, {:?}",
+            fault.action.name(),
+            fault.canceled.iter().map(|id| id.0).collect::<Vec<_>>(),
+            fault
+                .flattened
+                .iter()
+                .map(|one| format!("{} {}", one.side.name(), one.quantity.0))
+                .collect::<Vec<_>>()
+        )],
+        Record::Open(_) | Record::Close(_) | Record::Refused(_) => Vec::new(),
+    }
+}
+
+fn name(id: ClientOrderId) -> String {
+    if id.is_host() {
+        format!("h{}", id.0 - ClientOrderId::HOST_FIRST.0)
+    } else {
+        id.0.to_string()
+    }
+}
+
+/// A delivery in words; what is zero is not said.
+fn delivery(delivery: &Delivery) -> String {
+    match delivery {
+        Delivery::Fill(fill) => {
+            let mut text = format!(
+                "{} {} {} at {}",
+                name(fill.client_order_id),
+                fill.side.name(),
+                fill.quantity.0,
+                fill.price.0
+            );
+            let mut say = |is: bool, what: String| {
+                if is {
+                    text.push(' ');
+                    text.push_str(&what);
+                }
+            };
+            let slips = fill.reference_price != fill.price;
+            say(slips, format!("slip {}", short(fill.slippage)));
+            say(fill.clamped, "cut".to_owned());
+            say(fill.fee != Money::ZERO, format!("fee {}", short(fill.fee)));
+            say(fill.liquidity == Liquidity::Maker, "maker".to_owned());
+            let leaves = fill.leaves_quantity.0;
+            say(leaves > 0, format!("left {leaves}"));
+            text
+        }
+        Delivery::Event(event) => {
+            let mut text = format!("{} {}", name(event.client_order_id), event.status.name());
+            let code = event.code.text().0;
+            if !code.is_empty() {
+                text.push(' ');
+                text.push_str(code);
+            }
+            text
+        }
+        Delivery::Action(applied) => format!(
+            "{}: holds {} cash {}",
+            applied.action.kind.name(),
+            applied.quantity.0,
+            short(applied.cash)
+        ),
+        Delivery::Borrow(borrow) => format!("borrow {}", short(borrow.fee)),
+    }
+}
+
+/// Plays the rows and compares what each slice told.
+#[track_caller]
+pub(crate) fn check(settings: &str, rows: &[Row]) -> Played {
+    let mut played = Played::new(settings);
+    for (place, (bar, orders, expect)) in rows.iter().enumerate() {
+        let told = played.row(bar, orders);
+        assert_eq!(&told, expect, "row {place} of {settings:?}");
+    }
+    played
+}
+
+impl Played {
+    /// Takes a slice that must stop the run, and says why it did.
+    pub(crate) fn step(&mut self, slice: &Slice) -> String {
+        let mut ports = Ports {
+            strategy: &mut self.strategy,
+            venue: &mut self.venue,
+            journal: &mut self.journal,
+            clock: &mut NoClock,
+        };
+        self.run.step(slice, &mut ports).unwrap_err().to_string()
+    }
+}
