@@ -14,7 +14,7 @@ mod tests {
     const LINES_MAX: usize = 600;
 
     /// What a crate may never depend on, at any depth. A name also stands for `name-anything`.
-    const FORBIDDEN: [(&str, &str); 7] = [
+    const FORBIDDEN: [(&str, &str); 8] = [
         (
             "counterfoil-trading",
             "counterfoil-journal counterfoil-verify counterfoil-sandbox counterfoil-snapshot \
@@ -40,15 +40,21 @@ mod tests {
             "counterfoil-snapshot",
             "counterfoil-journal counterfoil-sandbox counterfoil-runner wasmtime axum",
         ),
+        (
+            "counterfoil-report",
+            "counterfoil-journal counterfoil-verify counterfoil-sandbox counterfoil-snapshot \
+             counterfoil-runner wasmtime tokio axum sled cap-std rand tempfile",
+        ),
         ("counterfoil-runner", "axum"),
         ("counterfoil", "axum"),
     ];
 
     /// What a crate may not name itself, though what it uses may.
-    const FORBIDDEN_DIRECTLY: [(&str, &str); 3] = [
+    const FORBIDDEN_DIRECTLY: [(&str, &str); 4] = [
         ("counterfoil-runner", "wasmtime wasmparser arrow"),
-        ("counterfoil", "wasmtime wasmparser arrow"),
+        ("counterfoil", "wasmtime wasmparser arrow plotters"),
         ("counterfoil-verify", "ed25519-dalek"),
+        ("counterfoil-report", "chrono getrandom"),
     ];
 
     fn root() -> PathBuf {

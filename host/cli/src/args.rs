@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Runs,
     /// Show one run, its decisions or its fills
     Show(Show),
+    /// Write a run's report: a page to read, and its tables and figures as files
+    Report(Report),
     /// Compare two runs: manifests, the first differing decision, profit by cause
     Compare(Compare),
     /// Check a run's journal, or a proof: integrity and completeness
@@ -415,6 +417,28 @@ pub(crate) struct Show {
     /// Print the manifest
     #[arg(long)]
     pub(crate) manifest: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Writes report.html, report.json, trades.csv, trades.arrow, equity.csv and equity.arrow. The same run
+gives the same bytes. The journal is verified first; where it does not verify, the report says so in
+red and the exit code is 1. docs/REPORT.md says what each figure means.
+
+  counterfoil report 3f9c
+  counterfoil report 3f9c/2 --out my-report")]
+pub(crate) struct Report {
+    /// The run: the first digits of its id, with /N for its Nth execution
+    pub(crate) run: String,
+    /// The folder to write [default: reports/RUN/EXECUTION in the data folder]
+    #[arg(long, short, value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
+    /// Returns that make a year, for annual figures [default: 252, or 365 where weekends have bars]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=366))]
+    pub(crate) periods_per_year: Option<u32>,
+    /// The public key to trust [default: the one in the key folder]
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

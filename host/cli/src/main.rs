@@ -65,6 +65,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::Live(live) => commands::live::run(&places, &live),
         Command::Runs => commands::runs::run(&places),
         Command::Show(show) => commands::show::run(&places, &show),
+        Command::Report(report) => commands::report::run(&places, &report),
         Command::Compare(compare) => commands::compare::run(&places, &compare),
         Command::Verify(verify) => commands::verify::run(&places, &verify),
         Command::Replay(replay) => commands::replay::run(&places, &replay),

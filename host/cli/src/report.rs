@@ -226,7 +226,8 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()
     let short = outcome.execution.short();
     say("");
     say(&format!(
-        "next: counterfoil verify {short}   counterfoil replay {short}   counterfoil show {short} --fills"
+        "next: counterfoil report {short}   counterfoil verify {short}   counterfoil replay {short}   \
+         counterfoil show {short} --fills"
     ));
     Ok(())
 }

@@ -10,7 +10,7 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_verify::verify_proof;
 use serde_json::{Value, json};
 
-use super::{backtest, ingest, proof, replay, verify};
+use super::{backtest, ingest, proof, replay, report as page, verify};
 use crate::args;
 use crate::output::{Answer, pairs, say, say_json, short, table};
 use crate::places::Places;
@@ -50,6 +50,7 @@ struct Shown {
     outcome: Outcome,
     records: u64,
     proof: PathBuf,
+    report: PathBuf,
 }
 
 pub(crate) fn run(global: &Places, args: &args::Demo) -> Result<Answer> {
@@ -72,7 +73,7 @@ pub(crate) fn run(global: &Places, args: &args::Demo) -> Result<Answer> {
     for (place, example) in EXAMPLES.iter().enumerate() {
         let number = place.saturating_add(2);
         step(&format!(
-            "{number}. {}: backtest, verify, replay on another back end, prove one decision.",
+            "{number}. {}: backtest, verify, replay on another back end, prove one decision, report.",
             example.name
         ));
         shown.push(show(&places, &folder, example, &snapshot)?);
@@ -167,6 +168,10 @@ fn show(places: &Places, folder: &Path, example: &Example, snapshot: &str) -> Re
             "proof            entry {}: {}",
             proved.index, proved.text
         ));
+    }
+    let report = write_report(places, name)?;
+    if !places.json {
+        say(&format!("report           {}", report.display()));
         say("");
     }
     Ok(Shown {
@@ -175,7 +180,18 @@ fn show(places: &Places, folder: &Path, example: &Example, snapshot: &str) -> Re
         outcome,
         records: found.entries,
         proof,
+        report,
     })
+}
+
+fn write_report(places: &Places, run: String) -> Result<PathBuf> {
+    let ask = args::Report {
+        run,
+        out: None,
+        periods_per_year: None,
+        key: None,
+    };
+    Ok(page::write(places, &ask)?.folder.join("report.html"))
 }
 
 /// Asks for the proof of the decision before the first fill: the one that sent the order.
@@ -241,6 +257,7 @@ fn as_json(shown: &Shown) -> Result<Value> {
     value["verified"] = json!(true);
     value["replay"] = json!("identical");
     value["proof"] = json!(shown.proof);
+    value["report"] = json!(shown.report);
     Ok(value)
 }
 
@@ -288,6 +305,7 @@ fn summary(folder: &Path, snapshot: &str, shown: &[Shown]) {
         let run = last.outcome.execution.short();
         let program = std::env::current_exe()
             .map_or("counterfoil".to_owned(), |path| path.display().to_string());
+        say(&format!("  open {} in a browser", last.report.display()));
         say(&format!("  {program} show {run} --fills {flags}"));
         say(&format!(
             "  {program} verify {} {flags}",

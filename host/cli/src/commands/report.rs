@@ -1,0 +1,239 @@
+//! `report`: a run's journal as a page to read, with its tables and figures beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use counterfoil_report::{
+    DataFinding, FILES, Facts, Figures, Gather, PeriodsPerYear, Render, Subject, Verdict,
+};
+use counterfoil_runner::backtest::snapshot_store;
+use counterfoil_runner::data_dir::Execution;
+use counterfoil_runner::files::{make_folder, sync_folder, write_whole};
+use counterfoil_runner::journal::{JournalReader, ReadJournalError};
+use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::record::{Open, Record};
+use serde_json::json;
+
+use super::verify;
+use crate::args::Report;
+use crate::output::{Answer, pairs, say, say_json};
+use crate::places::Places;
+use crate::progress::bar;
+
+/// Records between two looks at the progress bar.
+const RECORDS_PER_LOOK: u64 = 4096;
+
+/// Findings read for their sentences; the counts are in the snapshot's manifest.
+const FINDINGS_READ: usize = 10_000;
+
+/// What was written.
+pub(crate) struct Written {
+    pub(crate) folder: PathBuf,
+    pub(crate) good: bool,
+    json: serde_json::Value,
+    headline: Vec<(&'static str, String)>,
+    /// The first line of what is wrong.
+    why: Option<String>,
+}
+
+pub(crate) fn run(places: &Places, args: &Report) -> Result<Answer> {
+    let written = write(places, args)?;
+    let page = written.folder.join("report.html");
+    if places.json {
+        let mut value = written.json;
+        value["folder"] = json!(written.folder);
+        value["files"] = json!(FILES);
+        say_json(&value);
+    } else {
+        if !written.good {
+            say("THE JOURNAL DOES NOT VERIFY: do not trust this report, which says so too");
+            say(&written.why.unwrap_or_default());
+            say("");
+        }
+        pairs(&[("report", page.display().to_string())]);
+        let rows: Vec<(&str, String)> = written.headline;
+        pairs(&rows);
+        say("");
+        let beside = FILES.get(..5).unwrap_or_default().join(", ");
+        say(&format!("beside it: {beside}"));
+        say("next: open the report in a browser; it ends with the commands that check it");
+    }
+    Ok(if written.good {
+        Answer::Yes
+    } else {
+        Answer::No
+    })
+}
+
+/// Verifies the journal, reads it again, and writes the folder.
+pub(crate) fn write(places: &Places, args: &Report) -> Result<Written> {
+    let execution = places.data.find(&args.run)?;
+    let folder = match &args.out {
+        Some(out) => out.clone(),
+        None => default_folder(places, &execution),
+    };
+    check_folder(&folder)?;
+    let key = verify::public_key(places, args.key.as_deref())?;
+    let found = verify::verify(&execution.journal(), &key)?;
+    let good = found.is_good();
+    let (manifest, facts) = gather(&execution, good)?;
+    let digest = found.decision_digest.map(hex::encode);
+    let subject = Subject {
+        run: execution.run.clone(),
+        execution: execution.number,
+        short: execution.short(),
+        decision_digest: digest,
+        verdict: Verdict {
+            good,
+            text: found.to_string(),
+        },
+        data: data_findings(places, &manifest),
+    };
+    let periods = args
+        .periods_per_year
+        .map(|number| PeriodsPerYear::Given(f64::from(number)));
+    let figures = Figures::of(&facts, periods).context("an amount of the report does not fit")?;
+    let render = Render {
+        subject: &subject,
+        manifest: &manifest,
+        facts: &facts,
+        figures: &figures,
+    };
+    write_folder(&folder, &render.files()?)?;
+    Ok(Written {
+        folder,
+        good,
+        json: render.json()?,
+        headline: render.headline(),
+        why: found.findings.first().map(ToString::to_string),
+    })
+}
+
+fn default_folder(places: &Places, execution: &Execution) -> PathBuf {
+    let number = execution.number.to_string();
+    let reports = places.data.root().join("reports");
+    reports.join(&execution.run).join(number)
+}
+
+/// The facts of a journal. One that does not verify is read as far as it can be.
+fn gather(execution: &Execution, good: bool) -> Result<(Manifest, Facts)> {
+    let mut reader = JournalReader::open(&execution.journal())?;
+    let first = reader.peek_body()?.ok_or(ReadJournalError::NotOpened)?;
+    let open = Open::decode(first).map_err(ReadJournalError::from)?;
+    let manifest = Manifest::parse(&open.manifest)?;
+    let mut gather = Gather::new(&manifest)?;
+    let bar = bar("reading", 0);
+    let outcome = gather_all(&mut reader, &mut gather, |records| {
+        bar.set_position(records);
+    });
+    bar.finish_and_clear();
+    if good {
+        outcome?;
+    }
+    Ok((manifest, gather.finish()))
+}
+
+fn gather_all(
+    reader: &mut JournalReader,
+    gather: &mut Gather,
+    mut look: impl FnMut(u64),
+) -> Result<()> {
+    loop {
+        let index = reader.index();
+        let Some(body) = reader.next_body()? else {
+            return Ok(());
+        };
+        let record = Record::decode(body).map_err(ReadJournalError::from)?;
+        gather.record(index, &record)?;
+        if index.is_multiple_of(RECORDS_PER_LOOK) {
+            look(index);
+        }
+    }
+}
+
+/// What ingestion noted of the run's data; `None` where the snapshot is not here.
+fn data_findings(places: &Places, manifest: &Manifest) -> Option<Vec<DataFinding>> {
+    let DataSource::Snapshot { id, .. } = &manifest.data else {
+        return None;
+    };
+    let store = snapshot_store(&places.data).ok()?;
+    let snapshot = store.load(&store.resolve(id).ok()?).ok()?;
+    let data = snapshot.manifest();
+    // A sentence for each rule: that of its first finding.
+    let examples = snapshot.findings(FINDINGS_READ).ok()?;
+    let broken = data.findings.iter().flat_map(|findings| &findings.rules);
+    let rules = broken.map(|(rule, found)| {
+        let example = examples.iter().find(|one| one.rule == *rule);
+        let example = example.map_or("", |one| one.message.as_str());
+        let accepted = match found.accepted {
+            0 => String::new(),
+            accepted => format!("; {accepted} accepted"),
+        };
+        DataFinding {
+            code: rule.clone(),
+            count: found.count,
+            message: format!("{}{accepted}. The first: {example}", found.severity),
+        }
+    });
+    let quarantined = data
+        .quarantine
+        .reasons
+        .iter()
+        .map(|(reason, count)| DataFinding {
+            code: format!("quarantined: {reason}"),
+            count: *count,
+            message: "they were put aside and no strategy saw them".to_owned(),
+        });
+    Some(quarantined.chain(rules).collect())
+}
+
+/// A folder that holds something other than a report is not written over.
+fn check_folder(folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    for entry in entries {
+        let name = entry?.file_name();
+        if !FILES.iter().any(|file| name == *file) {
+            let (folder, name) = (folder.display(), name.display());
+            bail!("{folder} holds {name}, which is no part of a report; give another --out");
+        }
+    }
+    Ok(())
+}
+
+/// Writes the files beside the folder's place and moves them there together. After a crash there
+/// is the old report, the new one, or none, but never a mixture.
+fn write_folder(folder: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<()> {
+    let folder = std::path::absolute(folder)?;
+    let parent = folder
+        .parent()
+        .context("the folder has no place to be in")?;
+    make_folder(parent)?;
+    let name = folder.file_name().context("the folder has no name")?;
+    let process = std::process::id();
+    let beside = |what: &str| parent.join(format!(".{what}-{process}-{}", name.display()));
+    let (new, old) = (beside("new"), beside("old"));
+    // What a process of this number left behind in another life.
+    for left in [&new, &old] {
+        if left.exists() {
+            fs::remove_dir_all(left).with_context(|| left.display().to_string())?;
+        }
+    }
+    make_folder(&new)?;
+    for (name, bytes) in files {
+        write_whole(&new.join(name), bytes)?;
+    }
+    let moved = || format!("cannot move the report to {}", folder.display());
+    if folder.exists() {
+        fs::rename(&folder, &old).with_context(moved)?;
+    }
+    fs::rename(&new, &folder).with_context(moved)?;
+    sync_folder(parent)?;
+    if old.exists() {
+        fs::remove_dir_all(&old).with_context(|| old.display().to_string())?;
+    }
+    Ok(())
+}

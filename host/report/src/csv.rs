@@ -1,0 +1,129 @@
+//! Tables as CSV (RFC 4180) with exact decimals. A text from outside that a spreadsheet would
+//! take for a formula gets an apostrophe in front; the Arrow files hold texts as they are.
+
+use counterfoil_trading::decimal;
+
+use crate::facts::Facts;
+use crate::figures::Figures;
+use crate::moment;
+use crate::trade::{End, Trade};
+
+const TRADES: &str = "number,instrument,direction,opened,closed,bars,entered,exited,entry_price,\
+exit_price,entry_value,exit_value,open_value,action_cash,gross,fees,borrow,slippage,net,return,fills,opened_by_entry,\
+closed_by_entry,open_reason,close_reason";
+
+const EQUITY: &str = "time,cash,equity,exposure,drawdown";
+
+/// One row a trade; `None` when an amount does not fit.
+pub(crate) fn trades(facts: &Facts) -> Option<String> {
+    let mut out = format!("{TRADES}\n");
+    for (place, trade) in facts.trades.iter().enumerate() {
+        let cells = trade_cells(facts, place, trade)?;
+        out.push_str(&cells.join(","));
+        out.push('\n');
+    }
+    Some(out)
+}
+
+fn trade_cells(facts: &Facts, place: usize, trade: &Trade) -> Option<Vec<String>> {
+    let instrument = facts.instruments.get(trade.instrument.index())?;
+    let (entry, exit) = trade.average_prices(instrument);
+    let price =
+        |price: Option<i128>| price.map_or(String::new(), |price| decimal::format(price, 9));
+    let closed = trade.closed.as_ref();
+    let by = |end: Option<&End>| end.and_then(|end| end.entry).map(|entry| entry.to_string());
+    let reason = |end: Option<&End>| {
+        let reason = end.and_then(|end| end.reason.as_deref());
+        reason.map(foreign).unwrap_or_default()
+    };
+    Some(vec![
+        place.saturating_add(1).to_string(),
+        foreign(instrument.symbol()),
+        trade.direction.name().to_owned(),
+        moment::rfc3339(trade.opened.time),
+        closed
+            .map(|end| moment::rfc3339(end.time))
+            .unwrap_or_default(),
+        trade
+            .bars()
+            .map(|bars| bars.to_string())
+            .unwrap_or_default(),
+        instrument.quantity_text(trade.entered),
+        instrument.quantity_text(trade.exited),
+        price(entry),
+        price(exit),
+        trade.entry_value.to_text(),
+        trade.exit_value.to_text(),
+        trade.open_value.to_text(),
+        trade.actions.to_text(),
+        trade.gross()?.to_text(),
+        trade.fees.to_text(),
+        trade.borrow.to_text(),
+        trade.slippage.to_text(),
+        trade.net()?.to_text(),
+        trade.return_on_entry().map(float).unwrap_or_default(),
+        trade.fills.to_string(),
+        by(Some(&trade.opened)).unwrap_or_default(),
+        by(closed).unwrap_or_default(),
+        reason(Some(&trade.opened)),
+        reason(closed),
+    ])
+}
+
+/// One row a slice.
+pub(crate) fn equity(facts: &Facts, figures: &Figures) -> String {
+    let mut out = format!("{EQUITY}\n");
+    for (slice, drawdown) in facts.slices.iter().zip(&figures.drawdowns) {
+        let row = [
+            moment::rfc3339(slice.time),
+            slice.cash.to_text(),
+            slice.equity.to_text(),
+            slice.exposure.to_text(),
+            float(*drawdown),
+        ];
+        out.push_str(&row.join(","));
+        out.push('\n');
+    }
+    out
+}
+
+/// The shortest text that reads back as the same float.
+fn float(value: f64) -> String {
+    format!("{value:?}")
+}
+
+/// A text from outside as one field.
+fn foreign(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    let text = if formula {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
+    if text.contains([',', '"', '\n', '\r', '\'']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_from_outside_is_one_field_and_no_formula() {
+        let table = [
+            ("ABC", "ABC"),
+            ("a,b", "\"a,b\""),
+            ("say \"x\"", "\"say \"\"x\"\"\""),
+            ("two\nlines", "\"two\nlines\""),
+            ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
+            ("-1", "\"'-1\""),
+            ("", ""),
+        ];
+        for (text, expect) in table {
+            assert_eq!(foreign(text), expect);
+        }
+    }
+}

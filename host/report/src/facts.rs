@@ -1,0 +1,184 @@
+//! What a run came to, in exact numbers: the input of every figure, table and chart. It must
+//! never know how a journal writes these things down.
+
+use std::collections::BTreeMap;
+
+use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::order::Side;
+use counterfoil_trading::time::{Timeframe, UnixNanos};
+use counterfoil_trading::units::Money;
+
+use crate::thin::Thin;
+use crate::trade::Trade;
+
+/// The account after one slice.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Slice {
+    /// The slice's close time.
+    pub(crate) time: UnixNanos,
+    /// Cash.
+    pub(crate) cash: Money,
+    /// Cash plus the value of all positions.
+    pub(crate) equity: Money,
+    /// The sum of the absolute values of all positions, at the last closes.
+    pub(crate) exposure: Money,
+}
+
+/// What trading cost, by kind. Every amount is a cost where it is positive.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Costs {
+    /// Fees, charged beside the price.
+    pub(crate) fees: Money,
+    /// Slippage, which is in the prices paid and received.
+    pub(crate) slippage: Money,
+    /// What borrowing for short positions cost.
+    pub(crate) borrow: Money,
+    /// Dividends received less those paid; no cost, but beside them.
+    pub(crate) dividends: Money,
+}
+
+/// What became of the strategy's requests.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Orders {
+    /// Requests that the risk gate let through.
+    pub(crate) approved: u64,
+    /// Requests that the risk gate refused, by code.
+    pub(crate) refused: BTreeMap<&'static str, u64>,
+    /// Order events of the venue, by status and code.
+    pub(crate) events: BTreeMap<(&'static str, &'static str), u64>,
+    /// Fills.
+    pub(crate) fills: u64,
+    /// Margin calls.
+    pub(crate) margin_calls: u64,
+    /// Fills whose slippage ran into the end of the bar's range.
+    pub(crate) clamped: u64,
+}
+
+/// A buy or a sell in a price chart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    /// Close time of the bar.
+    pub(crate) time: i64,
+    /// The price of the fill.
+    pub(crate) price: f64,
+    /// Bought or sold.
+    pub(crate) side: Side,
+}
+
+/// What one instrument's charts are drawn from.
+#[derive(Clone, Debug)]
+pub(crate) struct Lines {
+    /// Closes.
+    pub(crate) price: Thin,
+    /// The position after each bar.
+    pub(crate) position: Thin,
+    /// Every fill.
+    pub(crate) marks: Vec<Mark>,
+    /// Notional bought and sold.
+    pub(crate) traded: Money,
+    /// Bars decided.
+    pub(crate) bars: u64,
+}
+
+/// The fault that ended a run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Fault {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// The callback.
+    pub(crate) callback: &'static str,
+    /// Close time of its slice; 0 in `init`.
+    pub(crate) time: UnixNanos,
+    /// What the strategy said.
+    pub(crate) message: String,
+    /// What the engine says.
+    pub(crate) trace: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ending {
+    /// The data or the feed ended.
+    EndOfData,
+    /// The guest was at fault.
+    Fault,
+    /// There is no closing record: the run is under way, or its process was stopped.
+    NotClosed,
+}
+
+impl Ending {
+    /// Its name in `report.json`.
+    #[must_use]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::EndOfData => "end-of-data",
+            Self::Fault => "fault",
+            Self::NotClosed => "not-closed",
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Cash at the start.
+    pub(crate) starting_cash: Money,
+    /// The length of a bar.
+    pub(crate) timeframe: Timeframe,
+    /// What was traded.
+    pub(crate) instruments: Vec<Instrument>,
+    /// The build of the host that wrote the journal, for people.
+    pub(crate) host: String,
+    /// The account after each slice, in sequence.
+    pub(crate) slices: Vec<Slice>,
+    /// One an instrument, by instrument id.
+    pub(crate) lines: Vec<Lines>,
+    /// Round trips in the sequence in which they ended, then the open ones by instrument.
+    pub(crate) trades: Vec<Trade>,
+    /// What trading cost.
+    pub(crate) costs: Costs,
+    /// Notional bought and sold.
+    pub(crate) traded: Money,
+    /// Fuel of each decision, smallest first.
+    pub(crate) fuel: Vec<u64>,
+    /// What became of requests.
+    pub(crate) orders: Orders,
+    /// The fault, if there was one.
+    pub(crate) fault: Option<Fault>,
+    /// Inputs that no run may see, with their reasons, by reason.
+    pub(crate) refused_inputs: BTreeMap<String, u64>,
+    /// Journal entry of the first decision, and of the first that asked for something.
+    pub(crate) first_entries: (Option<u64>, Option<u64>),
+    /// How it ended.
+    pub(crate) ending: Ending,
+}
+
+impl Facts {
+    /// Bars decided.
+    #[must_use]
+    pub(crate) fn decisions(&self) -> u64 {
+        self.lines.iter().map(|lines| lines.bars).sum()
+    }
+
+    /// Equity at the end.
+    #[must_use]
+    pub(crate) fn final_equity(&self) -> Money {
+        self.slices
+            .last()
+            .map_or(self.starting_cash, |slice| slice.equity)
+    }
+
+    /// Cash at the end.
+    #[must_use]
+    pub(crate) fn final_cash(&self) -> Money {
+        self.slices
+            .last()
+            .map_or(self.starting_cash, |slice| slice.cash)
+    }
+
+    /// Close times of the first and the last slice.
+    #[must_use]
+    pub(crate) fn ends(&self) -> Option<(UnixNanos, UnixNanos)> {
+        Some((self.slices.first()?.time, self.slices.last()?.time))
+    }
+}

@@ -1,0 +1,315 @@
+//! Every figure of a report, from the facts. It must never know how a figure is shown.
+
+use counterfoil_trading::decimal::divide_half_even;
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::Money;
+
+use crate::calendar::PeriodsPerYear;
+use crate::drawdown::{self, Falls};
+use crate::facts::{Facts, Slice};
+use crate::moment;
+use crate::number;
+use crate::returns::{ReturnFigures, sum};
+use crate::trade::{Direction, Trade};
+
+/// Equity at the end of one UTC day that had a slice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Day {
+    /// The day, counted from 1970-01-01.
+    pub(crate) day: i64,
+    /// Equity after its last slice.
+    pub(crate) equity: f64,
+}
+
+/// The return of one calendar month (UTC).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Month {
+    /// The year.
+    pub(crate) year: i16,
+    /// The month, from 1.
+    pub(crate) number: i8,
+    /// Equity at its end over equity at the end of the month before, less one.
+    pub(crate) change: Option<f64>,
+}
+
+/// How much of the equity was at risk.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Exposure {
+    /// The share of slices after which some position was open.
+    pub(crate) time: Option<f64>,
+    /// The mean of gross exposure over equity.
+    pub(crate) average: Option<f64>,
+    /// The highest gross exposure over equity.
+    pub(crate) most: Option<f64>,
+}
+
+/// Figures of round trips. Only closed ones count, and profit is after fees.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct TradeFigures {
+    /// Closed trades.
+    pub(crate) closed: u64,
+    /// Trades still open at the end.
+    pub(crate) open: u64,
+    /// Long ones among the closed.
+    pub(crate) long: u64,
+    /// Closed trades that made money.
+    pub(crate) won: u64,
+    /// Closed trades that lost money.
+    pub(crate) lost: u64,
+    /// Won over closed.
+    pub(crate) hit_rate: Option<f64>,
+    /// What the winning ones made.
+    pub(crate) profit: Money,
+    /// What the losing ones lost, zero or below.
+    pub(crate) loss: Money,
+    /// Profit over loss.
+    pub(crate) profit_factor: Option<f64>,
+    /// The mean of all, rounded half to even.
+    pub(crate) average: Option<Money>,
+    /// The mean of the winning ones.
+    pub(crate) average_won: Option<Money>,
+    /// The mean of the losing ones.
+    pub(crate) average_lost: Option<Money>,
+    /// The best.
+    pub(crate) best: Option<Money>,
+    /// The worst.
+    pub(crate) worst: Option<Money>,
+    /// The mean number of bars from opening to closing fill.
+    pub(crate) average_bars: Option<f64>,
+}
+
+/// Fuel of decisions, by nearest rank.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Fuel {
+    /// Half of all bars took no more.
+    pub(crate) median: u64,
+    /// 99 of 100 bars took no more.
+    pub p99: u64,
+    /// No bar took more.
+    pub(crate) most: u64,
+}
+
+/// Every figure of a report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// How many returns make a year.
+    pub(crate) periods: PeriodsPerYear,
+    /// Equity by UTC day.
+    pub(crate) days: Vec<Day>,
+    /// Figures of the daily returns.
+    pub(crate) returns: ReturnFigures,
+    /// Equity over its running peak, less one, for each slice.
+    pub(crate) drawdowns: Vec<f64>,
+    /// The deepest and the longest fall.
+    pub(crate) falls: Falls,
+    /// Annual return over the depth of the deepest fall.
+    pub(crate) calmar: Option<f64>,
+    /// Returns by month.
+    pub(crate) months: Vec<Month>,
+    /// Returns by year.
+    pub(crate) years: Vec<(i16, Option<f64>)>,
+    /// Exposure.
+    pub(crate) exposure: Exposure,
+    /// Notional bought and sold in a year over mean equity.
+    pub(crate) turnover: Option<f64>,
+    /// Round trips.
+    pub(crate) trades: TradeFigures,
+    /// Fuel; `None` without decisions.
+    pub(crate) fuel: Option<Fuel>,
+}
+
+impl Figures {
+    /// The figures of a run, with the periods of a year as its bars say unless `periods` is
+    /// given; `None` when an amount does not fit.
+    #[must_use]
+    pub fn of(facts: &Facts, periods: Option<PeriodsPerYear>) -> Option<Self> {
+        let start = number::money(facts.starting_cash);
+        let equity: Vec<f64> = facts
+            .slices
+            .iter()
+            .map(|slice| number::money(slice.equity))
+            .collect();
+        let times: Vec<UnixNanos> = facts.slices.iter().map(|slice| slice.time).collect();
+        let days = by_day(&times, &equity);
+        let of_bars = || PeriodsPerYear::of(facts.timeframe, days.iter().map(|day| day.day));
+        let periods = periods.unwrap_or_else(of_bars);
+        let closes: Vec<f64> = days.iter().map(|day| day.equity).collect();
+        let returns = ReturnFigures::of(start, &closes, periods.number());
+        let drawdowns = drawdown::series(start, &equity);
+        let falls = drawdown::falls(&times, &drawdowns);
+        let years = number::length(days.len()) / periods.number();
+        let mean = sum(equity.iter().copied()) / number::length(equity.len());
+        let turnover = number::money(facts.traded) / mean / years;
+        Some(Self {
+            calmar: falls
+                .deepest
+                .and_then(|fall| Some(returns.annual? / -fall.depth)),
+            months: by_month(start, &days),
+            years: by_year(start, &days),
+            exposure: exposure(&facts.slices, &equity),
+            turnover: (mean > 0.0 && turnover.is_finite()).then_some(turnover),
+            trades: trades(&facts.trades)?,
+            fuel: fuel(&facts.fuel),
+            periods,
+            days,
+            returns,
+            drawdowns,
+            falls,
+        })
+    }
+}
+
+/// The last equity of each UTC day.
+fn by_day(times: &[UnixNanos], equity: &[f64]) -> Vec<Day> {
+    let mut days: Vec<Day> = Vec::new();
+    for (time, equity) in times.iter().zip(equity.iter().copied()) {
+        let day = moment::day_of_close(*time);
+        match days.last_mut() {
+            Some(last) if last.day == day => last.equity = equity,
+            _ => days.push(Day { day, equity }),
+        }
+    }
+    days
+}
+
+fn by_month(start: f64, days: &[Day]) -> Vec<Month> {
+    let changes = changes(start, days, |date| (date.year(), date.month()));
+    let month = |((year, number), change)| Month {
+        year,
+        number,
+        change,
+    };
+    changes.into_iter().map(month).collect()
+}
+
+fn by_year(start: f64, days: &[Day]) -> Vec<(i16, Option<f64>)> {
+    changes(start, days, jiff::civil::Date::year)
+}
+
+/// The change of equity from the end of one span to the end of the next.
+fn changes<S: Copy + Eq>(
+    start: f64,
+    days: &[Day],
+    span: impl Fn(jiff::civil::Date) -> S,
+) -> Vec<(S, Option<f64>)> {
+    let mut ends: Vec<(S, f64)> = Vec::new();
+    for day in days {
+        let span = span(moment::date_of_day(day.day));
+        match ends.last_mut() {
+            Some(last) if last.0 == span => last.1 = day.equity,
+            _ => ends.push((span, day.equity)),
+        }
+    }
+    let mut before = start;
+    let change = |(span, equity): (S, f64)| {
+        let change = (before > 0.0).then_some(equity / before - 1.0);
+        before = equity;
+        (span, change)
+    };
+    ends.into_iter().map(change).collect()
+}
+
+fn exposure(slices: &[Slice], equity: &[f64]) -> Exposure {
+    if slices.is_empty() {
+        return Exposure::default();
+    }
+    let open = slices.iter().filter(|slice| slice.exposure != Money::ZERO);
+    let share = |(slice, equity): (&Slice, &f64)| {
+        (*equity > 0.0).then(|| number::money(slice.exposure) / equity)
+    };
+    let shares: Vec<f64> = slices.iter().zip(equity).filter_map(share).collect();
+    let mean = sum(shares.iter().copied()) / number::length(shares.len());
+    Exposure {
+        time: Some(number::length(open.count()) / number::length(slices.len())),
+        average: (!shares.is_empty()).then_some(mean),
+        most: shares.iter().copied().reduce(f64::max),
+    }
+}
+
+fn trades(all: &[Trade]) -> Option<TradeFigures> {
+    let mut figures = TradeFigures::default();
+    let mut total = Money::ZERO;
+    let mut bars = 0_u64;
+    for trade in all {
+        let Some(held) = trade.bars() else {
+            figures.open += 1;
+            continue;
+        };
+        let net = trade.net()?;
+        figures.closed += 1;
+        figures.long += u64::from(trade.direction == Direction::Long);
+        bars = bars.checked_add(held)?;
+        total = total.plus(net)?;
+        if net > Money::ZERO {
+            figures.won += 1;
+            figures.profit = figures.profit.plus(net)?;
+        } else if net < Money::ZERO {
+            figures.lost += 1;
+            figures.loss = figures.loss.plus(net)?;
+        }
+        figures.best = figures.best.max(Some(net));
+        figures.worst = Some(figures.worst.map_or(net, |worst| worst.min(net)));
+    }
+    let closed = number::count(figures.closed);
+    if figures.closed > 0 {
+        figures.hit_rate = Some(number::count(figures.won) / closed);
+        figures.average_bars = Some(number::count(bars) / closed);
+    }
+    if figures.loss < Money::ZERO {
+        let factor = number::money(figures.profit) / -number::money(figures.loss);
+        figures.profit_factor = Some(factor);
+    }
+    figures.average = mean(total, figures.closed);
+    figures.average_won = mean(figures.profit, figures.won);
+    figures.average_lost = mean(figures.loss, figures.lost);
+    Some(figures)
+}
+
+fn mean(total: Money, count: u64) -> Option<Money> {
+    divide_half_even(total.0, i128::from(count)).map(Money)
+}
+
+/// The value at a nearest rank: the smallest that so many of a hundred do not exceed.
+fn fuel(sorted: &[u64]) -> Option<Fuel> {
+    let rank = |percent: usize| {
+        let rank = sorted.len().saturating_mul(percent).div_ceil(100);
+        sorted.get(rank.saturating_sub(1)).copied()
+    };
+    Some(Fuel {
+        median: rank(50)?,
+        p99: rank(99)?,
+        most: rank(100)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fuel_is_told_by_nearest_rank() {
+        let table: [(&[u64], _); 4] = [
+            (&[], None),
+            (&[7], Some((7, 7, 7))),
+            (&[1, 2, 3, 4], Some((2, 4, 4))),
+            (&[1, 1, 1, 1, 9], Some((1, 9, 9))),
+        ];
+        for (sorted, expect) in table {
+            let got = fuel(sorted).map(|fuel| (fuel.median, fuel.p99, fuel.most));
+            assert_eq!(got, expect, "{sorted:?}");
+        }
+    }
+
+    #[test]
+    fn a_month_is_measured_from_the_end_of_the_month_before() {
+        let day = |day, equity| Day { day, equity };
+        // 1970-01-30, 1970-01-31, 1970-02-01, 1970-04-01: March has no slice.
+        let days = [day(29, 110.0), day(30, 120.0), day(31, 60.0), day(90, 90.0)];
+        let months: Vec<String> = by_month(100.0, &days)
+            .iter()
+            .map(|one| format!("{}-{} {:.2}", one.year, one.number, one.change.unwrap()))
+            .collect();
+        assert_eq!(months, ["1970-1 0.20", "1970-2 -0.50", "1970-4 0.50"]);
+        assert_eq!(by_year(0.0, &days), [(1970, None)]);
+    }
+}

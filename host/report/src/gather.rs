@@ -1,0 +1,358 @@
+//! From a journal's records to facts, one record at a time: the only file that reads records. It
+//! must never know where records are stored or how facts are shown.
+
+use std::collections::BTreeMap;
+
+use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
+use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
+use counterfoil_trading::record::{CloseReason, Decision, Record, Verdict};
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::{Money, Price};
+
+use crate::book::{Book, Done};
+use crate::facts::{Costs, Ending, Facts, Fault, Lines, Mark, Orders, Slice};
+use crate::number;
+use crate::thin::{BUCKETS_WIDE, Thin};
+use crate::trade::{End, Trade};
+
+/// Why a journal's records are no run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GatherError {
+    /// The manifest does not hold.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A record names an instrument that the manifest does not have.
+    #[error("entry {entry} names instrument {instrument}, which the manifest does not have")]
+    UnknownInstrument {
+        /// The journal entry.
+        entry: u64,
+        /// The instrument's number.
+        instrument: u32,
+    },
+    /// An amount does not fit.
+    #[error("an amount in entry {entry} does not fit")]
+    Overflow {
+        /// The journal entry.
+        entry: u64,
+    },
+}
+
+/// Who asked for an order.
+#[derive(Clone, Debug)]
+struct Asked {
+    entry: u64,
+    reason: Option<String>,
+}
+
+/// One instrument while records come in.
+#[derive(Debug, Default)]
+struct Held {
+    book: Book,
+    mark: Option<Price>,
+    /// The absolute value of the position.
+    value: Money,
+}
+
+/// Gathers facts from records.
+#[derive(Debug)]
+pub struct Gather {
+    facts: Facts,
+    held: Vec<Held>,
+    exposure: Money,
+    /// Working orders, by client order id.
+    asked: BTreeMap<u64, Asked>,
+}
+
+impl Gather {
+    /// Nothing gathered yet, for a run of this manifest.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`GatherError`] if the manifest does not hold.
+    pub fn new(manifest: &Manifest) -> Result<Self, GatherError> {
+        let setup: RunSetup = manifest.setup()?;
+        let lines = |_: &Instrument| Lines {
+            price: Thin::new(BUCKETS_WIDE),
+            position: Thin::new(BUCKETS_WIDE),
+            marks: Vec::new(),
+            traded: Money::ZERO,
+            bars: 0,
+        };
+        Ok(Self {
+            held: setup.instruments.iter().map(|_| Held::default()).collect(),
+            exposure: Money::ZERO,
+            asked: BTreeMap::new(),
+            facts: Facts {
+                starting_cash: setup.cash,
+                timeframe: setup.timeframe,
+                host: String::new(),
+                slices: Vec::new(),
+                lines: setup.instruments.iter().map(lines).collect(),
+                instruments: setup.instruments,
+                trades: Vec::new(),
+                costs: Costs::default(),
+                traded: Money::ZERO,
+                fuel: Vec::new(),
+                orders: Orders::default(),
+                fault: None,
+                refused_inputs: BTreeMap::new(),
+                first_entries: (None, None),
+                ending: Ending::NotClosed,
+            },
+        })
+    }
+
+    /// Takes the next record of the journal, which stands at this entry.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`GatherError`] if the record does not fit the manifest.
+    pub fn record(&mut self, entry: u64, record: &Record) -> Result<(), GatherError> {
+        match record {
+            Record::Open(open) => self.facts.host.clone_from(&open.host),
+            Record::Deliveries(deliveries) => {
+                for delivery in &deliveries.deliveries {
+                    match delivery {
+                        Delivery::Fill(fill) => self.fill(entry, fill)?,
+                        Delivery::Event(event) => self.event(event),
+                        Delivery::Action(applied) => {
+                            self.action(entry, deliveries.time, applied)?;
+                        }
+                        Delivery::Borrow(borrow) => self.borrow(entry, borrow)?,
+                    }
+                }
+            }
+            Record::Decision(decision) => self.decision(entry, decision)?,
+            Record::Fault(fault) => {
+                self.facts.fault = Some(Fault {
+                    name: fault.fault.name(),
+                    callback: fault.callback.name(),
+                    time: fault.time,
+                    message: fault.message.clone(),
+                    trace: fault.trace.clone(),
+                });
+            }
+            Record::Close(close) => {
+                self.facts.ending = match close.reason {
+                    CloseReason::EndOfData => Ending::EndOfData,
+                    CloseReason::Fault => Ending::Fault,
+                };
+            }
+            Record::MarginCall(call) => {
+                self.facts.orders.margin_calls += 1;
+                for order in &call.orders {
+                    let reason = Some("margin call: the host's own order".to_owned());
+                    let asked = Asked { entry, reason };
+                    self.asked.insert(order.client_order_id.0, asked);
+                }
+            }
+            Record::Refused(input) => {
+                let seen = self.facts.refused_inputs.entry(input.reason.clone());
+                *seen.or_default() += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The facts, once all records were taken.
+    #[must_use]
+    pub fn finish(mut self) -> Facts {
+        let instruments = &self.facts.instruments;
+        for (instrument, held) in instruments.iter().zip(self.held) {
+            let open: Option<Trade> = held.book.finish(instrument, held.mark);
+            self.facts.trades.extend(open);
+        }
+        self.facts.fuel.sort_unstable();
+        self.facts
+    }
+
+    fn fill(&mut self, entry: u64, fill: &Fill) -> Result<(), GatherError> {
+        let place = fill.instrument.index();
+        let (Some(instrument), Some(lines), Some(held)) = (
+            self.facts.instruments.get(place),
+            self.facts.lines.get_mut(place),
+            self.held.get_mut(place),
+        ) else {
+            return Err(unknown(entry, fill.instrument.0));
+        };
+        let overflow = || GatherError::Overflow { entry };
+        let value = instrument
+            .notional(fill.price, fill.quantity)
+            .ok_or_else(overflow)?;
+        let id = fill.client_order_id.0;
+        let asked = self.asked.get(&id).cloned();
+        if fill.leaves_quantity.0 == 0 {
+            self.asked.remove(&id);
+        }
+        let done = Done {
+            side: fill.side,
+            quantity: fill.quantity,
+            price: fill.price,
+            fee: fill.fee,
+            slippage: fill.slippage,
+            end: End {
+                time: fill.time,
+                // A fill comes before the decision on its bar.
+                bar: lines.bars,
+                entry: asked.as_ref().map(|asked| asked.entry),
+                reason: asked.and_then(|asked| asked.reason),
+            },
+        };
+        let trades = &mut self.facts.trades;
+        let booked = held.book.fill((fill.instrument, instrument), &done, trades);
+        booked.ok_or_else(overflow)?;
+        lines.marks.push(Mark {
+            time: fill.time.0,
+            price: number::decimal(fill.price.0.into(), instrument.price_scale()),
+            side: fill.side,
+        });
+        let sums = || {
+            Some((
+                lines.traded.plus(value)?,
+                self.facts.traded.plus(value)?,
+                self.facts.costs.fees.plus(fill.fee)?,
+                self.facts.costs.slippage.plus(fill.slippage)?,
+            ))
+        };
+        let (here, all, fees, slipped) = sums().ok_or_else(overflow)?;
+        lines.traded = here;
+        self.facts.traded = all;
+        self.facts.costs.fees = fees;
+        self.facts.costs.slippage = slipped;
+        self.facts.orders.fills += 1;
+        self.facts.orders.clamped += u64::from(fill.clamped);
+        Ok(())
+    }
+
+    /// Cash and holding that a corporate action changed.
+    fn action(
+        &mut self,
+        entry: u64,
+        time: UnixNanos,
+        applied: &AppliedAction,
+    ) -> Result<(), GatherError> {
+        let id = applied.action.instrument;
+        let place = id.index();
+        let (Some(lines), Some(held)) = (self.facts.lines.get(place), self.held.get_mut(place))
+        else {
+            return Err(unknown(entry, id.0));
+        };
+        let overflow = || GatherError::Overflow { entry };
+        let end = || End {
+            time,
+            bar: lines.bars,
+            entry: None,
+            reason: Some("corporate action".to_owned()),
+        };
+        let trades = &mut self.facts.trades;
+        let booked = held
+            .book
+            .action((applied.quantity, applied.cash), end, trades);
+        booked.ok_or_else(overflow)?;
+        if let ActionKind::Dividend { .. } = applied.action.kind {
+            let sum = self.facts.costs.dividends.plus(applied.cash);
+            self.facts.costs.dividends = sum.ok_or_else(overflow)?;
+        }
+        Ok(())
+    }
+
+    fn borrow(&mut self, entry: u64, borrow: &BorrowFee) -> Result<(), GatherError> {
+        let id = borrow.instrument;
+        let held = self.held.get_mut(id.index());
+        let held = held.ok_or_else(|| unknown(entry, id.0))?;
+        let overflow = || GatherError::Overflow { entry };
+        let sum = self.facts.costs.borrow.plus(borrow.fee);
+        self.facts.costs.borrow = sum.ok_or_else(overflow)?;
+        let trades = &mut self.facts.trades;
+        held.book
+            .borrow(id, borrow.fee, trades)
+            .ok_or_else(overflow)
+    }
+
+    fn event(&mut self, event: &OrderEvent) {
+        let key = (event.status.name(), event.code.text().0);
+        *self.facts.orders.events.entry(key).or_default() += 1;
+        if event.status.is_final() {
+            self.asked.remove(&event.client_order_id.0);
+        }
+    }
+
+    fn decision(&mut self, entry: u64, decision: &Decision) -> Result<(), GatherError> {
+        let bar = decision.bar.get();
+        let place = bar.instrument.index();
+        let (Some(instrument), Some(lines), Some(held)) = (
+            self.facts.instruments.get(place),
+            self.facts.lines.get_mut(place),
+            self.held.get_mut(place),
+        ) else {
+            return Err(unknown(entry, bar.instrument.0));
+        };
+        let ended = held.book.settle(decision.position, || End {
+            time: bar.close_time,
+            bar: decision.index,
+            entry: None,
+            reason: None,
+        });
+        self.facts.trades.extend(ended);
+        held.mark = Some(bar.close);
+        let value = instrument.notional(bar.close, decision.position);
+        let value = value.and_then(|value| value.0.checked_abs()).map(Money);
+        let sum = |value: Money| self.exposure.minus(held.value)?.plus(value);
+        let overflow = || GatherError::Overflow { entry };
+        let value = value.ok_or_else(overflow)?;
+        self.exposure = sum(value).ok_or_else(overflow)?;
+        held.value = value;
+        let time = bar.close_time.0;
+        let price = number::decimal(bar.close.0.into(), instrument.price_scale());
+        let units = number::decimal(decision.position.0.into(), instrument.quantity_scale());
+        lines.price.push((time, price));
+        lines.position.push((time, units));
+        lines.bars += 1;
+        self.facts.fuel.push(decision.circumstances.fuel);
+        self.requests(entry, decision);
+        let slice = Slice {
+            time: bar.close_time,
+            cash: decision.cash,
+            equity: decision.equity,
+            exposure: self.exposure,
+        };
+        // All decisions of a slice tell of one account; the last one knows every position.
+        match self.facts.slices.last_mut() {
+            Some(last) if last.time == slice.time => *last = slice,
+            _ => self.facts.slices.push(slice),
+        }
+        Ok(())
+    }
+
+    fn requests(&mut self, entry: u64, decision: &Decision) {
+        let requests = decision.requests.as_deref().unwrap_or_default();
+        let (first, asking) = &mut self.facts.first_entries;
+        first.get_or_insert(entry);
+        if !requests.is_empty() {
+            asking.get_or_insert(entry);
+        }
+        for (request, verdict) in requests.iter().zip(&decision.verdicts) {
+            match verdict {
+                Verdict::Approved => {
+                    self.facts.orders.approved += 1;
+                    if let Some(order) = request.intent.order() {
+                        let reason = request.reason.clone();
+                        let asked = Asked { entry, reason };
+                        self.asked.insert(order.client_order_id.0, asked);
+                    }
+                }
+                Verdict::Refused(code) => {
+                    let (code, _) = code.text();
+                    *self.facts.orders.refused.entry(code).or_default() += 1;
+                }
+            }
+        }
+    }
+}
+
+fn unknown(entry: u64, instrument: u32) -> GatherError {
+    GatherError::UnknownInstrument { entry, instrument }
+}

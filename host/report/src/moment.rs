@@ -1,0 +1,93 @@
+//! Points in time as days, months and texts, in UTC. It must never read a clock.
+
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// The short name of a month from 1 to 12.
+pub(crate) fn month_name(month: i8) -> &'static str {
+    let place = usize::try_from(month).unwrap_or(0).wrapping_sub(1);
+    MONTHS.get(place).copied().unwrap_or("?")
+}
+
+/// Date and time of a moment.
+pub(crate) fn civil(time: UnixNanos) -> DateTime {
+    // 64 bits of nanoseconds reach from 1677 to 2262, well inside jiff's range.
+    Timestamp::from_nanosecond(i128::from(time.0))
+        .unwrap_or(Timestamp::UNIX_EPOCH)
+        .to_zoned(TimeZone::UTC)
+        .datetime()
+}
+
+/// The moment at which a date begins, where 64 bits hold it.
+pub(crate) fn midnight(date: Date) -> Option<UnixNanos> {
+    let zoned = date.to_zoned(TimeZone::UTC).ok()?;
+    let nanos = zoned.timestamp().as_nanosecond();
+    i64::try_from(nanos).ok().map(UnixNanos)
+}
+
+/// The number of the UTC day a bar that closes at this moment belongs to. A close is exclusive:
+/// the daily bar of a Friday closes at the midnight that begins Saturday.
+pub(crate) const fn day_of_close(close: UnixNanos) -> i64 {
+    close.0.saturating_sub(1).div_euclid(DAY_NANOS)
+}
+
+/// The date of a day counted from 1970-01-01.
+pub(crate) fn date_of_day(day: i64) -> Date {
+    civil(UnixNanos(day.saturating_mul(DAY_NANOS))).date()
+}
+
+/// Whether a day counted from 1970-01-01, a Thursday, is a Saturday or a Sunday.
+pub(crate) const fn is_weekend(day: i64) -> bool {
+    matches!(day.rem_euclid(7), 2 | 3)
+}
+
+/// The moment as people read it: a date at midnight UTC, else an RFC 3339 time.
+pub(crate) fn text(time: UnixNanos) -> String {
+    let civil = civil(time);
+    if time.0.rem_euclid(DAY_NANOS) == 0 {
+        civil.date().to_string()
+    } else {
+        format!("{civil}Z")
+    }
+}
+
+/// The moment as a machine reads it, always a time.
+pub(crate) fn rfc3339(time: UnixNanos) -> String {
+    format!("{}Z", civil(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_close_belongs_to_the_day_it_ends() {
+        let at = |text: &str| {
+            let stamp: Timestamp = text.parse().unwrap();
+            UnixNanos(i64::try_from(stamp.as_nanosecond()).unwrap())
+        };
+        //  close                    day           weekend
+        let table = [
+            ("2000-01-01T00:00:00Z", "1999-12-31", false),
+            ("2000-01-01T00:00:01Z", "2000-01-01", true),
+            ("2000-01-03T00:00:00Z", "2000-01-02", true),
+            ("1969-12-31T12:00:00Z", "1969-12-31", false),
+        ];
+        for (close, day, weekend) in table {
+            let got = day_of_close(at(close));
+            assert_eq!(date_of_day(got).to_string(), day, "{close}");
+            assert_eq!(is_weekend(got), weekend, "{close}");
+        }
+        assert_eq!(text(at("2000-01-01T00:00:00Z")), "2000-01-01");
+        assert_eq!(text(at("2000-01-01T09:30:00Z")), "2000-01-01T09:30:00Z");
+        assert_eq!(rfc3339(UnixNanos(0)), "1970-01-01T00:00:00Z");
+        assert_eq!(midnight(date_of_day(11)), Some(UnixNanos(11 * DAY_NANOS)));
+        assert!(text(UnixNanos(i64::MIN)).starts_with("1677"));
+    }
+}

@@ -1,0 +1,188 @@
+//! Figures in words. It must never compute one.
+
+use counterfoil_trading::manifest::DataSource;
+use counterfoil_trading::units::Money;
+
+use crate::moment;
+use crate::number::{count_text, float_text, money_text, percent_text, signed_percent_text};
+use crate::report::Render;
+
+/// Where nothing can be said.
+pub(crate) const NOTHING: &str = "\u{2013}";
+
+/// Whether a figure is good news.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Tone {
+    Plain,
+    Gain,
+    Loss,
+}
+
+/// A figure with its name and a line below it.
+#[derive(Clone, Debug)]
+pub(crate) struct Tile {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    pub(crate) below: String,
+    pub(crate) tone: Tone,
+}
+
+pub(crate) fn tone_of(value: Option<f64>) -> Tone {
+    match value {
+        Some(value) if value > 0.0 => Tone::Gain,
+        Some(value) if value < 0.0 => Tone::Loss,
+        _ => Tone::Plain,
+    }
+}
+
+pub(crate) fn tone_of_money(amount: Money) -> Tone {
+    match amount.cmp(&Money::ZERO) {
+        core::cmp::Ordering::Less => Tone::Loss,
+        core::cmp::Ordering::Equal => Tone::Plain,
+        core::cmp::Ordering::Greater => Tone::Gain,
+    }
+}
+
+pub(crate) fn percent(value: Option<f64>) -> String {
+    value.map_or(NOTHING.to_owned(), |value| percent_text(value, 2))
+}
+
+pub(crate) fn signed_percent(value: Option<f64>) -> String {
+    value.map_or(NOTHING.to_owned(), |value| signed_percent_text(value, 2))
+}
+
+pub(crate) fn ratio(value: Option<f64>) -> String {
+    value.map_or(NOTHING.to_owned(), |value| float_text(value, 2))
+}
+
+pub(crate) fn amount(value: Option<Money>) -> String {
+    value.map_or(NOTHING.to_owned(), money_text)
+}
+
+/// One word or another, by number.
+pub(crate) const fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
+}
+
+/// The figures that come first.
+pub(crate) fn headline(render: &Render<'_>) -> Vec<Tile> {
+    let (facts, figures) = (render.facts, render.figures);
+    let returns = &figures.returns;
+    let currency = &render.manifest.account.currency;
+    let fall = figures.falls.deepest;
+    let depth = fall.map_or(0.0, |fall| fall.depth);
+    let longest = float_text(figures.falls.longest_days, 0);
+    let trades = &figures.trades;
+    let cash = money_text(facts.starting_cash);
+    let tile = |name, value, below, tone| Tile {
+        name,
+        value,
+        below,
+        tone,
+    };
+    vec![
+        tile(
+            "Total return",
+            signed_percent(returns.total),
+            format!("{} a year", signed_percent(returns.annual)),
+            tone_of(returns.total),
+        ),
+        tile(
+            "Final equity",
+            money_text(facts.final_equity()),
+            format!("{currency}, from {cash}"),
+            Tone::Plain,
+        ),
+        tile(
+            "Max drawdown",
+            percent(Some(depth)),
+            fall.map_or("never below its peak".to_owned(), |_| {
+                format!("longest {longest} days")
+            }),
+            if fall.is_some() {
+                Tone::Loss
+            } else {
+                Tone::Plain
+            },
+        ),
+        tile(
+            "Sharpe ratio",
+            ratio(returns.sharpe),
+            format!("volatility {}", percent(returns.volatility)),
+            Tone::Plain,
+        ),
+        tile(
+            "Closed trades",
+            count_text(trades.closed),
+            match trades.hit_rate {
+                Some(rate) => format!("{} won", percent_text(rate, 1)),
+                None => format!("{} still open", count_text(trades.open)),
+            },
+            Tone::Plain,
+        ),
+        tile(
+            "Time in market",
+            figures
+                .exposure
+                .time
+                .map_or(NOTHING.to_owned(), |share| percent_text(share, 1)),
+            format!(
+                "gross exposure {} on average",
+                percent(figures.exposure.average)
+            ),
+            Tone::Plain,
+        ),
+    ]
+}
+
+/// What ran, in one line: how many instruments, which bars, from when to when.
+pub(crate) fn subject(render: &Render<'_>) -> String {
+    let manifest = render.manifest;
+    let count = u64::try_from(manifest.instruments.len()).unwrap_or(u64::MAX);
+    let names: Vec<&str> = manifest
+        .instruments
+        .iter()
+        .take(6)
+        .map(|one| one.symbol.as_str())
+        .collect();
+    let more = manifest.instruments.len().saturating_sub(names.len());
+    let mut names = names.join(", ");
+    if more > 0 {
+        names = format!("{names} and {more} more");
+    }
+    let what = plural(count, "instrument", "instruments");
+    let range = match render.facts.ends() {
+        Some((first, last)) => format!(
+            "{} to {}",
+            moment::date_of_day(moment::day_of_close(first)),
+            moment::date_of_day(moment::day_of_close(last)),
+        ),
+        None => "no bars".to_owned(),
+    };
+    format!(
+        "{count} {what} ({names}), bars of {}, {range}",
+        manifest.timeframe
+    )
+}
+
+/// Backtest or live, as people say it.
+pub(crate) const fn kind(source: &DataSource) -> &'static str {
+    match source {
+        DataSource::Snapshot { .. } => "Backtest",
+        DataSource::Feed { .. } => "Live run",
+    }
+}
+
+/// How annual figures are made.
+pub(crate) fn method(render: &Render<'_>) -> String {
+    let figures = render.figures;
+    let days = u64::try_from(figures.days.len()).unwrap_or(u64::MAX);
+    format!(
+        "Annual figures use {} {} of equity at the end of each UTC day with a bar, and {} of them \
+         a year: {}.",
+        count_text(days),
+        plural(days, "return", "returns"),
+        float_text(figures.periods.number(), 0),
+        figures.periods.reason(),
+    )
+}
