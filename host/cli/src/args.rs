@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Sweep(Box<Sweep>),
     /// Choose parameters in one window and judge them in the next, again and again
     WalkForward(Box<WalkForward>),
+    /// Draw a run's trades again: what else they could have come to
+    MonteCarlo(MonteCarlo),
     /// Run a component over closed bars from a stream, into the paper venue
     Live(Box<Live>),
     /// List the runs
@@ -375,6 +377,21 @@ pub(crate) struct WalkForward {
     /// Choose in all days before, not only in the last ones
     #[arg(long)]
     pub(crate) anchored: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MonteCarlo {
+    /// The run: the first digits of its id, with /N for its Nth execution
+    pub(crate) run: String,
+    /// How often its trades are drawn
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) samples: u32,
+    /// The same seed draws the same samples
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Each trade once, in another sequence, instead of drawing with replacement
+    #[arg(long)]
+    pub(crate) shuffle: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -10,6 +10,7 @@ pub(crate) mod data;
 pub(crate) mod demo;
 pub(crate) mod ingest;
 pub(crate) mod live;
+pub(crate) mod monte_carlo;
 pub(crate) mod new;
 pub(crate) mod proof;
 pub(crate) mod publish;

@@ -62,6 +62,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::Backtest(backtest) => commands::backtest::run(&places, &backtest),
         Command::Sweep(sweep) => commands::sweep::run(&places, &sweep),
         Command::WalkForward(walk) => commands::walk_forward::run(&places, &walk),
+        Command::MonteCarlo(args) => commands::monte_carlo::run(&places, &args),
         Command::Live(live) => commands::live::run(&places, &live),
         Command::Runs => commands::runs::run(&places),
         Command::Show(show) => commands::show::run(&places, &show),

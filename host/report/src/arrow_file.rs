@@ -21,11 +21,11 @@ use crate::trade::{End, Trade};
 /// Digits of a decimal column: what 128 bits hold.
 const DIGITS: u8 = 38;
 /// Decimals of money and of average prices.
-const MONEY_DECIMALS: i8 = 9;
+pub(crate) const MONEY_DECIMALS: i8 = 9;
 /// Decimals of quantities: as many as any instrument may have.
 const QUANTITY_DECIMALS: i8 = 18;
 
-type Column = (&'static str, ArrayRef);
+pub(crate) type Column<'a> = (&'a str, ArrayRef);
 
 /// One row a trade; `None` when an amount does not fit.
 pub(crate) fn trades(facts: &Facts) -> Option<Result<Vec<u8>, ArrowError>> {
@@ -46,7 +46,7 @@ fn trade_columns(
     rows: &[(&Trade, &Instrument)],
     gross: &[Money],
     net: &[Money],
-) -> Result<Vec<Column>, ArrowError> {
+) -> Result<Vec<Column<'static>>, ArrowError> {
     let prices = || rows.iter().map(|(trade, one)| trade.average_prices(one));
     let amounts = |of: fn(&Trade) -> Money| money(rows.iter().map(|row| of(row.0)));
     let closed = || rows.iter().map(|row| row.0.closed.as_ref());
@@ -115,15 +115,25 @@ pub(crate) fn equity(facts: &Facts, figures: &Figures) -> Result<Vec<u8>, ArrowE
     ])
 }
 
-fn file(columns: &[Column]) -> Result<Vec<u8>, ArrowError> {
+fn file(columns: &[Column<'_>]) -> Result<Vec<u8>, ArrowError> {
+    write(columns, |name| {
+        ["closed", "bars", "entry_price", "exit_price", "return"].contains(&name)
+            || name.ends_with("_reason")
+            || name.ends_with("_by_entry")
+    })
+}
+
+/// A file in which any value may be missing.
+pub(crate) fn file_of_optional(columns: &[Column<'_>]) -> Result<Vec<u8>, ArrowError> {
+    write(columns, |_| true)
+}
+
+fn write(columns: &[Column<'_>], optional: fn(&str) -> bool) -> Result<Vec<u8>, ArrowError> {
     let fields: Vec<Field> = columns
         .iter()
         .map(|(name, array)| {
             let kind: DataType = array.data_type().clone();
-            let optional = ["closed", "bars", "entry_price", "exit_price", "return"].contains(name)
-                || name.ends_with("_reason")
-                || name.ends_with("_by_entry");
-            Field::new(*name, kind, optional)
+            Field::new(*name, kind, optional(name))
         })
         .collect();
     let schema = Arc::new(Schema::new(fields));
@@ -134,7 +144,7 @@ fn file(columns: &[Column]) -> Result<Vec<u8>, ArrowError> {
     writer.into_inner()
 }
 
-fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+pub(crate) fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
@@ -172,7 +182,10 @@ fn quantities<'a>(
     decimals(values.map(widened), QUANTITY_DECIMALS)
 }
 
-fn decimals(values: impl Iterator<Item = Option<i128>>, scale: i8) -> Result<ArrayRef, ArrowError> {
+pub(crate) fn decimals(
+    values: impl Iterator<Item = Option<i128>>,
+    scale: i8,
+) -> Result<ArrayRef, ArrowError> {
     let array: Decimal128Array = values.collect();
     Ok(Arc::new(array.with_precision_and_scale(DIGITS, scale)?))
 }

@@ -88,12 +88,12 @@ pub(crate) fn equity(facts: &Facts, figures: &Figures) -> String {
 }
 
 /// The shortest text that reads back as the same float.
-fn float(value: f64) -> String {
+pub(crate) fn float(value: f64) -> String {
     format!("{value:?}")
 }
 
 /// A text from outside as one field.
-fn foreign(text: &str) -> String {
+pub(crate) fn foreign(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     let text = if formula {
         format!("'{text}")

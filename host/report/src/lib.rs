@@ -21,10 +21,12 @@ mod gather;
 mod html;
 mod json;
 mod moment;
+mod monte_carlo;
 mod number;
 mod report;
 mod returns;
 mod sentences;
+mod sweep;
 mod thin;
 mod ticks;
 mod trade;
@@ -34,7 +36,9 @@ pub use chart::ChartError;
 pub use facts::Facts;
 pub use figures::Figures;
 pub use gather::{Gather, GatherError};
+pub use monte_carlo::{Draw, MonteCarlo, PERCENTILES, SAMPLES_MAX, Sample};
 pub use report::{DataFinding, Render, RenderError, Subject, Verdict};
+pub use sweep::{STATISTICS, Statistics, SweepOutcome, SweepRow, SweepTable};
 
 /// The files of a report, in the sequence in which they are written.
 pub const FILES: [&str; 6] = [

@@ -134,6 +134,18 @@ fn gather(execution: &Execution, good: bool) -> Result<(Manifest, Facts)> {
     Ok((manifest, gather.finish()))
 }
 
+/// Facts and figures of a journal that verified.
+pub(super) fn figures(execution: &Execution) -> Result<(Facts, Figures)> {
+    let mut reader = JournalReader::open(&execution.journal())?;
+    let first = reader.peek_body()?.ok_or(ReadJournalError::NotOpened)?;
+    let open = Open::decode(first).map_err(ReadJournalError::from)?;
+    let mut gather = Gather::new(&Manifest::parse(&open.manifest)?)?;
+    gather_all(&mut reader, &mut gather, |_| {})?;
+    let facts = gather.finish();
+    let figures = Figures::of(&facts, None).context("an amount of the run does not fit")?;
+    Ok((facts, figures))
+}
+
 fn gather_all(
     reader: &mut JournalReader,
     gather: &mut Gather,

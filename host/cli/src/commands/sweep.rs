@@ -1,87 +1,131 @@
 //! `sweep`: one manifest, many values of its parameters.
 
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_journal::signer::Signer;
+use counterfoil_report::{SweepOutcome, SweepRow, SweepTable};
 use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::files::{make_folder, read_whole, write_whole};
 use counterfoil_runner::sweep::{Axis, Bench, Done, Item, grid, listed, sweep, sweep_id};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::CloseReason;
 use counterfoil_trading::units::Money;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::backtest;
+use super::{backtest, report};
 use crate::args::Sweep;
 use crate::output::{Answer, say, say_json, short, table};
 use crate::places::Places;
 use crate::progress::bar;
 
-/// What stands in the table for each item after its values.
-const RESULTS: [&str; 13] = [
-    "run",
-    "ended",
-    "decisions",
-    "fills",
-    "refused",
-    "final-equity",
-    "profit",
-    "fees",
-    "slippage",
-    "borrow",
-    "dividends",
-    "decision-digest",
-    "error",
-];
-
-/// One item in the table.
-struct Row {
-    values: Vec<String>,
-    results: [String; RESULTS.len()],
-    profit: Option<Money>,
+pub(crate) fn run(places: &Places, args: &Sweep) -> Result<Answer> {
+    let made = make(places, args)?;
+    if places.json {
+        say_json(&made.json());
+    } else {
+        made.print(args.top);
+    }
+    match made.failure {
+        None => Ok(Answer::Yes),
+        Some(error) => {
+            let (failed, all) = (made.failed, made.table.rows.len());
+            Err(error).with_context(|| format!("{failed} of {all} runs failed; the first"))
+        }
+    }
 }
 
-pub(crate) fn run(places: &Places, args: &Sweep) -> Result<Answer> {
+/// A sweep that was made, with its table written.
+pub(super) struct Made {
+    id: String,
+    folder: PathBuf,
+    table: SweepTable,
+    reused: usize,
+    failed: usize,
+    failure: Option<RunnerError>,
+}
+
+/// Runs a sweep and writes its table.
+pub(super) fn make(places: &Places, args: &Sweep) -> Result<Made> {
     let base = backtest::manifest_of(places, &args.base)?;
     let (fields, items) = items_of(&base, args)?;
     let id = hex::encode(sweep_id(&items)?);
     let folder = places.data.root().join("sweeps").join(&id);
     let done = execute(places, args, &items)?;
-    let rows = items
-        .iter()
-        .zip(&done)
-        .map(|(item, done)| row(item, done))
-        .collect::<Result<Vec<_>>>()?;
-    make_folder(&folder)?;
-    write_whole(&folder.join("table.csv"), csv(&fields, &rows).as_bytes())?;
-    let whole = as_json(&id, &fields, &rows);
+    let rows = items.iter().zip(&done).map(|(item, done)| row(item, done));
+    let table = SweepTable {
+        fields,
+        rows: rows.collect::<Result<_>>()?,
+    };
+    let found = |one: &&Result<Done, RunnerError>| one.as_ref().is_ok_and(|done| done.is_reused);
+    let made = Made {
+        id,
+        folder,
+        table,
+        reused: done.iter().filter(found).count(),
+        failed: done.iter().filter(|done| done.is_err()).count(),
+        failure: done.into_iter().find_map(Result::err),
+    };
+    make_folder(&made.folder)?;
+    let file = |name: &str| made.folder.join(name);
+    write_whole(&file("table.csv"), made.table.csv().as_bytes())?;
+    write_whole(&file("table.arrow"), &made.table.arrow()?)?;
     write_whole(
-        &folder.join("table.json"),
-        format!("{whole:#}\n").as_bytes(),
+        &file("table.json"),
+        format!("{:#}\n", made.json()).as_bytes(),
     )?;
-    let failed = done.iter().filter(|done| done.is_err()).count();
-    if places.json {
-        say_json(&whole);
-    } else {
-        let reused = done
-            .iter()
-            .filter(|done| done.as_ref().is_ok_and(|done| done.is_reused))
-            .count();
-        print(&fields, rows, args.top);
+    Ok(made)
+}
+
+impl Made {
+    pub(super) fn json(&self) -> Value {
+        json!({ "sweep": format!("sha256:{}", self.id), "rows": self.table.json() })
+    }
+
+    /// The best first; what ended by a fault or an error last.
+    pub(super) fn print(&self, top: usize) {
+        let mut rows: Vec<&SweepRow> = self.table.rows.iter().collect();
+        let profit = |row: &SweepRow| {
+            let outcome = row.outcome.as_ref().ok();
+            let whole = outcome.filter(|one| one.close.reason == CloseReason::EndOfData);
+            whole.map(|one| one.profit.0)
+        };
+        rows.sort_by_key(|row| core::cmp::Reverse(profit(row)));
+        let shown = [
+            "run", "ended", "trades", "profit", "annual", "sharpe", "drawdown",
+        ];
+        let head = self.table.fields.iter().cloned();
+        let mut lines = vec![head.chain(shown.map(str::to_owned)).collect::<Vec<_>>()];
+        lines.extend(rows.into_iter().take(top).map(line));
+        table(&lines);
         say("");
         say(&format!(
-            "sweep {}: {} runs, {reused} of them found done, {failed} failed",
-            short(&id),
-            items.len()
+            "sweep {}: {} runs, {} of them found done, {} failed",
+            short(&self.id),
+            self.table.rows.len(),
+            self.reused,
+            self.failed
         ));
-        say(&format!("whole table: {}", folder.display()));
+        say(&format!("whole table: {}", self.folder.display()));
     }
-    match done.into_iter().find_map(Result::err) {
-        None => Ok(Answer::Yes),
-        Some(error) => Err(error)
-            .with_context(|| format!("{failed} of {} runs failed; the first", items.len())),
-    }
+}
+
+fn line(row: &SweepRow) -> Vec<String> {
+    let mut line = row.values.clone();
+    line.extend([short(&row.run), row.ended().to_owned()]);
+    let Ok(one) = &row.outcome else { return line };
+    let [_, annual, _, sharpe, _, _, drawdown, _, _, trades, ..] = one.statistics;
+    let percent = |value: Option<f64>| value.map(|value| format!("{:.2} %", value * 100.0));
+    let cells = [
+        trades.map(|count| format!("{count:.0}")),
+        Some(one.profit.to_text()),
+        percent(annual),
+        sharpe.map(|value| format!("{value:.2}")),
+        percent(drawdown),
+    ];
+    line.extend(cells.map(Option::unwrap_or_default));
+    line
 }
 
 /// Runs all items on as many cores as asked for.
@@ -135,100 +179,22 @@ fn cells(line: &str) -> Vec<String> {
     line.split(',').map(|cell| cell.trim().to_owned()).collect()
 }
 
-fn row(item: &Item, done: &Result<Done, RunnerError>) -> Result<Row> {
-    let run = hex::encode(item.manifest.run_id()?);
-    let mut row = Row {
+fn row(item: &Item, done: &Result<Done, RunnerError>) -> Result<SweepRow> {
+    let outcome = match done {
+        Err(error) => Err(error.to_string()),
+        Ok(done) => {
+            let cash = item.manifest.setup()?.cash;
+            let (_, figures) = report::figures(&done.execution)?;
+            Ok(SweepOutcome {
+                close: done.close.clone(),
+                profit: Money(done.close.equity.0.saturating_sub(cash.0)),
+                statistics: figures.statistics(),
+            })
+        }
+    };
+    Ok(SweepRow {
         values: item.values.clone(),
-        results: Default::default(),
-        profit: None,
-    };
-    let close = match done {
-        Ok(done) => &done.close,
-        Err(error) => {
-            let [name, ended, .., reason] = &mut row.results;
-            *name = run;
-            "error".clone_into(ended);
-            *reason = error.to_string();
-            return Ok(row);
-        }
-    };
-    let cash = item.manifest.setup()?.cash;
-    let profit = Money(close.equity.0.saturating_sub(cash.0));
-    row.profit = Some(profit);
-    row.results = [
-        run,
-        close.reason.name().to_owned(),
-        close.decisions.to_string(),
-        close.fills.to_string(),
-        close.requests.1.to_string(),
-        close.equity.to_text(),
-        profit.to_text(),
-        close.fees.to_text(),
-        close.slippage.to_text(),
-        close.borrow.to_text(),
-        close.dividends.to_text(),
-        hex::encode(close.decision_digest),
-        String::new(),
-    ];
-    if close.reason == CloseReason::Fault {
-        row.profit = None;
-    }
-    Ok(row)
-}
-
-fn csv(fields: &[String], rows: &[Row]) -> String {
-    let line = |cells: Vec<&str>| {
-        let quoted = cells.into_iter().map(|cell| {
-            if cell.contains([',', '"', '\n']) {
-                format!("\"{}\"", cell.replace('"', "\"\""))
-            } else {
-                cell.to_owned()
-            }
-        });
-        quoted.collect::<Vec<_>>().join(",") + "\n"
-    };
-    let names = fields.iter().map(String::as_str).chain(RESULTS);
-    let mut text = line(names.collect());
-    for row in rows {
-        let cells = row.values.iter().chain(&row.results);
-        text.push_str(&line(cells.map(String::as_str).collect()));
-    }
-    text
-}
-
-fn as_json(id: &str, fields: &[String], rows: &[Row]) -> Value {
-    let rows = rows.iter().map(|row| {
-        let values = fields.iter().zip(&row.values);
-        let values: Map<String, Value> = values
-            .map(|(field, value)| (field.clone(), json!(value)))
-            .collect();
-        let mut object = Map::new();
-        object.insert("values".to_owned(), values.into());
-        for (name, result) in RESULTS.iter().zip(&row.results) {
-            object.insert((*name).to_owned(), json!(result));
-        }
-        Value::from(object)
-    });
-    json!({ "sweep": format!("sha256:{id}"), "rows": rows.collect::<Vec<_>>() })
-}
-
-/// The best first; what ended by a fault or an error last.
-fn print(fields: &[String], mut rows: Vec<Row>, top: usize) {
-    rows.sort_by_key(|row| core::cmp::Reverse(row.profit.map(|profit| profit.0)));
-    let shown = ["run", "ended", "fills", "final equity", "profit"];
-    let mut lines = vec![
-        fields
-            .iter()
-            .map(String::as_str)
-            .chain(shown)
-            .map(str::to_owned)
-            .collect::<Vec<_>>(),
-    ];
-    for row in rows.into_iter().take(top) {
-        let [run, ended, _, fills, _, equity, profit, ..] = row.results;
-        let mut line = row.values;
-        line.extend([short(&run), ended, fills, equity, profit]);
-        lines.push(line);
-    }
-    table(&lines);
+        run: hex::encode(item.manifest.run_id()?),
+        outcome,
+    })
 }

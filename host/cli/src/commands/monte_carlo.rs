@@ -1,0 +1,101 @@
+//! `monte-carlo`: a run's trades, drawn again.
+
+use anyhow::{Context as _, Result, bail};
+use counterfoil_report::{Draw, MonteCarlo, PERCENTILES, SAMPLES_MAX};
+use counterfoil_trading::units::Money;
+use serde_json::{Map, Value, json};
+
+use super::{report, verify};
+use crate::args::MonteCarlo as Args;
+use crate::output::{Answer, say, say_json, table};
+use crate::places::Places;
+
+pub(crate) fn run(places: &Places, args: &Args) -> Result<Answer> {
+    let execution = places.data.find(&args.run)?;
+    let key = verify::public_key(places, None)?;
+    if !verify::verify(&execution.journal(), &key)?.is_good() {
+        bail!(
+            "the journal of {} does not verify: see `counterfoil verify {}`",
+            execution.short(),
+            execution.short()
+        );
+    }
+    if args.samples == 0 || args.samples > SAMPLES_MAX {
+        bail!("--samples {}: from 1 to {SAMPLES_MAX}", args.samples);
+    }
+    let (facts, _) = report::figures(&execution)?;
+    let draw = if args.shuffle {
+        Draw::Shuffle
+    } else {
+        Draw::Bootstrap
+    };
+    let drawn = MonteCarlo::of(&facts, draw, args.samples, args.seed)
+        .context("the run has no closed trades to draw from")?;
+    if places.json {
+        say_json(&as_json(&drawn, args));
+    } else {
+        print(&drawn, args);
+    }
+    Ok(Answer::Yes)
+}
+
+fn as_json(drawn: &MonteCarlo, args: &Args) -> Value {
+    let named = |values: [Money; PERCENTILES.len()]| {
+        let names = PERCENTILES.map(|percent| format!("p{percent}"));
+        let pairs = names
+            .into_iter()
+            .zip(values.map(|one| json!(one.to_text())));
+        pairs.collect::<Map<String, Value>>()
+    };
+    json!({
+        "draw": if args.shuffle { "shuffle" } else { "bootstrap" },
+        "seed": args.seed,
+        "samples": drawn.samples.len(),
+        "trades": drawn.trades,
+        "actual": {
+            "profit": drawn.actual.profit.to_text(),
+            "drawdown": drawn.actual.drawdown.to_text(),
+        },
+        "profit": named(drawn.profits()),
+        "drawdown": named(drawn.drawdowns()),
+        "samples-that-lost": drawn.losses(),
+    })
+}
+
+fn print(drawn: &MonteCarlo, args: &Args) {
+    let how = if args.shuffle {
+        "in another sequence"
+    } else {
+        "drawn with replacement"
+    };
+    say(&format!(
+        "{} closed trades {how}, {} samples, seed {}",
+        drawn.trades,
+        drawn.samples.len(),
+        args.seed
+    ));
+    let mut rows = vec![
+        ["percentile", "profit", "deepest fall"]
+            .map(String::from)
+            .to_vec(),
+    ];
+    let values = drawn.profits().into_iter().zip(drawn.drawdowns());
+    for (percent, (profit, drawdown)) in PERCENTILES.into_iter().zip(values) {
+        rows.push(vec![
+            percent.to_string(),
+            profit.to_text(),
+            drawdown.to_text(),
+        ]);
+    }
+    rows.push(vec![
+        "as made".to_owned(),
+        drawn.actual.profit.to_text(),
+        drawn.actual.drawdown.to_text(),
+    ]);
+    table(&rows);
+    say(&format!(
+        "{} of {} samples lost money",
+        drawn.losses(),
+        drawn.samples.len()
+    ));
+}

@@ -1,0 +1,222 @@
+//! What else a run's trades could have come to: their profits drawn again, in other sequences and
+//! numbers. It must never know why a trade was made.
+
+use counterfoil_trading::units::Money;
+
+use crate::facts::Facts;
+use crate::trade::Trade;
+
+/// The most samples of one simulation.
+pub const SAMPLES_MAX: u32 = 1_000_000;
+
+/// How trades are drawn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Draw {
+    /// Each trade once, in another sequence: the profit is the same, the way there is not.
+    Shuffle,
+    /// As many trades, each drawn from all of them: some twice, some never.
+    ///
+    /// Source: B. Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979.
+    Bootstrap,
+}
+
+/// What one sample came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sample {
+    /// The sum of the trades' profits.
+    pub profit: Money,
+    /// The deepest fall of that sum from its highest value so far, zero or above.
+    pub drawdown: Money,
+}
+
+/// Samples of a run's trades.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MonteCarlo {
+    /// Closed trades that were drawn from.
+    pub trades: usize,
+    /// What the trades came to as they were made.
+    pub actual: Sample,
+    /// The samples, in the sequence in which they were drawn.
+    pub samples: Vec<Sample>,
+}
+
+/// The percentiles that are shown, in sequence.
+pub const PERCENTILES: [u32; 7] = [1, 5, 25, 50, 75, 95, 99];
+
+impl MonteCarlo {
+    /// Draws `samples` from the closed trades of a run, the same ones for the same `seed`; `None`
+    /// without closed trades, with more samples than [`SAMPLES_MAX`], or when an amount does not
+    /// fit.
+    #[must_use]
+    pub fn of(facts: &Facts, draw: Draw, samples: u32, seed: u64) -> Option<Self> {
+        let closed = facts.trades.iter().filter(|trade| trade.closed.is_some());
+        let profits: Vec<Money> = closed.map(Trade::net).collect::<Option<_>>()?;
+        simulate(&profits, draw, samples, seed)
+    }
+
+    /// The profits at [`PERCENTILES`] by nearest rank, the lowest first.
+    #[must_use]
+    pub fn profits(&self) -> [Money; PERCENTILES.len()] {
+        percentiles(self.samples.iter().map(|sample| sample.profit).collect())
+    }
+
+    /// The drawdowns at [`PERCENTILES`] by nearest rank, the smallest first.
+    #[must_use]
+    pub fn drawdowns(&self) -> [Money; PERCENTILES.len()] {
+        percentiles(self.samples.iter().map(|sample| sample.drawdown).collect())
+    }
+
+    /// How many samples lost money.
+    #[must_use]
+    pub fn losses(&self) -> usize {
+        let lost = self.samples.iter().filter(|one| one.profit < Money::ZERO);
+        lost.count()
+    }
+}
+
+fn simulate(profits: &[Money], draw: Draw, samples: u32, seed: u64) -> Option<MonteCarlo> {
+    if profits.is_empty() || samples > SAMPLES_MAX {
+        return None;
+    }
+    let mut random = SplitMix(seed);
+    let mut drawn = profits.to_vec();
+    let samples = (0..samples).map(|_| {
+        match draw {
+            Draw::Shuffle => random.shuffle(&mut drawn),
+            Draw::Bootstrap => random.resample(profits, &mut drawn),
+        }
+        sample(&drawn)
+    });
+    Some(MonteCarlo {
+        trades: profits.len(),
+        actual: sample(profits)?,
+        samples: samples.collect::<Option<_>>()?,
+    })
+}
+
+fn sample(profits: &[Money]) -> Option<Sample> {
+    let (mut sum, mut peak, mut drawdown) = (Money::ZERO, Money::ZERO, Money::ZERO);
+    for profit in profits {
+        sum = sum.plus(*profit)?;
+        peak = peak.max(sum);
+        drawdown = drawdown.max(peak.minus(sum)?);
+    }
+    Some(Sample {
+        profit: sum,
+        drawdown,
+    })
+}
+
+fn percentiles(mut values: Vec<Money>) -> [Money; PERCENTILES.len()] {
+    values.sort_unstable();
+    PERCENTILES.map(|percent| {
+        let percent = usize::try_from(percent).unwrap_or(100);
+        let rank = values.len().saturating_mul(percent).div_ceil(100);
+        let value = values.get(rank.saturating_sub(1));
+        value.copied().unwrap_or(Money::ZERO)
+    })
+}
+
+/// Random numbers, the same on every machine. Source: G. L. Steele, D. Lea and C. H. Flood, "Fast
+/// Splittable Pseudorandom Number Generators", 2014.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `count`, which is not zero, each as likely as the others: numbers above the
+    /// last whole multiple are drawn again.
+    fn below(&mut self, count: usize) -> usize {
+        let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
+        let whole = u64::MAX - u64::MAX % count;
+        loop {
+            let number = self.next();
+            if number < whole {
+                return usize::try_from(number % count).unwrap_or(0);
+            }
+        }
+    }
+
+    /// Source: R. A. Fisher and F. Yates, 1938, as R. Durstenfeld wrote it down in 1964.
+    fn shuffle(&mut self, values: &mut [Money]) {
+        for last in (1..values.len()).rev() {
+            values.swap(last, self.below(last + 1));
+        }
+    }
+
+    fn resample(&mut self, from: &[Money], into: &mut [Money]) {
+        for value in into {
+            let place = self.below(from.len());
+            *value = from.get(place).copied().unwrap_or(Money::ZERO);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn money(units: &[i64]) -> Vec<Money> {
+        units.iter().map(|one| Money(i128::from(*one))).collect()
+    }
+
+    #[test]
+    fn a_fall_is_measured_from_the_highest_sum_so_far_and_from_zero() {
+        let check = |profits: &[i64], profit: i128, drawdown: i128| {
+            let found = sample(&money(profits)).unwrap();
+            assert_eq!(
+                (found.profit.0, found.drawdown.0),
+                (profit, drawdown),
+                "{profits:?}"
+            );
+        };
+        check(&[5, -3, 4], 6, 3);
+        check(&[-5, 3], -2, 5);
+        check(&[5, -3, -4, 9, -1], 6, 7);
+        check(&[1, 2, 3], 6, 0);
+    }
+
+    #[test]
+    fn percentiles_are_values_by_nearest_rank() {
+        let hundred: Vec<i64> = (1..=100).rev().collect();
+        assert_eq!(
+            percentiles(money(&hundred)).map(|one| one.0),
+            [1, 5, 25, 50, 75, 95, 99]
+        );
+        assert_eq!(percentiles(money(&[7])).map(|one| one.0), [7; 7]);
+    }
+
+    #[test]
+    fn known_draws() {
+        // Of another writing of splitmix64: `python3 -c` with the three lines of its paper.
+        let mut random = SplitMix(0);
+        assert_eq!(random.next(), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(random.next(), 0x6e78_9e6a_a1b9_65f4);
+    }
+
+    proptest! {
+        #[test]
+        fn a_shuffle_keeps_the_profit_and_a_seed_gives_the_same_again(
+            profits in proptest::collection::vec(-1_000_i64..1_000, 1..40),
+            seed in any::<u64>(),
+        ) {
+            let profits = money(&profits);
+            let one = simulate(&profits, Draw::Shuffle, 50, seed).unwrap();
+            let total: i128 = profits.iter().map(|one| one.0).sum();
+            prop_assert!(one.samples.iter().all(|sample| sample.profit.0 == total));
+            prop_assert!(one.samples.iter().all(|sample| sample.drawdown.0 >= -total.min(0)));
+            prop_assert_eq!(&one, &simulate(&profits, Draw::Shuffle, 50, seed).unwrap());
+            let drawn = simulate(&profits, Draw::Bootstrap, 50, seed).unwrap();
+            let most = profits.iter().map(|one| one.0).max().unwrap();
+            let count = i128::try_from(profits.len()).unwrap();
+            prop_assert!(drawn.samples.iter().all(|sample| sample.profit.0 <= most * count));
+        }
+    }
+}

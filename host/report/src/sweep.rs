@@ -1,0 +1,254 @@
+//! The table of a sweep: one row an item, the same columns as CSV, JSON and Arrow. It must never
+//! know in which sequence the items were run.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, UInt64Array};
+use arrow::error::ArrowError;
+use counterfoil_trading::decimal::decimals_of;
+use counterfoil_trading::record::Close;
+use counterfoil_trading::units::Money;
+use serde_json::{Map, Value, json};
+
+use crate::arrow_file::{self, Column};
+use crate::csv;
+use crate::figures::Figures;
+
+/// Columns of statistics, in sequence. `docs/REPORT.md` says what each means.
+pub const STATISTICS: [&str; 12] = [
+    "total-return",
+    "annual-return",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "max-drawdown",
+    "exposure-average",
+    "turnover",
+    "trades",
+    "hit-rate",
+    "profit-factor",
+];
+
+/// The statistics of one run, in the sequence of [`STATISTICS`]; `None` where one is not defined.
+pub type Statistics = [Option<f64>; STATISTICS.len()];
+
+const AMOUNTS: [&str; 6] = [
+    "final-equity",
+    "profit",
+    "fees",
+    "slippage",
+    "borrow",
+    "dividends",
+];
+const COUNTS: [&str; 3] = ["decisions", "fills", "refused"];
+
+/// What came of one item.
+#[derive(Clone, Debug)]
+pub struct SweepRow {
+    /// The value of each field that was varied.
+    pub values: Vec<String>,
+    /// The run id, as 64 hex digits.
+    pub run: String,
+    /// What the run came to, or why there is none.
+    pub outcome: Result<SweepOutcome, String>,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct SweepOutcome {
+    /// Its closing record.
+    pub close: Close,
+    /// Equity at the end less starting cash.
+    pub profit: Money,
+    /// Its statistics.
+    pub statistics: Statistics,
+}
+
+/// The table of a sweep.
+#[derive(Clone, Debug)]
+pub struct SweepTable {
+    /// The fields that were varied.
+    pub fields: Vec<String>,
+    /// One row an item, in the sequence of the items.
+    pub rows: Vec<SweepRow>,
+}
+
+impl Figures {
+    /// The figures that a sweep's table shows.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let returns = &self.returns;
+        [
+            returns.total,
+            returns.annual,
+            returns.volatility,
+            returns.sharpe,
+            returns.sortino,
+            self.calmar,
+            Some(self.falls.deepest.map_or(0.0, |fall| fall.depth)),
+            self.exposure.average,
+            self.turnover,
+            Some(crate::number::count(self.trades.closed)),
+            self.trades.hit_rate,
+            self.trades.profit_factor,
+        ]
+    }
+}
+
+impl SweepOutcome {
+    const fn amounts(&self) -> [Money; AMOUNTS.len()] {
+        let close = &self.close;
+        [
+            close.equity,
+            self.profit,
+            close.fees,
+            close.slippage,
+            close.borrow,
+            close.dividends,
+        ]
+    }
+
+    const fn counts(&self) -> [u64; COUNTS.len()] {
+        let close = &self.close;
+        [close.decisions, close.fills, close.requests.1]
+    }
+
+    fn digest(&self) -> String {
+        hex::encode(self.close.decision_digest)
+    }
+}
+
+impl SweepRow {
+    /// How it ended: `end-of-data`, `fault` or `error`.
+    #[must_use]
+    pub fn ended(&self) -> &'static str {
+        let outcome = self.outcome.as_ref();
+        outcome.map_or("error", |one| one.close.reason.name())
+    }
+}
+
+impl SweepTable {
+    /// The table as CSV (RFC 4180) with a header.
+    #[must_use]
+    pub fn csv(&self) -> String {
+        let fixed = ["run", "ended"].into_iter().chain(COUNTS).chain(AMOUNTS);
+        let fixed = fixed.chain(STATISTICS).chain(["decision-digest", "error"]);
+        let head: Vec<String> = self
+            .fields
+            .iter()
+            .map(|field| csv::foreign(field))
+            .collect();
+        let mut out = head
+            .into_iter()
+            .chain(fixed.map(str::to_owned))
+            .collect::<Vec<_>>()
+            .join(",");
+        out.push('\n');
+        for row in &self.rows {
+            out.push_str(&csv_cells(row).join(","));
+            out.push('\n');
+        }
+        out
+    }
+
+    /// The table as JSON: amounts as exact decimal texts, statistics as numbers or null.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let rows = self.rows.iter().map(|row| {
+            let values = self.fields.iter().cloned().zip(&row.values);
+            let values: Map<String, Value> =
+                values.map(|(name, value)| (name, json!(value))).collect();
+            let mut object = Map::new();
+            object.insert("values".to_owned(), values.into());
+            object.insert("run".to_owned(), json!(row.run));
+            object.insert("ended".to_owned(), json!(row.ended()));
+            match &row.outcome {
+                Err(error) => drop(object.insert("error".to_owned(), json!(error))),
+                Ok(outcome) => fill(&mut object, outcome),
+            }
+            Value::from(object)
+        });
+        rows.collect()
+    }
+
+    /// The table as an Arrow file: exact decimals, and null where a run has no such value.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ArrowError`] if an amount does not fit.
+    pub fn arrow(&self) -> Result<Vec<u8>, ArrowError> {
+        let outcomes = || self.rows.iter().map(|row| row.outcome.as_ref().ok());
+        let mut columns: Vec<Column<'_>> = Vec::new();
+        for (place, field) in self.fields.iter().enumerate() {
+            let values = self.rows.iter().map(|row| row.values.get(place));
+            let values = values.map(|value| value.map(String::as_str));
+            columns.push((field, arrow_file::texts(values)));
+        }
+        let runs = self.rows.iter().map(|row| Some(row.run.as_str()));
+        columns.push(("run", arrow_file::texts(runs)));
+        let ended = self.rows.iter().map(|row| Some(row.ended()));
+        columns.push(("ended", arrow_file::texts(ended)));
+        for (place, name) in COUNTS.into_iter().enumerate() {
+            let counts = outcomes().map(|one| one?.counts().get(place).copied());
+            columns.push((name, Arc::new(counts.collect::<UInt64Array>())));
+        }
+        for (place, name) in AMOUNTS.into_iter().enumerate() {
+            let amounts = outcomes().map(|one| Some(one?.amounts().get(place)?.0));
+            columns.push((
+                name,
+                arrow_file::decimals(amounts, arrow_file::MONEY_DECIMALS)?,
+            ));
+        }
+        for (place, name) in STATISTICS.into_iter().enumerate() {
+            let values = outcomes().map(|one| one?.statistics.get(place).copied()?);
+            let array: ArrayRef = Arc::new(values.collect::<Float64Array>());
+            columns.push((name, array));
+        }
+        let digests: Vec<Option<String>> = outcomes().map(|one| Some(one?.digest())).collect();
+        let digests = digests.iter().map(Option::as_deref);
+        columns.push(("decision-digest", arrow_file::texts(digests)));
+        let errors = self.rows.iter().map(|row| row.outcome.as_ref().err());
+        let errors = errors.map(|error| error.map(String::as_str));
+        columns.push(("error", arrow_file::texts(errors)));
+        arrow_file::file_of_optional(&columns)
+    }
+}
+
+fn csv_cells(row: &SweepRow) -> Vec<String> {
+    // A number is no formula, whatever its sign.
+    let cell = |value: &String| match decimals_of(value) {
+        Some(_) => value.clone(),
+        None => csv::foreign(value),
+    };
+    let mut cells: Vec<String> = row.values.iter().map(cell).collect();
+    cells.extend([row.run.clone(), row.ended().to_owned()]);
+    match &row.outcome {
+        Err(error) => {
+            let empty = COUNTS.len() + AMOUNTS.len() + STATISTICS.len() + 1;
+            cells.extend(core::iter::repeat_n(String::new(), empty));
+            cells.push(csv::foreign(error));
+        }
+        Ok(one) => {
+            cells.extend(one.counts().map(|count| count.to_string()));
+            cells.extend(one.amounts().map(Money::to_text));
+            let texts = one.statistics.map(|value| value.map(csv::float));
+            cells.extend(texts.map(Option::unwrap_or_default));
+            cells.extend([one.digest(), String::new()]);
+        }
+    }
+    cells
+}
+
+fn fill(object: &mut Map<String, Value>, outcome: &SweepOutcome) {
+    for (name, count) in COUNTS.into_iter().zip(outcome.counts()) {
+        object.insert(name.to_owned(), json!(count));
+    }
+    for (name, amount) in AMOUNTS.into_iter().zip(outcome.amounts()) {
+        object.insert(name.to_owned(), json!(amount.to_text()));
+    }
+    for (name, value) in STATISTICS.into_iter().zip(outcome.statistics) {
+        object.insert(name.to_owned(), json!(value));
+    }
+    object.insert("decision-digest".to_owned(), json!(outcome.digest()));
+}
