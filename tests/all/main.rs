@@ -7,6 +7,8 @@ mod claim;
 #[cfg(test)]
 mod compare;
 #[cfg(test)]
+mod continuity;
+#[cfg(test)]
 mod corpora;
 #[cfg(test)]
 mod crash;

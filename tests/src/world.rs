@@ -17,7 +17,7 @@ use counterfoil_runner::live::live;
 use counterfoil_runner::replay::{Replay, replay};
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_snapshot::digest::SnapshotId;
-use counterfoil_snapshot::options::IngestOptions;
+use counterfoil_snapshot::options::{IngestOptions, SideFile};
 use counterfoil_snapshot::snapshot::Snapshot;
 use counterfoil_trading::decimal;
 use counterfoil_trading::instrument::Instrument;
@@ -65,6 +65,22 @@ impl World {
         Self::of(file, name)
     }
 
+    /// A directory with the real bars and the splits and dividends in them.
+    pub fn real_with_actions() -> Self {
+        let name = "us-equities-actions-2000-2013.csv";
+        let bytes = std::fs::read(project().join("tests/data").join(name)).unwrap();
+        let options = IngestOptions {
+            actions: Some(SideFile {
+                name: name.to_owned(),
+                bytes,
+            }),
+            ..IngestOptions::default()
+        };
+        let name = "us-equities-daily-2000-2013.csv.gz";
+        let file = File::open(project().join("tests/data").join(name)).unwrap();
+        Self::with(file, name, &options)
+    }
+
     /// A directory with the bars of a CSV text.
     pub fn of_text(csv: &str) -> Self {
         Self::of(csv.as_bytes(), "bars.csv")
@@ -89,11 +105,14 @@ impl World {
     }
 
     fn of(source: impl Read, name: &str) -> Self {
+        Self::with(source, name, &IngestOptions::default())
+    }
+
+    fn with(source: impl Read, name: &str, options: &IngestOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
         let store = snapshot_store(&data).unwrap();
-        let options = IngestOptions::default();
-        let made = store.ingest(source, name, &options, &mut |_| {}).unwrap();
+        let made = store.ingest(source, name, options, &mut |_| {}).unwrap();
         Self {
             folder,
             data,

@@ -214,6 +214,8 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()
         ("final equity", close.equity.to_text()),
         ("fees", close.fees.to_text()),
         ("slippage", close.slippage.to_text()),
+        ("borrow fees", close.borrow.to_text()),
+        ("dividends", close.dividends.to_text()),
         ("journal", outcome.execution.journal().display().to_string()),
     ];
     pairs(&rows);

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use counterfoil_runner::lookahead;
+use counterfoil_runner::replay::Replay;
 
 use super::replay;
 use crate::args::Audit;
@@ -11,20 +12,24 @@ use crate::progress::bar;
 
 pub(crate) fn run(places: &Places, args: &Audit) -> Result<Answer> {
     let Audit::Lookahead(args) = args;
-    let execution = places.data.find(&args.run)?;
+    let found = lookahead(places, &args.run, &args.backend)?;
+    let answer = replay::show(places, &args.run, "look-ahead audit", &found)?;
+    if !places.json && answer == Answer::Yes {
+        say("every decision was made again without a bar beyond it: no look-ahead");
+    }
+    Ok(answer)
+}
+
+pub(super) fn lookahead(places: &Places, run: &str, backend: &str) -> Result<Replay> {
+    let execution = places.data.find(run)?;
     let bar = bar("deciding over garbage", 0);
     let mut progress = |decisions: u64| {
         if decisions.is_multiple_of(1024) {
             bar.set_position(decisions);
         }
     };
-    let engine = places.engine(&args.backend)?;
+    let engine = places.engine(backend)?;
     let found = lookahead::audit(&places.data, &execution, engine, &mut progress);
     bar.finish_and_clear();
-    let found = found?;
-    let answer = replay::show(places, &args.run, "look-ahead audit", &found)?;
-    if !places.json && answer == Answer::Yes {
-        say("every decision was made again without a bar beyond it: no look-ahead");
-    }
-    Ok(answer)
+    Ok(found?)
 }

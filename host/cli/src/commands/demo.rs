@@ -10,7 +10,7 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_verify::verify_proof;
 use serde_json::{Value, json};
 
-use super::{backtest, ingest, proof, replay, report as page, verify};
+use super::{audit, backtest, ingest, proof, replay, report as page, sweep, verify};
 use crate::args;
 use crate::output::{Answer, pairs, say, say_json, short, table};
 use crate::places::Places;
@@ -19,6 +19,9 @@ use crate::report;
 /// Twelve thousand daily bars of five instruments; see `tests/data/README.md`.
 const DATA: &[u8] = include_bytes!("../../../../tests/data/us-equities-daily-2000-2013.csv.gz");
 const DATA_NAME: &str = "us-equities-daily-2000-2013.csv.gz";
+/// The splits and dividends in them, as `counterfoil data derive-actions` found them.
+const ACTIONS: &[u8] = include_bytes!("../../../../tests/data/us-equities-actions-2000-2013.csv");
+const ACTIONS_NAME: &str = "us-equities-actions-2000-2013.csv";
 
 /// One strategy of the demo.
 struct Example {
@@ -67,21 +70,31 @@ pub(crate) fn run(global: &Places, args: &args::Demo) -> Result<Answer> {
             say(text);
         }
     };
-    step("1. Real data becomes an immutable snapshot.");
+    step("1. Real data with its splits and dividends becomes an immutable snapshot.");
     let snapshot = take_in(&places, &folder)?;
     let mut shown = Vec::new();
     for (place, example) in EXAMPLES.iter().enumerate() {
         let number = place.saturating_add(2);
         step(&format!(
-            "{number}. {}: backtest, verify, replay on another back end, prove one decision, report.",
+            "{number}. {}: backtest, verify, replay on another back end, look for look-ahead, prove one \
+             decision, report.",
             example.name
         ));
         shown.push(show(&places, &folder, example, &snapshot)?);
     }
+    let number = shown.len().saturating_add(2);
+    step(&format!(
+        "{number}. Six kinds of the cross, on all cores; what was run above is found, not run again."
+    ));
+    let swept = sweep_it(&places, &folder, &snapshot)?;
     if places.json {
         let list = shown.iter().map(as_json).collect::<Result<Vec<_>>>()?;
-        say_json(&json!({ "folder": folder, "snapshot": snapshot, "runs": list }));
+        say_json(
+            &json!({ "folder": folder, "snapshot": snapshot, "runs": list, "sweep": swept.json() }),
+        );
     } else {
+        swept.print(usize::MAX);
+        say("");
         summary(&folder, &snapshot, &shown);
         say(&format!("It took {:.1} s.", watch.elapsed().as_secs_f64()));
     }
@@ -91,6 +104,8 @@ pub(crate) fn run(global: &Places, args: &args::Demo) -> Result<Answer> {
 fn take_in(places: &Places, folder: &Path) -> Result<String> {
     let file = folder.join(DATA_NAME);
     write_whole(&file, DATA)?;
+    let actions = folder.join(ACTIONS_NAME);
+    write_whole(&actions, ACTIONS)?;
     let ask = args::Ingest {
         file,
         symbol: None,
@@ -101,7 +116,7 @@ fn take_in(places: &Places, folder: &Path) -> Result<String> {
         tick: None,
         vendor: None,
         mapping: None,
-        actions: None,
+        actions: Some(actions),
         calendar: None,
         policy: "quarantine".to_owned(),
         accept: Vec::new(),
@@ -119,16 +134,7 @@ fn take_in(places: &Places, folder: &Path) -> Result<String> {
 fn show(places: &Places, folder: &Path, example: &Example, snapshot: &str) -> Result<Shown> {
     let component = folder.join(format!("{}.wasm", example.name));
     write_whole(&component, example.component)?;
-    let ask = args::Backtest {
-        manifest: None,
-        terms: terms(&component, example),
-        snapshot: Some(snapshot.to_owned()),
-        instruments: Vec::new(),
-        from: None,
-        to: None,
-        cadence: 4096,
-        backend: "cranelift".to_owned(),
-    };
+    let ask = ask_backtest(&component, example, snapshot);
     let manifest = backtest::manifest_of(places, &ask)?;
     let outcome = backtest::execute(places, &manifest, "cranelift")?;
     if !places.json {
@@ -158,6 +164,15 @@ fn show(places: &Places, folder: &Path, example: &Example, snapshot: &str) -> Re
             again.decisions
         ));
     }
+    let audited = audit::lookahead(places, &name, "cranelift")?;
+    ensure!(
+        audited.is_identical(),
+        "{} decides otherwise when it cannot see ahead",
+        example.name
+    );
+    if !places.json {
+        say("look-ahead       none: decided again over garbage, every decision is the same");
+    }
     let file = folder.join(format!("{}.tlog-proof", example.name));
     let (proof, _) = proof::write(places, &ask_proof(&name, &outcome, &file)?)?;
     let bytes = counterfoil_runner::files::read_whole(&proof)?;
@@ -182,6 +197,37 @@ fn show(places: &Places, folder: &Path, example: &Example, snapshot: &str) -> Re
         proof,
         report,
     })
+}
+
+fn ask_backtest(component: &Path, example: &Example, snapshot: &str) -> args::Backtest {
+    args::Backtest {
+        manifest: None,
+        terms: terms(component, example),
+        snapshot: Some(snapshot.to_owned()),
+        instruments: Vec::new(),
+        from: None,
+        to: None,
+        cadence: 4096,
+        backend: "cranelift".to_owned(),
+    }
+}
+
+/// The last example with other parameters, on all cores.
+fn sweep_it(places: &Places, folder: &Path, snapshot: &str) -> Result<sweep::Made> {
+    let example = EXAMPLES.last().context("the demo has examples")?;
+    let component = folder.join(format!("{}.wasm", example.name));
+    let mut base = ask_backtest(&component, example, snapshot);
+    base.terms
+        .params
+        .retain(|text| !text.starts_with("fast=") && !text.starts_with("slow="));
+    let ask = args::Sweep {
+        base,
+        vary: vec!["fast=10..30:10".to_owned(), "slow=50,100".to_owned()],
+        list: None,
+        workers: None,
+        top: usize::MAX,
+    };
+    sweep::make(places, &ask)
 }
 
 fn write_report(places: &Places, run: String) -> Result<PathBuf> {
@@ -268,6 +314,7 @@ fn summary(folder: &Path, snapshot: &str, shown: &[Shown]) {
     );
     say("  Every fill, fee and amount follows from the rules, recomputed without the component.");
     say("  Every component, run again by its digest on another back end, decided the same.");
+    say("  So it did while every bar beyond the one at hand was garbage: no look-ahead.");
     say("");
     let head = [
         "strategy",
