@@ -1,12 +1,14 @@
 //! What a host could see of the slices to come. Nothing in this program looks at it: it is the
 //! place where a hole would look, and where an audit puts garbage.
 
+use core::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::corporate::{ActionKind, CorporateAction};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::units::{Price, Volume};
+use counterfoil_trading::units::{Money, Price, Volume};
 
 /// Slices of garbage beyond the one being decided.
 const GARBAGE_SLICES: usize = 64;
@@ -32,8 +34,8 @@ impl Tape {
         ahead.extend(slices.take(GARBAGE_SLICES).cloned());
     }
 
-    /// Puts garbage on the tape: bars that are well-formed, of the instruments of `current`, and
-    /// have nothing to do with what is to come. `salt` makes each garbage another.
+    /// Puts garbage on the tape: bars and corporate actions that are well-formed, of the
+    /// instruments of `current`, and have nothing to do with what is to come. `salt` makes each garbage another.
     pub fn garble(&self, current: &Slice, salt: u64) {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         ahead.clear();
@@ -42,8 +44,12 @@ impl Tape {
             let mut slice = Slice::default();
             for bar in current.bars() {
                 // Well-formed by construction, and where it is not there is less garbage.
-                if let Some(bar) = random.bar(bar.get(), place) {
-                    let _unused = slice.add(bar);
+                let Some(bar) = random.bar(bar.get(), place) else {
+                    continue;
+                };
+                let _unused = slice.add(bar);
+                if let Some(action) = random.action(bar.get()) {
+                    let _unused = slice.add_action(action);
                 }
             }
             slice
@@ -63,6 +69,30 @@ impl Garbage {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
         i64::try_from(mixed % most.max(1)).unwrap_or(0) + 1
+    }
+
+    /// A split, a dividend, another ticker or the end of an instrument, on every other bar.
+    fn action(&mut self, bar: &RawBar) -> Option<CorporateAction> {
+        let mut count = || u32::try_from(self.number(9)).ok().and_then(NonZeroU32::new);
+        let (new, old) = (count()?, count()?);
+        let per_unit = Money(i128::from(self.number(5_000_000_000)));
+        let kind = match self.number(8) {
+            1 => ActionKind::Split { new, old },
+            2 => ActionKind::Dividend {
+                per_unit,
+                special: true,
+            },
+            3 => ActionKind::SymbolChange {
+                symbol: format!("GARBAGE{new}"),
+            },
+            4 => ActionKind::Delisting { per_unit },
+            _ => return None,
+        };
+        Some(CorporateAction {
+            instrument: bar.instrument,
+            ex_time: bar.open_time,
+            kind,
+        })
     }
 
     fn bar(&mut self, like: &RawBar, place: usize) -> Option<ClosedBar> {
