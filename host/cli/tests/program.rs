@@ -175,6 +175,51 @@ fn a_sweep_prints_the_same_table_for_one_worker_and_for_two() {
 }
 
 #[test]
+fn research_commands_say_the_same_again() {
+    let place = Place::new();
+    let snapshot = place.ingested();
+    let done = place.backtest(
+        &snapshot,
+        &["--instruments", "IBM,AAPL", "--param", "slow=30"],
+    );
+    let run = text(&done, "run-id");
+    let drawn = || place.json(0, &["monte-carlo", run, "--samples", "500", "--seed", "3"]);
+    assert_eq!(drawn(), drawn());
+    assert!(drawn()["trades"].as_u64() > Some(10));
+    let other = place.json(0, &["monte-carlo", run, "--samples", "500", "--seed", "4"]);
+    assert_ne!(drawn()["profit"], other["profit"]);
+    let none = place.run(&["monte-carlo", run, "--samples", "0"]);
+    assert_eq!(none.status.code(), Some(2));
+
+    let terms = cross(&snapshot);
+    let terms: Vec<&str> = terms[..8].iter().map(String::as_str).collect();
+    let windows = [
+        "--vary",
+        "fast=5,10",
+        "--instruments",
+        "IBM",
+        "--train",
+        "2000",
+        "--test",
+        "1000",
+    ];
+    let walk = || place.json(0, &[&["walk-forward"], terms.as_slice(), &windows].concat());
+    let first = walk();
+    assert_eq!(first, walk(), "what was run is found again");
+    let splits = first["splits"].as_array().unwrap();
+    assert_eq!(splits.len(), 3);
+    for split in splits {
+        assert_eq!(
+            split["train"][1], split["test"][0],
+            "no day is in both windows"
+        );
+        let shown = place.json(0, &["show", text(split, "test-run"), "--manifest"]);
+        assert_eq!(shown["data"]["snapshot"]["from"], split["test"][0]);
+        assert_eq!(shown["parameters"]["fast"], split["chosen"]["fast"]);
+    }
+}
+
+#[test]
 fn live_listens_for_bars_and_decides_as_the_backtest_did() {
     let place = Place::new();
     let snapshot = place.ingested();
