@@ -1,0 +1,232 @@
+//! The ledger from outside: a desk of people who act on it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
+use counterfoil_trading::time::UnixNanos;
+
+use crate::act::{Act, DigestSet, Evidence, EvidenceKind, Provenance, RunStart};
+use crate::attest;
+use crate::digest::{Digest, PublicKey};
+use crate::id::Id;
+use crate::ledger::{self, Ledger, LedgerError, Verified};
+use crate::record::Signed;
+use crate::role::{Kind, Role, Roles};
+use crate::rule::{Denial, Rule};
+
+mod acts;
+mod attest_golden;
+mod keys;
+mod model;
+mod tamper;
+
+const LOG_SEED: u8 = 200;
+
+fn hand(seed: u8) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[seed; 32])
+}
+
+fn key(seed: u8) -> PublicKey {
+    PublicKey(hand(seed).verifying_key())
+}
+
+fn id(name: &str) -> Id {
+    Id::parse(name).unwrap()
+}
+
+fn digest(name: &str) -> Digest {
+    Digest::of(name.as_bytes())
+}
+
+/// A ledger with an administrator (`ada`, key 1) who holds no other role.
+struct Desk {
+    folder: tempfile::TempDir,
+    ledger: Ledger,
+    time: i64,
+    hands: BTreeMap<String, u8>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let name = id("test");
+        let act = Act::Genesis {
+            administrators: vec![(id("ada"), key(1))],
+            log_key: key(LOG_SEED),
+            log_holder: id("host"),
+        };
+        let origin = ledger::origin(&name);
+        let previous = counterfoil_journal::entry::GENESIS;
+        let genesis = Signed::sign((&origin, previous), UnixNanos(0), id("ada"), act, &hand(1));
+        let path = folder.path().join("ledger");
+        let log = Box::new(hand(LOG_SEED));
+        let ledger = Ledger::create(&path, &name, log, &genesis.unwrap()).unwrap();
+        let hands = BTreeMap::from([("ada".to_owned(), 1)]);
+        Self {
+            folder,
+            ledger,
+            time: 0,
+            hands,
+        }
+    }
+
+    /// A desk with one principal for each role that the registry's way needs.
+    fn staffed() -> Self {
+        let mut desk = Self::new();
+        let staff = [
+            ("bob", Role::Author, 2),
+            ("carol", Role::Reviewer, 3),
+            ("dan", Role::Approver, 4),
+            ("erin", Role::Operator, 5),
+        ];
+        for (name, role, seed) in staff {
+            desk.add(name, &[role], seed).unwrap();
+        }
+        desk
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("ledger")
+    }
+
+    fn log_key() -> VerifierKey {
+        VerifierKey::new("counterfoil/ledger/test", &key(LOG_SEED).0).unwrap()
+    }
+
+    fn add(&mut self, name: &str, roles: &[Role], seed: u8) -> Result<u64, Denial> {
+        self.hands.insert(name.to_owned(), seed);
+        let act = add(name, roles, seed);
+        self.act("ada", act)
+    }
+
+    /// Acts with the principal's own key; a nanosecond passes.
+    fn act(&mut self, who: &str, act: Act) -> Result<u64, Denial> {
+        let seed = self.hands.get(who).copied().unwrap_or(99);
+        self.act_with(who, act, seed)
+    }
+
+    fn act_with(&mut self, who: &str, act: Act, seed: u8) -> Result<u64, Denial> {
+        self.time += 1;
+        let before = self.verified().records.len() as u64;
+        let result = self
+            .ledger
+            .act(UnixNanos(self.time), &id(who), act, &hand(seed));
+        // Done or denied, there is one record more, and the file adds up to the state.
+        let verified = self.verified();
+        assert_eq!(verified.records.len() as u64, before + 1);
+        assert_eq!(&verified.state, self.ledger.state());
+        let last = verified.records.last().unwrap();
+        match result {
+            Ok(index) => {
+                assert_eq!((index, last.denied), (before, None));
+                Ok(index)
+            }
+            Err(LedgerError::Denied { denial, index }) => {
+                assert_eq!((index, last.denied), (before, Some(denial.rule)));
+                Err(denial)
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn verified(&self) -> Verified {
+        ledger::read(&self.path(), &Self::log_key()).unwrap()
+    }
+
+    /// Asserts that a rule denies the act, and gives the whole answer.
+    fn denied(&mut self, who: &str, act: Act, rule: Rule) -> String {
+        let denial = self.act(who, act).unwrap_err();
+        assert_eq!(denial.rule, rule, "{denial}");
+        denial.to_string()
+    }
+
+    fn approve(&self, who: &str, set: DigestSet) -> Act {
+        approve(who, set, self.hands[who])
+    }
+
+    /// Walks a component of bob's to approved.
+    fn walk(&mut self, component: &str) -> DigestSet {
+        self.act("bob", submit(component)).unwrap();
+        self.act("carol", validate(component)).unwrap();
+        let set = set(component);
+        self.act("dan", self.approve("dan", set)).unwrap();
+        set
+    }
+}
+
+fn add(name: &str, roles: &[Role], seed: u8) -> Act {
+    Act::PrincipalAdd {
+        id: id(name),
+        kind: Kind::Person,
+        roles: roles.iter().copied().collect(),
+        key: key(seed),
+        until: None,
+    }
+}
+
+fn roles(name: &str, roles: &[Role]) -> Act {
+    let roles: Roles = roles.iter().copied().collect();
+    Act::RolesSet {
+        id: id(name),
+        roles,
+    }
+}
+
+fn submit(component: &str) -> Act {
+    Act::ComponentSubmit {
+        component: digest(component),
+        strategy: id("trend"),
+        provenance: Provenance {
+            source_commit: "0f1e2d".to_owned(),
+            lock_file: digest("lock"),
+            toolchain: "rustc 1.95".to_owned(),
+            wit_world: "counterfoil:strategy@0.1.0".to_owned(),
+        },
+    }
+}
+
+fn evidence() -> Evidence {
+    let all = EvidenceKind::ALL;
+    Evidence(all.map(|kind| (kind, digest(kind.name()))).into())
+}
+
+fn validate(component: &str) -> Act {
+    Act::ComponentValidate {
+        component: digest(component),
+        evidence: evidence(),
+    }
+}
+
+fn set(component: &str) -> DigestSet {
+    DigestSet {
+        component: digest(component),
+        limits: digest("limits"),
+        policy: digest("policy"),
+        evidence: evidence().digest(),
+    }
+}
+
+fn approve(who: &str, set: DigestSet, seed: u8) -> Act {
+    let envelope = attest::approval("counterfoil/ledger/test", &id(who), &set).unwrap();
+    let signature = hand(seed).sign(&envelope.message()).unwrap();
+    Act::ComponentApprove { set, signature }
+}
+
+fn archive(component: &str) -> Act {
+    Act::ComponentArchive {
+        component: digest(component),
+        reason: "a better one is there".to_owned(),
+    }
+}
+
+fn start(run: &str, set: DigestSet) -> Act {
+    Act::RunStart(RunStart {
+        run: digest(run),
+        set,
+        account: id("desk-7"),
+        market: "BTC-USD".to_owned(),
+        timeframe: "1h".to_owned(),
+    })
+}
