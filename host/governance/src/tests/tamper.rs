@@ -207,7 +207,7 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
         hands,
     } = desk;
     let state = ledger.state().clone();
-    let stale = ledger.place().1;
+    let before = ledger.place().1;
     drop(ledger);
     let path = folder.path().join("ledger");
     let ledger = Ledger::open(&path, &id("test"), Box::new(hand(LOG_SEED))).unwrap();
@@ -220,7 +220,7 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     };
     desk.act("bob", submit("two")).unwrap();
     // An act that was signed before another record came is not taken for one signed now.
-    let place = ("counterfoil/ledger/test", stale);
+    let place = ("counterfoil/ledger/test", before);
     let signed = Signed::sign(place, UnixNanos(99), id("bob"), submit("three"), &hand(2)).unwrap();
     let error = desk.ledger.append(signed).unwrap_err();
     assert!(matches!(error, LedgerError::Stale { .. }), "{error}");
