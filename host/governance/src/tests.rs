@@ -230,3 +230,61 @@ fn start(run: &str, set: DigestSet) -> Act {
         timeframe: "1h".to_owned(),
     })
 }
+
+#[test]
+fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
+    const DOCUMENT: &str = include_str!("../../../docs/GOVERNANCE.md");
+    let (_, rules) = DOCUMENT.split_once("\n## Rules\n").unwrap();
+    let (rules, format) = rules.split_once("\n## Record format\n").unwrap();
+    let rows = rules.lines().filter_map(|line| line.strip_prefix("| `"));
+    let codes: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
+    assert_eq!(codes, Rule::ALL.map(Rule::code));
+    let acts = format.lines().filter_map(|line| {
+        line.trim_start_matches("act =")
+            .trim_start_matches("    /")
+            .trim()
+            .strip_prefix("[\"")
+    });
+    let acts: Vec<_> = acts.filter_map(|line| line.split('"').next()).collect();
+    let none = Roles::new;
+    let known = [
+        Act::Genesis {
+            administrators: vec![],
+            log_key: key(1),
+            log_holder: id("a"),
+        },
+        add("a", &[], 1),
+        Act::RolesSet {
+            id: id("a"),
+            roles: none(),
+        },
+        Act::KeyAdd {
+            id: id("a"),
+            key: key(1),
+            until: None,
+        },
+        Act::KeyRotate {
+            key: key(1),
+            until: None,
+        },
+        Act::KeyRevoke {
+            id: id("a"),
+            key: key(1),
+            reason: String::new(),
+        },
+        Act::LogHolder { id: id("a") },
+        submit("a"),
+        validate("a"),
+        approve("a", set("a"), 1),
+        archive("a"),
+        start("a", set("a")),
+    ];
+    assert_eq!(acts, known.map(|act| act.name()));
+    let listed = |names: &[&str]| {
+        names
+            .iter()
+            .all(|name| DOCUMENT.contains(&format!("`{name}`")))
+    };
+    assert!(listed(&Role::ALL.map(Role::name)));
+    assert!(listed(&EvidenceKind::ALL.map(EvidenceKind::name)));
+}
