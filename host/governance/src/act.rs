@@ -139,6 +139,21 @@ pub struct RunStart {
     pub timeframe: String,
 }
 
+/// A rule that is not kept for a while, and what stands in for it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Exception {
+    /// The rule, by whatever code its policy gives it.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+    /// What is done instead.
+    pub control: String,
+    /// Who answers for it.
+    pub owner: Id,
+    /// When it ends by itself.
+    pub until: UnixNanos,
+}
+
 /// What somebody does, or asks to do.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Act {
@@ -233,6 +248,15 @@ pub enum Act {
     },
     /// Starts a run.
     RunStart(RunStart),
+    /// Grants an exception.
+    ExceptionGrant(Exception),
+    /// Ends an exception before its time.
+    ExceptionEnd {
+        /// The entry that granted it.
+        granted: u64,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Act {
@@ -252,6 +276,8 @@ impl Act {
             Self::ComponentApprove { .. } => "component-approve",
             Self::ComponentArchive { .. } => "component-archive",
             Self::RunStart(_) => "run-start",
+            Self::ExceptionGrant(_) => "exception-grant",
+            Self::ExceptionEnd { .. } => "exception-end",
         }
     }
 
@@ -268,7 +294,8 @@ impl Act {
             Self::KeyRotate { .. } | Self::KeyRevoke { .. } => &[],
             Self::ComponentSubmit { .. } => &[Role::Author],
             Self::ComponentValidate { .. } => &[Role::Reviewer],
-            Self::ComponentApprove { .. } => &[Role::Approver],
+            Self::ComponentApprove { .. } | Self::ExceptionGrant(_) => &[Role::Approver],
+            Self::ExceptionEnd { .. } => &[Role::Approver, Role::Compliance],
             Self::ComponentArchive { .. } => &[Role::Approver, Role::Operator],
             Self::RunStart(_) => &[Role::Operator],
         }

@@ -54,11 +54,17 @@ pub enum Rule {
     RunExists,
     /// A ledger begins once.
     GenesisRepeated,
+    /// An exception is incomplete, or over before it begins.
+    ExceptionIncomplete,
+    /// The exception was never granted, or has ended.
+    ExceptionUnknown,
+    /// Nobody grants an exception that they answer for.
+    DutyException,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::PrincipalUnknown,
         Self::PrincipalExists,
         Self::PrincipalLook,
@@ -83,6 +89,9 @@ impl Rule {
         Self::ApprovalChanged,
         Self::RunExists,
         Self::GenesisRepeated,
+        Self::ExceptionIncomplete,
+        Self::ExceptionUnknown,
+        Self::DutyException,
     ];
 
     /// The stable code.
@@ -113,6 +122,9 @@ impl Rule {
             Self::ApprovalChanged => "approval.changed",
             Self::RunExists => "run.exists",
             Self::GenesisRepeated => "genesis.repeated",
+            Self::ExceptionIncomplete => "exception.incomplete",
+            Self::ExceptionUnknown => "exception.unknown",
+            Self::DutyException => "duty.exception",
         }
     }
 

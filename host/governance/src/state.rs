@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::Act;
+use crate::act::{Act, Exception};
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::record::Signed;
@@ -46,6 +46,25 @@ impl Key {
     }
 }
 
+/// An exception that was granted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Granted {
+    /// What was granted.
+    pub exception: Exception,
+    /// Who granted it.
+    pub deed: Deed,
+    /// Who ended it before its time, and why.
+    pub ended: Option<(String, Deed)>,
+}
+
+impl Granted {
+    /// Whether it holds at this time, at this point of the ledger.
+    #[must_use]
+    pub fn holds(&self, time: UnixNanos) -> bool {
+        self.ended.is_none() && time < self.exception.until
+    }
+}
+
 /// What the records so far add up to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct State {
@@ -55,6 +74,7 @@ pub struct State {
     principals: BTreeMap<Id, Principal>,
     keys: BTreeMap<PublicKey, Key>,
     registry: Registry,
+    exceptions: BTreeMap<u64, Granted>,
     denials: u64,
 }
 
@@ -69,6 +89,7 @@ impl State {
             principals: BTreeMap::new(),
             keys: BTreeMap::new(),
             registry: Registry::default(),
+            exceptions: BTreeMap::new(),
             denials: 0,
         }
     }
@@ -95,6 +116,12 @@ impl State {
     #[must_use]
     pub const fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Every exception that was ever granted, by the entry that granted it.
+    #[must_use]
+    pub const fn exceptions(&self) -> &BTreeMap<u64, Granted> {
+        &self.exceptions
     }
 
     /// How many acts were denied.
@@ -160,6 +187,19 @@ impl State {
             }
             Act::KeyRevoke { key, .. } => self.end_key(index, *key),
             Act::LogHolder { id } => self.log_holder = Some(id.clone()),
+            Act::ExceptionGrant(exception) => {
+                let granted = Granted {
+                    exception: exception.clone(),
+                    deed,
+                    ended: None,
+                };
+                self.exceptions.insert(index, granted);
+            }
+            Act::ExceptionEnd { granted, reason } => {
+                if let Some(found) = self.exceptions.get_mut(granted) {
+                    found.ended = Some((reason.clone(), deed));
+                }
+            }
             Act::ComponentSubmit { .. }
             | Act::ComponentValidate { .. }
             | Act::ComponentApprove { .. }
@@ -243,7 +283,9 @@ impl State {
             | Act::KeyAdd { .. }
             | Act::KeyRotate { .. }
             | Act::KeyRevoke { .. }
-            | Act::LogHolder { .. } => {}
+            | Act::LogHolder { .. }
+            | Act::ExceptionGrant(_)
+            | Act::ExceptionEnd { .. } => {}
         }
     }
 

@@ -7,7 +7,7 @@ use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{Act, DigestSet, Evidence, EvidenceKind, Provenance, RunStart};
+use crate::act::{Act, DigestSet, Evidence, EvidenceKind, Exception, Provenance, RunStart};
 use crate::attest;
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
@@ -18,6 +18,7 @@ use crate::rule::{Denial, Rule};
 
 mod acts;
 mod attest_golden;
+mod exceptions;
 mod keys;
 mod model;
 mod tamper;
@@ -278,6 +279,17 @@ fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
         approve("a", set("a"), 1),
         archive("a"),
         start("a", set("a")),
+        Act::ExceptionGrant(Exception {
+            rule: String::new(),
+            reason: String::new(),
+            control: String::new(),
+            owner: id("a"),
+            until: UnixNanos(0),
+        }),
+        Act::ExceptionEnd {
+            granted: 0,
+            reason: String::new(),
+        },
     ];
     assert_eq!(acts, known.map(|act| act.name()));
     let listed = |names: &[&str]| {

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_trading::cbor::{CborError, Reader, put_array, put_bytes, put_text};
+use counterfoil_trading::cbor::{
+    CborError, Reader, put_array, put_bytes, put_i64, put_text, put_u64,
+};
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Act, DigestSet, Evidence, EvidenceKind, Provenance, RunStart, put_until};
+use super::{Act, DigestSet, Evidence, EvidenceKind, Exception, Provenance, RunStart, put_until};
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::role::{Kind, Role, Roles};
@@ -106,11 +108,13 @@ pub(super) fn put_act(out: &mut Vec<u8>, act: &Act) {
         | Act::ComponentValidate { .. }
         | Act::ComponentApprove { .. }
         | Act::ComponentArchive { .. }
-        | Act::RunStart(_) => put_component_act(out, act),
+        | Act::RunStart(_)
+        | Act::ExceptionGrant(_)
+        | Act::ExceptionEnd { .. } => put_later_act(out, act),
     }
 }
 
-fn put_component_act(out: &mut Vec<u8>, act: &Act) {
+fn put_later_act(out: &mut Vec<u8>, act: &Act) {
     match act {
         Act::ComponentSubmit {
             component,
@@ -150,6 +154,19 @@ fn put_component_act(out: &mut Vec<u8>, act: &Act) {
             put_id(out, &start.account);
             put_text(out, &start.market);
             put_text(out, &start.timeframe);
+        }
+        Act::ExceptionGrant(exception) => {
+            put_head(out, act, 5);
+            put_text(out, &exception.rule);
+            put_text(out, &exception.reason);
+            put_text(out, &exception.control);
+            put_id(out, &exception.owner);
+            put_i64(out, exception.until.0);
+        }
+        Act::ExceptionEnd { granted, reason } => {
+            put_head(out, act, 2);
+            put_u64(out, *granted);
+            put_text(out, reason);
         }
         Act::Genesis { .. }
         | Act::PrincipalAdd { .. }
@@ -290,11 +307,11 @@ pub(super) fn act(reader: &mut Reader<'_>) -> Result<Act, CborError> {
             reason: reader.text()?,
         }),
         ("log-holder", 1) => Ok(Act::LogHolder { id: id(reader)? }),
-        (name, fields) => component_act(reader, name, fields),
+        (name, fields) => later_act(reader, name, fields),
     }
 }
 
-fn component_act(reader: &mut Reader<'_>, name: &str, fields: usize) -> Result<Act, CborError> {
+fn later_act(reader: &mut Reader<'_>, name: &str, fields: usize) -> Result<Act, CborError> {
     match (name, fields) {
         ("component-submit", 6) => Ok(Act::ComponentSubmit {
             component: digest(reader)?,
@@ -325,6 +342,17 @@ fn component_act(reader: &mut Reader<'_>, name: &str, fields: usize) -> Result<A
             market: reader.text()?,
             timeframe: reader.text()?,
         })),
+        ("exception-grant", 5) => Ok(Act::ExceptionGrant(Exception {
+            rule: reader.text()?,
+            reason: reader.text()?,
+            control: reader.text()?,
+            owner: id(reader)?,
+            until: UnixNanos(reader.i64()?),
+        })),
+        ("exception-end", 2) => Ok(Act::ExceptionEnd {
+            granted: reader.u64()?,
+            reason: reader.text()?,
+        }),
         _ => Err(refused(reader, "a known act with its fields")),
     }
 }

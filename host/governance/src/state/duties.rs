@@ -4,7 +4,9 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::State;
+use crate::act::Exception;
 use crate::id::Id;
+use crate::record::Signed;
 use crate::registry::Component;
 use crate::role::{Role, Roles};
 use crate::rule::{Denial, Rule};
@@ -78,6 +80,48 @@ impl State {
         let why = format!("{actor} is the author, and nobody judges what they authored");
         let who = self.who(&[role], time, &[actor]);
         Err(Denial::new(Rule::DutyAuthor, why, who))
+    }
+
+    /// Nobody grants an exception that they answer for; and it says what stands in for the rule,
+    /// until when.
+    pub(super) fn check_exception(
+        &self,
+        signed: &Signed,
+        exception: &Exception,
+    ) -> Result<(), Denial> {
+        let (owner, time) = (&exception.owner, signed.time);
+        let texts = [
+            ("rule", &exception.rule),
+            ("reason", &exception.reason),
+            ("control", &exception.control),
+        ];
+        let empty = texts.iter().find(|(_, text)| text.trim().is_empty());
+        let missing = empty.map(|(name, _)| format!("it names no {name}"));
+        let over = (exception.until <= time).then(|| "it is over before it begins".to_owned());
+        let unknown = (!self.principals.contains_key(owner))
+            .then(|| format!("its owner {owner} is no principal"));
+        if let Some(what) = missing.or(over).or(unknown) {
+            let why = format!("the exception cannot be granted: {what}");
+            let way = "ask again with a rule, a reason, a control, an owner and an end to come";
+            return Err(Denial::new(Rule::ExceptionIncomplete, why, way));
+        }
+        if *owner != signed.actor {
+            return Ok(());
+        }
+        let why = format!("{owner} would grant an exception to themselves");
+        let who = self.who(&[Role::Approver], time, &[owner]);
+        Err(Denial::new(Rule::DutyException, why, who))
+    }
+
+    /// Only what holds can be ended.
+    pub(super) fn check_exception_end(&self, time: UnixNanos, granted: u64) -> Result<(), Denial> {
+        let found = self.exceptions.get(&granted);
+        if found.is_some_and(|one| one.holds(time)) {
+            return Ok(());
+        }
+        let why = format!("record {granted} grants no exception that still holds");
+        let way = "the state lists those that do";
+        Err(Denial::new(Rule::ExceptionUnknown, why, way))
     }
 
     /// Nobody approves what they validated.

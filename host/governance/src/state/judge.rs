@@ -74,6 +74,8 @@ pub(super) fn judge(state: &State, signed: &Signed) -> Verdict {
             let way = "use a new start nonce in its manifest";
             Err(Denial::new(Rule::RunExists, why, way))
         }
+        Act::ExceptionGrant(exception) => state.check_exception(signed, exception),
+        Act::ExceptionEnd { granted, .. } => state.check_exception_end(signed.time, *granted),
     }
 }
 
