@@ -12,7 +12,7 @@ use crate::attest;
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::ledger::{self, Ledger, LedgerError, Verified};
-use crate::record::Signed;
+use crate::record::{Record, Signed};
 use crate::role::{Kind, Role, Roles};
 use crate::rule::{Denial, Rule};
 
@@ -247,8 +247,20 @@ fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
             .strip_prefix("[\"")
     });
     let acts: Vec<_> = acts.filter_map(|line| line.split('"').next()).collect();
-    let none = Roles::new;
-    let known = [
+    let known = one_of_each();
+    assert_eq!(acts, known.iter().map(Act::name).collect::<Vec<_>>());
+    let listed = |names: &[&str]| {
+        names
+            .iter()
+            .all(|name| DOCUMENT.contains(&format!("`{name}`")))
+    };
+    assert!(listed(&Role::ALL.map(Role::name)));
+    assert!(listed(&EvidenceKind::ALL.map(EvidenceKind::name)));
+}
+
+/// One act of each kind, in the order of the document.
+fn one_of_each() -> Vec<Act> {
+    vec![
         Act::Genesis {
             administrators: vec![],
             log_key: key(1),
@@ -257,7 +269,7 @@ fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
         add("a", &[], 1),
         Act::RolesSet {
             id: id("a"),
-            roles: none(),
+            roles: Roles::new(),
         },
         Act::KeyAdd {
             id: id("a"),
@@ -290,13 +302,42 @@ fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
             granted: 0,
             reason: String::new(),
         },
-    ];
-    assert_eq!(acts, known.map(|act| act.name()));
-    let listed = |names: &[&str]| {
-        names
-            .iter()
-            .all(|name| DOCUMENT.contains(&format!("`{name}`")))
-    };
-    assert!(listed(&Role::ALL.map(Role::name)));
-    assert!(listed(&EvidenceKind::ALL.map(EvidenceKind::name)));
+    ]
+}
+
+#[test]
+fn every_record_has_one_form() {
+    let previous = counterfoil_journal::entry::GENESIS;
+    let mut acts = one_of_each();
+    acts.push(Act::PrincipalAdd {
+        id: id("zoe"),
+        kind: Kind::Service,
+        roles: Role::ALL.into(),
+        key: key(1),
+        until: Some(UnixNanos(-1)),
+    });
+    for (act, denied) in acts
+        .into_iter()
+        .zip([None, Some(Rule::KeyTaken)].into_iter().cycle())
+    {
+        let time = UnixNanos(1_700_000_000_000_000_000);
+        let signed = Signed::sign(("o", previous), time, id("ada"), act, &hand(1)).unwrap();
+        let record = Record { signed, denied };
+        let bytes = record.encode();
+        assert_eq!(Record::decode(previous, &bytes).unwrap(), record);
+        for end in 0..bytes.len() {
+            assert!(Record::decode(previous, &bytes[..end]).is_err(), "{end}");
+        }
+        // Whatever other bytes decode, they are the one form of what they hold.
+        for at in 0..bytes.len() {
+            for mask in [1, 2, 4, 8, 16, 32, 64, 128] {
+                let mut changed = bytes.clone();
+                changed[at] ^= mask;
+                if let Ok(other) = Record::decode(previous, &changed) {
+                    assert_eq!(other.encode(), changed, "byte {at}");
+                    assert_ne!(other, record);
+                }
+            }
+        }
+    }
 }

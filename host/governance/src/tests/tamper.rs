@@ -4,7 +4,6 @@
 use std::fs;
 
 use super::*;
-use crate::record::Record;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{Chain, split};
 use counterfoil_journal::frame::{Frame, FrameReader, MAGIC, write_checkpoint, write_entry};
