@@ -1,0 +1,342 @@
+//! Attestations: in-toto Statements in DSSE envelopes, signed with Ed25519, so that other people's
+//! tools can check them. What a statement is about must never be known here, but for approvals.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use counterfoil_journal::signer::{SignError, Signer};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::act::DigestSet;
+use crate::digest::{Digest, PublicKey};
+use crate::id::Id;
+
+/// The type of an in-toto Statement.
+///
+/// Source: in-toto attestation specification v1, Statement.
+pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+/// The type of a payload that holds an in-toto Statement.
+pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+/// The type of an approval's predicate.
+pub const APPROVAL_TYPE: &str = "urn:counterfoil:approval:1";
+/// The largest envelope that is read, in bytes: a statement is a few thousand.
+pub const ENVELOPE_BYTES_MAX: usize = 1 << 20;
+
+/// Why an envelope or statement is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttestError {
+    /// Larger than any envelope needs to be.
+    #[error("the envelope holds {bytes} bytes, more than {ENVELOPE_BYTES_MAX}")]
+    TooLong {
+        /// How many it holds.
+        bytes: usize,
+    },
+    /// Not the JSON that it should be.
+    #[error("not the JSON of {what}: {source}")]
+    Json {
+        /// What it should be.
+        what: &'static str,
+        /// Why it is not.
+        source: serde_json::Error,
+    },
+    /// A field is not base64.
+    #[error("the envelope's {field} is not base64")]
+    Base64 {
+        /// The field.
+        field: &'static str,
+    },
+    /// A field holds something else than the specification asks for.
+    #[error("the {field} is {found:?}, not {expected:?}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What it holds.
+        found: String,
+        /// What it should hold.
+        expected: String,
+    },
+    /// None of the known keys signed the envelope.
+    #[error("none of the {signatures} signatures is by a known key")]
+    Unsigned {
+        /// How many signatures there are.
+        signatures: usize,
+    },
+    /// The signer did not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+}
+
+/// Something a statement is about.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Subject {
+    /// Its name.
+    pub name: String,
+    /// Its digests, by algorithm.
+    pub digest: BTreeMap<String, String>,
+}
+
+impl Subject {
+    /// A subject with its SHA-256 digest.
+    #[must_use]
+    pub fn new(name: &str, digest: Digest) -> Self {
+        let digest = BTreeMap::from([("sha256".to_owned(), hex::encode(digest.0))]);
+        let name = name.to_owned();
+        Self { name, digest }
+    }
+}
+
+/// An in-toto Statement.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Statement {
+    #[serde(rename = "_type")]
+    kind: String,
+    /// What it is about.
+    pub subject: Vec<Subject>,
+    /// The type of what is said.
+    #[serde(rename = "predicateType")]
+    pub predicate_type: String,
+    /// What is said.
+    pub predicate: Value,
+}
+
+impl Statement {
+    /// A statement.
+    #[must_use]
+    pub fn new(subject: Vec<Subject>, predicate_type: &str, predicate: Value) -> Self {
+        Self {
+            kind: STATEMENT_TYPE.to_owned(),
+            subject,
+            predicate_type: predicate_type.to_owned(),
+            predicate,
+        }
+    }
+
+    /// The statement as canonical JSON (RFC 8785).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AttestError::Json`] if the predicate has no canonical form.
+    pub fn encode(&self) -> Result<Vec<u8>, AttestError> {
+        serde_json_canonicalizer::to_vec(self).map_err(|source| AttestError::Json {
+            what: "a statement",
+            source,
+        })
+    }
+
+    /// The statement in a payload.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AttestError`] if it is none.
+    pub fn parse(payload: &[u8]) -> Result<Self, AttestError> {
+        let json = |source| AttestError::Json {
+            what: "a statement",
+            source,
+        };
+        let statement: Self = serde_json::from_slice(payload).map_err(json)?;
+        expect("statement's _type", &statement.kind, STATEMENT_TYPE)?;
+        Ok(statement)
+    }
+}
+
+fn expect(field: &'static str, found: &str, expected: &str) -> Result<(), AttestError> {
+    if found == expected {
+        return Ok(());
+    }
+    let (found, expected) = (found.to_owned(), expected.to_owned());
+    Err(AttestError::Field {
+        field,
+        found,
+        expected,
+    })
+}
+
+/// The bytes that a signature in an envelope covers.
+///
+/// Source: DSSE v1.0, PAE.
+#[must_use]
+pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "DSSEv1 {} {payload_type} {} ",
+        payload_type.len(),
+        payload.len()
+    );
+    let mut out = head.into_bytes();
+    out.extend_from_slice(payload);
+    out
+}
+
+/// A signature in an envelope.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EnvelopeSignature {
+    /// Which key may have made it: a hint that nothing rests on.
+    pub key_id: String,
+    /// The signature.
+    pub signature: Vec<u8>,
+}
+
+/// A payload with signatures over it and its type.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Envelope {
+    /// What the payload is.
+    pub payload_type: String,
+    /// The payload.
+    pub payload: Vec<u8>,
+    /// The signatures.
+    pub signatures: Vec<EnvelopeSignature>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct EnvelopeJson {
+    payload: String,
+    #[serde(rename = "payloadType")]
+    payload_type: String,
+    signatures: Vec<SignatureJson>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct SignatureJson {
+    #[serde(default)]
+    keyid: String,
+    sig: String,
+}
+
+/// The hint for a key: the SHA-256 of its 32 bytes, in hex.
+#[must_use]
+pub fn key_id(key: &PublicKey) -> String {
+    hex::encode(Digest::of(&key.0).0)
+}
+
+impl Envelope {
+    /// A statement in an envelope without signatures.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AttestError`] if the statement has no canonical form.
+    pub fn new(statement: &Statement) -> Result<Self, AttestError> {
+        Ok(Self {
+            payload_type: PAYLOAD_TYPE.to_owned(),
+            payload: statement.encode()?,
+            signatures: Vec::new(),
+        })
+    }
+
+    /// The bytes that each signature covers.
+    #[must_use]
+    pub fn message(&self) -> Vec<u8> {
+        pae(&self.payload_type, &self.payload)
+    }
+
+    /// Adds a signature.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AttestError::Sign`] if the signer did not sign.
+    pub fn sign<S: Signer + ?Sized>(&mut self, signer: &S) -> Result<(), AttestError> {
+        let signature = signer.sign(&self.message())?.to_vec();
+        let key_id = key_id(&PublicKey(signer.verifying_key()));
+        self.signatures
+            .push(EnvelopeSignature { key_id, signature });
+        Ok(())
+    }
+
+    /// The envelope as canonical JSON.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AttestError::Json`] if it has no canonical form.
+    pub fn encode(&self) -> Result<Vec<u8>, AttestError> {
+        let signature = |one: &EnvelopeSignature| SignatureJson {
+            keyid: one.key_id.clone(),
+            sig: STANDARD.encode(&one.signature),
+        };
+        let json = EnvelopeJson {
+            payload: STANDARD.encode(&self.payload),
+            payload_type: self.payload_type.clone(),
+            signatures: self.signatures.iter().map(signature).collect(),
+        };
+        serde_json_canonicalizer::to_vec(&json).map_err(|source| AttestError::Json {
+            what: "an envelope",
+            source,
+        })
+    }
+
+    /// The envelope in a JSON text, of any writer.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AttestError`] if it is none.
+    pub fn parse(bytes: &[u8]) -> Result<Self, AttestError> {
+        if bytes.len() > ENVELOPE_BYTES_MAX {
+            return Err(AttestError::TooLong { bytes: bytes.len() });
+        }
+        let json = |source| AttestError::Json {
+            what: "an envelope",
+            source,
+        };
+        let json: EnvelopeJson = serde_json::from_slice(bytes).map_err(json)?;
+        let signature = |one: SignatureJson| {
+            Ok(EnvelopeSignature {
+                key_id: one.keyid,
+                signature: decode("sig", &one.sig)?,
+            })
+        };
+        Ok(Self {
+            payload: decode("payload", &json.payload)?,
+            payload_type: json.payload_type,
+            signatures: json
+                .signatures
+                .into_iter()
+                .map(signature)
+                .collect::<Result<_, AttestError>>()?,
+        })
+    }
+
+    /// The statement in the envelope, and which of `keys` signed it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AttestError`] if none did, or if the payload is no statement.
+    pub fn verify(
+        &self,
+        keys: &[PublicKey],
+    ) -> Result<(Statement, BTreeSet<PublicKey>), AttestError> {
+        let message = self.message();
+        let by = |key: &&PublicKey| {
+            let holds = |one: &EnvelopeSignature| {
+                <&[u8; 64]>::try_from(one.signature.as_slice())
+                    .is_ok_and(|signature| key.signed(&message, signature))
+            };
+            self.signatures.iter().any(holds)
+        };
+        let signers: BTreeSet<PublicKey> = keys.iter().filter(by).copied().collect();
+        if signers.is_empty() {
+            let signatures = self.signatures.len();
+            return Err(AttestError::Unsigned { signatures });
+        }
+        expect("payloadType", &self.payload_type, PAYLOAD_TYPE)?;
+        Ok((Statement::parse(&self.payload)?, signers))
+    }
+}
+
+/// Base64 as DSSE allows it: the standard alphabet or the one for URLs.
+fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, AttestError> {
+    STANDARD
+        .decode(text)
+        .or_else(|_| URL_SAFE.decode(text))
+        .map_err(|_| AttestError::Base64 { field })
+}
+
+/// The envelope of an approval, without signatures: `approver` approves exactly this set in the
+/// ledger `origin`.
+///
+/// # Errors
+///
+/// Returns [`AttestError`] if it has no canonical form.
+pub fn approval(origin: &str, approver: &Id, set: &DigestSet) -> Result<Envelope, AttestError> {
+    let subjects = set.named().map(|(name, digest)| Subject::new(name, digest));
+    let predicate = json!({ "approver": approver.as_str(), "ledger": origin });
+    Envelope::new(&Statement::new(subjects.into(), APPROVAL_TYPE, predicate))
+}

@@ -1,0 +1,448 @@
+//! The ledger: acts appended to one file before they take effect, and read back with every hash,
+//! signature and rule checked again. It must never hold a state that its records do not add up to.
+
+use core::fmt;
+use core::num::NonZeroU64;
+use std::path::Path;
+
+use counterfoil_journal::audit::{AuditError, Audited, Auditor};
+use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::entry::{Chain, EntryError};
+use counterfoil_journal::frame::{FrameError, FrameReader, MAGIC, write_checkpoint, write_entry};
+use counterfoil_journal::hash::Hash;
+use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_journal::signer::{SignError, Signer};
+use counterfoil_journal::tree::Tree;
+use counterfoil_trading::cbor::CborError;
+use counterfoil_trading::time::UnixNanos;
+
+use crate::act::Act;
+use crate::digest::PublicKey;
+use crate::files::{self, FileError, LogFile};
+use crate::id::Id;
+use crate::record::{Record, Signed};
+use crate::rule::{Denial, Rule};
+use crate::state::State;
+
+/// What every ledger's origin begins with; its name follows.
+pub const ORIGIN_PREFIX: &str = "counterfoil/ledger/";
+
+/// The origin of the ledger with this name, which is also the name of its key.
+#[must_use]
+pub fn origin(name: &Id) -> String {
+    format!("{ORIGIN_PREFIX}{name}")
+}
+
+/// Why a ledger cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// The file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A frame is none.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The chain or a checkpoint does not fit: a record was changed, removed or moved.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// A record does not fit into an entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The log's key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The log's signer did not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// An entry holds no record.
+    #[error("entry {index} holds no record: {source}")]
+    Record {
+        /// The entry.
+        index: u64,
+        /// Why not.
+        source: CborError,
+    },
+    /// A record is older than the one before it.
+    #[error(
+        "record {index} is back-dated: its time {time} lies before {last}, that of the record before"
+    )]
+    BackDated {
+        /// The entry.
+        index: u64,
+        /// Its time.
+        time: i64,
+        /// The time before.
+        last: i64,
+    },
+    /// A record says something else than the rules do.
+    #[error("record {index} says {recorded}, but by the rules it was {judged}")]
+    Verdict {
+        /// The entry.
+        index: u64,
+        /// What it says.
+        recorded: String,
+        /// What it should say.
+        judged: String,
+    },
+    /// The file ends within a record, or holds one that no checkpoint covers.
+    #[error(
+        "the last {bytes} bytes are no whole record with its checkpoint; opening to write cuts them"
+    )]
+    Torn {
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// There is no first record.
+    #[error("the ledger holds no record")]
+    Empty,
+    /// The act was signed for another place in the ledger.
+    #[error("another record came first; sign again after entry {last}")]
+    Stale {
+        /// The last entry.
+        last: Hash,
+    },
+    /// The act was denied, and the denial recorded.
+    #[error("{denial} (record {index})")]
+    Denied {
+        /// Why.
+        denial: Denial,
+        /// The entry that records the denial.
+        index: u64,
+    },
+    /// A ledger cannot begin with this act.
+    #[error("the ledger cannot begin like this: {0}")]
+    Genesis(Denial),
+    /// An append failed before: what the file holds is not known.
+    #[error("an append failed, and what the file holds is not known; open the ledger again")]
+    Unknown,
+}
+
+/// A ledger's records, checked: what stands in the file and what it adds up to.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// Every record, in order.
+    pub records: Vec<Record>,
+    /// What they add up to.
+    pub state: State,
+    /// The last checkpoint.
+    pub checkpoint: Option<Checkpoint>,
+    /// How many bytes at the end are no whole record with its checkpoint.
+    pub torn_bytes: u64,
+    chain: Chain,
+    tree: Tree,
+}
+
+/// Folds records into a state, one by one.
+struct Fold {
+    state: State,
+    records: Vec<Record>,
+}
+
+impl Fold {
+    fn add(&mut self, previous: Hash, index: u64, body: &[u8]) -> Result<(), LedgerError> {
+        let record = Record::decode(previous, body)
+            .map_err(|source| LedgerError::Record { index, source })?;
+        let time = record.signed.time;
+        let last = self.records.last().map(|last| last.signed.time);
+        check_time(index, time, last)?;
+        let judged = self.state.judge(&record.signed).err();
+        let rule = judged.as_ref().map(|denial| denial.rule);
+        // A ledger begins with an act that was done.
+        if rule != record.denied || (index == 0 && rule.is_some()) {
+            let say = |rule: Option<Rule>| match rule {
+                None => "done".to_owned(),
+                Some(rule) => format!("denied by {rule}"),
+            };
+            return Err(LedgerError::Verdict {
+                index,
+                recorded: say(record.denied),
+                judged: judged.map_or_else(|| say(None), |denial| denial.to_string()),
+            });
+        }
+        if rule.is_none() {
+            self.state.apply(index, &record.signed);
+        } else {
+            self.state.deny();
+        }
+        self.records.push(record);
+        Ok(())
+    }
+}
+
+fn check_time(index: u64, time: UnixNanos, last: Option<UnixNanos>) -> Result<(), LedgerError> {
+    match last.filter(|last| time < *last) {
+        None => Ok(()),
+        Some(last) => Err(LedgerError::BackDated {
+            index,
+            time: time.0,
+            last: last.0,
+        }),
+    }
+}
+
+/// Checks the ledger in `bytes`: chain, tree, checkpoints, signatures, times and rules.
+///
+/// # Errors
+///
+/// Returns a [`LedgerError`] that names the first record that does not hold. A torn tail is no
+/// error here; see [`Verified::torn_bytes`].
+pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> {
+    let mut frames = FrameReader::new();
+    let mut auditor = Auditor::new(key.clone());
+    auditor.set_cadence(NonZeroU64::MIN);
+    let mut fold = Fold {
+        state: State::new(key.name(), PublicKey(*key.public_key())),
+        records: Vec::new(),
+    };
+    let mut rest = bytes;
+    let mut sealed = 0;
+    let mut waiting: Option<(Hash, u64, &[u8])> = None;
+    let mut last = counterfoil_journal::entry::GENESIS;
+    let mut head = (Chain::new(), Tree::new());
+    loop {
+        let parsed = frames.parse(rest)?;
+        rest = rest.get(parsed.consumed..).unwrap_or_default();
+        let Some(frame) = parsed.frame else {
+            break;
+        };
+        match auditor.frame(frame)? {
+            Audited::Entry { index, leaf, body } => {
+                waiting = Some((last, index, body));
+                last = leaf;
+            }
+            // Only now is the record the log's word.
+            Audited::Checkpoint(_) => {
+                if let Some((previous, index, body)) = waiting.take() {
+                    fold.add(previous, index, body)?;
+                }
+                sealed = frames.offset();
+                let summary = auditor.clone().finish(0);
+                head = (summary.chain, summary.tree);
+            }
+        }
+    }
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let summary = auditor.finish(0);
+    if fold.records.is_empty() {
+        return Err(LedgerError::Empty);
+    }
+    Ok(Verified {
+        records: fold.records,
+        state: fold.state,
+        checkpoint: summary.last,
+        torn_bytes: length.saturating_sub(sealed),
+        chain: head.0,
+        tree: head.1,
+    })
+}
+
+/// Reads and checks the ledger at `path`, every time anew, without changing it.
+///
+/// # Errors
+///
+/// As [`verify`], and [`LedgerError::Torn`] if the file ends within a record.
+pub fn read(path: &Path, key: &VerifierKey) -> Result<Verified, LedgerError> {
+    let verified = verify(&files::read_whole(path)?, key)?;
+    match verified.torn_bytes {
+        0 => Ok(verified),
+        bytes => Err(LedgerError::Torn { bytes }),
+    }
+}
+
+/// The one writer of a ledger.
+pub struct Ledger {
+    file: LogFile,
+    signer: Box<dyn Signer + Send>,
+    origin: String,
+    chain: Chain,
+    tree: Tree,
+    last_time: UnixNanos,
+    state: State,
+    cut_bytes: u64,
+    unknown: bool,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// A new ledger at `path`, which must not exist, with its first record.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerError`] if the first record breaks a rule, or the file cannot be made.
+    pub fn create(
+        path: &Path,
+        name: &Id,
+        signer: Box<dyn Signer + Send>,
+        genesis: &Signed,
+    ) -> Result<Self, LedgerError> {
+        let origin = origin(name);
+        let mut state = State::new(&origin, PublicKey(signer.verifying_key()));
+        let (mut chain, mut tree) = (Chain::new(), Tree::new());
+        if genesis.previous != chain.last() {
+            return Err(LedgerError::Stale { last: chain.last() });
+        }
+        state.judge(genesis).map_err(LedgerError::Genesis)?;
+        let record = Record {
+            signed: genesis.clone(),
+            denied: None,
+        };
+        let mut bytes = MAGIC.to_vec();
+        seal(
+            (&mut chain, &mut tree),
+            (&origin, signer.as_ref()),
+            &record,
+            &mut bytes,
+        )?;
+        let file = LogFile::create(path, &bytes)?;
+        state.apply(0, genesis);
+        Ok(Self {
+            file,
+            signer,
+            origin,
+            chain,
+            tree,
+            last_time: genesis.time,
+            state,
+            cut_bytes: 0,
+            unknown: false,
+        })
+    }
+
+    /// The ledger at `path`, checked from its first byte, for the only writer it may have now. A
+    /// record that a crash left without its checkpoint never took effect, and is cut.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerError`] if it does not hold, or if another program writes it.
+    pub fn open(
+        path: &Path,
+        name: &Id,
+        signer: Box<dyn Signer + Send>,
+    ) -> Result<Self, LedgerError> {
+        let origin = origin(name);
+        let key = VerifierKey::new(&origin, &signer.verifying_key())?;
+        let (mut file, bytes) = LogFile::open(path)?;
+        let verified = verify(&bytes, &key)?;
+        let cut_bytes = verified.torn_bytes;
+        if cut_bytes > 0 {
+            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            file.cut(length.saturating_sub(cut_bytes))?;
+        }
+        let last = verified.records.last().ok_or(LedgerError::Empty)?;
+        Ok(Self {
+            file,
+            signer,
+            origin,
+            chain: verified.chain,
+            tree: verified.tree,
+            last_time: last.signed.time,
+            state: verified.state,
+            cut_bytes,
+            unknown: false,
+        })
+    }
+
+    /// What the records add up to.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// How many bytes were cut from the end when it was opened.
+    #[must_use]
+    pub const fn cut_bytes(&self) -> u64 {
+        self.cut_bytes
+    }
+
+    /// Where the next act will stand: the ledger's origin, and the leaf hash before it.
+    #[must_use]
+    pub fn place(&self) -> (&str, Hash) {
+        (&self.origin, self.chain.last())
+    }
+
+    /// Signs an act for the next place and appends it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::append`], and [`LedgerError::Sign`] if the actor's signer did not sign.
+    pub fn act<S: Signer + ?Sized>(
+        &mut self,
+        time: UnixNanos,
+        actor: &Id,
+        act: Act,
+        hand: &S,
+    ) -> Result<u64, LedgerError> {
+        self.append(Signed::sign(self.place(), time, actor.clone(), act, hand)?)
+    }
+
+    /// Records an act, done or denied, durably, and only then does it. The answer is its index.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerError::Denied`] if a rule forbids it: the denial is recorded then. Any
+    /// other error means that nothing was recorded, or after a failed write that it is not known.
+    pub fn append(&mut self, signed: Signed) -> Result<u64, LedgerError> {
+        if self.unknown {
+            return Err(LedgerError::Unknown);
+        }
+        let last = self.chain.last();
+        if signed.previous != last {
+            return Err(LedgerError::Stale { last });
+        }
+        let index = self.chain.size();
+        check_time(index, signed.time, Some(self.last_time))?;
+        let denial = self.state.judge(&signed).err();
+        let denied = denial.as_ref().map(|denial| denial.rule);
+        let record = Record { signed, denied };
+        let (mut chain, mut tree, mut bytes) = (self.chain, self.tree.clone(), Vec::new());
+        seal(
+            (&mut chain, &mut tree),
+            (&self.origin, self.signer.as_ref()),
+            &record,
+            &mut bytes,
+        )?;
+        if let Err(error) = self.file.append(&bytes) {
+            self.unknown = true;
+            return Err(error.into());
+        }
+        (self.chain, self.tree) = (chain, tree);
+        self.last_time = record.signed.time;
+        match denial {
+            None => {
+                self.state.apply(index, &record.signed);
+                Ok(index)
+            }
+            Some(denial) => {
+                self.state.deny();
+                Err(LedgerError::Denied { denial, index })
+            }
+        }
+    }
+}
+
+/// Appends a record's frame, and that of the checkpoint that covers it.
+fn seal(
+    (chain, tree): (&mut Chain, &mut Tree),
+    (origin, signer): (&str, &dyn Signer),
+    record: &Record,
+    bytes: &mut Vec<u8>,
+) -> Result<(), LedgerError> {
+    let mut entry = Vec::new();
+    tree.push(chain.link(&record.encode(), &mut entry)?);
+    write_entry(&entry, bytes)?;
+    let checkpoint = Checkpoint {
+        origin: origin.to_owned(),
+        size: tree.size(),
+        root: tree.root(),
+    };
+    write_checkpoint(&checkpoint.sign(signer)?, bytes)?;
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! Who may do what, and who did: every act of people is a signed record in the ledger before it
+//! takes effect, and what is allowed is only ever derived from those records. This crate must
+//! never name an engine, a server or a clock: times are arguments.
+
+pub mod act;
+pub mod attest;
+pub mod digest;
+mod files;
+pub mod id;
+pub mod ledger;
+pub mod record;
+pub mod registry;
+pub mod role;
+pub mod rule;
+pub mod state;
+
+pub use files::FileError;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! A record of the ledger: an act, signed by the one who acts over the whole history before it,
+//! and whether it was done or denied. Whether it should have been must never be decided here.
+
+use counterfoil_journal::hash::Hash;
+use counterfoil_journal::signer::{SignError, Signer};
+use counterfoil_trading::cbor::{
+    CborError, Reader, put_array, put_bytes, put_i64, put_null, put_text, put_u64,
+};
+use counterfoil_trading::time::UnixNanos;
+
+use crate::act::Act;
+use crate::digest::PublicKey;
+use crate::id::Id;
+use crate::rule::Rule;
+
+/// The first item of what an actor signs: it keeps these bytes apart from everything else that
+/// the same key may sign.
+pub const SIGNED_CONTEXT: &str = "counterfoil/ledger-act/1";
+
+/// The version of the records' format.
+const VERSION: u64 = 1;
+
+/// An act with the signature of the one who acts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Signed {
+    /// The leaf hash of the ledger's last entry when this was signed: the signature covers the
+    /// whole history, so an act can stand in one place of one ledger only.
+    pub previous: Hash,
+    /// When.
+    pub time: UnixNanos,
+    /// Who.
+    pub actor: Id,
+    /// The key that signed.
+    pub key: PublicKey,
+    /// What.
+    pub act: Act,
+    /// The Ed25519 signature over [`Signed::message`].
+    pub signature: [u8; 64],
+}
+
+impl Signed {
+    /// Signs an act, to stand after the entry with leaf hash `previous` in the ledger `origin`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SignError`] if the holder of the key did not sign.
+    pub fn sign<S: Signer + ?Sized>(
+        (origin, previous): (&str, Hash),
+        time: UnixNanos,
+        actor: Id,
+        act: Act,
+        hand: &S,
+    ) -> Result<Self, SignError> {
+        let mut signed = Self {
+            previous,
+            time,
+            actor,
+            key: PublicKey(hand.verifying_key()),
+            act,
+            signature: [0; 64],
+        };
+        signed.signature = hand.sign(&signed.message(origin))?;
+        Ok(signed)
+    }
+
+    /// The bytes that the actor signs.
+    #[must_use]
+    pub fn message(&self, origin: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_array(&mut out, 7);
+        put_text(&mut out, SIGNED_CONTEXT);
+        put_text(&mut out, origin);
+        put_bytes(&mut out, &self.previous.0);
+        self.put_common(&mut out);
+        out
+    }
+
+    fn put_common(&self, out: &mut Vec<u8>) {
+        put_i64(out, self.time.0);
+        put_text(out, self.actor.as_str());
+        put_bytes(out, &self.key.0);
+        self.act.encode(out);
+    }
+}
+
+/// A record: an act, and the rule by which it was denied, if it was.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Record {
+    /// The act.
+    pub signed: Signed,
+    /// The rule that denied it; nothing if it was done.
+    pub denied: Option<Rule>,
+}
+
+impl Record {
+    /// The record's one form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_array(&mut out, 7);
+        put_u64(&mut out, VERSION);
+        match self.denied {
+            None => put_null(&mut out),
+            Some(rule) => put_text(&mut out, rule.code()),
+        }
+        self.signed.put_common(&mut out);
+        put_bytes(&mut out, &self.signed.signature);
+        out
+    }
+
+    /// The record in the body of an entry whose chain link is `previous`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CborError`] if it holds something else, or not in its one form.
+    pub fn decode(previous: Hash, body: &[u8]) -> Result<Self, CborError> {
+        let mut reader = Reader::new(body);
+        reader.array_of(7, "a record of seven items")?;
+        let unknown = |expected| CborError {
+            offset: 1,
+            expected,
+        };
+        if reader.u64()? != VERSION {
+            return Err(unknown("a record of version 1"));
+        }
+        let denied = if reader.null() {
+            None
+        } else {
+            let rule = Rule::parse(&reader.text()?);
+            Some(rule.ok_or(unknown("the code of a rule"))?)
+        };
+        let signed = Signed {
+            previous,
+            time: UnixNanos(reader.i64()?),
+            actor: crate::act::id(&mut reader)?,
+            key: PublicKey(reader.digest()?),
+            act: Act::decode(&mut reader)?,
+            signature: crate::act::signature(&mut reader)?,
+        };
+        reader.end()?;
+        Ok(Self { signed, denied })
+    }
+}

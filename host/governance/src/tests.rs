@@ -1,0 +1,378 @@
+//! The ledger from outside: a desk of people who act on it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
+use counterfoil_trading::time::UnixNanos;
+
+use crate::act::{Act, DigestSet, Evidence, EvidenceKind, Exception, Provenance, RunStart};
+use crate::attest;
+use crate::digest::{Digest, PublicKey};
+use crate::id::Id;
+use crate::ledger::{self, Ledger, LedgerError, Verified};
+use crate::record::{Record, Signed};
+use crate::role::{Kind, Role, Roles};
+use crate::rule::{Denial, Rule};
+
+mod acts;
+mod attest_golden;
+mod exceptions;
+mod keys;
+mod model;
+mod tamper;
+
+const LOG_SEED: u8 = 200;
+
+fn hand(seed: u8) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[seed; 32])
+}
+
+fn key(seed: u8) -> PublicKey {
+    PublicKey(hand(seed).verifying_key())
+}
+
+fn id(name: &str) -> Id {
+    Id::parse(name).unwrap()
+}
+
+fn digest(name: &str) -> Digest {
+    Digest::of(name.as_bytes())
+}
+
+/// A ledger with an administrator (`ada`, key 1) who holds no other role.
+struct Desk {
+    folder: tempfile::TempDir,
+    ledger: Ledger,
+    time: i64,
+    hands: BTreeMap<String, u8>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let name = id("test");
+        let act = Act::Genesis {
+            administrators: vec![(id("ada"), key(1))],
+            log_key: key(LOG_SEED),
+            log_holder: id("host"),
+        };
+        let origin = ledger::origin(&name);
+        let previous = counterfoil_journal::entry::GENESIS;
+        let genesis = Signed::sign((&origin, previous), UnixNanos(0), id("ada"), act, &hand(1));
+        let path = folder.path().join("ledger");
+        let log = Box::new(hand(LOG_SEED));
+        let ledger = Ledger::create(&path, &name, log, &genesis.unwrap()).unwrap();
+        let hands = BTreeMap::from([("ada".to_owned(), 1)]);
+        Self {
+            folder,
+            ledger,
+            time: 0,
+            hands,
+        }
+    }
+
+    /// A desk with one principal for each role that the registry's way needs.
+    fn staffed() -> Self {
+        let mut desk = Self::new();
+        let staff = [
+            ("bob", Role::Author, 2),
+            ("carol", Role::Reviewer, 3),
+            ("dan", Role::Approver, 4),
+            ("erin", Role::Operator, 5),
+        ];
+        for (name, role, seed) in staff {
+            desk.add(name, &[role], seed).unwrap();
+        }
+        desk
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("ledger")
+    }
+
+    fn log_key() -> VerifierKey {
+        VerifierKey::new("counterfoil/ledger/test", &key(LOG_SEED).0).unwrap()
+    }
+
+    fn add(&mut self, name: &str, roles: &[Role], seed: u8) -> Result<u64, Denial> {
+        self.hands.insert(name.to_owned(), seed);
+        let act = add(name, roles, seed);
+        self.act("ada", act)
+    }
+
+    /// Acts with the principal's own key; a nanosecond passes.
+    fn act(&mut self, who: &str, act: Act) -> Result<u64, Denial> {
+        let seed = self.hands.get(who).copied().unwrap_or(99);
+        self.act_with(who, act, seed)
+    }
+
+    fn act_with(&mut self, who: &str, act: Act, seed: u8) -> Result<u64, Denial> {
+        self.time += 1;
+        let before = self.verified().records.len() as u64;
+        let result = self
+            .ledger
+            .act(UnixNanos(self.time), &id(who), act, &hand(seed));
+        // Done or denied, there is one record more, and the file adds up to the state.
+        let verified = self.verified();
+        assert_eq!(verified.records.len() as u64, before + 1);
+        assert_eq!(&verified.state, self.ledger.state());
+        let last = verified.records.last().unwrap();
+        match result {
+            Ok(index) => {
+                assert_eq!((index, last.denied), (before, None));
+                Ok(index)
+            }
+            Err(LedgerError::Denied { denial, index }) => {
+                assert_eq!((index, last.denied), (before, Some(denial.rule)));
+                Err(denial)
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn verified(&self) -> Verified {
+        ledger::read(&self.path(), &Self::log_key()).unwrap()
+    }
+
+    /// Asserts that a rule denies the act, and gives the whole answer.
+    fn denied(&mut self, who: &str, act: Act, rule: Rule) -> String {
+        let denial = self.act(who, act).unwrap_err();
+        assert_eq!(denial.rule, rule, "{denial}");
+        denial.to_string()
+    }
+
+    fn approve(&self, who: &str, set: DigestSet) -> Act {
+        approve(who, set, self.hands[who])
+    }
+
+    /// Walks a component of bob's to approved.
+    fn walk(&mut self, component: &str) -> DigestSet {
+        self.act("bob", submit(component)).unwrap();
+        self.act("carol", validate(component)).unwrap();
+        let set = set(component);
+        self.act("dan", self.approve("dan", set)).unwrap();
+        set
+    }
+}
+
+fn add(name: &str, roles: &[Role], seed: u8) -> Act {
+    Act::PrincipalAdd {
+        id: id(name),
+        kind: Kind::Person,
+        roles: roles.iter().copied().collect(),
+        key: key(seed),
+        until: None,
+    }
+}
+
+fn roles(name: &str, roles: &[Role]) -> Act {
+    let roles: Roles = roles.iter().copied().collect();
+    Act::RolesSet {
+        id: id(name),
+        roles,
+    }
+}
+
+fn submit(component: &str) -> Act {
+    Act::ComponentSubmit {
+        component: digest(component),
+        strategy: id("trend"),
+        provenance: Provenance {
+            source_commit: "0f1e2d".to_owned(),
+            lock_file: digest("lock"),
+            toolchain: "rustc 1.95".to_owned(),
+            wit_world: "counterfoil:strategy@0.1.0".to_owned(),
+        },
+    }
+}
+
+fn evidence() -> Evidence {
+    let all = EvidenceKind::ALL;
+    Evidence(all.map(|kind| (kind, digest(kind.name()))).into())
+}
+
+fn validate(component: &str) -> Act {
+    Act::ComponentValidate {
+        component: digest(component),
+        evidence: evidence(),
+    }
+}
+
+fn set(component: &str) -> DigestSet {
+    DigestSet {
+        component: digest(component),
+        limits: digest("limits"),
+        policy: digest("policy"),
+        evidence: evidence().digest(),
+    }
+}
+
+fn approve(who: &str, set: DigestSet, seed: u8) -> Act {
+    let envelope = attest::approval("counterfoil/ledger/test", &id(who), &set).unwrap();
+    let signature = hand(seed).sign(&envelope.message()).unwrap();
+    Act::ComponentApprove { set, signature }
+}
+
+fn archive(component: &str) -> Act {
+    Act::ComponentArchive {
+        component: digest(component),
+        reason: "a better one is there".to_owned(),
+    }
+}
+
+fn start(run: &str, set: DigestSet) -> Act {
+    Act::RunStart(RunStart {
+        run: digest(run),
+        set,
+        account: id("desk-7"),
+        market: "BTC-USD".to_owned(),
+        timeframe: "1h".to_owned(),
+    })
+}
+
+#[test]
+fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
+    const DOCUMENT: &str = include_str!("../../../docs/GOVERNANCE.md");
+    let (_, rules) = DOCUMENT.split_once("\n## Rules\n").unwrap();
+    let (rules, format) = rules.split_once("\n## Record format\n").unwrap();
+    let rows = rules.lines().filter_map(|line| line.strip_prefix("| `"));
+    let codes: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
+    assert_eq!(codes, Rule::ALL.map(Rule::code));
+    let acts = format.lines().filter_map(|line| {
+        line.trim_start_matches("act =")
+            .trim_start_matches("    /")
+            .trim()
+            .strip_prefix("[\"")
+    });
+    let acts: Vec<_> = acts.filter_map(|line| line.split('"').next()).collect();
+    let known = one_of_each();
+    assert_eq!(acts, known.iter().map(Act::name).collect::<Vec<_>>());
+    let listed = |names: &[&str]| {
+        names
+            .iter()
+            .all(|name| DOCUMENT.contains(&format!("`{name}`")))
+    };
+    assert!(listed(&Role::ALL.map(Role::name)));
+    assert!(listed(&EvidenceKind::ALL.map(EvidenceKind::name)));
+}
+
+/// One act of each kind, in the order of the document.
+fn one_of_each() -> Vec<Act> {
+    vec![
+        Act::Genesis {
+            administrators: vec![],
+            log_key: key(1),
+            log_holder: id("a"),
+        },
+        add("a", &[], 1),
+        Act::RolesSet {
+            id: id("a"),
+            roles: Roles::new(),
+        },
+        Act::KeyAdd {
+            id: id("a"),
+            key: key(1),
+            until: None,
+        },
+        Act::KeyRotate {
+            key: key(1),
+            until: None,
+        },
+        Act::KeyRevoke {
+            id: id("a"),
+            key: key(1),
+            reason: String::new(),
+        },
+        Act::LogHolder { id: id("a") },
+        submit("a"),
+        validate("a"),
+        approve("a", set("a"), 1),
+        archive("a"),
+        start("a", set("a")),
+        Act::ExceptionGrant(Exception {
+            rule: String::new(),
+            reason: String::new(),
+            control: String::new(),
+            owner: id("a"),
+            until: UnixNanos(0),
+        }),
+        Act::ExceptionEnd {
+            granted: 0,
+            reason: String::new(),
+        },
+    ]
+}
+
+#[test]
+fn every_record_has_one_form() {
+    let previous = counterfoil_journal::entry::GENESIS;
+    let mut acts = one_of_each();
+    acts.push(Act::PrincipalAdd {
+        id: id("zoe"),
+        kind: Kind::Service,
+        roles: Role::ALL.into(),
+        key: key(1),
+        until: Some(UnixNanos(-1)),
+    });
+    for (act, denied) in acts
+        .into_iter()
+        .zip([None, Some(Rule::KeyTaken)].into_iter().cycle())
+    {
+        let time = UnixNanos(1_700_000_000_000_000_000);
+        let signed = Signed::sign(("o", previous), time, id("ada"), act, &hand(1)).unwrap();
+        let record = Record { signed, denied };
+        let bytes = record.encode();
+        assert_eq!(Record::decode(previous, &bytes).unwrap(), record);
+        for end in 0..bytes.len() {
+            assert!(Record::decode(previous, &bytes[..end]).is_err(), "{end}");
+        }
+        // Whatever other bytes decode, they are the one form of what they hold.
+        for at in 0..bytes.len() {
+            for mask in [1, 2, 4, 8, 16, 32, 64, 128] {
+                let mut changed = bytes.clone();
+                changed[at] ^= mask;
+                if let Ok(other) = Record::decode(previous, &changed) {
+                    assert_eq!(other.encode(), changed, "byte {at}");
+                    assert_ne!(other, record);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_in_another_order_or_with_one_item_twice_is_no_act() {
+    use counterfoil_trading::cbor::{Reader, put_array, put_bytes, put_text};
+    let roles = |names: [&str; 2]| {
+        let mut out = Vec::new();
+        put_array(&mut out, 3);
+        put_text(&mut out, "roles-set");
+        put_text(&mut out, "a");
+        put_array(&mut out, 2);
+        for name in names {
+            put_text(&mut out, name);
+        }
+        Act::decode(&mut Reader::new(&out)).is_ok()
+    };
+    assert!(roles(["author", "reviewer"]));
+    assert!(!roles(["reviewer", "author"]));
+    assert!(!roles(["author", "author"]));
+    let evidence = |names: [&str; 2]| {
+        let mut out = Vec::new();
+        put_array(&mut out, 3);
+        put_text(&mut out, "component-validate");
+        put_bytes(&mut out, &[7; 32]);
+        put_array(&mut out, 2);
+        for name in names {
+            put_array(&mut out, 2);
+            put_text(&mut out, name);
+            put_bytes(&mut out, &[7; 32]);
+        }
+        Act::decode(&mut Reader::new(&out)).is_ok()
+    };
+    assert!(evidence(["admission", "replay"]));
+    assert!(!evidence(["replay", "admission"]));
+    assert!(!evidence(["replay", "replay"]));
+}
