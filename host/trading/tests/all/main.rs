@@ -19,3 +19,5 @@ mod orders;
 mod property;
 #[cfg(test)]
 mod records;
+#[cfg(test)]
+mod risk;

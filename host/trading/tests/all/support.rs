@@ -107,6 +107,9 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
         "maintenance" => setup.maintenance.rate = bps(value),
         "margin-call" if value == "liquidate" => setup.maintenance.policy = MarginPolicy::Liquidate,
         "collar" => setup.risk.price_collar = bps(value),
+        "order-max" => setup.risk.order_notional_max = money(value),
+        "position-max" => setup.risk.position_notional_max = money(value),
+        "drawdown" => setup.risk.drawdown_max = bps(value),
         "limit" => {
             setup.risk.order_notional_max = money(value);
             setup.risk.position_notional_max = money(value);
