@@ -50,6 +50,9 @@ fn actions_and_borrow_fees_read_back_as_they_were_written() {
         applied(ActionKind::Delisting {
             per_unit: money("0"),
         }),
+        applied(ActionKind::Halt {
+            until: UnixNanos(i64::MIN),
+        }),
         Delivery::Borrow(BorrowFee {
             instrument: InstrumentId(1),
             fee: money("0.1"),
