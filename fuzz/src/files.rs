@@ -6,7 +6,7 @@ use cap_std::fs::Dir;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_snapshot::options::{IngestLimits, IngestOptions};
 use counterfoil_snapshot::store::SnapshotStore;
-use counterfoil_trading::decimal::{self, SCALE_MAX};
+use counterfoil_trading::decimal::{self, DecimalError, SCALE_MAX};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::Timeframe;
 use counterfoil_trading::units::{BasisPoints, Money};
@@ -63,15 +63,19 @@ pub fn number(bytes: &[u8]) {
     if let Ok(value) = decimal::parse(text, scale) {
         let written = decimal::format(value, scale);
         assert_eq!(decimal::parse(&written, scale), Ok(value), "{written}");
-        // Said of what fits at the largest scale alone.
-        if let Ok(fits) = decimal::parse(text, SCALE_MAX) {
-            let decimals = decimal::decimals_of(text).expect("a decimal that fits");
-            let power = decimal::power_of_ten(SCALE_MAX - decimals).expect("a scale");
-            assert_eq!(
-                fits % power,
-                0,
-                "{text:?} has more than {decimals} decimals"
-            );
+        match decimal::decimals_of(text) {
+            None => assert!(scale > SCALE_MAX, "{text:?} at {scale} is no decimal"),
+            Some(decimals) => {
+                // It is exact at as many decimals, and at none fewer.
+                decimal::parse(text, decimals).expect("no larger than at the scale it fits");
+                if let Some(fewer) = decimals.checked_sub(1) {
+                    let rest = decimal::parse(text, fewer);
+                    assert!(
+                        matches!(rest, Err(DecimalError::TooFine { .. })),
+                        "{text:?} has fewer than {decimals} decimals"
+                    );
+                }
+            }
         }
     }
     if let Ok(money) = Money::parse(text) {

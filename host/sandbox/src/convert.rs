@@ -101,6 +101,9 @@ pub(crate) fn corporate_action(action: &CorporateAction) -> Result<wit::Corporat
             wit::CorporateActionType::SymbolChange(symbol.clone())
         }
         ActionKind::Delisting { .. } => wit::CorporateActionType::Delisting,
+        ActionKind::Halt { .. } => {
+            return Err(Refusal::Host("the contract has no halts".to_owned()));
+        }
     };
     Ok(wit::CorporateAction {
         instrument: action.instrument.0,

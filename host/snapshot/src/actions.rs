@@ -67,6 +67,7 @@ fn rank(kind: &ActionKind) -> u8 {
         ActionKind::Dividend { special: true, .. } => 2,
         ActionKind::SymbolChange { .. } => 3,
         ActionKind::Delisting { .. } => 4,
+        ActionKind::Halt { .. } => 5,
     }
 }
 
@@ -108,7 +109,7 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<Action>, IngestErro
             Action {
                 ex_time: UnixNanos(ex_time),
                 instrument: (*instrument).to_owned(),
-                kind: kind(action, value).map_err(|reason| error(number, reason))?,
+                kind: kind(action, value, ex_time).map_err(|reason| error(number, reason))?,
             },
         ));
         if all.len() > ACTIONS_MAX {
@@ -128,7 +129,7 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<Action>, IngestErro
     Ok(all.into_iter().map(|(_, action)| action).collect())
 }
 
-fn kind(action: &str, value: &str) -> Result<ActionKind, String> {
+fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
     let money = || Money::parse(value).map_err(|error| error.to_string());
     let dividend = |special| {
         let per_unit = money()?;
@@ -164,8 +165,18 @@ fn kind(action: &str, value: &str) -> Result<ActionKind, String> {
             }
             Ok(ActionKind::Delisting { per_unit })
         }
+        "halt" => {
+            let until = nanos(value, TimeMeaning::Open)?;
+            if until <= ex_time {
+                return Err(format!("a halt until {value} ends before it begins"));
+            }
+            Ok(ActionKind::Halt {
+                until: UnixNanos(until),
+            })
+        }
         other => Err(format!(
-            "no action {other:?}; there are split, dividend, special-dividend, symbol and delisting"
+            "no action {other:?}; there are split, dividend, special-dividend, symbol, delisting \
+             and halt"
         )),
     }
 }
@@ -187,6 +198,7 @@ pub fn format_actions(actions: &[Action]) -> String {
             }
             ActionKind::SymbolChange { symbol } => ("symbol", symbol.clone()),
             ActionKind::Delisting { per_unit } => ("delisting", amount(*per_unit)),
+            ActionKind::Halt { until } => ("halt", show(*until)),
         };
         let line = [
             one.instrument.clone(),
@@ -216,7 +228,7 @@ fn quoted(text: String) -> String {
 
 /// Count and digest of actions: for each its ex-time (8 bytes), instrument id (4), a byte for what
 /// happened, and the values: two counts of 4 bytes for a split, 16 bytes of nano-units for money,
-/// a length of 8 bytes and the text for a symbol. All big-endian.
+/// a length of 8 bytes and the text for a symbol, 8 bytes of time for a halt. All big-endian.
 #[must_use]
 pub fn commit_to(actions: &[CorporateAction]) -> ActionsCommitment {
     let mut hash = Sha256::new();
@@ -237,6 +249,7 @@ pub fn commit_to(actions: &[CorporateAction]) -> ActionsCommitment {
                 hash.update(length.to_be_bytes());
                 hash.update(symbol);
             }
+            ActionKind::Halt { until } => hash.update(until.0.to_be_bytes()),
         }
     }
     ActionsCommitment {
@@ -286,6 +299,15 @@ mod tests {
             "A,2004-11-15,split,2:1\nA,2004-11-15,split,3:1",
             "a.csv, line 3: repeats the instrument, date and action of line 2",
         );
+        check(
+            "A,2004-11-15T14:30:00Z,halt,2004-11-15T15:00:00+00:00\nA,2004-11-15,halt,2004-11-17",
+            "value\nA,2004-11-15,halt,2004-11-17\nA,2004-11-15T14:30:00Z,halt,2004-11-15T15:00:00Z\n",
+        );
+        check(
+            "A,2004-11-15,halt,2004-11-15",
+            "line 2: a halt until 2004-11-15 ends before it begins",
+        );
+        check("A,2004-11-15,halt,soon", "is no time");
         check("A,2004-11-15,split", "line 2: 3 fields, not 4");
         check("A,15.11.2004,split,2:1", "is no time");
         for value in ["2", "0:1", "1:1", "2:0", "-2:1", "2/1", "99999999999:1"] {
@@ -313,7 +335,8 @@ mod tests {
     #[test]
     fn every_value_of_an_action_counts_in_the_commitment() {
         let text = "instrument,ex_date,action,value\nA,2004-11-15,split,2:1\nA,2004-11-16,dividend,1\n\
-             A,2004-11-16,special-dividend,1\nA,2004-11-17,symbol,B\nA,2004-11-18,delisting,1\n";
+             A,2004-11-16,special-dividend,1\nA,2004-11-17,symbol,B\nA,2004-11-18,delisting,1\n\
+             A,2004-11-19,halt,2004-11-20\n";
         let actions = parse_actions("a", text.as_bytes()).unwrap();
         let with = |change: Change<'_>| {
             let mut list: Vec<CorporateAction> = actions
@@ -329,7 +352,7 @@ mod tests {
         };
         let two = NonZeroU32::new(2).unwrap();
         let mut all = std::collections::BTreeSet::new();
-        let changes: [Change<'_>; 8] = [
+        let changes: [Change<'_>; 9] = [
             &|_| {},
             &|list| list[0].ex_time.0 += 1,
             &|list| list[0].instrument.0 += 1,
@@ -338,6 +361,11 @@ mod tests {
             &|list| {
                 list[3].kind = ActionKind::SymbolChange {
                     symbol: "C".to_owned(),
+                }
+            },
+            &|list| {
+                list[5].kind = ActionKind::Halt {
+                    until: UnixNanos(0),
                 }
             },
             &|list| list.swap(1, 2),

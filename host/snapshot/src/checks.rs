@@ -48,7 +48,7 @@ pub(crate) struct Checker<'a> {
     symbol: &'a str,
     price_scale: u8,
     frame: Frame<'a>,
-    /// The actions of this instrument, by ex-time.
+    /// The actions of this instrument that can explain prices, by ex-time.
     actions: Vec<&'a Action>,
     delisted: Option<UnixNanos>,
     /// The last bar that may be used.
@@ -63,7 +63,9 @@ pub(crate) struct Checker<'a> {
 impl<'a> Checker<'a> {
     pub(crate) fn new(symbol: &'a str, price_scale: u8, frame: Frame<'a>) -> Self {
         let own = frame.actions.iter().filter(|one| one.instrument == symbol);
-        let actions: Vec<&Action> = own.collect();
+        // A halt says why there are no prices, not why they jump.
+        let is_halt = |one: &&Action| matches!(one.kind, ActionKind::Halt { .. });
+        let actions: Vec<&Action> = own.filter(|one| !is_halt(one)).collect();
         let is_delisting = |one: &&&Action| matches!(one.kind, ActionKind::Delisting { .. });
         let delisted = actions.iter().find(is_delisting).map(|one| one.ex_time);
         Self {

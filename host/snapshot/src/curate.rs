@@ -493,9 +493,10 @@ pub(crate) fn renames(actions: &[Action]) -> Vec<crate::normalize::Rename> {
             instrument: one.instrument.clone(),
             ticker: symbol.clone(),
         }),
-        ActionKind::Split { .. } | ActionKind::Dividend { .. } | ActionKind::Delisting { .. } => {
-            None
-        }
+        ActionKind::Split { .. }
+        | ActionKind::Dividend { .. }
+        | ActionKind::Delisting { .. }
+        | ActionKind::Halt { .. } => None,
     };
     actions.iter().filter_map(rename).collect()
 }

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use counterfoil_trading::corporate::CorporateAction;
+use counterfoil_trading::corporate::{ActionKind, CorporateAction};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
-use crate::actions::{ActionsCommitment, commit_to};
+use crate::actions::{Action, ActionsCommitment, commit_to};
 use crate::batches::{BarReader, Range};
 use crate::digest::Digest;
 use crate::error::ReadError;
@@ -88,7 +88,8 @@ impl Selection {
     }
 
     /// The corporate actions of the instruments in the range, by ex-time, then by instrument; of
-    /// one instrument and time a split comes before what is paid on the new shares.
+    /// one instrument and time a split comes before what is paid on the new shares. A halt that
+    /// began before the range and lasts into it is in it.
     ///
     /// # Errors
     ///
@@ -100,13 +101,20 @@ impl Selection {
             .zip(0..)
             .map(|(one, id)| (one.symbol().to_owned(), InstrumentId(id)))
             .collect();
-        let inside = |time| {
-            self.range.from.is_none_or(|from| from <= time)
-                && self.range.to.is_none_or(|to| time < to)
+        let inside = |one: &Action| {
+            let last = match one.kind {
+                ActionKind::Halt { until } => UnixNanos(until.0.saturating_sub(1)),
+                ActionKind::Split { .. }
+                | ActionKind::Dividend { .. }
+                | ActionKind::SymbolChange { .. }
+                | ActionKind::Delisting { .. } => one.ex_time,
+            };
+            self.range.from.is_none_or(|from| from <= last)
+                && self.range.to.is_none_or(|to| one.ex_time < to)
         };
         let all = self.contents.actions()?.into_iter().filter_map(|one| {
             let instrument = *ids.get(&one.instrument)?;
-            inside(one.ex_time).then_some(CorporateAction {
+            inside(&one).then_some(CorporateAction {
                 instrument,
                 ex_time: one.ex_time,
                 kind: one.kind,

@@ -488,6 +488,35 @@ fn the_actions_that_the_adjusted_closes_show_are_those_of_the_file() {
 }
 
 #[test]
+fn a_selection_that_begins_within_a_halt_has_it() {
+    let data = Data::new();
+    let actions = "instrument,ex_date,action,value\n\
+                   MSFT,2003-01-13T14:30:00Z,halt,2003-01-15T15:00:00Z\n";
+    let options = IngestOptions {
+        actions: Some(SideFile {
+            name: ACTIONS.to_owned(),
+            bytes: actions.as_bytes().to_vec(),
+        }),
+        ..daily()
+    };
+    let done = data.ingest(&tests_data(REAL), &options).unwrap();
+    let snapshot = data.store.load(&done.id).unwrap();
+    let day = |days: i64| Some(UnixNanos(days * 86_400_000_000_000));
+    let count = |from, to| {
+        let selection = snapshot.select(&["MSFT".to_owned()], day(from), day(to));
+        selection.unwrap().actions().unwrap().len()
+    };
+    // 2003-01-13 is day 12,065.
+    let found = [
+        count(12_060, 12_065),
+        count(12_065, 12_066),
+        count(12_067, 12_068),
+        count(12_068, 12_069),
+    ];
+    assert_eq!(found, [0, 1, 1, 0]);
+}
+
+#[test]
 fn a_selection_gives_the_actions_of_its_range_in_sequence_and_commits_to_them() {
     let data = Data::new();
     let options = IngestOptions {

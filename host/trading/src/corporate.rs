@@ -1,4 +1,4 @@
-//! Corporate actions: what an issuer or a venue did to an instrument. It must never know where
+//! Corporate actions: what an issuer or a venue did to an instrument, halts included. It must never know where
 //! they were read, and nothing here adjusts a price: bars stay as they were traded.
 
 use alloc::string::String;
@@ -51,6 +51,12 @@ pub enum ActionKind {
         /// Cash for one unit held, zero or above.
         per_unit: Money,
     },
+    /// Trading stops at the ex-time and goes on later: nothing fills until then, and the venue
+    /// takes no order. Only the venue acts on it; the strategy is not told.
+    Halt {
+        /// The first moment at which it is traded again, after the ex-time.
+        until: UnixNanos,
+    },
 }
 
 /// Why an action does not hold.
@@ -74,6 +80,7 @@ impl ActionKind {
             Self::Dividend { .. } => "dividend",
             Self::SymbolChange { .. } => "symbol change",
             Self::Delisting { .. } => "delisting",
+            Self::Halt { .. } => "halt",
         }
     }
 }
@@ -96,6 +103,9 @@ impl CorporateAction {
             }
             ActionKind::Delisting { per_unit } => {
                 (*per_unit < Money::ZERO).then_some("cash for a unit is below zero")
+            }
+            ActionKind::Halt { until } => {
+                (*until <= self.ex_time).then_some("end is not after its beginning")
             }
         };
         field.map_or(Ok(()), |field| {

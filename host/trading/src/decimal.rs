@@ -49,23 +49,15 @@ pub fn power_of_ten(scale: u8) -> Option<i128> {
 /// Returns [`DecimalError`] if the text is no plain decimal, is finer than the scale, or does not
 /// fit in an `i128`.
 pub fn parse(text: &str, scale: u8) -> Result<i128, DecimalError> {
-    let not_a_number = || DecimalError::NotANumber {
-        text: text.to_string(),
-    };
     let too_large = || DecimalError::TooLarge {
         text: text.to_string(),
         scale,
     };
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text),
+    let Some((negative, whole, fraction)) = parts(text) else {
+        return Err(DecimalError::NotANumber {
+            text: text.to_string(),
+        });
     };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    if !all_digits(whole) || !all_digits(fraction) {
-        return Err(not_a_number());
-    }
-    let fraction = fraction.trim_end_matches('0');
     let missing = usize::from(scale)
         .checked_sub(fraction.len())
         .ok_or_else(|| DecimalError::TooFine {
@@ -88,12 +80,26 @@ pub fn parse(text: &str, scale: u8) -> Result<i128, DecimalError> {
     }
 }
 
-/// How many decimals `text` shows, trailing zeros apart, or `None` if it is no plain decimal.
+/// How many decimals `text` shows, trailing zeros apart, however large the number is; `None` if it
+/// is no plain decimal or shows more than [`SCALE_MAX`].
 #[must_use]
 pub fn decimals_of(text: &str) -> Option<u8> {
-    parse(text, SCALE_MAX).ok()?;
-    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
-    u8::try_from(fraction.trim_end_matches('0').len()).ok()
+    let (_, _, fraction) = parts(text)?;
+    let decimals = u8::try_from(fraction.len()).ok()?;
+    (decimals <= SCALE_MAX).then_some(decimals)
+}
+
+/// Whether a plain decimal is below zero, its whole part, and its fraction without the zeros behind
+/// it; `None` for any other text.
+fn parts(text: &str) -> Option<(bool, &str, &str)> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let plain = all_digits(whole) && all_digits(fraction);
+    plain.then(|| (negative, whole, fraction.trim_end_matches('0')))
 }
 
 /// The exact text of `value` at `scale`, with all its decimals: 150 at scale 2 is `"1.50"`.
@@ -161,6 +167,28 @@ mod tests {
         check("+1", 2, "\"+1\" is not a decimal number");
         check("1e5", 2, "\"1e5\" is not a decimal number");
         check("NaN", 2, "\"NaN\" is not a decimal number");
+    }
+
+    /// The count was taken from a parse at the largest scale, so that a whole number of 22 digits was
+    /// called no decimal. Seen by the fuzz target `number`.
+    #[test]
+    fn the_decimals_of_a_number_do_not_depend_on_its_size() {
+        let table = [
+            ("1.50", Some(1)),
+            ("-3", Some(0)),
+            ("1.00", Some(0)),
+            ("1234567890123456789012", Some(0)),
+            ("1234567890123456789012345678901234567890.25", Some(2)),
+            ("0.000000000000000001", Some(18)),
+            ("0.0000000000000000010", Some(18)),
+            ("0.0000000000000000001", None),
+            ("1.", None),
+            ("1e5", None),
+            ("", None),
+        ];
+        for (text, expect) in table {
+            assert_eq!(decimals_of(text), expect, "{text}");
+        }
     }
 
     #[test]

@@ -90,11 +90,13 @@ pub enum Code {
     MarginCall,
     /// The client order id is one of those that the host keeps for its own orders.
     ReservedClientOrderId,
+    /// Trading in the instrument is halted.
+    InstrumentHalted,
 }
 
 impl Code {
     /// Every code, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::None,
         Self::UnknownInstrument,
         Self::QuantityNotPositive,
@@ -120,6 +122,7 @@ impl Code {
         Self::CorporateAction,
         Self::MarginCall,
         Self::ReservedClientOrderId,
+        Self::InstrumentHalted,
     ];
 
     /// The stable code and the sentence that goes with it.
@@ -155,6 +158,7 @@ impl Code {
             Self::CorporateAction => "corporate-action",
             Self::MarginCall => "margin-call",
             Self::ReservedClientOrderId => "reserved-client-order-id",
+            Self::InstrumentHalted => "instrument-halted",
         }
     }
 
@@ -187,6 +191,7 @@ impl Code {
             Self::CorporateAction => "a corporate action left nothing of the order",
             Self::MarginCall => "equity is below the maintenance margin: only reducing orders pass",
             Self::ReservedClientOrderId => "client order ids from 2^63 are the host's own",
+            Self::InstrumentHalted => "trading in the instrument is halted",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Orders, from what a strategy asks for to what a venue may receive.
 //!
-//! The types are the permissions: [`Request`] → [`Approved`] (risk gate) → [`Plan`] →
-//! [`Authorized`] (token) → [`Released`] (journal receipt). A later one can only be made from the
+//! The types are the permissions: [`Request`] → [`Approved`](crate::risk::Approved) (risk gate) →
+//! [`Plan`](crate::plan::Plan) → [`Authorized`](crate::plan::Authorized) (token) →
+//! [`Released`](crate::plan::Released) (journal receipt). A later one can only be made from the
 //! one before it, so what must not happen does not compile.
 
 use alloc::string::String;

@@ -6,7 +6,7 @@
 use crate::account::{Account, AccountKind, Position};
 use crate::execution::Code;
 use crate::instrument::{Instrument, InstrumentId};
-use crate::order::{Intent, Order, OrderType, Side};
+use crate::order::{ClientOrderId, Intent, Order, OrderType, Side};
 use crate::strategy::WorkingOrder;
 use crate::units::{BasisPoints, Money, Price, Quantity};
 
@@ -17,7 +17,8 @@ pub struct RiskLimits {
     pub orders_per_bar_max: u32,
     /// Orders working at once.
     pub working_orders_max: u32,
-    /// Value of one order at the last close, or at its limit where that is higher.
+    /// Value of one order at the last close, or at its limit where that is higher. It does not hold
+    /// for an order that only reduces a position.
     pub order_notional_max: Money,
     /// Value of one position after the order.
     pub position_notional_max: Money,
@@ -114,8 +115,9 @@ impl RiskGate {
             Intent::Replace { replaces, .. } if !is_working(*replaces) => {
                 return Err(Code::UnknownOrder);
             }
-            Intent::Submit(order) | Intent::Replace { with: order, .. } => {
-                self.review_order(order, situation)?;
+            Intent::Submit(order) => self.review_order(order, None, situation)?,
+            Intent::Replace { replaces, with } => {
+                self.review_order(with, Some(*replaces), situation)?;
             }
         }
         Ok(Approved { intent })
@@ -150,7 +152,12 @@ impl RiskGate {
         })
     }
 
-    fn review_order(&self, order: &Order, situation: &Situation<'_>) -> Result<(), Code> {
+    fn review_order(
+        &self,
+        order: &Order,
+        replaces: Option<ClientOrderId>,
+        situation: &Situation<'_>,
+    ) -> Result<(), Code> {
         let instrument = situation
             .instruments
             .get(order.instrument.index())
@@ -168,14 +175,18 @@ impl RiskGate {
         if working >= self.limits.working_orders_max {
             return Err(Code::WorkingOrdersLimit);
         }
-        self.review_size(order, instrument, situation)
+        let others = Others {
+            working: situation.working,
+            replaced: replaces,
+        };
+        self.review_size(order, instrument, (others, situation))
     }
 
     fn review_size(
         &self,
         order: &Order,
         instrument: &Instrument,
-        situation: &Situation<'_>,
+        (others, situation): (Others<'_>, &Situation<'_>),
     ) -> Result<(), Code> {
         let account = situation.account;
         let position = account.position(order.instrument);
@@ -185,12 +196,13 @@ impl RiskGate {
         let notional = instrument
             .notional(dearest, order.quantity)
             .ok_or(Code::Overflow)?;
-        if notional > self.limits.order_notional_max {
+        if notional > self.limits.order_notional_max && !reduces(order, position) {
             return Err(Code::OrderNotionalLimit);
         }
-        let after = Exposure::after(order, instrument, &position, mark, situation)?;
+        let ahead = others.quantity(order.instrument, order.side)?;
+        let after = Exposure::after((order, ahead), instrument, &position, mark, account)?;
         if account.kind() == AccountKind::Cash {
-            check_cash(order, position, notional, situation)?;
+            check_cash(order, position, notional, (others, situation))?;
         }
         if after.reduces {
             return Ok(());
@@ -251,6 +263,42 @@ impl RiskGate {
     }
 }
 
+/// The working orders beside the one that is asked for. One that it replaces is not among them:
+/// the venue takes both or neither.
+#[derive(Clone, Copy)]
+struct Others<'a> {
+    working: &'a [WorkingOrder],
+    replaced: Option<ClientOrderId>,
+}
+
+impl Others<'_> {
+    fn iter(&self) -> impl Iterator<Item = &WorkingOrder> {
+        let counts = |one: &&WorkingOrder| Some(one.client_order_id) != self.replaced;
+        self.working.iter().filter(counts)
+    }
+
+    /// What is left to fill on one side of an instrument.
+    fn quantity(&self, instrument: InstrumentId, side: Side) -> Result<i64, Code> {
+        self.iter()
+            .filter(|working| working.instrument == instrument && working.side == side)
+            .try_fold(0_i64, |sum, working| {
+                sum.checked_add(working.leaves_quantity.0)
+            })
+            .ok_or(Code::Overflow)
+    }
+}
+
+/// Whether the order alone takes the position towards zero, at most to it. What a single order may
+/// be worth is no reason to keep a position that has grown: its protective stop would be refused.
+fn reduces(order: &Order, position: Position) -> bool {
+    let held = position.quantity.0;
+    let is_against = match order.side {
+        Side::Buy => held < 0,
+        Side::Sell => held > 0,
+    };
+    is_against && order.quantity.0.unsigned_abs() <= held.unsigned_abs()
+}
+
 /// What the account would hold if this order and those already working on its side were filled.
 struct Exposure {
     /// Absolute value of the position.
@@ -263,13 +311,12 @@ struct Exposure {
 
 impl Exposure {
     fn after(
-        order: &Order,
+        (order, ahead): (&Order, i64),
         instrument: &Instrument,
         position: &Position,
         mark: Price,
-        situation: &Situation<'_>,
+        account: &Account,
     ) -> Result<Self, Code> {
-        let ahead = working_quantity(situation.working, order.instrument, order.side)?;
         let sent = ahead.checked_add(order.quantity.0).ok_or(Code::Overflow)?;
         let signed = match order.side {
             Side::Buy => Some(sent),
@@ -285,7 +332,7 @@ impl Exposure {
         let magnitude = |money: Money| money.0.checked_abs().map(Money).ok_or(Code::Overflow);
         let now = magnitude(position.value)?;
         let then = magnitude(value)?;
-        let gross = situation.account.gross_exposure().ok_or(Code::Overflow)?;
+        let gross = account.gross_exposure().ok_or(Code::Overflow)?;
         let gross = gross
             .minus(now)
             .and_then(|others| others.plus(then))
@@ -306,13 +353,13 @@ fn check_cash(
     order: &Order,
     position: Position,
     notional: Money,
-    situation: &Situation<'_>,
+    (others, situation): (Others<'_>, &Situation<'_>),
 ) -> Result<(), Code> {
     match order.side {
         Side::Sell if order.quantity > position.quantity => Err(Code::ShortSellingNotAllowed),
         Side::Sell => Ok(()),
         Side::Buy => {
-            let reserved = reserved_cash(situation)?;
+            let reserved = reserved_cash(others, situation)?;
             let needed = notional.plus(reserved).ok_or(Code::Overflow)?;
             if needed > situation.account.cash() {
                 Err(Code::NoBuyingPower)
@@ -324,13 +371,9 @@ fn check_cash(
 }
 
 /// What the working buy orders would cost at their worst price.
-fn reserved_cash(situation: &Situation<'_>) -> Result<Money, Code> {
+fn reserved_cash(others: Others<'_>, situation: &Situation<'_>) -> Result<Money, Code> {
     let mut sum = Money::ZERO;
-    for working in situation
-        .working
-        .iter()
-        .filter(|working| working.side == Side::Buy)
-    {
+    for working in others.iter().filter(|working| working.side == Side::Buy) {
         let id = working.instrument;
         let instrument = situation
             .instruments
@@ -346,20 +389,6 @@ fn reserved_cash(situation: &Situation<'_>) -> Result<Money, Code> {
         sum = cost.and_then(|cost| sum.plus(cost)).ok_or(Code::Overflow)?;
     }
     Ok(sum)
-}
-
-fn working_quantity(
-    working: &[WorkingOrder],
-    instrument: InstrumentId,
-    side: Side,
-) -> Result<i64, Code> {
-    working
-        .iter()
-        .filter(|working| working.instrument == instrument && working.side == side)
-        .try_fold(0_i64, |sum, working| {
-            sum.checked_add(working.leaves_quantity.0)
-        })
-        .ok_or(Code::Overflow)
 }
 
 fn worst_price(order: &Order, mark: Price) -> Price {

@@ -338,6 +338,13 @@ fn actions() -> Vec<CorporateAction> {
             },
         ),
         action(1, 9, ActionKind::Dividend { per_unit, special }),
+        action(
+            0,
+            11,
+            ActionKind::Halt {
+                until: UnixNanos(13 * DAY_NANOS),
+            },
+        ),
         action(1, 14, ActionKind::Delisting { per_unit }),
     ]
 }

@@ -210,6 +210,11 @@ fn put_action_kind(out: &mut Vec<u8>, kind: &ActionKind) {
             cbor::put_u64(out, 3);
             cbor::put_i128(out, per_unit.0);
         }
+        ActionKind::Halt { until } => {
+            cbor::put_array(out, 2);
+            cbor::put_u64(out, 4);
+            cbor::put_i64(out, until.0);
+        }
     }
 }
 
@@ -226,7 +231,7 @@ fn put_action(out: &mut Vec<u8>, applied: &AppliedAction) {
 fn read_kind(reader: &mut Reader<'_>) -> Result<ActionKind, CborError> {
     let error = CborError {
         offset: 0,
-        expected: "a split, dividend, symbol change or delisting",
+        expected: "a split, dividend, symbol change, delisting or halt",
     };
     let items = reader.array()?;
     match (reader.u64()?, items) {
@@ -243,6 +248,9 @@ fn read_kind(reader: &mut Reader<'_>) -> Result<ActionKind, CborError> {
         }),
         (3, 2) => Ok(ActionKind::Delisting {
             per_unit: Money(reader.i128()?),
+        }),
+        (4, 2) => Ok(ActionKind::Halt {
+            until: UnixNanos(reader.i64()?),
         }),
         _ => Err(error),
     }

@@ -42,6 +42,12 @@ impl RefusedInput {
         reader.u64()?;
         let reason = reader.text()?;
         let input = reader.bytes_string()?.to_vec();
+        if input.len() > INPUT_BYTES_MAX {
+            return Err(CborError {
+                offset: 2,
+                expected: "an input of at most 4,096 bytes",
+            });
+        }
         reader.end()?;
         Ok(Self { reason, input })
     }

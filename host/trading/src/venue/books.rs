@@ -10,6 +10,7 @@ use crate::corporate::{ActionKind, CorporateAction, SplitRatio};
 use crate::execution::Code;
 use crate::instrument::{Instrument, InstrumentId};
 use crate::order::Side;
+use crate::time::UnixNanos;
 use crate::units::{Money, Price, Quantity};
 
 /// Cash and holdings as the venue counts them. Borrow fees are not among them: only a margin
@@ -28,6 +29,8 @@ struct Holding {
     /// The last close.
     mark: Option<Price>,
     delisted: bool,
+    /// When the last of its halts ends.
+    halted_until: Option<UnixNanos>,
 }
 
 impl Books {
@@ -93,11 +96,25 @@ impl Books {
             .is_some_and(|holding| holding.delisted)
     }
 
+    /// Whether trading in the instrument is halted at this time, which is not before that of the
+    /// halts applied.
+    #[must_use]
+    pub fn is_halted(&self, instrument: InstrumentId, time: UnixNanos) -> bool {
+        let holding = self.holdings.get(instrument.index());
+        let until = holding.and_then(|holding| holding.halted_until);
+        until.is_some_and(|until| time < until)
+    }
+
     /// Applies a corporate action; `None` when an amount does not fit.
     pub fn apply(&mut self, instrument: &Instrument, action: &CorporateAction) -> Option<()> {
         let holding = self.holdings.get_mut(action.instrument.index())?;
         let cash = match &action.kind {
             ActionKind::SymbolChange { .. } => Money::ZERO,
+            ActionKind::Halt { until } => {
+                // Of two that overlap the longer one counts.
+                holding.halted_until = holding.halted_until.max(Some(*until));
+                Money::ZERO
+            }
             ActionKind::Dividend { per_unit, .. } => {
                 instrument.per_unit(*per_unit, Quantity(holding.held))?
             }

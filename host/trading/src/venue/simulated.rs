@@ -103,6 +103,9 @@ impl SimulatedVenue {
         if self.books.is_delisted(order.instrument) {
             return Some(Code::Delisted);
         }
+        if self.books.is_halted(order.instrument, self.now) {
+            return Some(Code::InstrumentHalted);
+        }
         if order.quantity.0 <= 0 {
             return Some(Code::QuantityNotPositive);
         }
@@ -185,7 +188,9 @@ impl SimulatedVenue {
         let resting = self.resting.get_mut(id.index())?;
         let in_flight = self.in_flight.get_mut(id.index())?;
         let ended = match action.kind {
-            ActionKind::Dividend { .. } | ActionKind::SymbolChange { .. } => return Some(()),
+            ActionKind::Dividend { .. }
+            | ActionKind::SymbolChange { .. }
+            | ActionKind::Halt { .. } => return Some(()),
             ActionKind::Delisting { .. } => Code::Delisted,
             ActionKind::Split { .. } => Code::CorporateAction,
         };
@@ -195,7 +200,8 @@ impl SimulatedVenue {
             }
             ActionKind::Dividend { .. }
             | ActionKind::SymbolChange { .. }
-            | ActionKind::Delisting { .. } => Some(false),
+            | ActionKind::Delisting { .. }
+            | ActionKind::Halt { .. } => Some(false),
         };
         let mut fits = true;
         resting.retain_mut(|one| {
@@ -242,8 +248,10 @@ impl SimulatedVenue {
             return Ok(());
         }
         expire(resting, bar, deliveries);
-        // In a bar without volume nothing was traded: nothing fills and no stop is triggered.
-        if bar.volume.0 > 0 {
+        // In a bar without volume nothing was traded: nothing fills and no stop is triggered. Of a
+        // bar that a halt touches nobody knows which prices came while it was traded.
+        let halted = self.books.is_halted(id, bar.open_time);
+        if bar.volume.0 > 0 && !halted {
             self.matches.clear();
             find_matches(resting, bar, self.matching, &mut self.matches);
             let market = Market {

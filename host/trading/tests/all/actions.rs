@@ -353,6 +353,8 @@ fn an_action_with_values_that_mean_nothing_joins_no_slice() {
         },
         "below zero",
     );
+    let until = UnixNanos(1);
+    refuse(ActionKind::Halt { until }, "end is not after its beginning");
     let symbol = String::new();
     refuse(ActionKind::SymbolChange { symbol }, "is empty");
 }

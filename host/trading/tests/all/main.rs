@@ -8,6 +8,8 @@ mod actions;
 #[cfg(test)]
 mod costs;
 #[cfg(test)]
+mod halts;
+#[cfg(test)]
 mod host;
 #[cfg(test)]
 mod manifest;
@@ -19,3 +21,5 @@ mod orders;
 mod property;
 #[cfg(test)]
 mod records;
+#[cfg(test)]
+mod risk;

@@ -226,7 +226,9 @@ impl Books {
             ActionKind::Dividend { per_unit, .. } => {
                 prop_assert_eq!(applied.cash.0, per_unit.0 * i128::from(self.held));
             }
-            ActionKind::SymbolChange { .. } => prop_assert_eq!(applied.cash, Money::ZERO),
+            ActionKind::SymbolChange { .. } | ActionKind::Halt { .. } => {
+                prop_assert_eq!(applied.cash, Money::ZERO);
+            }
         }
         self.held = applied.quantity.0;
         if self.held == 0 {

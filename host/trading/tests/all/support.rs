@@ -107,6 +107,9 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
         "maintenance" => setup.maintenance.rate = bps(value),
         "margin-call" if value == "liquidate" => setup.maintenance.policy = MarginPolicy::Liquidate,
         "collar" => setup.risk.price_collar = bps(value),
+        "order-max" => setup.risk.order_notional_max = money(value),
+        "position-max" => setup.risk.position_notional_max = money(value),
+        "drawdown" => setup.risk.drawdown_max = bps(value),
         "limit" => {
             setup.risk.order_notional_max = money(value);
             setup.risk.position_notional_max = money(value);
@@ -187,7 +190,7 @@ fn order<'a>(side: &str, mut words: impl Iterator<Item = &'a str>, id: &mut u64)
     }
 }
 
-/// `split 2:1`, `dividend 1.5`, `special 1.5`, `symbol NEW`, `delisting 3`.
+/// `split 2:1`, `dividend 1.5`, `special 1.5`, `symbol NEW`, `delisting 3`, `halt 4`.
 fn action(text: &str, ex_time: UnixNanos) -> CorporateAction {
     let (name, value) = text.split_once(' ').unwrap();
     let kind = match name {
@@ -209,6 +212,13 @@ fn action(text: &str, ex_time: UnixNanos) -> CorporateAction {
         "delisting" => ActionKind::Delisting {
             per_unit: money(value),
         },
+        // Until the end of this day, the first being 1.
+        "halt" => {
+            let day: i64 = value.parse().unwrap();
+            ActionKind::Halt {
+                until: UnixNanos(day * DAY_NANOS),
+            }
+        }
         other => panic!("no action {other}"),
     };
     CorporateAction {
@@ -257,6 +267,8 @@ pub(crate) struct Scripted {
     pub(crate) told: Vec<Delivery>,
     /// The orders that could still fill, as it saw them last.
     pub(crate) working: Vec<WorkingOrder>,
+    /// How many corporate actions it was told of.
+    pub(crate) actions: u64,
     /// Traps in `on-bar`.
     pub(crate) traps: bool,
 }
@@ -298,6 +310,7 @@ impl Strategy for Scripted {
         _: &CorporateAction,
         _: &AccountView<'_>,
     ) -> Result<(), CallError> {
+        self.actions += 1;
         Ok(())
     }
 
