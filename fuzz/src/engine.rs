@@ -27,6 +27,7 @@ pub fn feed(bytes: &[u8]) {
     for _ in 0..=2 * bytes.len() + 2 {
         match feed.next(&mut slice).expect("a slice can be read") {
             Next::End => return,
+            Next::Known => panic!("nothing was decided before"),
             Next::Refused(refused) => {
                 let input = &refused.input;
                 assert!(!input.is_empty() && !refused.reason.is_empty());

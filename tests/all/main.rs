@@ -23,6 +23,8 @@ mod property;
 #[cfg(test)]
 mod published;
 #[cfg(test)]
+mod recover;
+#[cfg(test)]
 mod signed;
 #[cfg(test)]
 mod strategies;

@@ -88,20 +88,24 @@ impl World {
 
     /// A directory with this many daily bars of each of two instruments, `AAA` and `BBB`.
     pub fn small(days: u32) -> Self {
-        let mut csv = String::from("Ticker,Date,Open,High,Low,Close,Volume\n");
-        for symbol in ["AAA", "BBB"] {
-            for day in 1..=days {
-                // A saw, so that the averages cross every few days.
-                let close = 100 + (day % 6) * 3 + u32::from(symbol == "BBB");
-                let (high, low) = (close + 2, close - 2);
-                writeln!(
-                    csv,
-                    "{symbol},2020-01-{day:02},{close}.5,{high},{low},{close},10000"
-                )
-                .unwrap();
-            }
-        }
-        Self::of_text(&csv)
+        Self::of(small_bars(days).as_bytes(), "bars.csv")
+    }
+
+    /// The same in memory where the system has such a folder: for tests that run so often that
+    /// waiting for a disk would be most of it.
+    pub fn small_in_memory(days: u32) -> Self {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() {
+            tempfile::tempdir_in(memory)
+        } else {
+            tempfile::tempdir()
+        };
+        Self::within(
+            folder.unwrap(),
+            small_bars(days).as_bytes(),
+            "bars.csv",
+            &IngestOptions::default(),
+        )
     }
 
     fn of(source: impl Read, name: &str) -> Self {
@@ -109,7 +113,10 @@ impl World {
     }
 
     fn with(source: impl Read, name: &str, options: &IngestOptions) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), source, name, options)
+    }
+
+    fn within(folder: TempDir, source: impl Read, name: &str, options: &IngestOptions) -> Self {
         let data = DataDir::open(folder.path()).unwrap();
         let store = snapshot_store(&data).unwrap();
         let made = store.ingest(source, name, options, &mut |_| {}).unwrap();
@@ -281,6 +288,24 @@ impl World {
         }
         lines
     }
+}
+
+/// This many daily bars of `AAA` and `BBB`, as CSV.
+fn small_bars(days: u32) -> String {
+    let mut csv = String::from("Ticker,Date,Open,High,Low,Close,Volume\n");
+    for symbol in ["AAA", "BBB"] {
+        for day in 1..=days {
+            // A saw, so that the averages cross every few days.
+            let close = 100 + (day % 6) * 3 + u32::from(symbol == "BBB");
+            let (high, low) = (close + 2, close - 2);
+            writeln!(
+                csv,
+                "{symbol},2020-01-{day:02},{close}.5,{high},{low},{close},10000"
+            )
+            .unwrap();
+        }
+    }
+    csv
 }
 
 /// The same manifest over a feed, every decision signed.

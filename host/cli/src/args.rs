@@ -50,7 +50,7 @@ pub(crate) enum Command {
     /// List the snapshots
     Snapshots,
     /// Run a component over a snapshot, every decision journaled and signed
-    Backtest(Box<Backtest>),
+    Backtest(Box<BacktestOrResume>),
     /// Run one manifest with many values of its parameters, on all cores
     Sweep(Box<Sweep>),
     /// Choose parameters in one window and judge them in the next, again and again
@@ -346,6 +346,25 @@ pub(crate) struct Backtest {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A backtest that was killed goes on with --resume: its journal is verified, decided again and compared, and
+then the rest of its snapshot is decided. Nothing is lost: what no checkpoint covers is kept beside the
+journal. docs/OPERATE.md says more.
+
+  counterfoil backtest --resume 3f9c")]
+pub(crate) struct BacktestOrResume {
+    #[command(flatten)]
+    pub(crate) base: Backtest,
+    /// Go on with this run, which was killed; its journal says everything else
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["manifest", "Terms", "snapshot", "instruments", "from", "to", "cadence"]
+    )]
+    pub(crate) resume: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Sweep {
     #[command(flatten)]
     pub(crate) base: Backtest,
@@ -395,6 +414,12 @@ pub(crate) struct MonteCarlo {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A run that was killed goes on with --resume: its journal is verified, decided again and compared, and then
+the next bar is taken. The feed may go on where it stopped or send bars again: those that were decided are
+skipped, and where one differs it is refused and recorded. docs/OPERATE.md says more.
+
+  counterfoil live --resume 3f9c < bars.ndjson")]
 pub(crate) struct Live {
     /// A manifest; then no other flag that goes into one is taken
     #[arg(value_hint = ValueHint::FilePath)]
@@ -413,6 +438,13 @@ pub(crate) struct Live {
     /// Wait at this address for one sender of bars; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "connect")]
     pub(crate) listen: Option<String>,
+    /// Go on with this run, which was killed; its journal says everything but where bars come from
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["manifest", "Terms", "like_snapshot", "instruments", "feed", "start_nonce"]
+    )]
+    pub(crate) resume: Option<String>,
     /// The feed's name
     #[arg(long, default_value = "stdin")]
     pub(crate) feed: String,

@@ -16,6 +16,7 @@ pub(crate) mod proof;
 pub(crate) mod publish;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod resume;
 pub(crate) mod runs;
 pub(crate) mod show;
 pub(crate) mod snapshots;

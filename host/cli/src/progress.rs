@@ -39,6 +39,7 @@ pub(crate) fn bar(what: &'static str, total: u64) -> ProgressBar {
 pub(crate) struct Watcher {
     bar: ProgressBar,
     slices: u64,
+    skipped: u64,
 }
 
 impl Watcher {
@@ -47,7 +48,13 @@ impl Watcher {
         Self {
             bar: bar("deciding", total),
             slices: 0,
+            skipped: 0,
         }
+    }
+
+    /// Bars that a feed sent again.
+    pub(crate) const fn skipped_bars(&self) -> u64 {
+        self.skipped
     }
 
     pub(crate) fn finish(&self) {
@@ -76,6 +83,10 @@ impl Observer<Guest> for Watcher {
             self.bar
                 .suspend(|| note(&format!("strategy log: {dropped} more lines")));
         }
+    }
+
+    fn skipped(&mut self) {
+        self.skipped = self.skipped.saturating_add(1);
     }
 
     fn refused(&mut self, input: &RefusedInput) {

@@ -17,6 +17,8 @@ pub trait Observer<S> {
     fn stepped(&mut self, strategy: &mut S, run: &Run);
     /// An input was refused and recorded.
     fn refused(&mut self, input: &RefusedInput);
+    /// A bar was skipped because it was decided before.
+    fn skipped(&mut self) {}
 }
 
 /// Drives a run from its first slice to its closing record.
@@ -42,6 +44,7 @@ where
     loop {
         match feed.next(&mut slice)? {
             Next::End => break,
+            Next::Known => observer.skipped(),
             Next::Refused(input) => {
                 let mut body = Vec::new();
                 input.encode(&mut body);

@@ -1,6 +1,7 @@
 //! Why a run did not start, or stopped. None of these is a verdict on the strategy: faults are
 //! journaled and end a run as an outcome.
 
+use counterfoil_journal::key::KeyError as VerifierKeyError;
 use counterfoil_sandbox::arguments::ArgumentError;
 use counterfoil_sandbox::compile::CompileError;
 use counterfoil_sandbox::describe::DescribeError;
@@ -9,12 +10,14 @@ use counterfoil_sandbox::guest::StartError;
 use counterfoil_snapshot::error::ReadError;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::run::RunError;
+use counterfoil_verify::{PublicKeyError, VerifyError};
 
 use crate::data_dir::DataDirError;
 use crate::feed::FeedError;
 use crate::files::FileError;
 use crate::journal::{JournalError, ReadJournalError};
 use crate::keys::KeyError;
+use crate::lock::LockError;
 
 /// Why a run did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +63,24 @@ pub enum RunnerError {
     /// The data directory.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    /// The lock of an execution.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The run needs no resumption.
+    #[error("run {run} has its closing record: there is nothing to resume")]
+    RunEnded {
+        /// The run's short name.
+        run: String,
+    },
+    /// The journal could not be verified.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The signer's key cannot verify.
+    #[error("the signing key cannot be verified with: {0}")]
+    PublicKey(#[from] PublicKeyError),
+    /// The log's name cannot be a key's.
+    #[error("the run's origin cannot be checked: {0}")]
+    VerifierKey(#[from] VerifierKeyError),
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),

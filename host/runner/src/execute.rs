@@ -4,6 +4,7 @@
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
+use counterfoil_sandbox::setup::Setup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
@@ -18,6 +19,7 @@ use crate::drive::{self, Observer};
 use crate::error::RunnerError;
 use crate::feed::Feed;
 use crate::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
+use crate::lock::RunLock;
 
 /// The build of this host, as journals name it.
 pub const HOST: &str = concat!("counterfoil ", env!("CARGO_PKG_VERSION"));
@@ -75,15 +77,13 @@ where
     F: Feed + Send,
     C: Clock + Send,
 {
-    let (ready, guest_setup) = component::ready_for(
-        start.data,
-        start.manifest,
-        start.setup,
-        start.engine.clone(),
-    )?;
-    let run_id = start.manifest.run_id()?;
-    let canonical = start.manifest.canonical()?;
-    let execution = start.data.new_execution(&run_id, &canonical, start.once)?;
+    let (data, manifest, setup) = (start.data, start.manifest, start.setup);
+    let guest = Prepared::new(data, manifest, setup, start.engine.clone())?;
+    let run_id = *guest.run();
+    let canonical = manifest.canonical()?;
+    let execution = data.new_execution(&run_id, &canonical, start.once)?;
+    // Held until the journal is closed; a process that is killed gives it back.
+    let _lock = RunLock::take(&execution)?;
     let open = Open {
         manifest: canonical,
         execution: execution.number,
@@ -91,46 +91,102 @@ where
         commitments: start.commitments,
     };
     let file = JournalFile::create(&execution.journal())?;
-    let cadence = start.setup.cadence;
+    let cadence = setup.cadence;
     let sealer = Sealer::new(file, start.signer, execution.origin(), cadence);
     let mut journal =
         AnyJournal::start(sealer, cadence, start.sealing).map_err(RunnerError::Thread)?;
     let mut body = Vec::new();
     open.encode(&mut body);
     drive::append_outside(&body, &mut journal)?;
-    let Ready { compiled, .. } = ready;
-    let _watchdog = Watchdog::start(compiled.engine()).map_err(RunnerError::Thread)?;
-    let stack = compiled.engine().settings().thread_stack_bytes();
-    let (manifest, setup) = (start.manifest, start.setup);
-    let close = guest_thread(stack, || {
-        let mut run = Run::new(setup);
-        let mut venue = SimulatedVenue::new(setup);
-        match Guest::start(&compiled, &manifest.limits, &guest_setup) {
-            Ok(mut guest) => {
-                let mut ports = Ports {
-                    strategy: &mut guest,
-                    venue: &mut venue,
-                    journal: &mut journal,
-                    clock,
-                };
-                drive::drive(feed, &mut run, &mut ports, observer)
-            }
-            Err(StartError::Fault { fault, .. }) => {
-                fail_init(&mut run, fault, &mut venue, &mut journal)
-            }
-            Err(error) => Err(error.into()),
-        }
-    })
-    .map_err(RunnerError::Thread)??;
+    let close = decide(
+        &guest,
+        (manifest, setup),
+        feed,
+        clock,
+        &mut journal,
+        observer,
+    )?;
     journal.finish()?;
     Ok(Outcome { execution, close })
 }
 
-fn fail_init(
+/// A component that is ready for a manifest, and what its `init` is told.
+#[derive(Debug)]
+pub struct Prepared {
+    run: [u8; 32],
+    ready: Ready,
+    setup: Setup,
+}
+
+impl Prepared {
+    /// Makes the component of a manifest ready.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RunnerError`] if it is missing, was changed, or does not agree with the manifest.
+    pub fn new(
+        data: &DataDir,
+        manifest: &Manifest,
+        setup: &RunSetup,
+        engine: EngineSettings,
+    ) -> Result<Self, RunnerError> {
+        let (ready, guest) = component::ready_for(data, manifest, setup, engine)?;
+        Ok(Self {
+            run: manifest.run_id()?,
+            ready,
+            setup: guest,
+        })
+    }
+
+    /// The run that it was made ready for.
+    #[must_use]
+    pub const fn run(&self) -> &[u8; 32] {
+        &self.run
+    }
+}
+
+/// Takes a feed down the path from its first slice to the closing record.
+pub(crate) fn decide<F, C, J>(
+    guest: &Prepared,
+    (manifest, setup): (&Manifest, &RunSetup),
+    feed: &mut F,
+    clock: &mut C,
+    journal: &mut J,
+    observer: &mut (dyn Observer<Guest> + Send),
+) -> Result<Close, RunnerError>
+where
+    F: Feed + Send,
+    C: Clock + Send,
+    J: RunJournal + Send,
+{
+    let compiled = &guest.ready.compiled;
+    let _watchdog = Watchdog::start(compiled.engine()).map_err(RunnerError::Thread)?;
+    let stack = compiled.engine().settings().thread_stack_bytes();
+    guest_thread(stack, || {
+        let mut run = Run::new(setup);
+        let mut venue = SimulatedVenue::new(setup);
+        match Guest::start(compiled, &manifest.limits, &guest.setup) {
+            Ok(mut guest) => {
+                let mut ports = Ports {
+                    strategy: &mut guest,
+                    venue: &mut venue,
+                    journal,
+                    clock,
+                };
+                drive::drive(feed, &mut run, &mut ports, observer)
+            }
+            Err(StartError::Fault { fault, .. }) => fail_init(&mut run, fault, &mut venue, journal),
+            Err(error) => Err(error.into()),
+        }
+    })
+    .map_err(RunnerError::Thread)?
+}
+
+fn fail_init<J: RunJournal>(
     run: &mut Run,
     fault: StrategyFault,
     venue: &mut SimulatedVenue,
-    journal: &mut AnyJournal,
+    journal: &mut J,
 ) -> Result<Close, RunnerError> {
     let mut ports = Ports {
         strategy: &mut (),

@@ -3,7 +3,7 @@
 mod lines;
 mod snapshot;
 
-pub use lines::LineFeed;
+pub use lines::{Decided, LineFeed};
 pub use snapshot::SnapshotFeed;
 
 use counterfoil_snapshot::error::ReadError;
@@ -17,6 +17,8 @@ pub enum Next {
     Slice,
     /// Something that no run may see; it is recorded.
     Refused(RefusedInput),
+    /// A bar that was decided before, as a feed that connects again may send it.
+    Known,
     /// There is no more.
     End,
 }

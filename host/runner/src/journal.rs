@@ -11,7 +11,7 @@ pub use any::{AnyJournal, Sealing};
 pub use file::JournalFile;
 pub use pipelined::PipelinedJournal;
 pub use reader::{JournalReader, ReadJournalError};
-pub use sealer::Sealer;
+pub use sealer::{Sealed, Sealer};
 
 use counterfoil_journal::entry::EntryError;
 use counterfoil_journal::frame::FrameError;
@@ -40,6 +40,15 @@ pub enum JournalError {
     /// The record is none.
     #[error("a record does not read back: {0}")]
     Record(#[from] counterfoil_trading::cbor::CborError),
+    /// A record was decided again and came out differently.
+    #[error("entry {index} comes out differently when it is decided again")]
+    Differs {
+        /// The entry.
+        index: u64,
+    },
+    /// What is recorded could not be read.
+    #[error("a recorded record cannot be read: {0}")]
+    Recorded(String),
     /// The writing thread ended before it was told to.
     #[error("the journal's writing thread is gone")]
     ThreadGone,

@@ -279,7 +279,7 @@ impl Again<'_> {
 
 /// The snapshot that the manifest names, if it names one, checked against the promise of the open
 /// record.
-fn check_inputs(
+pub(crate) fn check_inputs(
     data: &DataDir,
     manifest: &Manifest,
     setup: &RunSetup,

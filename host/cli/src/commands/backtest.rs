@@ -7,14 +7,19 @@ use counterfoil_runner::files::read_whole;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 
+use super::resume;
 use super::terms::{Bars, manifest};
-use crate::args::Backtest;
+use crate::args::{Backtest, BacktestOrResume};
 use crate::output::{Answer, say_json};
 use crate::places::Places;
 use crate::progress::Watcher;
 use crate::report;
 
-pub(crate) fn run(places: &Places, args: &Backtest) -> Result<Answer> {
+pub(crate) fn run(places: &Places, args: &BacktestOrResume) -> Result<Answer> {
+    if let Some(run) = &args.resume {
+        return resume::backtest(places, run, &args.base.backend);
+    }
+    let args = &args.base;
     let manifest = manifest_of(places, args)?;
     let outcome = execute(places, &manifest, &args.backend)?;
     if places.json {

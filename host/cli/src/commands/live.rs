@@ -10,6 +10,7 @@ use counterfoil_runner::live::live;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 
+use super::resume;
 use super::terms::{Bars, manifest};
 use crate::args::Live;
 use crate::output::{Answer, note, say_json};
@@ -21,6 +22,9 @@ use crate::report;
 const BACKEND: &str = "cranelift";
 
 pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
+    if let Some(run) = &args.resume {
+        return resume::live(places, run, BACKEND, || source_of(args));
+    }
     let manifest = manifest_of(places, args)?;
     let signer = Box::new(places.keys.signer()?);
     let engine = places.engine(BACKEND)?;

@@ -3,6 +3,7 @@
 //! A slice ends when every instrument has reported, at `{"end-of-slice":true}`, or at a bar with
 //! a later close time. Whatever cannot join its slice is refused and kept.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use counterfoil_trading::bar::{ClosedBar, RawBar};
@@ -57,6 +58,21 @@ pub struct LineFeed<R> {
     ended: Option<UnixNanos>,
     /// The slice under way.
     pending: Slice,
+    /// What was decided before this feed was connected.
+    decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
+    /// Whether the last line was a bar decided before: a mark after it is of its slice.
+    is_behind: bool,
+}
+
+/// What a run has decided of a feed that is connected again.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// Every bar.
+    pub bars: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
+    /// The bars of a last slice that may not be whole.
+    pub open: Slice,
+    /// Close time of the last slice that is whole.
+    pub ended: Option<UnixNanos>,
 }
 
 /// What a line means for the slice under way.
@@ -68,14 +84,36 @@ enum Step {
 impl<R: BufRead> LineFeed<R> {
     /// A feed of the manifest's instruments.
     pub fn new(source: R, instruments: &[Instrument]) -> Self {
+        Self::go_on(source, instruments, Decided::default())
+    }
+
+    /// A feed that may send again what was decided before, and ends the slice that is open.
+    pub fn go_on(source: R, instruments: &[Instrument], decided: Decided) -> Self {
         Self {
             source,
             instruments: instruments.to_vec(),
             line: Vec::new(),
             ahead: None,
-            ended: None,
-            pending: Slice::default(),
+            ended: decided.ended,
+            pending: decided.open,
+            decided: decided.bars,
+            is_behind: false,
         }
+    }
+
+    /// What a bar is that was decided before; `None` if it was not.
+    fn known(&mut self, bar: &ClosedBar) -> Option<Next> {
+        let place = (bar.get().close_time, bar.get().instrument);
+        let decided = self.decided.get(&place)?;
+        self.is_behind = self
+            .pending
+            .close_time()
+            .is_none_or(|under_way| place.0 < under_way);
+        Some(if decided == bar {
+            Next::Known
+        } else {
+            self.refused("another bar of this time was decided before".to_owned())
+        })
     }
 
     /// Reads a line without its end; false at the end of the stream.
@@ -173,10 +211,15 @@ impl<R: BufRead> Feed for LineFeed<R> {
             }
             let bar = match self.parse() {
                 Ok(Step::Bar(bar)) => bar,
+                Ok(Step::EndOfSlice) if core::mem::take(&mut self.is_behind) => continue,
                 Ok(Step::EndOfSlice) if self.pending.bars().is_empty() => continue,
                 Ok(Step::EndOfSlice) => return Ok(self.give(slice)),
                 Err(reason) => return Ok(self.refused(reason)),
             };
+            if let Some(known) = self.known(&bar) {
+                return Ok(known);
+            }
+            self.is_behind = false;
             let time = bar.get().close_time;
             if self.ended.is_some_and(|ended| time <= ended) {
                 return Ok(self.refused("its slice has ended".to_owned()));

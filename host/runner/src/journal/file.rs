@@ -38,6 +38,31 @@ impl JournalFile {
         })
     }
 
+    /// The journal at `path`, cut to its first `length` bytes, to write on. One of no bytes begins
+    /// anew; it may be missing then.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`FileError`] if it cannot be opened or cut.
+    pub fn go_on(path: &Path, length: u64) -> Result<Self, FileError> {
+        if length == 0 && !path.try_exists().map_err(at("look for", path))? {
+            return Self::create(path);
+        }
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(path)
+            .map_err(at("open", path))?;
+        file.set_len(length).map_err(at("cut", path))?;
+        if length == 0 {
+            file.write_all(MAGIC).map_err(at("write", path))?;
+        }
+        file.sync_all().map_err(at("sync", path))?;
+        Ok(Self {
+            file,
+            path: path.to_path_buf(),
+        })
+    }
+
     /// Appends bytes.
     ///
     /// # Errors

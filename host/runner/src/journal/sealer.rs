@@ -15,6 +15,19 @@ use super::{JournalError, JournalFile};
 /// Bytes gathered before one write: large enough that the call costs nothing beside hashing.
 const WRITE_BYTES: usize = 256 << 10;
 
+/// Where a sealer stands after a record: all that the next one needs.
+#[derive(Clone, Debug, Default)]
+pub struct Sealed {
+    /// The end of the chain.
+    pub chain: Chain,
+    /// The tree.
+    pub tree: Tree,
+    /// The decision digest.
+    pub digest: DecisionDigest,
+    /// Decisions, margin calls and faults: what the cadence counts.
+    pub decisions: u64,
+}
+
 /// Seals records: links, hashes, signs and frames them.
 pub struct Sealer {
     file: JournalFile,
@@ -47,16 +60,28 @@ impl Sealer {
         origin: String,
         cadence: u64,
     ) -> Self {
+        Self::go_on(file, signer, origin, cadence, Sealed::default())
+    }
+
+    /// A sealer for a journal that ends with a checkpoint over everything in it.
+    #[must_use]
+    pub fn go_on(
+        file: JournalFile,
+        signer: Box<dyn Signer + Send>,
+        origin: String,
+        cadence: u64,
+        sealed: Sealed,
+    ) -> Self {
         Self {
             file,
             signer,
             origin,
             cadence,
-            chain: Chain::new(),
-            tree: Tree::new(),
-            digest: DecisionDigest::default(),
-            decisions: 0,
-            signed: 0,
+            signed: sealed.tree.size(),
+            chain: sealed.chain,
+            tree: sealed.tree,
+            digest: sealed.digest,
+            decisions: sealed.decisions,
             entry: Vec::new(),
             bytes: Vec::with_capacity(WRITE_BYTES),
         }

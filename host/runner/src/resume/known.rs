@@ -1,0 +1,116 @@
+//! What the signed part of a journal says about where its run stood: the end of chain and tree,
+//! the counts, and for a feed the bars. It must never know what a component decides again.
+
+use std::path::Path;
+
+use counterfoil_trading::bar::ClosedBar;
+use counterfoil_trading::record::{Open, Record, digested_part};
+use counterfoil_trading::slice::Slice;
+
+use crate::error::RunnerError;
+use crate::feed::{Decided, FeedError};
+use crate::journal::{JournalReader, ReadJournalError, Sealed};
+
+/// What the signed part says.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) open: Option<Open>,
+    pub(super) sealed: Sealed,
+    /// Records that count for the decision digest.
+    pub(super) records: u64,
+    /// Bars decided.
+    pub(super) bars: u64,
+    pub(super) is_closed: bool,
+    /// Whether the last record stands before the bars of its slice, none of which is decided.
+    pub(super) is_ahead: bool,
+    is_faulted: bool,
+    /// The bars of a feed, by slice.
+    slices: Vec<Slice>,
+}
+
+impl Known {
+    /// Reads the first `entries` entries of the journal at `path`, which the verifier found good.
+    pub(super) fn read(path: &Path, entries: u64) -> Result<Self, RunnerError> {
+        let mut known = Self::default();
+        let mut reader = JournalReader::open(path)?;
+        while reader.index() < entries {
+            let Some(entry) = reader.next_entry()? else {
+                break;
+            };
+            let (leaf, body) = known
+                .sealed
+                .chain
+                .check(entry)
+                .map_err(ReadJournalError::from)?;
+            known.sealed.tree.push(leaf);
+            if let Some(part) = digested_part(body).map_err(ReadJournalError::from)? {
+                known.sealed.digest.add(part);
+                known.records = known.records.saturating_add(1);
+            }
+            known.add(Record::decode(body).map_err(ReadJournalError::from)?)?;
+        }
+        Ok(known)
+    }
+
+    fn add(&mut self, record: Record) -> Result<(), RunnerError> {
+        let decisions = self.sealed.decisions.saturating_add(1);
+        match record {
+            Record::Open(open) => self.open = Some(open),
+            Record::Close(_) => self.is_closed = true,
+            Record::Refused(_) => {}
+            Record::Deliveries(_) => self.is_ahead = true,
+            Record::MarginCall(_) => {
+                self.sealed.decisions = decisions;
+                self.is_ahead = true;
+            }
+            Record::Fault(_) => {
+                self.sealed.decisions = decisions;
+                self.is_ahead = false;
+                self.is_faulted = true;
+            }
+            Record::Decision(one) => {
+                self.sealed.decisions = decisions;
+                self.bars = self.bars.saturating_add(1);
+                self.is_ahead = false;
+                let is_feed = self
+                    .open
+                    .as_ref()
+                    .is_some_and(|open| open.commitments.is_none());
+                if is_feed {
+                    self.add_bar(&one.bar).map_err(RunnerError::Feed)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_bar(&mut self, bar: &ClosedBar) -> Result<(), FeedError> {
+        let time = bar.get().close_time;
+        match self.slices.last_mut() {
+            Some(last) if last.close_time() == Some(time) => last.add(*bar)?,
+            _ => {
+                let mut slice = Slice::default();
+                slice.add(*bar)?;
+                self.slices.push(slice);
+            }
+        }
+        Ok(())
+    }
+
+    /// The slices that are whole, and what a feed must know to go on after them. The last slice is
+    /// whole if it has a bar of each of `instruments`, if it ended in a fault, or if records of the
+    /// next follow; else it may have been cut between two bars, and the feed says.
+    pub(super) fn take_slices(&mut self, instruments: usize) -> (Vec<Slice>, Decided) {
+        let mut slices = core::mem::take(&mut self.slices);
+        let mut decided = Decided::default();
+        for bar in slices.iter().flat_map(Slice::bars) {
+            let (time, id) = (bar.get().close_time, bar.get().instrument);
+            decided.bars.insert((time, id), *bar);
+        }
+        let may_be_open = !self.is_faulted && !self.is_ahead;
+        let open = slices.pop_if(|last| may_be_open && last.bars().len() < instruments);
+        decided.open = open.unwrap_or_default();
+        decided.ended = slices.last().and_then(Slice::close_time);
+        (slices, decided)
+    }
+}

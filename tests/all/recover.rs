@@ -1,0 +1,636 @@
+//! A run that was killed anywhere goes on: what is signed is decided again and compared, and the
+//! finished journal is as good as that of a run that nobody killed.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use counterfoil_journal::frame::{Frame, FrameReader};
+use counterfoil_runner::data_dir::{DataDir, Execution};
+use counterfoil_runner::drive::drive;
+use counterfoil_runner::error::RunnerError;
+use counterfoil_runner::execute::{HOST, Prepared};
+use counterfoil_runner::feed::LineFeed;
+use counterfoil_runner::journal::{InlineJournal, JournalFile, Sealer, Sealing};
+use counterfoil_runner::live::live;
+use counterfoil_runner::resume::{Around, Found, Halt, Notice, Opened, Resumed, open};
+use counterfoil_sandbox::engine::EngineSettings;
+use counterfoil_tests::journals::{records, verified};
+use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
+use counterfoil_trading::corporate::CorporateAction;
+use counterfoil_trading::execution::{Fill, OrderEvent};
+use counterfoil_trading::journal::{RecordBytes, append};
+use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::order::Request;
+use counterfoil_trading::record::{Close, Open, Record};
+use counterfoil_trading::run::{NoClock, Ports, Run};
+use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy};
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::venue::simulated::SimulatedVenue;
+
+/// What is told of one resumption.
+#[derive(Debug)]
+struct Told {
+    found: Found,
+    notices: Vec<Notice>,
+    ended: Result<Close, Halt>,
+}
+
+/// Resumes an execution; `lines` are what its feed sends.
+fn resume(world: &World, execution: &Execution, lines: &str) -> Result<Told, Box<RunnerError>> {
+    resume_with(world, execution, lines, None)
+}
+
+/// The same with a component that is ready already.
+fn resume_with(
+    world: &World,
+    execution: &Execution,
+    lines: &str,
+    component: Option<&Prepared>,
+) -> Result<Told, Box<RunnerError>> {
+    let mut notices = Vec::new();
+    let mut told = |notice: &Notice| notices.push(notice.clone());
+    let ready = match open(&world.data, execution, signer())? {
+        Opened::Ready(ready) => ready,
+        Opened::Halted(halt) => {
+            return Ok(Told {
+                found: Found {
+                    records: 0,
+                    decisions: 0,
+                    uncovered: 0,
+                    tail_bytes: 0,
+                },
+                notices,
+                ended: Err(*halt),
+            });
+        }
+    };
+    let found = ready.found();
+    let own;
+    let component = if let Some(component) = component {
+        component
+    } else {
+        own = ready.prepare(&world.data, world.engine())?;
+        &own
+    };
+    let around = Around {
+        data: &world.data,
+        component,
+        observer: &mut Ignore,
+        tell: &mut told,
+    };
+    let is_live = matches!(ready.manifest().data, DataSource::Feed { .. });
+    let resumed = if is_live {
+        ready.live(lines.as_bytes(), around)?
+    } else {
+        ready.backtest(Sealing::RunThread, around)?
+    };
+    let ended = match resumed {
+        Resumed::Ended { outcome, .. } => Ok(outcome.close),
+        Resumed::Halted(halt) => Err(*halt),
+    };
+    Ok(Told {
+        found,
+        notices,
+        ended,
+    })
+}
+
+/// An execution in `world` of which a kill left these bytes.
+fn killed(world: &World, manifest: &Manifest, journal: &[u8]) -> Execution {
+    let run = hex::encode(manifest.run_id().unwrap());
+    let folder = world.path().join("runs").join(&run).join("1");
+    // Nothing of the time before is left.
+    let _not_there = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = manifest.canonical().unwrap();
+    std::fs::write(folder.join("manifest.json"), text).unwrap();
+    std::fs::write(folder.join("journal"), journal).unwrap();
+    Execution {
+        run,
+        number: 1,
+        folder,
+    }
+}
+
+/// Where each checkpoint's frame ends.
+fn signed_ends(journal: &[u8]) -> Vec<usize> {
+    let mut reader = FrameReader::new();
+    let mut ends = Vec::new();
+    let mut end = 0;
+    loop {
+        let parsed = reader.parse(&journal[end..]).unwrap();
+        end += parsed.consumed;
+        match parsed.frame {
+            None => return ends,
+            Some(Frame::Checkpoint(_)) => ends.push(end),
+            Some(Frame::Entry(_)) => {}
+        }
+    }
+}
+
+/// The bytes of every file of what was cut, by number.
+fn cut_files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for number in 1.. {
+        let path = folder.join(format!("cut-{number}"));
+        match std::fs::read(&path) {
+            Ok(bytes) => all.push((path, bytes)),
+            Err(_) => break,
+        }
+    }
+    all
+}
+
+/// A run of two instruments over 13 slices, with fills and refusals by the risk gate.
+fn small(world: &World) -> Manifest {
+    let mut manifest = world.cross(&["AAA", "BBB"], 1, 2, 10);
+    // It pays for one position, and the order for the other is refused.
+    "1300".clone_into(&mut manifest.account.cash);
+    "10".clone_into(&mut manifest.costs.fee_bps);
+    manifest
+}
+
+/// What its feed sends: the bars, and one line that is none.
+fn small_lines(world: &World, manifest: &Manifest) -> String {
+    let lines = world.lines(manifest);
+    let mut lines: Vec<&str> = lines.lines().collect();
+    lines.insert(9, "not json");
+    lines.join("\n")
+}
+
+/// Cuts the journal to `length`, resumes it, and holds it against the one that nobody killed.
+#[track_caller]
+fn check_cut(
+    world: &World,
+    manifest: &Manifest,
+    (whole, close): (&[u8], &Close),
+    (length, signed): (usize, usize),
+    (lines, component): (&str, &Prepared),
+) {
+    let execution = killed(world, manifest, &whole[..length]);
+    let told = resume_with(world, &execution, lines, Some(component)).unwrap();
+    let place = format!("cut to {length} of {}", whole.len());
+    let ended = told
+        .ended
+        .as_ref()
+        .unwrap_or_else(|halt| panic!("{place}: {halt}"));
+    assert_eq!(ended, close, "{place}");
+    let tail = &whole[signed..length];
+    assert_eq!(told.found.tail_bytes, tail.len() as u64, "{place}");
+    let kept = cut_files(&execution.folder);
+    let kept: Vec<&[u8]> = kept.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+    let expect: &[&[u8]] = if tail.is_empty() { &[] } else { &[tail] };
+    assert_eq!(kept, expect, "{place}: what is cut is kept");
+    let cuts = told
+        .notices
+        .iter()
+        .filter(|one| matches!(one, Notice::Cut(_)));
+    assert_eq!(cuts.count(), expect.len(), "{place}: and told");
+    let journal = std::fs::read(execution.journal()).unwrap();
+    assert_eq!(journal[..signed], whole[..signed], "{place}");
+    if matches!(manifest.data, DataSource::Snapshot { .. }) {
+        assert!(journal == whole, "{place}: not the same journal");
+        return;
+    }
+    let report = verified(&journal);
+    assert!(report.is_good(), "{place}: {:?}", report.findings);
+    assert_eq!(
+        report.decision_digest,
+        Some(close.decision_digest),
+        "{place}"
+    );
+}
+
+/// Cuts the journal at every byte, two threads at once.
+fn check_every_cut(manifest: &Manifest, whole: &[u8], close: &Close, lines: &str) {
+    let ends = signed_ends(whole);
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            let (ends, next) = (&ends, &next);
+            scope.spawn(move || {
+                // A run has one place in a data directory, so each thread has its own.
+                let world = World::small_in_memory(13);
+                let _component = small(&world);
+                let setup = manifest.setup().unwrap();
+                let engine = world.engine();
+                let component = Prepared::new(&world.data, manifest, &setup, engine).unwrap();
+                loop {
+                    let length = next.fetch_add(1, Ordering::Relaxed);
+                    // The last checkpoint closes the run: there is nothing to resume then.
+                    if length >= whole.len() {
+                        break;
+                    }
+                    let signed = ends.iter().rev().find(|end| **end <= length);
+                    let signed = signed.copied().unwrap_or(0);
+                    let cut = (length, signed);
+                    check_cut(&world, manifest, (whole, close), cut, (lines, &component));
+                }
+            });
+        }
+    });
+}
+
+/// The journal and closing record of the run that nobody killed.
+fn uninterrupted(world: &World, manifest: &Manifest, lines: &str) -> (Vec<u8>, Close) {
+    let outcome = if matches!(manifest.data, DataSource::Feed { .. }) {
+        world.live(manifest, lines).unwrap()
+    } else {
+        world.backtest(manifest, world.engine()).unwrap()
+    };
+    let journal = std::fs::read(outcome.execution.journal()).unwrap();
+    assert!(verified(&journal).is_good());
+    assert!(outcome.close.fills >= 2, "{} fills", outcome.close.fills);
+    assert!(outcome.close.requests.1 > 0, "no order is refused");
+    (journal, outcome.close)
+}
+
+#[test]
+fn a_live_run_cut_at_any_byte_goes_on_to_the_same_decisions() {
+    let world = World::small_in_memory(13);
+    let manifest = small(&world);
+    let lines = small_lines(&world, &manifest);
+    let manifest = over_a_feed(&manifest, "every byte");
+    let (whole, close) = uninterrupted(&world, &manifest, &lines);
+    check_every_cut(&manifest, &whole, &close, &lines);
+}
+
+#[test]
+fn a_backtest_cut_at_any_byte_goes_on_to_the_same_journal() {
+    let world = World::small_in_memory(13);
+    for cadence in [7, 4096] {
+        let mut manifest = small(&world);
+        manifest.cadence = cadence;
+        let (whole, close) = uninterrupted(&world, &manifest, "");
+        check_every_cut(&manifest, &whole, &close, "");
+    }
+}
+
+/// The records that `journal` refuses to see, by reason.
+fn refused(execution: &Execution) -> Vec<String> {
+    let records = records(&execution.journal(), &execution.origin());
+    let mut reasons = Vec::new();
+    for record in records {
+        if let Record::Refused(input) = record {
+            reasons.push(input.reason);
+        }
+    }
+    reasons
+}
+
+#[test]
+fn a_feed_may_go_on_where_the_run_was_killed() {
+    let world = World::small_in_memory(13);
+    let manifest = small(&world);
+    let lines = world.lines(&manifest);
+    let manifest = over_a_feed(&manifest, "goes on");
+    let (whole, close) = uninterrupted(&world, &manifest, &lines);
+    let ends = signed_ends(&whole);
+    let lines: Vec<&str> = lines.lines().collect();
+    // The first is the open record's, then one for each bar, then the closing record's.
+    assert_eq!(ends.len(), lines.len() + 2);
+    for (decided, end) in ends.iter().enumerate().take(lines.len() + 1) {
+        let execution = killed(&world, &manifest, &whole[..*end]);
+        let rest = lines[decided..].join("\n");
+        let told = resume(&world, &execution, &rest).unwrap();
+        let place = format!("after {decided} bars");
+        assert_eq!(told.found.decisions, decided as u64, "{place}");
+        assert_eq!(told.ended.unwrap(), close, "{place}");
+        assert_eq!(refused(&execution), [""; 0], "{place}");
+        let report = verified(&std::fs::read(execution.journal()).unwrap());
+        assert!(report.is_good(), "{place}: {:?}", report.findings);
+    }
+}
+
+#[test]
+fn what_a_feed_sends_again_is_skipped_and_what_differs_is_refused() {
+    let world = World::small_in_memory(13);
+    let manifest = small(&world);
+    let all = world.lines(&manifest);
+    let manifest = over_a_feed(&manifest, "again");
+    let (whole, close) = uninterrupted(&world, &manifest, &all);
+    let ends = signed_ends(&whole);
+    // Five bars are decided: the third slice has one of its two.
+    let part = &whole[..ends[5]];
+    let mut lines: Vec<String> = all.lines().map(str::to_owned).collect();
+    let mark = r#"{"end-of-slice":true}"#.to_owned();
+    let other = |line: &str| line.replace("\"volume\":10000", "\"volume\":20000");
+    // A mark after bars of a slice that is over says nothing of the slice under way.
+    lines.insert(2, mark.clone());
+    let (first, fifth) = (other(&lines[0]), other(&lines[5]));
+    lines.insert(1, first);
+    lines.insert(7, fifth);
+    let execution = killed(&world, &manifest, part);
+    let told = resume(&world, &execution, &lines.join("\n")).unwrap();
+    assert_eq!(told.ended.unwrap(), close);
+    let reason = "another bar of this time was decided before";
+    assert_eq!(refused(&execution), [reason; 2]);
+    assert!(verified(&std::fs::read(execution.journal()).unwrap()).is_good());
+
+    // The mark ends the half slice where the feed goes on with it: so it was, the feed says.
+    let execution = killed(&world, &manifest, part);
+    let all: Vec<&str> = all.lines().collect();
+    let rest = [&[mark.as_str()], &all[6..]].concat().join("\n");
+    let told = resume(&world, &execution, &rest).unwrap();
+    match told.ended {
+        Ok(ended) => assert_eq!(ended.decisions, close.decisions - 1),
+        Err(why) => panic!("{why}"),
+    }
+    assert!(verified(&std::fs::read(execution.journal()).unwrap()).is_good());
+}
+
+/// Resumes where it must not go on. Returns why, and checks that nothing was changed.
+#[track_caller]
+fn halts(world: &World, execution: &Execution, lines: &str) -> String {
+    let before = std::fs::read(execution.journal()).unwrap();
+    let why = match resume(world, execution, lines) {
+        Ok(told) => told.ended.expect_err("it went on").to_string(),
+        Err(error) => error.to_string(),
+    };
+    let after = std::fs::read(execution.journal()).unwrap();
+    assert!(before == after, "the journal was changed: {why}");
+    assert!(cut_files(&execution.folder).is_empty(), "{why}");
+    why
+}
+
+#[test]
+fn a_journal_with_any_byte_changed_is_not_gone_on_with() {
+    let world = World::small_in_memory(13);
+    let mut manifest = small(&world);
+    manifest.cadence = 7;
+    let (whole, _) = uninterrupted(&world, &manifest, "");
+    let ends = signed_ends(&whole);
+    let signed = ends[ends.len() - 2];
+    for place in 0..signed {
+        // With bytes that a kill tore off behind it.
+        let mut journal = whole[..signed + 20].to_vec();
+        journal[place] ^= 1;
+        let execution = killed(&world, &manifest, &journal);
+        let opened = open(&world.data, &execution, signer());
+        let why = match opened {
+            Ok(Opened::Ready(_)) => panic!("byte {place} of {signed} was changed, and it goes on"),
+            Ok(Opened::Halted(halt)) => halt.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let names = why.contains("record ") || why.contains("byte ");
+        assert!(names, "byte {place}: {why}");
+    }
+}
+
+#[test]
+fn a_run_whose_parts_were_swapped_halts_and_names_them() {
+    let world = World::small(13);
+    let manifest = small(&world);
+    let lines = world.lines(&manifest);
+    let live = over_a_feed(&manifest, "swapped");
+    let (whole, _) = uninterrupted(&world, &live, &lines);
+    let half = &whole[..signed_ends(&whole)[9] + 40];
+    let execution = killed(&world, &live, half);
+    let path = world.data.component_path(&live.setup().unwrap().component);
+    let component = std::fs::read(&path).unwrap();
+    std::fs::write(&path, component_of_nothing()).unwrap();
+    let why = halts(&world, &execution, &lines);
+    assert!(why.contains("was changed: its bytes have digest"), "{why}");
+    std::fs::write(&path, component).unwrap();
+
+    let (whole, _) = uninterrupted(&world, &manifest, "");
+    let execution = killed(&world, &manifest, &whole[..whole.len() - 1]);
+    let mut changed = 0;
+    for path in files_below(&world.path().join("snapshots")) {
+        if path.extension().is_some_and(|end| end == "arrow") {
+            let mut bytes = std::fs::read(&path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            // Snapshots are read-only; a new file takes the old one's name.
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, bytes).unwrap();
+            changed += 1;
+        }
+    }
+    assert!(changed > 0, "no bars were changed");
+    let why = halts(&world, &execution, "");
+    assert!(why.contains("snapshot") || why.contains("digest"), "{why}");
+}
+
+/// A component that is none.
+fn component_of_nothing() -> Vec<u8> {
+    b"\0asm\x0d\0\x01\0".to_vec()
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// A strategy that wants nothing.
+struct Idle;
+
+impl Strategy for Idle {
+    fn on_bar(
+        &mut self,
+        _bar: &BarView,
+        _account: &AccountView<'_>,
+        _requests: &mut Vec<Request>,
+    ) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn on_fill(&mut self, _fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn on_order_event(
+        &mut self,
+        _event: &OrderEvent,
+        _time: UnixNanos,
+        _account: &AccountView<'_>,
+    ) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn on_corporate_action(
+        &mut self,
+        _action: &CorporateAction,
+        _account: &AccountView<'_>,
+    ) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn take_fuel(&mut self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn a_decision_that_comes_out_differently_halts_the_run_and_is_named() {
+    let world = World::small(13);
+    let manifest = over_a_feed(&small(&world), "other decisions");
+    let lines = world.lines(&manifest);
+    let (honest, _) = uninterrupted(&world, &manifest, &lines);
+    let execution = killed(&world, &manifest, &[]);
+    std::fs::remove_file(execution.journal()).unwrap();
+    // The same manifest and bars, signed with the same key, and decided by something else.
+    let setup = manifest.setup().unwrap();
+    let file = JournalFile::create(&execution.journal()).unwrap();
+    let sealer = Sealer::new(file, signer(), execution.origin(), 1);
+    let mut journal = InlineJournal(sealer);
+    let open = Open {
+        manifest: manifest.canonical().unwrap(),
+        execution: 1,
+        host: HOST.to_owned(),
+        commitments: None,
+    };
+    let mut body = Vec::new();
+    open.encode(&mut body);
+    let record = RecordBytes {
+        body: &body,
+        digested: None,
+        is_decision: false,
+    };
+    let _receipt = append(&mut journal, record).unwrap();
+    let mut feed = LineFeed::new(lines.as_bytes(), &setup.instruments);
+    let mut ports = Ports {
+        strategy: &mut Idle,
+        venue: &mut SimulatedVenue::new(&setup),
+        journal: &mut journal,
+        clock: &mut NoClock,
+    };
+    drive(&mut feed, &mut Run::new(&setup), &mut ports, &mut Ignore).unwrap();
+    let forged = std::fs::read(execution.journal()).unwrap();
+    assert!(verified(&forged).is_good(), "nothing in it gives it away");
+    let ends = signed_ends(&forged);
+    let cut = &forged[..ends[ends.len() - 2] + 7];
+    let execution = killed(&world, &manifest, cut);
+    let why = halts(&world, &execution, &lines);
+    // The first order of the honest run is where they part.
+    let honest = killed(&world, &manifest, &honest);
+    let first = records(&honest.journal(), &honest.origin())
+        .iter()
+        .position(|record| matches!(record, Record::Decision(one) if one.requests.as_ref().is_some_and(|all| !all.is_empty())))
+        .unwrap();
+    let expect = format!("record {first} comes out differently when it is decided again");
+    assert_eq!(why, expect);
+}
+
+#[test]
+fn a_run_that_ended_or_is_under_way_is_not_resumed() {
+    let world = World::small(13);
+    let manifest = small(&world);
+    let outcome = world.backtest(&manifest, world.engine()).unwrap();
+    let execution = outcome.execution;
+    let why = halts(&world, &execution, "");
+    assert!(why.contains("has its closing record"), "{why}");
+
+    let whole = std::fs::read(execution.journal()).unwrap();
+    let execution = killed(&world, &manifest, &whole[..whole.len() - 1]);
+    let first = open(&world.data, &execution, signer()).unwrap();
+    let why = halts(&world, &execution, "");
+    assert!(why.contains("is under way in another process"), "{why}");
+    drop(first);
+    assert!(resume(&world, &execution, "").unwrap().ended.is_ok());
+}
+
+/// Names the data directory to a child.
+const FOLDER: &str = "COUNTERFOIL_TESTS_RECOVER_FOLDER";
+/// The child's manifest in that directory.
+const MANIFEST: &str = "recover.json";
+
+/// No test of its own: a process that the test below starts and kills. It starts the live run of
+/// the manifest, or resumes it if it was started.
+#[test]
+fn child() {
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        return;
+    };
+    let folder = Path::new(&folder);
+    let data = DataDir::open(folder).unwrap();
+    let manifest = std::fs::read_to_string(folder.join(MANIFEST)).unwrap();
+    let manifest = Manifest::parse(&manifest).unwrap();
+    let engine = EngineSettings {
+        cache: Some(data.compiled()),
+        ..EngineSettings::default()
+    };
+    let lines = std::io::BufReader::new(std::io::stdin());
+    let run = hex::encode(manifest.run_id().unwrap());
+    let Some(execution) = data.executions_of(&run).unwrap().pop() else {
+        let done = live(&data, &manifest, engine, signer(), lines, &mut Ignore);
+        done.unwrap();
+        return;
+    };
+    let Opened::Ready(ready) = open(&data, &execution, signer()).unwrap() else {
+        panic!("the journal does not hold");
+    };
+    let component = ready.prepare(&data, engine).unwrap();
+    let around = Around {
+        data: &data,
+        component: &component,
+        observer: &mut Ignore,
+        tell: &mut |_| {},
+    };
+    let resumed = ready.live(lines, around).unwrap();
+    assert!(matches!(resumed, Resumed::Ended { .. }));
+}
+
+/// Starts a process, sends it lines until its journal holds `decisions`, and kills it.
+fn killed_after(world: &World, journal: &Path, lines: &[&str], decisions: usize) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["recover::child", "--exact"])
+        .env(FOLDER, world.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    for line in lines {
+        writeln!(stdin, "{line}").unwrap();
+    }
+    stdin.flush().unwrap();
+    loop {
+        assert_eq!(child.try_wait().unwrap(), None, "the child ended by itself");
+        let bytes = std::fs::read(journal).unwrap_or_default();
+        // The open record has the first.
+        if signed_ends(&bytes).len() > decisions {
+            break;
+        }
+        thread::yield_now();
+    }
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success());
+}
+
+#[test]
+fn a_process_that_is_killed_twice_is_resumed_to_the_same_decisions() {
+    let world = World::small(13);
+    let manifest = small(&world);
+    let text = world.lines(&manifest);
+    let lines: Vec<&str> = text.lines().collect();
+    let clean = over_a_feed(&manifest, "nobody kills it");
+    let (_, close) = uninterrupted(&world, &clean, &text);
+    //                lines sent and decided before the first and the second kill
+    for (first, second) in [(0, 2), (2, 4), (8, 8), (12, 26)] {
+        let manifest = over_a_feed(&manifest, &format!("killed at {first} and {second}"));
+        std::fs::write(world.path().join(MANIFEST), manifest.canonical().unwrap()).unwrap();
+        let run = hex::encode(manifest.run_id().unwrap());
+        let journal = world.path().join(format!("runs/{run}/1/journal"));
+        killed_after(&world, &journal, &lines[..first], first);
+        killed_after(&world, &journal, &lines[first..second], second);
+        let execution = world.data.find(&run).unwrap();
+        let told = resume(&world, &execution, &text).unwrap();
+        let place = format!("killed at {first} and {second}");
+        assert_eq!(told.found.decisions, second as u64, "{place}");
+        assert_eq!(told.ended.unwrap(), close, "{place}");
+        let report = verified(&std::fs::read(execution.journal()).unwrap());
+        assert!(report.is_good(), "{place}: {:?}", report.findings);
+    }
+}
