@@ -320,7 +320,7 @@ pub(crate) struct Terms {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Backtest {
-    /// A manifest; then no other flag that goes into one is taken
+    /// A manifest; then of the flags that go into one only --component is taken: its file
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) manifest: Option<PathBuf>,
     #[command(flatten)]
@@ -421,7 +421,7 @@ skipped, and where one differs it is refused and recorded. docs/OPERATE.md says 
 
   counterfoil live --resume 3f9c < bars.ndjson")]
 pub(crate) struct Live {
-    /// A manifest; then no other flag that goes into one is taken
+    /// A manifest; then of the flags that go into one only --component is taken: its file
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) manifest: Option<PathBuf>,
     #[command(flatten)]

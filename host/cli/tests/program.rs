@@ -175,6 +175,25 @@ fn a_sweep_prints_the_same_table_for_one_worker_and_for_two() {
 }
 
 #[test]
+fn a_strategy_to_deploy_runs_from_its_manifest_and_component_alone() {
+    let place = Place::new();
+    place.ingested();
+    let manifest = project("strategies/trend/manifest.json");
+    let component = project("strategies/components/trend.wasm");
+    let alone = place.run(&["backtest", &manifest]);
+    assert_eq!(alone.status.code(), Some(2), "the component is not there");
+    let other = project("sdk-examples/components/buy-and-hold.wasm");
+    let other = place.run(&["backtest", &manifest, "--component", &other]);
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(said.contains("the manifest names"), "{said}");
+    let done = place.json(0, &["backtest", &manifest, "--component", &component]);
+    assert!(done["fills"].as_u64() > Some(100));
+    let again = place.json(0, &["backtest", &manifest]);
+    assert_eq!(again["decision-digest"], done["decision-digest"]);
+}
+
+#[test]
 fn research_commands_say_the_same_again() {
     let place = Place::new();
     let snapshot = place.ingested();

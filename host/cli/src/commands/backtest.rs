@@ -1,11 +1,14 @@
 //! `backtest`: a component over a snapshot.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, bail};
 use counterfoil_runner::backtest::{backtest, snapshot_store};
 use counterfoil_runner::execute::Outcome;
 use counterfoil_runner::files::read_whole;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
+use sha2::{Digest as _, Sha256};
 
 use super::resume;
 use super::terms::{Bars, manifest};
@@ -47,14 +50,35 @@ pub(crate) fn execute(places: &Places, manifest: &Manifest, backend: &str) -> Re
     Ok(done?)
 }
 
+/// Takes in the file with the manifest's component, where one is given.
+pub(super) fn bring_component(
+    places: &Places,
+    manifest: &Manifest,
+    file: Option<&str>,
+) -> Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    let bytes = read_whole(Path::new(file))?;
+    let digest = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+    if digest != manifest.component {
+        bail!(
+            "{file} is {digest}, the manifest names {}: give the component that it names",
+            manifest.component
+        );
+    }
+    places.data.put_component(&bytes)?;
+    Ok(())
+}
+
 pub(crate) fn manifest_of(places: &Places, args: &Backtest) -> Result<Manifest> {
     if let Some(path) = &args.manifest {
-        if args.terms.component.is_some() || args.snapshot.is_some() {
+        if args.snapshot.is_some() {
             bail!("give a manifest or flags, not both: the manifest says everything");
         }
         let text = read_whole(path)?;
         let text = String::from_utf8(text).with_context(|| format!("{}", path.display()))?;
-        return Ok(Manifest::parse(&text)?);
+        let manifest = Manifest::parse(&text)?;
+        bring_component(places, &manifest, args.terms.component.as_deref())?;
+        return Ok(manifest);
     }
     let id = args.snapshot.as_deref();
     let id =

@@ -3,13 +3,14 @@
 use std::io::{BufRead, BufReader, stdin};
 use std::net::{TcpListener, TcpStream};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use counterfoil_runner::backtest::snapshot_store;
 use counterfoil_runner::files::read_whole;
 use counterfoil_runner::live::live;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 
+use super::backtest::bring_component;
 use super::resume;
 use super::terms::{Bars, manifest};
 use crate::args::Live;
@@ -76,13 +77,11 @@ fn source_of(args: &Live) -> Result<Box<dyn BufRead + Send>> {
 
 fn manifest_of(places: &Places, args: &Live) -> Result<Manifest> {
     if let Some(path) = &args.manifest {
-        if args.terms.component.is_some() {
-            bail!("give a manifest or flags, not both: the manifest says everything");
-        }
         let text = String::from_utf8(read_whole(path)?);
-        return Ok(Manifest::parse(
-            &text.with_context(|| format!("{}", path.display()))?,
-        )?);
+        let text = text.with_context(|| format!("{}", path.display()))?;
+        let manifest = Manifest::parse(&text)?;
+        bring_component(places, &manifest, args.terms.component.as_deref())?;
+        return Ok(manifest);
     }
     let id = args.like_snapshot.as_deref();
     let id = id.context("which instruments? give --like-snapshot ID, or a manifest")?;
