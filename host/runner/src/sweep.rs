@@ -26,8 +26,6 @@ use crate::backtest::backtest_sealing;
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::Observer;
 use crate::error::RunnerError;
-use crate::extent::Extent;
-use crate::files::at;
 use crate::journal::Sealing;
 
 /// What every item of a sweep shares.
@@ -123,7 +121,7 @@ fn one(bench: &Bench<'_>, item: &Item) -> Result<Done, RunnerError> {
     let run = hex::encode(item.manifest.run_id()?);
     let signer = (bench.signer)();
     for execution in bench.data.executions_of(&run)?.into_iter().rev() {
-        if let Some(close) = sound(&execution, signer.as_ref())? {
+        if let Some(close) = sound(&execution, signer.as_ref()) {
             return Ok(Done {
                 execution,
                 close,
@@ -150,17 +148,11 @@ fn one(bench: &Bench<'_>, item: &Item) -> Result<Done, RunnerError> {
 
 /// The closing record of an execution whose journal verifies and is complete. What an interrupted
 /// sweep left, or what was changed since, is passed over and run again.
-fn sound(execution: &Execution, signer: &dyn Signer) -> Result<Option<Close>, RunnerError> {
-    let path = execution.journal();
-    let Ok(Some(close)) = Extent::of(&path).map(|extent| extent.close) else {
-        return Ok(None);
-    };
-    let Ok(key) = PublicKey::new(signer.verifying_key()) else {
-        return Ok(None);
-    };
-    let file = File::open(&path).map_err(at("open", &path))?;
-    let report = verify_journal(file, &key, Options::default());
-    Ok(report.is_ok_and(|report| report.is_good()).then_some(close))
+fn sound(execution: &Execution, signer: &dyn Signer) -> Option<Close> {
+    let key = PublicKey::new(signer.verifying_key()).ok()?;
+    let file = File::open(execution.journal()).ok()?;
+    let report = verify_journal(file, &key, Options::default()).ok()?;
+    report.is_good().then_some(report.closed)?
 }
 
 /// Hears nothing.

@@ -8,7 +8,6 @@ use super::replay;
 use crate::args::Audit;
 use crate::output::{Answer, say};
 use crate::places::Places;
-use crate::progress::bar;
 
 pub(crate) fn run(places: &Places, args: &Audit) -> Result<Answer> {
     let Audit::Lookahead(args) = args;
@@ -21,15 +20,11 @@ pub(crate) fn run(places: &Places, args: &Audit) -> Result<Answer> {
 }
 
 pub(super) fn lookahead(places: &Places, run: &str, backend: &str) -> Result<Replay> {
-    let execution = places.data.find(run)?;
-    let bar = bar("deciding over garbage", 0);
-    let mut progress = |decisions: u64| {
-        if decisions.is_multiple_of(1024) {
-            bar.set_position(decisions);
-        }
-    };
-    let engine = places.engine(backend)?;
-    let found = lookahead::audit(&places.data, &execution, engine, &mut progress);
-    bar.finish_and_clear();
-    Ok(found?)
+    replay::decide_again(
+        places,
+        run,
+        backend,
+        "deciding over garbage",
+        lookahead::audit,
+    )
 }

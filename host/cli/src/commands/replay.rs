@@ -1,8 +1,11 @@
 //! `replay`: the component decides again.
 
 use anyhow::Result;
+use counterfoil_runner::data_dir::{DataDir, Execution};
+use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::replay::{Replay as Replayed, replay};
 use counterfoil_runner::times::show_time;
+use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::Record;
@@ -53,14 +56,33 @@ pub(crate) fn show(places: &Places, run: &str, what: &str, found: &Replayed) -> 
 }
 
 pub(crate) fn execute(places: &Places, run: &str, backend: &str) -> Result<Replayed> {
+    decide_again(places, run, backend, "replaying", replay)
+}
+
+/// A way of deciding a run again.
+type Act = fn(
+    &DataDir,
+    &Execution,
+    EngineSettings,
+    &mut (dyn FnMut(u64) + Send),
+) -> Result<Replayed, RunnerError>;
+
+/// Decides a run again by `act`, with progress under the name `what`.
+pub(super) fn decide_again(
+    places: &Places,
+    run: &str,
+    backend: &str,
+    what: &'static str,
+    act: Act,
+) -> Result<Replayed> {
     let execution = places.data.find(run)?;
-    let bar = bar("replaying", 0);
+    let bar = bar(what, 0);
     let mut progress = |decisions: u64| {
         if decisions.is_multiple_of(1024) {
             bar.set_position(decisions);
         }
     };
-    let found = replay(
+    let found = act(
         &places.data,
         &execution,
         places.engine(backend)?,

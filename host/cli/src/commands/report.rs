@@ -118,11 +118,7 @@ fn default_folder(places: &Places, execution: &Execution) -> PathBuf {
 
 /// The facts of a journal. One that does not verify is read as far as it can be.
 fn gather(execution: &Execution, good: bool) -> Result<(Manifest, Facts)> {
-    let mut reader = JournalReader::open(&execution.journal())?;
-    let first = reader.peek_body()?.ok_or(ReadJournalError::NotOpened)?;
-    let open = Open::decode(first).map_err(ReadJournalError::from)?;
-    let manifest = Manifest::parse(&open.manifest)?;
-    let mut gather = Gather::new(&manifest)?;
+    let (mut reader, manifest, mut gather) = begin(execution)?;
     let bar = bar("reading", 0);
     let outcome = gather_all(&mut reader, &mut gather, |records| {
         bar.set_position(records);
@@ -136,14 +132,21 @@ fn gather(execution: &Execution, good: bool) -> Result<(Manifest, Facts)> {
 
 /// Facts and figures of a journal that verified.
 pub(super) fn figures(execution: &Execution) -> Result<(Facts, Figures)> {
-    let mut reader = JournalReader::open(&execution.journal())?;
-    let first = reader.peek_body()?.ok_or(ReadJournalError::NotOpened)?;
-    let open = Open::decode(first).map_err(ReadJournalError::from)?;
-    let mut gather = Gather::new(&Manifest::parse(&open.manifest)?)?;
+    let (mut reader, _, mut gather) = begin(execution)?;
     gather_all(&mut reader, &mut gather, |_| {})?;
     let facts = gather.finish();
     let figures = Figures::of(&facts, None).context("an amount of the run does not fit")?;
     Ok((facts, figures))
+}
+
+/// A journal at its first record, the manifest in that record, and what gathers the facts.
+fn begin(execution: &Execution) -> Result<(JournalReader, Manifest, Gather)> {
+    let mut reader = JournalReader::open(&execution.journal())?;
+    let first = reader.peek_body()?.ok_or(ReadJournalError::NotOpened)?;
+    let open = Open::decode(first).map_err(ReadJournalError::from)?;
+    let manifest = Manifest::parse(&open.manifest)?;
+    let gather = Gather::new(&manifest)?;
+    Ok((reader, manifest, gather))
 }
 
 fn gather_all(
