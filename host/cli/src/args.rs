@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Let the component decide again and compare every decision
     Replay(Replay),
+    /// Hold a live run against its own backtest and sign what was found
+    Parity(Parity),
     /// Look for what a backtest must not do
     #[command(subcommand)]
     Audit(Audit),
@@ -496,6 +498,21 @@ pub(crate) struct Compare {
     pub(crate) first: String,
     /// Another
     pub(crate) second: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Parity {
+    /// A live run: the first digits of its id; it may be running
+    pub(crate) run: String,
+    /// Only bars that close by the end of this day (UTC), such as 2026-03-02
+    #[arg(long)]
+    pub(crate) day: Option<String>,
+    /// Decide again on this snapshot instead of the bars that the run was sent
+    #[arg(long, value_name = "ID")]
+    pub(crate) snapshot: Option<String>,
+    /// The engine's back end
+    #[arg(long, default_value = "cranelift", value_name = "NAME")]
+    pub(crate) backend: String,
 }
 
 #[derive(Debug, clap::Args)]

@@ -12,6 +12,7 @@ pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod monte_carlo;
 pub(crate) mod new;
+pub(crate) mod parity;
 pub(crate) mod proof;
 pub(crate) mod publish;
 pub(crate) mod replay;

@@ -70,6 +70,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::Compare(compare) => commands::compare::run(&places, &compare),
         Command::Verify(verify) => commands::verify::run(&places, &verify),
         Command::Replay(replay) => commands::replay::run(&places, &replay),
+        Command::Parity(parity) => commands::parity::run(&places, &parity),
         Command::Audit(audit) => commands::audit::run(&places, &audit),
         Command::Proof(proof) => commands::proof::run(&places, &proof),
         Command::Publish(publish) => commands::publish::run(&places, &publish),
