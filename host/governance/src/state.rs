@@ -94,6 +94,12 @@ impl State {
         }
     }
 
+    /// The ledger's origin.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// Every principal.
     #[must_use]
     pub const fn principals(&self) -> &BTreeMap<Id, Principal> {
