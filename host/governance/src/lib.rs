@@ -5,9 +5,11 @@
 pub mod act;
 pub mod attest;
 pub mod digest;
+pub mod evidence;
 mod files;
 pub mod id;
 pub mod ledger;
+pub mod proof;
 pub mod record;
 pub mod registry;
 pub mod role;

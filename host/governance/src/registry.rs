@@ -17,7 +17,7 @@ pub enum Stage {
     Draft,
     /// The evidence is complete.
     Validated,
-    /// A digest set of it was approved.
+    /// It was promoted under a digest set that was approved.
     Approved,
     /// Out of use: it can be replayed, never started.
     Archived,
@@ -60,6 +60,17 @@ pub struct Approval {
     pub deed: Deed,
 }
 
+/// That a component became approved under one digest set.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Promotion {
+    /// Under which.
+    pub set: DigestSet,
+    /// The entry with the verdict that passed it.
+    pub verdict: u64,
+    /// Who promoted it.
+    pub deed: Deed,
+}
+
 /// A registered component.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Component {
@@ -75,6 +86,8 @@ pub struct Component {
     pub validated: Option<(Evidence, Deed)>,
     /// Its approvals, the oldest first.
     pub approvals: Vec<Approval>,
+    /// The sets under which it was promoted, the oldest first.
+    pub promotions: Vec<Promotion>,
     /// Who took it out of use, and why.
     pub archived: Option<(String, Deed)>,
 }
@@ -133,12 +146,12 @@ impl Registry {
         Err(Denial::new(Rule::StageOrder, why, way))
     }
 
-    /// The approval under which this set may start.
+    /// The promotion under which this set may start.
     ///
     /// # Errors
     ///
     /// Returns a [`Denial`] if there is none; if another set was approved, it names what changed.
-    pub fn may_start(&self, set: &DigestSet) -> Result<&Approval, Denial> {
+    pub fn may_start(&self, set: &DigestSet) -> Result<&Promotion, Denial> {
         let component = self.component(&set.component)?;
         if component.stage == Stage::Archived {
             let why = format!(
@@ -148,16 +161,16 @@ impl Registry {
             let way = "start an approved component of the same strategy";
             return Err(Denial::new(Rule::StageOrder, why, way));
         }
-        let Some(last) = component.approvals.last() else {
+        let Some(last) = component.promotions.last() else {
             let found = component.stage.name();
             let why = format!("component {} is {found}, not approved", set.component);
-            let way = "an approver approves this digest set first";
+            let way = "this digest set is approved and promoted first";
             return Err(Denial::new(Rule::ApprovalMissing, why, way));
         };
-        let fits = |one: &&Approval| one.set == *set;
-        component.approvals.iter().rev().find(fits).ok_or_else(|| {
+        let fits = |one: &&Promotion| one.set == *set;
+        component.promotions.iter().rev().find(fits).ok_or_else(|| {
             let why = format!("the approval is for another set: {}", last.set.changes(set));
-            let way = "start what was approved, or have an approver approve this set";
+            let way = "start what was approved, or have this set approved and promoted";
             Denial::new(Rule::ApprovalChanged, why, way)
         })
     }
@@ -187,19 +200,19 @@ impl Registry {
         all.unwrap_or_default().iter().filter(fits)
     }
 
-    /// What to go back to from this component: the approval before its first one, of another
+    /// What to go back to from this component: the promotion before its first one, of another
     /// component of the same strategy that is still approved.
     #[must_use]
-    pub fn rollback(&self, component: &Digest) -> Option<&Approval> {
+    pub fn rollback(&self, component: &Digest) -> Option<&Promotion> {
         let from = self.components.get(component)?;
-        let first = from.approvals.first()?.deed.index;
+        let first = from.promotions.first()?.deed.index;
         let others = self.components.iter().filter(|(digest, other)| {
             *digest != component
                 && other.strategy == from.strategy
                 && other.stage == Stage::Approved
         });
-        let approvals = others.flat_map(|(_, other)| &other.approvals);
-        let before = approvals.filter(|approval| approval.deed.index < first);
-        before.max_by_key(|approval| approval.deed.index)
+        let promotions = others.flat_map(|(_, other)| &other.promotions);
+        let before = promotions.filter(|promotion| promotion.deed.index < first);
+        before.max_by_key(|promotion| promotion.deed.index)
     }
 }

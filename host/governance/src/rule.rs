@@ -60,11 +60,25 @@ pub enum Rule {
     ExceptionUnknown,
     /// Nobody grants an exception that they answer for.
     DutyException,
+    /// The policy bundle is in force already.
+    PolicyRepeated,
+    /// No policy is in force.
+    PolicyMissing,
+    /// Another policy is in force.
+    PolicyChanged,
+    /// A verdict lacks a reason, or limits, or has them where none belong.
+    VerdictIncomplete,
+    /// The policy in force was not asked.
+    VerdictMissing,
+    /// The policy in force said no.
+    VerdictFailed,
+    /// The component is approved under this set already.
+    PromotionExists,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 34] = [
         Self::PrincipalUnknown,
         Self::PrincipalExists,
         Self::PrincipalLook,
@@ -92,6 +106,13 @@ impl Rule {
         Self::ExceptionIncomplete,
         Self::ExceptionUnknown,
         Self::DutyException,
+        Self::PolicyRepeated,
+        Self::PolicyMissing,
+        Self::PolicyChanged,
+        Self::VerdictIncomplete,
+        Self::VerdictMissing,
+        Self::VerdictFailed,
+        Self::PromotionExists,
     ];
 
     /// The stable code.
@@ -125,6 +146,13 @@ impl Rule {
             Self::ExceptionIncomplete => "exception.incomplete",
             Self::ExceptionUnknown => "exception.unknown",
             Self::DutyException => "duty.exception",
+            Self::PolicyRepeated => "policy.repeated",
+            Self::PolicyMissing => "policy.missing",
+            Self::PolicyChanged => "policy.changed",
+            Self::VerdictIncomplete => "verdict.incomplete",
+            Self::VerdictMissing => "verdict.missing",
+            Self::VerdictFailed => "verdict.failed",
+            Self::PromotionExists => "promotion.exists",
         }
     }
 

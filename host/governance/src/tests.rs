@@ -7,7 +7,10 @@ use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{Act, DigestSet, Evidence, EvidenceKind, Exception, Provenance, RunStart};
+use crate::act::{
+    Act, DigestSet, Evidence, EvidenceKind, Exception, Gate, Outcome, Provenance, Reason, RunStart,
+    Verdict,
+};
 use crate::attest;
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
@@ -21,6 +24,7 @@ mod attest_golden;
 mod exceptions;
 mod keys;
 mod model;
+mod policies;
 mod tamper;
 
 const LOG_SEED: u8 = 200;
@@ -73,7 +77,7 @@ impl Desk {
         }
     }
 
-    /// A desk with one principal for each role that the registry's way needs.
+    /// A desk with one principal for each role that the registry's way needs, and a policy.
     fn staffed() -> Self {
         let mut desk = Self::new();
         let staff = [
@@ -85,6 +89,7 @@ impl Desk {
         for (name, role, seed) in staff {
             desk.add(name, &[role], seed).unwrap();
         }
+        desk.act("ada", policy("policy")).unwrap();
         desk
     }
 
@@ -153,6 +158,8 @@ impl Desk {
         self.act("carol", validate(component)).unwrap();
         let set = set(component);
         self.act("dan", self.approve("dan", set)).unwrap();
+        self.act("carol", pass(set)).unwrap();
+        self.act("dan", promote(set)).unwrap();
         set
     }
 }
@@ -213,6 +220,44 @@ fn approve(who: &str, set: DigestSet, seed: u8) -> Act {
     let envelope = attest::approval("counterfoil/ledger/test", &id(who), &set).unwrap();
     let signature = hand(seed).sign(&envelope.message()).unwrap();
     Act::ComponentApprove { set, signature }
+}
+
+fn policy(name: &str) -> Act {
+    let bundle = digest(name);
+    Act::PolicySet { bundle }
+}
+
+/// That the policy of the set passed it at the gate for promotion.
+fn pass(set: DigestSet) -> Act {
+    Act::Verdict(Verdict {
+        gate: Gate::Promotion,
+        subject: set.digest(),
+        bundle: set.policy,
+        input: digest("input"),
+        outcome: Outcome::Pass,
+        reasons: vec![],
+        limits: None,
+    })
+}
+
+/// That it failed it.
+fn fail(set: DigestSet) -> Act {
+    let Act::Verdict(verdict) = pass(set) else {
+        panic!()
+    };
+    let reason = Reason {
+        code: "drawdown.max".to_owned(),
+        text: "31 % is more than 20 %".to_owned(),
+    };
+    Act::Verdict(Verdict {
+        outcome: Outcome::Fail,
+        reasons: vec![reason],
+        ..verdict
+    })
+}
+
+fn promote(set: DigestSet) -> Act {
+    Act::ComponentPromote { set }
 }
 
 fn archive(component: &str) -> Act {
@@ -289,8 +334,11 @@ fn one_of_each() -> Vec<Act> {
         submit("a"),
         validate("a"),
         approve("a", set("a"), 1),
+        promote(set("a")),
         archive("a"),
         start("a", set("a")),
+        policy("a"),
+        fail(set("a")),
         Act::ExceptionGrant(Exception {
             rule: String::new(),
             reason: String::new(),

@@ -9,6 +9,7 @@ pub mod component;
 pub mod data_dir;
 pub mod drive;
 pub mod error;
+pub mod evidence;
 pub mod execute;
 pub mod extent;
 pub mod feed;

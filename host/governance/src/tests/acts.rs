@@ -35,22 +35,28 @@ fn a_component_walks_from_draft_to_archived_by_three_people_and_a_fourth_starts_
 #[test]
 fn every_transition_in_the_wrong_order_is_denied_and_names_the_stage() {
     // The acts that fit at each stage; all others are denied there.
-    let stages: [(&[&str], &[&str]); 4] = [
+    let approved = ["submit", "validate", "approve"];
+    let stages: [(&[&str], &[&str]); 5] = [
         (&[], &["submit"]),
         (&["submit"], &["validate"]),
         (&["submit", "validate"], &["approve"]),
+        (&approved, &["approve", "promote"]),
         (
-            &["submit", "validate", "approve"],
+            &["submit", "validate", "approve", "promote"],
             &["approve", "archive", "start"],
         ),
     ];
     for (done, fits) in stages {
-        for name in ["submit", "validate", "approve", "archive", "start"] {
+        for name in [
+            "submit", "validate", "approve", "promote", "archive", "start",
+        ] {
             let mut desk = Desk::staffed();
+            desk.act("carol", pass(set("one"))).unwrap();
             let acts = BTreeMap::from([
                 ("submit", ("bob", submit("one"))),
                 ("validate", ("carol", validate("one"))),
                 ("approve", ("dan", approve("dan", set("one"), 4))),
+                ("promote", ("erin", promote(set("one")))),
                 ("archive", ("dan", archive("one"))),
                 ("start", ("erin", start("run", set("one")))),
             ]);
@@ -70,6 +76,7 @@ fn every_transition_in_the_wrong_order_is_denied_and_names_the_stage() {
                 Rule::ComponentExists,
                 Rule::StageOrder,
                 Rule::ApprovalMissing,
+                Rule::PromotionExists,
             ];
             if let Err(denial) = result {
                 assert!(rules.contains(&denial.rule), "{denial}");
@@ -83,6 +90,7 @@ fn every_transition_in_the_wrong_order_is_denied_and_names_the_stage() {
     for (who, act) in [
         ("carol", validate("one")),
         ("dan", approve("dan", set, 4)),
+        ("dan", promote(set)),
         ("dan", archive("one")),
         ("erin", start("run", set)),
     ] {
@@ -95,10 +103,12 @@ fn every_act_by_the_wrong_role_is_denied_and_names_who_could_do_it() {
     let mut desk = Desk::staffed();
     let set = desk.walk("one");
     let people = ["ada", "bob", "carol", "dan", "erin"];
-    let acts: [(Act, &[&str]); 8] = [
+    let acts: [(Act, &[&str]); 10] = [
         (submit("two"), &["bob"]),
         (validate("one"), &["carol"]),
         (approve("dan", set, 4), &["dan"]),
+        (promote(set), &["dan", "erin"]),
+        (policy("other"), &["ada", "dan"]),
         (archive("one"), &["dan", "erin"]),
         (start("run", set), &["erin"]),
         (add("fay", &[], 9), &["ada"]),
@@ -111,7 +121,7 @@ fn every_act_by_the_wrong_role_is_denied_and_names_who_could_do_it() {
             assert!(text.contains(&format!("): {}", may.join(", "))), "{text}");
         }
     }
-    assert_eq!(desk.ledger.state().denials(), 7 * 4 + 3);
+    assert_eq!(desk.ledger.state().denials(), 7 * 4 + 3 * 3);
 }
 
 #[test]
@@ -198,6 +208,9 @@ fn one_changed_bit_ends_the_approval_and_the_message_names_what_changed() {
     // New limits take a new approval; the old one goes on to apply.
     let act = desk.approve("dan", limits);
     desk.act("dan", act).unwrap();
+    desk.denied("erin", start("run", limits), Rule::ApprovalChanged);
+    desk.act("carol", pass(limits)).unwrap();
+    desk.act("dan", promote(limits)).unwrap();
     desk.act("erin", start("run", limits)).unwrap();
     desk.act("erin", start("run 2", good)).unwrap();
     desk.denied("erin", start("run", good), Rule::RunExists);
