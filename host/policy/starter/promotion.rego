@@ -59,18 +59,18 @@ broken contains lib.reason("threshold.drawdown", text) if {
 }
 
 broken contains lib.reason("threshold.slippage", text) if {
-	not lib.at_most(slippage, settings.promotion.slippage_sensitivity_max_bps)
-	text := sprintf("more slippage costs it %v basis points of its equity, and at most %v are allowed", [
+	not lib.at_most(slippage, settings.promotion.slippage_loss_max_bps)
+	text := sprintf("dearer slippage costs it %v basis points of its cash, and at most %v are allowed", [
 		slippage,
-		settings.promotion.slippage_sensitivity_max_bps,
+		settings.promotion.slippage_loss_max_bps,
 	])
 }
 
 broken contains lib.reason("threshold.fuel", text) if {
-	not lib.at_most(fuel, settings.promotion.fuel_p99_max)
-	text := sprintf("99 of 100 bars take up to %v fuel, and at most %v is allowed", [
+	not lib.at_most(fuel, settings.promotion.fuel_p99_max_bps)
+	text := sprintf("99 of 100 decisions take up to %v basis points of their fuel, and at most %v are allowed", [
 		fuel,
-		settings.promotion.fuel_p99_max,
+		settings.promotion.fuel_p99_max_bps,
 	])
 }
 
@@ -80,11 +80,11 @@ drawdown := input.evidence.thresholds.drawdown_bps
 
 default slippage := "unknown"
 
-slippage := input.evidence.thresholds.slippage_sensitivity_bps
+slippage := input.evidence.thresholds.slippage_loss_bps
 
 default fuel := "unknown"
 
-fuel := input.evidence.thresholds.fuel_p99
+fuel := input.evidence.thresholds.fuel_p99_bps
 
 # --- Segregation of duties: author, reviewer and approver are different people, and none of
 # these rules gives way to an exception.

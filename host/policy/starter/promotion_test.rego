@@ -12,10 +12,10 @@ good := {
 	"evidence": {
 		"admission": {"passed": true},
 		"unit_tests": {"passed": true, "by": "ada"},
-		"snapshot_quality": {"snapshot": digest, "accepted": true, "findings": 0},
+		"snapshot_quality": {"snapshot": digest, "accepted": true, "quarantined": 0},
 		"replay": {"run": digest, "identical": true, "back_ends": ["cranelift", "pulley"]},
 		"no_look_ahead": {"passed": true},
-		"thresholds": {"drawdown_bps": 1200, "slippage_sensitivity_bps": 300, "fuel_p99": 20000},
+		"thresholds": {"drawdown_bps": 1200, "slippage_loss_bps": 300, "fuel_p99_bps": 200},
 	},
 	"exceptions": [],
 }
@@ -80,15 +80,15 @@ test_it_must_not_look_ahead if {
 
 thresholds(drawdown, slippage, fuel) := with_evidence("thresholds", {
 	"drawdown_bps": drawdown,
-	"slippage_sensitivity_bps": slippage,
-	"fuel_p99": fuel,
+	"slippage_loss_bps": slippage,
+	"fuel_p99_bps": fuel,
 })
 
 test_it_must_keep_each_threshold if {
-	promotion.verdict.outcome == "pass" with input as thresholds(3000, 2000, 500000)
+	promotion.verdict.outcome == "pass" with input as thresholds(3000, 1000, 5000)
 	refused(thresholds(3001, 0, 0), "threshold.drawdown")
-	refused(thresholds(0, 2001, 0), "threshold.slippage")
-	refused(thresholds(0, 0, 500001), "threshold.fuel")
+	refused(thresholds(0, 1001, 0), "threshold.slippage")
+	refused(thresholds(0, 0, 5001), "threshold.fuel")
 }
 
 test_what_was_not_measured_is_not_kept if {

@@ -35,16 +35,16 @@ policy_in_force if {
 	input.set.policy == input.policy_in_force
 }
 
-broken contains lib.reason("start.limits", "the approved limits are not those in force for the account") if {
+broken contains lib.reason("start.limits", "its limits are not those in force for the account") if {
 	not limits_in_force
 }
 
 limits_in_force if {
 	lib.named(input.limits_in_force)
-	input.set.limits == input.limits_in_force
+	input.limits == input.limits_in_force
 }
 
-# --- Somebody authorized this start: this set, account, market and timeframe, in this window.
+# --- Somebody authorized this start: this set on these terms, in this window.
 
 broken contains lib.reason("start.authorization", "nobody authorized this start, or it was withdrawn") if {
 	not authorized
@@ -64,7 +64,7 @@ broken contains lib.reason("start.authorization", text) if {
 same_as_authorized(name) if input.authorization.set[name] == input.set[name]
 
 broken contains lib.reason("start.authorization", text) if {
-	some name in ["account", "market", "timeframe"]
+	some name in ["owner", "account", "market", "timeframe", "parameters", "limits"]
 	not this_one(name)
 	text := sprintf("the authorization is not for this %s", [name])
 }

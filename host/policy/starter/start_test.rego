@@ -12,15 +12,19 @@ good := {
 	"set": set,
 	"approved": set,
 	"stage": "approved",
+	"owner": "fund",
 	"account": "main",
 	"market": "xnys",
 	"timeframe": "1d",
+	"parameters": digest("p"),
+	"limits": digest("l"),
 	"people": {"operator": "olga", "log_holder": "lars"},
 	"authorization": {
-		"entry": 3, "by": "olga", "set": set, "account": "main", "market": "xnys",
-		"timeframe": "1d", "not_before": 1000, "not_after": 2000, "withdrawn": false,
+		"entry": 3, "by": "olga", "set": set, "owner": "fund", "account": "main",
+		"market": "xnys", "timeframe": "1d", "parameters": digest("p"), "limits": digest("l"),
+		"not_before": 1000, "not_after": 2000, "withdrawn": false,
 	},
-	"limits_in_force": digest("b"),
+	"limits_in_force": digest("l"),
 	"policy_in_force": digest("c"),
 	"retrospectives_owed": [],
 	"kills": [],
@@ -68,7 +72,7 @@ test_policy_and_limits_must_be_those_in_force if {
 }
 
 test_the_authorization_must_be_for_exactly_this if {
-	every name in ["account", "market", "timeframe"] {
+	every name in ["owner", "account", "market", "timeframe", "parameters", "limits"] {
 		refused(spoiled_in("authorization", name, "other"), "start.authorization")
 	}
 	every name in ["component", "limits", "policy", "evidence"] {

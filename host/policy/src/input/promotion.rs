@@ -84,10 +84,10 @@ pub struct UnitTests {
 pub struct SnapshotQuality {
     /// The snapshot, as `sha256:` and hex.
     pub snapshot: String,
-    /// Whether nothing is wrong with it, or what is was accepted.
+    /// Whether no error that the checks found in it is open.
     pub accepted: bool,
-    /// How many findings were accepted.
-    pub findings: u64,
+    /// How many rows and bars are in quarantine.
+    pub quarantined: u64,
 }
 
 /// The replays of the backtest.
@@ -113,9 +113,9 @@ pub struct LookAhead {
 pub struct Thresholds {
     /// The largest fall of equity from its peak, in basis points, rounded up.
     pub drawdown_bps: u64,
-    /// How much less equity the same run ends with when slippage is higher, in basis points,
-    /// rounded up; 0 if not less.
-    pub slippage_sensitivity_bps: u64,
-    /// The fuel that 99 of 100 callbacks stay within.
-    pub fuel_p99: u64,
+    /// How much less equity the same run ends with when slippage is dearer, in basis points of its
+    /// starting cash, rounded up; 0 if not less.
+    pub slippage_loss_bps: u64,
+    /// The fuel that 99 of 100 decisions stay within, in basis points of the limit, rounded up.
+    pub fuel_p99_bps: u64,
 }

@@ -17,12 +17,18 @@ pub struct Start {
     pub approved: Option<Set>,
     /// The component's stage, such as `approved`.
     pub stage: String,
+    /// Who owns the run.
+    pub owner: String,
     /// The account that it trades for.
     pub account: String,
     /// The market.
     pub market: String,
     /// The length of a bar, such as `1d`.
     pub timeframe: String,
+    /// The digest of its parameters.
+    pub parameters: Digest,
+    /// The digest of the account's limits that it keeps.
+    pub limits: Digest,
     /// Who starts it, and who holds the log's key.
     pub people: Operators,
     /// The authorization of this start.
@@ -57,12 +63,18 @@ pub struct Authorization {
     pub by: String,
     /// For what.
     pub set: Set,
+    /// For which owner.
+    pub owner: String,
     /// For which account.
     pub account: String,
     /// For which market.
     pub market: String,
     /// For which timeframe.
     pub timeframe: String,
+    /// For which parameters.
+    pub parameters: Digest,
+    /// For which limits of the account.
+    pub limits: Digest,
     /// From when on.
     pub not_before: Seconds,
     /// Until before when.

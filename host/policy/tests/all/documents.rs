@@ -95,7 +95,7 @@ fn promotion() -> input::Promotion {
             snapshot_quality: Some(input::SnapshotQuality {
                 snapshot: Digest([0x55; 32]).to_string(),
                 accepted: true,
-                findings: 2,
+                quarantined: 2,
             }),
             replay: Some(input::Replay {
                 run: Digest([0x66; 32]).to_string(),
@@ -105,8 +105,8 @@ fn promotion() -> input::Promotion {
             no_look_ahead: Some(input::LookAhead { passed: true }),
             thresholds: Some(input::Thresholds {
                 drawdown_bps: 3_120,
-                slippage_sensitivity_bps: 300,
-                fuel_p99: 20_000,
+                slippage_loss_bps: 300,
+                fuel_p99_bps: 200,
             }),
         },
         exceptions: vec![input::Exception {
@@ -127,9 +127,12 @@ fn start() -> input::Start {
         set: set(),
         approved: Some(set()),
         stage: "approved".into(),
+        owner: "fund".into(),
         account: "main".into(),
         market: "xnys".into(),
         timeframe: "1d".into(),
+        parameters: Digest([0x77; 32]),
+        limits: Digest([0x88; 32]),
         people: input::Operators {
             operator: "olga".into(),
             log_holder: "lars".into(),
@@ -138,14 +141,17 @@ fn start() -> input::Start {
             entry: 57,
             by: "olga".into(),
             set: set(),
+            owner: "fund".into(),
             account: "main".into(),
             market: "xnys".into(),
             timeframe: "1d".into(),
+            parameters: Digest([0x77; 32]),
+            limits: Digest([0x88; 32]),
             not_before: at(NOW - 3_600),
             not_after: at(NOW + 82_800),
             withdrawn: false,
         }),
-        limits_in_force: Some(Digest([0x22; 32])),
+        limits_in_force: Some(Digest([0x88; 32])),
         policy_in_force: Some(Digest([0x33; 32])),
         retrospectives_owed: vec![input::Retrospective {
             entry: 50,
