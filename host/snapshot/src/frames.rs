@@ -88,6 +88,11 @@ impl<T: DeserializeOwned> FrameReader<T> {
         })
     }
 
+    /// The file.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The next row; `None` at the end of the file.
     pub(crate) fn next(&mut self) -> Result<Option<T>, IngestError> {
         self.read().map_err(IngestError::source(&self.name, 0))

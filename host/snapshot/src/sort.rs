@@ -60,7 +60,7 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
     }
 
     /// All rows, the smallest first.
-    pub(crate) fn finish(mut self) -> Result<Sorted<T>, IngestError> {
+    pub(crate) fn finish(mut self) -> Result<Sorted<'a, T>, IngestError> {
         self.rows.sort_unstable();
         let open = self.open.take();
         self.close(open)?;
@@ -69,7 +69,7 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
             .map(|run| FrameReader::new(self.scratch, run, 0).map(Input::File))
             .collect::<Result<Vec<_>, _>>()?;
         inputs.push(Input::Memory(self.rows.into_iter()));
-        Sorted::new(inputs)
+        Sorted::new(self.scratch, inputs)
     }
 
     /// Moves the rows in memory to disk.
@@ -123,20 +123,18 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
             .iter()
             .map(|run| FrameReader::new(self.scratch, run, 0).map(Input::File))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut sorted = Sorted::<T>::new(inputs)?;
+        let mut sorted = Sorted::<T>::new(self.scratch, inputs)?;
         let mut writer = FrameWriter::new(self.scratch, self.next_name())?;
         while let Some(row) = sorted.next()? {
             writer.add(&row)?;
-        }
-        for run in runs {
-            self.scratch.remove(run)?;
         }
         writer.finish()
     }
 }
 
-/// Rows in sequence.
-pub(crate) struct Sorted<T> {
+/// Rows in sequence. A file is removed once its last row was given.
+pub(crate) struct Sorted<'a, T> {
+    scratch: &'a Staging,
     inputs: Vec<Input<T>>,
     /// The next row of each input.
     heads: BinaryHeap<Reverse<(T, usize)>>,
@@ -147,9 +145,10 @@ enum Input<T> {
     File(FrameReader<T>),
 }
 
-impl<T: Ord + DeserializeOwned> Sorted<T> {
-    fn new(inputs: Vec<Input<T>>) -> Result<Self, IngestError> {
+impl<'a, T: Ord + DeserializeOwned> Sorted<'a, T> {
+    fn new(scratch: &'a Staging, inputs: Vec<Input<T>>) -> Result<Self, IngestError> {
         let mut sorted = Self {
+            scratch,
             heads: BinaryHeap::with_capacity(inputs.len()),
             inputs,
         };
@@ -171,7 +170,13 @@ impl<T: Ord + DeserializeOwned> Sorted<T> {
     fn advance(&mut self, place: usize) -> Result<(), IngestError> {
         let next = match self.inputs.get_mut(place) {
             Some(Input::Memory(rows)) => rows.next(),
-            Some(Input::File(rows)) => rows.next()?,
+            Some(Input::File(rows)) => {
+                let next = rows.next()?;
+                if next.is_none() {
+                    self.scratch.remove(rows.name())?;
+                }
+                next
+            }
             None => None,
         };
         self.heads.extend(next.map(|row| Reverse((row, place))));
@@ -187,7 +192,7 @@ mod tests {
 
     use super::*;
 
-    /// The rows sorted with `most` in memory, and the number of files that were left.
+    /// The rows sorted with `most` in memory, and the number of files that were merged in the end.
     fn sorted(rows: &[(u8, u32)], most: usize) -> (Vec<(u8, u32)>, usize) {
         let folder = tempfile::tempdir().unwrap();
         let data = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
@@ -197,11 +202,12 @@ mod tests {
             sorter.add(*row).unwrap();
         }
         let mut merged = sorter.finish().unwrap();
+        let files = data.read_dir("normalized/.tmp-0").unwrap().count();
         let mut all = Vec::new();
         while let Some(row) = merged.next().unwrap() {
             all.push(row);
         }
-        let files = data.read_dir("normalized/.tmp-0").unwrap().count();
+        assert_eq!(data.read_dir("normalized/.tmp-0").unwrap().count(), 0);
         (all, files)
     }
 

@@ -208,7 +208,7 @@ fn sift<'a>(
     ranks: &[u32],
     aside: &mut Aside<'_>,
     times: &mut Times,
-) -> Result<(Sorted<ByTime>, Finest), IngestError> {
+) -> Result<(Sorted<'a, ByTime>, Finest), IngestError> {
     let mut by_id = sorter.finish()?;
     let rows_in_memory = reading.options.limits.rows_in_memory;
     let mut by_time = Sorter::new(reading.scratch, "trades", rows_in_memory);
@@ -238,7 +238,7 @@ fn sift<'a>(
 
 /// The bars of all trades, symbol by symbol.
 fn aggregate(
-    mut trades: Sorted<ByTime>,
+    mut trades: Sorted<'_, ByTime>,
     names: &[&str],
     scales: &Scales<'_>,
     series: &mut SeriesWriter,
