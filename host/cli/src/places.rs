@@ -16,6 +16,8 @@ pub(crate) struct Places {
     pub(crate) data: DataDir,
     pub(crate) keys: KeyDir,
     pub(crate) json: bool,
+    /// Who acts, as typed.
+    pub(crate) actor: Option<String>,
 }
 
 impl Places {
@@ -34,6 +36,7 @@ impl Places {
             data: DataDir::open(&data)?,
             keys: KeyDir::new(keys),
             json: global.json,
+            actor: global.actor.clone(),
         })
     }
 
@@ -43,6 +46,7 @@ impl Places {
             data: DataDir::open(data)?,
             keys: KeyDir::new(keys),
             json: self.json,
+            actor: None,
         })
     }
 
