@@ -17,7 +17,7 @@ use crate::normalize::{Job, normalize};
 use crate::options::{IngestLimits, IngestOptions, SideFile};
 use crate::raw::{self, Arrival};
 use crate::report::IngestReport;
-use crate::scales::price_grid;
+use crate::scales::{lot, price_grid};
 use crate::snapshot::Snapshot;
 use crate::store::{SNAPSHOTS, load};
 
@@ -62,6 +62,7 @@ pub(crate) fn ingest(
 ) -> Result<Ingested, IngestError> {
     // What can be told without the source is told before it is copied.
     price_grid(options)?;
+    lot(options)?;
     let mapping = Mapping::parse(options.mapping.as_ref())?;
     let actions = match &options.actions {
         Some(file) => parse_actions(&file.name, &file.bytes)?,

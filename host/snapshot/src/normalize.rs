@@ -22,7 +22,7 @@ use crate::raw::RawFile;
 use crate::recipe::{self, Input, RULES, Recipe};
 use crate::records;
 use crate::row::check_symbol;
-use crate::scales::{price_grid, price_scale};
+use crate::scales::{lot, price_grid, price_scale, volume_scale};
 use crate::series::{Series, Share, Step};
 use crate::staging::{Staging, sync};
 use crate::store::{MANIFEST, QUARANTINE, load};
@@ -85,8 +85,17 @@ impl Job<'_> {
             "price-scale",
             options.price_scale.map(|scale| scale.to_string()),
         );
+        set(
+            "quantity-scale",
+            options.quantity_scale.map(|scale| scale.to_string()),
+        );
         set("symbol", options.symbol.clone());
+        set("lot", options.lot.clone());
         set("tick", options.tick.clone());
+        set(
+            "volume-scale",
+            options.volume_scale.map(|scale| scale.to_string()),
+        );
         set(
             "timeframe",
             options.timeframe.map(|timeframe| timeframe.to_string()),
@@ -213,15 +222,20 @@ fn write_table(
         None => infer_timeframe(name, &series, &shares, nanos_per_key)?,
     };
     let (price_scale, tick_size, finest_price_line) = price_scale(options, finest_price)?;
+    let (volume_scale, finest_volume_line) = volume_scale(options, finest_volume)?;
     let frame = Frame {
         source: name,
         time_column: &time_name,
         nanos_per_key,
         timeframe,
         meaning: times.meaning(),
-        finest_lines: [finest_price_line, finest_volume.1],
+        finest_lines: [finest_price_line, finest_volume_line],
     };
-    let scales = (price_scale, tick_size, finest_volume.0);
+    let scales = Scales {
+        prices: (price_scale, tick_size),
+        quantities: lot(options)?,
+        volume: volume_scale,
+    };
     let mut output = Output {
         staging,
         quarantine: &mut quarantine,
@@ -319,13 +333,24 @@ struct Output<'a> {
     progress: &'a mut dyn FnMut(Progress),
 }
 
+/// Decimals and grids of a source's instruments.
+#[derive(Clone, Copy)]
+struct Scales {
+    /// Of a price, with its tick.
+    prices: (u8, i64),
+    /// Of a quantity, with its lot.
+    quantities: (u8, i64),
+    /// Of a volume.
+    volume: u8,
+}
+
 impl Output<'_> {
     /// Writes the files of all instruments, one after the other.
     fn write_bars(
         &mut self,
         series: &Series<'_>,
         (shares, mut tickers): (Shares, Tickers),
-        (price_scale, tick_size, volume_scale): (u8, i64, u8),
+        scales: Scales,
         frame: &Frame<'_>,
     ) -> Result<Vec<InstrumentData>, IngestError> {
         let bars_total = series.parts.values().map(|part| part.rows).sum();
@@ -333,11 +358,17 @@ impl Output<'_> {
         let mut all = Vec::with_capacity(shares.len());
         for (index, (symbol, shares)) in shares.into_iter().enumerate() {
             let later = tickers.remove(&symbol).unwrap_or_default();
-            let prices = (price_scale, tick_size);
-            let instrument = Instrument::new(symbol.clone(), prices, (0, 1), volume_scale)
-                .map_err(|source| IngestError::Instrument {
-                    file: frame.source.to_owned(),
-                    source,
+            let Scales {
+                prices,
+                quantities,
+                volume,
+            } = scales;
+            let instrument =
+                Instrument::new(symbol.clone(), prices, quantities, volume).map_err(|source| {
+                    IngestError::Instrument {
+                        file: frame.source.to_owned(),
+                        source,
+                    }
                 })?;
             let mut writer = InstrumentWriter::new(self.staging, index, &instrument);
             let mut rows = series.rows(&shares, frame.nanos_per_key)?;

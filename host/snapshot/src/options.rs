@@ -88,6 +88,12 @@ pub struct IngestOptions {
     pub price_scale: Option<u8>,
     /// The price grid step as decimal text, such as `0.05`; without it one at the price scale.
     pub tick: Option<String>,
+    /// Decimals of a volume; without it the most decimals in the file.
+    pub volume_scale: Option<u8>,
+    /// Decimals of a quantity; without it those of the lot.
+    pub quantity_scale: Option<u8>,
+    /// The quantity grid step as decimal text, such as `0.001`; without it one at the quantity scale.
+    pub lot: Option<String>,
     /// Who made the data.
     pub vendor: Option<String>,
     /// When the file is ingested; it goes into the receipt, never into a snapshot.
