@@ -68,6 +68,7 @@ fn rank(kind: &ActionKind) -> u8 {
         ActionKind::SymbolChange { .. } => 3,
         ActionKind::Delisting { .. } => 4,
         ActionKind::Halt { .. } => 5,
+        ActionKind::SessionEnd => 6,
     }
 }
 
@@ -199,6 +200,8 @@ pub fn format_actions(actions: &[Action]) -> String {
             ActionKind::SymbolChange { symbol } => ("symbol", symbol.clone()),
             ActionKind::Delisting { per_unit } => ("delisting", amount(*per_unit)),
             ActionKind::Halt { until } => ("halt", show(*until)),
+            // No vendor sends these: they come from a calendar.
+            ActionKind::SessionEnd => continue,
         };
         let line = [
             one.instrument.clone(),
@@ -250,6 +253,7 @@ pub fn commit_to(actions: &[CorporateAction]) -> ActionsCommitment {
                 hash.update(symbol);
             }
             ActionKind::Halt { until } => hash.update(until.0.to_be_bytes()),
+            ActionKind::SessionEnd => {}
         }
     }
     ActionsCommitment {

@@ -496,7 +496,8 @@ pub(crate) fn renames(actions: &[Action]) -> Vec<crate::normalize::Rename> {
         ActionKind::Split { .. }
         | ActionKind::Dividend { .. }
         | ActionKind::Delisting { .. }
-        | ActionKind::Halt { .. } => None,
+        | ActionKind::Halt { .. }
+        | ActionKind::SessionEnd => None,
     };
     actions.iter().filter_map(rename).collect()
 }

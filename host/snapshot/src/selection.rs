@@ -107,7 +107,8 @@ impl Selection {
                 ActionKind::Split { .. }
                 | ActionKind::Dividend { .. }
                 | ActionKind::SymbolChange { .. }
-                | ActionKind::Delisting { .. } => one.ex_time,
+                | ActionKind::Delisting { .. }
+                | ActionKind::SessionEnd => one.ex_time,
             };
             self.range.from.is_none_or(|from| from <= last)
                 && self.range.to.is_none_or(|to| one.ex_time < to)

@@ -2,8 +2,8 @@
 
 use super::{Ports, Run, RunError};
 use crate::account::AccountError;
-use crate::corporate::{ActionKind, CorporateAction, SplitRatio};
-use crate::execution::{AppliedAction, Code, Delivery, OrderEvent};
+use crate::corporate::{ActionKind, SplitRatio};
+use crate::execution::{Code, Delivery, OrderEvent};
 use crate::journal::Journal;
 use crate::order::{Intent, Order, OrderStatus};
 use crate::record::{Callback, deliveries};
@@ -130,20 +130,11 @@ impl Run {
                     Callback::OnOrderEvent,
                     ports.strategy.on_order_event(event, time, &view),
                 ),
-                // The contract has no word for a halt, and the venue's answers say what it does.
-                Delivery::Action(AppliedAction {
-                    action:
-                        CorporateAction {
-                            kind: ActionKind::Halt { .. },
-                            ..
-                        },
-                    ..
-                })
-                | Delivery::Borrow(_) => continue,
-                Delivery::Action(applied) => (
+                Delivery::Action(applied) if applied.action.is_told() => (
                     Callback::OnCorporateAction,
                     ports.strategy.on_corporate_action(&applied.action, &view),
                 ),
+                Delivery::Action(_) | Delivery::Borrow(_) => continue,
             };
             match told {
                 Ok(()) => {}

@@ -53,6 +53,7 @@ fn actions_and_borrow_fees_read_back_as_they_were_written() {
         applied(ActionKind::Halt {
             until: UnixNanos(i64::MIN),
         }),
+        applied(ActionKind::SessionEnd),
         Delivery::Borrow(BorrowFee {
             instrument: InstrumentId(1),
             fee: money("0.1"),
