@@ -9,7 +9,7 @@ use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
-use crate::actions::{Action, ActionsCommitment, commit_to};
+use crate::actions::Action;
 use crate::batches::{BarReader, Range};
 use crate::digest::Digest;
 use crate::error::ReadError;
@@ -154,15 +154,6 @@ impl Selection {
             }));
         }
         Ok(())
-    }
-
-    /// Number and digest of [`Selection::actions`], for a run's entry 0.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`ReadError`] as [`Selection::actions`] does.
-    pub fn actions_commitment(&self) -> Result<ActionsCommitment, ReadError> {
-        Ok(commit_to(&self.actions()?))
     }
 
     /// The bars, slice by slice.

@@ -15,7 +15,7 @@ use arrow::ipc::writer::FileWriter;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use counterfoil_snapshot::accept::{ACCEPTANCE_FORMAT, Acceptance};
-use counterfoil_snapshot::actions::{commit_to, format_actions};
+use counterfoil_snapshot::actions::format_actions;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::findings::{Policy, Severity};
 use counterfoil_snapshot::ingest::Ingested;
@@ -598,7 +598,7 @@ fn a_selection_that_begins_within_a_halt_has_it() {
 }
 
 #[test]
-fn a_selection_gives_the_actions_of_its_range_in_sequence_and_commits_to_them() {
+fn a_selection_gives_the_actions_of_its_range_in_sequence() {
     let data = Data::new();
     let options = IngestOptions {
         actions: Some(SideFile {
@@ -631,8 +631,6 @@ fn a_selection_gives_the_actions_of_its_range_in_sequence_and_commits_to_them() 
     let actions = all.actions().unwrap();
     assert_eq!(actions.len(), 96);
     assert!(actions.is_sorted_by_key(|one| (one.ex_time, one.instrument)));
-    let commitment = all.actions_commitment().unwrap();
-    assert_eq!((commitment.count, commitment), (96, commit_to(&actions)));
     let day = |days: i64| Some(UnixNanos(days * 86_400_000_000_000));
     // 2003-02-18 is day 12,101.
     let msft = ["MSFT".to_owned()];
