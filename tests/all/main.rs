@@ -25,6 +25,8 @@ mod published;
 #[cfg(test)]
 mod recover;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod signed;
 #[cfg(test)]
 mod strategies;

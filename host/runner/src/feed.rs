@@ -1,6 +1,7 @@
 //! Where slices come from. A feed must never know what a run does with them.
 
 mod lines;
+mod sessions;
 mod snapshot;
 
 pub use lines::{Decided, LineFeed};
@@ -17,7 +18,7 @@ pub enum Next {
     Slice,
     /// Something that no run may see; it is recorded.
     Refused(RefusedInput),
-    /// A bar that was decided before, as a feed that connects again may send it.
+    /// A bar or the end of a session that was recorded before, as a feed that connects again may send it.
     Known,
     /// There is no more.
     End,

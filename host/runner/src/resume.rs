@@ -292,7 +292,7 @@ impl Resumption {
             });
         }
         let instruments = &self.setup.instruments;
-        let (slices, decided) = self.known.take_slices(instruments.len());
+        let (slices, decided) = self.known.take_slices(instruments.len())?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
         let lines = LineFeed::go_on(source, instruments, decided);
         let mut feed = Again::new(slices, lines, is_open);

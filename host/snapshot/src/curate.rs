@@ -188,6 +188,12 @@ impl Inputs {
         })
     }
 
+    fn sources(&self) -> Vec<SourceData> {
+        let all = self.layers.iter();
+        all.flat_map(|layer| layer.manifest().sources.clone())
+            .collect()
+    }
+
     fn symbols(&self) -> BTreeSet<String> {
         let all = self
             .layers
@@ -273,11 +279,7 @@ fn write(
             },
         )?);
     }
-    let sources: Vec<SourceData> = inputs
-        .layers
-        .iter()
-        .flat_map(|layer| layer.manifest().sources.clone())
-        .collect();
+    let sources = inputs.sources();
     let (errors, count) = (
         core::mem::take(&mut out.findings.errors),
         out.findings.errors_count,

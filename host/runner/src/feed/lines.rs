@@ -1,9 +1,10 @@
 //! Closed bars as newline-delimited JSON, from standard input or a socket.
 //!
 //! A slice ends when every instrument has reported, at `{"end-of-slice":true}`, or at a bar with
-//! a later close time. Whatever cannot join its slice is refused and kept.
+//! a later close time. The ends of sessions stand between the bars. Whatever cannot join its slice is
+//! refused and kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
 use counterfoil_trading::bar::{ClosedBar, RawBar};
@@ -16,19 +17,23 @@ use counterfoil_trading::units::{Price, Volume};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::sessions::{SessionEnd, SessionEnds};
 use super::{Feed, FeedError, Next};
 use crate::times::parse_time;
 
 /// The most bytes of one line: a bar takes about 200.
 const LINE_BYTES_MAX: u64 = 64 << 10;
 
-/// A line of the feed. Prices and volume are decimals, as texts or numbers; times are RFC 3339
+/// A line of the feed: a bar, the end of a session, or a mark. Prices and volume are decimals, as texts or numbers; times are RFC 3339
 /// texts, dates, or whole nanoseconds since 1970.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Line<'a> {
     #[serde(default)]
     end_of_slice: bool,
+    /// Of the instrument with that symbol, or of all.
+    #[serde(borrow, alias = "session_end")]
+    session_end: Option<&'a RawValue>,
     symbol: Option<&'a str>,
     #[serde(borrow, alias = "open_time")]
     open_time: Option<&'a RawValue>,
@@ -58,6 +63,7 @@ pub struct LineFeed<R> {
     ended: Option<UnixNanos>,
     /// The slice under way.
     pending: Slice,
+    session_ends: SessionEnds,
     /// What was decided before this feed was connected.
     decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
     /// Whether the last line was a bar decided before: a mark after it is of its slice.
@@ -73,11 +79,16 @@ pub struct Decided {
     pub open: Slice,
     /// Close time of the last slice that is whole.
     pub ended: Option<UnixNanos>,
+    /// Every end of a session, those of the slice that may not be whole included.
+    pub session_ends: BTreeSet<(UnixNanos, InstrumentId)>,
+    /// Close time of the last slice of which anything is recorded: its actions are settled.
+    pub settled: Option<UnixNanos>,
 }
 
 /// What a line means for the slice under way.
 enum Step {
     Bar(ClosedBar),
+    SessionEnds(Vec<SessionEnd>),
     EndOfSlice,
 }
 
@@ -96,6 +107,7 @@ impl<R: BufRead> LineFeed<R> {
             ahead: None,
             ended: decided.ended,
             pending: decided.open,
+            session_ends: SessionEnds::new(decided.session_ends, decided.settled),
             decided: decided.bars,
             is_behind: false,
         }
@@ -132,33 +144,29 @@ impl<R: BufRead> LineFeed<R> {
         if line.end_of_slice {
             return Ok(Step::EndOfSlice);
         }
+        if let Some(end) = line.session_end {
+            let end = time("session-end", Some(end))?;
+            let ids = match line.symbol {
+                Some(symbol) => vec![self.instrument(symbol)?.0],
+                None => (0..)
+                    .map(InstrumentId)
+                    .take(self.instruments.len())
+                    .collect(),
+            };
+            let ends = ids.into_iter().map(|id| (end, id));
+            return Ok(Step::SessionEnds(ends.collect()));
+        }
         let symbol = line.symbol.ok_or("field symbol is missing")?;
-        let place = self
-            .instruments
-            .iter()
-            .position(|one| one.symbol() == symbol);
-        let place = place.ok_or_else(|| format!("the run has no instrument {symbol:?}"))?;
-        let instrument = self
-            .instruments
-            .get(place)
-            .ok_or("the run has no such instrument")?;
+        let (id, instrument) = self.instrument(symbol)?;
         let number = |name: &str, raw: Option<&RawValue>, scale| {
             let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
             let value = decimal::parse(text.trim_matches('"'), scale)
                 .map_err(|error| format!("field {name}: {error}"))?;
             i64::try_from(value).map_err(|_| format!("field {name}: too large"))
         };
-        let time = |name: &str, raw: Option<&RawValue>| {
-            let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
-            let text = text.trim_matches('"');
-            let nanos = text.parse().ok().map(UnixNanos);
-            nanos
-                .or_else(|| parse_time(text))
-                .ok_or_else(|| format!("field {name} is no time"))
-        };
         let price = |name, raw| number(name, raw, instrument.price_scale()).map(Price);
         let raw = RawBar {
-            instrument: InstrumentId(u32::try_from(place).unwrap_or(u32::MAX)),
+            instrument: id,
             open_time: time("open-time", line.open_time)?,
             close_time: time("close-time", line.close_time)?,
             open: price("open", line.open)?,
@@ -172,6 +180,14 @@ impl<R: BufRead> LineFeed<R> {
             .map(Step::Bar)
     }
 
+    /// The instrument with this symbol, and its id.
+    fn instrument(&self, symbol: &str) -> Result<(InstrumentId, &Instrument), String> {
+        let all = (0..).map(InstrumentId).zip(&self.instruments);
+        let mut all = all.filter(|(_, one)| one.symbol() == symbol);
+        all.next()
+            .ok_or_else(|| format!("the run has no instrument {symbol:?}"))
+    }
+
     fn refused(&self, reason: String) -> Next {
         Next::Refused(RefusedInput {
             reason,
@@ -180,11 +196,12 @@ impl<R: BufRead> LineFeed<R> {
     }
 
     /// Gives the slice under way out.
-    fn give(&mut self, slice: &mut Slice) -> Next {
+    fn give(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
         core::mem::swap(slice, &mut self.pending);
         self.pending.clear();
+        self.session_ends.join(slice)?;
         self.ended = slice.close_time();
-        Next::Slice
+        Ok(Next::Slice)
     }
 
     fn is_whole(&self) -> bool {
@@ -200,11 +217,13 @@ impl<R: BufRead> Feed for LineFeed<R> {
         }
         loop {
             if self.is_whole() {
-                return Ok(self.give(slice));
+                return self.give(slice);
             }
             if !self.read_line()? {
-                let empty = self.pending.bars().is_empty();
-                return Ok(if empty { Next::End } else { self.give(slice) });
+                if self.pending.bars().is_empty() {
+                    return Ok(Next::End);
+                }
+                return self.give(slice);
             }
             if self.line.trim_ascii().is_empty() {
                 continue;
@@ -213,7 +232,12 @@ impl<R: BufRead> Feed for LineFeed<R> {
                 Ok(Step::Bar(bar)) => bar,
                 Ok(Step::EndOfSlice) if core::mem::take(&mut self.is_behind) => continue,
                 Ok(Step::EndOfSlice) if self.pending.bars().is_empty() => continue,
-                Ok(Step::EndOfSlice) => return Ok(self.give(slice)),
+                Ok(Step::EndOfSlice) => return self.give(slice),
+                Ok(Step::SessionEnds(ends)) => match self.session_ends.add(&ends) {
+                    Ok(true) => continue,
+                    Ok(false) => return Ok(Next::Known),
+                    Err(reason) => return Ok(self.refused(reason)),
+                },
                 Err(reason) => return Ok(self.refused(reason)),
             };
             if let Some(known) = self.known(&bar) {
@@ -230,7 +254,7 @@ impl<R: BufRead> Feed for LineFeed<R> {
                 }
                 Some(under_way) if time > under_way => {
                     self.ahead = Some(bar);
-                    return Ok(self.give(slice));
+                    return self.give(slice);
                 }
                 _ => {}
             }
@@ -239,4 +263,14 @@ impl<R: BufRead> Feed for LineFeed<R> {
             }
         }
     }
+}
+
+/// The time in a field.
+fn time(name: &str, raw: Option<&RawValue>) -> Result<UnixNanos, String> {
+    let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
+    let text = text.trim_matches('"');
+    let nanos = text.parse().ok().map(UnixNanos);
+    nanos
+        .or_else(|| parse_time(text))
+        .ok_or_else(|| format!("field {name} is no time"))
 }

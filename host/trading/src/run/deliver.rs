@@ -122,6 +122,7 @@ impl Run {
             return Ok(None);
         }
         let mut stopped = None;
+        let mut is_told = false;
         for delivery in &self.room.deliveries {
             let view = self.account_view();
             let (callback, told) = match delivery {
@@ -136,6 +137,7 @@ impl Run {
                 ),
                 Delivery::Action(_) | Delivery::Borrow(_) => continue,
             };
+            is_told = true;
             match told {
                 Ok(()) => {}
                 Err(CallError::Host(reason)) => return Err(RunError::Host(reason)),
@@ -146,7 +148,13 @@ impl Run {
                 }
             }
         }
-        self.record_deliveries(time, ports.strategy.take_fuel(), ports.journal)?;
+        // What `init` used belongs to the first record for which the guest was called.
+        let fuel = if is_told {
+            ports.strategy.take_fuel()
+        } else {
+            0
+        };
+        self.record_deliveries(time, fuel, ports.journal)?;
         Ok(stopped)
     }
 
