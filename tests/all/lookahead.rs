@@ -2,14 +2,14 @@
 //! on that same host.
 
 use counterfoil_journal::signer::Signer;
-use counterfoil_runner::backtest::{commitments, selection_of};
+use counterfoil_runner::backtest::{inputs_of, selection_of};
 use counterfoil_runner::component::ready_for;
 use counterfoil_runner::data_dir::Execution;
 use counterfoil_runner::drive::drive;
 use counterfoil_runner::execute::HOST;
 use counterfoil_runner::feed::{Feed, FeedError, Next};
 use counterfoil_runner::journal::{AnyJournal, JournalFile, RunJournal as _, Sealer, Sealing};
-use counterfoil_runner::lookahead::{Beyond, audit, audit_host};
+use counterfoil_runner::lookahead::{Sight, audit, audit_host};
 use counterfoil_runner::replay::Replay;
 use counterfoil_runner::tape::Tape;
 use counterfoil_sandbox::guest::Guest;
@@ -123,7 +123,7 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
         manifest: canonical,
         execution: execution.number,
         host: HOST.to_owned(),
-        commitments: Some(commitments(&selection).unwrap()),
+        commitments: Some(inputs_of(&selection).unwrap().commitments),
     };
     let file = JournalFile::create(&execution.journal()).unwrap();
     let signer: Box<dyn Signer + Send> = signer();
@@ -194,21 +194,21 @@ fn a_host_that_lets_a_strategy_see_the_next_bar_is_caught() {
     assert!(report.is_good(), "nothing in the journal gives it away");
     assert!(report.fills > Some(10), "{:?}", report.fills);
 
-    let on_that_host = |beyond| {
-        let tape = Tape::default();
+    let tape = Tape::default();
+    let on_that_host = |sight| {
         let seen = tape.clone();
         let host = move |guest| Hole { guest, tape: seen };
         let engine = world.engine();
         let data = &world.data;
-        audit_host(data, &execution, engine, &tape, beyond, host, &mut |_| {}).unwrap()
+        audit_host(data, &execution, engine, sight, host, &mut |_| {}).unwrap()
     };
-    let replayed = on_that_host(Beyond::Truth);
+    let replayed = on_that_host(Sight::Truth(&tape));
     assert!(
         replayed.is_identical(),
         "the hole is there in a replay too, which finds nothing: {:?}",
         replayed.difference
     );
-    let found = on_that_host(Beyond::Garbage);
+    let found = on_that_host(Sight::Garbage(&tape));
     let difference = found.difference.expect("the audit finds it");
     assert!(matches!(
         difference.recorded.as_deref(),

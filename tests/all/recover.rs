@@ -32,14 +32,18 @@ use counterfoil_trading::venue::simulated::SimulatedVenue;
 
 /// What is told of one resumption.
 #[derive(Debug)]
-struct Told {
+pub(crate) struct Told {
     found: Found,
     notices: Vec<Notice>,
-    ended: Result<Close, Halt>,
+    pub(crate) ended: Result<Close, Halt>,
 }
 
 /// Resumes an execution; `lines` are what its feed sends.
-fn resume(world: &World, execution: &Execution, lines: &str) -> Result<Told, Box<RunnerError>> {
+pub(crate) fn resume(
+    world: &World,
+    execution: &Execution,
+    lines: &str,
+) -> Result<Told, Box<RunnerError>> {
     resume_with(world, execution, lines, None)
 }
 
@@ -99,7 +103,7 @@ fn resume_with(
 }
 
 /// An execution in `world` of which a kill left these bytes.
-fn killed(world: &World, manifest: &Manifest, journal: &[u8]) -> Execution {
+pub(crate) fn killed(world: &World, manifest: &Manifest, journal: &[u8]) -> Execution {
     let run = hex::encode(manifest.run_id().unwrap());
     let folder = world.path().join("runs").join(&run).join("1");
     // Nothing of the time before is left.
@@ -116,7 +120,7 @@ fn killed(world: &World, manifest: &Manifest, journal: &[u8]) -> Execution {
 }
 
 /// Where each checkpoint's frame ends.
-fn signed_ends(journal: &[u8]) -> Vec<usize> {
+pub(crate) fn signed_ends(journal: &[u8]) -> Vec<usize> {
     let mut reader = FrameReader::new();
     let mut ends = Vec::new();
     let mut end = 0;

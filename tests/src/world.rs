@@ -86,6 +86,19 @@ impl World {
         Self::of(csv.as_bytes(), "bars.csv")
     }
 
+    /// A directory with the bars of a CSV text, of this length, and a calendar.
+    pub fn of_sessions(csv: &str, timeframe: &str, calendar: Option<&str>) -> Self {
+        let options = IngestOptions {
+            calendar: calendar.map(|text| SideFile {
+                name: "calendar.json".to_owned(),
+                bytes: text.as_bytes().to_vec(),
+            }),
+            timeframe: Some(timeframe.parse().unwrap()),
+            ..IngestOptions::default()
+        };
+        Self::with(csv.as_bytes(), "bars.csv", &options)
+    }
+
     /// A directory with this many daily bars of each of two instruments, `AAA` and `BBB`.
     pub fn small(days: u32) -> Self {
         Self::of(small_bars(days).as_bytes(), "bars.csv")

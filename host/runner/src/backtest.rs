@@ -5,9 +5,10 @@ use cap_std::fs::Dir;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
-use counterfoil_snapshot::selection::Selection;
+use counterfoil_snapshot::selection::{InstrumentCommitment, Selection};
 use counterfoil_snapshot::snapshot::Snapshot;
 use counterfoil_snapshot::store::SnapshotStore;
+use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RunSetup};
 use counterfoil_trading::record::Commitment;
 use counterfoil_trading::record::deliveries::encode_action;
@@ -65,19 +66,18 @@ pub fn backtest_sealing(
     observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
-    let selection = selection_of(data, manifest, &setup)?;
+    let mut inputs = inputs_of(&selection_of(data, manifest, &setup)?)?;
     let start = Start {
         data,
         manifest,
         setup: &setup,
         engine,
         signer,
-        commitments: Some(commitments(&selection)?),
+        commitments: Some(inputs.commitments),
         once: false,
         sealing,
     };
-    let mut feed = feed_of(&selection)?;
-    execute(start, &mut feed, &mut NoClock, observer)
+    execute(start, &mut inputs.feed, &mut NoClock, observer)
 }
 
 /// The manifest's bars, checked against what the manifest says of them.
@@ -113,26 +113,37 @@ pub fn selection_of(
     Ok(selection)
 }
 
-/// The slices of a selection with the corporate actions that fall in them.
-///
-/// # Errors
-///
-/// Returns [`RunnerError`] if the actions were changed or cannot be read.
-pub fn feed_of(selection: &Selection) -> Result<SnapshotFeed, RunnerError> {
-    Ok(SnapshotFeed::new(selection.slices(), selection.actions()?))
+/// What a run over a selection gets.
+#[derive(Debug)]
+pub struct Inputs {
+    /// What the open record promises.
+    pub commitments: Vec<Commitment>,
+    /// The slices with the corporate actions that fall in them.
+    pub feed: SnapshotFeed,
 }
 
-/// What the open record promises of a selection.
+/// The slices of a selection, and the promise of them.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if bars must be read and do not hold.
-pub fn commitments(selection: &Selection) -> Result<Vec<Commitment>, RunnerError> {
+/// Returns [`RunnerError`] if the actions were changed or cannot be read, or if bars must be read
+/// and do not hold.
+pub fn inputs_of(selection: &Selection) -> Result<Inputs, RunnerError> {
     let bars = selection.commitment()?;
+    let mut actions = selection.actions()?;
     let last = bars.iter().filter_map(|one| one.last_close).max();
     // Later ones join no slice of the run.
-    let mut actions = selection.actions()?;
     actions.retain(|one| Some(one.ex_time) < last);
+    Ok(Inputs {
+        commitments: commitments(bars, actions.clone()),
+        feed: SnapshotFeed::new(selection.slices(), actions),
+    })
+}
+
+fn commitments(
+    bars: Vec<InstrumentCommitment>,
+    mut actions: Vec<CorporateAction>,
+) -> Vec<Commitment> {
     // As the slices hand them on: of one instrument by time, then by kind.
     actions.sort();
     let all = bars.into_iter().zip(0..).map(|(one, id)| {
@@ -151,7 +162,7 @@ pub fn commitments(selection: &Selection) -> Result<Vec<Commitment>, RunnerError
             actions_sha256: Sha256::digest(&encoded).into(),
         }
     });
-    Ok(all.collect())
+    all.collect()
 }
 
 fn time(field: &'static str, text: Option<&str>) -> Result<Option<UnixNanos>, RunnerError> {

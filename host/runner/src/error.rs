@@ -84,6 +84,15 @@ pub enum RunnerError {
         /// What is wrong with it.
         finding: Box<Finding>,
     },
+    /// More than bars would have to become a snapshot.
+    #[error(
+        "run {run} was told of corporate actions or ends of sessions, which its bars alone do not show; \
+         hold it against a snapshot that has them: --snapshot ID"
+    )]
+    NotOnlyBars {
+        /// The run's short name.
+        run: String,
+    },
     /// Nothing can be said of a run that has decided nothing.
     #[error("run {run} has no whole slice that is signed; wait for its first bars")]
     NoSlice {

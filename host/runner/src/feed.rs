@@ -1,9 +1,11 @@
 //! Where slices come from. A feed must never know what a run does with them.
 
+mod line;
 mod lines;
+mod sessions;
 mod snapshot;
 
-pub(crate) use lines::bar_in;
+pub(crate) use line::bar_in;
 pub use lines::{Decided, LineFeed};
 pub use snapshot::SnapshotFeed;
 
@@ -18,7 +20,7 @@ pub enum Next {
     Slice,
     /// Something that no run may see; it is recorded.
     Refused(RefusedInput),
-    /// A bar that was decided before, as a feed that connects again may send it.
+    /// A bar or the end of a session that was recorded before, as a feed that connects again may send it.
     Known,
     /// There is no more.
     End,

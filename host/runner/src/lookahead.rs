@@ -10,17 +10,9 @@ use counterfoil_trading::strategy::Strategy;
 
 use crate::data_dir::{DataDir, Execution};
 use crate::error::RunnerError;
-use crate::replay::{Replay, Sight, again};
+pub use crate::replay::Sight;
+use crate::replay::{Replay, again};
 use crate::tape::Tape;
-
-/// What a host sees beyond the slice being decided.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Beyond {
-    /// Garbage: the audit.
-    Garbage,
-    /// What comes: a replay on a host that reads ahead.
-    Truth,
-}
 
 /// Decides a run again over garbage and compares. `progress` hears the number of decisions.
 ///
@@ -35,19 +27,12 @@ pub fn audit(
 ) -> Result<Replay, RunnerError> {
     let tape = Tape::default();
     let host = |guest| guest;
-    audit_host(
-        data,
-        execution,
-        engine,
-        &tape,
-        Beyond::Garbage,
-        host,
-        progress,
-    )
+    let sight = Sight::Garbage(&tape);
+    audit_host(data, execution, engine, sight, host, progress)
 }
 
 /// As [`audit`], for a host with a part of its own between the run and the guest. That part may
-/// hold `tape`, which is all that this host has of the future.
+/// hold the tape of `sight`, which is all that this host has of the future.
 ///
 /// # Errors
 ///
@@ -56,14 +41,9 @@ pub fn audit_host<S: Strategy>(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
-    tape: &Tape,
-    beyond: Beyond,
+    sight: Sight<'_>,
     host: impl FnOnce(Guest) -> S + Send,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Replay, RunnerError> {
-    let sight = match beyond {
-        Beyond::Garbage => Sight::Garbage(tape),
-        Beyond::Truth => Sight::Batch(tape),
-    };
     again(data, execution, engine, sight, host, progress)
 }

@@ -130,6 +130,11 @@ pub fn parity(
     let store = snapshot_store(data)?;
     let snapshot = match question.snapshot {
         Some(name) => store.resolve(name)?,
+        None if taken.has_actions => {
+            return Err(RunnerError::NotOnlyBars {
+                run: execution.short(),
+            });
+        }
         None => taken.ingest(&store, data, execution, (&setup, question.now))?,
     };
     let again = Manifest {

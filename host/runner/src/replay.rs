@@ -19,7 +19,7 @@ use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
-use crate::backtest::{commitments, feed_of, selection_of};
+use crate::backtest::{inputs_of, selection_of};
 use crate::component::{Ready, ready_for};
 use crate::data_dir::{DataDir, Execution};
 use crate::error::RunnerError;
@@ -95,13 +95,13 @@ pub fn replay(
 }
 
 /// What the host that decides again can see of the slices beyond the one at hand.
-#[derive(Clone, Copy)]
-pub(crate) enum Sight<'a> {
-    /// Nothing is put in its reach.
+#[derive(Clone, Copy, Debug)]
+pub enum Sight<'a> {
+    /// Nothing is put in its reach: a replay.
     None,
-    /// The rest of the batch.
-    Batch(&'a Tape),
-    /// Garbage: then slices come one by one, each when its step begins.
+    /// What comes, as far as the batch goes: a replay on a host that reads ahead.
+    Truth(&'a Tape),
+    /// Garbage, and slices come one by one, each when its step begins: the audit.
     Garbage(&'a Tape),
 }
 
@@ -109,7 +109,7 @@ impl Sight<'_> {
     /// Slices in one batch, and batches that may wait on the channel.
     const fn pace(self) -> (usize, usize) {
         match self {
-            Self::None | Self::Batch(_) => (SLICES_PER_BATCH, BATCHES),
+            Self::None | Self::Truth(_) => (SLICES_PER_BATCH, BATCHES),
             Self::Garbage(_) => (1, 0),
         }
     }
@@ -118,7 +118,7 @@ impl Sight<'_> {
     fn set(self, batch: &[Recorded], place: usize, salt: u64) {
         match self {
             Self::None => {}
-            Self::Batch(tape) => tape.show(batch.iter().skip(place + 1).map(|one| &one.slice)),
+            Self::Truth(tape) => tape.show(batch.iter().skip(place + 1).map(|one| &one.slice)),
             Self::Garbage(tape) => {
                 if let Some(one) = batch.get(place) {
                     tape.garble(&one.slice, salt);
@@ -288,10 +288,10 @@ pub(crate) fn check_inputs(
     if matches!(manifest.data, DataSource::Feed { .. }) {
         return Ok(None);
     }
-    let selection = selection_of(data, manifest, setup)?;
-    let there = commitments(&selection)?;
+    let inputs = inputs_of(&selection_of(data, manifest, setup)?)?;
+    let there = inputs.commitments;
     if open.commitments.as_ref() == Some(&there) {
-        return Ok(Some(feed_of(&selection)?));
+        return Ok(Some(inputs.feed));
     }
     Err(RunnerError::Disagrees {
         what: "what is promised of bars and corporate actions",

@@ -23,7 +23,7 @@ use counterfoil_verify::{Finding, Options, PublicKey, verify_journal};
 pub use cut::Cut;
 pub use journal::Notice;
 
-use crate::backtest::{commitments, feed_of, selection_of};
+use crate::backtest::{inputs_of, selection_of};
 use crate::clock::WallClock;
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
@@ -264,9 +264,9 @@ impl Resumption {
         let mut feed = if let Some(feed) = feed {
             feed
         } else {
-            let selection = selection_of(data, manifest, setup)?;
-            promised = Some(commitments(&selection)?);
-            feed_of(&selection)?
+            let inputs = inputs_of(&selection_of(data, manifest, setup)?)?;
+            promised = Some(inputs.commitments);
+            inputs.feed
         };
         // The snapshot brings again what was decided: no slice comes from the journal.
         self.go_on(&mut feed, &mut NoClock, promised, sealing, around)
@@ -292,7 +292,7 @@ impl Resumption {
             });
         }
         let instruments = &self.setup.instruments;
-        let (slices, decided) = self.known.take_slices(instruments.len());
+        let (slices, decided) = self.known.take_slices(instruments.len())?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
         let lines = LineFeed::go_on(source, instruments, decided);
         let mut feed = Again::new(slices, lines, is_open);

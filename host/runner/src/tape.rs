@@ -68,7 +68,8 @@ impl Garbage {
         i64::try_from(place).unwrap_or(0).saturating_add(1)
     }
 
-    /// A split, a dividend, another ticker or the end of an instrument, on every other bar.
+    /// A split, a dividend, another ticker, the end of an instrument or of a session, on more than
+    /// every other bar.
     fn action(&mut self, bar: &RawBar) -> Option<CorporateAction> {
         let mut count = || u32::try_from(self.number(9)).ok().and_then(NonZeroU32::new);
         let (new, old) = (count()?, count()?);
@@ -83,6 +84,7 @@ impl Garbage {
                 symbol: format!("GARBAGE{new}"),
             },
             4 => ActionKind::Delisting { per_unit },
+            5 => ActionKind::SessionEnd,
             _ => return None,
         };
         Some(CorporateAction {

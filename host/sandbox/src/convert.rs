@@ -104,6 +104,10 @@ pub(crate) fn corporate_action(action: &CorporateAction) -> Result<wit::Corporat
         ActionKind::Halt { .. } => {
             return Err(Refusal::Host("the contract has no halts".to_owned()));
         }
+        ActionKind::SessionEnd => {
+            let reason = "the contract has no session ends".to_owned();
+            return Err(Refusal::Host(reason));
+        }
     };
     Ok(wit::CorporateAction {
         instrument: action.instrument.0,

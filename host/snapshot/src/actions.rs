@@ -1,5 +1,4 @@
-//! Corporate actions as a file: read, checked, written, and committed to. It must never change a
-//! price.
+//! Corporate actions as a file: read, checked and written. It must never change a price.
 //!
 //! ```text
 //! instrument,ex_date,action,value
@@ -9,13 +8,11 @@
 
 use core::num::NonZeroU32;
 
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::ActionKind;
 use counterfoil_trading::decimal;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money};
-use sha2::{Digest as _, Sha256};
 
-use crate::digest::Digest;
 use crate::error::IngestError;
 use crate::fields::Fields;
 use crate::options::TimeMeaning;
@@ -42,15 +39,6 @@ pub struct Action {
     pub kind: ActionKind,
 }
 
-/// What can be said of a selection's actions before a run applies them.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ActionsCommitment {
-    /// Number of actions.
-    pub count: u64,
-    /// SHA-256 over the canonical bytes of the actions, in sequence.
-    pub sha256: Digest,
-}
-
 impl Action {
     /// What sorts a list of actions: time, instrument, and splits before what is paid on new
     /// shares.
@@ -68,6 +56,7 @@ fn rank(kind: &ActionKind) -> u8 {
         ActionKind::SymbolChange { .. } => 3,
         ActionKind::Delisting { .. } => 4,
         ActionKind::Halt { .. } => 5,
+        ActionKind::SessionEnd => 6,
     }
 }
 
@@ -199,6 +188,8 @@ pub fn format_actions(actions: &[Action]) -> String {
             ActionKind::SymbolChange { symbol } => ("symbol", symbol.clone()),
             ActionKind::Delisting { per_unit } => ("delisting", amount(*per_unit)),
             ActionKind::Halt { until } => ("halt", show(*until)),
+            // No vendor sends these: they come from a calendar.
+            ActionKind::SessionEnd => continue,
         };
         let line = [
             one.instrument.clone(),
@@ -224,38 +215,6 @@ fn quoted(text: String) -> String {
         return format!("\"{}\"", text.replace('"', "\"\""));
     }
     text
-}
-
-/// Count and digest of actions: for each its ex-time (8 bytes), instrument id (4), a byte for what
-/// happened, and the values: two counts of 4 bytes for a split, 16 bytes of nano-units for money,
-/// a length of 8 bytes and the text for a symbol, 8 bytes of time for a halt. All big-endian.
-#[must_use]
-pub fn commit_to(actions: &[CorporateAction]) -> ActionsCommitment {
-    let mut hash = Sha256::new();
-    for one in actions {
-        hash.update(one.ex_time.0.to_be_bytes());
-        hash.update(one.instrument.0.to_be_bytes());
-        hash.update([rank(&one.kind)]);
-        match &one.kind {
-            ActionKind::Split { new, old } => {
-                hash.update(new.get().to_be_bytes());
-                hash.update(old.get().to_be_bytes());
-            }
-            ActionKind::Dividend { per_unit, .. } | ActionKind::Delisting { per_unit } => {
-                hash.update(per_unit.0.to_be_bytes());
-            }
-            ActionKind::SymbolChange { symbol } => {
-                let length = u64::try_from(symbol.len()).unwrap_or(u64::MAX);
-                hash.update(length.to_be_bytes());
-                hash.update(symbol);
-            }
-            ActionKind::Halt { until } => hash.update(until.0.to_be_bytes()),
-        }
-    }
-    ActionsCommitment {
-        count: u64::try_from(actions.len()).unwrap_or(u64::MAX),
-        sha256: Digest::finish(hash),
-    }
 }
 
 #[cfg(test)]
@@ -328,51 +287,5 @@ mod tests {
             error.contains("line 1: the first line must be instrument"),
             "{error}"
         );
-    }
-
-    type Change<'a> = &'a dyn Fn(&mut Vec<CorporateAction>);
-
-    #[test]
-    fn every_value_of_an_action_counts_in_the_commitment() {
-        let text = "instrument,ex_date,action,value\nA,2004-11-15,split,2:1\nA,2004-11-16,dividend,1\n\
-             A,2004-11-16,special-dividend,1\nA,2004-11-17,symbol,B\nA,2004-11-18,delisting,1\n\
-             A,2004-11-19,halt,2004-11-20\n";
-        let actions = parse_actions("a", text.as_bytes()).unwrap();
-        let with = |change: Change<'_>| {
-            let mut list: Vec<CorporateAction> = actions
-                .iter()
-                .map(|one| CorporateAction {
-                    instrument: counterfoil_trading::instrument::InstrumentId(0),
-                    ex_time: one.ex_time,
-                    kind: one.kind.clone(),
-                })
-                .collect();
-            change(&mut list);
-            commit_to(&list).sha256
-        };
-        let two = NonZeroU32::new(2).unwrap();
-        let mut all = std::collections::BTreeSet::new();
-        let changes: [Change<'_>; 9] = [
-            &|_| {},
-            &|list| list[0].ex_time.0 += 1,
-            &|list| list[0].instrument.0 += 1,
-            &|list| list[0].kind = ActionKind::Split { new: two, old: two },
-            &|list| list[1].kind = list[2].kind.clone(),
-            &|list| {
-                list[3].kind = ActionKind::SymbolChange {
-                    symbol: "C".to_owned(),
-                }
-            },
-            &|list| {
-                list[5].kind = ActionKind::Halt {
-                    until: UnixNanos(0),
-                }
-            },
-            &|list| list.swap(1, 2),
-            &|list| drop(list.pop()),
-        ];
-        for change in changes {
-            assert!(all.insert(with(change)), "two changes have one digest");
-        }
     }
 }

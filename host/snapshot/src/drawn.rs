@@ -14,6 +14,7 @@ use crate::manifest::{FORMAT, InstrumentData, Manifest, TickerData};
 use crate::quarantine::Quarantine;
 use crate::recipe::{self, Input, RULES, Recipe};
 use crate::resample::{Deck, Resample};
+use crate::sessions;
 use crate::staging::{Staging, sync};
 use crate::store::{MANIFEST, QUARANTINE, SNAPSHOTS, load};
 use crate::write::InstrumentWriter;
@@ -97,6 +98,7 @@ fn manifest(
         instruments,
         quarantine: quarantine.data,
         recipe,
+        sessions: sessions::write(staging, &deck.session_ends)?,
         // No file went in that the source does not name.
         sources: Vec::new(),
         timeframe: deck.timeframe,

@@ -10,6 +10,7 @@
 //! snapshots/<hex>/quarantine.jsonl   every row and bar that is not used: file, line, reason, text
 //! snapshots/<hex>/findings.jsonl     what the checks found
 //! snapshots/<hex>/actions.csv        the corporate actions, if there are any
+//! snapshots/<hex>/sessions.csv       when sessions ended, if there is a calendar
 //! recipes/<layer>-<hex>              from a recipe to its result; can be removed
 //! locks/…                            which temporary directories are in use
 //! ```
@@ -57,6 +58,7 @@ mod records;
 mod row;
 mod scales;
 mod series;
+mod sessions;
 mod sort;
 mod source;
 mod staging;

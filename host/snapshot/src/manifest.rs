@@ -34,7 +34,7 @@ pub const BARS_PER_FILE_MIN: u64 = 65_536;
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The corporate actions; in a snapshot only.
-    pub actions: Option<ActionsData>,
+    pub actions: Option<ListData>,
     /// SHA-256 over timeframe, instruments and their bars, whatever they were read from: equal
     /// data has an equal digest.
     #[serde(with = "as_text")]
@@ -49,6 +49,9 @@ pub struct Manifest {
     pub quarantine: QuarantineData,
     /// What it was made from, and how.
     pub recipe: Recipe,
+    /// When the sessions of its calendar ended; in a snapshot with a calendar that has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<ListData>,
     /// The files it was made from, in the sequence in which they count.
     pub sources: Vec<SourceData>,
     /// The length of every bar.
@@ -56,11 +59,11 @@ pub struct Manifest {
     pub timeframe: Timeframe,
 }
 
-/// The corporate actions and their file.
+/// A list in a file of its own.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct ActionsData {
-    /// Number of actions.
+pub struct ListData {
+    /// Number of lines, the first apart.
     pub count: u64,
     /// Name of the file, beside the manifest.
     pub file: String,
@@ -275,7 +278,8 @@ impl Manifest {
 
     /// What does not hold although the digest does: the manifest was made by something else.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let files = self.actions.iter().map(|one| &one.file);
+        let lists = self.actions.iter().chain(&self.sessions);
+        let files = lists.map(|one| &one.file);
         let files = files.chain(self.findings.iter().map(|one| &one.file));
         for file in files.chain([&self.quarantine.file]) {
             check_file_name(file)?;

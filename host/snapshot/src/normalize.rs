@@ -246,6 +246,7 @@ fn write_table(
     sync(file, QUARANTINE)?;
     Ok(Manifest {
         actions: None,
+        sessions: None,
         data_sha256: Manifest::data_digest(timeframe, &instruments),
         findings: None,
         format: NORMALIZED_FORMAT.to_owned(),

@@ -58,6 +58,8 @@ pub struct Deck {
     pub(crate) range: [Option<UnixNanos>; 2],
     pub(crate) timeframe: Timeframe,
     pub(crate) instruments: Vec<Instrument>,
+    /// When sessions ended: times stay, so these do.
+    pub(crate) session_ends: Vec<UnixNanos>,
     /// Open and close time of each slice.
     times: Vec<(UnixNanos, UnixNanos)>,
     /// By slice, where its cards begin; and their end.
@@ -107,6 +109,7 @@ impl Deck {
             source: selection.source(),
             range: selection.range(),
             timeframe: selection.timeframe(),
+            session_ends: selection.session_ends()?,
             times: Vec::new(),
             starts: Vec::new(),
             cards: Vec::new(),
@@ -188,7 +191,8 @@ impl Deck {
                 }
                 ActionKind::SymbolChange { .. }
                 | ActionKind::Delisting { .. }
-                | ActionKind::Halt { .. } => {}
+                | ActionKind::Halt { .. }
+                | ActionKind::SessionEnd => {}
             }
         }
         Some(reference).filter(|reference| *reference > 0)

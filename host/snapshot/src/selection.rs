@@ -9,7 +9,7 @@ use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use sha2::{Digest as _, Sha256};
 
-use crate::actions::{Action, ActionsCommitment, commit_to};
+use crate::actions::Action;
 use crate::batches::{BarReader, Range};
 use crate::digest::{Digest, SnapshotId};
 use crate::error::ReadError;
@@ -104,7 +104,8 @@ impl Selection {
 
     /// The corporate actions of the instruments in the range, by ex-time, then by instrument; of
     /// one instrument and time a split comes before what is paid on the new shares. A halt that
-    /// began before the range and lasts into it is in it.
+    /// began before the range and lasts into it is in it. With a calendar the ends of sessions are
+    /// among them, from the last one before an instrument's first bar to its last bar.
     ///
     /// # Errors
     ///
@@ -122,7 +123,8 @@ impl Selection {
                 ActionKind::Split { .. }
                 | ActionKind::Dividend { .. }
                 | ActionKind::SymbolChange { .. }
-                | ActionKind::Delisting { .. } => one.ex_time,
+                | ActionKind::Delisting { .. }
+                | ActionKind::SessionEnd => one.ex_time,
             };
             self.range.from.is_none_or(|from| from <= last)
                 && self.range.to.is_none_or(|to| one.ex_time < to)
@@ -135,17 +137,43 @@ impl Selection {
                 kind: one.kind,
             })
         });
-        // The file is sorted by time, symbol and kind, and ids are in sequence of symbols.
-        Ok(all.collect())
+        let mut all: Vec<CorporateAction> = all.collect();
+        // The file is sorted by time, symbol and kind, and ids are in sequence of symbols; the end
+        // of a session comes behind.
+        self.add_session_ends(&mut all)?;
+        all.sort_by_key(|one| (one.ex_time, one.instrument));
+        Ok(all)
     }
 
-    /// Number and digest of [`Selection::actions`], for a run's entry 0.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`ReadError`] as [`Selection::actions`] does.
-    pub fn actions_commitment(&self) -> Result<ActionsCommitment, ReadError> {
-        Ok(commit_to(&self.actions()?))
+    /// When sessions ended, of the whole snapshot.
+    pub(crate) fn session_ends(&self) -> Result<Vec<UnixNanos>, ReadError> {
+        self.contents.session_ends()
+    }
+
+    fn add_session_ends(&self, all: &mut Vec<CorporateAction>) -> Result<(), ReadError> {
+        let ends = self.contents.session_ends()?;
+        for (place, id) in self.places.iter().zip(0..) {
+            let Some(data) = self.contents.manifest.instruments.get(*place) else {
+                continue;
+            };
+            let from = self
+                .range
+                .from
+                .map_or(data.first_open, |from| from.max(data.first_open));
+            let to = self
+                .range
+                .to
+                .map_or(data.last_close, |to| to.min(data.last_close));
+            // The last one before the first bar says that there are sessions.
+            let first = ends.partition_point(|end| *end <= from).saturating_sub(1);
+            let own = ends.iter().skip(first).take_while(|end| **end < to);
+            all.extend(own.map(|end| CorporateAction {
+                instrument: InstrumentId(id),
+                ex_time: *end,
+                kind: ActionKind::SessionEnd,
+            }));
+        }
+        Ok(())
     }
 
     /// The bars, slice by slice.

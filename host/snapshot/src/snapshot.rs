@@ -15,9 +15,10 @@ use crate::batches::{BarReader, Range};
 use crate::digest::{Digest, SnapshotId};
 use crate::error::ReadError;
 use crate::findings::Finding;
-use crate::manifest::{InstrumentData, Manifest};
+use crate::manifest::{InstrumentData, ListData, Manifest};
 use crate::quarantine::QuarantinedRow;
 use crate::selection::Selection;
+use crate::sessions::parse_sessions;
 use crate::source::HashingReader;
 
 /// Bytes of one line of quarantine or findings: a row whose every byte is escaped, and its message.
@@ -61,6 +62,25 @@ impl Contents {
         let Some(data) = &self.manifest.actions else {
             return Ok(Vec::new());
         };
+        self.list(data, |name, bytes| {
+            parse_actions(name, bytes).map_err(|error| error.to_string())
+        })
+    }
+
+    /// When sessions ended, by time; none without a calendar.
+    pub(crate) fn session_ends(&self) -> Result<Vec<UnixNanos>, ReadError> {
+        let Some(data) = &self.manifest.sessions else {
+            return Ok(Vec::new());
+        };
+        self.list(data, |_, bytes| parse_sessions(bytes))
+    }
+
+    /// What a file beside the manifest lists, once its digest was checked.
+    fn list<T>(
+        &self,
+        data: &ListData,
+        parse: impl FnOnce(&str, &[u8]) -> Result<Vec<T>, String>,
+    ) -> Result<Vec<T>, ReadError> {
         let name = self.file_name(&data.file);
         let bytes = self.dir.read(&data.file).map_err(ReadError::io(&name))?;
         let got = Digest::of(&bytes);
@@ -72,12 +92,11 @@ impl Contents {
                 got,
             });
         }
-        let actions = parse_actions(&name, &bytes);
-        let actions = actions.map_err(|error| ReadError::malformed(&name, error.to_string()))?;
-        if u64::try_from(actions.len()) != Ok(data.count) {
-            return Err(ReadError::malformed(&name, "another number of actions"));
+        let all = parse(&name, &bytes).map_err(|reason| ReadError::malformed(&name, reason))?;
+        if u64::try_from(all.len()) != Ok(data.count) {
+            return Err(ReadError::malformed(&name, "another number of lines"));
         }
-        Ok(actions)
+        Ok(all)
     }
 }
 
@@ -253,8 +272,9 @@ impl Snapshot {
             quarantined,
         };
         let findings = manifest.findings.iter().map(|one| (&one.file, one.sha256));
-        let actions = manifest.actions.iter().map(|one| (&one.file, one.sha256));
-        for (file, sha256) in findings.chain(actions) {
+        let lists = manifest.actions.iter().chain(&manifest.sessions);
+        let lists = lists.map(|one| (&one.file, one.sha256));
+        for (file, sha256) in findings.chain(lists) {
             self.check_file(file, sha256)?;
             verified.files = verified.files.saturating_add(1);
         }

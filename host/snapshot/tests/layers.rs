@@ -15,7 +15,7 @@ use arrow::ipc::writer::FileWriter;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use counterfoil_snapshot::accept::{ACCEPTANCE_FORMAT, Acceptance};
-use counterfoil_snapshot::actions::{commit_to, format_actions};
+use counterfoil_snapshot::actions::format_actions;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::findings::{Policy, Severity};
 use counterfoil_snapshot::ingest::Ingested;
@@ -460,6 +460,87 @@ fn gaps_are_held_against_the_calendar_or_the_dates_of_all_instruments() {
 }
 
 #[test]
+fn a_calendar_gives_each_instrument_the_ends_of_its_sessions() {
+    let data = Data::new();
+    // A from a Wednesday to the Monday after the holiday, B on the short Thursday alone.
+    let rows = "A,2003-07-02T19:59:00Z,5,5,5,5,1\nA,2003-07-03T13:30:00Z,5,5,5,5,2\n\
+                A,2003-07-07T13:30:00Z,5,5,5,5,2\nA,2003-07-07T20:00:00Z,5,5,5,5,3\n\
+                B,2003-07-03T13:30:00Z,5,5,5,5,1\nB,2003-07-03T16:59:00Z,5,5,5,5,1\n";
+    let calendar = r#"{"zone":"America/New_York","weekdays":["mon","tue","wed","thu","fri"],"open":"09:30","close":"16:00","holidays":["2003-07-04"],"early_closes":{"2003-07-03":"13:00"}}"#;
+    let with = |calendar: &str| IngestOptions {
+        calendar: side("c.json", calendar),
+        timeframe: Some("1m".parse().unwrap()),
+        ..IngestOptions::default()
+    };
+    let done = data.rows(rows, &with(calendar)).unwrap();
+    let snapshot = data.store.load(&done.id).unwrap();
+    snapshot.verify_all().unwrap();
+    let time = |text: &str| {
+        UnixNanos(i64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap())
+    };
+    let told = |from: Option<&str>, to: Option<&str>| {
+        let selection = snapshot.select(&[], from.map(time), to.map(time)).unwrap();
+        let actions = selection.actions().unwrap();
+        assert!(actions.iter().all(|one| one.kind == ActionKind::SessionEnd));
+        let text = actions.iter().map(|one| {
+            let moment = jiff::Timestamp::from_nanosecond(i128::from(one.ex_time.0)).unwrap();
+            format!("{} {}", one.instrument.0, moment.strftime("%d %H:%M"))
+        });
+        text.collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(
+        told(None, None),
+        "0 01 20:00, 0 02 20:00, 1 02 20:00, 0 03 17:00, 0 07 20:00"
+    );
+    // A range begins with the last end before it.
+    assert_eq!(
+        told(Some("2003-07-03T00:00:00Z"), None),
+        "0 02 20:00, 1 02 20:00, 0 03 17:00, 0 07 20:00"
+    );
+    assert_eq!(
+        told(None, Some("2003-07-03T17:00:00Z")),
+        "0 01 20:00, 0 02 20:00, 1 02 20:00"
+    );
+
+    // No calendar and one without sessions make the snapshot that they always made.
+    for manifest in [
+        data.rows(
+            rows,
+            &IngestOptions {
+                calendar: None,
+                ..with("")
+            },
+        )
+        .unwrap()
+        .manifest,
+        data.rows(rows, &with("24x7")).unwrap().manifest,
+    ] {
+        assert_eq!(manifest.sessions, None);
+        let text = String::from_utf8(manifest.canonical().unwrap()).unwrap();
+        assert!(!text.contains("\"sessions\":null"), "{text}");
+    }
+    let path = data
+        .directory
+        .path()
+        .join("snapshots")
+        .join(done.id.hex())
+        .join("sessions.csv");
+    let changed = fs::read_to_string(&path).unwrap().replace("17:00", "16:59");
+    fs::write(&path, changed).unwrap();
+    let error = snapshot
+        .select(&[], None, None)
+        .unwrap()
+        .actions()
+        .unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("sessions.csv: the file was changed"),
+        "{error}"
+    );
+    assert!(snapshot.verify_all().is_err());
+}
+
+#[test]
 fn the_actions_that_the_adjusted_closes_show_are_those_of_the_file() {
     // Made by: counterfoil data derive-actions tests/data/us-equities-daily-2000-2013.csv.gz
     let derived = Data::new()
@@ -517,7 +598,7 @@ fn a_selection_that_begins_within_a_halt_has_it() {
 }
 
 #[test]
-fn a_selection_gives_the_actions_of_its_range_in_sequence_and_commits_to_them() {
+fn a_selection_gives_the_actions_of_its_range_in_sequence() {
     let data = Data::new();
     let options = IngestOptions {
         actions: Some(SideFile {
@@ -550,8 +631,6 @@ fn a_selection_gives_the_actions_of_its_range_in_sequence_and_commits_to_them() 
     let actions = all.actions().unwrap();
     assert_eq!(actions.len(), 96);
     assert!(actions.is_sorted_by_key(|one| (one.ex_time, one.instrument)));
-    let commitment = all.actions_commitment().unwrap();
-    assert_eq!((commitment.count, commitment), (96, commit_to(&actions)));
     let day = |days: i64| Some(UnixNanos(days * 86_400_000_000_000));
     // 2003-02-18 is day 12,101.
     let msft = ["MSFT".to_owned()];

@@ -1,5 +1,5 @@
-//! Corporate actions: what an issuer or a venue did to an instrument, halts included. It must never know where
-//! they were read, and nothing here adjusts a price: bars stay as they were traded.
+//! Corporate actions: what an issuer or a venue did to an instrument, halts and the ends of sessions included.
+//! It must never know where they were read, and nothing here adjusts a price: bars stay as they were traded.
 
 use alloc::string::String;
 use core::num::NonZeroU32;
@@ -57,6 +57,9 @@ pub enum ActionKind {
         /// The first moment at which it is traded again, after the ex-time.
         until: UnixNanos,
     },
+    /// A trading day of the instrument is over: the ex-time is the first moment after its session.
+    /// Only the venue acts on it, on DAY orders; the strategy is not told.
+    SessionEnd,
 }
 
 /// Why an action does not hold.
@@ -81,11 +84,25 @@ impl ActionKind {
             Self::SymbolChange { .. } => "symbol change",
             Self::Delisting { .. } => "delisting",
             Self::Halt { .. } => "halt",
+            Self::SessionEnd => "session end",
         }
     }
 }
 
 impl CorporateAction {
+    /// Whether the strategy has a callback for it. The contract has no word for a halt and for the
+    /// end of a session: the venue's answers say what they do.
+    #[must_use]
+    pub const fn is_told(&self) -> bool {
+        match self.kind {
+            ActionKind::Split { .. }
+            | ActionKind::Dividend { .. }
+            | ActionKind::SymbolChange { .. }
+            | ActionKind::Delisting { .. } => true,
+            ActionKind::Halt { .. } | ActionKind::SessionEnd => false,
+        }
+    }
+
     /// Checks the values that the types leave open.
     ///
     /// # Errors
@@ -93,7 +110,7 @@ impl CorporateAction {
     /// Returns [`ActionError`] naming the field.
     pub fn check(&self) -> Result<(), ActionError> {
         let field = match &self.kind {
-            ActionKind::Split { .. } => None,
+            ActionKind::Split { .. } | ActionKind::SessionEnd => None,
             ActionKind::Dividend { per_unit, .. } => {
                 (*per_unit <= Money::ZERO).then_some("cash for a unit is not above zero")
             }

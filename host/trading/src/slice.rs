@@ -70,7 +70,7 @@ impl Slice {
     /// Adds a corporate action whose ex-time is not before the close of the slice before and
     /// before the close of this one: a close is the first moment after a bar.
     /// They stand by instrument id, then ex-time, then split, dividend, symbol change, delisting,
-    /// halt, whatever the sequence in which they are added.
+    /// halt, session end, whatever the sequence in which they are added.
     ///
     /// # Errors
     ///

@@ -4,6 +4,7 @@
 pub mod books;
 pub mod matching;
 mod resting;
+mod sessions;
 pub mod simulated;
 
 use alloc::string::String;

@@ -247,6 +247,7 @@ impl<'a> Describe<'a> {
             ActionKind::SymbolChange { symbol } => format!("symbol change to {symbol}"),
             ActionKind::Delisting { per_unit } => format!("delisting at {per_unit}"),
             ActionKind::Halt { until } => format!("halt until {}", rfc3339(*until)),
+            ActionKind::SessionEnd => "session end".to_owned(),
         };
         format!(
             "{what} of {} from {}: position {}, cash {}",

@@ -1,50 +1,24 @@
 //! Closed bars as newline-delimited JSON, from standard input or a socket.
 //!
 //! A slice ends when every instrument has reported, at `{"end-of-slice":true}`, or at a bar with
-//! a later close time. Whatever cannot join its slice is refused and kept.
+//! a later close time. The ends of sessions stand between the bars. Whatever cannot join its slice is
+//! refused and kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
-use counterfoil_trading::bar::{ClosedBar, RawBar};
-use counterfoil_trading::decimal;
+use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::units::{Price, Volume};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::line::{Step, parse};
+use super::sessions::SessionEnds;
 use super::{Feed, FeedError, Next};
-use crate::times::parse_time;
 
 /// The most bytes of one line: a bar takes about 200.
 const LINE_BYTES_MAX: u64 = 64 << 10;
-
-/// A line of the feed. Prices and volume are decimals, as texts or numbers; times are RFC 3339
-/// texts, dates, or whole nanoseconds since 1970.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Line<'a> {
-    #[serde(default)]
-    end_of_slice: bool,
-    symbol: Option<&'a str>,
-    #[serde(borrow, alias = "open_time")]
-    open_time: Option<&'a RawValue>,
-    #[serde(borrow, alias = "close_time")]
-    close_time: Option<&'a RawValue>,
-    #[serde(borrow)]
-    open: Option<&'a RawValue>,
-    #[serde(borrow)]
-    high: Option<&'a RawValue>,
-    #[serde(borrow)]
-    low: Option<&'a RawValue>,
-    #[serde(borrow)]
-    close: Option<&'a RawValue>,
-    #[serde(borrow)]
-    volume: Option<&'a RawValue>,
-}
 
 /// A feed of lines.
 #[derive(Debug)]
@@ -58,6 +32,7 @@ pub struct LineFeed<R> {
     ended: Option<UnixNanos>,
     /// The slice under way.
     pending: Slice,
+    session_ends: SessionEnds,
     /// What was decided before this feed was connected.
     decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
     /// Whether the last line was a bar decided before: a mark after it is of its slice.
@@ -73,12 +48,10 @@ pub struct Decided {
     pub open: Slice,
     /// Close time of the last slice that is whole.
     pub ended: Option<UnixNanos>,
-}
-
-/// What a line means for the slice under way.
-enum Step {
-    Bar(ClosedBar),
-    EndOfSlice,
+    /// Every end of a session, those of the slice that may not be whole included.
+    pub session_ends: BTreeSet<(UnixNanos, InstrumentId)>,
+    /// Close time of the last slice of which anything is recorded: its actions are settled.
+    pub settled: Option<UnixNanos>,
 }
 
 impl<R: BufRead> LineFeed<R> {
@@ -96,6 +69,7 @@ impl<R: BufRead> LineFeed<R> {
             ahead: None,
             ended: decided.ended,
             pending: decided.open,
+            session_ends: SessionEnds::new(decided.session_ends, decided.settled),
             decided: decided.bars,
             is_behind: false,
         }
@@ -126,10 +100,6 @@ impl<R: BufRead> LineFeed<R> {
         Ok(read > 0)
     }
 
-    fn parse(&self) -> Result<Step, String> {
-        parse_line(&self.line, &self.instruments)
-    }
-
     fn refused(&self, reason: String) -> Next {
         Next::Refused(RefusedInput {
             reason,
@@ -138,66 +108,16 @@ impl<R: BufRead> LineFeed<R> {
     }
 
     /// Gives the slice under way out.
-    fn give(&mut self, slice: &mut Slice) -> Next {
+    fn give(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
         core::mem::swap(slice, &mut self.pending);
         self.pending.clear();
+        self.session_ends.join(slice)?;
         self.ended = slice.close_time();
-        Next::Slice
+        Ok(Next::Slice)
     }
 
     fn is_whole(&self) -> bool {
         self.pending.bars().len() == self.instruments.len()
-    }
-}
-
-/// What a line says of these instruments, or why it says nothing.
-fn parse_line(line: &[u8], instruments: &[Instrument]) -> Result<Step, String> {
-    let line: Line<'_> =
-        serde_json::from_slice(line.trim_ascii()).map_err(|error| error.to_string())?;
-    if line.end_of_slice {
-        return Ok(Step::EndOfSlice);
-    }
-    let symbol = line.symbol.ok_or("field symbol is missing")?;
-    let place = instruments.iter().position(|one| one.symbol() == symbol);
-    let place = place.ok_or_else(|| format!("the run has no instrument {symbol:?}"))?;
-    let instrument = instruments
-        .get(place)
-        .ok_or("the run has no such instrument")?;
-    let number = |name: &str, raw: Option<&RawValue>, scale| {
-        let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
-        let value = decimal::parse(text.trim_matches('"'), scale)
-            .map_err(|error| format!("field {name}: {error}"))?;
-        i64::try_from(value).map_err(|_| format!("field {name}: too large"))
-    };
-    let time = |name: &str, raw: Option<&RawValue>| {
-        let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
-        let text = text.trim_matches('"');
-        let nanos = text.parse().ok().map(UnixNanos);
-        nanos
-            .or_else(|| parse_time(text))
-            .ok_or_else(|| format!("field {name} is no time"))
-    };
-    let price = |name, raw| number(name, raw, instrument.price_scale()).map(Price);
-    let raw = RawBar {
-        instrument: InstrumentId(u32::try_from(place).unwrap_or(u32::MAX)),
-        open_time: time("open-time", line.open_time)?,
-        close_time: time("close-time", line.close_time)?,
-        open: price("open", line.open)?,
-        high: price("high", line.high)?,
-        low: price("low", line.low)?,
-        close: price("close", line.close)?,
-        volume: Volume(number("volume", line.volume, instrument.volume_scale())?),
-    };
-    ClosedBar::parse(raw)
-        .map_err(|error| error.to_string())
-        .map(Step::Bar)
-}
-
-/// The bar in a line that a feed refused, if there is one.
-pub(crate) fn bar_in(line: &[u8], instruments: &[Instrument]) -> Option<ClosedBar> {
-    match parse_line(line, instruments) {
-        Ok(Step::Bar(bar)) => Some(bar),
-        Ok(Step::EndOfSlice) | Err(_) => None,
     }
 }
 
@@ -209,20 +129,27 @@ impl<R: BufRead> Feed for LineFeed<R> {
         }
         loop {
             if self.is_whole() {
-                return Ok(self.give(slice));
+                return self.give(slice);
             }
             if !self.read_line()? {
-                let empty = self.pending.bars().is_empty();
-                return Ok(if empty { Next::End } else { self.give(slice) });
+                if self.pending.bars().is_empty() {
+                    return Ok(Next::End);
+                }
+                return self.give(slice);
             }
             if self.line.trim_ascii().is_empty() {
                 continue;
             }
-            let bar = match self.parse() {
+            let bar = match parse(&self.line, &self.instruments) {
                 Ok(Step::Bar(bar)) => bar,
                 Ok(Step::EndOfSlice) if core::mem::take(&mut self.is_behind) => continue,
                 Ok(Step::EndOfSlice) if self.pending.bars().is_empty() => continue,
-                Ok(Step::EndOfSlice) => return Ok(self.give(slice)),
+                Ok(Step::EndOfSlice) => return self.give(slice),
+                Ok(Step::SessionEnds(ends)) => match self.session_ends.add(&ends) {
+                    Ok(true) => continue,
+                    Ok(false) => return Ok(Next::Known),
+                    Err(reason) => return Ok(self.refused(reason)),
+                },
                 Err(reason) => return Ok(self.refused(reason)),
             };
             if let Some(known) = self.known(&bar) {
@@ -239,7 +166,7 @@ impl<R: BufRead> Feed for LineFeed<R> {
                 }
                 Some(under_way) if time > under_way => {
                     self.ahead = Some(bar);
-                    return Ok(self.give(slice));
+                    return self.give(slice);
                 }
                 _ => {}
             }

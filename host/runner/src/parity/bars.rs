@@ -11,9 +11,12 @@ use counterfoil_snapshot::options::{EpochUnit, IngestOptions};
 use counterfoil_snapshot::store::SnapshotStore;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;
+use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{InstrumentEntry, RunSetup};
-use counterfoil_trading::record::{Decision, KIND_DECISION, KIND_REFUSED, RefusedInput, kind_of};
+use counterfoil_trading::record::{
+    Decision, Deliveries, KIND_DECISION, KIND_DELIVERIES, KIND_REFUSED, RefusedInput, kind_of,
+};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::data_dir::{DataDir, Execution};
@@ -33,6 +36,8 @@ pub(super) struct Taken {
     pub(super) first_open: UnixNanos,
     /// Close times of the first and the last.
     closes: Option<(UnixNanos, UnixNanos)>,
+    /// Whether the live run was told of corporate actions or ends of sessions, which are no bars.
+    pub(super) has_actions: bool,
     /// Bars that the live run was sent and refused.
     refused: BTreeSet<(String, UnixNanos)>,
 }
@@ -50,6 +55,7 @@ impl Taken {
             entries: 0,
             first_open: UnixNanos(i64::MAX),
             closes: None,
+            has_actions: false,
             refused: BTreeSet::new(),
         };
         let mut reader = JournalReader::open(&execution.journal())?;
@@ -63,6 +69,13 @@ impl Taken {
                 KIND_REFUSED => {
                     let refused = RefusedInput::decode(body).map_err(ReadJournalError::from)?;
                     taken.refuse(&refused, &setup.instruments);
+                    continue;
+                }
+                KIND_DELIVERIES => {
+                    let one = Deliveries::decode(body).map_err(ReadJournalError::from)?;
+                    let is_action = |one: &Delivery| matches!(one, Delivery::Action(_));
+                    taken.has_actions |= one.deliveries.iter().any(is_action);
+                    taken.end(&mut under_way, before);
                     continue;
                 }
                 KIND_DECISION => {}

@@ -4,8 +4,11 @@
 use std::path::Path;
 
 use counterfoil_trading::bar::ClosedBar;
-use counterfoil_trading::record::{Open, Record, digested_part};
+use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::execution::Delivery;
+use counterfoil_trading::record::{Deliveries, Open, Record, digested_part};
 use counterfoil_trading::slice::Slice;
+use counterfoil_trading::time::UnixNanos;
 
 use crate::error::RunnerError;
 use crate::feed::{Decided, FeedError};
@@ -26,6 +29,15 @@ pub(super) struct Known {
     is_faulted: bool,
     /// The bars of a feed, by slice.
     slices: Vec<Slice>,
+    /// What stands before the bars of the slice after them.
+    next: Option<NextSlice>,
+}
+
+/// A slice of which no bar is decided.
+#[derive(Debug)]
+struct NextSlice {
+    close: UnixNanos,
+    actions: Vec<CorporateAction>,
 }
 
 impl Known {
@@ -58,10 +70,14 @@ impl Known {
             Record::Open(open) => self.open = Some(open),
             Record::Close(_) => self.is_closed = true,
             Record::Refused(_) => {}
-            Record::Deliveries(_) => self.is_ahead = true,
-            Record::MarginCall(_) => {
+            Record::Deliveries(one) => {
+                self.is_ahead = true;
+                self.add_actions(one);
+            }
+            Record::MarginCall(one) => {
                 self.sealed.decisions = decisions;
                 self.is_ahead = true;
+                self.next_slice(one.time);
             }
             Record::Fault(_) => {
                 self.sealed.decisions = decisions;
@@ -72,16 +88,41 @@ impl Known {
                 self.sealed.decisions = decisions;
                 self.bars = self.bars.saturating_add(1);
                 self.is_ahead = false;
-                let is_feed = self
-                    .open
-                    .as_ref()
-                    .is_some_and(|open| open.commitments.is_none());
-                if is_feed {
+                if self.is_feed() {
                     self.add_bar(&one.bar).map_err(RunnerError::Feed)?;
                 }
             }
         }
         Ok(())
+    }
+
+    fn is_feed(&self) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| open.commitments.is_none())
+    }
+
+    /// The actions of the slice with this close, before its bars.
+    fn next_slice(&mut self, close: UnixNanos) -> &mut Vec<CorporateAction> {
+        if self.next.as_ref().is_none_or(|next| next.close != close) {
+            self.next = None;
+        }
+        let new = || NextSlice {
+            close,
+            actions: Vec::new(),
+        };
+        &mut self.next.get_or_insert_with(new).actions
+    }
+
+    fn add_actions(&mut self, deliveries: Deliveries) {
+        let is_feed = self.is_feed();
+        let actions = self.next_slice(deliveries.time);
+        for one in deliveries.deliveries {
+            if let Delivery::Action(applied) = one
+                && is_feed
+            {
+                actions.push(applied.action);
+            }
+        }
     }
 
     fn add_bar(&mut self, bar: &ClosedBar) -> Result<(), FeedError> {
@@ -90,6 +131,10 @@ impl Known {
             Some(last) if last.close_time() == Some(time) => last.add(*bar)?,
             _ => {
                 let mut slice = Slice::default();
+                let next = self.next.take().filter(|next| next.close == time);
+                for action in next.into_iter().flat_map(|next| next.actions) {
+                    slice.add_action(action)?;
+                }
                 slice.add(*bar)?;
                 self.slices.push(slice);
             }
@@ -100,9 +145,19 @@ impl Known {
     /// The slices that are whole, and what a feed must know to go on after them. The last slice is
     /// whole if it has a bar of each of `instruments`, if it ended in a fault, or if records of the
     /// next follow; else it may have been cut between two bars, and the feed says.
-    pub(super) fn take_slices(&mut self, instruments: usize) -> (Vec<Slice>, Decided) {
+    ///
+    /// # Errors
+    ///
+    /// Returns [`FeedError`] if a recorded action does not hold.
+    pub(super) fn take_slices(
+        &mut self,
+        instruments: usize,
+    ) -> Result<(Vec<Slice>, Decided), FeedError> {
         let mut slices = core::mem::take(&mut self.slices);
-        let mut decided = Decided::default();
+        let mut decided = Decided {
+            settled: slices.last().and_then(Slice::close_time),
+            ..Decided::default()
+        };
         for bar in slices.iter().flat_map(Slice::bars) {
             let (time, id) = (bar.get().close_time, bar.get().instrument);
             decided.bars.insert((time, id), *bar);
@@ -111,6 +166,19 @@ impl Known {
         let open = slices.pop_if(|last| may_be_open && last.bars().len() < instruments);
         decided.open = open.unwrap_or_default();
         decided.ended = slices.last().and_then(Slice::close_time);
-        (slices, decided)
+        if let Some(next) = self.next.take().filter(|_| self.is_ahead) {
+            decided.settled = Some(next.close);
+            for action in next.actions {
+                decided.open.add_action(action)?;
+            }
+        }
+        let actions = slices
+            .iter()
+            .chain([&decided.open])
+            .flat_map(Slice::actions);
+        let ends = actions.filter(|one| one.kind == ActionKind::SessionEnd);
+        let ends = ends.map(|one| (one.ex_time, one.instrument)).collect();
+        decided.session_ends = ends;
+        Ok((slices, decided))
     }
 }

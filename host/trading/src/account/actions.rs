@@ -63,7 +63,7 @@ fn after(instrument: &Instrument, held: &Position, kind: &ActionKind) -> Option<
         dividend: Money::ZERO,
     };
     match kind {
-        ActionKind::SymbolChange { .. } | ActionKind::Halt { .. } => {}
+        ActionKind::SymbolChange { .. } | ActionKind::Halt { .. } | ActionKind::SessionEnd => {}
         ActionKind::Dividend { per_unit, .. } => {
             after.cash = instrument.per_unit(*per_unit, held.quantity)?;
             after.dividend = after.cash;

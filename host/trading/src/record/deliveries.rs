@@ -215,6 +215,10 @@ fn put_action_kind(out: &mut Vec<u8>, kind: &ActionKind) {
             cbor::put_u64(out, 4);
             cbor::put_i64(out, until.0);
         }
+        ActionKind::SessionEnd => {
+            cbor::put_array(out, 1);
+            cbor::put_u64(out, 5);
+        }
     }
 }
 
@@ -231,7 +235,7 @@ fn put_action(out: &mut Vec<u8>, applied: &AppliedAction) {
 fn read_kind(reader: &mut Reader<'_>) -> Result<ActionKind, CborError> {
     let error = CborError {
         offset: 0,
-        expected: "a split, dividend, symbol change, delisting or halt",
+        expected: "a split, dividend, symbol change, delisting, halt or session end",
     };
     let items = reader.array()?;
     match (reader.u64()?, items) {
@@ -252,6 +256,7 @@ fn read_kind(reader: &mut Reader<'_>) -> Result<ActionKind, CborError> {
         (4, 2) => Ok(ActionKind::Halt {
             until: UnixNanos(reader.i64()?),
         }),
+        (5, 1) => Ok(ActionKind::SessionEnd),
         _ => Err(error),
     }
 }

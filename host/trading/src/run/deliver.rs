@@ -2,8 +2,8 @@
 
 use super::{Ports, Run, RunError};
 use crate::account::AccountError;
-use crate::corporate::{ActionKind, CorporateAction, SplitRatio};
-use crate::execution::{AppliedAction, Code, Delivery, OrderEvent};
+use crate::corporate::{ActionKind, SplitRatio};
+use crate::execution::{Code, Delivery, OrderEvent};
 use crate::journal::Journal;
 use crate::order::{Intent, Order, OrderStatus};
 use crate::record::{Callback, deliveries};
@@ -122,6 +122,7 @@ impl Run {
             return Ok(None);
         }
         let mut stopped = None;
+        let mut is_told = false;
         for delivery in &self.room.deliveries {
             let view = self.account_view();
             let (callback, told) = match delivery {
@@ -130,21 +131,13 @@ impl Run {
                     Callback::OnOrderEvent,
                     ports.strategy.on_order_event(event, time, &view),
                 ),
-                // The contract has no word for a halt, and the venue's answers say what it does.
-                Delivery::Action(AppliedAction {
-                    action:
-                        CorporateAction {
-                            kind: ActionKind::Halt { .. },
-                            ..
-                        },
-                    ..
-                })
-                | Delivery::Borrow(_) => continue,
-                Delivery::Action(applied) => (
+                Delivery::Action(applied) if applied.action.is_told() => (
                     Callback::OnCorporateAction,
                     ports.strategy.on_corporate_action(&applied.action, &view),
                 ),
+                Delivery::Action(_) | Delivery::Borrow(_) => continue,
             };
+            is_told = true;
             match told {
                 Ok(()) => {}
                 Err(CallError::Host(reason)) => return Err(RunError::Host(reason)),
@@ -155,7 +148,13 @@ impl Run {
                 }
             }
         }
-        self.record_deliveries(time, ports.strategy.take_fuel(), ports.journal)?;
+        // What `init` used belongs to the first record for which the guest was called.
+        let fuel = if is_told {
+            ports.strategy.take_fuel()
+        } else {
+            0
+        };
+        self.record_deliveries(time, fuel, ports.journal)?;
         Ok(stopped)
     }
 

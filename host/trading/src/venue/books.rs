@@ -109,7 +109,7 @@ impl Books {
     pub fn apply(&mut self, instrument: &Instrument, action: &CorporateAction) -> Option<()> {
         let holding = self.holdings.get_mut(action.instrument.index())?;
         let cash = match &action.kind {
-            ActionKind::SymbolChange { .. } => Money::ZERO,
+            ActionKind::SymbolChange { .. } | ActionKind::SessionEnd => Money::ZERO,
             ActionKind::Halt { until } => {
                 // Of two that overlap the longer one counts.
                 holding.halted_until = holding.halted_until.max(Some(*until));

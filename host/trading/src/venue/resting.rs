@@ -9,7 +9,10 @@ use crate::costs::FeeTally;
 use crate::execution::{Code, Delivery, OrderEvent};
 use crate::instrument::Instrument;
 use crate::order::{Intent, Order, OrderStatus, OrderType, TimeInForce};
+use crate::time::UnixNanos;
 use crate::units::{Price, Quantity};
+
+use super::sessions::TradingDay;
 
 /// An order that rests at the venue. A stop that was triggered rests as a market order, a
 /// stop-limit as a limit order.
@@ -17,7 +20,9 @@ use crate::units::{Price, Quantity};
 pub(super) struct Resting {
     pub(super) order: Order,
     pub(super) leaves: i64,
-    /// The trading day of a day order: that of the first bar after it was accepted.
+    /// When the venue took it: at the close before the first bar that it can fill on.
+    accepted: UnixNanos,
+    /// Without a calendar, the trading day of a day order: the UTC day of the first bar it saw.
     day: Option<i64>,
     pub(super) fees: FeeTally,
 }
@@ -31,24 +36,29 @@ pub(super) struct InFlight {
 }
 
 impl Resting {
-    pub(super) fn new(order: Order) -> Self {
+    pub(super) fn new(order: Order, accepted: UnixNanos) -> Self {
         Self {
             leaves: order.quantity.0,
             order,
+            accepted,
             day: None,
             fees: FeeTally::default(),
         }
     }
 
-    /// Whether the order may still fill on the bar. A day order gets its trading day from the
-    /// first bar it sees. Nobody knows when inside a bar a price came, so a bar that closes after
-    /// the time of a GTD order is too late.
-    fn lives(&mut self, bar: &RawBar) -> bool {
+    /// Whether the order may still fill on the bar. A day order accepted at the end of a session
+    /// belongs to the next one; without a calendar it gets its trading day from the first bar it
+    /// sees. Nobody knows when inside a bar a price came, so a bar that closes after the time of a
+    /// GTD order is too late.
+    fn lives(&mut self, bar: &RawBar, trading_day: TradingDay) -> bool {
         match self.order.time_in_force {
-            TimeInForce::Day => {
-                let today = bar.open_time.day();
-                *self.day.get_or_insert(today) == today
-            }
+            TimeInForce::Day => match trading_day {
+                TradingDay::After(ended) => ended.is_none_or(|ended| ended <= self.accepted),
+                TradingDay::Utc => {
+                    let today = bar.open_time.day();
+                    *self.day.get_or_insert(today) == today
+                }
+            },
             TimeInForce::Gtd(until) => bar.close_time <= until,
             TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => true,
         }
@@ -68,9 +78,14 @@ impl Resting {
 }
 
 /// Ends the orders whose time is over before the bar.
-pub(super) fn expire(resting: &mut Vec<Resting>, bar: &RawBar, deliveries: &mut Vec<Delivery>) {
+pub(super) fn expire(
+    resting: &mut Vec<Resting>,
+    bar: &RawBar,
+    trading_day: TradingDay,
+    deliveries: &mut Vec<Delivery>,
+) {
     resting.retain_mut(|one| {
-        let alive = one.lives(bar);
+        let alive = one.lives(bar, trading_day);
         if !alive {
             deliveries.push(one.event(OrderStatus::Expired, Code::None));
         }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::books::Books;
 use super::matching::{Match, Matching, Outcome, match_order, volume_cap};
 use super::resting::{InFlight, Resting, end_of_bar, event, expire, split};
+use super::sessions::Sessions;
 use super::{Venue, VenueError};
 use crate::bar::RawBar;
 use crate::corporate::{ActionKind, CorporateAction, SplitRatio};
@@ -27,6 +28,8 @@ pub struct SimulatedVenue {
     costs: Costs,
     matching: Matching,
     books: Books,
+    /// The trading days of each instrument.
+    sessions: Vec<Sessions>,
     /// Resting orders by instrument, in the sequence in which they were accepted.
     resting: Vec<Vec<Resting>>,
     /// What the venue does not have yet, by instrument, in the sequence in which it was sent.
@@ -49,6 +52,7 @@ impl SimulatedVenue {
             costs: setup.costs,
             matching: setup.matching,
             books: Books::new(setup.account_kind, setup.cash, count),
+            sessions: vec![Sessions::default(); count],
             resting: vec![Vec::new(); count],
             in_flight: vec![Vec::new(); count],
             answers: Vec::new(),
@@ -91,7 +95,7 @@ impl SimulatedVenue {
         if status == OrderStatus::Accepted
             && let Some(resting) = self.resting.get_mut(order.instrument.index())
         {
-            resting.push(Resting::new(*order));
+            resting.push(Resting::new(*order, self.now));
         }
     }
 
@@ -188,6 +192,10 @@ impl SimulatedVenue {
         let resting = self.resting.get_mut(id.index())?;
         let in_flight = self.in_flight.get_mut(id.index())?;
         let ended = match action.kind {
+            ActionKind::SessionEnd => {
+                self.sessions.get_mut(id.index())?.end(action.ex_time);
+                return Some(());
+            }
             ActionKind::Dividend { .. }
             | ActionKind::SymbolChange { .. }
             | ActionKind::Halt { .. } => return Some(()),
@@ -201,7 +209,8 @@ impl SimulatedVenue {
             ActionKind::Dividend { .. }
             | ActionKind::SymbolChange { .. }
             | ActionKind::Delisting { .. }
-            | ActionKind::Halt { .. } => Some(false),
+            | ActionKind::Halt { .. }
+            | ActionKind::SessionEnd => Some(false),
         };
         let mut fits = true;
         resting.retain_mut(|one| {
@@ -240,6 +249,10 @@ impl SimulatedVenue {
             .instruments
             .get(id.index())
             .ok_or(Code::UnknownInstrument)?;
+        let sessions = self.sessions.get_mut(id.index());
+        let trading_day = sessions
+            .ok_or(Code::UnknownInstrument)?
+            .on_bar(bar.open_time);
         let resting = self
             .resting
             .get_mut(id.index())
@@ -247,7 +260,7 @@ impl SimulatedVenue {
         if resting.is_empty() {
             return Ok(());
         }
-        expire(resting, bar, deliveries);
+        expire(resting, bar, trading_day, deliveries);
         // In a bar without volume nothing was traded: nothing fills and no stop is triggered. Of a
         // bar that a halt touches nobody knows which prices came while it was traded.
         let halted = self.books.is_halted(id, bar.open_time);

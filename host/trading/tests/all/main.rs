@@ -23,3 +23,5 @@ mod property;
 mod records;
 #[cfg(test)]
 mod risk;
+#[cfg(test)]
+mod sessions;

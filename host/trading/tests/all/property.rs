@@ -55,6 +55,7 @@ fn action() -> impl Strategy<Value = String> {
         2 => Just(String::from("dividend 1.25 / ")),
         1 => Just(String::from("symbol C / ")),
         1 => (0..200_u32).prop_map(|cash| format!("delisting {cash} / ")),
+        10 => (0..1_440_u32).prop_map(|minute| format!("end {minute} / ")),
     ]
 }
 
@@ -124,6 +125,10 @@ struct Books {
     bars: BTreeMap<UnixNanos, RawBar>,
     cap: Option<i64>,
     is_cash: bool,
+    /// Whether the venue has an order at the close at which it is sent.
+    at_once: bool,
+    /// Sessions that ended.
+    ends: Vec<UnixNanos>,
     sent: BTreeMap<ClientOrderId, Sent>,
     cash: i128,
     held: i64,
@@ -162,6 +167,10 @@ impl Books {
         match sent.order.time_in_force {
             TimeInForce::Fok => prop_assert_eq!(sent.leaves, 0, "not whole"),
             TimeInForce::Gtd(until) => prop_assert!(fill.time <= until, "too late"),
+            TimeInForce::Day if self.at_once => {
+                let ended = |end: &UnixNanos| sent.time < *end && *end <= bar.open_time;
+                prop_assert!(!self.ends.iter().any(ended), "after its session");
+            }
             TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Ioc => {}
         }
         let sign = if fill.side == Side::Buy { 1 } else { -1 };
@@ -228,6 +237,10 @@ impl Books {
             }
             ActionKind::SymbolChange { .. } | ActionKind::Halt { .. } => {
                 prop_assert_eq!(applied.cash, Money::ZERO);
+            }
+            ActionKind::SessionEnd => {
+                prop_assert_eq!(applied.cash, Money::ZERO);
+                self.ends.push(applied.action.ex_time);
             }
         }
         self.held = applied.quantity.0;
@@ -309,6 +322,7 @@ fn check(case: &Case) -> Result<(usize, usize), TestCaseError> {
     let mut books = Books {
         cap: case.cap,
         is_cash: case.settings.contains("account=cash"),
+        at_once: case.settings.contains("latency=0"),
         cash: played.account().cash().0,
         ..Books::default()
     };

@@ -53,6 +53,7 @@ fn actions_and_borrow_fees_read_back_as_they_were_written() {
         applied(ActionKind::Halt {
             until: UnixNanos(i64::MIN),
         }),
+        applied(ActionKind::SessionEnd),
         Delivery::Borrow(BorrowFee {
             instrument: InstrumentId(1),
             fee: money("0.1"),
@@ -136,4 +137,58 @@ fn a_refused_input_is_cut_when_written_and_no_longer_one_is_read() {
     long.resize(7 + 4_097, b'a');
     let error = Record::decode(&long).unwrap_err();
     assert_eq!(error.expected, "an input of at most 4,096 bytes");
+}
+
+#[test]
+fn every_value_of_an_action_counts_in_what_a_run_is_promised() {
+    let number = |value: u32| value.try_into().unwrap();
+    let dividend = |cash: &str, special| ActionKind::Dividend {
+        per_unit: money(cash),
+        special,
+    };
+    let per_unit = money("1");
+    let kinds = [
+        ActionKind::Split {
+            new: number(2),
+            old: number(1),
+        },
+        ActionKind::Split {
+            new: number(3),
+            old: number(1),
+        },
+        ActionKind::Split {
+            new: number(2),
+            old: number(3),
+        },
+        dividend("1", false),
+        dividend("1", true),
+        dividend("2", false),
+        ActionKind::SymbolChange {
+            symbol: "B".to_owned(),
+        },
+        ActionKind::SymbolChange {
+            symbol: "C".to_owned(),
+        },
+        ActionKind::Delisting { per_unit },
+        ActionKind::Halt {
+            until: UnixNanos(9),
+        },
+        ActionKind::Halt {
+            until: UnixNanos(8),
+        },
+        ActionKind::SessionEnd,
+    ];
+    let mut all = std::collections::BTreeSet::new();
+    for kind in kinds {
+        for time in [1, 2] {
+            let action = CorporateAction {
+                instrument: InstrumentId(0),
+                ex_time: UnixNanos(time),
+                kind: kind.clone(),
+            };
+            let mut encoded = Vec::new();
+            deliveries::encode_action(&action, &mut encoded);
+            assert!(all.insert(encoded), "{action:?} looks like another");
+        }
+    }
 }

@@ -156,7 +156,12 @@ fn request(text: &str, id: &mut u64) -> Request {
 
 fn order<'a>(side: &str, mut words: impl Iterator<Item = &'a str>, id: &mut u64) -> Order {
     *id += 1;
-    let side = if side == "buy" { Side::Buy } else { Side::Sell };
+    let (side, instrument) = match side {
+        "buy" => (Side::Buy, 0),
+        // Of instrument B, which has volume in no bar.
+        "buy-b" => (Side::Buy, 1),
+        _ => (Side::Sell, 0),
+    };
     let quantity = Quantity(words.next().unwrap().parse().unwrap());
     let order_type = match words.next().unwrap() {
         "market" => OrderType::Market,
@@ -181,7 +186,7 @@ fn order<'a>(side: &str, mut words: impl Iterator<Item = &'a str>, id: &mut u64)
         Some(other) => panic!("no time in force {other}"),
     };
     Order {
-        instrument: InstrumentId(0),
+        instrument: InstrumentId(instrument),
         client_order_id: ClientOrderId(*id),
         side,
         quantity,
@@ -190,8 +195,8 @@ fn order<'a>(side: &str, mut words: impl Iterator<Item = &'a str>, id: &mut u64)
     }
 }
 
-/// `split 2:1`, `dividend 1.5`, `special 1.5`, `symbol NEW`, `delisting 3`, `halt 4`.
-fn action(text: &str, ex_time: UnixNanos) -> CorporateAction {
+/// `split 2:1`, `dividend 1.5`, `special 1.5`, `symbol NEW`, `delisting 3`, `halt 4`, `end 30`, `end-b 30`.
+fn action(text: &str, mut ex_time: UnixNanos) -> CorporateAction {
     let (name, value) = text.split_once(' ').unwrap();
     let kind = match name {
         "split" => {
@@ -219,10 +224,15 @@ fn action(text: &str, ex_time: UnixNanos) -> CorporateAction {
                 until: UnixNanos(day * DAY_NANOS),
             }
         }
+        // Of a session, so many minutes after the bar's open.
+        "end" | "end-b" => {
+            ex_time.0 += value.parse::<i64>().unwrap() * 60_000_000_000;
+            ActionKind::SessionEnd
+        }
         other => panic!("no action {other}"),
     };
     CorporateAction {
-        instrument: InstrumentId(0),
+        instrument: InstrumentId(u32::from(name == "end-b")),
         ex_time,
         kind,
     }

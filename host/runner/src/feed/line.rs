@@ -1,0 +1,116 @@
+//! One line of a feed: a bar, the end of sessions, or a mark. It must never know which slice is
+//! under way.
+
+use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::decimal;
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::{Price, Volume};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::sessions::SessionEnd;
+use crate::times::parse_time;
+
+/// What a line may hold. Prices and volume are decimals, as texts or numbers; times are RFC 3339
+/// texts, dates, or whole nanoseconds since 1970.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Line<'a> {
+    #[serde(default)]
+    end_of_slice: bool,
+    /// Of the instrument with that symbol, or of all.
+    #[serde(borrow, alias = "session_end")]
+    session_end: Option<&'a RawValue>,
+    symbol: Option<&'a str>,
+    #[serde(borrow, alias = "open_time")]
+    open_time: Option<&'a RawValue>,
+    #[serde(borrow, alias = "close_time")]
+    close_time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    open: Option<&'a RawValue>,
+    #[serde(borrow)]
+    high: Option<&'a RawValue>,
+    #[serde(borrow)]
+    low: Option<&'a RawValue>,
+    #[serde(borrow)]
+    close: Option<&'a RawValue>,
+    #[serde(borrow)]
+    volume: Option<&'a RawValue>,
+}
+
+/// What a line means for the slice under way.
+pub(super) enum Step {
+    Bar(ClosedBar),
+    SessionEnds(Vec<SessionEnd>),
+    EndOfSlice,
+}
+
+/// What a line says of these instruments, or why it says nothing.
+pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<Step, String> {
+    let line: Line<'_> =
+        serde_json::from_slice(line.trim_ascii()).map_err(|error| error.to_string())?;
+    if line.end_of_slice {
+        return Ok(Step::EndOfSlice);
+    }
+    if let Some(end) = line.session_end {
+        let end = time("session-end", Some(end))?;
+        let ids = match line.symbol {
+            Some(symbol) => vec![named(instruments, symbol)?.0],
+            None => (0..).map(InstrumentId).take(instruments.len()).collect(),
+        };
+        let ends = ids.into_iter().map(|id| (end, id));
+        return Ok(Step::SessionEnds(ends.collect()));
+    }
+    let symbol = line.symbol.ok_or("field symbol is missing")?;
+    let (id, instrument) = named(instruments, symbol)?;
+    let number = |name: &str, raw: Option<&RawValue>, scale| {
+        let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
+        let value = decimal::parse(text.trim_matches('"'), scale)
+            .map_err(|error| format!("field {name}: {error}"))?;
+        i64::try_from(value).map_err(|_| format!("field {name}: too large"))
+    };
+    let price = |name, raw| number(name, raw, instrument.price_scale()).map(Price);
+    let raw = RawBar {
+        instrument: id,
+        open_time: time("open-time", line.open_time)?,
+        close_time: time("close-time", line.close_time)?,
+        open: price("open", line.open)?,
+        high: price("high", line.high)?,
+        low: price("low", line.low)?,
+        close: price("close", line.close)?,
+        volume: Volume(number("volume", line.volume, instrument.volume_scale())?),
+    };
+    ClosedBar::parse(raw)
+        .map_err(|error| error.to_string())
+        .map(Step::Bar)
+}
+
+/// The bar in a line that a feed refused, if there is one.
+pub(crate) fn bar_in(line: &[u8], instruments: &[Instrument]) -> Option<ClosedBar> {
+    match parse(line, instruments) {
+        Ok(Step::Bar(bar)) => Some(bar),
+        Ok(Step::SessionEnds(_) | Step::EndOfSlice) | Err(_) => None,
+    }
+}
+
+/// The instrument with this symbol, and its id.
+fn named<'a>(
+    instruments: &'a [Instrument],
+    symbol: &str,
+) -> Result<(InstrumentId, &'a Instrument), String> {
+    let all = (0..).map(InstrumentId).zip(instruments);
+    let mut all = all.filter(|(_, one)| one.symbol() == symbol);
+    all.next()
+        .ok_or_else(|| format!("the run has no instrument {symbol:?}"))
+}
+
+/// The time in a field.
+fn time(name: &str, raw: Option<&RawValue>) -> Result<UnixNanos, String> {
+    let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
+    let text = text.trim_matches('"');
+    let nanos = text.parse().ok().map(UnixNanos);
+    nanos
+        .or_else(|| parse_time(text))
+        .ok_or_else(|| format!("field {name} is no time"))
+}

@@ -1,0 +1,72 @@
+//! Ends of sessions that a stream told and no slice has yet. It must never know what the end of a
+//! session does.
+
+use std::collections::BTreeSet;
+
+use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::slice::{Slice, SliceError};
+use counterfoil_trading::time::UnixNanos;
+
+/// Ends that may wait for a slice, a bound on memory: six of the most instruments that a run has.
+const WAITING_MAX: usize = 65_536;
+
+/// The end of one instrument's session.
+pub(super) type SessionEnd = (UnixNanos, InstrumentId);
+
+/// Ends of sessions by time.
+#[derive(Debug, Default)]
+pub(super) struct SessionEnds {
+    waiting: BTreeSet<SessionEnd>,
+    /// What stands in the journal of a run that goes on.
+    recorded: BTreeSet<SessionEnd>,
+    /// The close of the last slice whose actions are settled: an end before it comes too late.
+    settled: Option<UnixNanos>,
+}
+
+impl SessionEnds {
+    pub(super) fn new(recorded: BTreeSet<SessionEnd>, settled: Option<UnixNanos>) -> Self {
+        Self {
+            waiting: BTreeSet::new(),
+            recorded,
+            settled,
+        }
+    }
+
+    /// Takes ends of one time; false if all of them came before.
+    pub(super) fn add(&mut self, ends: &[SessionEnd]) -> Result<bool, String> {
+        let new = |end: &&SessionEnd| !self.recorded.contains(end) && !self.waiting.contains(end);
+        let new: Vec<SessionEnd> = ends.iter().filter(new).copied().collect();
+        let is_late = |(time, _): &SessionEnd| self.settled.is_some_and(|settled| *time < settled);
+        if new.iter().any(is_late) {
+            return Err("its slice has ended".to_owned());
+        }
+        if self.waiting.len().saturating_add(new.len()) > WAITING_MAX {
+            return Err(format!(
+                "more than {WAITING_MAX} ends of sessions wait for a bar"
+            ));
+        }
+        self.waiting.extend(&new);
+        Ok(!new.is_empty())
+    }
+
+    /// Gives the slice the ends before its close. An end at its close belongs to the next slice.
+    pub(super) fn join(&mut self, slice: &mut Slice) -> Result<(), SliceError> {
+        let Some(close) = slice.close_time() else {
+            return Ok(());
+        };
+        self.settled = Some(close);
+        while let Some((ex_time, instrument)) = self.waiting.pop_first() {
+            if ex_time >= close {
+                self.waiting.insert((ex_time, instrument));
+                break;
+            }
+            slice.add_action(CorporateAction {
+                instrument,
+                ex_time,
+                kind: ActionKind::SessionEnd,
+            })?;
+        }
+        Ok(())
+    }
+}
