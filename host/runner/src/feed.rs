@@ -3,7 +3,7 @@
 mod lines;
 mod snapshot;
 
-pub use lines::{Decided, LineFeed};
+pub use lines::{Decided, LINE_BYTES_MAX, LineFeed, LineSource, Treatment};
 pub use snapshot::SnapshotFeed;
 
 use counterfoil_snapshot::error::ReadError;

@@ -4,7 +4,7 @@
 //! a later close time. Whatever cannot join its slice is refused and kept.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::decimal;
@@ -20,7 +20,7 @@ use super::{Feed, FeedError, Next};
 use crate::times::parse_time;
 
 /// The most bytes of one line: a bar takes about 200.
-const LINE_BYTES_MAX: u64 = 64 << 10;
+pub const LINE_BYTES_MAX: u64 = 64 << 10;
 
 /// A line of the feed. Prices and volume are decimals, as texts or numbers; times are RFC 3339
 /// texts, dates, or whole nanoseconds since 1970.
@@ -44,6 +44,40 @@ struct Line<'a> {
     close: Option<&'a RawValue>,
     #[serde(borrow)]
     volume: Option<&'a RawValue>,
+}
+
+/// Where lines come from.
+pub trait LineSource {
+    /// Puts the next line, without more than [`LINE_BYTES_MAX`] of its bytes, into `line`, which is
+    /// empty; false at the end.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it is not known whether there is another.
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<bool>;
+
+    /// Hears what became of the line that was given last.
+    fn treated(&mut self, _treatment: Treatment) {}
+}
+
+impl<R: BufRead> LineSource for R {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
+        let mut limited = io::Read::take(self, LINE_BYTES_MAX);
+        Ok(limited.read_until(b'\n', line)? > 0)
+    }
+}
+
+/// What became of a line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Treatment {
+    /// A closed bar that belongs to a slice which will be decided.
+    Taken,
+    /// A mark, or an empty line.
+    Mark,
+    /// A bar that was decided before.
+    Known,
+    /// It is recorded as refused.
+    Refused(String),
 }
 
 /// A feed of lines.
@@ -81,7 +115,7 @@ enum Step {
     EndOfSlice,
 }
 
-impl<R: BufRead> LineFeed<R> {
+impl<R: LineSource> LineFeed<R> {
     /// A feed of the manifest's instruments.
     pub fn new(source: R, instruments: &[Instrument]) -> Self {
         Self::go_on(source, instruments, Decided::default())
@@ -110,6 +144,7 @@ impl<R: BufRead> LineFeed<R> {
             .close_time()
             .is_none_or(|under_way| place.0 < under_way);
         Some(if decided == bar {
+            self.source.treated(Treatment::Known);
             Next::Known
         } else {
             self.refused("another bar of this time was decided before".to_owned())
@@ -119,11 +154,8 @@ impl<R: BufRead> LineFeed<R> {
     /// Reads a line without its end; false at the end of the stream.
     fn read_line(&mut self) -> Result<bool, FeedError> {
         self.line.clear();
-        let mut limited = std::io::Read::take(&mut self.source, LINE_BYTES_MAX);
-        let read = limited
-            .read_until(b'\n', &mut self.line)
-            .map_err(FeedError::Stream)?;
-        Ok(read > 0)
+        let more = self.source.next_line(&mut self.line);
+        more.map_err(FeedError::Stream)
     }
 
     fn parse(&self) -> Result<Step, String> {
@@ -172,7 +204,8 @@ impl<R: BufRead> LineFeed<R> {
             .map(Step::Bar)
     }
 
-    fn refused(&self, reason: String) -> Next {
+    fn refused(&mut self, reason: String) -> Next {
+        self.source.treated(Treatment::Refused(reason.clone()));
         Next::Refused(RefusedInput {
             reason,
             input: self.line.trim_ascii().to_vec(),
@@ -192,7 +225,7 @@ impl<R: BufRead> LineFeed<R> {
     }
 }
 
-impl<R: BufRead> Feed for LineFeed<R> {
+impl<R: LineSource> Feed for LineFeed<R> {
     fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
         slice.clear();
         if let Some(bar) = self.ahead.take() {
@@ -207,13 +240,19 @@ impl<R: BufRead> Feed for LineFeed<R> {
                 return Ok(if empty { Next::End } else { self.give(slice) });
             }
             if self.line.trim_ascii().is_empty() {
+                self.source.treated(Treatment::Mark);
                 continue;
             }
             let bar = match self.parse() {
                 Ok(Step::Bar(bar)) => bar,
-                Ok(Step::EndOfSlice) if core::mem::take(&mut self.is_behind) => continue,
-                Ok(Step::EndOfSlice) if self.pending.bars().is_empty() => continue,
-                Ok(Step::EndOfSlice) => return Ok(self.give(slice)),
+                Ok(Step::EndOfSlice) => {
+                    self.source.treated(Treatment::Mark);
+                    let is_of_another = core::mem::take(&mut self.is_behind);
+                    if is_of_another || self.pending.bars().is_empty() {
+                        continue;
+                    }
+                    return Ok(self.give(slice));
+                }
                 Err(reason) => return Ok(self.refused(reason)),
             };
             if let Some(known) = self.known(&bar) {
@@ -229,6 +268,7 @@ impl<R: BufRead> Feed for LineFeed<R> {
                     return Ok(self.refused("closes before the slice under way".to_owned()));
                 }
                 Some(under_way) if time > under_way => {
+                    self.source.treated(Treatment::Taken);
                     self.ahead = Some(bar);
                     return Ok(self.give(slice));
                 }
@@ -237,6 +277,7 @@ impl<R: BufRead> Feed for LineFeed<R> {
             if let Err(error) = self.pending.add(bar) {
                 return Ok(self.refused(error.to_string()));
             }
+            self.source.treated(Treatment::Taken);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::record::{Open, Record, digested_part};
 use counterfoil_trading::slice::Slice;
+use counterfoil_trading::time::UnixNanos;
 
 use crate::error::RunnerError;
 use crate::feed::{Decided, FeedError};
@@ -95,6 +96,11 @@ impl Known {
             }
         }
         Ok(())
+    }
+
+    /// The close time of the last slice of a feed that has a decided bar.
+    pub(super) fn last_close(&self) -> Option<UnixNanos> {
+        self.slices.last().and_then(Slice::close_time)
     }
 
     /// The slices that are whole, and what a feed must know to go on after them. The last slice is
