@@ -10,11 +10,13 @@ use crate::role::{Kind, Role, Roles};
 
 mod codec;
 mod control;
+mod people;
 mod registry;
 mod runs;
 
 pub(crate) use codec::{id, signature};
-pub use control::{Exception, Gate, Outcome, Reason, Verdict};
+pub use control::{BreakGlass, Exception, Gate, Outcome, Reason, Verdict};
+pub use people::{Class, ClassSet, Delegation};
 pub use registry::{DigestSet, Evidence, EvidenceKind, Provenance};
 pub use runs::RunStart;
 
@@ -80,6 +82,36 @@ pub enum Act {
         /// The holder.
         id: Id,
     },
+    /// Ends the time in which administrators act alone.
+    SetupEnd {},
+    /// Says who belongs to an approval class, and how many must sign.
+    ClassSet(ClassSet),
+    /// Lets somebody speak for the one who signs this, for a while.
+    Delegate(Delegation),
+    /// Ends a delegation before its time.
+    DelegateEnd {
+        /// The entry that made it.
+        delegated: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Proposes an act that others must sign.
+    ChangePropose {
+        /// The act.
+        act: Box<Act>,
+    },
+    /// Signs a change; the signature that completes it does the act.
+    ChangeApprove {
+        /// The entry that proposes it.
+        proposed: u64,
+    },
+    /// Withdraws a change.
+    ChangeWithdraw {
+        /// The entry that proposes it.
+        proposed: u64,
+        /// Why.
+        reason: String,
+    },
     /// Registers a component as a draft.
     ComponentSubmit {
         /// The component.
@@ -133,6 +165,31 @@ pub enum Act {
         /// Why.
         reason: String,
     },
+    /// Breaks glass: acts that take two may be done alone for a while.
+    BreakGlassOpen(BreakGlass),
+    /// Does one of them.
+    Emergency {
+        /// The entry that broke the glass.
+        opened: u64,
+        /// The act.
+        act: Box<Act>,
+    },
+    /// Closes a break-glass before its time.
+    BreakGlassClose {
+        /// The entry that broke the glass.
+        opened: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Signs the retrospective of a break-glass.
+    Retrospective {
+        /// The entry that broke the glass.
+        opened: u64,
+        /// The digest of the report.
+        report: Digest,
+        /// What was found.
+        findings: String,
+    },
 }
 
 impl Act {
@@ -142,7 +199,8 @@ impl Act {
         codec::name(self)
     }
 
-    /// The roles of which one is needed; none for what every principal may do.
+    /// The roles of which one is needed to do the act, or to propose it; none for what every
+    /// principal may do, within the rules.
     #[must_use]
     pub const fn roles(&self) -> &'static [Role] {
         match self {
@@ -150,20 +208,47 @@ impl Act {
             | Self::PrincipalAdd { .. }
             | Self::RolesSet { .. }
             | Self::KeyAdd { .. }
-            | Self::LogHolder { .. } => &[Role::Administrator],
+            | Self::LogHolder { .. }
+            | Self::SetupEnd {}
+            | Self::ClassSet(_) => &[Role::Administrator],
             // An administrator any key, everybody their own: see the state's rules.
             // Whoever asked a gate says what it answered; whose word counts is for the rules too.
-            Self::KeyRotate { .. } | Self::KeyRevoke { .. } | Self::Verdict(_) => &[],
+            // Who may delegate, sign, or withdraw a change is for its class to say.
+            Self::KeyRotate { .. }
+            | Self::KeyRevoke { .. }
+            | Self::Verdict(_)
+            | Self::Delegate(_)
+            | Self::DelegateEnd { .. }
+            | Self::ChangePropose { .. }
+            | Self::ChangeApprove { .. }
+            | Self::ChangeWithdraw { .. } => &[],
+            Self::BreakGlassOpen(_) | Self::Emergency { .. } => {
+                &[Role::Operator, Role::Administrator]
+            }
+            Self::BreakGlassClose { .. } => &[
+                Role::Operator,
+                Role::Administrator,
+                Role::Approver,
+                Role::Compliance,
+            ],
             Self::PolicySet { .. } => &[Role::Administrator, Role::Approver, Role::Compliance],
             Self::ComponentSubmit { .. } => &[Role::Author],
             Self::ComponentValidate { .. } => &[Role::Reviewer],
             Self::ComponentApprove { .. } | Self::ExceptionGrant(_) => &[Role::Approver],
-            Self::ExceptionEnd { .. } => &[Role::Approver, Role::Compliance],
+            Self::ExceptionEnd { .. } | Self::Retrospective { .. } => {
+                &[Role::Approver, Role::Compliance]
+            }
             Self::ComponentPromote { .. } | Self::ComponentArchive { .. } => {
                 &[Role::Approver, Role::Operator]
             }
             Self::RunStart(_) => &[Role::Operator],
         }
+    }
+
+    /// The approval class that signs such acts; none for what one principal does alone.
+    #[must_use]
+    pub fn class(&self) -> Option<Class> {
+        Class::of_act(self.name())
     }
 
     /// Appends the act's one form: an array of its name and its fields.

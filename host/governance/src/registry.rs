@@ -56,6 +56,8 @@ pub struct Approval {
     pub set: DigestSet,
     /// The signature in the approval's envelope.
     pub signature: [u8; 64],
+    /// For whom: who approved it, or whoever delegated to them.
+    pub voice: Id,
     /// Who approved it.
     pub deed: Deed,
 }

@@ -74,11 +74,55 @@ pub enum Rule {
     VerdictFailed,
     /// The component is approved under this set already.
     PromotionExists,
+    /// The act gives no reason.
+    ReasonMissing,
+    /// The installation is being set up still.
+    SetupOpen,
+    /// The set-up has ended already.
+    SetupOver,
+    /// The approval classes have too few members.
+    SetupIncomplete,
+    /// The act takes more signatures than one.
+    ApprovalsMissing,
+    /// A class would need fewer signatures than its risk allows.
+    ClassUnfit,
+    /// A class would have fewer members than must sign.
+    ClassShort,
+    /// The act is none that others sign.
+    ChangeKind,
+    /// The change was never proposed.
+    ChangeUnknown,
+    /// The change is done, withdrawn, or waited too long.
+    ChangeOver,
+    /// Somebody signs a change twice.
+    ChangeRepeated,
+    /// Nobody signs what they proposed.
+    DutyProposer,
+    /// A delegate speaks for nobody who may speak in the matter.
+    DutyDelegation,
+    /// A delegation is by or to the wrong person, or too long.
+    DelegationUnfit,
+    /// The delegation was never made, or has ended.
+    DelegationUnknown,
+    /// A break-glass without a scope of acts that take two, or too long.
+    BreakGlassUnfit,
+    /// A retrospective is owed.
+    BreakGlassOwed,
+    /// The glass was never broken.
+    BreakGlassUnknown,
+    /// The act is outside of the break-glass's scope, time or person.
+    BreakGlassScope,
+    /// The break-glass is open still.
+    BreakGlassOpen,
+    /// The break-glass was closed, or its retrospective signed.
+    BreakGlassClosed,
+    /// Nobody signs the retrospective of their own break-glass.
+    DutyBreakGlass,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 56] = [
         Self::PrincipalUnknown,
         Self::PrincipalExists,
         Self::PrincipalLook,
@@ -113,6 +157,28 @@ impl Rule {
         Self::VerdictMissing,
         Self::VerdictFailed,
         Self::PromotionExists,
+        Self::ReasonMissing,
+        Self::SetupOpen,
+        Self::SetupOver,
+        Self::SetupIncomplete,
+        Self::ApprovalsMissing,
+        Self::ClassUnfit,
+        Self::ClassShort,
+        Self::ChangeKind,
+        Self::ChangeUnknown,
+        Self::ChangeOver,
+        Self::ChangeRepeated,
+        Self::DutyProposer,
+        Self::DutyDelegation,
+        Self::DelegationUnfit,
+        Self::DelegationUnknown,
+        Self::BreakGlassUnfit,
+        Self::BreakGlassOwed,
+        Self::BreakGlassUnknown,
+        Self::BreakGlassScope,
+        Self::BreakGlassOpen,
+        Self::BreakGlassClosed,
+        Self::DutyBreakGlass,
     ];
 
     /// The stable code.
@@ -153,6 +219,28 @@ impl Rule {
             Self::VerdictMissing => "verdict.missing",
             Self::VerdictFailed => "verdict.failed",
             Self::PromotionExists => "promotion.exists",
+            Self::ReasonMissing => "reason.missing",
+            Self::SetupOpen => "setup.open",
+            Self::SetupOver => "setup.over",
+            Self::SetupIncomplete => "setup.incomplete",
+            Self::ApprovalsMissing => "approvals.missing",
+            Self::ClassUnfit => "class.unfit",
+            Self::ClassShort => "class.short",
+            Self::ChangeKind => "change.kind",
+            Self::ChangeUnknown => "change.unknown",
+            Self::ChangeOver => "change.over",
+            Self::ChangeRepeated => "change.repeated",
+            Self::DutyProposer => "duty.proposer",
+            Self::DutyDelegation => "duty.delegation",
+            Self::DelegationUnfit => "delegation.unfit",
+            Self::DelegationUnknown => "delegation.unknown",
+            Self::BreakGlassUnfit => "break-glass.unfit",
+            Self::BreakGlassOwed => "break-glass.owed",
+            Self::BreakGlassUnknown => "break-glass.unknown",
+            Self::BreakGlassScope => "break-glass.scope",
+            Self::BreakGlassOpen => "break-glass.open",
+            Self::BreakGlassClosed => "break-glass.closed",
+            Self::DutyBreakGlass => "duty.break-glass",
         }
     }
 

@@ -5,20 +5,29 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::Gate;
+use crate::act::{Class, ClassSet, Gate};
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::record::Signed;
 use crate::registry::{Deed, Registry};
-use crate::role::{Kind, Roles};
+use crate::role::{Kind, Role, Roles};
 use crate::rule::Denial;
 
 mod apply;
+mod changes;
+mod classes;
 mod control;
 mod duties;
+mod glass;
 mod judge;
 
+pub use changes::{CHANGE_NANOS_MAX, Change, Ending};
+pub use classes::Delegated;
 pub use control::{Granted, Said};
+pub use glass::{BREAK_GLASS_NANOS_MAX, Broken};
+
+/// The longest delegation, in nanoseconds: 90 days, a leave.
+pub const DELEGATION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
 
 /// A person or a service.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,6 +67,11 @@ pub struct State {
     log_holder: Option<Id>,
     principals: BTreeMap<Id, Principal>,
     keys: BTreeMap<PublicKey, Key>,
+    setup_end: Option<Deed>,
+    classes: BTreeMap<Class, ClassSet>,
+    delegations: BTreeMap<u64, Delegated>,
+    changes: BTreeMap<u64, Change>,
+    broken: BTreeMap<u64, Broken>,
     registry: Registry,
     exceptions: BTreeMap<u64, Granted>,
     policies: Vec<(Digest, Deed)>,
@@ -77,6 +91,11 @@ impl State {
             log_holder: None,
             principals: BTreeMap::new(),
             keys: BTreeMap::new(),
+            setup_end: None,
+            classes: BTreeMap::new(),
+            delegations: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            broken: BTreeMap::new(),
             registry: Registry::default(),
             exceptions: BTreeMap::new(),
             policies: Vec::new(),
@@ -108,6 +127,19 @@ impl State {
     #[must_use]
     pub const fn log_holder(&self) -> Option<&Id> {
         self.log_holder.as_ref()
+    }
+
+    /// Who ended the set-up; until then administrators act alone, and nothing is promoted.
+    #[must_use]
+    pub const fn setup_end(&self) -> Option<&Deed> {
+        self.setup_end.as_ref()
+    }
+
+    /// Whether a principal has a role.
+    #[must_use]
+    pub fn has_role(&self, id: &Id, role: Role) -> bool {
+        let principal = self.principals.get(id);
+        principal.is_some_and(|one| one.roles.contains(&role))
     }
 
     /// The components and runs.

@@ -8,8 +8,8 @@ use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::{
-    Act, DigestSet, Evidence, EvidenceKind, Exception, Gate, Outcome, Provenance, Reason, RunStart,
-    Verdict,
+    Act, BreakGlass, Class, Delegation, DigestSet, Evidence, EvidenceKind, Exception, Gate,
+    Outcome, Provenance, Reason, RunStart, Verdict,
 };
 use crate::attest;
 use crate::digest::{Digest, PublicKey};
@@ -21,7 +21,10 @@ use crate::rule::{Denial, Rule};
 
 mod acts;
 mod attest_golden;
+mod changes;
+mod classes;
 mod exceptions;
+mod glass;
 mod keys;
 mod model;
 mod policies;
@@ -85,12 +88,32 @@ impl Desk {
             ("carol", Role::Reviewer, 3),
             ("dan", Role::Approver, 4),
             ("erin", Role::Operator, 5),
+            ("amy", Role::Administrator, 6),
+            ("gus", Role::Compliance, 7),
         ];
         for (name, role, seed) in staff {
             desk.add(name, &[role], seed).unwrap();
         }
         desk.act("ada", policy("policy")).unwrap();
         desk
+    }
+
+    /// The same, with the set-up at its end.
+    fn settled() -> Self {
+        let mut desk = Self::staffed();
+        desk.act("ada", Act::SetupEnd {}).unwrap();
+        desk
+    }
+
+    /// Proposes an act and has others sign it; the answer is to the last signature.
+    fn change(&mut self, first: &str, act: Act, others: &[&str]) -> Result<u64, Denial> {
+        let act = Box::new(act);
+        let proposed = self.act(first, Act::ChangePropose { act })?;
+        let mut last = Ok(proposed);
+        for other in others {
+            last = self.act(other, Act::ChangeApprove { proposed });
+        }
+        last
     }
 
     fn path(&self) -> PathBuf {
@@ -152,8 +175,11 @@ impl Desk {
         approve(who, set, self.hands[who])
     }
 
-    /// Walks a component of bob's to approved.
+    /// Walks a component of bob's to approved; the set-up is over then.
     fn walk(&mut self, component: &str) -> DigestSet {
+        if self.ledger.state().setup_end().is_none() {
+            self.act("ada", Act::SetupEnd {}).unwrap();
+        }
         self.act("bob", submit(component)).unwrap();
         self.act("carol", validate(component)).unwrap();
         let set = set(component);
@@ -301,9 +327,12 @@ fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
     };
     assert!(listed(&Role::ALL.map(Role::name)));
     assert!(listed(&EvidenceKind::ALL.map(EvidenceKind::name)));
+    assert!(listed(&Class::ALL.map(Class::name)));
+    assert!(listed(&Gate::ALL.map(Gate::name)));
 }
 
 /// One act of each kind, in the order of the document.
+#[expect(clippy::too_many_lines, reason = "one item for each act")]
 fn one_of_each() -> Vec<Act> {
     vec![
         Act::Genesis {
@@ -331,6 +360,26 @@ fn one_of_each() -> Vec<Act> {
             reason: String::new(),
         },
         Act::LogHolder { id: id("a") },
+        Act::SetupEnd {},
+        Act::ClassSet(Class::Risk.first()),
+        Act::Delegate(Delegation {
+            class: Class::Operations,
+            to: id("a"),
+            until: UnixNanos(1),
+            reason: String::new(),
+        }),
+        Act::DelegateEnd {
+            delegated: 0,
+            reason: String::new(),
+        },
+        Act::ChangePropose {
+            act: Box::new(policy("a")),
+        },
+        Act::ChangeApprove { proposed: 7 },
+        Act::ChangeWithdraw {
+            proposed: 7,
+            reason: String::new(),
+        },
         submit("a"),
         validate("a"),
         approve("a", set("a"), 1),
@@ -349,6 +398,24 @@ fn one_of_each() -> Vec<Act> {
         Act::ExceptionEnd {
             granted: 0,
             reason: String::new(),
+        },
+        Act::BreakGlassOpen(BreakGlass {
+            scope: ["key-add".to_owned(), "policy-set".to_owned()].into(),
+            reason: String::new(),
+            until: UnixNanos(1),
+        }),
+        Act::Emergency {
+            opened: 300,
+            act: Box::new(policy("a")),
+        },
+        Act::BreakGlassClose {
+            opened: 0,
+            reason: String::new(),
+        },
+        Act::Retrospective {
+            opened: 0,
+            report: digest("a"),
+            findings: "none".to_owned(),
         },
     ]
 }

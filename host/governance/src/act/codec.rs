@@ -9,8 +9,8 @@ use counterfoil_trading::cbor::{
 use counterfoil_trading::time::UnixNanos;
 
 use super::{
-    Act, DigestSet, Evidence, EvidenceKind, Exception, Gate, Outcome, Provenance, Reason, RunStart,
-    Verdict,
+    Act, BreakGlass, Class, ClassSet, Delegation, DigestSet, Evidence, EvidenceKind, Exception,
+    Gate, Outcome, Provenance, Reason, RunStart, Verdict,
 };
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
@@ -111,12 +111,11 @@ macro_rules! acts {
         pub(super) fn act(reader: &mut Reader<'_>) -> Result<Act, CborError> {
             let items = reader.array()?;
             let name = reader.text()?;
-            let fields = items.saturating_sub(1);
             match name.as_str() {
-                $($name if fields == <[&str]>::len(&[$(stringify!($field)),*]) => {
+                $($name if items == <[&str]>::len(&[$name, $(stringify!($field)),*]) => {
                     Ok(Act::$act { $($field: Item::read(reader)?),* })
                 })*
-                $($held_name if fields == <$type>::COUNT => {
+                $($held_name if items == <$type>::COUNT + 1 => {
                     Ok(Act::$held(Fields::read_fields(reader)?))
                 })*
                 _ => Err(refused(reader, "a known act with its fields")),
@@ -133,6 +132,11 @@ acts! {
     "key-rotate": KeyRotate { key, until };
     "key-revoke": KeyRevoke { id, key, reason };
     "log-holder": LogHolder { id };
+    "setup-end": SetupEnd {};
+    "delegate-end": DelegateEnd { delegated, reason };
+    "change-propose": ChangePropose { act };
+    "change-approve": ChangeApprove { proposed };
+    "change-withdraw": ChangeWithdraw { proposed, reason };
     "component-submit": ComponentSubmit { component, strategy, provenance };
     "component-validate": ComponentValidate { component, evidence };
     "component-approve": ComponentApprove { set, signature };
@@ -140,13 +144,22 @@ acts! {
     "component-archive": ComponentArchive { component, reason };
     "policy-set": PolicySet { bundle };
     "exception-end": ExceptionEnd { granted, reason };
+    "emergency": Emergency { opened, act };
+    "break-glass-close": BreakGlassClose { opened, reason };
+    "retrospective": Retrospective { opened, report, findings };
     =>
+    "class-set": ClassSet(ClassSet);
+    "delegate": Delegate(Delegation);
+    "break-glass-open": BreakGlassOpen(BreakGlass);
     "run-start": RunStart(RunStart);
     "verdict": Verdict(Verdict);
     "exception-grant": ExceptionGrant(Exception);
 }
 
 fields! {
+    BreakGlass { scope, reason, until }
+    ClassSet { class, roles, members, approvals }
+    Delegation { class, to, until, reason }
     DigestSet { component, limits, policy, evidence }
     Exception { rule, reason, control, owner, until }
     Provenance { source_commit, lock_file, toolchain, wit_world }
@@ -162,6 +175,7 @@ arrays! {
 }
 
 names! {
+    Class: "an approval class";
     EvidenceKind: "a kind of evidence";
     Gate: "a gate";
     Kind: "person or service";
@@ -203,6 +217,22 @@ impl Item for Id {
             .ok()
             .filter(|id| id.as_str() == text)
             .ok_or_else(|| refused(reader, "an id in its one form"))
+    }
+}
+
+/// An act within an act: never one that holds another, so that no bytes nest without end.
+impl Item for Box<Act> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_act(out, self);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        let mut ahead = reader.clone();
+        ahead.array()?;
+        if matches!(ahead.text()?.as_str(), "change-propose" | "emergency") {
+            return Err(refused(reader, "an act that holds no other"));
+        }
+        act(reader).map(Self::new)
     }
 }
 

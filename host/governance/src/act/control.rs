@@ -1,9 +1,12 @@
 //! What acts of control speak of: exceptions, gates and their verdicts. Whether a verdict is right
 //! must never be known here: the policy engine says it, and anyone can ask it again.
 
+use std::collections::BTreeSet;
+
+use counterfoil_trading::time::UnixNanos;
+
 use crate::digest::Digest;
 use crate::id::Id;
-use counterfoil_trading::time::UnixNanos;
 
 /// A rule that is not kept for a while, and what stands in for it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -106,4 +109,15 @@ pub struct Verdict {
     pub reasons: Vec<Reason>,
     /// The limits that the gate for limits gave.
     pub limits: Option<Digest>,
+}
+
+/// That somebody will do alone what takes two, for a while.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BreakGlass {
+    /// The acts, by name.
+    pub scope: BTreeSet<String>,
+    /// Why.
+    pub reason: String,
+    /// When it ends by itself.
+    pub until: UnixNanos,
 }

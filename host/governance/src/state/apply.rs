@@ -1,8 +1,13 @@
 //! What an act changes, once it was judged. It must never ask whether the act may be done.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Granted, Key, Principal, Said, State};
+use super::changes::about;
+use super::glass::raises;
+use super::judge::registry::approval_voice;
+use super::{Broken, Change, Delegated, Ending, Granted, Key, Principal, Said, State};
 use crate::act::{Act, Gate};
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
@@ -77,6 +82,61 @@ impl State {
                     found.ended = Some((reason.clone(), deed));
                 }
             }
+            Act::SetupEnd {} => self.setup_end = Some(deed),
+            Act::ClassSet(set) => drop(self.classes.insert(set.class, set.clone())),
+            Act::Delegate(delegation) => {
+                let delegation = delegation.clone();
+                let delegated = Delegated {
+                    delegation,
+                    deed,
+                    ended: None,
+                };
+                self.delegations.insert(index, delegated);
+            }
+            Act::DelegateEnd { delegated, reason } => {
+                if let Some(found) = self.delegations.get_mut(delegated) {
+                    found.ended = Some((reason.clone(), deed));
+                }
+            }
+            Act::ChangePropose { act } => self.propose(deed, act),
+            Act::ChangeApprove { proposed } => self.sign(&deed, *proposed),
+            Act::ChangeWithdraw { proposed, reason } => {
+                if let Some(found) = self.changes.get_mut(proposed) {
+                    found.ended = Some((Ending::Withdrawn(reason.clone()), deed));
+                }
+            }
+            Act::BreakGlassOpen(glass) => {
+                let broken = Broken {
+                    glass: glass.clone(),
+                    deed,
+                    acts: Vec::new(),
+                    raised: BTreeSet::new(),
+                    closed: None,
+                    retrospective: None,
+                };
+                self.broken.insert(index, broken);
+            }
+            Act::Emergency { opened, act } => {
+                if let Some(found) = self.broken.get_mut(opened) {
+                    found.acts.push((index, act.name()));
+                    found.raised.extend(raises(act).cloned());
+                }
+                self.apply_act(deed, act);
+            }
+            Act::BreakGlassClose { opened, reason } => {
+                if let Some(found) = self.broken.get_mut(opened) {
+                    found.closed = Some((reason.clone(), deed));
+                }
+            }
+            Act::Retrospective {
+                opened,
+                report,
+                findings,
+            } => {
+                if let Some(found) = self.broken.get_mut(opened) {
+                    found.retrospective = Some((*report, findings.clone(), deed));
+                }
+            }
             Act::PolicySet { bundle } => self.policies.push((*bundle, deed)),
             Act::Verdict(verdict) => {
                 let subject = (verdict.gate, verdict.subject);
@@ -108,9 +168,13 @@ impl State {
                 one.validated = Some((evidence.clone(), deed));
             }),
             Act::ComponentApprove { set, signature } => {
+                let component = self.registry.components.get(&set.component);
+                let voice = component
+                    .and_then(|found| approval_voice(self, (&deed.by, deed.time), found, set).ok());
                 let approval = Approval {
                     set: *set,
                     signature: *signature,
+                    voice: voice.unwrap_or_else(|| deed.by.clone()),
                     deed,
                 };
                 self.change(&set.component, None, |one| one.approvals.push(approval));
@@ -139,6 +203,51 @@ impl State {
                 self.registry.runs.insert(run, Started { start, deed });
             }
         }
+    }
+
+    /// A proposal; whoever proposes and belongs to the class has signed with it.
+    fn propose(&mut self, deed: Deed, act: &Act) {
+        let mut signed = BTreeMap::new();
+        let but: Vec<_> = about(act).into_iter().collect();
+        let voice = act.class().and_then(|class| {
+            let none = BTreeSet::new();
+            self.voice((class, deed.time), &deed.by, &but, &none).ok()
+        });
+        if let Some(voice) = voice {
+            signed.insert(deed.by.clone(), (voice, deed.clone()));
+        }
+        let (index, act) = (deed.index, act.clone());
+        let change = Change {
+            act,
+            deed,
+            signed,
+            ended: None,
+        };
+        self.changes.insert(index, change);
+    }
+
+    /// A signature under a proposal; the act is done in the name of who proposed it.
+    fn sign(&mut self, deed: &Deed, proposed: u64) {
+        let found = self.changes.get(&proposed);
+        let signed = found.and_then(|one| self.sign_change(one, &deed.by, deed.time).ok());
+        let Some((voice, complete)) = signed else {
+            return;
+        };
+        let Some(change) = self.changes.get_mut(&proposed) else {
+            return;
+        };
+        change.signed.insert(deed.by.clone(), (voice, deed.clone()));
+        if !complete {
+            return;
+        }
+        change.ended = Some((Ending::Done, deed.clone()));
+        let act = change.act.clone();
+        let deed = Deed {
+            by: change.deed.by.clone(),
+            key: change.deed.key,
+            ..deed.clone()
+        };
+        self.apply_act(deed, &act);
     }
 
     fn add_principal(&mut self, id: &Id, kind: Kind, roles: &Roles) {

@@ -1,10 +1,12 @@
 //! The segregation of duties: what two things no one principal may do, and who could do them
 //! instead. It must never change the state.
 
+use std::collections::BTreeSet;
+
 use counterfoil_trading::time::UnixNanos;
 
 use super::State;
-use crate::act::DigestSet;
+use crate::act::{Class, DigestSet};
 use crate::id::Id;
 use crate::registry::{Approval, Component};
 use crate::role::{Role, Roles};
@@ -29,7 +31,7 @@ impl State {
         format!("who could do it ({names}): {}", can.join(", "))
     }
 
-    fn has_key(&self, id: &Id, time: UnixNanos) -> bool {
+    pub(super) fn has_key(&self, id: &Id, time: UnixNanos) -> bool {
         let mut keys = self.keys.values();
         keys.any(|key| key.owner == *id && key.counts(time))
     }
@@ -77,7 +79,11 @@ impl State {
             return Ok(());
         }
         let why = format!("{actor} is the author, and nobody judges what they authored");
-        let who = self.who(&[role], time, &[actor]);
+        let who = if role == Role::Approver {
+            self.who_signs(Class::Promotion, time, &[actor])
+        } else {
+            self.who(&[role], time, &[actor])
+        };
         Err(Denial::new(Rule::DutyAuthor, why, who))
     }
 
@@ -93,42 +99,65 @@ impl State {
             return Ok(());
         }
         let why = format!("{actor} validated it, and approving takes a second pair of eyes");
-        let who = self.who(&[Role::Approver], time, &[actor, &component.submitted.by]);
+        let but = [actor, &component.submitted.by];
+        let who = self.who_signs(Class::Promotion, time, &but);
         Err(Denial::new(Rule::DutyReviewer, why, who))
     }
 
-    /// Enough people approved exactly this set: each is an approver still, and the key that signed
-    /// the approval counts still.
+    /// The voices that approved exactly this set: whoever they are of belongs to the class still,
+    /// and the key that signed the approval counts still.
+    pub(super) fn approved_by(
+        &self,
+        component: &Component,
+        set: &DigestSet,
+        time: UnixNanos,
+    ) -> BTreeSet<Id> {
+        let counts = |one: &&Approval| {
+            let key = self.keys.get(&one.deed.key);
+            one.set == *set
+                && self.belongs(Class::Promotion, &one.voice)
+                && key.is_some_and(|key| key.counts(time))
+        };
+        let approvals = component.approvals.iter().filter(counts);
+        approvals.map(|one| one.voice.clone()).collect()
+    }
+
+    /// Enough people approved exactly this set.
     pub(super) fn check_approvals(
         &self,
         component: &Component,
         set: &DigestSet,
         time: UnixNanos,
     ) -> Result<(), Denial> {
-        let counts = |one: &&Approval| {
-            let principal = self.principals.get(&one.deed.by);
-            let key = self.keys.get(&one.deed.key);
-            principal.is_some_and(|one| one.roles.contains(&Role::Approver))
-                && key.is_some_and(|key| key.counts(time))
-        };
-        let fits = |one: &&Approval| one.set == *set;
-        if component
-            .approvals
-            .iter()
-            .filter(counts)
-            .any(|one| fits(&one))
-        {
+        let voices = self.approved_by(component, set, time);
+        let needed = self.class(Class::Promotion).approvals;
+        let found = u64::try_from(voices.len()).unwrap_or(u64::MAX);
+        if found >= needed {
             return Ok(());
         }
-        let author = &component.submitted.by;
-        let mut but = vec![author];
+        let mut but = vec![&component.submitted.by];
         but.extend(component.validated.as_ref().map(|(_, deed)| &deed.by));
-        let who = self.who(&[Role::Approver], time, &but);
-        let Some(last) = component.approvals.iter().rfind(counts) else {
-            let why = format!("nobody approved component {}", set.component);
-            return Err(Denial::new(Rule::ApprovalMissing, why, who));
-        };
-        let why = format!("the approval is for another set: {}", last.set.changes(set));
-        Err(Denial::new(Rule::ApprovalChanged, why, who))
+        but.extend(&voices);
+        let who = self.who_signs(Class::Promotion, time, &but);
+        let other = component.approvals.last().filter(|last| last.set != *set);
+        if let Some(last) = other.filter(|_| voices.is_empty()) {
+            let why = format!("the approval is for another set: {}", last.set.changes(set));
+            return Err(Denial::new(Rule::ApprovalChanged, why, who));
+        }
+        let why = format!(
+            "{found} of the {needed} approvals that component {} needs count",
+            set.component
+        );
+        Err(Denial::new(Rule::ApprovalMissing, why, who))
+    }
+
+    /// Nothing is promoted or started while the installation is being set up.
+    pub(super) fn check_setup(&self) -> Result<(), Denial> {
+        if self.setup_end.is_some() {
+            return Ok(());
+        }
+        let why = "administrators may act alone still, so nothing is promoted or started";
+        let way = "an administrator ends the set-up (setup-end)";
+        Err(Denial::new(Rule::SetupOpen, why, way))
     }
 }

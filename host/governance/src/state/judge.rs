@@ -10,9 +10,10 @@ use crate::registry::Stage;
 use crate::rule::{Denial, Rule};
 use counterfoil_trading::time::UnixNanos;
 
+mod changes;
 mod control;
 mod people;
-mod registry;
+pub(super) mod registry;
 
 type Verdict = Result<(), Denial>;
 
@@ -40,12 +41,12 @@ pub(super) fn judge(state: &State, signed: &Signed) -> Verdict {
         return people::genesis(state, signed, administrators, *log_key);
     }
     authentic(state, signed)?;
-    has_role(state, signed)?;
     let doing = Doing {
         by: &signed.actor,
         key: &signed.key,
         time: signed.time,
     };
+    changes::permitted(state, doing, &signed.act)?;
     judge_act(state, doing, &signed.act)
 }
 
@@ -63,6 +64,17 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
         Act::KeyRotate { key, until } => people::key_rotate(state, doing, key, *until),
         Act::KeyRevoke { id, key, .. } => people::key_revoke(state, doing, id, *key),
         Act::LogHolder { id } => people::log_holder(state, id),
+        Act::SetupEnd {} => changes::setup_end(state, doing),
+        Act::ClassSet(set) => changes::class_set(state, doing, set),
+        Act::Delegate(delegation) => changes::delegate(state, doing, delegation),
+        Act::DelegateEnd { delegated, reason } => {
+            changes::delegate_end(state, doing, (*delegated, reason))
+        }
+        Act::ChangePropose { act } => changes::propose(state, doing, act),
+        Act::ChangeApprove { proposed } => changes::approve(state, doing, *proposed),
+        Act::ChangeWithdraw { proposed, reason } => {
+            changes::withdraw(state, doing, (*proposed, reason))
+        }
         Act::ComponentSubmit { component, .. } => registry::new_component(state, component),
         Act::ComponentValidate {
             component,
@@ -75,6 +87,7 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
             found.map(|_| ())
         }
         Act::RunStart(start) => {
+            state.check_setup()?;
             state.registry.may_start(&start.set)?;
             state.check_policy(&start.set)?;
             if !state.registry.runs.contains_key(&start.run) {
@@ -88,6 +101,14 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
         Act::Verdict(verdict) => control::verdict(state, verdict),
         Act::ExceptionGrant(exception) => control::exception_grant(state, doing, exception),
         Act::ExceptionEnd { granted, .. } => control::exception_end(state, doing, *granted),
+        Act::BreakGlassOpen(glass) => changes::break_glass(state, doing, glass),
+        Act::Emergency { opened, act } => changes::emergency(state, doing, (*opened, act)),
+        Act::BreakGlassClose { opened, reason } => changes::close(state, doing, (*opened, reason)),
+        Act::Retrospective {
+            opened,
+            report,
+            findings,
+        } => changes::retrospective(state, doing, (*opened, report, findings)),
     }
 }
 
@@ -106,8 +127,19 @@ fn signature(state: &State, signed: &Signed) -> Verdict {
 
 /// Whether the one who acts is a principal with a key that counts, and signed this.
 fn authentic(state: &State, signed: &Signed) -> Verdict {
-    known(state, &signed.actor)?;
-    let (actor, key) = (&signed.actor, &signed.key);
+    let doing = Doing {
+        by: &signed.actor,
+        key: &signed.key,
+        time: signed.time,
+    };
+    authentic_key(state, doing)?;
+    signature(state, signed)
+}
+
+/// Whether the one who acts is a principal with a key that counts.
+fn authentic_key(state: &State, doing: Doing<'_>) -> Verdict {
+    known(state, doing.by)?;
+    let (actor, key) = (doing.by, doing.key);
     let deny = |rule, what: &str| {
         let why = format!("key {key} of {actor} {what}");
         Err(Denial::new(rule, why, ASK_ADMINISTRATOR))
@@ -119,27 +151,10 @@ fn authentic(state: &State, signed: &Signed) -> Verdict {
         let what = format!("was revoked or rotated by record {index}");
         return deny(Rule::KeyRevoked, &what);
     }
-    if !found.counts(signed.time) {
+    if !found.counts(doing.time) {
         return deny(Rule::KeyExpired, "has expired");
     }
-    signature(state, signed)
-}
-
-fn has_role(state: &State, signed: &Signed) -> Verdict {
-    let needed = signed.act.roles();
-    let principal = state.principals.get(&signed.actor);
-    let has = |role| principal.is_some_and(|one| one.roles.contains(role));
-    if needed.is_empty() || needed.iter().any(has) {
-        return Ok(());
-    }
-    let (actor, act) = (&signed.actor, signed.act.name());
-    let names: Vec<_> = needed.iter().map(|role| role.name()).collect();
-    let why = format!(
-        "{act} needs the role {}, which {actor} has not",
-        names.join(" or ")
-    );
-    let who = state.who(needed, signed.time, &[actor]);
-    Err(Denial::new(Rule::RoleMissing, why, who))
+    Ok(())
 }
 
 fn known(state: &State, id: &Id) -> Verdict {

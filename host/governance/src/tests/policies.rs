@@ -5,7 +5,7 @@ use crate::registry::Stage;
 
 /// A desk where `one` is validated and approved, and nobody asked the policy.
 fn approved() -> (Desk, DigestSet) {
-    let mut desk = Desk::staffed();
+    let mut desk = Desk::settled();
     let set = set("one");
     desk.act("bob", submit("one")).unwrap();
     desk.act("carol", validate("one")).unwrap();
@@ -50,17 +50,22 @@ fn nothing_is_promoted_unless_the_policy_in_force_passed_it_last() {
 fn an_approval_counts_until_promotion_as_long_as_its_key_and_role_do() {
     let (mut desk, set) = approved();
     desk.act("carol", pass(set)).unwrap();
-    desk.act("ada", roles("dan", &[Role::Operator])).unwrap();
+    desk.change("ada", add("fay", &[Role::Approver], 30), &["amy"])
+        .unwrap();
+    desk.change("ada", roles("dan", &[Role::Operator]), &["amy"])
+        .unwrap();
     let text = desk.denied("erin", promote(set), Rule::ApprovalMissing);
-    assert!(text.contains("nobody else has the role approver"), "{text}");
-    desk.act("ada", roles("dan", &[Role::Approver])).unwrap();
+    assert!(text.contains("0 of the 1 approvals"), "{text}");
+    assert!(text.ends_with("(promotion): fay"), "{text}");
+    desk.change("ada", roles("dan", &[Role::Approver]), &["amy"])
+        .unwrap();
     let rotate = Act::KeyRotate {
         key: key(44),
         until: None,
     };
     desk.act("dan", rotate).unwrap();
     let text = desk.denied("erin", promote(set), Rule::ApprovalMissing);
-    assert!(text.contains("approver): dan"), "{text}");
+    assert!(text.contains("(promotion): dan, fay"), "{text}");
     desk.act_with("dan", approve("dan", set, 44), 44).unwrap();
     desk.act("erin", promote(set)).unwrap();
 }
@@ -70,8 +75,9 @@ fn another_policy_in_force_ends_what_the_old_one_allowed() {
     let mut desk = Desk::staffed();
     let old = desk.walk("one");
     desk.act("erin", start("run", old)).unwrap();
-    desk.denied("ada", policy("policy"), Rule::PolicyRepeated);
-    desk.act("ada", policy("stricter")).unwrap();
+    let again = desk.change("dan", policy("policy"), &[]).unwrap_err();
+    assert_eq!(again.rule, Rule::PolicyRepeated);
+    desk.change("dan", policy("stricter"), &["gus"]).unwrap();
     let text = desk.denied("erin", start("run 2", old), Rule::PolicyChanged);
     let told = format!("policy was {}, is {}", digest("policy"), digest("stricter"));
     assert!(text.contains(&told), "{text}");

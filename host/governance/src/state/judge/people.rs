@@ -88,10 +88,18 @@ pub(super) fn roles_set(state: &State, doing: Doing<'_>, id: &Id, roles: &Roles)
         return Err(Denial::new(Rule::RolesOwn, why, who));
     }
     state.check_log_duty(id, roles)?;
-    if roles.contains(&Role::Administrator) {
+    if !roles.contains(&Role::Administrator) {
+        state.administrator_left(doing.time, |owner, _| owner == id)?;
+    }
+    if state.setup_end.is_none() {
         return Ok(());
     }
-    state.administrator_left(doing.time, |owner, _| owner == id)
+    let mut principals = state.principals.clone();
+    if let Some(principal) = principals.get_mut(id) {
+        principal.roles.clone_from(roles);
+    }
+    let rule = (Rule::ClassShort, doing.time);
+    state.check_classes(rule, &principals, None)
 }
 
 pub(super) fn key_revoke(state: &State, doing: Doing<'_>, id: &Id, key: PublicKey) -> Verdict {

@@ -1,9 +1,14 @@
 //! Whether a component may go on from its stage.
 
+use std::collections::BTreeSet;
+
+use counterfoil_trading::time::UnixNanos;
+
 use super::{Doing, State, Verdict};
-use crate::act::{DigestSet, Evidence, EvidenceKind, Gate};
+use crate::act::{Class, DigestSet, Evidence, EvidenceKind, Gate};
 use crate::attest;
 use crate::digest::Digest;
+use crate::id::Id;
 use crate::registry::{Component, Stage};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
@@ -50,6 +55,7 @@ pub(super) fn approve(
     let (actor, time) = (doing.by, doing.time);
     state.check_author(found, actor, (Role::Approver, time))?;
     state.check_reviewer(found, actor, time)?;
+    approval_voice(state, (actor, time), found, set)?;
     same_evidence(found, set)?;
     let envelope = attest::approval(&state.origin, actor, set);
     if envelope.is_ok_and(|envelope| doing.key.signed(&envelope.message(), signature)) {
@@ -58,6 +64,24 @@ pub(super) fn approve(
     let why = format!("the signature of the approval is not {actor}'s over this digest set");
     let way = "sign the approval of exactly this set with the key that signs the act";
     Err(Denial::new(Rule::ApprovalSignature, why, way))
+}
+
+/// For whom somebody approves a set: nobody lends the author or the reviewer a second voice, and
+/// who speaks for another does not count twice.
+pub(in crate::state) fn approval_voice(
+    state: &State,
+    (id, time): (&Id, UnixNanos),
+    found: &Component,
+    set: &DigestSet,
+) -> Result<Id, Denial> {
+    let mut but = vec![&found.submitted.by];
+    but.extend(found.validated.as_ref().map(|(_, deed)| &deed.by));
+    let others = found.approvals.iter().filter(|one| one.deed.by != *id);
+    let others = others.filter(|one| one.set == *set);
+    let spoken: BTreeSet<Id> = others.map(|one| one.voice.clone()).collect();
+    let counting = state.approved_by(found, set, time);
+    let used = counting.intersection(&spoken).cloned().collect();
+    state.voice((Class::Promotion, time), id, &but, &used)
 }
 
 /// What is approved rests on the evidence that was validated.
@@ -78,6 +102,7 @@ fn same_evidence(found: &Component, set: &DigestSet) -> Verdict {
 /// A component becomes approved under a set that enough people approved and the policy in force
 /// passed, and in no other way.
 pub(super) fn promote(state: &State, doing: Doing<'_>, set: &DigestSet) -> Verdict {
+    state.check_setup()?;
     let stages = [Stage::Validated, Stage::Approved];
     let found = state.registry.at(&set.component, &stages)?;
     same_evidence(found, set)?;
