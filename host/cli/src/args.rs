@@ -19,13 +19,14 @@ pub(crate) use component::{
 };
 pub(crate) use data::{Data, DataAccept, DataLineage, DataReport, DeriveActions, Ingest};
 pub(crate) use people::{
-    AccessReview, Exception, ExceptionEnd, ExceptionGrant, ExceptionList, Filter, Key, KeyAdd,
-    KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerInit, LedgerProof, LedgerSearch, LedgerShow,
-    LedgerTail, LedgerVerify, OnePrincipal, Principal, PrincipalAdd, PrincipalRoles, WhoApproved,
+    AccessReview, BreakGlass, Change, Delegate, Exception, ExceptionEnd, ExceptionGrant,
+    ExceptionList, Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerInit,
+    LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify, OnePrincipal, Principal,
+    PrincipalAdd, PrincipalRoles, WhoApproved,
 };
 pub(crate) use research::{MonteCarlo, Sweep, WalkForward};
 pub(crate) use run::{Backtest, BacktestOrResume, Live, Terms};
-pub(crate) use show::{Audit, Compare, Proof, Publish, Replay, Report, Show, Verify};
+pub(crate) use show::{Audit, Compare, Parity, Proof, Publish, Replay, Report, Show, Verify};
 
 /// Hosts trading strategies that nobody has to trust.
 #[derive(Debug, Parser)]
@@ -60,6 +61,9 @@ pub(crate) struct Global {
         value_name = "NAME"
     )]
     pub(crate) actor: Option<String>,
+    /// Do alone what takes two, under the break-glass of this record
+    #[arg(long, global = true, value_name = "RECORD")]
+    pub(crate) emergency: Option<u64>,
     /// Print JSON instead of tables
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -102,6 +106,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Let the component decide again and compare every decision
     Replay(Replay),
+    /// Hold a live run against its own backtest and sign what was found
+    Parity(Parity),
     /// Look for what a backtest must not do
     #[command(subcommand)]
     Audit(Audit),
@@ -124,6 +130,15 @@ pub(crate) enum Command {
     /// Rules that are not kept for a while, and what is done instead
     #[command(subcommand)]
     Exception(Exception),
+    /// Acts that take more than one signature: sign, withdraw, list
+    #[command(subcommand)]
+    Change(Change),
+    /// Let somebody speak for you in an approval class, for a while
+    #[command(subcommand)]
+    Delegate(Delegate),
+    /// Do alone what takes two, for a short while, loudly
+    #[command(subcommand)]
+    BreakGlass(BreakGlass),
     /// Who approved a run or a component, with which key, when
     WhoApproved(WhoApproved),
     /// Who holds which role and key, since when; duties in conflict; keys about to expire

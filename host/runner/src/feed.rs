@@ -3,6 +3,7 @@
 mod lines;
 mod snapshot;
 
+pub(crate) use lines::bar_in;
 pub use lines::{Decided, LineFeed};
 pub use snapshot::SnapshotFeed;
 

@@ -19,6 +19,7 @@ pub mod keys;
 pub mod live;
 pub mod lock;
 pub mod lookahead;
+pub mod parity;
 pub mod proof;
 pub mod publish;
 pub mod replay;

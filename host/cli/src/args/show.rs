@@ -50,6 +50,21 @@ pub(crate) struct Compare {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Parity {
+    /// A live run: the first digits of its id; it may be running
+    pub(crate) run: String,
+    /// Only bars that close by the end of this day (UTC), such as 2026-03-02
+    #[arg(long)]
+    pub(crate) day: Option<String>,
+    /// Decide again on this snapshot instead of the bars that the run was sent
+    #[arg(long, value_name = "ID")]
+    pub(crate) snapshot: Option<String>,
+    /// The engine's back end
+    #[arg(long, default_value = "cranelift", value_name = "NAME")]
+    pub(crate) backend: String,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
     /// A run, a journal's file or folder, or a .tlog-proof file
     #[arg(value_hint = ValueHint::FilePath)]

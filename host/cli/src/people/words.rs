@@ -134,6 +134,34 @@ fn act(act: &Act) -> Value {
             json!({ "principal": text(id), "key": key(one), "reason": reason })
         }
         Act::LogHolder { id } => json!({ "principal": text(id) }),
+        Act::SetupEnd {} => json!({}),
+        Act::ClassSet(set) => json!({
+            "class": set.class.name(),
+            "roles": roles(&set.roles),
+            "members": set.members.iter().map(text).collect::<Vec<_>>(),
+            "approvals": set.approvals,
+        }),
+        Act::Delegate(one) => json!({
+            "class": one.class.name(), "to": text(&one.to), "until": until(Some(one.until)), "reason": one.reason,
+        }),
+        Act::DelegateEnd { delegated, reason } => {
+            json!({ "delegated-by": delegated, "reason": reason })
+        }
+        Act::ChangePropose { act } => json!({ "proposes": whole(act) }),
+        Act::ChangeApprove { proposed } => json!({ "change": proposed }),
+        Act::ChangeWithdraw { proposed, reason } => json!({ "change": proposed, "reason": reason }),
+        Act::BreakGlassOpen(one) => json!({
+            "scope": one.scope, "until": until(Some(one.until)), "reason": one.reason,
+        }),
+        Act::Emergency { opened, act } => json!({ "opened-by": opened, "does": whole(act) }),
+        Act::BreakGlassClose { opened, reason } => json!({ "opened-by": opened, "reason": reason }),
+        Act::Retrospective {
+            opened,
+            report,
+            findings,
+        } => {
+            json!({ "opened-by": opened, "report": digest(report), "findings": findings })
+        }
         Act::ComponentSubmit {
             component,
             strategy,
@@ -170,6 +198,11 @@ fn act(act: &Act) -> Value {
         Act::ExceptionGrant(one) => exception(one),
         Act::ExceptionEnd { granted, reason } => json!({ "granted-by": granted, "reason": reason }),
     }
+}
+
+/// An act in an act: its name and its fields.
+pub(crate) fn whole(one: &Act) -> Value {
+    join(json!({ "act": one.name() }), act(one))
 }
 
 /// What a policy said.
