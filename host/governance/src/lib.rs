@@ -10,6 +10,7 @@ pub mod id;
 pub mod ledger;
 pub mod record;
 pub mod registry;
+pub mod report;
 pub mod role;
 pub mod rule;
 pub mod state;

@@ -14,17 +14,21 @@ use crate::role::{Kind, Role, Roles};
 use crate::rule::Denial;
 
 mod apply;
+mod budgets;
 mod changes;
 mod classes;
 mod control;
 mod duties;
 mod glass;
 mod judge;
+mod runs;
 
+pub use budgets::{Books, DAY_NANOS, EXCESS_NANOS_MAX, Excess, day_of};
 pub use changes::{CHANGE_NANOS_MAX, Change, Ending};
 pub use classes::Delegated;
 pub use control::{Granted, Said};
 pub use glass::{BREAK_GLASS_NANOS_MAX, Broken};
+pub use runs::{Authorized, Killed, Limits};
 
 /// The longest delegation, in nanoseconds: 90 days, a leave.
 pub const DELEGATION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
@@ -78,6 +82,10 @@ pub struct State {
     verdicts: BTreeMap<u64, Said>,
     /// The entries of the verdicts on each subject.
     said: BTreeMap<(Gate, Digest), Vec<u64>>,
+    limits: BTreeMap<Id, Limits>,
+    authorizations: BTreeMap<u64, Authorized>,
+    kills: BTreeMap<u64, Killed>,
+    books: Books,
     denials: u64,
 }
 
@@ -101,6 +109,10 @@ impl State {
             policies: Vec::new(),
             verdicts: BTreeMap::new(),
             said: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            authorizations: BTreeMap::new(),
+            kills: BTreeMap::new(),
+            books: Books::default(),
             denials: 0,
         }
     }

@@ -79,9 +79,11 @@ impl Class {
             "principal-add" | "roles-set" | "key-add" | "log-holder" | "class-set" => {
                 Some(Self::Administration)
             }
-            "policy-set" => Some(Self::Risk),
+            "policy-set" | "limits-set" => Some(Self::Risk),
             "component-approve" => Some(Self::Promotion),
-            "exception-grant" => Some(Self::Operations),
+            "exception-grant" | "kill-lift" | "budget-set" | "team-set" | "budget-excess" => {
+                Some(Self::Operations)
+            }
             _ => None,
         }
     }
