@@ -86,6 +86,15 @@ pub enum Act {
         /// The holder.
         id: Id,
     },
+    /// Puts a new key in the place of the log's.
+    LogRotate {
+        /// The new key.
+        key: PublicKey,
+        /// The signature of the old key over [`crate::record::rotation_message`].
+        old_signature: [u8; 64],
+        /// That of the new key.
+        new_signature: [u8; 64],
+    },
     /// Ends the time in which administrators act alone.
     SetupEnd {},
     /// Says who belongs to an approval class, and how many must sign.
@@ -267,6 +276,7 @@ impl Act {
             | Self::RolesSet { .. }
             | Self::KeyAdd { .. }
             | Self::LogHolder { .. }
+            | Self::LogRotate { .. }
             | Self::SetupEnd {}
             | Self::ClassSet(_) => &[Role::Administrator],
             // An administrator any key, everybody their own: see the state's rules.

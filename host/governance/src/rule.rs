@@ -177,6 +177,8 @@ rules! {
     DutyBudget = "duty.budget";
     /// The run is somebody else's.
     UsageOwner = "usage.owner";
+    /// The keys of a rotation did not sign it.
+    LogSignature = "log.signature";
 }
 
 impl Rule {

@@ -68,6 +68,8 @@ impl Key {
 pub struct State {
     origin: String,
     log_key: PublicKey,
+    /// The keys that the log had before, and the entries that rotated them.
+    log_keys: BTreeMap<PublicKey, u64>,
     log_holder: Option<Id>,
     principals: BTreeMap<Id, Principal>,
     keys: BTreeMap<PublicKey, Key>,
@@ -96,6 +98,7 @@ impl State {
         Self {
             origin: origin.to_owned(),
             log_key,
+            log_keys: BTreeMap::new(),
             log_holder: None,
             principals: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -127,6 +130,19 @@ impl State {
     #[must_use]
     pub const fn keys(&self) -> &BTreeMap<PublicKey, Key> {
         &self.keys
+    }
+
+    /// The log's public key: the next checkpoints are signed by it.
+    #[must_use]
+    pub const fn log_key(&self) -> PublicKey {
+        self.log_key
+    }
+
+    /// Whether the log has this key, or had it: whoever trusts one of them can follow it to the
+    /// others, since each rotation is signed by both.
+    #[must_use]
+    pub fn had_log_key(&self, key: &PublicKey) -> bool {
+        *key == self.log_key || self.log_keys.contains_key(key)
     }
 
     /// Who holds the log's secret key; nobody before the first record.

@@ -16,7 +16,7 @@ use crate::attest;
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::ledger::{self, Ledger, LedgerError, Verified};
-use crate::record::{Record, Signed};
+use crate::record::{self, Record, Signed};
 use crate::role::{Kind, Role, Roles};
 use crate::rule::{Denial, Rule};
 
@@ -27,9 +27,11 @@ mod changes;
 mod classes;
 mod exceptions;
 mod glass;
+mod health;
 mod keys;
 mod model;
 mod policies;
+mod rotation;
 mod runs;
 mod tamper;
 
@@ -466,6 +468,7 @@ fn one_of_each() -> Vec<Act> {
             reason: String::new(),
         },
         Act::LogHolder { id: id("a") },
+        record::log_rotation("o", &hand(1), &hand(2)).unwrap(),
         Act::SetupEnd {},
         Act::ClassSet(Class::Risk.first()),
         Act::Delegate(Delegation {

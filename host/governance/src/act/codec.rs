@@ -133,6 +133,7 @@ acts! {
     "key-rotate": KeyRotate { key, until };
     "key-revoke": KeyRevoke { id, key, reason };
     "log-holder": LogHolder { id };
+    "log-rotate": LogRotate { key, old_signature, new_signature };
     "setup-end": SetupEnd {};
     "delegate-end": DelegateEnd { delegated, reason };
     "change-propose": ChangePropose { act };

@@ -76,9 +76,8 @@ impl Class {
     #[must_use]
     pub fn of_act(name: &str) -> Option<Self> {
         match name {
-            "principal-add" | "roles-set" | "key-add" | "log-holder" | "class-set" => {
-                Some(Self::Administration)
-            }
+            "principal-add" | "roles-set" | "key-add" | "log-holder" | "log-rotate"
+            | "class-set" => Some(Self::Administration),
             "policy-set" | "limits-set" => Some(Self::Risk),
             "component-approve" => Some(Self::Promotion),
             "exception-grant" | "kill-lift" | "budget-set" | "team-set" | "budget-excess" => {

@@ -84,6 +84,10 @@ impl State {
                     found.ended = Some((reason.clone(), deed));
                 }
             }
+            Act::LogRotate { key, .. } => {
+                self.log_keys.insert(self.log_key, index);
+                self.log_key = *key;
+            }
             Act::SetupEnd {} => self.setup_end = Some(deed),
             Act::ClassSet(set) => drop(self.classes.insert(set.class, set.clone())),
             Act::Delegate(delegation) => {

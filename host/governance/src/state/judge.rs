@@ -65,6 +65,11 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
         Act::KeyRotate { key, until } => people::key_rotate(state, doing, key, *until),
         Act::KeyRevoke { id, key, .. } => people::key_revoke(state, doing, id, *key),
         Act::LogHolder { id } => people::log_holder(state, id),
+        Act::LogRotate {
+            key,
+            old_signature,
+            new_signature,
+        } => people::log_rotate(state, key, (old_signature, new_signature)),
         Act::SetupEnd {} => changes::setup_end(state, doing),
         Act::ClassSet(set) => changes::class_set(state, doing, set),
         Act::Delegate(delegation) => changes::delegate(state, doing, delegation),
