@@ -25,6 +25,7 @@ mod attest_golden;
 mod budgets;
 mod changes;
 mod classes;
+mod evidence;
 mod exceptions;
 mod glass;
 mod health;
@@ -436,6 +437,9 @@ fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
     assert!(listed(&Role::ALL.map(Role::name)));
     assert!(listed(&EvidenceKind::ALL.map(EvidenceKind::name)));
     assert!(listed(&Class::ALL.map(Class::name)));
+    assert!(listed(
+        &attest::EvidenceFault::ALL.map(attest::EvidenceFault::code)
+    ));
     assert!(listed(&Gate::ALL.map(Gate::name)));
 }
 

@@ -4,7 +4,10 @@ use super::*;
 use crate::report::{Health, health};
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one walk past every kind of open item")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one walk past every kind of open item"
+)]
 fn every_open_item_is_listed_until_somebody_sees_to_it() {
     let mut desk = Desk::staffed();
     let set = desk.walk("one");
