@@ -1,9 +1,9 @@
 //! The acts that a ledger holds, and the one form of each in deterministic CBOR. Who may do them,
 //! and what they change, must never be known here.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use counterfoil_trading::cbor::{self, CborError, Reader};
+use counterfoil_trading::cbor::{CborError, Reader};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::digest::{Digest, PublicKey};
@@ -11,148 +11,18 @@ use crate::id::Id;
 use crate::role::{Kind, Role, Roles};
 
 mod codec;
+mod control;
+mod people;
+mod registry;
+mod runs;
 
 pub(crate) use codec::{id, signature};
-
-/// What a component was made from.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Provenance {
-    /// The commit of its source.
-    pub source_commit: String,
-    /// The digest of its lock file.
-    pub lock_file: Digest,
-    /// The compiler, with its version.
-    pub toolchain: String,
-    /// The WIT world that it is for.
-    pub wit_world: String,
-}
-
-/// What must be shown of a component before it is validated.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum EvidenceKind {
-    /// Admission passed.
-    Admission,
-    /// Its unit tests were attested.
-    UnitTests,
-    /// The quality of the snapshot was accepted.
-    SnapshotQuality,
-    /// The backtest was replayed identically on two back ends.
-    Replay,
-    /// It does not look ahead.
-    NoLookAhead,
-    /// Drawdown, slippage sensitivity and fuel stay within their thresholds.
-    Thresholds,
-}
-
-impl EvidenceKind {
-    /// Every kind.
-    pub const ALL: [Self; 6] = [
-        Self::Admission,
-        Self::UnitTests,
-        Self::SnapshotQuality,
-        Self::Replay,
-        Self::NoLookAhead,
-        Self::Thresholds,
-    ];
-
-    /// The name in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Admission => "admission",
-            Self::UnitTests => "unit-tests",
-            Self::SnapshotQuality => "snapshot-quality",
-            Self::Replay => "replay",
-            Self::NoLookAhead => "no-look-ahead",
-            Self::Thresholds => "thresholds",
-        }
-    }
-
-    /// The kind with this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// The pieces of evidence for one component, each by the digest of its attestation.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Evidence(pub BTreeMap<EvidenceKind, Digest>);
-
-impl Evidence {
-    /// The digest of the whole set.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        let mut out = Vec::new();
-        codec::put_evidence(&mut out, self);
-        Digest::of(&out)
-    }
-}
-
-/// Exactly what is approved: one changed bit in any of it is another set.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct DigestSet {
-    /// The component.
-    pub component: Digest,
-    /// The limits it runs under.
-    pub limits: Digest,
-    /// The policy bundle it was judged by.
-    pub policy: Digest,
-    /// The evidence, see [`Evidence::digest`].
-    pub evidence: Digest,
-}
-
-impl DigestSet {
-    /// The four digests with their names.
-    #[must_use]
-    pub const fn named(&self) -> [(&'static str, Digest); 4] {
-        [
-            ("component", self.component),
-            ("limits", self.limits),
-            ("policy", self.policy),
-            ("evidence", self.evidence),
-        ]
-    }
-
-    /// What differs from `other`, with both digests; empty if nothing does.
-    #[must_use]
-    pub fn changes(&self, other: &Self) -> String {
-        let pairs = self.named().into_iter().zip(other.named());
-        let changed = pairs.filter(|((_, old), (_, new))| old != new);
-        let told = changed.map(|((name, old), (_, new))| format!("{name} was {old}, is {new}"));
-        told.collect::<Vec<_>>().join("; ")
-    }
-}
-
-/// The start of one run, for one market, timeframe and account.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RunStart {
-    /// The run id.
-    pub run: Digest,
-    /// What it runs, under what.
-    pub set: DigestSet,
-    /// The account.
-    pub account: Id,
-    /// The market.
-    pub market: String,
-    /// The timeframe.
-    pub timeframe: String,
-}
-
-/// A rule that is not kept for a while, and what stands in for it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Exception {
-    /// The rule, by whatever code its policy gives it.
-    pub rule: String,
-    /// Why.
-    pub reason: String,
-    /// What is done instead.
-    pub control: String,
-    /// Who answers for it.
-    pub owner: Id,
-    /// When it ends by itself.
-    pub until: UnixNanos,
-}
+pub use control::{BreakGlass, Exception, Gate, Outcome, Reason, Verdict};
+pub use people::{Class, ClassSet, Delegation};
+pub use registry::{DigestSet, Evidence, EvidenceKind, Provenance};
+pub use runs::{
+    Authorization, Budget, Payer, RunEnd, RunStart, Scope, Terms, Usage, account_digest,
+};
 
 /// What somebody does, or asks to do.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -216,6 +86,45 @@ pub enum Act {
         /// The holder.
         id: Id,
     },
+    /// Puts a new key in the place of the log's.
+    LogRotate {
+        /// The new key.
+        key: PublicKey,
+        /// The signature of the old key over [`crate::record::rotation_message`].
+        old_signature: [u8; 64],
+        /// That of the new key.
+        new_signature: [u8; 64],
+    },
+    /// Ends the time in which administrators act alone.
+    SetupEnd {},
+    /// Says who belongs to an approval class, and how many must sign.
+    ClassSet(ClassSet),
+    /// Lets somebody speak for the one who signs this, for a while.
+    Delegate(Delegation),
+    /// Ends a delegation before its time.
+    DelegateEnd {
+        /// The entry that made it.
+        delegated: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Proposes an act that others must sign.
+    ChangePropose {
+        /// The act.
+        act: Box<Act>,
+    },
+    /// Signs a change; the signature that completes it does the act.
+    ChangeApprove {
+        /// The entry that proposes it.
+        proposed: u64,
+    },
+    /// Withdraws a change.
+    ChangeWithdraw {
+        /// The entry that proposes it.
+        proposed: u64,
+        /// Why.
+        reason: String,
+    },
     /// Registers a component as a draft.
     ComponentSubmit {
         /// The component.
@@ -239,6 +148,11 @@ pub enum Act {
         /// The signature of the approval's statement, see [`crate::attest::approval`].
         signature: [u8; 64],
     },
+    /// Makes a validated component approved under one digest set.
+    ComponentPromote {
+        /// What was approved.
+        set: DigestSet,
+    },
     /// Takes a component out of use.
     ComponentArchive {
         /// The component.
@@ -246,8 +160,69 @@ pub enum Act {
         /// Why.
         reason: String,
     },
+    /// Sets the limits of an account, as the policy gave them.
+    LimitsSet {
+        /// The account.
+        account: Id,
+        /// The limits.
+        limits: Digest,
+        /// The entry with the verdict that gave them.
+        verdict: u64,
+    },
+    /// Lets runs on some terms start within a window of time.
+    StartAuthorize(Authorization),
+    /// Withdraws that.
+    StartWithdraw {
+        /// The entry that authorizes it.
+        authorized: u64,
+        /// Why.
+        reason: String,
+    },
     /// Starts a run.
     RunStart(RunStart),
+    /// Ends a run, and anchors its journal.
+    RunEnd(RunEnd),
+    /// Throws a kill switch.
+    Kill {
+        /// What it stops.
+        scope: Scope,
+        /// Why.
+        reason: String,
+    },
+    /// Lifts it.
+    KillLift {
+        /// The entry that threw it.
+        killed: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Sets a budget.
+    BudgetSet(Budget),
+    /// Says which owners are a team.
+    TeamSet {
+        /// The team.
+        team: Id,
+        /// Its owners.
+        members: BTreeSet<Id>,
+    },
+    /// Lets somebody be over budget for a while.
+    BudgetExcess {
+        /// Who.
+        of: Payer,
+        /// Until when.
+        until: UnixNanos,
+        /// Why.
+        reason: String,
+    },
+    /// Records what a run used.
+    Usage(Usage),
+    /// Says which policy bundle is in force from here on.
+    PolicySet {
+        /// The bundle.
+        bundle: Digest,
+    },
+    /// Records what a policy said at a gate.
+    Verdict(Verdict),
     /// Grants an exception.
     ExceptionGrant(Exception),
     /// Ends an exception before its time.
@@ -257,31 +232,42 @@ pub enum Act {
         /// Why.
         reason: String,
     },
+    /// Breaks glass: acts that take two may be done alone for a while.
+    BreakGlassOpen(BreakGlass),
+    /// Does one of them.
+    Emergency {
+        /// The entry that broke the glass.
+        opened: u64,
+        /// The act.
+        act: Box<Act>,
+    },
+    /// Closes a break-glass before its time.
+    BreakGlassClose {
+        /// The entry that broke the glass.
+        opened: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Signs the retrospective of a break-glass.
+    Retrospective {
+        /// The entry that broke the glass.
+        opened: u64,
+        /// The digest of the report.
+        report: Digest,
+        /// What was found.
+        findings: String,
+    },
 }
 
 impl Act {
-    /// The name of the act, for people.
+    /// The name of the act, for people and in records.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Genesis { .. } => "genesis",
-            Self::PrincipalAdd { .. } => "principal-add",
-            Self::RolesSet { .. } => "roles-set",
-            Self::KeyAdd { .. } => "key-add",
-            Self::KeyRotate { .. } => "key-rotate",
-            Self::KeyRevoke { .. } => "key-revoke",
-            Self::LogHolder { .. } => "log-holder",
-            Self::ComponentSubmit { .. } => "component-submit",
-            Self::ComponentValidate { .. } => "component-validate",
-            Self::ComponentApprove { .. } => "component-approve",
-            Self::ComponentArchive { .. } => "component-archive",
-            Self::RunStart(_) => "run-start",
-            Self::ExceptionGrant(_) => "exception-grant",
-            Self::ExceptionEnd { .. } => "exception-end",
-        }
+        codec::name(self)
     }
 
-    /// The roles of which one is needed; none for what every principal may do.
+    /// The roles of which one is needed to do the act, or to propose it; none for what every
+    /// principal may do, within the rules.
     #[must_use]
     pub const fn roles(&self) -> &'static [Role] {
         match self {
@@ -289,16 +275,58 @@ impl Act {
             | Self::PrincipalAdd { .. }
             | Self::RolesSet { .. }
             | Self::KeyAdd { .. }
-            | Self::LogHolder { .. } => &[Role::Administrator],
+            | Self::LogHolder { .. }
+            | Self::LogRotate { .. }
+            | Self::SetupEnd {}
+            | Self::ClassSet(_) => &[Role::Administrator],
             // An administrator any key, everybody their own: see the state's rules.
-            Self::KeyRotate { .. } | Self::KeyRevoke { .. } => &[],
+            // Whoever asked a gate says what it answered; whose word counts is for the rules too.
+            // Who may delegate, sign, or withdraw a change is for its class to say.
+            Self::KeyRotate { .. }
+            | Self::KeyRevoke { .. }
+            | Self::Verdict(_)
+            | Self::Delegate(_)
+            | Self::DelegateEnd { .. }
+            | Self::ChangePropose { .. }
+            | Self::ChangeApprove { .. }
+            | Self::ChangeWithdraw { .. }
+            // Services do these, and for some of them people who watch: see the state's rules.
+            | Self::RunStart(_)
+            | Self::RunEnd(_)
+            | Self::Kill { .. }
+            | Self::Usage(_) => &[],
+            Self::BudgetSet(_) | Self::TeamSet { .. } => &[Role::Administrator, Role::Approver],
+            Self::BreakGlassOpen(_) | Self::Emergency { .. } => {
+                &[Role::Operator, Role::Administrator]
+            }
+            Self::BreakGlassClose { .. } | Self::StartWithdraw { .. } => &[
+                Role::Operator,
+                Role::Administrator,
+                Role::Approver,
+                Role::Compliance,
+            ],
+            Self::PolicySet { .. } => &[Role::Administrator, Role::Approver, Role::Compliance],
             Self::ComponentSubmit { .. } => &[Role::Author],
             Self::ComponentValidate { .. } => &[Role::Reviewer],
             Self::ComponentApprove { .. } | Self::ExceptionGrant(_) => &[Role::Approver],
-            Self::ExceptionEnd { .. } => &[Role::Approver, Role::Compliance],
-            Self::ComponentArchive { .. } => &[Role::Approver, Role::Operator],
-            Self::RunStart(_) => &[Role::Operator],
+            Self::ExceptionEnd { .. } | Self::Retrospective { .. } => {
+                &[Role::Approver, Role::Compliance]
+            }
+            Self::ComponentPromote { .. }
+            | Self::ComponentArchive { .. }
+            | Self::LimitsSet { .. }
+            | Self::KillLift { .. }
+            | Self::BudgetExcess { .. } => {
+                &[Role::Approver, Role::Operator]
+            }
+            Self::StartAuthorize(_) => &[Role::Operator],
         }
+    }
+
+    /// The approval class that signs such acts; none for what one principal does alone.
+    #[must_use]
+    pub fn class(&self) -> Option<Class> {
+        Class::of_act(self.name())
     }
 
     /// Appends the act's one form: an array of its name and its fields.
@@ -313,13 +341,5 @@ impl Act {
     /// Returns [`CborError`] if none does, or not in its one form.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, CborError> {
         codec::act(reader)
-    }
-}
-
-/// Appends a time, or null.
-fn put_until(out: &mut Vec<u8>, until: Option<UnixNanos>) {
-    match until {
-        None => cbor::put_null(out),
-        Some(time) => cbor::put_i64(out, time.0),
     }
 }

@@ -5,11 +5,14 @@
 pub mod act;
 pub mod attest;
 pub mod digest;
+pub mod evidence;
 mod files;
 pub mod id;
 pub mod ledger;
+pub mod proof;
 pub mod record;
 pub mod registry;
+pub mod report;
 pub mod role;
 pub mod rule;
 pub mod state;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{DigestSet, Evidence, Provenance, RunStart};
+use crate::act::{DigestSet, Evidence, Provenance, RunEnd, RunStart};
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::rule::{Denial, Rule};
@@ -17,7 +17,7 @@ pub enum Stage {
     Draft,
     /// The evidence is complete.
     Validated,
-    /// A digest set of it was approved.
+    /// It was promoted under a digest set that was approved.
     Approved,
     /// Out of use: it can be replayed, never started.
     Archived,
@@ -56,7 +56,20 @@ pub struct Approval {
     pub set: DigestSet,
     /// The signature in the approval's envelope.
     pub signature: [u8; 64],
+    /// For whom: who approved it, or whoever delegated to them.
+    pub voice: Id,
     /// Who approved it.
+    pub deed: Deed,
+}
+
+/// That a component became approved under one digest set.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Promotion {
+    /// Under which.
+    pub set: DigestSet,
+    /// The entry with the verdict that passed it.
+    pub verdict: u64,
+    /// Who promoted it.
     pub deed: Deed,
 }
 
@@ -75,6 +88,8 @@ pub struct Component {
     pub validated: Option<(Evidence, Deed)>,
     /// Its approvals, the oldest first.
     pub approvals: Vec<Approval>,
+    /// The sets under which it was promoted, the oldest first.
+    pub promotions: Vec<Promotion>,
     /// Who took it out of use, and why.
     pub archived: Option<(String, Deed)>,
 }
@@ -86,6 +101,8 @@ pub struct Started {
     pub start: RunStart,
     /// Who started it.
     pub deed: Deed,
+    /// How it ended, and who says so.
+    pub ended: Option<(RunEnd, Deed)>,
 }
 
 /// Components and runs, as the records of the ledger say.
@@ -133,12 +150,12 @@ impl Registry {
         Err(Denial::new(Rule::StageOrder, why, way))
     }
 
-    /// The approval under which this set may start.
+    /// The promotion under which this set may start.
     ///
     /// # Errors
     ///
     /// Returns a [`Denial`] if there is none; if another set was approved, it names what changed.
-    pub fn may_start(&self, set: &DigestSet) -> Result<&Approval, Denial> {
+    pub fn may_start(&self, set: &DigestSet) -> Result<&Promotion, Denial> {
         let component = self.component(&set.component)?;
         if component.stage == Stage::Archived {
             let why = format!(
@@ -148,16 +165,16 @@ impl Registry {
             let way = "start an approved component of the same strategy";
             return Err(Denial::new(Rule::StageOrder, why, way));
         }
-        let Some(last) = component.approvals.last() else {
+        let Some(last) = component.promotions.last() else {
             let found = component.stage.name();
             let why = format!("component {} is {found}, not approved", set.component);
-            let way = "an approver approves this digest set first";
+            let way = "this digest set is approved and promoted first";
             return Err(Denial::new(Rule::ApprovalMissing, why, way));
         };
-        let fits = |one: &&Approval| one.set == *set;
-        component.approvals.iter().rev().find(fits).ok_or_else(|| {
+        let fits = |one: &&Promotion| one.set == *set;
+        component.promotions.iter().rev().find(fits).ok_or_else(|| {
             let why = format!("the approval is for another set: {}", last.set.changes(set));
-            let way = "start what was approved, or have an approver approve this set";
+            let way = "start what was approved, or have this set approved and promoted";
             Denial::new(Rule::ApprovalChanged, why, way)
         })
     }
@@ -174,32 +191,37 @@ impl Registry {
     /// Which runs used this component, by run id.
     pub fn runs_of(&self, component: &Digest) -> impl Iterator<Item = &Started> {
         let component = *component;
-        let used = move |one: &&Started| one.start.set.component == component;
+        let used = move |one: &&Started| one.start.terms.set.component == component;
         self.runs.values().filter(used)
+    }
+
+    /// The runs that have not ended.
+    pub fn open_runs(&self) -> impl Iterator<Item = &Started> {
+        self.runs.values().filter(|one| one.ended.is_none())
     }
 
     /// Who approved what this run was started with, the oldest approval first.
     pub fn who_approved(&self, run: &Digest) -> impl Iterator<Item = &Approval> {
-        let set = self.runs.get(run).map(|started| started.start.set);
+        let set = self.runs.get(run).map(|started| started.start.terms.set);
         let component = set.and_then(|set| self.components.get(&set.component));
         let all = component.map(|one| one.approvals.as_slice());
         let fits = move |one: &&Approval| Some(one.set) == set;
         all.unwrap_or_default().iter().filter(fits)
     }
 
-    /// What to go back to from this component: the approval before its first one, of another
+    /// What to go back to from this component: the promotion before its first one, of another
     /// component of the same strategy that is still approved.
     #[must_use]
-    pub fn rollback(&self, component: &Digest) -> Option<&Approval> {
+    pub fn rollback(&self, component: &Digest) -> Option<&Promotion> {
         let from = self.components.get(component)?;
-        let first = from.approvals.first()?.deed.index;
+        let first = from.promotions.first()?.deed.index;
         let others = self.components.iter().filter(|(digest, other)| {
             *digest != component
                 && other.strategy == from.strategy
                 && other.stage == Stage::Approved
         });
-        let approvals = others.flat_map(|(_, other)| &other.approvals);
-        let before = approvals.filter(|approval| approval.deed.index < first);
-        before.max_by_key(|approval| approval.deed.index)
+        let promotions = others.flat_map(|(_, other)| &other.promotions);
+        let before = promotions.filter(|promotion| promotion.deed.index < first);
+        before.max_by_key(|promotion| promotion.deed.index)
     }
 }

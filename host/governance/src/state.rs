@@ -5,16 +5,33 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{Act, Exception};
+use crate::act::{Class, ClassSet, Gate};
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::record::Signed;
-use crate::registry::{Approval, Component, Deed, Registry, Stage, Started};
+use crate::registry::{Deed, Registry};
 use crate::role::{Kind, Role, Roles};
 use crate::rule::Denial;
 
+mod apply;
+mod budgets;
+mod changes;
+mod classes;
+mod control;
 mod duties;
+mod glass;
 mod judge;
+mod runs;
+
+pub use budgets::{Books, DAY_NANOS, EXCESS_NANOS_MAX, Excess, day_of};
+pub use changes::{CHANGE_NANOS_MAX, Change, Ending};
+pub use classes::Delegated;
+pub use control::{Granted, Said};
+pub use glass::{BREAK_GLASS_NANOS_MAX, Broken};
+pub use runs::{Authorized, Killed, Limits};
+
+/// The longest delegation, in nanoseconds: 90 days, a leave.
+pub const DELEGATION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
 
 /// A person or a service.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -46,35 +63,31 @@ impl Key {
     }
 }
 
-/// An exception that was granted.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Granted {
-    /// What was granted.
-    pub exception: Exception,
-    /// Who granted it.
-    pub deed: Deed,
-    /// Who ended it before its time, and why.
-    pub ended: Option<(String, Deed)>,
-}
-
-impl Granted {
-    /// Whether it holds at this time, at this point of the ledger.
-    #[must_use]
-    pub fn holds(&self, time: UnixNanos) -> bool {
-        self.ended.is_none() && time < self.exception.until
-    }
-}
-
 /// What the records so far add up to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct State {
     origin: String,
     log_key: PublicKey,
+    /// The keys that the log had before, and the entries that rotated them.
+    log_keys: BTreeMap<PublicKey, u64>,
     log_holder: Option<Id>,
     principals: BTreeMap<Id, Principal>,
     keys: BTreeMap<PublicKey, Key>,
+    setup_end: Option<Deed>,
+    classes: BTreeMap<Class, ClassSet>,
+    delegations: BTreeMap<u64, Delegated>,
+    changes: BTreeMap<u64, Change>,
+    broken: BTreeMap<u64, Broken>,
     registry: Registry,
     exceptions: BTreeMap<u64, Granted>,
+    policies: Vec<(Digest, Deed)>,
+    verdicts: BTreeMap<u64, Said>,
+    /// The entries of the verdicts on each subject.
+    said: BTreeMap<(Gate, Digest), Vec<u64>>,
+    limits: BTreeMap<Id, Limits>,
+    authorizations: BTreeMap<u64, Authorized>,
+    kills: BTreeMap<u64, Killed>,
+    books: Books,
     denials: u64,
 }
 
@@ -85,13 +98,32 @@ impl State {
         Self {
             origin: origin.to_owned(),
             log_key,
+            log_keys: BTreeMap::new(),
             log_holder: None,
             principals: BTreeMap::new(),
             keys: BTreeMap::new(),
+            setup_end: None,
+            classes: BTreeMap::new(),
+            delegations: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            broken: BTreeMap::new(),
             registry: Registry::default(),
             exceptions: BTreeMap::new(),
+            policies: Vec::new(),
+            verdicts: BTreeMap::new(),
+            said: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            authorizations: BTreeMap::new(),
+            kills: BTreeMap::new(),
+            books: Books::default(),
             denials: 0,
         }
+    }
+
+    /// The ledger's origin.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Every principal.
@@ -106,10 +138,36 @@ impl State {
         &self.keys
     }
 
+    /// The log's public key: the next checkpoints are signed by it.
+    #[must_use]
+    pub const fn log_key(&self) -> PublicKey {
+        self.log_key
+    }
+
+    /// Whether the log has this key, or had it: whoever trusts one of them can follow it to the
+    /// others, since each rotation is signed by both.
+    #[must_use]
+    pub fn had_log_key(&self, key: &PublicKey) -> bool {
+        *key == self.log_key || self.log_keys.contains_key(key)
+    }
+
     /// Who holds the log's secret key; nobody before the first record.
     #[must_use]
     pub const fn log_holder(&self) -> Option<&Id> {
         self.log_holder.as_ref()
+    }
+
+    /// Who ended the set-up; until then administrators act alone, and nothing is promoted.
+    #[must_use]
+    pub const fn setup_end(&self) -> Option<&Deed> {
+        self.setup_end.as_ref()
+    }
+
+    /// Whether a principal has a role.
+    #[must_use]
+    pub fn has_role(&self, id: &Id, role: Role) -> bool {
+        let principal = self.principals.get(id);
+        principal.is_some_and(|one| one.roles.contains(&role))
     }
 
     /// The components and runs.
@@ -142,157 +200,5 @@ impl State {
     /// Counts an act that was denied.
     pub(crate) const fn deny(&mut self) {
         self.denials = self.denials.saturating_add(1);
-    }
-
-    /// Does an act that was judged, by the record in entry `index`.
-    pub(crate) fn apply(&mut self, index: u64, signed: &Signed) {
-        let deed = Deed {
-            by: signed.actor.clone(),
-            key: signed.key,
-            time: signed.time,
-            index,
-        };
-        match &signed.act {
-            Act::Genesis {
-                administrators,
-                log_holder,
-                ..
-            } => {
-                self.log_holder = Some(log_holder.clone());
-                for (id, key) in administrators {
-                    let roles = Roles::from([Role::Administrator]);
-                    self.add_principal(id, Kind::Person, &roles);
-                    self.add_key(index, id, *key, None);
-                }
-            }
-            Act::PrincipalAdd {
-                id,
-                kind,
-                roles,
-                key,
-                until,
-            } => {
-                self.add_principal(id, *kind, roles);
-                self.add_key(index, id, *key, *until);
-            }
-            Act::RolesSet { id, roles } => {
-                if let Some(principal) = self.principals.get_mut(id) {
-                    principal.roles.clone_from(roles);
-                }
-            }
-            Act::KeyAdd { id, key, until } => self.add_key(index, id, *key, *until),
-            Act::KeyRotate { key, until } => {
-                self.end_key(index, signed.key);
-                self.add_key(index, &signed.actor, *key, *until);
-            }
-            Act::KeyRevoke { key, .. } => self.end_key(index, *key),
-            Act::LogHolder { id } => self.log_holder = Some(id.clone()),
-            Act::ExceptionGrant(exception) => {
-                let granted = Granted {
-                    exception: exception.clone(),
-                    deed,
-                    ended: None,
-                };
-                self.exceptions.insert(index, granted);
-            }
-            Act::ExceptionEnd { granted, reason } => {
-                if let Some(found) = self.exceptions.get_mut(granted) {
-                    found.ended = Some((reason.clone(), deed));
-                }
-            }
-            Act::ComponentSubmit { .. }
-            | Act::ComponentValidate { .. }
-            | Act::ComponentApprove { .. }
-            | Act::ComponentArchive { .. }
-            | Act::RunStart(_) => self.apply_to_registry(deed, &signed.act),
-        }
-    }
-
-    fn add_principal(&mut self, id: &Id, kind: Kind, roles: &Roles) {
-        let roles = roles.clone();
-        self.principals
-            .insert(id.clone(), Principal { kind, roles });
-    }
-
-    fn add_key(&mut self, added: u64, owner: &Id, key: PublicKey, until: Option<UnixNanos>) {
-        let owner = owner.clone();
-        let ended = None;
-        self.keys.insert(
-            key,
-            Key {
-                owner,
-                added,
-                until,
-                ended,
-            },
-        );
-    }
-
-    fn end_key(&mut self, index: u64, key: PublicKey) {
-        if let Some(key) = self.keys.get_mut(&key) {
-            key.ended = Some(index);
-        }
-    }
-
-    fn apply_to_registry(&mut self, deed: Deed, act: &Act) {
-        match act {
-            Act::ComponentSubmit {
-                component,
-                strategy,
-                provenance,
-            } => {
-                let submitted = Component {
-                    strategy: strategy.clone(),
-                    provenance: provenance.clone(),
-                    submitted: deed,
-                    stage: Stage::Draft,
-                    validated: None,
-                    approvals: Vec::new(),
-                    archived: None,
-                };
-                self.registry.components.insert(*component, submitted);
-            }
-            Act::ComponentValidate {
-                component,
-                evidence,
-            } => self.change(component, Stage::Validated, |one| {
-                one.validated = Some((evidence.clone(), deed));
-            }),
-            Act::ComponentApprove { set, signature } => {
-                let approval = Approval {
-                    set: *set,
-                    signature: *signature,
-                    deed,
-                };
-                self.change(&set.component, Stage::Approved, |one| {
-                    one.approvals.push(approval);
-                });
-            }
-            Act::ComponentArchive { component, reason } => {
-                self.change(component, Stage::Archived, |one| {
-                    one.archived = Some((reason.clone(), deed));
-                });
-            }
-            Act::RunStart(start) => {
-                let (run, start) = (start.run, start.clone());
-                self.registry.runs.insert(run, Started { start, deed });
-            }
-            Act::Genesis { .. }
-            | Act::PrincipalAdd { .. }
-            | Act::RolesSet { .. }
-            | Act::KeyAdd { .. }
-            | Act::KeyRotate { .. }
-            | Act::KeyRevoke { .. }
-            | Act::LogHolder { .. }
-            | Act::ExceptionGrant(_)
-            | Act::ExceptionEnd { .. } => {}
-        }
-    }
-
-    fn change(&mut self, digest: &Digest, stage: Stage, how: impl FnOnce(&mut Component)) {
-        if let Some(component) = self.registry.components.get_mut(digest) {
-            component.stage = stage;
-            how(component);
-        }
     }
 }

@@ -146,7 +146,7 @@ fn manifest_of(data: &DataDir, execution: &Execution) -> Result<Manifest, Runner
 }
 
 /// One run's decisions, front to back.
-struct Side {
+pub(crate) struct Side {
     reader: JournalReader,
     symbols: Vec<String>,
     head: Option<(u64, Decision)>,
@@ -155,7 +155,7 @@ struct Side {
 }
 
 impl Side {
-    fn open(execution: &Execution, setup: &RunSetup) -> Result<Self, ReadJournalError> {
+    pub(crate) fn open(execution: &Execution, setup: &RunSetup) -> Result<Self, ReadJournalError> {
         let symbols = setup.instruments.iter().map(|one| one.symbol().to_owned());
         let mut side = Self {
             reader: JournalReader::open(&execution.journal())?,
@@ -216,13 +216,13 @@ impl Side {
 }
 
 /// The decisions of both runs on one bar; one of them where only one run saw it.
-struct Pair {
-    close_time: UnixNanos,
-    symbol: String,
-    sides: [Option<(u64, Decision)>; 2],
+pub(crate) struct Pair {
+    pub(crate) close_time: UnixNanos,
+    pub(crate) symbol: String,
+    pub(crate) sides: [Option<(u64, Decision)>; 2],
 }
 
-fn next_pair(sides: &mut [Side; 2]) -> Result<Option<Pair>, ReadJournalError> {
+pub(crate) fn next_pair(sides: &mut [Side; 2]) -> Result<Option<Pair>, ReadJournalError> {
     let [first, second] = sides;
     let order = match (first.key(), second.key()) {
         (None, None) => return Ok(None),
@@ -258,7 +258,7 @@ fn next_pair(sides: &mut [Side; 2]) -> Result<Option<Pair>, ReadJournalError> {
 }
 
 impl Pair {
-    fn decision_aspect(&self) -> Option<Aspect> {
+    pub(crate) fn decision_aspect(&self) -> Option<Aspect> {
         let (first, second) = match &self.sides {
             [Some((_, first)), Some((_, second))] => (first, second),
             [Some(_), None] => return Some(Aspect::OnlyInFirst),
@@ -280,7 +280,7 @@ impl Pair {
         }
     }
 
-    fn account_aspect(&self) -> Option<Aspect> {
+    pub(crate) fn account_aspect(&self) -> Option<Aspect> {
         let [Some((_, first)), Some((_, second))] = &self.sides else {
             return None;
         };
@@ -288,7 +288,7 @@ impl Pair {
         (values(first) != values(second)).then_some(Aspect::Account)
     }
 
-    fn site(&self, aspect: Aspect) -> Site {
+    pub(crate) fn site(&self, aspect: Aspect) -> Site {
         let boxed = |side: &Option<(u64, Decision)>| {
             let (index, decision) = side.as_ref()?;
             Some((*index, Box::new(decision.clone())))

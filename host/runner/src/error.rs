@@ -1,16 +1,17 @@
 //! Why a run did not start, or stopped. None of these is a verdict on the strategy: faults are
 //! journaled and end a run as an outcome.
 
+use counterfoil_governance::attest::AttestError;
 use counterfoil_journal::key::KeyError as VerifierKeyError;
 use counterfoil_sandbox::arguments::ArgumentError;
 use counterfoil_sandbox::compile::CompileError;
 use counterfoil_sandbox::describe::DescribeError;
 use counterfoil_sandbox::engine::EngineError;
 use counterfoil_sandbox::guest::StartError;
-use counterfoil_snapshot::error::ReadError;
+use counterfoil_snapshot::error::{IngestError, ReadError};
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::run::RunError;
-use counterfoil_verify::{PublicKeyError, VerifyError};
+use counterfoil_verify::{Finding, PublicKeyError, VerifyError};
 
 use crate::data_dir::DataDirError;
 use crate::feed::FeedError;
@@ -72,6 +73,20 @@ pub enum RunnerError {
         /// The run's short name.
         run: String,
     },
+    /// The journal does not verify.
+    #[error("the journal of run {run} does not verify: {finding}")]
+    NotIntact {
+        /// The run's short name.
+        run: String,
+        /// What is wrong with it.
+        finding: Box<Finding>,
+    },
+    /// Nothing can be said of a run that has decided nothing.
+    #[error("run {run} has no whole slice that is signed; wait for its first bars")]
+    NoSlice {
+        /// The run's short name.
+        run: String,
+    },
     /// The journal could not be verified.
     #[error(transparent)]
     Verify(#[from] VerifyError),
@@ -90,6 +105,12 @@ pub enum RunnerError {
     /// The snapshot.
     #[error(transparent)]
     Snapshot(#[from] ReadError),
+    /// No snapshot could be made.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// No statement could be made.
+    #[error(transparent)]
+    Attest(#[from] AttestError),
     /// The feed.
     #[error(transparent)]
     Feed(#[from] FeedError),

@@ -1,6 +1,8 @@
 //! The log's signing key: made at first use in a folder apart from the data, readable by its
 //! owner only, and used through the journal's `Signer` trait, which a key service can implement.
 
+mod people;
+
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -9,6 +11,8 @@ use std::path::{Path, PathBuf};
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 
 use crate::files::{self, FileError, at};
+
+pub use people::{OwnKey, PEOPLE_FOLDER, PeopleKeys};
 
 /// The secret key's file: 64 hex digits, the seed of RFC 8032.
 pub const SECRET_FILE: &str = "log-signing.key";
@@ -43,6 +47,30 @@ pub enum KeyError {
     /// The operating system gave no random bytes.
     #[error("no random bytes for a new key: {0}")]
     Random(String),
+    /// Somebody else could put a key in the folder, or take one away.
+    #[error("{path} can be written by others (mode {mode:o}); run: chmod go-w {path}")]
+    FolderOpen {
+        /// The folder.
+        path: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Whoever gets a copy of the data would get the keys with it.
+    #[error(
+        "the keys of people may not lie in the data directory: {path} is in {data}; give another folder with --key-dir"
+    )]
+    InData {
+        /// The key folder.
+        path: String,
+        /// The data directory.
+        data: String,
+    },
+    /// The name cannot be part of a file's name.
+    #[error("{name:?} cannot be the name of a key's file")]
+    Name {
+        /// The name.
+        name: String,
+    },
 }
 
 /// The folder that holds the keys.

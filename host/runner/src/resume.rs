@@ -39,7 +39,7 @@ use crate::replay::{Difference, check_inputs};
 use feed::Again;
 use journal::{GoingOn, Held};
 use known::Known;
-use signed::Signed;
+pub(crate) use signed::Signed;
 
 /// Why a run does not go on. No byte of its journal was changed.
 #[derive(Clone, Debug)]

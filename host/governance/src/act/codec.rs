@@ -1,181 +1,211 @@
-//! Acts to deterministic CBOR and back; docs/GOVERNANCE.md has the schema. It must never take a
-//! second form of anything.
+//! Acts to deterministic CBOR and back, both from one table; docs/GOVERNANCE.md has the schema. It
+//! must never take a second form of anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::cbor::{
-    CborError, Reader, put_array, put_bytes, put_i64, put_text, put_u64,
+    CborError, Reader, put_array, put_bytes, put_i64, put_null, put_text, put_u64,
 };
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Act, DigestSet, Evidence, EvidenceKind, Exception, Provenance, RunStart, put_until};
+use super::{
+    Act, Authorization, BreakGlass, Budget, Class, ClassSet, Delegation, DigestSet, Evidence,
+    EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, RunEnd, RunStart, Scope,
+    Terms, Usage, Verdict,
+};
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
-use crate::role::{Kind, Role, Roles};
+use crate::role::{Kind, Role};
+
+/// Something that has one form in CBOR.
+pub(super) trait Item: Sized {
+    /// Appends its form.
+    fn put(&self, out: &mut Vec<u8>);
+    /// The one that stands next.
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError>;
+}
+
+/// Some items in a row, without the head of an array around them.
+trait Fields: Sized {
+    /// How many.
+    const COUNT: usize;
+    fn put_fields(&self, out: &mut Vec<u8>);
+    fn read_fields(reader: &mut Reader<'_>) -> Result<Self, CborError>;
+}
+
+/// A struct's fields, in their order in the record.
+macro_rules! fields {
+    ($($name:ident { $($field:ident),* })*) => { $(
+        impl Fields for $name {
+            const COUNT: usize = [$(stringify!($field)),*].len();
+
+            fn put_fields(&self, out: &mut Vec<u8>) {
+                $(self.$field.put(out);)*
+            }
+
+            fn read_fields(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+                Ok(Self { $($field: Item::read(reader)?),* })
+            }
+        }
+    )* };
+}
+
+/// Structs that stand in an array of their own.
+macro_rules! arrays {
+    ($($name:ident: $expected:literal;)*) => { $(
+        impl Item for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                put_array(out, Self::COUNT);
+                self.put_fields(out);
+            }
+
+            fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+                reader.array_of(Self::COUNT, $expected)?;
+                Self::read_fields(reader)
+            }
+        }
+    )* };
+}
+
+/// Enums that are told by their names.
+macro_rules! names {
+    ($($name:ident: $expected:literal;)*) => { $(
+        impl Item for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                put_text(out, self.name());
+            }
+
+            fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+                let name = reader.text()?;
+                Self::parse(&name).ok_or_else(|| refused(reader, $expected))
+            }
+        }
+    )* };
+}
+
+/// The acts: first those with fields of their own, then those that hold a struct.
+macro_rules! acts {
+    (
+        $($name:literal: $act:ident { $($field:ident),* };)*
+        => $($held_name:literal: $held:ident($type:ty);)*
+    ) => {
+        pub(super) const fn name(act: &Act) -> &'static str {
+            match act {
+                $(Act::$act { .. } => $name,)*
+                $(Act::$held(_) => $held_name,)*
+            }
+        }
+
+        pub(super) fn put_act(out: &mut Vec<u8>, act: &Act) {
+            match act {
+                $(Act::$act { $($field),* } => {
+                    put_head(out, $name, <[&str]>::len(&[$(stringify!($field)),*]));
+                    $($field.put(out);)*
+                })*
+                $(Act::$held(held) => {
+                    put_head(out, $held_name, <$type>::COUNT);
+                    held.put_fields(out);
+                })*
+            }
+        }
+
+        pub(super) fn act(reader: &mut Reader<'_>) -> Result<Act, CborError> {
+            let items = reader.array()?;
+            let name = reader.text()?;
+            match name.as_str() {
+                $($name if items == <[&str]>::len(&[$name, $(stringify!($field)),*]) => {
+                    Ok(Act::$act { $($field: Item::read(reader)?),* })
+                })*
+                $($held_name if items == <$type>::COUNT + 1 => {
+                    Ok(Act::$held(Fields::read_fields(reader)?))
+                })*
+                _ => Err(refused(reader, "a known act with its fields")),
+            }
+        }
+    };
+}
+
+acts! {
+    "genesis": Genesis { administrators, log_key, log_holder };
+    "principal-add": PrincipalAdd { id, kind, roles, key, until };
+    "roles-set": RolesSet { id, roles };
+    "key-add": KeyAdd { id, key, until };
+    "key-rotate": KeyRotate { key, until };
+    "key-revoke": KeyRevoke { id, key, reason };
+    "log-holder": LogHolder { id };
+    "log-rotate": LogRotate { key, old_signature, new_signature };
+    "setup-end": SetupEnd {};
+    "delegate-end": DelegateEnd { delegated, reason };
+    "change-propose": ChangePropose { act };
+    "change-approve": ChangeApprove { proposed };
+    "change-withdraw": ChangeWithdraw { proposed, reason };
+    "component-submit": ComponentSubmit { component, strategy, provenance };
+    "component-validate": ComponentValidate { component, evidence };
+    "component-approve": ComponentApprove { set, signature };
+    "component-promote": ComponentPromote { set };
+    "component-archive": ComponentArchive { component, reason };
+    "limits-set": LimitsSet { account, limits, verdict };
+    "start-withdraw": StartWithdraw { authorized, reason };
+    "kill": Kill { scope, reason };
+    "kill-lift": KillLift { killed, reason };
+    "team-set": TeamSet { team, members };
+    "budget-excess": BudgetExcess { of, until, reason };
+    "policy-set": PolicySet { bundle };
+    "exception-end": ExceptionEnd { granted, reason };
+    "emergency": Emergency { opened, act };
+    "break-glass-close": BreakGlassClose { opened, reason };
+    "retrospective": Retrospective { opened, report, findings };
+    =>
+    "class-set": ClassSet(ClassSet);
+    "delegate": Delegate(Delegation);
+    "break-glass-open": BreakGlassOpen(BreakGlass);
+    "start-authorize": StartAuthorize(Authorization);
+    "run-start": RunStart(RunStart);
+    "run-end": RunEnd(RunEnd);
+    "budget-set": BudgetSet(Budget);
+    "usage": Usage(Usage);
+    "verdict": Verdict(Verdict);
+    "exception-grant": ExceptionGrant(Exception);
+}
+
+fields! {
+    Authorization { terms, not_before, not_after }
+    Budget { of, fuel, runs, bytes, wall_nanos }
+    BreakGlass { scope, reason, until }
+    ClassSet { class, roles, members, approvals }
+    Delegation { class, to, until, reason }
+    DigestSet { component, limits, policy, evidence }
+    Exception { rule, reason, control, owner, until }
+    Provenance { source_commit, lock_file, toolchain, wit_world }
+    Reason { code, text }
+    RunEnd { run, execution, tree_size, root, decisions, reason }
+    RunStart { run, authorized, terms }
+    Terms { owner, set, account, market, timeframe, parameters, limits }
+    Usage { run, owner, tags, fuel, wall_nanos, bytes }
+    Verdict { gate, subject, bundle, input, outcome, reasons, limits }
+}
+
+arrays! {
+    Authorization: "terms and a window";
+    Terms: "the seven terms of a run";
+    DigestSet: "four digests";
+    Provenance: "four facts of provenance";
+    Reason: "a code and a text";
+}
+
+names! {
+    Class: "an approval class";
+    EvidenceKind: "a kind of evidence";
+    Gate: "a gate";
+    Kind: "person or service";
+    Outcome: "pass or fail";
+    Role: "a role";
+}
 
 /// Appends the head of an act and its name.
-fn put_head(out: &mut Vec<u8>, act: &Act, fields: usize) {
+fn put_head(out: &mut Vec<u8>, name: &str, fields: usize) {
     put_array(out, fields.saturating_add(1));
-    put_text(out, act.name());
-}
-
-fn put_id(out: &mut Vec<u8>, id: &Id) {
-    put_text(out, id.as_str());
-}
-
-fn put_roles(out: &mut Vec<u8>, roles: &Roles) {
-    put_array(out, roles.len());
-    for role in roles {
-        put_text(out, role.name());
-    }
-}
-
-/// Appends evidence, in the order of the kinds.
-pub(super) fn put_evidence(out: &mut Vec<u8>, evidence: &Evidence) {
-    put_array(out, evidence.0.len());
-    for (kind, digest) in &evidence.0 {
-        put_array(out, 2);
-        put_text(out, kind.name());
-        put_bytes(out, &digest.0);
-    }
-}
-
-fn put_set(out: &mut Vec<u8>, set: &DigestSet) {
-    put_array(out, 4);
-    for (_, digest) in set.named() {
-        put_bytes(out, &digest.0);
-    }
-}
-
-pub(super) fn put_act(out: &mut Vec<u8>, act: &Act) {
-    match act {
-        Act::Genesis {
-            administrators,
-            log_key,
-            log_holder,
-        } => {
-            put_head(out, act, 3);
-            put_array(out, administrators.len());
-            for (id, key) in administrators {
-                put_array(out, 2);
-                put_id(out, id);
-                put_bytes(out, &key.0);
-            }
-            put_bytes(out, &log_key.0);
-            put_id(out, log_holder);
-        }
-        Act::PrincipalAdd {
-            id,
-            kind,
-            roles,
-            key,
-            until,
-        } => {
-            put_head(out, act, 5);
-            put_id(out, id);
-            put_text(out, kind.name());
-            put_roles(out, roles);
-            put_bytes(out, &key.0);
-            put_until(out, *until);
-        }
-        Act::RolesSet { id, roles } => {
-            put_head(out, act, 2);
-            put_id(out, id);
-            put_roles(out, roles);
-        }
-        Act::KeyAdd { id, key, until } => {
-            put_head(out, act, 3);
-            put_id(out, id);
-            put_bytes(out, &key.0);
-            put_until(out, *until);
-        }
-        Act::KeyRotate { key, until } => {
-            put_head(out, act, 2);
-            put_bytes(out, &key.0);
-            put_until(out, *until);
-        }
-        Act::KeyRevoke { id, key, reason } => {
-            put_head(out, act, 3);
-            put_id(out, id);
-            put_bytes(out, &key.0);
-            put_text(out, reason);
-        }
-        Act::LogHolder { id } => {
-            put_head(out, act, 1);
-            put_id(out, id);
-        }
-        Act::ComponentSubmit { .. }
-        | Act::ComponentValidate { .. }
-        | Act::ComponentApprove { .. }
-        | Act::ComponentArchive { .. }
-        | Act::RunStart(_)
-        | Act::ExceptionGrant(_)
-        | Act::ExceptionEnd { .. } => put_later_act(out, act),
-    }
-}
-
-fn put_later_act(out: &mut Vec<u8>, act: &Act) {
-    match act {
-        Act::ComponentSubmit {
-            component,
-            strategy,
-            provenance,
-        } => {
-            put_head(out, act, 6);
-            put_bytes(out, &component.0);
-            put_id(out, strategy);
-            put_text(out, &provenance.source_commit);
-            put_bytes(out, &provenance.lock_file.0);
-            put_text(out, &provenance.toolchain);
-            put_text(out, &provenance.wit_world);
-        }
-        Act::ComponentValidate {
-            component,
-            evidence,
-        } => {
-            put_head(out, act, 2);
-            put_bytes(out, &component.0);
-            put_evidence(out, evidence);
-        }
-        Act::ComponentApprove { set, signature } => {
-            put_head(out, act, 2);
-            put_set(out, set);
-            put_bytes(out, signature);
-        }
-        Act::ComponentArchive { component, reason } => {
-            put_head(out, act, 2);
-            put_bytes(out, &component.0);
-            put_text(out, reason);
-        }
-        Act::RunStart(start) => {
-            put_head(out, act, 5);
-            put_bytes(out, &start.run.0);
-            put_set(out, &start.set);
-            put_id(out, &start.account);
-            put_text(out, &start.market);
-            put_text(out, &start.timeframe);
-        }
-        Act::ExceptionGrant(exception) => {
-            put_head(out, act, 5);
-            put_text(out, &exception.rule);
-            put_text(out, &exception.reason);
-            put_text(out, &exception.control);
-            put_id(out, &exception.owner);
-            put_i64(out, exception.until.0);
-        }
-        Act::ExceptionEnd { granted, reason } => {
-            put_head(out, act, 2);
-            put_u64(out, *granted);
-            put_text(out, reason);
-        }
-        Act::Genesis { .. }
-        | Act::PrincipalAdd { .. }
-        | Act::RolesSet { .. }
-        | Act::KeyAdd { .. }
-        | Act::KeyRotate { .. }
-        | Act::KeyRevoke { .. }
-        | Act::LogHolder { .. } => {}
-    }
+    put_text(out, name);
 }
 
 /// Something that was read but is not what may stand there; the reader stands behind it.
@@ -187,172 +217,228 @@ fn refused(reader: &Reader<'_>, expected: &'static str) -> CborError {
 
 /// An id in its one form.
 pub(crate) fn id(reader: &mut Reader<'_>) -> Result<Id, CborError> {
-    let text = reader.text()?;
-    Id::parse(&text)
-        .ok()
-        .filter(|id| id.as_str() == text)
-        .ok_or_else(|| refused(reader, "an id in its one form"))
-}
-
-fn digest(reader: &mut Reader<'_>) -> Result<Digest, CborError> {
-    reader.digest().map(Digest)
-}
-
-/// A public key.
-pub(crate) fn key(reader: &mut Reader<'_>) -> Result<PublicKey, CborError> {
-    reader.digest().map(PublicKey)
+    Item::read(reader)
 }
 
 /// A signature.
 pub(crate) fn signature(reader: &mut Reader<'_>) -> Result<[u8; 64], CborError> {
-    let bytes = reader.bytes_string()?;
-    bytes
-        .try_into()
-        .map_err(|_| refused(reader, "a byte string of 64 bytes"))
+    Item::read(reader)
 }
 
-fn until(reader: &mut Reader<'_>) -> Result<Option<UnixNanos>, CborError> {
-    if reader.null() {
-        return Ok(None);
+impl Item for Id {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_text(out, self.as_str());
     }
-    reader.i64().map(|time| Some(UnixNanos(time)))
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        let text = reader.text()?;
+        Self::parse(&text)
+            .ok()
+            .filter(|id| id.as_str() == text)
+            .ok_or_else(|| refused(reader, "an id in its one form"))
+    }
 }
 
-fn roles(reader: &mut Reader<'_>) -> Result<Roles, CborError> {
-    let mut roles = Roles::new();
-    for _ in 0..reader.array()? {
-        let name = reader.text()?;
-        let role = Role::parse(&name).ok_or_else(|| refused(reader, "a role"))?;
-        if roles.last().is_some_and(|last| *last >= role) {
-            return Err(refused(reader, "roles in their order, each once"));
+/// An act within an act: never one that holds another, so that no bytes nest without end.
+impl Item for Box<Act> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_act(out, self);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        let mut ahead = reader.clone();
+        ahead.array()?;
+        if matches!(ahead.text()?.as_str(), "change-propose" | "emergency") {
+            return Err(refused(reader, "an act that holds no other"));
         }
-        roles.insert(role);
+        act(reader).map(Self::new)
     }
-    Ok(roles)
 }
 
-fn evidence(reader: &mut Reader<'_>) -> Result<Evidence, CborError> {
-    let mut found = BTreeMap::new();
-    for _ in 0..reader.array()? {
-        reader.array_of(2, "a kind of evidence and a digest")?;
-        let name = reader.text()?;
-        let kind =
-            EvidenceKind::parse(&name).ok_or_else(|| refused(reader, "a kind of evidence"))?;
-        if found
-            .last_key_value()
-            .is_some_and(|(last, _)| *last >= kind)
-        {
-            return Err(refused(reader, "evidence in its order, each kind once"));
+impl Item for Scope {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Run(run) => ("run".to_owned(), *run).put(out),
+            Self::Account(account) => ("account".to_owned(), account.clone()).put(out),
+            Self::Installation => put_head(out, "installation", 0),
         }
-        found.insert(kind, digest(reader)?);
     }
-    Ok(Evidence(found))
-}
 
-fn set(reader: &mut Reader<'_>) -> Result<DigestSet, CborError> {
-    reader.array_of(4, "four digests")?;
-    Ok(DigestSet {
-        component: digest(reader)?,
-        limits: digest(reader)?,
-        policy: digest(reader)?,
-        evidence: digest(reader)?,
-    })
-}
-
-fn administrators(reader: &mut Reader<'_>) -> Result<Vec<(Id, PublicKey)>, CborError> {
-    let mut found = Vec::new();
-    for _ in 0..reader.array()? {
-        reader.array_of(2, "an id and a key")?;
-        found.push((id(reader)?, key(reader)?));
-    }
-    Ok(found)
-}
-
-pub(super) fn act(reader: &mut Reader<'_>) -> Result<Act, CborError> {
-    let items = reader.array()?;
-    let name = reader.text()?;
-    let fields = items.saturating_sub(1);
-    match (name.as_str(), fields) {
-        ("genesis", 3) => Ok(Act::Genesis {
-            administrators: administrators(reader)?,
-            log_key: key(reader)?,
-            log_holder: id(reader)?,
-        }),
-        ("principal-add", 5) => Ok(Act::PrincipalAdd {
-            id: id(reader)?,
-            kind: {
-                let name = reader.text()?;
-                Kind::parse(&name).ok_or_else(|| refused(reader, "person or service"))?
-            },
-            roles: roles(reader)?,
-            key: key(reader)?,
-            until: until(reader)?,
-        }),
-        ("roles-set", 2) => Ok(Act::RolesSet {
-            id: id(reader)?,
-            roles: roles(reader)?,
-        }),
-        ("key-add", 3) => Ok(Act::KeyAdd {
-            id: id(reader)?,
-            key: key(reader)?,
-            until: until(reader)?,
-        }),
-        ("key-rotate", 2) => Ok(Act::KeyRotate {
-            key: key(reader)?,
-            until: until(reader)?,
-        }),
-        ("key-revoke", 3) => Ok(Act::KeyRevoke {
-            id: id(reader)?,
-            key: key(reader)?,
-            reason: reader.text()?,
-        }),
-        ("log-holder", 1) => Ok(Act::LogHolder { id: id(reader)? }),
-        (name, fields) => later_act(reader, name, fields),
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        let items = reader.array()?;
+        match (reader.text()?.as_str(), items) {
+            ("run", 2) => Item::read(reader).map(Self::Run),
+            ("account", 2) => Item::read(reader).map(Self::Account),
+            ("installation", 1) => Ok(Self::Installation),
+            _ => Err(refused(reader, "a run, an account or the installation")),
+        }
     }
 }
 
-fn later_act(reader: &mut Reader<'_>, name: &str, fields: usize) -> Result<Act, CborError> {
-    match (name, fields) {
-        ("component-submit", 6) => Ok(Act::ComponentSubmit {
-            component: digest(reader)?,
-            strategy: id(reader)?,
-            provenance: Provenance {
-                source_commit: reader.text()?,
-                lock_file: digest(reader)?,
-                toolchain: reader.text()?,
-                wit_world: reader.text()?,
-            },
-        }),
-        ("component-validate", 2) => Ok(Act::ComponentValidate {
-            component: digest(reader)?,
-            evidence: evidence(reader)?,
-        }),
-        ("component-approve", 2) => Ok(Act::ComponentApprove {
-            set: set(reader)?,
-            signature: signature(reader)?,
-        }),
-        ("component-archive", 2) => Ok(Act::ComponentArchive {
-            component: digest(reader)?,
-            reason: reader.text()?,
-        }),
-        ("run-start", 5) => Ok(Act::RunStart(RunStart {
-            run: digest(reader)?,
-            set: set(reader)?,
-            account: id(reader)?,
-            market: reader.text()?,
-            timeframe: reader.text()?,
-        })),
-        ("exception-grant", 5) => Ok(Act::ExceptionGrant(Exception {
-            rule: reader.text()?,
-            reason: reader.text()?,
-            control: reader.text()?,
-            owner: id(reader)?,
-            until: UnixNanos(reader.i64()?),
-        })),
-        ("exception-end", 2) => Ok(Act::ExceptionEnd {
-            granted: reader.u64()?,
-            reason: reader.text()?,
-        }),
-        _ => Err(refused(reader, "a known act with its fields")),
+impl Item for Payer {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Owner(id) => ("owner".to_owned(), id.clone()).put(out),
+            Self::Team(id) => ("team".to_owned(), id.clone()).put(out),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        let (name, id): (String, Id) = Item::read(reader)?;
+        match name.as_str() {
+            "owner" => Ok(Self::Owner(id)),
+            "team" => Ok(Self::Team(id)),
+            _ => Err(refused(reader, "an owner or a team")),
+        }
+    }
+}
+
+impl Item for String {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_text(out, self);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        reader.text()
+    }
+}
+
+impl Item for u64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_u64(out, *self);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        reader.u64()
+    }
+}
+
+impl Item for UnixNanos {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_i64(out, self.0);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        reader.i64().map(Self)
+    }
+}
+
+impl Item for Digest {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_bytes(out, &self.0);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        reader.digest().map(Self)
+    }
+}
+
+impl Item for PublicKey {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_bytes(out, &self.0);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        reader.digest().map(Self)
+    }
+}
+
+impl Item for [u8; 64] {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_bytes(out, self);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        let bytes = reader.bytes_string()?;
+        let bytes = bytes.try_into();
+        bytes.map_err(|_| refused(reader, "a byte string of 64 bytes"))
+    }
+}
+
+impl<T: Item> Item for Option<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            None => put_null(out),
+            Some(item) => item.put(out),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        if reader.null() {
+            return Ok(None);
+        }
+        T::read(reader).map(Some)
+    }
+}
+
+impl<A: Item, B: Item> Item for (A, B) {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_array(out, 2);
+        self.0.put(out);
+        self.1.put(out);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        reader.array_of(2, "a pair")?;
+        Ok((A::read(reader)?, B::read(reader)?))
+    }
+}
+
+impl<T: Item> Item for Vec<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_array(out, self.len());
+        for item in self {
+            item.put(out);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        (0..reader.array()?).map(|_| T::read(reader)).collect()
+    }
+}
+
+/// A set has one form: in order, each item once.
+impl<T: Item + Ord> Item for BTreeSet<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_array(out, self.len());
+        for item in self {
+            item.put(out);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        let mut found = Self::new();
+        for _ in 0..reader.array()? {
+            let item = T::read(reader)?;
+            if found.last().is_some_and(|last| *last >= item) {
+                return Err(refused(reader, "items in their order, each once"));
+            }
+            found.insert(item);
+        }
+        Ok(found)
+    }
+}
+
+impl Item for Evidence {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_array(out, self.0.len());
+        for (kind, digest) in &self.0 {
+            (*kind, *digest).put(out);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        let mut found = BTreeMap::new();
+        for _ in 0..reader.array()? {
+            let (kind, digest): (EvidenceKind, Digest) = Item::read(reader)?;
+            if found
+                .last_key_value()
+                .is_some_and(|(last, _)| *last >= kind)
+            {
+                return Err(refused(reader, "evidence in its order, each kind once"));
+            }
+            found.insert(kind, digest);
+        }
+        Ok(Self(found))
     }
 }

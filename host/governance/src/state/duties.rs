@@ -1,13 +1,14 @@
 //! The segregation of duties: what two things no one principal may do, and who could do them
 //! instead. It must never change the state.
 
+use std::collections::BTreeSet;
+
 use counterfoil_trading::time::UnixNanos;
 
 use super::State;
-use crate::act::Exception;
+use crate::act::{Class, DigestSet};
 use crate::id::Id;
-use crate::record::Signed;
-use crate::registry::Component;
+use crate::registry::{Approval, Component};
 use crate::role::{Role, Roles};
 use crate::rule::{Denial, Rule};
 
@@ -30,7 +31,7 @@ impl State {
         format!("who could do it ({names}): {}", can.join(", "))
     }
 
-    fn has_key(&self, id: &Id, time: UnixNanos) -> bool {
+    pub(super) fn has_key(&self, id: &Id, time: UnixNanos) -> bool {
         let mut keys = self.keys.values();
         keys.any(|key| key.owner == *id && key.counts(time))
     }
@@ -78,50 +79,12 @@ impl State {
             return Ok(());
         }
         let why = format!("{actor} is the author, and nobody judges what they authored");
-        let who = self.who(&[role], time, &[actor]);
+        let who = if role == Role::Approver {
+            self.who_signs(Class::Promotion, time, &[actor])
+        } else {
+            self.who(&[role], time, &[actor])
+        };
         Err(Denial::new(Rule::DutyAuthor, why, who))
-    }
-
-    /// Nobody grants an exception that they answer for; and it says what stands in for the rule,
-    /// until when.
-    pub(super) fn check_exception(
-        &self,
-        signed: &Signed,
-        exception: &Exception,
-    ) -> Result<(), Denial> {
-        let (owner, time) = (&exception.owner, signed.time);
-        let texts = [
-            ("rule", &exception.rule),
-            ("reason", &exception.reason),
-            ("control", &exception.control),
-        ];
-        let empty = texts.iter().find(|(_, text)| text.trim().is_empty());
-        let missing = empty.map(|(name, _)| format!("it names no {name}"));
-        let over = (exception.until <= time).then(|| "it is over before it begins".to_owned());
-        let unknown = (!self.principals.contains_key(owner))
-            .then(|| format!("its owner {owner} is no principal"));
-        if let Some(what) = missing.or(over).or(unknown) {
-            let why = format!("the exception cannot be granted: {what}");
-            let way = "ask again with a rule, a reason, a control, an owner and an end to come";
-            return Err(Denial::new(Rule::ExceptionIncomplete, why, way));
-        }
-        if *owner != signed.actor {
-            return Ok(());
-        }
-        let why = format!("{owner} would grant an exception to themselves");
-        let who = self.who(&[Role::Approver], time, &[owner]);
-        Err(Denial::new(Rule::DutyException, why, who))
-    }
-
-    /// Only what holds can be ended.
-    pub(super) fn check_exception_end(&self, time: UnixNanos, granted: u64) -> Result<(), Denial> {
-        let found = self.exceptions.get(&granted);
-        if found.is_some_and(|one| one.holds(time)) {
-            return Ok(());
-        }
-        let why = format!("record {granted} grants no exception that still holds");
-        let way = "the state lists those that do";
-        Err(Denial::new(Rule::ExceptionUnknown, why, way))
     }
 
     /// Nobody approves what they validated.
@@ -136,7 +99,65 @@ impl State {
             return Ok(());
         }
         let why = format!("{actor} validated it, and approving takes a second pair of eyes");
-        let who = self.who(&[Role::Approver], time, &[actor, &component.submitted.by]);
+        let but = [actor, &component.submitted.by];
+        let who = self.who_signs(Class::Promotion, time, &but);
         Err(Denial::new(Rule::DutyReviewer, why, who))
+    }
+
+    /// The voices that approved exactly this set: whoever they are of belongs to the class still,
+    /// and the key that signed the approval counts still.
+    pub(super) fn approved_by(
+        &self,
+        component: &Component,
+        set: &DigestSet,
+        time: UnixNanos,
+    ) -> BTreeSet<Id> {
+        let counts = |one: &&Approval| {
+            let key = self.keys.get(&one.deed.key);
+            one.set == *set
+                && self.belongs(Class::Promotion, &one.voice)
+                && key.is_some_and(|key| key.counts(time))
+        };
+        let approvals = component.approvals.iter().filter(counts);
+        approvals.map(|one| one.voice.clone()).collect()
+    }
+
+    /// Enough people approved exactly this set.
+    pub(super) fn check_approvals(
+        &self,
+        component: &Component,
+        set: &DigestSet,
+        time: UnixNanos,
+    ) -> Result<(), Denial> {
+        let voices = self.approved_by(component, set, time);
+        let needed = self.class(Class::Promotion).approvals;
+        let found = u64::try_from(voices.len()).unwrap_or(u64::MAX);
+        if found >= needed {
+            return Ok(());
+        }
+        let mut but = vec![&component.submitted.by];
+        but.extend(component.validated.as_ref().map(|(_, deed)| &deed.by));
+        but.extend(&voices);
+        let who = self.who_signs(Class::Promotion, time, &but);
+        let other = component.approvals.last().filter(|last| last.set != *set);
+        if let Some(last) = other.filter(|_| voices.is_empty()) {
+            let why = format!("the approval is for another set: {}", last.set.changes(set));
+            return Err(Denial::new(Rule::ApprovalChanged, why, who));
+        }
+        let why = format!(
+            "{found} of the {needed} approvals that component {} needs count",
+            set.component
+        );
+        Err(Denial::new(Rule::ApprovalMissing, why, who))
+    }
+
+    /// Nothing is promoted or started while the installation is being set up.
+    pub(super) fn check_setup(&self) -> Result<(), Denial> {
+        if self.setup_end.is_some() {
+            return Ok(());
+        }
+        let why = "administrators may act alone still, so nothing is promoted or started";
+        let way = "an administrator ends the set-up (setup-end)";
+        Err(Denial::new(Rule::SetupOpen, why, way))
     }
 }

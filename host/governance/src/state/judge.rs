@@ -1,21 +1,35 @@
 //! Whether an act may be done in a state: one function for appending and for verifying. It must
 //! never change the state, nor know whether the act is new or was recorded long ago.
 
-use std::collections::BTreeSet;
-
 use super::State;
-use crate::act::{Act, DigestSet, Evidence, EvidenceKind};
-use crate::attest;
-use crate::digest::{Digest, PublicKey};
+use crate::act::Act;
+use crate::digest::PublicKey;
 use crate::id::Id;
 use crate::record::Signed;
 use crate::registry::Stage;
-use crate::role::Role;
 use crate::rule::{Denial, Rule};
+use counterfoil_trading::time::UnixNanos;
+
+mod changes;
+mod control;
+mod people;
+pub(super) mod registry;
+mod runs;
 
 type Verdict = Result<(), Denial>;
 
 const ASK_ADMINISTRATOR: &str = "an administrator can add or replace keys";
+
+/// Who does an act, with which key, and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doing<'a> {
+    /// Who.
+    pub(super) by: &'a Id,
+    /// With which key.
+    pub(super) key: &'a PublicKey,
+    /// When.
+    pub(super) time: UnixNanos,
+}
 
 pub(super) fn judge(state: &State, signed: &Signed) -> Verdict {
     if let Act::Genesis {
@@ -25,96 +39,89 @@ pub(super) fn judge(state: &State, signed: &Signed) -> Verdict {
     } = &signed.act
         && state.log_holder.is_none()
     {
-        return genesis(state, signed, administrators, *log_key);
+        return people::genesis(state, signed, administrators, *log_key);
     }
     authentic(state, signed)?;
-    has_role(state, signed)?;
-    match &signed.act {
+    let doing = Doing {
+        by: &signed.actor,
+        key: &signed.key,
+        time: signed.time,
+    };
+    changes::permitted(state, doing, &signed.act)?;
+    judge_act(state, doing, &signed.act)
+}
+
+/// Whether somebody who may do such acts may do this one.
+fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+    match act {
         Act::Genesis { .. } => Err(Denial::new(
             Rule::GenesisRepeated,
             "the ledger has begun",
             "administrators add principals one by one",
         )),
-        Act::PrincipalAdd { id, roles, key, .. } => {
-            new_id(state, id)?;
-            new_key(state, key)?;
-            state.check_log_duty(id, roles)
+        Act::PrincipalAdd { id, roles, key, .. } => people::add(state, id, roles, key),
+        Act::RolesSet { id, roles } => people::roles_set(state, doing, id, roles),
+        Act::KeyAdd { id, key, .. } => people::key_add(state, id, key),
+        Act::KeyRotate { key, until } => people::key_rotate(state, doing, key, *until),
+        Act::KeyRevoke { id, key, .. } => people::key_revoke(state, doing, id, *key),
+        Act::LogHolder { id } => people::log_holder(state, id),
+        Act::LogRotate {
+            key,
+            old_signature,
+            new_signature,
+        } => people::log_rotate(state, key, (old_signature, new_signature)),
+        Act::SetupEnd {} => changes::setup_end(state, doing),
+        Act::ClassSet(set) => changes::class_set(state, doing, set),
+        Act::Delegate(delegation) => changes::delegate(state, doing, delegation),
+        Act::DelegateEnd { delegated, reason } => {
+            changes::delegate_end(state, doing, (*delegated, reason))
         }
-        Act::RolesSet { id, roles } => roles_set(state, signed, id, roles),
-        Act::KeyAdd { id, key, .. } => {
-            known(state, id)?;
-            new_key(state, key)
+        Act::ChangePropose { act } => changes::propose(state, doing, act),
+        Act::ChangeApprove { proposed } => changes::approve(state, doing, *proposed),
+        Act::ChangeWithdraw { proposed, reason } => {
+            changes::withdraw(state, doing, (*proposed, reason))
         }
-        Act::KeyRotate { key, until } => {
-            new_key(state, key)?;
-            if until.is_none_or(|until| signed.time < until) {
-                return Ok(());
-            }
-            // A key that is over before it begins would leave its owner without any.
-            let why = format!("key {key} would be over before it begins");
-            Err(Denial::new(Rule::KeyExpired, why, ASK_ADMINISTRATOR))
-        }
-        Act::KeyRevoke { id, key, .. } => key_revoke(state, signed, id, *key),
-        Act::LogHolder { id } => log_holder(state, id),
-        Act::ComponentSubmit { component, .. } => new_component(state, component),
+        Act::ComponentSubmit { component, .. } => registry::new_component(state, component),
         Act::ComponentValidate {
             component,
             evidence,
-        } => validate(state, signed, component, evidence),
-        Act::ComponentApprove { set, signature } => approve(state, signed, set, signature),
+        } => registry::validate(state, doing, component, evidence),
+        Act::ComponentApprove { set, signature } => registry::approve(state, doing, set, signature),
+        Act::ComponentPromote { set } => registry::promote(state, doing, set),
         Act::ComponentArchive { component, .. } => {
-            state.registry.at(component, &[Stage::Approved]).map(|_| ())
+            let found = state.registry.at(component, &[Stage::Approved]);
+            found.map(|_| ())
         }
-        Act::RunStart(start) => {
-            state.registry.may_start(&start.set)?;
-            if !state.registry.runs.contains_key(&start.run) {
-                return Ok(());
-            }
-            let why = format!("run {} was started before", start.run);
-            let way = "use a new start nonce in its manifest";
-            Err(Denial::new(Rule::RunExists, why, way))
+        Act::LimitsSet {
+            account,
+            limits,
+            verdict,
+        } => runs::limits_set(state, (account, *limits, *verdict)),
+        Act::StartAuthorize(asked) => runs::authorize(state, doing, asked),
+        Act::StartWithdraw { authorized, reason } => runs::withdraw(state, (*authorized, reason)),
+        Act::RunStart(start) => runs::start(state, doing, start),
+        Act::RunEnd(end) => runs::end(state, doing, end),
+        Act::Kill { scope, reason } => runs::kill(state, doing, (scope, reason)),
+        Act::KillLift { killed, reason } => runs::kill_lift(state, doing, (*killed, reason)),
+        Act::BudgetSet(budget) => runs::budget_set(state, doing, budget),
+        Act::TeamSet { .. } => Ok(()),
+        Act::BudgetExcess { of, until, reason } => {
+            runs::budget_excess(state, doing, (of, *until, reason))
         }
-        Act::ExceptionGrant(exception) => state.check_exception(signed, exception),
-        Act::ExceptionEnd { granted, .. } => state.check_exception_end(signed.time, *granted),
+        Act::Usage(usage) => runs::usage(state, doing, usage),
+        Act::PolicySet { bundle } => control::policy_set(state, *bundle),
+        Act::Verdict(verdict) => control::verdict(state, verdict),
+        Act::ExceptionGrant(exception) => control::exception_grant(state, doing, exception),
+        Act::ExceptionEnd { granted, .. } => control::exception_end(state, doing, *granted),
+        Act::BreakGlassOpen(glass) => changes::break_glass(state, doing, glass),
+        Act::Emergency { opened, act } => changes::emergency(state, doing, (*opened, act)),
+        Act::BreakGlassClose { opened, reason } => changes::close(state, doing, (*opened, reason)),
+        Act::Retrospective {
+            opened,
+            report,
+            findings,
+        } => changes::retrospective(state, doing, (*opened, report, findings)),
     }
-}
-
-fn genesis(
-    state: &State,
-    signed: &Signed,
-    administrators: &[(Id, PublicKey)],
-    log_key: PublicKey,
-) -> Verdict {
-    let deny = |rule, why: &str| {
-        let way = "begin the ledger with another first record";
-        Err(Denial::new(rule, why, way))
-    };
-    if log_key != state.log_key {
-        return deny(
-            Rule::KeyUnknown,
-            "the first record names another log key than the one that signs",
-        );
-    }
-    let mut keys = BTreeSet::from([log_key]);
-    let mut looks = BTreeSet::new();
-    for (id, key) in administrators {
-        if !key.is_usable() {
-            return deny(Rule::KeyUnusable, "a key with which nothing can be signed");
-        }
-        if !keys.insert(*key) {
-            return deny(Rule::KeyTaken, "two of the keys are one");
-        }
-        if !looks.insert(id.look()) {
-            return deny(Rule::PrincipalLook, "two of the ids look the same");
-        }
-    }
-    if !administrators.contains(&(signed.actor.clone(), signed.key)) {
-        return deny(
-            Rule::PrincipalUnknown,
-            "the one who begins the ledger is none of its administrators",
-        );
-    }
-    signature(state, signed)
 }
 
 fn signature(state: &State, signed: &Signed) -> Verdict {
@@ -132,8 +139,19 @@ fn signature(state: &State, signed: &Signed) -> Verdict {
 
 /// Whether the one who acts is a principal with a key that counts, and signed this.
 fn authentic(state: &State, signed: &Signed) -> Verdict {
-    known(state, &signed.actor)?;
-    let (actor, key) = (&signed.actor, &signed.key);
+    let doing = Doing {
+        by: &signed.actor,
+        key: &signed.key,
+        time: signed.time,
+    };
+    authentic_key(state, doing)?;
+    signature(state, signed)
+}
+
+/// Whether the one who acts is a principal with a key that counts.
+fn authentic_key(state: &State, doing: Doing<'_>) -> Verdict {
+    known(state, doing.by)?;
+    let (actor, key) = (doing.by, doing.key);
     let deny = |rule, what: &str| {
         let why = format!("key {key} of {actor} {what}");
         Err(Denial::new(rule, why, ASK_ADMINISTRATOR))
@@ -145,27 +163,10 @@ fn authentic(state: &State, signed: &Signed) -> Verdict {
         let what = format!("was revoked or rotated by record {index}");
         return deny(Rule::KeyRevoked, &what);
     }
-    if !found.counts(signed.time) {
+    if !found.counts(doing.time) {
         return deny(Rule::KeyExpired, "has expired");
     }
-    signature(state, signed)
-}
-
-fn has_role(state: &State, signed: &Signed) -> Verdict {
-    let needed = signed.act.roles();
-    let principal = state.principals.get(&signed.actor);
-    let has = |role| principal.is_some_and(|one| one.roles.contains(role));
-    if needed.is_empty() || needed.iter().any(has) {
-        return Ok(());
-    }
-    let (actor, act) = (&signed.actor, signed.act.name());
-    let names: Vec<_> = needed.iter().map(|role| role.name()).collect();
-    let why = format!(
-        "{act} needs the role {}, which {actor} has not",
-        names.join(" or ")
-    );
-    let who = state.who(needed, signed.time, &[actor]);
-    Err(Denial::new(Rule::RoleMissing, why, who))
+    Ok(())
 }
 
 fn known(state: &State, id: &Id) -> Verdict {
@@ -178,130 +179,4 @@ fn known(state: &State, id: &Id) -> Verdict {
         why,
         "an administrator can add principals",
     ))
-}
-
-fn new_id(state: &State, id: &Id) -> Verdict {
-    if state.principals.contains_key(id) {
-        let why = format!("{id} is a principal already");
-        let way = "an administrator can change its roles and keys";
-        return Err(Denial::new(Rule::PrincipalExists, why, way));
-    }
-    let look = id.look();
-    let Some(other) = state.principals.keys().find(|other| other.look() == look) else {
-        return Ok(());
-    };
-    let why = format!("{id} looks like the principal {other}, and is another name");
-    Err(Denial::new(
-        Rule::PrincipalLook,
-        why,
-        "use a name that can be told apart",
-    ))
-}
-
-fn new_key(state: &State, key: &PublicKey) -> Verdict {
-    let way = "make a new key";
-    if !key.is_usable() {
-        let why = format!("nothing can be signed with key {key}");
-        return Err(Denial::new(Rule::KeyUnusable, why, way));
-    }
-    if *key == state.log_key || state.keys.contains_key(key) {
-        let why = format!("key {key} is in use, or was");
-        return Err(Denial::new(Rule::KeyTaken, why, way));
-    }
-    Ok(())
-}
-
-fn roles_set(state: &State, signed: &Signed, id: &Id, roles: &crate::role::Roles) -> Verdict {
-    known(state, id)?;
-    if *id == signed.actor {
-        let why = format!("{id} would change its own roles");
-        let who = state.who(&[Role::Administrator], signed.time, &[id]);
-        return Err(Denial::new(Rule::RolesOwn, why, who));
-    }
-    state.check_log_duty(id, roles)?;
-    if roles.contains(&Role::Administrator) {
-        return Ok(());
-    }
-    state.administrator_left(signed.time, |owner, _| owner == id)
-}
-
-fn key_revoke(state: &State, signed: &Signed, id: &Id, key: PublicKey) -> Verdict {
-    let actor = &signed.actor;
-    let principal = state.principals.get(actor);
-    let administers = principal.is_some_and(|one| one.roles.contains(&Role::Administrator));
-    if actor != id && !administers {
-        let why = format!("{actor} is not {id} and no administrator");
-        let who = state.who(&[Role::Administrator], signed.time, &[actor]);
-        return Err(Denial::new(Rule::RoleMissing, why, who));
-    }
-    let Some(found) = state.keys.get(&key).filter(|found| found.owner == *id) else {
-        let why = format!("key {key} is not one of {id}'s");
-        return Err(Denial::new(Rule::KeyUnknown, why, ASK_ADMINISTRATOR));
-    };
-    if found.ended.is_some() {
-        let why = format!("key {key} was revoked or rotated before");
-        return Err(Denial::new(Rule::KeyRevoked, why, "nothing is left to do"));
-    }
-    state.administrator_left(signed.time, |_, other| *other == key)
-}
-
-fn log_holder(state: &State, id: &Id) -> Verdict {
-    let principal = state.principals.get(id);
-    if principal.is_none_or(|one| !one.roles.contains(&Role::Operator)) {
-        return Ok(());
-    }
-    let why = format!("{id} is an operator, and may not hold the log's signing key");
-    let way = "give the key, or the role, to somebody else";
-    Err(Denial::new(Rule::DutyLogKey, why, way))
-}
-
-fn new_component(state: &State, component: &Digest) -> Verdict {
-    if !state.registry.components.contains_key(component) {
-        return Ok(());
-    }
-    let why = format!("component {component} is registered");
-    Err(Denial::new(
-        Rule::ComponentExists,
-        why,
-        "go on from its stage, or submit a new version",
-    ))
-}
-
-fn validate(state: &State, signed: &Signed, component: &Digest, evidence: &Evidence) -> Verdict {
-    let found = state.registry.at(component, &[Stage::Draft])?;
-    state.check_author(found, &signed.actor, (Role::Reviewer, signed.time))?;
-    let missing = |kind: &EvidenceKind| !evidence.0.contains_key(kind);
-    let missing: Vec<_> = EvidenceKind::ALL.into_iter().filter(missing).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<_> = missing.iter().map(|kind| kind.name()).collect();
-    let why = format!("evidence is missing: {}", names.join(", "));
-    let way = "a reviewer validates it with all six pieces";
-    Err(Denial::new(Rule::EvidenceMissing, why, way))
-}
-
-fn approve(state: &State, signed: &Signed, set: &DigestSet, signature: &[u8; 64]) -> Verdict {
-    let stages = [Stage::Validated, Stage::Approved];
-    let found = state.registry.at(&set.component, &stages)?;
-    let (actor, time) = (&signed.actor, signed.time);
-    state.check_author(found, actor, (Role::Approver, time))?;
-    state.check_reviewer(found, actor, time)?;
-    let evidence = found.validated.as_ref().map(|(one, _)| one.digest());
-    if evidence != Some(set.evidence) {
-        let was = evidence.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
-        let why = format!(
-            "what was validated is not this: evidence was {was}, is {}",
-            set.evidence
-        );
-        let way = "approve the evidence that was validated";
-        return Err(Denial::new(Rule::ApprovalChanged, why, way));
-    }
-    let envelope = attest::approval(&state.origin, actor, set);
-    if envelope.is_ok_and(|envelope| signed.key.signed(&envelope.message(), signature)) {
-        return Ok(());
-    }
-    let why = format!("the signature of the approval is not {actor}'s over this digest set");
-    let way = "sign the approval of exactly this set with the key that signs the act";
-    Err(Denial::new(Rule::ApprovalSignature, why, way))
 }

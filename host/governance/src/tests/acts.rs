@@ -7,9 +7,9 @@ use crate::registry::Stage;
 fn a_component_walks_from_draft_to_archived_by_three_people_and_a_fourth_starts_it() {
     let mut desk = Desk::staffed();
     let set = desk.walk("one");
-    desk.act("erin", start("run", set)).unwrap();
+    desk.start("run", set).unwrap();
     desk.act("dan", archive("one")).unwrap();
-    let denial = desk.denied("erin", start("again", set), Rule::StageOrder);
+    let denial = desk.not_started("again", set, Rule::StageOrder);
     assert!(
         denial.contains("can be replayed, never started"),
         "{denial}"
@@ -19,7 +19,7 @@ fn a_component_walks_from_draft_to_archived_by_three_people_and_a_fourth_starts_
     assert_eq!(registry.components()[&digest("one")].stage, Stage::Archived);
     let runs: Vec<_> = registry.runs_of(&digest("one")).collect();
     assert_eq!(runs.len(), 1);
-    assert_eq!(runs[0].deed.by, id("erin"));
+    assert_eq!(runs[0].deed.by, id("robot"));
     assert_eq!(registry.runs_of(&digest("two")).count(), 0);
     let approvals: Vec<_> = registry.who_approved(&digest("run")).collect();
     assert_eq!((approvals.len(), &approvals[0].deed.by), (1, &id("dan")));
@@ -35,31 +35,38 @@ fn a_component_walks_from_draft_to_archived_by_three_people_and_a_fourth_starts_
 #[test]
 fn every_transition_in_the_wrong_order_is_denied_and_names_the_stage() {
     // The acts that fit at each stage; all others are denied there.
-    let stages: [(&[&str], &[&str]); 4] = [
+    let approved = ["submit", "validate", "approve"];
+    let stages: [(&[&str], &[&str]); 5] = [
         (&[], &["submit"]),
         (&["submit"], &["validate"]),
         (&["submit", "validate"], &["approve"]),
+        (&approved, &["approve", "promote"]),
         (
-            &["submit", "validate", "approve"],
+            &["submit", "validate", "approve", "promote"],
             &["approve", "archive", "start"],
         ),
     ];
     for (done, fits) in stages {
-        for name in ["submit", "validate", "approve", "archive", "start"] {
-            let mut desk = Desk::staffed();
+        for name in [
+            "submit", "validate", "approve", "promote", "archive", "start",
+        ] {
+            let mut desk = Desk::settled();
+            desk.act("carol", pass(set("one"))).unwrap();
             let acts = BTreeMap::from([
                 ("submit", ("bob", submit("one"))),
                 ("validate", ("carol", validate("one"))),
                 ("approve", ("dan", approve("dan", set("one"), 4))),
+                ("promote", ("erin", promote(set("one")))),
                 ("archive", ("dan", archive("one"))),
-                ("start", ("erin", start("run", set("one")))),
             ]);
             for one in done {
                 let (who, act) = acts[one].clone();
                 desk.act(who, act).unwrap();
             }
-            let (who, act) = acts[name].clone();
-            let result = desk.act(who, act);
+            let result = match acts.get(name).cloned() {
+                Some((who, act)) => desk.act(who, act),
+                None => desk.start("run", set("one")),
+            };
             assert_eq!(
                 result.is_ok(),
                 fits.contains(&name),
@@ -70,6 +77,7 @@ fn every_transition_in_the_wrong_order_is_denied_and_names_the_stage() {
                 Rule::ComponentExists,
                 Rule::StageOrder,
                 Rule::ApprovalMissing,
+                Rule::PromotionExists,
             ];
             if let Err(denial) = result {
                 assert!(rules.contains(&denial.rule), "{denial}");
@@ -83,27 +91,30 @@ fn every_transition_in_the_wrong_order_is_denied_and_names_the_stage() {
     for (who, act) in [
         ("carol", validate("one")),
         ("dan", approve("dan", set, 4)),
+        ("dan", promote(set)),
         ("dan", archive("one")),
-        ("erin", start("run", set)),
     ] {
         desk.denied(who, act, Rule::StageOrder);
     }
+    desk.not_started("run", set, Rule::StageOrder);
 }
 
 #[test]
 fn every_act_by_the_wrong_role_is_denied_and_names_who_could_do_it() {
     let mut desk = Desk::staffed();
     let set = desk.walk("one");
-    let people = ["ada", "bob", "carol", "dan", "erin"];
-    let acts: [(Act, &[&str]); 8] = [
+    let people = ["ada", "bob", "carol", "dan", "erin", "amy", "gus"];
+    let acts: [(Act, &[&str]); 10] = [
         (submit("two"), &["bob"]),
         (validate("one"), &["carol"]),
         (approve("dan", set, 4), &["dan"]),
+        (promote(set), &["dan", "erin"]),
+        (policy("other"), &["ada", "amy", "dan", "gus"]),
         (archive("one"), &["dan", "erin"]),
-        (start("run", set), &["erin"]),
-        (add("fay", &[], 9), &["ada"]),
-        (roles("bob", &[]), &["ada"]),
-        (Act::LogHolder { id: id("fay") }, &["ada"]),
+        (Act::StartAuthorize(authorization(set, 0, 9)), &["erin"]),
+        (add("fay", &[], 9), &["ada", "amy"]),
+        (roles("bob", &[]), &["ada", "amy"]),
+        (Act::LogHolder { id: id("fay") }, &["ada", "amy"]),
     ];
     for (act, may) in acts {
         for who in people.iter().filter(|who| !may.contains(who)) {
@@ -111,7 +122,7 @@ fn every_act_by_the_wrong_role_is_denied_and_names_who_could_do_it() {
             assert!(text.contains(&format!("): {}", may.join(", "))), "{text}");
         }
     }
-    assert_eq!(desk.ledger.state().denials(), 7 * 4 + 3);
+    assert_eq!(desk.ledger.state().denials(), 4 * 6 + 5 * 5 + 3);
 }
 
 #[test]
@@ -128,7 +139,7 @@ fn nobody_approves_what_they_authored_or_validated() {
     desk.act("carol", validate("own")).unwrap();
     let act = desk.approve("max", set("own"));
     let text = desk.denied("max", act, Rule::DutyAuthor);
-    assert!(text.ends_with("who could do it (approver): dan"), "{text}");
+    assert!(text.ends_with("who could do it (promotion): dan"), "{text}");
     desk.act("bob", submit("other")).unwrap();
     desk.act("max", validate("other")).unwrap();
     let act = desk.approve("max", set("other"));
@@ -167,7 +178,7 @@ fn one_changed_bit_ends_the_approval_and_the_message_names_what_changed() {
         ("policy", policy),
         ("evidence", evidence),
     ] {
-        let text = desk.denied("erin", start("run", changed), Rule::ApprovalChanged);
+        let text = desk.not_started("run", changed, Rule::ApprovalChanged);
         let [(_, old), ..] = good
             .named()
             .into_iter()
@@ -190,7 +201,7 @@ fn one_changed_bit_ends_the_approval_and_the_message_names_what_changed() {
     }
     let mut component = good;
     component.component = digest("unseen");
-    desk.denied("erin", start("run", component), Rule::ApprovalMissing);
+    desk.not_started("run", component, Rule::ApprovalMissing);
     // Other evidence than was validated cannot be approved at all.
     let act = desk.approve("dan", evidence);
     let text = desk.denied("dan", act, Rule::ApprovalChanged);
@@ -198,9 +209,13 @@ fn one_changed_bit_ends_the_approval_and_the_message_names_what_changed() {
     // New limits take a new approval; the old one goes on to apply.
     let act = desk.approve("dan", limits);
     desk.act("dan", act).unwrap();
-    desk.act("erin", start("run", limits)).unwrap();
-    desk.act("erin", start("run 2", good)).unwrap();
-    desk.denied("erin", start("run", good), Rule::RunExists);
+    desk.not_started("run", limits, Rule::ApprovalChanged);
+    desk.act("carol", pass(limits)).unwrap();
+    desk.act("dan", promote(limits)).unwrap();
+    desk.start("run", limits).unwrap();
+    desk.start("run 2", good).unwrap();
+    desk.act("robot", end("run")).unwrap();
+    desk.not_started("run", good, Rule::RunExists);
 }
 
 #[test]

@@ -159,49 +159,7 @@ impl<R: LineSource> LineFeed<R> {
     }
 
     fn parse(&self) -> Result<Step, String> {
-        let line: Line<'_> =
-            serde_json::from_slice(self.line.trim_ascii()).map_err(|error| error.to_string())?;
-        if line.end_of_slice {
-            return Ok(Step::EndOfSlice);
-        }
-        let symbol = line.symbol.ok_or("field symbol is missing")?;
-        let place = self
-            .instruments
-            .iter()
-            .position(|one| one.symbol() == symbol);
-        let place = place.ok_or_else(|| format!("the run has no instrument {symbol:?}"))?;
-        let instrument = self
-            .instruments
-            .get(place)
-            .ok_or("the run has no such instrument")?;
-        let number = |name: &str, raw: Option<&RawValue>, scale| {
-            let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
-            let value = decimal::parse(text.trim_matches('"'), scale)
-                .map_err(|error| format!("field {name}: {error}"))?;
-            i64::try_from(value).map_err(|_| format!("field {name}: too large"))
-        };
-        let time = |name: &str, raw: Option<&RawValue>| {
-            let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
-            let text = text.trim_matches('"');
-            let nanos = text.parse().ok().map(UnixNanos);
-            nanos
-                .or_else(|| parse_time(text))
-                .ok_or_else(|| format!("field {name} is no time"))
-        };
-        let price = |name, raw| number(name, raw, instrument.price_scale()).map(Price);
-        let raw = RawBar {
-            instrument: InstrumentId(u32::try_from(place).unwrap_or(u32::MAX)),
-            open_time: time("open-time", line.open_time)?,
-            close_time: time("close-time", line.close_time)?,
-            open: price("open", line.open)?,
-            high: price("high", line.high)?,
-            low: price("low", line.low)?,
-            close: price("close", line.close)?,
-            volume: Volume(number("volume", line.volume, instrument.volume_scale())?),
-        };
-        ClosedBar::parse(raw)
-            .map_err(|error| error.to_string())
-            .map(Step::Bar)
+        parse_line(&self.line, &self.instruments)
     }
 
     fn refused(&mut self, reason: String) -> Next {
@@ -222,6 +180,57 @@ impl<R: LineSource> LineFeed<R> {
 
     fn is_whole(&self) -> bool {
         self.pending.bars().len() == self.instruments.len()
+    }
+}
+
+/// What a line says of these instruments, or why it says nothing.
+fn parse_line(line: &[u8], instruments: &[Instrument]) -> Result<Step, String> {
+    let line: Line<'_> =
+        serde_json::from_slice(line.trim_ascii()).map_err(|error| error.to_string())?;
+    if line.end_of_slice {
+        return Ok(Step::EndOfSlice);
+    }
+    let symbol = line.symbol.ok_or("field symbol is missing")?;
+    let place = instruments.iter().position(|one| one.symbol() == symbol);
+    let place = place.ok_or_else(|| format!("the run has no instrument {symbol:?}"))?;
+    let instrument = instruments
+        .get(place)
+        .ok_or("the run has no such instrument")?;
+    let number = |name: &str, raw: Option<&RawValue>, scale| {
+        let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
+        let value = decimal::parse(text.trim_matches('"'), scale)
+            .map_err(|error| format!("field {name}: {error}"))?;
+        i64::try_from(value).map_err(|_| format!("field {name}: too large"))
+    };
+    let time = |name: &str, raw: Option<&RawValue>| {
+        let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
+        let text = text.trim_matches('"');
+        let nanos = text.parse().ok().map(UnixNanos);
+        nanos
+            .or_else(|| parse_time(text))
+            .ok_or_else(|| format!("field {name} is no time"))
+    };
+    let price = |name, raw| number(name, raw, instrument.price_scale()).map(Price);
+    let raw = RawBar {
+        instrument: InstrumentId(u32::try_from(place).unwrap_or(u32::MAX)),
+        open_time: time("open-time", line.open_time)?,
+        close_time: time("close-time", line.close_time)?,
+        open: price("open", line.open)?,
+        high: price("high", line.high)?,
+        low: price("low", line.low)?,
+        close: price("close", line.close)?,
+        volume: Volume(number("volume", line.volume, instrument.volume_scale())?),
+    };
+    ClosedBar::parse(raw)
+        .map_err(|error| error.to_string())
+        .map(Step::Bar)
+}
+
+/// The bar in a line that a feed refused, if there is one.
+pub(crate) fn bar_in(line: &[u8], instruments: &[Instrument]) -> Option<ClosedBar> {
+    match parse_line(line, instruments) {
+        Ok(Step::Bar(bar)) => Some(bar),
+        Ok(Step::EndOfSlice) | Err(_) => None,
     }
 }
 

@@ -159,7 +159,7 @@ impl Manifest {
             maintenance: account.maintenance,
             costs: terms::costs(&self.costs)?,
             matching: terms::matching(&self.matching)?,
-            risk: terms::risk(&self.risk)?,
+            risk: self.risk.limits()?,
             on_fault,
             seed: self
                 .seed

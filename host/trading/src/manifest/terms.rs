@@ -108,7 +108,18 @@ pub(super) fn matching(entry: &MatchingEntry) -> Result<Matching, ManifestError>
     })
 }
 
-pub(super) fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
+impl RiskEntry {
+    /// The values, parsed.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ManifestError`] naming the first field that does not hold.
+    pub fn limits(&self) -> Result<RiskLimits, ManifestError> {
+        risk(self)
+    }
+}
+
+fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
     if entry.working_orders_max > 1_000 {
         let value = entry.working_orders_max.to_string();
         return Err(wrong("risk.working-orders-max", &value, "at most 1,000"));

@@ -1,0 +1,110 @@
+//! `parity`: a live run held against its own backtest, with a signed statement.
+
+use anyhow::{Context as _, Result};
+use counterfoil_runner::clock::now;
+use counterfoil_runner::files::write_whole;
+use counterfoil_runner::parity::{Parity as Found, Question, parity, statement};
+use counterfoil_runner::times::{parse_time, show_time};
+use counterfoil_trading::record::Record;
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+use counterfoil_verify::PublicKey;
+use counterfoil_verify::describe::Describe;
+
+use crate::args::Parity;
+use crate::output::{Answer, pairs, say, say_json};
+use crate::places::Places;
+use crate::progress::Watcher;
+
+pub(crate) fn run(places: &Places, args: &Parity) -> Result<Answer> {
+    let execution = places.data.find(&args.run)?;
+    let signer = places.keys.signer()?;
+    let question = Question {
+        data: &places.data,
+        execution: &execution,
+        key: &PublicKey::new(places.keys.public_key()?)?,
+        through: args.day.as_deref().map(end_of).transpose()?,
+        snapshot: args.snapshot.as_deref(),
+        now: now(),
+    };
+    let mut watcher = Watcher::new(0);
+    let engine = places.engine(&args.backend)?;
+    let found = parity(&question, engine, Box::new(signer), &mut watcher);
+    watcher.finish();
+    let found = found?;
+    let stated = statement(&execution, &found, &places.keys.signer()?)?;
+    let name = format!("parity-{}.json", show_time(found.closes.1).replace(':', ""));
+    let path = execution.folder.join(name);
+    write_whole(&path, &stated.envelope)?;
+    if places.json {
+        let mut told = stated.predicate;
+        if let Some(fields) = told.as_object_mut() {
+            let path = path.display().to_string();
+            fields.insert("statement".to_owned(), path.into());
+        }
+        say_json(&told);
+    } else {
+        print(&found, &execution.short())?;
+        say(&format!("statement: {}", path.display()));
+    }
+    Ok(if found.is_equal() {
+        Answer::Yes
+    } else {
+        Answer::No
+    })
+}
+
+/// The end of a day: the latest close that belongs to it.
+fn end_of(day: &str) -> Result<UnixNanos> {
+    let begin = parse_time(day).filter(|begin| begin.0.rem_euclid(DAY_NANOS) == 0);
+    let end = begin.and_then(|begin| begin.0.checked_add(DAY_NANOS));
+    let end = end.with_context(|| format!("--day {day:?} is no date like 2026-03-02"))?;
+    Ok(UnixNanos(end))
+}
+
+fn print(found: &Found, live: &str) -> Result<()> {
+    let [decided, again] = found.decisions;
+    let (from, through) = found.closes;
+    let verdict = if found.is_equal() { "equal" } else { "differs" };
+    let bars = if found.own_bars {
+        "the run's own"
+    } else {
+        "the snapshot's"
+    };
+    pairs(&[
+        (
+            "parity",
+            format!("{verdict}: {decided} decisions, {} equal", found.equal),
+        ),
+        (
+            "slices",
+            format!("closing {} to {}", show_time(from), show_time(through)),
+        ),
+        ("bars", format!("{bars}, {}", found.snapshot)),
+        (
+            "again",
+            format!("{}, {again} decisions", found.again.short()),
+        ),
+    ]);
+    let Some((site, cause)) = &found.first else {
+        return Ok(());
+    };
+    let instruments = found.manifest.setup()?.instruments;
+    let describe = Describe::new(&instruments);
+    say(&format!(
+        "first difference: {}: {} ({}), on the bar of {} closing at {}",
+        cause.name(),
+        cause.sentence(),
+        site.aspect.name(),
+        site.symbol,
+        show_time(site.close_time)
+    ));
+    let names = [live.to_owned(), found.again.short()];
+    for (name, decision) in names.iter().zip(&site.decisions) {
+        let told = match decision {
+            Some((_, one)) => describe.record(&Record::Decision((**one).clone())),
+            None => "no such bar".to_owned(),
+        };
+        say(&format!("  {name}: {told}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! What acts of control speak of: exceptions, gates and their verdicts. Whether a verdict is right
+//! must never be known here: the policy engine says it, and anyone can ask it again.
+
+use std::collections::BTreeSet;
+
+use counterfoil_trading::time::UnixNanos;
+
+use crate::digest::Digest;
+use crate::id::Id;
+
+/// A rule that is not kept for a while, and what stands in for it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Exception {
+    /// The rule, by whatever code its policy gives it.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+    /// What is done instead.
+    pub control: String,
+    /// Who answers for it.
+    pub owner: Id,
+    /// When it ends by itself.
+    pub until: UnixNanos,
+}
+
+/// Where the policy is asked.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Gate {
+    /// Before a component becomes approved; the subject is the digest set's digest.
+    Promotion,
+    /// Before a run starts; the subject is the authorization's digest.
+    Start,
+    /// Before an account gets limits; the subject is the account's digest.
+    Limits,
+}
+
+impl Gate {
+    /// Every gate.
+    pub const ALL: [Self; 3] = [Self::Promotion, Self::Start, Self::Limits];
+
+    /// The name in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Promotion => "promotion",
+            Self::Start => "start",
+            Self::Limits => "limits",
+        }
+    }
+
+    /// The gate with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|gate| gate.name() == name)
+    }
+}
+
+/// What a policy said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// The gate opens.
+    Pass,
+    /// It does not.
+    Fail,
+}
+
+impl Outcome {
+    /// The name in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+        }
+    }
+
+    /// The outcome with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pass, Self::Fail]
+            .into_iter()
+            .find(|one| one.name() == name)
+    }
+}
+
+/// One reason of a verdict.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reason {
+    /// The code that the policy gives it.
+    pub code: String,
+    /// For people.
+    pub text: String,
+}
+
+/// What a policy bundle said of one input, signed by whoever asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Verdict {
+    /// The gate.
+    pub gate: Gate,
+    /// What was asked about, see [`Gate`].
+    pub subject: Digest,
+    /// The policy bundle.
+    pub bundle: Digest,
+    /// The input document.
+    pub input: Digest,
+    /// What it said.
+    pub outcome: Outcome,
+    /// Every reason.
+    pub reasons: Vec<Reason>,
+    /// The limits that the gate for limits gave.
+    pub limits: Option<Digest>,
+}
+
+/// That somebody will do alone what takes two, for a while.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BreakGlass {
+    /// The acts, by name.
+    pub scope: BTreeSet<String>,
+    /// Why.
+    pub reason: String,
+    /// When it ends by itself.
+    pub until: UnixNanos,
+}

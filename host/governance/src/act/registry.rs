@@ -1,0 +1,125 @@
+//! What acts on components speak of: provenance, evidence, and the exact set of digests that is
+//! approved. When a set may be approved must never be known here.
+
+use std::collections::BTreeMap;
+
+use super::codec::Item as _;
+use crate::digest::Digest;
+
+/// What a component was made from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Provenance {
+    /// The commit of its source.
+    pub source_commit: String,
+    /// The digest of its lock file.
+    pub lock_file: Digest,
+    /// The compiler, with its version.
+    pub toolchain: String,
+    /// The WIT world that it is for.
+    pub wit_world: String,
+}
+
+/// What must be shown of a component before it is validated.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum EvidenceKind {
+    /// Admission passed.
+    Admission,
+    /// Its unit tests were attested.
+    UnitTests,
+    /// The quality of the snapshot was accepted.
+    SnapshotQuality,
+    /// The backtest was replayed identically on two back ends.
+    Replay,
+    /// It does not look ahead.
+    NoLookAhead,
+    /// Drawdown, slippage sensitivity and fuel stay within their thresholds.
+    Thresholds,
+}
+
+impl EvidenceKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Admission,
+        Self::UnitTests,
+        Self::SnapshotQuality,
+        Self::Replay,
+        Self::NoLookAhead,
+        Self::Thresholds,
+    ];
+
+    /// The name in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admission => "admission",
+            Self::UnitTests => "unit-tests",
+            Self::SnapshotQuality => "snapshot-quality",
+            Self::Replay => "replay",
+            Self::NoLookAhead => "no-look-ahead",
+            Self::Thresholds => "thresholds",
+        }
+    }
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// The pieces of evidence for one component, each by the digest of its attestation.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Evidence(pub BTreeMap<EvidenceKind, Digest>);
+
+impl Evidence {
+    /// The digest of the whole set.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut out = Vec::new();
+        self.put(&mut out);
+        Digest::of(&out)
+    }
+}
+
+/// Exactly what is approved: one changed bit in any of it is another set.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct DigestSet {
+    /// The component.
+    pub component: Digest,
+    /// The limits it runs under.
+    pub limits: Digest,
+    /// The policy bundle it was judged by.
+    pub policy: Digest,
+    /// The evidence, see [`Evidence::digest`].
+    pub evidence: Digest,
+}
+
+impl DigestSet {
+    /// The four digests with their names.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, Digest); 4] {
+        [
+            ("component", self.component),
+            ("limits", self.limits),
+            ("policy", self.policy),
+            ("evidence", self.evidence),
+        ]
+    }
+
+    /// What differs from `other`, with both digests; empty if nothing does.
+    #[must_use]
+    pub fn changes(&self, other: &Self) -> String {
+        let pairs = self.named().into_iter().zip(other.named());
+        let changed = pairs.filter(|((_, old), (_, new))| old != new);
+        let told = changed.map(|((name, old), (_, new))| format!("{name} was {old}, is {new}"));
+        told.collect::<Vec<_>>().join("; ")
+    }
+
+    /// The digest of the set, over its CBOR form: the subject of a verdict on its promotion.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut out = Vec::new();
+        self.put(&mut out);
+        Digest::of(&out)
+    }
+}

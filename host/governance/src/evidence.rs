@@ -1,0 +1,198 @@
+//! Pieces of evidence: attestations that one check of one component passed or did not, signed by
+//! whoever ran it. It must never know how anything is checked.
+
+use serde_json::{Map, Value};
+
+use crate::act::EvidenceKind;
+use crate::attest::{AttestError, Envelope, Statement, Subject};
+use crate::digest::{Digest, PublicKey};
+use crate::id::Id;
+use crate::registry::Component;
+use crate::state::State;
+use counterfoil_trading::time::UnixNanos;
+
+/// What the type of every evidence predicate begins with; the kind and the version follow.
+const TYPE_PREFIX: &str = "urn:counterfoil:evidence:";
+/// The version of the predicates.
+const TYPE_VERSION: &str = ":1";
+/// The name of the component among a statement's subjects.
+const SUBJECT: &str = "component";
+
+/// Why an attestation is no evidence.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvidenceError {
+    /// The envelope or the statement does not hold.
+    #[error(transparent)]
+    Attest(#[from] AttestError),
+    /// The predicate is none of ours.
+    #[error("the statement is no piece of evidence: {what}")]
+    Predicate {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// It was made for another ledger, whose principals may be other people.
+    #[error("the evidence is for the ledger {found:?}, not {expected:?}")]
+    Ledger {
+        /// The one it names.
+        found: String,
+        /// This one.
+        expected: String,
+    },
+}
+
+/// A piece of evidence, whose signature holds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Piece {
+    /// What was checked.
+    pub kind: EvidenceKind,
+    /// Of which component.
+    pub component: Digest,
+    /// Who ran the check.
+    pub by: Id,
+    /// With which key they signed it.
+    pub key: PublicKey,
+    /// When, as they say.
+    pub time: String,
+    /// Why it is not good enough; empty if it passed.
+    pub reasons: Vec<String>,
+    /// What was found.
+    pub facts: Value,
+}
+
+/// The statement that `by` checked a component with these facts and reasons.
+#[must_use]
+pub fn statement(
+    ledger: &str,
+    (kind, component): (EvidenceKind, Digest),
+    (by, time): (&Id, &str),
+    (facts, reasons): (Value, &[String]),
+) -> Statement {
+    let mut predicate = Map::new();
+    let mut put = |name: &str, value: Value| predicate.insert(name.to_owned(), value);
+    put("by", by.as_str().into());
+    put("facts", facts);
+    put("ledger", ledger.into());
+    put("passed", reasons.is_empty().into());
+    put("reasons", reasons.into());
+    put("time", time.into());
+    let kind = format!("{TYPE_PREFIX}{}{TYPE_VERSION}", kind.name());
+    let subjects = vec![Subject::new(SUBJECT, component)];
+    Statement::new(subjects, &kind, Value::Object(predicate))
+}
+
+impl Piece {
+    /// The piece in an envelope, if a key that is or was its maker's in this ledger signed it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`EvidenceError`] that names what does not hold.
+    pub fn open(state: &State, bytes: &[u8]) -> Result<Self, EvidenceError> {
+        let envelope = Envelope::parse(bytes)?;
+        // Who made it is a claim until one of their keys is found to have signed it.
+        let claimed = Statement::parse(&envelope.payload)?;
+        let by = Id::parse(text(&claimed.predicate, "by")?);
+        let by = by.map_err(|_| wrong("who made it is no id"))?;
+        let own = state.keys().iter().filter(|(_, key)| key.owner == by);
+        let own: Vec<PublicKey> = own.map(|(key, _)| *key).collect();
+        let (statement, signers) = envelope.verify(&own)?;
+        let key = signers.into_iter().next();
+        Self::parse(
+            state.origin(),
+            by,
+            key.ok_or(wrong("nobody signed it"))?,
+            &statement,
+        )
+    }
+
+    fn parse(
+        origin: &str,
+        by: Id,
+        key: PublicKey,
+        statement: &Statement,
+    ) -> Result<Self, EvidenceError> {
+        let kind = statement.predicate_type.strip_prefix(TYPE_PREFIX);
+        let kind = kind.and_then(|rest| rest.strip_suffix(TYPE_VERSION));
+        let kind = kind.and_then(EvidenceKind::parse);
+        let predicate = &statement.predicate;
+        let ledger = text(predicate, "ledger")?;
+        if ledger != origin {
+            let (found, expected) = (ledger.to_owned(), origin.to_owned());
+            return Err(EvidenceError::Ledger { found, expected });
+        }
+        let reasons = predicate.get("reasons").and_then(Value::as_array);
+        let reasons = reasons.ok_or(wrong("it gives no list of reasons"))?;
+        let reason = |one: &Value| one.as_str().map(str::to_owned);
+        let reasons: Option<Vec<String>> = reasons.iter().map(reason).collect();
+        let reasons = reasons.ok_or(wrong("a reason is no text"))?;
+        // Said twice, so that nobody reads the one without the other.
+        if predicate.get("passed") != Some(&Value::Bool(reasons.is_empty())) {
+            return Err(wrong("whether it passed does not agree with its reasons"));
+        }
+        let facts = predicate.get("facts").ok_or(wrong("it gives no facts"))?;
+        Ok(Self {
+            kind: kind.ok_or(wrong("it is of no known kind"))?,
+            component: component(statement)?,
+            time: text(predicate, "time")?.to_owned(),
+            facts: facts.clone(),
+            by,
+            key,
+            reasons,
+        })
+    }
+
+    /// Why a reviewer cannot rest on this piece for a component now; nothing if they can.
+    #[must_use]
+    pub fn objection(
+        &self,
+        state: &State,
+        (digest, component): (&Digest, &Component),
+        now: UnixNanos,
+    ) -> Option<String> {
+        let (kind, by) = (self.kind.name(), &self.by);
+        if self.component != *digest {
+            return Some(format!("{kind} is about component {}", self.component));
+        }
+        if !state
+            .keys()
+            .get(&self.key)
+            .is_some_and(|key| key.counts(now))
+        {
+            let key = self.key;
+            return Some(format!(
+                "{kind} is signed by key {key} of {by}, which no longer counts"
+            ));
+        }
+        // An author attests to their tests; everything else is for somebody else to find.
+        if self.kind != EvidenceKind::UnitTests && component.submitted.by == *by {
+            return Some(format!("{kind} was checked by {by}, who is the author"));
+        }
+        let why = self.reasons.join("; ");
+        (!self.reasons.is_empty()).then(|| format!("{kind} did not pass: {why}"))
+    }
+}
+
+fn component(statement: &Statement) -> Result<Digest, EvidenceError> {
+    let [subject] = statement.subject.as_slice() else {
+        return Err(wrong("it is about more or less than one thing"));
+    };
+    let digits = subject
+        .digest
+        .get("sha256")
+        .filter(|_| subject.name == SUBJECT);
+    let mut digest = [0; 32];
+    let decoded = digits.map(|digits| hex::decode_to_slice(digits, &mut digest));
+    match decoded {
+        Some(Ok(())) => Ok(Digest(digest)),
+        Some(Err(_)) | None => Err(wrong("it is about no component")),
+    }
+}
+
+fn text<'a>(predicate: &'a Value, field: &str) -> Result<&'a str, EvidenceError> {
+    let found = predicate.get(field).and_then(Value::as_str);
+    found.ok_or(wrong("a text is missing in its predicate"))
+}
+
+const fn wrong(what: &'static str) -> EvidenceError {
+    EvidenceError::Predicate { what }
+}

@@ -1,0 +1,71 @@
+//! Proofs of single records, from a ledger's bytes. It must never vouch for a record that the log
+//! has not signed.
+
+use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::checkpoint::CheckpointError;
+use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
+use counterfoil_journal::hash::leaf_hash;
+use counterfoil_journal::inclusion::{ProofError, inclusion_proof};
+use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::proof::TlogProof;
+
+/// Why there is no proof.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProveError {
+    /// A frame is none.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The tree does not hold the record.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// The last checkpoint is not the log's.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// No checkpoint covers such a record.
+    #[error("the ledger has no record {index}; it has {records}")]
+    NoRecord {
+        /// What was asked for.
+        index: u64,
+        /// How many there are.
+        records: u64,
+    },
+}
+
+/// The proof of the record in entry `index`, under the ledger's last checkpoint.
+///
+/// # Errors
+///
+/// Returns [`ProveError`] if the last checkpoint covers no such record.
+///
+/// Source: C2SP tlog-proof.
+pub fn prove(bytes: &[u8], key: &VerifierKey, index: u64) -> Result<TlogProof, ProveError> {
+    let mut frames = FrameReader::new();
+    let mut rest = bytes;
+    let (mut leaves, mut found, mut last) = (Vec::new(), None, None);
+    loop {
+        let parsed = frames.parse(rest)?;
+        rest = rest.get(parsed.consumed..).unwrap_or_default();
+        match parsed.frame {
+            None => break,
+            Some(Frame::Entry(entry)) => {
+                if u64::try_from(leaves.len()).is_ok_and(|place| place == index) {
+                    found = Some(entry.to_vec());
+                }
+                leaves.push(leaf_hash(entry));
+            }
+            Some(Frame::Checkpoint(note)) => last = Some(note.to_vec()),
+        }
+    }
+    let missing = |records| ProveError::NoRecord { index, records };
+    let note = last.ok_or(missing(0))?;
+    let checkpoint = Checkpoint::open_own(&note, key)?;
+    let size = checkpoint.size;
+    let entry = found.filter(|_| index < size).ok_or(missing(size))?;
+    Ok(TlogProof {
+        hashes: inclusion_proof(&leaves, index, size)?,
+        extra: Some(entry),
+        index,
+        checkpoint: String::from_utf8_lossy(&note).into_owned(),
+    })
+}

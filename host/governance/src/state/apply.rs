@@ -1,0 +1,357 @@
+//! What an act changes, once it was judged. It must never ask whether the act may be done.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use counterfoil_trading::time::UnixNanos;
+
+use super::glass::raises;
+use super::judge::registry::approval_voice;
+use super::{
+    Authorized, Broken, Change, Delegated, Ending, Excess, Granted, Key, Killed, Limits, Principal,
+    Said, State,
+};
+use crate::act::{Act, Gate};
+use crate::digest::{Digest, PublicKey};
+use crate::id::Id;
+use crate::record::Signed;
+use crate::registry::{Approval, Component, Deed, Promotion, Stage, Started};
+use crate::role::{Kind, Role, Roles};
+
+impl State {
+    /// Does an act that was judged, by the record in entry `index`.
+    pub(crate) fn apply(&mut self, index: u64, signed: &Signed) {
+        let deed = Deed {
+            by: signed.actor.clone(),
+            key: signed.key,
+            time: signed.time,
+            index,
+        };
+        self.apply_act(deed, &signed.act);
+    }
+
+    /// Does an act in the name of whoever answers for it.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each act, and the compiler sees that none is missing"
+    )]
+    fn apply_act(&mut self, deed: Deed, act: &Act) {
+        let index = deed.index;
+        match act {
+            Act::Genesis {
+                administrators,
+                log_holder,
+                ..
+            } => {
+                self.log_holder = Some(log_holder.clone());
+                for (id, key) in administrators {
+                    let roles = Roles::from([Role::Administrator]);
+                    self.add_principal(id, Kind::Person, &roles);
+                    self.add_key(index, id, *key, None);
+                }
+            }
+            Act::PrincipalAdd {
+                id,
+                kind,
+                roles,
+                key,
+                until,
+            } => {
+                self.add_principal(id, *kind, roles);
+                self.add_key(index, id, *key, *until);
+            }
+            Act::RolesSet { id, roles } => {
+                if let Some(principal) = self.principals.get_mut(id) {
+                    principal.roles.clone_from(roles);
+                }
+            }
+            Act::KeyAdd { id, key, until } => self.add_key(index, id, *key, *until),
+            Act::KeyRotate { key, until } => {
+                self.end_key(index, deed.key);
+                self.add_key(index, &deed.by, *key, *until);
+            }
+            Act::KeyRevoke { key, .. } => self.end_key(index, *key),
+            Act::LogHolder { id } => self.log_holder = Some(id.clone()),
+            Act::ExceptionGrant(exception) => {
+                let granted = Granted {
+                    exception: exception.clone(),
+                    deed,
+                    ended: None,
+                };
+                self.exceptions.insert(index, granted);
+            }
+            Act::ExceptionEnd { granted, reason } => {
+                if let Some(found) = self.exceptions.get_mut(granted) {
+                    found.ended = Some((reason.clone(), deed));
+                }
+            }
+            Act::LogRotate { key, .. } => {
+                self.log_keys.insert(self.log_key, index);
+                self.log_key = *key;
+            }
+            Act::SetupEnd {} => self.setup_end = Some(deed),
+            Act::ClassSet(set) => drop(self.classes.insert(set.class, set.clone())),
+            Act::Delegate(delegation) => {
+                let delegation = delegation.clone();
+                let delegated = Delegated {
+                    delegation,
+                    deed,
+                    ended: None,
+                };
+                self.delegations.insert(index, delegated);
+            }
+            Act::DelegateEnd { delegated, reason } => {
+                if let Some(found) = self.delegations.get_mut(delegated) {
+                    found.ended = Some((reason.clone(), deed));
+                }
+            }
+            Act::ChangePropose { act } => self.propose(deed, act),
+            Act::ChangeApprove { proposed } => self.sign(&deed, *proposed),
+            Act::ChangeWithdraw { proposed, reason } => {
+                if let Some(found) = self.changes.get_mut(proposed) {
+                    found.ended = Some((Ending::Withdrawn(reason.clone()), deed));
+                }
+            }
+            Act::BreakGlassOpen(glass) => {
+                let broken = Broken {
+                    glass: glass.clone(),
+                    deed,
+                    acts: Vec::new(),
+                    raised: BTreeSet::new(),
+                    closed: None,
+                    retrospective: None,
+                };
+                self.broken.insert(index, broken);
+            }
+            Act::Emergency { opened, act } => {
+                if let Some(found) = self.broken.get_mut(opened) {
+                    found.acts.push((index, act.name()));
+                    found.raised.extend(raises(act).cloned());
+                }
+                self.apply_act(deed, act);
+            }
+            Act::BreakGlassClose { opened, reason } => {
+                if let Some(found) = self.broken.get_mut(opened) {
+                    found.closed = Some((reason.clone(), deed));
+                }
+            }
+            Act::Retrospective {
+                opened,
+                report,
+                findings,
+            } => {
+                if let Some(found) = self.broken.get_mut(opened) {
+                    found.retrospective = Some((*report, findings.clone(), deed));
+                }
+            }
+            Act::PolicySet { bundle } => self.policies.push((*bundle, deed)),
+            Act::Verdict(verdict) => {
+                let subject = (verdict.gate, verdict.subject);
+                self.said.entry(subject).or_default().push(deed.index);
+                let verdict = verdict.clone();
+                self.verdicts.insert(deed.index, Said { verdict, deed });
+            }
+            Act::ComponentSubmit {
+                component,
+                strategy,
+                provenance,
+            } => {
+                let submitted = Component {
+                    strategy: strategy.clone(),
+                    provenance: provenance.clone(),
+                    submitted: deed,
+                    stage: Stage::Draft,
+                    validated: None,
+                    approvals: Vec::new(),
+                    promotions: Vec::new(),
+                    archived: None,
+                };
+                self.registry.components.insert(*component, submitted);
+            }
+            Act::ComponentValidate {
+                component,
+                evidence,
+            } => self.change(component, Some(Stage::Validated), |one| {
+                one.validated = Some((evidence.clone(), deed));
+            }),
+            Act::ComponentApprove { set, signature } => {
+                let component = self.registry.components.get(&set.component);
+                let voice = component
+                    .and_then(|found| approval_voice(self, (&deed.by, deed.time), found, set).ok());
+                let approval = Approval {
+                    set: *set,
+                    signature: *signature,
+                    voice: voice.unwrap_or_else(|| deed.by.clone()),
+                    deed,
+                };
+                self.change(&set.component, None, |one| one.approvals.push(approval));
+            }
+            Act::ComponentPromote { set } => {
+                let author = self.registry.components.get(&set.component);
+                let author = author.map(|one| one.submitted.by.clone());
+                let verdict = self.check_verdict(Gate::Promotion, set.digest(), author.as_ref());
+                let verdict = verdict.map_or(0, |(index, _)| index);
+                let promotion = Promotion {
+                    set: *set,
+                    verdict,
+                    deed,
+                };
+                self.change(&set.component, Some(Stage::Approved), |one| {
+                    one.promotions.push(promotion);
+                });
+            }
+            Act::ComponentArchive { component, reason } => {
+                self.change(component, Some(Stage::Archived), |one| {
+                    one.archived = Some((reason.clone(), deed));
+                });
+            }
+            Act::LimitsSet {
+                account,
+                limits,
+                verdict,
+            } => {
+                let (limits, verdict) = (*limits, *verdict);
+                let limits = Limits {
+                    limits,
+                    verdict,
+                    deed,
+                };
+                self.limits.insert(account.clone(), limits);
+            }
+            Act::StartAuthorize(authorization) => {
+                let authorized = Authorized {
+                    authorization: authorization.clone(),
+                    deed,
+                    withdrawn: None,
+                };
+                self.authorizations.insert(index, authorized);
+            }
+            Act::StartWithdraw { authorized, reason } => {
+                if let Some(found) = self.authorizations.get_mut(authorized) {
+                    found.withdrawn = Some((reason.clone(), deed));
+                }
+            }
+            Act::RunStart(start) => {
+                let started = Started {
+                    start: start.clone(),
+                    deed,
+                    ended: None,
+                };
+                self.registry.runs.insert(start.run, started);
+            }
+            Act::RunEnd(end) => {
+                if let Some(found) = self.registry.runs.get_mut(&end.run) {
+                    found.ended = Some((end.clone(), deed));
+                }
+            }
+            Act::Kill { scope, reason } => {
+                let killed = Killed {
+                    scope: scope.clone(),
+                    reason: reason.clone(),
+                    deed,
+                    lifted: None,
+                };
+                self.kills.insert(index, killed);
+            }
+            Act::KillLift { killed, reason } => {
+                if let Some(found) = self.kills.get_mut(killed) {
+                    found.lifted = Some((reason.clone(), deed));
+                }
+            }
+            Act::BudgetSet(budget) => {
+                let (of, budget) = (budget.of.clone(), budget.clone());
+                self.books.budgets.insert(of, (budget, deed));
+            }
+            Act::TeamSet { team, members } => {
+                self.books.teams.insert(team.clone(), members.clone());
+            }
+            Act::BudgetExcess { of, until, reason } => {
+                let (until, reason) = (*until, reason.clone());
+                let excess = Excess {
+                    until,
+                    reason,
+                    deed,
+                };
+                self.books.excesses.insert(of.clone(), excess);
+            }
+            Act::Usage(usage) => self.books.add(usage, deed),
+        }
+    }
+
+    /// A proposal; whoever proposes and belongs to the class has signed with it.
+    fn propose(&mut self, deed: Deed, act: &Act) {
+        let mut signed = BTreeMap::new();
+        let but = self.about(act);
+        let voice = act.class().and_then(|class| {
+            let none = BTreeSet::new();
+            self.voice((class, deed.time), &deed.by, &but, &none).ok()
+        });
+        if let Some(voice) = voice {
+            signed.insert(deed.by.clone(), (voice, deed.clone()));
+        }
+        let (index, act) = (deed.index, act.clone());
+        let change = Change {
+            act,
+            deed,
+            signed,
+            ended: None,
+        };
+        self.changes.insert(index, change);
+    }
+
+    /// A signature under a proposal; the act is done in the name of who proposed it.
+    fn sign(&mut self, deed: &Deed, proposed: u64) {
+        let found = self.changes.get(&proposed);
+        let signed = found.and_then(|one| self.sign_change(one, &deed.by, deed.time).ok());
+        let Some((voice, complete)) = signed else {
+            return;
+        };
+        let Some(change) = self.changes.get_mut(&proposed) else {
+            return;
+        };
+        change.signed.insert(deed.by.clone(), (voice, deed.clone()));
+        if !complete {
+            return;
+        }
+        change.ended = Some((Ending::Done, deed.clone()));
+        let act = change.act.clone();
+        let deed = Deed {
+            by: change.deed.by.clone(),
+            key: change.deed.key,
+            ..deed.clone()
+        };
+        self.apply_act(deed, &act);
+    }
+
+    fn add_principal(&mut self, id: &Id, kind: Kind, roles: &Roles) {
+        let roles = roles.clone();
+        self.principals
+            .insert(id.clone(), Principal { kind, roles });
+    }
+
+    fn add_key(&mut self, added: u64, owner: &Id, key: PublicKey, until: Option<UnixNanos>) {
+        let owner = owner.clone();
+        let ended = None;
+        self.keys.insert(
+            key,
+            Key {
+                owner,
+                added,
+                until,
+                ended,
+            },
+        );
+    }
+
+    fn end_key(&mut self, index: u64, key: PublicKey) {
+        if let Some(key) = self.keys.get_mut(&key) {
+            key.ended = Some(index);
+        }
+    }
+
+    fn change(&mut self, digest: &Digest, stage: Option<Stage>, how: impl FnOnce(&mut Component)) {
+        if let Some(component) = self.registry.components.get_mut(digest) {
+            component.stage = stage.unwrap_or(component.stage);
+            how(component);
+        }
+    }
+}

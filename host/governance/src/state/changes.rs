@@ -1,0 +1,142 @@
+//! Changes that take more than one signature: proposed by one, signed by others, and done by the
+//! signature that completes them. It must never count a signature whose key or role is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use counterfoil_trading::time::UnixNanos;
+
+use super::State;
+use crate::act::{Act, Class, Payer};
+use crate::id::Id;
+use crate::registry::Deed;
+use crate::rule::{Denial, Rule};
+
+/// How long a proposal waits for signatures, in nanoseconds: 14 days, so that nobody completes
+/// what everybody has forgotten.
+pub const CHANGE_NANOS_MAX: i64 = 14 * 86_400 * 1_000_000_000;
+
+/// What became of a proposal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Ending {
+    /// It took effect with the last signature.
+    Done,
+    /// It was withdrawn, and why.
+    Withdrawn(String),
+}
+
+/// A change that was proposed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Change {
+    /// The act.
+    pub act: Act,
+    /// Who proposed it.
+    pub deed: Deed,
+    /// Who signed it, and for whom: themselves, or whoever delegated to them.
+    pub signed: BTreeMap<Id, (Id, Deed)>,
+    /// What became of it.
+    pub ended: Option<(Ending, Deed)>,
+}
+
+impl Change {
+    /// When the proposal is over by itself.
+    #[must_use]
+    pub const fn until(&self) -> UnixNanos {
+        UnixNanos(self.deed.time.0.saturating_add(CHANGE_NANOS_MAX))
+    }
+
+    /// Whether it waits for signatures at this time, at this point of the ledger.
+    #[must_use]
+    pub fn waits(&self, time: UnixNanos) -> bool {
+        self.ended.is_none() && time < self.until()
+    }
+}
+
+impl State {
+    /// Who may not speak about an act, because it is about them.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most acts are about nobody, and the rules name who may not do them"
+    )]
+    pub(super) fn about<'a>(&'a self, act: &'a Act) -> Vec<&'a Id> {
+        let killer = |killed| self.kills.get(killed).map(|one| &one.deed.by);
+        let payer = match act {
+            Act::RolesSet { id, .. } => return vec![id],
+            Act::ExceptionGrant(exception) => return vec![&exception.owner],
+            Act::KillLift { killed, .. } => return killer(killed).into_iter().collect(),
+            Act::BudgetSet(budget) => &budget.of,
+            Act::BudgetExcess { of, .. } => of,
+            _ => return Vec::new(),
+        };
+        match payer {
+            Payer::Owner(owner) => vec![owner],
+            Payer::Team(team) => self.books.teams.get(team).into_iter().flatten().collect(),
+        }
+    }
+
+    /// Every change that was proposed, by the entry that proposed it.
+    #[must_use]
+    pub const fn changes(&self) -> &BTreeMap<u64, Change> {
+        &self.changes
+    }
+
+    /// The change that waits for signatures.
+    pub(super) fn waiting(&self, proposed: u64, time: UnixNanos) -> Result<&Change, Denial> {
+        let Some(change) = self.changes.get(&proposed) else {
+            let why = format!("record {proposed} proposes no change");
+            let way = "the state lists those that wait";
+            return Err(Denial::new(Rule::ChangeUnknown, why, way));
+        };
+        if change.waits(time) {
+            return Ok(change);
+        }
+        let what = match &change.ended {
+            Some((Ending::Done, deed)) => format!("was done in record {}", deed.index),
+            Some((Ending::Withdrawn(why), deed)) => {
+                format!("was withdrawn by {} ({why})", deed.by)
+            }
+            None => "waited too long".to_owned(),
+        };
+        let why = format!("the change of record {proposed} {what}");
+        Err(Denial::new(Rule::ChangeOver, why, "propose it again"))
+    }
+
+    /// The voices that count for a change now: each signer's key counts still, and whoever they
+    /// speak for belongs to the class still.
+    pub(super) fn tally(&self, change: &Change, class: Class, time: UnixNanos) -> BTreeSet<Id> {
+        let counts = |(voice, deed): &&(Id, Deed)| {
+            let key = self.keys.get(&deed.key);
+            self.belongs(class, voice) && key.is_some_and(|key| key.counts(time))
+        };
+        let all = change.signed.values().filter(counts);
+        all.map(|(voice, _)| voice.clone()).collect()
+    }
+
+    /// For whom somebody signs a change now, and whether that completes it.
+    pub(super) fn sign_change(
+        &self,
+        change: &Change,
+        id: &Id,
+        time: UnixNanos,
+    ) -> Result<(Id, bool), Denial> {
+        let name = change.act.name();
+        let Some(class) = Class::of_act(name) else {
+            let why = format!("{name} is no kind of change that others sign");
+            return Err(Denial::new(Rule::ChangeKind, why, "act directly"));
+        };
+        let used = self.tally(change, class, time);
+        let mut but = vec![&change.deed.by];
+        but.extend(self.about(&change.act));
+        let mine = change.signed.get(id);
+        if mine.is_some_and(|(voice, _)| used.contains(voice)) {
+            let why = format!("{id} has signed this change");
+            let mut not = but.clone();
+            not.push(id);
+            let who = self.who_signs(class, time, &not);
+            return Err(Denial::new(Rule::ChangeRepeated, why, who));
+        }
+        let voice = self.voice((class, time), id, &but, &used)?;
+        let voices = u64::try_from(used.len()).unwrap_or(u64::MAX);
+        let complete = voices.saturating_add(1) >= self.class(class).approvals;
+        Ok((voice, complete))
+    }
+}

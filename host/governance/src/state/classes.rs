@@ -1,0 +1,159 @@
+//! Who belongs to an approval class, for whom they speak, and how many must sign. It must never
+//! let one person speak twice, nor for somebody who may not speak in the matter.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use counterfoil_trading::time::UnixNanos;
+
+use super::{Principal, State};
+use crate::act::{Class, ClassSet, Delegation};
+use crate::id::Id;
+use crate::registry::Deed;
+use crate::role::Kind;
+use crate::rule::{Denial, Rule};
+
+/// A delegation, and whether it ended before its time.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Delegated {
+    /// What was delegated to whom.
+    pub delegation: Delegation,
+    /// Who delegated.
+    pub deed: Deed,
+    /// Who ended it before its time, and why.
+    pub ended: Option<(String, Deed)>,
+}
+
+impl Delegated {
+    /// Whether it holds at this time, at this point of the ledger.
+    #[must_use]
+    pub fn holds(&self, time: UnixNanos) -> bool {
+        self.ended.is_none() && time < self.delegation.until
+    }
+}
+
+/// Whether somebody belongs to a class themselves. A class is of people: a service asks.
+fn belongs(class: &ClassSet, id: &Id, principal: Option<&Principal>) -> bool {
+    principal.is_some_and(|one| {
+        one.kind == Kind::Person
+            && (class.members.contains(id) || !class.roles.is_disjoint(&one.roles))
+    })
+}
+
+impl State {
+    /// Who belongs to a class, and how many must sign.
+    #[must_use]
+    pub fn class(&self, class: Class) -> ClassSet {
+        let set = self.classes.get(&class);
+        set.cloned().unwrap_or_else(|| class.first())
+    }
+
+    /// Every delegation, by the entry that made it.
+    #[must_use]
+    pub const fn delegations(&self) -> &BTreeMap<u64, Delegated> {
+        &self.delegations
+    }
+
+    /// Whether somebody belongs to a class themselves, not by delegation.
+    #[must_use]
+    pub fn belongs(&self, class: Class, id: &Id) -> bool {
+        belongs(&self.class(class), id, self.principals.get(id))
+    }
+
+    /// For whom somebody may speak in a class: for themselves first, then for those who delegated
+    /// to them, each as long as they belong to it themselves.
+    #[must_use]
+    pub fn voices(&self, class: Class, id: &Id, time: UnixNanos) -> Vec<Id> {
+        let person = |one: &&Id| {
+            self.principals
+                .get(one)
+                .is_some_and(|p| p.kind == Kind::Person)
+        };
+        let own = Some(id).filter(|id| self.belongs(class, id));
+        let delegated = self.delegations.values().filter(|one| {
+            one.delegation.class == class && one.delegation.to == *id && one.holds(time)
+        });
+        let from = delegated.map(|one| &one.deed.by);
+        let from = from.filter(|from| self.belongs(class, from) && *from != id);
+        let all = own.into_iter().chain(from);
+        if Some(id).as_ref().is_some_and(person) {
+            all.cloned().collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// For whom `id` signs: the first voice that is not used yet and not one of `but`, who may not
+    /// speak in the matter.
+    pub(super) fn voice(
+        &self,
+        (class, time): (Class, UnixNanos),
+        id: &Id,
+        but: &[&Id],
+        used: &BTreeSet<Id>,
+    ) -> Result<Id, Denial> {
+        let voices = self.voices(class, id, time);
+        if voices.is_empty() {
+            let why = format!(
+                "{id} does not belong to the approval class {}",
+                class.name()
+            );
+            let who = self.who_signs(class, time, but);
+            return Err(Denial::new(Rule::RoleMissing, why, who));
+        }
+        let free = |voice: &&Id| !but.contains(voice) && !used.contains(*voice);
+        if let Some(voice) = voices.iter().find(free) {
+            return Ok(voice.clone());
+        }
+        let names: Vec<_> = voices.iter().map(Id::as_str).collect();
+        let names = names.join(", ");
+        let why = format!(
+            "{id} could only speak for {names}, who has signed or may not speak in this matter"
+        );
+        let mut not: Vec<_> = but.to_vec();
+        not.push(id);
+        not.extend(used);
+        let who = self.who_signs(class, time, &not);
+        Err(Denial::new(Rule::DutyDelegation, why, who))
+    }
+
+    /// Who could sign in a class: whoever has a voice in it and a key, but for some.
+    pub(super) fn who_signs(&self, class: Class, time: UnixNanos, but: &[&Id]) -> String {
+        let can = self.principals.keys().filter(|id| {
+            let voices = self.voices(class, id, time);
+            !but.contains(id) && self.has_key(id, time) && voices.iter().any(|v| !but.contains(&v))
+        });
+        let can: Vec<_> = can.map(Id::as_str).collect();
+        let class = class.name();
+        if can.is_empty() {
+            return format!("nobody else in the class {class} has a key: a member can delegate");
+        }
+        format!("who could do it ({class}): {}", can.join(", "))
+    }
+
+    /// Whether every class has as many members with a key as must sign.
+    pub(super) fn check_classes(
+        &self,
+        (rule, time): (Rule, UnixNanos),
+        principals: &BTreeMap<Id, Principal>,
+        set: Option<&ClassSet>,
+    ) -> Result<(), Denial> {
+        for class in Class::ALL {
+            let now = self.class(class);
+            let now = set.filter(|one| one.class == class).unwrap_or(&now);
+            let members = principals.iter().filter(|(id, principal)| {
+                belongs(now, id, Some(principal)) && self.has_key(id, time)
+            });
+            let members = members.count();
+            if u64::try_from(members).unwrap_or(u64::MAX) >= now.approvals {
+                continue;
+            }
+            let (name, needed) = (class.name(), now.approvals);
+            let why = format!(
+                "the class {name} would have {members} members with a key, and {needed} must sign"
+            );
+            let way = "add people with the roles of that class first";
+            return Err(Denial::new(rule, why, way));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! What the state knows of policies, verdicts and exceptions, and which verdict opens a gate. It
+//! must never evaluate a policy.
+
+use counterfoil_trading::time::UnixNanos;
+
+use super::State;
+use crate::act::{DigestSet, Exception, Gate, Outcome, Verdict};
+use crate::digest::Digest;
+use crate::id::Id;
+use crate::registry::Deed;
+use crate::rule::{Denial, Rule};
+
+/// An exception that was granted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Granted {
+    /// What was granted.
+    pub exception: Exception,
+    /// Who granted it.
+    pub deed: Deed,
+    /// Who ended it before its time, and why.
+    pub ended: Option<(String, Deed)>,
+}
+
+impl Granted {
+    /// Whether it holds at this time, at this point of the ledger.
+    #[must_use]
+    pub fn holds(&self, time: UnixNanos) -> bool {
+        self.ended.is_none() && time < self.exception.until
+    }
+}
+
+/// A verdict, and who recorded it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Said {
+    /// What the policy said.
+    pub verdict: Verdict,
+    /// Who asked.
+    pub deed: Deed,
+}
+
+impl State {
+    /// The policy bundle in force; none before the first one is set.
+    #[must_use]
+    pub fn policy(&self) -> Option<Digest> {
+        self.policies.last().map(|(bundle, _)| *bundle)
+    }
+
+    /// Every policy bundle that was ever set, the oldest first.
+    #[must_use]
+    pub fn policies(&self) -> &[(Digest, Deed)] {
+        &self.policies
+    }
+
+    /// Every verdict, by the entry that records it.
+    #[must_use]
+    pub const fn verdicts(&self) -> &std::collections::BTreeMap<u64, Said> {
+        &self.verdicts
+    }
+
+    /// Whether the set was approved under the policy in force.
+    pub(crate) fn check_policy(&self, set: &DigestSet) -> Result<(), Denial> {
+        if self.policy() == Some(set.policy) {
+            return Ok(());
+        }
+        Err(self.other_policy(set.policy))
+    }
+
+    /// The denial of what rests on another bundle than the one in force.
+    pub(super) fn other_policy(&self, bundle: Digest) -> Denial {
+        match self.policies.last() {
+            None => {
+                let why = "no policy is in force, and without one every gate is shut";
+                let way = "put a policy bundle in force first (policy-set)";
+                Denial::new(Rule::PolicyMissing, why, way)
+            }
+            Some((now, deed)) => {
+                let why = format!(
+                    "policy was {bundle}, is {now} since record {} by {}",
+                    deed.index, deed.by
+                );
+                let way = "ask the policy in force, and have what it is asked about approved again";
+                Denial::new(Rule::PolicyChanged, why, way)
+            }
+        }
+    }
+
+    /// The verdict that opens a gate for a subject: the last one by the policy in force, which must
+    /// have passed. The word of `not_by` counts for nothing.
+    pub(super) fn check_verdict(
+        &self,
+        gate: Gate,
+        subject: Digest,
+        not_by: Option<&Id>,
+    ) -> Result<(u64, &Said), Denial> {
+        let recorded = self.said.get(&(gate, subject));
+        let all = recorded.into_iter().flatten().rev();
+        let mut all = all.filter_map(|index| Some((*index, self.verdicts.get(index)?)));
+        let last = all.find(|(_, said)| {
+            Some(said.verdict.bundle) == self.policy() && Some(&said.deed.by) != not_by
+        });
+        let gate = gate.name();
+        let Some((index, said)) = last else {
+            let other = not_by.map_or_else(String::new, |id| format!(" by anyone but {id}"));
+            let why = format!(
+                "the policy in force has no verdict at the gate {gate} for {subject}{other}"
+            );
+            let way = "ask the policy and record its verdict first";
+            return Err(Denial::new(Rule::VerdictMissing, why, way));
+        };
+        if said.verdict.outcome == Outcome::Pass {
+            return Ok((index, said));
+        }
+        let reasons = said.verdict.reasons.iter();
+        let reasons: Vec<_> = reasons
+            .map(|reason| format!("{} ({})", reason.code, reason.text))
+            .collect();
+        let why = format!(
+            "the policy failed it at the gate {gate} in record {index}: {}",
+            reasons.join("; ")
+        );
+        let way = "mend what it names and ask again";
+        Err(Denial::new(Rule::VerdictFailed, why, way))
+    }
+}

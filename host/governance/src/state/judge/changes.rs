@@ -1,0 +1,332 @@
+//! Whether an act may be done alone, be proposed, be signed, or be done under break-glass.
+
+use std::collections::BTreeSet;
+
+use super::{Doing, State, Verdict, authentic_key, judge_act};
+use crate::act::{Act, BreakGlass, Class, ClassSet, Delegation};
+use crate::digest::Digest;
+use crate::id::Id;
+use crate::role::{Kind, Role};
+use crate::rule::{Denial, Rule};
+use crate::state::DELEGATION_NANOS_MAX;
+use crate::state::glass::BREAK_GLASS_NANOS_MAX;
+
+/// Whether whoever acts may do such acts, and do them alone.
+pub(super) fn permitted(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+    let Some(class) = act.class() else {
+        return has_role(state, doing, act);
+    };
+    // In the time of the set-up, administrators do alone what is theirs to propose.
+    let administrator = state.has_role(doing.by, Role::Administrator);
+    let proposes = act.roles().contains(&Role::Administrator);
+    if state.setup_end.is_none() && administrator && proposes {
+        return Ok(());
+    }
+    // An approval is itself one of the signatures that the class gives.
+    let needed = if matches!(act, Act::ComponentApprove { .. }) {
+        1
+    } else {
+        state.class(class).approvals
+    };
+    let member = !state.voices(class, doing.by, doing.time).is_empty();
+    let about = state.about(act);
+    if member && needed == 1 {
+        // Whom it is about is told by the act's own rule; who speaks for them, by this one.
+        let mine = about.contains(&doing.by) || matches!(act, Act::ComponentApprove { .. });
+        let none = BTreeSet::new();
+        let voice = state.voice((class, doing.time), doing.by, &about, &none);
+        return if mine { Ok(()) } else { voice.map(|_| ()) };
+    }
+    let (by, name) = (doing.by, act.name());
+    if needed == 1 {
+        let why = format!(
+            "{name} needs a member of the class {}, which {by} is not",
+            class.name()
+        );
+        let who = state.who_signs(class, doing.time, &[by]);
+        return Err(Denial::new(Rule::RoleMissing, why, who));
+    }
+    if !member {
+        has_role(state, doing, act)?;
+    }
+    let why = format!(
+        "{name} takes {needed} signatures of the class {}",
+        class.name()
+    );
+    let who = state.who_signs(class, doing.time, &[by]);
+    let who = format!("propose it (change-propose) for others to sign; {who}");
+    Err(Denial::new(Rule::ApprovalsMissing, why, who))
+}
+
+fn has_role(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+    let needed = act.roles();
+    if needed.is_empty() || needed.iter().any(|role| state.has_role(doing.by, *role)) {
+        return Ok(());
+    }
+    let (actor, act) = (doing.by, act.name());
+    let names: Vec<_> = needed.iter().map(|role| role.name()).collect();
+    let why = format!(
+        "{act} needs the role {}, which {actor} has not",
+        names.join(" or ")
+    );
+    let who = state.who(needed, doing.time, &[actor]);
+    Err(Denial::new(Rule::RoleMissing, why, who))
+}
+
+/// Whether the act is of a kind that takes more than one signature, by its class.
+fn takes_more(state: &State, act: &Act) -> Result<Class, Denial> {
+    let approval = matches!(act, Act::ComponentApprove { .. });
+    let class = act.class().filter(|_| !approval);
+    if let Some(class) = class.filter(|class| state.class(*class).approvals > 1) {
+        return Ok(class);
+    }
+    let why = format!("{} takes no more than one signature", act.name());
+    Err(Denial::new(Rule::ChangeKind, why, "act directly"))
+}
+
+/// Whether somebody may propose such an act, which others sign.
+fn may_propose(state: &State, doing: Doing<'_>, act: &Act, class: Class) -> Verdict {
+    if !state.voices(class, doing.by, doing.time).is_empty() {
+        return Ok(());
+    }
+    has_role(state, doing, act)
+}
+
+pub(super) fn propose(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+    let class = takes_more(state, act)?;
+    may_propose(state, doing, act, class)?;
+    judge_act(state, doing, act)
+}
+
+/// A signature counts once; the one that completes the change does the act, which must be right at
+/// that moment, and be proposed by somebody who could propose it still.
+pub(super) fn approve(state: &State, doing: Doing<'_>, proposed: u64) -> Verdict {
+    let change = state.waiting(proposed, doing.time)?;
+    let asker = &change.deed.by;
+    if asker == doing.by {
+        let why = format!("{asker} proposed this change");
+        let class = change.act.class().unwrap_or(Class::Operations);
+        let who = state.who_signs(class, doing.time, &[asker]);
+        return Err(Denial::new(Rule::DutyProposer, why, who));
+    }
+    let (_, complete) = state.sign_change(change, doing.by, doing.time)?;
+    if !complete {
+        return Ok(());
+    }
+    let doing = Doing {
+        by: asker,
+        key: &change.deed.key,
+        time: doing.time,
+    };
+    authentic_key(state, doing)?;
+    if let Some(class) = change.act.class() {
+        may_propose(state, doing, &change.act, class)?;
+    }
+    judge_act(state, doing, &change.act)
+}
+
+pub(super) fn withdraw(
+    state: &State,
+    doing: Doing<'_>,
+    (proposed, reason): (u64, &str),
+) -> Verdict {
+    let change = state.waiting(proposed, doing.time)?;
+    told(reason)?;
+    let class = change.act.class().unwrap_or(Class::Operations);
+    let member = !state.voices(class, doing.by, doing.time).is_empty();
+    if member || change.deed.by == *doing.by {
+        return Ok(());
+    }
+    let why = format!(
+        "{} neither proposed this change nor could sign it",
+        doing.by
+    );
+    let who = state.who_signs(class, doing.time, &[doing.by]);
+    Err(Denial::new(Rule::RoleMissing, why, who))
+}
+
+/// A reason is more than white space.
+pub(super) fn told(reason: &str) -> Verdict {
+    if !reason.trim().is_empty() {
+        return Ok(());
+    }
+    let why = "the act gives no reason";
+    Err(Denial::new(Rule::ReasonMissing, why, "say why"))
+}
+
+pub(super) fn setup_end(state: &State, doing: Doing<'_>) -> Verdict {
+    if let Some(deed) = &state.setup_end {
+        let why = format!("the set-up ended with record {}", deed.index);
+        return Err(Denial::new(Rule::SetupOver, why, "nothing is left to do"));
+    }
+    let rule = (Rule::SetupIncomplete, doing.time);
+    state.check_classes(rule, &state.principals, None)
+}
+
+pub(super) fn class_set(state: &State, doing: Doing<'_>, set: &ClassSet) -> Verdict {
+    if set.approvals < set.class.approvals_min() {
+        let (class, least) = (set.class.name(), set.class.approvals_min());
+        let why = format!("the class {class} takes at least {least} signatures");
+        return Err(Denial::new(
+            Rule::ClassUnfit,
+            why,
+            "ask for as many or more",
+        ));
+    }
+    for member in &set.members {
+        super::known(state, member)?;
+    }
+    if state.setup_end.is_none() {
+        return Ok(());
+    }
+    let rule = (Rule::ClassShort, doing.time);
+    state.check_classes(rule, &state.principals, Some(set))
+}
+
+/// Only who belongs to a class lets another speak for them, for a while; so nobody passes on what
+/// was passed to them.
+pub(super) fn delegate(state: &State, doing: Doing<'_>, delegation: &Delegation) -> Verdict {
+    let (class, to) = (delegation.class, &delegation.to);
+    told(&delegation.reason)?;
+    super::known(state, to)?;
+    let person = state
+        .principals
+        .get(to)
+        .is_some_and(|one| one.kind == Kind::Person);
+    let last = doing.time.0.saturating_add(DELEGATION_NANOS_MAX);
+    let wrong = if !state.belongs(class, doing.by) {
+        format!("{} does not belong to the class {}", doing.by, class.name())
+    } else if to == doing.by {
+        format!("{to} speaks for {to} anyway")
+    } else if !person {
+        format!("{to} is a service, and services approve nothing")
+    } else if delegation.until <= doing.time || delegation.until.0 > last {
+        "it ends before it begins, or lasts longer than 90 days".to_owned()
+    } else {
+        return Ok(());
+    };
+    let why = format!("this cannot be delegated: {wrong}");
+    let way = "a member of the class delegates it to another person, for 90 days at most";
+    Err(Denial::new(Rule::DelegationUnfit, why, way))
+}
+
+pub(super) fn delegate_end(
+    state: &State,
+    doing: Doing<'_>,
+    (delegated, reason): (u64, &str),
+) -> Verdict {
+    told(reason)?;
+    let found = state.delegations.get(&delegated);
+    let Some(found) = found.filter(|one| one.holds(doing.time)) else {
+        let why = format!("record {delegated} makes no delegation that still holds");
+        let way = "the state lists those that do";
+        return Err(Denial::new(Rule::DelegationUnknown, why, way));
+    };
+    let concerned = found.deed.by == *doing.by || found.delegation.to == *doing.by;
+    if concerned || state.has_role(doing.by, Role::Administrator) {
+        return Ok(());
+    }
+    let why = format!(
+        "{} is neither part of this delegation nor an administrator",
+        doing.by
+    );
+    let who = state.who(&[Role::Administrator], doing.time, &[doing.by]);
+    Err(Denial::new(Rule::RoleMissing, why, who))
+}
+
+pub(super) fn break_glass(state: &State, doing: Doing<'_>, glass: &BreakGlass) -> Verdict {
+    told(&glass.reason)?;
+    let person = |id: &Id| {
+        state
+            .principals
+            .get(id)
+            .is_some_and(|one| one.kind == Kind::Person)
+    };
+    let last = doing.time.0.saturating_add(BREAK_GLASS_NANOS_MAX);
+    let stray = glass.scope.iter().find(|name| {
+        let class = Class::of_act(name).filter(|_| *name != "component-approve");
+        class.is_none_or(|class| state.class(class).approvals < 2)
+    });
+    let wrong = if let Some(name) = stray {
+        format!("{name} is no act that takes two")
+    } else if glass.scope.is_empty() {
+        "it is for no act".to_owned()
+    } else if !person(doing.by) {
+        format!("{} is a service", doing.by)
+    } else if glass.until <= doing.time || glass.until.0 > last {
+        "it ends before it begins, or lasts longer than four hours".to_owned()
+    } else if let Some(owed) = state.owed(doing.by) {
+        let why = format!("{} owes the retrospective of record {owed}", doing.by);
+        let way = "close it, and have an approver or compliance sign its retrospective";
+        return Err(Denial::new(Rule::BreakGlassOwed, why, way));
+    } else {
+        return Ok(());
+    };
+    let why = format!("the glass cannot be broken like this: {wrong}");
+    let way = "name the acts that take two, and an end within four hours";
+    Err(Denial::new(Rule::BreakGlassUnfit, why, way))
+}
+
+/// One person does what takes two, under the glass that they broke, within its scope and time.
+pub(super) fn emergency(state: &State, doing: Doing<'_>, (opened, act): (u64, &Act)) -> Verdict {
+    let broken = state.glass(opened)?;
+    let name = act.name();
+    let wrong = if broken.deed.by != *doing.by {
+        format!("it is {}'s", broken.deed.by)
+    } else if !broken.open(doing.time) {
+        "it is over".to_owned()
+    } else if !broken.glass.scope.contains(name) {
+        let scope: Vec<_> = broken.glass.scope.iter().map(String::as_str).collect();
+        format!("{name} is not in its scope ({})", scope.join(", "))
+    } else {
+        let class = takes_more(state, act)?;
+        may_propose(state, doing, act, class)?;
+        return judge_act(state, doing, act);
+    };
+    let why = format!("the break-glass of record {opened} does not cover it: {wrong}");
+    let way = "propose the change for others to sign, or break glass for it";
+    Err(Denial::new(Rule::BreakGlassScope, why, way))
+}
+
+pub(super) fn close(state: &State, doing: Doing<'_>, (opened, reason): (u64, &str)) -> Verdict {
+    let broken = state.glass(opened)?;
+    told(reason)?;
+    if broken.open(doing.time) {
+        return Ok(());
+    }
+    let why = format!("the break-glass of record {opened} is over");
+    let way = "what is left is its retrospective";
+    Err(Denial::new(Rule::BreakGlassClosed, why, way))
+}
+
+/// Somebody else says what happened: neither who broke the glass, nor who came by it.
+pub(super) fn retrospective(
+    state: &State,
+    doing: Doing<'_>,
+    (opened, _report, findings): (u64, &Digest, &str),
+) -> Verdict {
+    let broken = state.glass(opened)?;
+    told(findings)?;
+    if broken.open(doing.time) {
+        let why = format!("the break-glass of record {opened} is open");
+        let way = "close it first, or wait for its end";
+        return Err(Denial::new(Rule::BreakGlassOpen, why, way));
+    }
+    if broken.retrospective.is_some() {
+        let why = format!("the retrospective of record {opened} is signed");
+        return Err(Denial::new(
+            Rule::BreakGlassClosed,
+            why,
+            "nothing is left to do",
+        ));
+    }
+    let by = &broken.deed.by;
+    if by != doing.by && !state.raised_by(broken, doing.by, doing.key) {
+        return Ok(());
+    }
+    let why = format!("{} broke this glass, or has a role or key by it", doing.by);
+    let mut but: Vec<&Id> = broken.raised.iter().collect();
+    but.extend([by, doing.by]);
+    let who = state.who(&[Role::Approver, Role::Compliance], doing.time, &but);
+    Err(Denial::new(Rule::DutyBreakGlass, why, who))
+}

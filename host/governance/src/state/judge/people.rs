@@ -1,0 +1,180 @@
+//! Whether principals, keys and roles may change so.
+
+use std::collections::BTreeSet;
+
+use counterfoil_trading::time::UnixNanos;
+
+use super::{ASK_ADMINISTRATOR, Doing, State, Verdict, known, signature};
+use crate::digest::PublicKey;
+use crate::id::Id;
+use crate::record::{Signed, rotation_message};
+use crate::role::{Role, Roles};
+use crate::rule::{Denial, Rule};
+
+pub(super) fn genesis(
+    state: &State,
+    signed: &Signed,
+    administrators: &[(Id, PublicKey)],
+    log_key: PublicKey,
+) -> Verdict {
+    let deny = |rule, why: &str| {
+        let way = "begin the ledger with another first record";
+        Err(Denial::new(rule, why, way))
+    };
+    if log_key != state.log_key {
+        return deny(
+            Rule::KeyUnknown,
+            "the first record names another log key than the one that signs",
+        );
+    }
+    let mut keys = BTreeSet::from([log_key]);
+    let mut looks = BTreeSet::new();
+    for (id, key) in administrators {
+        if !key.is_usable() {
+            return deny(Rule::KeyUnusable, "a key with which nothing can be signed");
+        }
+        if !keys.insert(*key) {
+            return deny(Rule::KeyTaken, "two of the keys are one");
+        }
+        if !looks.insert(id.look()) {
+            return deny(Rule::PrincipalLook, "two of the ids look the same");
+        }
+    }
+    if !administrators.contains(&(signed.actor.clone(), signed.key)) {
+        return deny(
+            Rule::PrincipalUnknown,
+            "the one who begins the ledger is none of its administrators",
+        );
+    }
+    signature(state, signed)
+}
+
+fn new_id(state: &State, id: &Id) -> Verdict {
+    if state.principals.contains_key(id) {
+        let why = format!("{id} is a principal already");
+        let way = "an administrator can change its roles and keys";
+        return Err(Denial::new(Rule::PrincipalExists, why, way));
+    }
+    let look = id.look();
+    let Some(other) = state.principals.keys().find(|other| other.look() == look) else {
+        return Ok(());
+    };
+    let why = format!("{id} looks like the principal {other}, and is another name");
+    Err(Denial::new(
+        Rule::PrincipalLook,
+        why,
+        "use a name that can be told apart",
+    ))
+}
+
+fn new_key(state: &State, key: &PublicKey) -> Verdict {
+    let way = "make a new key";
+    if !key.is_usable() {
+        let why = format!("nothing can be signed with key {key}");
+        return Err(Denial::new(Rule::KeyUnusable, why, way));
+    }
+    if *key == state.log_key || state.log_keys.contains_key(key) || state.keys.contains_key(key) {
+        let why = format!("key {key} is in use, or was");
+        return Err(Denial::new(Rule::KeyTaken, why, way));
+    }
+    Ok(())
+}
+
+pub(super) fn roles_set(state: &State, doing: Doing<'_>, id: &Id, roles: &Roles) -> Verdict {
+    known(state, id)?;
+    if id == doing.by {
+        let why = format!("{id} would change its own roles");
+        let who = state.who(&[Role::Administrator], doing.time, &[id]);
+        return Err(Denial::new(Rule::RolesOwn, why, who));
+    }
+    state.check_log_duty(id, roles)?;
+    if !roles.contains(&Role::Administrator) {
+        state.administrator_left(doing.time, |owner, _| owner == id)?;
+    }
+    if state.setup_end.is_none() {
+        return Ok(());
+    }
+    let mut principals = state.principals.clone();
+    if let Some(principal) = principals.get_mut(id) {
+        principal.roles.clone_from(roles);
+    }
+    let rule = (Rule::ClassShort, doing.time);
+    state.check_classes(rule, &principals, None)
+}
+
+pub(super) fn key_revoke(state: &State, doing: Doing<'_>, id: &Id, key: PublicKey) -> Verdict {
+    let actor = doing.by;
+    let principal = state.principals.get(actor);
+    let administers = principal.is_some_and(|one| one.roles.contains(&Role::Administrator));
+    if actor != id && !administers {
+        let why = format!("{actor} is not {id} and no administrator");
+        let who = state.who(&[Role::Administrator], doing.time, &[actor]);
+        return Err(Denial::new(Rule::RoleMissing, why, who));
+    }
+    let Some(found) = state.keys.get(&key).filter(|found| found.owner == *id) else {
+        let why = format!("key {key} is not one of {id}'s");
+        return Err(Denial::new(Rule::KeyUnknown, why, ASK_ADMINISTRATOR));
+    };
+    if found.ended.is_some() {
+        let why = format!("key {key} was revoked or rotated before");
+        return Err(Denial::new(Rule::KeyRevoked, why, "nothing is left to do"));
+    }
+    state.administrator_left(doing.time, |_, other| *other == key)
+}
+
+pub(super) fn log_holder(state: &State, id: &Id) -> Verdict {
+    let principal = state.principals.get(id);
+    if principal.is_none_or(|one| !one.roles.contains(&Role::Operator)) {
+        return Ok(());
+    }
+    let why = format!("{id} is an operator, and may not hold the log's signing key");
+    let way = "give the key, or the role, to somebody else";
+    Err(Denial::new(Rule::DutyLogKey, why, way))
+}
+
+pub(super) fn add(state: &State, id: &Id, roles: &Roles, key: &PublicKey) -> Verdict {
+    new_id(state, id)?;
+    new_key(state, key)?;
+    state.check_log_duty(id, roles)
+}
+
+pub(super) fn key_add(state: &State, id: &Id, key: &PublicKey) -> Verdict {
+    known(state, id)?;
+    new_key(state, key)
+}
+
+pub(super) fn key_rotate(
+    state: &State,
+    doing: Doing<'_>,
+    key: &PublicKey,
+    until: Option<UnixNanos>,
+) -> Verdict {
+    new_key(state, key)?;
+    if until.is_none_or(|until| doing.time < until) {
+        return Ok(());
+    }
+    // A key that is over before it begins would leave its owner without any.
+    let why = format!("key {key} would be over before it begins");
+    Err(Denial::new(Rule::KeyExpired, why, ASK_ADMINISTRATOR))
+}
+
+/// The old key says who follows it, and the new one that somebody holds it.
+pub(super) fn log_rotate(
+    state: &State,
+    key: &PublicKey,
+    (old_signature, new_signature): (&[u8; 64], &[u8; 64]),
+) -> Verdict {
+    new_key(state, key)?;
+    let message = rotation_message(&state.origin, &state.log_key, key);
+    for (which, signer, signature) in [
+        ("old", &state.log_key, old_signature),
+        ("new", key, new_signature),
+    ] {
+        if !signer.signed(&message, signature) {
+            let why = format!("the log's {which} key {signer} did not sign the rotation");
+            let way = "have both keys sign that the new one follows the old one";
+            return Err(Denial::new(Rule::LogSignature, why, way));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Approval classes and delegation: who signs, and for whom.
+
+use super::*;
+use crate::state::DELEGATION_NANOS_MAX;
+
+fn delegate(class: Class, to: &str, until: i64) -> Act {
+    Act::Delegate(Delegation {
+        class,
+        to: id(to),
+        until: UnixNanos(until),
+        reason: "on leave".to_owned(),
+    })
+}
+
+#[test]
+fn a_delegate_approves_for_an_absent_approver_until_the_delegation_ends() {
+    let mut desk = Desk::settled();
+    let until = desk.time + 1_000;
+    desk.act("bob", submit("one")).unwrap();
+    desk.act("carol", validate("one")).unwrap();
+    desk.act("carol", pass(set("one"))).unwrap();
+    let by_gus = approve("gus", set("one"), 7);
+    desk.denied("gus", by_gus.clone(), Rule::RoleMissing);
+    let delegated = desk
+        .act("dan", delegate(Class::Promotion, "gus", until))
+        .unwrap();
+    desk.act("gus", by_gus.clone()).unwrap();
+    let one = &desk.ledger.state().registry().components()[&digest("one")];
+    let approval = &one.approvals[0];
+    assert_eq!(
+        (&approval.deed.by, &approval.voice),
+        (&id("gus"), &id("dan"))
+    );
+    let end = |reason: &str| Act::DelegateEnd {
+        delegated,
+        reason: reason.to_owned(),
+    };
+    desk.denied("bob", end("no"), Rule::RoleMissing);
+    desk.denied("dan", end(""), Rule::ReasonMissing);
+    desk.act("dan", end("back")).unwrap();
+    desk.denied("gus", by_gus.clone(), Rule::RoleMissing);
+    desk.denied("dan", end("back"), Rule::DelegationUnknown);
+    // What was approved while it held stands.
+    desk.act("erin", promote(set("one"))).unwrap();
+    // It ends by itself, and with the place of the one who delegated.
+    desk.act("dan", delegate(Class::Promotion, "gus", until))
+        .unwrap();
+    desk.act("gus", by_gus.clone()).unwrap();
+    desk.time = until - 1;
+    desk.denied("gus", by_gus, Rule::RoleMissing);
+}
+
+#[test]
+fn delegation_never_gets_round_the_segregation_of_duties() {
+    let mut desk = Desk::staffed();
+    let until = desk.time + 1_000;
+    let all = [Role::Author, Role::Reviewer, Role::Approver];
+    desk.add("max", &all, 50).unwrap();
+    desk.act("max", submit("one")).unwrap();
+    desk.act("carol", validate("one")).unwrap();
+    // The author lends a second person their voice, or borrows another's.
+    desk.act("max", delegate(Class::Promotion, "gus", until))
+        .unwrap();
+    let text = desk.denied("gus", approve("gus", set("one"), 7), Rule::DutyDelegation);
+    assert!(text.contains("could only speak for max"), "{text}");
+    assert!(text.ends_with("(promotion): dan"), "{text}");
+    desk.act("dan", delegate(Class::Promotion, "max", until))
+        .unwrap();
+    desk.denied("max", approve("max", set("one"), 50), Rule::DutyAuthor);
+    // Nor the reviewer.
+    desk.act("dan", delegate(Class::Promotion, "carol", until))
+        .unwrap();
+    desk.denied("carol", approve("carol", set("one"), 3), Rule::DutyReviewer);
+}
+
+#[test]
+fn two_people_with_one_voice_are_one_signature() {
+    let mut desk = Desk::settled();
+    let until = desk.time + 1_000;
+    desk.act("dan", delegate(Class::Risk, "erin", until))
+        .unwrap();
+    let act = Box::new(policy("other"));
+    let proposed = desk.act("ada", Act::ChangePropose { act }).unwrap();
+    let sign = Act::ChangeApprove { proposed };
+    desk.act("erin", sign.clone()).unwrap();
+    let text = desk.denied("dan", sign.clone(), Rule::DutyDelegation);
+    assert!(text.ends_with("(risk): gus"), "{text}");
+    // The proposer's own voice is not lent to the one who signs.
+    desk.act("gus", sign).unwrap();
+    let propose = Act::ChangePropose {
+        act: Box::new(policy("third")),
+    };
+    let proposed = desk.act("dan", propose).unwrap();
+    let sign = Act::ChangeApprove { proposed };
+    desk.denied("erin", sign, Rule::DutyDelegation);
+}
+
+#[test]
+fn only_a_member_delegates_and_only_to_another_person_for_a_while() {
+    let mut desk = Desk::staffed();
+    let soon = desk.time + 1_000;
+    let long = desk.time + DELEGATION_NANOS_MAX + 1_000;
+    let risk = |to, until| delegate(Class::Risk, to, until);
+    for (who, act, part) in [
+        ("erin", risk("gus", soon), "erin does not belong"),
+        ("dan", risk("dan", soon), "anyway"),
+        ("dan", risk("robot", soon), "is a service"),
+        ("dan", risk("erin", 0), "ends before"),
+        ("dan", risk("erin", long), "longer than 90 days"),
+    ] {
+        let text = desk.denied(who, act, Rule::DelegationUnfit);
+        assert!(text.contains(part), "{text}");
+    }
+    desk.denied("dan", risk("nobody", soon), Rule::PrincipalUnknown);
+    // What was delegated is not delegated on.
+    desk.act("dan", risk("erin", soon)).unwrap();
+    desk.denied("erin", risk("bob", soon), Rule::DelegationUnfit);
+}
+
+#[test]
+fn a_class_never_asks_for_less_than_its_risk_and_can_ask_for_more() {
+    let mut desk = Desk::staffed();
+    let with = |class: Class, approvals, members: &[&str]| {
+        let mut set = class.first();
+        set.approvals = approvals;
+        set.members = members.iter().map(|name| id(name)).collect();
+        Act::ClassSet(set)
+    };
+    desk.denied("ada", with(Class::Risk, 1, &[]), Rule::ClassUnfit);
+    desk.denied(
+        "ada",
+        with(Class::Risk, 2, &["nobody"]),
+        Rule::PrincipalUnknown,
+    );
+    desk.act("ada", with(Class::Promotion, 2, &["gus"]))
+        .unwrap();
+    desk.act("ada", Act::SetupEnd {}).unwrap();
+    let short = with(Class::Promotion, 3, &["gus"]);
+    let denial = desk.change("ada", short, &[]).unwrap_err();
+    assert_eq!(denial.rule, Rule::ClassShort);
+    // Two must approve now, and one of them by name.
+    let set = set("one");
+    desk.act("bob", submit("one")).unwrap();
+    desk.act("carol", validate("one")).unwrap();
+    desk.act("carol", pass(set)).unwrap();
+    desk.act("dan", desk.approve("dan", set)).unwrap();
+    desk.act("dan", desk.approve("dan", set)).unwrap();
+    let text = desk.denied("erin", promote(set), Rule::ApprovalMissing);
+    assert!(text.contains("1 of the 2 approvals"), "{text}");
+    assert!(text.ends_with("(promotion): gus"), "{text}");
+    desk.act("gus", desk.approve("gus", set)).unwrap();
+    desk.act("erin", promote(set)).unwrap();
+}

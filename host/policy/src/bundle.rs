@@ -1,0 +1,289 @@
+//! A policy bundle: a folder of Rego files and one data file, and the one byte form that its
+//! digest is taken of. It must never know what the files say.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use counterfoil_trading::cbor::{self, CborError, Reader};
+
+use crate::digest::Digest;
+
+/// The first item of a bundle's byte form.
+pub const FORMAT: &str = "counterfoil/policy-bundle/1";
+/// The largest bundle, in bytes of its byte form: the starter bundle has some ten thousand.
+pub const BUNDLE_BYTES_MAX: usize = 1 << 20;
+/// The most files of a bundle.
+pub const FILES_MAX: usize = 256;
+/// The most folders above a file: deeper is a mistake, or a loop.
+const DEPTH_MAX: usize = 8;
+/// The name of the data file, in the bundle's own folder.
+pub const DATA_FILE: &str = "data.json";
+/// How the name of a file with policy or tests ends.
+const POLICY_END: &str = ".rego";
+/// How the name of a file with tests ends.
+const TEST_END: &str = "_test.rego";
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// There is no folder, or no policy in it.
+    #[error("there is no policy in {place}")]
+    Missing {
+        /// Where it was looked for.
+        place: String,
+    },
+    /// A file or folder that could not be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// Which.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file that has no place in a bundle.
+    #[error("{path} has no place in a policy bundle: {why}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// More files than a bundle may have.
+    #[error("the policy bundle has more than {FILES_MAX} files")]
+    Files,
+    /// More bytes than a bundle may have.
+    #[error("the policy bundle has {bytes} bytes or more, and {BUNDLE_BYTES_MAX} are allowed")]
+    TooLarge {
+        /// How many, at least.
+        bytes: usize,
+    },
+    /// Not the one byte form.
+    #[error("not the byte form of a policy bundle: {0}")]
+    Form(#[from] CborError),
+    /// A bundle, in another than its one byte form.
+    #[error("not the one byte form of a policy bundle: another format, order or end")]
+    Other,
+}
+
+/// A policy bundle: files by their path in it, with `/` between the parts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Bundle {
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Bundle {
+    /// A bundle of these files.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`BundleError`] if a file has no place in a bundle, or there are none or too many.
+    pub fn new(files: BTreeMap<String, Vec<u8>>) -> Result<Self, BundleError> {
+        for path in files.keys() {
+            check_path(path)?;
+        }
+        if !files.keys().any(|path| is_policy(path)) {
+            let place = String::from("the bundle");
+            return Err(BundleError::Missing { place });
+        }
+        if files.len() > FILES_MAX {
+            return Err(BundleError::Files);
+        }
+        let bundle = Self { files };
+        let bytes = bundle.encode().len();
+        if bytes > BUNDLE_BYTES_MAX {
+            return Err(BundleError::TooLarge { bytes });
+        }
+        Ok(bundle)
+    }
+
+    /// The bundle in a folder. Hidden files are passed over; any other file that has no place in
+    /// a bundle is refused, so that nothing a policy rests on is left out by a slip of the name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`BundleError`] naming the file.
+    pub fn read(folder: &Path) -> Result<Self, BundleError> {
+        let mut walk = Walk::default();
+        match fs::symlink_metadata(folder) {
+            Ok(found) if found.is_dir() => walk.folder(folder, "", 0)?,
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(io_error(folder)(source));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        if !walk.files.keys().any(|path| is_policy(path)) {
+            let place = folder.display().to_string();
+            return Err(BundleError::Missing { place });
+        }
+        Self::new(walk.files)
+    }
+
+    /// The one byte form: deterministic CBOR (RFC 8949, 4.2.1) of
+    /// `["counterfoil/policy-bundle/1", [+ [path: tstr, content: bstr]]]`, the files in the order
+    /// of their paths' bytes, each path once.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        cbor::put_array(&mut out, 2);
+        cbor::put_text(&mut out, FORMAT);
+        cbor::put_array(&mut out, self.files.len());
+        for (path, content) in &self.files {
+            cbor::put_array(&mut out, 2);
+            cbor::put_text(&mut out, path);
+            cbor::put_bytes(&mut out, content);
+        }
+        out
+    }
+
+    /// The bundle in its byte form.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`BundleError`] if the bytes are not exactly what [`Bundle::encode`] writes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
+        if bytes.len() > BUNDLE_BYTES_MAX {
+            let bytes = bytes.len();
+            return Err(BundleError::TooLarge { bytes });
+        }
+        let mut reader = Reader::new(bytes);
+        reader.array_of(2, "a policy bundle")?;
+        let format = reader.text()?;
+        let count = reader.array()?;
+        if count > FILES_MAX {
+            return Err(BundleError::Files);
+        }
+        let mut files = BTreeMap::new();
+        for _ in 0..count {
+            reader.array_of(2, "a file of a policy bundle")?;
+            let path = reader.text()?;
+            files.insert(path, reader.bytes_string()?.to_vec());
+        }
+        let bundle = Self::new(files)?;
+        if format != FORMAT || bundle.encode() != bytes {
+            return Err(BundleError::Other);
+        }
+        Ok(bundle)
+    }
+
+    /// SHA-256 of the byte form.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.encode())
+    }
+
+    /// Every file, by path.
+    #[must_use]
+    pub const fn files(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.files
+    }
+
+    /// The files with policy: no tests, no data.
+    pub fn policies(&self) -> impl Iterator<Item = (&String, &Vec<u8>)> {
+        self.files.iter().filter(|(path, _)| is_policy(path))
+    }
+
+    /// The files with tests.
+    pub fn tests(&self) -> impl Iterator<Item = (&String, &Vec<u8>)> {
+        self.files.iter().filter(|(path, _)| is_test(path))
+    }
+
+    /// The data file.
+    #[must_use]
+    pub fn data(&self) -> Option<&Vec<u8>> {
+        self.files.get(DATA_FILE)
+    }
+}
+
+fn is_test(path: &str) -> bool {
+    path.ends_with(TEST_END)
+}
+
+fn is_policy(path: &str) -> bool {
+    path.ends_with(POLICY_END) && !is_test(path)
+}
+
+/// One spelling for each file on every system: lower risk than any escaping.
+fn check_path(path: &str) -> Result<(), BundleError> {
+    let wrong = |why| {
+        let path = path.to_owned();
+        Err(BundleError::File { path, why })
+    };
+    let plain = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    if !path.split('/').all(plain) {
+        return wrong("names are letters, digits and ._- of ASCII, and begin without a dot");
+    }
+    if path.split('/').count() > DEPTH_MAX {
+        return wrong("it lies too deep");
+    }
+    if path != DATA_FILE && !path.ends_with(POLICY_END) {
+        return wrong("only files *.rego and one data.json belong there");
+    }
+    Ok(())
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> BundleError + '_ {
+    |source| BundleError::Io {
+        path: path.display().to_string(),
+        source,
+    }
+}
+
+/// The files found so far. It stops at the limits, whatever the folder holds.
+#[derive(Default)]
+struct Walk {
+    files: BTreeMap<String, Vec<u8>>,
+    bytes: usize,
+}
+
+impl Walk {
+    fn folder(&mut self, folder: &Path, before: &str, depth: usize) -> Result<(), BundleError> {
+        for entry in fs::read_dir(folder).map_err(io_error(folder))? {
+            let entry = entry.map_err(io_error(folder))?;
+            let full = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            let path = format!("{before}{name}");
+            let kind = entry.file_type().map_err(io_error(&full))?;
+            if kind.is_dir() && depth < DEPTH_MAX {
+                self.folder(&full, &format!("{path}/"), depth + 1)?;
+            } else if kind.is_file() {
+                check_path(&path)?;
+                self.file(&full, path)?;
+            } else {
+                let why = "it is a link, no plain file, or lies too deep";
+                return Err(BundleError::File { path, why });
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, full: &Path, path: String) -> Result<(), BundleError> {
+        use std::io::Read as _;
+        let most = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
+        let mut content = Vec::new();
+        fs::File::open(full)
+            .and_then(|file| file.take(most).read_to_end(&mut content))
+            .map_err(io_error(full))?;
+        self.bytes += content.len();
+        if self.bytes >= BUNDLE_BYTES_MAX {
+            let bytes = self.bytes;
+            return Err(BundleError::TooLarge { bytes });
+        }
+        self.files.insert(path, content);
+        if self.files.len() > FILES_MAX {
+            return Err(BundleError::Files);
+        }
+        Ok(())
+    }
+}

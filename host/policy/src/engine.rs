@@ -1,0 +1,251 @@
+//! The one file that names the engine: it loads a bundle, asks one rule, counts the steps, and
+//! makes a verdict of whatever comes out. It must never be asked but in a process that may die,
+//! or with a bundle that is trusted: the engine bounds its steps, not its memory or its stack.
+
+use core::cell::Cell;
+use core::num::NonZeroU32;
+use core::time::Duration;
+use std::sync::OnceLock;
+
+use counterfoil_trading::manifest::{RiskEntry, canonical_json};
+use regorus::utils::limits::{ExecutionTimerConfig, TimeSource, set_time_source};
+use regorus::{LimitError, Value};
+use serde::Deserialize;
+
+use crate::bundle::{Bundle, DATA_FILE};
+use crate::digest::Digest;
+use crate::gate::Gate;
+use crate::suite::{Case, Coverage, Suite};
+use crate::verdict::{CODE_BYTES_MAX, Outcome, REASONS_MAX, Reason, Refusal, TEXT_BYTES_MAX};
+use crate::verdict::{Verdict, bounded};
+
+/// The engine asks for the time at every step of its work. This clock tells it the number of
+/// times that it was asked, in nanoseconds: so its execution timer counts steps, and whether a
+/// policy takes too long is the same on every machine.
+struct Steps;
+
+thread_local! {
+    static STEPS: Cell<u64> = const { Cell::new(0) };
+}
+
+impl TimeSource for Steps {
+    fn now(&self) -> Option<Duration> {
+        let steps = STEPS.get().saturating_add(1);
+        STEPS.set(steps);
+        Some(Duration::from_nanos(steps))
+    }
+}
+
+/// Why there is no answer.
+struct Fault {
+    refusal: Refusal,
+    text: String,
+}
+
+impl Fault {
+    fn new(refusal: Refusal, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { refusal, text }
+    }
+}
+
+/// Makes a fault of what the engine says.
+macro_rules! fault {
+    ($refusal:expr) => {
+        |error| match error.downcast_ref::<LimitError>() {
+            Some(_) => Fault::new(Refusal::TimeOut, "the evaluation took too many steps"),
+            None => Fault::new($refusal, error.to_string()),
+        }
+    };
+}
+
+/// The answer of a policy.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    outcome: Outcome,
+    reasons: Vec<Reason>,
+    #[serde(default)]
+    limits: Option<RiskEntry>,
+}
+
+/// Asks the bundle at the gate. `input` is canonical JSON.
+pub(crate) fn decide(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> Verdict {
+    let digests = (bundle.digest(), Digest::of(input.as_bytes()));
+    match ask(bundle, gate, input, steps) {
+        Ok(answer) => Verdict::told(gate, digests, answer.outcome, answer.reasons, answer.limits),
+        Err(Fault { refusal, text }) => {
+            Verdict::refused(gate, (Some(digests.0), Some(digests.1)), refusal, &text)
+        }
+    }
+}
+
+fn ask(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> Result<Answer, Fault> {
+    let mut engine = load(bundle, steps)?;
+    let input = Value::from_json_str(input).map_err(fault!(Refusal::Input))?;
+    engine.set_input(input);
+    let value = value_of(&mut engine, gate.rule())?;
+    if value == Value::Undefined {
+        let text = format!("{} has no value for this input", gate.rule());
+        return Err(Fault::new(Refusal::Undefined, text));
+    }
+    parse(gate, &value)
+}
+
+/// The value of one rule, and of no other: what the other gates would say to this input is not
+/// asked. A rule that is not there has no value, as one that does not hold.
+fn value_of(engine: &mut regorus::Engine, rule: &str) -> Result<Value, Fault> {
+    match engine.eval_rule(rule.to_owned()) {
+        Err(error) if error.to_string() == "not a valid rule path" => Ok(Value::Undefined),
+        value => value.map_err(fault!(Refusal::Error)),
+    }
+}
+
+/// The answer in a value. What is not exactly an answer is refused, whatever it says.
+fn parse(gate: Gate, value: &Value) -> Result<Answer, Fault> {
+    let shape = |text: String| Fault::new(Refusal::Shape, text);
+    let json = value.to_json_str().map_err(fault!(Refusal::Shape))?;
+    let answer: Answer = serde_json::from_str(&json).map_err(|error| shape(error.to_string()))?;
+    if answer.reasons.len() > REASONS_MAX {
+        let count = answer.reasons.len();
+        return Err(shape(format!("{count} reasons, more than {REASONS_MAX}")));
+    }
+    for reason in &answer.reasons {
+        let code = reason.code.as_str();
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let spelled = code
+            .bytes()
+            .all(|byte| plain(byte) || b".-".contains(&byte));
+        if code.is_empty() || code.len() > CODE_BYTES_MAX || !spelled {
+            let text = format!("the code {code:?} is not of a-z, 0-9, dot and hyphen");
+            return Err(shape(text));
+        }
+        if code.starts_with("policy.") {
+            return Err(shape(format!("the code {code} is one of the host's own")));
+        }
+        if reason.text.len() > TEXT_BYTES_MAX {
+            return Err(shape(format!(
+                "{code}: more than {TEXT_BYTES_MAX} bytes of text"
+            )));
+        }
+    }
+    if answer.outcome == Outcome::Fail && answer.reasons.is_empty() {
+        return Err(shape(String::from("a fail without a reason")));
+    }
+    let due = gate == Gate::Limits && answer.outcome == Outcome::Pass;
+    match &answer.limits {
+        Some(_) if !due => Err(shape(String::from("limits in an answer that sets none"))),
+        None if due => Err(shape(String::from("no limits in an answer that sets them"))),
+        Some(limits) => match limits.limits() {
+            Ok(_) => Ok(answer),
+            Err(error) => Err(Fault::new(Refusal::Limits, error.to_string())),
+        },
+        None => Ok(answer),
+    }
+}
+
+/// An engine that holds the bundle's policies and data, and no tests.
+fn load(bundle: &Bundle, steps: u64) -> Result<regorus::Engine, Fault> {
+    static COUNTS: OnceLock<bool> = OnceLock::new();
+    if !COUNTS.get_or_init(|| set_time_source(&Steps).is_ok()) {
+        let text = "the engine's clock is not the host's, so nothing bounds its steps";
+        return Err(Fault::new(Refusal::Error, text));
+    }
+    let mut engine = regorus::Engine::new();
+    engine.set_execution_timer_config(ExecutionTimerConfig {
+        limit: Duration::from_nanos(steps),
+        check_interval: NonZeroU32::MIN,
+    });
+    // A built-in that fails is an error, not a rule that quietly does not hold.
+    engine.set_strict_builtin_errors(true);
+    for (path, content) in bundle.policies() {
+        add(&mut engine, path, content)?;
+    }
+    if let Some(content) = bundle.data() {
+        let data = text(DATA_FILE, content)?;
+        let data = Value::from_json_str(data).map_err(fault!(Refusal::Unreadable))?;
+        engine.add_data(data).map_err(fault!(Refusal::Unreadable))?;
+    }
+    Ok(engine)
+}
+
+/// Adds a file and tells its package, such as `data.counterfoil.start`.
+fn add(engine: &mut regorus::Engine, path: &str, content: &[u8]) -> Result<String, Fault> {
+    let content = text(path, content)?.to_owned();
+    engine
+        .add_policy(path.to_owned(), content)
+        .map_err(fault!(Refusal::Unreadable))
+}
+
+fn text<'a>(path: &str, content: &'a [u8]) -> Result<&'a str, Fault> {
+    core::str::from_utf8(content)
+        .map_err(|error| Fault::new(Refusal::Unreadable, format!("{path}: {error}")))
+}
+
+/// Runs the bundle's tests: every rule `test_…` of its test files.
+pub(crate) fn test(bundle: &Bundle, steps: u64) -> Suite {
+    let refused =
+        |Fault { refusal, text }| Suite::refused(bundle.digest(), refusal, &bounded(&text));
+    let mut engine = match load(bundle, steps) {
+        Ok(engine) => engine,
+        Err(fault) => return refused(fault),
+    };
+    let mut names = Vec::new();
+    for (path, content) in bundle.tests() {
+        match add(&mut engine, path, content) {
+            Ok(package) => names.extend(rules(content).map(|rule| format!("{package}.{rule}"))),
+            Err(fault) => return refused(fault),
+        }
+    }
+    engine.set_enable_coverage(true);
+    let mut cases = Vec::new();
+    for rule in names {
+        let failure = match value_of(&mut engine, &rule) {
+            Ok(Value::Bool(true)) => None,
+            Ok(Value::Undefined) => Some(String::from("it does not hold")),
+            Ok(other) => Some(bounded(&format!("it is {other}"))),
+            Err(fault) => Some(bounded(&fault.text)),
+        };
+        cases.push(Case { rule, failure });
+    }
+    Suite {
+        digest: bundle.digest(),
+        refused: None,
+        cases,
+        coverage: coverage(&engine),
+    }
+}
+
+/// The names of the test rules of a file, in its order, each once: the first words of its lines.
+/// A name that is no rule's is a test that does not hold, so none is left out in silence.
+fn rules(content: &[u8]) -> impl Iterator<Item = String> {
+    let content = String::from_utf8_lossy(content);
+    let mut names: Vec<String> = Vec::new();
+    for line in content.lines() {
+        let is_name = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
+        let name: String = line.chars().take_while(is_name).collect();
+        if name.starts_with("test_") && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.into_iter()
+}
+
+/// Which lines of the policies were reached; empty if the engine cannot tell.
+fn coverage(engine: &regorus::Engine) -> Vec<Coverage> {
+    let files = engine.get_coverage_report().map(|report| report.files);
+    let files = files.unwrap_or_default().into_iter();
+    let policies = files.filter(|file| !file.path.ends_with("_test.rego"));
+    policies
+        .map(|file| Coverage {
+            path: file.path,
+            covered: file.covered.len(),
+            not_covered: file.not_covered.into_iter().collect(),
+        })
+        .collect()
+}
+
+/// The canonical form of an input.
+pub(crate) fn canonical(input: &serde_json::Value) -> Result<String, String> {
+    canonical_json(input).map_err(|error| error.to_string())
+}

@@ -1,0 +1,113 @@
+//! What each gate is told: one type a gate, so that no caller can leave a field out. Numbers are
+//! integers from 0 to 2^53 - 1, times are seconds since 1970 in UTC, digests are texts.
+
+use counterfoil_trading::time::UnixNanos;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::gate::Gate;
+
+mod limits;
+mod promotion;
+mod start;
+
+pub use limits::{Account, Asked, Limits};
+pub use promotion::{
+    Admission, Component, Evidence, LookAhead, Promotion, Replay, Reviewed, SnapshotQuality,
+    Thresholds, UnitTests,
+};
+pub use start::{Authorization, Kill, Operators, Retrospective, Start};
+
+/// The format of an input.
+pub const FORMAT: &str = "counterfoil-policy-input/1";
+
+/// A moment in whole seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Seconds(u64);
+
+impl Seconds {
+    /// The last whole second that is not after the moment: for "now" and for what ends, so that
+    /// nothing counts a fraction of a second too long.
+    #[must_use]
+    pub fn before(time: UnixNanos) -> Self {
+        Self(u64::try_from(time.0.div_euclid(1_000_000_000)).unwrap_or(0))
+    }
+
+    /// The first whole second that is not before the moment: for what begins.
+    #[must_use]
+    pub fn after(time: UnixNanos) -> Self {
+        Self::before(UnixNanos(time.0.saturating_add(999_999_999)))
+    }
+}
+
+/// The exact digest set that people approve.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct Set {
+    /// The component.
+    pub component: Digest,
+    /// The limits that it runs under.
+    pub limits: Digest,
+    /// The policy bundle.
+    pub policy: Digest,
+    /// The evidence.
+    pub evidence: Digest,
+}
+
+/// A recorded exception to a rule.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Exception {
+    /// The ledger's entry that granted it.
+    pub entry: u64,
+    /// The rule, by the code of its reason.
+    pub rule: String,
+    /// Why the rule is not kept.
+    pub reason: String,
+    /// What is done instead.
+    pub control: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Who granted it.
+    pub approver: String,
+    /// When it ends.
+    pub until: Seconds,
+}
+
+/// What a gate is told, whichever it is.
+pub trait Input: Serialize {
+    /// The gate.
+    const GATE: Gate;
+
+    /// The document that the policy sees as `input`: the fields, and `format` and `gate`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the JSON writer, which no value of these types causes.
+    fn document(&self) -> Result<Value, serde_json::Error> {
+        #[derive(Serialize)]
+        struct Document<'a, T: ?Sized> {
+            format: &'static str,
+            gate: Gate,
+            #[serde(flatten)]
+            fields: &'a T,
+        }
+        serde_json::to_value(Document {
+            format: FORMAT,
+            gate: Self::GATE,
+            fields: self,
+        })
+    }
+}
+
+impl Input for Promotion {
+    const GATE: Gate = Gate::Promotion;
+}
+
+impl Input for Start {
+    const GATE: Gate = Gate::Start;
+}
+
+impl Input for Limits {
+    const GATE: Gate = Gate::Limits;
+}

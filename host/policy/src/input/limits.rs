@@ -1,0 +1,54 @@
+//! What the gate of an account's limits is told. It must never hold a limit as anything but an
+//! integer: a policy compares exactly or not at all.
+
+use serde::Serialize;
+
+use super::{Exception, Seconds};
+
+/// The risk limits of an account are about to be set.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Limits {
+    /// Now.
+    pub time: Seconds,
+    /// Who asks.
+    pub asked_by: String,
+    /// Whose limits.
+    pub account: Account,
+    /// What is asked for.
+    pub asked: Asked,
+    /// The exceptions that the ledger holds, ended ones too.
+    pub exceptions: Vec<Exception>,
+}
+
+/// An account.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Who owns it.
+    pub owner: String,
+    /// `cash` or `margin`.
+    pub kind: String,
+    /// The settlement currency.
+    pub currency: String,
+}
+
+/// What is asked for; nothing in place of a limit asks for as much as the account may have.
+/// Amounts are whole units of the settlement currency.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Asked {
+    /// Orders let through on one bar.
+    pub orders_per_bar: Option<u32>,
+    /// Orders working at once.
+    pub working_orders: Option<u32>,
+    /// Value of one order.
+    pub order_notional: Option<u64>,
+    /// Value of one position.
+    pub position_notional: Option<u64>,
+    /// Sum of the absolute values of all positions.
+    pub gross_exposure: Option<u64>,
+    /// Distance of a limit or stop price from the last close, in basis points.
+    pub price_collar_bps: Option<u32>,
+    /// Fall of equity from its peak after which only reducing orders pass, in basis points.
+    pub drawdown_bps: Option<u32>,
+}

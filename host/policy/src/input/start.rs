@@ -1,0 +1,104 @@
+//! What the gate of a start is told. It must never be filled from anything but the ledger and the
+//! manifest of the run that starts.
+
+use serde::Serialize;
+
+use super::{Exception, Seconds, Set};
+use crate::digest::Digest;
+
+/// A run is about to start.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Start {
+    /// Now.
+    pub time: Seconds,
+    /// What starts.
+    pub set: Set,
+    /// The set that was last approved for this component.
+    pub approved: Option<Set>,
+    /// The component's stage, such as `approved`.
+    pub stage: String,
+    /// Who owns the run.
+    pub owner: String,
+    /// The account that it trades for.
+    pub account: String,
+    /// The market.
+    pub market: String,
+    /// The length of a bar, such as `1d`.
+    pub timeframe: String,
+    /// The digest of its parameters.
+    pub parameters: Digest,
+    /// The digest of the account's limits that it keeps.
+    pub limits: Digest,
+    /// Who starts it, and who holds the log's key.
+    pub people: Operators,
+    /// The authorization of this start.
+    pub authorization: Option<Authorization>,
+    /// The digest of the limits in force for the account.
+    pub limits_in_force: Option<Digest>,
+    /// The digest of the policy bundle in force.
+    pub policy_in_force: Option<Digest>,
+    /// Break-glass without a signed retrospective.
+    pub retrospectives_owed: Vec<Retrospective>,
+    /// Kills that hold for this run, its account or the installation, and were not lifted.
+    pub kills: Vec<Kill>,
+    /// The exceptions that the ledger holds, ended ones too.
+    pub exceptions: Vec<Exception>,
+}
+
+/// Who starts a run, and who must be somebody else.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Operators {
+    /// Who authorized the start, as an operator.
+    pub operator: String,
+    /// Who holds the log's signing key.
+    pub log_holder: String,
+}
+
+/// An authorization to start.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Authorization {
+    /// The ledger's entry.
+    pub entry: u64,
+    /// Who gave it.
+    pub by: String,
+    /// For what.
+    pub set: Set,
+    /// For which owner.
+    pub owner: String,
+    /// For which account.
+    pub account: String,
+    /// For which market.
+    pub market: String,
+    /// For which timeframe.
+    pub timeframe: String,
+    /// For which parameters.
+    pub parameters: Digest,
+    /// For which limits of the account.
+    pub limits: Digest,
+    /// From when on.
+    pub not_before: Seconds,
+    /// Until before when.
+    pub not_after: Seconds,
+    /// Whether it was withdrawn.
+    pub withdrawn: bool,
+}
+
+/// A break-glass whose retrospective nobody signed.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Retrospective {
+    /// The ledger's entry that opened it.
+    pub entry: u64,
+    /// Who opened it.
+    pub opened_by: String,
+}
+
+/// A kill that was not lifted.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Kill {
+    /// The ledger's entry.
+    pub entry: u64,
+    /// What it stops: `run`, `account` or `installation`.
+    pub scope: String,
+    /// Why.
+    pub reason: String,
+}

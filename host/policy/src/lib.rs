@@ -1,0 +1,13 @@
+//! Policy as code: a bundle of Rego is evaluated at a gate, and whatever happens there is a
+//! verdict. Time and every other fact stand in the input; this crate must never read a clock, a
+//! random number, the network or a file that is not part of a bundle.
+
+pub mod bundle;
+pub mod child;
+pub mod digest;
+mod engine;
+pub mod gate;
+pub mod input;
+pub mod starter;
+pub mod suite;
+pub mod verdict;

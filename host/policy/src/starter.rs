@@ -1,0 +1,34 @@
+//! The policy that every installation can begin with: the rules of this product, with tests. The
+//! files lie beside this crate, where people read and change them.
+
+use std::collections::BTreeMap;
+
+use crate::bundle::{Bundle, BundleError};
+
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("../starter/", $name)))),+]
+    };
+}
+
+/// The files, by path in the bundle.
+pub const FILES: [(&str, &str); 8] = files![
+    "data.json",
+    "lib.rego",
+    "limits.rego",
+    "limits_test.rego",
+    "promotion.rego",
+    "promotion_test.rego",
+    "start.rego",
+    "start_test.rego",
+];
+
+/// The starter bundle.
+///
+/// # Errors
+///
+/// Returns [`BundleError`] if the files are no bundle; a test holds that they are.
+pub fn bundle() -> Result<Bundle, BundleError> {
+    let file = |(path, text): (&str, &str)| (path.to_owned(), text.as_bytes().to_vec());
+    Bundle::new(FILES.into_iter().map(file).collect::<BTreeMap<_, _>>())
+}

@@ -1,0 +1,64 @@
+//! What came of a bundle's own tests. It must never decide anything at a gate.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::verdict::{Reason, Refusal};
+
+/// One test rule.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// The rule, such as `data.counterfoil.start_test.test_window`.
+    pub rule: String,
+    /// Why it does not pass; none if it does.
+    pub failure: Option<String>,
+}
+
+/// Which lines of a policy file the tests reached.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coverage {
+    /// The file.
+    pub path: String,
+    /// How many lines were reached.
+    pub covered: usize,
+    /// The lines that were not, counted from 1.
+    pub not_covered: Vec<u32>,
+}
+
+/// What came of all tests of a bundle.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suite {
+    /// The digest of the bundle.
+    pub digest: Digest,
+    /// Why no test was run; none if they were.
+    pub refused: Option<Reason>,
+    /// Every test, in the order of the files and of their rules.
+    pub cases: Vec<Case>,
+    /// The coverage of every policy file.
+    pub coverage: Vec<Coverage>,
+}
+
+impl Suite {
+    /// No test was run.
+    #[must_use]
+    pub fn refused(digest: Digest, refusal: Refusal, text: &str) -> Self {
+        let (code, text) = (refusal.code().to_owned(), text.to_owned());
+        Self {
+            digest,
+            refused: Some(Reason { code, text }),
+            cases: Vec::new(),
+            coverage: Vec::new(),
+        }
+    }
+
+    /// Whether there are tests, and all pass.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.refused.is_none()
+            && !self.cases.is_empty()
+            && self.cases.iter().all(|case| case.failure.is_none())
+    }
+}

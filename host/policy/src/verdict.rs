@@ -1,0 +1,280 @@
+//! What a gate answers: pass or fail with every reason, bound to the digests of the bundle and the
+//! input. Who asked, and what is done with the answer, must never be known here.
+
+use core::fmt;
+
+use counterfoil_trading::manifest::{ManifestError, RiskEntry, canonical_json};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::gate::Gate;
+
+/// The format of a verdict.
+pub const FORMAT: &str = "counterfoil-verdict/1";
+/// The most reasons of one verdict: all of them must fit in one entry of the ledger.
+pub const REASONS_MAX: usize = 64;
+/// The most bytes of a reason's text.
+pub const TEXT_BYTES_MAX: usize = 400;
+/// The most bytes of a reason's code.
+pub const CODE_BYTES_MAX: usize = 64;
+
+/// Whether what was asked for may be done.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It may.
+    Pass,
+    /// It may not.
+    Fail,
+}
+
+impl Outcome {
+    /// The name, in documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// One reason of a verdict.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// The rule, by its stable code: a policy's own, or one of [`Refusal`].
+    pub code: String,
+    /// What it says, for people.
+    pub text: String,
+}
+
+/// Why the host refuses without, or against, what a policy says. The codes never change.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Refusal {
+    /// There is no policy.
+    Missing,
+    /// The bundle cannot be read or compiled.
+    Unreadable,
+    /// The evaluation ended in an error.
+    Error,
+    /// The evaluation took more steps or time than it may.
+    TimeOut,
+    /// The evaluating process was ended, or ended itself, mostly for want of memory.
+    Killed,
+    /// The evaluating process could not be run, so nobody was asked.
+    Unavailable,
+    /// The policy has no answer for this input.
+    Undefined,
+    /// The answer has not the form of an answer.
+    Shape,
+    /// The answer is larger than an answer may be.
+    Output,
+    /// The limits in the answer do not hold.
+    Limits,
+    /// The input has no canonical form: a fraction, a negative or a number of 2^53 and more.
+    Input,
+    /// The input is larger than an input may be.
+    InputSize,
+}
+
+impl Refusal {
+    /// Every refusal.
+    pub const ALL: [Self; 12] = [
+        Self::Missing,
+        Self::Unreadable,
+        Self::Error,
+        Self::TimeOut,
+        Self::Killed,
+        Self::Unavailable,
+        Self::Undefined,
+        Self::Shape,
+        Self::Output,
+        Self::Limits,
+        Self::Input,
+        Self::InputSize,
+    ];
+
+    /// The stable code. A policy's own codes never begin with `policy.`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "policy.missing",
+            Self::Unreadable => "policy.unreadable",
+            Self::Error => "policy.error",
+            Self::TimeOut => "policy.time-out",
+            Self::Killed => "policy.killed",
+            Self::Unavailable => "policy.unavailable",
+            Self::Undefined => "policy.undefined",
+            Self::Shape => "policy.shape",
+            Self::Output => "policy.output",
+            Self::Limits => "policy.limits",
+            Self::Input => "policy.input",
+            Self::InputSize => "policy.input-size",
+        }
+    }
+}
+
+/// What the policy, or the host in its place, says at a gate.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    format: String,
+    /// The gate.
+    pub gate: Gate,
+    /// The digest of the policy bundle; none if there was no bundle to take it of.
+    pub bundle: Option<Digest>,
+    /// The digest of the input's canonical JSON; none if it has no such form.
+    pub input: Option<Digest>,
+    /// Pass or fail.
+    pub outcome: Outcome,
+    /// Every reason, in the order of code and text.
+    pub reasons: Vec<Reason>,
+    /// The typed limits: there if and only if the gate is the one of limits and the outcome is
+    /// pass. Every value was parsed and holds.
+    pub limits: Option<RiskEntry>,
+}
+
+/// Why bytes are no verdict.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerdictError {
+    /// Not its JSON.
+    #[error("not the JSON of a verdict: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A verdict, in another than its one byte form.
+    #[error("not the one byte form of a verdict")]
+    Form,
+    /// A value in it does not hold.
+    #[error(transparent)]
+    Value(#[from] ManifestError),
+    /// Limits where there must be none, or none where there must be some.
+    #[error("a verdict has limits if and only if it passes the gate limits")]
+    Limits,
+}
+
+impl Verdict {
+    /// A verdict of the host: the policy was not asked, or its answer does not count.
+    #[must_use]
+    pub fn refused(
+        gate: Gate,
+        (bundle, input): (Option<Digest>, Option<Digest>),
+        refusal: Refusal,
+        text: &str,
+    ) -> Self {
+        let reason = Reason {
+            code: refusal.code().to_owned(),
+            text: bounded(text),
+        };
+        Self {
+            format: FORMAT.to_owned(),
+            gate,
+            bundle,
+            input,
+            outcome: Outcome::Fail,
+            reasons: vec![reason],
+            limits: None,
+        }
+    }
+
+    /// A verdict of the policy.
+    pub(crate) fn told(
+        gate: Gate,
+        (bundle, input): (Digest, Digest),
+        outcome: Outcome,
+        mut reasons: Vec<Reason>,
+        limits: Option<RiskEntry>,
+    ) -> Self {
+        reasons.sort_by(|one, other| (&one.code, &one.text).cmp(&(&other.code, &other.text)));
+        Self {
+            format: FORMAT.to_owned(),
+            gate,
+            bundle: Some(bundle),
+            input: Some(input),
+            outcome,
+            reasons,
+            limits,
+        }
+    }
+
+    /// Whether what was asked for may be done.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.outcome == Outcome::Pass
+    }
+
+    /// The verdict as canonical JSON (RFC 8785).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VerdictError`] if it has no such form, which no verdict made here lacks.
+    pub fn encode(&self) -> Result<Vec<u8>, VerdictError> {
+        Ok(canonical_json(&serde_json::to_value(self)?)?.into_bytes())
+    }
+
+    /// The verdict in its one byte form.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VerdictError`] if the bytes are not exactly what [`Verdict::encode`] writes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, VerdictError> {
+        let verdict: Self = serde_json::from_slice(bytes)?;
+        if verdict.format != FORMAT || verdict.encode()? != bytes {
+            return Err(VerdictError::Form);
+        }
+        if verdict.limits.is_some() != (verdict.gate == Gate::Limits && verdict.passes()) {
+            return Err(VerdictError::Limits);
+        }
+        if let Some(limits) = &verdict.limits {
+            limits.limits()?;
+        }
+        Ok(verdict)
+    }
+
+    /// What differs from `other`, by name; empty if nothing does.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let pairs = [
+            ("gate", self.gate == other.gate),
+            ("bundle", self.bundle == other.bundle),
+            ("input", self.input == other.input),
+            ("outcome", self.outcome == other.outcome),
+            ("reasons", self.reasons == other.reasons),
+            ("limits", self.limits == other.limits),
+        ];
+        let differ = pairs.into_iter().filter(|(_, same)| !same);
+        differ.map(|(name, _)| name).collect()
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.text)
+    }
+}
+
+/// The digest of limits: SHA-256 of their canonical JSON (RFC 8785).
+///
+/// # Errors
+///
+/// Returns [`ManifestError`] if they do not hold.
+pub fn limits_digest(limits: &RiskEntry) -> Result<Digest, ManifestError> {
+    limits.limits()?;
+    let value = serde_json::to_value(limits).map_err(|error| ManifestError::Json {
+        message: error.to_string(),
+    })?;
+    Ok(Digest::of(canonical_json(&value)?.as_bytes()))
+}
+
+/// A text for people in one line, as long as a reason may be.
+pub(crate) fn bounded(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut line = words.join(" ");
+    if line.len() > TEXT_BYTES_MAX {
+        let end = (0..=TEXT_BYTES_MAX)
+            .rev()
+            .find(|end| line.is_char_boundary(*end));
+        line.truncate(end.unwrap_or(0));
+    }
+    line
+}

@@ -1,0 +1,109 @@
+package counterfoil.limits_test
+
+import data.counterfoil.limits
+
+nothing_asked := {
+	"orders_per_bar": null,
+	"working_orders": null,
+	"order_notional": null,
+	"position_notional": null,
+	"gross_exposure": null,
+	"price_collar_bps": null,
+	"drawdown_bps": null,
+}
+
+good := {
+	"time": 1000,
+	"asked_by": "olga",
+	"account": {"name": "main", "owner": "fund", "kind": "cash", "currency": "USD"},
+	"asked": nothing_asked,
+	"exceptions": [],
+}
+
+asking(name, value) := object.union(
+	object.remove(good, ["asked"]),
+	{"asked": object.union(object.remove(nothing_asked, [name]), {name: value})},
+)
+
+account(name, value) := object.union(good, {"account": {name: value}})
+
+codes(document) := {one.code | some one in reasons} if {
+	reasons := limits.verdict.reasons with input as document
+}
+
+refused(document, code) if {
+	limits.verdict.outcome == "fail" with input as document
+	not limits.verdict.limits with input as document
+	codes(document) == {code}
+}
+
+test_who_asks_for_nothing_gets_the_caps if {
+	limits.verdict == {
+		"outcome": "pass",
+		"reasons": set(),
+		"limits": {
+			"orders-per-bar-max": 10,
+			"working-orders-max": 50,
+			"order-notional-max": "25000",
+			"position-notional-max": "100000",
+			"gross-exposure-max": "100000",
+			"price-collar-bps": "1000",
+			"drawdown-max-bps": "2000",
+		},
+	} with input as good
+}
+
+test_who_asks_for_less_gets_less if {
+	limits.verdict.limits["order-notional-max"] == "24999" with input as asking("order_notional", 24999)
+	limits.verdict.limits["orders-per-bar-max"] == 1 with input as asking("orders_per_bar", 1)
+}
+
+test_who_asks_for_more_is_refused if {
+	refused(asking("order_notional", 25001), "cap.order-notional")
+	refused(asking("position_notional", 100001), "cap.position-notional")
+	refused(asking("gross_exposure", 100001), "cap.gross-exposure")
+	refused(asking("orders_per_bar", 11), "cap.orders-per-bar")
+	refused(asking("working_orders", 51), "cap.working-orders")
+	refused(asking("price_collar_bps", 1001), "cap.price-collar")
+	refused(asking("drawdown_bps", 2001), "cap.drawdown")
+}
+
+test_an_exception_grants_more if {
+	exception := {
+		"entry": 7, "rule": "cap.order-notional", "reason": "r", "control": "c",
+		"owner": "o", "approver": "a", "until": 1001,
+	}
+	document := object.union(asking("order_notional", 25001), {"exceptions": [exception]})
+	verdict := limits.verdict with input as document
+	verdict.outcome == "pass"
+	verdict.limits["order-notional-max"] == "25001"
+	count(verdict.reasons) == 1
+	refused(object.union(document, {"time": 1001}), "cap.order-notional")
+}
+
+test_what_is_no_number_above_zero_is_refused if {
+	refused(asking("drawdown_bps", 0), "limits.asked")
+	refused(asking("drawdown_bps", "100"), "limits.asked")
+}
+
+test_a_margin_account_has_caps_of_its_own if {
+	limits.verdict.limits["order-notional-max"] == "10000" with input as account("kind", "margin")
+}
+
+test_an_account_without_caps_gets_nothing if {
+	refused(account("kind", "crypto"), "limits.caps")
+}
+
+test_caps_by_name_come_first if {
+	caps := object.union(data.settings.limits.caps.cash, {"order_notional": 7})
+	verdict := limits.verdict with input as good with data.settings.limits.accounts as {"main": caps}
+	verdict.limits["order-notional-max"] == "7"
+}
+
+test_an_account_without_an_owner_gets_nothing if {
+	refused(account("owner", ""), "limits.owner")
+}
+
+test_nothing_at_all_is_refused if {
+	limits.verdict.outcome == "fail" with input as {}
+}

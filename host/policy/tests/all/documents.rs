@@ -1,0 +1,292 @@
+//! docs/POLICY.md and the Rust types say the same: the examples are what the types make, every
+//! field of them has its row, and the starter bundle answers them as the page says.
+
+use std::collections::BTreeSet;
+
+use counterfoil_policy::child::Limits;
+use counterfoil_policy::digest::Digest;
+use counterfoil_policy::gate::Gate;
+use counterfoil_policy::input::{self, Input, Seconds, Set};
+use counterfoil_policy::starter;
+use counterfoil_policy::verdict::{Refusal, limits_digest};
+use counterfoil_trading::time::UnixNanos;
+use serde_json::Value;
+
+use crate::world::evaluator;
+
+const PAGE: &str = include_str!("../../../../docs/POLICY.md");
+
+fn section(heading: &str) -> &'static str {
+    let (_, from) = PAGE.split_once(&format!("\n### {heading}\n")).unwrap();
+    from.split("\n### ").next().unwrap()
+}
+
+fn example(heading: &str) -> Value {
+    let (_, from) = section(heading).split_once("```json\n").unwrap();
+    serde_json::from_str(from.split_once("```").unwrap().0).unwrap()
+}
+
+/// The first column of the tables in a text, without their heads.
+fn rows(text: &str) -> BTreeSet<String> {
+    let cells = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    let names = cells.filter_map(|cell| cell.split('`').next());
+    names.map(str::to_owned).collect()
+}
+
+fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                let dot = if path.is_empty() { "" } else { "." };
+                fields(value, &format!("{path}{dot}{name}"), found);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for item in items {
+                fields(item, &format!("{path}[]"), found);
+            }
+        }
+        Value::Array(_) => {
+            found.insert(format!("{path}[]"));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            found.insert(path.to_owned());
+        }
+    }
+}
+
+fn set() -> Set {
+    let digest = |byte| Digest([byte; 32]);
+    Set {
+        component: digest(0x11),
+        limits: digest(0x22),
+        policy: digest(0x33),
+        evidence: digest(0x44),
+    }
+}
+
+fn at(seconds: i64) -> Seconds {
+    Seconds::before(UnixNanos(seconds * 1_000_000_000))
+}
+
+const NOW: i64 = 1_767_225_600;
+
+fn promotion() -> input::Promotion {
+    input::Promotion {
+        time: at(NOW),
+        set: set(),
+        component: input::Component {
+            strategy: "moving-average-cross".into(),
+            source_commit: "0897bcb".into(),
+            toolchain: "rustc 1.95.0".into(),
+            wit_world: "counterfoil:strategy@0.1.0".into(),
+        },
+        people: input::Reviewed {
+            author: "ada".into(),
+            reviewer: "ren".into(),
+            approvers: vec!["pia".into()],
+        },
+        evidence: input::Evidence {
+            admission: Some(input::Admission { passed: true }),
+            unit_tests: Some(input::UnitTests {
+                passed: true,
+                by: "ada".into(),
+            }),
+            snapshot_quality: Some(input::SnapshotQuality {
+                snapshot: Digest([0x55; 32]).to_string(),
+                accepted: true,
+                quarantined: 2,
+            }),
+            replay: Some(input::Replay {
+                run: Digest([0x66; 32]).to_string(),
+                identical: true,
+                back_ends: vec!["cranelift".into(), "pulley".into()],
+            }),
+            no_look_ahead: Some(input::LookAhead { passed: true }),
+            thresholds: Some(input::Thresholds {
+                drawdown_bps: 3_120,
+                slippage_loss_bps: 300,
+                fuel_p99_bps: 200,
+            }),
+        },
+        exceptions: vec![input::Exception {
+            entry: 41,
+            rule: "threshold.drawdown".into(),
+            reason: "the crash of 2008 is in the sample".into(),
+            control: "half the order size until the next review".into(),
+            owner: "olga".into(),
+            approver: "pia".into(),
+            until: at(1_769_904_000),
+        }],
+    }
+}
+
+fn start() -> input::Start {
+    input::Start {
+        time: at(NOW),
+        set: set(),
+        approved: Some(set()),
+        stage: "approved".into(),
+        owner: "fund".into(),
+        account: "main".into(),
+        market: "xnys".into(),
+        timeframe: "1d".into(),
+        parameters: Digest([0x77; 32]),
+        limits: Digest([0x88; 32]),
+        people: input::Operators {
+            operator: "olga".into(),
+            log_holder: "lars".into(),
+        },
+        authorization: Some(input::Authorization {
+            entry: 57,
+            by: "olga".into(),
+            set: set(),
+            owner: "fund".into(),
+            account: "main".into(),
+            market: "xnys".into(),
+            timeframe: "1d".into(),
+            parameters: Digest([0x77; 32]),
+            limits: Digest([0x88; 32]),
+            not_before: at(NOW - 3_600),
+            not_after: at(NOW + 82_800),
+            withdrawn: false,
+        }),
+        limits_in_force: Some(Digest([0x88; 32])),
+        policy_in_force: Some(Digest([0x33; 32])),
+        retrospectives_owed: vec![input::Retrospective {
+            entry: 50,
+            opened_by: "olga".into(),
+        }],
+        kills: vec![input::Kill {
+            entry: 55,
+            scope: "account".into(),
+            reason: "the broker's positions differ".into(),
+        }],
+        exceptions: Vec::new(),
+    }
+}
+
+fn limits() -> input::Limits {
+    input::Limits {
+        time: at(NOW),
+        asked_by: "olga".into(),
+        account: input::Account {
+            name: "main".into(),
+            owner: "fund".into(),
+            kind: "cash".into(),
+            currency: "USD".into(),
+        },
+        asked: input::Asked {
+            orders_per_bar: Some(4),
+            order_notional: Some(20_000),
+            price_collar_bps: Some(200),
+            ..input::Asked::default()
+        },
+        exceptions: Vec::new(),
+    }
+}
+
+#[test]
+fn the_examples_are_what_the_types_make_and_every_field_has_a_row() {
+    let common = rows(PAGE.split("\n### ").next().unwrap());
+    let documents = [
+        ("Promotion", promotion().document().unwrap()),
+        ("Start", start().document().unwrap()),
+        ("Limits", limits().document().unwrap()),
+    ];
+    for (heading, document) in documents {
+        assert_eq!(example(heading), document, "{heading}");
+        let mut found = BTreeSet::new();
+        fields(&document, "", &mut found);
+        let mut table = rows(section(heading));
+        // A row about a whole piece is not a field of the example.
+        table.remove("evidence.admission");
+        let rows: BTreeSet<String> = table.iter().chain(&common).cloned().collect();
+        let without: Vec<_> = found.difference(&rows).collect();
+        assert!(without.is_empty(), "{heading}: no row for {without:?}");
+        let unknown: Vec<_> = table.difference(&found).collect();
+        assert!(unknown.is_empty(), "{heading}: no field for {unknown:?}");
+    }
+}
+
+#[test]
+fn the_starter_bundle_answers_the_examples() {
+    let bundle = starter::bundle().unwrap();
+    let ask =
+        |gate, heading| evaluator(Limits::default()).evaluate(Ok(&bundle), gate, &example(heading));
+    let promotion = ask(Gate::Promotion, "Promotion");
+    assert!(promotion.passes(), "{:?}", promotion.reasons);
+    assert_eq!(promotion.reasons.len(), 1);
+    assert!(promotion.reasons[0].text.contains("exception in entry 41"));
+    let start = ask(Gate::Start, "Start");
+    let codes: Vec<_> = start.reasons.iter().map(|one| one.code.as_str()).collect();
+    assert_eq!(codes, ["start.break-glass", "start.killed"]);
+    let limits = ask(Gate::Limits, "Limits");
+    assert!(limits.passes(), "{:?}", limits.reasons);
+    let value = limits.limits.unwrap();
+    assert_eq!(
+        (value.orders_per_bar_max, value.working_orders_max),
+        (4, 50)
+    );
+    assert_eq!(value.order_notional_max, "20000");
+    assert_eq!(value.price_collar_bps, "200");
+    assert_ne!(limits_digest(&value).unwrap(), Digest([0; 32]));
+}
+
+#[test]
+fn a_start_without_what_the_example_complains_of_passes() {
+    let mut start = start();
+    start.kills.clear();
+    start.retrospectives_owed.clear();
+    let bundle = starter::bundle().unwrap();
+    let ask = |start: &input::Start| {
+        evaluator(Limits::default()).evaluate(Ok(&bundle), Gate::Start, &start.document().unwrap())
+    };
+    assert!(ask(&start).passes());
+    start.authorization = None;
+    start.approved = None;
+    start.limits_in_force = None;
+    start.policy_in_force = None;
+    assert!(!ask(&start).passes());
+}
+
+#[test]
+fn a_promotion_without_evidence_fails_for_each_piece() {
+    let mut promotion = promotion();
+    promotion.evidence = input::Evidence {
+        admission: None,
+        unit_tests: None,
+        snapshot_quality: None,
+        replay: None,
+        no_look_ahead: None,
+        thresholds: None,
+    };
+    let bundle = starter::bundle().unwrap();
+    let document = promotion.document().unwrap();
+    let verdict = evaluator(Limits::default()).evaluate(Ok(&bundle), Gate::Promotion, &document);
+    assert!(!verdict.passes());
+    assert_eq!(verdict.reasons.len(), 8, "{:?}", verdict.reasons);
+}
+
+#[test]
+fn every_code_of_the_host_has_a_row() {
+    let rows = rows(PAGE);
+    for refusal in Refusal::ALL {
+        assert!(rows.contains(refusal.code()), "{}", refusal.code());
+    }
+}
+
+#[test]
+fn seconds_never_count_too_long() {
+    let half = UnixNanos(1_500_000_000);
+    assert_eq!(serde_json::to_value(Seconds::before(half)).unwrap(), 1);
+    assert_eq!(serde_json::to_value(Seconds::after(half)).unwrap(), 2);
+    assert_eq!(
+        Seconds::after(UnixNanos(1_000_000_000)),
+        Seconds::before(half)
+    );
+    assert_eq!(
+        serde_json::to_value(Seconds::before(UnixNanos(-1))).unwrap(),
+        0
+    );
+}

@@ -1,0 +1,159 @@
+//! A live run held against its own backtest: equal where nothing differs, and the cause by name
+//! where something does.
+
+use counterfoil_governance::attest::Envelope;
+use counterfoil_governance::digest::PublicKey as GovernanceKey;
+use counterfoil_journal::signer::Ed25519Signer;
+use counterfoil_runner::data_dir::Execution;
+use counterfoil_runner::error::RunnerError;
+use counterfoil_runner::parity::{Cause, PARITY_TYPE, Parity, Question, parity, statement};
+use counterfoil_tests::journals::verified;
+use counterfoil_tests::world::{Ignore, World, over_a_feed, public_key, signer};
+use counterfoil_trading::time::UnixNanos;
+
+/// The bars of every day, over which the averages cross every few.
+const DAYS: u32 = 24;
+const DAY_NANOS: i64 = 86_400_000_000_000;
+
+/// A live run of two instruments over a feed that sends these lines.
+fn live(world: &World, lines: &str) -> Execution {
+    let manifest = over_a_feed(&world.cross(&["AAA", "BBB"], 1, 2, 10), "parity");
+    world.live(&manifest, lines).unwrap().execution
+}
+
+fn lines(world: &World) -> Vec<String> {
+    let manifest = world.cross(&["AAA", "BBB"], 1, 2, 10);
+    world.lines(&manifest).lines().map(str::to_owned).collect()
+}
+
+/// What is found of a run through a moment, over its own bars or those of a snapshot.
+fn held(
+    world: &World,
+    execution: &Execution,
+    through: Option<UnixNanos>,
+    snapshot: Option<&str>,
+) -> Result<Parity, Box<RunnerError>> {
+    let question = Question {
+        data: &world.data,
+        execution,
+        key: &public_key(),
+        through,
+        snapshot,
+        now: UnixNanos(0),
+    };
+    parity(&question, world.engine(), signer(), &mut Ignore).map_err(Box::new)
+}
+
+#[test]
+fn a_live_run_is_its_own_backtest() {
+    let world = World::small(DAYS);
+    let run = live(&world, &lines(&world).join("\n"));
+    let found = held(&world, &run, None, None).unwrap();
+    assert!(found.is_equal(), "{:?}", found.first);
+    assert_eq!(found.decisions, [u64::from(DAYS) * 2; 2]);
+    // The whole run: its decision digest is the re-execution's.
+    let journal = verified(&std::fs::read(run.journal()).unwrap());
+    assert_eq!(journal.decision_digest, Some(found.close.decision_digest));
+    assert!(journal.fills.unwrap() > 4, "nothing was traded");
+    // Through a day: only what closes by then.
+    let day = found.closes.0.0 + 9 * DAY_NANOS;
+    let found = held(&world, &run, Some(UnixNanos(day)), None).unwrap();
+    assert!(found.is_equal());
+    assert_eq!((found.decisions, found.closes.1.0), ([20; 2], day));
+}
+
+#[test]
+fn a_run_under_way_is_held_as_far_as_its_last_whole_slice() {
+    let world = World::small(DAYS);
+    let run = live(&world, &lines(&world).join("\n"));
+    let whole = std::fs::read(run.journal()).unwrap();
+    // Cut at any byte, as a run that writes leaves it: equal, and never beyond what is signed.
+    let mut seen = std::collections::BTreeSet::new();
+    for cut in (whole.len() / 2..whole.len()).step_by(whole.len() / 40) {
+        std::fs::write(run.journal(), &whole[..cut]).unwrap();
+        let found = held(&world, &run, None, None).unwrap();
+        assert!(found.is_equal(), "cut at {cut}: {:?}", found.first);
+        seen.insert(found.decisions[0]);
+    }
+    assert!(
+        seen.len() > 10 && seen.iter().all(|count| count % 2 == 0),
+        "{seen:?}"
+    );
+    std::fs::write(run.journal(), &whole[..600]).unwrap();
+    let error = held(&world, &run, None, None).unwrap_err();
+    assert!(matches!(*error, RunnerError::NoSlice { .. }), "{error}");
+}
+
+#[test]
+fn the_cause_of_a_difference_is_named() {
+    let world = World::small(DAYS);
+    let id = world.snapshot.to_string();
+    let all = lines(&world);
+    let at = |index: usize| all.get(index).unwrap().clone();
+    let without = |index: usize| {
+        let mut some = all.clone();
+        some.remove(index);
+        some
+    };
+    //    what the feed sends, the cause
+    let revised = {
+        let mut some = all.clone();
+        some[20] = at(20).replace("\"volume\":10000", "\"volume\":10001");
+        some
+    };
+    let late = {
+        let mut some = without(20);
+        some.insert(22, at(20));
+        some
+    };
+    for (sent, cause) in [
+        (revised, Cause::DataRevised),
+        (without(20), Cause::DataRevised),
+        (late, Cause::LateBar),
+    ] {
+        let world = World::small(DAYS);
+        assert_eq!(world.snapshot.to_string(), id);
+        let run = live(&world, &sent.join("\n"));
+        let found = held(&world, &run, None, Some(&id)).unwrap();
+        let (site, named) = found.first.as_ref().unwrap();
+        assert_eq!((*named, site.symbol.as_str()), (cause, "AAA"));
+        assert!(!found.is_equal() && found.equal >= 20, "{}", found.equal);
+        // On the bars that it was sent in time, it is itself.
+        let found = held(&world, &run, None, None).unwrap();
+        assert!(found.is_equal(), "{cause:?}: {:?}", found.first);
+    }
+}
+
+#[test]
+fn a_changed_journal_and_a_backtest_have_no_parity() {
+    let world = World::small(DAYS);
+    let run = live(&world, &lines(&world).join("\n"));
+    let mut bytes = std::fs::read(run.journal()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(run.journal(), &bytes).unwrap();
+    let error = held(&world, &run, None, None).unwrap_err();
+    assert!(matches!(*error, RunnerError::NotIntact { .. }), "{error}");
+    let backtest = world.cross(&["AAA"], 1, 2, 10);
+    let backtest = world.backtest(&backtest, world.engine()).unwrap().execution;
+    let error = held(&world, &backtest, None, None).unwrap_err();
+    assert!(matches!(*error, RunnerError::Disagrees { .. }), "{error}");
+}
+
+#[test]
+fn the_statement_is_signed_and_says_what_was_found() {
+    let world = World::small(DAYS);
+    let run = live(&world, &lines(&world).join("\n"));
+    let found = held(&world, &run, None, None).unwrap();
+    let key = Ed25519Signer::from_seed(&[7; 32]);
+    let made = statement(&run, &found, &key).unwrap();
+    let envelope = Envelope::parse(&made.envelope).unwrap();
+    let public = GovernanceKey(counterfoil_journal::signer::Signer::verifying_key(&key));
+    let (stated, _) = envelope.verify(&[public]).unwrap();
+    assert_eq!(stated.predicate_type, PARITY_TYPE);
+    assert_eq!(stated.predicate, made.predicate);
+    assert_eq!(made.predicate["equal"], true);
+    assert_eq!(made.predicate["decisions"]["equal"], u64::from(DAYS) * 2);
+    let names: Vec<&str> = stated.subject.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["manifest", "component", "snapshot"]);
+}
