@@ -27,6 +27,8 @@ mod published;
 #[cfg(test)]
 mod recover;
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod signed;
 #[cfg(test)]
 mod strategies;

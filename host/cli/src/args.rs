@@ -10,6 +10,7 @@ mod data;
 mod people;
 mod research;
 mod run;
+mod serve;
 mod show;
 
 pub(crate) use build::{Build, CompileComponent, Demo, New};
@@ -26,6 +27,7 @@ pub(crate) use people::{
 };
 pub(crate) use research::{MonteCarlo, Sweep, WalkForward};
 pub(crate) use run::{Backtest, BacktestOrResume, Live, Terms};
+pub(crate) use serve::{RunCommand, RunStart, Runner, Serve, Watch};
 pub(crate) use show::{Audit, Compare, Parity, Proof, Publish, Replay, Report, Show, Verify};
 
 /// Hosts trading strategies that nobody has to trust.
@@ -94,6 +96,10 @@ pub(crate) enum Command {
     MonteCarlo(MonteCarlo),
     /// Run a component over closed bars from a stream, into the paper venue
     Live(Box<Live>),
+    /// Be the runner's process: runs that were authorized, behind a local API (a service)
+    Serve(Serve),
+    /// Start, stop, kill and watch the runs of the runner's process
+    Run(Runner),
     /// List the runs
     Runs,
     /// Show one run, its decisions or its fills

@@ -1,16 +1,18 @@
 //! The one place that says whether a run may start or go on, by what the ledger's records add up
 //! to. Everything that is missing means no; nothing else makes a [`Grant`].
 
-use counterfoil_governance::act::DigestSet;
+use counterfoil_governance::act::{DigestSet, Terms};
 use counterfoil_governance::digest::Digest;
 use counterfoil_governance::id::Id;
-use counterfoil_governance::registry::Stage;
 use counterfoil_governance::role::Role;
-use counterfoil_governance::rule::Denial;
+use counterfoil_governance::rule::{Denial, Rule};
 use counterfoil_governance::state::State;
-use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup, canonical_json};
+use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup, canonical_json};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::json;
+
+use crate::evidence::limits_digest;
+use crate::times::show_time;
 
 /// Why a run may not start.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -28,6 +30,12 @@ impl Denied {
     fn new(code: &'static str, why: impl Into<String>, who: impl Into<String>) -> Self {
         let (why, who) = (why.into(), who.into());
         Self { code, why, who }
+    }
+}
+
+impl Denied {
+    fn of(rule: Rule, why: impl Into<String>, who: impl Into<String>) -> Self {
+        Self::new(rule.code(), why, who)
     }
 }
 
@@ -49,9 +57,9 @@ impl From<ManifestError> for Denied {
 #[must_use]
 pub struct Grant {
     run: [u8; 32],
-    account: Id,
     by: Id,
-    set: DigestSet,
+    authorized: u64,
+    terms: Terms,
 }
 
 impl Grant {
@@ -64,7 +72,7 @@ impl Grant {
     /// The account.
     #[must_use]
     pub const fn account(&self) -> &Id {
-        &self.account
+        &self.terms.account
     }
 
     /// Who asked.
@@ -73,25 +81,60 @@ impl Grant {
         &self.by
     }
 
-    /// What was approved.
+    /// The ledger's entry that authorizes it.
     #[must_use]
-    pub const fn set(&self) -> &DigestSet {
-        &self.set
+    pub const fn authorized(&self) -> u64 {
+        self.authorized
+    }
+
+    /// What runs, for whom, where, and under what.
+    #[must_use]
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
     }
 }
 
-/// The digest that an approval names as its limits: of what a manifest says of risk and of the
-/// guest's limits, as canonical JSON with these two fields.
+/// The digest of a manifest's parameters: of their canonical JSON.
 ///
 /// # Errors
 ///
 /// Returns [`ManifestError`] if they cannot be written, which no manifest that was parsed does.
-pub fn limits_digest(manifest: &Manifest) -> Result<Digest, ManifestError> {
-    let limits = json!({ "limits": manifest.limits, "risk": manifest.risk });
-    Ok(Digest::of(canonical_json(&limits)?.as_bytes()))
+pub fn parameters_digest(manifest: &Manifest) -> Result<Digest, ManifestError> {
+    let parameters = json!(manifest.parameters);
+    Ok(Digest::of(canonical_json(&parameters)?.as_bytes()))
 }
 
-/// Whether `who` may start the run of this manifest at this time.
+/// The terms of a manifest, under this set: what an operator authorizes.
+///
+/// # Errors
+///
+/// Returns [`Denied`] if the manifest does not hold, or names an account or owner that is none.
+pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<Terms, Denied> {
+    let id = |what: &str, name: &str| {
+        Id::parse(name).map_err(|error| {
+            let why = format!("the manifest's {what}: {error}");
+            let way = "name an account and an owner whose names can be ids";
+            Denied::new("manifest.invalid", why, way)
+        })
+    };
+    let DataSource::Feed { name: market, .. } = &manifest.data else {
+        let why = "the manifest's bars come from a snapshot";
+        let way = "start a manifest whose bars come from a feed";
+        return Err(Denied::new("manifest.invalid", why, way));
+    };
+    Ok(Terms {
+        owner: id("owner", &manifest.account.owner)?,
+        set,
+        account: id("account", &manifest.account.name)?,
+        market: market.clone(),
+        timeframe: manifest.timeframe.clone(),
+        parameters: parameters_digest(manifest)?,
+        limits: Digest(limits_digest(manifest)?),
+    })
+}
+
+/// Whether `who` may start the run of this manifest at this time, under the authorization in entry
+/// `authorized`. The act that records the start is judged again, by every rule.
 ///
 /// # Errors
 ///
@@ -99,6 +142,7 @@ pub fn limits_digest(manifest: &Manifest) -> Result<Digest, ManifestError> {
 pub fn may_start(
     state: &State,
     manifest: &Manifest,
+    authorized: u64,
     who: &Id,
     time: UnixNanos,
 ) -> Result<Grant, Denied> {
@@ -111,33 +155,29 @@ pub fn may_start(
             started.deed.by
         );
         let way = "a run id starts once: use a new start nonce";
-        return Err(Denied::new("run.exists", why, way));
+        return Err(Denied::of(Rule::RunExists, why, way));
     }
-    grant(state, manifest, who)
+    grant(state, manifest, authorized, who, time)
 }
 
-/// Whether a run that was started before may go on. Whoever started it stays answerable for it.
+/// Whether a run that was started before may go on at this time. Whoever started it stays
+/// answerable for it.
 ///
 /// # Errors
 ///
 /// Returns [`Denied`] by the first rule that is broken.
-pub fn may_go_on(state: &State, manifest: &Manifest) -> Result<Grant, Denied> {
+pub fn may_go_on(state: &State, manifest: &Manifest, time: UnixNanos) -> Result<Grant, Denied> {
     let run = manifest.run_id()?;
     let Some(started) = state.registry().runs().get(&Digest(run)) else {
         let why = format!("the ledger has no start of run {}", hex::encode(run));
-        let way = "an operator starts it";
-        return Err(Denied::new("start.missing", why, way));
+        return Err(Denied::of(Rule::RunUnknown, why, "an operator starts it"));
     };
-    let grant = grant(state, manifest, &started.deed.by)?;
-    if grant.set == started.start.set {
-        return Ok(grant);
+    if let Some((_, deed)) = &started.ended {
+        let why = format!("run {} ended with record {}", hex::encode(run), deed.index);
+        return Err(Denied::of(Rule::RunEnded, why, "start a new run"));
     }
-    let why = format!(
-        "the run was started under another set: {}",
-        started.start.set.changes(&grant.set)
-    );
-    let way = "start a new run under what is approved now";
-    Err(Denied::new("approval.changed", why, way))
+    let authorized = started.start.authorized;
+    grant(state, manifest, authorized, &started.deed.by, time)
 }
 
 /// Whether `who` may do what operators do.
@@ -160,52 +200,61 @@ pub fn check_operator(state: &State, who: &Id, time: UnixNanos) -> Result<(), De
     } else {
         format!("could be done by {}", names.join(", "))
     };
-    Err(Denied::new(
-        "role.missing",
+    Err(Denied::of(
+        Rule::RoleMissing,
         format!("{who} has not the role operator"),
         way,
     ))
 }
 
-fn grant(state: &State, manifest: &Manifest, who: &Id) -> Result<Grant, Denied> {
+fn grant(
+    state: &State,
+    manifest: &Manifest,
+    authorized: u64,
+    who: &Id,
+    time: UnixNanos,
+) -> Result<Grant, Denied> {
     let setup: RunSetup = manifest.setup()?;
-    let account = Id::parse(&manifest.account.name).map_err(|error| {
-        let way = "name an account of the ledger in the manifest";
-        Denied::new("account.name", error.to_string(), way)
-    })?;
-    let set = approved_set(state, manifest, &setup)?;
-    state.registry().may_start(&set)?;
-    Ok(Grant {
-        run: manifest.run_id()?,
-        account,
-        by: who.clone(),
-        set,
-    })
-}
-
-/// The newest approved set of the manifest's component with the manifest's limits.
-fn approved_set(state: &State, manifest: &Manifest, setup: &RunSetup) -> Result<DigestSet, Denied> {
-    let component = Digest(setup.component);
-    let limits = limits_digest(manifest)?;
-    let found = state.registry().component(&component)?;
-    let fits = found
-        .approvals
-        .iter()
-        .rev()
-        .find(|one| one.set.limits == limits);
-    if let Some(approval) = fits {
-        return Ok(approval.set);
-    }
-    let Some(last) = found.approvals.last() else {
-        let stage: Stage = found.stage;
-        let why = format!("component {component} is {}, not approved", stage.name());
-        let way = "an approver approves it first";
-        return Err(Denied::new("approval.missing", why, way));
+    let run = manifest.run_id()?;
+    let Some(found) = state.authorizations().get(&authorized) else {
+        let why = format!("record {authorized} authorizes no start");
+        let way = "an operator authorizes it (start-authorize)";
+        return Err(Denied::of(Rule::StartUnknown, why, way));
     };
-    let why = format!(
-        "the approval is for other limits: approved were {}, the manifest has {limits}",
-        last.set.limits
-    );
-    let way = "start with the limits that were approved, or have an approver approve these";
-    Err(Denied::new("approval.changed", why, way))
+    if let Some((reason, deed)) = &found.withdrawn {
+        let why = format!("{} withdrew the authorization: {reason}", deed.by);
+        let way = "an operator authorizes it again";
+        return Err(Denied::of(Rule::StartWithdrawn, why, way));
+    }
+    let asked = &found.authorization;
+    let set = DigestSet {
+        component: Digest(setup.component),
+        ..asked.terms.set
+    };
+    let terms = terms_of(manifest, set)?;
+    let changes = asked.terms.changes(&terms);
+    if !changes.is_empty() {
+        let why = format!("another start was authorized: {changes}");
+        let way = "start what was authorized, or have this authorized";
+        return Err(Denied::of(Rule::StartChanged, why, way));
+    }
+    if time < asked.not_before || asked.not_after <= time {
+        let (from, until) = (show_time(asked.not_before), show_time(asked.not_after));
+        let why = format!("the authorization counts from {from} until {until}");
+        let way = "start within the window, or have another authorized";
+        return Err(Denied::of(Rule::StartWindow, why, way));
+    }
+    state.registry().may_start(&terms.set)?;
+    if let Some((index, killed)) = state.killed(&Digest(run), &terms.account) {
+        let (by, reason) = (&killed.deed.by, &killed.reason);
+        let why = format!("{by} threw the kill switch in record {index}: {reason}");
+        let way = "somebody other than who threw it lifts it (kill-lift)";
+        return Err(Denied::of(Rule::KillOn, why, way));
+    }
+    Ok(Grant {
+        run,
+        by: who.clone(),
+        authorized,
+        terms,
+    })
 }

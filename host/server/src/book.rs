@@ -17,7 +17,6 @@ use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock;
 use counterfoil_runner::gate::{Denied, Grant};
 use counterfoil_runner::supervisor::Signers;
-use counterfoil_trading::manifest::{DataSource, Manifest};
 
 use crate::problem::{Code, Problem};
 
@@ -113,17 +112,11 @@ impl Book {
     /// # Errors
     ///
     /// Returns a [`Problem`] if a rule forbids it, or the ledger cannot be written.
-    pub fn start(&self, grant: &Grant, manifest: &Manifest) -> Result<(), Problem> {
-        let market = match &manifest.data {
-            DataSource::Feed { name, .. } => name.clone(),
-            DataSource::Snapshot { id, .. } => id.clone(),
-        };
+    pub fn start(&self, grant: &Grant) -> Result<(), Problem> {
         let act = Act::RunStart(RunStart {
             run: Digest(*grant.run()),
-            set: *grant.set(),
-            account: grant.account().clone(),
-            market,
-            timeframe: manifest.timeframe.clone(),
+            authorized: grant.authorized(),
+            terms: grant.terms().clone(),
         });
         // One at a time: the file's lock would refuse the second.
         let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);

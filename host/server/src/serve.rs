@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
+use counterfoil_runner::clock;
 use counterfoil_runner::gate::may_go_on;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::kept::Meant;
@@ -182,7 +183,7 @@ impl Server {
                 continue;
             }
             let done = self.app.book.state().and_then(|state| {
-                let grant = may_go_on(&state, &left.manifest)?;
+                let grant = may_go_on(&state, &left.manifest, clock::now())?;
                 Ok(supervisor.go_on(&grant, &left.run)?)
             });
             let refused = done.err();

@@ -55,6 +55,8 @@ pub struct SessionReply {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StartRequest {
+    /// The ledger's entry that authorizes this start.
+    pub authorization: u64,
     /// The run's manifest.
     #[schema(value_type = Object)]
     pub manifest: Value,

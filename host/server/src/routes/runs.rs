@@ -54,12 +54,18 @@ pub(crate) async fn start(
     let _turn = turn(&app)?;
     let own = Arc::clone(&app);
     let status = apart(move || {
-        let grant = may_start(&caller.state, &manifest, &caller.id, clock::now())?;
+        let grant = may_start(
+            &caller.state,
+            &manifest,
+            asked.authorization,
+            &caller.id,
+            clock::now(),
+        )?;
         // Ready first, then recorded, then begun: what could not start leaves no start behind.
         let reserved = own
             .supervisor
-            .reserve(&grant, manifest.clone(), asked.feed.into())?;
-        own.book.start(&grant, &manifest)?;
+            .reserve(&grant, manifest, asked.feed.into())?;
+        own.book.start(&grant)?;
         let status = reserved.begin()?;
         tracing::info!(run = status.run, by = %caller.id, "run started");
         Ok(status)
@@ -156,7 +162,7 @@ pub(crate) async fn resume(
     let own = Arc::clone(&app);
     let status = apart(move || {
         let manifest = own.supervisor.manifest(&run)?;
-        let grant = may_go_on(&caller.state, &manifest)?;
+        let grant = may_go_on(&caller.state, &manifest, clock::now())?;
         let status = own.supervisor.go_on(&grant, &run)?;
         tracing::info!(run = status.run, by = %caller.id, "run gone on with");
         Ok(status)
