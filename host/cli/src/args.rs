@@ -5,13 +5,25 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueHint};
 
 mod build;
+mod component;
 mod data;
+mod people;
 mod research;
 mod run;
 mod show;
 
 pub(crate) use build::{Build, CompileComponent, Demo, New};
+pub(crate) use component::{
+    AttestTests, Component, ComponentApprove, ComponentArchive, ComponentPromote, ComponentSubmit,
+    ComponentValidate, OneComponent,
+};
 pub(crate) use data::{Data, DataAccept, DataLineage, DataReport, DeriveActions, Ingest};
+pub(crate) use people::{
+    AccessReview, BreakGlass, Change, Delegate, Exception, ExceptionEnd, ExceptionGrant,
+    ExceptionList, Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerInit,
+    LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify, OnePrincipal, Principal,
+    PrincipalAdd, PrincipalRoles, WhoApproved,
+};
 pub(crate) use research::{MonteCarlo, Sweep, WalkForward};
 pub(crate) use run::{Backtest, BacktestOrResume, Live, Terms};
 pub(crate) use show::{Audit, Compare, Parity, Proof, Publish, Replay, Report, Show, Verify};
@@ -41,6 +53,17 @@ pub(crate) struct Global {
     /// Where the signing key is kept, apart from the data [default: the user's configuration folder]
     #[arg(long, global = true, env = "COUNTERFOIL_KEY_DIR", value_hint = ValueHint::DirPath)]
     pub(crate) key_dir: Option<PathBuf>,
+    /// Who acts: the principal whose key signs
+    #[arg(
+        long = "as",
+        global = true,
+        env = "COUNTERFOIL_AS",
+        value_name = "NAME"
+    )]
+    pub(crate) actor: Option<String>,
+    /// Do alone what takes two, under the break-glass of this record
+    #[arg(long, global = true, value_name = "RECORD")]
+    pub(crate) emergency: Option<u64>,
     /// Print JSON instead of tables
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -92,6 +115,34 @@ pub(crate) enum Command {
     Proof(Proof),
     /// Write a run's journal as a static tiled log that other tools read
     Publish(Publish),
+    /// Components on their way: draft, validated, approved, archived
+    #[command(subcommand)]
+    Component(Component),
+    /// People and services, and their roles
+    #[command(subcommand)]
+    Principal(Principal),
+    /// Keys that people sign with
+    #[command(subcommand)]
+    Key(Key),
+    /// The record of what people did and were denied
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// Rules that are not kept for a while, and what is done instead
+    #[command(subcommand)]
+    Exception(Exception),
+    /// Acts that take more than one signature: sign, withdraw, list
+    #[command(subcommand)]
+    Change(Change),
+    /// Let somebody speak for you in an approval class, for a while
+    #[command(subcommand)]
+    Delegate(Delegate),
+    /// Do alone what takes two, for a short while, loudly
+    #[command(subcommand)]
+    BreakGlass(BreakGlass),
+    /// Who approved a run or a component, with which key, when
+    WhoApproved(WhoApproved),
+    /// Who holds which role and key, since when; duties in conflict; keys about to expire
+    AccessReview(AccessReview),
     /// Compile a component into the cache (used by the program itself)
     #[command(hide = true)]
     CompileComponent(CompileComponent),

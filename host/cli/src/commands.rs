@@ -1,18 +1,27 @@
 //! One file a command.
 
+pub(crate) mod access_review;
 pub(crate) mod admit;
 pub(crate) mod audit;
 pub(crate) mod backtest;
+pub(crate) mod break_glass;
 pub(crate) mod build;
+pub(crate) mod change;
 pub(crate) mod compare;
 pub(crate) mod compile;
+pub(crate) mod component;
 pub(crate) mod data;
+pub(crate) mod delegate;
 pub(crate) mod demo;
+pub(crate) mod exception;
 pub(crate) mod ingest;
+pub(crate) mod key;
+pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod monte_carlo;
 pub(crate) mod new;
 pub(crate) mod parity;
+pub(crate) mod principal;
 pub(crate) mod proof;
 pub(crate) mod publish;
 pub(crate) mod replay;
@@ -25,3 +34,4 @@ pub(crate) mod sweep;
 pub(crate) mod terms;
 pub(crate) mod verify;
 pub(crate) mod walk_forward;
+pub(crate) mod who_approved;

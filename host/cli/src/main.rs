@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod output;
+mod people;
 mod places;
 mod progress;
 mod report;
@@ -74,6 +75,16 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::Audit(audit) => commands::audit::run(&places, &audit),
         Command::Proof(proof) => commands::proof::run(&places, &proof),
         Command::Publish(publish) => commands::publish::run(&places, &publish),
+        Command::Component(component) => commands::component::run(&places, &component),
+        Command::Principal(principal) => commands::principal::run(&places, &principal),
+        Command::Key(key) => commands::key::run(&places, &key),
+        Command::Ledger(ledger) => commands::ledger::run(&places, &ledger),
+        Command::Exception(exception) => commands::exception::run(&places, &exception),
+        Command::Change(change) => commands::change::run(&places, &change),
+        Command::Delegate(delegate) => commands::delegate::run(&places, &delegate),
+        Command::BreakGlass(glass) => commands::break_glass::run(&places, &glass),
+        Command::WhoApproved(args) => commands::who_approved::run(&places, &args),
+        Command::AccessReview(args) => commands::access_review::run(&places, &args),
         Command::CompileComponent(compile) => commands::compile::run(&compile),
     }
 }

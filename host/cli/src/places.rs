@@ -16,6 +16,10 @@ pub(crate) struct Places {
     pub(crate) data: DataDir,
     pub(crate) keys: KeyDir,
     pub(crate) json: bool,
+    /// Who acts, as typed.
+    pub(crate) actor: Option<String>,
+    /// The break-glass under which they act alone.
+    pub(crate) emergency: Option<u64>,
 }
 
 impl Places {
@@ -34,6 +38,8 @@ impl Places {
             data: DataDir::open(&data)?,
             keys: KeyDir::new(keys),
             json: global.json,
+            actor: global.actor.clone(),
+            emergency: global.emergency,
         })
     }
 
@@ -43,6 +49,8 @@ impl Places {
             data: DataDir::open(data)?,
             keys: KeyDir::new(keys),
             json: self.json,
+            actor: None,
+            emergency: None,
         })
     }
 

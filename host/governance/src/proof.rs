@@ -57,11 +57,11 @@ pub fn prove(bytes: &[u8], key: &VerifierKey, index: u64) -> Result<TlogProof, P
             Some(Frame::Checkpoint(note)) => last = Some(note.to_vec()),
         }
     }
-    let none = |records| ProveError::NoRecord { index, records };
-    let note = last.ok_or(none(0))?;
+    let missing = |records| ProveError::NoRecord { index, records };
+    let note = last.ok_or(missing(0))?;
     let checkpoint = Checkpoint::open_own(&note, key)?;
     let size = checkpoint.size;
-    let entry = found.filter(|_| index < size).ok_or(none(size))?;
+    let entry = found.filter(|_| index < size).ok_or(missing(size))?;
     Ok(TlogProof {
         hashes: inclusion_proof(&leaves, index, size)?,
         extra: Some(entry),

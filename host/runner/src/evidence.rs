@@ -42,15 +42,15 @@ impl Checked {
 /// Hears the number of decisions made again.
 pub type Progress<'a> = &'a mut (dyn FnMut(u64) + Send);
 
-/// The digest of the limits that a manifest puts a component under: those of the guest and those
-/// of the account, as canonical JSON (RFC 8785) of `{"limits": …, "risk": …}`.
+/// The digest of the limits that a manifest puts an account under: SHA-256 of their canonical JSON
+/// (RFC 8785), as a policy gives them.
 ///
 /// # Errors
 ///
 /// Returns [`ManifestError`] if they have no canonical form.
 pub fn limits_digest(manifest: &Manifest) -> Result<[u8; 32], ManifestError> {
-    let both = json!({ "limits": manifest.limits, "risk": manifest.risk });
-    Ok(Sha256::digest(canonical_json(&both)?).into())
+    let limits = json!(manifest.risk);
+    Ok(Sha256::digest(canonical_json(&limits)?).into())
 }
 
 /// Whether a component is admitted, compiles, and describes itself.

@@ -90,8 +90,8 @@ pub fn thresholds(
 ) -> Result<Checked, RunnerError> {
     let manifest = Manifest::parse(&data.manifest_text(run)?)?;
     let (figures, other) = (Figures::of(run)?, Figures::of(dearer)?);
-    let cash = manifest.setup()?.cash;
-    let slippage_loss = share(figures.ended.0.saturating_sub(other.ended.0), cash.0);
+    let lost = figures.ended.0.saturating_sub(other.ended.0);
+    let slippage_loss = share(lost, manifest.setup()?.cash.0);
     let limit = manifest.limits.fuel_per_callback;
     let fuel = share(figures.fuel_p99.into(), limit.into());
     let mut reasons = Vec::new();
@@ -124,10 +124,10 @@ pub fn thresholds(
     let mut facts = run_facts(run);
     facts["dearer-run-id"] = json!(format!("sha256:{}", dearer.run));
     facts["limits"] = json!(format!("sha256:{}", hex::encode(limits_digest(&manifest)?)));
-    facts["drawdown-bps"] = json!(figures.drawdown_bps.to_string());
-    facts["slippage-loss-bps"] = json!(slippage_loss.to_string());
+    facts["drawdown-bps"] = json!(whole(figures.drawdown_bps));
+    facts["slippage-loss-bps"] = json!(whole(slippage_loss));
     facts["fuel-p99"] = json!(figures.fuel_p99);
-    facts["fuel-p99-bps"] = json!(fuel.to_string());
+    facts["fuel-p99-bps"] = json!(whole(fuel));
     facts["decisions"] = json!(figures.decisions);
     facts["final-equity"] = json!(figures.ended.to_text());
     facts["dearer-final-equity"] = json!(other.ended.to_text());
@@ -176,6 +176,11 @@ impl Figures {
             closed_well,
         })
     }
+}
+
+/// A figure that every reader of JSON takes for the same number: cut at 2^53 - 1.
+fn whole(figure: i128) -> u64 {
+    u64::try_from(figure).unwrap_or(u64::MAX).min((1 << 53) - 1)
 }
 
 /// A part in basis points of the whole, rounded up, so that a threshold is kept or not. Nothing

@@ -1,0 +1,122 @@
+//! `access-review`: who holds what, since when, and what somebody should look at.
+
+use anyhow::Result;
+use counterfoil_governance::role::Role;
+use counterfoil_governance::state::Principal;
+use counterfoil_runner::clock::now;
+use counterfoil_runner::times::show_time;
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+use serde_json::{Value, json};
+
+use super::{key, principal};
+use crate::args::AccessReview;
+use crate::output::{Answer, say, say_json};
+use crate::people::rows;
+use crate::people::view::View;
+use crate::places::Places;
+
+/// Roles that one principal can hold together but that belong to two for a second pair of eyes to
+/// be one: the ledger keeps the duties apart by component, a review asks whether they should meet.
+const TOGETHER: [(Role, Role); 4] = [
+    (Role::Author, Role::Reviewer),
+    (Role::Author, Role::Approver),
+    (Role::Reviewer, Role::Approver),
+    (Role::Operator, Role::Administrator),
+];
+
+pub(crate) fn run(places: &Places, args: &AccessReview) -> Result<Answer> {
+    let view = View::open(places)?;
+    let now = now();
+    let soon = now
+        .0
+        .saturating_add(DAY_NANOS.saturating_mul(args.days.into()));
+    let people: Vec<Value> = view
+        .state()
+        .principals()
+        .keys()
+        .map(|id| principal::row(&view, id))
+        .collect();
+    let keys: Vec<Value> = key::rows(view.state());
+    let findings = findings(&view, (now, UnixNanos(soon)));
+    if places.json {
+        let time = show_time(now);
+        say_json(
+            &json!({ "time": time, "principals": people, "keys": keys, "findings": findings }),
+        );
+        return Ok(Answer::Yes);
+    }
+    let columns = [
+        "principal",
+        "kind",
+        "roles",
+        "since",
+        "keys",
+        "last-act",
+        "last-time",
+    ];
+    rows::tell(places, people, &columns, "no principal");
+    say("");
+    rows::tell(places, keys, &key::COLUMNS, "no key");
+    say("");
+    rows::tell(
+        places,
+        findings,
+        &["finding", "principal", "what"],
+        "nothing to look at",
+    );
+    Ok(Answer::Yes)
+}
+
+/// What somebody should look at.
+fn findings(view: &View, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value> {
+    let state = view.state();
+    let mut all = Vec::new();
+    let mut find = |finding: &str, principal: &str, what: String| {
+        all.push(json!({ "finding": finding, "principal": principal, "what": what }));
+    };
+    for (id, principal) in state.principals() {
+        for (first, second) in conflicts(principal) {
+            find(
+                "duties-together",
+                id.as_str(),
+                format!("holds {first} and {second}"),
+            );
+        }
+        if principal.roles.is_empty() {
+            find(
+                "no-role",
+                id.as_str(),
+                "may do nothing but end its own keys".to_owned(),
+            );
+        }
+        let mut own = state.keys().values().filter(|key| key.owner == *id);
+        if !own.any(|key| key.counts(now)) {
+            find("no-key", id.as_str(), "has no key that counts".to_owned());
+        }
+        if !view
+            .verified
+            .records
+            .iter()
+            .any(|one| one.signed.actor == *id)
+        {
+            find("never-acted", id.as_str(), "never acted".to_owned());
+        }
+    }
+    for (key, one) in state.keys() {
+        if let Some(until) = one.until.filter(|until| one.counts(now) && *until <= soon) {
+            find(
+                "key-ends",
+                one.owner.as_str(),
+                format!("key {key} ends at {}", show_time(until)),
+            );
+        }
+    }
+    all
+}
+
+fn conflicts(principal: &Principal) -> impl Iterator<Item = (Role, Role)> {
+    let has = |role: Role| principal.roles.contains(&role);
+    TOGETHER
+        .into_iter()
+        .filter(move |(first, second)| has(*first) && has(*second))
+}

@@ -1,0 +1,51 @@
+//! `component`: the way from draft to archived.
+
+mod answers;
+mod approve;
+mod check;
+mod evidence;
+mod promote;
+mod submit;
+mod tests;
+
+use anyhow::Result;
+use counterfoil_governance::act::Act;
+use serde_json::json;
+
+use crate::args::{Component, ComponentArchive};
+use crate::output::Answer;
+use crate::people;
+use crate::people::desk::Desk;
+use crate::people::refusal::tell;
+use crate::people::words;
+use crate::places::Places;
+
+pub(crate) fn run(places: &Places, args: &Component) -> Result<Answer> {
+    match args {
+        Component::Submit(args) => submit::run(places, args),
+        Component::AttestTests(args) => tests::run(places, args),
+        Component::Validate(args) => check::run(places, args),
+        Component::Review(args) => evidence::review(places, args),
+        Component::Approve(args) => approve::run(places, args),
+        Component::Promote(args) => promote::run(places, args),
+        Component::Archive(args) => archive(places, args),
+        Component::History(args) => answers::history(places, args),
+        Component::List(filter) => answers::list(places, filter),
+        Component::Show(args) => answers::show(places, args),
+        Component::Runs(args) => answers::runs(places, args),
+    }
+}
+
+fn archive(places: &Places, args: &ComponentArchive) -> Result<Answer> {
+    let mut desk = Desk::open(places)?;
+    let component = people::component(desk.state(), &args.component)?;
+    let reason = args.reason.clone();
+    let done = desk.act(Act::ComponentArchive { component, reason })?;
+    let what = format!("{component} is archived: it can be replayed, never started");
+    Ok(tell(
+        places,
+        done,
+        &what,
+        json!({ "component": words::digest(&component) }),
+    ))
+}

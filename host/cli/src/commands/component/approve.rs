@@ -1,0 +1,98 @@
+//! `component approve`: an approver's signature over exactly four digests.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::evidence;
+use crate::args::ComponentApprove;
+use crate::output::Answer;
+use crate::people::desk::{Desk, Done};
+use crate::people::refusal::{Refusal, tell};
+use crate::people::{self, words};
+use crate::places::Places;
+use anyhow::{Context as _, Result};
+use counterfoil_governance::act::{Act, DigestSet, EvidenceKind};
+use counterfoil_governance::attest;
+use counterfoil_governance::digest::Digest;
+use counterfoil_governance::evidence::Piece;
+use counterfoil_governance::state::State;
+use counterfoil_runner::evidence::limits_digest;
+use counterfoil_runner::files::{read_whole, write_whole};
+use counterfoil_trading::manifest::Manifest;
+
+pub(super) fn run(places: &Places, args: &ComponentApprove) -> Result<Answer> {
+    let mut desk = Desk::open(places)?;
+    let component = people::component(desk.state(), &args.component)?;
+    let set = match set_of(places, desk.state(), &component, args.manifest.as_deref())? {
+        Ok(set) => set,
+        Err(refusal) => return Ok(refusal.tell(places, &[])),
+    };
+    let done = sign(&mut desk, set, args.output.as_deref())?;
+    let what = format!(
+        "{} approves {component} under limits {}, policy {} and evidence {}",
+        desk.actor, set.limits, set.policy, set.evidence
+    );
+    Ok(tell(places, done, &what, words::set(&set)))
+}
+
+/// Signs the approval of a set, as an envelope and as an act.
+fn sign(desk: &mut Desk, set: DigestSet, output: Option<&Path>) -> Result<Result<Done, Refusal>> {
+    let mut envelope = attest::approval(desk.state().origin(), &desk.actor, &set)?;
+    envelope.sign(desk.hand.as_ref())?;
+    let signature = envelope
+        .signatures
+        .first()
+        .map(|one| one.signature.as_slice());
+    let signature = signature.and_then(|bytes| bytes.try_into().ok());
+    let signature = signature.context("the signature has another length than Ed25519's")?;
+    let done = desk.act(Act::ComponentApprove { set, signature })?;
+    if let (Ok(_), Some(path)) = (&done, output) {
+        write_whole(path, &envelope.encode()?)?;
+    }
+    Ok(done)
+}
+
+/// The set that is approved or promoted now: the component, the limits that its evidence was found
+/// under or that a manifest has, the policy in force, and the evidence, every piece of it opened.
+pub(super) fn set_of(
+    places: &Places,
+    state: &State,
+    component: &Digest,
+    manifest: Option<&Path>,
+) -> Result<Result<DigestSet, Refusal>> {
+    let pieces = match evidence::whole(places, state, component) {
+        Ok(pieces) => pieces,
+        Err(why) => {
+            let way = "restore the file; whoever approves must be able to read what they rest on";
+            return Ok(Err(Refusal::before("evidence.changed", why, way)));
+        }
+    };
+    let Some(policy) = state.policy() else {
+        let why = "no policy is in force, and without one every gate is shut".to_owned();
+        let way = "put a policy bundle in force first: counterfoil policy set";
+        return Ok(Err(Refusal::before("policy.missing", why, way)));
+    };
+    let registered = state.registry().components().get(component);
+    let recorded = registered.and_then(|one| one.validated.as_ref());
+    Ok(Ok(DigestSet {
+        component: *component,
+        limits: limits(&pieces, manifest)?,
+        policy,
+        // Of what was never validated; the ledger answers that the stage is not the right one.
+        evidence: recorded.map_or(Digest([0; 32]), |(evidence, _)| evidence.digest()),
+    }))
+}
+
+fn limits(pieces: &BTreeMap<EvidenceKind, Piece>, manifest: Option<&Path>) -> Result<Digest> {
+    if let Some(path) = manifest {
+        let text = String::from_utf8(read_whole(path)?)?;
+        let manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;
+        return Ok(Digest(limits_digest(&manifest)?));
+    }
+    let Some(piece) = pieces.get(&EvidenceKind::Thresholds) else {
+        return Ok(Digest([0; 32]));
+    };
+    let text = evidence::fact(piece, "limits")?;
+    people::digest(text)
+        .with_context(|| format!("the limits in the evidence, {text:?}, are no digest"))
+}

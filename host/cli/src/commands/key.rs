@@ -1,0 +1,147 @@
+//! `key`: keys that people sign with.
+
+use anyhow::{Context as _, Result};
+use counterfoil_governance::act::Act;
+use counterfoil_governance::digest::{Digest, PublicKey};
+use counterfoil_governance::state::State;
+use counterfoil_runner::clock::now;
+use counterfoil_runner::keys::PeopleKeys;
+use serde_json::{Value, json};
+
+use crate::args::{Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate};
+use crate::output::{Answer, say, say_json};
+use crate::people::desk::Desk;
+use crate::people::refusal::tell;
+use crate::people::view::View;
+use crate::people::{self, rows, words};
+use crate::places::Places;
+
+/// What a list of keys shows.
+pub(crate) const COLUMNS: [&str; 6] = [
+    "key",
+    "principal",
+    "counts",
+    "until",
+    "added-by",
+    "ended-by",
+];
+
+pub(crate) fn run(places: &Places, args: &Key) -> Result<Answer> {
+    match args {
+        Key::New(args) => new(places, args),
+        Key::Add(args) => add(places, args),
+        Key::Rotate(args) => rotate(places, args),
+        Key::Revoke(args) => revoke(places, args),
+        Key::List(filter) => list(places, filter),
+    }
+}
+
+fn new(places: &Places, args: &KeyNew) -> Result<Answer> {
+    let id = people::id("the name", &args.name)?;
+    let keys = PeopleKeys::open(&places.keys, places.data.root())?;
+    let public = PublicKey(keys.make(id.as_str())?);
+    if places.json {
+        say_json(&json!({ "principal": id.as_str(), "key": words::key(&public) }));
+    } else {
+        say(&format!("{public}"));
+        say(&format!(
+            "the public key of {id}; the secret one is for you alone, in the key folder"
+        ));
+        say(&format!(
+            "next: an administrator runs counterfoil principal add {id} --key {public} --role ROLE"
+        ));
+    }
+    Ok(Answer::Yes)
+}
+
+fn add(places: &Places, args: &KeyAdd) -> Result<Answer> {
+    let id = people::id("the name", &args.name)?;
+    let key = people::public_key(&args.key)?;
+    let until = people::time_if("--until", args.until.as_deref())?;
+    let done = Desk::open(places)?.act(Act::KeyAdd {
+        id: id.clone(),
+        key,
+        until,
+    })?;
+    let facts = json!({ "principal": id.as_str(), "key": words::key(&key) });
+    Ok(tell(
+        places,
+        done,
+        &format!("{id} signs with key {key} too"),
+        facts,
+    ))
+}
+
+/// The new key lies in its file before the ledger hears of it: whatever a crash interrupts, one of
+/// the two counts and is there.
+fn rotate(places: &Places, args: &KeyRotate) -> Result<Answer> {
+    let until = people::time_if("--until", args.until.as_deref())?;
+    let mut desk = Desk::open(places)?;
+    let key = PublicKey(desk.people.make(desk.actor.as_str())?);
+    let done = desk.act(Act::KeyRotate { key, until })?;
+    let actor = &desk.actor;
+    let facts = json!({ "principal": actor.as_str(), "key": words::key(&key) });
+    Ok(tell(
+        places,
+        done,
+        &format!("{actor} signs with key {key} from here on"),
+        facts,
+    ))
+}
+
+fn revoke(places: &Places, args: &KeyRevoke) -> Result<Answer> {
+    let mut desk = Desk::open(places)?;
+    let known: Vec<Digest> = desk
+        .state()
+        .keys()
+        .keys()
+        .map(|key| Digest(key.0))
+        .collect();
+    let key = match people::digest(&args.key) {
+        Some(whole) => Some(whole),
+        None => people::begins_with(&args.key, known.iter())?,
+    };
+    let key = key.with_context(|| format!("no key begins with {:?}", args.key))?;
+    let key = PublicKey(key.0);
+    // Whose a key is that nobody has, is for the ledger to answer: it will say no.
+    let owner = desk.state().keys().get(&key).map(|one| one.owner.clone());
+    let id = owner.unwrap_or_else(|| desk.actor.clone());
+    let reason = args.reason.clone();
+    let done = desk.act(Act::KeyRevoke {
+        id: id.clone(),
+        key,
+        reason,
+    })?;
+    let facts = json!({ "principal": id.as_str(), "key": words::key(&key) });
+    Ok(tell(
+        places,
+        done,
+        &format!("key {key} of {id} no longer counts"),
+        facts,
+    ))
+}
+
+fn list(places: &Places, filter: &Filter) -> Result<Answer> {
+    let view = View::open(places)?;
+    let found = rows::filter(rows(view.state()), filter)?;
+    rows::tell(places, found, &COLUMNS, "no key");
+    Ok(Answer::Yes)
+}
+
+/// Every key, the oldest first.
+pub(crate) fn rows(state: &State) -> Vec<Value> {
+    let now = now();
+    let mut all: Vec<_> = state.keys().iter().collect();
+    all.sort_by_key(|(_, one)| one.added);
+    let row = |(key, one): (&PublicKey, &counterfoil_governance::state::Key)| {
+        json!({
+            "key": words::key(key),
+            "principal": one.owner.as_str(),
+            "counts": one.counts(now),
+            "until": words::until(one.until),
+            "added-by": one.added,
+            "ended-by": one.ended,
+        })
+    };
+    all.into_iter().map(row).collect()
+}

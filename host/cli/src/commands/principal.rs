@@ -1,0 +1,148 @@
+//! `principal`: people and services, and their roles.
+
+use anyhow::Result;
+use counterfoil_governance::act::Act;
+use counterfoil_governance::id::Id;
+use counterfoil_governance::role::Kind;
+use counterfoil_runner::clock::now;
+use counterfoil_runner::times::show_time;
+use serde_json::{Value, json};
+
+use super::key;
+use crate::args::{Filter, OnePrincipal, Principal, PrincipalAdd, PrincipalRoles};
+use crate::output::{Answer, pairs, say_json};
+use crate::people::desk::Desk;
+use crate::people::refusal::{Refusal, tell};
+use crate::people::view::View;
+use crate::people::{self, rows, words};
+use crate::places::Places;
+
+pub(crate) fn run(places: &Places, args: &Principal) -> Result<Answer> {
+    match args {
+        Principal::Add(args) => add(places, args),
+        Principal::List(filter) => list(places, filter),
+        Principal::Show(args) => show(places, args),
+        Principal::Roles(args) => roles(places, args),
+    }
+}
+
+fn add(places: &Places, args: &PrincipalAdd) -> Result<Answer> {
+    let id = people::id("the name", &args.name)?;
+    let kind = if args.service {
+        Kind::Service
+    } else {
+        Kind::Person
+    };
+    let act = Act::PrincipalAdd {
+        id: id.clone(),
+        kind,
+        roles: people::roles(&args.role)?,
+        key: people::public_key(&args.key)?,
+        until: people::time_if("--until", args.until.as_deref())?,
+    };
+    let done = Desk::open(places)?.act(act)?;
+    let what = format!(
+        "{id} is a {} of this ledger ({})",
+        kind.name(),
+        args.role.join(", ")
+    );
+    Ok(tell(
+        places,
+        done,
+        &what,
+        json!({ "principal": id.as_str(), "roles": args.role }),
+    ))
+}
+
+fn roles(places: &Places, args: &PrincipalRoles) -> Result<Answer> {
+    let id = people::id("the name", &args.name)?;
+    let act = Act::RolesSet {
+        id: id.clone(),
+        roles: people::roles(&args.role)?,
+    };
+    let done = Desk::open(places)?.act(act)?;
+    let has = if args.role.is_empty() {
+        "no role".to_owned()
+    } else {
+        args.role.join(", ")
+    };
+    let what = format!("{id} has from here on: {has}");
+    Ok(tell(
+        places,
+        done,
+        &what,
+        json!({ "principal": id.as_str(), "roles": args.role }),
+    ))
+}
+
+fn list(places: &Places, filter: &Filter) -> Result<Answer> {
+    let view = View::open(places)?;
+    let all = view.state().principals().keys();
+    let all = all.map(|id| row(&view, id)).collect();
+    let columns = [
+        "principal",
+        "kind",
+        "roles",
+        "keys",
+        "last-act",
+        "last-time",
+    ];
+    rows::tell(places, rows::filter(all, filter)?, &columns, "no principal");
+    Ok(Answer::Yes)
+}
+
+fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
+    let view = View::open(places)?;
+    let id = people::id("the name", &args.name)?;
+    if !view.state().principals().contains_key(&id) {
+        let why = format!("{id} is no principal of this ledger");
+        let refusal = Refusal::before(
+            "principal.unknown",
+            why,
+            "an administrator can add principals",
+        );
+        return Ok(refusal.tell(places, &[]));
+    }
+    let mut value = row(&view, &id);
+    let keys = key::rows(view.state());
+    let own = |one: &&Value| one["principal"] == json!(id.as_str());
+    let keys: Vec<Value> = keys.iter().filter(own).cloned().collect();
+    if places.json {
+        value["keys"] = json!(keys);
+        say_json(&value);
+        return Ok(Answer::Yes);
+    }
+    let fields = [
+        "principal",
+        "kind",
+        "roles",
+        "since",
+        "last-act",
+        "last-time",
+    ];
+    let pair = |name: &&'static str| (*name, rows::plain(value.get(*name).unwrap_or(&Value::Null)));
+    pairs(&fields.iter().map(pair).collect::<Vec<_>>());
+    crate::output::say("");
+    rows::tell(places, keys, &key::COLUMNS, "no key");
+    Ok(Answer::Yes)
+}
+
+/// What a list says of a principal.
+pub(crate) fn row(view: &View, id: &Id) -> Value {
+    let state = view.state();
+    let records = &view.verified.records;
+    let last = records.iter().rev().find(|one| one.signed.actor == *id);
+    let principal = state.principals().get(id);
+    let time = now();
+    let own = |one: &&counterfoil_governance::state::Key| one.owner == *id;
+    let since = state.keys().values().filter(own).map(|one| one.added).min();
+    json!({
+        "principal": id.as_str(),
+        "kind": principal.map(|one| one.kind.name()),
+        "roles": principal.map(|one| words::roles(&one.roles)),
+        "keys": state.keys().values().filter(own).filter(|one| one.counts(time)).count(),
+        "since": since.and_then(|index| view.time_of(index)).map(show_time),
+        "last-act": last.map(|one| one.signed.act.name()),
+        "last-time": last.map(|one| show_time(one.signed.time)),
+    })
+}

@@ -1,0 +1,111 @@
+//! How a refusal is told: which rule, why, and who could do it or what to do instead.
+
+use counterfoil_governance::act::Class;
+use counterfoil_governance::rule::Denial;
+use serde_json::{Value, json};
+
+use super::desk::Done;
+use crate::output::{Answer, pairs, say, say_json};
+use crate::places::Places;
+
+/// What was refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    rule: String,
+    why: String,
+    way_on: String,
+    /// The record of the denial; none where nothing was asked of the ledger.
+    record: Option<u64>,
+}
+
+impl Refusal {
+    pub(crate) fn new(denial: &Denial, record: Option<u64>) -> Self {
+        Self {
+            rule: denial.rule.to_string(),
+            why: denial.why.clone(),
+            way_on: denial.who.clone(),
+            record,
+        }
+    }
+
+    /// A refusal of the program's own, before anything was asked of the ledger.
+    pub(crate) fn before(rule: &str, why: String, way_on: &str) -> Self {
+        let (rule, way_on) = (rule.to_owned(), way_on.to_owned());
+        Self {
+            rule,
+            why,
+            way_on,
+            record: None,
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "denied": true,
+            "rule": self.rule,
+            "why": self.why,
+            "way-on": self.way_on,
+            "record": self.record,
+        })
+    }
+
+    /// Tells it, with what else is to be said.
+    pub(crate) fn tell(&self, places: &Places, more: &[String]) -> Answer {
+        if places.json {
+            let mut value = self.json();
+            if !more.is_empty() {
+                value["reasons"] = json!(more);
+            }
+            say_json(&value);
+            return Answer::No;
+        }
+        let record = self.record.map_or_else(
+            || "none: the ledger was not asked".to_owned(),
+            |index| format!("{index} (counterfoil ledger show {index})"),
+        );
+        pairs(&[
+            ("denied by", self.rule.clone()),
+            ("why", self.why.clone()),
+            ("way on", self.way_on.clone()),
+            ("record", record),
+        ]);
+        for line in more {
+            say(&format!("  {line}"));
+        }
+        Answer::No
+    }
+}
+
+/// Tells what came of an act: the record, and what else there is to say of it.
+pub(crate) fn tell(
+    places: &Places,
+    done: Result<Done, Refusal>,
+    what: &str,
+    facts: Value,
+) -> Answer {
+    let done = match done {
+        Err(refusal) => return refusal.tell(places, &[]),
+        Ok(done) => done,
+    };
+    let index = done.index;
+    let class = done.proposed.map(Class::name);
+    if places.json {
+        let mut value = facts;
+        value["record"] = json!(index);
+        if let Some(class) = class {
+            value["proposed-to"] = json!(class);
+        }
+        say_json(&value);
+    } else if let Some(class) = class {
+        say(&format!("record {index} proposes: {what}"));
+        say(&format!(
+            "it takes effect once enough of the class {class} have signed:"
+        ));
+        say(&format!(
+            "  counterfoil change approve {index} --as ANOTHER"
+        ));
+    } else {
+        say(&format!("record {index}: {what}"));
+    }
+    Answer::Yes
+}

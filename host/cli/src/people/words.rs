@@ -1,0 +1,255 @@
+//! Records in JSON and in words. It must never leave out a field of an act.
+
+use counterfoil_governance::act::{Act, DigestSet, Evidence, Exception, Reason, RunStart, Verdict};
+use counterfoil_governance::digest::{Digest, PublicKey};
+use counterfoil_governance::record::Record;
+use counterfoil_governance::registry::Deed;
+use counterfoil_governance::role::Roles;
+use counterfoil_runner::times::show_time;
+use counterfoil_trading::time::UnixNanos;
+use serde_json::{Map, Value, json};
+
+use super::rows;
+
+/// A digest in JSON.
+pub(crate) fn digest(digest: &Digest) -> Value {
+    json!(digest.to_string())
+}
+
+/// A key in JSON.
+pub(crate) fn key(key: &PublicKey) -> Value {
+    json!(key.to_string())
+}
+
+/// A time in JSON; null for none.
+pub(crate) fn until(until: Option<UnixNanos>) -> Value {
+    json!(until.map(show_time))
+}
+
+/// Roles in JSON.
+pub(crate) fn roles(roles: &Roles) -> Value {
+    json!(roles.iter().map(|role| role.name()).collect::<Vec<_>>())
+}
+
+/// Who did something, with which key, when, by which record.
+pub(crate) fn deed(deed: &Deed) -> Value {
+    json!({
+        "by": deed.by.as_str(),
+        "key": key(&deed.key),
+        "time": show_time(deed.time),
+        "record": deed.index,
+    })
+}
+
+/// Pieces of evidence by kind.
+pub(crate) fn evidence(evidence: &Evidence) -> Value {
+    let pair = |(kind, one): (&counterfoil_governance::act::EvidenceKind, &Digest)| {
+        (kind.name().to_owned(), digest(one))
+    };
+    Value::Object(evidence.0.iter().map(pair).collect())
+}
+
+/// The four digests of a set.
+pub(crate) fn set(set: &DigestSet) -> Value {
+    let pair = |(name, one): (&str, Digest)| (name.to_owned(), digest(&one));
+    Value::Object(set.named().into_iter().map(pair).collect())
+}
+
+/// A record in JSON: who, when, what, and the rule that denied it, if one did.
+pub(crate) fn record(index: u64, record: &Record) -> Value {
+    let signed = &record.signed;
+    let mut value = json!({
+        "record": index,
+        "time": show_time(signed.time),
+        "actor": signed.actor.as_str(),
+        "key": key(&signed.key),
+        "act": signed.act.name(),
+        "denied": record.denied.map(counterfoil_governance::rule::Rule::code),
+    });
+    if let (Value::Object(fields), Some(all)) = (act(&signed.act), value.as_object_mut()) {
+        for (name, field) in fields {
+            // The act's own key is another than the one that signed.
+            let name = if all.contains_key(&name) {
+                format!("of-{name}")
+            } else {
+                name
+            };
+            all.insert(name, field);
+        }
+    }
+    value
+}
+
+/// What a record is about, in one line.
+pub(crate) fn about(value: &Value) -> String {
+    const COMMON: [&str; 6] = ["record", "time", "actor", "key", "act", "denied"];
+    let fields = value.as_object().into_iter().flatten();
+    let own = fields.filter(|(name, field)| !COMMON.contains(&name.as_str()) && !field.is_null());
+    let told = own.map(|(name, field)| format!("{name} {}", rows::short(field)));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// The fields of an act.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm an act, and no act without one"
+)]
+fn act(act: &Act) -> Value {
+    match act {
+        Act::Genesis {
+            administrators,
+            log_key,
+            log_holder,
+        } => {
+            let pair = |(id, one): &(_, PublicKey)| json!({ "id": text(id), "key": key(one) });
+            let all: Vec<Value> = administrators.iter().map(pair).collect();
+            json!({ "administrators": all, "log-key": key(log_key), "log-holder": text(log_holder) })
+        }
+        Act::PrincipalAdd {
+            id,
+            kind,
+            roles: has,
+            key: one,
+            until: end,
+        } => json!({
+            "principal": text(id), "kind": kind.name(), "roles": roles(has), "key": key(one), "until": until(*end),
+        }),
+        Act::RolesSet { id, roles: has } => json!({ "principal": text(id), "roles": roles(has) }),
+        Act::KeyAdd {
+            id,
+            key: one,
+            until: end,
+        } => {
+            json!({ "principal": text(id), "key": key(one), "until": until(*end) })
+        }
+        Act::KeyRotate {
+            key: one,
+            until: end,
+        } => json!({ "key": key(one), "until": until(*end) }),
+        Act::KeyRevoke {
+            id,
+            key: one,
+            reason,
+        } => {
+            json!({ "principal": text(id), "key": key(one), "reason": reason })
+        }
+        Act::LogHolder { id } => json!({ "principal": text(id) }),
+        Act::SetupEnd {} => json!({}),
+        Act::ClassSet(set) => json!({
+            "class": set.class.name(),
+            "roles": roles(&set.roles),
+            "members": set.members.iter().map(text).collect::<Vec<_>>(),
+            "approvals": set.approvals,
+        }),
+        Act::Delegate(one) => json!({
+            "class": one.class.name(), "to": text(&one.to), "until": until(Some(one.until)), "reason": one.reason,
+        }),
+        Act::DelegateEnd { delegated, reason } => {
+            json!({ "delegated-by": delegated, "reason": reason })
+        }
+        Act::ChangePropose { act } => json!({ "proposes": whole(act) }),
+        Act::ChangeApprove { proposed } => json!({ "change": proposed }),
+        Act::ChangeWithdraw { proposed, reason } => json!({ "change": proposed, "reason": reason }),
+        Act::BreakGlassOpen(one) => json!({
+            "scope": one.scope, "until": until(Some(one.until)), "reason": one.reason,
+        }),
+        Act::Emergency { opened, act } => json!({ "opened-by": opened, "does": whole(act) }),
+        Act::BreakGlassClose { opened, reason } => json!({ "opened-by": opened, "reason": reason }),
+        Act::Retrospective {
+            opened,
+            report,
+            findings,
+        } => {
+            json!({ "opened-by": opened, "report": digest(report), "findings": findings })
+        }
+        Act::ComponentSubmit {
+            component,
+            strategy,
+            provenance,
+        } => json!({
+            "component": digest(component),
+            "strategy": text(strategy),
+            "source-commit": provenance.source_commit,
+            "lock-file": digest(&provenance.lock_file),
+            "toolchain": provenance.toolchain,
+            "wit-world": provenance.wit_world,
+        }),
+        Act::ComponentValidate {
+            component,
+            evidence: pieces,
+        } => {
+            json!({ "component": digest(component), "evidence": evidence(pieces) })
+        }
+        Act::ComponentApprove {
+            set: all,
+            signature,
+        } => {
+            let mut value = set(all);
+            value["signature"] = json!(hex::encode(signature));
+            value
+        }
+        Act::ComponentPromote { set: all } => set(all),
+        Act::PolicySet { bundle } => json!({ "policy": digest(bundle) }),
+        Act::Verdict(one) => verdict(one),
+        Act::ComponentArchive { component, reason } => {
+            json!({ "component": digest(component), "reason": reason })
+        }
+        Act::RunStart(start) => run(start),
+        Act::ExceptionGrant(one) => exception(one),
+        Act::ExceptionEnd { granted, reason } => json!({ "granted-by": granted, "reason": reason }),
+    }
+}
+
+/// An act in an act: its name and its fields.
+pub(crate) fn whole(one: &Act) -> Value {
+    join(json!({ "act": one.name() }), act(one))
+}
+
+/// What a policy said.
+fn verdict(one: &Verdict) -> Value {
+    let reason = |one: &Reason| json!({ "code": one.code, "text": one.text });
+    json!({
+        "gate": one.gate.name(),
+        "subject": digest(&one.subject),
+        "policy": digest(&one.bundle),
+        "input": digest(&one.input),
+        "outcome": one.outcome.name(),
+        "reasons": one.reasons.iter().map(reason).collect::<Vec<_>>(),
+        "limits": one.limits.as_ref().map(digest),
+    })
+}
+
+/// What a run was started as.
+pub(crate) fn run(start: &RunStart) -> Value {
+    let mut value = set(&start.set);
+    value["run"] = digest(&start.run);
+    value["account"] = text(&start.account);
+    value["market"] = json!(start.market);
+    value["timeframe"] = json!(start.timeframe);
+    value
+}
+
+/// An exception's fields.
+pub(crate) fn exception(one: &Exception) -> Value {
+    json!({
+        "rule": one.rule,
+        "reason": one.reason,
+        "control": one.control,
+        "owner": text(&one.owner),
+        "until": show_time(one.until),
+    })
+}
+
+fn text(id: &counterfoil_governance::id::Id) -> Value {
+    json!(id.as_str())
+}
+
+/// One object of the fields of two.
+pub(crate) fn join(mut first: Value, second: Value) -> Value {
+    let (all, more) = (first.as_object_mut(), second);
+    if let (Some(all), Value::Object(more)) = (all, more) {
+        let more: Map<String, Value> = more;
+        all.extend(more);
+    }
+    first
+}
