@@ -28,6 +28,7 @@ pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod runs;
+mod samples;
 pub(crate) mod show;
 pub(crate) mod snapshots;
 pub(crate) mod sweep;

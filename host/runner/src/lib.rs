@@ -14,6 +14,7 @@ pub mod execute;
 pub mod extent;
 pub mod feed;
 pub mod files;
+pub mod gates;
 pub mod journal;
 pub mod keys;
 pub mod live;
