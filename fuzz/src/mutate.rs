@@ -1,26 +1,7 @@
 //! Changed inputs for the ordinary tests: the same on every run and machine. It must never know
 //! what an input means; a fuzzer that measures coverage goes further.
 
-/// SplitMix64: a state in, a number out.
-///
-/// Source: Steele, Lea, Flood, Fast Splittable Pseudorandom Number Generators, 2014.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`; 0 where that is 0.
-    fn below(&mut self, end: usize) -> usize {
-        let end = u64::try_from(end).unwrap_or(u64::MAX).max(1);
-        usize::try_from(self.next() % end).unwrap_or_default()
-    }
-}
+use counterfoil_random::Random;
 
 /// Bytes at which parsers have their edges: of CBOR heads, of text, of numbers.
 const EDGES: &[u8] = &[
@@ -31,7 +12,7 @@ const EDGES: &[u8] = &[
 
 /// So many inputs, each made of a seed by one to four changes; none without seeds.
 pub fn mutations(seeds: &[Vec<u8>], count: usize) -> impl Iterator<Item = Vec<u8>> + '_ {
-    let mut numbers = Numbers(0x636f_756e_7465_7266);
+    let mut numbers = Random::new(0x636f_756e_7465_7266);
     let count = if seeds.is_empty() { 0 } else { count };
     (0..count).map(move |_| {
         let mut input = seeds[numbers.below(seeds.len())].clone();
@@ -42,7 +23,7 @@ pub fn mutations(seeds: &[Vec<u8>], count: usize) -> impl Iterator<Item = Vec<u8
     })
 }
 
-fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], numbers: &mut Numbers) {
+fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], numbers: &mut Random) {
     let at = numbers.below(input.len());
     let length = 1 + numbers.below(16);
     let end = (at + length).min(input.len());
@@ -71,7 +52,7 @@ fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], numbers: &mut Numbers) {
         6 => input.truncate(at),
         7 => {
             for byte in &mut input[at..end] {
-                *byte = numbers.next().to_be_bytes()[0];
+                *byte = numbers.number().to_be_bytes()[0];
             }
         }
         _ => {

@@ -15,7 +15,7 @@ use counterfoil_governance::record::Signed;
 use counterfoil_governance::role::{Kind, Role};
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::gate::terms_of;
+use counterfoil_runner::permit::terms_of;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 

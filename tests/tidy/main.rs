@@ -28,6 +28,10 @@ mod tests {
              time tempfile signed_note tlog_tiles",
         ),
         (
+            "counterfoil-random",
+            "counterfoil rand getrandom jiff chrono time",
+        ),
+        (
             "counterfoil-verify",
             "counterfoil-sandbox counterfoil-snapshot counterfoil-runner wasmtime tokio axum arrow \
              sled",
@@ -180,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_pure_crates_are_no_std_and_the_host_is_safe() {
-        for package in ["trading", "journal"] {
+        for package in ["trading", "journal", "random"] {
             let text = read(&format!("host/{package}/src/lib.rs"));
             assert!(text.contains("\n#![no_std]\n"), "{package} uses std");
         }

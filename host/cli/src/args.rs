@@ -92,7 +92,7 @@ pub(crate) enum Command {
     Sweep(Box<Sweep>),
     /// Choose parameters in one window and judge them in the next, again and again
     WalkForward(Box<WalkForward>),
-    /// Draw a run's trades again: what else they could have come to
+    /// Draw a run's trades or bars again: what else it could have come to
     MonteCarlo(MonteCarlo),
     /// Run a component over closed bars from a stream, into the paper venue
     Live(Box<Live>),

@@ -30,6 +30,7 @@ pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod serve;
+mod samples;
 pub(crate) mod show;
 pub(crate) mod snapshots;
 pub(crate) mod sweep;

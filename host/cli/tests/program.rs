@@ -32,6 +32,13 @@ impl Place {
         command
     }
 
+    /// A file of the table that a sweep or walk forward wrote.
+    fn table(&self, made: &Value, file: &str) -> String {
+        let id = text(made, "sweep").trim_start_matches("sha256:");
+        let path = self.path("data").join("sweeps").join(id).join(file);
+        String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
+    }
+
     fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
@@ -210,6 +217,9 @@ fn research_commands_say_the_same_again() {
     let none = place.run(&["monte-carlo", run, "--samples", "0"]);
     assert_eq!(none.status.code(), Some(2));
 
+    let alone = place.run(&["monte-carlo", run, "--block", "5"]);
+    assert_eq!(alone.status.code(), Some(64), "blocks are of bars");
+
     let terms = cross(&snapshot);
     let terms: Vec<&str> = terms[..8].iter().map(String::as_str).collect();
     let windows = [
@@ -235,7 +245,68 @@ fn research_commands_say_the_same_again() {
         let shown = place.json(0, &["show", text(split, "test-run"), "--manifest"]);
         assert_eq!(shown["data"]["snapshot"]["from"], split["test"][0]);
         assert_eq!(shown["parameters"]["fast"], split["chosen"]["fast"]);
+        assert!(split["sharpe"].is_number() && split["fills"].is_u64());
+        assert_eq!(split["profit"], split["test-profit"]);
     }
+    let table = place.table(&first, "table.csv");
+    let mut lines = table.lines();
+    let head = lines.next().unwrap();
+    let own = "train-from,train-to,test-from,test-to,fast,train-profit,run,ended,";
+    assert!(head.starts_with(own), "{head}");
+    assert_eq!(lines.count(), 3);
+    assert!(!place.table(&first, "table.arrow").is_empty());
+}
+
+#[test]
+fn bars_drawn_again_are_runs_that_verify_and_the_same_for_any_number_of_workers() {
+    let place = Place::new();
+    let snapshot = place.ingested();
+    let terms = [
+        "--instruments",
+        "IBM,AAPL",
+        "--param",
+        "slow=30",
+        "--from",
+        "2004-06-01",
+        "--to",
+        "2006-01-01",
+    ];
+    let done = place.backtest(&snapshot, &terms);
+    let run = text(&done, "run-id");
+    let drawn = |more: &[&str]| {
+        let all = [&["monte-carlo", run, "--bars", "--samples", "6"], more].concat();
+        place.json(0, &all)
+    };
+    let first = drawn(&["--workers", "1"]);
+    assert!(first["actual"]["profit"].is_string());
+    assert_eq!(first["rows"].as_array().unwrap().len(), 6);
+    assert_eq!(first["samples-that-ended"], 6);
+    // Without journals, snapshots and recipes everything is made anew.
+    for folder in ["runs", "recipes", "sweeps"] {
+        std::fs::remove_dir_all(place.path("data").join(folder)).unwrap();
+    }
+    let again = place.backtest(&snapshot, &terms);
+    assert_eq!(again["run-id"], done["run-id"]);
+    assert_eq!(first, drawn(&["--workers", "3"]));
+    let profits: std::collections::BTreeSet<String> = (0..6)
+        .map(|sample| first["rows"][sample]["profit"].to_string())
+        .collect();
+    assert_eq!(profits.len(), 6, "each sample is another");
+    assert_ne!(first["percentiles"], drawn(&["--seed", "2"])["percentiles"]);
+    assert_ne!(first["percentiles"], drawn(&["--shuffle"])["percentiles"]);
+
+    // Each sample is a run like any other, over a snapshot that says what it was drawn from.
+    let sample = text(&first["rows"][3], "run");
+    place.json(0, &["verify", sample]);
+    place.json(0, &["replay", sample]);
+    let shown = place.json(0, &["show", sample, "--manifest"]);
+    let source = text(&shown["data"]["snapshot"], "id");
+    let lineage = place.json(0, &["data", "lineage", source]);
+    assert_eq!(lineage["drawn-from"], snapshot.as_str());
+    assert_eq!(lineage["settings"]["sample"], "3");
+    assert_eq!(lineage["settings"]["draw"], "stationary");
+    let none = place.run(&["monte-carlo", run, "--bars", "--samples", "0"]);
+    assert_eq!(none.status.code(), Some(2));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What else a run's trades could have come to: their profits drawn again, in other sequences and
 //! numbers. It must never know why a trade was made.
 
+use counterfoil_random::Random;
 use counterfoil_trading::units::Money;
 
 use crate::facts::Facts;
@@ -78,12 +79,12 @@ fn simulate(profits: &[Money], draw: Draw, samples: u32, seed: u64) -> Option<Mo
     if profits.is_empty() || samples > SAMPLES_MAX {
         return None;
     }
-    let mut random = SplitMix(seed);
+    let mut random = Random::new(seed);
     let mut drawn = profits.to_vec();
     let samples = (0..samples).map(|_| {
         match draw {
             Draw::Shuffle => random.shuffle(&mut drawn),
-            Draw::Bootstrap => random.resample(profits, &mut drawn),
+            Draw::Bootstrap => resample(&mut random, profits, &mut drawn),
         }
         sample(&drawn)
     });
@@ -109,52 +110,22 @@ fn sample(profits: &[Money]) -> Option<Sample> {
 
 fn percentiles(mut values: Vec<Money>) -> [Money; PERCENTILES.len()] {
     values.sort_unstable();
+    nearest_ranks(&values).map(|value| value.unwrap_or(Money::ZERO))
+}
+
+/// The values at [`PERCENTILES`] of values that are sorted, by nearest rank; none of no values.
+pub(crate) fn nearest_ranks<T: Copy>(sorted: &[T]) -> [Option<T>; PERCENTILES.len()] {
     PERCENTILES.map(|percent| {
         let percent = usize::try_from(percent).unwrap_or(100);
-        let rank = values.len().saturating_mul(percent).div_ceil(100);
-        let value = values.get(rank.saturating_sub(1));
-        value.copied().unwrap_or(Money::ZERO)
+        let rank = sorted.len().saturating_mul(percent).div_ceil(100);
+        sorted.get(rank.saturating_sub(1)).copied()
     })
 }
 
-/// Random numbers, the same on every machine. Source: G. L. Steele, D. Lea and C. H. Flood, "Fast
-/// Splittable Pseudorandom Number Generators", 2014.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `count`, which is not zero, each as likely as the others: numbers above the
-    /// last whole multiple are drawn again.
-    fn below(&mut self, count: usize) -> usize {
-        let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
-        let whole = u64::MAX - u64::MAX % count;
-        loop {
-            let number = self.next();
-            if number < whole {
-                return usize::try_from(number % count).unwrap_or(0);
-            }
-        }
-    }
-
-    /// Source: R. A. Fisher and F. Yates, 1938, as R. Durstenfeld wrote it down in 1964.
-    fn shuffle(&mut self, values: &mut [Money]) {
-        for last in (1..values.len()).rev() {
-            values.swap(last, self.below(last + 1));
-        }
-    }
-
-    fn resample(&mut self, from: &[Money], into: &mut [Money]) {
-        for value in into {
-            let place = self.below(from.len());
-            *value = from.get(place).copied().unwrap_or(Money::ZERO);
-        }
+fn resample(random: &mut Random, from: &[Money], into: &mut [Money]) {
+    for value in into {
+        let place = random.below(from.len());
+        *value = from.get(place).copied().unwrap_or(Money::ZERO);
     }
 }
 
@@ -191,14 +162,6 @@ mod tests {
             [1, 5, 25, 50, 75, 95, 99]
         );
         assert_eq!(percentiles(money(&[7])).map(|one| one.0), [7; 7]);
-    }
-
-    #[test]
-    fn known_draws() {
-        // Of another writing of splitmix64: `python3 -c` with the three lines of its paper.
-        let mut random = SplitMix(0);
-        assert_eq!(random.next(), 0xe220_a839_7b1d_cdaf);
-        assert_eq!(random.next(), 0x6e78_9e6a_a1b9_65f4);
     }
 
     proptest! {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, UInt64Array};
 use arrow::error::ArrowError;
 use counterfoil_trading::decimal::decimals_of;
-use counterfoil_trading::record::Close;
+use counterfoil_trading::record::{Close, CloseReason};
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use crate::arrow_file::{self, Column};
 use crate::csv;
 use crate::figures::Figures;
+use crate::monte_carlo::{PERCENTILES, nearest_ranks};
 
 /// Columns of statistics, in sequence. `docs/REPORT.md` says what each means.
 pub const STATISTICS: [&str; 12] = [
@@ -97,6 +98,13 @@ impl Figures {
 }
 
 impl SweepOutcome {
+    /// One of [`STATISTICS`], if it is defined.
+    #[must_use]
+    pub fn statistic(&self, name: &str) -> Option<f64> {
+        let place = STATISTICS.iter().position(|other| *other == name);
+        self.statistics.get(place?).copied()?
+    }
+
     const fn amounts(&self) -> [Money; AMOUNTS.len()] {
         let close = &self.close;
         [
@@ -129,6 +137,30 @@ impl SweepRow {
 }
 
 impl SweepTable {
+    /// What the runs that ended with their data came to.
+    pub fn ended(&self) -> impl Iterator<Item = &SweepOutcome> {
+        let all = self.rows.iter().filter_map(|row| row.outcome.as_ref().ok());
+        all.filter(|one| one.close.reason == CloseReason::EndOfData)
+    }
+
+    /// The profits of those runs at [`PERCENTILES`], by nearest rank, the lowest first.
+    #[must_use]
+    pub fn profits(&self) -> [Option<Money>; PERCENTILES.len()] {
+        let mut all: Vec<Money> = self.ended().map(|one| one.profit).collect();
+        all.sort_unstable();
+        nearest_ranks(&all)
+    }
+
+    /// A column of [`STATISTICS`] of those runs at [`PERCENTILES`], by nearest rank, the lowest
+    /// first; where a statistic is not defined the run does not count.
+    #[must_use]
+    pub fn distribution(&self, statistic: &str) -> [Option<f64>; PERCENTILES.len()] {
+        let values = self.ended().filter_map(|one| one.statistic(statistic));
+        let mut all: Vec<f64> = values.collect();
+        all.sort_unstable_by(f64::total_cmp);
+        nearest_ranks(&all)
+    }
+
     /// The table as CSV (RFC 4180) with a header.
     #[must_use]
     pub fn csv(&self) -> String {

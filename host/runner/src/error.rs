@@ -8,7 +8,7 @@ use counterfoil_sandbox::compile::CompileError;
 use counterfoil_sandbox::describe::DescribeError;
 use counterfoil_sandbox::engine::EngineError;
 use counterfoil_sandbox::guest::StartError;
-use counterfoil_snapshot::error::{IngestError, ReadError};
+use counterfoil_snapshot::error::{IngestError, ReadError, ResampleError};
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::run::RunError;
 use counterfoil_verify::{Finding, PublicKeyError, VerifyError};
@@ -27,6 +27,9 @@ pub enum RunnerError {
     /// The manifest does not hold.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// No bars were drawn.
+    #[error(transparent)]
+    Resample(#[from] ResampleError),
     /// The manifest and what it names do not agree.
     #[error("{what} is {found} in {place}, but {stated} in the manifest; {way_on}")]
     Disagrees {

@@ -35,7 +35,7 @@ use self::status::{RunState, Status};
 use self::work::{Begin, Ready};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::error::RunnerError;
-use crate::gate::Grant;
+use crate::permit::Grant;
 use crate::live;
 
 /// Runs of one process at once: what one machine was measured to hold.

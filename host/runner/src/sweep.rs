@@ -3,6 +3,7 @@
 
 mod axis;
 mod item;
+mod samples;
 mod walk;
 
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use axis::{Axis, AxisError};
 pub use item::{Item, SweepError, grid, listed};
+pub use samples::samples;
 pub use walk::{Split, Windows, over, splits};
 
 use crate::backtest::backtest_sealing;

@@ -4,6 +4,7 @@
 use core::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use counterfoil_random::Random;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{ActionKind, CorporateAction};
 use counterfoil_trading::slice::Slice;
@@ -39,7 +40,7 @@ impl Tape {
     pub fn garble(&self, current: &Slice, salt: u64) {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         ahead.clear();
-        let mut random = Garbage(salt);
+        let mut random = Garbage(Random::new(salt));
         ahead.extend((0..GARBAGE_SLICES).map(|place| {
             let mut slice = Slice::default();
             for bar in current.bars() {
@@ -58,17 +59,13 @@ impl Tape {
 }
 
 /// A generator of garbage, the same on every machine.
-struct Garbage(u64);
+struct Garbage(Random);
 
 impl Garbage {
-    /// A number from 1 to `most`. Source: splitmix64 (Steele, Lea and Flood, 2014).
+    /// A number from 1 to `most`.
     fn number(&mut self, most: u64) -> i64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        i64::try_from(mixed % most.max(1)).unwrap_or(0) + 1
+        let place = self.0.below(usize::try_from(most).unwrap_or(usize::MAX));
+        i64::try_from(place).unwrap_or(0).saturating_add(1)
     }
 
     /// A split, a dividend, another ticker or the end of an instrument, on every other bar.

@@ -10,7 +10,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_governance::role::Role;
 use counterfoil_governance::state::State as LedgerState;
 use counterfoil_runner::clock;
-use counterfoil_runner::gate::check_operator;
+use counterfoil_runner::permit::check_operator;
 use counterfoil_runner::supervisor::Supervisor;
 use tokio::sync::{Semaphore, watch};
 use utoipa::OpenApi;

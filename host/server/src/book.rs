@@ -15,7 +15,7 @@ use counterfoil_governance::state::State;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock;
-use counterfoil_runner::gate::{Denied, Grant};
+use counterfoil_runner::permit::{Denied, Grant};
 use counterfoil_runner::supervisor::Signers;
 
 use crate::problem::{Code, Problem};

@@ -3,7 +3,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use counterfoil_runner::gate::Denied;
+use counterfoil_runner::permit::Denied;
 use counterfoil_runner::supervisor::SuperviseError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

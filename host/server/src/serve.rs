@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use counterfoil_runner::clock;
-use counterfoil_runner::gate::may_go_on;
+use counterfoil_runner::permit::may_go_on;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::kept::Meant;
 use counterfoil_runner::supervisor::status::Status;

@@ -17,7 +17,8 @@ use crate::normalize::{Job, normalize};
 use crate::options::{IngestLimits, IngestOptions, SideFile};
 use crate::raw::{self, Arrival};
 use crate::report::IngestReport;
-use crate::scales::price_grid;
+use crate::scales::{lot, price_grid};
+use crate::snapshot::Snapshot;
 use crate::store::{SNAPSHOTS, load};
 
 /// How far an ingestion is.
@@ -61,6 +62,7 @@ pub(crate) fn ingest(
 ) -> Result<Ingested, IngestError> {
     // What can be told without the source is told before it is copied.
     price_grid(options)?;
+    lot(options)?;
     let mapping = Mapping::parse(options.mapping.as_ref())?;
     let actions = match &options.actions {
         Some(file) => parse_actions(&file.name, &file.bytes)?,
@@ -70,7 +72,7 @@ pub(crate) fn ingest(
         parse_calendar(&file.name, &file.bytes)?;
     }
     let plan_before = match &options.revises {
-        Some(id) => Plan::of(&load(data, SNAPSHOTS, FORMAT, &id.0)?.manifest().recipe),
+        Some(id) => plan_of(&load(data, SNAPSHOTS, FORMAT, &id.0)?)?,
         None => Plan::default(),
     };
     let arrival = Arrival {
@@ -110,6 +112,18 @@ pub(crate) fn ingest(
         plan.accepted.insert(put_acceptance(data, acceptance)?);
     }
     told(curate(data, &plan, progress)?)
+}
+
+/// The plan of a snapshot that is revised.
+fn plan_of(snapshot: &Snapshot) -> Result<Plan, IngestError> {
+    let plan = Plan::of(&snapshot.manifest().recipe);
+    if plan.normalized.is_empty() {
+        return Err(IngestError::Option {
+            option: "revises",
+            reason: "the snapshot was drawn from another one; revise that".to_owned(),
+        });
+    }
+    Ok(plan)
 }
 
 /// The snapshot of the same files with one more acceptance.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use cap_std::fs::Dir;
 
 use crate::digest::{Digest, SnapshotId};
+use crate::drawn::DRAWN_FROM;
 use crate::error::ReadError;
 use crate::manifest::{FORMAT, NORMALIZED_FORMAT};
 use crate::normalize::NORMALIZED;
@@ -17,7 +18,9 @@ use crate::store::{SNAPSHOTS, load};
 pub struct Lineage {
     /// The snapshot.
     pub id: SnapshotId,
-    /// How it was curated.
+    /// The snapshot that its bars were drawn from, if they were.
+    pub drawn_from: Option<SnapshotId>,
+    /// How it was curated or drawn.
     pub settings: BTreeMap<String, String>,
     /// The normalized files, in the sequence in which they count.
     pub normalized: Vec<NormalizedFile>,
@@ -68,10 +71,11 @@ pub(crate) fn lineage(data: &Dir, id: &SnapshotId) -> Result<Lineage, ReadError>
     let others = recipe
         .inputs
         .iter()
-        .filter(|input| input.role != "normalized");
+        .filter(|input| input.role != "normalized" && input.role != DRAWN_FROM);
     let files = others.map(|input| file(data, &input.role, input.sha256));
     Ok(Lineage {
         id: *id,
+        drawn_from: snapshot.manifest().drawn_from(),
         settings: recipe.settings.clone(),
         normalized,
         files: files.collect::<Result<_, _>>()?,

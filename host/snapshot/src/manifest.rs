@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::{Digest, SnapshotId};
+use crate::drawn::DRAWN_FROM;
 use crate::findings::FindingsData;
 use crate::recipe::Recipe;
 use crate::text::{as_text, nanos};
@@ -221,6 +222,12 @@ impl Manifest {
     /// Returns [`serde_json::Error`] as [`Manifest::canonical`] does.
     pub fn id(&self) -> Result<SnapshotId, serde_json::Error> {
         Ok(SnapshotId(Digest::of(&self.canonical()?)))
+    }
+
+    /// The snapshot that the bars were drawn from, if they never happened.
+    #[must_use]
+    pub fn drawn_from(&self) -> Option<SnapshotId> {
+        self.recipe.inputs_of(DRAWN_FROM).next().map(SnapshotId)
     }
 
     /// Bars of all instruments.

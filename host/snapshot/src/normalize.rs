@@ -8,6 +8,7 @@ use cap_std::fs::Dir;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
+use crate::aside::{duplicate, put};
 use crate::bars::{Frame, bar, check_sequence};
 use crate::digest::Digest;
 use crate::error::IngestError;
@@ -20,12 +21,12 @@ use crate::quarantine::Quarantine;
 use crate::raw::RawFile;
 use crate::recipe::{self, Input, RULES, Recipe};
 use crate::records;
-use crate::row::{Row, check_symbol};
-use crate::scales::{price_grid, price_scale};
-use crate::series::Series;
+use crate::row::check_symbol;
+use crate::scales::{lot, price_grid, price_scale, volume_scale};
+use crate::series::{Series, Share, Step};
 use crate::staging::{Staging, sync};
 use crate::store::{MANIFEST, QUARANTINE, load};
-use crate::table::{Reading, Table, duplicate, quarantine_row, read_table};
+use crate::table::{Finest, Reading, Table, read_table};
 use crate::times::{Times, date};
 use crate::trades::read_trades;
 use crate::write::InstrumentWriter;
@@ -51,8 +52,8 @@ pub(crate) struct Job<'a> {
     pub(crate) renames: Vec<Rename>,
 }
 
-/// The rows of every instrument, by symbol and time.
-pub(crate) type Rows = BTreeMap<String, Vec<Row>>;
+/// By instrument, which rows are its own. Of two rows with one time the earlier share's counts.
+type Shares = BTreeMap<String, Vec<Share>>;
 
 impl Job<'_> {
     fn symbol(&self) -> Option<&str> {
@@ -84,8 +85,17 @@ impl Job<'_> {
             "price-scale",
             options.price_scale.map(|scale| scale.to_string()),
         );
+        set(
+            "quantity-scale",
+            options.quantity_scale.map(|scale| scale.to_string()),
+        );
         set("symbol", options.symbol.clone());
+        set("lot", options.lot.clone());
         set("tick", options.tick.clone());
+        set(
+            "volume-scale",
+            options.volume_scale.map(|scale| scale.to_string()),
+        );
         set(
             "timeframe",
             options.timeframe.map(|timeframe| timeframe.to_string()),
@@ -149,12 +159,15 @@ fn read_and_write(
     let times = job.mapping.times(options).map_err(option("mapping"))?;
     let mut records = records::open(data, &job.raw.sha256, name, job.mapping, options.limits)?;
     let quarantine = Quarantine::new(staging.create(QUARANTINE)?);
+    // Removed when it goes out of scope; after a kill, by the next ingestion.
+    let scratch = Staging::new(data, NORMALIZED)?;
     let reading = Reading {
         name,
         symbol: job.symbol(),
         grid,
         options,
         mapping: job.mapping,
+        scratch: &scratch,
     };
     let times = Times::new(times);
     let table = match options.kind {
@@ -175,7 +188,7 @@ fn read_and_write(
         format: format.to_owned(),
         ignored_columns: table.ignored.clone(),
         name: name.to_owned(),
-        out_of_order: table.series.values().map(Series::late).sum(),
+        out_of_order: table.out_of_order,
         rows: table.rows,
         sha256: job.raw.sha256,
         timeframe_inferred: options.timeframe.is_none(),
@@ -187,7 +200,7 @@ fn read_and_write(
 /// Writes all bars and the quarantine file of a source.
 fn write_table(
     staging: &Staging,
-    table: Table,
+    table: Table<'_>,
     job: &Job<'_>,
     source: SourceData,
     recipe: Recipe,
@@ -199,30 +212,36 @@ fn write_table(
         series,
         times,
         mut quarantine,
-        finest: [finest_price, finest_volume],
+        finest: Finest([finest_price, finest_volume]),
         ..
     } = table;
     let nanos_per_key = times.nanos_per_key(name, &time_name)?;
-    let rows: Rows = series
-        .into_iter()
-        .map(|(symbol, series)| (symbol, series.into_rows()))
-        .collect();
-    let (rows, tickers) = rename(rows, job, nanos_per_key, &mut quarantine)?;
+    let (shares, tickers) = rename(&series, job, nanos_per_key)?;
     let timeframe = match options.timeframe {
         Some(timeframe) => timeframe,
-        None => infer_timeframe(name, &rows, nanos_per_key)?,
+        None => infer_timeframe(name, &series, &shares, nanos_per_key)?,
     };
     let (price_scale, tick_size, finest_price_line) = price_scale(options, finest_price)?;
+    let (volume_scale, finest_volume_line) = volume_scale(options, finest_volume)?;
     let frame = Frame {
         source: name,
         time_column: &time_name,
         nanos_per_key,
         timeframe,
         meaning: times.meaning(),
-        finest_lines: [finest_price_line, finest_volume.1],
+        finest_lines: [finest_price_line, finest_volume_line],
     };
-    let scales = (price_scale, tick_size, finest_volume.0);
-    let instruments = write_bars(staging, (rows, tickers), scales, &frame, progress)?;
+    let scales = Scales {
+        prices: (price_scale, tick_size),
+        quantities: lot(options)?,
+        volume: volume_scale,
+    };
+    let mut output = Output {
+        staging,
+        quarantine: &mut quarantine,
+        progress,
+    };
+    let instruments = output.write_bars(&series, (shares, tickers), scales, &frame)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
     Ok(Manifest {
@@ -243,21 +262,51 @@ type Tickers = BTreeMap<String, Vec<TickerData>>;
 
 /// Gives the rows of a ticker to the instrument that had it at the time.
 fn rename(
-    mut rows: Rows,
+    series: &Series<'_>,
     job: &Job<'_>,
     nanos_per_key: i64,
-    quarantine: &mut Quarantine,
-) -> Result<(Rows, Tickers), IngestError> {
+) -> Result<(Shares, Tickers), IngestError> {
+    let whole = |part| Share {
+        part,
+        from: None,
+        to: None,
+        ticker: None,
+    };
+    let parts = series.parts.iter();
+    let mut shares: Shares = parts
+        .map(|(ticker, part)| (ticker.clone(), vec![whole(*part)]))
+        .collect();
     let mut tickers = Tickers::new();
     for one in &job.renames {
-        let Some(all) = rows.remove(&one.ticker) else {
+        let Some(all) = shares.remove(&one.ticker) else {
             continue;
         };
-        let time = |row: &Row| row.time.checked_mul(nanos_per_key);
-        let after = |row: &Row| time(row).is_none_or(|time| time >= one.from.0);
-        let (moved, kept): (Vec<Row>, Vec<Row>) = all.into_iter().partition(after);
+        let (mut moved, mut kept) = (Vec::new(), Vec::new());
+        for share in all {
+            let before = share.to.map_or(one.from, |to| to.min(one.from));
+            let after = share.from.map_or(one.from, |from| from.max(one.from));
+            kept.push(Share {
+                to: Some(before),
+                ..share.clone()
+            });
+            moved.push(Share {
+                from: Some(after),
+                ticker: Some(one.ticker.clone()),
+                ..share
+            });
+        }
+        let there = |share: &Share| series.rows(core::slice::from_ref(share), nanos_per_key);
+        for part in [&mut moved, &mut kept] {
+            let mut found = Vec::with_capacity(part.len());
+            for share in part.drain(..) {
+                if there(&share)?.next()?.is_some() {
+                    found.push(share);
+                }
+            }
+            *part = found;
+        }
         if !kept.is_empty() {
-            rows.insert(one.ticker.clone(), kept);
+            shares.insert(one.ticker.clone(), kept);
         }
         if moved.is_empty() {
             continue;
@@ -269,87 +318,124 @@ fn rename(
                 from: one.from,
                 symbol: one.ticker.clone(),
             });
-        let own = rows.entry(one.instrument.clone()).or_default();
-        for row in moved {
-            match own.binary_search_by_key(&row.time, |there| there.time) {
-                Err(place) => own.insert(place, row),
-                Ok(place) => {
-                    let there = own.get(place).copied().unwrap_or(row);
-                    let same = (there.prices, there.volume) == (row.prices, row.volume);
-                    let day = date(UnixNanos(time(&row).unwrap_or_default()));
-                    let text = format!("{} (now {}) {day}", one.instrument, one.ticker);
-                    let bad = duplicate(same, there.line);
-                    quarantine_row(quarantine, job.name, row.line, bad, text.as_bytes())?;
-                }
-            }
-        }
+        shares
+            .entry(one.instrument.clone())
+            .or_default()
+            .extend(moved);
     }
-    Ok((rows, tickers))
+    Ok((shares, tickers))
 }
 
-/// Writes the files of all instruments, one after the other, and frees the rows of each.
-fn write_bars(
-    staging: &Staging,
-    (rows, mut tickers): (Rows, Tickers),
-    (price_scale, tick_size, volume_scale): (u8, i64, u8),
-    frame: &Frame<'_>,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Vec<InstrumentData>, IngestError> {
-    let count = |rows: &Vec<Row>| u64::try_from(rows.len()).unwrap_or(u64::MAX);
-    let bars_total = rows.values().map(count).sum();
-    let mut bars: u64 = 0;
-    let mut all = Vec::with_capacity(rows.len());
-    for (index, (symbol, rows)) in rows.into_iter().enumerate() {
-        let later = tickers.remove(&symbol).unwrap_or_default();
-        let instrument = Instrument::new(
-            symbol.clone(),
-            (price_scale, tick_size),
-            (0, 1),
-            volume_scale,
-        )
-        .map_err(|source| IngestError::Instrument {
-            file: frame.source.to_owned(),
-            source,
-        })?;
-        let mut writer = InstrumentWriter::new(staging, index, &instrument);
-        let mut last = None;
-        for row in &rows {
-            let bar = bar(row, &instrument, frame)?;
-            let raw = *bar.get();
-            if let Some((line, before)) = last {
-                check_sequence(&before, &raw, (line, row.line), &instrument, frame)?;
+/// What a normalized file is written to.
+struct Output<'a> {
+    staging: &'a Staging,
+    quarantine: &'a mut Quarantine,
+    progress: &'a mut dyn FnMut(Progress),
+}
+
+/// Decimals and grids of a source's instruments.
+#[derive(Clone, Copy)]
+struct Scales {
+    /// Of a price, with its tick.
+    prices: (u8, i64),
+    /// Of a quantity, with its lot.
+    quantities: (u8, i64),
+    /// Of a volume.
+    volume: u8,
+}
+
+impl Output<'_> {
+    /// Writes the files of all instruments, one after the other.
+    fn write_bars(
+        &mut self,
+        series: &Series<'_>,
+        (shares, mut tickers): (Shares, Tickers),
+        scales: Scales,
+        frame: &Frame<'_>,
+    ) -> Result<Vec<InstrumentData>, IngestError> {
+        let bars_total = series.parts.values().map(|part| part.rows).sum();
+        let mut bars: u64 = 0;
+        let mut all = Vec::with_capacity(shares.len());
+        for (index, (symbol, shares)) in shares.into_iter().enumerate() {
+            let later = tickers.remove(&symbol).unwrap_or_default();
+            let Scales {
+                prices,
+                quantities,
+                volume,
+            } = scales;
+            let instrument =
+                Instrument::new(symbol.clone(), prices, quantities, volume).map_err(|source| {
+                    IngestError::Instrument {
+                        file: frame.source.to_owned(),
+                        source,
+                    }
+                })?;
+            let mut writer = InstrumentWriter::new(self.staging, index, &instrument);
+            let mut rows = series.rows(&shares, frame.nanos_per_key)?;
+            let mut last = None;
+            let mut first = None;
+            while let Some(step) = rows.next()? {
+                let Step::Row(row) = step else {
+                    self.repeat(&symbol, &step, frame)?;
+                    continue;
+                };
+                let bar = bar(&row, &instrument, frame)?;
+                let raw = *bar.get();
+                if let Some((line, before)) = last {
+                    check_sequence(&before, &raw, (line, row.line), &instrument, frame)?;
+                }
+                last = Some((row.line, raw));
+                first = first.or(Some(raw.open_time));
+                writer.add(bar)?;
+                bars = bars.saturating_add(1);
+                if bars.is_multiple_of(8_192) {
+                    (self.progress)(Progress::Writing { bars, bars_total });
+                }
             }
-            last = Some((row.line, raw));
-            writer.add(bar)?;
-            bars = bars.saturating_add(1);
-            if bars.is_multiple_of(8_192) {
-                progress(Progress::Writing { bars, bars_total });
-            }
+            let mut tickers = vec![TickerData {
+                from: first.unwrap_or_default(),
+                symbol,
+            }];
+            tickers.extend(later);
+            all.extend(writer.finish(tickers)?);
         }
-        let first = rows
-            .first()
-            .map(|row| bar(row, &instrument, frame))
-            .transpose()?;
-        let mut tickers = vec![TickerData {
-            from: first.map_or_else(UnixNanos::default, |bar| bar.get().open_time),
-            symbol,
-        }];
-        tickers.extend(later);
-        all.extend(writer.finish(tickers)?);
+        (self.progress)(Progress::Writing { bars, bars_total });
+        Ok(all)
     }
-    progress(Progress::Writing { bars, bars_total });
-    Ok(all)
+
+    /// Puts a row of a later ticker aside whose time the instrument has already.
+    fn repeat(&mut self, symbol: &str, step: &Step, frame: &Frame<'_>) -> Result<(), IngestError> {
+        let Step::Repeat { row, first, ticker } = step else {
+            return Ok(());
+        };
+        let same = (first.prices, first.volume) == (row.prices, row.volume);
+        let time = row.time.checked_mul(frame.nanos_per_key);
+        let day = date(UnixNanos(time.unwrap_or_default()));
+        let text = format!("{symbol} (now {ticker}) {day}");
+        let bad = duplicate(same, first.line);
+        put(self.quarantine, frame.source, row.line, bad, text)
+    }
 }
 
 /// The timeframe that the smallest gap between two rows of one instrument tells.
-fn infer_timeframe(file: &str, rows: &Rows, nanos_per_key: i64) -> Result<Timeframe, IngestError> {
-    let gaps = rows.values().flat_map(|rows| {
-        let next = rows.iter().skip(1);
-        rows.iter()
-            .zip(next)
-            .filter_map(|(a, b)| b.time.checked_sub(a.time)?.checked_mul(nanos_per_key))
-    });
-    from_gap(gaps.min()).map_err(|reason| IngestError::NoTimeframe {
+fn infer_timeframe(
+    file: &str,
+    series: &Series<'_>,
+    shares: &Shares,
+    nanos_per_key: i64,
+) -> Result<Timeframe, IngestError> {
+    let mut smallest: Option<i64> = None;
+    for shares in shares.values() {
+        let mut rows = series.rows(shares, nanos_per_key)?;
+        let mut last: Option<i64> = None;
+        while let Some(step) = rows.next()? {
+            let Step::Row(row) = step else { continue };
+            let gap = last.and_then(|last| row.time.checked_sub(last)?.checked_mul(nanos_per_key));
+            smallest = smallest.into_iter().chain(gap).min();
+            last = Some(row.time);
+        }
+    }
+    from_gap(smallest).map_err(|reason| IngestError::NoTimeframe {
         file: file.to_owned(),
         reason,
     })

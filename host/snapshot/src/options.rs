@@ -10,12 +10,15 @@ use crate::accept::Acceptance;
 use crate::digest::SnapshotId;
 use crate::findings::Policy;
 
-/// Rows of one source: at 72 bytes each, 3.6 GB while they are sorted.
-pub const ROWS_MAX: u64 = 50_000_000;
+/// Rows of one source: at some 30 bytes each, twice, 30 GB of disk while they are sorted.
+pub const ROWS_MAX: u64 = 500_000_000;
 
 /// Bytes of one source after decompression: what [`ROWS_MAX`] rows of 160 bytes take. A gzip bomb
 /// ends here.
-pub const SOURCE_BYTES_MAX: u64 = 8_000_000_000;
+pub const SOURCE_BYTES_MAX: u64 = 80_000_000_000;
+
+/// Rows that are sorted in memory, at about 80 bytes each: 10 MB.
+pub const ROWS_IN_MEMORY: usize = 131_072;
 
 /// Bytes of one row: a hundred times a real one.
 pub const ROW_BYTES_MAX: usize = 16_384;
@@ -65,6 +68,8 @@ pub struct IngestLimits {
     pub rows_max: u64,
     /// Bytes after decompression.
     pub bytes_max: u64,
+    /// Rows that are sorted in memory; more than these go through files. It changes no result.
+    pub rows_in_memory: usize,
 }
 
 /// How to read a source. The default reads a file with a symbol column, times that are opens, and
@@ -83,6 +88,12 @@ pub struct IngestOptions {
     pub price_scale: Option<u8>,
     /// The price grid step as decimal text, such as `0.05`; without it one at the price scale.
     pub tick: Option<String>,
+    /// Decimals of a volume; without it the most decimals in the file.
+    pub volume_scale: Option<u8>,
+    /// Decimals of a quantity; without it those of the lot.
+    pub quantity_scale: Option<u8>,
+    /// The quantity grid step as decimal text, such as `0.001`; without it one at the quantity scale.
+    pub lot: Option<String>,
     /// Who made the data.
     pub vendor: Option<String>,
     /// When the file is ingested; it goes into the receipt, never into a snapshot.
@@ -141,6 +152,7 @@ impl Default for IngestLimits {
         Self {
             rows_max: ROWS_MAX,
             bytes_max: SOURCE_BYTES_MAX,
+            rows_in_memory: ROWS_IN_MEMORY,
         }
     }
 }

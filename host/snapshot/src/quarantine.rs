@@ -14,7 +14,7 @@ use crate::manifest::QuarantineData;
 use crate::store::QUARANTINE;
 
 /// Why a row is no bar.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Reason {
     /// The bytes are no UTF-8.
     NotUtf8,

@@ -24,7 +24,7 @@ pub const RULES: u32 = 1;
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// `raw`, `normalized`, `mapping`, `calendar`, `actions` or `acceptance`.
+    /// `raw`, `normalized`, `mapping`, `calendar`, `actions`, `acceptance` or `snapshot`.
     pub role: String,
     /// Its digest; for a layer, that of its manifest.
     #[serde(with = "as_text")]

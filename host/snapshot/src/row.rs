@@ -5,14 +5,15 @@ use counterfoil_trading::decimal::{self, SCALE_MAX};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Price, Volume};
+use serde::{Deserialize, Serialize};
 
 use crate::columns::{Column, Columns};
 use crate::quarantine::{Bad, Reason};
 use crate::scales::PriceGrid;
 use crate::times::{Key, Times};
 
-/// One bar as it stands in the source, at scales of its own.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// One bar as it stands in the source, at scales of its own. Rows sort by time, then by line.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) struct Row {
     /// The time as it sorts; see [`Times`].
     pub(crate) time: i64,

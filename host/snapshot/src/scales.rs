@@ -1,4 +1,5 @@
-//! Decimals and grid of prices: what was asked for, and what the file says. It must never round.
+//! Decimals and grids of prices, volumes and quantities: what was asked for, and what the file says.
+//! It must never round.
 
 use counterfoil_trading::decimal::{self, SCALE_MAX};
 
@@ -67,4 +68,47 @@ pub(crate) fn price_scale(
     let tick = decimal::parse(text, scale).map_err(|source| error(source.to_string()))?;
     let tick = i64::try_from(tick).map_err(|_| error(format!("{text} is too large")))?;
     Ok((scale, tick, line))
+}
+
+/// Volume scale, and the line that decided it (0: an option did).
+pub(crate) fn volume_scale(
+    options: &IngestOptions,
+    (most, line): (u8, u64),
+) -> Result<(u8, u64), IngestError> {
+    match options.volume_scale {
+        None => Ok((most, line)),
+        Some(scale) if most <= scale && scale <= SCALE_MAX => Ok((scale, 0)),
+        Some(scale) => {
+            let reason = if scale > SCALE_MAX {
+                format!("at most {SCALE_MAX} decimals")
+            } else {
+                format!("{scale} decimals are too few: line {line} has {most}")
+            };
+            Err(IngestError::Option {
+                option: "volume_scale",
+                reason,
+            })
+        }
+    }
+}
+
+/// Quantity scale and lot size at that scale: whole units, unless something else was asked for.
+pub(crate) fn lot(options: &IngestOptions) -> Result<(u8, i64), IngestError> {
+    let error = |reason: String| IngestError::Option {
+        option: "lot",
+        reason,
+    };
+    let text = options.lot.as_deref();
+    let scale = options.quantity_scale;
+    let scale = scale.or_else(|| text.and_then(decimal::decimals_of));
+    let scale = scale.unwrap_or(0);
+    let Some(text) = text else {
+        return Ok((scale, 1));
+    };
+    let lot = decimal::parse(text, scale).map_err(|source| error(source.to_string()))?;
+    let lot = i64::try_from(lot).map_err(|_| error(format!("{text} is too large")))?;
+    if lot <= 0 {
+        return Err(error(format!("{text} is not above zero")));
+    }
+    Ok((scale, lot))
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use counterfoil_trading::corporate::{ActionKind, CorporateAction};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
-use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::time::{Timeframe, UnixNanos};
 use sha2::{Digest as _, Sha256};
 
 use crate::actions::{Action, ActionsCommitment, commit_to};
 use crate::batches::{BarReader, Range};
-use crate::digest::Digest;
+use crate::digest::{Digest, SnapshotId};
 use crate::error::ReadError;
 use crate::manifest::InstrumentData;
 use crate::slices::Slices;
@@ -48,6 +48,21 @@ impl Selection {
             places,
             range,
         }
+    }
+
+    /// The snapshot.
+    pub(crate) fn source(&self) -> SnapshotId {
+        self.contents.id
+    }
+
+    /// The length of every bar.
+    pub(crate) fn timeframe(&self) -> Timeframe {
+        self.contents.manifest.timeframe
+    }
+
+    /// Where the range begins and where it ends.
+    pub(crate) const fn range(&self) -> [Option<UnixNanos>; 2] {
+        [self.range.from, self.range.to]
     }
 
     /// The instruments; an [`InstrumentId`] is the place in this list.

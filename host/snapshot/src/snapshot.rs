@@ -26,13 +26,13 @@ const LINE_BYTES_MAX: u64 = 1 << 20;
 /// A snapshot whose manifest was checked against its id. Bars are checked as they are read.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    id: SnapshotId,
     contents: Arc<Contents>,
 }
 
 /// What readers of a snapshot share.
 #[derive(Debug)]
 pub(crate) struct Contents {
+    pub(crate) id: SnapshotId,
     pub(crate) dir: Dir,
     /// The directory's path in the data directory, for messages.
     place: String,
@@ -93,8 +93,8 @@ impl Snapshot {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| ReadError::malformed(&place, error.to_string()))?;
         Ok(Self {
-            id,
             contents: Arc::new(Contents {
+                id,
                 dir,
                 place,
                 manifest,
@@ -106,7 +106,7 @@ impl Snapshot {
     /// Its name.
     #[must_use]
     pub fn id(&self) -> SnapshotId {
-        self.id
+        self.contents.id
     }
 
     /// What it holds.

@@ -82,6 +82,16 @@ impl Staging {
             .map_err(IngestError::write(file))
     }
 
+    /// Opens a file that was written.
+    pub(crate) fn open(&self, file: &str) -> Result<File, IngestError> {
+        self.dir.open(file).map_err(IngestError::source(file, 0))
+    }
+
+    /// Removes a file that is not needed any more.
+    pub(crate) fn remove(&self, file: &str) -> Result<(), IngestError> {
+        self.dir.remove_file(file).map_err(IngestError::write(file))
+    }
+
     /// Writes a whole file and makes it durable.
     pub(crate) fn write(&self, file: &str, bytes: &[u8]) -> Result<(), IngestError> {
         let mut open = self.create(file)?;

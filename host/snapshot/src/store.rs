@@ -7,11 +7,14 @@ use cap_std::fs::Dir;
 use crate::accept::Acceptance;
 use crate::derive::{Derived, derive};
 use crate::digest::{Digest, SnapshotId};
-use crate::error::{IngestError, ReadError};
+use crate::drawn::write;
+use crate::error::{IngestError, ReadError, ResampleError};
 use crate::ingest::{Ingested, Progress, accept, ingest};
 use crate::lineage::{Lineage, lineage};
 use crate::manifest::{FORMAT, Manifest};
 use crate::options::IngestOptions;
+use crate::resample::{Deck, Resample};
+use crate::selection::Selection;
 use crate::snapshot::Snapshot;
 
 /// The directory of all snapshots, in the data directory.
@@ -78,6 +81,24 @@ impl SnapshotStore {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Ingested, IngestError> {
         accept(&self.data, id, acceptance, progress)
+    }
+
+    /// The bars of a selection, to draw samples from.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ResampleError`] if there are none or too many, or if they cannot be read.
+    pub fn deck(&self, selection: &Selection) -> Result<Deck, ResampleError> {
+        Deck::read(selection)
+    }
+
+    /// Makes a snapshot of one sample, or finds it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ResampleError`] if a price does not fit, or if it cannot be written.
+    pub fn resample(&self, deck: &Deck, how: &Resample) -> Result<SnapshotId, ResampleError> {
+        write(&self.data, deck, how)
     }
 
     /// Where a snapshot comes from.

@@ -1,35 +1,50 @@
-//! All rows of a source, each taken or quarantined, before scales and timeframe are known. It must
-//! never write a bar.
+//! All rows of a source, each taken or put aside, before scales and timeframe are known. It must
+//! never write a bar, and never hold more rows than fit in the memory it was given.
 
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
+use crate::aside::{Aside, Repeat};
 use crate::columns::Columns;
 use crate::error::IngestError;
 use crate::ingest::Progress;
 use crate::mapping::Mapping;
 use crate::options::{INSTRUMENTS_MAX, IngestOptions};
-use crate::quarantine::{Bad, Quarantine, QuarantinedRow, Reason};
+use crate::quarantine::Quarantine;
 use crate::records::{Record, Records};
-use crate::row::parse;
+use crate::row::{Row, parse};
 use crate::scales::PriceGrid;
-use crate::series::Series;
-use crate::store::QUARANTINE;
+use crate::series::{Series, SeriesWriter};
+use crate::sort::Sorter;
+use crate::staging::Staging;
+use crate::symbols::{Place, Symbols};
 use crate::times::Times;
 
 /// Rows between two calls of the progress function.
 const ROWS_PER_PROGRESS: u64 = 65_536;
 
 /// Everything a source says, before scales and timeframe are known.
-pub(crate) struct Table {
+pub(crate) struct Table<'a> {
     pub(crate) time_name: String,
     pub(crate) ignored: Vec<String>,
-    pub(crate) series: BTreeMap<String, Series>,
+    pub(crate) series: Series<'a>,
     pub(crate) times: Times,
     pub(crate) quarantine: Quarantine,
     pub(crate) rows: u64,
     pub(crate) blank_lines: u64,
-    /// Most decimals in prices and in volume, and the line that has them.
-    pub(crate) finest: [(u8, u64); 2],
+    /// Rows that came after a later one of their ticker.
+    pub(crate) out_of_order: u64,
+    pub(crate) finest: Finest,
+}
+
+/// Most decimals in prices and in volume, and the first line that has them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Finest(pub(crate) [(u8, u64); 2]);
+
+/// A row and the number of its symbol.
+#[derive(Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+struct Numbered {
+    symbol: u32,
+    row: Row,
 }
 
 /// What a source is read with.
@@ -40,6 +55,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) grid: PriceGrid,
     pub(crate) options: &'a IngestOptions,
     pub(crate) mapping: &'a Mapping,
+    /// Where files lie while the source is read.
+    pub(crate) scratch: &'a Staging,
 }
 
 /// Counts rows, and refuses what is more than a source may hold.
@@ -84,83 +101,105 @@ impl Counter {
 }
 
 /// Reads all rows of a source of bars.
-pub(crate) fn read_table(
+pub(crate) fn read_table<'a>(
     records: &mut dyn Records,
-    reading: &Reading<'_>,
-    times: Times,
-    (quarantine, progress): (Quarantine, &mut dyn FnMut(Progress)),
-) -> Result<Table, IngestError> {
+    reading: &Reading<'a>,
+    mut times: Times,
+    (mut quarantine, progress): (Quarantine, &mut dyn FnMut(Progress)),
+) -> Result<Table<'a>, IngestError> {
     let name = reading.name;
     let columns = Columns::find(name, records.header(), reading.symbol, reading.mapping)?;
-    let mut table = Table {
-        time_name: columns.time.name.clone(),
-        ignored: columns.ignored.clone(),
-        series: BTreeMap::new(),
-        times,
-        quarantine,
-        rows: 0,
-        blank_lines: 0,
-        finest: [(0, 0); 2],
-    };
+    let rows_in_memory = reading.options.limits.rows_in_memory;
+    let mut sorter = Sorter::new(reading.scratch, "rows", rows_in_memory);
+    let mut aside = Aside::new(reading.scratch, rows_in_memory);
+    let mut symbols = Symbols::new();
     let mut counter = Counter::default();
+    let mut blank_lines: u64 = 0;
     loop {
-        let (line, bad, raw) = match records.next()? {
+        let (line, taken, raw) = match records.next()? {
             Record::End => break,
             Record::Blank => {
-                table.blank_lines = table.blank_lines.saturating_add(1);
+                blank_lines = blank_lines.saturating_add(1);
                 continue;
             }
-            Record::Bad { line, bad, raw } => (line, Some(bad), raw),
+            Record::Bad { line, bad, raw } => (line, Err(bad), raw),
             Record::Row { line, fields, raw } => {
-                (line, table.add(&fields, &columns, reading, line).err(), raw)
+                let given = reading.symbol.unwrap_or_default();
+                let parsed = parse(&fields, &columns, given, (&times, reading.grid), line);
+                let taken = parsed.map(|(symbol, key, row)| {
+                    times.see(&key);
+                    (row, symbols.take(symbol, row.time))
+                });
+                (line, taken, raw)
             }
         };
-        counter.count(reading, line, table.series.len())?;
-        if let Some(bad) = bad {
-            quarantine_row(&mut table.quarantine, name, line, bad, raw)?;
+        counter.count(reading, line, symbols.len())?;
+        match taken {
+            Err(bad) => aside.bad(line, bad, raw)?,
+            Ok((row, (symbol, place))) => {
+                if place == Place::Late {
+                    aside.late(line, raw)?;
+                }
+                sorter.add(Numbered { symbol, row })?;
+            }
         }
         counter.tell(records.bytes(), false, progress);
     }
     counter.tell(records.bytes(), true, progress);
-    table.rows = counter.rows;
-    Ok(table)
+    let names = symbols.names();
+    let (series, finest) = sift(reading, sorter, &names, &mut aside, &mut times)?;
+    Ok(Table {
+        time_name: columns.time.name,
+        ignored: columns.ignored,
+        series,
+        times,
+        out_of_order: aside.settle(name, &mut quarantine)?,
+        quarantine,
+        rows: counter.rows,
+        blank_lines,
+        finest,
+    })
 }
 
-/// Puts a row aside.
-pub(crate) fn quarantine_row(
-    quarantine: &mut Quarantine,
-    file: &str,
-    line: u64,
-    bad: Bad,
-    row: &[u8],
-) -> Result<(), IngestError> {
-    let row = QuarantinedRow {
-        file: file.to_owned(),
-        line,
-        message: bad.message,
-        reason: bad.reason.code().to_owned(),
-        row: String::from_utf8_lossy(row).into_owned(),
-    };
-    quarantine.add(row).map_err(IngestError::write(QUARANTINE))
-}
-
-/// What is said of a second row of one instrument and time.
-pub(crate) fn duplicate(same: bool, line: u64) -> Bad {
-    let how = if same {
-        "repeats"
-    } else {
-        "has the instrument and time, and other values, of"
-    };
-    Bad {
-        reason: Reason::Duplicate,
-        message: format!("{how} line {line}, which is kept"),
+/// The rows of each symbol by time; of those with one time the first in the source.
+fn sift<'a>(
+    reading: &Reading<'a>,
+    sorter: Sorter<'a, Numbered>,
+    names: &[&str],
+    aside: &mut Aside<'_>,
+    times: &mut Times,
+) -> Result<(Series<'a>, Finest), IngestError> {
+    let mut rows = sorter.finish()?;
+    let mut series = SeriesWriter::new(reading.scratch)?;
+    let mut finest = Finest::default();
+    let mut before: Option<Numbered> = None;
+    while let Some(next) = rows.next()? {
+        let row = next.row;
+        let same_symbol = before.as_ref().filter(|kept| kept.symbol == next.symbol);
+        if let Some(kept) = same_symbol.filter(|kept| kept.row.time == row.time) {
+            aside.repeat(Repeat {
+                line: row.line,
+                first: kept.row.line,
+                same: (kept.row.prices, kept.row.volume) == (row.prices, row.volume),
+            })?;
+            continue;
+        }
+        if same_symbol.is_none() {
+            let place = usize::try_from(next.symbol).unwrap_or(usize::MAX);
+            series.begin(names.get(place).copied().unwrap_or_default());
+        }
+        times.tell(row.time, row.line);
+        finest.take(row.price_scale, row.volume_scale, row.line);
+        series.add(&row)?;
+        before = Some(next);
     }
+    Ok((series.finish(reading.scratch)?, finest))
 }
 
-impl Table {
+impl Table<'_> {
     /// An error that tells the first reason, if not a single row is a bar.
     pub(crate) fn check_not_empty(&self, file: &str) -> Result<(), IngestError> {
-        if !self.series.is_empty() {
+        if !self.series.parts.is_empty() {
             return Ok(());
         }
         let first = self.quarantine.examples.first();
@@ -173,37 +212,16 @@ impl Table {
             first,
         })
     }
-
-    fn add(
-        &mut self,
-        fields: &[&str],
-        columns: &Columns,
-        reading: &Reading<'_>,
-        line: u64,
-    ) -> Result<(), Bad> {
-        let symbol = reading.symbol.unwrap_or_default();
-        let (symbol, key, row) = parse(fields, columns, symbol, (&self.times, reading.grid), line)?;
-        let added = match self.series.get_mut(symbol) {
-            Some(series) => series.add(row),
-            None => self.series.entry(symbol.to_owned()).or_default().add(row),
-        };
-        added.map_err(|there| {
-            let same = (there.prices, there.volume) == (row.prices, row.volume);
-            duplicate(same, there.line)
-        })?;
-        self.times.take(&key, line);
-        let [prices, volume] = &mut self.finest;
-        *prices = finer(*prices, row.price_scale, line);
-        *volume = finer(*volume, row.volume_scale, line);
-        Ok(())
-    }
 }
 
-/// The finer of two scales, with the line that has it.
-pub(crate) fn finer((scale, at): (u8, u64), other: u8, line: u64) -> (u8, u64) {
-    if at == 0 || other > scale {
-        (other, line)
-    } else {
-        (scale, at)
+impl Finest {
+    /// Takes the scales of a line, in any sequence of lines.
+    pub(crate) fn take(&mut self, price_scale: u8, volume_scale: u8, line: u64) {
+        for (finest, scale) in self.0.iter_mut().zip([price_scale, volume_scale]) {
+            let (most, at) = *finest;
+            if at == 0 || scale > most || (scale == most && line < at) {
+                *finest = (scale, line);
+            }
+        }
     }
 }

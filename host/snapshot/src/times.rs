@@ -110,16 +110,28 @@ impl Times {
 
     /// Remembers the key of a row that was taken.
     pub(crate) fn take(&mut self, key: &Key, line: u64) {
+        self.see(key);
+        self.tell(key.time, line);
+    }
+
+    /// Remembers how a time was written: those after it must be written so too.
+    pub(crate) fn see(&mut self, key: &Key) {
         self.kind = Some(key.kind);
-        if key.kind == Kind::Text {
+    }
+
+    /// Takes what a key of a line says of the unit, in any sequence of lines.
+    pub(crate) fn tell(&mut self, time: i64, line: u64) {
+        if self.kind != Some(Kind::Epoch) {
             return;
         }
-        self.first.get_or_insert((line, key.time));
+        if self.first.is_none_or(|(first, _)| line < first) {
+            self.first = Some((line, time));
+        }
         for (unit, telling) in EpochUnit::ALL.iter().zip(&mut self.telling) {
             let units = 1_000_000_000_i64.checked_div(unit.nanos()).unwrap_or(1);
             let (from, to) = TELLING_SECONDS;
-            if (from.saturating_mul(units)..to.saturating_mul(units)).contains(&key.time) {
-                telling.get_or_insert(line);
+            if (from.saturating_mul(units)..to.saturating_mul(units)).contains(&time) {
+                *telling = Some(telling.map_or(line, |first| first.min(line)));
             }
         }
     }

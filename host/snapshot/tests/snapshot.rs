@@ -607,6 +607,50 @@ fn price_scale_and_tick_are_the_finest_of_the_file_or_as_given() {
     );
 }
 
+#[test]
+fn volume_scale_and_lot_are_as_given_or_refused() {
+    let data = Data::new();
+    let csv = format!("{HEADER}A,2003-01-02,1,2,1,2,1.25\nA,2003-01-03,1,2,1,2,1\n");
+    //  volume scale, quantity scale, lot; what comes of them, or what is said
+    type Case = (
+        Option<u8>,
+        Option<u8>,
+        Option<&'static str>,
+        Result<(u8, u8, i64), &'static str>,
+    );
+    let table: [Case; 9] = [
+        (None, None, None, Ok((2, 0, 1))),
+        (Some(4), None, None, Ok((4, 0, 1))),
+        (None, Some(3), None, Ok((2, 3, 1))),
+        (None, None, Some("0.005"), Ok((2, 3, 5))),
+        (None, Some(4), Some("0.005"), Ok((2, 4, 50))),
+        (Some(1), None, None, Err("line 2 has 2")),
+        (Some(19), None, None, Err("at most 18 decimals")),
+        (None, None, Some("0"), Err("not above zero")),
+        (None, Some(1), Some("0.05"), Err("lot")),
+    ];
+    for (volume_scale, quantity_scale, lot, expected) in table {
+        let options = IngestOptions {
+            volume_scale,
+            quantity_scale,
+            lot: lot.map(str::to_owned),
+            ..IngestOptions::default()
+        };
+        let found = data.ingest(csv.as_bytes(), &options);
+        match expected {
+            Ok(scales) => {
+                let one = &found.unwrap().manifest.instruments[0];
+                let found = (one.volume_scale, one.quantity_scale, one.lot_size);
+                assert_eq!(found, scales, "{options:?}");
+            }
+            Err(said) => {
+                let error = found.unwrap_err().to_string();
+                assert!(error.contains(said), "{error}");
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -27,6 +27,15 @@ pub(crate) struct Ingest {
     /// The price grid step [default: one at the price scale]
     #[arg(long)]
     pub(crate) tick: Option<String>,
+    /// Decimals of a volume [default: the most in the file]
+    #[arg(long)]
+    pub(crate) volume_scale: Option<u8>,
+    /// Decimals of a quantity [default: those of the lot]
+    #[arg(long)]
+    pub(crate) quantity_scale: Option<u8>,
+    /// The quantity grid step, such as 0.001 [default: one at the quantity scale]
+    #[arg(long)]
+    pub(crate) lot: Option<String>,
     /// Who made the data; it is kept with the file
     #[arg(long)]
     pub(crate) vendor: Option<String>,

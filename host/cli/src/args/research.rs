@@ -44,13 +44,22 @@ pub(crate) struct WalkForward {
 pub(crate) struct MonteCarlo {
     /// The run: the first digits of its id, with /N for its Nth execution
     pub(crate) run: String,
-    /// How often its trades are drawn
-    #[arg(long, default_value_t = 10_000)]
-    pub(crate) samples: u32,
+    /// How many samples are drawn [default: 10000; with --bars 100]
+    #[arg(long)]
+    pub(crate) samples: Option<u32>,
     /// The same seed draws the same samples
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Each trade once, in another sequence, instead of drawing with replacement
+    /// Each trade or block of bars once, in another sequence, instead of drawing with replacement
     #[arg(long)]
     pub(crate) shuffle: bool,
+    /// Draw the run's bars, not its trades, and decide every sample anew: each is a snapshot and a run
+    #[arg(long)]
+    pub(crate) bars: bool,
+    /// Bars that stay together, on average; with --shuffle always
+    #[arg(long, default_value_t = 20, requires = "bars", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) block: u32,
+    /// Runs at once; the table is the same for any number [default: one a core]
+    #[arg(long, requires = "bars")]
+    pub(crate) workers: Option<usize>,
 }

@@ -144,6 +144,7 @@ fn lineage(places: &Places, args: &DataLineage) -> Result<Answer> {
         });
         say_json(&json!({
             "snapshot": all.id.to_string(),
+            "drawn-from": all.drawn_from.map(|id| id.to_string()),
             "settings": all.settings,
             "files": all.files.iter().map(file_json).collect::<Vec<_>>(),
             "normalized": normalized.collect::<Vec<_>>(),
@@ -153,6 +154,9 @@ fn lineage(places: &Places, args: &DataLineage) -> Result<Answer> {
     pairs(&[("snapshot", all.id.to_string())]);
     for (name, value) in &all.settings {
         say(&format!("  {name} = {value}"));
+    }
+    if let Some(source) = &all.drawn_from {
+        say(&format!("  drawn from  {source}"));
     }
     all.files.iter().for_each(|file| print_file(file, "  "));
     for one in &all.normalized {

@@ -76,6 +76,9 @@ fn options(places: &Places, args: &Ingest) -> Result<IngestOptions> {
         epoch_unit: args.epoch_unit.as_deref().map(str::parse).transpose()?,
         price_scale: args.price_scale,
         tick: args.tick.clone(),
+        volume_scale: args.volume_scale,
+        quantity_scale: args.quantity_scale,
+        lot: args.lot.clone(),
         vendor: args.vendor.clone(),
         ingested_at: Some(now()),
         kind: if args.trades {

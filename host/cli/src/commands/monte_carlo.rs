@@ -1,27 +1,35 @@
-//! `monte-carlo`: a run's trades, drawn again.
+//! `monte-carlo`: a run's trades, drawn again; its bars are in `samples.rs`.
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{Draw, MonteCarlo, PERCENTILES, SAMPLES_MAX};
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
-use super::{report, verify};
+use super::{report, samples, verify};
 use crate::args::MonteCarlo as Args;
 use crate::output::{Answer, say, say_json, table};
 use crate::places::Places;
 
+/// Samples of trades that are drawn if no number is asked for.
+const SAMPLES: u32 = 10_000;
+
 pub(crate) fn run(places: &Places, args: &Args) -> Result<Answer> {
     let execution = places.data.find(&args.run)?;
     let key = verify::public_key(places, None)?;
-    if !verify::verify(&execution.journal(), &key)?.is_good() {
+    let verified = verify::verify(&execution.journal(), &key)?;
+    if !verified.is_good() {
         bail!(
             "the journal of {} does not verify: see `counterfoil verify {}`",
             execution.short(),
             execution.short()
         );
     }
-    if args.samples == 0 || args.samples > SAMPLES_MAX {
-        bail!("--samples {}: from 1 to {SAMPLES_MAX}", args.samples);
+    if args.bars {
+        return samples::run(places, args, &execution, verified.closed);
+    }
+    let samples = args.samples.unwrap_or(SAMPLES);
+    if samples == 0 || samples > SAMPLES_MAX {
+        bail!("--samples {samples}: from 1 to {SAMPLES_MAX}");
     }
     let (facts, _) = report::figures(&execution)?;
     let draw = if args.shuffle {
@@ -29,7 +37,7 @@ pub(crate) fn run(places: &Places, args: &Args) -> Result<Answer> {
     } else {
         Draw::Bootstrap
     };
-    let drawn = MonteCarlo::of(&facts, draw, args.samples, args.seed)
+    let drawn = MonteCarlo::of(&facts, draw, samples, args.seed)
         .context("the run has no closed trades to draw from")?;
     if places.json {
         say_json(&as_json(&drawn, args));

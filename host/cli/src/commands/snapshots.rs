@@ -3,6 +3,7 @@
 use anyhow::Result;
 use counterfoil_runner::backtest::snapshot_store;
 use counterfoil_runner::times::show_time;
+use counterfoil_snapshot::store::SnapshotSummary;
 use serde_json::{Value, json};
 
 use crate::output::{Answer, say, say_json, short, table};
@@ -18,6 +19,7 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
                 Ok(manifest) => json!({
                     "snapshot": one.id.to_string(),
                     "sources": manifest.sources.iter().map(|one| &one.name).collect::<Vec<_>>(),
+                    "drawn-from": manifest.drawn_from().map(|id| id.to_string()),
                     "timeframe": manifest.timeframe.to_string(),
                     "bars": manifest.bars(),
                     "instruments": manifest.instruments.iter().map(|one| &one.symbol).collect::<Vec<_>>(),
@@ -32,6 +34,12 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
         say("no snapshots yet; make one with: counterfoil ingest FILE.csv");
         return Ok(Answer::Yes);
     }
+    print(&all);
+    Ok(if damaged { Answer::No } else { Answer::Yes })
+}
+
+/// A line a snapshot; samples of drawn bars, of which there may be many, are counted.
+fn print(all: &[SnapshotSummary]) {
     let head = [
         "snapshot",
         "timeframe",
@@ -42,7 +50,11 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
         "source",
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
-    for one in &all {
+    let drawn = |one: &&SnapshotSummary| {
+        let manifest = one.manifest.as_ref().ok();
+        manifest.is_some_and(|manifest| manifest.drawn_from().is_some())
+    };
+    for one in all.iter().filter(|one| !drawn(one)) {
         let id = short(&one.id.to_string());
         match &one.manifest {
             Ok(manifest) => {
@@ -68,5 +80,10 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
         }
     }
     table(&rows);
-    Ok(if damaged { Answer::No } else { Answer::Yes })
+    let samples = all.iter().filter(drawn).count();
+    if samples > 0 {
+        say(&format!(
+            "and {samples} samples of drawn bars; --json lists them, too"
+        ));
+    }
 }

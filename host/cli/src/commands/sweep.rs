@@ -1,6 +1,6 @@
 //! `sweep`: one manifest, many values of its parameters.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result, bail};
@@ -50,14 +50,9 @@ pub(super) struct Made {
 pub(super) fn make(places: &Places, args: &Sweep) -> Result<Made> {
     let base = backtest::manifest_of(places, &args.base)?;
     let (fields, items) = items_of(&base, args)?;
-    let id = hex::encode(sweep_id(&items)?);
-    let folder = places.data.root().join("sweeps").join(&id);
-    let done = execute(places, args, &items)?;
-    let rows = items.iter().zip(&done).map(|(item, done)| row(item, done));
-    let table = SweepTable {
-        fields,
-        rows: rows.collect::<Result<_>>()?,
-    };
+    let (id, folder) = place_of(places, &items)?;
+    let done = execute(places, (args.workers, &args.base.backend), &items)?;
+    let table = table_of(fields, &items, &done)?;
     let found = |one: &&Result<Done, RunnerError>| one.as_ref().is_ok_and(|done| done.is_reused);
     let made = Made {
         id,
@@ -67,15 +62,37 @@ pub(super) fn make(places: &Places, args: &Sweep) -> Result<Made> {
         failed: done.iter().filter(|done| done.is_err()).count(),
         failure: done.into_iter().find_map(Result::err),
     };
-    make_folder(&made.folder)?;
-    let file = |name: &str| made.folder.join(name);
-    write_whole(&file("table.csv"), made.table.csv().as_bytes())?;
-    write_whole(&file("table.arrow"), &made.table.arrow()?)?;
-    write_whole(
-        &file("table.json"),
-        format!("{:#}\n", made.json()).as_bytes(),
-    )?;
+    write(&made.folder, &made.table, &made.json())?;
     Ok(made)
+}
+
+/// The table of items and what came of each.
+pub(super) fn table_of(
+    fields: Vec<String>,
+    items: &[Item],
+    done: &[Result<Done, RunnerError>],
+) -> Result<SweepTable> {
+    let rows = items.iter().zip(done).map(|(item, done)| row(item, done));
+    Ok(SweepTable {
+        fields,
+        rows: rows.collect::<Result<_>>()?,
+    })
+}
+
+/// Writes a table in each of its forms.
+pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<()> {
+    make_folder(folder)?;
+    write_whole(&folder.join("table.csv"), table.csv().as_bytes())?;
+    write_whole(&folder.join("table.arrow"), &table.arrow()?)?;
+    write_whole(&folder.join("table.json"), format!("{json:#}\n").as_bytes())?;
+    Ok(())
+}
+
+/// Where the table of items lies, and the id that it lies under.
+pub(super) fn place_of(places: &Places, items: &[Item]) -> Result<(String, PathBuf)> {
+    let id = hex::encode(sweep_id(items)?);
+    let folder = places.data.root().join("sweeps").join(&id);
+    Ok((id, folder))
 }
 
 impl Made {
@@ -131,16 +148,16 @@ fn line(row: &SweepRow) -> Vec<String> {
 /// Runs all items on as many cores as asked for.
 pub(super) fn execute(
     places: &Places,
-    args: &Sweep,
+    (workers, backend): (Option<usize>, &str),
     items: &[Item],
 ) -> Result<Vec<Result<Done, RunnerError>>> {
     let cores = available_parallelism().map_or(1, usize::from);
-    let workers = args.workers.unwrap_or(cores).max(1);
+    let workers = workers.unwrap_or(cores).max(1);
     let key = places.keys.signer()?;
     let signer = || -> Box<dyn Signer + Send> { Box::new(key.clone()) };
     let bench = Bench {
         data: &places.data,
-        engine: places.engine(&args.base.backend)?,
+        engine: places.engine(backend)?,
         signer: &signer,
     };
     let bar = bar("sweeping", u64::try_from(items.len())?);
@@ -179,7 +196,7 @@ fn cells(line: &str) -> Vec<String> {
     line.split(',').map(|cell| cell.trim().to_owned()).collect()
 }
 
-fn row(item: &Item, done: &Result<Done, RunnerError>) -> Result<SweepRow> {
+pub(super) fn row(item: &Item, done: &Result<Done, RunnerError>) -> Result<SweepRow> {
     let outcome = match done {
         Err(error) => Err(error.to_string()),
         Ok(done) => {

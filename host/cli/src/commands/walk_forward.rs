@@ -1,30 +1,32 @@
 //! `walk-forward`: choose in one window, judge in the next.
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_report::{SweepRow, SweepTable};
 use counterfoil_runner::backtest::{selection_of, snapshot_store};
 use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::files::{make_folder, write_whole};
-use counterfoil_runner::sweep::{Done, Item, Split, Windows, over, splits, sweep_id};
+use counterfoil_runner::sweep::{Done, Item, Split, Windows, over, splits};
 use counterfoil_runner::times::parse_time;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{backtest, sweep};
 use crate::args::WalkForward;
 use crate::output::{Answer, say, say_json, short, table};
 use crate::places::Places;
 
-/// One split with what was chosen and what became of it.
+/// One split with what was chosen in it.
 struct Walked {
     split: Split,
     values: Vec<String>,
     train: Money,
-    test: Money,
-    run: String,
 }
+
+/// What stands in the table beside the fields that were varied.
+const WINDOWS: [&str; 4] = ["train-from", "train-to", "test-from", "test-to"];
+const TRAIN_PROFIT: &str = "train-profit";
 
 pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
     let base = backtest::manifest_of(places, &args.sweep.base)?;
@@ -46,7 +48,8 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
     for split in &splits {
         trains.extend(sweep::items_of(&over(&base, &split.train), &args.sweep)?.1);
     }
-    let done = sweep::execute(places, &args.sweep, &trains)?;
+    let how = (args.sweep.workers, args.sweep.base.backend.as_str());
+    let done = sweep::execute(places, how, &trains)?;
     let each = trains.len() / splits.len();
     let mut tests = Vec::new();
     let mut chosen = Vec::new();
@@ -61,32 +64,50 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
         });
         chosen.push(profit);
     }
-    let judged = sweep::execute(places, &args.sweep, &tests)?;
+    let judged = sweep::execute(places, how, &tests)?;
+    let mut table = sweep::table_of(columns(&fields), &tests, &judged)?;
+    if let Some(error) = judged.into_iter().find_map(Result::err) {
+        return Err(error).context("a window could not be judged");
+    }
     let mut walked = Vec::new();
-    for (((split, item), train), done) in splits.into_iter().zip(&tests).zip(chosen).zip(judged) {
-        let done = done?;
+    for (((split, item), train), row) in splits
+        .into_iter()
+        .zip(&tests)
+        .zip(chosen)
+        .zip(&mut table.rows)
+    {
+        row.values = cells(&split, &item.values, train);
         walked.push(Walked {
             split,
             values: item.values.clone(),
             train,
-            test: profit(item, &done)?,
-            run: done.execution.run.clone(),
         });
     }
     trains.extend(tests);
-    let id = hex::encode(sweep_id(&trains)?);
-    let folder = places.data.root().join("sweeps").join(&id);
-    make_folder(&folder)?;
-    let whole = as_json(&id, &fields, &walked);
-    let text = format!("{whole:#}\n");
-    write_whole(&folder.join("walk-forward.json"), text.as_bytes())?;
+    let (id, folder) = sweep::place_of(places, &trains)?;
+    let whole = as_json(&id, &fields, &walked, &table);
+    sweep::write(&folder, &table, &whole)?;
     if places.json {
         say_json(&whole);
     } else {
-        print(&fields, &walked);
+        print(&fields, &walked, &table);
         say(&format!("whole table: {}", folder.display()));
     }
     Ok(Answer::Yes)
+}
+
+/// The names of the table's own columns.
+fn columns(fields: &[String]) -> Vec<String> {
+    let windows = WINDOWS.into_iter().map(str::to_owned);
+    let all = windows.chain(fields.iter().cloned());
+    all.chain([TRAIN_PROFIT.to_owned()]).collect()
+}
+
+/// What stands in them.
+fn cells(split: &Split, values: &[String], train: Money) -> Vec<String> {
+    let windows = split.train.iter().chain(&split.test);
+    let all = windows.chain(values).cloned();
+    all.chain([train.to_text()]).collect()
 }
 
 /// The time that the manifest's bars cover.
@@ -134,50 +155,70 @@ fn profit(item: &Item, done: &Done) -> Result<Money> {
     Ok(Money(done.close.equity.0.saturating_sub(cash.0)))
 }
 
-fn total(walked: &[Walked]) -> Money {
-    let sum = walked
-        .iter()
-        .fold(0_i128, |sum, one| sum.saturating_add(one.test.0));
+/// What the windows that were judged came to, all together.
+fn total(table: &SweepTable) -> Money {
+    let profits = table.rows.iter().map(test_profit);
+    let sum = profits.fold(0_i128, |sum, one| sum.saturating_add(one.0));
     Money(sum)
 }
 
-fn as_json(id: &str, fields: &[String], walked: &[Walked]) -> Value {
-    let splits = walked.iter().map(|one| {
+/// Every row has an outcome: an error ends the command.
+fn test_profit(row: &SweepRow) -> Money {
+    row.outcome.as_ref().map_or(Money::ZERO, |one| one.profit)
+}
+
+fn as_json(id: &str, fields: &[String], walked: &[Walked], table: &SweepTable) -> Value {
+    let rows = table.json();
+    let rows = rows.as_array().cloned().unwrap_or_default();
+    let splits = walked.iter().zip(&table.rows).zip(rows);
+    let splits = splits.map(|((one, row), mut whole)| {
         let values = fields.iter().zip(&one.values);
-        let values: serde_json::Map<String, Value> = values
+        let values: Map<String, Value> = values
             .map(|(field, value)| (field.clone(), json!(value)))
             .collect();
-        json!({
+        let own = json!({
             "train": one.split.train,
             "test": one.split.test,
             "chosen": values,
             "train-profit": one.train.to_text(),
-            "test-profit": one.test.to_text(),
-            "test-run": one.run,
-        })
+            "test-profit": test_profit(row).to_text(),
+            "test-run": row.run,
+        });
+        if let (Some(whole), Value::Object(own)) = (whole.as_object_mut(), own) {
+            whole.remove("values");
+            whole.extend(own);
+        }
+        whole
     });
     json!({
         "sweep": format!("sha256:{id}"),
         "splits": splits.collect::<Vec<_>>(),
-        "test-profit": total(walked).to_text(),
+        "test-profit": total(table).to_text(),
     })
 }
 
-fn print(fields: &[String], walked: &[Walked]) {
+fn print(fields: &[String], walked: &[Walked], whole: &SweepTable) {
     let head = ["chosen in", "judged in"].map(str::to_owned).to_vec();
     let mut head: Vec<String> = head.into_iter().chain(fields.to_vec()).collect();
-    head.extend(["profit there", "profit then", "run"].map(str::to_owned));
+    head.extend(["profit there", "profit then", "sharpe", "run"].map(str::to_owned));
     let mut lines = vec![head];
-    for one in walked {
+    for (one, row) in walked.iter().zip(&whole.rows) {
         let mut line = vec![one.split.train.join(".."), one.split.test.join("..")];
         line.extend(one.values.clone());
-        line.extend([one.train.to_text(), one.test.to_text(), short(&one.run)]);
+        let outcome = row.outcome.as_ref().ok();
+        let sharpe = outcome.and_then(|one| one.statistic("sharpe"));
+        line.extend([
+            one.train.to_text(),
+            test_profit(row).to_text(),
+            sharpe.map_or(String::new(), |value| format!("{value:.2}")),
+            short(&row.run),
+        ]);
         lines.push(line);
     }
     table(&lines);
     say("");
     say(&format!(
         "profit in windows that no choice was made in: {}, each begun with the starting cash",
-        total(walked).to_text()
+        total(whole).to_text()
     ));
 }

@@ -1,0 +1,173 @@
+//! `monte-carlo --bars`: a run's bars, drawn again and decided anew.
+
+use anyhow::{Context as _, Result, bail};
+use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
+use counterfoil_runner::data_dir::Execution;
+use counterfoil_runner::sweep::{Item, samples};
+use counterfoil_snapshot::resample::{Draw, Resample};
+use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::record::Close;
+use counterfoil_trading::units::Money;
+use serde_json::{Map, Value, json};
+
+use super::{report, sweep};
+use crate::args::MonteCarlo as Args;
+use crate::output::{Answer, say, say_json, table};
+use crate::places::Places;
+use crate::progress::bar;
+
+/// Samples if no number is asked for: each is a run.
+const SAMPLES: u32 = 100;
+
+/// The most samples of one command: a snapshot and a journal are kept for each.
+const SAMPLES_MAX: u32 = 100_000;
+
+/// What guests are compiled to; no back end changes a result.
+const BACKEND: &str = "cranelift";
+
+/// The statistics whose distribution is shown.
+const SHOWN: [&str; 4] = ["total-return", "annual-return", "sharpe", "max-drawdown"];
+
+/// Draws samples of a run that verified and ended with `close`, runs each, and shows what they
+/// came to.
+pub(super) fn run(
+    places: &Places,
+    args: &Args,
+    execution: &Execution,
+    close: Option<Close>,
+) -> Result<Answer> {
+    let count = args.samples.unwrap_or(SAMPLES);
+    if count == 0 || count > SAMPLES_MAX {
+        bail!("--samples {count}: from 1 to {SAMPLES_MAX}");
+    }
+    let manifest = Manifest::parse(&places.data.manifest_text(execution)?)?;
+    if !matches!(manifest.data, DataSource::Snapshot { .. }) {
+        bail!(
+            "{} ran on a feed: there is no snapshot to draw its bars from",
+            execution.short()
+        );
+    }
+    let actual = actual(execution, &manifest, close)?;
+    let items = draw(places, args, &manifest, count)?;
+    let done = sweep::execute(places, (args.workers, BACKEND), &items)?;
+    let table = sweep::table_of(vec!["sample".to_owned()], &items, &done)?;
+    let (id, folder) = sweep::place_of(places, &items)?;
+    let whole = as_json(args, &id, &table, &actual);
+    sweep::write(&folder, &table, &whole)?;
+    let failed = done.iter().filter(|one| one.is_err()).count();
+    if let Some(error) = done.into_iter().find_map(Result::err) {
+        return Err(error).with_context(|| format!("{failed} of {count} runs failed; the first"));
+    }
+    if places.json {
+        say_json(&whole);
+    } else {
+        print(args, &table, &actual);
+        say(&format!("whole table: {}", folder.display()));
+    }
+    Ok(Answer::Yes)
+}
+
+/// What the run itself came to.
+fn actual(
+    execution: &Execution,
+    manifest: &Manifest,
+    close: Option<Close>,
+) -> Result<SweepOutcome> {
+    let close = close.with_context(|| format!("{} has not ended", execution.short()))?;
+    let (_, figures) = report::figures(execution)?;
+    let cash = manifest.setup()?.cash;
+    Ok(SweepOutcome {
+        profit: Money(close.equity.0.saturating_sub(cash.0)),
+        close,
+        statistics: figures.statistics(),
+    })
+}
+
+fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<Item>> {
+    let first = Resample {
+        draw: how(args),
+        block: args.block,
+        seed: args.seed,
+        sample: 0,
+    };
+    let bar = bar("drawing", u64::from(count));
+    let items = samples(&places.data, manifest, first, count, &mut |made| {
+        bar.set_position(u64::from(made));
+    });
+    bar.finish_and_clear();
+    Ok(items?)
+}
+
+const fn how(args: &Args) -> Draw {
+    if args.shuffle {
+        Draw::Shuffle
+    } else {
+        Draw::Stationary
+    }
+}
+
+/// Samples that lost money.
+fn losses(table: &SweepTable) -> usize {
+    let lost = table.ended().filter(|one| one.profit < Money::ZERO);
+    lost.count()
+}
+
+fn as_json(args: &Args, id: &str, table: &SweepTable, actual: &SweepOutcome) -> Value {
+    let keys = PERCENTILES.map(|percent| format!("p{percent}"));
+    let named = |values: [Value; PERCENTILES.len()]| {
+        let pairs = keys.iter().cloned().zip(values);
+        Value::from(pairs.collect::<Map<String, Value>>())
+    };
+    let profits = table.profits().map(|one| json!(one.map(Money::to_text)));
+    let mut percentiles = Map::from_iter([("profit".to_owned(), named(profits))]);
+    let mut made = Map::from_iter([("profit".to_owned(), json!(actual.profit.to_text()))]);
+    for name in SHOWN {
+        let values = table.distribution(name).map(|value| json!(value));
+        percentiles.insert(name.to_owned(), named(values));
+        made.insert(name.to_owned(), json!(actual.statistic(name)));
+    }
+    json!({
+        "sweep": format!("sha256:{id}"),
+        "draw": how(args).name(),
+        "block": args.block,
+        "seed": args.seed,
+        "samples": table.rows.len(),
+        "samples-that-ended": table.ended().count(),
+        "samples-that-lost": losses(table),
+        "actual": made,
+        "percentiles": percentiles,
+        "rows": table.json(),
+    })
+}
+
+fn print(args: &Args, whole: &SweepTable, actual: &SweepOutcome) {
+    let how = match how(args) {
+        Draw::Stationary => format!("in blocks of {} on average, with replacement", args.block),
+        Draw::Shuffle => format!("in blocks of {}, in another sequence", args.block),
+    };
+    let (count, seed) = (whole.rows.len(), args.seed);
+    say(&format!("bars drawn {how}; {count} samples, seed {seed}"));
+    let text = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
+    let head = ["percentile", "profit"].into_iter().chain(SHOWN);
+    let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).collect()];
+    let columns = SHOWN.map(|name| whole.distribution(name));
+    for (place, (percent, profit)) in PERCENTILES.into_iter().zip(whole.profits()).enumerate() {
+        let profit = profit.map_or(String::new(), Money::to_text);
+        let mut line = vec![percent.to_string(), profit];
+        let values = columns.iter();
+        line.extend(values.map(|column| text(column.get(place).copied().flatten())));
+        rows.push(line);
+    }
+    let mut line = vec!["as it ran".to_owned(), actual.profit.to_text()];
+    line.extend(SHOWN.map(|name| text(actual.statistic(name))));
+    rows.push(line);
+    table(&rows);
+    let ended = whole.ended().count();
+    say(&format!("{} of {ended} samples lost money", losses(whole)));
+    if ended < count {
+        say(&format!(
+            "{} samples ended by a fault and stand in no percentile",
+            count.saturating_sub(ended)
+        ));
+    }
+}

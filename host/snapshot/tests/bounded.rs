@@ -1,0 +1,230 @@
+//! Ingestion of more rows than are held in memory: the result is the same as with all of them in
+//! memory, and the same as a model says.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use core::fmt::Write as _;
+use std::collections::BTreeMap;
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use counterfoil_snapshot::ingest::Ingested;
+use counterfoil_snapshot::options::{IngestLimits, IngestOptions, SideFile, SourceKind};
+use counterfoil_snapshot::store::SnapshotStore;
+use counterfoil_trading::slice::Slice;
+use counterfoil_trading::time::DAY_NANOS;
+use proptest::prelude::*;
+
+/// Ingests a file with so many rows in memory, and gives the store, too.
+fn ingest(
+    csv: &str,
+    options: &IngestOptions,
+    rows_in_memory: usize,
+) -> (tempfile::TempDir, SnapshotStore, Ingested) {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+    let store = SnapshotStore::open(dir);
+    let options = IngestOptions {
+        limits: IngestLimits {
+            rows_in_memory,
+            ..IngestLimits::default()
+        },
+        ..options.clone()
+    };
+    let done = store.ingest(csv.as_bytes(), "f.csv", &options, &mut |_| {});
+    let done = done.unwrap();
+    let left = folder.path().join("normalized").read_dir().unwrap().count();
+    assert_eq!(left, 1, "no temporary folder is left");
+    (folder, store, done)
+}
+
+/// A row of a source: instrument, day, close, and whether the row is no bar.
+type Given = (u8, i64, u8, bool);
+
+/// What a source should become: the bars of each instrument as day and close, the lines that are
+/// quarantined with their reasons, and the number of rows that were late.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Model {
+    bars: BTreeMap<String, Vec<(i64, i64)>>,
+    quarantine: Vec<(u64, String)>,
+    late: u64,
+}
+
+fn model(rows: &[Given]) -> Model {
+    let mut model = Model::default();
+    let mut kept: BTreeMap<String, BTreeMap<i64, (u64, i64)>> = BTreeMap::new();
+    for (line, (symbol, day, close, is_bad)) in (2..).zip(rows) {
+        if *is_bad {
+            let reason = "number column high: \"x\" is not a decimal number".to_owned();
+            model.quarantine.push((line, reason));
+            continue;
+        }
+        let close = i64::from(*close) + 1;
+        let days = kept.entry(format!("S{symbol}")).or_default();
+        if let Some((first, there)) = days.get(day) {
+            let how = if *there == close {
+                "repeats"
+            } else {
+                "has the instrument and time, and other values, of"
+            };
+            let reason = format!("duplicate {how} line {first}, which is kept");
+            model.quarantine.push((line, reason));
+            continue;
+        }
+        let latest = days.last_key_value().map(|(latest, _)| *latest);
+        model.late += u64::from(latest.is_some_and(|latest| latest > *day));
+        days.insert(*day, (line, close));
+    }
+    model.bars = kept
+        .into_iter()
+        .map(|(symbol, days)| {
+            let bars = days.into_iter().map(|(day, (_, close))| (day, close));
+            (symbol, bars.collect())
+        })
+        .collect();
+    model
+}
+
+fn found(store: &SnapshotStore, done: &Ingested) -> Model {
+    let snapshot = store.load(&done.id).unwrap();
+    let selection = snapshot.select(&[], None, None).unwrap();
+    let names: Vec<String> = selection
+        .instruments()
+        .iter()
+        .map(|one| one.symbol().to_owned())
+        .collect();
+    let mut bars: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
+    let (mut slices, mut slice) = (selection.slices(), Slice::default());
+    while slices.next_into(&mut slice).unwrap() {
+        for bar in slice.bars() {
+            let raw = bar.get();
+            let name = &names[usize::try_from(raw.instrument.0).unwrap()];
+            let bar = (raw.open_time.0 / DAY_NANOS, raw.close.0);
+            bars.entry(name.clone()).or_default().push(bar);
+        }
+    }
+    let quarantine = snapshot.quarantine(usize::MAX).unwrap().into_iter();
+    Model {
+        bars,
+        quarantine: quarantine
+            .map(|row| (row.line, format!("{} {}", row.reason, row.message)))
+            .collect(),
+        late: done.report.out_of_order,
+    }
+}
+
+fn daily() -> IngestOptions {
+    IngestOptions {
+        timeframe: Some("1d".parse().unwrap()),
+        ..IngestOptions::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_in_any_sequence_become_what_a_model_says_however_few_are_in_memory(
+        mut rows in proptest::collection::vec((0_u8..3, 0_i64..40, 0_u8..3, prop::bool::weighted(0.1)), 0..120),
+        few in 1_usize..8,
+    ) {
+        // A file without a single bar is refused; this row is one.
+        rows.insert(0, (0, 50, 0, false));
+        let mut csv = "symbol,time,open,high,low,close,volume\n".to_owned();
+        for (symbol, day, close, is_bad) in &rows {
+            let close = i64::from(*close) + 1;
+            let high = if *is_bad { "x".to_owned() } else { close.to_string() };
+            let day = format!("1970-{:02}-{:02}", 1 + day / 28, 1 + day % 28);
+            writeln!(csv, "S{symbol},{day},{close},{high},{close},{close},{}", close + 7).unwrap();
+        }
+        // Of 1970 the days since its first, as the rows above write them.
+        let day = |day: i64| day / 28 * 31 + day % 28;
+        let rows: Vec<Given> = rows.into_iter().map(|(a, b, c, d)| (a, day(b), c, d)).collect();
+        let (_folder, store, done) = ingest(&csv, &daily(), few);
+        prop_assert_eq!(found(&store, &done), model(&rows));
+        let (_folder, _, whole) = ingest(&csv, &daily(), 100_000);
+        prop_assert_eq!(done.id, whole.id);
+    }
+}
+
+#[test]
+fn trades_of_few_in_memory_become_the_same_bars_and_repeats_are_told_by_line() {
+    let mut csv = "symbol,time,price,size,id\n".to_owned();
+    let mut seen: BTreeMap<(u32, String), u64> = BTreeMap::new();
+    let mut expected = Vec::new();
+    for (number, line) in (0..500_u32).zip(2..) {
+        // Backwards, two instruments, every seventh id a second time, some rows no trade.
+        let symbol = number % 2;
+        let id = (if number % 7 == 6 { number - 4 } else { number }) ^ 8;
+        let second = 1_500_000_000 + 3 * (500 - number);
+        let price = if number % 50 == 9 {
+            0
+        } else {
+            100 + number % 3
+        };
+        let id = if number % 11 == 0 {
+            String::new()
+        } else {
+            id.to_string()
+        };
+        writeln!(csv, "T{symbol},{second},{price},1,{id}").unwrap();
+        let first = seen.get(&(symbol, id.clone()));
+        if price == 0 {
+            expected.push((line, "not-positive price 0 is not above zero".to_owned()));
+        } else if let Some(first) = first.filter(|_| !id.is_empty()) {
+            expected.push((
+                line,
+                format!("duplicate repeats line {first}, which is kept"),
+            ));
+        } else {
+            seen.insert((symbol, id), line);
+        }
+    }
+    assert!(expected.len() > 50, "{}", expected.len());
+    let options = IngestOptions {
+        kind: SourceKind::Trades,
+        timeframe: Some("1m".parse().unwrap()),
+        ..IngestOptions::default()
+    };
+    let (_few, store, few) = ingest(&csv, &options, 3);
+    let (_all, _, all) = ingest(&csv, &options, 100_000);
+    assert_eq!(few.id, all.id);
+    assert_eq!(few.manifest.instruments.len(), 2);
+    assert_eq!(found(&store, &few).quarantine, expected);
+}
+
+#[test]
+fn a_ticker_that_changes_hands_does_so_however_few_rows_are_in_memory() {
+    let mut csv = "symbol,time,open,high,low,close,volume\n".to_owned();
+    for day in 1..=28 {
+        for (symbol, price) in [("FB", 10), ("META", 70), ("OLD", 5)] {
+            // Both stand there for some days after the change.
+            if symbol != "FB" || day < 20 {
+                let row =
+                    format!("{symbol},2022-02-{day:02},{price},{price},{price},{price},{day}");
+                writeln!(csv, "{row}").unwrap();
+            }
+        }
+    }
+    let options = IngestOptions {
+        timeframe: None,
+        actions: Some(SideFile {
+            name: "a.csv".to_owned(),
+            bytes: b"instrument,ex_date,action,value\nFB,2022-02-15,symbol,META\n\
+                     META,2022-02-10,symbol,OLD\n"
+                .to_vec(),
+        }),
+        ..IngestOptions::default()
+    };
+    let (_few, store, few) = ingest(&csv, &options, 2);
+    let (_all, _, all) = ingest(&csv, &options, 100_000);
+    assert_eq!(few.id, all.id);
+    let bars: Vec<(&str, u64)> = few
+        .manifest
+        .instruments
+        .iter()
+        .map(|one| (one.symbol.as_str(), one.bars))
+        .collect();
+    assert_eq!(bars, [("FB", 28), ("META", 14), ("OLD", 9)]);
+    let found = found(&store, &few);
+    assert_eq!(found.quarantine.len(), 24, "{:?}", found.quarantine);
+}
