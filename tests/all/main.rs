@@ -27,6 +27,8 @@ mod published;
 #[cfg(test)]
 mod recover;
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod signed;

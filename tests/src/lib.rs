@@ -8,6 +8,7 @@
     reason = "helpers of tests: a panic is how a test fails"
 )]
 
+pub mod desk;
 pub mod guests;
 pub mod journals;
 pub mod world;

@@ -10,6 +10,7 @@ mod data;
 mod people;
 mod research;
 mod run;
+mod serve;
 mod show;
 
 pub(crate) use build::{Build, CompileComponent, Demo, New};
@@ -19,12 +20,14 @@ pub(crate) use component::{
 };
 pub(crate) use data::{Data, DataAccept, DataLineage, DataReport, DeriveActions, Ingest};
 pub(crate) use people::{
-    AccessReview, Exception, ExceptionEnd, ExceptionGrant, ExceptionList, Filter, Key, KeyAdd,
-    KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerInit, LedgerProof, LedgerSearch, LedgerShow,
-    LedgerTail, LedgerVerify, OnePrincipal, Principal, PrincipalAdd, PrincipalRoles, WhoApproved,
+    AccessReview, BreakGlass, Change, Delegate, Exception, ExceptionEnd, ExceptionGrant,
+    ExceptionList, Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerInit,
+    LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify, OnePrincipal, Principal,
+    PrincipalAdd, PrincipalRoles, WhoApproved,
 };
 pub(crate) use research::{MonteCarlo, Sweep, WalkForward};
 pub(crate) use run::{Backtest, BacktestOrResume, Live, Terms};
+pub(crate) use serve::{RunCommand, RunStart, Runner, Serve, Watch};
 pub(crate) use show::{Audit, Compare, Parity, Proof, Publish, Replay, Report, Show, Verify};
 
 /// Hosts trading strategies that nobody has to trust.
@@ -60,6 +63,9 @@ pub(crate) struct Global {
         value_name = "NAME"
     )]
     pub(crate) actor: Option<String>,
+    /// Do alone what takes two, under the break-glass of this record
+    #[arg(long, global = true, value_name = "RECORD")]
+    pub(crate) emergency: Option<u64>,
     /// Print JSON instead of tables
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -90,6 +96,10 @@ pub(crate) enum Command {
     MonteCarlo(MonteCarlo),
     /// Run a component over closed bars from a stream, into the paper venue
     Live(Box<Live>),
+    /// Be the runner's process: runs that were authorized, behind a local API (a service)
+    Serve(Serve),
+    /// Start, stop, kill and watch the runs of the runner's process
+    Run(Runner),
     /// List the runs
     Runs,
     /// Show one run, its decisions or its fills
@@ -126,6 +136,15 @@ pub(crate) enum Command {
     /// Rules that are not kept for a while, and what is done instead
     #[command(subcommand)]
     Exception(Exception),
+    /// Acts that take more than one signature: sign, withdraw, list
+    #[command(subcommand)]
+    Change(Change),
+    /// Let somebody speak for you in an approval class, for a while
+    #[command(subcommand)]
+    Delegate(Delegate),
+    /// Do alone what takes two, for a short while, loudly
+    #[command(subcommand)]
+    BreakGlass(BreakGlass),
     /// Who approved a run or a component, with which key, when
     WhoApproved(WhoApproved),
     /// Who holds which role and key, since when; duties in conflict; keys about to expire

@@ -18,6 +18,8 @@ pub(crate) struct Places {
     pub(crate) json: bool,
     /// Who acts, as typed.
     pub(crate) actor: Option<String>,
+    /// The break-glass under which they act alone.
+    pub(crate) emergency: Option<u64>,
 }
 
 impl Places {
@@ -37,6 +39,7 @@ impl Places {
             keys: KeyDir::new(keys),
             json: global.json,
             actor: global.actor.clone(),
+            emergency: global.emergency,
         })
     }
 
@@ -47,6 +50,7 @@ impl Places {
             keys: KeyDir::new(keys),
             json: self.json,
             actor: None,
+            emergency: None,
         })
     }
 

@@ -1,6 +1,8 @@
 //! The acts that a ledger holds, and the one form of each in deterministic CBOR. Who may do them,
 //! and what they change, must never be known here.
 
+use std::collections::BTreeSet;
+
 use counterfoil_trading::cbor::{CborError, Reader};
 use counterfoil_trading::time::UnixNanos;
 
@@ -18,7 +20,9 @@ pub(crate) use codec::{id, signature};
 pub use control::{BreakGlass, Exception, Gate, Outcome, Reason, Verdict};
 pub use people::{Class, ClassSet, Delegation};
 pub use registry::{DigestSet, Evidence, EvidenceKind, Provenance};
-pub use runs::RunStart;
+pub use runs::{
+    Authorization, Budget, Payer, RunEnd, RunStart, Scope, Terms, Usage, account_digest,
+};
 
 /// What somebody does, or asks to do.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -81,6 +85,15 @@ pub enum Act {
     LogHolder {
         /// The holder.
         id: Id,
+    },
+    /// Puts a new key in the place of the log's.
+    LogRotate {
+        /// The new key.
+        key: PublicKey,
+        /// The signature of the old key over [`crate::record::rotation_message`].
+        old_signature: [u8; 64],
+        /// That of the new key.
+        new_signature: [u8; 64],
     },
     /// Ends the time in which administrators act alone.
     SetupEnd {},
@@ -147,8 +160,62 @@ pub enum Act {
         /// Why.
         reason: String,
     },
+    /// Sets the limits of an account, as the policy gave them.
+    LimitsSet {
+        /// The account.
+        account: Id,
+        /// The limits.
+        limits: Digest,
+        /// The entry with the verdict that gave them.
+        verdict: u64,
+    },
+    /// Lets runs on some terms start within a window of time.
+    StartAuthorize(Authorization),
+    /// Withdraws that.
+    StartWithdraw {
+        /// The entry that authorizes it.
+        authorized: u64,
+        /// Why.
+        reason: String,
+    },
     /// Starts a run.
     RunStart(RunStart),
+    /// Ends a run, and anchors its journal.
+    RunEnd(RunEnd),
+    /// Throws a kill switch.
+    Kill {
+        /// What it stops.
+        scope: Scope,
+        /// Why.
+        reason: String,
+    },
+    /// Lifts it.
+    KillLift {
+        /// The entry that threw it.
+        killed: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Sets a budget.
+    BudgetSet(Budget),
+    /// Says which owners are a team.
+    TeamSet {
+        /// The team.
+        team: Id,
+        /// Its owners.
+        members: BTreeSet<Id>,
+    },
+    /// Lets somebody be over budget for a while.
+    BudgetExcess {
+        /// Who.
+        of: Payer,
+        /// Until when.
+        until: UnixNanos,
+        /// Why.
+        reason: String,
+    },
+    /// Records what a run used.
+    Usage(Usage),
     /// Says which policy bundle is in force from here on.
     PolicySet {
         /// The bundle.
@@ -209,6 +276,7 @@ impl Act {
             | Self::RolesSet { .. }
             | Self::KeyAdd { .. }
             | Self::LogHolder { .. }
+            | Self::LogRotate { .. }
             | Self::SetupEnd {}
             | Self::ClassSet(_) => &[Role::Administrator],
             // An administrator any key, everybody their own: see the state's rules.
@@ -221,11 +289,17 @@ impl Act {
             | Self::DelegateEnd { .. }
             | Self::ChangePropose { .. }
             | Self::ChangeApprove { .. }
-            | Self::ChangeWithdraw { .. } => &[],
+            | Self::ChangeWithdraw { .. }
+            // Services do these, and for some of them people who watch: see the state's rules.
+            | Self::RunStart(_)
+            | Self::RunEnd(_)
+            | Self::Kill { .. }
+            | Self::Usage(_) => &[],
+            Self::BudgetSet(_) | Self::TeamSet { .. } => &[Role::Administrator, Role::Approver],
             Self::BreakGlassOpen(_) | Self::Emergency { .. } => {
                 &[Role::Operator, Role::Administrator]
             }
-            Self::BreakGlassClose { .. } => &[
+            Self::BreakGlassClose { .. } | Self::StartWithdraw { .. } => &[
                 Role::Operator,
                 Role::Administrator,
                 Role::Approver,
@@ -238,10 +312,14 @@ impl Act {
             Self::ExceptionEnd { .. } | Self::Retrospective { .. } => {
                 &[Role::Approver, Role::Compliance]
             }
-            Self::ComponentPromote { .. } | Self::ComponentArchive { .. } => {
+            Self::ComponentPromote { .. }
+            | Self::ComponentArchive { .. }
+            | Self::LimitsSet { .. }
+            | Self::KillLift { .. }
+            | Self::BudgetExcess { .. } => {
                 &[Role::Approver, Role::Operator]
             }
-            Self::RunStart(_) => &[Role::Operator],
+            Self::StartAuthorize(_) => &[Role::Operator],
         }
     }
 

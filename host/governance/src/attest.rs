@@ -12,6 +12,10 @@ use crate::act::DigestSet;
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 
+mod evidence;
+
+pub use evidence::{EvidenceError, EvidenceFault, Opened, open_evidence};
+
 /// The type of an in-toto Statement.
 ///
 /// Source: in-toto attestation specification v1, Statement.

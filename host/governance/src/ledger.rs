@@ -7,8 +7,10 @@ use std::path::Path;
 
 use counterfoil_journal::audit::{AuditError, Audited, Auditor};
 use counterfoil_journal::checkpoint::Checkpoint;
-use counterfoil_journal::entry::{Chain, EntryError};
-use counterfoil_journal::frame::{FrameError, FrameReader, MAGIC, write_checkpoint, write_entry};
+use counterfoil_journal::entry::{Chain, EntryError, split};
+use counterfoil_journal::frame::{
+    Frame, FrameError, FrameReader, MAGIC, write_checkpoint, write_entry,
+};
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::{KeyError, VerifierKey};
 use counterfoil_journal::signer::{SignError, Signer};
@@ -113,6 +115,14 @@ pub enum LedgerError {
     /// A ledger cannot begin with this act.
     #[error("the ledger cannot begin like this: {0}")]
     Genesis(Denial),
+    /// The log's key is another than the one at hand.
+    #[error("the ledger's key is {ledger}, not {found}")]
+    LogKey {
+        /// The key that signs its next checkpoint.
+        ledger: PublicKey,
+        /// The key at hand.
+        found: PublicKey,
+    },
     /// An append failed before: what the file holds is not known.
     #[error("an append failed, and what the file holds is not known; open the ledger again")]
     Unknown,
@@ -183,16 +193,20 @@ fn check_time(index: u64, time: UnixNanos, last: Option<UnixNanos>) -> Result<()
 
 /// Checks the ledger in `bytes`: chain, tree, checkpoints, signatures, times and rules.
 ///
+/// `key` is any key that the log has or had: the ledger's own records say which key follows which,
+/// and both sign it.
+///
 /// # Errors
 ///
 /// Returns a [`LedgerError`] that names the first record that does not hold. A torn tail is no
 /// error here; see [`Verified::torn_bytes`].
 pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> {
     let mut frames = FrameReader::new();
-    let mut auditor = Auditor::new(key.clone());
+    let first = first_key(bytes)?.unwrap_or(PublicKey(*key.public_key()));
+    let mut auditor = Auditor::new(VerifierKey::new(key.name(), &first.0)?);
     auditor.set_cadence(NonZeroU64::MIN);
     let mut fold = Fold {
-        state: State::new(key.name(), PublicKey(*key.public_key())),
+        state: State::new(key.name(), first),
         records: Vec::new(),
     };
     let mut rest = bytes;
@@ -214,7 +228,12 @@ pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> 
             // Only now is the record the log's word.
             Audited::Checkpoint(_) => {
                 if let Some((previous, index, body)) = waiting.take() {
+                    let before = fold.state.log_key();
                     fold.add(previous, index, body)?;
+                    let now = fold.state.log_key();
+                    if now != before {
+                        auditor.set_key(VerifierKey::new(key.name(), &now.0)?);
+                    }
                 }
                 sealed = frames.offset();
                 let summary = auditor.clone().finish(0);
@@ -227,6 +246,11 @@ pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> 
     if fold.records.is_empty() {
         return Err(LedgerError::Empty);
     }
+    let found = PublicKey(*key.public_key());
+    if !fold.state.had_log_key(&found) {
+        let ledger = fold.state.log_key();
+        return Err(LedgerError::LogKey { ledger, found });
+    }
     Ok(Verified {
         records: fold.records,
         state: fold.state,
@@ -235,6 +259,22 @@ pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> 
         chain: head.0,
         tree: head.1,
     })
+}
+
+/// The key that the first record names, which nothing vouches for yet.
+fn first_key(bytes: &[u8]) -> Result<Option<PublicKey>, LedgerError> {
+    let parsed = FrameReader::new().parse(bytes)?;
+    let Some(Frame::Entry(entry)) = parsed.frame else {
+        return Ok(None);
+    };
+    let first = split(entry, 0).ok();
+    let record = first.and_then(|(previous, body)| Record::decode(previous, body).ok());
+    Ok(record.and_then(|record| {
+        if let Act::Genesis { log_key, .. } = record.signed.act {
+            return Some(log_key);
+        }
+        None
+    }))
 }
 
 /// Reads and checks the ledger at `path`, every time anew, without changing it.
@@ -331,6 +371,7 @@ impl Ledger {
         let key = VerifierKey::new(&origin, &signer.verifying_key())?;
         let (mut file, bytes) = LogFile::open(path)?;
         let verified = verify(&bytes, &key)?;
+        check_signer(&verified.state, signer.as_ref())?;
         let cut_bytes = verified.torn_bytes;
         if cut_bytes > 0 {
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -348,6 +389,17 @@ impl Ledger {
             cut_bytes,
             unknown: false,
         })
+    }
+
+    /// Goes on with the key that the ledger was rotated to.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerError::LogKey`] if it is another.
+    pub fn set_signer(&mut self, signer: Box<dyn Signer + Send>) -> Result<(), LedgerError> {
+        check_signer(&self.state, signer.as_ref())?;
+        self.signer = signer;
+        Ok(())
     }
 
     /// What the records add up to.
@@ -393,6 +445,7 @@ impl Ledger {
         if self.unknown {
             return Err(LedgerError::Unknown);
         }
+        check_signer(&self.state, self.signer.as_ref())?;
         let last = self.chain.last();
         if signed.previous != last {
             return Err(LedgerError::Stale { last });
@@ -426,6 +479,15 @@ impl Ledger {
             }
         }
     }
+}
+
+/// The signer holds the log's key as it is now.
+fn check_signer(state: &State, signer: &dyn Signer) -> Result<(), LedgerError> {
+    let (ledger, found) = (state.log_key(), PublicKey(signer.verifying_key()));
+    if ledger == found {
+        return Ok(());
+    }
+    Err(LedgerError::LogKey { ledger, found })
 }
 
 /// Appends a record's frame, and that of the checkpoint that covers it.

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod proof;
 pub mod record;
 pub mod registry;
+pub mod report;
 pub mod role;
 pub mod rule;
 pub mod state;

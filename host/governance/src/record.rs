@@ -17,6 +17,40 @@ use crate::rule::Rule;
 /// the same key may sign.
 pub const SIGNED_CONTEXT: &str = "counterfoil/ledger-act/1";
 
+/// The first item of what both keys sign when the log's key is rotated.
+pub const ROTATION_CONTEXT: &str = "counterfoil/log-rotate/1";
+
+/// The bytes that the old and the new key of the log `origin` sign when one follows the other.
+#[must_use]
+pub fn rotation_message(origin: &str, old: &PublicKey, new: &PublicKey) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_array(&mut out, 4);
+    put_text(&mut out, ROTATION_CONTEXT);
+    put_text(&mut out, origin);
+    put_bytes(&mut out, &old.0);
+    put_bytes(&mut out, &new.0);
+    out
+}
+
+/// The act that puts the key of `new` in the place of that of `old`, signed by both.
+///
+/// # Errors
+///
+/// Returns [`SignError`] if the holder of either key did not sign.
+pub fn log_rotation<O: Signer + ?Sized, N: Signer + ?Sized>(
+    origin: &str,
+    old: &O,
+    new: &N,
+) -> Result<Act, SignError> {
+    let key = PublicKey(new.verifying_key());
+    let message = rotation_message(origin, &PublicKey(old.verifying_key()), &key);
+    Ok(Act::LogRotate {
+        key,
+        old_signature: old.sign(&message)?,
+        new_signature: new.sign(&message)?,
+    })
+}
+
 /// The version of the records' format.
 const VERSION: u64 = 1;
 

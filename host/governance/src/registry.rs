@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{DigestSet, Evidence, Provenance, RunStart};
+use crate::act::{DigestSet, Evidence, Provenance, RunEnd, RunStart};
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::rule::{Denial, Rule};
@@ -101,6 +101,8 @@ pub struct Started {
     pub start: RunStart,
     /// Who started it.
     pub deed: Deed,
+    /// How it ended, and who says so.
+    pub ended: Option<(RunEnd, Deed)>,
 }
 
 /// Components and runs, as the records of the ledger say.
@@ -189,13 +191,18 @@ impl Registry {
     /// Which runs used this component, by run id.
     pub fn runs_of(&self, component: &Digest) -> impl Iterator<Item = &Started> {
         let component = *component;
-        let used = move |one: &&Started| one.start.set.component == component;
+        let used = move |one: &&Started| one.start.terms.set.component == component;
         self.runs.values().filter(used)
+    }
+
+    /// The runs that have not ended.
+    pub fn open_runs(&self) -> impl Iterator<Item = &Started> {
+        self.runs.values().filter(|one| one.ended.is_none())
     }
 
     /// Who approved what this run was started with, the oldest approval first.
     pub fn who_approved(&self, run: &Digest) -> impl Iterator<Item = &Approval> {
-        let set = self.runs.get(run).map(|started| started.start.set);
+        let set = self.runs.get(run).map(|started| started.start.terms.set);
         let component = set.and_then(|set| self.components.get(&set.component));
         let all = component.map(|one| one.approvals.as_slice());
         let fits = move |one: &&Approval| Some(one.set) == set;

@@ -3,251 +3,189 @@
 
 use core::fmt;
 
-/// A rule that an act can break. The codes are part of the ledger's format and never change.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Rule {
+/// The rules in their order, each with what it says and its code.
+macro_rules! rules {
+    ($($(#[$doc:meta])* $rule:ident = $code:literal;)*) => {
+        /// A rule that an act can break. The codes are part of the ledger's format and never
+        /// change.
+        #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum Rule {
+            $($(#[$doc])* $rule,)*
+        }
+
+        impl Rule {
+            /// Every rule.
+            pub const ALL: &[Self] = &[$(Self::$rule),*];
+
+            /// The stable code.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Self::$rule => $code,)*
+                }
+            }
+        }
+    };
+}
+
+rules! {
     /// The one who acts is no principal of this ledger.
-    PrincipalUnknown,
+    PrincipalUnknown = "principal.unknown";
     /// A principal of this id is there already.
-    PrincipalExists,
+    PrincipalExists = "principal.exists";
     /// The id looks like that of another principal.
-    PrincipalLook,
+    PrincipalLook = "principal.look";
     /// The key is not one of the principal's.
-    KeyUnknown,
+    KeyUnknown = "key.unknown";
     /// The key's time is over.
-    KeyExpired,
+    KeyExpired = "key.expired";
     /// The key was revoked or rotated.
-    KeyRevoked,
+    KeyRevoked = "key.revoked";
     /// The key has, or had, an owner.
-    KeyTaken,
+    KeyTaken = "key.taken";
     /// Nothing can be signed with the key.
-    KeyUnusable,
+    KeyUnusable = "key.unusable";
     /// The signature over the act does not hold.
-    SignatureInvalid,
+    SignatureInvalid = "signature.invalid";
     /// None of the principal's roles allows the act.
-    RoleMissing,
+    RoleMissing = "role.missing";
     /// A principal changes its own roles.
-    RolesOwn,
+    RolesOwn = "roles.own";
     /// No administrator with a key would be left.
-    AdministratorLast,
+    AdministratorLast = "administrator.last";
     /// The author of a component may not judge it.
-    DutyAuthor,
+    DutyAuthor = "duty.author";
     /// Who validated a component may not approve it.
-    DutyReviewer,
+    DutyReviewer = "duty.reviewer";
     /// The holder of the log's signing key may not deploy strategies.
-    DutyLogKey,
+    DutyLogKey = "duty.log-key";
     /// The component is not registered.
-    ComponentUnknown,
+    ComponentUnknown = "component.unknown";
     /// The component is registered already.
-    ComponentExists,
+    ComponentExists = "component.exists";
     /// The component's stage does not allow the act.
-    StageOrder,
+    StageOrder = "stage.order";
     /// A piece of evidence is missing.
-    EvidenceMissing,
+    EvidenceMissing = "evidence.missing";
     /// The signature over the digest set does not hold.
-    ApprovalSignature,
+    ApprovalSignature = "approval.signature";
     /// Nobody approved the component.
-    ApprovalMissing,
+    ApprovalMissing = "approval.missing";
     /// What was validated or approved is something else.
-    ApprovalChanged,
+    ApprovalChanged = "approval.changed";
     /// The run was started already.
-    RunExists,
+    RunExists = "run.exists";
     /// A ledger begins once.
-    GenesisRepeated,
+    GenesisRepeated = "genesis.repeated";
     /// An exception is incomplete, or over before it begins.
-    ExceptionIncomplete,
+    ExceptionIncomplete = "exception.incomplete";
     /// The exception was never granted, or has ended.
-    ExceptionUnknown,
+    ExceptionUnknown = "exception.unknown";
     /// Nobody grants an exception that they answer for.
-    DutyException,
+    DutyException = "duty.exception";
     /// The policy bundle is in force already.
-    PolicyRepeated,
+    PolicyRepeated = "policy.repeated";
     /// No policy is in force.
-    PolicyMissing,
+    PolicyMissing = "policy.missing";
     /// Another policy is in force.
-    PolicyChanged,
+    PolicyChanged = "policy.changed";
     /// A verdict lacks a reason, or limits, or has them where none belong.
-    VerdictIncomplete,
+    VerdictIncomplete = "verdict.incomplete";
     /// The policy in force was not asked.
-    VerdictMissing,
+    VerdictMissing = "verdict.missing";
     /// The policy in force said no.
-    VerdictFailed,
+    VerdictFailed = "verdict.failed";
     /// The component is approved under this set already.
-    PromotionExists,
+    PromotionExists = "promotion.exists";
     /// The act gives no reason.
-    ReasonMissing,
+    ReasonMissing = "reason.missing";
     /// The installation is being set up still.
-    SetupOpen,
+    SetupOpen = "setup.open";
     /// The set-up has ended already.
-    SetupOver,
+    SetupOver = "setup.over";
     /// The approval classes have too few members.
-    SetupIncomplete,
+    SetupIncomplete = "setup.incomplete";
     /// The act takes more signatures than one.
-    ApprovalsMissing,
+    ApprovalsMissing = "approvals.missing";
     /// A class would need fewer signatures than its risk allows.
-    ClassUnfit,
+    ClassUnfit = "class.unfit";
     /// A class would have fewer members than must sign.
-    ClassShort,
+    ClassShort = "class.short";
     /// The act is none that others sign.
-    ChangeKind,
+    ChangeKind = "change.kind";
     /// The change was never proposed.
-    ChangeUnknown,
+    ChangeUnknown = "change.unknown";
     /// The change is done, withdrawn, or waited too long.
-    ChangeOver,
+    ChangeOver = "change.over";
     /// Somebody signs a change twice.
-    ChangeRepeated,
+    ChangeRepeated = "change.repeated";
     /// Nobody signs what they proposed.
-    DutyProposer,
+    DutyProposer = "duty.proposer";
     /// A delegate speaks for nobody who may speak in the matter.
-    DutyDelegation,
+    DutyDelegation = "duty.delegation";
     /// A delegation is by or to the wrong person, or too long.
-    DelegationUnfit,
+    DelegationUnfit = "delegation.unfit";
     /// The delegation was never made, or has ended.
-    DelegationUnknown,
+    DelegationUnknown = "delegation.unknown";
     /// A break-glass without a scope of acts that take two, or too long.
-    BreakGlassUnfit,
+    BreakGlassUnfit = "break-glass.unfit";
     /// A retrospective is owed.
-    BreakGlassOwed,
+    BreakGlassOwed = "break-glass.owed";
     /// The glass was never broken.
-    BreakGlassUnknown,
+    BreakGlassUnknown = "break-glass.unknown";
     /// The act is outside of the break-glass's scope, time or person.
-    BreakGlassScope,
+    BreakGlassScope = "break-glass.scope";
     /// The break-glass is open still.
-    BreakGlassOpen,
+    BreakGlassOpen = "break-glass.open";
     /// The break-glass was closed, or its retrospective signed.
-    BreakGlassClosed,
+    BreakGlassClosed = "break-glass.closed";
     /// Nobody signs the retrospective of their own break-glass.
-    DutyBreakGlass,
+    DutyBreakGlass = "duty.break-glass";
+    /// The verdict is not the last one, or too old.
+    VerdictStale = "verdict.stale";
+    /// Only a service does this.
+    ServiceOnly = "service.only";
+    /// The account has no limits.
+    LimitsMissing = "limits.missing";
+    /// The limits are others than those in force, or than the policy gave.
+    LimitsChanged = "limits.changed";
+    /// The start was never authorized.
+    StartUnknown = "start.unknown";
+    /// The authorization was withdrawn.
+    StartWithdrawn = "start.withdrawn";
+    /// Another start was authorized.
+    StartChanged = "start.changed";
+    /// The authorization's window is not open, or no window.
+    StartWindow = "start.window";
+    /// A run of the authorization has not ended.
+    StartRunning = "start.running";
+    /// The run was never started.
+    RunUnknown = "run.unknown";
+    /// The run has ended already.
+    RunEnded = "run.ended";
+    /// A kill switch is thrown.
+    KillOn = "kill.on";
+    /// The kill switch was never thrown, or was lifted.
+    KillUnknown = "kill.unknown";
+    /// Nobody lifts the kill switch that they threw.
+    DutyKill = "duty.kill";
+    /// A budget is used up.
+    BudgetOver = "budget.over";
+    /// An excess of no budget, or for too long.
+    BudgetUnfit = "budget.unfit";
+    /// Nobody decides on their own budget.
+    DutyBudget = "duty.budget";
+    /// The run is somebody else's.
+    UsageOwner = "usage.owner";
+    /// The keys of a rotation did not sign it.
+    LogSignature = "log.signature";
 }
 
 impl Rule {
-    /// Every rule.
-    pub const ALL: [Self; 56] = [
-        Self::PrincipalUnknown,
-        Self::PrincipalExists,
-        Self::PrincipalLook,
-        Self::KeyUnknown,
-        Self::KeyExpired,
-        Self::KeyRevoked,
-        Self::KeyTaken,
-        Self::KeyUnusable,
-        Self::SignatureInvalid,
-        Self::RoleMissing,
-        Self::RolesOwn,
-        Self::AdministratorLast,
-        Self::DutyAuthor,
-        Self::DutyReviewer,
-        Self::DutyLogKey,
-        Self::ComponentUnknown,
-        Self::ComponentExists,
-        Self::StageOrder,
-        Self::EvidenceMissing,
-        Self::ApprovalSignature,
-        Self::ApprovalMissing,
-        Self::ApprovalChanged,
-        Self::RunExists,
-        Self::GenesisRepeated,
-        Self::ExceptionIncomplete,
-        Self::ExceptionUnknown,
-        Self::DutyException,
-        Self::PolicyRepeated,
-        Self::PolicyMissing,
-        Self::PolicyChanged,
-        Self::VerdictIncomplete,
-        Self::VerdictMissing,
-        Self::VerdictFailed,
-        Self::PromotionExists,
-        Self::ReasonMissing,
-        Self::SetupOpen,
-        Self::SetupOver,
-        Self::SetupIncomplete,
-        Self::ApprovalsMissing,
-        Self::ClassUnfit,
-        Self::ClassShort,
-        Self::ChangeKind,
-        Self::ChangeUnknown,
-        Self::ChangeOver,
-        Self::ChangeRepeated,
-        Self::DutyProposer,
-        Self::DutyDelegation,
-        Self::DelegationUnfit,
-        Self::DelegationUnknown,
-        Self::BreakGlassUnfit,
-        Self::BreakGlassOwed,
-        Self::BreakGlassUnknown,
-        Self::BreakGlassScope,
-        Self::BreakGlassOpen,
-        Self::BreakGlassClosed,
-        Self::DutyBreakGlass,
-    ];
-
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::PrincipalUnknown => "principal.unknown",
-            Self::PrincipalExists => "principal.exists",
-            Self::PrincipalLook => "principal.look",
-            Self::KeyUnknown => "key.unknown",
-            Self::KeyExpired => "key.expired",
-            Self::KeyRevoked => "key.revoked",
-            Self::KeyTaken => "key.taken",
-            Self::KeyUnusable => "key.unusable",
-            Self::SignatureInvalid => "signature.invalid",
-            Self::RoleMissing => "role.missing",
-            Self::RolesOwn => "roles.own",
-            Self::AdministratorLast => "administrator.last",
-            Self::DutyAuthor => "duty.author",
-            Self::DutyReviewer => "duty.reviewer",
-            Self::DutyLogKey => "duty.log-key",
-            Self::ComponentUnknown => "component.unknown",
-            Self::ComponentExists => "component.exists",
-            Self::StageOrder => "stage.order",
-            Self::EvidenceMissing => "evidence.missing",
-            Self::ApprovalSignature => "approval.signature",
-            Self::ApprovalMissing => "approval.missing",
-            Self::ApprovalChanged => "approval.changed",
-            Self::RunExists => "run.exists",
-            Self::GenesisRepeated => "genesis.repeated",
-            Self::ExceptionIncomplete => "exception.incomplete",
-            Self::ExceptionUnknown => "exception.unknown",
-            Self::DutyException => "duty.exception",
-            Self::PolicyRepeated => "policy.repeated",
-            Self::PolicyMissing => "policy.missing",
-            Self::PolicyChanged => "policy.changed",
-            Self::VerdictIncomplete => "verdict.incomplete",
-            Self::VerdictMissing => "verdict.missing",
-            Self::VerdictFailed => "verdict.failed",
-            Self::PromotionExists => "promotion.exists",
-            Self::ReasonMissing => "reason.missing",
-            Self::SetupOpen => "setup.open",
-            Self::SetupOver => "setup.over",
-            Self::SetupIncomplete => "setup.incomplete",
-            Self::ApprovalsMissing => "approvals.missing",
-            Self::ClassUnfit => "class.unfit",
-            Self::ClassShort => "class.short",
-            Self::ChangeKind => "change.kind",
-            Self::ChangeUnknown => "change.unknown",
-            Self::ChangeOver => "change.over",
-            Self::ChangeRepeated => "change.repeated",
-            Self::DutyProposer => "duty.proposer",
-            Self::DutyDelegation => "duty.delegation",
-            Self::DelegationUnfit => "delegation.unfit",
-            Self::DelegationUnknown => "delegation.unknown",
-            Self::BreakGlassUnfit => "break-glass.unfit",
-            Self::BreakGlassOwed => "break-glass.owed",
-            Self::BreakGlassUnknown => "break-glass.unknown",
-            Self::BreakGlassScope => "break-glass.scope",
-            Self::BreakGlassOpen => "break-glass.open",
-            Self::BreakGlassClosed => "break-glass.closed",
-            Self::DutyBreakGlass => "duty.break-glass",
-        }
-    }
-
     /// The rule with this code.
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|rule| rule.code() == code)
+        Self::ALL.iter().copied().find(|rule| rule.code() == code)
     }
 }
 

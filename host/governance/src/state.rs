@@ -14,17 +14,21 @@ use crate::role::{Kind, Role, Roles};
 use crate::rule::Denial;
 
 mod apply;
+mod budgets;
 mod changes;
 mod classes;
 mod control;
 mod duties;
 mod glass;
 mod judge;
+mod runs;
 
+pub use budgets::{Books, DAY_NANOS, EXCESS_NANOS_MAX, Excess, day_of};
 pub use changes::{CHANGE_NANOS_MAX, Change, Ending};
 pub use classes::Delegated;
 pub use control::{Granted, Said};
 pub use glass::{BREAK_GLASS_NANOS_MAX, Broken};
+pub use runs::{Authorized, Killed, Limits};
 
 /// The longest delegation, in nanoseconds: 90 days, a leave.
 pub const DELEGATION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
@@ -64,6 +68,8 @@ impl Key {
 pub struct State {
     origin: String,
     log_key: PublicKey,
+    /// The keys that the log had before, and the entries that rotated them.
+    log_keys: BTreeMap<PublicKey, u64>,
     log_holder: Option<Id>,
     principals: BTreeMap<Id, Principal>,
     keys: BTreeMap<PublicKey, Key>,
@@ -78,6 +84,10 @@ pub struct State {
     verdicts: BTreeMap<u64, Said>,
     /// The entries of the verdicts on each subject.
     said: BTreeMap<(Gate, Digest), Vec<u64>>,
+    limits: BTreeMap<Id, Limits>,
+    authorizations: BTreeMap<u64, Authorized>,
+    kills: BTreeMap<u64, Killed>,
+    books: Books,
     denials: u64,
 }
 
@@ -88,6 +98,7 @@ impl State {
         Self {
             origin: origin.to_owned(),
             log_key,
+            log_keys: BTreeMap::new(),
             log_holder: None,
             principals: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -101,6 +112,10 @@ impl State {
             policies: Vec::new(),
             verdicts: BTreeMap::new(),
             said: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            authorizations: BTreeMap::new(),
+            kills: BTreeMap::new(),
+            books: Books::default(),
             denials: 0,
         }
     }
@@ -121,6 +136,19 @@ impl State {
     #[must_use]
     pub const fn keys(&self) -> &BTreeMap<PublicKey, Key> {
         &self.keys
+    }
+
+    /// The log's public key: the next checkpoints are signed by it.
+    #[must_use]
+    pub const fn log_key(&self) -> PublicKey {
+        self.log_key
+    }
+
+    /// Whether the log has this key, or had it: whoever trusts one of them can follow it to the
+    /// others, since each rotation is signed by both.
+    #[must_use]
+    pub fn had_log_key(&self, key: &PublicKey) -> bool {
+        *key == self.log_key || self.log_keys.contains_key(key)
     }
 
     /// Who holds the log's secret key; nobody before the first record.

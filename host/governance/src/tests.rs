@@ -8,26 +8,32 @@ use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::{
-    Act, BreakGlass, Class, Delegation, DigestSet, Evidence, EvidenceKind, Exception, Gate,
-    Outcome, Provenance, Reason, RunStart, Verdict,
+    Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Evidence, EvidenceKind,
+    Exception, Gate, Outcome, Payer, Provenance, Reason, RunEnd, RunStart, Scope, Terms, Usage,
+    Verdict, account_digest,
 };
 use crate::attest;
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::ledger::{self, Ledger, LedgerError, Verified};
-use crate::record::{Record, Signed};
+use crate::record::{self, Record, Signed};
 use crate::role::{Kind, Role, Roles};
 use crate::rule::{Denial, Rule};
 
 mod acts;
 mod attest_golden;
+mod budgets;
 mod changes;
 mod classes;
+mod evidence;
 mod exceptions;
 mod glass;
+mod health;
 mod keys;
 mod model;
 mod policies;
+mod rotation;
+mod runs;
 mod tamper;
 
 const LOG_SEED: u8 = 200;
@@ -94,6 +100,8 @@ impl Desk {
         for (name, role, seed) in staff {
             desk.add(name, &[role], seed).unwrap();
         }
+        desk.act("ada", add_service("robot", 8)).unwrap();
+        desk.hands.insert("robot".to_owned(), 8);
         desk.act("ada", policy("policy")).unwrap();
         desk
     }
@@ -114,6 +122,53 @@ impl Desk {
             last = self.act(other, Act::ChangeApprove { proposed });
         }
         last
+    }
+
+    /// Gives the account of the tests its limits, if it has none.
+    fn give_limits(&mut self) {
+        let account = id("desk-7");
+        if self.ledger.state().limits().contains_key(&account) {
+            return;
+        }
+        let limits = digest("account limits");
+        let verdict = pass_at(Gate::Limits, account_digest(&account), Some(limits));
+        let verdict = self.act("robot", verdict).unwrap();
+        let act = Act::LimitsSet {
+            account,
+            limits,
+            verdict,
+        };
+        self.change("erin", act, &["dan", "gus"]).unwrap();
+    }
+
+    /// Authorizes a start for the next thousand nanoseconds, and passes it at its gate.
+    fn authorize(&mut self, set: DigestSet) -> Result<u64, Denial> {
+        let asked = authorization(set, self.time, self.time + 1_000);
+        let subject = asked.digest();
+        let authorized = self.act("erin", Act::StartAuthorize(asked))?;
+        let mut verdict = pass_at(Gate::Start, subject, None);
+        if let (Act::Verdict(verdict), Some(bundle)) = (&mut verdict, self.ledger.state().policy())
+        {
+            verdict.bundle = bundle;
+        }
+        self.act("robot", verdict).unwrap();
+        Ok(authorized)
+    }
+
+    /// Starts a run the whole way: limits, authorization, verdict.
+    fn start(&mut self, run: &str, set: DigestSet) -> Result<u64, Denial> {
+        if self.ledger.state().setup_end().is_some() {
+            self.give_limits();
+        }
+        let authorized = self.authorize(set)?;
+        self.act("robot", start(run, authorized, set))
+    }
+
+    /// Asserts that a rule denies the start, and gives the whole answer.
+    fn not_started(&mut self, run: &str, set: DigestSet, rule: Rule) -> String {
+        let denial = self.start(run, set).unwrap_err();
+        assert_eq!(denial.rule, rule, "{denial}");
+        denial.to_string()
     }
 
     fn path(&self) -> PathBuf {
@@ -293,14 +348,67 @@ fn archive(component: &str) -> Act {
     }
 }
 
-fn start(run: &str, set: DigestSet) -> Act {
-    Act::RunStart(RunStart {
-        run: digest(run),
+fn terms(set: DigestSet) -> Terms {
+    Terms {
+        owner: id("team-lead"),
         set,
         account: id("desk-7"),
         market: "BTC-USD".to_owned(),
         timeframe: "1h".to_owned(),
+        parameters: digest("parameters"),
+        limits: digest("account limits"),
+    }
+}
+
+fn authorization(set: DigestSet, from: i64, until: i64) -> Authorization {
+    Authorization {
+        terms: terms(set),
+        not_before: UnixNanos(from),
+        not_after: UnixNanos(until),
+    }
+}
+
+fn start(run: &str, authorized: u64, set: DigestSet) -> Act {
+    Act::RunStart(RunStart {
+        run: digest(run),
+        authorized,
+        terms: terms(set),
     })
+}
+
+/// That a run of this name ended.
+fn end(run: &str) -> Act {
+    Act::RunEnd(RunEnd {
+        run: digest(run),
+        execution: 1,
+        tree_size: 12,
+        root: digest("root"),
+        decisions: digest("decisions"),
+        reason: "the feed ended".to_owned(),
+    })
+}
+
+/// A verdict that passes the gate for starts, or the one for limits if it gives some.
+fn pass_at(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
+    Act::Verdict(Verdict {
+        gate,
+        subject,
+        bundle: digest("policy"),
+        input: digest("input"),
+        outcome: Outcome::Pass,
+        reasons: vec![],
+        limits,
+    })
+}
+
+fn add_service(name: &str, seed: u8) -> Act {
+    Act::PrincipalAdd {
+        id: id(name),
+        kind: Kind::Service,
+        roles: Roles::new(),
+        key: key(seed),
+        until: None,
+    }
 }
 
 #[test]
@@ -310,7 +418,8 @@ fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
     let (rules, format) = rules.split_once("\n## Record format\n").unwrap();
     let rows = rules.lines().filter_map(|line| line.strip_prefix("| `"));
     let codes: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
-    assert_eq!(codes, Rule::ALL.map(Rule::code));
+    let known = Rule::ALL.iter().map(|rule| rule.code());
+    assert_eq!(codes, known.collect::<Vec<_>>());
     let acts = format.lines().filter_map(|line| {
         line.trim_start_matches("act =")
             .trim_start_matches("    /")
@@ -328,6 +437,9 @@ fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
     assert!(listed(&Role::ALL.map(Role::name)));
     assert!(listed(&EvidenceKind::ALL.map(EvidenceKind::name)));
     assert!(listed(&Class::ALL.map(Class::name)));
+    assert!(listed(
+        &attest::EvidenceFault::ALL.map(attest::EvidenceFault::code)
+    ));
     assert!(listed(&Gate::ALL.map(Gate::name)));
 }
 
@@ -360,6 +472,7 @@ fn one_of_each() -> Vec<Act> {
             reason: String::new(),
         },
         Act::LogHolder { id: id("a") },
+        record::log_rotation("o", &hand(1), &hand(2)).unwrap(),
         Act::SetupEnd {},
         Act::ClassSet(Class::Risk.first()),
         Act::Delegate(Delegation {
@@ -385,7 +498,50 @@ fn one_of_each() -> Vec<Act> {
         approve("a", set("a"), 1),
         promote(set("a")),
         archive("a"),
-        start("a", set("a")),
+        Act::LimitsSet {
+            account: id("a"),
+            limits: digest("a"),
+            verdict: 24,
+        },
+        Act::StartAuthorize(authorization(set("a"), 0, 1)),
+        Act::StartWithdraw {
+            authorized: 0,
+            reason: String::new(),
+        },
+        start("a", 0, set("a")),
+        end("a"),
+        Act::Kill {
+            scope: Scope::Account(id("a")),
+            reason: String::new(),
+        },
+        Act::KillLift {
+            killed: 0,
+            reason: String::new(),
+        },
+        Act::BudgetSet(Budget {
+            of: Payer::Team(id("a")),
+            fuel: 1,
+            runs: 2,
+            bytes: 3,
+            wall_nanos: 4,
+        }),
+        Act::TeamSet {
+            team: id("a"),
+            members: [id("b"), id("c")].into(),
+        },
+        Act::BudgetExcess {
+            of: Payer::Owner(id("a")),
+            until: UnixNanos(1),
+            reason: String::new(),
+        },
+        Act::Usage(Usage {
+            run: digest("a"),
+            owner: id("a"),
+            tags: ["x".to_owned(), "y".to_owned()].into(),
+            fuel: 1,
+            wall_nanos: 2,
+            bytes: 3,
+        }),
         policy("a"),
         fail(set("a")),
         Act::ExceptionGrant(Exception {
@@ -424,6 +580,10 @@ fn one_of_each() -> Vec<Act> {
 fn every_record_has_one_form() {
     let previous = counterfoil_journal::entry::GENESIS;
     let mut acts = one_of_each();
+    for scope in [Scope::Run(digest("a")), Scope::Installation] {
+        let reason = "x".to_owned();
+        acts.push(Act::Kill { scope, reason });
+    }
     acts.push(Act::PrincipalAdd {
         id: id("zoe"),
         kind: Kind::Service,

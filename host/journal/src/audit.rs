@@ -155,6 +155,12 @@ impl Auditor {
         self.cadence = Some(cadence);
     }
 
+    /// From here on, checkpoints are signed by `key`: what the entries say rotated it. Its name
+    /// is the log's origin still.
+    pub fn set_key(&mut self, key: VerifierKey) {
+        self.key = key;
+    }
+
     /// What the next frame holds.
     ///
     /// # Errors

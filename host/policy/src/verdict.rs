@@ -253,17 +253,26 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The digest of limits: SHA-256 of their canonical JSON (RFC 8785).
+/// Limits as canonical JSON (RFC 8785).
+///
+/// # Errors
+///
+/// Returns [`ManifestError`] if they do not hold.
+pub fn limits_bytes(limits: &RiskEntry) -> Result<Vec<u8>, ManifestError> {
+    limits.limits()?;
+    let value = serde_json::to_value(limits).map_err(|error| ManifestError::Json {
+        message: error.to_string(),
+    })?;
+    Ok(canonical_json(&value)?.into_bytes())
+}
+
+/// The digest of limits: SHA-256 of [`limits_bytes`].
 ///
 /// # Errors
 ///
 /// Returns [`ManifestError`] if they do not hold.
 pub fn limits_digest(limits: &RiskEntry) -> Result<Digest, ManifestError> {
-    limits.limits()?;
-    let value = serde_json::to_value(limits).map_err(|error| ManifestError::Json {
-        message: error.to_string(),
-    })?;
-    Ok(Digest::of(canonical_json(&value)?.as_bytes()))
+    Ok(Digest::of(&limits_bytes(limits)?))
 }
 
 /// A text for people in one line, as long as a reason may be.

@@ -174,7 +174,8 @@ fn time(field: &'static str, text: Option<&str>) -> Result<Option<UnixNanos>, Ru
     })
 }
 
-fn check(
+/// Whether a selection has the manifest's instruments and timeframe.
+pub(crate) fn check(
     snapshot: &Snapshot,
     selection: &Selection,
     manifest: &Manifest,

@@ -1,11 +1,14 @@
 //! A component made ready: admitted, compiled, and its parameters understood.
 
 use counterfoil_sandbox::arguments::parse_arguments;
+use std::sync::Arc;
+
 use counterfoil_sandbox::compile::{Compiled, load};
 use counterfoil_sandbox::describe::{Description, describe};
 use counterfoil_sandbox::engine::{Engine, EngineSettings, settings_digest};
 use counterfoil_sandbox::setup::Setup;
 use counterfoil_sandbox::thread::guest_thread;
+use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 
@@ -13,7 +16,7 @@ use crate::data_dir::DataDir;
 use crate::error::RunnerError;
 
 /// A component, compiled, with what it says of itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ready {
     /// The compiled component.
     pub compiled: Compiled,
@@ -53,6 +56,22 @@ pub fn ready_for(
     setup: &RunSetup,
     settings: EngineSettings,
 ) -> Result<(Ready, Setup), RunnerError> {
+    let bytes = data.component(&setup.component)?;
+    let ready = ready(&bytes, &manifest.limits, settings)?;
+    let guest = setup_for(&ready, manifest, setup)?;
+    Ok((ready, guest))
+}
+
+/// What the `init` of a component that is ready will be told.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if the manifest names another component, or they do not agree.
+pub fn setup_for(
+    ready: &Ready,
+    manifest: &Manifest,
+    setup: &RunSetup,
+) -> Result<Setup, RunnerError> {
     let ours = settings_digest();
     if ours != setup.engine {
         return Err(RunnerError::Disagrees {
@@ -63,15 +82,50 @@ pub fn ready_for(
             way_on: "use the host version that made the manifest, or make a new manifest",
         });
     }
-    let bytes = data.component(&setup.component)?;
-    let ready = ready(&bytes, &manifest.limits, settings)?;
+    if ready.compiled.digest().0 != setup.component {
+        return Err(RunnerError::Disagrees {
+            what: "the component",
+            place: "what was made ready",
+            found: format!("sha256:{}", ready.compiled.digest()),
+            stated: manifest.component.clone(),
+            way_on: "make the manifest's own component ready",
+        });
+    }
     check_description(&ready.description, manifest, setup)?;
-    let guest = Setup {
+    Ok(Setup {
         instruments: setup.instruments.clone(),
         arguments: parse_arguments(&ready.description, &manifest.parameters)?,
         seed: setup.seed,
-    };
-    Ok((ready, guest))
+    })
+}
+
+/// A component that is ready, with the one watchdog of its engine: two of them would make every
+/// deadline come twice as early. Cloning is cheap, and the clones may run at the same time.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    pub(crate) ready: Ready,
+    _watchdog: Arc<Watchdog>,
+}
+
+impl Shared {
+    /// Makes the manifest's component ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`ready_for`], and if there is no thread to be had.
+    pub fn new(
+        data: &DataDir,
+        manifest: &Manifest,
+        setup: &RunSetup,
+        settings: EngineSettings,
+    ) -> Result<Self, RunnerError> {
+        let (ready, _told) = ready_for(data, manifest, setup, settings)?;
+        let watchdog = Watchdog::start(ready.compiled.engine()).map_err(RunnerError::Thread)?;
+        Ok(Self {
+            ready,
+            _watchdog: Arc::new(watchdog),
+        })
+    }
 }
 
 fn check_description(

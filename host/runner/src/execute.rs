@@ -6,14 +6,13 @@ use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
 use counterfoil_sandbox::setup::Setup;
 use counterfoil_sandbox::thread::guest_thread;
-use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 use counterfoil_trading::record::{Close, Commitment, Open};
 use counterfoil_trading::run::{Clock, Ports, Run};
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
-use crate::component::{self, Ready};
+use crate::component::{self, Shared};
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
@@ -79,7 +78,28 @@ where
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
     let guest = Prepared::new(data, manifest, setup, start.engine.clone())?;
-    let run_id = *guest.run();
+    execute_prepared(start, &guest, feed, clock, observer)
+}
+
+/// As [`execute`], with a component that was made ready before.
+///
+/// # Errors
+///
+/// As [`execute`], and if the component was made ready for another run.
+pub fn execute_prepared<F, C>(
+    start: Start<'_>,
+    guest: &Prepared,
+    feed: &mut F,
+    clock: &mut C,
+    observer: &mut (dyn Observer<Guest> + Send),
+) -> Result<Outcome, RunnerError>
+where
+    F: Feed + Send,
+    C: Clock + Send,
+{
+    let (data, manifest, setup) = (start.data, start.manifest, start.setup);
+    let run_id = manifest.run_id()?;
+    guest.check_run(&hex::encode(run_id))?;
     let canonical = manifest.canonical()?;
     let execution = data.new_execution(&run_id, &canonical, start.once)?;
     // Held until the journal is closed; a process that is killed gives it back.
@@ -99,7 +119,7 @@ where
     open.encode(&mut body);
     drive::append_outside(&body, &mut journal)?;
     let close = decide(
-        &guest,
+        guest,
         (manifest, setup),
         feed,
         clock,
@@ -114,7 +134,7 @@ where
 #[derive(Debug)]
 pub struct Prepared {
     run: [u8; 32],
-    ready: Ready,
+    shared: Shared,
     setup: Setup,
 }
 
@@ -130,12 +150,46 @@ impl Prepared {
         setup: &RunSetup,
         engine: EngineSettings,
     ) -> Result<Self, RunnerError> {
-        let (ready, guest) = component::ready_for(data, manifest, setup, engine)?;
+        let shared = Shared::new(data, manifest, setup, engine)?;
+        Self::share(&shared, manifest, setup)
+    }
+
+    /// Makes a component that other runs may use at the same time ready for this manifest.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RunnerError`] if it does not agree with the manifest.
+    pub fn share(
+        shared: &Shared,
+        manifest: &Manifest,
+        setup: &RunSetup,
+    ) -> Result<Self, RunnerError> {
         Ok(Self {
             run: manifest.run_id()?,
-            ready,
-            setup: guest,
+            setup: component::setup_for(&shared.ready, manifest, setup)?,
+            shared: shared.clone(),
         })
+    }
+
+    /// Refuses to be used for another run.
+    pub(crate) fn check_run(&self, run: &str) -> Result<(), RunnerError> {
+        let ready_for = hex::encode(self.run);
+        if ready_for == run {
+            return Ok(());
+        }
+        Err(RunnerError::Disagrees {
+            what: "the run",
+            place: "the component made ready",
+            found: ready_for,
+            stated: run.to_owned(),
+            way_on: "make the component ready for this run",
+        })
+    }
+
+    /// The settings of its engine.
+    #[must_use]
+    pub fn engine(&self) -> &EngineSettings {
+        self.shared.ready.compiled.engine().settings()
     }
 
     /// The run that it was made ready for.
@@ -159,8 +213,7 @@ where
     C: Clock + Send,
     J: RunJournal + Send,
 {
-    let compiled = &guest.ready.compiled;
-    let _watchdog = Watchdog::start(compiled.engine()).map_err(RunnerError::Thread)?;
+    let compiled = &guest.shared.ready.compiled;
     let stack = compiled.engine().settings().thread_stack_bytes();
     guest_thread(stack, || {
         let mut run = Run::new(setup);

@@ -4,10 +4,12 @@ mod line;
 mod lines;
 mod sessions;
 mod snapshot;
+mod source;
 
 pub(crate) use line::bar_in;
 pub use lines::{Decided, LineFeed};
 pub use snapshot::SnapshotFeed;
+pub use source::{LINE_BYTES_MAX, LineSource, Treatment};
 
 use counterfoil_snapshot::error::ReadError;
 use counterfoil_trading::record::RefusedInput;

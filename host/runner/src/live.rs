@@ -1,18 +1,16 @@
 //! A run over a live feed into the paper venue: the same path, another feed and clock.
 
-use std::io::BufRead;
-
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
-use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 
 use crate::clock::WallClock;
 use crate::data_dir::DataDir;
 use crate::drive::Observer;
 use crate::error::RunnerError;
-use crate::execute::{Outcome, Start, execute};
-use crate::feed::LineFeed;
+use crate::execute::{Outcome, Prepared, Start, execute_prepared};
+use crate::feed::{LineFeed, LineSource};
 use crate::journal::Sealing;
 
 /// Runs a manifest over closed bars from `source`, as newline-delimited JSON.
@@ -21,7 +19,7 @@ use crate::journal::Sealing;
 ///
 /// As [`execute`]; and if the manifest names no feed, signs less than every decision, or was
 /// started before.
-pub fn live<R: BufRead + Send>(
+pub fn live<R: LineSource + Send>(
     data: &DataDir,
     manifest: &Manifest,
     engine: EngineSettings,
@@ -30,6 +28,46 @@ pub fn live<R: BufRead + Send>(
     observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
+    check(manifest, &setup)?;
+    let component = Prepared::new(data, manifest, &setup, engine)?;
+    live_prepared(data, manifest, &component, signer, source, observer)
+}
+
+/// As [`live`], with a component that was made ready before.
+///
+/// # Errors
+///
+/// As [`live`].
+pub fn live_prepared<R: LineSource + Send>(
+    data: &DataDir,
+    manifest: &Manifest,
+    component: &Prepared,
+    signer: Box<dyn Signer + Send>,
+    source: R,
+    observer: &mut (dyn Observer<Guest> + Send),
+) -> Result<Outcome, RunnerError> {
+    let setup = manifest.setup()?;
+    check(manifest, &setup)?;
+    let start = Start {
+        data,
+        manifest,
+        setup: &setup,
+        engine: component.engine().clone(),
+        signer,
+        commitments: None,
+        once: true,
+        sealing: Sealing::RunThread,
+    };
+    let mut feed = LineFeed::new(source, &setup.instruments);
+    execute_prepared(start, component, &mut feed, &mut WallClock::new(), observer)
+}
+
+/// Whether a manifest can be run live: over a feed, every decision signed.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] naming what is otherwise.
+pub fn check(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
     if !matches!(manifest.data, DataSource::Feed { .. }) {
         return Err(RunnerError::Disagrees {
             what: "the data source",
@@ -48,16 +86,5 @@ pub fn live<R: BufRead + Send>(
             way_on: "set cadence to 1: a decision is signed before its order leaves",
         });
     }
-    let start = Start {
-        data,
-        manifest,
-        setup: &setup,
-        engine,
-        signer,
-        commitments: None,
-        once: true,
-        sealing: Sealing::RunThread,
-    };
-    let mut feed = LineFeed::new(source, &setup.instruments);
-    execute(start, &mut feed, &mut WallClock::new(), observer)
+    Ok(())
 }

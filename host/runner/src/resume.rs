@@ -9,7 +9,7 @@ mod signed;
 
 use core::fmt;
 use std::fs::File;
-use std::io::{BufRead, Read as _};
+use std::io::Read as _;
 
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
@@ -18,6 +18,7 @@ use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{Commitment, Open, RefusedInput};
 use counterfoil_trading::run::{Clock, NoClock, Run};
+use counterfoil_trading::time::UnixNanos;
 use counterfoil_verify::{Finding, Options, PublicKey, verify_journal};
 
 pub use cut::Cut;
@@ -25,11 +26,12 @@ pub use journal::Notice;
 
 use crate::backtest::{inputs_of, selection_of};
 use crate::clock::WallClock;
+use crate::component::Shared;
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
 use crate::execute::{HOST, Outcome, Prepared, decide};
-use crate::feed::{Feed, LineFeed};
+use crate::feed::{Feed, LineFeed, LineSource};
 use crate::files::at;
 use crate::journal::{JournalReader, RunJournal as _, Sealing};
 use crate::lock::RunLock;
@@ -242,6 +244,22 @@ impl Resumption {
         Prepared::new(data, &self.manifest, &self.setup, engine)
     }
 
+    /// As [`Resumption::prepare`], with a component that other runs may use at the same time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Resumption::prepare`].
+    pub fn share(&self, shared: &Shared) -> Result<Prepared, RunnerError> {
+        Prepared::share(shared, &self.manifest, &self.setup)
+    }
+
+    /// The close time of the last slice that has a decided bar; none if there is none, or if the
+    /// run's bars come from a snapshot.
+    #[must_use]
+    pub fn last_close(&self) -> Option<UnixNanos> {
+        self.known.last_close()
+    }
+
     /// The manifest.
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
@@ -277,7 +295,7 @@ impl Resumption {
     /// # Errors
     ///
     /// As [`Resumption::backtest`].
-    pub fn live<R: BufRead + Send>(
+    pub fn live<R: LineSource + Send>(
         mut self,
         source: R,
         around: Around<'_>,
@@ -315,16 +333,7 @@ impl Resumption {
             tell,
             ..
         } = around;
-        let (ready_for, run) = (hex::encode(component.run()), &self.execution.run);
-        if ready_for != *run {
-            return Err(RunnerError::Disagrees {
-                what: "the run",
-                place: "the component made ready",
-                found: ready_for,
-                stated: run.clone(),
-                way_on: "make the component ready for the run that is resumed",
-            });
-        }
+        component.check_run(&self.execution.run)?;
         let recorded = match &self.open {
             Some(_) => Some(JournalReader::open(&self.execution.journal())?),
             None => None,

@@ -270,6 +270,12 @@ impl Run {
         &self.account
     }
 
+    /// Close time of the last slice; none before the first.
+    #[must_use]
+    pub fn last_close(&self) -> Option<UnixNanos> {
+        self.last_close
+    }
+
     /// Counts of what the run did so far.
     #[must_use]
     pub fn totals(&self) -> Totals {

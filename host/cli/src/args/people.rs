@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueHint};
+use counterfoil_governance::act::Class;
 use counterfoil_governance::role::Role;
 
 /// The names of all roles, for help and completion.
@@ -116,6 +117,8 @@ pub(crate) struct KeyRevoke {
 pub(crate) enum Ledger {
     /// Begin the ledger; whoever acts is its first administrator
     Init(LedgerInit),
+    /// End the set-up: from here on administration and risk take two (administrator)
+    EndSetup,
     /// Show the last records
     Tail(LedgerTail),
     /// Find records: by who, what, rule, time or any field
@@ -235,6 +238,107 @@ pub(crate) struct ExceptionList {
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) filter: Filter,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Change {
+    /// Sign a change that somebody else proposed; the last signature does it
+    Approve {
+        /// The record that proposes it
+        record: u64,
+    },
+    /// Withdraw a change
+    Withdraw {
+        /// The record that proposes it
+        record: u64,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// List the changes that wait for signatures
+    List {
+        /// Those that are over too
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        filter: Filter,
+    },
+}
+
+/// The names of all approval classes.
+fn classes() -> PossibleValuesParser {
+    PossibleValuesParser::new(Class::ALL.map(Class::name))
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Delegate {
+    /// Let somebody speak for you in a class, for 90 days at most
+    To {
+        /// Who speaks for you
+        name: String,
+        /// In which class
+        #[arg(long, value_parser = classes())]
+        class: String,
+        /// When it ends by itself: a day or a time
+        #[arg(long, value_name = "TIME")]
+        until: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a delegation before its time
+    End {
+        /// The record that made it
+        record: u64,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// List the delegations that hold
+    List {
+        /// Those that are over too
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        filter: Filter,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BreakGlass {
+    /// Break glass for these acts, for four hours at most (operator or administrator)
+    Open {
+        /// An act, such as key-add; repeat for more
+        #[arg(long, value_name = "ACT", required = true)]
+        act: Vec<String>,
+        /// When it ends by itself: a day or a time
+        #[arg(long, value_name = "TIME")]
+        until: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Close it before its time
+    Close {
+        /// The record that opened it
+        record: u64,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Sign its retrospective (approver or compliance, never who broke the glass)
+    Review {
+        /// The record that opened it
+        record: u64,
+        /// The report's file; its digest is recorded
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        report: PathBuf,
+        /// What was found, in a sentence
+        #[arg(long)]
+        findings: String,
+    },
+    /// List every break-glass, and what is owed
+    List(Filter),
 }
 
 #[derive(Debug, clap::Args)]

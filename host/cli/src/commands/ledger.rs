@@ -31,6 +31,11 @@ const COLUMNS: [&str; 6] = ["record", "time", "actor", "act", "denied", "about"]
 pub(crate) fn run(places: &Places, args: &Ledger) -> Result<Answer> {
     match args {
         Ledger::Init(args) => init(places, args),
+        Ledger::EndSetup => {
+            let done = desk::Desk::open(places)?.act(Act::SetupEnd {})?;
+            let what = "the set-up has ended: administration and risk take two from here on";
+            Ok(tell(places, done, what, json!({})))
+        }
         Ledger::Tail(args) => tail(places, args),
         Ledger::Search(args) => search(places, args),
         Ledger::Show(args) => show(places, args),
@@ -71,7 +76,10 @@ pub(crate) fn init(places: &Places, args: &LedgerInit) -> Result<Answer> {
     let path = view::path_of(places, &name);
     let made = ledger::Ledger::create(&path, &name, Box::new(log), &genesis);
     let done = match made {
-        Ok(_) => Ok(0),
+        Ok(_) => Ok(desk::Done {
+            index: 0,
+            proposed: None,
+        }),
         Err(LedgerError::Genesis(denial)) => Err(Refusal::new(&denial, None)),
         Err(error) => return Err(error.into()),
     };

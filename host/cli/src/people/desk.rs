@@ -1,7 +1,7 @@
 //! Acting on the ledger: whose key signs, and what came of it.
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_governance::act::Act;
+use counterfoil_governance::act::{Act, Class};
 use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, LedgerError};
@@ -23,6 +23,8 @@ pub(crate) struct Desk {
     pub(crate) hand: Box<dyn Signer + Send>,
     pub(crate) people: PeopleKeys,
     pub(crate) now: UnixNanos,
+    /// The break-glass under which it is done alone.
+    emergency: Option<u64>,
 }
 
 /// Who acts, as typed.
@@ -60,6 +62,7 @@ impl Desk {
             hand,
             people,
             now,
+            emergency: places.emergency,
         })
     }
 
@@ -67,19 +70,58 @@ impl Desk {
         self.ledger.state()
     }
 
-    /// Does the act, or says which rule forbids it; both are records by then.
-    pub(crate) fn act(&mut self, act: Act) -> Result<Result<u64, Refusal>> {
+    /// Does the act, or proposes it where it takes more than one signature, or says which rule
+    /// forbids it; each is a record by then.
+    pub(crate) fn act(&mut self, act: Act) -> Result<Result<Done, Refusal>> {
+        if let Some(opened) = self.emergency {
+            let act = Box::new(act);
+            return self.record(Act::Emergency { opened, act });
+        }
+        let Some(class) = self.signed_by_more(&act) else {
+            return self.record(act);
+        };
+        let done = self.record(Act::ChangePropose { act: Box::new(act) })?;
+        let proposed = |done: Done| Done {
+            proposed: Some(class),
+            ..done
+        };
+        Ok(done.map(proposed))
+    }
+
+    fn record(&mut self, act: Act) -> Result<Result<Done, Refusal>> {
         let done = self
             .ledger
             .act(self.now, &self.actor, act, self.hand.as_ref());
         match done {
-            Ok(index) => Ok(Ok(index)),
+            Ok(index) => Ok(Ok(Done {
+                index,
+                proposed: None,
+            })),
             Err(LedgerError::Denied { denial, index }) => {
                 Ok(Err(Refusal::new(&denial, Some(index))))
             }
             Err(error) => Err(error).context("nothing was recorded"),
         }
     }
+
+    /// The class of which more than one must sign such an act; none before the set-up has ended.
+    fn signed_by_more(&self, act: &Act) -> Option<Class> {
+        let state = self.state();
+        let approval = matches!(act, Act::ComponentApprove { .. });
+        let class = act
+            .class()
+            .filter(|_| !approval && state.setup_end().is_some())?;
+        (state.class(class).approvals > 1).then_some(class)
+    }
+}
+
+/// What was recorded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done {
+    /// The record.
+    pub(crate) index: u64,
+    /// The class of which others must sign before it takes effect.
+    pub(crate) proposed: Option<Class>,
 }
 
 /// The key that signs for `actor`: one that counts, the last that was added; without any the last

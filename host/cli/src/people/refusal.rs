@@ -1,8 +1,10 @@
 //! How a refusal is told: which rule, why, and who could do it or what to do instead.
 
+use counterfoil_governance::act::Class;
 use counterfoil_governance::rule::Denial;
 use serde_json::{Value, json};
 
+use super::desk::Done;
 use crate::output::{Answer, pairs, say, say_json};
 use crate::places::Places;
 
@@ -77,21 +79,33 @@ impl Refusal {
 /// Tells what came of an act: the record, and what else there is to say of it.
 pub(crate) fn tell(
     places: &Places,
-    done: Result<u64, Refusal>,
+    done: Result<Done, Refusal>,
     what: &str,
     facts: Value,
 ) -> Answer {
-    match done {
-        Err(refusal) => refusal.tell(places, &[]),
-        Ok(index) => {
-            if places.json {
-                let mut value = facts;
-                value["record"] = json!(index);
-                say_json(&value);
-            } else {
-                say(&format!("record {index}: {what}"));
-            }
-            Answer::Yes
+    let done = match done {
+        Err(refusal) => return refusal.tell(places, &[]),
+        Ok(done) => done,
+    };
+    let index = done.index;
+    let class = done.proposed.map(Class::name);
+    if places.json {
+        let mut value = facts;
+        value["record"] = json!(index);
+        if let Some(class) = class {
+            value["proposed-to"] = json!(class);
         }
+        say_json(&value);
+    } else if let Some(class) = class {
+        say(&format!("record {index} proposes: {what}"));
+        say(&format!(
+            "it takes effect once enough of the class {class} have signed:"
+        ));
+        say(&format!(
+            "  counterfoil change approve {index} --as ANOTHER"
+        ));
+    } else {
+        say(&format!("record {index}: {what}"));
     }
+    Answer::Yes
 }

@@ -1,6 +1,6 @@
 //! Records in JSON and in words. It must never leave out a field of an act.
 
-use counterfoil_governance::act::{Act, DigestSet, Evidence, Exception, Reason, RunStart, Verdict};
+use counterfoil_governance::act::{Act, DigestSet, Evidence, Exception, Reason, Verdict};
 use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::record::Record;
 use counterfoil_governance::registry::Deed;
@@ -10,6 +10,10 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::{Map, Value, json};
 
 use super::rows;
+
+mod runs;
+
+pub(crate) use runs::start as run;
 
 /// A digest in JSON.
 pub(crate) fn digest(digest: &Digest) -> Value {
@@ -134,6 +138,34 @@ fn act(act: &Act) -> Value {
             json!({ "principal": text(id), "key": key(one), "reason": reason })
         }
         Act::LogHolder { id } => json!({ "principal": text(id) }),
+        Act::SetupEnd {} => json!({}),
+        Act::ClassSet(set) => json!({
+            "class": set.class.name(),
+            "roles": roles(&set.roles),
+            "members": set.members.iter().map(text).collect::<Vec<_>>(),
+            "approvals": set.approvals,
+        }),
+        Act::Delegate(one) => json!({
+            "class": one.class.name(), "to": text(&one.to), "until": until(Some(one.until)), "reason": one.reason,
+        }),
+        Act::DelegateEnd { delegated, reason } => {
+            json!({ "delegated-by": delegated, "reason": reason })
+        }
+        Act::ChangePropose { act } => json!({ "proposes": whole(act) }),
+        Act::ChangeApprove { proposed } => json!({ "change": proposed }),
+        Act::ChangeWithdraw { proposed, reason } => json!({ "change": proposed, "reason": reason }),
+        Act::BreakGlassOpen(one) => json!({
+            "scope": one.scope, "until": until(Some(one.until)), "reason": one.reason,
+        }),
+        Act::Emergency { opened, act } => json!({ "opened-by": opened, "does": whole(act) }),
+        Act::BreakGlassClose { opened, reason } => json!({ "opened-by": opened, "reason": reason }),
+        Act::Retrospective {
+            opened,
+            report,
+            findings,
+        } => {
+            json!({ "opened-by": opened, "report": digest(report), "findings": findings })
+        }
         Act::ComponentSubmit {
             component,
             strategy,
@@ -166,10 +198,26 @@ fn act(act: &Act) -> Value {
         Act::ComponentArchive { component, reason } => {
             json!({ "component": digest(component), "reason": reason })
         }
-        Act::RunStart(start) => run(start),
+        Act::RunStart(_)
+        | Act::RunEnd(_)
+        | Act::LimitsSet { .. }
+        | Act::StartAuthorize(_)
+        | Act::StartWithdraw { .. }
+        | Act::Kill { .. }
+        | Act::KillLift { .. }
+        | Act::BudgetSet(_)
+        | Act::TeamSet { .. }
+        | Act::BudgetExcess { .. }
+        | Act::Usage(_) => runs::act(act),
+        Act::LogRotate { key: one, .. } => json!({ "log-key": key(one) }),
         Act::ExceptionGrant(one) => exception(one),
         Act::ExceptionEnd { granted, reason } => json!({ "granted-by": granted, "reason": reason }),
     }
+}
+
+/// An act in an act: its name and its fields.
+pub(crate) fn whole(one: &Act) -> Value {
+    join(json!({ "act": one.name() }), act(one))
 }
 
 /// What a policy said.
@@ -186,16 +234,6 @@ fn verdict(one: &Verdict) -> Value {
     })
 }
 
-/// What a run was started as.
-pub(crate) fn run(start: &RunStart) -> Value {
-    let mut value = set(&start.set);
-    value["run"] = digest(&start.run);
-    value["account"] = text(&start.account);
-    value["market"] = json!(start.market);
-    value["timeframe"] = json!(start.timeframe);
-    value
-}
-
 /// An exception's fields.
 pub(crate) fn exception(one: &Exception) -> Value {
     json!({
@@ -207,7 +245,7 @@ pub(crate) fn exception(one: &Exception) -> Value {
     })
 }
 
-fn text(id: &counterfoil_governance::id::Id) -> Value {
+pub(crate) fn text(id: &counterfoil_governance::id::Id) -> Value {
     json!(id.as_str())
 }
 

@@ -9,8 +9,9 @@ use counterfoil_trading::cbor::{
 use counterfoil_trading::time::UnixNanos;
 
 use super::{
-    Act, BreakGlass, Class, ClassSet, Delegation, DigestSet, Evidence, EvidenceKind, Exception,
-    Gate, Outcome, Provenance, Reason, RunStart, Verdict,
+    Act, Authorization, BreakGlass, Budget, Class, ClassSet, Delegation, DigestSet, Evidence,
+    EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, RunEnd, RunStart, Scope,
+    Terms, Usage, Verdict,
 };
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
@@ -132,6 +133,7 @@ acts! {
     "key-rotate": KeyRotate { key, until };
     "key-revoke": KeyRevoke { id, key, reason };
     "log-holder": LogHolder { id };
+    "log-rotate": LogRotate { key, old_signature, new_signature };
     "setup-end": SetupEnd {};
     "delegate-end": DelegateEnd { delegated, reason };
     "change-propose": ChangePropose { act };
@@ -142,6 +144,12 @@ acts! {
     "component-approve": ComponentApprove { set, signature };
     "component-promote": ComponentPromote { set };
     "component-archive": ComponentArchive { component, reason };
+    "limits-set": LimitsSet { account, limits, verdict };
+    "start-withdraw": StartWithdraw { authorized, reason };
+    "kill": Kill { scope, reason };
+    "kill-lift": KillLift { killed, reason };
+    "team-set": TeamSet { team, members };
+    "budget-excess": BudgetExcess { of, until, reason };
     "policy-set": PolicySet { bundle };
     "exception-end": ExceptionEnd { granted, reason };
     "emergency": Emergency { opened, act };
@@ -151,12 +159,18 @@ acts! {
     "class-set": ClassSet(ClassSet);
     "delegate": Delegate(Delegation);
     "break-glass-open": BreakGlassOpen(BreakGlass);
+    "start-authorize": StartAuthorize(Authorization);
     "run-start": RunStart(RunStart);
+    "run-end": RunEnd(RunEnd);
+    "budget-set": BudgetSet(Budget);
+    "usage": Usage(Usage);
     "verdict": Verdict(Verdict);
     "exception-grant": ExceptionGrant(Exception);
 }
 
 fields! {
+    Authorization { terms, not_before, not_after }
+    Budget { of, fuel, runs, bytes, wall_nanos }
     BreakGlass { scope, reason, until }
     ClassSet { class, roles, members, approvals }
     Delegation { class, to, until, reason }
@@ -164,11 +178,16 @@ fields! {
     Exception { rule, reason, control, owner, until }
     Provenance { source_commit, lock_file, toolchain, wit_world }
     Reason { code, text }
-    RunStart { run, set, account, market, timeframe }
+    RunEnd { run, execution, tree_size, root, decisions, reason }
+    RunStart { run, authorized, terms }
+    Terms { owner, set, account, market, timeframe, parameters, limits }
+    Usage { run, owner, tags, fuel, wall_nanos, bytes }
     Verdict { gate, subject, bundle, input, outcome, reasons, limits }
 }
 
 arrays! {
+    Authorization: "terms and a window";
+    Terms: "the seven terms of a run";
     DigestSet: "four digests";
     Provenance: "four facts of provenance";
     Reason: "a code and a text";
@@ -233,6 +252,44 @@ impl Item for Box<Act> {
             return Err(refused(reader, "an act that holds no other"));
         }
         act(reader).map(Self::new)
+    }
+}
+
+impl Item for Scope {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Run(run) => ("run".to_owned(), *run).put(out),
+            Self::Account(account) => ("account".to_owned(), account.clone()).put(out),
+            Self::Installation => put_head(out, "installation", 0),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        let items = reader.array()?;
+        match (reader.text()?.as_str(), items) {
+            ("run", 2) => Item::read(reader).map(Self::Run),
+            ("account", 2) => Item::read(reader).map(Self::Account),
+            ("installation", 1) => Ok(Self::Installation),
+            _ => Err(refused(reader, "a run, an account or the installation")),
+        }
+    }
+}
+
+impl Item for Payer {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Owner(id) => ("owner".to_owned(), id.clone()).put(out),
+            Self::Team(id) => ("team".to_owned(), id.clone()).put(out),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        let (name, id): (String, Id) = Item::read(reader)?;
+        match name.as_str() {
+            "owner" => Ok(Self::Owner(id)),
+            "team" => Ok(Self::Team(id)),
+            _ => Err(refused(reader, "an owner or a team")),
+        }
     }
 }
 

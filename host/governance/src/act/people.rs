@@ -76,12 +76,13 @@ impl Class {
     #[must_use]
     pub fn of_act(name: &str) -> Option<Self> {
         match name {
-            "principal-add" | "roles-set" | "key-add" | "log-holder" | "class-set" => {
-                Some(Self::Administration)
-            }
-            "policy-set" => Some(Self::Risk),
+            "principal-add" | "roles-set" | "key-add" | "log-holder" | "log-rotate"
+            | "class-set" => Some(Self::Administration),
+            "policy-set" | "limits-set" => Some(Self::Risk),
             "component-approve" => Some(Self::Promotion),
-            "exception-grant" => Some(Self::Operations),
+            "exception-grant" | "kill-lift" | "budget-set" | "team-set" | "budget-excess" => {
+                Some(Self::Operations)
+            }
             _ => None,
         }
     }

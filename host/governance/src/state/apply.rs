@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::changes::about;
 use super::glass::raises;
 use super::judge::registry::approval_voice;
-use super::{Broken, Change, Delegated, Ending, Granted, Key, Principal, Said, State};
+use super::{
+    Authorized, Broken, Change, Delegated, Ending, Excess, Granted, Key, Killed, Limits, Principal,
+    Said, State,
+};
 use crate::act::{Act, Gate};
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
@@ -81,6 +83,10 @@ impl State {
                 if let Some(found) = self.exceptions.get_mut(granted) {
                     found.ended = Some((reason.clone(), deed));
                 }
+            }
+            Act::LogRotate { key, .. } => {
+                self.log_keys.insert(self.log_key, index);
+                self.log_key = *key;
             }
             Act::SetupEnd {} => self.setup_end = Some(deed),
             Act::ClassSet(set) => drop(self.classes.insert(set.class, set.clone())),
@@ -198,17 +204,83 @@ impl State {
                     one.archived = Some((reason.clone(), deed));
                 });
             }
-            Act::RunStart(start) => {
-                let (run, start) = (start.run, start.clone());
-                self.registry.runs.insert(run, Started { start, deed });
+            Act::LimitsSet {
+                account,
+                limits,
+                verdict,
+            } => {
+                let (limits, verdict) = (*limits, *verdict);
+                let limits = Limits {
+                    limits,
+                    verdict,
+                    deed,
+                };
+                self.limits.insert(account.clone(), limits);
             }
+            Act::StartAuthorize(authorization) => {
+                let authorized = Authorized {
+                    authorization: authorization.clone(),
+                    deed,
+                    withdrawn: None,
+                };
+                self.authorizations.insert(index, authorized);
+            }
+            Act::StartWithdraw { authorized, reason } => {
+                if let Some(found) = self.authorizations.get_mut(authorized) {
+                    found.withdrawn = Some((reason.clone(), deed));
+                }
+            }
+            Act::RunStart(start) => {
+                let started = Started {
+                    start: start.clone(),
+                    deed,
+                    ended: None,
+                };
+                self.registry.runs.insert(start.run, started);
+            }
+            Act::RunEnd(end) => {
+                if let Some(found) = self.registry.runs.get_mut(&end.run) {
+                    found.ended = Some((end.clone(), deed));
+                }
+            }
+            Act::Kill { scope, reason } => {
+                let killed = Killed {
+                    scope: scope.clone(),
+                    reason: reason.clone(),
+                    deed,
+                    lifted: None,
+                };
+                self.kills.insert(index, killed);
+            }
+            Act::KillLift { killed, reason } => {
+                if let Some(found) = self.kills.get_mut(killed) {
+                    found.lifted = Some((reason.clone(), deed));
+                }
+            }
+            Act::BudgetSet(budget) => {
+                let (of, budget) = (budget.of.clone(), budget.clone());
+                self.books.budgets.insert(of, (budget, deed));
+            }
+            Act::TeamSet { team, members } => {
+                self.books.teams.insert(team.clone(), members.clone());
+            }
+            Act::BudgetExcess { of, until, reason } => {
+                let (until, reason) = (*until, reason.clone());
+                let excess = Excess {
+                    until,
+                    reason,
+                    deed,
+                };
+                self.books.excesses.insert(of.clone(), excess);
+            }
+            Act::Usage(usage) => self.books.add(usage, deed),
         }
     }
 
     /// A proposal; whoever proposes and belongs to the class has signed with it.
     fn propose(&mut self, deed: Deed, act: &Act) {
         let mut signed = BTreeMap::new();
-        let but: Vec<_> = about(act).into_iter().collect();
+        let but = self.about(act);
         let voice = act.class().and_then(|class| {
             let none = BTreeSet::new();
             self.voice((class, deed.time), &deed.by, &but, &none).ok()

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use counterfoil_trading::time::UnixNanos;
 
 use super::State;
-use crate::act::{Act, Class};
+use crate::act::{Act, Class, Payer};
 use crate::id::Id;
 use crate::registry::Deed;
 use crate::rule::{Denial, Rule};
@@ -51,15 +51,28 @@ impl Change {
     }
 }
 
-/// Who may not speak about an act, because it is about them.
-pub(super) fn about(act: &Act) -> Option<&Id> {
-    if let Act::RolesSet { id, .. } = act {
-        return Some(id);
-    }
-    None
-}
-
 impl State {
+    /// Who may not speak about an act, because it is about them.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most acts are about nobody, and the rules name who may not do them"
+    )]
+    pub(super) fn about<'a>(&'a self, act: &'a Act) -> Vec<&'a Id> {
+        let killer = |killed| self.kills.get(killed).map(|one| &one.deed.by);
+        let payer = match act {
+            Act::RolesSet { id, .. } => return vec![id],
+            Act::ExceptionGrant(exception) => return vec![&exception.owner],
+            Act::KillLift { killed, .. } => return killer(killed).into_iter().collect(),
+            Act::BudgetSet(budget) => &budget.of,
+            Act::BudgetExcess { of, .. } => of,
+            _ => return Vec::new(),
+        };
+        match payer {
+            Payer::Owner(owner) => vec![owner],
+            Payer::Team(team) => self.books.teams.get(team).into_iter().flatten().collect(),
+        }
+    }
+
     /// Every change that was proposed, by the entry that proposed it.
     #[must_use]
     pub const fn changes(&self) -> &BTreeMap<u64, Change> {
@@ -112,7 +125,7 @@ impl State {
         };
         let used = self.tally(change, class, time);
         let mut but = vec![&change.deed.by];
-        but.extend(about(&change.act));
+        but.extend(self.about(&change.act));
         let mine = change.signed.get(id);
         if mine.is_some_and(|(voice, _)| used.contains(voice)) {
             let why = format!("{id} has signed this change");

@@ -14,6 +14,7 @@ mod changes;
 mod control;
 mod people;
 pub(super) mod registry;
+mod runs;
 
 type Verdict = Result<(), Denial>;
 
@@ -64,6 +65,11 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
         Act::KeyRotate { key, until } => people::key_rotate(state, doing, key, *until),
         Act::KeyRevoke { id, key, .. } => people::key_revoke(state, doing, id, *key),
         Act::LogHolder { id } => people::log_holder(state, id),
+        Act::LogRotate {
+            key,
+            old_signature,
+            new_signature,
+        } => people::log_rotate(state, key, (old_signature, new_signature)),
         Act::SetupEnd {} => changes::setup_end(state, doing),
         Act::ClassSet(set) => changes::class_set(state, doing, set),
         Act::Delegate(delegation) => changes::delegate(state, doing, delegation),
@@ -86,17 +92,23 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
             let found = state.registry.at(component, &[Stage::Approved]);
             found.map(|_| ())
         }
-        Act::RunStart(start) => {
-            state.check_setup()?;
-            state.registry.may_start(&start.set)?;
-            state.check_policy(&start.set)?;
-            if !state.registry.runs.contains_key(&start.run) {
-                return Ok(());
-            }
-            let why = format!("run {} was started before", start.run);
-            let way = "use a new start nonce in its manifest";
-            Err(Denial::new(Rule::RunExists, why, way))
+        Act::LimitsSet {
+            account,
+            limits,
+            verdict,
+        } => runs::limits_set(state, (account, *limits, *verdict)),
+        Act::StartAuthorize(asked) => runs::authorize(state, doing, asked),
+        Act::StartWithdraw { authorized, reason } => runs::withdraw(state, (*authorized, reason)),
+        Act::RunStart(start) => runs::start(state, doing, start),
+        Act::RunEnd(end) => runs::end(state, doing, end),
+        Act::Kill { scope, reason } => runs::kill(state, doing, (scope, reason)),
+        Act::KillLift { killed, reason } => runs::kill_lift(state, doing, (*killed, reason)),
+        Act::BudgetSet(budget) => runs::budget_set(state, doing, budget),
+        Act::TeamSet { .. } => Ok(()),
+        Act::BudgetExcess { of, until, reason } => {
+            runs::budget_excess(state, doing, (of, *until, reason))
         }
+        Act::Usage(usage) => runs::usage(state, doing, usage),
         Act::PolicySet { bundle } => control::policy_set(state, *bundle),
         Act::Verdict(verdict) => control::verdict(state, verdict),
         Act::ExceptionGrant(exception) => control::exception_grant(state, doing, exception),

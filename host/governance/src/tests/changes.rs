@@ -6,7 +6,7 @@ use crate::state::{CHANGE_NANOS_MAX, Ending};
 #[test]
 fn in_the_set_up_administrators_act_alone_and_afterwards_every_risky_act_takes_two() {
     let mut desk = Desk::staffed();
-    desk.denied("erin", start("run", set("one")), Rule::SetupOpen);
+    desk.not_started("run", set("one"), Rule::SetupOpen);
     desk.denied("dan", promote(set("one")), Rule::SetupOpen);
     desk.denied("dan", Act::SetupEnd {}, Rule::RoleMissing);
     desk.act("ada", Act::SetupEnd {}).unwrap();

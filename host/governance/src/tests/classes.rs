@@ -98,14 +98,6 @@ fn two_people_with_one_voice_are_one_signature() {
 #[test]
 fn only_a_member_delegates_and_only_to_another_person_for_a_while() {
     let mut desk = Desk::staffed();
-    let service = Act::PrincipalAdd {
-        id: id("robot"),
-        kind: Kind::Service,
-        roles: Roles::new(),
-        key: key(51),
-        until: None,
-    };
-    desk.act("ada", service).unwrap();
     let soon = desk.time + 1_000;
     let long = desk.time + DELEGATION_NANOS_MAX + 1_000;
     let risk = |to, until| delegate(Class::Risk, to, until);

@@ -119,13 +119,13 @@ fn glass_is_broken_for_acts_that_take_two_and_for_four_hours_at_most() {
         assert!(text.contains(part), "{text}");
     }
     let service = Act::PrincipalAdd {
-        id: id("robot"),
+        id: id("machine"),
         kind: Kind::Service,
         roles: [Role::Operator].into(),
         key: key(83),
         until: None,
     };
     desk.act("ada", service).unwrap();
-    desk.hands.insert("robot".to_owned(), 83);
-    desk.denied("robot", glass(&["key-add"], soon), Rule::BreakGlassUnfit);
+    desk.hands.insert("machine".to_owned(), 83);
+    desk.denied("machine", glass(&["key-add"], soon), Rule::BreakGlassUnfit);
 }

@@ -16,7 +16,7 @@ fn a_signature_counts_if_its_key_counted_at_that_point() {
     desk.act("bob", submit("before")).unwrap();
     desk.act("ada", revoke("bob", 2)).unwrap();
     let text = desk.denied("bob", submit("after"), Rule::KeyRevoked);
-    assert!(text.contains("by record 9"), "{text}");
+    assert!(text.contains("by record 10"), "{text}");
     // What was done before stands.
     assert!(
         desk.ledger

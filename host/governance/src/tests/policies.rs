@@ -74,23 +74,23 @@ fn an_approval_counts_until_promotion_as_long_as_its_key_and_role_do() {
 fn another_policy_in_force_ends_what_the_old_one_allowed() {
     let mut desk = Desk::staffed();
     let old = desk.walk("one");
-    desk.act("erin", start("run", old)).unwrap();
+    desk.start("run", old).unwrap();
     let again = desk.change("dan", policy("policy"), &[]).unwrap_err();
     assert_eq!(again.rule, Rule::PolicyRepeated);
     desk.change("dan", policy("stricter"), &["gus"]).unwrap();
-    let text = desk.denied("erin", start("run 2", old), Rule::PolicyChanged);
+    let text = desk.not_started("run 2", old, Rule::PolicyChanged);
     let told = format!("policy was {}, is {}", digest("policy"), digest("stricter"));
     assert!(text.contains(&told), "{text}");
     // Approved, passed and promoted again, it may be started again.
     let mut new = old;
     new.policy = digest("stricter");
-    desk.denied("erin", start("run 2", new), Rule::ApprovalChanged);
+    desk.not_started("run 2", new, Rule::ApprovalChanged);
     desk.denied("erin", promote(new), Rule::ApprovalChanged);
     desk.act("dan", desk.approve("dan", new)).unwrap();
     desk.denied("carol", pass(old), Rule::PolicyChanged);
     desk.act("carol", pass(new)).unwrap();
     desk.act("erin", promote(new)).unwrap();
-    desk.act("erin", start("run 2", new)).unwrap();
+    desk.start("run 2", new).unwrap();
     assert_eq!(desk.ledger.state().policies().len(), 2);
 }
 

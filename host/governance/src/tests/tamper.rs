@@ -59,8 +59,8 @@ fn refused(bytes: &[u8]) -> String {
 fn walked() -> Desk {
     let mut desk = Desk::staffed();
     let set = desk.walk("one");
-    desk.act("erin", start("run", set)).unwrap();
-    desk.denied("bob", start("run", set), Rule::RoleMissing);
+    desk.start("run", set).unwrap();
+    desk.denied("bob", promote(set), Rule::RoleMissing);
     desk
 }
 

@@ -21,14 +21,14 @@ pub struct Thresholds {
     pub drawdown_max_bps: u32,
     /// Basis points of slippage that the dearer run has more.
     pub slippage_added_bps: u32,
-    /// The most that the dearer run may end below the other, in basis points of the other's equity.
+    /// The most that the dearer run may end below the other, in basis points of starting cash.
     pub slippage_loss_max_bps: u32,
     /// The most fuel that 99 of 100 decisions may stay within, in basis points of the limit.
     pub fuel_p99_max_bps: u32,
 }
 
 impl Thresholds {
-    /// Those of the preset `research`: half of a peak, a tenth of the equity for ten basis points
+    /// Those of the preset `research`: half of a peak, a tenth of the cash for ten basis points
     /// more, half of the fuel.
     #[must_use]
     pub const fn research() -> Self {
@@ -91,7 +91,7 @@ pub fn thresholds(
     let manifest = Manifest::parse(&data.manifest_text(run)?)?;
     let (figures, other) = (Figures::of(run)?, Figures::of(dearer)?);
     let lost = figures.ended.0.saturating_sub(other.ended.0);
-    let slippage_loss = share(lost, figures.ended.0);
+    let slippage_loss = share(lost, manifest.setup()?.cash.0);
     let limit = manifest.limits.fuel_per_callback;
     let fuel = share(figures.fuel_p99.into(), limit.into());
     let mut reasons = Vec::new();

@@ -5,7 +5,6 @@
 //! refused and kept.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::BufRead;
 
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
@@ -15,10 +14,8 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::line::{Step, parse};
 use super::sessions::SessionEnds;
+use super::source::{LineSource, Treatment};
 use super::{Feed, FeedError, Next};
-
-/// The most bytes of one line: a bar takes about 200.
-const LINE_BYTES_MAX: u64 = 64 << 10;
 
 /// A feed of lines.
 #[derive(Debug)]
@@ -54,7 +51,7 @@ pub struct Decided {
     pub settled: Option<UnixNanos>,
 }
 
-impl<R: BufRead> LineFeed<R> {
+impl<R: LineSource> LineFeed<R> {
     /// A feed of the manifest's instruments.
     pub fn new(source: R, instruments: &[Instrument]) -> Self {
         Self::go_on(source, instruments, Decided::default())
@@ -84,6 +81,7 @@ impl<R: BufRead> LineFeed<R> {
             .close_time()
             .is_none_or(|under_way| place.0 < under_way);
         Some(if decided == bar {
+            self.source.treated(Treatment::Known);
             Next::Known
         } else {
             self.refused("another bar of this time was decided before".to_owned())
@@ -93,14 +91,12 @@ impl<R: BufRead> LineFeed<R> {
     /// Reads a line without its end; false at the end of the stream.
     fn read_line(&mut self) -> Result<bool, FeedError> {
         self.line.clear();
-        let mut limited = std::io::Read::take(&mut self.source, LINE_BYTES_MAX);
-        let read = limited
-            .read_until(b'\n', &mut self.line)
-            .map_err(FeedError::Stream)?;
-        Ok(read > 0)
+        let more = self.source.next_line(&mut self.line);
+        more.map_err(FeedError::Stream)
     }
 
-    fn refused(&self, reason: String) -> Next {
+    fn refused(&mut self, reason: String) -> Next {
+        self.source.treated(Treatment::Refused(reason.clone()));
         Next::Refused(RefusedInput {
             reason,
             input: self.line.trim_ascii().to_vec(),
@@ -121,7 +117,7 @@ impl<R: BufRead> LineFeed<R> {
     }
 }
 
-impl<R: BufRead> Feed for LineFeed<R> {
+impl<R: LineSource> Feed for LineFeed<R> {
     fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
         slice.clear();
         if let Some(bar) = self.ahead.take() {
@@ -138,16 +134,28 @@ impl<R: BufRead> Feed for LineFeed<R> {
                 return self.give(slice);
             }
             if self.line.trim_ascii().is_empty() {
+                self.source.treated(Treatment::Mark);
                 continue;
             }
             let bar = match parse(&self.line, &self.instruments) {
                 Ok(Step::Bar(bar)) => bar,
-                Ok(Step::EndOfSlice) if core::mem::take(&mut self.is_behind) => continue,
-                Ok(Step::EndOfSlice) if self.pending.bars().is_empty() => continue,
-                Ok(Step::EndOfSlice) => return self.give(slice),
+                Ok(Step::EndOfSlice) => {
+                    self.source.treated(Treatment::Mark);
+                    let is_of_another = core::mem::take(&mut self.is_behind);
+                    if is_of_another || self.pending.bars().is_empty() {
+                        continue;
+                    }
+                    return self.give(slice);
+                }
                 Ok(Step::SessionEnds(ends)) => match self.session_ends.add(&ends) {
-                    Ok(true) => continue,
-                    Ok(false) => return Ok(Next::Known),
+                    Ok(true) => {
+                        self.source.treated(Treatment::Taken);
+                        continue;
+                    }
+                    Ok(false) => {
+                        self.source.treated(Treatment::Known);
+                        return Ok(Next::Known);
+                    }
                     Err(reason) => return Ok(self.refused(reason)),
                 },
                 Err(reason) => return Ok(self.refused(reason)),
@@ -165,6 +173,7 @@ impl<R: BufRead> Feed for LineFeed<R> {
                     return Ok(self.refused("closes before the slice under way".to_owned()));
                 }
                 Some(under_way) if time > under_way => {
+                    self.source.treated(Treatment::Taken);
                     self.ahead = Some(bar);
                     return self.give(slice);
                 }
@@ -173,6 +182,7 @@ impl<R: BufRead> Feed for LineFeed<R> {
             if let Err(error) = self.pending.add(bar) {
                 return Ok(self.refused(error.to_string()));
             }
+            self.source.treated(Treatment::Taken);
         }
     }
 }

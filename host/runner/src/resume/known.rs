@@ -142,6 +142,11 @@ impl Known {
         Ok(())
     }
 
+    /// The close time of the last slice of a feed that has a decided bar.
+    pub(super) fn last_close(&self) -> Option<UnixNanos> {
+        self.slices.last().and_then(Slice::close_time)
+    }
+
     /// The slices that are whole, and what a feed must know to go on after them. The last slice is
     /// whole if it has a bar of each of `instruments`, if it ended in a fault, or if records of the
     /// next follow; else it may have been cut between two bars, and the feed says.

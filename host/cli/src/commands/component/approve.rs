@@ -6,7 +6,7 @@ use std::path::Path;
 use super::evidence;
 use crate::args::ComponentApprove;
 use crate::output::Answer;
-use crate::people::desk::Desk;
+use crate::people::desk::{Desk, Done};
 use crate::people::refusal::{Refusal, tell};
 use crate::people::{self, words};
 use crate::places::Places;
@@ -36,7 +36,7 @@ pub(super) fn run(places: &Places, args: &ComponentApprove) -> Result<Answer> {
 }
 
 /// Signs the approval of a set, as an envelope and as an act.
-fn sign(desk: &mut Desk, set: DigestSet, output: Option<&Path>) -> Result<Result<u64, Refusal>> {
+fn sign(desk: &mut Desk, set: DigestSet, output: Option<&Path>) -> Result<Result<Done, Refusal>> {
     let mut envelope = attest::approval(desk.state().origin(), &desk.actor, &set)?;
     envelope.sign(desk.hand.as_ref())?;
     let signature = envelope

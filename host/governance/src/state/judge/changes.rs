@@ -1,5 +1,7 @@
 //! Whether an act may be done alone, be proposed, be signed, or be done under break-glass.
 
+use std::collections::BTreeSet;
+
 use super::{Doing, State, Verdict, authentic_key, judge_act};
 use crate::act::{Act, BreakGlass, Class, ClassSet, Delegation};
 use crate::digest::Digest;
@@ -27,8 +29,13 @@ pub(super) fn permitted(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
         state.class(class).approvals
     };
     let member = !state.voices(class, doing.by, doing.time).is_empty();
+    let about = state.about(act);
     if member && needed == 1 {
-        return Ok(());
+        // Whom it is about is told by the act's own rule; who speaks for them, by this one.
+        let mine = about.contains(&doing.by) || matches!(act, Act::ComponentApprove { .. });
+        let none = BTreeSet::new();
+        let voice = state.voice((class, doing.time), doing.by, &about, &none);
+        return if mine { Ok(()) } else { voice.map(|_| ()) };
     }
     let (by, name) = (doing.by, act.name());
     if needed == 1 {

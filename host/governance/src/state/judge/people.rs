@@ -7,7 +7,7 @@ use counterfoil_trading::time::UnixNanos;
 use super::{ASK_ADMINISTRATOR, Doing, State, Verdict, known, signature};
 use crate::digest::PublicKey;
 use crate::id::Id;
-use crate::record::Signed;
+use crate::record::{Signed, rotation_message};
 use crate::role::{Role, Roles};
 use crate::rule::{Denial, Rule};
 
@@ -73,7 +73,7 @@ fn new_key(state: &State, key: &PublicKey) -> Verdict {
         let why = format!("nothing can be signed with key {key}");
         return Err(Denial::new(Rule::KeyUnusable, why, way));
     }
-    if *key == state.log_key || state.keys.contains_key(key) {
+    if *key == state.log_key || state.log_keys.contains_key(key) || state.keys.contains_key(key) {
         let why = format!("key {key} is in use, or was");
         return Err(Denial::new(Rule::KeyTaken, why, way));
     }
@@ -156,4 +156,25 @@ pub(super) fn key_rotate(
     // A key that is over before it begins would leave its owner without any.
     let why = format!("key {key} would be over before it begins");
     Err(Denial::new(Rule::KeyExpired, why, ASK_ADMINISTRATOR))
+}
+
+/// The old key says who follows it, and the new one that somebody holds it.
+pub(super) fn log_rotate(
+    state: &State,
+    key: &PublicKey,
+    (old_signature, new_signature): (&[u8; 64], &[u8; 64]),
+) -> Verdict {
+    new_key(state, key)?;
+    let message = rotation_message(&state.origin, &state.log_key, key);
+    for (which, signer, signature) in [
+        ("old", &state.log_key, old_signature),
+        ("new", key, new_signature),
+    ] {
+        if !signer.signed(&message, signature) {
+            let why = format!("the log's {which} key {signer} did not sign the rotation");
+            let way = "have both keys sign that the new one follows the old one";
+            return Err(Denial::new(Rule::LogSignature, why, way));
+        }
+    }
+    Ok(())
 }

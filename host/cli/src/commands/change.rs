@@ -1,0 +1,91 @@
+//! `change`: acts that take more than one signature.
+
+use anyhow::Result;
+use counterfoil_governance::act::{Act, Class};
+use counterfoil_governance::state::{Change, Ending};
+use counterfoil_runner::clock::now;
+use counterfoil_runner::times::show_time;
+use serde_json::{Value, json};
+
+use crate::args;
+use crate::output::Answer;
+use crate::people::desk::Desk;
+use crate::people::refusal::tell;
+use crate::people::view::View;
+use crate::people::{rows, words};
+use crate::places::Places;
+
+pub(crate) fn run(places: &Places, args: &args::Change) -> Result<Answer> {
+    match args {
+        args::Change::Approve { record } => approve(places, *record),
+        args::Change::Withdraw { record, reason } => {
+            let (proposed, reason) = (*record, reason.clone());
+            let done = Desk::open(places)?.act(Act::ChangeWithdraw { proposed, reason })?;
+            let what = format!("the change of record {proposed} is withdrawn");
+            Ok(tell(places, done, &what, json!({ "change": proposed })))
+        }
+        args::Change::List { all, filter } => list(places, *all, filter),
+    }
+}
+
+fn approve(places: &Places, proposed: u64) -> Result<Answer> {
+    let mut desk = Desk::open(places)?;
+    let done = desk.act(Act::ChangeApprove { proposed })?;
+    let change = desk.state().changes().get(&proposed);
+    let effect = change.is_some_and(|change| change.ended.is_some());
+    let name = change.map_or("change", |change| change.act.name());
+    let then = if effect {
+        "it takes effect now"
+    } else {
+        "others must sign still"
+    };
+    let what = format!(
+        "{} signs the {name} of record {proposed}; {then}",
+        desk.actor
+    );
+    let facts = json!({ "change": proposed, "act": name, "took-effect": effect });
+    Ok(tell(places, done, &what, facts))
+}
+
+fn list(places: &Places, all: bool, filter: &args::Filter) -> Result<Answer> {
+    let view = View::open(places)?;
+    let now = now();
+    let changes = view.state().changes().iter();
+    let changes = changes.filter(|(_, one)| all || one.waits(now));
+    let found = changes
+        .map(|(index, one)| row(&view, *index, one))
+        .collect();
+    let columns = [
+        "record", "act", "class", "by", "until", "signed", "ended", "about",
+    ];
+    let none = "no change waits for signatures";
+    rows::tell(places, rows::filter(found, filter)?, &columns, none);
+    Ok(Answer::Yes)
+}
+
+fn row(view: &View, index: u64, one: &Change) -> Value {
+    let class = one.act.class();
+    let needed = class.map(|class| view.state().class(class).approvals);
+    let ended = one.ended.as_ref().map(|(ending, deed)| match ending {
+        Ending::Done => format!("done in record {}", deed.index),
+        Ending::Withdrawn(why) => format!("withdrawn by {}: {why}", deed.by),
+    });
+    let signed: Vec<&str> = one
+        .signed
+        .keys()
+        .map(counterfoil_governance::id::Id::as_str)
+        .collect();
+    let about = words::whole(&one.act);
+    json!({
+        "record": index,
+        "act": one.act.name(),
+        "class": class.map(Class::name),
+        "needs": needed,
+        "by": one.deed.by.as_str(),
+        "time": show_time(one.deed.time),
+        "until": show_time(one.until()),
+        "signed": signed,
+        "ended": ended,
+        "about": about,
+    })
+}

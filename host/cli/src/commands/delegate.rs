@@ -1,0 +1,90 @@
+//! `delegate`: somebody speaks for a member of an approval class, for a while.
+
+use anyhow::{Context as _, Result};
+use counterfoil_governance::act::{Act, Class, Delegation};
+use counterfoil_governance::state::Delegated;
+use counterfoil_runner::clock::now;
+use counterfoil_runner::times::show_time;
+use serde_json::{Value, json};
+
+use crate::args::Delegate;
+use crate::output::Answer;
+use crate::people::desk::Desk;
+use crate::people::refusal::tell;
+use crate::people::view::View;
+use crate::people::{self, rows};
+use crate::places::Places;
+
+pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
+    match args {
+        Delegate::To {
+            name,
+            class,
+            until,
+            reason,
+        } => {
+            let delegation = Delegation {
+                class: Class::parse(class).with_context(|| format!("no class {class:?}"))?,
+                to: people::id("the name", name)?,
+                until: people::time("--until", until)?,
+                reason: reason.clone(),
+            };
+            let to = delegation.to.clone();
+            let end = show_time(delegation.until);
+            let mut desk = Desk::open(places)?;
+            let done = desk.act(Act::Delegate(delegation))?;
+            let what = format!(
+                "{to} speaks for {} in the class {class} until {end}",
+                desk.actor
+            );
+            Ok(tell(
+                places,
+                done,
+                &what,
+                json!({ "class": class, "to": to.as_str(), "until": end }),
+            ))
+        }
+        Delegate::End { record, reason } => {
+            let (delegated, reason) = (*record, reason.clone());
+            let done = Desk::open(places)?.act(Act::DelegateEnd { delegated, reason })?;
+            let what = format!("the delegation of record {delegated} is over");
+            Ok(tell(
+                places,
+                done,
+                &what,
+                json!({ "delegated-by": delegated }),
+            ))
+        }
+        Delegate::List { all, filter } => {
+            let view = View::open(places)?;
+            let now = now();
+            let found = view.state().delegations().iter();
+            let found = found.filter(|(_, one)| *all || one.holds(now));
+            let found = found
+                .map(|(index, one)| row(*index, one, one.holds(now)))
+                .collect();
+            let columns = ["record", "class", "from", "to", "until", "holds", "reason"];
+            rows::tell(
+                places,
+                rows::filter(found, filter)?,
+                &columns,
+                "no delegation",
+            );
+            Ok(Answer::Yes)
+        }
+    }
+}
+
+fn row(index: u64, one: &Delegated, holds: bool) -> Value {
+    json!({
+        "record": index,
+        "class": one.delegation.class.name(),
+        "from": one.deed.by.as_str(),
+        "to": one.delegation.to.as_str(),
+        "time": show_time(one.deed.time),
+        "until": show_time(one.delegation.until),
+        "holds": holds,
+        "reason": one.delegation.reason,
+        "ended": one.ended.as_ref().map(|(why, deed)| format!("by {}: {why}", deed.by)),
+    })
+}

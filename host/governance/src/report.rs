@@ -1,0 +1,206 @@
+//! Answers that are summed from the state: what was used on a day, and how healthy the evidence
+//! is. They must never change anything, nor ask for the time themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use counterfoil_trading::time::UnixNanos;
+
+use crate::act::Outcome;
+use crate::digest::Digest;
+use crate::registry::Stage;
+use crate::state::{State, day_of};
+
+/// What was used.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Used {
+    /// By how many runs.
+    pub runs: u64,
+    /// Fuel.
+    pub fuel: u64,
+    /// Wall time, in nanoseconds.
+    pub wall_nanos: u64,
+    /// Bytes that those runs held in storage, as each said last on that day.
+    pub bytes: u64,
+}
+
+/// What was used on one day of UTC.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DailyUsage {
+    /// The day, counted from 1970-01-01.
+    pub day: i64,
+    /// By owner.
+    pub owners: BTreeMap<String, Used>,
+    /// By team, as the teams are now; an owner of two teams counts in both.
+    pub teams: BTreeMap<String, Used>,
+    /// By tag; a run with two tags counts under both.
+    pub tags: BTreeMap<String, Used>,
+}
+
+/// What was used on a day, see [`day_of`].
+#[must_use]
+pub fn daily_usage(state: &State, day: i64) -> DailyUsage {
+    let (mut owners, mut teams, mut tags) = (Sums::default(), Sums::default(), Sums::default());
+    let books = state.books();
+    let of_day = |deed: &crate::registry::Deed| day_of(deed.time) == day;
+    for (usage, _) in books.usages.iter().filter(|(_, deed)| of_day(deed)) {
+        owners.add(usage.owner.as_str(), usage);
+        for (team, members) in &books.teams {
+            if members.contains(&usage.owner) {
+                teams.add(team.as_str(), usage);
+            }
+        }
+        for tag in &usage.tags {
+            tags.add(tag, usage);
+        }
+    }
+    DailyUsage {
+        day,
+        owners: owners.used,
+        teams: teams.used,
+        tags: tags.used,
+    }
+}
+
+#[derive(Default)]
+struct Sums {
+    used: BTreeMap<String, Used>,
+    /// The bytes of each run that was counted under a name.
+    runs: BTreeMap<(String, Digest), u64>,
+}
+
+impl Sums {
+    fn add(&mut self, name: &str, usage: &crate::act::Usage) {
+        let used = self.used.entry(name.to_owned()).or_default();
+        used.fuel = used.fuel.saturating_add(usage.fuel);
+        used.wall_nanos = used.wall_nanos.saturating_add(usage.wall_nanos);
+        let run = (name.to_owned(), usage.run);
+        match self.runs.insert(run, usage.bytes) {
+            None => used.runs = used.runs.saturating_add(1),
+            Some(before) => used.bytes = used.bytes.saturating_sub(before),
+        }
+        used.bytes = used.bytes.saturating_add(usage.bytes);
+    }
+}
+
+/// What is open, expired or incomplete: each list names what somebody should look at.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Health {
+    /// Exceptions that hold, by the entry that granted them.
+    pub exceptions: BTreeSet<u64>,
+    /// Break-glass that is open, by the entry that broke it.
+    pub break_glass: BTreeSet<u64>,
+    /// Break-glass that is over and whose retrospective nobody signed.
+    pub retrospectives: BTreeSet<u64>,
+    /// Keys whose time is over and that nobody rotated or revoked, with their owners.
+    pub keys_expired: BTreeSet<String>,
+    /// Principals with a role and no key that counts.
+    pub keyless: BTreeSet<String>,
+    /// Components in use whose evidence is not complete.
+    pub evidence_missing: BTreeSet<Digest>,
+    /// Components whose last promotion was under another policy than the one in force.
+    pub policy_old: BTreeSet<Digest>,
+    /// Verdicts that failed and were the last word on their subject.
+    pub verdicts_failed: BTreeSet<u64>,
+    /// Changes that wait for signatures.
+    pub changes: BTreeSet<u64>,
+    /// Kill switches that are thrown.
+    pub kills: BTreeSet<u64>,
+    /// Runs that have not ended.
+    pub runs_open: BTreeSet<Digest>,
+    /// Acts that were denied, ever.
+    pub denials: u64,
+}
+
+impl Health {
+    /// How many items somebody should look at; runs that go on and old denials are none.
+    #[must_use]
+    pub fn open_items(&self) -> usize {
+        let entries = [
+            &self.exceptions,
+            &self.break_glass,
+            &self.retrospectives,
+            &self.verdicts_failed,
+            &self.changes,
+            &self.kills,
+        ];
+        let entries = entries.iter().map(|one| one.len());
+        let others = [
+            self.keys_expired.len(),
+            self.keyless.len(),
+            self.evidence_missing.len(),
+            self.policy_old.len(),
+        ];
+        entries.chain(others).sum()
+    }
+}
+
+/// How healthy the evidence is at a time.
+#[must_use]
+pub fn health(state: &State, time: UnixNanos) -> Health {
+    let entries = |all: &mut dyn Iterator<Item = u64>| all.collect::<BTreeSet<u64>>();
+    let broken = || state.broken().iter();
+    let open = broken().filter(|(_, one)| one.open(time));
+    let owed = broken().filter(|(_, one)| !one.open(time) && one.retrospective.is_none());
+    let held = state.exceptions().iter().filter(|(_, one)| one.holds(time));
+    let waiting = state.changes().iter().filter(|(_, one)| one.waits(time));
+    let thrown = state.kills().iter().filter(|(_, one)| one.lifted.is_none());
+    Health {
+        exceptions: entries(&mut held.map(|(index, _)| *index)),
+        break_glass: entries(&mut open.map(|(index, _)| *index)),
+        retrospectives: entries(&mut owed.map(|(index, _)| *index)),
+        changes: entries(&mut waiting.map(|(index, _)| *index)),
+        kills: entries(&mut thrown.map(|(index, _)| *index)),
+        verdicts_failed: verdicts_failed(state),
+        runs_open: state
+            .registry()
+            .open_runs()
+            .map(|one| one.start.run)
+            .collect(),
+        denials: state.denials(),
+        ..people_and_components(state, time)
+    }
+}
+
+fn verdicts_failed(state: &State) -> BTreeSet<u64> {
+    let mut last = BTreeMap::new();
+    for (index, said) in state.verdicts() {
+        let verdict = &said.verdict;
+        last.insert((verdict.gate, verdict.subject), (*index, verdict.outcome));
+    }
+    let failed = last
+        .into_values()
+        .filter(|(_, outcome)| *outcome == Outcome::Fail);
+    failed.map(|(index, _)| index).collect()
+}
+
+fn people_and_components(state: &State, time: UnixNanos) -> Health {
+    let keys = state.keys().iter();
+    let expired = keys.filter(|(_, key)| key.ended.is_none() && !key.counts(time));
+    let counts = |id: &crate::id::Id| {
+        let mut keys = state.keys().values();
+        keys.any(|key| key.owner == *id && key.counts(time))
+    };
+    let people = state.principals().iter();
+    let keyless = people.filter(|(id, one)| !one.roles.is_empty() && !counts(id));
+    let used = || {
+        let all = state.registry().components().iter();
+        all.filter(|(_, one)| matches!(one.stage, Stage::Validated | Stage::Approved))
+    };
+    let incomplete = used().filter(|(_, one)| {
+        let evidence = one.validated.as_ref().map(|(evidence, _)| evidence.0.len());
+        evidence != Some(crate::act::EvidenceKind::ALL.len())
+    });
+    let old = used().filter(|(_, one)| {
+        let last = one.promotions.last();
+        last.is_some_and(|last| Some(last.set.policy) != state.policy())
+    });
+    Health {
+        keys_expired: expired
+            .map(|(key, one)| format!("{} {key}", one.owner))
+            .collect(),
+        keyless: keyless.map(|(id, _)| id.to_string()).collect(),
+        evidence_missing: incomplete.map(|(digest, _)| *digest).collect(),
+        policy_old: old.map(|(digest, _)| *digest).collect(),
+        ..Health::default()
+    }
+}

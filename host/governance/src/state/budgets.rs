@@ -1,0 +1,146 @@
+//! Budgets and use: who used what on which day, and whether somebody is over. It must never read
+//! the machine: runs report what they use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use counterfoil_trading::time::UnixNanos;
+
+use super::State;
+use crate::act::{Budget, Payer, Usage};
+use crate::digest::Digest;
+use crate::id::Id;
+use crate::registry::Deed;
+use crate::rule::{Denial, Rule};
+
+/// The longest time that somebody may be over budget, in nanoseconds: seven days, after which the
+/// budget itself is to be changed.
+pub const EXCESS_NANOS_MAX: i64 = 7 * DAY_NANOS;
+
+/// A day of UTC, in nanoseconds.
+pub const DAY_NANOS: i64 = 86_400 * 1_000_000_000;
+
+/// The day of UTC that a time is in, counted from 1970-01-01.
+#[must_use]
+pub const fn day_of(time: UnixNanos) -> i64 {
+    time.0.div_euclid(DAY_NANOS)
+}
+
+/// That somebody may be over budget for a while.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Excess {
+    /// Until when.
+    pub until: UnixNanos,
+    /// Why.
+    pub reason: String,
+    /// Who approved it.
+    pub deed: Deed,
+}
+
+/// Budgets, teams, and what was used.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Books {
+    /// Every budget in force, and who set it.
+    pub budgets: BTreeMap<Payer, (Budget, Deed)>,
+    /// Who is in which team.
+    pub teams: BTreeMap<Id, BTreeSet<Id>>,
+    /// The last excess that was approved for each.
+    pub excesses: BTreeMap<Payer, Excess>,
+    /// Every record of use, in order.
+    pub usages: Vec<(Usage, Deed)>,
+    /// Fuel and wall time of each owner on each day.
+    spent: BTreeMap<(i64, Id), (u64, u64)>,
+    /// The bytes that each run holds, and whose they are.
+    stored: BTreeMap<Digest, (Id, u64)>,
+    /// The same, summed for each owner.
+    bytes: BTreeMap<Id, u64>,
+}
+
+impl Books {
+    /// Adds what a run used; the bytes are what it holds now.
+    pub(super) fn add(&mut self, usage: &Usage, deed: Deed) {
+        let day = (day_of(deed.time), usage.owner.clone());
+        let (fuel, wall) = self.spent.entry(day).or_default();
+        *fuel = fuel.saturating_add(usage.fuel);
+        *wall = wall.saturating_add(usage.wall_nanos);
+        let now = (usage.owner.clone(), usage.bytes);
+        if let Some((owner, before)) = self.stored.insert(usage.run, now) {
+            let bytes = self.bytes.entry(owner).or_default();
+            *bytes = bytes.saturating_sub(before);
+        }
+        let bytes = self.bytes.entry(usage.owner.clone()).or_default();
+        *bytes = bytes.saturating_add(usage.bytes);
+        self.usages.push((usage.clone(), deed));
+    }
+
+    /// Who has budgets that a run of this owner counts against.
+    pub(super) fn payers(&self, owner: &Id) -> Vec<Payer> {
+        let teams = self
+            .teams
+            .iter()
+            .filter(|(_, members)| members.contains(owner));
+        let teams = teams.map(|(team, _)| Payer::Team(team.clone()));
+        let own = core::iter::once(Payer::Owner(owner.clone()));
+        own.chain(teams).collect()
+    }
+
+    /// The owners whose use counts against a budget.
+    fn owners(&self, payer: &Payer) -> BTreeSet<Id> {
+        match payer {
+            Payer::Owner(owner) => BTreeSet::from([owner.clone()]),
+            Payer::Team(team) => self.teams.get(team).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+impl State {
+    /// Budgets, teams, and what was used.
+    #[must_use]
+    pub const fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// Whether one more run of this owner may start by the budgets.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Denial`] `budget.over` that names the budget, what is used up, and how much.
+    pub fn check_budget(&self, owner: &Id, time: UnixNanos) -> Result<(), Denial> {
+        for payer in self.books.payers(owner) {
+            let Some((budget, _)) = self.books.budgets.get(&payer) else {
+                continue;
+            };
+            let excess = self.books.excesses.get(&payer);
+            if excess.is_some_and(|excess| time < excess.until) {
+                continue;
+            }
+            let owners = self.books.owners(&payer);
+            let sum = |of: &dyn Fn(&Id) -> u64| {
+                let all = owners.iter().map(of);
+                all.fold(0_u64, u64::saturating_add)
+            };
+            let spent = |owner: &Id| {
+                let day = (day_of(time), owner.clone());
+                self.books.spent.get(&day).copied().unwrap_or_default()
+            };
+            let running = self.registry.open_runs();
+            let running = running.filter(|one| owners.contains(&one.start.terms.owner));
+            let running = u64::try_from(running.count()).unwrap_or(u64::MAX);
+            let fuel = sum(&|owner| spent(owner).0);
+            let wall = sum(&|owner| spent(owner).1);
+            let bytes = sum(&|owner| self.books.bytes.get(owner).copied().unwrap_or(0));
+            let used = [
+                ("runs at once", running, budget.runs),
+                ("fuel today", fuel, budget.fuel),
+                ("nanoseconds of wall time today", wall, budget.wall_nanos),
+                ("stored bytes", bytes, budget.bytes),
+            ];
+            let over = used.into_iter().find(|(_, used, budget)| used >= budget);
+            if let Some((what, used, budget)) = over {
+                let why = format!("{payer} has used {used} of {budget} {what}");
+                let way = "a member of the class operations approves the excess (budget-excess)";
+                return Err(Denial::new(Rule::BudgetOver, why, way));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! What the state knows of limits, authorizations and kill switches. It must never stop a run
+//! itself: whoever runs one asks.
+
+use std::collections::BTreeMap;
+
+use super::State;
+use crate::act::{Authorization, Scope};
+use crate::digest::Digest;
+use crate::id::Id;
+use crate::registry::Deed;
+use crate::rule::{Denial, Rule};
+
+/// The limits of an account.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Their digest.
+    pub limits: Digest,
+    /// The entry with the verdict that gave them.
+    pub verdict: u64,
+    /// Who set them.
+    pub deed: Deed,
+}
+
+/// An authorization of starts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Authorized {
+    /// What may be started, when.
+    pub authorization: Authorization,
+    /// Who authorized it.
+    pub deed: Deed,
+    /// Who withdrew it, and why.
+    pub withdrawn: Option<(String, Deed)>,
+}
+
+/// A kill switch that somebody threw.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Killed {
+    /// What it stops.
+    pub scope: Scope,
+    /// Why.
+    pub reason: String,
+    /// Who threw it.
+    pub deed: Deed,
+    /// Who lifted it, and why.
+    pub lifted: Option<(String, Deed)>,
+}
+
+impl State {
+    /// The limits of every account that has some.
+    #[must_use]
+    pub const fn limits(&self) -> &BTreeMap<Id, Limits> {
+        &self.limits
+    }
+
+    /// Every authorization of starts, by its entry.
+    #[must_use]
+    pub const fn authorizations(&self) -> &BTreeMap<u64, Authorized> {
+        &self.authorizations
+    }
+
+    /// Every kill switch that was thrown, by its entry.
+    #[must_use]
+    pub const fn kills(&self) -> &BTreeMap<u64, Killed> {
+        &self.kills
+    }
+
+    /// The kill switch that stops this run of this account, if one does. A runner asks before
+    /// every start and goes on asking.
+    #[must_use]
+    pub fn killed(&self, run: &Digest, account: &Id) -> Option<(u64, &Killed)> {
+        let stops = |one: &Killed| {
+            one.lifted.is_none()
+                && match &one.scope {
+                    Scope::Run(of) => of == run,
+                    Scope::Account(of) => of == account,
+                    Scope::Installation => true,
+                }
+        };
+        let mut all = self.kills.iter();
+        let found = all.find(|(_, one)| stops(one));
+        found.map(|(index, one)| (*index, one))
+    }
+
+    pub(super) fn check_killed(&self, run: &Digest, account: &Id) -> Result<(), Denial> {
+        let Some((index, killed)) = self.killed(run, account) else {
+            return Ok(());
+        };
+        let (by, reason) = (&killed.deed.by, &killed.reason);
+        let why = format!("{by} threw the kill switch in record {index}: {reason}");
+        let way = "a member of the class operations, other than who threw it, lifts it (kill-lift)";
+        Err(Denial::new(Rule::KillOn, why, way))
+    }
+
+    /// The account's limits are these.
+    pub(super) fn check_limits(&self, account: &Id, limits: Digest) -> Result<(), Denial> {
+        let Some(found) = self.limits.get(account) else {
+            let why = format!("account {account} has no limits");
+            let way = "propose limits that the policy gave (limits-set)";
+            return Err(Denial::new(Rule::LimitsMissing, why, way));
+        };
+        if found.limits == limits {
+            return Ok(());
+        }
+        let why = format!(
+            "the limits of account {account} were {limits}, are {} since record {}",
+            found.limits, found.deed.index
+        );
+        let way = "authorize the start under the limits in force";
+        Err(Denial::new(Rule::LimitsChanged, why, way))
+    }
+
+    /// The authorization in this entry, if it was not withdrawn.
+    pub(super) fn authorized(&self, index: u64) -> Result<&Authorized, Denial> {
+        let Some(found) = self.authorizations.get(&index) else {
+            let why = format!("record {index} authorizes no start");
+            let way = "an operator authorizes it (start-authorize)";
+            return Err(Denial::new(Rule::StartUnknown, why, way));
+        };
+        let Some((reason, deed)) = &found.withdrawn else {
+            return Ok(found);
+        };
+        let why = format!("{} withdrew the authorization: {reason}", deed.by);
+        let way = "an operator authorizes it again";
+        Err(Denial::new(Rule::StartWithdrawn, why, way))
+    }
+}

@@ -1,0 +1,139 @@
+//! What the policy is told at a gate, taken from the ledger, and what becomes of its verdict: the
+//! bytes in the archive, the record in the ledger, and the same question again years later. It
+//! must never decide anything that the policy decides.
+
+mod archive;
+mod documents;
+
+use counterfoil_governance::act::{self, Gate, Outcome, Reason};
+use counterfoil_governance::digest::Digest;
+use counterfoil_policy::bundle::{Bundle, BundleError};
+use counterfoil_policy::child::Evaluator;
+use counterfoil_policy::verdict::{Verdict, limits_bytes};
+use counterfoil_policy::{digest, gate};
+use counterfoil_trading::manifest::{ManifestError, canonical_json};
+use serde_json::Value;
+
+pub use archive::{Archive, ArchiveError};
+pub use documents::{DocumentError, limits, promotion};
+
+/// Why a verdict cannot be recorded or asked for again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GateError {
+    /// The archive does not give or take the bytes.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A value has no canonical form.
+    #[error(transparent)]
+    Value(#[from] ManifestError),
+    /// The archive holds no input under its digest.
+    #[error("the input in the archive is no JSON: {0}")]
+    Input(#[from] serde_json::Error),
+    /// The archive holds no bundle under its digest.
+    #[error("the bundle in the archive is none: {0}")]
+    Bundle(#[from] BundleError),
+    /// There was no bundle or no input, so there is nothing that could be asked again.
+    #[error(
+        "without a policy bundle and an input with a canonical form there is nothing to record"
+    )]
+    Nothing,
+}
+
+/// Keeps the bundle, the input and the limits of a verdict, and gives the act's content that
+/// records it. `subject` is what was asked about.
+///
+/// # Errors
+///
+/// Returns [`GateError`]; what was kept by then does no harm.
+pub fn keep(
+    archive: &Archive,
+    bundle: &Bundle,
+    input: &Value,
+    verdict: &Verdict,
+    subject: Digest,
+) -> Result<act::Verdict, GateError> {
+    let recorded = recorded(verdict, subject)?;
+    archive.put(&bundle.encode())?;
+    archive.put(canonical_json(input)?.as_bytes())?;
+    if let Some(limits) = &verdict.limits {
+        archive.put(&limits_bytes(limits)?)?;
+    }
+    Ok(recorded)
+}
+
+/// A verdict as the ledger records it.
+fn recorded(verdict: &Verdict, subject: Digest) -> Result<act::Verdict, GateError> {
+    let reason = |one: &counterfoil_policy::verdict::Reason| Reason {
+        code: one.code.clone(),
+        text: one.text.clone(),
+    };
+    let limits = match &verdict.limits {
+        Some(limits) => Some(Digest::of(&limits_bytes(limits)?)),
+        None => None,
+    };
+    let digest = |digest: Option<digest::Digest>| digest.map(|digest| Digest(digest.0));
+    Ok(act::Verdict {
+        gate: match verdict.gate {
+            gate::Gate::Promotion => Gate::Promotion,
+            gate::Gate::Start => Gate::Start,
+            gate::Gate::Limits => Gate::Limits,
+        },
+        subject,
+        bundle: digest(verdict.bundle).ok_or(GateError::Nothing)?,
+        input: digest(verdict.input).ok_or(GateError::Nothing)?,
+        outcome: if verdict.passes() {
+            Outcome::Pass
+        } else {
+            Outcome::Fail
+        },
+        reasons: verdict.reasons.iter().map(reason).collect(),
+        limits,
+    })
+}
+
+/// Asks again what was asked for a recorded verdict, with the bytes of the archive, and names what
+/// comes out otherwise; nothing if it is the same.
+///
+/// # Errors
+///
+/// Returns [`GateError`] if the archive does not hold what was asked.
+pub fn again(
+    archive: &Archive,
+    evaluator: &Evaluator,
+    said: &act::Verdict,
+) -> Result<(act::Verdict, Vec<String>), GateError> {
+    let bundle = Bundle::decode(&archive.get(&said.bundle)?)?;
+    let input: Value = serde_json::from_slice(&archive.get(&said.input)?)?;
+    let gate = match said.gate {
+        Gate::Promotion => gate::Gate::Promotion,
+        Gate::Start => gate::Gate::Start,
+        Gate::Limits => gate::Gate::Limits,
+    };
+    let verdict = evaluator.evaluate(Ok(&bundle), gate, &input);
+    let now = recorded(&verdict, said.subject)?;
+    let differences = differences(said, &now);
+    Ok((now, differences))
+}
+
+fn differences(said: &act::Verdict, now: &act::Verdict) -> Vec<String> {
+    let reasons = |one: &act::Verdict| {
+        let line = |one: &Reason| format!("{}: {}", one.code, one.text);
+        one.reasons.iter().map(line).collect::<Vec<_>>().join("; ")
+    };
+    let limits = |one: &act::Verdict| one.limits.map_or("none".to_owned(), |one| one.to_string());
+    let pairs = [
+        ("bundle", said.bundle.to_string(), now.bundle.to_string()),
+        ("input", said.input.to_string(), now.input.to_string()),
+        (
+            "outcome",
+            said.outcome.name().into(),
+            now.outcome.name().into(),
+        ),
+        ("reasons", reasons(said), reasons(now)),
+        ("limits", limits(said), limits(now)),
+    ];
+    let differ = pairs.into_iter().filter(|(_, one, other)| one != other);
+    let told = differ.map(|(name, one, other)| format!("{name} was [{one}], is now [{other}]"));
+    told.collect()
+}

@@ -1,0 +1,130 @@
+//! The archive of what policies were asked: bundles, inputs and limits under the digest of their
+//! bytes. It must never know what the bytes say.
+//!
+//! ```text
+//! DATA/policy/<sha256>
+//! ```
+
+use std::fs;
+use std::io::{ErrorKind, Read as _};
+use std::path::PathBuf;
+
+use counterfoil_governance::digest::Digest;
+use counterfoil_policy::bundle::BUNDLE_BYTES_MAX;
+use counterfoil_policy::child::INPUT_BYTES_MAX;
+
+use crate::data_dir::DataDir;
+use crate::files::{self, FileError, at};
+
+/// The most bytes of one thing in the archive: the larger of a bundle and an input.
+const BYTES_MAX: usize = if BUNDLE_BYTES_MAX > INPUT_BYTES_MAX {
+    BUNDLE_BYTES_MAX
+} else {
+    INPUT_BYTES_MAX
+};
+
+/// Why the archive does not give what was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArchiveError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// There is nothing of this digest.
+    #[error("{digest} is not in the archive {folder}; restore it from a copy")]
+    Missing {
+        /// Which.
+        digest: Digest,
+        /// Where it was looked for.
+        folder: String,
+    },
+    /// The file holds something else than its name says.
+    #[error("the archive's {path} was changed: its bytes have digest {found}")]
+    Changed {
+        /// The file.
+        path: String,
+        /// What it holds now.
+        found: Digest,
+    },
+}
+
+/// The archive of a data directory.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    folder: PathBuf,
+}
+
+impl Archive {
+    /// That of this data directory.
+    #[must_use]
+    pub fn new(data: &DataDir) -> Self {
+        let folder = data.root().join("policy");
+        Self { folder }
+    }
+
+    /// Keeps bytes, and returns their digest.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ArchiveError`] if they cannot be written.
+    pub fn put(&self, bytes: &[u8]) -> Result<Digest, ArchiveError> {
+        let digest = Digest::of(bytes);
+        files::make_folder(&self.folder)?;
+        files::write_whole(&self.path(&digest), bytes)?;
+        Ok(digest)
+    }
+
+    /// The bytes with this digest, checked against it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ArchiveError`] if they are missing or were changed.
+    pub fn get(&self, digest: &Digest) -> Result<Vec<u8>, ArchiveError> {
+        let path = self.path(digest);
+        // One byte more than it may hold is enough to see that it was changed.
+        let most = u64::try_from(BYTES_MAX)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
+        let mut bytes = Vec::new();
+        let read = fs::File::open(&path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+        match read {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let (digest, folder) = (*digest, self.folder.display().to_string());
+                return Err(ArchiveError::Missing { digest, folder });
+            }
+            Err(error) => return Err(at("read", &path)(error).into()),
+        }
+        let found = Digest::of(&bytes);
+        if found == *digest {
+            return Ok(bytes);
+        }
+        let path = path.display().to_string();
+        Err(ArchiveError::Changed { path, found })
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.folder.join(hex::encode(digest.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_read_holds_the_bytes_against_their_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let archive = Archive::new(&data);
+        let digest = archive.put(b"one").unwrap();
+        assert_eq!(archive.put(b"one").unwrap(), digest, "twice is once");
+        assert_eq!(archive.get(&digest).unwrap(), b"one");
+        fs::write(archive.path(&digest), b"two").unwrap();
+        let error = archive.get(&digest).unwrap_err().to_string();
+        assert!(error.contains("was changed"), "{error}");
+        fs::remove_file(archive.path(&digest)).unwrap();
+        let error = archive.get(&digest).unwrap_err().to_string();
+        assert!(error.contains("is not in the archive"), "{error}");
+    }
+}

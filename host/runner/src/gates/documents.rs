@@ -1,0 +1,255 @@
+//! What a gate is told, from the ledger's state and the evidence that it names. Nothing here is
+//! anybody's word but a record's or a signed attestation's.
+
+use std::collections::BTreeMap;
+
+use counterfoil_governance::act::{DigestSet, EvidenceKind};
+use counterfoil_governance::digest::Digest;
+use counterfoil_governance::evidence::{EvidenceError as PieceError, Piece};
+use counterfoil_governance::registry::Component;
+use counterfoil_governance::rule::Denial;
+use counterfoil_governance::state::State;
+use counterfoil_policy::digest;
+use counterfoil_policy::input::{
+    self, Account, Admission, Asked, Exception, Limits, LookAhead, Promotion, Replay, Reviewed,
+    Seconds, Set, SnapshotQuality, Thresholds, UnitTests,
+};
+use counterfoil_trading::time::UnixNanos;
+use serde_json::Value;
+
+use crate::data_dir::DataDir;
+use crate::evidence::{EvidenceError, EvidenceStore};
+
+/// The largest number of an input: readers of JSON agree on those below 2^53.
+const NUMBER_MAX: u64 = (1 << 53) - 1;
+
+/// Why a gate cannot be told what it must know.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// The ledger knows no such component.
+    #[error("{}: {}", .0.rule, .0.why)]
+    Unknown(Denial),
+    /// A piece of evidence is not there as it was recorded.
+    #[error(transparent)]
+    Store(#[from] EvidenceError),
+    /// A piece of evidence does not hold.
+    #[error("the evidence {digest} does not hold: {source}")]
+    Piece {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        source: PieceError,
+    },
+}
+
+/// What the gate of promotion is told of a component under a digest set.
+///
+/// # Errors
+///
+/// Returns [`DocumentError`] if the component is not registered, or its evidence cannot be read.
+pub fn promotion(
+    data: &DataDir,
+    state: &State,
+    set: &DigestSet,
+    now: UnixNanos,
+) -> Result<Promotion, DocumentError> {
+    let component = state.registry().component(&set.component);
+    let component = component.map_err(DocumentError::Unknown)?;
+    let pieces = pieces(data, state, (&set.component, component), now)?;
+    let approved = component.approvals.iter().filter(|one| one.set == *set);
+    let reviewer = component.validated.as_ref();
+    Ok(Promotion {
+        time: Seconds::before(now),
+        set: set_of(set),
+        component: input::Component {
+            strategy: component.strategy.to_string(),
+            source_commit: component.provenance.source_commit.clone(),
+            toolchain: component.provenance.toolchain.clone(),
+            wit_world: component.provenance.wit_world.clone(),
+        },
+        people: Reviewed {
+            author: component.submitted.by.to_string(),
+            reviewer: reviewer.map_or_else(String::new, |(_, deed)| deed.by.to_string()),
+            approvers: approved.map(|one| one.voice.to_string()).collect(),
+        },
+        evidence: evidence(&pieces),
+        exceptions: exceptions(state),
+    })
+}
+
+/// What the gate of limits is told of an account.
+#[must_use]
+pub fn limits(
+    state: &State,
+    asked_by: &str,
+    account: Account,
+    asked: Asked,
+    now: UnixNanos,
+) -> Limits {
+    Limits {
+        time: Seconds::before(now),
+        asked_by: asked_by.to_owned(),
+        account,
+        asked,
+        exceptions: exceptions(state),
+    }
+}
+
+fn set_of(set: &DigestSet) -> Set {
+    let digest = |one: Digest| digest::Digest(one.0);
+    Set {
+        component: digest(set.component),
+        limits: digest(set.limits),
+        policy: digest(set.policy),
+        evidence: digest(set.evidence),
+    }
+}
+
+/// Every exception of the ledger; one that was ended before its time ended then.
+fn exceptions(state: &State) -> Vec<Exception> {
+    let one = |(entry, granted): (&u64, &counterfoil_governance::state::Granted)| {
+        let exception = &granted.exception;
+        let ended = granted.ended.as_ref().map(|(_, deed)| deed.time);
+        let until = ended.map_or(exception.until, |ended| ended.min(exception.until));
+        Exception {
+            entry: *entry,
+            rule: exception.rule.clone(),
+            reason: exception.reason.clone(),
+            control: exception.control.clone(),
+            owner: exception.owner.to_string(),
+            approver: granted.deed.by.to_string(),
+            until: Seconds::before(until),
+        }
+    };
+    state.exceptions().iter().map(one).collect()
+}
+
+/// A piece of evidence, and whether it counts for this component now.
+struct Counted {
+    piece: Piece,
+    passed: bool,
+}
+
+type Pieces = BTreeMap<EvidenceKind, Counted>;
+
+/// The pieces that the component was validated by.
+fn pieces(
+    data: &DataDir,
+    state: &State,
+    (digest, component): (&Digest, &Component),
+    now: UnixNanos,
+) -> Result<Pieces, DocumentError> {
+    let mut found = Pieces::new();
+    let Some((evidence, _)) = &component.validated else {
+        return Ok(found);
+    };
+    let store = EvidenceStore::new(data, &digest.0);
+    for (kind, digest_of_piece) in &evidence.0 {
+        let bytes = store.get(&digest_of_piece.0)?;
+        let piece = Piece::open(state, &bytes).map_err(|source| DocumentError::Piece {
+            digest: *digest_of_piece,
+            source,
+        })?;
+        let objection = piece.objection(state, (digest, component), now);
+        let passed = objection.is_none() && piece.kind == *kind;
+        found.insert(*kind, Counted { piece, passed });
+    }
+    Ok(found)
+}
+
+fn evidence(pieces: &Pieces) -> input::Evidence {
+    let get = |kind| pieces.get(&kind);
+    input::Evidence {
+        admission: get(EvidenceKind::Admission).map(|one| Admission { passed: one.passed }),
+        unit_tests: get(EvidenceKind::UnitTests).map(|one| UnitTests {
+            passed: one.passed,
+            by: one.piece.by.to_string(),
+        }),
+        snapshot_quality: get(EvidenceKind::SnapshotQuality).map(|one| SnapshotQuality {
+            snapshot: text(&one.piece.facts, "snapshot"),
+            accepted: one.passed,
+            quarantined: number(&one.piece.facts, "quarantined").unwrap_or(NUMBER_MAX),
+        }),
+        replay: get(EvidenceKind::Replay).map(|one| Replay {
+            run: text(&one.piece.facts, "run-id"),
+            identical: one.passed,
+            back_ends: back_ends(&one.piece.facts),
+        }),
+        no_look_ahead: get(EvidenceKind::NoLookAhead).map(|one| LookAhead { passed: one.passed }),
+        thresholds: get(EvidenceKind::Thresholds).and_then(thresholds),
+    }
+}
+
+/// What was measured, whatever the checker's own thresholds were; nothing if it does not count.
+fn thresholds(one: &Counted) -> Option<Thresholds> {
+    let facts = &one.piece.facts;
+    one.passed.then_some(())?;
+    Some(Thresholds {
+        drawdown_bps: number(facts, "drawdown-bps")?,
+        slippage_loss_bps: number(facts, "slippage-loss-bps")?,
+        fuel_p99_bps: number(facts, "fuel-p99-bps")?,
+    })
+}
+
+/// The back ends on which the run came out as recorded.
+fn back_ends(facts: &Value) -> Vec<String> {
+    let all = facts.get("back-ends").and_then(Value::as_array);
+    let identical = |one: &&Value| one.get("identical") == Some(&Value::Bool(true));
+    let names = all.into_iter().flatten().filter(identical);
+    names.map(|one| text(one, "back-end")).collect()
+}
+
+fn text(facts: &Value, field: &str) -> String {
+    let found = facts.get(field).and_then(Value::as_str);
+    found.unwrap_or_default().to_owned()
+}
+
+/// A number of the facts, which hold large ones as texts; one that is too large for an input is
+/// the largest there is, and none below zero.
+fn number(facts: &Value, field: &str) -> Option<u64> {
+    let found = facts.get(field)?;
+    let wide: i128 = match found {
+        Value::Number(number) => number.as_u64()?.into(),
+        Value::String(text) => text.parse().ok()?,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    u64::try_from(wide).ok().map_or_else(
+        || (wide > 0).then_some(NUMBER_MAX),
+        |number| Some(number.min(NUMBER_MAX)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_fact_is_a_number_or_not_there() {
+        for (value, expected) in [
+            (json!(5), Some(5)),
+            (json!("5"), Some(5)),
+            (json!(i128::MAX.to_string()), Some(NUMBER_MAX)),
+            (json!(u64::MAX), Some(NUMBER_MAX)),
+            (json!("-1"), None),
+            (json!(-1), None),
+            (json!(0.5), None),
+            (json!("five"), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(number(&json!({ "x": value }), "x"), expected, "{value}");
+        }
+        assert_eq!(number(&json!({}), "x"), None);
+    }
+
+    #[test]
+    fn only_back_ends_that_agree_count() {
+        let facts = json!({ "back-ends": [
+            { "back-end": "cranelift", "identical": true },
+            { "back-end": "pulley", "identical": false },
+        ]});
+        assert_eq!(back_ends(&facts), ["cranelift"]);
+        assert_eq!(back_ends(&json!({})), Vec::<String>::new());
+    }
+}

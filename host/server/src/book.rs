@@ -1,0 +1,132 @@
+//! The ledger as the server uses it: read anew whenever the file changed, written only for the one
+//! act that the runner does itself. It must never answer from a ledger that does not hold.
+
+use core::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use counterfoil_governance::act::{Act, RunStart};
+use counterfoil_governance::digest::Digest;
+use counterfoil_governance::id::Id;
+use counterfoil_governance::ledger::{Ledger, LedgerError, origin, verify};
+use counterfoil_governance::state::State;
+use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::signer::Signer;
+use counterfoil_runner::clock;
+use counterfoil_runner::permit::{Denied, Grant};
+use counterfoil_runner::supervisor::Signers;
+
+use crate::problem::{Code, Problem};
+
+/// What a ledger's file looked like when it was read. It only grows, so a change shows.
+type Stamp = (u64, Option<SystemTime>);
+
+/// Who the runner is in the ledger.
+pub struct Service {
+    /// Its id.
+    pub principal: Id,
+    /// Signs its acts.
+    pub hand: Box<dyn Signer + Send>,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("principal", &self.principal)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A ledger's file, and what it takes to read and write it.
+pub struct Book {
+    path: PathBuf,
+    name: Id,
+    /// Signs the ledger's checkpoints.
+    log: Signers,
+    service: Mutex<Service>,
+    read: Mutex<Option<(Stamp, Arc<State>)>>,
+}
+
+impl fmt::Debug for Book {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Book")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+fn unusable(error: &dyn fmt::Display) -> Problem {
+    let way = "nothing starts without a ledger that holds; see docs/GOVERNANCE.md";
+    Problem::new(Code::Ledger, error.to_string(), way)
+}
+
+impl Book {
+    /// The ledger with this name at `path`.
+    #[must_use]
+    pub fn new(path: PathBuf, name: Id, log: Signers, service: Service) -> Self {
+        Self {
+            path,
+            name,
+            log,
+            service: Mutex::new(service),
+            read: Mutex::default(),
+        }
+    }
+
+    /// The ledger's origin.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        origin(&self.name)
+    }
+
+    /// What its records add up to now. A record that is being written does not count yet.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Problem`] if the ledger is missing or does not hold.
+    pub fn state(&self) -> Result<Arc<State>, Problem> {
+        let meta = fs::metadata(&self.path).map_err(|error| {
+            let path = self.path.display();
+            unusable(&format_args!("the ledger {path} cannot be read: {error}"))
+        })?;
+        let stamp: Stamp = (meta.len(), meta.modified().ok());
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, state)) = read.as_ref().filter(|(known, _)| *known == stamp) {
+            return Ok(Arc::clone(state));
+        }
+        // Forgotten first: if the new bytes do not hold, nothing is answered from the old ones.
+        *read = None;
+        let key = VerifierKey::new(&self.origin(), &(self.log)().verifying_key());
+        let key = key.map_err(|error| unusable(&error))?;
+        let bytes = fs::read(&self.path).map_err(|error| unusable(&error))?;
+        let verified = verify(&bytes, &key).map_err(|error| unusable(&error))?;
+        let state = Arc::new(verified.state);
+        *read = Some((stamp, Arc::clone(&state)));
+        Ok(state)
+    }
+
+    /// Records that the runner starts what was granted, durably, before it starts.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Problem`] if a rule forbids it, or the ledger cannot be written.
+    pub fn start(&self, grant: &Grant) -> Result<(), Problem> {
+        let act = Act::RunStart(RunStart {
+            run: Digest(*grant.run()),
+            authorized: grant.authorized(),
+            terms: grant.terms().clone(),
+        });
+        // One at a time: the file's lock would refuse the second.
+        let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = Ledger::open(&self.path, &self.name, (self.log)());
+        let mut ledger = opened.map_err(|error| unusable(&error))?;
+        let done = ledger.act(clock::now(), &service.principal, act, service.hand.as_ref());
+        match done {
+            Ok(_) => Ok(()),
+            Err(LedgerError::Denied { denial, .. }) => Err(Denied::from(denial).into()),
+            Err(error) => Err(unusable(&error)),
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! A client of the API, for the program and for tests. It must never know a rule: what a server
+//! refuses it hands on.
+
+use core::fmt;
+use core::time::Duration;
+use std::io::{BufRead as _, BufReader, Read as _};
+
+use counterfoil_governance::id::Id;
+use counterfoil_journal::signer::{SignError, Signer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use crate::problem::Problem;
+use crate::session::session_message;
+use crate::types::{Challenge, SessionReply, SessionRequest};
+
+/// How long a connection may take to come about.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Bytes of an answer: a thousand runs take less than a MiB.
+const ANSWER_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of one line of an event stream.
+const LINE_BYTES_MAX: u64 = 64 << 10;
+
+/// Why there is no answer, or none that was hoped for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The server refused.
+    #[error("{0}")]
+    Refused(Box<Problem>),
+    /// The server cannot be reached, or broke off.
+    #[error("cannot reach the runner at {base}: {reason}; start it with `counterfoil serve`")]
+    Unreachable {
+        /// Where.
+        base: String,
+        /// Why not.
+        reason: String,
+    },
+    /// What answered is no runner of this version.
+    #[error("{base} does not answer like a runner: {reason}")]
+    Strange {
+        /// Where.
+        base: String,
+        /// What is strange.
+        reason: String,
+    },
+    /// The server asks for a signature for another server: a token for that one would be its own.
+    #[error("{base} asks to sign in to {audience}: nothing was signed")]
+    Audience {
+        /// Who was asked.
+        base: String,
+        /// Whom it names.
+        audience: String,
+    },
+    /// The holder of the key did not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+}
+
+/// One server-sent event.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Message {
+    /// Its id; empty if it has none.
+    pub id: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its data.
+    pub data: String,
+}
+
+/// A client of one server, with a session once one is open.
+pub struct Client {
+    base: String,
+    agent: Agent,
+    token: Option<String>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client of the server at `base`, such as `http://127.0.0.1:7878`.
+    #[must_use]
+    pub fn new(base: &str) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_MAX))
+            .max_redirects(0)
+            .proxy(None)
+            .build();
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            agent: Agent::new_with_config(config),
+            token: None,
+        }
+    }
+
+    /// Opens a session for `principal`, whose key `hand` holds.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ClientError`] if the server refuses, or is another than it says.
+    pub fn sign_in<S: Signer + ?Sized>(
+        &mut self,
+        principal: &Id,
+        hand: &S,
+    ) -> Result<SessionReply, ClientError> {
+        let asked: Challenge = self.post("/v1/challenges", &())?;
+        if asked.audience != self.base {
+            return Err(ClientError::Audience {
+                base: self.base.clone(),
+                audience: asked.audience,
+            });
+        }
+        let key = hand.verifying_key();
+        let Challenge {
+            challenge, ledger, ..
+        } = asked;
+        let message = session_message(&ledger, &self.base, &challenge, principal, &key);
+        let request = SessionRequest {
+            principal: principal.to_string(),
+            key: hex::encode(key),
+            challenge,
+            signature: hex::encode(hand.sign(&message)?),
+        };
+        let session: SessionReply = self.post("/v1/sessions", &request)?;
+        self.token = Some(session.token.clone());
+        Ok(session)
+    }
+
+    /// Uses this token from here on.
+    pub fn set_token(&mut self, token: Option<String>) {
+        self.token = token;
+    }
+
+    /// The answer to a GET.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ClientError`] if there is none, or it is a refusal.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.read(request.call())
+    }
+
+    /// The answer to a POST.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let mut request = self.agent.post(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.read(request.send_json(body))
+    }
+
+    /// Hears events until `hear` says false or the server ends. `run` limits them to one run; after
+    /// `seen` come those that followed it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub fn watch(
+        &self,
+        run: Option<&str>,
+        seen: Option<&str>,
+        hear: &mut dyn FnMut(Message) -> bool,
+    ) -> Result<(), ClientError> {
+        let mut request = self.agent.get(format!("{}/v1/events", self.base));
+        if let Some(run) = run {
+            request = request.query("run", run);
+        }
+        for (name, value) in [
+            ("authorization", self.bearer()),
+            ("last-event-id", seen.map(str::to_owned)),
+        ] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        let response = request.call().map_err(|error| self.unreachable(&error))?;
+        if response.status().as_u16() != 200 {
+            return Err(self.refusal(response));
+        }
+        let mut reader = BufReader::new(response.into_body().into_reader());
+        let mut message = Message::default();
+        loop {
+            let mut line = String::new();
+            let read = reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line);
+            if read.map_err(|error| self.unreachable(&error))? == 0 {
+                return Ok(());
+            }
+            let line = line.trim_end();
+            if !line.is_empty() {
+                message.add(line);
+            } else if !message.data.is_empty() && !hear(core::mem::take(&mut message)) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn bearer(&self) -> Option<String> {
+        self.token.as_ref().map(|token| format!("Bearer {token}"))
+    }
+
+    fn unreachable(&self, error: &dyn fmt::Display) -> ClientError {
+        ClientError::Unreachable {
+            base: self.base.clone(),
+            reason: error.to_string(),
+        }
+    }
+
+    fn strange(&self, reason: String) -> ClientError {
+        let base = self.base.clone();
+        ClientError::Strange { base, reason }
+    }
+
+    fn text(&self, response: Response<Body>) -> Result<String, ClientError> {
+        let body = response.into_body().into_with_config();
+        let read = body.limit(ANSWER_BYTES_MAX).read_to_string();
+        read.map_err(|error| self.strange(error.to_string()))
+    }
+
+    fn refusal(&self, response: Response<Body>) -> ClientError {
+        let status = response.status();
+        let text = match self.text(response) {
+            Ok(text) => text,
+            Err(error) => return error,
+        };
+        match serde_json::from_str(&text) {
+            Ok(problem) => ClientError::Refused(Box::new(problem)),
+            Err(_) => self.strange(format!("status {status} without a reason")),
+        }
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        done: Result<Response<Body>, ureq::Error>,
+    ) -> Result<T, ClientError> {
+        let response = done.map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return Err(self.refusal(response));
+        }
+        let text = self.text(response)?;
+        serde_json::from_str(&text).map_err(|error| self.strange(error.to_string()))
+    }
+}
+
+impl Message {
+    /// Takes one line of it, by the format of server-sent events (WHATWG HTML, section 9.2).
+    fn add(&mut self, line: &str) {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match name {
+            "id" => value.clone_into(&mut self.id),
+            "event" => value.clone_into(&mut self.kind),
+            "data" => self.data.push_str(value),
+            // A comment, which keeps the stream alive.
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The runner's local HTTP API, and a client for it. It must never name wasmtime, and holds no rule
+//! of trading: it reads and changes everything through the crates below.
+
+pub mod app;
+pub mod book;
+pub mod client;
+mod events;
+mod guard;
+mod metrics;
+pub mod problem;
+mod routes;
+pub mod serve;
+pub mod session;
+pub mod types;
+
+pub use app::openapi;

@@ -1,0 +1,131 @@
+//! Numbers for Prometheus. They name no principal, account or run, because nobody is asked who
+//! reads them.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use counterfoil_runner::supervisor::Supervisor;
+use counterfoil_runner::supervisor::status::RunState;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::problem::Problem;
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Answer {
+    method: String,
+    path: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Standing {
+    state: String,
+}
+
+/// The numbers.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Mutex<Registry>,
+    answers: Family<Answer, Counter>,
+    pub(crate) connections_refused: Counter,
+    pub(crate) events_lost: Counter,
+    runs: Family<Standing, Gauge>,
+    decided: Gauge,
+    fills: Gauge,
+    inputs_refused: Gauge,
+    sessions: Gauge,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("counterfoil");
+        let answers = Family::<Answer, Counter>::default();
+        let runs = Family::<Standing, Gauge>::default();
+        let (connections_refused, events_lost) = (Counter::default(), Counter::default());
+        let (decided, fills) = (Gauge::default(), Gauge::default());
+        let (inputs_refused, sessions) = (Gauge::default(), Gauge::default());
+        registry.register("answers", "Requests answered", answers.clone());
+        registry.register(
+            "connections_refused",
+            "Connections refused because there were too many",
+            connections_refused.clone(),
+        );
+        registry.register(
+            "events_lost",
+            "Events that watchers were too slow for",
+            events_lost.clone(),
+        );
+        registry.register("runs", "Runs by where they stand", runs.clone());
+        registry.register(
+            "bars_decided",
+            "Bars decided by the runs listed",
+            decided.clone(),
+        );
+        registry.register("fills", "Fills booked by the runs listed", fills.clone());
+        registry.register(
+            "inputs_refused",
+            "Inputs refused and recorded by the runs listed",
+            inputs_refused.clone(),
+        );
+        registry.register("sessions", "Sessions that count", sessions.clone());
+        Self {
+            registry: Mutex::new(registry),
+            answers,
+            connections_refused,
+            events_lost,
+            runs,
+            decided,
+            fills,
+            inputs_refused,
+            sessions,
+        }
+    }
+
+    pub(crate) fn answered(&self, method: &str, path: &str, status: u16) {
+        // A method of somebody's own making must not make a series of its own.
+        let known = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"];
+        let method = if known.contains(&method) {
+            method
+        } else {
+            "other"
+        };
+        let answer = Answer {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            status,
+        };
+        self.answers.get_or_create(&answer).inc();
+    }
+
+    /// The numbers now, in the text format.
+    pub(crate) fn text(&self, supervisor: &Supervisor, sessions: usize) -> Result<String, Problem> {
+        let all = supervisor.list();
+        let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        for state in RunState::ALL {
+            let count = all.iter().filter(|one| one.state == state).count();
+            let standing = Standing {
+                state: state.name().to_owned(),
+            };
+            let gauge = self.runs.get_or_create(&standing);
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let figures = || all.iter().map(|one| &one.figures);
+        self.decided
+            .set(whole(figures().map(|one| one.totals.decisions).sum()));
+        self.fills
+            .set(whole(figures().map(|one| one.totals.fills).sum()));
+        self.inputs_refused
+            .set(whole(figures().map(|one| one.inputs_refused).sum()));
+        self.sessions
+            .set(i64::try_from(sessions).unwrap_or(i64::MAX));
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = String::new();
+        encode(&mut text, &registry).map_err(|error| Problem::internal(&error))?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,250 @@
+//! Refusals as people and programs read them: one stable code each, with what broke, and who could
+//! do it or what to do instead (RFC 9457). What is refused must never be decided here.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use counterfoil_runner::permit::Denied;
+use counterfoil_runner::supervisor::SuperviseError;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The codes of this API. Besides them stand the rules of the ledger, by their own codes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Code {
+    /// There is no token.
+    TokenMissing,
+    /// The token is none of this process, or its time is over.
+    TokenExpired,
+    /// The challenge is none of this process, its time is over, or it was answered before.
+    Challenge,
+    /// The answer to a challenge is not signed by this key for this server and ledger.
+    SessionSignature,
+    /// The request comes from a page or under a name that is not this server's.
+    Origin,
+    /// The caller has none of the roles that may do this.
+    Role,
+    /// There is no such route.
+    Route,
+    /// The route does not take this method.
+    Method,
+    /// The body is larger than any that makes sense.
+    BodyTooLarge,
+    /// The body is not JSON, or not of this shape.
+    BodyMalformed,
+    /// The request did not come to its end in time.
+    TimedOut,
+    /// Too many do this at once.
+    Busy,
+    /// The ledger is missing or does not hold: nothing starts.
+    Ledger,
+    /// There is no such run.
+    RunUnknown,
+    /// More than one run has a name that begins like this.
+    RunAmbiguous,
+    /// The run was started before.
+    RunExists,
+    /// The run is not in a state for this.
+    RunState,
+    /// The account has as many runs as it may have.
+    AccountRuns,
+    /// The process has as many runs as it can hold.
+    RunnerFull,
+    /// The process ends.
+    RunnerEnding,
+    /// The manifest, its component or its data do not hold.
+    RunInvalid,
+    /// The feed cannot be opened.
+    Feed,
+    /// No run takes bars from this feed.
+    FeedUnknown,
+    /// The host could not do it.
+    Internal,
+}
+
+impl Code {
+    /// Every code.
+    pub const ALL: [Self; 24] = [
+        Self::TokenMissing,
+        Self::TokenExpired,
+        Self::Challenge,
+        Self::SessionSignature,
+        Self::Origin,
+        Self::Role,
+        Self::Route,
+        Self::Method,
+        Self::BodyTooLarge,
+        Self::BodyMalformed,
+        Self::TimedOut,
+        Self::Busy,
+        Self::Ledger,
+        Self::RunUnknown,
+        Self::RunAmbiguous,
+        Self::RunExists,
+        Self::RunState,
+        Self::AccountRuns,
+        Self::RunnerFull,
+        Self::RunnerEnding,
+        Self::RunInvalid,
+        Self::Feed,
+        Self::FeedUnknown,
+        Self::Internal,
+    ];
+
+    /// The stable code and its HTTP status.
+    #[must_use]
+    pub const fn parts(self) -> (&'static str, u16) {
+        match self {
+            Self::TokenMissing => ("token.missing", 401),
+            Self::TokenExpired => ("token.expired", 401),
+            Self::Challenge => ("challenge.invalid", 401),
+            Self::SessionSignature => ("session.signature", 401),
+            Self::Origin => ("origin.foreign", 403),
+            Self::Role => ("role.missing", 403),
+            Self::Route => ("route.unknown", 404),
+            Self::Method => ("method.unknown", 405),
+            Self::BodyTooLarge => ("body.too-large", 413),
+            Self::BodyMalformed => ("body.malformed", 400),
+            Self::TimedOut => ("request.timed-out", 408),
+            Self::Busy => ("server.busy", 503),
+            Self::Ledger => ("ledger.unusable", 503),
+            Self::RunUnknown => ("run.unknown", 404),
+            Self::RunAmbiguous => ("run.ambiguous", 409),
+            Self::RunExists => ("run.exists", 409),
+            Self::RunState => ("run.state", 409),
+            Self::AccountRuns => ("account.runs", 409),
+            Self::RunnerFull => ("runner.full", 503),
+            Self::RunnerEnding => ("runner.ending", 503),
+            Self::RunInvalid => ("run.invalid", 422),
+            Self::Feed => ("feed.invalid", 422),
+            Self::FeedUnknown => ("feed.unknown", 404),
+            Self::Internal => ("host.failed", 500),
+        }
+    }
+}
+
+/// A refusal (RFC 9457).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct Problem {
+    /// `urn:counterfoil:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code.
+    pub code: String,
+    /// What broke.
+    pub detail: String,
+    /// Who could do it, or what to do instead.
+    pub way: String,
+}
+
+impl Problem {
+    /// A refusal by a code of this API.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>, way: impl Into<String>) -> Self {
+        let (code, status) = code.parts();
+        Self::of(status, code, detail.into(), way.into())
+    }
+
+    fn of(status: u16, code: &str, detail: String, way: String) -> Self {
+        Self {
+            kind: format!("urn:counterfoil:problem:{code}"),
+            status,
+            code: code.to_owned(),
+            detail,
+            way,
+        }
+    }
+
+    /// The host could not do it.
+    #[must_use]
+    pub fn internal(error: &dyn core::fmt::Display) -> Self {
+        let way = "nothing is known to be wrong with the request; see the server's own log";
+        Self::new(Code::Internal, error.to_string(), way)
+    }
+}
+
+impl core::fmt::Display for Problem {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}: {}; {}", self.code, self.detail, self.way)
+    }
+}
+
+impl core::error::Error for Problem {}
+
+impl From<Denied> for Problem {
+    /// A rule of the ledger: what may not be is forbidden, whatever would have to change first.
+    fn from(denied: Denied) -> Self {
+        let status = if denied.code == "run.exists" {
+            409
+        } else {
+            403
+        };
+        Self::of(status, denied.code, denied.why, denied.who)
+    }
+}
+
+impl From<SuperviseError> for Problem {
+    fn from(error: SuperviseError) -> Self {
+        use SuperviseError as E;
+        let (code, way) = match &error {
+            E::Unknown { .. } => (Code::RunUnknown, "list the runs, and use an id of theirs"),
+            E::Ambiguous { .. } => (Code::RunAmbiguous, "give more digits of the run's id"),
+            E::StartedBefore { .. } => (Code::RunExists, "use a new start nonce"),
+            E::AccountRuns { .. } => (
+                Code::AccountRuns,
+                "an operator stops a run of this account first",
+            ),
+            E::Full { .. } => (
+                Code::RunnerFull,
+                "stop a run first, or start another runner",
+            ),
+            E::State { .. } => (Code::RunState, "ask for the run's status"),
+            E::Ending => (
+                Code::RunnerEnding,
+                "ask again when the runner was started again",
+            ),
+            E::Feed(_) => (Code::Feed, "correct the feed's settings"),
+            E::Run(_) | E::Id(_) | E::OtherGrant { .. } => {
+                (Code::RunInvalid, "correct what is named, and start again")
+            }
+            _ => (Code::Internal, "see the server's own log"),
+        };
+        Self::new(code, error.to_string(), way)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let json = HeaderValue::from_static("application/problem+json");
+        let mut response = (status, [(header::CONTENT_TYPE, json)], body).into_response();
+        if self.status == 401 {
+            let bearer = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_one_and_stands_in_the_document() {
+        let text = include_str!("../../../docs/API.md");
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            let (name, status) = code.parts();
+            assert!(seen.insert(name), "{name} twice");
+            let row = format!("| `{name}` | {status} |");
+            assert!(text.contains(&row), "docs/API.md has no row {row}");
+        }
+        let rows = text.lines().filter(|line| line.starts_with("| `")).count();
+        assert!(rows >= seen.len());
+    }
+}

@@ -1,0 +1,41 @@
+//! What the server says of itself to anybody. It names no principal, account or run.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use counterfoil_runner::clock;
+
+use crate::app::{App, openapi};
+use crate::problem::Problem;
+use crate::types::HealthReply;
+
+/// That the process answers
+#[utoipa::path(get, path = "/healthz", tag = "about",
+    responses((status = 200, body = HealthReply)))]
+pub(crate) async fn healthz() -> Json<HealthReply> {
+    Json(HealthReply {
+        status: "ok".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+/// Numbers for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "about",
+    responses((status = 200, body = String, content_type = "text/plain")))]
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let sessions = app.sessions.count(clock::now());
+    let text = app.metrics.text(&app.supervisor, sessions)?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// This document
+#[utoipa::path(get, path = "/openapi.json", tag = "about",
+    responses((status = 200, body = Object)))]
+pub(crate) async fn openapi_json() -> Result<Response, Problem> {
+    let text = openapi().map_err(|error| Problem::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+}

@@ -1,0 +1,119 @@
+//! Bars pushed to a feed, and what became of each.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use counterfoil_runner::feed::Treatment;
+use counterfoil_runner::supervisor::Taker;
+use counterfoil_runner::supervisor::inlet::{NotQueued, Told};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::app::App;
+use crate::guard::json;
+use crate::problem::{Code, Problem};
+use crate::types::{BarsReply, BarsRequest, TreatmentReply};
+
+/// How long an answer waits for runs to come to the bars. Those that did not are told as waiting:
+/// they stay in the queue.
+const TREATED_MAX: Duration = Duration::from_secs(5);
+/// Bars of one request: a thousand, about what a body holds.
+const BARS_MAX: usize = 1_000;
+
+/// Push bars to a feed
+#[utoipa::path(post, path = "/v1/feeds/{name}/bars", tag = "feeds", security(("session" = [])),
+    params(("name" = String, Path, description = "The feed's name, as in the manifests")),
+    request_body = BarsRequest,
+    responses((status = 200, body = BarsReply), (status = "default", body = Problem)))]
+pub(crate) async fn push(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<BarsReply>, Problem> {
+    let _caller = app.sender(&headers)?;
+    let asked: BarsRequest = json(&headers, body)?;
+    if asked.bars.len() > BARS_MAX {
+        let detail = format!("{} bars in one request", asked.bars.len());
+        let way = format!("send {BARS_MAX} at most");
+        return Err(Problem::new(Code::BodyTooLarge, detail, way));
+    }
+    let takers = app.supervisor.takers(&name);
+    if takers.is_empty() {
+        let detail = format!("no run takes bars from feed {name:?}");
+        let way = "start a run whose manifest names this feed, with the feed kind push";
+        return Err(Problem::new(Code::FeedUnknown, detail, way));
+    }
+    let (tell, told) = mpsc::unbounded_channel();
+    let mut treatments = Vec::new();
+    for (bar, value) in asked.bars.iter().enumerate() {
+        treatments.extend(offer(&takers, bar, value, &tell));
+    }
+    drop(tell);
+    let deadline = tokio::time::timeout(TREATED_MAX, hear(told, &mut treatments));
+    let _some_wait_still = deadline.await;
+    Ok(Json(BarsReply { treatments }))
+}
+
+type Heard = (usize, Arc<str>, Told);
+
+/// Offers a bar to every run that trades it, and a mark to every run.
+fn offer(
+    takers: &[Taker],
+    bar: usize,
+    value: &Value,
+    tell: &mpsc::UnboundedSender<Heard>,
+) -> Vec<TreatmentReply> {
+    let symbol = value.get("symbol").and_then(Value::as_str);
+    let wanted = |taker: &&Taker| symbol.is_none_or(|symbol| taker.trades(symbol));
+    let line = value.to_string().into_bytes();
+    let reply = |run: Option<&str>, treatment: &str| TreatmentReply {
+        bar,
+        run: run.map(str::to_owned),
+        treatment: treatment.to_owned(),
+        reason: None,
+    };
+    let mut all = Vec::new();
+    for taker in takers.iter().filter(wanted) {
+        let (tell, run): (_, Arc<str>) = (tell.clone(), Arc::from(taker.run()));
+        let hear = Box::new(move |told| {
+            // Nobody listens any more once the answer is given.
+            let _given = tell.send((bar, run, told));
+        });
+        let treatment = match taker.offer(line.clone(), hear) {
+            Ok(()) => "waiting",
+            Err(NotQueued::Full) => "queue-full",
+            Err(NotQueued::Ended) => "ended",
+            Err(NotQueued::TooLong) => "too-long",
+        };
+        all.push(reply(Some(taker.run()), treatment));
+    }
+    if all.is_empty() {
+        all.push(reply(None, "no-run"));
+    }
+    all
+}
+
+/// Notes what is told of the bars, until all of it is.
+async fn hear(mut told: mpsc::UnboundedReceiver<Heard>, treatments: &mut [TreatmentReply]) {
+    while let Some((bar, run, told)) = told.recv().await {
+        let is_it = |one: &&mut TreatmentReply| one.bar == bar && one.run.as_deref() == Some(&*run);
+        let Some(one) = treatments.iter_mut().find(is_it) else {
+            continue;
+        };
+        let (treatment, reason) = match told {
+            Told::Treated(Treatment::Taken) => ("taken", None),
+            Told::Treated(Treatment::Mark) => ("mark", None),
+            Told::Treated(Treatment::Known) => ("known", None),
+            Told::Treated(Treatment::Refused(reason)) => ("refused", Some(reason)),
+            Told::NotTaken => ("ended", None),
+        };
+        treatment.clone_into(&mut one.treatment);
+        one.reason = reason;
+    }
+}

@@ -1,0 +1,373 @@
+//! The process around the routes: what it listens to, how many may connect and how slowly they may
+//! speak, and how it ends. It must never know what a route does.
+
+use core::convert::Infallible;
+use core::future::Future;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use counterfoil_runner::clock;
+use counterfoil_runner::permit::may_go_on;
+use counterfoil_runner::supervisor::inlet::Order;
+use counterfoil_runner::supervisor::kept::Meant;
+use counterfoil_runner::supervisor::status::Status;
+use counterfoil_runner::supervisor::{Left, SuperviseError, Supervisor};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, watch};
+
+use crate::app::{App, router};
+use crate::book::Book;
+use crate::problem::Problem;
+
+/// Connections at once: every watcher, and each operator's tools many times over.
+pub const CONNECTIONS_MAX: usize = 512;
+/// Bytes of a request's head: a token and a few headers take less than one KiB.
+pub const HEAD_BYTES_MAX: usize = 32 << 10;
+/// Headers of a request.
+pub const HEADERS_MAX: usize = 64;
+/// How long a connection may take for the head of a request, and stay open without one.
+pub const HEAD_MAX: Duration = Duration::from_secs(10);
+/// How long connections may take to end when the server does.
+const CONNECTIONS_END_MAX: Duration = Duration::from_secs(5);
+/// How long runs may take to end: the longest deadline of a guest, several times over.
+const RUNS_END_MAX: Duration = Duration::from_secs(60);
+
+/// What somebody beyond the cap is told, without a byte of theirs being read.
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
+connection: close\r\ncontent-length: 160\r\n\r\n";
+
+/// Why the server does not serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address is not of this machine alone.
+    #[error(
+        "{address} can be reached from other machines, and what goes over this API is not \
+         encrypted: a token could be read on the way and used to start or stop runs; put a proxy \
+         with TLS before a loopback address, or say --allow-remote if the network is yours alone"
+    )]
+    Remote {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened to.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The process lacks something.
+    #[error("cannot serve: {0}")]
+    Process(#[from] std::io::Error),
+    /// Something that requests share cannot be made.
+    #[error(transparent)]
+    App(#[from] Problem),
+    /// What an earlier process left cannot be read.
+    #[error(transparent)]
+    Left(#[from] SuperviseError),
+}
+
+/// Who may reach the server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reach {
+    /// Programs on this machine.
+    Loopback,
+    /// Whoever can reach the address.
+    Everybody,
+}
+
+/// A server that listens and serves nobody yet.
+#[derive(Debug)]
+pub struct Server {
+    runtime: Runtime,
+    listener: TcpListener,
+    address: SocketAddr,
+    app: Arc<App>,
+    ending: watch::Sender<bool>,
+}
+
+/// What became of a run that an earlier process left.
+#[derive(Debug)]
+pub struct Taken {
+    /// The run.
+    pub left: Left,
+    /// Why it does not go on; none if it does.
+    pub refused: Option<Problem>,
+}
+
+/// Refuses an address that other machines can reach, unless that is wanted.
+///
+/// # Errors
+///
+/// Returns [`ServeError::Remote`].
+pub fn check_address(address: SocketAddr, reach: Reach) -> Result<(), ServeError> {
+    let is_here = match address.ip() {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    };
+    if is_here || reach == Reach::Everybody {
+        return Ok(());
+    }
+    Err(ServeError::Remote { address })
+}
+
+impl Server {
+    /// Listens at `address`; port 0 takes one that is free.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ServeError`] if the address is not allowed or cannot be had.
+    pub fn bind(
+        address: SocketAddr,
+        reach: Reach,
+        supervisor: Supervisor,
+        book: Book,
+    ) -> Result<Self, ServeError> {
+        check_address(address, reach)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        let listen = |source| ServeError::Listen { address, source };
+        let listener = runtime
+            .block_on(TcpListener::bind(address))
+            .map_err(listen)?;
+        let address = listener.local_addr()?;
+        let (ending, ended) = watch::channel(false);
+        let hosts = match reach {
+            Reach::Everybody => None,
+            Reach::Loopback => Some(vec![
+                address.to_string(),
+                format!("localhost:{}", address.port()),
+            ]),
+        };
+        let audience = format!("http://{address}");
+        let app = App::new(supervisor, book, audience, hosts, ended)?;
+        Ok(Self {
+            runtime,
+            listener,
+            address,
+            app: Arc::new(app),
+            ending,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Goes on with every run that an earlier process left to be gone on with, and that the ledger
+    /// still lets run.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ServeError`] if what was left cannot be read.
+    pub fn take_over(&self) -> Result<Vec<Taken>, ServeError> {
+        let supervisor = &self.app.supervisor;
+        let mut all = Vec::new();
+        for left in supervisor.left()? {
+            if left.meant != Meant::Running {
+                continue;
+            }
+            let done = self.app.book.state().and_then(|state| {
+                let grant = may_go_on(&state, &left.manifest, clock::now())?;
+                Ok(supervisor.go_on(&grant, &left.run)?)
+            });
+            let refused = done.err();
+            if let Some(problem) = &refused {
+                tracing::warn!(run = left.run, %problem, "run does not go on");
+            } else {
+                tracing::info!(run = left.run, "run goes on");
+            }
+            all.push(Taken { left, refused });
+        }
+        Ok(all)
+    }
+
+    /// Serves until `until` gives an order, gives it to every run, waits for them, and says how each
+    /// stands. A second order from `again` ends the waiting.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ServeError`] if the process cannot serve.
+    pub fn run(
+        self,
+        until: impl Future<Output = Order>,
+        again: impl Future<Output = Order>,
+    ) -> Result<Vec<Status>, ServeError> {
+        let Self {
+            runtime,
+            listener,
+            app,
+            ending,
+            ..
+        } = self;
+        let supervisor = app.supervisor.clone();
+        runtime.block_on(async {
+            let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+            let order = accept(&listener, &app, &room, until).await;
+            drop(listener);
+            tracing::info!(?order, "ending");
+            ending.send_replace(true);
+            let waiting = supervisor.clone();
+            waiting.end(order);
+            let ended = tokio::task::spawn_blocking(move || waiting.wait(RUNS_END_MAX));
+            tokio::select! {
+                biased;
+                _ = again => tracing::warn!("told twice: not every run is waited for"),
+                ended = ended => {
+                    if !ended.unwrap_or(false) {
+                        tracing::warn!("not every run came to its end in time");
+                    }
+                }
+            }
+            let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+            let _some_are_slow =
+                tokio::time::timeout(CONNECTIONS_END_MAX, room.acquire_many(all)).await;
+        });
+        let standing = supervisor.list();
+        runtime.shutdown_background();
+        Ok(standing)
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    app: &Arc<App>,
+    room: &Arc<Semaphore>,
+    until: impl Future<Output = Order>,
+) -> Order {
+    let routes = router(Arc::clone(app));
+    let mut until = core::pin::pin!(until);
+    loop {
+        let stream = tokio::select! {
+            biased;
+            order = &mut until => return order,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                // A connection that broke while it came about, or no descriptor left: those that
+                // are open go on, and their end gives descriptors back.
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            },
+        };
+        let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
+            app.metrics.connections_refused.inc();
+            tokio::spawn(refuse(stream));
+            continue;
+        };
+        let (routes, ending) = (routes.clone(), app.ending.clone());
+        tokio::spawn(async move {
+            talk(stream, routes, ending).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn refuse(mut stream: TcpStream) {
+    let mut text = FULL.to_vec();
+    let body = r#"{"type":"urn:counterfoil:problem:server.busy","status":503,"code":"server.busy","detail":"too many connections","way":"close one, or wait"}"#;
+    text.extend(format!("{body:<160}").into_bytes());
+    // Whoever does not read this is let go all the same.
+    let _told = tokio::time::timeout(HEAD_MAX, stream.write_all(&text)).await;
+}
+
+async fn talk(stream: TcpStream, routes: Router, mut ending: watch::Receiver<bool>) {
+    // A stream of small events must not wait for more of them.
+    let _best_effort = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let routes = routes.clone();
+        async move { Ok::<Response<Body>, Infallible>(answer(routes, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = core::pin::pin!(connection);
+    let ends = async {
+        let _sender_is_gone = ending.wait_for(|is_ending| *is_ending).await;
+    };
+    let done = tokio::select! {
+        biased;
+        done = connection.as_mut() => done,
+        () = ends => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = done {
+        tracing::debug!(%error, "a connection ended");
+    }
+}
+
+async fn answer(routes: Router, request: Request<hyper::body::Incoming>) -> Response<Body> {
+    use tower_service::Service as _;
+    let mut routes = routes;
+    match routes.call(request.map(Body::new)).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogForm {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Writes what the process does to standard error from here on. It is no evidence: that is in the
+/// journals and in the ledger.
+pub fn log(form: LogForm) {
+    let lines = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
+    // A second call, as in tests, changes nothing.
+    let _first = match form {
+        LogForm::Text => lines.try_init(),
+        LogForm::Json => lines.json().try_init(),
+    };
+}
+
+/// The order that the first of SIGTERM and SIGINT brings.
+///
+/// # Errors
+///
+/// Returns the system's error if signals cannot be listened to.
+pub async fn signal(order: Order) -> Order {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        // Without signals the process can only be killed, as a crash would end it.
+        tracing::error!("signals cannot be listened to");
+        return core::future::pending().await;
+    };
+    tokio::select! {
+        biased;
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    order
+}

@@ -1,0 +1,264 @@
+//! Who is asking: challenges that a principal signs, and the short-lived tokens given for them.
+//! What a principal may do must never be known here; whether a key counts, the ledger says.
+
+use core::fmt;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use counterfoil_governance::digest::PublicKey;
+use counterfoil_governance::id::Id;
+use counterfoil_trading::cbor::{put_array, put_bytes, put_text};
+use counterfoil_trading::time::UnixNanos;
+use sha2::{Digest as _, Sha256};
+
+use crate::problem::{Code, Problem};
+
+/// Nanoseconds in a second.
+const SECOND: i64 = 1_000_000_000;
+/// How long a challenge can be answered: a person may have to touch a key.
+pub const CHALLENGE_SECONDS: i64 = 60;
+/// How long a token counts: a working step, not a working day.
+pub const TOKEN_SECONDS: i64 = 900;
+/// Tokens at once, of everybody together; the one that ends first gives way.
+pub const TOKENS_MAX: usize = 1_024;
+/// Answered challenges that are remembered: more within a minute is nobody's work.
+pub const ANSWERED_MAX: usize = 4_096;
+/// Bytes of a challenge: a nonce, its end, and the server's seal.
+const CHALLENGE_BYTES: usize = 16 + 8 + 32;
+
+/// The first item of what is signed: it keeps these bytes apart from acts and other texts.
+pub const SESSION_CONTEXT: &str = "counterfoil/session/1";
+
+/// The bytes that a principal signs to open a session: deterministic CBOR of the context, the
+/// ledger's origin, the server's address, the challenge, the principal and the key.
+#[must_use]
+pub fn session_message(
+    ledger: &str,
+    audience: &str,
+    challenge: &str,
+    principal: &Id,
+    key: &[u8; 32],
+) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_array(&mut out, 6);
+    for text in [SESSION_CONTEXT, ledger, audience, challenge] {
+        put_text(&mut out, text);
+    }
+    put_text(&mut out, principal.as_str());
+    put_bytes(&mut out, key);
+    out
+}
+
+/// Whose token it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Session {
+    /// The principal.
+    pub principal: Id,
+    /// The key that opened it: when it ends, so does the session.
+    pub key: PublicKey,
+    /// Until when it counts.
+    pub until: UnixNanos,
+}
+
+/// The sessions of one process. Another process knows none of them.
+pub struct Sessions {
+    secret: [u8; 32],
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    /// By the SHA-256 of the token, so that no token can be read from here.
+    tokens: BTreeMap<[u8; 32], Session>,
+    /// Challenges that were answered, until they would be over anyway.
+    answered: BTreeMap<String, UnixNanos>,
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").finish_non_exhaustive()
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Problem> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| Problem::internal(&error))?;
+    Ok(bytes)
+}
+
+fn refused(detail: &str) -> Problem {
+    Problem::new(Code::Challenge, detail, "ask for a new challenge")
+}
+
+impl Sessions {
+    /// No sessions yet.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Problem`] if the operating system gave no random bytes.
+    pub fn new() -> Result<Self, Problem> {
+        Ok(Self {
+            secret: random()?,
+            held: Mutex::default(),
+        })
+    }
+
+    /// The seal of a challenge. Nonce and end have one length, so nothing can be added behind them.
+    fn seal(&self, nonce: &[u8], end: &[u8]) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for part in [&self.secret, nonce, end, &self.secret] {
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+
+    /// A new challenge and its end. Nothing is remembered of it, so that asking costs no memory.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Problem`] if the operating system gave no random bytes.
+    pub fn challenge(&self, now: UnixNanos) -> Result<(String, UnixNanos), Problem> {
+        let nonce: [u8; 16] = random()?;
+        let until = UnixNanos(now.0.saturating_add(CHALLENGE_SECONDS * SECOND));
+        let end = until.0.to_be_bytes();
+        let bytes = [&nonce[..], &end, &self.seal(&nonce, &end)].concat();
+        Ok((hex::encode(bytes), until))
+    }
+
+    /// Takes a challenge as answered, once.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Problem`] if it is not ours, over, or was answered before.
+    pub fn answer(&self, challenge: &str, now: UnixNanos) -> Result<(), Problem> {
+        let mut bytes = [0; CHALLENGE_BYTES];
+        let decoded = hex::decode_to_slice(challenge, &mut bytes);
+        decoded.map_err(|_| refused("it is no challenge"))?;
+        let (nonce, rest) = bytes.split_at(16);
+        let (end, seal) = rest.split_at(8);
+        // Compared as digests of both, so that the time it takes says nothing of the seal.
+        if Sha256::digest(seal) != Sha256::digest(self.seal(nonce, end)) {
+            return Err(refused("the challenge is not of this process"));
+        }
+        let until = UnixNanos(i64::from_be_bytes(end.try_into().unwrap_or_default()));
+        if now >= until {
+            return Err(refused("the challenge's time is over"));
+        }
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.answered.retain(|_, until| now < *until);
+        if held.answered.len() >= ANSWERED_MAX {
+            let detail = "too many sessions were opened within a minute";
+            return Err(Problem::new(Code::Busy, detail, "ask again in a minute"));
+        }
+        // One form: the same bytes in other letters are the same challenge.
+        let form = challenge.to_ascii_lowercase();
+        if held.answered.insert(form, until).is_some() {
+            return Err(refused("the challenge was answered before"));
+        }
+        Ok(())
+    }
+
+    /// Gives a token for a session.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Problem`] if the operating system gave no random bytes.
+    pub fn open(
+        &self,
+        principal: Id,
+        key: PublicKey,
+        now: UnixNanos,
+    ) -> Result<(String, UnixNanos), Problem> {
+        let token: [u8; 32] = random()?;
+        let token = hex::encode(token);
+        let until = UnixNanos(now.0.saturating_add(TOKEN_SECONDS * SECOND));
+        let session = Session {
+            principal,
+            key,
+            until,
+        };
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.tokens.retain(|_, session| now < session.until);
+        if held.tokens.len() >= TOKENS_MAX {
+            let first = held.tokens.iter().min_by_key(|(_, one)| one.until);
+            if let Some(first) = first.map(|(name, _)| *name) {
+                held.tokens.remove(&first);
+            }
+        }
+        held.tokens.insert(Sha256::digest(&token).into(), session);
+        Ok((token, until))
+    }
+
+    /// The session of a token.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Problem`] if there is none, or its time is over.
+    pub fn session(&self, token: &str, now: UnixNanos) -> Result<Session, Problem> {
+        let name: [u8; 32] = Sha256::digest(token).into();
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = held.tokens.get(&name).filter(|one| now < one.until);
+        found.cloned().ok_or_else(|| {
+            let detail = "the token is none of this process, or its time is over";
+            Problem::new(Code::TokenExpired, detail, "open a session again")
+        })
+    }
+
+    /// How many tokens count.
+    #[must_use]
+    pub fn count(&self, now: UnixNanos) -> usize {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.tokens.values().filter(|one| now < one.until).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_answered_once_in_time_and_here() {
+        let (ours, theirs) = (Sessions::new().unwrap(), Sessions::new().unwrap());
+        let now = UnixNanos(1_000);
+        let (challenge, until) = ours.challenge(now).unwrap();
+        let mut changed = challenge.clone().into_bytes();
+        changed[0] = if changed[0] == b'0' { b'1' } else { b'0' };
+        let changed = String::from_utf8(changed).unwrap();
+        let last = UnixNanos(until.0 - 1);
+        //     whose, challenge, time, whether
+        let table = [
+            (&theirs, challenge.as_str(), now, false),
+            (&ours, "", now, false),
+            (&ours, "zz", now, false),
+            (&ours, &challenge[2..], now, false),
+            (&ours, changed.as_str(), now, false),
+            (&ours, challenge.as_str(), until, false),
+            (&ours, challenge.as_str(), last, true),
+            (&ours, challenge.as_str(), last, false),
+            (&ours, &challenge.to_uppercase(), last, false),
+        ];
+        for (number, (sessions, text, time, good)) in table.into_iter().enumerate() {
+            let answer = sessions.answer(text, time);
+            assert_eq!(answer.is_ok(), good, "row {number}: {answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_counts_for_its_time_and_the_oldest_gives_way() {
+        let sessions = Sessions::new().unwrap();
+        let bob = Id::parse("bob").unwrap();
+        let open = |now| {
+            let key = PublicKey([1; 32]);
+            sessions.open(bob.clone(), key, UnixNanos(now)).unwrap()
+        };
+        let (first, until) = open(0);
+        let good = |token: &str, now| sessions.session(token, UnixNanos(now)).is_ok();
+        assert!(good(&first, 0) && good(&first, until.0 - 1));
+        assert!(!good(&first, until.0) && !good("", 0) && !good(&first[1..], 0));
+        for time in 1..=TOKENS_MAX {
+            open(i64::try_from(time).unwrap());
+        }
+        assert!(!good(&first, 1));
+        assert_eq!(sessions.count(UnixNanos(1)), TOKENS_MAX);
+    }
+}

@@ -1,0 +1,361 @@
+//! What goes over the wire, both ways. Amounts are decimals as text, times RFC 3339, digests hex.
+
+use counterfoil_runner::supervisor::events::{Event, Happened};
+use counterfoil_runner::supervisor::feeds::FeedSettings;
+use counterfoil_runner::supervisor::status::Status;
+use counterfoil_runner::times::show_time;
+use counterfoil_trading::instrument::Instrument;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+/// A challenge to be signed.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Challenge {
+    /// To be sent back.
+    pub challenge: String,
+    /// The server's own address: refuse to sign for another than the one that you asked.
+    pub audience: String,
+    /// The ledger's origin.
+    pub ledger: String,
+    /// Until when it can be answered.
+    pub expires: String,
+}
+
+/// The answer to a challenge.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SessionRequest {
+    /// Who.
+    pub principal: String,
+    /// With which key, as 64 hex digits.
+    pub key: String,
+    /// The challenge.
+    pub challenge: String,
+    /// The Ed25519 signature over the session's message, as 128 hex digits.
+    pub signature: String,
+}
+
+/// A session.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SessionReply {
+    /// The bearer token.
+    pub token: String,
+    /// Whose it is.
+    pub principal: String,
+    /// Their roles as of now.
+    pub roles: Vec<String>,
+    /// Until when it counts.
+    pub expires: String,
+}
+
+/// A run to be started.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct StartRequest {
+    /// The ledger's entry that authorizes this start.
+    pub authorization: u64,
+    /// The run's manifest.
+    #[schema(value_type = Object)]
+    pub manifest: Value,
+    /// How it is fed.
+    pub feed: Feed,
+}
+
+/// How a run is fed.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Feed {
+    /// Bars are pushed to the feed that the manifest names.
+    Push {},
+    /// The bars of a snapshot, as if they came now.
+    Replay {
+        /// The snapshot's id, or its first digits.
+        snapshot: String,
+        /// How many times faster than they were; left out: as fast as the run takes them.
+        speed: Option<u32>,
+    },
+    /// Newline-delimited JSON from a TCP server on this machine.
+    Tcp {
+        /// Its address, such as `127.0.0.1:9000`.
+        address: String,
+    },
+}
+
+impl From<Feed> for FeedSettings {
+    fn from(feed: Feed) -> Self {
+        match feed {
+            Feed::Push {} => Self::Push {},
+            Feed::Replay { snapshot, speed } => Self::Replay { snapshot, speed },
+            Feed::Tcp { address } => Self::Tcp { address },
+        }
+    }
+}
+
+/// A run.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunReply {
+    /// The run id.
+    pub run: String,
+    /// Where it stands: starting, running, resuming, stopping, stopped, faulted, halted, killed,
+    /// suspended or interrupted.
+    pub state: String,
+    /// Why it stands there.
+    pub reason: Option<String>,
+    /// The account.
+    pub account: String,
+    /// The component.
+    pub component: String,
+    /// The feed's name.
+    pub feed: String,
+    /// The feed's kind.
+    pub feed_kind: String,
+    /// The length of a bar.
+    pub timeframe: String,
+    /// Who started it.
+    pub started_by: String,
+    /// Close time of the last slice.
+    pub last_close: Option<String>,
+    /// Bars decided.
+    pub bars: u64,
+    /// Fills booked.
+    pub fills: u64,
+    /// Requests that the risk gate let through.
+    pub requests_approved: u64,
+    /// Requests that it refused.
+    pub requests_refused: u64,
+    /// Inputs refused and recorded.
+    pub inputs_refused: u64,
+    /// Bars sent again and skipped.
+    pub bars_skipped: u64,
+    /// Cash.
+    pub cash: Option<String>,
+    /// Equity.
+    pub equity: Option<String>,
+    /// The decision digest, once the journal is closed.
+    pub decision_digest: Option<String>,
+}
+
+impl From<&Status> for RunReply {
+    fn from(status: &Status) -> Self {
+        let figures = &status.figures;
+        Self {
+            run: status.run.clone(),
+            state: status.state.name().to_owned(),
+            reason: status.reason.clone(),
+            account: status.account.clone(),
+            component: status.component.clone(),
+            feed: status.feed.clone(),
+            feed_kind: status.feed_kind.to_owned(),
+            timeframe: status.timeframe.clone(),
+            started_by: status.by.clone(),
+            last_close: figures.last_close.map(show_time),
+            bars: figures.totals.decisions,
+            fills: figures.totals.fills,
+            requests_approved: figures.totals.approved,
+            requests_refused: figures.totals.refused,
+            inputs_refused: figures.inputs_refused,
+            bars_skipped: figures.bars_skipped,
+            cash: figures.cash.map(|cash| cash.to_text()),
+            equity: figures.equity.map(|equity| equity.to_text()),
+            decision_digest: status.decision_digest.map(hex::encode),
+        }
+    }
+}
+
+/// Every run.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunsReply {
+    /// The runs, by id.
+    pub runs: Vec<RunReply>,
+}
+
+/// One position.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct PositionReply {
+    /// The instrument.
+    pub symbol: String,
+    /// Long above zero, short below.
+    pub quantity: String,
+    /// What it cost, fees apart.
+    pub cost: String,
+    /// Its value at the last close.
+    pub value: String,
+    /// The last close.
+    pub mark_price: Option<String>,
+}
+
+/// The positions of a run.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct PositionsReply {
+    /// The run id.
+    pub run: String,
+    /// Of which slice, by its close time.
+    pub as_of: Option<String>,
+    /// The positions, by instrument; none before the first slice.
+    pub positions: Vec<PositionReply>,
+}
+
+impl From<&Status> for PositionsReply {
+    fn from(status: &Status) -> Self {
+        let held = status.instruments.iter().zip(&status.figures.positions);
+        let positions = held.map(|(one, held): (&Instrument, _)| PositionReply {
+            symbol: one.symbol().to_owned(),
+            quantity: one.quantity_text(held.quantity),
+            cost: held.cost.to_text(),
+            value: held.value.to_text(),
+            mark_price: held.mark_price.map(|price| one.price_text(price)),
+        });
+        Self {
+            run: status.run.clone(),
+            as_of: status.figures.last_close.map(show_time),
+            positions: positions.collect(),
+        }
+    }
+}
+
+/// Bars for a feed, in order.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BarsRequest {
+    /// Bars and marks, as the lines of `counterfoil live`: objects with `symbol`, `open-time`,
+    /// `close-time`, `open`, `high`, `low`, `close` and `volume`, or `{"end-of-slice": true}`.
+    #[schema(value_type = Vec<Object>)]
+    pub bars: Vec<Value>,
+}
+
+/// What became of one bar in one run.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct TreatmentReply {
+    /// Which bar of the request, from 0.
+    pub bar: usize,
+    /// Which run; none if no run trades it.
+    pub run: Option<String>,
+    /// `taken`: it will be decided. `known`: it was decided before. `mark`: it ended a slice.
+    /// `refused`: recorded as refused. `waiting`: the run has not come to it yet. `queue-full`,
+    /// `too-long`, `ended`: it is in no journal. `no-run`: nobody trades it.
+    pub treatment: String,
+    /// Why, if it was refused.
+    pub reason: Option<String>,
+}
+
+/// What became of each bar.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct BarsReply {
+    /// By bar, then by run.
+    pub treatments: Vec<TreatmentReply>,
+}
+
+/// Which events are wanted.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EventsQuery {
+    /// Those of one run only: the first digits of its id.
+    pub run: Option<String>,
+    /// Those after this id, as the header `Last-Event-ID`, which goes before it.
+    pub after: Option<String>,
+}
+
+/// One event: the data of a server-sent event, whose name is its kind.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct EventReply {
+    /// When.
+    pub time: String,
+    /// The run.
+    pub run: String,
+    /// `state`, `slice`, `input-refused` or `log`.
+    pub kind: String,
+    /// The run's state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Why, or what the strategy said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// How grave what the strategy said is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// Close time of the slice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub close_time: Option<String>,
+    /// Bars decided so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bars: Option<u64>,
+    /// Fills so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fills: Option<u64>,
+    /// Requests refused so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_refused: Option<u64>,
+    /// Equity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equity: Option<String>,
+}
+
+impl From<&Event> for EventReply {
+    fn from(event: &Event) -> Self {
+        let mut reply = Self {
+            time: show_time(event.time),
+            run: event.run.clone(),
+            kind: String::new(),
+            state: None,
+            text: None,
+            level: None,
+            close_time: None,
+            bars: None,
+            fills: None,
+            requests_refused: None,
+            equity: None,
+        };
+        match &event.what {
+            Happened::State { state, reason } => {
+                "state".clone_into(&mut reply.kind);
+                reply.state = Some(state.name().to_owned());
+                reply.text.clone_from(reason);
+            }
+            Happened::Slice {
+                close_time,
+                bars,
+                fills,
+                requests_refused,
+                equity,
+            } => {
+                "slice".clone_into(&mut reply.kind);
+                reply.close_time = close_time.map(show_time);
+                reply.bars = Some(*bars);
+                reply.fills = Some(*fills);
+                reply.requests_refused = Some(*requests_refused);
+                reply.equity = Some(equity.clone());
+            }
+            Happened::InputRefused { reason } => {
+                "input-refused".clone_into(&mut reply.kind);
+                reply.text = Some(reason.clone());
+            }
+            Happened::Log { level, text } => {
+                "log".clone_into(&mut reply.kind);
+                reply.level = Some((*level).to_owned());
+                reply.text = Some(text.clone());
+            }
+        }
+        reply
+    }
+}
+
+/// That the process answers.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct HealthReply {
+    /// `ok`.
+    pub status: String,
+    /// The build.
+    pub version: String,
+}

@@ -1,0 +1,198 @@
+//! A ledger with a principal for each role, in which a component walks to approved and starts are
+//! authorized. It must never know what a test claims.
+
+use std::path::PathBuf;
+
+use counterfoil_governance::act::{
+    Act, Authorization, DigestSet, Evidence, EvidenceKind, Gate, Outcome, Provenance, Verdict,
+    account_digest,
+};
+use counterfoil_governance::attest;
+use counterfoil_governance::digest::{Digest, PublicKey};
+use counterfoil_governance::id::Id;
+use counterfoil_governance::ledger::{self, Ledger};
+use counterfoil_governance::record::Signed;
+use counterfoil_governance::role::{Kind, Role};
+use counterfoil_journal::signer::{Ed25519Signer, Signer};
+use counterfoil_runner::clock::now;
+use counterfoil_runner::permit::terms_of;
+use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::time::UnixNanos;
+
+use crate::world::{World, signer};
+
+/// An hour, in nanoseconds.
+const HOUR: i64 = 3_600_000_000_000;
+
+/// Each principal with its role; its key's seed is its place, from 1.
+const STAFF: [(&str, Option<Role>); 8] = [
+    ("ada", Some(Role::Administrator)),
+    ("bob", Some(Role::Author)),
+    ("carol", Some(Role::Reviewer)),
+    ("dan", Some(Role::Approver)),
+    ("erin", Some(Role::Operator)),
+    ("gus", Some(Role::Compliance)),
+    ("amy", Some(Role::Administrator)),
+    ("robot", None),
+];
+
+/// The ledger's place in a data directory.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// The id of this name.
+pub fn id(name: &str) -> Id {
+    Id::parse(name).unwrap()
+}
+
+/// Signs for a principal of the desk; for a stranger, with a key that nobody knows.
+pub fn hand(name: &str) -> Ed25519Signer {
+    let place = STAFF.iter().position(|(one, _)| *one == name);
+    let seed = place.map_or(99, |place| u8::try_from(place).unwrap() + 1);
+    Ed25519Signer::from_seed(&[seed; 32])
+}
+
+fn key(name: &str) -> PublicKey {
+    PublicKey(hand(name).verifying_key())
+}
+
+impl Desk {
+    /// A ledger in the world's directory in which this component is approved.
+    pub fn with(world: &World, component: &[u8; 32]) -> Self {
+        let folder = world.path().join("ledger");
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("test.ledger");
+        let log_key = PublicKey(signer().verifying_key());
+        let genesis = Act::Genesis {
+            administrators: vec![(id("ada"), key("ada"))],
+            log_key,
+            log_holder: id("host"),
+        };
+        let origin = ledger::origin(&id("test"));
+        let previous = counterfoil_journal::entry::GENESIS;
+        let place = (origin.as_str(), previous);
+        let genesis = Signed::sign(place, now(), id("ada"), genesis, &hand("ada")).unwrap();
+        drop(Ledger::create(&path, &id("test"), signer(), &genesis).unwrap());
+        let desk = Self { path };
+        for (name, role) in STAFF.into_iter().skip(1) {
+            let kind = role.map_or(Kind::Service, |_| Kind::Person);
+            let add = Act::PrincipalAdd {
+                id: id(name),
+                kind,
+                roles: role.into_iter().collect(),
+                key: key(name),
+                until: None,
+            };
+            desk.act("ada", add);
+        }
+        let bundle = Digest::of(b"policy");
+        desk.act("ada", Act::PolicySet { bundle });
+        desk.act("ada", Act::SetupEnd {});
+        desk.promote(Digest(*component));
+        desk
+    }
+
+    /// Does an act, and gives its entry.
+    #[track_caller]
+    pub fn act(&self, who: &str, act: Act) -> u64 {
+        let mut ledger = Ledger::open(&self.path, &id("test"), signer()).unwrap();
+        ledger.act(now(), &id(who), act, &hand(who)).unwrap()
+    }
+
+    fn evidence() -> Evidence {
+        let all = EvidenceKind::ALL;
+        Evidence(
+            all.map(|kind| (kind, Digest::of(kind.name().as_bytes())))
+                .into(),
+        )
+    }
+
+    fn set(component: Digest) -> DigestSet {
+        DigestSet {
+            component,
+            limits: Digest::of(b"limits"),
+            policy: Digest::of(b"policy"),
+            evidence: Self::evidence().digest(),
+        }
+    }
+
+    fn passed(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
+        Act::Verdict(Verdict {
+            gate,
+            subject,
+            bundle: Digest::of(b"policy"),
+            input: Digest::of(b"input"),
+            outcome: Outcome::Pass,
+            reasons: vec![],
+            limits,
+        })
+    }
+
+    /// Walks a component to approved.
+    pub fn promote(&self, component: Digest) {
+        let provenance = Provenance {
+            source_commit: "0f1e2d".to_owned(),
+            lock_file: Digest::of(b"lock"),
+            toolchain: "rustc".to_owned(),
+            wit_world: "counterfoil:strategy@0.1.0".to_owned(),
+        };
+        let submit = Act::ComponentSubmit {
+            component,
+            strategy: id("cross"),
+            provenance,
+        };
+        self.act("bob", submit);
+        let evidence = Self::evidence();
+        self.act(
+            "carol",
+            Act::ComponentValidate {
+                component,
+                evidence,
+            },
+        );
+        let set = Self::set(component);
+        let origin = ledger::origin(&id("test"));
+        let envelope = attest::approval(&origin, &id("dan"), &set).unwrap();
+        let signature = hand("dan").sign(&envelope.message()).unwrap();
+        self.act("dan", Act::ComponentApprove { set, signature });
+        self.act("carol", Self::passed(Gate::Promotion, set.digest(), None));
+        self.act("dan", Act::ComponentPromote { set });
+    }
+
+    /// Gives the manifest's account its limits and authorizes the start, for an hour. The answer is
+    /// the authorization's entry.
+    pub fn authorize(&self, manifest: &Manifest) -> u64 {
+        let component = Digest(manifest.setup().unwrap().component);
+        let terms = terms_of(manifest, Self::set(component)).unwrap();
+        let ledger = Ledger::open(&self.path, &id("test"), signer()).unwrap();
+        let has_limits = ledger.state().limits().contains_key(&terms.account);
+        drop(ledger);
+        if !has_limits {
+            let subject = account_digest(&terms.account);
+            let verdict = Self::passed(Gate::Limits, subject, Some(terms.limits));
+            let verdict = self.act("robot", verdict);
+            let act = Box::new(Act::LimitsSet {
+                account: terms.account.clone(),
+                limits: terms.limits,
+                verdict,
+            });
+            let proposed = self.act("erin", Act::ChangePropose { act });
+            for name in ["dan", "gus"] {
+                self.act(name, Act::ChangeApprove { proposed });
+            }
+        }
+        let time = now();
+        let asked = Authorization {
+            terms,
+            not_before: time,
+            not_after: UnixNanos(time.0 + HOUR),
+        };
+        let subject = asked.digest();
+        let authorized = self.act("erin", Act::StartAuthorize(asked));
+        self.act("robot", Self::passed(Gate::Start, subject, None));
+        authorized
+    }
+}
