@@ -4,10 +4,12 @@
 #![expect(
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests: a panic is how a test fails"
 )]
 
 pub mod guests;
 pub mod journals;
+pub mod ledgers;
 pub mod world;
