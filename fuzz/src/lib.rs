@@ -10,6 +10,7 @@
 mod engine;
 mod files;
 mod journals;
+mod ledgers;
 mod mutate;
 mod proofs;
 mod records;
@@ -18,6 +19,7 @@ mod records;
 pub use engine::{admission, feed};
 pub use files::{csv, key, manifest, number};
 pub use journals::{KEY_SEED, forged, frames, journal};
+pub use ledgers::{LEDGER_KEYS, LEDGER_ORIGIN, act, ledger};
 pub use mutate::mutations;
 pub use proofs::{note, proof, tile, tree};
 pub use records::record;
@@ -39,6 +41,8 @@ pub const TARGETS: &[Target] = &[
     target("journal", journal, 1_000),
     target("forged", forged, 1_000),
     target("record", record, 20_000),
+    target("act", act, 20_000),
+    target("ledger", ledger, 20),
     target("manifest", manifest, 2_000),
     target("note", note, 5_000),
     target("proof", proof, 2_000),

@@ -4,6 +4,7 @@
 #![expect(
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests: a panic is how a test fails"
 )]
@@ -11,4 +12,5 @@
 pub mod desk;
 pub mod guests;
 pub mod journals;
+pub mod ledgers;
 pub mod world;

@@ -156,7 +156,7 @@ impl Fold {
         let time = record.signed.time;
         let last = self.records.last().map(|last| last.signed.time);
         check_time(index, time, last)?;
-        let judged = self.state.judge(&record.signed).err();
+        let judged = self.state.act(index, &record.signed).err();
         let rule = judged.as_ref().map(|denial| denial.rule);
         // A ledger begins with an act that was done.
         if rule != record.denied || (index == 0 && rule.is_some()) {
@@ -169,11 +169,6 @@ impl Fold {
                 recorded: say(record.denied),
                 judged: judged.map_or_else(|| say(None), |denial| denial.to_string()),
             });
-        }
-        if rule.is_none() {
-            self.state.apply(index, &record.signed);
-        } else {
-            self.state.deny();
         }
         self.records.push(record);
         Ok(())

@@ -197,6 +197,21 @@ impl State {
         judge::judge(self, signed)
     }
 
+    /// Judges an act, and does it by the record in entry `index` or counts the denial.
+    ///
+    /// # Errors
+    ///
+    /// As [`State::judge`].
+    pub fn act(&mut self, index: u64, signed: &Signed) -> Result<(), Denial> {
+        let judged = self.judge(signed);
+        if judged.is_ok() {
+            self.apply(index, signed);
+        } else {
+            self.deny();
+        }
+        judged
+    }
+
     /// Counts an act that was denied.
     pub(crate) const fn deny(&mut self) {
         self.denials = self.denials.saturating_add(1);

@@ -12,7 +12,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use counterfoil_governance::record::Record;
 use counterfoil_journal::bundle;
+use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::hash::leaf_hash;
 use counterfoil_journal::inclusion::inclusion_proof;
@@ -86,6 +88,7 @@ fn main() {
     corpus.seed("manifest", "strategy", fs::read(deployed).unwrap());
 
     files(&corpus);
+    ledger(&corpus);
     corpus.seed("admission", "shell", guests::component(""));
     let import = r#"(import "wasi:cli/environment@0.2.0" "get" (func))"#;
     corpus.seed(
@@ -157,6 +160,35 @@ fn journal(corpus: &Corpus, name: &str, outcome: &Outcome) {
         proved.extend(hash.0);
     }
     corpus.seed("tree", name, proved);
+}
+
+/// A ledger, and one record of each act in it.
+fn ledger(corpus: &Corpus) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    counterfoil_tests::ledgers::write(&path);
+    let bytes = fs::read(path).unwrap();
+    corpus.seed("ledger", "walk", &bytes);
+    let (mut reader, mut rest) = (FrameReader::new(), bytes.as_slice());
+    loop {
+        let parsed = reader.parse(rest).unwrap();
+        rest = &rest[parsed.consumed..];
+        match parsed.frame {
+            None => break,
+            Some(Frame::Entry(entry)) => {
+                let body = &entry[32..];
+                let record = Record::decode(GENESIS, body).unwrap();
+                let denied = if record.denied.is_some() {
+                    "-denied"
+                } else {
+                    ""
+                };
+                let name = format!("{}{denied}", record.signed.act.name());
+                corpus.seed("act", &name, body);
+            }
+            Some(Frame::Checkpoint(_)) => {}
+        }
+    }
 }
 
 fn files(corpus: &Corpus) {

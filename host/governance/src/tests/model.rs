@@ -479,8 +479,7 @@ impl Bench {
         let time = UnixNanos(i64::try_from(index).unwrap());
         let place = (ORIGIN, previous);
         let signed = Signed::sign(place, time, id(PEOPLE[who]), act, &hand(seed)).unwrap();
-        self.state.judge(&signed)?;
-        self.state.apply(index, &signed);
+        self.state.act(index, &signed)?;
         Ok(index)
     }
 

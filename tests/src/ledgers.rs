@@ -1,0 +1,317 @@
+//! A small ledger with one act of almost every kind. It must never be taken for an example of how
+//! to run an installation.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use counterfoil_fuzz::{LEDGER_KEYS, LEDGER_ORIGIN};
+use counterfoil_governance::act::{
+    Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Evidence, EvidenceKind,
+    Exception, Gate, Outcome, Payer, Provenance, Reason, RunEnd, RunStart, Scope, Terms, Usage,
+    Verdict, account_digest,
+};
+use counterfoil_governance::attest;
+use counterfoil_governance::digest::{Digest, PublicKey};
+use counterfoil_governance::id::Id;
+use counterfoil_governance::ledger::{Ledger, LedgerError};
+use counterfoil_governance::record::Signed;
+use counterfoil_governance::role::{Kind, Role};
+use counterfoil_journal::entry::GENESIS;
+use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
+use counterfoil_trading::time::UnixNanos;
+
+/// Who acts, in the order of their keys; the last key is the log's.
+const PEOPLE: [(&str, &[Role]); 8] = [
+    ("ada", &[Role::Administrator]),
+    ("amy", &[Role::Administrator]),
+    ("bob", &[Role::Author]),
+    ("carol", &[Role::Reviewer]),
+    ("dan", &[Role::Approver]),
+    ("gus", &[Role::Compliance, Role::Approver]),
+    ("erin", &[Role::Operator]),
+    ("robot", &[]),
+];
+
+fn hand(seed: u8) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[seed; 32])
+}
+
+fn key(seed: u8) -> PublicKey {
+    PublicKey(hand(seed).verifying_key())
+}
+
+fn id(name: &str) -> Id {
+    Id::parse(name).unwrap()
+}
+
+fn digest(name: &str) -> Digest {
+    Digest::of(name.as_bytes())
+}
+
+/// A ledger that is being written.
+struct Desk {
+    ledger: Ledger,
+    time: i64,
+}
+
+impl Desk {
+    /// Acts, and gives the entry; a denial is recorded and has one too.
+    fn act(&mut self, who: &str, act: Act) -> u64 {
+        self.time += 1;
+        let place = PEOPLE.iter().position(|(name, _)| *name == who).unwrap();
+        let hand = hand(u8::try_from(place).unwrap() + 1);
+        match self.ledger.act(UnixNanos(self.time), &id(who), act, &hand) {
+            Ok(index) | Err(LedgerError::Denied { index, .. }) => index,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn change(&mut self, act: Act) {
+        let act = Box::new(act);
+        let proposed = self.act("dan", Act::ChangePropose { act });
+        self.act("gus", Act::ChangeApprove { proposed });
+    }
+
+    fn passed(&mut self, gate: Gate, subject: Digest, limits: Option<Digest>) -> u64 {
+        let verdict = verdict(gate, subject, Outcome::Pass);
+        self.act("robot", Act::Verdict(Verdict { limits, ..verdict }))
+    }
+}
+
+fn verdict(gate: Gate, subject: Digest, outcome: Outcome) -> Verdict {
+    let reason = Reason {
+        code: "drawdown.max".to_owned(),
+        text: "more than it may be".to_owned(),
+    };
+    Verdict {
+        gate,
+        subject,
+        bundle: digest("policy"),
+        input: digest("input"),
+        outcome,
+        reasons: vec![reason],
+        limits: None,
+    }
+}
+
+/// Writes the ledger to `path`, which must not exist.
+///
+/// # Panics
+///
+/// As a test would, if a file cannot be written.
+pub fn write(path: &Path) {
+    let name = id(LEDGER_ORIGIN.rsplit('/').next().unwrap());
+    let genesis = Act::Genesis {
+        administrators: vec![(id("ada"), key(1))],
+        log_key: key(LEDGER_KEYS),
+        log_holder: id("host"),
+    };
+    let place = (LEDGER_ORIGIN, GENESIS);
+    let genesis = Signed::sign(place, UnixNanos(0), id("ada"), genesis, &hand(1)).unwrap();
+    let log = Box::new(hand(LEDGER_KEYS));
+    let ledger = Ledger::create(path, &name, log, &genesis).unwrap();
+    let mut desk = Desk { ledger, time: 0 };
+    for ((name, roles), seed) in PEOPLE.iter().zip(1..).skip(1) {
+        let kind = if roles.is_empty() {
+            Kind::Service
+        } else {
+            Kind::Person
+        };
+        let act = Act::PrincipalAdd {
+            id: id(name),
+            kind,
+            roles: roles.iter().copied().collect(),
+            key: key(seed),
+            until: None,
+        };
+        desk.act("ada", act);
+    }
+    let bundle = digest("policy");
+    desk.act("ada", Act::PolicySet { bundle });
+    desk.act("ada", Act::ClassSet(Class::Risk.first()));
+    desk.act("ada", Act::SetupEnd {});
+    let set = component(&mut desk);
+    run(&mut desk, set);
+    people(&mut desk);
+    let component = set.component;
+    let reason = "a better one is there".to_owned();
+    desk.act("dan", Act::ComponentArchive { component, reason });
+}
+
+/// A component walks to approved.
+fn component(desk: &mut Desk) -> DigestSet {
+    let component = digest("component");
+    desk.act(
+        "bob",
+        Act::ComponentSubmit {
+            component,
+            strategy: id("trend"),
+            provenance: Provenance {
+                source_commit: "0f1e2d".to_owned(),
+                lock_file: digest("lock"),
+                toolchain: "rustc".to_owned(),
+                wit_world: "strategy".to_owned(),
+            },
+        },
+    );
+    let evidence = Evidence(
+        EvidenceKind::ALL
+            .map(|kind| (kind, digest(kind.name())))
+            .into(),
+    );
+    let set = DigestSet {
+        component,
+        limits: digest("limits"),
+        policy: digest("policy"),
+        evidence: evidence.digest(),
+    };
+    let act = Act::ComponentValidate {
+        component,
+        evidence,
+    };
+    desk.act("bob", act.clone());
+    desk.act("carol", act);
+    let envelope = attest::approval(LEDGER_ORIGIN, &id("dan"), &set).unwrap();
+    let signature = hand(5).sign(&envelope.message()).unwrap();
+    desk.act("dan", Act::ComponentApprove { set, signature });
+    let failed = verdict(Gate::Promotion, set.digest(), Outcome::Fail);
+    desk.act("carol", Act::Verdict(failed));
+    desk.act("dan", Act::ComponentPromote { set });
+    desk.passed(Gate::Promotion, set.digest(), None);
+    desk.act("dan", Act::ComponentPromote { set });
+    set
+}
+
+/// A run is authorized, started, used, ended, and others are stopped.
+fn run(desk: &mut Desk, set: DigestSet) {
+    let (account, limits) = (id("desk-7"), digest("account limits"));
+    let verdict = desk.passed(Gate::Limits, account_digest(&account), Some(limits));
+    desk.change(Act::LimitsSet {
+        account: account.clone(),
+        limits,
+        verdict,
+    });
+    let terms = Terms {
+        owner: id("bob"),
+        set,
+        account,
+        market: "BTC-USD".to_owned(),
+        timeframe: "1h".to_owned(),
+        parameters: digest("parameters"),
+        limits,
+    };
+    let asked = Authorization {
+        terms: terms.clone(),
+        not_before: UnixNanos(0),
+        not_after: UnixNanos(1_000),
+    };
+    let subject = asked.digest();
+    let authorized = desk.act("erin", Act::StartAuthorize(asked));
+    desk.passed(Gate::Start, subject, None);
+    let run = digest("run");
+    let start = RunStart {
+        run,
+        authorized,
+        terms,
+    };
+    desk.act("robot", Act::RunStart(start));
+    let of = Payer::Owner(id("bob"));
+    let budget = Budget {
+        of: of.clone(),
+        fuel: 10,
+        runs: 1,
+        bytes: 10,
+        wall_nanos: 10,
+    };
+    desk.act("dan", Act::BudgetSet(budget));
+    let (team, members) = (id("desk"), BTreeSet::from([id("bob")]));
+    desk.act("dan", Act::TeamSet { team, members });
+    let (until, reason) = (UnixNanos(500), "the quarter ends".to_owned());
+    desk.act("dan", Act::BudgetExcess { of, until, reason });
+    let usage = Usage {
+        run,
+        owner: id("bob"),
+        tags: ["trend".to_owned()].into(),
+        fuel: 11,
+        wall_nanos: 12,
+        bytes: 13,
+    };
+    desk.act("robot", Act::Usage(usage));
+    let end = RunEnd {
+        run,
+        execution: 1,
+        tree_size: 4,
+        root: digest("root"),
+        decisions: digest("decisions"),
+        reason: "the feed ended".to_owned(),
+    };
+    desk.act("robot", Act::RunEnd(end));
+    let reason = || "the venue answers twice".to_owned();
+    for scope in [
+        Scope::Run(run),
+        Scope::Account(id("desk-7")),
+        Scope::Installation,
+    ] {
+        let reason = reason();
+        let killed = desk.act("erin", Act::Kill { scope, reason });
+        let reason = "once again".to_owned();
+        desk.act("dan", Act::KillLift { killed, reason });
+    }
+    let reason = reason();
+    desk.act("erin", Act::StartWithdraw { authorized, reason });
+}
+
+/// Delegation, exceptions, broken glass, keys.
+fn people(desk: &mut Desk) {
+    let reason = || "on leave".to_owned();
+    let delegation = Delegation {
+        class: Class::Promotion,
+        to: id("erin"),
+        until: UnixNanos(400),
+        reason: reason(),
+    };
+    let delegated = desk.act("dan", Act::Delegate(delegation));
+    let reason = reason();
+    desk.act("dan", Act::DelegateEnd { delegated, reason });
+    let exception = Exception {
+        rule: "drawdown.max".to_owned(),
+        reason: "a new venue".to_owned(),
+        control: "half the size".to_owned(),
+        owner: id("erin"),
+        until: UnixNanos(300),
+    };
+    let granted = desk.act("dan", Act::ExceptionGrant(exception));
+    let reason = "over".to_owned();
+    desk.act("gus", Act::ExceptionEnd { granted, reason });
+    let glass = BreakGlass {
+        scope: ["key-add".to_owned(), "log-holder".to_owned()].into(),
+        reason: "amy cannot be reached".to_owned(),
+        until: UnixNanos(500),
+    };
+    let opened = desk.act("ada", Act::BreakGlassOpen(glass));
+    let act = Box::new(Act::LogHolder { id: id("vault") });
+    desk.act("ada", Act::Emergency { opened, act });
+    let reason = "done".to_owned();
+    desk.act("ada", Act::BreakGlassClose { opened, reason });
+    let (report, findings) = (digest("report"), "it was needed".to_owned());
+    desk.act(
+        "gus",
+        Act::Retrospective {
+            opened,
+            report,
+            findings,
+        },
+    );
+    let act = Box::new(Act::PolicySet {
+        bundle: digest("other"),
+    });
+    let proposed = desk.act("dan", Act::ChangePropose { act });
+    let reason = "the wrong bundle".to_owned();
+    desk.act("gus", Act::ChangeWithdraw { proposed, reason });
+    let revoke = Act::KeyRevoke {
+        id: id("carol"),
+        key: key(4),
+        reason: "lost".to_owned(),
+    };
+    desk.act("amy", revoke);
+}
