@@ -18,7 +18,7 @@ pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
     let run = people::begins_with(&args.what, registry.runs().keys())?;
     let (what, component, approvals): (_, Digest, Vec<&Approval>) = if let Some(run) = run {
         let started = registry.runs().get(&run);
-        let component = started.map_or(run, |one| one.start.set.component);
+        let component = started.map_or(run, |one| one.start.terms.set.component);
         (
             format!("run {run}"),
             component,

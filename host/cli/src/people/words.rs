@@ -1,6 +1,6 @@
 //! Records in JSON and in words. It must never leave out a field of an act.
 
-use counterfoil_governance::act::{Act, DigestSet, Evidence, Exception, Reason, RunStart, Verdict};
+use counterfoil_governance::act::{Act, DigestSet, Evidence, Exception, Reason, Verdict};
 use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::record::Record;
 use counterfoil_governance::registry::Deed;
@@ -10,6 +10,10 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::{Map, Value, json};
 
 use super::rows;
+
+mod runs;
+
+pub(crate) use runs::start as run;
 
 /// A digest in JSON.
 pub(crate) fn digest(digest: &Digest) -> Value {
@@ -194,7 +198,18 @@ fn act(act: &Act) -> Value {
         Act::ComponentArchive { component, reason } => {
             json!({ "component": digest(component), "reason": reason })
         }
-        Act::RunStart(start) => run(start),
+        Act::RunStart(_)
+        | Act::RunEnd(_)
+        | Act::LimitsSet { .. }
+        | Act::StartAuthorize(_)
+        | Act::StartWithdraw { .. }
+        | Act::Kill { .. }
+        | Act::KillLift { .. }
+        | Act::BudgetSet(_)
+        | Act::TeamSet { .. }
+        | Act::BudgetExcess { .. }
+        | Act::Usage(_) => runs::act(act),
+        Act::LogRotate { key: one, .. } => json!({ "log-key": key(one) }),
         Act::ExceptionGrant(one) => exception(one),
         Act::ExceptionEnd { granted, reason } => json!({ "granted-by": granted, "reason": reason }),
     }
@@ -219,16 +234,6 @@ fn verdict(one: &Verdict) -> Value {
     })
 }
 
-/// What a run was started as.
-pub(crate) fn run(start: &RunStart) -> Value {
-    let mut value = set(&start.set);
-    value["run"] = digest(&start.run);
-    value["account"] = text(&start.account);
-    value["market"] = json!(start.market);
-    value["timeframe"] = json!(start.timeframe);
-    value
-}
-
 /// An exception's fields.
 pub(crate) fn exception(one: &Exception) -> Value {
     json!({
@@ -240,7 +245,7 @@ pub(crate) fn exception(one: &Exception) -> Value {
     })
 }
 
-fn text(id: &counterfoil_governance::id::Id) -> Value {
+pub(crate) fn text(id: &counterfoil_governance::id::Id) -> Value {
     json!(id.as_str())
 }
 

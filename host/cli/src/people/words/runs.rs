@@ -1,0 +1,100 @@
+//! What acts on runs say, in JSON.
+
+use counterfoil_governance::act::{Act, Payer, RunStart, Scope, Terms};
+use serde_json::{Value, json};
+
+use super::{digest, join, set, text, until};
+
+/// The fields of an act on runs; of any other act nothing.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the caller names every act, and brings these here"
+)]
+pub(super) fn act(act: &Act) -> Value {
+    match act {
+        Act::RunStart(one) => start(one),
+        Act::RunEnd(one) => json!({
+            "run": digest(&one.run),
+            "execution": one.execution,
+            "tree-size": one.tree_size,
+            "root": digest(&one.root),
+            "decisions": digest(&one.decisions),
+            "reason": one.reason,
+        }),
+        Act::LimitsSet {
+            account,
+            limits,
+            verdict,
+        } => {
+            json!({ "account": text(account), "limits": digest(limits), "verdict": verdict })
+        }
+        Act::StartAuthorize(one) => {
+            let window = json!({
+                "not-before": until(Some(one.not_before)), "not-after": until(Some(one.not_after)),
+            });
+            join(terms(&one.terms), window)
+        }
+        Act::StartWithdraw { authorized, reason } => {
+            json!({ "authorized-by": authorized, "reason": reason })
+        }
+        Act::Kill { scope, reason } => {
+            let (kind, what) = match scope {
+                Scope::Run(run) => ("run", digest(run)),
+                Scope::Account(account) => ("account", text(account)),
+                Scope::Installation => ("installation", Value::Null),
+            };
+            json!({ "scope": kind, kind: what, "reason": reason })
+        }
+        Act::KillLift { killed, reason } => json!({ "killed-by": killed, "reason": reason }),
+        Act::BudgetSet(one) => join(
+            payer(&one.of),
+            json!({
+                "fuel": one.fuel, "runs": one.runs, "bytes": one.bytes, "wall-nanos": one.wall_nanos,
+            }),
+        ),
+        Act::TeamSet { team, members } => {
+            json!({ "team": text(team), "members": members.iter().map(text).collect::<Vec<_>>() })
+        }
+        Act::BudgetExcess {
+            of,
+            until: end,
+            reason,
+        } => join(
+            payer(of),
+            json!({ "until": until(Some(*end)), "reason": reason }),
+        ),
+        Act::Usage(one) => json!({
+            "run": digest(&one.run),
+            "owner": text(&one.owner),
+            "tags": one.tags,
+            "fuel": one.fuel,
+            "wall-nanos": one.wall_nanos,
+            "bytes": one.bytes,
+        }),
+        _ => json!({}),
+    }
+}
+
+/// What a run was started as.
+pub(crate) fn start(one: &RunStart) -> Value {
+    let head = json!({ "run": digest(&one.run), "authorized-by": one.authorized });
+    join(terms(&one.terms), head)
+}
+
+fn terms(terms: &Terms) -> Value {
+    let mut value = set(&terms.set);
+    value["owner"] = text(&terms.owner);
+    value["account"] = text(&terms.account);
+    value["market"] = json!(terms.market);
+    value["timeframe"] = json!(terms.timeframe);
+    value["parameters"] = digest(&terms.parameters);
+    value["account-limits"] = digest(&terms.limits);
+    value
+}
+
+fn payer(of: &Payer) -> Value {
+    match of {
+        Payer::Owner(id) => json!({ "owner": text(id) }),
+        Payer::Team(id) => json!({ "team": text(id) }),
+    }
+}
