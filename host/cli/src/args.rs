@@ -8,6 +8,7 @@ mod build;
 mod component;
 mod data;
 mod people;
+mod policy;
 mod research;
 mod run;
 mod serve;
@@ -24,6 +25,10 @@ pub(crate) use people::{
     ExceptionList, Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerInit,
     LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify, OnePrincipal, Principal,
     PrincipalAdd, PrincipalRoles, WhoApproved,
+};
+pub(crate) use policy::{
+    EvalInput, EvalLimits, EvalPromotion, EvalStart, Policy, PolicyEval, PolicyFolder,
+    PolicyReEvaluate,
 };
 pub(crate) use research::{MonteCarlo, Sweep, WalkForward};
 pub(crate) use run::{Backtest, BacktestOrResume, Live, Terms};
@@ -145,6 +150,9 @@ pub(crate) enum Command {
     /// Do alone what takes two, for a short while, loudly
     #[command(subcommand)]
     BreakGlass(BreakGlass),
+    /// What the gates allow, as code: test, try, set in force, ask, ask again
+    #[command(subcommand)]
+    Policy(Policy),
     /// Who approved a run or a component, with which key, when
     WhoApproved(WhoApproved),
     /// Who holds which role and key, since when; duties in conflict; keys about to expire
@@ -152,4 +160,7 @@ pub(crate) enum Command {
     /// Compile a component into the cache (used by the program itself)
     #[command(hide = true)]
     CompileComponent(CompileComponent),
+    /// Evaluate a policy (used by the program itself)
+    #[command(hide = true)]
+    EvaluatePolicy,
 }

@@ -21,6 +21,7 @@ pub(crate) mod live;
 pub(crate) mod monte_carlo;
 pub(crate) mod new;
 pub(crate) mod parity;
+pub(crate) mod policy;
 pub(crate) mod principal;
 pub(crate) mod proof;
 pub(crate) mod publish;

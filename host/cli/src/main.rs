@@ -52,6 +52,10 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> anyhow::Result<Answer> {
+    // The evaluating process knows no folder of anybody's.
+    if matches!(args.command, Command::EvaluatePolicy) {
+        return commands::policy::child::run();
+    }
     let places = places::Places::new(&args.global)?;
     match args.command {
         Command::Demo(demo) => commands::demo::run(&places, &demo),
@@ -78,6 +82,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::Proof(proof) => commands::proof::run(&places, &proof),
         Command::Publish(publish) => commands::publish::run(&places, &publish),
         Command::Component(component) => commands::component::run(&places, &component),
+        Command::Policy(policy) => commands::policy::run(&places, &policy),
         Command::Principal(principal) => commands::principal::run(&places, &principal),
         Command::Key(key) => commands::key::run(&places, &key),
         Command::Ledger(ledger) => commands::ledger::run(&places, &ledger),
@@ -88,5 +93,6 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::WhoApproved(args) => commands::who_approved::run(&places, &args),
         Command::AccessReview(args) => commands::access_review::run(&places, &args),
         Command::CompileComponent(compile) => commands::compile::run(&compile),
+        Command::EvaluatePolicy => commands::policy::child::run(),
     }
 }

@@ -15,7 +15,7 @@ use counterfoil_trading::manifest::{ManifestError, canonical_json};
 use serde_json::Value;
 
 pub use archive::{Archive, ArchiveError};
-pub use documents::{DocumentError, limits, promotion};
+pub use documents::{DocumentError, limits, promotion, start};
 
 /// Why a verdict cannot be recorded or asked for again.
 #[derive(Debug, thiserror::Error)]

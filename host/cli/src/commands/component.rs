@@ -8,6 +8,8 @@ mod promote;
 mod submit;
 mod tests;
 
+pub(crate) use approve::set_of;
+
 use anyhow::Result;
 use counterfoil_governance::act::Act;
 use serde_json::json;

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_governance::act::{DigestSet, EvidenceKind};
+use counterfoil_governance::act::{DigestSet, EvidenceKind, Scope};
 use counterfoil_governance::digest::Digest;
 use counterfoil_governance::evidence::{EvidenceError as PieceError, Piece};
+use counterfoil_governance::id::Id;
 use counterfoil_governance::registry::Component;
 use counterfoil_governance::rule::Denial;
 use counterfoil_governance::state::State;
 use counterfoil_policy::digest;
 use counterfoil_policy::input::{
-    self, Account, Admission, Asked, Exception, Limits, LookAhead, Promotion, Replay, Reviewed,
-    Seconds, Set, SnapshotQuality, Thresholds, UnitTests,
+    self, Account, Admission, Asked, Authorization, Exception, Kill, Limits, LookAhead, Operators,
+    Promotion, Replay, Retrospective, Reviewed, Seconds, Set, SnapshotQuality, Start, Thresholds,
+    UnitTests,
 };
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
@@ -30,6 +32,12 @@ pub enum DocumentError {
     /// The ledger knows no such component.
     #[error("{}: {}", .0.rule, .0.why)]
     Unknown(Denial),
+    /// The record authorizes nothing.
+    #[error("record {entry} authorizes no start")]
+    Unauthorized {
+        /// The record.
+        entry: u64,
+    },
     /// A piece of evidence is not there as it was recorded.
     #[error(transparent)]
     Store(#[from] EvidenceError),
@@ -76,6 +84,97 @@ pub fn promotion(
         evidence: evidence(&pieces),
         exceptions: exceptions(state),
     })
+}
+
+/// What the gate of starts is told of the starts that the record `entry` authorizes.
+///
+/// # Errors
+///
+/// Returns [`DocumentError`] if it authorizes none, or its component is not registered.
+pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<Start, DocumentError> {
+    let authorized = state.authorizations().get(&entry);
+    let authorized = authorized.ok_or(DocumentError::Unauthorized { entry })?;
+    let (authorization, terms) = (&authorized.authorization, &authorized.authorization.terms);
+    let component = state.registry().component(&terms.set.component);
+    let component = component.map_err(DocumentError::Unknown)?;
+    let mut promoted = component.promotions.iter().rev().map(|one| one.set);
+    let last = promoted.clone().next();
+    let approved = promoted.find(|set| *set == terms.set).or(last);
+    let (parameters, limits) = (
+        digest::Digest(terms.parameters.0),
+        digest::Digest(terms.limits.0),
+    );
+    Ok(Start {
+        time: Seconds::before(now),
+        set: set_of(&terms.set),
+        approved: approved.as_ref().map(set_of),
+        stage: component.stage.name().to_owned(),
+        owner: terms.owner.to_string(),
+        account: terms.account.to_string(),
+        market: terms.market.clone(),
+        timeframe: terms.timeframe.clone(),
+        parameters,
+        limits,
+        people: Operators {
+            operator: authorized.deed.by.to_string(),
+            log_holder: state
+                .log_holder()
+                .map_or_else(String::new, ToString::to_string),
+        },
+        authorization: Some(Authorization {
+            entry,
+            by: authorized.deed.by.to_string(),
+            set: set_of(&terms.set),
+            owner: terms.owner.to_string(),
+            account: terms.account.to_string(),
+            market: terms.market.clone(),
+            timeframe: terms.timeframe.clone(),
+            parameters,
+            limits,
+            not_before: Seconds::after(authorization.not_before),
+            not_after: Seconds::before(authorization.not_after),
+            withdrawn: authorized.withdrawn.is_some(),
+        }),
+        limits_in_force: state
+            .limits()
+            .get(&terms.account)
+            .map(|one| digest::Digest(one.limits.0)),
+        policy_in_force: state.policy().map(|one| digest::Digest(one.0)),
+        retrospectives_owed: owed(state),
+        kills: kills(state, &terms.account),
+        exceptions: exceptions(state),
+    })
+}
+
+/// Every break-glass without a retrospective, those that are still open too.
+fn owed(state: &State) -> Vec<Retrospective> {
+    let unsigned = state
+        .broken()
+        .iter()
+        .filter(|(_, one)| one.retrospective.is_none());
+    let told = unsigned.map(|(entry, one)| Retrospective {
+        entry: *entry,
+        opened_by: one.deed.by.to_string(),
+    });
+    told.collect()
+}
+
+/// The kill switches that stop every run of an account. One on a single run stops no other.
+fn kills(state: &State, account: &Id) -> Vec<Kill> {
+    let scope = |scope: &Scope| match scope {
+        Scope::Run(_) => None,
+        Scope::Account(of) => (of == account).then_some("account"),
+        Scope::Installation => Some("installation"),
+    };
+    let on = state.kills().iter().filter(|(_, one)| one.lifted.is_none());
+    let told = on.filter_map(|(entry, one)| {
+        Some(Kill {
+            entry: *entry,
+            scope: scope(&one.scope)?.to_owned(),
+            reason: one.reason.clone(),
+        })
+    });
+    told.collect()
 }
 
 /// What the gate of limits is told of an account.

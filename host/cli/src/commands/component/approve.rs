@@ -54,7 +54,7 @@ fn sign(desk: &mut Desk, set: DigestSet, output: Option<&Path>) -> Result<Result
 
 /// The set that is approved or promoted now: the component, the limits that its evidence was found
 /// under or that a manifest has, the policy in force, and the evidence, every piece of it opened.
-pub(super) fn set_of(
+pub(crate) fn set_of(
     places: &Places,
     state: &State,
     component: &Digest,

@@ -1,0 +1,85 @@
+//! `policy verdicts|re-evaluate`: what policies said, and whether they would say it again.
+
+use anyhow::{Result, bail};
+use counterfoil_governance::state::Said;
+use counterfoil_runner::gates::{self, Archive};
+use counterfoil_runner::times::show_time;
+use serde_json::{Value, json};
+
+use super::child::evaluator;
+use crate::args::{Filter, PolicyReEvaluate};
+use crate::output::{Answer, say, say_json};
+use crate::people::rows;
+use crate::people::view::View;
+use crate::places::Places;
+
+pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
+    let view = View::open(places)?;
+    let all = view.state().verdicts().iter();
+    let found = all.map(|(index, said)| row(*index, said)).collect();
+    let columns = [
+        "record", "time", "gate", "subject", "outcome", "policy", "by", "reasons",
+    ];
+    rows::tell(places, rows::filter(found, filter)?, &columns, "no verdict");
+    Ok(Answer::Yes)
+}
+
+fn row(index: u64, said: &Said) -> Value {
+    let one = &said.verdict;
+    let reasons = one.reasons.iter().map(|reason| reason.code.clone());
+    json!({
+        "record": index,
+        "time": show_time(said.deed.time),
+        "gate": one.gate.name(),
+        "subject": one.subject.to_string(),
+        "outcome": one.outcome.name(),
+        "policy": one.bundle.to_string(),
+        "input": one.input.to_string(),
+        "limits": one.limits.map(|digest| digest.to_string()),
+        "by": said.deed.by.as_str(),
+        "reasons": reasons.collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn again(places: &Places, args: &PolicyReEvaluate) -> Result<Answer> {
+    let view = View::open(places)?;
+    let verdicts = view.state().verdicts();
+    let wanted = |index: &u64| args.record.is_none_or(|record| record == *index);
+    let chosen: Vec<_> = verdicts.iter().filter(|(index, _)| wanted(index)).collect();
+    if let (Some(record), true) = (args.record, chosen.is_empty()) {
+        bail!("record {record} is no verdict; `counterfoil policy verdicts` lists them");
+    }
+    let (archive, evaluator) = (Archive::new(&places.data), evaluator()?);
+    let mut all = Vec::new();
+    for (index, said) in chosen {
+        let (now, differences) = gates::again(&archive, &evaluator, &said.verdict)?;
+        all.push(json!({
+            "record": index,
+            "identical": differences.is_empty(),
+            "outcome": said.verdict.outcome.name(),
+            "outcome-now": now.outcome.name(),
+            "differences": differences,
+        }));
+    }
+    let same = all.iter().all(|one| one["identical"] == json!(true));
+    if places.json {
+        say_json(&Value::Array(all));
+    } else {
+        if all.is_empty() {
+            say("no verdict");
+        }
+        for one in &all {
+            let record = &one["record"];
+            if one["identical"] == json!(true) {
+                let outcome = rows::plain(&one["outcome"]);
+                say(&format!("record {record}: {outcome}, identical"));
+            } else {
+                say(&format!("record {record}: it differs"));
+                for difference in one["differences"].as_array().into_iter().flatten() {
+                    say(&format!("  {}", rows::plain(difference)));
+                }
+            }
+        }
+    }
+    Ok(if same { Answer::Yes } else { Answer::No })
+}
