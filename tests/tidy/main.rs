@@ -14,7 +14,7 @@ mod tests {
     const LINES_MAX: usize = 600;
 
     /// What a crate may never depend on, at any depth. A name also stands for `name-anything`.
-    const FORBIDDEN: [(&str, &str); 9] = [
+    const FORBIDDEN: [(&str, &str); 10] = [
         (
             "counterfoil-trading",
             "counterfoil-journal counterfoil-verify counterfoil-sandbox counterfoil-snapshot \
@@ -49,6 +49,12 @@ mod tests {
             "counterfoil-governance",
             "counterfoil-sandbox counterfoil-snapshot counterfoil-runner counterfoil-verify wasmtime \
              tokio axum arrow jiff chrono time rand",
+        ),
+        (
+            "counterfoil-connect",
+            "counterfoil-journal counterfoil-verify counterfoil-sandbox counterfoil-snapshot \
+             counterfoil-runner counterfoil-governance counterfoil-report wasmtime axum sled arrow \
+             openssl openssl-sys aws-lc-sys native-tls chrono time cap-std",
         ),
         ("counterfoil-runner", "axum"),
         ("counterfoil", "axum"),
