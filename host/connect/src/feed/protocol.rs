@@ -83,7 +83,7 @@ pub struct Page {
 }
 
 /// A venue's market-data protocol.
-pub trait Protocol: Send {
+pub trait Protocol: Send + Sync {
     /// What is subscribed to.
     fn listings(&self) -> &Listings;
 
