@@ -5,6 +5,7 @@ pub mod alpaca;
 pub mod binance;
 pub mod event;
 pub mod history;
+pub mod inbox;
 pub mod intake;
 pub mod listing;
 mod open_slice;

@@ -5,6 +5,7 @@
 //! seed of every jitter.
 
 pub mod backoff;
+pub mod broker;
 pub mod feed;
 pub mod field;
 pub mod net;

@@ -1,8 +1,10 @@
 //! Where slices come from. A feed must never know what a run does with them.
 
+mod connected;
 mod lines;
 mod snapshot;
 
+pub use connected::ConnectedFeed;
 pub use lines::{Decided, LineFeed};
 pub use snapshot::SnapshotFeed;
 

@@ -115,6 +115,12 @@ impl Listings {
         self.get(id).map(|(_, symbol)| symbol.as_str())
     }
 
+    /// The instrument of an id.
+    #[must_use]
+    pub fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {
+        self.get(id).map(|(instrument, _)| instrument)
+    }
+
     fn get(&self, id: InstrumentId) -> Option<&(Instrument, String)> {
         self.all.get(usize::try_from(id.0).ok()?)
     }

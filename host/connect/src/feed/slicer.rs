@@ -32,12 +32,13 @@ pub enum Sliced {
 }
 
 impl Slicer {
-    /// Slices of a number of instruments, after the slice that ended last.
+    /// Slices of a number of instruments, after the slice that ended last, with the bars of one
+    /// that is under way.
     #[must_use]
-    pub fn new(instruments: usize, ended: Option<UnixNanos>) -> Self {
+    pub fn new(instruments: usize, ended: Option<UnixNanos>, under_way: Slice) -> Self {
         Self {
             instruments,
-            pending: Slice::default(),
+            pending: under_way,
             ahead: None,
             ended,
         }
@@ -142,7 +143,7 @@ mod tests {
 
     /// What comes of a list of events, as text.
     fn run(events: Vec<FeedEvent>) -> Vec<String> {
-        let mut slicer = Slicer::new(2, Some(UnixNanos(10)));
+        let mut slicer = Slicer::new(2, Some(UnixNanos(10)), Slice::default());
         let mut slice = Slice::default();
         let mut out = Vec::new();
         let show = |slice: &Slice| {

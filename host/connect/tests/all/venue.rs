@@ -1,6 +1,7 @@
 //! Venues for tests: a scripted WebSocket, an HTTP service, and a market with a history. They speak
 //! over real sockets of this machine and do what a script says, faults too.
 
+pub(crate) mod broker;
 pub(crate) mod history;
 pub(crate) mod http;
 pub(crate) mod market;
@@ -13,7 +14,7 @@ use counterfoil_connect::net::dial::Dialer;
 use counterfoil_connect::net::endpoint::{Endpoint, Kind};
 
 /// Longer than any test: where it passes, a test has failed.
-pub(crate) const FOREVER: Duration = Duration::from_secs(3_600);
+pub(crate) const FOREVER: Duration = Duration::from_hours(1);
 
 /// A dialer that trusts no certificate: tests reach this machine only.
 pub(crate) fn dialer() -> Dialer {
