@@ -13,6 +13,7 @@ mod journals;
 mod mutate;
 mod proofs;
 mod records;
+mod venues;
 
 #[cfg(feature = "engine")]
 pub use engine::{admission, feed};
@@ -21,6 +22,7 @@ pub use journals::{KEY_SEED, forged, frames, journal};
 pub use mutate::mutations;
 pub use proofs::{note, proof, tile, tree};
 pub use records::record;
+pub use venues::{VENUE_SEEDS, alpaca, binance, broker};
 
 /// One target.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +49,9 @@ pub const TARGETS: &[Target] = &[
     target("key", key, 5_000),
     target("number", number, 20_000),
     target("csv", csv, 300),
+    target("binance", binance, 10_000),
+    target("alpaca", alpaca, 10_000),
+    target("broker", broker, 10_000),
     #[cfg(feature = "engine")]
     target("feed", feed, 5_000),
     #[cfg(feature = "engine")]
