@@ -73,7 +73,29 @@ impl Desk {
             .or_insert_with(|| Life::new(order.terms.quantity));
     }
 
-    /// An order was refused, so nothing will come of it.
+    /// An order that was sent before this process began, with the executions that the run has
+    /// recorded of it. What happened since is found by the next look.
+    ///
+    /// # Errors
+    ///
+    /// Returns what does not follow, if the executions are not those of one order in sequence;
+    /// the order is not taken then.
+    pub fn recall(&mut self, order: &NewOrder, fills: &[VenueFill]) -> Result<(), Applied> {
+        let mut life = Life::new(order.terms.quantity);
+        for fill in fills {
+            match life.apply(Happened::Fill(*fill), fill.filled) {
+                Applied::Filled(..) => {}
+                wrong @ (Applied::Known
+                | Applied::Moved(_)
+                | Applied::Missed { .. }
+                | Applied::Illegal { .. }) => return Err(wrong),
+            }
+        }
+        self.lives.insert(order.name.clone(), life);
+        Ok(())
+    }
+
+    /// An order was refused, or everything that came of it is recorded: nothing more will come.
     pub fn forget(&mut self, name: &OrderName) {
         self.lives.remove(name);
     }

@@ -421,6 +421,37 @@ fn a_cancel_that_crosses_executions_ends_the_same_in_every_sequence() {
 }
 
 #[test]
+fn a_run_that_comes_back_hears_only_of_what_it_has_not_recorded() {
+    let shared = books();
+    {
+        let mut books = shared.lock().unwrap();
+        books.orders.push(order(NAME, 10, "filled"));
+        books.fills = [(3, 3), (2, 5), (5, 10)]
+            .map(|(quantity, filled)| activity(NAME, quantity, filled))
+            .into();
+    }
+    block_on(async {
+        let broker = broker(shared).await;
+        let fills = broker.fills(&format!("id-{NAME}")).await.unwrap();
+        let mut desk = Desk::default();
+        assert!(desk.recall(&wanted(NAME), &fills[1..]).is_err());
+        desk.recall(&wanted(NAME), &fills[..2]).unwrap();
+        let mut lost = wanted("cf-lost");
+        lost.terms.quantity = Quantity(1);
+        desk.send(&lost);
+        let mut events = Vec::new();
+        desk.look(&broker, &mut events).await.unwrap();
+        let last = DeskEvent::Filled {
+            name: OrderName::parse(NAME).unwrap(),
+            fill: fills[2],
+            status: VenueStatus::Filled,
+        };
+        let never_arrived = DeskEvent::Lost { name: lost.name };
+        assert_eq!(events, [last, never_arrived]);
+    });
+}
+
+#[test]
 fn what_cannot_be_is_told_and_changes_nothing() {
     let shared = books();
     shared.lock().unwrap().orders.push(order(NAME, 0, "new"));

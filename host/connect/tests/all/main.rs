@@ -16,5 +16,6 @@
 mod brokers;
 mod feed_faults;
 mod feeds;
+mod tls;
 mod treatments;
 mod venue;
