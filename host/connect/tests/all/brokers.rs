@@ -436,9 +436,9 @@ fn a_run_that_comes_back_hears_only_of_what_it_has_not_recorded() {
         let mut desk = Desk::default();
         assert!(desk.recall(&wanted(NAME), &fills[1..]).is_err());
         desk.recall(&wanted(NAME), &fills[..2]).unwrap();
-        let mut lost = wanted("cf-lost");
-        lost.terms.quantity = Quantity(1);
-        desk.send(&lost);
+        let mut absent = wanted("cf-lost");
+        absent.terms.quantity = Quantity(1);
+        desk.send(&absent);
         let mut events = Vec::new();
         desk.look(&broker, &mut events).await.unwrap();
         let last = DeskEvent::Filled {
@@ -446,7 +446,7 @@ fn a_run_that_comes_back_hears_only_of_what_it_has_not_recorded() {
             fill: fills[2],
             status: VenueStatus::Filled,
         };
-        let never_arrived = DeskEvent::Lost { name: lost.name };
+        let never_arrived = DeskEvent::Lost { name: absent.name };
         assert_eq!(events, [last, never_arrived]);
     });
 }
