@@ -14,6 +14,7 @@ mod ledgers;
 mod mutate;
 mod proofs;
 mod records;
+mod venues;
 
 #[cfg(feature = "engine")]
 pub use engine::{admission, feed};
@@ -23,6 +24,7 @@ pub use ledgers::{LEDGER_KEYS, LEDGER_ORIGIN, act, ledger};
 pub use mutate::mutations;
 pub use proofs::{note, proof, tile, tree};
 pub use records::record;
+pub use venues::{VENUE_SEEDS, alpaca, binance, broker};
 
 /// One target.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +53,9 @@ pub const TARGETS: &[Target] = &[
     target("key", key, 5_000),
     target("number", number, 20_000),
     target("csv", csv, 300),
+    target("binance", binance, 10_000),
+    target("alpaca", alpaca, 10_000),
+    target("broker", broker, 10_000),
     #[cfg(feature = "engine")]
     target("feed", feed, 5_000),
     #[cfg(feature = "engine")]

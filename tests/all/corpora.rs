@@ -60,7 +60,10 @@ macro_rules! targets {
     };
 }
 
-targets! { frames journal forged record act ledger manifest note proof tree tile key number csv feed admission }
+targets! {
+    frames journal forged record act ledger manifest note proof tree tile key number csv binance alpaca
+    broker feed admission
+}
 
 #[test]
 fn every_target_has_a_wrapper_a_corpus_and_a_test() {

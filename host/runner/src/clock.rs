@@ -67,3 +67,131 @@ impl Stopwatch {
         self.0.elapsed()
     }
 }
+
+/// From here on the kernel itself says that its clock is not synchronised, in microseconds.
+///
+/// Source: Linux, `NTP_PHASE_LIMIT`; adjtimex(2).
+const UNSYNCHRONIZED_MICROS: i64 = 16_000_000;
+
+/// What the kernel says of its own clock.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KernelClock {
+    /// Whether something keeps it in step with other clocks.
+    pub is_synchronized: bool,
+    /// The most by which it may be off, in nanoseconds. It grows while nothing corrects it.
+    pub offset_max_nanos: i64,
+    /// By how much it is thought to be off, in nanoseconds.
+    pub offset_estimate_nanos: i64,
+}
+
+/// Why a clock is not good enough to trade by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClockError {
+    /// Nothing keeps it in step.
+    #[error(
+        "this machine's clock is not synchronised; start chrony, ntpd or systemd-timesyncd and wait"
+    )]
+    NotSynchronized,
+    /// It may be too far off.
+    #[error(
+        "this machine's clock may be {offset_max_nanos} ns off, more than the limit of {limit_nanos} ns"
+    )]
+    TooFarOff {
+        /// How far.
+        offset_max_nanos: i64,
+        /// How far is allowed.
+        limit_nanos: i64,
+    },
+}
+
+impl KernelClock {
+    /// The clock of these answers of the kernel's, both in microseconds.
+    ///
+    /// The bound decides, not the flag: some daemons never clear the kernel's flag, and the bound
+    /// of a clock that nothing corrects grows past the limit by itself.
+    #[must_use]
+    pub const fn of(error_max_micros: i64, error_estimate_micros: i64) -> Self {
+        Self {
+            is_synchronized: error_max_micros >= 0 && error_max_micros < UNSYNCHRONIZED_MICROS,
+            offset_max_nanos: error_max_micros.saturating_mul(1_000),
+            offset_estimate_nanos: error_estimate_micros.saturating_mul(1_000),
+        }
+    }
+
+    /// Holds the clock against a limit, in nanoseconds.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ClockError`] if it is not synchronised or may be further off.
+    pub const fn check(&self, limit_nanos: i64) -> Result<(), ClockError> {
+        if !self.is_synchronized {
+            return Err(ClockError::NotSynchronized);
+        }
+        if self.offset_max_nanos > limit_nanos {
+            return Err(ClockError::TooFarOff {
+                offset_max_nanos: self.offset_max_nanos,
+                limit_nanos,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What the kernel says of its clock now. Nothing is set by asking.
+///
+/// # Errors
+///
+/// Returns the operating system's error: where it does not say, nothing may be assumed.
+///
+/// Source: adjtimex(2); both errors are in microseconds whatever the kernel's mode is.
+#[cfg(target_os = "linux")]
+pub fn kernel_clock() -> std::io::Result<KernelClock> {
+    // All zeros: a question, which changes nothing.
+    let mut asked = rtime_clock::adjtime::Timex::new();
+    rtime_clock::adjtime::adjtimex(&mut asked)?;
+    Ok(KernelClock::of(asked.0.maxerror, asked.0.esterror))
+}
+
+/// What the kernel says of its clock now: only Linux is asked.
+///
+/// # Errors
+///
+/// Always: nothing may be assumed.
+#[cfg(not(target_os = "linux"))]
+pub fn kernel_clock() -> std::io::Result<KernelClock> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_good_only_within_its_bound_and_its_limit() {
+        let check = |error_max, limit| KernelClock::of(error_max, 3).check(limit);
+        assert_eq!(check(1_000, 1_000_000), Ok(()));
+        let off = ClockError::TooFarOff {
+            offset_max_nanos: 1_001_000,
+            limit_nanos: 1_000_000,
+        };
+        assert_eq!(check(1_001, 1_000_000), Err(off));
+        assert_eq!(check(15_999_999, i64::MAX), Ok(()));
+        for error_max in [16_000_000, i64::MAX, -1] {
+            let checked = check(error_max, i64::MAX);
+            assert_eq!(checked, Err(ClockError::NotSynchronized));
+        }
+        assert_eq!(KernelClock::of(i64::MAX, 0).offset_max_nanos, i64::MAX);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_kernel_says_how_good_its_clock_is() {
+        let clock = kernel_clock().unwrap();
+        assert!(clock.offset_max_nanos >= 0, "{clock:?}");
+        assert_eq!(
+            clock.is_synchronized,
+            clock.offset_max_nanos < 16_000_000_000
+        );
+    }
+}

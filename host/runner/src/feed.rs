@@ -1,11 +1,13 @@
 //! Where slices come from. A feed must never know what a run does with them.
 
+mod connected;
 mod line;
 mod lines;
 mod sessions;
 mod snapshot;
 mod source;
 
+pub use connected::ConnectedFeed;
 pub(crate) use line::bar_in;
 pub use lines::{Decided, LineFeed};
 pub use snapshot::SnapshotFeed;

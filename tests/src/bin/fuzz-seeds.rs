@@ -56,6 +56,9 @@ impl Corpus {
 fn main() {
     let corpus = Corpus(project().join("fuzz/corpus"));
     corpus.clear();
+    for (target, name, text) in counterfoil_fuzz::VENUE_SEEDS {
+        corpus.seed(target, name, text);
+    }
     let world = World::small(8);
     let mut manifest = world.cross(&["AAA", "BBB"], 1, 2, 10);
     manifest.cadence = 5;

@@ -1,0 +1,456 @@
+//! Which bar is the next of its instrument, and what the others are. It must never do I/O: where
+//! bars are missing it says which, and the session asks for them.
+
+use std::collections::BTreeMap;
+
+use counterfoil_trading::bar::ClosedBar;
+use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::time::UnixNanos;
+
+use crate::feed::event::FeedEvent;
+use crate::feed::protocol::Gap;
+
+/// The bars of an instrument that are kept to tell a duplicate from a revision: more than a day of
+/// minutes.
+const RECENT_MAX: usize = 1_500;
+
+/// The longest gap that is asked for, in bars: two months of minutes.
+pub const GAP_BARS_MAX: i64 = 100_000;
+
+/// What is known of each instrument.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    timeframe_nanos: i64,
+    is_continuous: bool,
+    lanes: BTreeMap<InstrumentId, Lane>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Lane {
+    /// Open time of the bar that comes next; `None` before the first.
+    expected: Option<UnixNanos>,
+    recent: BTreeMap<UnixNanos, ClosedBar>,
+    /// Whether bars may have been lost since the last one.
+    is_interrupted: bool,
+}
+
+/// What a bar is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Offer {
+    /// This, and nothing else is needed.
+    Event(FeedEvent),
+    /// It comes after these gaps: ask for them, then call [`Intake::fill`], then offer it again.
+    After(Vec<Gap>),
+}
+
+impl Intake {
+    /// The intake of a feed. `decided` holds the close time of each instrument's last bar that a
+    /// run has; what closed since is asked for.
+    #[must_use]
+    pub fn new(
+        timeframe_nanos: i64,
+        is_continuous: bool,
+        instruments: impl Iterator<Item = InstrumentId>,
+        decided: &BTreeMap<InstrumentId, UnixNanos>,
+    ) -> Self {
+        let lanes = instruments
+            .map(|id| {
+                let expected = decided.get(&id).copied();
+                let lane = Lane {
+                    expected,
+                    recent: BTreeMap::new(),
+                    is_interrupted: expected.is_some(),
+                };
+                (id, lane)
+            })
+            .collect();
+        Self {
+            timeframe_nanos,
+            is_continuous,
+            lanes,
+        }
+    }
+
+    /// The connection is gone: from here on bars may be lost.
+    pub fn interrupt(&mut self) {
+        for lane in self.lanes.values_mut() {
+            lane.is_interrupted = true;
+        }
+    }
+
+    /// What may have been lost, for every instrument of which a bar was seen, up to the start of
+    /// the interval that holds `until`.
+    #[must_use]
+    pub fn gaps(&self, until: UnixNanos) -> Vec<Gap> {
+        let offset = until
+            .0
+            .checked_rem_euclid(self.timeframe_nanos)
+            .unwrap_or(0);
+        let to = UnixNanos(until.0.saturating_sub(offset));
+        self.lost(to, None)
+    }
+
+    /// Gaps up to `to` of the interrupted instruments, and of `also`.
+    fn lost(&self, to: UnixNanos, also: Option<InstrumentId>) -> Vec<Gap> {
+        self.lanes
+            .iter()
+            .filter(|(id, lane)| lane.is_interrupted || also == Some(**id))
+            .filter_map(|(id, lane)| {
+                let from = lane.expected.filter(|from| *from < to)?;
+                let instrument = *id;
+                Some(Gap {
+                    instrument,
+                    from,
+                    to,
+                })
+            })
+            .collect()
+    }
+
+    /// What a bar of the stream is.
+    pub fn offer(&mut self, bar: ClosedBar) -> Offer {
+        let raw = *bar.get();
+        let Some(lane) = self.lanes.get(&raw.instrument) else {
+            return Offer::Event(FeedEvent::OutOfOrder(bar));
+        };
+        if let Some(event) = lane.known(&bar) {
+            return Offer::Event(event);
+        }
+        let is_hole = lane.expected.is_some_and(|next| raw.open_time > next);
+        if is_hole && (self.is_continuous || lane.is_interrupted) {
+            // The others lost theirs too: all are asked for together, so that their bars can be
+            // told by close time.
+            return Offer::After(self.lost(raw.open_time, Some(raw.instrument)));
+        }
+        Offer::Event(self.pass(bar))
+    }
+
+    /// What another version of a bar is. It never becomes the bar, even if none was told.
+    #[must_use]
+    pub fn revise(&self, bar: ClosedBar) -> FeedEvent {
+        let lane = self.lanes.get(&bar.get().instrument);
+        let known = lane.and_then(|lane| lane.recent.get(&bar.get().close_time));
+        if known == Some(&bar) {
+            FeedEvent::Duplicate(bar)
+        } else {
+            FeedEvent::Revised(bar)
+        }
+    }
+
+    /// Takes what was found for some gaps, or why nothing was: the bars by close time, then what
+    /// became of each gap. After it nothing before a gap's end is waited for.
+    pub fn fill(&mut self, found: Vec<(Gap, Result<Vec<ClosedBar>, String>)>) -> Vec<FeedEvent> {
+        let mut all: Vec<ClosedBar> = Vec::new();
+        let mut ends = Vec::new();
+        for (gap, bars) in found {
+            match bars {
+                Ok(bars) => {
+                    let inside = bars.into_iter().filter(|bar| gap.holds(bar));
+                    all.extend(inside);
+                    ends.push((gap, None));
+                }
+                Err(reason) => ends.push((gap, Some(reason))),
+            }
+        }
+        all.sort_by_key(|bar| (bar.get().close_time, bar.get().instrument));
+        let mut events = Vec::new();
+        let mut counts: BTreeMap<InstrumentId, u64> = BTreeMap::new();
+        let mut holes = Vec::new();
+        for bar in all {
+            let raw = *bar.get();
+            let Some(lane) = self.lanes.get(&raw.instrument) else {
+                continue;
+            };
+            if let Some(event) = lane.known(&bar) {
+                events.push(event);
+                continue;
+            }
+            if let Some(from) = lane.expected.filter(|next| *next < raw.open_time) {
+                holes.push(Gap {
+                    instrument: raw.instrument,
+                    from,
+                    to: raw.open_time,
+                });
+            }
+            let count = counts.entry(raw.instrument).or_default();
+            *count = count.saturating_add(1);
+            events.push(self.pass(bar));
+        }
+        for (gap, reason) in ends {
+            events.extend(self.close(gap, reason, &mut holes, &counts));
+        }
+        let missing = |gap| FeedEvent::Missing {
+            gap,
+            reason: "the venue's history does not have them".to_owned(),
+        };
+        if self.is_continuous {
+            events.extend(holes.into_iter().map(missing));
+        }
+        events
+    }
+
+    /// Ends a gap: nothing before its end is waited for any more.
+    fn close(
+        &mut self,
+        gap: Gap,
+        reason: Option<String>,
+        holes: &mut Vec<Gap>,
+        counts: &BTreeMap<InstrumentId, u64>,
+    ) -> Option<FeedEvent> {
+        let lane = self.lanes.get_mut(&gap.instrument)?;
+        let rest = Gap {
+            from: lane.expected.unwrap_or(gap.from).max(gap.from),
+            ..gap
+        };
+        lane.is_interrupted = false;
+        lane.expected = lane.expected.max(Some(gap.to));
+        if let Some(reason) = reason {
+            return Some(FeedEvent::Missing { gap, reason });
+        }
+        if rest.from < rest.to {
+            holes.push(rest);
+        }
+        let bars = counts.get(&gap.instrument).copied().unwrap_or(0);
+        Some(FeedEvent::Filled { gap, bars })
+    }
+
+    /// The bar is the next of its instrument.
+    fn pass(&mut self, bar: ClosedBar) -> FeedEvent {
+        let raw = *bar.get();
+        let lane = self.lanes.entry(raw.instrument).or_default();
+        lane.expected = Some(raw.close_time);
+        lane.is_interrupted = false;
+        lane.recent.insert(raw.close_time, bar);
+        while lane.recent.len() > RECENT_MAX {
+            lane.recent.pop_first();
+        }
+        FeedEvent::Closed(bar)
+    }
+}
+
+impl Lane {
+    /// What a bar is that is not after the last one; `None` if it is.
+    fn known(&self, bar: &ClosedBar) -> Option<FeedEvent> {
+        if let Some(told) = self.recent.get(&bar.get().close_time) {
+            return Some(if told == bar {
+                FeedEvent::Duplicate(*bar)
+            } else {
+                FeedEvent::Revised(*bar)
+            });
+        }
+        let is_before = self.expected.is_some_and(|next| bar.get().open_time < next);
+        is_before.then_some(FeedEvent::OutOfOrder(*bar))
+    }
+}
+
+impl Gap {
+    /// Whether a bar is one of those asked for.
+    fn holds(&self, bar: &ClosedBar) -> bool {
+        let raw = bar.get();
+        raw.instrument == self.instrument && raw.open_time >= self.from && raw.open_time < self.to
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use counterfoil_trading::bar::RawBar;
+    use counterfoil_trading::units::{Price, Volume};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bar(instrument: u32, close: i64, price: i64) -> ClosedBar {
+        ClosedBar::parse(RawBar {
+            instrument: InstrumentId(instrument),
+            open_time: UnixNanos(close - 10),
+            close_time: UnixNanos(close),
+            open: Price(price),
+            high: Price(price),
+            low: Price(price),
+            close: Price(price),
+            volume: Volume(1),
+        })
+        .unwrap()
+    }
+
+    fn intake(is_continuous: bool) -> Intake {
+        let ids = (0..2).map(InstrumentId);
+        Intake::new(10, is_continuous, ids, &BTreeMap::new())
+    }
+
+    fn text(event: &FeedEvent) -> String {
+        let code = event.code();
+        if let FeedEvent::Closed(bar)
+        | FeedEvent::Duplicate(bar)
+        | FeedEvent::Revised(bar)
+        | FeedEvent::OutOfOrder(bar) = event
+        {
+            let bar = bar.get();
+            return format!("{code} {}@{}", bar.instrument.0, bar.close_time.0);
+        }
+        let (FeedEvent::Missing { gap, .. } | FeedEvent::Filled { gap, .. }) = event else {
+            return code.to_owned();
+        };
+        format!("{code} {}@{}..{}", gap.instrument.0, gap.from.0, gap.to.0)
+    }
+
+    fn offered(intake: &mut Intake, bar: ClosedBar) -> String {
+        match intake.offer(bar) {
+            Offer::Event(event) => text(&event),
+            Offer::After(gaps) => {
+                let gaps: Vec<String> = gaps
+                    .iter()
+                    .map(|gap| format!("{}@{}..{}", gap.instrument.0, gap.from.0, gap.to.0))
+                    .collect();
+                format!("after {}", gaps.join(" "))
+            }
+        }
+    }
+
+    fn texts(events: &[FeedEvent]) -> Vec<String> {
+        events.iter().map(text).collect()
+    }
+
+    #[test]
+    fn a_bar_is_next_known_revised_or_out_of_order() {
+        let mut intake = intake(true);
+        for (next, expect) in [
+            (bar(0, 20, 1), "closed-bar 0@20"),
+            (bar(0, 20, 1), "duplicate-bar 0@20"),
+            (bar(0, 20, 2), "revised-bar 0@20"),
+            (bar(0, 10, 1), "out-of-order-bar 0@10"),
+            (bar(0, 30, 1), "closed-bar 0@30"),
+            (bar(1, 90, 1), "closed-bar 1@90"),
+            (bar(7, 90, 1), "out-of-order-bar 7@90"),
+        ] {
+            assert_eq!(offered(&mut intake, next), expect);
+        }
+        assert_eq!(text(&intake.revise(bar(0, 30, 1))), "duplicate-bar 0@30");
+        assert_eq!(text(&intake.revise(bar(0, 30, 2))), "revised-bar 0@30");
+        assert_eq!(text(&intake.revise(bar(0, 40, 2))), "revised-bar 0@40");
+    }
+
+    #[test]
+    fn a_hole_is_asked_for_and_what_nobody_has_is_missing() {
+        let mut intake = intake(true);
+        intake.offer(bar(0, 20, 1));
+        assert_eq!(offered(&mut intake, bar(0, 60, 1)), "after 0@20..50");
+        let gap = Gap {
+            instrument: InstrumentId(0),
+            from: UnixNanos(20),
+            to: UnixNanos(50),
+        };
+        // Out of sequence, one twice, one outside.
+        let found = vec![bar(0, 50, 1), bar(0, 30, 1), bar(0, 30, 1), bar(0, 60, 9)];
+        let events = intake.fill(vec![(gap, Ok(found))]);
+        assert_eq!(
+            texts(&events),
+            [
+                "closed-bar 0@30",
+                "duplicate-bar 0@30",
+                "closed-bar 0@50",
+                "gap-filled 0@20..50",
+                "missing-bars 0@30..40"
+            ]
+        );
+        assert_eq!(offered(&mut intake, bar(0, 60, 1)), "closed-bar 0@60");
+    }
+
+    #[test]
+    fn where_intervals_may_be_empty_a_hole_is_one_only_after_an_interruption() {
+        let mut intake = intake(false);
+        intake.offer(bar(0, 20, 1));
+        intake.offer(bar(1, 20, 1));
+        assert_eq!(offered(&mut intake, bar(0, 60, 1)), "closed-bar 0@60");
+        intake.interrupt();
+        assert_eq!(
+            intake.gaps(UnixNanos(59)).len(),
+            1,
+            "only 1 may have lost one"
+        );
+        assert_eq!(
+            offered(&mut intake, bar(0, 90, 1)),
+            "after 0@60..80 1@20..80"
+        );
+        let gaps = match intake.offer(bar(0, 90, 1)) {
+            Offer::After(gaps) => gaps,
+            Offer::Event(event) => panic!("{event:?}"),
+        };
+        let found = vec![
+            (gaps[0], Err("no answer".to_owned())),
+            (gaps[1], Ok(vec![bar(1, 50, 1)])),
+        ];
+        assert_eq!(
+            texts(&intake.fill(found)),
+            [
+                "closed-bar 1@50",
+                "missing-bars 0@60..80",
+                "gap-filled 1@20..80"
+            ]
+        );
+        assert_eq!(offered(&mut intake, bar(0, 90, 1)), "closed-bar 0@90");
+        assert_eq!(offered(&mut intake, bar(0, 80, 1)), "out-of-order-bar 0@80");
+    }
+
+    #[test]
+    fn what_a_run_has_decided_is_where_the_feed_goes_on() {
+        let decided = BTreeMap::from([(InstrumentId(0), UnixNanos(40))]);
+        let ids = (0..2).map(InstrumentId);
+        let mut intake = Intake::new(10, false, ids, &decided);
+        let gaps = intake.gaps(UnixNanos(75));
+        assert_eq!(gaps.len(), 1);
+        assert_eq!((gaps[0].from.0, gaps[0].to.0), (40, 70));
+        assert_eq!(offered(&mut intake, bar(0, 40, 1)), "out-of-order-bar 0@40");
+    }
+
+    proptest! {
+        /// Whatever the stream loses, doubles and shuffles, with a history that has everything,
+        /// each bar passes once, in sequence, and none is missing up to the last.
+        #[test]
+        fn with_a_whole_history_no_bar_is_lost_or_doubled(
+            stream in proptest::collection::vec((0_u32..2, 1_i64..40, any::<bool>()), 1..80),
+        ) {
+            let mut intake = intake(true);
+            let mut passed: BTreeMap<u32, Vec<i64>> = BTreeMap::new();
+            let mut take = |events: &[FeedEvent]| {
+                for event in events {
+                    if let FeedEvent::Closed(bar) = event {
+                        let bar = bar.get();
+                        passed.entry(bar.instrument.0).or_default().push(bar.close_time.0);
+                    }
+                    let is_missing = matches!(event, FeedEvent::Missing { .. });
+                    prop_assert!(!is_missing);
+                }
+                Ok(())
+            };
+            for (id, at, breaks) in stream {
+                if breaks {
+                    intake.interrupt();
+                }
+                let next = bar(id, at * 10, 1);
+                let event = match intake.offer(next) {
+                    Offer::Event(event) => event,
+                    Offer::After(gaps) => {
+                        let found = gaps.iter().map(|gap| {
+                            let bars = (gap.from.0 / 10..gap.to.0 / 10)
+                                .map(|open| bar(gap.instrument.0, open * 10 + 10, 1));
+                            (*gap, Ok(bars.collect()))
+                        });
+                        take(&intake.fill(found.collect()))?;
+                        let Offer::Event(event) = intake.offer(next) else {
+                            return Err(TestCaseError::fail("asked twice"));
+                        };
+                        prop_assert!(matches!(event, FeedEvent::Closed(_)));
+                        event
+                    }
+                };
+                take(&[event])?;
+            }
+            for closes in passed.values() {
+                let first = closes[0];
+                let expect: Vec<i64> = (0_i64..).take(closes.len()).map(|n| first + n * 10).collect();
+                prop_assert_eq!(closes, &expect);
+            }
+        }
+    }
+}

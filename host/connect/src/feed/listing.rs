@@ -1,0 +1,175 @@
+//! The run's instruments under a venue's symbols. It must never know which venue.
+
+use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::time::{Timeframe, UnixNanos};
+use counterfoil_trading::units::{Price, Volume};
+use serde_json::value::RawValue;
+
+use crate::field::{FieldError, number, shown};
+
+/// The instruments in the sequence of the manifest, each with the venue's symbol for it.
+#[derive(Clone, Debug)]
+pub struct Listings {
+    all: Vec<(Instrument, String)>,
+    timeframe_nanos: i64,
+}
+
+/// Why instruments cannot be listed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListingError {
+    /// Two instruments under one symbol: a bar could be of either.
+    #[error("two instruments have the venue's symbol {symbol:?}")]
+    Twice {
+        /// The symbol.
+        symbol: String,
+    },
+    /// The venue has no such symbol.
+    #[error("{symbol:?} is no symbol: letters, digits and . - / only")]
+    Symbol {
+        /// The symbol.
+        symbol: String,
+    },
+    /// The venue's stream has no bars of this length.
+    #[error("{venue} has no bars of {timeframe}; it has {known}")]
+    Timeframe {
+        /// The venue.
+        venue: &'static str,
+        /// The timeframe asked for.
+        timeframe: Timeframe,
+        /// What there is.
+        known: &'static str,
+    },
+}
+
+/// Prices and volume of a bar, as a venue spells them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Values<'a> {
+    /// The venue's names of open, high, low, close and volume.
+    pub(crate) names: [&'static str; 5],
+    /// Their values, in the same sequence.
+    pub(crate) values: [Option<&'a RawValue>; 5],
+}
+
+impl Listings {
+    /// The listings of a run whose bars have one fixed length.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ListingError`] if a symbol is none or stands for two instruments, or the length
+    /// is one of calendar months.
+    pub fn new(all: Vec<(Instrument, String)>, timeframe: Timeframe) -> Result<Self, ListingError> {
+        let Timeframe::Fixed(timeframe_nanos) = timeframe else {
+            return Err(ListingError::Timeframe {
+                venue: "a feed",
+                timeframe,
+                known: "bars of a fixed length",
+            });
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        for (_, symbol) in &all {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-/".contains(&byte);
+            if symbol.is_empty() || !symbol.bytes().all(plain) {
+                return Err(ListingError::Symbol {
+                    symbol: shown(symbol),
+                });
+            }
+            if !seen.insert(symbol.clone()) {
+                return Err(ListingError::Twice {
+                    symbol: symbol.clone(),
+                });
+            }
+        }
+        Ok(Self {
+            all,
+            timeframe_nanos,
+        })
+    }
+
+    /// The length of a bar in nanoseconds.
+    #[must_use]
+    pub const fn timeframe_nanos(&self) -> i64 {
+        self.timeframe_nanos
+    }
+
+    /// The length of a bar.
+    #[must_use]
+    pub const fn timeframe(&self) -> Timeframe {
+        Timeframe::Fixed(self.timeframe_nanos)
+    }
+
+    /// Every instrument.
+    pub fn ids(&self) -> impl Iterator<Item = InstrumentId> + '_ {
+        (0_u32..).zip(&self.all).map(|(id, _)| InstrumentId(id))
+    }
+
+    /// The venue's symbols, in the sequence of the instruments.
+    pub fn symbols(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|(_, symbol)| symbol.as_str())
+    }
+
+    /// The venue's symbol of an instrument.
+    #[must_use]
+    pub fn symbol(&self, id: InstrumentId) -> Option<&str> {
+        self.get(id).map(|(_, symbol)| symbol.as_str())
+    }
+
+    /// The instrument of an id.
+    #[must_use]
+    pub fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {
+        self.get(id).map(|(instrument, _)| instrument)
+    }
+
+    fn get(&self, id: InstrumentId) -> Option<&(Instrument, String)> {
+        self.all.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The instrument under a venue's symbol.
+    pub(crate) fn find(
+        &self,
+        field: &str,
+        symbol: &str,
+    ) -> Result<(InstrumentId, &Instrument), FieldError> {
+        let listed = (0_u32..).zip(&self.all).find(|(_, one)| one.1 == symbol);
+        let (id, (instrument, _)) = listed
+            .ok_or_else(|| FieldError::new(field, format!("the run has no {:?}", shown(symbol))))?;
+        Ok((InstrumentId(id), instrument))
+    }
+
+    /// A closed bar of an instrument, from its open time and the venue's texts.
+    ///
+    /// Callers hold that the interval is over; this holds that it is one of the run's intervals
+    /// and that every value is exact at the instrument's scales.
+    pub(crate) fn bar(
+        &self,
+        id: InstrumentId,
+        (field, open_time): (&str, UnixNanos),
+        values: Values<'_>,
+    ) -> Result<ClosedBar, FieldError> {
+        let (instrument, _) = self
+            .get(id)
+            .ok_or_else(|| FieldError::new(field, "the run has no such instrument"))?;
+        if open_time.0.checked_rem_euclid(self.timeframe_nanos) != Some(0) {
+            return Err(FieldError::new(field, "is not the start of an interval"));
+        }
+        let close_time = open_time.0.checked_add(self.timeframe_nanos);
+        let close_time = close_time
+            .map(UnixNanos)
+            .ok_or_else(|| FieldError::new(field, "is too far from 1970"))?;
+        let [open, high, low, close, volume] = values.values;
+        let [open_name, high_name, low_name, close_name, volume_name] = values.names;
+        let price = |name, raw| number(name, raw, instrument.price_scale()).map(Price);
+        let raw = RawBar {
+            instrument: id,
+            open_time,
+            close_time,
+            open: price(open_name, open)?,
+            high: price(high_name, high)?,
+            low: price(low_name, low)?,
+            close: price(close_name, close)?,
+            volume: Volume(number(volume_name, volume, instrument.volume_scale())?),
+        };
+        ClosedBar::parse(raw).map_err(|error| FieldError::new("bar", error))
+    }
+}

@@ -1,0 +1,203 @@
+//! Where a service is. It must never let an unencrypted connection leave the machine.
+
+use core::fmt;
+
+use url::{Host, Url};
+
+use crate::field::shown;
+
+/// What is spoken at an endpoint.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// `https`, or `http` on this machine.
+    Http,
+    /// `wss`, or `ws` on this machine.
+    WebSocket,
+}
+
+/// The base address of a service.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Endpoint {
+    host: Host<String>,
+    port: u16,
+    path: String,
+    is_encrypted: bool,
+}
+
+/// Why an address is none.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// It is no address.
+    #[error("{text:?} is no address: {reason}")]
+    Address {
+        /// The text.
+        text: String,
+        /// Why.
+        reason: String,
+    },
+    /// It is spoken in the clear to another machine.
+    #[error("{text:?} is not encrypted: only this machine may be reached so; write {scheme}://")]
+    Clear {
+        /// The text.
+        text: String,
+        /// The scheme to use.
+        scheme: &'static str,
+    },
+}
+
+impl Endpoint {
+    /// The endpoint at an address such as `wss://stream.example`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`EndpointError`] if it is no address of this kind, carries a user, a query or a
+    /// fragment, or is not encrypted and on another machine.
+    pub fn parse(text: &str, kind: Kind) -> Result<Self, EndpointError> {
+        let wrong = |reason: &str| EndpointError::Address {
+            // An address may carry a password.
+            text: shown(text.split('@').next_back().unwrap_or_default()),
+            reason: reason.to_owned(),
+        };
+        let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
+        let (encrypted, clear) = match kind {
+            Kind::Http => ("https", "http"),
+            Kind::WebSocket => ("wss", "ws"),
+        };
+        let is_encrypted = url.scheme() == encrypted;
+        if !is_encrypted && url.scheme() != clear {
+            return Err(wrong(&format!("it must begin with {encrypted}://")));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("a user or password does not belong into it"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("a query or fragment does not belong into it"));
+        }
+        let host = url.host().ok_or_else(|| wrong("it names no host"))?;
+        let is_here = match &host {
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+            Host::Domain(name) => *name == "localhost",
+        };
+        if !is_encrypted && !is_here {
+            return Err(EndpointError::Clear {
+                text: shown(text),
+                scheme: encrypted,
+            });
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port: url
+                .port_or_known_default()
+                .ok_or_else(|| wrong("it names no port"))?,
+            path: url.path().trim_end_matches('/').to_owned(),
+            is_encrypted,
+        })
+    }
+
+    /// The host, without brackets.
+    pub(crate) fn host_name(&self) -> String {
+        match &self.host {
+            Host::Ipv6(address) => address.to_string(),
+            host @ (Host::Ipv4(_) | Host::Domain(_)) => host.to_string(),
+        }
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) const fn is_encrypted(&self) -> bool {
+        self.is_encrypted
+    }
+
+    /// Path and query of a target behind the base path.
+    pub(crate) fn target(&self, target: &str) -> String {
+        format!("{}{target}", self.path)
+    }
+
+    /// Host and port, as the header of a request names them.
+    pub(crate) fn authority(&self) -> String {
+        let usual = if self.is_encrypted { 443 } else { 80 };
+        if self.port == usual {
+            self.host.to_string()
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.authority(), self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, kind: Kind, expect: &str) {
+        let got = match Endpoint::parse(text, kind) {
+            Ok(endpoint) => endpoint.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(got, expect);
+    }
+
+    #[test]
+    fn only_this_machine_is_reached_in_the_clear() {
+        check("https://a.example", Kind::Http, "a.example");
+        check(
+            "wss://a.example:9443/x/",
+            Kind::WebSocket,
+            "a.example:9443/x",
+        );
+        check("http://127.0.0.1:80/", Kind::Http, "127.0.0.1");
+        check("ws://[::1]:81", Kind::WebSocket, "[::1]:81");
+        check("ws://localhost:81", Kind::WebSocket, "localhost:81");
+        let clear = |text: &str, scheme: &str| {
+            format!(
+                "{text:?} is not encrypted: only this machine may be reached so; write {scheme}://"
+            )
+        };
+        for text in [
+            "http://a.example",
+            "http://10.0.0.1",
+            "http://localhost.a.example",
+        ] {
+            check(text, Kind::Http, &clear(text, "https"));
+        }
+        check(
+            "ws://a.example",
+            Kind::WebSocket,
+            &clear("ws://a.example", "wss"),
+        );
+    }
+
+    #[test]
+    fn an_address_carries_no_secret_and_is_of_its_kind() {
+        check(
+            "https://me:hush@a.example",
+            Kind::Http,
+            "\"a.example\" is no address: a user or password does not belong into it",
+        );
+        check(
+            "https://a.example/?k=1",
+            Kind::Http,
+            "\"https://a.example/?k=1\" is no address: a query or fragment does not belong into it",
+        );
+        check(
+            "wss://a.example",
+            Kind::Http,
+            "\"wss://a.example\" is no address: it must begin with https://",
+        );
+        check(
+            "",
+            Kind::Http,
+            "\"\" is no address: relative URL without a base",
+        );
+    }
+}

@@ -1,0 +1,187 @@
+//! A venue's feed as the run's thread sees it. It must never know which venue, or how it is
+//! reached.
+
+use std::collections::BTreeMap;
+
+use counterfoil_connect::feed::event::{FeedEvent, Treatment};
+use counterfoil_connect::feed::inbox::Inbox;
+use counterfoil_connect::feed::slicer::{Sliced, Slicer};
+use counterfoil_trading::bar::ClosedBar;
+use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::record::RefusedInput;
+use counterfoil_trading::slice::Slice;
+use counterfoil_trading::time::UnixNanos;
+
+use super::{Decided, Feed, FeedError, Next};
+
+/// A feed of a venue's events: bars become slices, and what is to be recorded is refused input,
+/// with the event's code as the beginning of its reason.
+#[derive(Debug)]
+pub struct ConnectedFeed {
+    inbox: Inbox,
+    slicer: Slicer,
+    decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
+    /// Whether the slice that [`Slicer::next`] may hold was looked for.
+    is_fresh: bool,
+}
+
+impl ConnectedFeed {
+    /// A feed of so many instruments.
+    #[must_use]
+    pub fn new(inbox: Inbox, instruments: usize) -> Self {
+        Self::go_on(inbox, instruments, Decided::default())
+    }
+
+    /// A feed that may send again what was decided before, and ends the slice that is open.
+    #[must_use]
+    pub fn go_on(inbox: Inbox, instruments: usize, decided: Decided) -> Self {
+        Self {
+            inbox,
+            slicer: Slicer::new(instruments, decided.ended, decided.open),
+            decided: decided.bars,
+            is_fresh: true,
+        }
+    }
+
+    /// What an event outside every slice is to the run.
+    fn note(&self, event: &FeedEvent) -> Next {
+        if let FeedEvent::OutOfOrder(bar) | FeedEvent::Late(bar) = event {
+            let place = (bar.get().close_time, bar.get().instrument);
+            if self.decided.get(&place) == Some(bar) {
+                return Next::Known;
+            }
+        }
+        match event.treatment() {
+            Treatment::Skip => Next::Known,
+            Treatment::Decide | Treatment::EndSlice | Treatment::Record | Treatment::End => {
+                Next::Refused(RefusedInput {
+                    reason: event.reason(),
+                    input: event.input(),
+                })
+            }
+        }
+    }
+}
+
+impl Feed for ConnectedFeed {
+    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+        slice.clear();
+        loop {
+            if core::mem::take(&mut self.is_fresh) && self.slicer.next(slice)? {
+                self.is_fresh = true;
+                return Ok(Next::Slice);
+            }
+            let Some(event) = self.inbox.wait() else {
+                let is_left = self.slicer.finish(slice);
+                return Ok(if is_left { Next::Slice } else { Next::End });
+            };
+            match self.slicer.take(event, slice)? {
+                Sliced::Waiting => {}
+                Sliced::Whole => {
+                    self.is_fresh = true;
+                    return Ok(Next::Slice);
+                }
+                Sliced::Note(event) => return Ok(self.note(&event)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use counterfoil_trading::bar::RawBar;
+    use counterfoil_trading::units::{Price, Volume};
+
+    use super::*;
+
+    fn bar(instrument: u32, close: i64) -> ClosedBar {
+        ClosedBar::parse(RawBar {
+            instrument: InstrumentId(instrument),
+            open_time: UnixNanos(close - 10),
+            close_time: UnixNanos(close),
+            open: Price(5),
+            high: Price(5),
+            low: Price(5),
+            close: Price(5),
+            volume: Volume(1),
+        })
+        .unwrap()
+    }
+
+    /// What a feed of two instruments says of some events, as text.
+    fn said(events: Vec<FeedEvent>, decided: Decided) -> Vec<String> {
+        let (sender, inbox) = Inbox::pair();
+        for event in events {
+            sender.try_send(event).unwrap();
+        }
+        drop(sender);
+        let mut feed = ConnectedFeed::go_on(inbox, 2, decided);
+        let mut slice = Slice::default();
+        let mut out = Vec::new();
+        loop {
+            out.push(match feed.next(&mut slice).unwrap() {
+                Next::Slice => {
+                    let ids = slice.bars().iter().map(|bar| bar.get().instrument.0);
+                    let ids: Vec<u32> = ids.collect();
+                    format!("{}: {ids:?}", slice.close_time().unwrap().0)
+                }
+                Next::Refused(refused) => {
+                    let input = String::from_utf8(refused.input).unwrap();
+                    format!("{} {input}", refused.reason)
+                }
+                Next::Known => "known".to_owned(),
+                Next::End => return out,
+            });
+        }
+    }
+
+    #[test]
+    fn bars_become_slices_and_everything_else_is_recorded_in_its_place() {
+        let events = vec![
+            FeedEvent::Closed(bar(0, 20)),
+            FeedEvent::Duplicate(bar(0, 20)),
+            FeedEvent::Disconnected {
+                reason: "cable".to_owned(),
+            },
+            FeedEvent::Reconnected { tries: 2 },
+            FeedEvent::Closed(bar(1, 30)),
+            FeedEvent::Closed(bar(1, 20)),
+            FeedEvent::Closed(bar(0, 30)),
+            FeedEvent::Closed(bar(0, 40)),
+            FeedEvent::SessionEnd {
+                reason: "denied".to_owned(),
+            },
+        ];
+        let late = r#"{"close":5,"close-time":20,"event":"late-bar","high":5,"instrument":1,"low":5,"open":5,"open-time":10,"volume":1}"#;
+        let expect = [
+            "known".to_owned(),
+            r#"feed-disconnected: cable {"event":"feed-disconnected"}"#.to_owned(),
+            r#"feed-reconnected: at try 2 {"event":"feed-reconnected","tries":2}"#.to_owned(),
+            "20: [0]".to_owned(),
+            format!("late-bar: its slice has ended {late}"),
+            "30: [0, 1]".to_owned(),
+            r#"feed-ended: denied {"event":"feed-ended"}"#.to_owned(),
+            "40: [0]".to_owned(),
+        ];
+        assert_eq!(said(events, Decided::default()), expect);
+    }
+
+    #[test]
+    fn a_feed_goes_on_where_the_run_stopped() {
+        let mut decided = Decided {
+            ended: Some(UnixNanos(20)),
+            ..Decided::default()
+        };
+        for one in [bar(0, 20), bar(1, 20), bar(0, 30)] {
+            let place = (one.get().close_time, one.get().instrument);
+            decided.bars.insert(place, one);
+        }
+        decided.open.add(bar(0, 30)).unwrap();
+        let events = vec![
+            FeedEvent::Closed(bar(1, 20)),
+            FeedEvent::OutOfOrder(bar(0, 20)),
+            FeedEvent::Closed(bar(1, 30)),
+        ];
+        assert_eq!(said(events, decided), ["known", "known", "30: [0, 1]"]);
+    }
+}
