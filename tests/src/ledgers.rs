@@ -182,7 +182,7 @@ fn component(desk: &mut Desk) -> DigestSet {
     set
 }
 
-/// A run is authorized, started, used, ended, and others are stopped.
+/// A run is authorized and started; it ends, and others are stopped.
 fn run(desk: &mut Desk, set: DigestSet) {
     let (account, limits) = (id("desk-7"), digest("account limits"));
     let verdict = desk.passed(Gate::Limits, account_digest(&account), Some(limits));
@@ -215,6 +215,14 @@ fn run(desk: &mut Desk, set: DigestSet) {
         terms,
     };
     desk.act("robot", Act::RunStart(start));
+    spend(desk, run);
+    stop(desk, run);
+    let reason = "the venue answers twice".to_owned();
+    desk.act("erin", Act::StartWithdraw { authorized, reason });
+}
+
+/// A run is counted against a budget, and ends.
+fn spend(desk: &mut Desk, run: Digest) {
     let of = Payer::Owner(id("bob"));
     let budget = Budget {
         of: of.clone(),
@@ -246,19 +254,17 @@ fn run(desk: &mut Desk, set: DigestSet) {
         reason: "the feed ended".to_owned(),
     };
     desk.act("robot", Act::RunEnd(end));
-    let reason = || "the venue answers twice".to_owned();
-    for scope in [
-        Scope::Run(run),
-        Scope::Account(id("desk-7")),
-        Scope::Installation,
-    ] {
-        let reason = reason();
+}
+
+/// Every kind of stop, and its lifting.
+fn stop(desk: &mut Desk, run: Digest) {
+    let account = Scope::Account(id("desk-7"));
+    for scope in [Scope::Run(run), account, Scope::Installation] {
+        let reason = "the venue answers twice".to_owned();
         let killed = desk.act("erin", Act::Kill { scope, reason });
         let reason = "once again".to_owned();
         desk.act("dan", Act::KillLift { killed, reason });
     }
-    let reason = reason();
-    desk.act("erin", Act::StartWithdraw { authorized, reason });
 }
 
 /// Delegation, exceptions, broken glass, keys.
