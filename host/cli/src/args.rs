@@ -27,8 +27,7 @@ pub(crate) use people::{
     PrincipalAdd, PrincipalRoles, WhoApproved,
 };
 pub(crate) use policy::{
-    EvalInput, EvalLimits, EvalPromotion, EvalStart, Policy, PolicyEval, PolicyFolder,
-    PolicyReEvaluate,
+    EvalInput, EvalLimits, EvalPromotion, EvalStart, Policy, PolicyEval, PolicyReEvaluate,
 };
 pub(crate) use research::{MonteCarlo, Sweep, WalkForward};
 pub(crate) use run::{Backtest, BacktestOrResume, Live, Terms};
