@@ -29,7 +29,7 @@ pub enum RunnerError {
     Manifest(#[from] ManifestError),
     /// No bars were drawn.
     #[error(transparent)]
-    Resample(#[from] ResampleError),
+    Resample(Box<ResampleError>),
     /// The manifest and what it names do not agree.
     #[error("{what} is {found} in {place}, but {stated} in the manifest; {way_on}")]
     Disagrees {
@@ -119,7 +119,7 @@ pub enum RunnerError {
     Snapshot(#[from] ReadError),
     /// No snapshot could be made.
     #[error(transparent)]
-    Ingest(#[from] IngestError),
+    Ingest(Box<IngestError>),
     /// No statement could be made.
     #[error(transparent)]
     Attest(#[from] AttestError),
@@ -156,4 +156,17 @@ pub enum RunnerError {
     /// A thread ended without an answer.
     #[error("the thread that reads the journal did not run to its end")]
     ThreadGone,
+}
+
+// Both are large, and rare.
+impl From<ResampleError> for RunnerError {
+    fn from(error: ResampleError) -> Self {
+        Self::Resample(Box::new(error))
+    }
+}
+
+impl From<IngestError> for RunnerError {
+    fn from(error: IngestError) -> Self {
+        Self::Ingest(Box::new(error))
+    }
 }

@@ -2,6 +2,7 @@
 //! that a process left, and says how each stands. It must never know a network or who may ask.
 
 mod components;
+mod error;
 pub mod events;
 pub mod feeds;
 pub mod inlet;
@@ -17,24 +18,24 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
-use counterfoil_governance::id::{Id, IdError};
+use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_trading::manifest::{Manifest, ManifestError};
+use counterfoil_trading::manifest::Manifest;
 
+pub use error::SuperviseError;
 pub use replay::line_of;
 pub use run::Taker;
 
 use self::components::Components;
 use self::events::Events;
-use self::feeds::{FeedSettings, OpenError};
+use self::feeds::FeedSettings;
 use self::inlet::Order;
-use self::kept::{Kept, KeptError, Meant};
+use self::kept::{Kept, Meant};
 use self::run::{Parts, Supervised};
 use self::status::{RunState, Status};
 use self::work::{Begin, Ready};
-use crate::data_dir::{DataDir, DataDirError};
-use crate::error::RunnerError;
+use crate::data_dir::DataDir;
 use crate::live;
 use crate::permit::Grant;
 
@@ -64,98 +65,6 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("runs_per_account", &self.runs_per_account)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why a run is not started, stopped, killed or gone on with.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SuperviseError {
-    /// There is no such run.
-    #[error("no run {name:?} is under supervision")]
-    Unknown {
-        /// The name asked for.
-        name: String,
-    },
-    /// More than one run has a name that begins like this.
-    #[error("{name:?} could be {first} or {second}; give more digits")]
-    Ambiguous {
-        /// The name asked for.
-        name: String,
-        /// One run.
-        first: String,
-        /// Another.
-        second: String,
-    },
-    /// The run was started before.
-    #[error("run {run} was started before: a live manifest starts once")]
-    StartedBefore {
-        /// The run.
-        run: String,
-    },
-    /// The account has as many runs as it may have.
-    #[error("account {account} has {count} runs under way, and may have {most} at once")]
-    AccountRuns {
-        /// The account.
-        account: String,
-        /// Its runs.
-        count: usize,
-        /// The cap.
-        most: usize,
-    },
-    /// The process has as many runs as it can hold.
-    #[error("{count} runs are under way, and this process holds {RUNS_MAX} at most")]
-    Full {
-        /// Runs under way.
-        count: usize,
-    },
-    /// The run is not in a state for this.
-    #[error("run {run} is {}, and cannot be {wanted}", .state.name())]
-    State {
-        /// The run.
-        run: String,
-        /// Where it stands.
-        state: RunState,
-        /// What was wanted.
-        wanted: &'static str,
-    },
-    /// The grant is for another run.
-    #[error("the grant is for run {granted}, the manifest is run {run}")]
-    OtherGrant {
-        /// The run granted.
-        granted: String,
-        /// The manifest's.
-        run: String,
-    },
-    /// The process ends: no run begins any more.
-    #[error("the process is ending: no run begins")]
-    Ending,
-    /// The feed cannot be opened.
-    #[error(transparent)]
-    Feed(#[from] OpenError),
-    /// The account or principal that was kept has no name that can be one.
-    #[error(transparent)]
-    Id(#[from] IdError),
-    /// What is kept of a run.
-    #[error(transparent)]
-    Kept(#[from] KeptError),
-    /// The run itself.
-    #[error(transparent)]
-    Run(#[from] RunnerError),
-    /// No thread to be had.
-    #[error("no thread to be had: {0}")]
-    Thread(std::io::Error),
-}
-
-impl From<ManifestError> for SuperviseError {
-    fn from(error: ManifestError) -> Self {
-        Self::Run(error.into())
-    }
-}
-
-impl From<DataDirError> for SuperviseError {
-    fn from(error: DataDirError) -> Self {
-        Self::Run(error.into())
     }
 }
 

@@ -165,8 +165,11 @@ impl Events {
         let lost = from.saturating_sub(after.saturating_add(1));
         let skip = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
         let events: Vec<_> = ring.kept.iter().skip(skip).take(most).cloned().collect();
-        let last = events.last().map_or(after, |event| event.id);
-        Batch { lost, events, last }
+        Batch {
+            lost,
+            last: events.last().map_or(after, |event| event.id),
+            events,
+        }
     }
 
     /// Calls `wake` after every event from now on.

@@ -1,9 +1,10 @@
 //! Where the bars of a run come from: the one place that chooses by a feed's kind. A feed puts
 //! lines into the run's inlet from a thread of its own; it must never wait for another run.
 
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::io::BufReader;
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::thread::Builder;
 
@@ -164,6 +165,9 @@ fn selected(
     Ok((selection, setup))
 }
 
+/// What a feed's thread does.
+type Work = Box<dyn FnOnce(&Inlet) + Send>;
+
 impl Opened {
     /// Begins to put lines into the inlet. Bars that close before or at `decided` are sent at once:
     /// the run knows them.
@@ -172,7 +176,7 @@ impl Opened {
         inlet: &Arc<Inlet>,
         decided: Option<UnixNanos>,
     ) -> Result<Line, OpenError> {
-        let (work, line): (Box<dyn FnOnce(&Inlet) + Send>, Line) = match self {
+        let (work, line): (Work, Line) = match self {
             Self::Push => return Ok(Line(None)),
             Self::Replay(replay) => (
                 Box::new(move |inlet| {

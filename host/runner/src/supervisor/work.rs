@@ -1,7 +1,8 @@
 //! What the thread of one run does, from its component to the state it ends in. It must never
 //! leave a run that is said to be under way when it is not.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use core::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::record::CloseReason;
@@ -44,9 +45,15 @@ enum End {
 #[derive(Debug, thiserror::Error)]
 enum WorkError {
     #[error(transparent)]
-    Runner(#[from] RunnerError),
+    Runner(Box<RunnerError>),
     #[error(transparent)]
     Feed(#[from] OpenError),
+}
+
+impl From<RunnerError> for WorkError {
+    fn from(error: RunnerError) -> Self {
+        Self::Runner(Box::new(error))
+    }
 }
 
 /// Takes a run to its end, and notes what became of it.
