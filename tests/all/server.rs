@@ -114,7 +114,10 @@ fn desk_for(world: &World, manifest: &Manifest) -> Desk {
 }
 
 fn bars(lines: &str) -> Vec<Value> {
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn asked(desk: &Desk, manifest: &Manifest, feed: Feed) -> StartRequest {
@@ -131,7 +134,9 @@ fn start(client: &Client, request: &StartRequest) -> Result<RunReply, ClientErro
 
 fn push(client: &Client, bars: &[Value]) -> BarsReply {
     let bars = bars.to_vec();
-    client.post("/v1/feeds/test/bars", &BarsRequest { bars }).unwrap()
+    client
+        .post("/v1/feeds/test/bars", &BarsRequest { bars })
+        .unwrap()
 }
 
 #[track_caller]
@@ -179,8 +184,15 @@ fn a_run_is_started_fed_watched_and_stopped_and_decides_as_alone() {
     assert!(reply.treatments.iter().all(|one| one.treatment == "taken"));
     assert_eq!(reply.treatments.len(), all.len());
     // Sent again they are late, and a bar of nobody's is told.
-    let again = push(&erin, &[all[0].clone(), json!({"symbol": "ZZZ"}), json!({"bad": 1})]);
-    let told: Vec<_> = again.treatments.iter().map(|one| one.treatment.as_str()).collect();
+    let again = push(
+        &erin,
+        &[all[0].clone(), json!({"symbol": "ZZZ"}), json!({"bad": 1})],
+    );
+    let told: Vec<_> = again
+        .treatments
+        .iter()
+        .map(|one| one.treatment.as_str())
+        .collect();
     assert_eq!(told, ["refused", "no-run", "refused"]);
 
     let mut seen: Vec<Message> = Vec::new();
@@ -189,27 +201,50 @@ fn a_run_is_started_fed_watched_and_stopped_and_decides_as_alone() {
         seen.len() < 6
     })
     .unwrap();
-    assert_eq!((seen[0].kind.as_str(), seen[0].data.as_str()), ("lost", r#"{"lost":null}"#));
+    assert_eq!(
+        (seen[0].kind.as_str(), seen[0].data.as_str()),
+        ("lost", r#"{"lost":null}"#)
+    );
     let mut again: Vec<Message> = Vec::new();
     bob.watch(Some(&run), Some(&seen[2].id), &mut |message| {
         again.push(message);
         again.len() < 3
     })
     .unwrap();
-    assert_eq!(again, seen[3..], "a stream goes on after the id it is given");
+    assert_eq!(
+        again,
+        seen[3..],
+        "a stream goes on after the id it is given"
+    );
 
     let held: PositionsReply = bob.get(&format!("/v1/runs/{run}/positions")).unwrap();
     assert_eq!(held.positions.len(), 2);
     // It waits for a bar: the stop reaches it all the same.
-    erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &()).unwrap();
+    erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &())
+        .unwrap();
     let done = until(&bob, &run, "stopped");
-    assert_eq!(done.decision_digest, Some(uninterrupted(&manifest, &lines, 20)));
+    assert_eq!(
+        done.decision_digest,
+        Some(uninterrupted(&manifest, &lines, 20))
+    );
     assert_eq!(done.inputs_refused, 2);
-    assert_eq!(code(erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &())), "run.state");
-    assert_eq!(code(erin.post::<RunReply>(&format!("/v1/runs/{run}/kill"), &())), "run.state");
+    assert_eq!(
+        code(erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &())),
+        "run.state"
+    );
+    assert_eq!(
+        code(erin.post::<RunReply>(&format!("/v1/runs/{run}/kill"), &())),
+        "run.state"
+    );
     let metrics = text(&here.base, "/metrics");
-    assert!(metrics.contains("counterfoil_runs{state=\"stopped\"} 1"), "{metrics}");
-    assert!(!metrics.contains("erin") && !metrics.contains(&run), "{metrics}");
+    assert!(
+        metrics.contains("counterfoil_runs{state=\"stopped\"} 1"),
+        "{metrics}"
+    );
+    assert!(
+        !metrics.contains("erin") && !metrics.contains(&run),
+        "{metrics}"
+    );
 }
 
 fn text(base: &str, path: &str) -> String {
@@ -231,7 +266,10 @@ fn a_replay_decides_as_its_lines_do() {
     let run = start(&erin, &asked(&desk, &manifest, feed)).unwrap().run;
     let done = until(&erin, &run, "stopped");
     let lines = world.lines(&manifest);
-    assert_eq!(done.decision_digest, Some(uninterrupted(&manifest, &lines, 12)));
+    assert_eq!(
+        done.decision_digest,
+        Some(uninterrupted(&manifest, &lines, 12))
+    );
 }
 
 #[test]
@@ -249,7 +287,14 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
     };
     //     what, request, code
     let table = [
-        ("no authorization", StartRequest { authorization: 1, ..good.clone() }, "start.unknown"),
+        (
+            "no authorization",
+            StartRequest {
+                authorization: 1,
+                ..good.clone()
+            },
+            "start.unknown",
+        ),
         (
             "other parameters",
             StartRequest {
@@ -284,10 +329,22 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
             },
             "start.changed",
         ),
-        ("no manifest", StartRequest { manifest: json!({}), ..good.clone() }, "run.invalid"),
+        (
+            "no manifest",
+            StartRequest {
+                manifest: json!({}),
+                ..good.clone()
+            },
+            "run.invalid",
+        ),
         (
             "a feed from elsewhere",
-            StartRequest { feed: Feed::Tcp { address: "10.0.0.1:1".to_owned() }, ..good.clone() },
+            StartRequest {
+                feed: Feed::Tcp {
+                    address: "10.0.0.1:1".to_owned(),
+                },
+                ..good.clone()
+            },
             "feed.invalid",
         ),
     ];
@@ -295,14 +352,21 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
         assert_eq!(code(start(&erin, &request)), expected, "{what}");
     }
     for who in ["ada", "bob", "carol", "dan", "gus", "robot"] {
-        assert_eq!(code(start(&here.client(who), &good)), "role.missing", "{who}");
+        assert_eq!(
+            code(start(&here.client(who), &good)),
+            "role.missing",
+            "{who}"
+        );
     }
     let authorized = good.authorization;
     let reason = "changed our minds".to_owned();
     desk.act("erin", Act::StartWithdraw { authorized, reason });
     assert_eq!(code(start(&erin, &good)), "start.withdrawn");
     let list: RunsReply = erin.get("/v1/runs").unwrap();
-    assert!(list.runs.is_empty(), "a refused start leaves nothing behind");
+    assert!(
+        list.runs.is_empty(),
+        "a refused start leaves nothing behind"
+    );
     // Without a ledger nobody is anybody.
     std::fs::rename(&desk.path, desk.path.with_extension("away")).unwrap();
     assert_eq!(code(start(&erin, &good)), "ledger.unusable");
@@ -319,26 +383,42 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     );
     let spinning = over_a_feed(&world.manifest(&spins, &["AAA", "BBB"]), "spins");
     let desk = desk_for(&world, &first);
-    desk.promote(counterfoil_governance::digest::Digest(spinning.setup().unwrap().component));
+    desk.promote(counterfoil_governance::digest::Digest(
+        spinning.setup().unwrap().component,
+    ));
     let here = Here::new(&world.data);
     let erin = here.client("erin");
-    let run = start(&erin, &asked(&desk, &first, Feed::Push {})).unwrap().run;
-    let slow = start(&erin, &asked(&desk, &spinning, Feed::Push {})).unwrap().run;
+    let run = start(&erin, &asked(&desk, &first, Feed::Push {}))
+        .unwrap()
+        .run;
+    let slow = start(&erin, &asked(&desk, &spinning, Feed::Push {}))
+        .unwrap()
+        .run;
     let third = asked(&desk, &small(&world, "third"), Feed::Push {});
     assert_eq!(code(start(&erin, &third)), "account.runs");
 
     let lines = world.lines(&first);
     let reply = push(&erin, &bars(&lines));
-    let own = reply.treatments.iter().filter(|one| one.run.as_deref() == Some(&run));
+    let own = reply
+        .treatments
+        .iter()
+        .filter(|one| one.run.as_deref() == Some(&run));
     assert!(own.clone().count() == 16 && own.clone().all(|one| one.treatment == "taken"));
     let fault = until(&erin, &slow, "faulted");
-    assert_eq!(fault.bars, 0, "{fault:?}");
+    assert_eq!(
+        fault.bars, 2,
+        "the bars of the slice are recorded: {fault:?}"
+    );
     // The place is free again.
     let third = start(&erin, &third).unwrap().run;
     let killed: RunReply = erin.post(&format!("/v1/runs/{third}/kill"), &()).unwrap();
-    assert!(["stopping", "killed"].contains(&killed.state.as_str()), "{killed:?}");
+    assert!(
+        ["stopping", "killed"].contains(&killed.state.as_str()),
+        "{killed:?}"
+    );
     until(&erin, &third, "killed");
-    erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &()).unwrap();
+    erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &())
+        .unwrap();
     let done = until(&erin, &run, "stopped");
     assert_eq!(done.decision_digest, Some(uninterrupted(&first, &lines, 8)));
     // A killed run goes on when somebody says so, and not before.
@@ -346,7 +426,8 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     let here = Here::new(&world.data);
     let erin = here.client("erin");
     assert_eq!(until(&erin, &third, "killed").state, "killed");
-    erin.post::<RunReply>(&format!("/v1/runs/{third}/resume"), &()).unwrap();
+    erin.post::<RunReply>(&format!("/v1/runs/{third}/resume"), &())
+        .unwrap();
     until(&erin, &third, "running");
     let standing = here.end(Order::Suspend);
     let left = standing.iter().find(|one| one.run == third).unwrap();
@@ -364,7 +445,12 @@ fn a_session_is_opened_by_a_key_that_counts_and_by_nothing_else() {
         let challenge = asked.challenge.clone();
         change(&mut asked);
         let public = key.verifying_key();
-        let Challenge { audience, ledger, challenge: given, .. } = asked;
+        let Challenge {
+            audience,
+            ledger,
+            challenge: given,
+            ..
+        } = asked;
         let message = session_message(&ledger, &audience, &given, &id(who), &public);
         SessionRequest {
             principal: who.to_owned(),
@@ -383,15 +469,24 @@ fn a_session_is_opened_by_a_key_that_counts_and_by_nothing_else() {
         ("a stranger", "mallory", "mallory", |_| {}),
         ("another's key", "erin", "bob", |_| {}),
         ("an unknown key", "erin", "mallory", |_| {}),
-        ("for another server", "erin", "erin", |one| one.audience.push('0')),
-        ("for another ledger", "erin", "erin", |one| one.ledger.push('0')),
-        ("another challenge", "erin", "erin", |one| one.challenge.push('0')),
+        ("for another server", "erin", "erin", |one| {
+            one.audience.push('0')
+        }),
+        ("for another ledger", "erin", "erin", |one| {
+            one.ledger.push('0')
+        }),
+        ("another challenge", "erin", "erin", |one| {
+            one.challenge.push('0')
+        }),
     ];
     for (what, who, key, change) in table {
         let request = signed(who, &hand(key), &change);
         assert_eq!(code(open(&request)), "session.signature", "{what}");
     }
-    let foreign = SessionRequest { challenge: "00".repeat(56), ..signed("erin", &hand("erin"), &same) };
+    let foreign = SessionRequest {
+        challenge: "00".repeat(56),
+        ..signed("erin", &hand("erin"), &same)
+    };
     assert_eq!(code(open(&foreign)), "challenge.invalid");
 
     let mut erin = here.client("erin");
@@ -405,12 +500,22 @@ fn a_session_is_opened_by_a_key_that_counts_and_by_nothing_else() {
     assert!(bob.get::<RunsReply>("/v1/runs").is_ok());
     let key = PublicKey(hand("bob").verifying_key());
     let reason = "lost".to_owned();
-    desk.act("bob", Act::KeyRevoke { id: id("bob"), key, reason });
+    desk.act(
+        "bob",
+        Act::KeyRevoke {
+            id: id("bob"),
+            key,
+            reason,
+        },
+    );
     assert_eq!(code(bob.get::<RunsReply>("/v1/runs")), "token.expired");
     // A client does not sign for a server that names another.
     let other = here.base.replace("127.0.0.1", "localhost");
     let signed_in = Client::new(&other).sign_in(&id("erin"), &hand("erin"));
-    assert!(matches!(signed_in, Err(ClientError::Audience { .. })), "{signed_in:?}");
+    assert!(
+        matches!(signed_in, Err(ClientError::Audience { .. })),
+        "{signed_in:?}"
+    );
 }
 
 /// What a server answers to these bytes: status and code.
@@ -469,37 +574,82 @@ fn every_route_refuses_strangers_and_what_is_malformed_by_its_code() {
     let huge = format!("{{\"bars\":[\"{}\"]}}", "x".repeat(2 << 20));
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let head = format!("{token}x: {}\r\n", "y".repeat(64 << 10));
-    let many: String = (0..100).map(|number| format!("x-{number}: y\r\n")).collect();
+    let many: String = (0..100)
+        .map(|number| format!("x-{number}: y\r\n"))
+        .collect();
     let path = "/v1/feeds/x/bars";
     let table: [(&str, &str, &str, &str, u16, &str); 13] = [
         ("POST", path, &json_token, "", 400, "body.malformed"),
         ("POST", path, &json_token, "{", 400, "body.malformed"),
-        ("POST", path, &json_token, "{\"bars\":1}", 400, "body.malformed"),
-        ("POST", path, &json_token, "{\"bars\":[],\"more\":1}", 400, "body.malformed"),
+        (
+            "POST",
+            path,
+            &json_token,
+            "{\"bars\":1}",
+            400,
+            "body.malformed",
+        ),
+        (
+            "POST",
+            path,
+            &json_token,
+            "{\"bars\":[],\"more\":1}",
+            400,
+            "body.malformed",
+        ),
         ("POST", path, &json_token, &deep, 400, "body.malformed"),
         ("POST", path, &token, "{\"bars\":[]}", 400, "body.malformed"),
         ("POST", path, &json_token, &huge, 413, "body.too-large"),
-        ("POST", path, &json_token, "{\"bars\":[]}", 404, "feed.unknown"),
+        (
+            "POST",
+            path,
+            &json_token,
+            "{\"bars\":[]}",
+            404,
+            "feed.unknown",
+        ),
         ("GET", "/v1/runs/ab", &token, "", 404, "run.unknown"),
         ("GET", "/v1/nothing", &token, "", 404, "route.unknown"),
-        ("GET", "/v1/events?after=x", &token, "", 400, "body.malformed"),
+        (
+            "GET",
+            "/v1/events?after=x",
+            &token,
+            "",
+            400,
+            "body.malformed",
+        ),
         ("GET", "/v1/runs", &head, "", 431, ""),
         ("GET", "/v1/runs", &many, "", 431, ""),
     ];
     for (method, path, head, body, status, expected) in table {
         let (found, code) = ask(method, path, head, body);
         let short: String = body.chars().take(40).collect();
-        assert_eq!((found, code.as_str()), (status, expected), "{method} {path} {short}");
+        assert_eq!(
+            (found, code.as_str()),
+            (status, expected),
+            "{method} {path} {short}"
+        );
     }
     let foreign = format!("{token}origin: http://evil.example\r\n");
-    assert_eq!(ask("GET", "/v1/runs", &foreign, ""), (403, "origin.foreign".to_owned()));
+    assert_eq!(
+        ask("GET", "/v1/runs", &foreign, ""),
+        (403, "origin.foreign".to_owned())
+    );
     let rebound = "GET /healthz HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
-    assert_eq!(raw(&here.base, rebound.as_bytes()), (403, "origin.foreign".to_owned()));
+    assert_eq!(
+        raw(&here.base, rebound.as_bytes()),
+        (403, "origin.foreign".to_owned())
+    );
     // Whoever holds connections does not keep others out for ever, and is told when too many are.
     let address = host.as_str();
-    let held: Vec<_> = (0..600).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let held: Vec<_> = (0..600)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
     let get = format!("GET /healthz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-    assert_eq!(raw(&here.base, get.as_bytes()), (503, "server.busy".to_owned()));
+    assert_eq!(
+        raw(&here.base, get.as_bytes()),
+        (503, "server.busy".to_owned())
+    );
     drop(held);
     while raw(&here.base, get.as_bytes()).0 != 200 {
         std::thread::yield_now();
@@ -517,7 +667,11 @@ fn an_address_that_others_can_reach_is_refused_unless_it_is_wanted() {
     ];
     for (text, good) in table {
         let address = text.parse().unwrap();
-        assert_eq!(check_address(address, Reach::Loopback).is_ok(), good, "{text}");
+        assert_eq!(
+            check_address(address, Reach::Loopback).is_ok(),
+            good,
+            "{text}"
+        );
         assert!(check_address(address, Reach::Everybody).is_ok(), "{text}");
     }
 }
@@ -549,7 +703,10 @@ fn serve_apart(world: &World) -> (Child, String) {
         .spawn()
         .unwrap();
     loop {
-        assert!(child.try_wait().unwrap().is_none(), "the child ended by itself");
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the child ended by itself"
+        );
         match std::fs::read_to_string(&address) {
             Ok(text) if text.ends_with('\n') => return (child, text.trim_end().to_owned()),
             _ => std::thread::yield_now(),
@@ -567,7 +724,9 @@ fn a_killed_server_goes_on_with_its_runs_to_the_same_decisions() {
     let (mut child, base) = serve_apart(&world);
     let mut erin = Client::new(&base);
     erin.sign_in(&id("erin"), &hand("erin")).unwrap();
-    let run = start(&erin, &asked(&desk, &manifest, Feed::Push {})).unwrap().run;
+    let run = start(&erin, &asked(&desk, &manifest, Feed::Push {}))
+        .unwrap()
+        .run;
     // In the middle of a slice, twice.
     for sent in [15, 29] {
         push(&erin, &all[..sent]);
@@ -580,11 +739,19 @@ fn a_killed_server_goes_on_with_its_runs_to_the_same_decisions() {
         until(&erin, &run, "running");
     }
     let reply = push(&erin, &all);
-    let known = reply.treatments.iter().filter(|one| one.treatment == "known").count();
+    let known = reply
+        .treatments
+        .iter()
+        .filter(|one| one.treatment == "known")
+        .count();
     assert!(known >= 14, "{known} bars were decided before the kill");
-    erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &()).unwrap();
+    erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &())
+        .unwrap();
     let done = until(&erin, &run, "stopped");
-    assert_eq!(done.decision_digest, Some(uninterrupted(&manifest, &lines, 20)));
+    assert_eq!(
+        done.decision_digest,
+        Some(uninterrupted(&manifest, &lines, 20))
+    );
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -3,8 +3,8 @@
 mod lines;
 mod snapshot;
 
-pub use lines::{Decided, LINE_BYTES_MAX, LineFeed, LineSource, Treatment};
 pub(crate) use lines::bar_in;
+pub use lines::{Decided, LINE_BYTES_MAX, LineFeed, LineSource, Treatment};
 pub use snapshot::SnapshotFeed;
 
 use counterfoil_snapshot::error::ReadError;

@@ -7,7 +7,9 @@ use counterfoil_governance::id::Id;
 use counterfoil_governance::role::Role;
 use counterfoil_governance::rule::{Denial, Rule};
 use counterfoil_governance::state::State;
-use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup, canonical_json};
+use counterfoil_trading::manifest::{
+    DataSource, Manifest, ManifestError, RunSetup, canonical_json,
+};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::json;
 

@@ -93,6 +93,8 @@ impl Client {
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_MAX))
             .max_redirects(0)
+            // A connection that waited may be closed by now, and a POST is not sent twice.
+            .max_idle_connections(0)
             .proxy(None)
             .build();
         Self {

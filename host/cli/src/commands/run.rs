@@ -49,9 +49,10 @@ fn ask(places: &Places, args: &Runner) -> Result<Answer> {
             let reply: RunReply = client.get(&format!("/v1/runs/{}", one.run))?;
             tell(places, &reply)
         }
-        RunCommand::Positions(one) => {
-            positions(places, &client.get(&format!("/v1/runs/{}/positions", one.run))?)
-        }
+        RunCommand::Positions(one) => positions(
+            places,
+            &client.get(&format!("/v1/runs/{}/positions", one.run))?,
+        ),
         RunCommand::Stop(one) => post(&one.run, "stop"),
         RunCommand::Kill(one) => post(&one.run, "kill"),
         RunCommand::Resume(one) => post(&one.run, "resume"),

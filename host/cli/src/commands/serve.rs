@@ -46,7 +46,10 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
         Reach::Loopback
     };
     let server = Server::bind(args.listen, reach, supervisor, book)?;
-    note(&format!("the runner answers at http://{}", server.address()));
+    note(&format!(
+        "the runner answers at http://{}",
+        server.address()
+    ));
     for taken in server.take_over()? {
         let run = short(&taken.left.run);
         match taken.refused {
@@ -72,9 +75,9 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
 /// Says how each run stands now that the process ends.
 fn tell(places: &Places, standing: &[Status]) {
     if places.json {
-        let runs = standing.iter().map(|one| {
-            json!({ "run": one.run, "state": one.state.name(), "reason": one.reason })
-        });
+        let runs = standing
+            .iter()
+            .map(|one| json!({ "run": one.run, "state": one.state.name(), "reason": one.reason }));
         say_json(&json!({ "runs": runs.collect::<Vec<_>>() }));
         return;
     }
@@ -86,6 +89,10 @@ fn tell(places: &Places, standing: &[Status]) {
         } else {
             "its journal is closed"
         };
-        say(&format!("run {} {}: {way}", short(&one.run), one.state.name()));
+        say(&format!(
+            "run {} {}: {way}",
+            short(&one.run),
+            one.state.name()
+        ));
     }
 }
