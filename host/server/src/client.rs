@@ -74,6 +74,8 @@ pub struct Message {
 pub struct Client {
     base: String,
     agent: Agent,
+    /// Every request on a connection of its own.
+    fresh: Agent,
     token: Option<String>,
 }
 
@@ -100,6 +102,7 @@ impl Client {
         Self {
             base: base.trim_end_matches('/').to_owned(),
             agent: Agent::new_with_config(config),
+            fresh: Agent::new_with_config(fresh),
             token: None,
         }
     }
@@ -165,7 +168,7 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
-        let mut request = self.agent.post(format!("{}{path}", self.base));
+        let mut request = self.fresh.post(format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
