@@ -35,8 +35,8 @@ use self::status::{RunState, Status};
 use self::work::{Begin, Ready};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::error::RunnerError;
-use crate::permit::Grant;
 use crate::live;
+use crate::permit::Grant;
 
 /// Runs of one process at once: what one machine was measured to hold.
 pub const RUNS_MAX: usize = 1_024;

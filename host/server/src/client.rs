@@ -95,7 +95,13 @@ impl Client {
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_MAX))
             .max_redirects(0)
-            // A connection that waited may be closed by now, and a POST is not sent twice.
+            .proxy(None)
+            .build();
+        // A connection that waited may be closed by now, and a POST is not sent twice.
+        let fresh = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_MAX))
+            .max_redirects(0)
             .max_idle_connections(0)
             .proxy(None)
             .build();
