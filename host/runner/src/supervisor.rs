@@ -39,7 +39,7 @@ use crate::data_dir::DataDir;
 use crate::live;
 use crate::permit::Grant;
 
-/// Runs of one process at once: what one machine was measured to hold.
+/// Runs of one process at once: each has threads of its own, and a machine has only so many.
 pub const RUNS_MAX: usize = 1_024;
 /// Runs of one account at once, unless the settings say otherwise.
 pub const RUNS_PER_ACCOUNT: usize = 8;

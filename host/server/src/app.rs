@@ -74,14 +74,14 @@ impl App {
         hosts: Option<Vec<String>>,
         ending: watch::Receiver<bool>,
     ) -> Result<Self, Problem> {
-        let boot = counterfoil_runner::keys::random_hex();
+        let random = counterfoil_runner::keys::random_hex();
         Ok(Self {
             supervisor,
             book,
             sessions: Sessions::new()?,
             audience,
             hosts,
-            boot: boot.map_err(|error| Problem::internal(&error))?,
+            boot: random.map_err(|error| Problem::internal(&error))?,
             ending,
             metrics: Metrics::new(),
             starts: Semaphore::new(STARTS_AT_ONCE),
@@ -165,7 +165,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(bars::push))
 }
 
-/// The OpenAPI document, as JSON. It is made from the routes themselves.
+/// The `OpenAPI` document, as JSON. It is made from the routes themselves.
 ///
 /// # Errors
 ///

@@ -74,6 +74,8 @@ pub struct Message {
 pub struct Client {
     base: String,
     agent: Agent,
+    /// Every request on a connection of its own.
+    fresh: Agent,
     token: Option<String>,
 }
 
@@ -95,9 +97,18 @@ impl Client {
             .max_redirects(0)
             .proxy(None)
             .build();
+        // A connection that waited may be closed by now, and a POST is not sent twice.
+        let fresh = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_MAX))
+            .max_redirects(0)
+            .max_idle_connections(0)
+            .proxy(None)
+            .build();
         Self {
             base: base.trim_end_matches('/').to_owned(),
             agent: Agent::new_with_config(config),
+            fresh: Agent::new_with_config(fresh),
             token: None,
         }
     }
@@ -163,7 +174,7 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
-        let mut request = self.agent.post(format!("{}{path}", self.base));
+        let mut request = self.fresh.post(format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }

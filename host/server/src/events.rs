@@ -70,7 +70,7 @@ struct Watcher {
 /// The events after `start`, of one run or of all.
 pub(crate) fn stream(
     app: Arc<App>,
-    who: Id,
+    who: &Id,
     start: Start,
     run: Option<String>,
     permit: OwnedSemaphorePermit,

@@ -18,7 +18,7 @@ use crate::problem::{Code, Problem};
 
 /// How long a request may take with its body, its work and everything that it waits for, unless
 /// it watches. A start that compiles takes the most.
-const REQUEST_MAX: Duration = Duration::from_secs(120);
+const REQUEST_MAX: Duration = Duration::from_mins(2);
 
 /// Checks a request, lets it through, and counts what came of it.
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -28,13 +28,13 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     let path = path.map_or("none", MatchedPath::as_str).to_owned();
     let response = match check_origin(&app, request.headers()) {
         Err(problem) => problem.into_response(),
-        Ok(()) => match tokio::time::timeout(REQUEST_MAX, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => {
+        Ok(()) => {
+            let answered = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
+            answered.unwrap_or_else(|_over| {
                 let way = "ask for the run's status before you ask again";
                 Problem::new(Code::TimedOut, "the request took too long", way).into_response()
-            }
-        },
+            })
+        }
     };
     let status = response.status().as_u16();
     app.metrics.answered(method.as_str(), &path, status);

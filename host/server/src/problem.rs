@@ -208,7 +208,7 @@ impl From<SuperviseError> for Problem {
             E::Run(_) | E::Id(_) | E::OtherGrant { .. } => {
                 (Code::RunInvalid, "correct what is named, and start again")
             }
-            _ => (Code::Internal, "see the server's own log"),
+            E::Kept(_) | E::Thread(_) | _ => (Code::Internal, "see the server's own log"),
         };
         Self::new(code, error.to_string(), way)
     }

@@ -39,7 +39,7 @@ pub const HEAD_MAX: Duration = Duration::from_secs(10);
 /// How long connections may take to end when the server does.
 const CONNECTIONS_END_MAX: Duration = Duration::from_secs(5);
 /// How long runs may take to end: the longest deadline of a guest, several times over.
-const RUNS_END_MAX: Duration = Duration::from_secs(60);
+const RUNS_END_MAX: Duration = Duration::from_mins(1);
 
 /// What somebody beyond the cap is told, without a byte of theirs being read.
 const FULL: &[u8] =

@@ -5,6 +5,7 @@ use counterfoil_runner::supervisor::feeds::FeedSettings;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::units::Money;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -159,8 +160,8 @@ impl From<&Status> for RunReply {
             requests_refused: figures.totals.refused,
             inputs_refused: figures.inputs_refused,
             bars_skipped: figures.bars_skipped,
-            cash: figures.cash.map(|cash| cash.to_text()),
-            equity: figures.equity.map(|equity| equity.to_text()),
+            cash: figures.cash.map(Money::to_text),
+            equity: figures.equity.map(Money::to_text),
             decision_digest: status.decision_digest.map(hex::encode),
         }
     }

@@ -2,6 +2,7 @@
 //! leave a run that is said to be under way when it is not.
 
 use core::panic::AssertUnwindSafe;
+use std::io;
 use std::panic::catch_unwind;
 
 use counterfoil_journal::signer::Signer;
@@ -16,6 +17,7 @@ use crate::component::Shared;
 use crate::data_dir::{DataDir, Execution};
 use crate::error::RunnerError;
 use crate::execute::{Outcome, Prepared};
+use crate::feed::{LineSource, Treatment};
 use crate::live::live_prepared;
 use crate::resume::{self, Around, Notice, Resumed};
 
@@ -162,7 +164,10 @@ fn go_on(
         Err(error) => return Err(error.into()),
     };
     let component = resumption.share(component)?;
-    let outlet = Outlet::new(run.inlet.clone());
+    let outlet = Begun {
+        outlet: Outlet::new(run.inlet.clone()),
+        run,
+    };
     let feed = feeds::open(data, &run.manifest, &run.feed)?;
     let _line = feed.begin(&run.inlet, resumption.last_close())?;
     let resuming = [RunState::Resuming];
@@ -181,5 +186,23 @@ fn go_on(
     match resumption.live(outlet, around)? {
         Resumed::Ended { outcome, .. } => Ok(End::Closed(outcome)),
         Resumed::Halted(halt) => Ok(End::Halted(halt.to_string())),
+    }
+}
+
+/// Says that a run is under way again once it asks for what its journal does not hold.
+struct Begun<'a> {
+    outlet: Outlet,
+    run: &'a Supervised,
+}
+
+impl LineSource for Begun<'_> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
+        let resuming = [RunState::Resuming];
+        self.run.advance(&resuming, RunState::Running, None);
+        self.outlet.next_line(line)
+    }
+
+    fn treated(&mut self, treatment: Treatment) {
+        self.outlet.treated(treatment);
     }
 }

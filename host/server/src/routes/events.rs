@@ -43,5 +43,5 @@ pub(crate) async fn watch(
         let way = "close another watcher, or ask for the status instead";
         Problem::new(Code::Busy, "as many watch as may at once", way)
     })?;
-    Ok(stream(app, caller.id, start, run, permit))
+    Ok(stream(app, &caller.id, start, run, permit))
 }
