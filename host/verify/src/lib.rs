@@ -8,6 +8,7 @@ pub mod describe;
 mod differ;
 pub mod finding;
 mod key;
+mod ledger;
 mod opened;
 mod proof;
 mod report;
@@ -18,6 +19,7 @@ mod verify;
 
 pub use finding::{Cause, Finding};
 pub use key::{PublicKey, PublicKeyError};
+pub use ledger::{LEDGER_ORIGIN, LedgerProofError, ProvedAct, is_of_ledger, verify_ledger_proof};
 pub use proof::{ProofError, ProvedRecord, verify_proof};
 pub use report::{BarsSeen, Completeness, Integrity, Report, Rerun};
 pub use text::harmless;

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use arguments::{Command, Job};
-use counterfoil_verify::{Options, Progress, PublicKey, harmless, verify_journal, verify_proof};
+use counterfoil_verify::{Options, Progress, PublicKey, harmless, is_of_ledger};
+use counterfoil_verify::{verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::{Value, json};
 
 /// What the program does, and what its exit codes mean.
@@ -21,7 +22,7 @@ usage:
   counterfoil-verify proof [--json] [--manifest FILE] --key FILE PROOF
 
   JOURNAL            a journal file, or the directory that holds `journal`
-  PROOF              a .tlog-proof file of one record
+  PROOF              a .tlog-proof file of one record, of a run or of a ledger
   --key FILE         the log's public key: a verifier key line, or 32 bytes as hex or base64
   --integrity-only   only hashes, signatures and checkpoints: run no record again
   --manifest FILE    shows a proved record with the names and scales of its run's manifest
@@ -102,6 +103,13 @@ fn journal(job: &Job) -> Answer {
 fn proof(job: &Job) -> Answer {
     let key = read_key(&job.key)?;
     let bytes = read(&job.file)?;
+    if is_of_ledger(&bytes) {
+        return Ok(match verify_ledger_proof(&bytes, &key) {
+            Ok(proved) if job.json => (line(&proved.to_json()), 0),
+            Ok(proved) => (proved.to_string(), 0),
+            Err(error) => not_proved(job, &error),
+        });
+    }
     let manifest = match &job.manifest {
         None => None,
         Some(path) => Some(String::from_utf8(read(path)?).map_err(|error| error.to_string())?),
@@ -109,12 +117,16 @@ fn proof(job: &Job) -> Answer {
     Ok(match verify_proof(&bytes, &key, manifest.as_deref()) {
         Ok(proved) if job.json => (line(&proved.to_json()), 0),
         Ok(proved) => (proved.to_string(), 0),
-        Err(error) if job.json => {
-            let why = error.to_string();
-            (line(&json!({"good": false, "why": why})), NO)
-        }
-        Err(error) => (format!("not proved: {error}\n"), NO),
+        Err(error) => not_proved(job, &error),
     })
+}
+
+fn not_proved(job: &Job, error: &dyn core::fmt::Display) -> (String, u8) {
+    let why = error.to_string();
+    if job.json {
+        return (line(&json!({"good": false, "why": why})), NO);
+    }
+    (format!("not proved: {why}\n"), NO)
 }
 
 fn read_key(path: &Path) -> Result<PublicKey, String> {

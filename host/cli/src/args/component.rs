@@ -74,6 +74,9 @@ pub(crate) struct AttestTests {
     /// The folder of its source
     #[arg(long, default_value = ".", value_hint = ValueHint::DirPath)]
     pub(crate) source: PathBuf,
+    /// The commit of the source [default: what git says in its folder]
+    #[arg(long)]
+    pub(crate) commit: Option<String>,
     /// The command, after --
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,

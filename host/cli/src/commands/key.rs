@@ -9,7 +9,7 @@ use counterfoil_runner::keys::PeopleKeys;
 use serde_json::{Value, json};
 
 use crate::args::{Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate};
-use crate::output::{Answer, say, say_json};
+use crate::output::{Answer, note, say, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
@@ -43,12 +43,13 @@ fn new(places: &Places, args: &KeyNew) -> Result<Answer> {
     if places.json {
         say_json(&json!({ "principal": id.as_str(), "key": words::key(&public) }));
     } else {
-        say(&format!("{public}"));
-        say(&format!(
-            "the public key of {id}; the secret one is for you alone, in the key folder"
+        // The key alone on standard output, for whatever takes it from there.
+        say(&public.to_string());
+        note(&format!(
+            "the public key of {id}; the secret half is in the key folder, for you alone"
         ));
-        say(&format!(
-            "next: an administrator runs counterfoil principal add {id} --key {public} --role ROLE"
+        note(&format!(
+            "next: an administrator runs counterfoil principal add {id} --role ROLE --key {public}"
         ));
     }
     Ok(Answer::Yes)

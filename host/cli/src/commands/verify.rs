@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use counterfoil_runner::data_dir::JOURNAL_FILE;
 use counterfoil_runner::files::read_whole;
 use counterfoil_verify::{Options, Progress, PublicKey, Report};
-use counterfoil_verify::{verify_journal, verify_proof};
+use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::json;
 
 use crate::args::Verify;
@@ -74,6 +74,23 @@ fn journal_path(places: &Places, what: &str) -> Result<PathBuf> {
 
 fn proof(places: &Places, path: &Path, key: &PublicKey) -> Result<Answer> {
     let bytes = read_whole(path)?;
+    if is_of_ledger(&bytes) {
+        return Ok(match verify_ledger_proof(&bytes, key) {
+            Ok(proved) if places.json => told(&proved.to_json(), Answer::Yes),
+            Ok(proved) => {
+                say(proved.to_string().trim_end());
+                Answer::Yes
+            }
+            Err(error) if places.json => told(
+                &json!({ "good": false, "reason": error.to_string() }),
+                Answer::No,
+            ),
+            Err(error) => {
+                say(&format!("not proved: {error}"));
+                Answer::No
+            }
+        });
+    }
     // The run's manifest only makes the numbers readable; without it they are shown unscaled.
     let manifest = manifest_of(places, &bytes);
     let outcome = verify_proof(&bytes, key, manifest.as_deref());
@@ -87,6 +104,11 @@ fn proof(places: &Places, path: &Path, key: &PublicKey) -> Result<Answer> {
         Err(error) => say(&format!("not proved: {error}")),
     }
     Ok(if good { Answer::Yes } else { Answer::No })
+}
+
+fn told(value: &serde_json::Value, answer: Answer) -> Answer {
+    say_json(value);
+    answer
 }
 
 /// The manifest of the run that the proof names, if it is here.

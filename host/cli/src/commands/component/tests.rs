@@ -20,7 +20,10 @@ pub(super) fn run(places: &Places, args: &AttestTests) -> Result<Answer> {
     let view = View::open(places)?;
     let component = people::component(view.state(), &args.component)?;
     let maker = Maker::new(places, &view, component)?;
-    let commit = commit_of(&args.source)?;
+    let commit = match &args.commit {
+        Some(commit) => commit.clone(),
+        None => commit_of(&args.source)?.to_string(),
+    };
     let (program, arguments) = args.command.split_first().context("which command?")?;
     let output = Command::new(program)
         .args(arguments)
@@ -38,7 +41,7 @@ pub(super) fn run(places: &Places, args: &AttestTests) -> Result<Answer> {
     }
     let facts = json!({
         "command": args.command,
-        "source-commit": commit.to_string(),
+        "source-commit": commit,
         "exit-code": output.status.code(),
         "stdout": Digest::of(&output.stdout).to_string(),
         "stderr": Digest::of(&output.stderr).to_string(),

@@ -1,0 +1,237 @@
+//! The demo's people: a strategy goes from draft to approved, each step by this very program in
+//! another process, as its own person would call it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use counterfoil_runner::data_dir::{Execution, MANIFEST_FILE};
+use counterfoil_runner::files::write_whole;
+use serde_json::{Value, json};
+
+use crate::output::{say, table};
+use crate::people::rows;
+use crate::people::view;
+use crate::places::Places;
+
+/// The strategy that is approved.
+pub(super) const STRATEGY: &str = "buy-and-hold";
+
+/// The lock file that the built-in components were made with.
+const LOCK: &[u8] = include_bytes!("../../../../../sdk-examples/Cargo.lock");
+
+/// Who is there beside ada, who begins the ledger. Bob writes and approves, so that it can be seen
+/// that he does not approve what he wrote.
+const PEOPLE: [(&str, &[&str]); 6] = [
+    ("abe", &["administrator"]),
+    ("bob", &["author", "approver"]),
+    ("carol", &["reviewer"]),
+    ("dan", &["approver"]),
+    ("eve", &["compliance"]),
+    ("olga", &["operator"]),
+];
+
+/// What came of the walk.
+pub(super) struct Approved {
+    chain: Vec<Value>,
+    refused: Option<Value>,
+}
+
+impl Approved {
+    pub(super) fn json(&self) -> Value {
+        json!({ "strategy": STRATEGY, "chain": self.chain, "refused": self.refused })
+    }
+
+    pub(super) fn tell(&self) {
+        let head = ["step", "by", "with key", "record"];
+        let mut lines = vec![head.map(String::from).to_vec()];
+        for link in &self.chain {
+            let cell = |name: &str| link.get(name).map(rows::short).unwrap_or_default();
+            lines.push(vec![cell("act"), cell("by"), cell("key"), cell("record")]);
+        }
+        table(&lines);
+        if let Some(refused) = &self.refused {
+            let text = |name: &str| refused.get(name).map(rows::plain).unwrap_or_default();
+            say(&format!(
+                "refused, and on record {}: {} ({}); {}",
+                text("record"),
+                text("why"),
+                text("rule"),
+                text("way-on")
+            ));
+        }
+    }
+}
+
+/// Where everything of the walk is.
+struct Stage<'a> {
+    places: &'a Places,
+    folder: &'a Path,
+}
+
+/// Walks the strategy to approved; what was walked by an earlier demo in this folder is shown.
+pub(super) fn walk(places: &Places, folder: &Path, run: &Execution) -> Result<Approved> {
+    let stage = Stage { places, folder };
+    let component = folder
+        .join(format!("{STRATEGY}.wasm"))
+        .display()
+        .to_string();
+    let one = component.as_str();
+    let mut refused = None;
+    if view::all(&view::folder(places))?.is_empty() {
+        stage.begin()?;
+        refused = Some(stage.approve(one, run)?);
+    }
+    let shown = stage.call("", 0, &["component", "show", one])?;
+    ensure!(
+        shown["stage"] == "approved",
+        "the walk of an earlier demo was interrupted; delete {} and run the demo again",
+        folder.display()
+    );
+    let mut who = stage.call("", 0, &["who-approved", one])?;
+    let chain = who["chain"].take();
+    let chain = chain.as_array().cloned().context("who approved it")?;
+    stage.call("", 0, &["ledger", "verify"])?;
+    Ok(Approved { chain, refused })
+}
+
+impl Stage<'_> {
+    /// A ledger, people with a key each, and a policy that two of them put in force.
+    fn begin(&self) -> Result<()> {
+        self.call("", 0, &["key", "new", "ada"])?;
+        self.call("ada", 0, &["ledger", "init", "demo"])?;
+        for (name, roles) in PEOPLE {
+            let made = self.call("", 0, &["key", "new", name])?;
+            let mut words = vec!["principal", "add", name, "--key", text(&made, "key")?];
+            for role in roles {
+                words.extend(["--role", role]);
+            }
+            self.call("ada", 0, &words)?;
+        }
+        self.call("ada", 0, &["ledger", "end-setup"])?;
+        let policy = self.folder.join("policy");
+        // An interrupted demo may have left one, which nobody has put in force.
+        if policy.exists() {
+            std::fs::remove_dir_all(&policy).context("the policy of an interrupted demo")?;
+        }
+        let policy = policy.display().to_string();
+        self.call("", 0, &["policy", "init", &policy])?;
+        let asked = self.call("dan", 0, &["policy", "set", &policy])?;
+        let record = asked["record"].to_string();
+        self.call("eve", 0, &["change", "approve", &record])?;
+        Ok(())
+    }
+
+    /// Draft, validated, approved; the answer is the refusal of the author's own approval.
+    fn approve(&self, one: &str, run: &Execution) -> Result<Value> {
+        let manifest = run.folder.join(MANIFEST_FILE).display().to_string();
+        let run = run.short();
+        let run = run.as_str();
+        let lock = self.folder.join("Cargo.lock");
+        write_whole(&lock, LOCK)?;
+        let lock = lock.display().to_string();
+        self.call(
+            "bob",
+            0,
+            &[
+                "component",
+                "submit",
+                one,
+                "--strategy",
+                STRATEGY,
+                "--lock-file",
+                &lock,
+                "--commit",
+                "as-built-in",
+                "--toolchain",
+                "as-built-in",
+            ],
+        )?;
+        // No compiler for guests is asked for here: what the author attests is one more replay.
+        let folder = self.folder.display().to_string();
+        let program = program()?.display().to_string();
+        let (data, keys) = (self.places.data.root(), self.places.keys.path());
+        let (data, keys) = (data.display().to_string(), keys.display().to_string());
+        let attest = [
+            "component",
+            "attest-tests",
+            one,
+            "--source",
+            &folder,
+            "--commit",
+            "as-built-in",
+            "--",
+            &program,
+            "replay",
+            run,
+            "--backend",
+            "cranelift-none",
+            "--data-dir",
+            &data,
+            "--key-dir",
+            &keys,
+        ];
+        self.call("bob", 0, &attest)?;
+        let validate = [
+            "component",
+            "validate",
+            one,
+            "--manifest",
+            &manifest,
+            "--thresholds",
+            "research",
+        ];
+        self.call("carol", 0, &validate)?;
+        self.call("carol", 0, &["component", "review", one])?;
+        let approve = ["component", "approve", one];
+        let refused = self.call("bob", 1, &approve)?;
+        self.call("dan", 0, &approve)?;
+        self.call("dan", 0, &["policy", "eval", "promotion", one])?;
+        self.call("olga", 0, &["component", "promote", one])?;
+        Ok(refused)
+    }
+
+    /// Calls this program for somebody, and gives what it prints.
+    fn call(&self, who: &str, code: i32, words: &[&str]) -> Result<Value> {
+        let mut command = Command::new(program()?);
+        command
+            .arg("--json")
+            .arg("--data-dir")
+            .arg(self.places.data.root());
+        command
+            .arg("--key-dir")
+            .arg(self.places.keys.path())
+            .env_remove("COUNTERFOIL_AS");
+        if !who.is_empty() {
+            command.args(["--as", who]);
+        }
+        // What follows a lone -- belongs to somebody else.
+        let output = command.args(words).output().context("this program again")?;
+        let line = words.join(" ");
+        if output.status.code() != Some(code) {
+            let out = String::from_utf8_lossy(&output.stdout);
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!(
+                "counterfoil {line} --as {who}: {}: {out}{said}",
+                output.status
+            );
+        }
+        let value: Value = serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("counterfoil {line} printed no JSON"))?;
+        if !self.places.json && !who.is_empty() {
+            let verb: Vec<&str> = words.iter().take(2).copied().collect();
+            let what = if code == 0 { "" } else { ": refused" };
+            say(&format!("  {who:<6} {}{what}", verb.join(" ")));
+        }
+        Ok(value)
+    }
+}
+
+fn program() -> Result<PathBuf> {
+    std::env::current_exe().context("this program's own path")
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
+    let found = value.get(field).and_then(Value::as_str);
+    found.with_context(|| format!("no {field} in {value}"))
+}

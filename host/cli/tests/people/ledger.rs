@@ -1,0 +1,294 @@
+//! The ledger's file: what is found in it, proved of it, and what becomes of damage.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::desk::{Desk, text};
+
+#[test]
+fn a_data_directory_has_one_ledger_and_reading_it_needs_one() {
+    let desk = Desk::empty();
+    let said = desk.fails("", &["ledger", "tail"]);
+    assert!(
+        said.contains("public key") || said.contains("ledger init"),
+        "{said}"
+    );
+    let said = desk.fails("ada", &["ledger", "init", "desk"]);
+    assert!(said.contains("counterfoil key new ada"), "{said}");
+    desk.key("ada");
+    desk.json("ada", 0, &["ledger", "init", "desk"]);
+    let said = desk.fails("ada", &["ledger", "init", "other"]);
+    assert!(said.contains("a data directory has one"), "{said}");
+}
+
+#[test]
+fn records_are_found_by_anything_they_say() {
+    let desk = Desk::staffed();
+    desk.denied("bob", "role.missing", &["ledger", "end-setup"]);
+    let count = |words: &[&str]| -> usize {
+        let found = desk.json("", 0, &[&["ledger", "search"], words].concat());
+        found.as_array().unwrap().len()
+    };
+    for (words, expected) in [
+        (&[] as &[&str], 6),
+        (&["--actor", "ADA"], 5),
+        (&["--act", "principal-add"], 4),
+        (&["--denied"], 1),
+        (&["--rule", "role.missing"], 1),
+        (&["--where", "principal=dan"], 1),
+        (&["--where", "roles=reviewer", "--actor", "ada"], 1),
+        (&["--where", "denied=none"], 5),
+        (&["--from", "2020-01-01"], 6),
+        (&["--to", "2020-01-01"], 0),
+    ] {
+        assert_eq!(count(words), expected, "{words:?}");
+    }
+    let last = desk.json("", 0, &["ledger", "tail", "-n", "1"]);
+    assert_eq!(last[0]["record"], 5);
+    assert!(
+        desk.fails("", &["ledger", "show", "6"])
+            .contains("no record 6")
+    );
+}
+
+#[test]
+fn damage_is_named_and_a_torn_tail_is_cut_by_the_next_act() {
+    let desk = Desk::staffed();
+    let whole = fs::read(desk.ledger()).unwrap();
+    let mut bad = whole.clone();
+    let middle = bad.len() / 2;
+    bad[middle] ^= 1;
+    fs::write(desk.ledger(), &bad).unwrap();
+    assert_eq!(desk.json("", 1, &["ledger", "verify"])["good"], false);
+    assert!(
+        desk.fails("", &["ledger", "tail"])
+            .contains("does not hold")
+    );
+    let key = desk.key("eve");
+    let add = [
+        "principal",
+        "add",
+        "eve",
+        "--role",
+        "auditor",
+        "--key",
+        &key,
+    ];
+    desk.fails("ada", &add);
+    assert_eq!(
+        fs::read(desk.ledger()).unwrap(),
+        bad,
+        "nothing was written over it"
+    );
+    // The last record without its end, as a crash leaves it.
+    fs::write(desk.ledger(), &whole[..whole.len() - 7]).unwrap();
+    let said = desk.json("", 1, &["ledger", "verify"]);
+    assert_eq!(
+        (said["good"].clone(), said["records"].clone()),
+        (Value::Bool(false), 4.into())
+    );
+    assert_eq!(
+        desk.json("", 0, &["principal", "list"])
+            .as_array()
+            .unwrap()
+            .len(),
+        4
+    );
+    let done = desk.json("ada", 0, &add);
+    assert_eq!(done["record"], 4);
+    assert_eq!(desk.records(), 5);
+}
+
+#[test]
+fn one_record_is_proved_without_the_ledger() {
+    let desk = Desk::staffed();
+    let denied = desk.denied("bob", "role.missing", &["ledger", "end-setup"]);
+    for (record, act, rule) in [
+        (2, "principal-add", None),
+        (denied, "setup-end", Some("role.missing")),
+    ] {
+        let file = desk.path("one.tlog-proof").display().to_string();
+        desk.json(
+            "",
+            0,
+            &["ledger", "proof", &record.to_string(), "--output", &file],
+        );
+        let proved = desk.json("", 0, &["verify", &file]);
+        assert_eq!(proved["record"], record);
+        assert_eq!(
+            (text(&proved, "act"), proved["denied"].as_str()),
+            (act, rule)
+        );
+        let mut proof = fs::read(&file).unwrap();
+        let place = proof.len() / 4;
+        proof[place] = if proof[place] == b'A' { b'B' } else { b'A' };
+        fs::write(&file, proof).unwrap();
+        assert_eq!(desk.json("", 1, &["verify", &file])["good"], false);
+    }
+    assert!(
+        desk.fails("", &["ledger", "proof", "99"])
+            .contains("no record 99")
+    );
+}
+
+#[test]
+fn exceptions_end_and_can_be_listed_by_any_field() {
+    let desk = Desk::staffed();
+    let grant = |owner: &'static str, until: &'static str| {
+        [
+            "exception",
+            "grant",
+            "--rule",
+            "threshold.fuel",
+            "--reason",
+            "a slow start",
+            "--control",
+            "watched daily",
+            "--owner",
+            owner,
+            "--until",
+            until,
+        ]
+    };
+    desk.denied("dan", "duty.exception", &grant("dan", "2100-01-01"));
+    desk.denied("bob", "role.missing", &grant("carol", "2100-01-01"));
+    desk.denied("dan", "exception.incomplete", &grant("bob", "2020-01-01"));
+    let first = desk.json("dan", 0, &grant("bob", "2100-01-01"))["record"].to_string();
+    desk.json("dan", 0, &grant("carol", "2100-01-01"));
+    let count = |words: &[&str]| -> usize {
+        let found = desk.json("", 0, &[&["exception", "list"], words].concat());
+        found.as_array().unwrap().len()
+    };
+    assert_eq!(count(&[]), 2);
+    assert_eq!(
+        count(&["--where", "owner=bob", "--where", "rule=threshold"]),
+        1
+    );
+    assert_eq!(count(&["--where", "approver=carol"]), 0);
+    desk.json(
+        "dan",
+        0,
+        &["exception", "end", &first, "--reason", "mended"],
+    );
+    desk.denied(
+        "dan",
+        "exception.unknown",
+        &["exception", "end", &first, "--reason", "again"],
+    );
+    assert_eq!((count(&[]), count(&["--all"])), (1, 2));
+}
+
+#[test]
+fn what_takes_two_waits_for_the_second() {
+    let desk = Desk::staffed();
+    let said = desk.json("ada", 1, &["ledger", "end-setup"]);
+    assert_eq!(text(&said, "rule"), "setup.incomplete");
+    desk.hire("abe", "administrator");
+    desk.hire("eve", "compliance");
+    desk.json("ada", 0, &["ledger", "end-setup"]);
+    let key = desk.key("zed");
+    let add = [
+        "principal",
+        "add",
+        "zed",
+        "--role",
+        "auditor",
+        "--key",
+        &key,
+    ];
+    let asked = desk.json("ada", 0, &add);
+    assert_eq!(text(&asked, "proposed-to"), "administration");
+    let record = asked["record"].to_string();
+    assert!(
+        desk.json("", 0, &["principal", "list", "--where", "principal=zed"])
+            == Value::Array(vec![])
+    );
+    desk.denied("ada", "duty.proposer", &["change", "approve", &record]);
+    desk.denied("dan", "role.missing", &["change", "approve", &record]);
+    assert_eq!(desk.json("", 0, &["change", "list"])[0]["signed"][0], "ada");
+    let done = desk.json("abe", 0, &["change", "approve", &record]);
+    assert_eq!(done["took-effect"], true);
+    assert_eq!(
+        desk.json("", 0, &["principal", "show", "zed"])["roles"][0],
+        "auditor"
+    );
+    assert_eq!(desk.json("", 0, &["change", "list"]), Value::Array(vec![]));
+    desk.denied(
+        "abe",
+        "change.over",
+        &["change", "withdraw", &record, "--reason", "late"],
+    );
+}
+
+#[test]
+fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
+    let desk = Desk::staffed();
+    desk.hire("abe", "administrator");
+    desk.hire("eve", "compliance");
+    desk.json("ada", 0, &["ledger", "end-setup"]);
+    let key = desk.key("bob");
+    let add = ["key", "add", "bob", "--key", &key];
+    let open = |until: &'static str| {
+        [
+            "break-glass",
+            "open",
+            "--act",
+            "key-add",
+            "--until",
+            until,
+            "--reason",
+            "abe is away",
+        ]
+    };
+    desk.denied("ada", "break-glass.unfit", &open("2100-01-01"));
+    let soon = counterfoil_runner::times::show_time(counterfoil_trading::time::UnixNanos(
+        counterfoil_runner::clock::now().0 + 3_600_000_000_000,
+    ));
+    let open = [
+        "break-glass",
+        "open",
+        "--act",
+        "key-add",
+        "--until",
+        &soon,
+        "--reason",
+        "abe is away",
+    ];
+    let opened = desk.json("ada", 0, &open)["record"].to_string();
+    desk.denied(
+        "ada",
+        "break-glass.scope",
+        &["--emergency", &opened, "principal", "roles", "bob"],
+    );
+    desk.json(
+        "ada",
+        0,
+        &[add.as_slice(), &["--emergency", &opened]].concat(),
+    );
+    let row = &desk.json("", 0, &["break-glass", "list"])[0];
+    assert_eq!(
+        (&row["open"], &row["owed"]),
+        (&Value::Bool(true), &Value::Bool(true))
+    );
+    desk.json(
+        "ada",
+        0,
+        &["break-glass", "close", &opened, "--reason", "done"],
+    );
+    desk.denied("ada", "break-glass.owed", &open);
+    let report = desk.path("report.txt");
+    fs::write(&report, "what was done, and why").unwrap();
+    let report = report.display().to_string();
+    let review = [
+        "break-glass",
+        "review",
+        &opened,
+        &report,
+        "--findings",
+        "it was needed",
+    ];
+    desk.denied("ada", "role.missing", &review);
+    desk.json("eve", 0, &review);
+    assert_eq!(desk.json("", 0, &["break-glass", "list"])[0]["owed"], false);
+}

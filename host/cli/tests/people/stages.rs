@@ -1,0 +1,143 @@
+//! A component's way: every step in its order and by its role, and no other.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::desk::{COMPONENT, Desk, project, submission, text};
+
+#[test]
+fn no_step_is_taken_out_of_order_or_by_somebody_else() {
+    let desk = Desk::staffed();
+    let component = project(COMPONENT);
+    let one = component.as_str();
+    let review = ["component", "review", one];
+    let archive = ["component", "archive", one, "--reason", "r"];
+    // Nothing is registered.
+    desk.denied("carol", "component.unknown", &review);
+    desk.denied("olga", "component.unknown", &archive);
+    for who in ["ada", "carol", "dan", "olga"] {
+        desk.denied(who, "role.missing", &submission());
+    }
+    desk.submit();
+    desk.denied("bob", "component.exists", &submission());
+    // A draft: without evidence nothing is validated, and not by just anybody.
+    let said = desk.json("carol", 1, &review);
+    assert_eq!(text(&said, "rule"), "evidence.missing");
+    assert_eq!(said["reasons"].as_array().unwrap().len(), 6, "{said}");
+    for who in ["ada", "bob", "dan", "olga"] {
+        desk.denied(who, "role.missing", &review);
+    }
+    desk.denied("olga", "stage.order", &archive);
+    desk.denied("bob", "role.missing", &archive);
+    // No policy: every gate is shut.
+    desk.refused("dan", "policy.missing", &["component", "approve", one]);
+    desk.refused("dan", "policy.missing", &["component", "promote", one]);
+    let shown = desk.json("", 0, &["component", "show", one]);
+    assert_eq!(text(&shown, "stage"), "draft");
+    // Denials are part of its history.
+    let history = desk.json("", 0, &["component", "history", one]);
+    let history = history.as_array().unwrap();
+    let denied = history
+        .iter()
+        .filter(|one| !one["denied"].is_null())
+        .count();
+    assert_eq!((history.len(), denied), (18, 17));
+    desk.refused("", "approval.missing", &["who-approved", one]);
+}
+
+#[test]
+fn a_draft_is_validated_on_evidence_that_every_read_opens_again() {
+    let desk = Desk::staffed();
+    let component = desk.submit();
+    let one = component.as_str();
+    let manifest = desk.manifest();
+    let validate = [
+        "component",
+        "validate",
+        one,
+        "--thresholds",
+        "research",
+        "--manifest",
+        &manifest,
+    ];
+    desk.refused("bob", "duty.author", &validate);
+    let found = desk.json("carol", 0, &validate);
+    assert_eq!(found["passed"], true);
+    assert_eq!(found["evidence"].as_array().unwrap().len(), 5);
+    // The sixth is the author's to attest; a test that fails is kept as a test that fails.
+    let source = project("sdk-examples");
+    let attest = |command: &str| {
+        [
+            "component",
+            "attest-tests",
+            one,
+            "--source",
+            &source,
+            "--",
+            command,
+        ]
+        .map(str::to_owned)
+    };
+    let attest = |code: i32, command: &str| {
+        let words = attest(command);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        desk.json("bob", code, &words)
+    };
+    attest(1, "false");
+    let said = desk.json("carol", 1, &["component", "review", one]);
+    assert_eq!(text(&said, "rule"), "evidence.missing");
+    assert!(
+        said["reasons"][0]
+            .as_str()
+            .unwrap()
+            .contains("unit-tests did not pass"),
+        "{said}"
+    );
+    attest(0, "true");
+    let done = desk.json("carol", 0, &["component", "review", one]);
+    assert_eq!(done["evidence"].as_object().unwrap().len(), 6);
+    desk.denied("carol", "stage.order", &["component", "review", one]);
+
+    let shown = desk.json("", 0, &["component", "show", one]);
+    assert_eq!(
+        (text(&shown, "stage"), text(&shown, "bytes")),
+        ("validated", "intact")
+    );
+    // One bit of one piece.
+    let digest = text(&done["evidence"], "replay").trim_start_matches("sha256:");
+    let bare = one.trim_start_matches("sha256:");
+    let piece = desk.path(&format!("data/evidence/{bare}/{digest}.json"));
+    let good = fs::read(&piece).unwrap();
+    let mut bad = good.clone();
+    bad[100] ^= 1;
+    fs::write(&piece, bad).unwrap();
+    let is = |shown: &Value| -> Vec<Value> {
+        let all = shown["evidence"].as_array().unwrap().iter();
+        all.filter(|one| one["evidence"] == "replay")
+            .map(|one| one["is"].clone())
+            .collect()
+    };
+    let shown = desk.json("", 1, &["component", "show", one]);
+    assert!(
+        is(&shown)[0].as_str().unwrap().contains("was changed"),
+        "{shown}"
+    );
+    desk.refused("dan", "evidence.changed", &["component", "approve", one]);
+    fs::remove_file(&piece).unwrap();
+    let shown = desk.json("", 1, &["component", "show", one]);
+    assert!(
+        is(&shown)[0].as_str().unwrap().contains("is not in"),
+        "{shown}"
+    );
+    fs::write(&piece, good).unwrap();
+    let shown = desk.json("", 0, &["component", "show", one]);
+    assert_eq!(is(&shown), [json!("intact")]);
+    // And one of the component.
+    let file = desk.path(&format!("data/components/{bare}.wasm"));
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let shown = desk.json("", 1, &["component", "show", one]);
+    assert!(text(&shown, "bytes").contains("was changed"), "{shown}");
+}

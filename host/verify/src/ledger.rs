@@ -1,0 +1,157 @@
+//! One record of a ledger proved from a `.tlog-proof` file: who did what, when, and whether it was
+//! denied. What the rules say of it must never be known here: the whole ledger is needed for that.
+
+use core::fmt;
+
+use counterfoil_journal::entry::{self, EntryError};
+use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_journal::proof::{TlogProof, TlogProofError};
+use counterfoil_trading::cbor::{CborError, Reader};
+use counterfoil_trading::time::UnixNanos;
+use serde_json::{Value, json};
+
+use crate::key::PublicKey;
+use crate::time::rfc3339;
+
+/// What every ledger's origin begins with.
+pub const LEDGER_ORIGIN: &str = "counterfoil/ledger/";
+/// The version of the records that can be read.
+const VERSION: u64 = 1;
+
+/// Why a proof proves no record of a ledger.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerProofError {
+    /// The proof is malformed, not signed by the key, or of another record.
+    #[error("the proof does not hold: {0}")]
+    Proof(#[from] TlogProofError),
+    /// Its checkpoint is of no ledger.
+    #[error("the checkpoint's origin is {found:?}, not {LEDGER_ORIGIN}<name>")]
+    Origin {
+        /// The origin found.
+        found: String,
+    },
+    /// The public key cannot be used under this origin.
+    #[error("the origin cannot be checked: {0}")]
+    Key(#[from] KeyError),
+    /// The entry has no chain link.
+    #[error("the proved entry is no ledger entry: {0}")]
+    Entry(#[from] EntryError),
+    /// The entry's body is no record.
+    #[error("the proved entry holds no record: {0}")]
+    Record(#[from] CborError),
+    /// A record of a later format.
+    #[error("the record is of version {found}, and version {VERSION} is known here")]
+    Version {
+        /// Its version.
+        found: u64,
+    },
+}
+
+/// What a proof proves: this record stands at this index of this ledger.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProvedAct {
+    /// The ledger's origin.
+    pub ledger: String,
+    /// The record's index.
+    pub index: u64,
+    /// How many records the signed checkpoint covers.
+    pub tree_size: u64,
+    /// The rule that denied it; nothing if it was done.
+    pub denied: Option<String>,
+    /// When, as the actor signed it.
+    pub time: UnixNanos,
+    /// Who.
+    pub actor: String,
+    /// The actor's public key.
+    pub key: [u8; 32],
+    /// The name of the act.
+    pub act: String,
+    /// The act as it was recorded: deterministic CBOR.
+    pub bytes: Vec<u8>,
+}
+
+/// Whether the bytes of a proof claim to be of a ledger; nothing vouches for that yet.
+#[must_use]
+pub fn is_of_ledger(bytes: &[u8]) -> bool {
+    let proof = TlogProof::parse(bytes).ok();
+    proof.is_some_and(|proof| proof.checkpoint.starts_with(LEDGER_ORIGIN))
+}
+
+/// What `bytes`, a `.tlog-proof` file of a ledger, proves under the log's key.
+///
+/// # Errors
+///
+/// Returns [`LedgerProofError`] that names what does not hold.
+pub fn verify_ledger_proof(bytes: &[u8], key: &PublicKey) -> Result<ProvedAct, LedgerProofError> {
+    let proof = TlogProof::parse(bytes)?;
+    // The origin is only a claim until the signature under it holds.
+    let origin = proof.checkpoint.lines().next().unwrap_or_default();
+    if !origin.starts_with(LEDGER_ORIGIN) {
+        let found = origin.to_owned();
+        return Err(LedgerProofError::Origin { found });
+    }
+    let log: VerifierKey = key.of_log(origin)?;
+    let proved = proof.verify(&[log], &[])?;
+    let (_, body) = entry::split(proved.entry, proved.index)?;
+    let mut reader = Reader::new(body);
+    reader.array_of(7, "a record of seven items")?;
+    let found = reader.u64()?;
+    if found != VERSION {
+        return Err(LedgerProofError::Version { found });
+    }
+    let denied = if reader.null() {
+        None
+    } else {
+        Some(reader.text()?)
+    };
+    let time = UnixNanos(reader.i64()?);
+    let (actor, key) = (reader.text()?, reader.digest()?);
+    reader.array()?;
+    let act = reader.text()?;
+    Ok(ProvedAct {
+        ledger: origin.to_owned(),
+        index: proved.index,
+        tree_size: proved.cosigned.checkpoint.size,
+        bytes: body.to_vec(),
+        denied,
+        time,
+        actor,
+        key,
+        act,
+    })
+}
+
+impl ProvedAct {
+    /// The same in JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "good": true,
+            "ledger": self.ledger,
+            "record": self.index,
+            "records": self.tree_size,
+            "time": rfc3339(self.time),
+            "actor": self.actor,
+            "key": hex::encode(self.key),
+            "act": self.act,
+            "denied": self.denied,
+            "cbor": hex::encode(&self.bytes),
+        })
+    }
+}
+
+impl fmt::Display for ProvedAct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let denied = self.denied.as_ref();
+        let denied = denied.map_or_else(|| "done".to_owned(), |rule| format!("denied by {rule}"));
+        writeln!(
+            f,
+            "proved    record {} of {} in {}",
+            self.index, self.tree_size, self.ledger
+        )?;
+        writeln!(f, "act       {} by {}: {denied}", self.act, self.actor)?;
+        writeln!(f, "time      {}", rfc3339(self.time))?;
+        writeln!(f, "key       {}", hex::encode(self.key))
+    }
+}
