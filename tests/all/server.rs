@@ -1,5 +1,10 @@
 //! The runner's process from outside: real servers, real HTTP, real kills.
 
+#![expect(
+    clippy::too_many_lines,
+    reason = "each test is one table, or one journey, of a server that takes time to start"
+)]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -434,6 +439,9 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     assert_eq!(left.state.name(), "suspended");
 }
 
+/// What is changed in a challenge before it is signed.
+type Change = fn(&mut Challenge);
+
 #[test]
 fn a_session_is_opened_by_a_key_that_counts_and_by_nothing_else() {
     let world = World::small(3);
@@ -464,19 +472,18 @@ fn a_session_is_opened_by_a_key_that_counts_and_by_nothing_else() {
     let good = signed("erin", &hand("erin"), &same);
     assert_eq!(open(&good).unwrap().roles, ["operator"]);
     assert_eq!(code(open(&good)), "challenge.invalid", "answered twice");
-    type Change = fn(&mut Challenge);
     let table: [(&str, &str, &str, Change); 6] = [
         ("a stranger", "mallory", "mallory", |_| {}),
         ("another's key", "erin", "bob", |_| {}),
         ("an unknown key", "erin", "mallory", |_| {}),
         ("for another server", "erin", "erin", |one| {
-            one.audience.push('0')
+            one.audience.push('0');
         }),
         ("for another ledger", "erin", "erin", |one| {
-            one.ledger.push('0')
+            one.ledger.push('0');
         }),
         ("another challenge", "erin", "erin", |one| {
-            one.challenge.push('0')
+            one.challenge.push('0');
         }),
     ];
     for (what, who, key, change) in table {
@@ -573,10 +580,11 @@ fn every_route_refuses_strangers_and_what_is_malformed_by_its_code() {
     assert_eq!(routes, 14, "each route is in the document");
     let huge = format!("{{\"bars\":[\"{}\"]}}", "x".repeat(2 << 20));
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-    let head = format!("{token}x: {}\r\n", "y".repeat(64 << 10));
-    let many: String = (0..100)
+    let long = format!("{token}x: {}\r\n", "y".repeat(64 << 10));
+    let many: Vec<String> = (0..100)
         .map(|number| format!("x-{number}: y\r\n"))
         .collect();
+    let many = many.concat();
     let path = "/v1/feeds/x/bars";
     let table: [(&str, &str, &str, &str, u16, &str); 13] = [
         ("POST", path, &json_token, "", 400, "body.malformed"),
@@ -618,7 +626,7 @@ fn every_route_refuses_strangers_and_what_is_malformed_by_its_code() {
             400,
             "body.malformed",
         ),
-        ("GET", "/v1/runs", &head, "", 431, ""),
+        ("GET", "/v1/runs", &long, "", 431, ""),
         ("GET", "/v1/runs", &many, "", 431, ""),
     ];
     for (method, path, head, body, status, expected) in table {

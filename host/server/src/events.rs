@@ -74,7 +74,7 @@ pub(crate) fn stream(
     start: Start,
     run: Option<String>,
     permit: OwnedSemaphorePermit,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
     let woken = Arc::new(Notify::new());
     let events = Arc::clone(app.supervisor.events());
     let wake = Arc::clone(&woken);

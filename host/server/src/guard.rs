@@ -26,15 +26,14 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>();
     let path = path.map_or("none", MatchedPath::as_str).to_owned();
-    let response = match check_origin(&app, request.headers()) {
-        Err(problem) => problem.into_response(),
-        Ok(()) => {
-            let answered = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
-            answered.unwrap_or_else(|_over| {
-                let way = "ask for the run's status before you ask again";
-                Problem::new(Code::TimedOut, "the request took too long", way).into_response()
-            })
-        }
+    let response = if let Err(problem) = check_origin(&app, request.headers()) {
+        problem.into_response()
+    } else {
+        let answered = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
+        answered.unwrap_or_else(|_over| {
+            let way = "ask for the run's status before you ask again";
+            Problem::new(Code::TimedOut, "the request took too long", way).into_response()
+        })
     };
     let status = response.status().as_u16();
     app.metrics.answered(method.as_str(), &path, status);

@@ -302,6 +302,7 @@ mod tests {
             range: [None, None],
             timeframe: Timeframe::Fixed(1),
             instruments: Vec::new(),
+            session_ends: Vec::new(),
             times: (0..slices)
                 .map(|time| (UnixNanos(time), UnixNanos(time + 1)))
                 .collect(),

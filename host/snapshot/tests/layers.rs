@@ -460,6 +460,7 @@ fn gaps_are_held_against_the_calendar_or_the_dates_of_all_instruments() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of calendars")]
 fn a_calendar_gives_each_instrument_the_ends_of_its_sessions() {
     let data = Data::new();
     // A from a Wednesday to the Monday after the holiday, B on the short Thursday alone.

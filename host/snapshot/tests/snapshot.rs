@@ -609,15 +609,15 @@ fn price_scale_and_tick_are_the_finest_of_the_file_or_as_given() {
 
 #[test]
 fn volume_scale_and_lot_are_as_given_or_refused() {
-    let data = Data::new();
-    let csv = format!("{HEADER}A,2003-01-02,1,2,1,2,1.25\nA,2003-01-03,1,2,1,2,1\n");
-    //  volume scale, quantity scale, lot; what comes of them, or what is said
     type Case = (
         Option<u8>,
         Option<u8>,
         Option<&'static str>,
         Result<(u8, u8, i64), &'static str>,
     );
+    let data = Data::new();
+    let csv = format!("{HEADER}A,2003-01-02,1,2,1,2,1.25\nA,2003-01-03,1,2,1,2,1\n");
+    //  volume scale, quantity scale, lot; what comes of them, or what is said
     let table: [Case; 9] = [
         (None, None, None, Ok((2, 0, 1))),
         (Some(4), None, None, Ok((4, 0, 1))),

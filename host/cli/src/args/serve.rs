@@ -1,6 +1,6 @@
 //! What can be typed about the runner's process and the runs in it.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueHint};

@@ -188,7 +188,7 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use core::sync::atomic::{AtomicU64, Ordering};
 
     fn log(events: &Events, text: &str) {
         let text = text.to_owned();

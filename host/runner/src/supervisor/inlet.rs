@@ -319,7 +319,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_waits_is_woken_by_a_line_an_order_and_the_end() {
-        let cases: [(fn(&Inlet), Result<Option<String>, String>); 4] = [
+        type Case = (fn(&Inlet), Result<Option<String>, String>);
+        let cases: [Case; 4] = [
             (
                 |inlet| inlet.offer(b"x".to_vec(), None).unwrap(),
                 Ok(Some("x".to_owned())),

@@ -45,14 +45,13 @@ pub(super) fn init(places: &Places, folder: &Path) -> Result<Answer> {
 }
 
 pub(super) fn show(places: &Places, folder: Option<&Path>) -> Result<Answer> {
-    let (place, bundle, since) = match folder {
-        Some(folder) => (folder.display().to_string(), read(folder)?, None),
-        None => {
-            let view = View::open(places)?;
-            let bundle = super::in_force(places, view.state())?;
-            let since = view.state().policies().last().map(|(_, deed)| deed.index);
-            ("in force".to_owned(), bundle, since)
-        }
+    let (place, bundle, since) = if let Some(folder) = folder {
+        (folder.display().to_string(), read(folder)?, None)
+    } else {
+        let view = View::open(places)?;
+        let bundle = super::in_force(places, view.state())?;
+        let since = view.state().policies().last().map(|(_, deed)| deed.index);
+        ("in force".to_owned(), bundle, since)
     };
     let files: Vec<(String, usize, Digest)> = bundle
         .files()
