@@ -331,7 +331,7 @@ pub(crate) enum BreakGlass {
         /// The record that opened it
         record: u64,
         /// The report's file; its digest is recorded
-        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         report: PathBuf,
         /// What was found, in a sentence
         #[arg(long)]

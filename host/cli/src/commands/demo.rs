@@ -48,6 +48,10 @@ pub(crate) fn run(global: &Places, args: &args::Demo) -> Result<Answer> {
         "{number}. Six kinds of the cross, on all cores; what was run above is found, not run again."
     ));
     let swept = sweep_it(&places, &folder, &snapshot)?;
+    if !places.json {
+        swept.print(usize::MAX);
+        say("");
+    }
     let number = number.saturating_add(1);
     step(&format!(
         "{number}. {} goes from draft to approved: every step signed by somebody else, and recorded.",
@@ -62,7 +66,6 @@ pub(crate) fn run(global: &Places, args: &args::Demo) -> Result<Answer> {
             &json!({ "folder": folder, "snapshot": snapshot, "runs": list, "sweep": swept.json(), "approved": approved.json() }),
         );
     } else {
-        swept.print(usize::MAX);
         say("");
         summary::tell(&folder, &snapshot, &shown, &approved);
         say(&format!("It took {:.1} s.", watch.elapsed().as_secs_f64()));

@@ -54,7 +54,7 @@ pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-/// Everybody who had a hand in it: who submitted, who validated, who approved.
+/// Everybody who had a hand in it: who submitted, validated, approved, and brought it into use.
 fn chain(view: &View, component: &Digest, approvals: &[&Approval]) -> Vec<Value> {
     let found = view.state().registry().components().get(component);
     let link = |act: &str, deed, about: Value| {
@@ -75,6 +75,10 @@ fn chain(view: &View, component: &Digest, approvals: &[&Approval]) -> Vec<Value>
             &approval.deed,
             words::set(&approval.set),
         ));
+    }
+    for promotion in found.into_iter().flat_map(|one| &one.promotions) {
+        let about = words::set(&promotion.set);
+        chain.push(link("component-promote", &promotion.deed, about));
     }
     chain
 }

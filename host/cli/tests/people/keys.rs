@@ -66,7 +66,8 @@ fn whoever_acts_says_who_they_are_and_holds_the_key() {
     desk.key("mallory");
     desk.denied("mallory", "principal.unknown", &["ledger", "end-setup"]);
     // Every form of the name is one name.
-    desk.denied("Bob", "role.missing", &["ledger", "end-setup"]);
+    let said = desk.json(" BOB", 1, &["ledger", "end-setup"]);
+    assert!(text(&said, "why").contains("which bob has not"), "{said}");
 }
 
 #[test]

@@ -28,14 +28,14 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// Those of the preset `research`: half of a peak, a tenth of the cash for ten basis points
+    /// Those of the preset `research`: half of a peak, a fifth of the cash for ten basis points
     /// more, half of the fuel.
     #[must_use]
     pub const fn research() -> Self {
         Self {
             drawdown_max_bps: 5_000,
             slippage_added_bps: 10,
-            slippage_loss_max_bps: 1_000,
+            slippage_loss_max_bps: 2_000,
             fuel_p99_max_bps: 5_000,
         }
     }
