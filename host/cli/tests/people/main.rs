@@ -1,5 +1,9 @@
 //! The commands about people as they use them: real files, real keys, the program itself.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests may fail as tests do"
+)]
 
 mod desk;
 mod keys;

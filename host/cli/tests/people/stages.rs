@@ -98,14 +98,17 @@ fn a_draft_is_validated_on_evidence_that_every_read_opens_again() {
     let done = desk.json("carol", 0, &["component", "review", one]);
     assert_eq!(done["evidence"].as_object().unwrap().len(), 6);
     desk.denied("carol", "stage.order", &["component", "review", one]);
+    let replay = text(&done["evidence"], "replay");
+    every_read_opens_it_again(&desk, one, replay.trim_start_matches("sha256:"));
+}
 
+fn every_read_opens_it_again(desk: &Desk, one: &str, digest: &str) {
     let shown = desk.json("", 0, &["component", "show", one]);
     assert_eq!(
         (text(&shown, "stage"), text(&shown, "bytes")),
         ("validated", "intact")
     );
     // One bit of one piece.
-    let digest = text(&done["evidence"], "replay").trim_start_matches("sha256:");
     let bare = one.trim_start_matches("sha256:");
     let piece = desk.path(&format!("data/evidence/{bare}/{digest}.json"));
     let good = fs::read(&piece).unwrap();
