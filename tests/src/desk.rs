@@ -96,11 +96,14 @@ impl Desk {
         desk
     }
 
+    fn open(&self) -> Ledger {
+        Ledger::open(&self.path, &id("test"), signer()).unwrap()
+    }
+
     /// Does an act, and gives its entry.
     #[track_caller]
     pub fn act(&self, who: &str, act: Act) -> u64 {
-        let mut ledger = Ledger::open(&self.path, &id("test"), signer()).unwrap();
-        ledger.act(now(), &id(who), act, &hand(who)).unwrap()
+        act_in(&mut self.open(), who, act)
     }
 
     fn evidence() -> Evidence {
@@ -166,23 +169,32 @@ impl Desk {
     /// Gives the manifest's account its limits and authorizes the start, for an hour. The answer is
     /// the authorization's entry.
     pub fn authorize(&self, manifest: &Manifest) -> u64 {
+        Self::authorize_in(&mut self.open(), manifest)
+    }
+
+    /// The same for many manifests.
+    pub fn authorize_all(&self, manifests: &[Manifest]) -> Vec<u64> {
+        let mut ledger = self.open();
+        let each = manifests.iter();
+        each.map(|one| Self::authorize_in(&mut ledger, one))
+            .collect()
+    }
+
+    fn authorize_in(ledger: &mut Ledger, manifest: &Manifest) -> u64 {
         let component = Digest(manifest.setup().unwrap().component);
         let terms = terms_of(manifest, Self::set(component)).unwrap();
-        let ledger = Ledger::open(&self.path, &id("test"), signer()).unwrap();
-        let has_limits = ledger.state().limits().contains_key(&terms.account);
-        drop(ledger);
-        if !has_limits {
+        if !ledger.state().limits().contains_key(&terms.account) {
             let subject = account_digest(&terms.account);
             let verdict = Self::passed(Gate::Limits, subject, Some(terms.limits));
-            let verdict = self.act("robot", verdict);
+            let verdict = act_in(ledger, "robot", verdict);
             let act = Box::new(Act::LimitsSet {
                 account: terms.account.clone(),
                 limits: terms.limits,
                 verdict,
             });
-            let proposed = self.act("erin", Act::ChangePropose { act });
+            let proposed = act_in(ledger, "erin", Act::ChangePropose { act });
             for name in ["dan", "gus"] {
-                self.act(name, Act::ChangeApprove { proposed });
+                act_in(ledger, name, Act::ChangeApprove { proposed });
             }
         }
         let time = now();
@@ -192,8 +204,13 @@ impl Desk {
             not_after: UnixNanos(time.0 + HOUR),
         };
         let subject = asked.digest();
-        let authorized = self.act("erin", Act::StartAuthorize(asked));
-        self.act("robot", Self::passed(Gate::Start, subject, None));
+        let authorized = act_in(ledger, "erin", Act::StartAuthorize(asked));
+        act_in(ledger, "robot", Self::passed(Gate::Start, subject, None));
         authorized
     }
+}
+
+#[track_caller]
+fn act_in(ledger: &mut Ledger, who: &str, act: Act) -> u64 {
+    ledger.act(now(), &id(who), act, &hand(who)).unwrap()
 }
