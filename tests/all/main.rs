@@ -13,6 +13,8 @@ mod corpora;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod golden;

@@ -372,6 +372,16 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
         list.runs.is_empty(),
         "a refused start leaves nothing behind"
     );
+    // Each refusal of the gate is a record: five of another start, six people, one withdrawn.
+    let key = signer().verifying_key();
+    let key = counterfoil_journal::key::VerifierKey::new("counterfoil/ledger/test", &key).unwrap();
+    let held = counterfoil_governance::ledger::read(&desk.path, &key).unwrap();
+    let acts = held.records.iter().map(|one| &one.signed);
+    let refused: Vec<_> = acts
+        .filter(|one| matches!(one.act, Act::Refused(_)))
+        .collect();
+    assert_eq!(refused.len(), 12);
+    assert!(refused.iter().all(|one| one.actor == id("robot")));
     // Without a ledger nobody is anybody.
     std::fs::rename(&desk.path, desk.path.with_extension("away")).unwrap();
     assert_eq!(code(start(&erin, &good)), "ledger.unusable");

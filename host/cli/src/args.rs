@@ -21,7 +21,7 @@ pub(crate) use component::{
 };
 pub(crate) use data::{Data, DataAccept, DataLineage, DataReport, DeriveActions, Ingest};
 pub(crate) use people::{
-    AccessReview, BreakGlass, Change, Delegate, Exception, ExceptionEnd, ExceptionGrant,
+    AccessReview, BreakGlass, Change, Delegate, Drift, Exception, ExceptionEnd, ExceptionGrant,
     ExceptionList, Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerInit,
     LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify, OnePrincipal, Principal,
     PrincipalAdd, PrincipalRoles, WhoApproved,
@@ -156,6 +156,8 @@ pub(crate) enum Command {
     WhoApproved(WhoApproved),
     /// Who holds which role and key, since when; duties in conflict; keys about to expire
     AccessReview(AccessReview),
+    /// What differs between what the ledger declares and what is there
+    Drift(Drift),
     /// Compile a component into the cache (used by the program itself)
     #[command(hide = true)]
     CompileComponent(CompileComponent),

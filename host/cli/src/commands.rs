@@ -13,6 +13,7 @@ pub(crate) mod component;
 pub(crate) mod data;
 pub(crate) mod delegate;
 pub(crate) mod demo;
+pub(crate) mod drift;
 pub(crate) mod exception;
 pub(crate) mod ingest;
 pub(crate) mod key;

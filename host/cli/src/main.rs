@@ -91,6 +91,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::Delegate(delegate) => commands::delegate::run(&places, &delegate),
         Command::BreakGlass(glass) => commands::break_glass::run(&places, &glass),
         Command::WhoApproved(args) => commands::who_approved::run(&places, &args),
+        Command::Drift(args) => commands::drift::run(&places, &args),
         Command::AccessReview(args) => commands::access_review::run(&places, &args),
         Command::CompileComponent(compile) => commands::compile::run(&compile),
         Command::EvaluatePolicy => commands::policy::child::run(),

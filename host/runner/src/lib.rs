@@ -7,6 +7,7 @@ pub mod clock;
 pub mod compare;
 pub mod component;
 pub mod data_dir;
+pub mod drift;
 pub mod drive;
 pub mod error;
 pub mod evidence;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use counterfoil_governance::act::{Act, RunStart};
+use counterfoil_governance::act::{Act, Refused, RunStart};
 use counterfoil_governance::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, LedgerError, origin, verify};
@@ -128,5 +128,27 @@ impl Book {
             Err(LedgerError::Denied { denial, .. }) => Err(Denied::from(denial).into()),
             Err(error) => Err(unusable(&error)),
         }
+    }
+
+    /// Records that the runner refused what somebody asked for, before the ledger was asked, and
+    /// gives what they are told. They did not sign it: it stands at the runner's word.
+    pub fn refuse(&self, by: &Id, act: &str, subject: &Digest, denied: Denied) -> Problem {
+        let refused = Act::Refused(Refused {
+            act: act.to_owned(),
+            subject: subject.to_string(),
+            rule: denied.code.to_owned(),
+            why: format!("{by} asked: {}", denied.why),
+        });
+        let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = Ledger::open(&self.path, &self.name, (self.log)());
+        let recorded = opened.and_then(|mut ledger| {
+            let hand = service.hand.as_ref();
+            ledger.act(clock::now(), &service.principal, refused, hand)
+        });
+        if let Err(error) = recorded {
+            // It stays refused all the same.
+            tracing::error!(%error, code = denied.code, %by, "a refusal could not be recorded");
+        }
+        denied.into()
     }
 }

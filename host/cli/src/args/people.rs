@@ -354,3 +354,12 @@ pub(crate) struct AccessReview {
     #[arg(long, default_value_t = 30)]
     pub(crate) days: u32,
 }
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Drift {
+    /// Record what is new, and the end of what is there no more
+    #[arg(long)]
+    pub(crate) record: bool,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+}

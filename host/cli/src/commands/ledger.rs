@@ -7,7 +7,7 @@ use counterfoil_governance::act::Act;
 use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::ledger::{self, LedgerError};
 use counterfoil_governance::proof::prove;
-use counterfoil_governance::record::Signed;
+use counterfoil_governance::record::{Record, Signed};
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::clock::now;
@@ -116,20 +116,26 @@ fn search(places: &Places, args: &LedgerSearch) -> Result<Answer> {
     let to = people::time_if("--to", args.to.as_deref())?;
     let records = view.verified.records.iter().zip(0..);
     let fits = records.filter(|(one, _)| {
-        let (signed, denied) = (&one.signed, one.denied);
+        let (signed, rule) = (&one.signed, denied_by(one));
         actor.as_ref().is_none_or(|actor| signed.actor == *actor)
             && args.act.as_ref().is_none_or(|act| signed.act.name() == act)
-            && (!args.denied || denied.is_some())
-            && args
-                .rule
-                .as_ref()
-                .is_none_or(|rule| denied.is_some_and(|one| one.code() == rule))
+            && (!args.denied || rule.is_some())
+            && args.rule.as_deref().is_none_or(|asked| rule == Some(asked))
             && from.is_none_or(|from| signed.time >= from)
             && to.is_none_or(|to| signed.time < to)
     });
     let found = fits.map(|(one, index)| words::record(index, one)).collect();
     tell_records(places, rows::filter(found, &args.filter)?);
     Ok(Answer::Yes)
+}
+
+/// The rule by which the ledger denied the act, or the program refused it before.
+fn denied_by(record: &Record) -> Option<&str> {
+    match (record.denied, &record.signed.act) {
+        (Some(rule), _) => Some(rule.code()),
+        (None, Act::Refused(refused)) => Some(&refused.rule),
+        (None, _) => None,
+    }
 }
 
 fn show(places: &Places, args: &LedgerShow) -> Result<Answer> {

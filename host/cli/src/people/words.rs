@@ -1,6 +1,6 @@
 //! Records in JSON and in words. It must never leave out a field of an act.
 
-use counterfoil_governance::act::{Act, DigestSet, Evidence, Exception, Reason, Verdict};
+use counterfoil_governance::act::{Act, DigestSet, Drift, Evidence, Exception, Reason, Verdict};
 use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::record::Record;
 use counterfoil_governance::registry::Deed;
@@ -212,6 +212,11 @@ fn act(act: &Act) -> Value {
         Act::LogRotate { key: one, .. } => json!({ "log-key": key(one) }),
         Act::ExceptionGrant(one) => exception(one),
         Act::ExceptionEnd { granted, reason } => json!({ "granted-by": granted, "reason": reason }),
+        Act::Drift(one) => drift(one),
+        Act::DriftEnd { drifted } => json!({ "drift": drifted }),
+        Act::Refused(one) => json!({
+            "refused": one.act, "subject": one.subject, "rule": one.rule, "why": one.why,
+        }),
     }
 }
 
@@ -243,6 +248,12 @@ pub(crate) fn exception(one: &Exception) -> Value {
         "owner": text(&one.owner),
         "until": show_time(one.until),
     })
+}
+
+/// A difference's fields.
+pub(crate) fn drift(one: &Drift) -> Value {
+    let pair = |(name, text): (&str, &str)| (name.to_owned(), json!(text));
+    Value::Object(one.named().into_iter().map(pair).collect())
 }
 
 pub(crate) fn text(id: &counterfoil_governance::id::Id) -> Value {

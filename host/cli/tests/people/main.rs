@@ -6,6 +6,7 @@
 )]
 
 mod desk;
+mod drift;
 mod keys;
 mod ledger;
 mod stages;

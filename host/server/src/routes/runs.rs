@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use counterfoil_governance::digest::Digest;
 use counterfoil_runner::clock;
 use counterfoil_runner::permit::{may_go_on, may_start};
 use counterfoil_trading::manifest::Manifest;
@@ -45,7 +46,8 @@ pub(crate) async fn start(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunReply>), Problem> {
-    let caller = app.operator(&headers)?;
+    // Whether the caller is an operator, the gate says, so that a refusal is recorded.
+    let caller = app.caller(&headers)?;
     let asked: StartRequest = json(&headers, body)?;
     let manifest = Manifest::parse(&asked.manifest.to_string()).map_err(|error| {
         let way = "send a manifest as `counterfoil show RUN --manifest` prints it";
@@ -60,7 +62,14 @@ pub(crate) async fn start(
             asked.authorization,
             &caller.id,
             clock::now(),
-        )?;
+        );
+        let grant = grant.map_err(|denied| match manifest.run_id() {
+            Ok(run) => {
+                let run = Digest(run);
+                own.book.refuse(&caller.id, "run-start", &run, denied)
+            }
+            Err(_) => denied.into(),
+        })?;
         // Ready first, then recorded, then begun: what could not start leaves no start behind.
         let reserved = own
             .supervisor

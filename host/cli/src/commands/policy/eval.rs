@@ -1,7 +1,7 @@
 //! `policy eval`: the policy is asked at a gate.
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, account_digest};
+use counterfoil_governance::act::{Act, Refused, account_digest};
 use counterfoil_governance::digest::Digest;
 use counterfoil_policy::gate::Gate;
 use counterfoil_policy::input::{Account, Asked, Input};
@@ -20,6 +20,9 @@ use crate::people::desk::Desk;
 use crate::people::view::View;
 use crate::places::Places;
 
+/// The act that records what the policy said.
+const ASKING: &str = "verdict";
+
 pub(super) fn run(places: &Places, args: &PolicyEval) -> Result<Answer> {
     match args {
         PolicyEval::Promotion(args) => promotion(places, args),
@@ -30,14 +33,14 @@ pub(super) fn run(places: &Places, args: &PolicyEval) -> Result<Answer> {
 }
 
 fn promotion(places: &Places, args: &EvalPromotion) -> Result<Answer> {
-    let desk = Desk::open(places)?;
-    let state = desk.state();
-    let component = people::component(state, &args.component)?;
-    let set = match set_of(places, state, &component, args.manifest.as_deref())? {
+    let mut desk = Desk::open(places)?;
+    let component = people::component(desk.state(), &args.component)?;
+    let act = (ASKING, &component);
+    let set = match set_of(places, &mut desk, act, args.manifest.as_deref())? {
         Ok(set) => set,
         Err(refusal) => return Ok(refusal.tell(places, &[])),
     };
-    let document = gates::promotion(&places.data, state, &set, desk.now)?;
+    let document = gates::promotion(&places.data, desk.state(), &set, desk.now)?;
     ask(places, desk, &document, set.digest(), args.print_input)
 }
 
@@ -91,7 +94,18 @@ fn ask<T: Input>(
         say_json(&input);
         return Ok(Answer::Yes);
     }
-    let bundle = super::in_force(places, desk.state())?;
+    let bundle = match super::in_force(places, desk.state())? {
+        Ok(bundle) => bundle,
+        Err(shut) => {
+            let refused = Refused {
+                act: ASKING.to_owned(),
+                subject: subject.to_string(),
+                rule: shut.rule.to_owned(),
+                why: shut.why,
+            };
+            return Ok(desk.refuse(refused, shut.way_on)?.tell(places, &[]));
+        }
+    };
     let verdict = evaluator()?.evaluate(Ok(&bundle), T::GATE, &input);
     let archive = Archive::new(&places.data);
     let recorded = gates::keep(&archive, &bundle, &input, &verdict, subject)?;
@@ -109,7 +123,9 @@ fn input(places: &Places, args: &EvalInput) -> Result<Answer> {
     let input: Value = serde_json::from_slice(&bytes).with_context(|| format!("{name}"))?;
     let bundle = match &args.policy {
         Some(folder) => read(folder)?,
-        None => super::in_force(places, View::open(places)?.state())?,
+        None => {
+            super::in_force(places, View::open(places)?.state())?.map_err(anyhow::Error::from)?
+        }
     };
     let verdict = evaluator()?.evaluate(Ok(&bundle), gate, &input);
     tell(places, &verdict, None)
