@@ -7,7 +7,7 @@ pub use lines::{Decided, LineFeed};
 pub use snapshot::SnapshotFeed;
 
 use counterfoil_snapshot::error::ReadError;
-use counterfoil_trading::record::RefusedInput;
+use counterfoil_trading::record::{RefusedInput, Stop};
 use counterfoil_trading::slice::{Slice, SliceError};
 
 /// What a feed has next.
@@ -19,6 +19,8 @@ pub enum Next {
     Refused(RefusedInput),
     /// A bar that was decided before, as a feed that connects again may send it.
     Known,
+    /// The run is to end here, before anything more is decided.
+    Stop(Stop),
     /// There is no more.
     End,
 }

@@ -14,7 +14,7 @@ use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{Open, Record};
-use counterfoil_trading::run::{NoClock, Ports, Run};
+use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
@@ -243,15 +243,20 @@ impl Again<'_> {
                 }
                 let mut comparer = Comparer::new(one);
                 let outcome = match &mut guest {
-                    Ok(guest) => run.step(
-                        &one.slice,
-                        &mut Ports {
+                    Ok(guest) => {
+                        let mut ports = Ports {
                             strategy: guest,
                             venue: &mut venue,
                             journal: &mut comparer,
                             clock: &mut NoClock,
-                        },
-                    ),
+                        };
+                        match &one.stop {
+                            None => run.step(&one.slice, &mut ports),
+                            Some(stop) => run
+                                .halt(stop.clone(), &mut ports)
+                                .map(|()| Progress::Faulted),
+                        }
+                    }
                     Err(fault) => run.fail_init(
                         fault.clone(),
                         &mut Ports {

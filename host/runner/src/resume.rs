@@ -295,7 +295,8 @@ impl Resumption {
         let (slices, decided) = self.known.take_slices(instruments.len());
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
         let lines = LineFeed::go_on(source, instruments, decided);
-        let mut feed = Again::new(slices, lines, is_open);
+        let recorded = (slices, self.known.stop.take());
+        let mut feed = Again::new(recorded, lines, is_open);
         let sealing = Sealing::RunThread;
         self.go_on(&mut feed, &mut WallClock::new(), None, sealing, around)
     }

@@ -7,7 +7,9 @@ mod script;
 
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::record::{Callback, Close, Decision, Deliveries, FaultRecord, Record};
+use counterfoil_trading::record::{
+    Callback, Close, Decision, Deliveries, FaultRecord, Record, StopRecord,
+};
 use counterfoil_trading::run::{Ports, Run, RunError};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::StrategyFault;
@@ -107,6 +109,7 @@ impl Rerunner {
             | Record::MarginCall(_)
             | Record::Decision(_)
             | Record::Fault(_)
+            | Record::Stop(_)
                 if self.state != State::Running =>
             {
                 Err(found(Cause::AfterEnd))
@@ -115,6 +118,7 @@ impl Rerunner {
             Record::MarginCall(call) => self.ahead_of_bars(index, body, call.time),
             Record::Decision(decision) => self.decision(index, body, decision),
             Record::Fault(fault) => self.fault(index, body, fault),
+            Record::Stop(stop) => self.stop(index, body, stop),
         }
     }
 
@@ -224,6 +228,16 @@ impl Rerunner {
             self.script.set_fault(one.callback, fault);
             self.play_slice()?;
         }
+        self.state = State::Faulted;
+        self.clear();
+        Ok(())
+    }
+
+    /// A stop is an input from outside: that it came is taken over, what it did is derived.
+    fn stop(&mut self, index: u64, body: &[u8], one: StopRecord) -> Result<(), Box<Finding>> {
+        self.step()?;
+        self.bodies.push(index, body);
+        self.play(|run, _, ports| run.halt(one.stop, ports))?;
         self.state = State::Faulted;
         self.clear();
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::record::{Callback, Close, Record, digested_part};
+use counterfoil_trading::record::{Callback, Close, Record, Stop, digested_part};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
@@ -27,6 +27,8 @@ pub(super) struct Recorded {
     pub(super) slice: Slice,
     /// Whether these are not the snapshot's bars. Nothing follows then.
     pub(super) is_foreign: bool,
+    /// The host's stop, which is a slice without bars too.
+    pub(super) stop: Option<Stop>,
     time: Option<UnixNanos>,
     is_faulted: bool,
     bytes: Vec<u8>,
@@ -51,6 +53,7 @@ impl Recorded {
     fn clear(&mut self) {
         self.slice.clear();
         self.is_foreign = false;
+        self.stop = None;
         self.time = None;
         self.is_faulted = false;
         self.bytes.clear();
@@ -70,6 +73,7 @@ impl Recorded {
             Record::MarginCall(one) => one.time == time && self.slice.bars().is_empty(),
             Record::Decision(one) => one.bar.get().close_time == time,
             Record::Fault(one) => one.callback != Callback::Init && one.time == time,
+            Record::Stop(_) => false,
             Record::Open(_) | Record::Close(_) | Record::Refused(_) => true,
         }
     }
@@ -178,6 +182,12 @@ impl Recorder {
                     out.push(index, body);
                     out.time = Some(one.bar.get().close_time);
                     out.slice.add(one.bar).map_err(FeedError::from)?;
+                }
+                Record::Stop(one) => {
+                    out.push(index, body);
+                    out.time = Some(one.time);
+                    out.is_faulted = true;
+                    out.stop = Some(one.stop);
                 }
                 Record::Fault(one) => {
                     out.push(index, body);

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use counterfoil_trading::bar::ClosedBar;
-use counterfoil_trading::record::{Open, Record, digested_part};
+use counterfoil_trading::record::{Open, Record, Stop, digested_part};
 use counterfoil_trading::slice::Slice;
 
 use crate::error::RunnerError;
@@ -24,6 +24,8 @@ pub(super) struct Known {
     /// Whether the last record stands before the bars of its slice, none of which is decided.
     pub(super) is_ahead: bool,
     is_faulted: bool,
+    /// The stop that ended the run.
+    pub(super) stop: Option<Stop>,
     /// The bars of a feed, by slice.
     slices: Vec<Slice>,
 }
@@ -62,6 +64,13 @@ impl Known {
             Record::MarginCall(_) => {
                 self.sealed.decisions = decisions;
                 self.is_ahead = true;
+            }
+            Record::Stop(one) => {
+                self.sealed.decisions = decisions;
+                self.is_ahead = false;
+                // Its last slice is over, whole or not.
+                self.is_faulted = true;
+                self.stop = Some(one.stop);
             }
             Record::Fault(_) => {
                 self.sealed.decisions = decisions;

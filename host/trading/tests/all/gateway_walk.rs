@@ -295,8 +295,8 @@ impl Walk {
                 0
             };
             let is_there = self.venue == Venue::Keeps && order.at_venue[name] > 0;
-            let refuses = self.venue == Venue::Keeps && order.refused;
-            if !refuses {
+            let turns_down = self.venue == Venue::Keeps && order.refused;
+            if !turns_down {
                 let mut known = taken;
                 known.at_venue[name] += u8::from(!is_there);
                 known.known[attempt] = true;
@@ -356,11 +356,10 @@ impl Walk {
             put(kept);
             let early = self.without == Without::DurableSpend && !order.sent_early;
             if mark == Mark::Spent && early {
-                let mut sent = *order;
-                sent.sent_early = true;
-                let spent = life.after(Event::Spend).unwrap();
-                send(&mut sent, spent);
-                put(sent);
+                let mut then = *order;
+                then.sent_early = true;
+                send(&mut then, life.after(Event::Spend).unwrap());
+                put(then);
             }
             return;
         }
@@ -424,8 +423,8 @@ impl Walk {
             Decision::Written(approved) => {
                 let mut durable = *order;
                 durable.decision = Decision::Durable(approved);
-                let lives = approved || self.without == Without::Verdict;
-                if lives && durable.life.is_none() {
+                let passes = approved || self.without == Without::Verdict;
+                if passes && durable.life.is_none() {
                     durable.life = Some(Life::decided());
                 }
                 put(durable);
