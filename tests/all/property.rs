@@ -476,6 +476,7 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
             | Record::Fault(_)
             | Record::Close(_)
             | Record::Refused(_)
+            | Record::Stop(_)
             | Record::MarginCall(_) => {
                 return Err(TestCaseError::fail("a record that no step writes"));
             }

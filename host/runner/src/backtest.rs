@@ -75,6 +75,7 @@ pub fn backtest_sealing(
         commitments: Some(commitments(&selection)?),
         once: false,
         sealing,
+        conditions: None,
     };
     let mut feed = feed_of(&selection)?;
     execute(start, &mut feed, &mut NoClock, observer)

@@ -18,6 +18,7 @@ use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
+use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::backtest::{commitments, feed_of, selection_of};
 use crate::component::{Ready, ready_for};
@@ -225,7 +226,7 @@ impl Again<'_> {
     ) -> Result<Decided, RunnerError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
-        let mut venue = SimulatedVenue::new(setup);
+        let mut venue = Withheld::new(SimulatedVenue::new(setup));
         let mut guest = match Guest::start(&self.ready.compiled, &self.manifest.limits, &self.guest)
         {
             Ok(guest) => Ok(host(guest)),
@@ -241,6 +242,7 @@ impl Again<'_> {
                     decided.foreign_slice = one.slice.close_time();
                     return Ok(decided);
                 }
+                venue.expect(&one.not_sent);
                 let mut comparer = Comparer::new(one);
                 let outcome = match &mut guest {
                     Ok(guest) => {

@@ -5,6 +5,7 @@ pub mod books;
 pub mod matching;
 mod resting;
 pub mod simulated;
+pub mod withheld;
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -15,6 +15,7 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
+use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::finding::{Cause, Finding};
 use crate::opened::{Names, Opened};
@@ -22,7 +23,7 @@ use compare::{Bodies, Compare, Differs};
 use script::{RecordedTimes, Script};
 
 /// What is plugged into the path.
-type AuditPorts<'a, 'b> = Ports<'a, Script, SimulatedVenue, Compare<'b>, RecordedTimes>;
+type AuditPorts<'a, 'b> = Ports<'a, Script, Withheld, Compare<'b>, RecordedTimes>;
 
 /// The most bytes of records in one slice: a million deliveries, more than the most instruments,
 /// working orders and requests together can cause. Beyond it a journal is refused unread.
@@ -41,7 +42,7 @@ enum State {
 pub(crate) struct Rerunner {
     names: Names,
     run: Run,
-    venue: SimulatedVenue,
+    venue: Withheld,
     instruments: usize,
     state: State,
     digest: DecisionDigest,
@@ -62,7 +63,7 @@ impl Rerunner {
         Self {
             names: opened.names.clone(),
             run: Run::new(setup),
-            venue: SimulatedVenue::new(setup),
+            venue: Withheld::new(SimulatedVenue::new(setup)),
             instruments: setup.instruments.len(),
             state: State::Running,
             digest: DecisionDigest::default(),
@@ -141,6 +142,8 @@ impl Rerunner {
         if is_first {
             self.script.set_deliveries_fuel(one.fuel);
         }
+        // That something was not sent is an input too.
+        self.venue.expect(&one.deliveries);
         // A corporate action is an input of the run that stands in no other record.
         for delivery in &one.deliveries {
             let Delivery::Action(applied) = delivery else {

@@ -4,11 +4,13 @@
 use std::path::Path;
 
 use counterfoil_trading::bar::ClosedBar;
-use counterfoil_trading::record::{Open, Record, Stop, digested_part};
+use counterfoil_trading::record::{Open, PlanNote, Record, Stop, digested_part};
 use counterfoil_trading::slice::Slice;
+use counterfoil_trading::time::UnixNanos;
 
 use crate::error::RunnerError;
 use crate::feed::{Decided, FeedError};
+use crate::gateway::DecidedBefore;
 use crate::journal::{JournalReader, ReadJournalError, Sealed};
 
 /// What the signed part says.
@@ -24,6 +26,9 @@ pub(super) struct Known {
     /// Whether the last record stands before the bars of its slice, none of which is decided.
     pub(super) is_ahead: bool,
     is_faulted: bool,
+    /// The number of every plan that a decision of a live run authorized, with the decision's time.
+    pub(super) plans: DecidedBefore,
+    decided: UnixNanos,
     /// The stop that ended the run.
     pub(super) stop: Option<Stop>,
     /// The bars of a feed, by slice.
@@ -61,11 +66,13 @@ impl Known {
             Record::Close(_) => self.is_closed = true,
             Record::Refused(_) => {}
             Record::Deliveries(_) => self.is_ahead = true,
-            Record::MarginCall(_) => {
+            Record::MarginCall(one) => {
+                self.note(&one.plans);
                 self.sealed.decisions = decisions;
                 self.is_ahead = true;
             }
             Record::Stop(one) => {
+                self.note(&one.plans);
                 self.sealed.decisions = decisions;
                 self.is_ahead = false;
                 // Its last slice is over, whole or not.
@@ -80,6 +87,10 @@ impl Known {
             Record::Decision(one) => {
                 self.sealed.decisions = decisions;
                 self.bars = self.bars.saturating_add(1);
+                if let Some((_, decided)) = one.circumstances.times {
+                    self.decided = decided;
+                    self.note(&one.circumstances.plans);
+                }
                 self.is_ahead = false;
                 let is_feed = self
                     .open
@@ -91,6 +102,13 @@ impl Known {
             }
         }
         Ok(())
+    }
+
+    /// Notes plans, with the time of the decision at hand or of the one before it.
+    fn note(&mut self, plans: &[PlanNote]) {
+        let decided = self.decided;
+        self.plans
+            .extend(plans.iter().map(|plan| (plan.token, decided)));
     }
 
     fn add_bar(&mut self, bar: &ClosedBar) -> Result<(), FeedError> {

@@ -19,21 +19,21 @@ const SIGNATURES: &[u8] = "\n\n\u{2014} ".as_bytes();
 
 /// A journal's file in two parts.
 #[derive(Debug, Default)]
-pub(super) struct Signed {
+pub(crate) struct Signed {
     /// Where the last checkpoint's frame ends; 0 if there is none.
-    pub(super) end: u64,
+    pub(crate) end: u64,
     /// Entries before it.
-    pub(super) entries: u64,
+    pub(crate) entries: u64,
     /// Whole entries after it.
-    pub(super) uncovered: u64,
+    pub(crate) uncovered: u64,
     /// All bytes after it.
-    pub(super) tail: Vec<u8>,
+    pub(crate) tail: Vec<u8>,
 }
 
 impl Signed {
     /// Reads the frames of the file at `path`, up to the first bytes that are none. A file that is
     /// not there has no part.
-    pub(super) fn scan(path: &Path) -> Result<Self, FileError> {
+    pub(crate) fn scan(path: &Path) -> Result<Self, FileError> {
         let mut file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
@@ -81,7 +81,7 @@ impl Signed {
     /// The size of a signed checkpoint in the tail, if there is one. A kill leaves none there: a
     /// checkpoint that is whole stands at the end of the signed part, or something in front of it
     /// was changed.
-    pub(super) fn checkpoint_beyond(&self, key: &VerifierKey) -> Option<u64> {
+    pub(crate) fn checkpoint_beyond(&self, key: &VerifierKey) -> Option<u64> {
         let origin = format!("{}\n", key.name());
         let origin = origin.as_bytes();
         let begins = self.tail.windows(origin.len()).enumerate();

@@ -23,11 +23,13 @@ pub enum Refusal {
     NotSpent,
     /// Nobody knows whether the venue has it: only a look-up may follow.
     NotResolved,
+    /// The run, its account or the installation is stopped.
+    Stopped,
 }
 
 impl Refusal {
     /// Every refusal, in the sequence of its number in the order log: append only.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Spent,
         Self::Altered,
         Self::Expired,
@@ -38,6 +40,7 @@ impl Refusal {
         Self::NoVerdict,
         Self::NotSpent,
         Self::NotResolved,
+        Self::Stopped,
     ];
 
     /// The stable code.
@@ -54,6 +57,7 @@ impl Refusal {
             Self::NoVerdict => "token.no-verdict",
             Self::NotSpent => "token.not-spent",
             Self::NotResolved => "token.not-resolved",
+            Self::Stopped => "token.stopped",
         }
     }
 
@@ -70,6 +74,7 @@ impl Refusal {
             Self::OtherLimits => "the token was issued under other limits",
             Self::NoVerdict => "no durable decision approved the plan",
             Self::NotSpent => "nothing is sent before its token is spent",
+            Self::Stopped => "the run, its account or the installation is stopped",
             Self::NotResolved => "nobody knows whether the venue has it: look it up first",
         }
     }
