@@ -9,6 +9,7 @@ pub(crate) mod compile;
 pub(crate) mod data;
 pub(crate) mod demo;
 pub(crate) mod ingest;
+pub(crate) mod kill;
 pub(crate) mod live;
 pub(crate) mod monte_carlo;
 pub(crate) mod new;

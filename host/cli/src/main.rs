@@ -64,6 +64,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::WalkForward(walk) => commands::walk_forward::run(&places, &walk),
         Command::MonteCarlo(args) => commands::monte_carlo::run(&places, &args),
         Command::Live(live) => commands::live::run(&places, &live),
+        Command::Kill(kill) => commands::kill::run(&places, &kill),
         Command::Runs => commands::runs::run(&places),
         Command::Show(show) => commands::show::run(&places, &show),
         Command::Report(report) => commands::report::run(&places, &report),
