@@ -228,6 +228,7 @@ fn within(run: &RiskLimits, account: &RiskLimits) -> Result<(), &'static str> {
             "daily-loss-max",
             most(ours.daily_loss_max, theirs.daily_loss_max),
         ),
+        ("bar-age-max-ms", most(ours.bar_age_max, theirs.bar_age_max)),
     ];
     let beyond = table.into_iter().find(|(_, holds)| !holds);
     beyond.map_or(Ok(()), |(field, _)| Err(field))

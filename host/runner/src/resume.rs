@@ -30,7 +30,7 @@ pub use journal::Notice;
 pub(crate) use signed::Signed;
 
 use crate::backtest::{inputs_of, selection_of};
-use crate::clock::WallClock;
+use crate::clock::{RecordedTimes, WallClock};
 use crate::component::Shared;
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
@@ -333,11 +333,13 @@ impl Resumption {
         let recorded = (slices, self.known.stop.take());
         let mut feed = Again::new(recorded, lines, is_open);
         let plans = core::mem::take(&mut self.known.plans);
+        let times = core::mem::take(&mut self.known.times);
         let paper = PaperVenue::new(&self.setup);
         let mut gateway = Gateway::open(paper, &self.execution, terms, plans)?;
         let sealing = Sealing::RunThread;
         let ends = (&mut feed, &mut gateway);
-        self.go_on(ends, &mut WallClock::new(), None, sealing, around)
+        let mut clock = RecordedTimes::new(times, WallClock::new());
+        self.go_on(ends, &mut clock, None, sealing, around)
     }
 
     fn go_on<F: Feed + Send, V: Venue + Send, C: Clock + Send>(

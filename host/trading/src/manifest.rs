@@ -190,7 +190,8 @@ pub struct MatchingEntry {
     pub limit_trade_through: bool,
 }
 
-/// The risk limits. Every one must be there; the last three only in a live run.
+/// The risk limits. Every one must be there; the three of a day
+/// only in a live run, and the last where lateness matters.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RiskEntry {
@@ -217,6 +218,10 @@ pub struct RiskEntry {
     /// Fall of equity on one UTC day after which only reducing orders pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_loss_max: Option<String>,
+    /// How long after its close a bar may be decided, in milliseconds; later only reducing orders
+    /// pass. A backtest is never late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bar_age_max_ms: Option<u32>,
 }
 
 impl RiskEntry {
@@ -235,6 +240,7 @@ impl RiskEntry {
             orders_per_day_max: Some(1_000_000),
             net_exposure_max: Some(wide()),
             daily_loss_max: Some(wide()),
+            bar_age_max_ms: None,
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Recorded {
     pub(super) is_foreign: bool,
     /// The host's stop, which is a slice without bars too.
     pub(super) stop: Option<Stop>,
+    /// The times of its decisions.
+    pub(super) times: Vec<Option<(UnixNanos, UnixNanos)>>,
     /// What its deliveries tell of orders that were not sent.
     pub(super) not_sent: Vec<Delivery>,
     time: Option<UnixNanos>,
@@ -57,6 +59,7 @@ impl Recorded {
         self.slice.clear();
         self.is_foreign = false;
         self.stop = None;
+        self.times.clear();
         self.not_sent.clear();
         self.time = None;
         self.is_faulted = false;
@@ -188,6 +191,7 @@ impl Recorder {
                     out.push(index, body);
                     out.time = Some(one.bar.get().close_time);
                     out.slice.add(one.bar).map_err(FeedError::from)?;
+                    out.times.push(one.circumstances.times);
                 }
                 Record::Stop(one) => {
                     out.push(index, body);
