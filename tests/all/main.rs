@@ -37,6 +37,8 @@ mod sessions;
 #[cfg(test)]
 mod signed;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
 mod strategies;
 #[cfg(test)]
 mod sweep;
