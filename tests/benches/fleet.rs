@@ -4,19 +4,21 @@
 //! `cargo bench -p counterfoil-tests --bench fleet [-- RUNS [SECONDS]]`, 1,000 and 30 if not said,
 //! prints a table. The server is a process of its own; accounts have eight runs each.
 #![expect(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a bench, not a program"
 )]
 
+use core::fmt::Write as _;
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
 
+use counterfoil_runner::clock::Stopwatch;
 use counterfoil_runner::data_dir::DataDir;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::{Settings, Supervisor};
@@ -53,7 +55,7 @@ fn main() {
     client.sign_in(&id("erin"), &hand("erin")).unwrap();
     println!("| what | result |\n| --- | --- |");
     let empty = child.resident_kib();
-    let watch = Instant::now();
+    let watch = Stopwatch::start();
     for (manifest, authorization) in manifests.iter().zip(authorizations) {
         let request = StartRequest {
             authorization,
@@ -71,44 +73,40 @@ fn main() {
         (waiting - empty) / runs
     );
 
-    let lines = world.lines(first);
+    let spans = rounds(&child, &client, &world.lines(first), runs);
+    let median = spans.get(spans.len() / 2).unwrap();
+    println!("| bars of each run | {} |", spans.len());
+    println!("| bar due to decided by all, durable and signed, median | {median} ms |");
+    println!("| the same, longest | {} ms |", spans.last().unwrap());
+    let full = child.resident_kib();
+    println!("| memory of a run then | {} KiB |", (full - empty) / runs);
+    println!("| memory of the process without runs | {empty} KiB |");
+    child.end();
+}
+
+/// Sends a bar each second. The answer has, for each, the milliseconds from when it was due until all
+/// runs had decided it, the shortest first.
+fn rounds(child: &Served, client: &Client, lines: &str, runs: usize) -> Vec<u128> {
     let mut spans = Vec::new();
-    let begin = Instant::now();
-    for (second, line) in (0_u32..).zip(lines.lines()) {
-        let due = begin + Duration::from_secs(second.into());
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        let late = Instant::now().saturating_duration_since(due);
+    let watch = Stopwatch::start();
+    for (second, line) in (0_u64..).zip(lines.lines()) {
+        let due = Duration::from_secs(second);
+        std::thread::sleep(due.saturating_sub(watch.elapsed()));
         let bars = vec![serde_json::from_str(line).unwrap()];
         let reply: BarsReply = client
             .post("/v1/feeds/test/bars", &BarsRequest { bars })
             .unwrap();
-        let taken = reply.treatments.iter();
-        assert!(taken.clone().all(|one| one.treatment == "taken"));
-        assert_eq!(taken.count(), runs);
-        let decided = usize::try_from(second).unwrap() * runs + runs;
+        let mut taken = reply.treatments.iter();
+        assert!(taken.all(|one| one.treatment == "taken"));
+        assert_eq!(reply.treatments.len(), runs);
+        let decided = (usize::try_from(second).unwrap() + 1) * runs;
         while child.decided() < decided {
             std::thread::sleep(Duration::from_millis(5));
         }
-        spans.push((due.elapsed(), late));
+        spans.push(watch.elapsed().saturating_sub(due).as_millis());
     }
-    let most = spans.iter().map(|(span, _)| *span).max().unwrap();
-    let late = spans.iter().map(|(_, late)| *late).max().unwrap();
     spans.sort_unstable();
-    let (median, _) = spans.get(spans.len() / 2).unwrap();
-    println!("| bars of each run | {} |", spans.len());
-    println!(
-        "| bar due to decided by all, durable and signed, median | {} ms |",
-        median.as_millis()
-    );
-    println!("| the same, longest | {} ms |", most.as_millis());
-    println!(
-        "| a second began late by, longest | {} ms |",
-        late.as_millis()
-    );
-    let full = child.resident_kib();
-    println!("| memory of a run then | {} KiB |", (full - empty) / runs);
-    println!("| memory of the process without runs | {} KiB |", empty);
-    child.end();
+    spans
 }
 
 /// A bar of one minute for each second of the bench, up and down so that averages cross.
@@ -118,9 +116,11 @@ fn series(seconds: usize) -> String {
         let (hour, minute) = (at / 60, at % 60);
         let close = 100 + (at % 6) * 3;
         let (high, low) = (close + 2, close - 2);
-        csv.push_str(&format!(
-            "AAA,2020-01-01T{hour:02}:{minute:02}:00Z,{close},{high},{low},{close},10000\n"
-        ));
+        writeln!(
+            csv,
+            "AAA,2020-01-01T{hour:02}:{minute:02}:00Z,{close},{high},{low},{close},10000"
+        )
+        .unwrap();
     }
     csv
 }
