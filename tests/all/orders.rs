@@ -743,6 +743,22 @@ fn a_run_without_certain_limits_does_not_start_and_does_not_go_on() {
     }
 }
 
+#[test]
+fn a_clock_that_may_be_too_far_off_starts_nothing_and_what_the_kernel_says_is_on_record() {
+    let world = World::small(13);
+    let mut exact = manifest(&world, "exact");
+    // No clock is exact, so no machine starts this.
+    exact.risk.clock_offset_max_ms = Some(0);
+    let error = world.live(&exact, "").unwrap_err().to_string();
+    assert!(error.starts_with("clock-off"), "{error}");
+    let usual = manifest(&world, "usual");
+    let execution = world.live(&usual, &world.lines(&usual)).unwrap().execution;
+    let told = log(&execution);
+    let told = told.iter();
+    let clocks = told.filter(|one| matches!(one, LogRecord::Clock { .. }));
+    assert_eq!(clocks.count(), 1, "the run took less than a minute");
+}
+
 /// Names the data directory to a child, which takes the lease of the account and waits.
 const FOLDER: &str = "COUNTERFOIL_TESTS_LEASE_FOLDER";
 
@@ -914,8 +930,8 @@ fn an_order_that_a_crash_cut_off_is_sent_once_or_told_as_not_sent() {
         let journal = std::fs::read(execution.journal()).unwrap();
         let orders = std::fs::read(order_log::path(&execution)).unwrap();
         std::fs::write(execution.journal(), until_plan(&journal, 2)).unwrap();
-        // Open and lease, then a spent token and an end for each order.
-        let part = first_entries(&orders, 2 + 2 * 2 + kept);
+        // Open, lease and clock, then a spent token and an end for each order.
+        let part = first_entries(&orders, 3 + 2 * 2 + kept);
         std::fs::write(order_log::path(&execution), part).unwrap();
         if taken {
             drop(Lease::take(&world.data, &Id::parse("test").unwrap()).unwrap());

@@ -17,8 +17,8 @@ use counterfoil_journal::key::{KeyError, VerifierKey};
 use counterfoil_journal::signer::{SignError, Signer as _};
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::gateway::{
-    Answer, Authorization, End, Event, Life, LogRecord, Lookup, Outcome, Phase, Refusal, Standing,
-    Step, VenueOrderId, check, recovered,
+    Answer, Authorization, ClockWord, End, Event, Life, LogRecord, Lookup, Outcome, Phase, Refusal,
+    Standing, Step, VenueOrderId, check, recovered,
 };
 use counterfoil_trading::order::{ClientOrderId, Intent};
 use counterfoil_trading::plan::{PlanDigest, Released};
@@ -43,6 +43,10 @@ pub const TOKEN_NANOS: i64 = 60_000_000_000;
 
 /// How often a venue is asked for an order before the run stops, with the order's fate unknown.
 const LOOKUPS_MAX: u32 = 3;
+
+/// How often the kernel's word on its clock is recorded: a clock that nothing corrects drifts a few
+/// milliseconds in that time.
+const CLOCK_NANOS: i64 = 60_000_000_000;
 
 /// Why a gateway could not be opened or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +121,8 @@ pub struct Gateway<V> {
     key: VerifierKey,
     origin: String,
     standing: Standing,
+    /// When the kernel's word on its clock was last recorded.
+    clock_noted: UnixNanos,
     /// What is known of orders from before this process.
     known: KnownOrders,
     decided: DecidedBefore,
@@ -162,6 +168,7 @@ impl<V: VenueClient> Gateway<V> {
             epoch,
             now: clock::now(),
         };
+        let clock_noted = standing.now;
         let path = order_log::path(execution);
         let is_there = path
             .try_exists()
@@ -191,6 +198,7 @@ impl<V: VenueClient> Gateway<V> {
             epoch,
             time: standing.now,
         })?;
+        log.append(&clock_record(standing.now))?;
         Ok(Self {
             venue,
             log,
@@ -199,6 +207,7 @@ impl<V: VenueClient> Gateway<V> {
             key,
             origin,
             standing,
+            clock_noted,
             by_journal: known.epoch == 0 && !decided.is_empty(),
             known,
             decided,
@@ -297,6 +306,17 @@ impl<V: VenueClient> Gateway<V> {
             time: clock::now(),
         }))?;
         Ok(end)
+    }
+
+    /// Records what the kernel says of its clock, if that was not done for a while.
+    fn note_clock(&mut self) -> Result<(), GatewayError> {
+        let now = clock::now();
+        if now.0.saturating_sub(self.clock_noted.0) < CLOCK_NANOS {
+            return Ok(());
+        }
+        self.log.append(&clock_record(now))?;
+        self.clock_noted = now;
+        Ok(())
     }
 
     /// Where an order stands when this process first hears of it.
@@ -482,6 +502,15 @@ impl<V: VenueClient> Gateway<V> {
     }
 }
 
+fn clock_record(time: UnixNanos) -> LogRecord {
+    let word = clock::kernel_clock().ok().map(|word| ClockWord {
+        is_synchronized: word.is_synchronized,
+        offset_max_nanos: word.offset_max_nanos,
+        offset_estimate_nanos: word.offset_estimate_nanos,
+    });
+    LogRecord::Clock { word, time }
+}
+
 /// One order on its way.
 struct Course {
     life: Life,
@@ -526,6 +555,9 @@ impl<V: VenueClient + Market> Venue for Gateway<V> {
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
+        self.note_clock().map_err(|error| VenueError {
+            reason: error.to_string(),
+        })?;
         self.venue.executions(slice, deliveries)
     }
 

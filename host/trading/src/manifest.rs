@@ -191,7 +191,7 @@ pub struct MatchingEntry {
 }
 
 /// The risk limits. Every one must be there; the three of a day
-/// only in a live run, and the last where lateness matters.
+/// only in a live run, and the last two where time matters.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RiskEntry {
@@ -222,6 +222,10 @@ pub struct RiskEntry {
     /// pass. A backtest is never late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bar_age_max_ms: Option<u32>,
+    /// By how much this machine's clock may be off, in milliseconds, as its kernel says. Beyond it a
+    /// live run does not start and does not go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset_max_ms: Option<u32>,
 }
 
 impl RiskEntry {
@@ -241,6 +245,7 @@ impl RiskEntry {
             net_exposure_max: Some(wide()),
             daily_loss_max: Some(wide()),
             bar_age_max_ms: None,
+            clock_offset_max_ms: None,
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct DailyLimits {
     pub daily_loss_max: Option<Money>,
     /// Nanoseconds from a bar's close to its decision, after which only reducing orders pass.
     pub bar_age_max: Option<i64>,
+    /// Nanoseconds by which the machine's clock may be off. The runner holds it, not the gate.
+    pub clock_offset_max: Option<i64>,
 }
 
 /// What a margin account may hold: gross exposure up to this many hundredths of its equity.

@@ -76,7 +76,8 @@ impl Guard {
             StopCause::LimitsMissing
             | StopCause::LimitsUnreadable
             | StopCause::LimitsStale
-            | StopCause::LimitsInconsistent => Err(Refusal::OtherLimits),
+            | StopCause::LimitsInconsistent
+            | StopCause::ClockOff => Err(Refusal::OtherLimits),
         }
     }
 }

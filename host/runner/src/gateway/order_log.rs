@@ -232,7 +232,10 @@ impl KnownOrders {
                 order.marks.push(Mark::Ended(one.end));
             }
             LogRecord::Lease { epoch, .. } => self.epoch = epoch,
-            LogRecord::Open { .. } | LogRecord::Unknown { .. } | LogRecord::Refused { .. } => {}
+            LogRecord::Open { .. }
+            | LogRecord::Unknown { .. }
+            | LogRecord::Refused { .. }
+            | LogRecord::Clock { .. } => {}
         }
         Ok(())
     }

@@ -85,6 +85,24 @@ pub enum LogRecord {
         /// When.
         time: UnixNanos,
     },
+    /// What the kernel says of the clock that all these times are from.
+    Clock {
+        /// Its word, or none if it does not say.
+        word: Option<ClockWord>,
+        /// When it was asked.
+        time: UnixNanos,
+    },
+}
+
+/// What a kernel says of its own clock.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClockWord {
+    /// Whether something keeps it in step with other clocks.
+    pub is_synchronized: bool,
+    /// The most by which it may be off, in nanoseconds.
+    pub offset_max_nanos: i64,
+    /// By how much it is thought to be off, in nanoseconds.
+    pub offset_estimate_nanos: i64,
 }
 
 impl LogRecord {
@@ -158,6 +176,20 @@ impl LogRecord {
                 cbor::put_bytes(out, token.get(..end).unwrap_or_default());
                 cbor::put_i64(out, time.0);
             }
+            Self::Clock { word: None, time } => {
+                head(out, 2, 8);
+                cbor::put_i64(out, time.0);
+            }
+            Self::Clock {
+                word: Some(word),
+                time,
+            } => {
+                head(out, 5, 8);
+                cbor::put_u64(out, u64::from(word.is_synchronized));
+                cbor::put_i64(out, word.offset_max_nanos);
+                cbor::put_i64(out, word.offset_estimate_nanos);
+                cbor::put_i64(out, time.0);
+            }
         }
     }
 
@@ -194,10 +226,22 @@ impl LogRecord {
                 token: reader.bytes_string()?.to_vec(),
                 time: UnixNanos(reader.i64()?),
             },
+            (8, 2) => Self::Clock {
+                word: None,
+                time: UnixNanos(reader.i64()?),
+            },
+            (8, 5) => Self::Clock {
+                word: Some(ClockWord {
+                    is_synchronized: pick(&[false, true], reader.u64()?)?,
+                    offset_max_nanos: reader.i64()?,
+                    offset_estimate_nanos: reader.i64()?,
+                }),
+                time: UnixNanos(reader.i64()?),
+            },
             _ => {
                 return Err(CborError {
                     offset: 1,
-                    expected: "a kind of order-log record from 0 to 5",
+                    expected: "a kind of order-log record from 0 to 8",
                 });
             }
         };

@@ -146,6 +146,7 @@ fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
             net_exposure_max: money("risk.net-exposure-max", &entry.net_exposure_max)?,
             daily_loss_max: money("risk.daily-loss-max", &entry.daily_loss_max)?,
             bar_age_max: entry.bar_age_max_ms.map(nanos),
+            clock_offset_max: entry.clock_offset_max_ms.map(nanos),
         },
     })
 }

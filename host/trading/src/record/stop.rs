@@ -31,11 +31,13 @@ pub enum StopCause {
     LimitsInconsistent,
     /// Another process has the account.
     LeaseLost,
+    /// This machine's clock is not in step with others, or may be further off than allowed.
+    ClockOff,
 }
 
 impl StopCause {
     /// Every cause, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RunKilled,
         Self::AccountKilled,
         Self::InstallationKilled,
@@ -44,6 +46,7 @@ impl StopCause {
         Self::LimitsStale,
         Self::LimitsInconsistent,
         Self::LeaseLost,
+        Self::ClockOff,
     ];
 
     /// Its stable name.
@@ -58,6 +61,7 @@ impl StopCause {
             Self::LimitsStale => "limits-stale",
             Self::LimitsInconsistent => "limits-inconsistent",
             Self::LeaseLost => "lease-lost",
+            Self::ClockOff => "clock-off",
         }
     }
 }
