@@ -137,7 +137,7 @@ pub(super) fn check_time(
 /// Returns a [`LedgerError`] that names the first record that does not hold. A torn tail is no
 /// error here; see [`Verified::torn_bytes`].
 pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> {
-    Walk::begin(bytes, key)?.to_the_end(bytes, key)
+    Walk::begin(bytes, key)?.finish(bytes, key)
 }
 
 /// The same, where the bytes up to `mark` were checked before, and are the same still. The log's
@@ -155,7 +155,7 @@ pub fn verify_after(bytes: &[u8], key: &VerifierKey, mark: &Mark) -> Result<Veri
     }
     let mut walk = Walk::begin(bytes, key)?;
     walk.skip_to(mark)?;
-    walk.to_the_end(bytes, key)
+    walk.finish(bytes, key)
 }
 
 /// A walk over a ledger's bytes, somewhere on its way.
@@ -246,7 +246,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Checks what is left.
-    fn to_the_end(mut self, bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> {
+    fn finish(mut self, bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> {
         let mut waiting: Option<(Hash, u64, &[u8])> = None;
         while let Some(frame) = self.frame()? {
             match self.auditor.frame(frame)? {
