@@ -3,8 +3,10 @@
 pub(crate) mod access_review;
 pub(crate) mod admit;
 pub(crate) mod audit;
+pub(crate) mod authorize;
 pub(crate) mod backtest;
 pub(crate) mod break_glass;
+pub(crate) mod budget;
 pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod compare;
@@ -19,6 +21,7 @@ pub(crate) mod ingest;
 pub(crate) mod key;
 pub(crate) mod kill;
 pub(crate) mod ledger;
+pub(crate) mod limits;
 pub(crate) mod live;
 pub(crate) mod monte_carlo;
 pub(crate) mod new;

@@ -61,6 +61,13 @@ pub fn daily_usage(state: &State, day: i64) -> DailyUsage {
     }
 }
 
+/// What is used of a budget at a time: runs that go on, fuel and wall time of the day, bytes that are
+/// stored. A start is denied by `budget.over` when one of them is used up.
+#[must_use]
+pub fn standing(state: &State, of: &crate::act::Payer, time: UnixNanos) -> Used {
+    state.standing_use(of, time)
+}
+
 #[derive(Default)]
 struct Sums {
     used: BTreeMap<String, Used>,

@@ -31,6 +31,7 @@ mod exceptions;
 mod glass;
 mod health;
 mod keys;
+mod marks;
 mod model;
 mod policies;
 mod rotation;

@@ -1,7 +1,7 @@
 //! `policy`: what the gates allow, as code.
 
 pub(crate) mod child;
-mod eval;
+pub(crate) mod eval;
 mod folder;
 mod verdicts;
 

@@ -117,12 +117,12 @@ fn limits(
 fn standing(state: &State, component: &str) -> &'static str {
     let components = state.registry().components().iter();
     let mut of_this = components.filter(|(digest, _)| digest.to_string() == component);
-    of_this.next().map_or("not registered", |(_, one)| {
-        // Archived without ever having been in use is no approval either.
-        if one.stage == Stage::Archived && one.promotions.is_empty() {
-            "archived before it was approved"
-        } else {
-            one.stage.name()
-        }
-    })
+    let Some((_, one)) = of_this.next() else {
+        return "not registered";
+    };
+    // Archived without ever having been in use is no approval either.
+    if one.stage == Stage::Archived && one.promotions.is_empty() {
+        return "archived before it was approved";
+    }
+    one.stage.name()
 }

@@ -3,8 +3,9 @@
 use anyhow::{Context as _, Result};
 use counterfoil_governance::act::{Act, Refused, account_digest};
 use counterfoil_governance::digest::Digest;
+use counterfoil_governance::id::Id;
 use counterfoil_policy::gate::Gate;
-use counterfoil_policy::input::{Account, Asked, Input};
+use counterfoil_policy::input::{Account, Asked, Input, Limits};
 use counterfoil_policy::verdict::Verdict;
 use counterfoil_runner::files::read_whole;
 use counterfoil_runner::gates::{self, Archive};
@@ -17,6 +18,7 @@ use crate::commands::component::set_of;
 use crate::output::{Answer, pairs, say, say_json};
 use crate::people;
 use crate::people::desk::Desk;
+use crate::people::refusal::Refusal;
 use crate::people::view::View;
 use crate::places::Places;
 
@@ -55,6 +57,13 @@ fn start(places: &Places, args: &EvalStart) -> Result<Answer> {
 
 fn limits(places: &Places, args: &EvalLimits) -> Result<Answer> {
     let desk = Desk::open(places)?;
+    let (account, document) = asked_limits(&desk, args)?;
+    let subject = account_digest(&account);
+    ask(places, desk, &document, subject, args.print_input)
+}
+
+/// What the gate of limits is told, by what was typed.
+pub(crate) fn asked_limits(desk: &Desk, args: &EvalLimits) -> Result<(Id, Limits)> {
     let account = people::id("the account", &args.account)?;
     let of = Account {
         name: account.to_string(),
@@ -72,16 +81,9 @@ fn limits(places: &Places, args: &EvalLimits) -> Result<Answer> {
         drawdown_bps: args.drawdown_bps,
     };
     let document = gates::limits(desk.state(), desk.actor.as_str(), of, asked, desk.now);
-    ask(
-        places,
-        desk,
-        &document,
-        account_digest(&account),
-        args.print_input,
-    )
+    Ok((account, document))
 }
 
-/// Asks the policy in force about what the document says, and records the verdict, pass or fail.
 fn ask<T: Input>(
     places: &Places,
     mut desk: Desk,
@@ -89,11 +91,29 @@ fn ask<T: Input>(
     subject: Digest,
     print_input: bool,
 ) -> Result<Answer> {
-    let input = document.document()?;
     if print_input {
-        say_json(&input);
-        return Ok(Answer::Yes);
+        return print(document);
     }
+    match said(places, &mut desk, document, subject)? {
+        Ok((verdict, record)) => tell(places, &verdict, Some(record)),
+        Err(refusal) => Ok(refusal.tell(places, &[])),
+    }
+}
+
+/// Only prints what the policy would be told.
+pub(crate) fn print<T: Input>(document: &T) -> Result<Answer> {
+    say_json(&document.document()?);
+    Ok(Answer::Yes)
+}
+
+/// Asks the policy in force about what the document says, and records the verdict, pass or fail.
+pub(crate) fn said<T: Input>(
+    places: &Places,
+    desk: &mut Desk,
+    document: &T,
+    subject: Digest,
+) -> Result<Result<(Verdict, u64), Refusal>> {
+    let input = document.document()?;
     let bundle = match super::in_force(places, desk.state())? {
         Ok(bundle) => bundle,
         Err(shut) => {
@@ -103,16 +123,14 @@ fn ask<T: Input>(
                 rule: shut.rule.to_owned(),
                 why: shut.why,
             };
-            return Ok(desk.refuse(refused, shut.way_on)?.tell(places, &[]));
+            return desk.refuse(refused, shut.way_on).map(Err);
         }
     };
     let verdict = evaluator()?.evaluate(Ok(&bundle), T::GATE, &input);
     let archive = Archive::new(&places.data);
     let recorded = gates::keep(&archive, &bundle, &input, &verdict, subject)?;
-    match desk.act(Act::Verdict(recorded))? {
-        Ok(done) => tell(places, &verdict, Some(done.index)),
-        Err(refusal) => Ok(refusal.tell(places, &[])),
-    }
+    let done = desk.act(Act::Verdict(recorded))?;
+    Ok(done.map(|done| (verdict, done.index)))
 }
 
 /// Asks any policy about any document, and records nothing.
@@ -131,7 +149,8 @@ fn input(places: &Places, args: &EvalInput) -> Result<Answer> {
     tell(places, &verdict, None)
 }
 
-fn tell(places: &Places, verdict: &Verdict, record: Option<u64>) -> Result<Answer> {
+/// Tells a verdict; a fail is a no.
+pub(crate) fn tell(places: &Places, verdict: &Verdict, record: Option<u64>) -> Result<Answer> {
     if places.json {
         let mut value = serde_json::to_value(verdict)?;
         value["record"] = json!(record);
