@@ -37,6 +37,8 @@ mod signed;
 #[cfg(test)]
 mod strategies;
 #[cfg(test)]
+mod supervised;
+#[cfg(test)]
 mod sweep;
 #[cfg(test)]
 mod tamper;

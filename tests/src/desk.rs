@@ -163,33 +163,47 @@ impl Desk {
         self.act("dan", Act::ComponentPromote { set });
     }
 
+    /// Has an act of two done: proposed by erin, approved by dan and gus.
+    pub fn change(&self, act: Act) {
+        let act = Box::new(act);
+        let proposed = self.act("erin", Act::ChangePropose { act });
+        for name in ["dan", "gus"] {
+            self.act(name, Act::ChangeApprove { proposed });
+        }
+    }
+
+    /// Gives an account these limits.
+    pub fn set_limits(&self, account: &Id, limits: Digest) {
+        let subject = account_digest(account);
+        let verdict = self.act("robot", Self::passed(Gate::Limits, subject, Some(limits)));
+        self.change(Act::LimitsSet {
+            account: account.clone(),
+            limits,
+            verdict,
+        });
+    }
+
     /// Gives the manifest's account its limits and authorizes the start, for an hour. The answer is
     /// the authorization's entry.
     pub fn authorize(&self, manifest: &Manifest) -> u64 {
+        self.authorize_for(manifest, HOUR)
+    }
+
+    /// As [`Desk::authorize`], for so many nanoseconds from now on.
+    pub fn authorize_for(&self, manifest: &Manifest, nanos: i64) -> u64 {
         let component = Digest(manifest.setup().unwrap().component);
         let terms = terms_of(manifest, Self::set(component)).unwrap();
         let ledger = Ledger::open(&self.path, &id("test"), signer()).unwrap();
         let has_limits = ledger.state().limits().contains_key(&terms.account);
         drop(ledger);
         if !has_limits {
-            let subject = account_digest(&terms.account);
-            let verdict = Self::passed(Gate::Limits, subject, Some(terms.limits));
-            let verdict = self.act("robot", verdict);
-            let act = Box::new(Act::LimitsSet {
-                account: terms.account.clone(),
-                limits: terms.limits,
-                verdict,
-            });
-            let proposed = self.act("erin", Act::ChangePropose { act });
-            for name in ["dan", "gus"] {
-                self.act(name, Act::ChangeApprove { proposed });
-            }
+            self.set_limits(&terms.account, terms.limits);
         }
         let time = now();
         let asked = Authorization {
             terms,
             not_before: time,
-            not_after: UnixNanos(time.0 + HOUR),
+            not_after: UnixNanos(time.0 + nanos),
         };
         let subject = asked.digest();
         let authorized = self.act("erin", Act::StartAuthorize(asked));

@@ -3,6 +3,7 @@
 
 use core::fmt;
 use core::num::NonZeroU64;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use counterfoil_journal::audit::{AuditError, Audited, Auditor};
@@ -126,6 +127,14 @@ pub enum LedgerError {
     /// An append failed before: what the file holds is not known.
     #[error("an append failed, and what the file holds is not known; open the ledger again")]
     Unknown,
+}
+
+impl LedgerError {
+    /// Whether another program writes the ledger now: it may be tried again.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::File(error) if error.source.kind() == ErrorKind::WouldBlock)
+    }
 }
 
 /// A ledger's records, checked: what stands in the file and what it adds up to.

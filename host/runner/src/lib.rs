@@ -8,6 +8,7 @@ pub mod compare;
 pub mod component;
 pub mod data_dir;
 pub mod drive;
+pub mod ending;
 pub mod error;
 pub mod evidence;
 pub mod execute;

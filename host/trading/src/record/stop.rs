@@ -31,11 +31,13 @@ pub enum StopCause {
     LimitsInconsistent,
     /// Another process has the account.
     LeaseLost,
+    /// What people authorized does not let it run any more; the message begins with the rule.
+    NotPermitted,
 }
 
 impl StopCause {
     /// Every cause, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RunKilled,
         Self::AccountKilled,
         Self::InstallationKilled,
@@ -44,6 +46,7 @@ impl StopCause {
         Self::LimitsStale,
         Self::LimitsInconsistent,
         Self::LeaseLost,
+        Self::NotPermitted,
     ];
 
     /// Its stable name.
@@ -58,6 +61,7 @@ impl StopCause {
             Self::LimitsStale => "limits-stale",
             Self::LimitsInconsistent => "limits-inconsistent",
             Self::LeaseLost => "lease-lost",
+            Self::NotPermitted => "not-permitted",
         }
     }
 }
