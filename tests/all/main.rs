@@ -41,6 +41,8 @@ mod soak;
 #[cfg(test)]
 mod strategies;
 #[cfg(test)]
+mod supervised;
+#[cfg(test)]
 mod sweep;
 #[cfg(test)]
 mod tamper;

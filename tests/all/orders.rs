@@ -45,11 +45,11 @@ fn manifest(world: &World, nonce: &str) -> Manifest {
     over_a_feed(&manifest, nonce)
 }
 
-fn key(execution: &Execution) -> VerifierKey {
+pub(crate) fn key(execution: &Execution) -> VerifierKey {
     VerifierKey::new(&order_log::origin(execution), &signer().verifying_key()).unwrap()
 }
 
-fn log(execution: &Execution) -> Vec<LogRecord> {
+pub(crate) fn log(execution: &Execution) -> Vec<LogRecord> {
     order_log::records(execution, &key(execution)).unwrap()
 }
 
@@ -66,7 +66,7 @@ fn ends(execution: &Execution) -> Vec<(u64, &'static str, Option<&'static str>)>
 }
 
 /// Every token that the log has as spent.
-fn spent(execution: &Execution) -> Vec<(Authorization, SignedToken)> {
+pub(crate) fn spent(execution: &Execution) -> Vec<(Authorization, SignedToken)> {
     let all = log(execution).into_iter().filter_map(|record| {
         let LogRecord::Spent {
             token, signature, ..
@@ -397,7 +397,7 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
     let execution =
         execution.unwrap_or_else(|| world.data.new_execution(&run, &text, true).unwrap());
     let kill = KillSwitch::new(&world.data, &account, Some(&execution));
-    let guard = Arc::new(Guard::new(kill, limits, lease.admit(1).unwrap()));
+    let guard = Arc::new(Guard::new(kill, limits, lease.admit(1).unwrap(), None));
     let terms = Terms {
         signer: SharedSigner::new(signer()),
         guard,
@@ -818,7 +818,7 @@ fn an_account_takes_so_many_runs_and_notices_that_it_was_taken_away() {
     let lease = Lease::take(&world.data, &account).unwrap();
     let first = lease.admit(2).unwrap();
     let _second = lease.admit(2).unwrap();
-    assert_eq!(lease.admit(2).unwrap_err().code(), "account.runs-limit");
+    assert_eq!(lease.admit(2).unwrap_err().code(), "account.runs");
     drop(first);
     let _third = lease.admit(2).unwrap();
     lease.check().unwrap();

@@ -33,7 +33,7 @@ pub(crate) use policy::{
 };
 pub(crate) use research::{MonteCarlo, Sweep, WalkForward};
 pub(crate) use run::{Backtest, BacktestOrResume, Kill, Live, Terms};
-pub(crate) use serve::{RunCommand, RunStart, Runner, Serve, Watch};
+pub(crate) use serve::{KillRuns, RunCommand, RunStart, Runner, Serve, Watch};
 pub(crate) use show::{Audit, Compare, Parity, Proof, Publish, Replay, Report, Show, Verify};
 
 /// Hosts trading strategies that nobody has to trust.

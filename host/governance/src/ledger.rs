@@ -2,6 +2,7 @@
 //! signature and rule checked again. It must never hold a state that its records do not add up to.
 
 use core::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use counterfoil_journal::audit::AuditError;
@@ -133,6 +134,14 @@ pub enum LedgerError {
     /// An append failed before: what the file holds is not known.
     #[error("an append failed, and what the file holds is not known; open the ledger again")]
     Unknown,
+}
+
+impl LedgerError {
+    /// Whether another program writes the ledger now: it may be tried again.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::File(error) if error.source.kind() == ErrorKind::WouldBlock)
+    }
 }
 
 /// Reads and checks the ledger at `path`, every time anew, without changing it.

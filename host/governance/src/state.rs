@@ -142,6 +142,17 @@ impl State {
         &self.keys
     }
 
+    /// The entry that revoked this key; `None` if none did, or if its owner rotated it.
+    #[must_use]
+    pub fn revoked(&self, key: &PublicKey) -> Option<u64> {
+        let found = self.keys.get(key)?;
+        let index = found.ended?;
+        // The entry that rotates a key is the one that adds the next.
+        let mut all = self.keys.values();
+        let is_rotated = all.any(|one| one.owner == found.owner && one.added == index);
+        (!is_rotated).then_some(index)
+    }
+
     /// The log's public key: the next checkpoints are signed by it.
     #[must_use]
     pub const fn log_key(&self) -> PublicKey {

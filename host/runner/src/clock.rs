@@ -87,6 +87,15 @@ pub fn now() -> UnixNanos {
     UnixNanos(i64::try_from(nanos).unwrap_or(i64::MAX))
 }
 
+/// Waits; for whoever tries something again.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that waits by a clock"
+)]
+pub fn wait(time: core::time::Duration) {
+    std::thread::sleep(time);
+}
+
 /// A stopwatch, for progress and figures only.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(std::time::Instant);

@@ -15,7 +15,6 @@ use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
-use crate::clock;
 use crate::component::{self, Shared};
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
@@ -26,10 +25,11 @@ use crate::gateway::paper::PaperVenue;
 use crate::gateway::{DecidedBefore, Gateway, Terms};
 use crate::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
 use crate::keys::SharedSigner;
-use crate::kill::KillSwitch;
+use crate::kill::{KillSwitch, Told};
 use crate::lease::RunSlot;
 use crate::limits::LimitsWatch;
 use crate::lock::RunLock;
+use crate::permit::PermitWatch;
 
 /// The build of this host, as journals name it.
 pub const HOST: &str = concat!("counterfoil ", env!("CARGO_PKG_VERSION"));
@@ -63,31 +63,32 @@ pub struct Conditions {
     pub slot: RunSlot,
     /// The limits of run and account.
     pub limits: LimitsWatch,
-    /// The digest of what the run was started under.
+    /// The digest of the policy that the run was started under.
     pub policy: [u8; 32],
+    /// How this process stops the run.
+    pub told: Told,
+    /// The permission of a run that people authorized.
+    pub permit: Option<PermitWatch>,
 }
 
 impl Conditions {
-    /// The conditions of an execution, watched over, and the terms of its gateway.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`RunnerError::NotStarted`] if they do not hold now.
+    /// The conditions of an execution, watched over, and the terms of its gateway. What does not hold
+    /// from here on ends the run with a record.
     pub(crate) fn watch(
         self,
         data: &DataDir,
         execution: &Execution,
         signer: &SharedSigner,
-    ) -> Result<(Arc<Guard>, Terms), RunnerError> {
-        let kill = KillSwitch::new(data, self.slot.lease().account(), Some(execution));
-        let guard = Arc::new(Guard::new(kill, self.limits, self.slot));
-        guard.check(clock::now()).map_err(RunnerError::NotStarted)?;
+    ) -> (Arc<Guard>, Terms) {
+        let account = self.slot.lease().account();
+        let kill = KillSwitch::with(data, account, Some(execution), self.told);
+        let guard = Arc::new(Guard::new(kill, self.limits, self.slot, self.permit));
         let terms = Terms {
             signer: signer.clone(),
             guard: Arc::clone(&guard),
             policy: self.policy,
         };
-        Ok((guard, terms))
+        (guard, terms)
     }
 }
 
@@ -163,7 +164,7 @@ where
     let gateway = match start.conditions {
         None => None,
         Some(conditions) => {
-            let (guard, terms) = conditions.watch(data, &execution, &signer)?;
+            let (guard, terms) = conditions.watch(data, &execution, &signer);
             let paper = PaperVenue::new(setup);
             let gateway = Gateway::open(paper, &execution, terms, DecidedBefore::new())?;
             Some((gateway, guard))

@@ -9,6 +9,7 @@ pub mod component;
 pub mod data_dir;
 pub mod drift;
 pub mod drive;
+pub mod ending;
 pub mod error;
 pub mod evidence;
 pub mod execute;

@@ -1,8 +1,6 @@
 //! A run over a live feed, through the gateway into the paper venue: the same path, another feed,
 //! venue and clock.
 
-use std::sync::Arc;
-
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -16,7 +14,7 @@ use crate::error::RunnerError;
 use crate::execute::{Conditions, Outcome, Prepared, Start, execute_prepared};
 use crate::feed::{LineFeed, LineSource};
 use crate::journal::Sealing;
-use crate::kill::KillSwitch;
+use crate::kill::{KillSwitch, Told};
 use crate::lease::{Lease, LeaseError, RUNS_PER_ACCOUNT_MAX};
 use crate::limits::{LimitsWatch, Need};
 
@@ -37,16 +35,14 @@ pub fn live<R: LineSource + Send>(
     let setup = manifest.setup()?;
     check(manifest, &setup)?;
     let component = Prepared::new(data, manifest, &setup, engine)?;
-    live_prepared(data, manifest, &component, signer, source, observer)
+    let conditions = conditions(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
+    let place = (data, conditions);
+    live_under(place, manifest, &component, signer, source, observer)
 }
 
-/// As [`live`], with a component that was made ready before.
-///
-/// # Errors
-///
-/// As [`live`].
-pub fn live_prepared<R: LineSource + Send>(
-    data: &DataDir,
+/// As [`live`], with a component that was made ready and under conditions that were found before.
+pub(crate) fn live_under<R: LineSource + Send>(
+    (data, conditions): (&DataDir, Conditions),
     manifest: &Manifest,
     component: &Prepared,
     signer: Box<dyn Signer + Send>,
@@ -55,8 +51,6 @@ pub fn live_prepared<R: LineSource + Send>(
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
     check(manifest, &setup)?;
-    let account = Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
-    let lease = Lease::of_process(data, &account)?;
     let start = Start {
         data,
         manifest,
@@ -66,7 +60,7 @@ pub fn live_prepared<R: LineSource + Send>(
         commitments: None,
         once: true,
         sealing: Sealing::RunThread,
-        conditions: Some(conditions(&lease, data, manifest)?),
+        conditions: Some(conditions),
     };
     let mut feed = LineFeed::new(source, &setup.instruments);
     execute_prepared(start, component, &mut feed, &mut WallClock::new(), observer)
@@ -99,19 +93,20 @@ pub fn check(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
     Ok(())
 }
 
-/// The conditions under which a run of the manifest trades its account: a place under the lease, limits
-/// that hold, and no stop.
+/// The conditions under which a run of the manifest trades its account: a place among `most` under the
+/// lease, limits that hold, and no stop.
 ///
 /// # Errors
 ///
 /// Returns [`RunnerError`] if one of them keeps it from starting.
 pub(crate) fn conditions(
-    lease: &Arc<Lease>,
     data: &DataDir,
     manifest: &Manifest,
+    most: usize,
 ) -> Result<Conditions, RunnerError> {
-    let slot = lease.admit(RUNS_PER_ACCOUNT_MAX)?;
-    let account = lease.account();
+    let account = &Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
+    let lease = Lease::of_process(data, account)?;
+    let slot = lease.admit(most)?;
     if let Some(stop) = KillSwitch::new(data, account, None).check() {
         return Err(RunnerError::NotStarted(stop));
     }
@@ -121,7 +116,9 @@ pub(crate) fn conditions(
     Ok(Conditions {
         slot,
         limits: limits.map_err(RunnerError::NotStarted)?,
-        // Until somebody signs a start, the manifest is what a run is started under.
+        // Where nobody authorized a start, the manifest is all that a run is started under.
         policy: manifest.run_id()?,
+        told: Told::default(),
+        permit: None,
     })
 }

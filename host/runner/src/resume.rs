@@ -11,13 +11,12 @@ use core::fmt;
 use std::fs::File;
 use std::io::Read as _;
 
-use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
-use counterfoil_trading::record::{Commitment, Open, RefusedInput};
+use counterfoil_trading::record::{Commitment, Open, RefusedInput, Stop};
 use counterfoil_trading::run::{Clock, NoClock, Run};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::Venue;
@@ -30,12 +29,12 @@ pub use journal::Notice;
 pub(crate) use signed::Signed;
 
 use crate::backtest::{inputs_of, selection_of};
-use crate::clock::{RecordedTimes, WallClock};
+use crate::clock::{self, RecordedTimes, WallClock};
 use crate::component::Shared;
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
-use crate::execute::{HOST, Outcome, Prepared, decide};
+use crate::execute::{Conditions, HOST, Outcome, Prepared, decide};
 use crate::feed::{Feed, LineFeed, LineSource};
 use crate::files::at;
 use crate::gateway::Gateway;
@@ -43,7 +42,7 @@ use crate::gateway::guard::Guarded;
 use crate::gateway::paper::PaperVenue;
 use crate::journal::{JournalReader, RunJournal as _, Sealing};
 use crate::keys::SharedSigner;
-use crate::lease::{Lease, LeaseError};
+use crate::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::live::conditions;
 use crate::lock::RunLock;
 use crate::replay::{Difference, check_inputs};
@@ -308,7 +307,18 @@ impl Resumption {
     ///
     /// As [`Resumption::backtest`].
     pub fn live<R: LineSource + Send>(
+        self,
+        source: R,
+        around: Around<'_>,
+    ) -> Result<Resumed, RunnerError> {
+        let conditions = conditions(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
+        self.live_under(conditions, source, around)
+    }
+
+    /// As [`Resumption::live`], under conditions that were found before.
+    pub(crate) fn live_under<R: LineSource + Send>(
         mut self,
+        conditions: Conditions,
         source: R,
         around: Around<'_>,
     ) -> Result<Resumed, RunnerError> {
@@ -321,10 +331,8 @@ impl Resumption {
                 way_on: "resume it with `counterfoil backtest --resume`",
             });
         }
-        let account = Id::parse(&self.manifest.account.name).map_err(LeaseError::from)?;
-        let lease = Lease::of_process(around.data, &account)?;
-        let conditions = conditions(&lease, around.data, &self.manifest)?;
-        let (guard, terms) = conditions.watch(around.data, &self.execution, &self.signer)?;
+        let (guard, terms) = conditions.watch(around.data, &self.execution, &self.signer);
+        guard.check(clock::now()).map_err(RunnerError::NotStarted)?;
         let instruments = &self.setup.instruments;
         let (slices, decided) = self.known.take_slices(instruments.len())?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
@@ -432,5 +440,9 @@ impl Observer<Guest> for Hushed<'_> {
 
     fn skipped(&mut self) {
         self.inner.skipped();
+    }
+
+    fn stopped(&mut self, stop: &Stop) {
+        self.inner.stopped(stop);
     }
 }

@@ -1,9 +1,8 @@
 //! `--resume` of `backtest` and `live`: a run that was killed goes on. It must never decide by
 //! itself whether a journal holds.
 
-use std::io::BufRead;
-
 use anyhow::{Context as _, Result};
+use counterfoil_runner::feed::Patient;
 use counterfoil_runner::journal::Sealing;
 use counterfoil_runner::resume::{
     Around, Cut, Found, Halt, Notice, Opened, Resumed, Resumption, open,
@@ -30,7 +29,7 @@ pub(crate) fn live(
     places: &Places,
     run: &str,
     backend: &str,
-    source: impl FnOnce() -> Result<Box<dyn BufRead + Send>>,
+    source: impl FnOnce() -> Result<Patient>,
 ) -> Result<Answer> {
     go_on(places, run, backend, |ready, around| {
         Ok(ready.live(source()?, around)?)

@@ -141,18 +141,7 @@ impl LogRecord {
                 cbor::put_text(out, venue_order);
                 cbor::put_i64(out, time.0);
             }
-            Self::Ended(one) => {
-                head(out, 7, 3);
-                cbor::put_u64(out, one.sequence);
-                cbor::put_u64(out, u64::from(one.attempt));
-                cbor::put_u64(out, number(&End::ALL, &one.end));
-                match one.refusal {
-                    None => cbor::put_null(out),
-                    Some(refusal) => cbor::put_u64(out, number(&Refusal::ALL, &refusal)),
-                }
-                cbor::put_text(out, &kept(&one.detail));
-                cbor::put_i64(out, one.time.0);
-            }
+            Self::Ended(one) => put_outcome(out, one),
             Self::Unknown {
                 sequence,
                 attempt,
@@ -176,20 +165,7 @@ impl LogRecord {
                 cbor::put_bytes(out, token.get(..end).unwrap_or_default());
                 cbor::put_i64(out, time.0);
             }
-            Self::Clock { word: None, time } => {
-                head(out, 2, 8);
-                cbor::put_i64(out, time.0);
-            }
-            Self::Clock {
-                word: Some(word),
-                time,
-            } => {
-                head(out, 5, 8);
-                cbor::put_u64(out, u64::from(word.is_synchronized));
-                cbor::put_i64(out, word.offset_max_nanos);
-                cbor::put_i64(out, word.offset_estimate_nanos);
-                cbor::put_i64(out, time.0);
-            }
+            Self::Clock { word, time } => put_clock(out, *word, *time),
         }
     }
 
@@ -264,6 +240,29 @@ fn read_open(reader: &mut Reader<'_>) -> Result<LogRecord, CborError> {
         venue: reader.text()?,
         approver: reader.digest()?,
     })
+}
+
+fn put_outcome(out: &mut Vec<u8>, one: &Outcome) {
+    head(out, 7, 3);
+    cbor::put_u64(out, one.sequence);
+    cbor::put_u64(out, u64::from(one.attempt));
+    cbor::put_u64(out, number(&End::ALL, &one.end));
+    match one.refusal {
+        None => cbor::put_null(out),
+        Some(refusal) => cbor::put_u64(out, number(&Refusal::ALL, &refusal)),
+    }
+    cbor::put_text(out, &kept(&one.detail));
+    cbor::put_i64(out, one.time.0);
+}
+
+fn put_clock(out: &mut Vec<u8>, word: Option<ClockWord>, time: UnixNanos) {
+    head(out, if word.is_some() { 5 } else { 2 }, 8);
+    if let Some(word) = word {
+        cbor::put_u64(out, u64::from(word.is_synchronized));
+        cbor::put_i64(out, word.offset_max_nanos);
+        cbor::put_i64(out, word.offset_estimate_nanos);
+    }
+    cbor::put_i64(out, time.0);
 }
 
 fn read_outcome(reader: &mut Reader<'_>) -> Result<Outcome, CborError> {

@@ -31,13 +31,15 @@ pub enum StopCause {
     LimitsInconsistent,
     /// Another process has the account.
     LeaseLost,
+    /// What people authorized does not let it run any more; the message begins with the rule.
+    NotPermitted,
     /// This machine's clock is not in step with others, or may be further off than allowed.
     ClockOff,
 }
 
 impl StopCause {
     /// Every cause, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::RunKilled,
         Self::AccountKilled,
         Self::InstallationKilled,
@@ -46,6 +48,7 @@ impl StopCause {
         Self::LimitsStale,
         Self::LimitsInconsistent,
         Self::LeaseLost,
+        Self::NotPermitted,
         Self::ClockOff,
     ];
 
@@ -61,6 +64,7 @@ impl StopCause {
             Self::LimitsStale => "limits-stale",
             Self::LimitsInconsistent => "limits-inconsistent",
             Self::LeaseLost => "lease-lost",
+            Self::NotPermitted => "not-permitted",
             Self::ClockOff => "clock-off",
         }
     }
