@@ -88,10 +88,12 @@ fn collect(folder: &Path, all: &mut Vec<PathBuf>) -> Result<(), FileError> {
 
 /// Takes a folder away, or whatever lies in its place.
 pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
-    let removed = fs::remove_dir_all(path).or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => Ok(()),
-        io::ErrorKind::NotADirectory => fs::remove_file(path),
-        _ => Err(error),
+    let removed = fs::remove_dir_all(path).or_else(|error| {
+        if error.kind() == io::ErrorKind::NotADirectory {
+            return fs::remove_file(path);
+        }
+        let gone = error.kind() == io::ErrorKind::NotFound;
+        if gone { Ok(()) } else { Err(error) }
     });
     removed.map_err(at("remove", path))
 }

@@ -52,7 +52,7 @@ pub fn search(
 ) -> Result<Found, LedgerError> {
     let store = match Store::open(folder, key.name()) {
         Ok(store) => store,
-        Err(error) => return alone(verify(bytes, key)?, error),
+        Err(error) => return Ok(alone(verify(bytes, key)?, error)),
     };
     let (verified, store) = match store.mark().map(|mark| verify_after(bytes, key, &mark)) {
         Some(Ok(verified)) => (verified, Ok(store)),
@@ -66,7 +66,7 @@ pub fn search(
             candidates,
             by: By::Index,
         }),
-        Err(error) => alone(verified, error),
+        Err(error) => Ok(alone(verified, error)),
     }
 }
 
@@ -82,7 +82,7 @@ pub fn rebuild(
 ) -> Result<Found, LedgerError> {
     match store::remove(folder) {
         Ok(()) => search(ledger, folder, terms, &[]),
-        Err(error) => alone(verify(ledger.0, ledger.1)?, error),
+        Err(error) => Ok(alone(verify(ledger.0, ledger.1)?, error)),
     }
 }
 
@@ -97,12 +97,12 @@ fn emptied(mut store: Store) -> Result<Store, IndexError> {
     Ok(store)
 }
 
-fn alone(verified: Verified, error: IndexError) -> Result<Found, LedgerError> {
-    Ok(Found {
+fn alone(verified: Verified, error: IndexError) -> Found {
+    Found {
         candidates: all(&verified),
         verified,
         by: By::Ledger(error),
-    })
+    }
 }
 
 fn all(verified: &Verified) -> BTreeSet<u64> {

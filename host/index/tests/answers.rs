@@ -1,9 +1,5 @@
 //! The same answers with the index, without it, behind it, and over whatever became of its files.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests may fail as tests do"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod desk;
 

@@ -76,7 +76,7 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
                 rule: denied.code.to_owned(),
                 why: denied.why,
             };
-            return Ok(desk.refuse(refused, &denied.who)?.tell(places, &[]));
+            return Ok(desk.refuse(&refused, &denied.who)?.tell(places, &[]));
         }
     };
     let asked = Authorization {

@@ -27,11 +27,8 @@ pub(crate) fn run(places: &Places, args: &args::Drift) -> Result<Answer> {
         let view = View::open_as_found(places)?;
         let found = seen(places, view.state(), now())?;
         let all = found.iter().map(|one| row(view.state(), one)).collect();
-        return tell(
-            places,
-            rows::filter(all, &args.filter)?,
-            &Recorded::default(),
-        );
+        let all = rows::filter(all, &args.filter)?;
+        return Ok(tell(places, all, &Recorded::default()));
     }
     let mut desk = match Desk::open(places) {
         Ok(desk) => desk,
@@ -44,7 +41,7 @@ pub(crate) fn run(places: &Places, args: &args::Drift) -> Result<Answer> {
         Err(refusal) => return Ok(refusal.tell(places, &[])),
     };
     let all = found.iter().map(|one| row(desk.state(), one)).collect();
-    tell(places, rows::filter(all, &args.filter)?, &recorded)
+    Ok(tell(places, rows::filter(all, &args.filter)?, &recorded))
 }
 
 /// Tells what is there when nothing can be recorded.
@@ -58,11 +55,8 @@ fn untold(places: &Places, args: &args::Drift, error: &anyhow::Error) -> Result<
     }
     complain(&anyhow::anyhow!("nothing was recorded: {error:#}"));
     let all = found.iter().map(|one| row(view.state(), one)).collect();
-    tell(
-        places,
-        rows::filter(all, &args.filter)?,
-        &Recorded::default(),
-    )
+    let all = rows::filter(all, &args.filter)?;
+    Ok(tell(places, all, &Recorded::default()))
 }
 
 fn seen(places: &Places, state: &State, time: UnixNanos) -> Result<BTreeSet<Drift>> {
@@ -116,7 +110,7 @@ fn row(state: &State, drift: &Drift) -> Value {
     value
 }
 
-fn tell(places: &Places, all: Vec<Value>, recorded: &Recorded) -> Result<Answer> {
+fn tell(places: &Places, all: Vec<Value>, recorded: &Recorded) -> Answer {
     let answer = if all.is_empty() {
         Answer::Yes
     } else {
@@ -124,7 +118,7 @@ fn tell(places: &Places, all: Vec<Value>, recorded: &Recorded) -> Result<Answer>
     };
     if places.json {
         say_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));
-        return Ok(answer);
+        return answer;
     }
     let mut ways: Vec<String> = Vec::new();
     for row in &all {
@@ -161,5 +155,5 @@ fn tell(places: &Places, all: Vec<Value>, recorded: &Recorded) -> Result<Answer>
             list(&recorded.ended)
         ));
     }
-    Ok(answer)
+    answer
 }

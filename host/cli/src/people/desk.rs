@@ -89,10 +89,10 @@ impl Desk {
     }
 
     /// Records what the program itself refuses before it asks the ledger: no denial without a record.
-    pub(crate) fn refuse(&mut self, refused: Refused, way_on: &str) -> Result<Refusal> {
+    pub(crate) fn refuse(&mut self, refused: &Refused, way_on: &str) -> Result<Refusal> {
         let recorded = self.record(Act::Refused(refused.clone()))?;
         Ok(match recorded {
-            Ok(done) => Refusal::of(&refused, way_on, done.index),
+            Ok(done) => Refusal::of(refused, way_on, done.index),
             // Whoever may not even be refused, the ledger has an older objection to.
             Err(denied) => denied,
         })

@@ -77,13 +77,13 @@ pub(crate) fn set_of(
         Err(why) => {
             let way = "restore the file; whoever approves must be able to read what they rest on";
             let refused = refused("evidence.changed", why);
-            return desk.refuse(refused, way).map(Err);
+            return desk.refuse(&refused, way).map(Err);
         }
     };
     let Some(policy) = desk.state().policy() else {
         let why = "no policy is in force, and without one every gate is shut".to_owned();
         let way = "put a policy bundle in force first: counterfoil policy set";
-        return desk.refuse(refused("policy.missing", why), way).map(Err);
+        return desk.refuse(&refused("policy.missing", why), way).map(Err);
     };
     let state = desk.state();
     let registered = state.registry().components().get(component);

@@ -72,7 +72,7 @@ impl Check<'_> {
                 refused("component.unknown", why),
                 "an author submits it first",
             );
-            return Desk::open(places)?.refuse(refused, way).map(Err);
+            return Desk::open(places)?.refuse(&refused, way).map(Err);
         };
         if registered.submitted.by == *maker.by() {
             let why = format!(
@@ -81,7 +81,7 @@ impl Check<'_> {
             );
             let way = "have somebody else, or a service, run the checks";
             let refused = refused("duty.author", why);
-            return Desk::open(places)?.refuse(refused, way).map(Err);
+            return Desk::open(places)?.refuse(&refused, way).map(Err);
         }
         if self.manifest.component != component.to_string() {
             let named = &self.manifest.component;

@@ -123,7 +123,7 @@ pub(crate) fn said<T: Input>(
                 rule: shut.rule.to_owned(),
                 why: shut.why,
             };
-            return desk.refuse(refused, shut.way_on).map(Err);
+            return desk.refuse(&refused, shut.way_on).map(Err);
         }
     };
     let verdict = evaluator()?.evaluate(Ok(&bundle), T::GATE, &input);

@@ -137,7 +137,7 @@ pub(super) fn set(places: &Places, folder: &Path) -> Result<Answer> {
             rule: "policy.tests".to_owned(),
             why: "its own tests do not pass, or it has none".to_owned(),
         };
-        let refusal = Desk::open(places)?.refuse(refused, "see `counterfoil policy test`")?;
+        let refusal = Desk::open(places)?.refuse(&refused, "see `counterfoil policy test`")?;
         return Ok(refusal.tell(places, &reasons));
     }
     let mut desk = Desk::open(places)?;
