@@ -28,6 +28,7 @@ pub fn feed(bytes: &[u8]) {
         match feed.next(&mut slice).expect("a slice can be read") {
             Next::End => return,
             Next::Known => panic!("nothing was decided before"),
+            Next::Stop(_) => panic!("a stream stops no run"),
             Next::Refused(refused) => {
                 let input = &refused.input;
                 assert!(!input.is_empty() && !refused.reason.is_empty());

@@ -36,6 +36,10 @@ pub(crate) fn encode(record: &Record) -> Vec<u8> {
             one.encode_digested(&mut digested);
             one.encode(&digested, &mut body);
         }
+        Record::Stop(one) => {
+            one.encode_digested(&mut digested);
+            one.encode(&digested, &mut body);
+        }
         Record::MarginCall(one) => {
             one.encode_digested(&mut digested);
             one.encode(&digested, &mut body);

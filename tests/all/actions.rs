@@ -112,6 +112,7 @@ fn run(world: &World, manifest: &Manifest, mut feed: Slices) -> Outcome {
         commitments: None,
         once: true,
         sealing: Sealing::RunThread,
+        conditions: None,
     };
     execute(start, &mut feed, &mut NoClock, &mut Ignore).unwrap()
 }

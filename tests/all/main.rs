@@ -19,6 +19,8 @@ mod golden;
 #[cfg(test)]
 mod lookahead;
 #[cfg(test)]
+mod orders;
+#[cfg(test)]
 mod parity;
 #[cfg(test)]
 mod property;

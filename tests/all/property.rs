@@ -16,7 +16,7 @@ use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
 };
 use counterfoil_trading::record::{Decision, Deliveries, FaultAction, Record, Verdict};
-use counterfoil_trading::risk::{Leverage, Maintenance, MarginPolicy, RiskLimits};
+use counterfoil_trading::risk::{DailyLimits, Leverage, Maintenance, MarginPolicy, RiskLimits};
 use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy};
@@ -118,6 +118,7 @@ impl Case {
                 gross_exposure_max: wide,
                 price_collar: bps(9_000),
                 drawdown_max: bps(9_000),
+                daily: DailyLimits::default(),
             },
             on_fault: FaultAction::Leave,
             seed: 0,
@@ -475,6 +476,7 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
             | Record::Fault(_)
             | Record::Close(_)
             | Record::Refused(_)
+            | Record::Stop(_)
             | Record::MarginCall(_) => {
                 return Err(TestCaseError::fail("a record that no step writes"));
             }

@@ -213,7 +213,8 @@ fn an_end_that_comes_too_late_is_refused_and_one_that_came_before_is_known() {
             | Record::Decision(_)
             | Record::Fault(_)
             | Record::Close(_)
-            | Record::MarginCall(_) => None,
+            | Record::MarginCall(_)
+            | Record::Stop(_) => None,
         })
         .collect();
     let expected = [

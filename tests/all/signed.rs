@@ -22,13 +22,17 @@ fn check_places(items: &[Item], cadence: u64) -> usize {
                 entries += 1;
                 decisions += u64::from(matches!(
                     record,
-                    Record::Decision(_) | Record::MarginCall(_) | Record::Fault(_)
+                    Record::Decision(_)
+                        | Record::MarginCall(_)
+                        | Record::Fault(_)
+                        | Record::Stop(_)
                 ));
                 due = match record {
                     Record::Open(_) | Record::Close(_) | Record::Refused(_) => true,
-                    Record::Decision(_) | Record::MarginCall(_) | Record::Fault(_) => {
-                        decisions % cadence == 0
-                    }
+                    Record::Decision(_)
+                    | Record::MarginCall(_)
+                    | Record::Fault(_)
+                    | Record::Stop(_) => decisions % cadence == 0,
                     Record::Deliveries(_) => false,
                 };
             }

@@ -380,6 +380,7 @@ fn bars_that_the_holder_of_the_key_forges_are_not_those_that_were_promised() {
             Record::Open(_)
             | Record::Deliveries(_)
             | Record::Fault(_)
+            | Record::Stop(_)
             | Record::MarginCall(_)
             | Record::Refused(_) => {
                 changed = body;

@@ -364,6 +364,7 @@ mod tests {
             ("Codes", "execution.rs", "Code"),
             ("Callbacks", "record/fault.rs", "Callback"),
             ("Faults", "strategy.rs", "Fault"),
+            ("Stop causes", "record/stop.rs", "StopCause"),
         ];
         for (heading, file, name) in tables {
             let source = variants(&format!("host/trading/src/{file}"), name);

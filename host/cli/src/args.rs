@@ -30,7 +30,7 @@ pub(crate) use policy::{
     EvalInput, EvalLimits, EvalPromotion, EvalStart, Policy, PolicyEval, PolicyReEvaluate,
 };
 pub(crate) use research::{MonteCarlo, Sweep, WalkForward};
-pub(crate) use run::{Backtest, BacktestOrResume, Live, Terms};
+pub(crate) use run::{Backtest, BacktestOrResume, Kill, Live, Terms};
 pub(crate) use serve::{RunCommand, RunStart, Runner, Serve, Watch};
 pub(crate) use show::{Audit, Compare, Parity, Proof, Publish, Replay, Report, Show, Verify};
 
@@ -104,6 +104,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Start, stop, kill and watch the runs of the runner's process
     Run(Runner),
+    /// Stop a live run, every run of an account, or all; or lift such a stop
+    Kill(Kill),
     /// List the runs
     Runs,
     /// Show one run, its decisions or its fills

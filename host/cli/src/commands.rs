@@ -16,6 +16,7 @@ pub(crate) mod demo;
 pub(crate) mod exception;
 pub(crate) mod ingest;
 pub(crate) mod key;
+pub(crate) mod kill;
 pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod monte_carlo;

@@ -71,6 +71,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::Serve(args) => commands::serve::run(&places, &args),
         Command::Run(args) => commands::run::run(&places, &args),
         Command::Live(live) => commands::live::run(&places, &live),
+        Command::Kill(kill) => commands::kill::run(&places, &kill),
         Command::Runs => commands::runs::run(&places),
         Command::Show(show) => commands::show::run(&places, &show),
         Command::Report(report) => commands::report::run(&places, &report),

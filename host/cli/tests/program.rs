@@ -406,3 +406,33 @@ fn next_day(year: u32, month: u32, day: u32) -> String {
         (_, false) => format!("{year}-{month:02}-{:02}", day + 1),
     }
 }
+
+#[test]
+fn a_stop_keeps_live_runs_from_starting_until_it_is_lifted() {
+    let place = Place::new();
+    let snapshot = place.ingested();
+    let mut terms = cross(&snapshot);
+    "--like-snapshot".clone_into(&mut terms[2]);
+    let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+    let live = [&["live"], terms.as_slice()].concat();
+    let targets = [["--all"].as_slice(), &["--account", "Paper"]];
+    for target in targets {
+        let stop = [&["kill"], target].concat();
+        let stopped = place.json(0, &[stop.as_slice(), &["--reason", "a drill"]].concat());
+        assert_eq!(stopped["stopped"], true);
+        let refused = place.run(&live);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("-killed: the run does not start: a drill"),
+            "{said}"
+        );
+        let lift = [stop.as_slice(), &["--lift"]].concat();
+        assert_eq!(place.json(0, &lift)["stopped"], false);
+        assert_eq!(place.json(1, &lift)["changed"], false);
+        place.json(0, &live);
+    }
+    assert_eq!(place.run(&["kill"]).status.code(), Some(64));
+    assert_eq!(place.run(&["kill", "--all", "ab"]).status.code(), Some(64));
+    assert_eq!(place.run(&["kill", "ab12"]).status.code(), Some(2));
+}

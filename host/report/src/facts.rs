@@ -102,6 +102,8 @@ pub(crate) enum Ending {
     EndOfData,
     /// The guest was at fault.
     Fault,
+    /// The host stopped the run.
+    Stopped,
     /// There is no closing record: the run is under way, or its process was stopped.
     NotClosed,
 }
@@ -113,6 +115,7 @@ impl Ending {
         match self {
             Self::EndOfData => "end-of-data",
             Self::Fault => "fault",
+            Self::Stopped => "stopped",
             Self::NotClosed => "not-closed",
         }
     }
@@ -151,6 +154,8 @@ pub struct Facts {
     pub(crate) first_entries: (Option<u64>, Option<u64>),
     /// How it ended.
     pub(crate) ending: Ending,
+    /// The host's stop: cause and sentence.
+    pub(crate) stop: Option<(&'static str, String)>,
 }
 
 impl Facts {

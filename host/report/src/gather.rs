@@ -101,6 +101,7 @@ impl Gather {
                 refused_inputs: BTreeMap::new(),
                 first_entries: (None, None),
                 ending: Ending::NotClosed,
+                stop: None,
             },
         })
     }
@@ -135,10 +136,15 @@ impl Gather {
                     trace: fault.trace.clone(),
                 });
             }
+            Record::Stop(stop) => {
+                let why = &stop.stop;
+                self.facts.stop = Some((why.cause.name(), why.message.clone()));
+            }
             Record::Close(close) => {
                 self.facts.ending = match close.reason {
                     CloseReason::EndOfData => Ending::EndOfData,
                     CloseReason::Fault => Ending::Fault,
+                    CloseReason::Stopped => Ending::Stopped,
                 };
             }
             Record::MarginCall(call) => {

@@ -76,6 +76,7 @@ pub fn backtest_sealing(
         commitments: Some(inputs.commitments),
         once: false,
         sealing,
+        conditions: None,
     };
     execute(start, &mut inputs.feed, &mut NoClock, observer)
 }

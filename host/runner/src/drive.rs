@@ -45,6 +45,10 @@ where
         match feed.next(&mut slice)? {
             Next::End => break,
             Next::Known => observer.skipped(),
+            Next::Stop(stop) => {
+                run.halt(stop, ports)?;
+                break;
+            }
             Next::Refused(input) => {
                 let mut body = Vec::new();
                 input.encode(&mut body);

@@ -10,14 +10,17 @@ use counterfoil_sandbox::engine::EngineError;
 use counterfoil_sandbox::guest::StartError;
 use counterfoil_snapshot::error::{IngestError, ReadError, ResampleError};
 use counterfoil_trading::manifest::ManifestError;
+use counterfoil_trading::record::Stop;
 use counterfoil_trading::run::RunError;
 use counterfoil_verify::{Finding, PublicKeyError, VerifyError};
 
 use crate::data_dir::DataDirError;
 use crate::feed::FeedError;
 use crate::files::FileError;
+use crate::gateway::GatewayError;
 use crate::journal::{JournalError, ReadJournalError};
 use crate::keys::KeyError;
+use crate::lease::LeaseError;
 use crate::lock::LockError;
 
 /// Why a run did not start, or stopped.
@@ -70,6 +73,15 @@ pub enum RunnerError {
     /// The lock of an execution.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// The account.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The gateway.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// Something that must hold for a run does not.
+    #[error("{}: the run does not start: {}", .0.cause.name(), .0.message)]
+    NotStarted(Stop),
     /// The run needs no resumption.
     #[error("run {run} has its closing record: there is nothing to resume")]
     RunEnded {

@@ -1,6 +1,8 @@
 //! One execution of a manifest, from its checks to its closing record. Backtest and live differ
 //! in the feed, the clock and what the open record promises; nothing else.
 
+use std::sync::Arc;
+
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
@@ -10,14 +12,23 @@ use counterfoil_trading::manifest::{Manifest, RunSetup};
 use counterfoil_trading::record::{Close, Commitment, Open};
 use counterfoil_trading::run::{Clock, Ports, Run};
 use counterfoil_trading::strategy::StrategyFault;
+use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
+use crate::clock;
 use crate::component::{self, Shared};
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
 use crate::feed::Feed;
+use crate::gateway::guard::{Guard, Guarded};
+use crate::gateway::paper::PaperVenue;
+use crate::gateway::{DecidedBefore, Gateway, Terms};
 use crate::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
+use crate::keys::SharedSigner;
+use crate::kill::KillSwitch;
+use crate::lease::RunSlot;
+use crate::limits::LimitsWatch;
 use crate::lock::RunLock;
 
 /// The build of this host, as journals name it.
@@ -41,6 +52,43 @@ pub struct Start<'a> {
     pub once: bool,
     /// On which thread records are sealed.
     pub sealing: Sealing,
+    /// Under which conditions it trades an account, through the gateway; `None` for a simulation.
+    pub conditions: Option<Conditions>,
+}
+
+/// Under which conditions a run trades an account.
+#[derive(Debug)]
+pub struct Conditions {
+    /// Its place among the account's runs.
+    pub slot: RunSlot,
+    /// The limits of run and account.
+    pub limits: LimitsWatch,
+    /// The digest of what the run was started under.
+    pub policy: [u8; 32],
+}
+
+impl Conditions {
+    /// The conditions of an execution, watched over, and the terms of its gateway.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RunnerError::NotStarted`] if they do not hold now.
+    pub(crate) fn watch(
+        self,
+        data: &DataDir,
+        execution: &Execution,
+        signer: &SharedSigner,
+    ) -> Result<(Arc<Guard>, Terms), RunnerError> {
+        let kill = KillSwitch::new(data, self.slot.lease().account(), Some(execution));
+        let guard = Arc::new(Guard::new(kill, self.limits, self.slot));
+        guard.check(clock::now()).map_err(RunnerError::NotStarted)?;
+        let terms = Terms {
+            signer: signer.clone(),
+            guard: Arc::clone(&guard),
+            policy: self.policy,
+        };
+        Ok((guard, terms))
+    }
 }
 
 impl core::fmt::Debug for Start<'_> {
@@ -110,22 +158,38 @@ where
         host: HOST.to_owned(),
         commitments: start.commitments,
     };
+    let signer = SharedSigner::new(start.signer);
+    // The order log begins before the journal: a journal without one was never traded by.
+    let gateway = match start.conditions {
+        None => None,
+        Some(conditions) => {
+            let (guard, terms) = conditions.watch(data, &execution, &signer)?;
+            let paper = PaperVenue::new(setup);
+            let gateway = Gateway::open(paper, &execution, terms, DecidedBefore::new())?;
+            Some((gateway, guard))
+        }
+    };
     let file = JournalFile::create(&execution.journal())?;
     let cadence = setup.cadence;
-    let sealer = Sealer::new(file, start.signer, execution.origin(), cadence);
+    let sealer = Sealer::new(file, Box::new(signer), execution.origin(), cadence);
     let mut journal =
         AnyJournal::start(sealer, cadence, start.sealing).map_err(RunnerError::Thread)?;
     let mut body = Vec::new();
     open.encode(&mut body);
     drive::append_outside(&body, &mut journal)?;
-    let close = decide(
-        guest,
-        (manifest, setup),
-        feed,
-        clock,
-        &mut journal,
-        observer,
-    )?;
+    let terms = (manifest, setup);
+    let close = match gateway {
+        None => {
+            let mut venue = SimulatedVenue::new(setup);
+            let ends = (&mut journal, &mut venue);
+            decide(guest, terms, feed, clock, ends, observer)?
+        }
+        Some((mut gateway, guard)) => {
+            let mut feed = Guarded::new(feed, guard);
+            let ends = (&mut journal, &mut gateway);
+            decide(guest, terms, &mut feed, clock, ends, observer)?
+        }
+    };
     journal.finish()?;
     Ok(Outcome { execution, close })
 }
@@ -200,45 +264,45 @@ impl Prepared {
 }
 
 /// Takes a feed down the path from its first slice to the closing record.
-pub(crate) fn decide<F, C, J>(
+pub(crate) fn decide<F, C, J, V>(
     guest: &Prepared,
     (manifest, setup): (&Manifest, &RunSetup),
     feed: &mut F,
     clock: &mut C,
-    journal: &mut J,
+    (journal, venue): (&mut J, &mut V),
     observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Close, RunnerError>
 where
     F: Feed + Send,
     C: Clock + Send,
     J: RunJournal + Send,
+    V: Venue + Send,
 {
     let compiled = &guest.shared.ready.compiled;
     let stack = compiled.engine().settings().thread_stack_bytes();
     guest_thread(stack, || {
         let mut run = Run::new(setup);
-        let mut venue = SimulatedVenue::new(setup);
         match Guest::start(compiled, &manifest.limits, &guest.setup) {
             Ok(mut guest) => {
                 let mut ports = Ports {
                     strategy: &mut guest,
-                    venue: &mut venue,
+                    venue,
                     journal,
                     clock,
                 };
                 drive::drive(feed, &mut run, &mut ports, observer)
             }
-            Err(StartError::Fault { fault, .. }) => fail_init(&mut run, fault, &mut venue, journal),
+            Err(StartError::Fault { fault, .. }) => fail_init(&mut run, fault, venue, journal),
             Err(error) => Err(error.into()),
         }
     })
     .map_err(RunnerError::Thread)?
 }
 
-fn fail_init<J: RunJournal>(
+fn fail_init<J: RunJournal, V: Venue>(
     run: &mut Run,
     fault: StrategyFault,
-    venue: &mut SimulatedVenue,
+    venue: &mut V,
     journal: &mut J,
 ) -> Result<Close, RunnerError> {
     let mut ports = Ports {

@@ -14,7 +14,7 @@ pub use snapshot::SnapshotFeed;
 pub use source::{LINE_BYTES_MAX, LineSource, Treatment};
 
 use counterfoil_snapshot::error::ReadError;
-use counterfoil_trading::record::RefusedInput;
+use counterfoil_trading::record::{RefusedInput, Stop};
 use counterfoil_trading::slice::{Slice, SliceError};
 
 /// What a feed has next.
@@ -26,6 +26,8 @@ pub enum Next {
     Refused(RefusedInput),
     /// A bar or the end of a session that was recorded before, as a feed that connects again may send it.
     Known,
+    /// The run is to end here, before anything more is decided.
+    Stop(Stop),
     /// There is no more.
     End,
 }

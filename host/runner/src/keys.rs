@@ -7,8 +7,9 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
+use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
 
 use crate::files::{self, FileError, at};
 
@@ -187,4 +188,34 @@ pub fn random_hex() -> Result<String, KeyError> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
     Ok(hex::encode(bytes))
+}
+
+/// One signer for several logs.
+#[derive(Clone)]
+pub struct SharedSigner(Arc<Mutex<Box<dyn Signer + Send>>>);
+
+impl SharedSigner {
+    /// Shares the signer.
+    #[must_use]
+    pub fn new(signer: Box<dyn Signer + Send>) -> Self {
+        Self(Arc::new(Mutex::new(signer)))
+    }
+}
+
+impl core::fmt::Debug for SharedSigner {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SharedSigner").finish_non_exhaustive()
+    }
+}
+
+impl Signer for SharedSigner {
+    fn verifying_key(&self) -> [u8; 32] {
+        let signer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        signer.verifying_key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+        let signer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        signer.sign(message)
+    }
 }

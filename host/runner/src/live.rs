@@ -1,24 +1,31 @@
-//! A run over a live feed into the paper venue: the same path, another feed and clock.
+//! A run over a live feed, through the gateway into the paper venue: the same path, another feed,
+//! venue and clock.
 
+use std::sync::Arc;
+
+use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 
-use crate::clock::WallClock;
+use crate::clock::{self, WallClock};
 use crate::data_dir::DataDir;
 use crate::drive::Observer;
 use crate::error::RunnerError;
-use crate::execute::{Outcome, Prepared, Start, execute_prepared};
+use crate::execute::{Conditions, Outcome, Prepared, Start, execute_prepared};
 use crate::feed::{LineFeed, LineSource};
 use crate::journal::Sealing;
+use crate::kill::KillSwitch;
+use crate::lease::{Lease, LeaseError, RUNS_PER_ACCOUNT_MAX};
+use crate::limits::{LimitsWatch, Need};
 
 /// Runs a manifest over closed bars from `source`, as newline-delimited JSON.
 ///
 /// # Errors
 ///
-/// As [`execute`]; and if the manifest names no feed, signs less than every decision, or was
-/// started before.
+/// As [`execute`]; and if the manifest names no feed, signs less than every decision, was started
+/// before, or if account, limits or kill switch keep it from starting.
 pub fn live<R: LineSource + Send>(
     data: &DataDir,
     manifest: &Manifest,
@@ -48,6 +55,8 @@ pub fn live_prepared<R: LineSource + Send>(
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
     check(manifest, &setup)?;
+    let account = Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
+    let lease = Lease::of_process(data, &account)?;
     let start = Start {
         data,
         manifest,
@@ -57,6 +66,7 @@ pub fn live_prepared<R: LineSource + Send>(
         commitments: None,
         once: true,
         sealing: Sealing::RunThread,
+        conditions: Some(conditions(&lease, data, manifest)?),
     };
     let mut feed = LineFeed::new(source, &setup.instruments);
     execute_prepared(start, component, &mut feed, &mut WallClock::new(), observer)
@@ -87,4 +97,31 @@ pub fn check(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
         });
     }
     Ok(())
+}
+
+/// The conditions under which a run of the manifest trades its account: a place under the lease, limits
+/// that hold, and no stop.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if one of them keeps it from starting.
+pub(crate) fn conditions(
+    lease: &Arc<Lease>,
+    data: &DataDir,
+    manifest: &Manifest,
+) -> Result<Conditions, RunnerError> {
+    let slot = lease.admit(RUNS_PER_ACCOUNT_MAX)?;
+    let account = lease.account();
+    if let Some(stop) = KillSwitch::new(data, account, None).check() {
+        return Err(RunnerError::NotStarted(stop));
+    }
+    // Paper moves no money, so an account may do without limits of its own there.
+    let when = (Need::IfThere, clock::now());
+    let limits = LimitsWatch::start(data, account, manifest, when);
+    Ok(Conditions {
+        slot,
+        limits: limits.map_err(RunnerError::NotStarted)?,
+        // Until somebody signs a start, the manifest is what a run is started under.
+        policy: manifest.run_id()?,
+    })
 }

@@ -14,10 +14,11 @@ use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{Open, Record};
-use counterfoil_trading::run::{NoClock, Ports, Run};
+use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
+use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::backtest::{inputs_of, selection_of};
 use crate::component::{Ready, ready_for};
@@ -225,7 +226,7 @@ impl Again<'_> {
     ) -> Result<Decided, RunnerError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
-        let mut venue = SimulatedVenue::new(setup);
+        let mut venue = Withheld::new(SimulatedVenue::new(setup));
         let mut guest = match Guest::start(&self.ready.compiled, &self.manifest.limits, &self.guest)
         {
             Ok(guest) => Ok(host(guest)),
@@ -241,17 +242,23 @@ impl Again<'_> {
                     decided.foreign_slice = one.slice.close_time();
                     return Ok(decided);
                 }
+                venue.expect(&one.not_sent);
                 let mut comparer = Comparer::new(one);
                 let outcome = match &mut guest {
-                    Ok(guest) => run.step(
-                        &one.slice,
-                        &mut Ports {
+                    Ok(guest) => {
+                        let mut ports = Ports {
                             strategy: guest,
                             venue: &mut venue,
                             journal: &mut comparer,
                             clock: &mut NoClock,
-                        },
-                    ),
+                        };
+                        match &one.stop {
+                            None => run.step(&one.slice, &mut ports),
+                            Some(stop) => run
+                                .halt(stop.clone(), &mut ports)
+                                .map(|()| Progress::Faulted),
+                        }
+                    }
                     Err(fault) => run.fail_init(
                         fault.clone(),
                         &mut Ports {

@@ -11,6 +11,7 @@ use core::fmt;
 use std::fs::File;
 use std::io::Read as _;
 
+use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -19,10 +20,14 @@ use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{Commitment, Open, RefusedInput};
 use counterfoil_trading::run::{Clock, NoClock, Run};
 use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::venue::Venue;
+use counterfoil_trading::venue::simulated::SimulatedVenue;
 use counterfoil_verify::{Finding, Options, PublicKey, verify_journal};
 
 pub use cut::Cut;
+pub(crate) use cut::keep;
 pub use journal::Notice;
+pub(crate) use signed::Signed;
 
 use crate::backtest::{inputs_of, selection_of};
 use crate::clock::WallClock;
@@ -33,13 +38,18 @@ use crate::error::RunnerError;
 use crate::execute::{HOST, Outcome, Prepared, decide};
 use crate::feed::{Feed, LineFeed, LineSource};
 use crate::files::at;
+use crate::gateway::Gateway;
+use crate::gateway::guard::Guarded;
+use crate::gateway::paper::PaperVenue;
 use crate::journal::{JournalReader, RunJournal as _, Sealing};
+use crate::keys::SharedSigner;
+use crate::lease::{Lease, LeaseError};
+use crate::live::conditions;
 use crate::lock::RunLock;
 use crate::replay::{Difference, check_inputs};
 use feed::Again;
 use journal::{GoingOn, Held};
 use known::Known;
-pub(crate) use signed::Signed;
 
 /// Why a run does not go on. No byte of its journal was changed.
 #[derive(Clone, Debug)]
@@ -118,7 +128,7 @@ pub struct Resumption {
     open: Option<Open>,
     known: Known,
     signed: Signed,
-    signer: Box<dyn Signer + Send>,
+    signer: SharedSigner,
     _lock: RunLock,
 }
 
@@ -214,7 +224,7 @@ pub fn open(
         open,
         known,
         signed: covered,
-        signer,
+        signer: SharedSigner::new(signer),
         _lock: lock,
     })))
 }
@@ -287,7 +297,9 @@ impl Resumption {
             inputs.feed
         };
         // The snapshot brings again what was decided: no slice comes from the journal.
-        self.go_on(&mut feed, &mut NoClock, promised, sealing, around)
+        let mut venue = SimulatedVenue::new(setup);
+        let ends = (&mut feed, &mut venue);
+        self.go_on(ends, &mut NoClock, promised, sealing, around)
     }
 
     /// Goes on with a live run, over closed bars from `source`.
@@ -309,18 +321,28 @@ impl Resumption {
                 way_on: "resume it with `counterfoil backtest --resume`",
             });
         }
+        let account = Id::parse(&self.manifest.account.name).map_err(LeaseError::from)?;
+        let lease = Lease::of_process(around.data, &account)?;
+        let conditions = conditions(&lease, around.data, &self.manifest)?;
+        let (guard, terms) = conditions.watch(around.data, &self.execution, &self.signer)?;
         let instruments = &self.setup.instruments;
         let (slices, decided) = self.known.take_slices(instruments.len())?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
-        let lines = LineFeed::go_on(source, instruments, decided);
-        let mut feed = Again::new(slices, lines, is_open);
+        let mut lines = LineFeed::go_on(source, instruments, decided);
+        let lines = Guarded::new(&mut lines, guard);
+        let recorded = (slices, self.known.stop.take());
+        let mut feed = Again::new(recorded, lines, is_open);
+        let plans = core::mem::take(&mut self.known.plans);
+        let paper = PaperVenue::new(&self.setup);
+        let mut gateway = Gateway::open(paper, &self.execution, terms, plans)?;
         let sealing = Sealing::RunThread;
-        self.go_on(&mut feed, &mut WallClock::new(), None, sealing, around)
+        let ends = (&mut feed, &mut gateway);
+        self.go_on(ends, &mut WallClock::new(), None, sealing, around)
     }
 
-    fn go_on<F: Feed + Send, C: Clock + Send>(
+    fn go_on<F: Feed + Send, V: Venue + Send, C: Clock + Send>(
         self,
-        feed: &mut F,
+        (feed, venue): (&mut F, &mut V),
         clock: &mut C,
         promised: Option<Vec<Commitment>>,
         sealing: Sealing,
@@ -342,7 +364,7 @@ impl Resumption {
             execution: self.execution.clone(),
             signed: self.signed,
             sealed: self.known.sealed,
-            signer: self.signer,
+            signer: Box::new(self.signer),
             cadence: setup.cadence,
             sealing,
         };
@@ -363,7 +385,14 @@ impl Resumption {
             decided: self.known.bars,
         };
         let terms = (manifest, setup);
-        let decided = decide(component, terms, feed, clock, &mut journal, &mut observer);
+        let decided = decide(
+            component,
+            terms,
+            feed,
+            clock,
+            (&mut journal, venue),
+            &mut observer,
+        );
         if let Some(difference) = journal.take_difference() {
             return Ok(Resumed::Halted(Box::new(Halt::Difference(difference))));
         }

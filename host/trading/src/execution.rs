@@ -92,11 +92,19 @@ pub enum Code {
     ReservedClientOrderId,
     /// Trading in the instrument is halted.
     InstrumentHalted,
+    /// More orders on one UTC day than the limit.
+    OrdersPerDayLimit,
+    /// A net exposure larger than the limit.
+    NetExposureLimit,
+    /// Equity fell further on this UTC day than the limit; only orders that reduce a position pass.
+    DailyLossLimit,
+    /// The gateway did not send it; the order log says why.
+    NotSent,
 }
 
 impl Code {
     /// Every code, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::None,
         Self::UnknownInstrument,
         Self::QuantityNotPositive,
@@ -123,6 +131,10 @@ impl Code {
         Self::MarginCall,
         Self::ReservedClientOrderId,
         Self::InstrumentHalted,
+        Self::OrdersPerDayLimit,
+        Self::NetExposureLimit,
+        Self::DailyLossLimit,
+        Self::NotSent,
     ];
 
     /// The stable code and the sentence that goes with it.
@@ -159,6 +171,10 @@ impl Code {
             Self::MarginCall => "margin-call",
             Self::ReservedClientOrderId => "reserved-client-order-id",
             Self::InstrumentHalted => "instrument-halted",
+            Self::OrdersPerDayLimit => "orders-per-day-limit",
+            Self::NetExposureLimit => "net-exposure-limit",
+            Self::DailyLossLimit => "daily-loss-limit",
+            Self::NotSent => "not-sent",
         }
     }
 
@@ -192,6 +208,10 @@ impl Code {
             Self::MarginCall => "equity is below the maintenance margin: only reducing orders pass",
             Self::ReservedClientOrderId => "client order ids from 2^63 are the host's own",
             Self::InstrumentHalted => "trading in the instrument is halted",
+            Self::OrdersPerDayLimit => "more orders on one UTC day than allowed",
+            Self::NetExposureLimit => "the net exposure would be larger than allowed",
+            Self::DailyLossLimit => "equity fell too far today: only reducing orders pass",
+            Self::NotSent => "the gateway did not send it: its authorization held no more",
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod costs;
 pub mod decimal;
 pub mod digest;
 pub mod execution;
+pub mod gateway;
 mod ids;
 pub mod instrument;
 pub mod journal;

@@ -190,7 +190,7 @@ pub struct MatchingEntry {
     pub limit_trade_through: bool,
 }
 
-/// The risk limits. Every one must be there.
+/// The risk limits. Every one must be there; the last three only in a live run.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RiskEntry {
@@ -208,6 +208,15 @@ pub struct RiskEntry {
     pub price_collar_bps: String,
     /// Fall of equity from its peak after which only reducing orders pass, in basis points.
     pub drawdown_max_bps: String,
+    /// Orders let through on one UTC day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders_per_day_max: Option<u32>,
+    /// Absolute value of the sum of all signed position values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_exposure_max: Option<String>,
+    /// Fall of equity on one UTC day after which only reducing orders pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_loss_max: Option<String>,
 }
 
 impl RiskEntry {
@@ -223,6 +232,9 @@ impl RiskEntry {
             gross_exposure_max: wide(),
             price_collar_bps: "5000".to_string(),
             drawdown_max_bps: "10000".to_string(),
+            orders_per_day_max: Some(1_000_000),
+            net_exposure_max: Some(wide()),
+            daily_loss_max: Some(wide()),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! From approved to released: a plan with a digest, a token that is spent once, and the release
 //! that only a journal receipt can give.
 //!
-//! It must never know a key or a clock; leases and expiry come with the runner.
+//! It must never know a key or a clock: what binds a token beyond this process is an
+//! [`Authorization`](crate::gateway::Authorization), which a gateway makes of a release.
 
 use alloc::vec::Vec;
 
@@ -54,6 +55,8 @@ pub struct Authorized {
 #[must_use]
 pub struct Released {
     intent: Intent,
+    digest: PlanDigest,
+    sequence: u64,
 }
 
 /// The counter from which tokens are derived.
@@ -125,6 +128,8 @@ impl Authorized {
     pub fn release(self, _receipt: &Receipt) -> Released {
         Released {
             intent: self.intent,
+            digest: self.digest,
+            sequence: self.sequence,
         }
     }
 }
@@ -134,5 +139,17 @@ impl Released {
     #[must_use]
     pub fn intent(&self) -> &Intent {
         &self.intent
+    }
+
+    /// The digest of the plan that was authorized.
+    #[must_use]
+    pub fn digest(&self) -> PlanDigest {
+        self.digest
+    }
+
+    /// The number of the token that was spent for it in this process; counts from 0 in every run.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
     }
 }

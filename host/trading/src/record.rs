@@ -11,6 +11,7 @@ mod margin;
 mod open;
 mod order;
 mod refused;
+mod stop;
 
 pub use close::{Close, CloseReason};
 pub use decision::{Decision, DecisionCircumstances, PlanNote, Verdict};
@@ -20,6 +21,7 @@ pub use margin::MarginCall;
 pub use open::{Commitment, Open};
 pub use order::encode_plan;
 pub use refused::RefusedInput;
+pub use stop::{Stop, StopCause, StopRecord};
 
 use crate::cbor::{CborError, Reader};
 
@@ -37,6 +39,8 @@ pub const KIND_CLOSE: u64 = 4;
 pub const KIND_REFUSED: u64 = 5;
 /// Number of a [`MarginCall`] record.
 pub const KIND_MARGIN_CALL: u64 = 6;
+/// Number of a [`StopRecord`].
+pub const KIND_STOP: u64 = 7;
 
 /// A decoded record.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -55,6 +59,8 @@ pub enum Record {
     Refused(RefusedInput),
     /// What the host did because equity fell below the maintenance margin.
     MarginCall(MarginCall),
+    /// The host's stop, which ended the run.
+    Stop(StopRecord),
 }
 
 impl Record {
@@ -72,9 +78,10 @@ impl Record {
             KIND_CLOSE => Close::decode(body).map(Self::Close),
             KIND_REFUSED => RefusedInput::decode(body).map(Self::Refused),
             KIND_MARGIN_CALL => MarginCall::decode(body).map(Self::MarginCall),
+            KIND_STOP => StopRecord::decode(body).map(Self::Stop),
             _ => Err(CborError {
                 offset: 1,
-                expected: "a kind of record from 0 to 6",
+                expected: "a kind of record from 0 to 7",
             }),
         }
     }
@@ -100,7 +107,7 @@ pub fn digested_part(body: &[u8]) -> Result<Option<&[u8]>, CborError> {
     let mut reader = Reader::new(body);
     reader.array()?;
     match reader.u64()? {
-        KIND_DELIVERIES | KIND_DECISION | KIND_FAULT | KIND_MARGIN_CALL => {
+        KIND_DELIVERIES | KIND_DECISION | KIND_FAULT | KIND_MARGIN_CALL | KIND_STOP => {
             reader.bytes_string().map(Some)
         }
         _ => Ok(None),

@@ -28,6 +28,20 @@ pub struct RiskLimits {
     pub price_collar: BasisPoints,
     /// Fall of equity from its peak, after which only reducing orders pass.
     pub drawdown_max: BasisPoints,
+    /// What a live run needs beside these; a backtest may leave it out.
+    pub daily: DailyLimits,
+}
+
+/// Limits that a backtest may do without. `None`: not asked.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct DailyLimits {
+    /// Orders let through on one UTC day.
+    pub orders_per_day_max: Option<u32>,
+    /// Absolute value of the sum of all signed position values after the order.
+    pub net_exposure_max: Option<Money>,
+    /// Fall of equity since the last mark of the UTC day before, after which only reducing orders
+    /// pass.
+    pub daily_loss_max: Option<Money>,
 }
 
 /// What a margin account may hold: gross exposure up to this many hundredths of its equity.
@@ -81,6 +95,10 @@ pub struct Situation<'a> {
     pub warming_up: bool,
     /// Whether equity is below the maintenance margin.
     pub margin_call: bool,
+    /// Orders let through on this UTC day already.
+    pub approved_on_day: u32,
+    /// Equity at the last mark of the UTC day before.
+    pub day_equity: Money,
 }
 
 /// The gate of one run.
@@ -171,6 +189,10 @@ impl RiskGate {
         if situation.approved_on_bar >= self.limits.orders_per_bar_max {
             return Err(Code::OrdersPerBarLimit);
         }
+        let per_day = self.limits.daily.orders_per_day_max;
+        if per_day.is_some_and(|most| situation.approved_on_day >= most) {
+            return Err(Code::OrdersPerDayLimit);
+        }
         let working = u32::try_from(situation.working.len()).unwrap_or(u32::MAX);
         if working >= self.limits.working_orders_max {
             return Err(Code::WorkingOrdersLimit);
@@ -216,10 +238,28 @@ impl RiskGate {
         if after.gross > self.limits.gross_exposure_max {
             return Err(Code::GrossExposureLimit);
         }
+        if let Some(most) = self.limits.daily.net_exposure_max
+            && net_exposure(account, (order.instrument, after.value))? > most
+        {
+            return Err(Code::NetExposureLimit);
+        }
         if account.kind() == AccountKind::Margin && after.gross > self.buying_power(account)? {
             return Err(Code::NoBuyingPower);
         }
-        self.check_drawdown(account)
+        self.check_drawdown(account)?;
+        self.check_day(account, situation.day_equity)
+    }
+
+    fn check_day(&self, account: &Account, before: Money) -> Result<(), Code> {
+        let Some(most) = self.limits.daily.daily_loss_max else {
+            return Ok(());
+        };
+        let fall = before.minus(account.equity()).ok_or(Code::Overflow)?;
+        if fall > most {
+            Err(Code::DailyLossLimit)
+        } else {
+            Ok(())
+        }
     }
 
     fn buying_power(&self, account: &Account) -> Result<Money, Code> {
@@ -303,6 +343,8 @@ fn reduces(order: &Order, position: Position) -> bool {
 struct Exposure {
     /// Absolute value of the position.
     position: Money,
+    /// Signed value of the position.
+    value: Money,
     /// Sum of the absolute values of all positions.
     gross: Money,
     /// Whether the position shrinks towards zero and does not change its sign.
@@ -341,10 +383,22 @@ impl Exposure {
         let reduces = same_side && quantity.unsigned_abs() < held.unsigned_abs();
         Ok(Self {
             position: then,
+            value,
             gross,
             reduces,
         })
     }
+}
+
+/// Absolute value of the sum of all positions, with one of them at another value.
+fn net_exposure(account: &Account, (id, value): (InstrumentId, Money)) -> Result<Money, Code> {
+    let mut sum = value;
+    for (position, place) in account.positions().iter().zip(0_u32..) {
+        if place != id.0 {
+            sum = sum.plus(position.value).ok_or(Code::Overflow)?;
+        }
+    }
+    sum.0.checked_abs().map(Money).ok_or(Code::Overflow)
 }
 
 /// A cash account pays in full and sells only what it holds. Sell orders of a bracket are each

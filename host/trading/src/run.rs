@@ -26,7 +26,7 @@ use crate::risk::{Approved, Maintenance, RiskGate, Situation};
 use crate::slice::Slice;
 use crate::strategy::{AccountView, Strategy, StrategyFault, WorkingOrder};
 use crate::time::UnixNanos;
-use crate::units::BasisPoints;
+use crate::units::{BasisPoints, Money};
 use crate::venue::Venue;
 
 /// Where the run's times come from. A backtest's clock knows none.
@@ -106,7 +106,10 @@ pub struct Run {
     /// Bars decided, by instrument.
     indices: Vec<u64>,
     last_close: Option<UnixNanos>,
-    faulted: bool,
+    /// Why it takes no more slices, once it does not.
+    ended: Option<CloseReason>,
+    /// The UTC day at hand: orders let through on it, and equity before it.
+    day: (u32, Money),
     revision: u64,
     totals: Totals,
     room: Room,
@@ -143,7 +146,8 @@ impl Run {
             refusals: Vec::new(),
             indices: vec![0; count],
             last_close: None,
-            faulted: false,
+            ended: None,
+            day: (0, setup.cash),
             revision: 0,
             totals: Totals::default(),
             room: Room::default(),
@@ -170,6 +174,9 @@ impl Run {
         C: Clock,
     {
         let (time, before) = self.enter(slice)?;
+        if before.is_some_and(|before| before.day() != time.day()) {
+            self.day = (0, self.account.equity());
+        }
         self.take_deliveries(slice, (time, before), ports.venue)?;
         let mut fault = self.deliver(time, ports)?;
         for bar in slice.bars() {
@@ -230,11 +237,7 @@ impl Run {
         journal: &mut J,
     ) -> Result<Close, RunError<J::Error>> {
         let close = Close {
-            reason: if self.faulted {
-                CloseReason::Fault
-            } else {
-                CloseReason::EndOfData
-            },
+            reason: self.ended.unwrap_or(CloseReason::EndOfData),
             decisions: self.totals.decisions,
             fills: self.totals.fills,
             requests: (self.totals.approved, self.totals.refused),
@@ -286,7 +289,7 @@ impl Run {
     /// before.
     fn enter<E>(&mut self, slice: &Slice) -> Result<(UnixNanos, Option<UnixNanos>), RunError<E>> {
         let time = slice.close_time().ok_or(RunError::EmptySlice)?;
-        if self.faulted {
+        if self.ended.is_some() {
             return Err(RunError::Ended);
         }
         if let Some(last) = self.last_close.filter(|last| *last >= time) {
@@ -315,17 +318,8 @@ impl Run {
         V: Venue,
         J: Journal,
     {
-        self.faulted = true;
-        let (canceled, flattened) = match self.on_fault {
-            FaultAction::Leave => (Vec::new(), Vec::new()),
-            FaultAction::Cancel => (self.working_ids(|_| true), Vec::new()),
-            FaultAction::CancelAndFlatten => {
-                (self.working_ids(|_| true), self.flat_orders(|_| true)?)
-            }
-        };
-        // The same gate, plan and token as for what a strategy wants.
-        self.authorize_cancels(&canceled)?;
-        self.authorize_flat(&flattened)?;
+        self.ended = Some(CloseReason::Fault);
+        let (canceled, flattened, _) = self.wind_down()?;
         let record = FaultRecord {
             callback,
             time,
@@ -399,6 +393,8 @@ impl Run {
             approved_on_bar,
             warming_up,
             margin_call: self.margin_call,
+            approved_on_day: self.day.0,
+            day_equity: self.day.1,
         }
     }
 }

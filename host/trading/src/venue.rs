@@ -6,6 +6,7 @@ pub mod matching;
 mod resting;
 mod sessions;
 pub mod simulated;
+pub mod withheld;
 
 use alloc::string::String;
 use alloc::vec::Vec;

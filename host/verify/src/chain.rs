@@ -10,7 +10,8 @@ use counterfoil_journal::entry::{self, EntryError};
 use counterfoil_journal::frame::Frame;
 use counterfoil_journal::hash::{Hash, leaf_hash};
 use counterfoil_trading::record::{
-    KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN, KIND_REFUSED, kind_of,
+    KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN, KIND_REFUSED, KIND_STOP,
+    kind_of,
 };
 
 use crate::chunk::{Chunk, body_of};
@@ -133,7 +134,7 @@ impl Chain {
             Err(error) => return Err(self.found(Some(chunk), index, error.into())),
         };
         match kind {
-            KIND_DECISION | KIND_MARGIN_CALL | KIND_FAULT => {
+            KIND_DECISION | KIND_MARGIN_CALL | KIND_FAULT | KIND_STOP => {
                 let is_decision = u64::from(kind == KIND_DECISION);
                 self.decisions = self.decisions.saturating_add(is_decision);
                 self.releasing = self.releasing.saturating_add(1);

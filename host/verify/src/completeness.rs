@@ -64,7 +64,8 @@ impl Counter {
         self.is_closed = matches!(record, Record::Close(_));
         match record {
             Record::Decision(decision) => self.bar(decision),
-            Record::Fault(_) => self.is_faulted = true,
+            // What a stopped run left out is in the feed, not in the journal.
+            Record::Fault(_) | Record::Stop(_) => self.is_faulted = true,
             Record::Deliveries(all) => {
                 for delivery in &all.deliveries {
                     if let Delivery::Action(applied) = delivery {

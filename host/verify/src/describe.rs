@@ -8,7 +8,7 @@ use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, O
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::order::{ClientOrderId, Intent, Order, OrderType, Request, TimeInForce};
 use counterfoil_trading::record::{
-    Close, Decision, Deliveries, FaultAction, FaultRecord, MarginCall, Record, Verdict,
+    Close, Decision, Deliveries, FaultAction, FaultRecord, MarginCall, Record, StopRecord, Verdict,
 };
 use counterfoil_trading::units::{Price, Quantity};
 
@@ -23,6 +23,7 @@ pub const fn kind_name(record: &Record) -> &'static str {
         Record::Deliveries(_) => "deliveries",
         Record::Decision(_) => "decision",
         Record::Fault(_) => "fault",
+        Record::Stop(_) => "stop",
         Record::Close(_) => "close",
         Record::Refused(_) => "refused-input",
         Record::MarginCall(_) => "margin-call",
@@ -55,6 +56,7 @@ impl<'a> Describe<'a> {
             Record::Deliveries(deliveries) => self.deliveries(deliveries),
             Record::Decision(decision) => self.decision(decision),
             Record::Fault(fault) => self.fault(fault),
+            Record::Stop(stop) => self.stop(stop),
             Record::Close(close) => self.close(close),
             Record::MarginCall(call) => self.margin_call(call),
             Record::Refused(refused) => format!(
@@ -270,11 +272,7 @@ impl<'a> Describe<'a> {
     }
 
     fn fault(&self, fault: &FaultRecord) -> String {
-        let action = match fault.action {
-            FaultAction::Leave => "working orders stay",
-            FaultAction::Cancel => "working orders are canceled",
-            FaultAction::CancelAndFlatten => "working orders are canceled, positions flattened",
-        };
+        let action = action_text(fault.action);
         format!(
             "the guest's fault {} in {} at {}, message {:?}; {action}: [{}] [{}]",
             fault.fault.name(),
@@ -283,6 +281,18 @@ impl<'a> Describe<'a> {
             fault.message,
             ids(&fault.canceled),
             self.orders(&fault.flattened)
+        )
+    }
+
+    fn stop(&self, stop: &StopRecord) -> String {
+        format!(
+            "the host stops the run after {}: {}, {:?}; {}: [{}] [{}]",
+            rfc3339(stop.time),
+            stop.stop.cause.name(),
+            stop.stop.message,
+            action_text(stop.action),
+            ids(&stop.canceled),
+            self.orders(&stop.flattened)
         )
     }
 
@@ -328,6 +338,14 @@ impl<'a> Describe<'a> {
             close.dividends,
             positions.join(", ")
         )
+    }
+}
+
+const fn action_text(action: FaultAction) -> &'static str {
+    match action {
+        FaultAction::Leave => "working orders stay",
+        FaultAction::Cancel => "working orders are canceled",
+        FaultAction::CancelAndFlatten => "working orders are canceled, positions flattened",
     }
 }
 

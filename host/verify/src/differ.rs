@@ -1,6 +1,8 @@
 //! The first part in which two records differ, by the name of the field.
 
-use counterfoil_trading::record::{Close, Decision, Deliveries, FaultRecord, MarginCall, Record};
+use counterfoil_trading::record::{
+    Close, Decision, Deliveries, FaultRecord, MarginCall, Record, StopRecord,
+};
 
 use crate::describe::kind_name;
 
@@ -10,6 +12,7 @@ pub(crate) fn first_difference(journal: &Record, rules: &Record) -> String {
         (Record::Decision(one), Record::Decision(other)) => decision(one, other),
         (Record::Deliveries(one), Record::Deliveries(other)) => return deliveries(one, other),
         (Record::Fault(one), Record::Fault(other)) => fault(one, other),
+        (Record::Stop(one), Record::Stop(other)) => stop(one, other),
         (Record::Close(one), Record::Close(other)) => close(one, other),
         (Record::MarginCall(one), Record::MarginCall(other)) => margin_call(one, other),
         (one, other) => {
@@ -67,6 +70,17 @@ fn fault(one: &FaultRecord, other: &FaultRecord) -> Option<&'static str> {
         ("canceled orders", one.canceled == other.canceled),
         ("flattening orders", one.flattened == other.flattened),
         ("trace", one.trace == other.trace),
+    ])
+}
+
+fn stop(one: &StopRecord, other: &StopRecord) -> Option<&'static str> {
+    first(&[
+        ("cause", one.stop == other.stop),
+        ("time", one.time == other.time),
+        ("action", one.action == other.action),
+        ("canceled orders", one.canceled == other.canceled),
+        ("flattening orders", one.flattened == other.flattened),
+        ("plans and tokens", one.plans == other.plans),
     ])
 }
 

@@ -100,6 +100,7 @@ impl Names {
             }
             Some(Record::Deliveries(deliveries)) => (None, Some(deliveries.time)),
             Some(Record::Fault(fault)) => (None, Some(fault.time)),
+            Some(Record::Stop(stop)) => (None, Some(stop.time)),
             Some(Record::MarginCall(call)) => (None, Some(call.time)),
             Some(Record::Open(_) | Record::Close(_) | Record::Refused(_)) | None => (None, None),
         };

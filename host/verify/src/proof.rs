@@ -95,6 +95,7 @@ pub fn verify_proof(
         | Record::Fault(_)
         | Record::Close(_)
         | Record::Refused(_)
+        | Record::Stop(_)
         | Record::MarginCall(_) => manifest,
     };
     let instruments = own.map_or_else(|| Ok(Vec::new()), |text| instruments(text, &run_id))?;

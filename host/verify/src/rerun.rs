@@ -7,12 +7,15 @@ mod script;
 
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::record::{Callback, Close, Decision, Deliveries, FaultRecord, Record};
+use counterfoil_trading::record::{
+    Callback, Close, Decision, Deliveries, FaultRecord, Record, StopRecord,
+};
 use counterfoil_trading::run::{Ports, Run, RunError};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
+use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::finding::{Cause, Finding};
 use crate::opened::{Names, Opened};
@@ -20,7 +23,7 @@ use compare::{Bodies, Compare, Differs};
 use script::{RecordedTimes, Script};
 
 /// What is plugged into the path.
-type AuditPorts<'a, 'b> = Ports<'a, Script, SimulatedVenue, Compare<'b>, RecordedTimes>;
+type AuditPorts<'a, 'b> = Ports<'a, Script, Withheld, Compare<'b>, RecordedTimes>;
 
 /// The most bytes of records in one slice: a million deliveries, more than the most instruments,
 /// working orders and requests together can cause. Beyond it a journal is refused unread.
@@ -39,7 +42,7 @@ enum State {
 pub(crate) struct Rerunner {
     names: Names,
     run: Run,
-    venue: SimulatedVenue,
+    venue: Withheld,
     instruments: usize,
     state: State,
     digest: DecisionDigest,
@@ -60,7 +63,7 @@ impl Rerunner {
         Self {
             names: opened.names.clone(),
             run: Run::new(setup),
-            venue: SimulatedVenue::new(setup),
+            venue: Withheld::new(SimulatedVenue::new(setup)),
             instruments: setup.instruments.len(),
             state: State::Running,
             digest: DecisionDigest::default(),
@@ -107,6 +110,7 @@ impl Rerunner {
             | Record::MarginCall(_)
             | Record::Decision(_)
             | Record::Fault(_)
+            | Record::Stop(_)
                 if self.state != State::Running =>
             {
                 Err(found(Cause::AfterEnd))
@@ -115,6 +119,7 @@ impl Rerunner {
             Record::MarginCall(call) => self.ahead_of_bars(index, body, call.time),
             Record::Decision(decision) => self.decision(index, body, decision),
             Record::Fault(fault) => self.fault(index, body, fault),
+            Record::Stop(stop) => self.stop(index, body, stop),
         }
     }
 
@@ -137,6 +142,8 @@ impl Rerunner {
         if is_first {
             self.script.set_deliveries_fuel(one.fuel);
         }
+        // That something was not sent is an input too.
+        self.venue.expect(&one.deliveries);
         // A corporate action is an input of the run that stands in no other record.
         for delivery in &one.deliveries {
             let Delivery::Action(applied) = delivery else {
@@ -224,6 +231,16 @@ impl Rerunner {
             self.script.set_fault(one.callback, fault);
             self.play_slice()?;
         }
+        self.state = State::Faulted;
+        self.clear();
+        Ok(())
+    }
+
+    /// A stop is an input from outside: that it came is taken over, what it did is derived.
+    fn stop(&mut self, index: u64, body: &[u8], one: StopRecord) -> Result<(), Box<Finding>> {
+        self.step()?;
+        self.bodies.push(index, body);
+        self.play(|run, _, ports| run.halt(one.stop, ports))?;
         self.state = State::Faulted;
         self.clear();
         Ok(())

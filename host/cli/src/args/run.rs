@@ -175,3 +175,34 @@ pub(crate) struct Live {
     #[arg(long)]
     pub(crate) start_nonce: Option<String>,
 }
+
+#[derive(Debug, clap::Args)]
+#[command(
+    group(clap::ArgGroup::new("target").required(true)),
+    after_help = "\
+A live run that is stopped decides nothing more: before its next slice it takes its orders back, or flattens
+its positions, as its manifest's on-fault says, records why, and closes. Exit code 1: there was no stop to
+lift. docs/OPERATE.md says more.
+
+  counterfoil kill 3f9c --reason 'wrong parameters'
+  counterfoil kill --account desk-1
+  counterfoil kill --all
+  counterfoil kill --all --lift"
+)]
+pub(crate) struct Kill {
+    /// The run: the first digits of its id
+    #[arg(group = "target")]
+    pub(crate) run: Option<String>,
+    /// Every run of this account
+    #[arg(long, group = "target")]
+    pub(crate) account: Option<String>,
+    /// Every run of the installation
+    #[arg(long, group = "target")]
+    pub(crate) all: bool,
+    /// Why, for the record
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+    /// Take the stop back: what ended stays ended, but may start again
+    #[arg(long)]
+    pub(crate) lift: bool,
+}

@@ -32,7 +32,7 @@ pub(crate) fn run(places: &Places, args: &BacktestOrResume) -> Result<Answer> {
     }
     Ok(match outcome.close.reason {
         CloseReason::EndOfData => Answer::Yes,
-        CloseReason::Fault => Answer::No,
+        CloseReason::Fault | CloseReason::Stopped => Answer::No,
     })
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
     }
     Ok(match outcome.close.reason {
         CloseReason::EndOfData => Answer::Yes,
-        CloseReason::Fault => Answer::No,
+        CloseReason::Fault | CloseReason::Stopped => Answer::No,
     })
 }
 

@@ -104,7 +104,7 @@ fn go_on(
     }
     Ok(match outcome.close.reason {
         CloseReason::EndOfData => Answer::Yes,
-        CloseReason::Fault => Answer::No,
+        CloseReason::Fault | CloseReason::Stopped => Answer::No,
     })
 }
 

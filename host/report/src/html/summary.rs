@@ -53,6 +53,19 @@ fn ending(page: &mut Page, render: &Render<'_>) {
             page.raw("under way, or its process was stopped. What follows is as far as its ");
             page.raw("journal goes.</p></div>\n");
         }
+        Ending::Stopped => {
+            page.raw("<div class=\"box warn\"><p><strong>The host stopped the run");
+            if let Some((cause, message)) = &render.facts.stop {
+                page.element(": ", cause, "");
+                page.raw(".</strong></p>");
+                if !message.is_empty() {
+                    page.element("<p>", message, "</p>");
+                }
+            } else {
+                page.raw(".</strong></p>");
+            }
+            page.raw("</div>\n");
+        }
         Ending::Fault => {
             page.raw("<div class=\"box warn\"><p><strong>The strategy failed");
             if let Some(fault) = &render.facts.fault {

@@ -6,9 +6,10 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::record::{Callback, Close, Record, digested_part};
+use counterfoil_trading::record::{Callback, Close, Record, Stop, digested_part};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::error::RunnerError;
 use crate::feed::{Feed as _, FeedError, Next, SnapshotFeed};
@@ -27,6 +28,10 @@ pub(super) struct Recorded {
     pub(super) slice: Slice,
     /// Whether these are not the snapshot's bars. Nothing follows then.
     pub(super) is_foreign: bool,
+    /// The host's stop, which is a slice without bars too.
+    pub(super) stop: Option<Stop>,
+    /// What its deliveries tell of orders that were not sent.
+    pub(super) not_sent: Vec<Delivery>,
     time: Option<UnixNanos>,
     is_faulted: bool,
     bytes: Vec<u8>,
@@ -51,6 +56,8 @@ impl Recorded {
     fn clear(&mut self) {
         self.slice.clear();
         self.is_foreign = false;
+        self.stop = None;
+        self.not_sent.clear();
         self.time = None;
         self.is_faulted = false;
         self.bytes.clear();
@@ -70,6 +77,7 @@ impl Recorded {
             Record::MarginCall(one) => one.time == time && self.slice.bars().is_empty(),
             Record::Decision(one) => one.bar.get().close_time == time,
             Record::Fault(one) => one.callback != Callback::Init && one.time == time,
+            Record::Stop(_) => false,
             Record::Open(_) | Record::Close(_) | Record::Refused(_) => true,
         }
     }
@@ -167,6 +175,8 @@ impl Recorder {
                             out.slice
                                 .add_action(applied.action)
                                 .map_err(FeedError::from)?;
+                        } else if Withheld::tells(&delivery) {
+                            out.not_sent.push(delivery);
                         }
                     }
                 }
@@ -178,6 +188,12 @@ impl Recorder {
                     out.push(index, body);
                     out.time = Some(one.bar.get().close_time);
                     out.slice.add(one.bar).map_err(FeedError::from)?;
+                }
+                Record::Stop(one) => {
+                    out.push(index, body);
+                    out.time = Some(one.time);
+                    out.is_faulted = true;
+                    out.stop = Some(one.stop);
                 }
                 Record::Fault(one) => {
                     out.push(index, body);

@@ -25,7 +25,7 @@ pub struct Cut {
 /// # Errors
 ///
 /// Returns [`FileError`] if it is not certain that they are kept; the journal is as it was then.
-pub(super) fn keep(folder: &Path, offset: u64, tail: &[u8]) -> Result<Option<Cut>, FileError> {
+pub(crate) fn keep(folder: &Path, offset: u64, tail: &[u8]) -> Result<Option<Cut>, FileError> {
     if tail.is_empty() {
         return Ok(None);
     }

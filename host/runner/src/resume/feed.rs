@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::vec::IntoIter;
 
-use counterfoil_trading::record::RefusedInput;
+use counterfoil_trading::record::{RefusedInput, Stop};
 use counterfoil_trading::slice::Slice;
 
 use crate::feed::{Feed, FeedError, Next};
@@ -17,6 +17,8 @@ const WAITING_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Again<F> {
     recorded: IntoIter<Slice>,
+    /// The stop that ended the run after them.
+    stop: Option<Stop>,
     then: F,
     /// Whether the slice that the journal holds in part is still to come. Until it came out as
     /// recorded, nothing may be appended.
@@ -25,9 +27,14 @@ pub(super) struct Again<F> {
 }
 
 impl<F: Feed> Again<F> {
-    pub(super) fn new(recorded: Vec<Slice>, then: F, is_open: bool) -> Self {
+    pub(super) fn new(
+        (recorded, stop): (Vec<Slice>, Option<Stop>),
+        then: F,
+        is_open: bool,
+    ) -> Self {
         Self {
             recorded: recorded.into_iter(),
+            stop,
             then,
             is_open,
             waiting: VecDeque::new(),
@@ -40,6 +47,9 @@ impl<F: Feed> Feed for Again<F> {
         if let Some(next) = self.recorded.next() {
             *slice = next;
             return Ok(Next::Slice);
+        }
+        if let Some(stop) = self.stop.take() {
+            return Ok(Next::Stop(stop));
         }
         loop {
             if !self.is_open
@@ -56,7 +66,9 @@ impl<F: Feed> Feed for Again<F> {
                     return Ok(Next::Slice);
                 }
                 Next::End if !self.waiting.is_empty() => self.is_open = false,
-                next @ (Next::Refused(_) | Next::Known | Next::End) => return Ok(next),
+                next @ (Next::Refused(_) | Next::Known | Next::Stop(_) | Next::End) => {
+                    return Ok(next);
+                }
             }
         }
     }

@@ -6,12 +6,13 @@ use std::path::Path;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::corporate::{ActionKind, CorporateAction};
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::record::{Deliveries, Open, Record, digested_part};
+use counterfoil_trading::record::{Deliveries, Open, PlanNote, Record, Stop, digested_part};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::error::RunnerError;
 use crate::feed::{Decided, FeedError};
+use crate::gateway::DecidedBefore;
 use crate::journal::{JournalReader, ReadJournalError, Sealed};
 
 /// What the signed part says.
@@ -27,6 +28,11 @@ pub(super) struct Known {
     /// Whether the last record stands before the bars of its slice, none of which is decided.
     pub(super) is_ahead: bool,
     is_faulted: bool,
+    /// The number of every plan that a decision of a live run authorized, with the decision's time.
+    pub(super) plans: DecidedBefore,
+    decided: UnixNanos,
+    /// The stop that ended the run.
+    pub(super) stop: Option<Stop>,
     /// The bars of a feed, by slice.
     slices: Vec<Slice>,
     /// What stands before the bars of the slice after them.
@@ -75,9 +81,18 @@ impl Known {
                 self.add_actions(one);
             }
             Record::MarginCall(one) => {
+                self.note(&one.plans);
                 self.sealed.decisions = decisions;
                 self.is_ahead = true;
                 self.next_slice(one.time);
+            }
+            Record::Stop(one) => {
+                self.note(&one.plans);
+                self.sealed.decisions = decisions;
+                self.is_ahead = false;
+                // Its last slice is over, whole or not.
+                self.is_faulted = true;
+                self.stop = Some(one.stop);
             }
             Record::Fault(_) => {
                 self.sealed.decisions = decisions;
@@ -87,6 +102,10 @@ impl Known {
             Record::Decision(one) => {
                 self.sealed.decisions = decisions;
                 self.bars = self.bars.saturating_add(1);
+                if let Some((_, decided)) = one.circumstances.times {
+                    self.decided = decided;
+                    self.note(&one.circumstances.plans);
+                }
                 self.is_ahead = false;
                 if self.is_feed() {
                     self.add_bar(&one.bar).map_err(RunnerError::Feed)?;
@@ -123,6 +142,13 @@ impl Known {
                 actions.push(applied.action);
             }
         }
+    }
+
+    /// Notes plans, with the time of the decision at hand or of the one before it.
+    fn note(&mut self, plans: &[PlanNote]) {
+        let decided = self.decided;
+        self.plans
+            .extend(plans.iter().map(|plan| (plan.token, decided)));
     }
 
     fn add_bar(&mut self, bar: &ClosedBar) -> Result<(), FeedError> {

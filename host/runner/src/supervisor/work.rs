@@ -103,6 +103,10 @@ fn closed(reason: CloseReason, ordered: Option<Order>) -> (RunState, Option<Stri
             (RunState::Stopped, Some("it was told to stop".to_owned()))
         }
         CloseReason::EndOfData => (RunState::Stopped, Some("the feed ended".to_owned())),
+        CloseReason::Stopped => (
+            RunState::Stopped,
+            Some("the host stopped it; its journal says why".to_owned()),
+        ),
     }
 }
 

@@ -1,13 +1,13 @@
 //! The terms of a run: account, costs, matching and risk limits, from texts to types.
 
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 
 use super::setup::{amount, bps, wrong};
 use super::{AccountEntry, CostsEntry, ManifestError, MatchingEntry, RiskEntry};
 use crate::account::AccountKind;
 use crate::costs::{Costs, Fees, Slippage};
 use crate::decimal;
-use crate::risk::{Leverage, Maintenance, MarginPolicy, RiskLimits};
+use crate::risk::{DailyLimits, Leverage, Maintenance, MarginPolicy, RiskLimits};
 use crate::units::Money;
 use crate::venue::matching::{LimitRule, Matching};
 
@@ -124,6 +124,10 @@ fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
         let value = entry.working_orders_max.to_string();
         return Err(wrong("risk.working-orders-max", &value, "at most 1,000"));
     }
+    let money = |field, text: &Option<String>| {
+        let text = text.as_deref();
+        text.map(|text| amount(field, text)).transpose()
+    };
     Ok(RiskLimits {
         orders_per_bar_max: entry.orders_per_bar_max,
         working_orders_max: entry.working_orders_max,
@@ -132,5 +136,10 @@ fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
         gross_exposure_max: amount("risk.gross-exposure-max", &entry.gross_exposure_max)?,
         price_collar: bps("risk.price-collar-bps", &entry.price_collar_bps)?,
         drawdown_max: bps("risk.drawdown-max-bps", &entry.drawdown_max_bps)?,
+        daily: DailyLimits {
+            orders_per_day_max: entry.orders_per_day_max,
+            net_exposure_max: money("risk.net-exposure-max", &entry.net_exposure_max)?,
+            daily_loss_max: money("risk.daily-loss-max", &entry.daily_loss_max)?,
+        },
     })
 }

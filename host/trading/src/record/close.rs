@@ -13,6 +13,8 @@ pub enum CloseReason {
     EndOfData,
     /// The guest was at fault.
     Fault,
+    /// The host stopped the run; a stop record says why.
+    Stopped,
 }
 
 impl CloseReason {
@@ -22,6 +24,7 @@ impl CloseReason {
         match self {
             Self::EndOfData => "end-of-data",
             Self::Fault => "fault",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -67,6 +70,7 @@ impl Close {
             match self.reason {
                 CloseReason::EndOfData => 0,
                 CloseReason::Fault => 1,
+                CloseReason::Stopped => 2,
             },
         );
         let (approved, refused) = self.requests;
@@ -104,6 +108,7 @@ impl Close {
         let reason = match reader.u64()? {
             0 => CloseReason::EndOfData,
             1 => CloseReason::Fault,
+            2 => CloseReason::Stopped,
             _ => {
                 return Err(CborError {
                     offset: 2,

@@ -163,13 +163,13 @@ impl FaultRecord {
     }
 }
 
-fn number(place: Option<usize>) -> u64 {
+pub(super) fn number(place: Option<usize>) -> u64 {
     place
         .and_then(|place| u64::try_from(place).ok())
         .unwrap_or(u64::MAX)
 }
 
-fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
+pub(super) fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
     let error = CborError {
         offset: 0,
         expected: "a known number",

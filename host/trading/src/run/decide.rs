@@ -154,6 +154,7 @@ impl Run {
             self.totals.approved = self.totals.approved.saturating_add(1);
             if let Some(order) = intent.order() {
                 approved_orders = approved_orders.saturating_add(1);
+                self.day.0 = self.day.0.saturating_add(1);
                 self.note_working(order);
             }
         }

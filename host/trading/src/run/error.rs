@@ -42,8 +42,8 @@ pub enum RunError<E> {
         /// The slice's close time.
         time: UnixNanos,
     },
-    /// The run ended with a fault.
-    #[error("the run ended with a fault and takes no more slices")]
+    /// The run ended with a fault or a stop.
+    #[error("the run has ended and takes no more slices")]
     Ended,
     /// The account cannot go on.
     #[error(transparent)]

@@ -1,5 +1,5 @@
 //! What the host does of its own accord: it takes orders back and flattens positions, on a margin
-//! call and after a fault. It takes the way of every order: gate, plan, token, record, release.
+//! call, after a fault and when it stops the run. It takes the way of every order: gate, plan, token, record, release.
 
 use alloc::vec::Vec;
 
@@ -8,7 +8,7 @@ use crate::account::{AccountError, AccountKind};
 use crate::instrument::InstrumentId;
 use crate::journal::Journal;
 use crate::order::{ClientOrderId, Intent, Order, OrderType, Side, TimeInForce};
-use crate::record::{MarginCall, PlanNote};
+use crate::record::{CloseReason, FaultAction, MarginCall, PlanNote, Stop, StopRecord};
 use crate::risk::{Approved, MarginPolicy, RiskGate};
 use crate::time::UnixNanos;
 use crate::units::{BasisPoints, Money, Quantity};
@@ -17,6 +17,9 @@ use crate::venue::Venue;
 /// The most cancels, and the most orders, in one margin-call record: with a plan each they take
 /// 54 and 73 bytes at most, so a record stays below half of what an entry may hold.
 const ITEMS_PER_RECORD_MAX: usize = 256;
+
+/// Orders that are taken back, orders that flatten, and their plans.
+pub(super) type WoundDown = (Vec<ClientOrderId>, Vec<Order>, Vec<PlanNote>);
 
 impl Run {
     /// Compares equity with the maintenance margin at the marks of this slice. Below it only
@@ -65,6 +68,57 @@ impl Run {
             };
             self.call_margin(call, ports)?;
         }
+    }
+
+    /// Stops the run between two slices: does about working orders what the manifest's `on-fault`
+    /// says, and records it. The run can only be closed after it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RunError`] if the run has ended, or the journal or the venue cannot go on.
+    pub fn halt<S, V, J, C>(
+        &mut self,
+        stop: Stop,
+        ports: &mut Ports<'_, S, V, J, C>,
+    ) -> Result<(), RunError<J::Error>>
+    where
+        V: Venue,
+        J: Journal,
+    {
+        if self.ended.is_some() {
+            return Err(RunError::Ended);
+        }
+        self.ended = Some(CloseReason::Stopped);
+        let (canceled, flattened, plans) = self.wind_down()?;
+        let record = StopRecord {
+            stop,
+            time: self.last_close.unwrap_or_default(),
+            action: self.on_fault,
+            canceled,
+            flattened,
+            plans,
+        };
+        self.room.digested.clear();
+        record.encode_digested(&mut self.room.digested);
+        self.room.body.clear();
+        record.encode(&self.room.digested, &mut self.room.body);
+        let receipt = self.append(ports.journal, true)?;
+        self.release(&receipt, ports.venue)
+    }
+
+    /// Authorizes what the manifest's `on-fault` says about working orders and positions: the same
+    /// gate, plan and token as for what a strategy wants.
+    pub(super) fn wind_down<E>(&mut self) -> Result<WoundDown, RunError<E>> {
+        let (canceled, flattened) = match self.on_fault {
+            FaultAction::Leave => (Vec::new(), Vec::new()),
+            FaultAction::Cancel => (self.working_ids(|_| true), Vec::new()),
+            FaultAction::CancelAndFlatten => {
+                (self.working_ids(|_| true), self.flat_orders(|_| true)?)
+            }
+        };
+        let mut plans = self.authorize_cancels(&canceled)?;
+        plans.extend(self.authorize_flat(&flattened)?);
+        Ok((canceled, flattened, plans))
     }
 
     /// Authorizes, records and releases one part of a margin call.

@@ -309,6 +309,14 @@ impl Venue for SimulatedVenue {
     }
 
     fn send(&mut self, released: Released) -> Result<(), VenueError> {
+        self.receive(&released);
+        Ok(())
+    }
+}
+
+impl SimulatedVenue {
+    /// Takes what was released; whoever sends it may keep it, to send it again.
+    pub fn receive(&mut self, released: &Released) {
         let intent = *released.intent();
         let bars = self.matching.latency_bars;
         let instrument = self.instrument_of(&intent);
@@ -321,7 +329,6 @@ impl Venue for SimulatedVenue {
                 self.answers = answers;
             }
         }
-        Ok(())
     }
 }
 

@@ -8,6 +8,10 @@ mod actions;
 #[cfg(test)]
 mod costs;
 #[cfg(test)]
+mod gateway;
+#[cfg(test)]
+mod gateway_walk;
+#[cfg(test)]
 mod halts;
 #[cfg(test)]
 mod host;

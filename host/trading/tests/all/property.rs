@@ -308,7 +308,11 @@ impl Books {
                     self.send(order, call.time);
                 }
             }
-            Record::Open(_) | Record::Fault(_) | Record::Close(_) | Record::Refused(_) => {
+            Record::Open(_)
+            | Record::Fault(_)
+            | Record::Close(_)
+            | Record::Refused(_)
+            | Record::Stop(_) => {
                 return Err(TestCaseError::fail("a record that no step writes"));
             }
         }

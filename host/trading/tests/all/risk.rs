@@ -1,6 +1,6 @@
 //! What the gate lets through although a limit stands in its way, and what a replacement counts.
 
-use crate::support::check;
+use crate::support::{Played, check};
 
 const FLAT: &str = "100 100 100 100 1000";
 const GROWN: &str = "120 120 120 120 1000";
@@ -129,5 +129,114 @@ fn the_second_order_of_a_bracket_keeps_the_limits_of_positions() {
                 "3 refused drawdown-limit; 2 accepted",
             ),
         ],
+    );
+}
+
+#[test]
+fn orders_of_one_day_are_counted_and_a_new_day_begins_at_zero() {
+    // The first bar closes at noon, the second at midnight, which is the next day.
+    check(
+        "step=12h per-day=2",
+        &[
+            (
+                FLAT,
+                "buy 1 market; buy 1 market; buy 1 market",
+                "gate: orders-per-day-limit",
+            ),
+            (
+                FLAT,
+                "sell 1 market",
+                "3 refused orders-per-day-limit; 1 accepted; 2 accepted; 1 buy 1 at 100; \
+                 2 buy 1 at 100",
+            ),
+            (
+                FLAT,
+                "buy 9 limit 50; sell 1 market; cancel 5",
+                "4 accepted; 4 sell 1 at 100; gate: orders-per-day-limit",
+            ),
+            (
+                FLAT,
+                "sell 1 market",
+                "6 refused orders-per-day-limit; 5 accepted; 5 canceled",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn long_and_short_positions_offset_each_other_in_the_net_exposure() {
+    check(
+        "net-max=1000",
+        &[
+            (FLAT, "buy 10 market", ""),
+            (
+                FLAT,
+                "buy 1 market",
+                "1 accepted; 1 buy 10 at 100; gate: net-exposure-limit",
+            ),
+            // Beyond the limit by its price alone: what reduces passes, what turns it around too far does not.
+            (
+                GROWN,
+                "sell 1 market; sell 20 market",
+                "2 refused net-exposure-limit; gate: net-exposure-limit",
+            ),
+            (
+                GROWN,
+                "sell 16 market",
+                "4 refused net-exposure-limit; 3 accepted; 3 sell 1 at 120",
+            ),
+            (GROWN, "", "5 accepted; 5 sell 16 at 120"),
+        ],
+    );
+}
+
+#[test]
+fn after_the_loss_of_a_day_only_what_reduces_passes_until_the_next_day() {
+    // The first three bars close on one day, the fourth on the next.
+    check(
+        "step=6h day-loss=100",
+        &[
+            (FLAT, "buy 10 market", ""),
+            // A loss of 100 is allowed, one of 200 is not.
+            (
+                "100 100 90 90 1000",
+                "buy 1 limit 70",
+                "1 accepted; 1 buy 10 at 100",
+            ),
+            (
+                FALLEN,
+                "buy 1 market; sell 1 market",
+                "2 accepted; gate: daily-loss-limit",
+            ),
+            (
+                FALLEN,
+                "buy 1 market",
+                "3 refused daily-loss-limit; 4 accepted; 4 sell 1 at 80",
+            ),
+            (FALLEN, "", "5 accepted; 5 buy 1 at 80"),
+        ],
+    );
+}
+
+#[test]
+fn the_host_stops_a_run_by_the_manifests_word_and_it_takes_no_more() {
+    let stop = |on_fault: &str, expect: &str| {
+        let mut played = Played::new(&format!("on-fault={on_fault}"));
+        played.row(FLAT, "buy 10 market");
+        played.row(FLAT, "buy 5 limit 90");
+        assert_eq!(played.halt(), expect);
+        assert!(played.try_row(FLAT, "").is_err());
+    };
+    stop(
+        "leave",
+        "stop: account-killed leave canceled [], 0 flattened, 0 plans",
+    );
+    stop(
+        "cancel",
+        "stop: account-killed cancel canceled [2], 0 flattened, 1 plans",
+    );
+    stop(
+        "cancel-and-flatten",
+        "stop: account-killed cancel-and-flatten canceled [2], 1 flattened, 2 plans",
     );
 }

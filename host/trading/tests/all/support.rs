@@ -18,8 +18,8 @@ use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce,
 };
-use counterfoil_trading::record::{FaultAction, Record, Verdict};
-use counterfoil_trading::risk::{Leverage, Maintenance, MarginPolicy, RiskLimits};
+use counterfoil_trading::record::{FaultAction, Record, Stop, StopCause, Verdict};
+use counterfoil_trading::risk::{DailyLimits, Leverage, Maintenance, MarginPolicy, RiskLimits};
 use counterfoil_trading::run::{NoClock, Ports, Run, RunError};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::{
@@ -74,6 +74,7 @@ pub(crate) fn setup(settings: &str) -> RunSetup {
             gross_exposure_max: wide,
             price_collar: BasisPoints::MAX,
             drawdown_max: BasisPoints::MAX,
+            daily: DailyLimits::default(),
         },
         on_fault: FaultAction::Leave,
         seed: 0,
@@ -109,6 +110,9 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
         "collar" => setup.risk.price_collar = bps(value),
         "order-max" => setup.risk.order_notional_max = money(value),
         "position-max" => setup.risk.position_notional_max = money(value),
+        "per-day" => setup.risk.daily.orders_per_day_max = Some(value.parse().unwrap()),
+        "net-max" => setup.risk.daily.net_exposure_max = Some(money(value)),
+        "day-loss" => setup.risk.daily.daily_loss_max = Some(money(value)),
         "drawdown" => setup.risk.drawdown_max = bps(value),
         "limit" => {
             setup.risk.order_notional_max = money(value);
@@ -400,6 +404,24 @@ impl Played {
         Ok(told.collect::<Vec<_>>().join("; "))
     }
 
+    /// The host stops the run; what it recorded, in words.
+    pub(crate) fn halt(&mut self) -> String {
+        let from = self.journal.0.len();
+        let stop = Stop {
+            cause: StopCause::AccountKilled,
+            message: "a drill".to_owned(),
+        };
+        let mut ports = Ports {
+            strategy: &mut self.strategy,
+            venue: &mut self.venue,
+            journal: &mut self.journal,
+            clock: &mut NoClock,
+        };
+        self.run.halt(stop, &mut ports).unwrap();
+        let told = self.journal.0.iter().skip(from).flat_map(told);
+        told.collect::<Vec<_>>().join("; ")
+    }
+
     pub(crate) fn account(&self) -> &Account {
         self.run.account()
     }
@@ -452,6 +474,14 @@ fn told(record: &Record) -> Vec<String> {
                 .iter()
                 .map(|one| format!("{} {}", one.side.name(), one.quantity.0))
                 .collect::<Vec<_>>()
+        )],
+        Record::Stop(stop) => vec![format!(
+            "stop: {} {} canceled {:?}, {} flattened, {} plans",
+            stop.stop.cause.name(),
+            stop.action.name(),
+            stop.canceled.iter().map(|id| id.0).collect::<Vec<_>>(),
+            stop.flattened.len(),
+            stop.plans.len()
         )],
         Record::Open(_) | Record::Close(_) | Record::Refused(_) => Vec::new(),
     }

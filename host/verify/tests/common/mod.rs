@@ -27,7 +27,7 @@ use counterfoil_trading::order::{
 use counterfoil_trading::record::deliveries::encode_action;
 use counterfoil_trading::record::{
     Commitment, KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN, KIND_REFUSED,
-    Open, kind_of,
+    KIND_STOP, Open, kind_of,
 };
 use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
 use counterfoil_trading::slice::Slice;
@@ -393,7 +393,7 @@ pub fn seal_as(
         tree.push(chain.link(body, &mut entry).unwrap());
         write_entry(&entry, &mut bytes).unwrap();
         let due = match kind_of(body).unwrap() {
-            KIND_DECISION | KIND_MARGIN_CALL | KIND_FAULT => {
+            KIND_DECISION | KIND_MARGIN_CALL | KIND_FAULT | KIND_STOP => {
                 decisions += 1;
                 decisions.is_multiple_of(cadence)
             }

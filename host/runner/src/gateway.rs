@@ -1,0 +1,538 @@
+//! The one way to a venue. What is released gets a token that is bound to everything it was approved
+//! under; the token is spent, durably, in the order log; only then does the venue get the order.
+//!
+//! What comes next about an order is not decided here: [`Life`] says it, and a test of that crate
+//! walks through all it can say.
+
+pub mod client;
+pub mod guard;
+pub mod order_log;
+pub mod paper;
+pub mod token;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_journal::signer::{SignError, Signer as _};
+use counterfoil_trading::execution::Delivery;
+use counterfoil_trading::gateway::{
+    Answer, Authorization, End, Event, Life, LogRecord, Lookup, Outcome, Phase, Refusal, Standing,
+    Step, VenueOrderId, check, recovered,
+};
+use counterfoil_trading::order::{ClientOrderId, Intent};
+use counterfoil_trading::plan::{PlanDigest, Released};
+use counterfoil_trading::slice::Slice;
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::venue::withheld::not_sent;
+use counterfoil_trading::venue::{Venue, VenueError};
+
+use crate::clock;
+use crate::data_dir::Execution;
+use crate::keys::SharedSigner;
+use crate::lease::LeaseError;
+use client::{Cleared, Found, Reply, VenueClient};
+use guard::Guard;
+use order_log::{KnownOrders, OrderLog, OrderLogError, Recorded};
+use paper::Market;
+use token::SignedToken;
+
+/// How long a token may be spent after its decision: far longer than a write and a send take, far
+/// shorter than any price is good for.
+pub const TOKEN_NANOS: i64 = 60_000_000_000;
+
+/// How often a venue is asked for an order before the run stops, with the order's fate unknown.
+const LOOKUPS_MAX: u32 = 3;
+
+/// Why a gateway could not be opened or cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GatewayError {
+    /// The order log.
+    #[error(transparent)]
+    Log(#[from] OrderLogError),
+    /// The signer.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The signer's key cannot verify.
+    #[error("the order log's key: {0}")]
+    Key(#[from] KeyError),
+    /// The account.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The lease's file was put back to an epoch of before.
+    #[error(
+        "lease.behind: the account is in epoch {found}, but the order log was in {logged} before"
+    )]
+    Behind {
+        /// The lease's epoch.
+        found: u64,
+        /// The order log's last.
+        logged: u64,
+    },
+    /// An order cannot go the way that its state asks for.
+    #[error(transparent)]
+    Order(#[from] Refusal),
+    /// The run id is no digest.
+    #[error("the run {run:?} has no id of 64 hex digits")]
+    Run {
+        /// What it has.
+        run: String,
+    },
+    /// Nobody knows what became of an order.
+    #[error(
+        "order.unknown: it is not known whether the venue has order {venue_order}: {detail}; \
+         resume the run once the venue can be asked"
+    )]
+    Unresolved {
+        /// Its name at the venue.
+        venue_order: String,
+        /// What is known.
+        detail: String,
+    },
+}
+
+/// What was decided before this process began, by the number of each plan, with the time of its
+/// decision where that is known.
+pub type DecidedBefore = BTreeMap<u64, UnixNanos>;
+
+/// What a gateway is opened with.
+#[derive(Debug)]
+pub struct Terms {
+    /// Signs tokens and the order log.
+    pub signer: SharedSigner,
+    /// What must hold.
+    pub guard: Arc<Guard>,
+    /// The digest of what the run was started under.
+    pub policy: [u8; 32],
+}
+
+/// A gateway between one run and one venue.
+#[derive(Debug)]
+pub struct Gateway<V> {
+    venue: V,
+    log: OrderLog,
+    guard: Arc<Guard>,
+    signer: SharedSigner,
+    key: VerifierKey,
+    origin: String,
+    standing: Standing,
+    /// What is known of orders from before this process.
+    known: KnownOrders,
+    decided: DecidedBefore,
+    /// Whether there was no order log, so that the journal alone says what was sent.
+    by_journal: bool,
+    /// Orders of this process, with the plan that a durable decision approved.
+    orders: BTreeMap<u64, (Life, PlanDigest)>,
+    names: BTreeMap<ClientOrderId, VenueOrderId>,
+    withheld: Vec<Delivery>,
+}
+
+impl<V: VenueClient> Gateway<V> {
+    /// The gateway of an execution. Where the execution has an order log, it is verified and goes on.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`GatewayError`] if the log does not hold or cannot be written.
+    pub fn open(
+        venue: V,
+        execution: &Execution,
+        terms: Terms,
+        decided: DecidedBefore,
+    ) -> Result<Self, GatewayError> {
+        let Terms {
+            signer,
+            guard,
+            policy,
+        } = terms;
+        let mut run = [0; 32];
+        hex::decode_to_slice(&execution.run, &mut run).map_err(|_| GatewayError::Run {
+            run: execution.run.clone(),
+        })?;
+        let approver = signer.verifying_key();
+        let origin = order_log::origin(execution);
+        let key = VerifierKey::new(&origin, &approver)?;
+        let epoch = guard.slot.lease().epoch();
+        let standing = Standing {
+            run,
+            execution: execution.number,
+            policy,
+            limits: guard.limits.digest(),
+            approver,
+            epoch,
+            now: clock::now(),
+        };
+        let path = order_log::path(execution);
+        let is_there = path
+            .try_exists()
+            .map_err(|error| OrderLogError::File(crate::files::at("look for", &path)(error)))?;
+        let own = Box::new(signer.clone());
+        let (mut log, known) = if is_there {
+            OrderLog::go_on(execution, own, &key)?
+        } else {
+            (OrderLog::create(execution, own)?, KnownOrders::default())
+        };
+        if known.epoch > epoch {
+            return Err(GatewayError::Behind {
+                found: epoch,
+                logged: known.epoch,
+            });
+        }
+        if known.epoch == 0 {
+            log.append(&LogRecord::Open {
+                run,
+                execution: execution.number,
+                account: guard.slot.lease().account().to_string(),
+                venue: venue.name().to_owned(),
+                approver,
+            })?;
+        }
+        log.append(&LogRecord::Lease {
+            epoch,
+            time: standing.now,
+        })?;
+        Ok(Self {
+            venue,
+            log,
+            guard,
+            signer,
+            key,
+            origin,
+            standing,
+            by_journal: known.epoch == 0 && !decided.is_empty(),
+            known,
+            decided,
+            orders: BTreeMap::new(),
+            names: BTreeMap::new(),
+            withheld: Vec::new(),
+        })
+    }
+
+    /// Takes a token from outside. None that was issued here is still to be spent when anybody else
+    /// can hold it, so this always refuses; why is in the order log.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`GatewayError`] if the refusal cannot be recorded.
+    pub fn present(&mut self, token: &SignedToken) -> Result<Refusal, GatewayError> {
+        self.standing.now = clock::now();
+        let refused = match self.accept(token, None) {
+            Err(refusal) => refusal,
+            Ok(()) => Refusal::Foreign,
+        };
+        self.log.append(&LogRecord::Refused {
+            refusal: refused,
+            token: token.bytes.clone(),
+            time: self.standing.now,
+        })?;
+        Ok(refused)
+    }
+
+    /// The venue.
+    pub const fn venue(&mut self) -> &mut V {
+        &mut self.venue
+    }
+
+    /// Carries what was released to its end.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`GatewayError`] if the end is not known or not durable: the run stops.
+    pub fn carry(&mut self, released: &Released) -> Result<End, GatewayError> {
+        let sequence = released.sequence();
+        let id = VenueOrderId::new(&self.standing.run, self.standing.execution, sequence);
+        let intent = *released.intent();
+        let of = match &intent {
+            Intent::Submit(_) => None,
+            Intent::Cancel(of) | Intent::Replace { replaces: of, .. } => {
+                self.names.get(of).cloned()
+            }
+        };
+        if let Some(order) = intent.order() {
+            self.names.insert(order.client_order_id, id.clone());
+        }
+        let cleared = Cleared {
+            id: &id,
+            of: of.as_ref(),
+            released,
+        };
+        let before = self.known.orders.remove(&sequence);
+        let life = self.life_of(sequence, before.as_ref());
+        self.orders.insert(sequence, (life, released.digest()));
+        if let Phase::Ended(end) = life.phase {
+            match end {
+                End::Acknowledged | End::Rejected => self.venue.restore(&cleared),
+                End::NotSent => self.withhold(&intent),
+            }
+            return Ok(end);
+        }
+        let not_after = self.not_after(sequence, before.as_ref());
+        let lapsed = self.lapsed(sequence, before.as_ref());
+        let mut course = Course {
+            life,
+            not_after,
+            lapsed,
+            token: None,
+            refusal: None,
+            detail: String::new(),
+            lookups: 0,
+        };
+        let end = loop {
+            if let Phase::Ended(end) = course.life.phase {
+                break end;
+            }
+            self.advance(&mut course, &cleared)?;
+            self.orders
+                .insert(sequence, (course.life, released.digest()));
+        };
+        if end == End::NotSent {
+            self.withhold(&intent);
+        }
+        self.log.append(&LogRecord::Ended(Outcome {
+            sequence,
+            attempt: course.life.attempt,
+            end,
+            refusal: course.refusal,
+            detail: course.detail,
+            time: clock::now(),
+        }))?;
+        Ok(end)
+    }
+
+    /// Where an order stands when this process first hears of it.
+    fn life_of(&self, sequence: u64, before: Option<&Recorded>) -> Life {
+        // A venue within this process has what the journal holds, whatever else was lost.
+        if self.by_journal && self.decided.contains_key(&sequence) {
+            let phase = Phase::Ended(End::Acknowledged);
+            return Life { phase, attempt: 0 };
+        }
+        recovered(before.into_iter().flat_map(|one| one.marks.iter().copied()))
+    }
+
+    /// The last moment for a token: that of the first one, however often it is issued again.
+    fn not_after(&self, sequence: u64, before: Option<&Recorded>) -> UnixNanos {
+        if let Some(token) = before.and_then(|one| one.token) {
+            return token.not_after;
+        }
+        let decided = self.decided.get(&sequence).copied();
+        let decided = decided.unwrap_or_else(clock::now);
+        UnixNanos(decided.0.saturating_add(TOKEN_NANOS))
+    }
+
+    /// Why an order that was decided before this process may not be sent by it, if so: somebody else
+    /// had the account since, or policy or limits are others.
+    fn lapsed(&self, sequence: u64, before: Option<&Recorded>) -> Option<Refusal> {
+        let token = before.and_then(|one| one.token);
+        if token.is_none() && !self.decided.contains_key(&sequence) {
+            return None;
+        }
+        if self.known.epoch.saturating_add(1) < self.standing.epoch {
+            return Some(Refusal::StaleLease);
+        }
+        let token = token?;
+        if token.policy != self.standing.policy {
+            return Some(Refusal::OtherPolicy);
+        }
+        (token.limits != self.standing.limits).then_some(Refusal::OtherLimits)
+    }
+
+    fn withhold(&mut self, intent: &Intent) {
+        self.withheld.push(Delivery::Event(not_sent(intent)));
+    }
+
+    /// One step of an order's life.
+    fn advance(&mut self, course: &mut Course, cleared: &Cleared<'_>) -> Result<(), GatewayError> {
+        let sequence = cleared.released.sequence();
+        self.standing.now = clock::now();
+        let now = self.standing.now;
+        let event = match course.life.step() {
+            Step::Authorize => {
+                let token = self.token(cleared.released, course.not_after);
+                let plan = Some(cleared.released.digest());
+                let lapsed = course.lapsed.map_or(Ok(()), Err);
+                let permitted = lapsed.and_then(|()| self.guard.permit(cleared.intent(), now));
+                match permitted.and_then(|()| check(&token, &self.standing, plan)) {
+                    Ok(()) => {
+                        let signed = SignedToken::sign(&token, &self.origin, &self.signer)?;
+                        course.token = Some(signed);
+                        Event::Issue
+                    }
+                    Err(refusal) => course.withhold(refusal),
+                }
+            }
+            Step::Spend => self.spend(course, cleared)?,
+            Step::Send => {
+                course.life = course.life.after(Event::Send)?;
+                let reply = match cleared.intent() {
+                    Intent::Submit(_) => self.venue.submit(cleared),
+                    Intent::Cancel(_) => self.venue.cancel(cleared),
+                    Intent::Replace { .. } => self.venue.replace(cleared),
+                };
+                let answer = course.heard(reply);
+                if answer == Answer::Unknown {
+                    self.note_unknown(sequence, course)?;
+                }
+                Event::Answer(course.life.attempt, answer)
+            }
+            Step::Await => Event::Answer(course.life.attempt, Answer::Unknown),
+            Step::Lookup => {
+                let said = self.look_up(course, cleared);
+                if said == Lookup::Unknown {
+                    self.note_unknown(sequence, course)?;
+                    course.lookups = course.lookups.saturating_add(1);
+                    if course.lookups >= LOOKUPS_MAX {
+                        return Err(GatewayError::Unresolved {
+                            venue_order: cleared.id.to_string(),
+                            detail: course.detail.clone(),
+                        });
+                    }
+                }
+                Event::Lookup(said)
+            }
+            Step::Done => return Ok(()),
+        };
+        course.life = course.life.after(event)?;
+        Ok(())
+    }
+
+    /// Checks the token again, and makes durable that it is spent.
+    fn spend(&mut self, course: &mut Course, cleared: &Cleared<'_>) -> Result<Event, GatewayError> {
+        let Some(token) = course.token.take() else {
+            return Ok(course.withhold(Refusal::Foreign));
+        };
+        let time = self.standing.now;
+        match self.accept(&token, Some(cleared.intent())) {
+            Ok(()) => {
+                self.log.append(&LogRecord::Spent {
+                    token: token.bytes,
+                    signature: token.note,
+                    venue_order: cleared.id.to_string(),
+                    time,
+                })?;
+                Ok(Event::Spend)
+            }
+            Err(refusal) => {
+                self.log.append(&LogRecord::Refused {
+                    refusal,
+                    token: token.bytes,
+                    time,
+                })?;
+                Ok(course.withhold(refusal))
+            }
+        }
+    }
+
+    /// Asks the venue. A cancel does nothing twice, so it is asked for by the order it is about: while
+    /// that works, the cancel may be sent again.
+    fn look_up(&mut self, course: &mut Course, cleared: &Cleared<'_>) -> Lookup {
+        let is_cancel = matches!(cleared.intent(), Intent::Cancel(_));
+        let found = match cleared.of {
+            Some(of) if is_cancel => self.venue.lookup(of),
+            _ => self.venue.lookup(cleared.id),
+        };
+        match found {
+            Found::Working if is_cancel => Lookup::NotFound,
+            Found::Working | Found::Over => Lookup::Found,
+            Found::Refused | Found::NotFound if is_cancel => Lookup::Found,
+            Found::Refused => Lookup::Refused,
+            Found::NotFound => Lookup::NotFound,
+            Found::Unknown(why) => {
+                course.detail = why;
+                Lookup::Unknown
+            }
+        }
+    }
+
+    fn note_unknown(&mut self, sequence: u64, course: &Course) -> Result<(), GatewayError> {
+        self.log.append(&LogRecord::Unknown {
+            sequence,
+            attempt: course.life.attempt,
+            detail: course.detail.clone(),
+            time: self.standing.now,
+        })?;
+        Ok(())
+    }
+
+    fn token(&self, released: &Released, not_after: UnixNanos) -> Authorization {
+        let standing = &self.standing;
+        Authorization {
+            run: standing.run,
+            execution: standing.execution,
+            sequence: released.sequence(),
+            plan: released.digest().0,
+            policy: standing.policy,
+            limits: standing.limits,
+            approver: standing.approver,
+            epoch: standing.epoch,
+            not_after,
+        }
+    }
+
+    /// Checks everything about a token but what only the venue knows.
+    fn accept(&self, token: &SignedToken, intent: Option<&Intent>) -> Result<(), Refusal> {
+        let token = token.open(&self.key)?;
+        let order = self.orders.get(&token.sequence);
+        let plan = order.map(|(_, plan)| *plan);
+        check(&token, &self.standing, plan)?;
+        if let Some(intent) = intent {
+            self.guard.permit(intent, self.standing.now)?;
+        }
+        let life = order.map_or_else(Life::decided, |(life, _)| *life);
+        life.after(Event::Spend).map(|_| ())
+    }
+}
+
+/// One order on its way.
+struct Course {
+    life: Life,
+    not_after: UnixNanos,
+    /// Why it may not be sent by this process, though it was decided before.
+    lapsed: Option<Refusal>,
+    token: Option<SignedToken>,
+    refusal: Option<Refusal>,
+    detail: String,
+    lookups: u32,
+}
+
+impl Course {
+    fn withhold(&mut self, refusal: Refusal) -> Event {
+        self.refusal = Some(refusal);
+        Event::Withhold
+    }
+
+    fn heard(&mut self, reply: Reply) -> Answer {
+        match reply {
+            Reply::Known => Answer::Known,
+            Reply::Refused(why) => {
+                self.detail = why;
+                Answer::Refused
+            }
+            Reply::Unknown(why) => {
+                self.detail = why;
+                Answer::Unknown
+            }
+        }
+    }
+}
+
+impl<V: VenueClient + Market> Venue for Gateway<V> {
+    fn answers(&mut self, deliveries: &mut Vec<Delivery>) {
+        deliveries.append(&mut self.withheld);
+        self.venue.answers(deliveries);
+    }
+
+    fn executions(
+        &mut self,
+        slice: &Slice,
+        deliveries: &mut Vec<Delivery>,
+    ) -> Result<(), VenueError> {
+        self.venue.executions(slice, deliveries)
+    }
+
+    fn send(&mut self, released: Released) -> Result<(), VenueError> {
+        let carried = self.carry(&released);
+        carried.map(|_| ()).map_err(|error| VenueError {
+            reason: error.to_string(),
+        })
+    }
+}

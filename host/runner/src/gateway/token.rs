@@ -1,0 +1,55 @@
+//! A token as bytes with a signature: what a gateway takes, and nothing else.
+
+use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::note::Note;
+use counterfoil_journal::signer::{SignError, Signer};
+use counterfoil_trading::gateway::{Authorization, Refusal};
+
+/// What a signed text begins with, so that no other signature of the key is one of a token.
+const PREFIX: &str = "counterfoil-token/1";
+
+/// An authorization, signed by the runner.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SignedToken {
+    /// The authorization in its one form.
+    pub bytes: Vec<u8>,
+    /// The signed note over its digest.
+    pub note: String,
+}
+
+impl SignedToken {
+    /// Signs an authorization under a log's name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SignError`] if the signer does not sign.
+    pub fn sign(
+        token: &Authorization,
+        origin: &str,
+        signer: &dyn Signer,
+    ) -> Result<Self, SignError> {
+        let mut bytes = Vec::new();
+        token.encode(&mut bytes);
+        let note = Note::sign(&text(token), origin, signer)?.to_string();
+        Ok(Self { bytes, note })
+    }
+
+    /// The authorization, if the key signed it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Refusal::Altered`] if it is none, or if bytes and signature do not belong together.
+    pub fn open(&self, key: &VerifierKey) -> Result<Authorization, Refusal> {
+        let token = Authorization::decode(&self.bytes).map_err(|_| Refusal::Altered)?;
+        let note = Note::parse(self.note.as_bytes()).map_err(|_| Refusal::Altered)?;
+        let signed = note.verify(core::slice::from_ref(key));
+        if signed.is_err() || note.text() != text(&token) {
+            return Err(Refusal::Altered);
+        }
+        Ok(token)
+    }
+}
+
+fn text(token: &Authorization) -> String {
+    format!("{PREFIX}\n{}\n", hex::encode(token.digest()))
+}

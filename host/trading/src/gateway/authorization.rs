@@ -1,0 +1,182 @@
+//! The token as it leaves the process: everything it is bound to, in one form of bytes. It must
+//! never know how it is signed.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Refusal;
+use crate::cbor::{self, CborError, Reader};
+use crate::plan::PlanDigest;
+use crate::time::UnixNanos;
+
+/// The version of the form.
+const VERSION: u64 = 1;
+
+/// Leave to send one plan of one run, once, while everything it names still holds.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Authorization {
+    /// The run id.
+    pub run: [u8; 32],
+    /// Which execution of it.
+    pub execution: u64,
+    /// The number of the plan in the run, from 0.
+    pub sequence: u64,
+    /// The digest of the plan, which the decision record holds too.
+    pub plan: [u8; 32],
+    /// The digest of what the run was started under.
+    pub policy: [u8; 32],
+    /// The digest of the limits that the verdict was given by.
+    pub limits: [u8; 32],
+    /// Who approves: the public key of the runner itself.
+    pub approver: [u8; 32],
+    /// The fencing epoch of the account's lease.
+    pub epoch: u64,
+    /// The last moment at which it may be spent.
+    pub not_after: UnixNanos,
+}
+
+impl Authorization {
+    /// Appends it in its one form.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        cbor::put_array(out, 10);
+        cbor::put_u64(out, VERSION);
+        cbor::put_bytes(out, &self.run);
+        cbor::put_u64(out, self.execution);
+        cbor::put_u64(out, self.sequence);
+        for digest in [&self.plan, &self.policy, &self.limits, &self.approver] {
+            cbor::put_bytes(out, digest);
+        }
+        cbor::put_u64(out, self.epoch);
+        cbor::put_i64(out, self.not_after.0);
+    }
+
+    /// The authorization in `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CborError`] if the bytes are not what [`Authorization::encode`] writes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut reader = Reader::new(bytes);
+        reader.array_of(10, "an authorization of 10 items")?;
+        if reader.u64()? != VERSION {
+            return Err(CborError {
+                offset: 1,
+                expected: "an authorization of version 1",
+            });
+        }
+        let one = Self {
+            run: reader.digest()?,
+            execution: reader.u64()?,
+            sequence: reader.u64()?,
+            plan: reader.digest()?,
+            policy: reader.digest()?,
+            limits: reader.digest()?,
+            approver: reader.digest()?,
+            epoch: reader.u64()?,
+            not_after: UnixNanos(reader.i64()?),
+        };
+        reader.end()?;
+        Ok(one)
+    }
+
+    /// The SHA-256 of its one form: what is signed.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut bytes = Vec::with_capacity(256);
+        self.encode(&mut bytes);
+        Sha256::digest(&bytes).into()
+    }
+}
+
+/// What a gateway holds to be so at this moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Standing {
+    /// The run it serves.
+    pub run: [u8; 32],
+    /// Which execution of it.
+    pub execution: u64,
+    /// The digest of what the run was started under.
+    pub policy: [u8; 32],
+    /// The digest of the limits in force.
+    pub limits: [u8; 32],
+    /// The runner's public key.
+    pub approver: [u8; 32],
+    /// The epoch of the account's lease.
+    pub epoch: u64,
+    /// The time.
+    pub now: UnixNanos,
+}
+
+/// Checks everything a token is bound to. `decided` is the plan that a durable decision approved
+/// under the token's number, if one did.
+///
+/// Whether it was spent is the order's [`Life`](super::Life); whether its signature holds is for
+/// whoever has the key, and counts as [`Refusal::Altered`].
+///
+/// # Errors
+///
+/// Returns the first [`Refusal`] that applies.
+pub fn check(
+    token: &Authorization,
+    standing: &Standing,
+    decided: Option<PlanDigest>,
+) -> Result<(), Refusal> {
+    let of = (token.run, token.execution, token.approver);
+    if of != (standing.run, standing.execution, standing.approver) {
+        return Err(Refusal::Foreign);
+    }
+    match decided {
+        None => return Err(Refusal::NoVerdict),
+        Some(plan) if plan.0 != token.plan => return Err(Refusal::Altered),
+        Some(_) => {}
+    }
+    if token.epoch != standing.epoch {
+        return Err(Refusal::StaleLease);
+    }
+    if token.policy != standing.policy {
+        return Err(Refusal::OtherPolicy);
+    }
+    if token.limits != standing.limits {
+        return Err(Refusal::OtherLimits);
+    }
+    if standing.now > token.not_after {
+        return Err(Refusal::Expired);
+    }
+    Ok(())
+}
+
+/// The name of an order at the venue: 34 letters and digits, which every venue's client order id
+/// takes. It follows from run, execution and sequence alone, so that a retry has the same.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct VenueOrderId(String);
+
+impl VenueOrderId {
+    /// The name of the order that this plan of a run sends.
+    #[must_use]
+    pub fn new(run: &[u8; 32], execution: u64, sequence: u64) -> Self {
+        let mut bytes = Vec::with_capacity(64);
+        cbor::put_array(&mut bytes, 3);
+        cbor::put_bytes(&mut bytes, run);
+        cbor::put_u64(&mut bytes, execution);
+        cbor::put_u64(&mut bytes, sequence);
+        let digest: [u8; 32] = Sha256::digest(&bytes).into();
+        // 128 bits: two orders never meet by chance.
+        let half = digest.split_at(16).0;
+        Self(alloc::format!("cf{}", hex::encode(half)))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for VenueOrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,271 @@
+//! What the order log holds. One encoder and one decoder; `docs/ORDER_LOG.md` shows the form.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::{End, Refusal};
+use crate::cbor::{self, CborError, Reader};
+use crate::time::UnixNanos;
+
+/// The version of the form.
+const FORMAT: u64 = 1;
+/// The most bytes of a venue's sentence, or of a refused token, that are kept.
+const KEPT_BYTES_MAX: usize = 1_024;
+
+/// How an order ended, and who said so.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Outcome {
+    /// The number of the plan.
+    pub sequence: u64,
+    /// Tokens spent for it.
+    pub attempt: u32,
+    /// How.
+    pub end: End,
+    /// For one that was not sent, why.
+    pub refusal: Option<Refusal>,
+    /// What the venue said, or nothing.
+    pub detail: String,
+    /// When.
+    pub time: UnixNanos,
+}
+
+/// One record of an order log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum LogRecord {
+    /// The first: whose orders these are.
+    Open {
+        /// The run id.
+        run: [u8; 32],
+        /// Which execution.
+        execution: u64,
+        /// The account's id.
+        account: String,
+        /// The venue's name.
+        venue: String,
+        /// The runner's public key.
+        approver: [u8; 32],
+    },
+    /// A process takes the account's lease.
+    Lease {
+        /// Its epoch.
+        epoch: u64,
+        /// When.
+        time: UnixNanos,
+    },
+    /// A token is spent: what follows may be at the venue.
+    Spent {
+        /// The token, an [`Authorization`](super::Authorization) in its one form.
+        token: Vec<u8>,
+        /// The signed note over its digest.
+        signature: String,
+        /// The order's name at the venue.
+        venue_order: String,
+        /// When.
+        time: UnixNanos,
+    },
+    /// An order ended.
+    Ended(Outcome),
+    /// It is not known what became of what was sent.
+    Unknown {
+        /// The number of the plan.
+        sequence: u64,
+        /// Which attempt.
+        attempt: u32,
+        /// What is known.
+        detail: String,
+        /// When.
+        time: UnixNanos,
+    },
+    /// A token was refused.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// The first bytes of what was presented.
+        token: Vec<u8>,
+        /// When.
+        time: UnixNanos,
+    },
+}
+
+impl LogRecord {
+    /// Appends the record. Texts and bytes from outside are cut to what is kept.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Open {
+                run,
+                execution,
+                account,
+                venue,
+                approver,
+            } => {
+                head(out, 7, 0);
+                cbor::put_u64(out, FORMAT);
+                cbor::put_bytes(out, run);
+                cbor::put_u64(out, *execution);
+                cbor::put_text(out, account);
+                cbor::put_text(out, venue);
+                cbor::put_bytes(out, approver);
+            }
+            Self::Lease { epoch, time } => {
+                head(out, 3, 1);
+                cbor::put_u64(out, *epoch);
+                cbor::put_i64(out, time.0);
+            }
+            Self::Spent {
+                token,
+                signature,
+                venue_order,
+                time,
+            } => {
+                head(out, 5, 2);
+                cbor::put_bytes(out, token);
+                cbor::put_text(out, signature);
+                cbor::put_text(out, venue_order);
+                cbor::put_i64(out, time.0);
+            }
+            Self::Ended(one) => {
+                head(out, 7, 3);
+                cbor::put_u64(out, one.sequence);
+                cbor::put_u64(out, u64::from(one.attempt));
+                cbor::put_u64(out, number(&End::ALL, &one.end));
+                match one.refusal {
+                    None => cbor::put_null(out),
+                    Some(refusal) => cbor::put_u64(out, number(&Refusal::ALL, &refusal)),
+                }
+                cbor::put_text(out, &kept(&one.detail));
+                cbor::put_i64(out, one.time.0);
+            }
+            Self::Unknown {
+                sequence,
+                attempt,
+                detail,
+                time,
+            } => {
+                head(out, 5, 4);
+                cbor::put_u64(out, *sequence);
+                cbor::put_u64(out, u64::from(*attempt));
+                cbor::put_text(out, &kept(detail));
+                cbor::put_i64(out, time.0);
+            }
+            Self::Refused {
+                refusal,
+                token,
+                time,
+            } => {
+                head(out, 4, 5);
+                cbor::put_u64(out, number(&Refusal::ALL, refusal));
+                let end = token.len().min(KEPT_BYTES_MAX);
+                cbor::put_bytes(out, token.get(..end).unwrap_or_default());
+                cbor::put_i64(out, time.0);
+            }
+        }
+    }
+
+    /// The record in `body`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CborError`] if the bytes are not what [`LogRecord::encode`] writes.
+    pub fn decode(body: &[u8]) -> Result<Self, CborError> {
+        let mut reader = Reader::new(body);
+        let items = reader.array()?;
+        let kind = reader.u64()?;
+        let record = match (kind, items) {
+            (0, 7) => read_open(&mut reader)?,
+            (1, 3) => Self::Lease {
+                epoch: reader.u64()?,
+                time: UnixNanos(reader.i64()?),
+            },
+            (2, 5) => Self::Spent {
+                token: reader.bytes_string()?.to_vec(),
+                signature: reader.text()?,
+                venue_order: reader.text()?,
+                time: UnixNanos(reader.i64()?),
+            },
+            (3, 7) => Self::Ended(read_outcome(&mut reader)?),
+            (4, 5) => Self::Unknown {
+                sequence: reader.u64()?,
+                attempt: reader.u32()?,
+                detail: reader.text()?,
+                time: UnixNanos(reader.i64()?),
+            },
+            (5, 4) => Self::Refused {
+                refusal: pick(&Refusal::ALL, reader.u64()?)?,
+                token: reader.bytes_string()?.to_vec(),
+                time: UnixNanos(reader.i64()?),
+            },
+            _ => {
+                return Err(CborError {
+                    offset: 1,
+                    expected: "a kind of order-log record from 0 to 5",
+                });
+            }
+        };
+        reader.end()?;
+        Ok(record)
+    }
+}
+
+fn read_open(reader: &mut Reader<'_>) -> Result<LogRecord, CborError> {
+    if reader.u64()? != FORMAT {
+        return Err(CborError {
+            offset: 2,
+            expected: "an order log of format 1",
+        });
+    }
+    Ok(LogRecord::Open {
+        run: reader.digest()?,
+        execution: reader.u64()?,
+        account: reader.text()?,
+        venue: reader.text()?,
+        approver: reader.digest()?,
+    })
+}
+
+fn read_outcome(reader: &mut Reader<'_>) -> Result<Outcome, CborError> {
+    Ok(Outcome {
+        sequence: reader.u64()?,
+        attempt: reader.u32()?,
+        end: pick(&End::ALL, reader.u64()?)?,
+        refusal: if reader.null() {
+            None
+        } else {
+            Some(pick(&Refusal::ALL, reader.u64()?)?)
+        },
+        detail: reader.text()?,
+        time: UnixNanos(reader.i64()?),
+    })
+}
+
+fn head(out: &mut Vec<u8>, items: usize, kind: u64) {
+    cbor::put_array(out, items);
+    cbor::put_u64(out, kind);
+}
+
+/// The beginning of a text that came from outside.
+fn kept(text: &str) -> String {
+    let ends = text
+        .char_indices()
+        .map(|(at, letter)| (at, letter.len_utf8()));
+    let end = ends
+        .map(|(at, bytes)| at.saturating_add(bytes))
+        .take_while(|end| *end <= KEPT_BYTES_MAX)
+        .last();
+    text.get(..end.unwrap_or(0)).unwrap_or_default().to_string()
+}
+
+fn number<T: PartialEq>(all: &[T], one: &T) -> u64 {
+    let place = all.iter().position(|other| other == one);
+    place
+        .and_then(|place| u64::try_from(place).ok())
+        .unwrap_or(u64::MAX)
+}
+
+fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
+    let error = CborError {
+        offset: 0,
+        expected: "a known number",
+    };
+    let place = usize::try_from(place).map_err(|_| error)?;
+    all.get(place).copied().ok_or(error)
+}

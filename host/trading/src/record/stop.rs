@@ -1,0 +1,152 @@
+//! The stop record: the host ended the run between two slices, why, and what was done about its
+//! orders. An input of the run, which a verifier takes over.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::KIND_STOP;
+use super::decision::{PlanNote, put_plans, read_plans};
+use super::fault::{FaultAction, number, pick};
+use super::order::{put_ids, put_orders, read_ids, read_orders};
+use crate::cbor::{self, CborError, Reader};
+use crate::order::{ClientOrderId, Order};
+use crate::time::UnixNanos;
+
+/// Why the host ends a run. The names are stable.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum StopCause {
+    /// Somebody stopped this run.
+    RunKilled,
+    /// Somebody stopped every run of the account.
+    AccountKilled,
+    /// Somebody stopped every run of the installation.
+    InstallationKilled,
+    /// The limits of the account are not there.
+    LimitsMissing,
+    /// They cannot be read.
+    LimitsUnreadable,
+    /// Their time is over, or has not come.
+    LimitsStale,
+    /// They are not those the run was started under, or the run's own go beyond them.
+    LimitsInconsistent,
+    /// Another process has the account.
+    LeaseLost,
+}
+
+impl StopCause {
+    /// Every cause, in the sequence of its number in the record format: append only.
+    pub const ALL: [Self; 8] = [
+        Self::RunKilled,
+        Self::AccountKilled,
+        Self::InstallationKilled,
+        Self::LimitsMissing,
+        Self::LimitsUnreadable,
+        Self::LimitsStale,
+        Self::LimitsInconsistent,
+        Self::LeaseLost,
+    ];
+
+    /// Its stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RunKilled => "run-killed",
+            Self::AccountKilled => "account-killed",
+            Self::InstallationKilled => "installation-killed",
+            Self::LimitsMissing => "limits-missing",
+            Self::LimitsUnreadable => "limits-unreadable",
+            Self::LimitsStale => "limits-stale",
+            Self::LimitsInconsistent => "limits-inconsistent",
+            Self::LeaseLost => "lease-lost",
+        }
+    }
+}
+
+/// What ends a run from outside it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Stop {
+    /// Why.
+    pub cause: StopCause,
+    /// What people should know beside it: a sentence.
+    pub message: String,
+}
+
+/// The host's stop, which ended the run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StopRecord {
+    /// Why.
+    pub stop: Stop,
+    /// The close time of the last slice that was decided; 0 without one.
+    pub time: UnixNanos,
+    /// What was done about working orders.
+    pub action: FaultAction,
+    /// The orders that were taken back.
+    pub canceled: Vec<ClientOrderId>,
+    /// The host's orders that flatten positions. As after a fault, what becomes of them is in no
+    /// record.
+    pub flattened: Vec<Order>,
+    /// A note for each plan, cancels first; not part of the digest.
+    pub plans: Vec<PlanNote>,
+}
+
+impl StopRecord {
+    /// Appends the deterministic part.
+    pub fn encode_digested(&self, out: &mut Vec<u8>) {
+        cbor::put_array(out, 7);
+        cbor::put_u64(out, KIND_STOP);
+        let cause = StopCause::ALL
+            .iter()
+            .position(|one| *one == self.stop.cause);
+        cbor::put_u64(out, number(cause));
+        cbor::put_i64(out, self.time.0);
+        cbor::put_text(out, &self.stop.message);
+        let action = FaultAction::ALL.iter().position(|one| *one == self.action);
+        cbor::put_u64(out, number(action));
+        put_ids(out, &self.canceled);
+        put_orders(out, &self.flattened);
+    }
+
+    /// Appends the record, given its deterministic part.
+    pub fn encode(&self, digested: &[u8], out: &mut Vec<u8>) {
+        cbor::put_array(out, 3);
+        cbor::put_u64(out, KIND_STOP);
+        cbor::put_bytes(out, digested);
+        cbor::put_array(out, 1);
+        put_plans(out, &self.plans);
+    }
+
+    /// The stop in `body`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CborError`] if the bytes are not what [`StopRecord::encode`] writes.
+    pub fn decode(body: &[u8]) -> Result<Self, CborError> {
+        let mut outer = Reader::new(body);
+        outer.array_of(3, "a stop of 3 items")?;
+        outer.u64()?;
+        let mut reader = Reader::new(outer.bytes_string()?);
+        outer.array_of(1, "circumstances of 1 item")?;
+        let plans = read_plans(&mut outer)?;
+        outer.end()?;
+        reader.array_of(7, "a deterministic part of 7 items")?;
+        if reader.u64()? != KIND_STOP {
+            return Err(CborError {
+                offset: 1,
+                expected: "a stop",
+            });
+        }
+        let cause = pick(&StopCause::ALL, reader.u64()?)?;
+        let time = UnixNanos(reader.i64()?);
+        let message = reader.text()?;
+        let record = Self {
+            stop: Stop { cause, message },
+            time,
+            action: pick(&FaultAction::ALL, reader.u64()?)?,
+            canceled: read_ids(&mut reader)?,
+            flattened: read_orders(&mut reader)?,
+            plans,
+        };
+        reader.end()?;
+        Ok(record)
+    }
+}
