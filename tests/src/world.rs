@@ -325,6 +325,7 @@ fn small_bars(days: u32) -> String {
 pub fn over_a_feed(manifest: &Manifest, nonce: &str) -> Manifest {
     Manifest {
         data: DataSource::Feed {
+            broker: None,
             name: "test".to_owned(),
             start_nonce: nonce.to_owned(),
         },

@@ -17,7 +17,6 @@ use counterfoil_trading::record::{Open, Record};
 use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::venue::simulated::SimulatedVenue;
 use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::backtest::{inputs_of, selection_of};
@@ -226,7 +225,7 @@ impl Again<'_> {
     ) -> Result<Decided, RunnerError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
-        let mut venue = Withheld::new(SimulatedVenue::new(setup));
+        let mut venue = Withheld::new(setup);
         let mut guest = match Guest::start(&self.ready.compiled, &self.manifest.limits, &self.guest)
         {
             Ok(guest) => Ok(host(guest)),
@@ -242,7 +241,7 @@ impl Again<'_> {
                     decided.foreign_slice = one.slice.close_time();
                     return Ok(decided);
                 }
-                venue.expect(&one.not_sent);
+                venue.expect(&one.from_outside);
                 let mut comparer = Comparer::new(one);
                 let outcome = match &mut guest {
                     Ok(guest) => {

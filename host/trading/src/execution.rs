@@ -100,11 +100,13 @@ pub enum Code {
     DailyLossLimit,
     /// The gateway did not send it; the order log says why.
     NotSent,
+    /// A broker did not take it; the order log has its words.
+    VenueRejected,
 }
 
 impl Code {
     /// Every code, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::None,
         Self::UnknownInstrument,
         Self::QuantityNotPositive,
@@ -135,6 +137,7 @@ impl Code {
         Self::NetExposureLimit,
         Self::DailyLossLimit,
         Self::NotSent,
+        Self::VenueRejected,
     ];
 
     /// The stable code and the sentence that goes with it.
@@ -175,6 +178,7 @@ impl Code {
             Self::NetExposureLimit => "net-exposure-limit",
             Self::DailyLossLimit => "daily-loss-limit",
             Self::NotSent => "not-sent",
+            Self::VenueRejected => "venue-rejected",
         }
     }
 
@@ -212,6 +216,7 @@ impl Code {
             Self::NetExposureLimit => "the net exposure would be larger than allowed",
             Self::DailyLossLimit => "equity fell too far today: only reducing orders pass",
             Self::NotSent => "the gateway did not send it: its authorization held no more",
+            Self::VenueRejected => "the broker did not take it",
         }
     }
 }

@@ -93,6 +93,7 @@ fn manifest_of(places: &Places, args: &Live) -> Result<Manifest> {
     };
     let bars = Bars {
         data: DataSource::Feed {
+            broker: None,
             name: args.feed.clone(),
             start_nonce,
         },

@@ -17,6 +17,7 @@ const BARS: u64 = 2_000;
 pub(crate) fn latency(data: &DataDir, manifest: &Manifest) {
     let manifest = Manifest {
         data: DataSource::Feed {
+            broker: None,
             name: "bench".to_owned(),
             start_nonce: "bench".to_owned(),
         },

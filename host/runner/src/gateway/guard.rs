@@ -77,6 +77,7 @@ impl Guard {
             | StopCause::LimitsUnreadable
             | StopCause::LimitsStale
             | StopCause::LimitsInconsistent => Err(Refusal::OtherLimits),
+            StopCause::VenueDiffers | StopCause::VenueUnclear => Err(Refusal::Stopped),
         }
     }
 }

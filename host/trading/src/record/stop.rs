@@ -31,11 +31,15 @@ pub enum StopCause {
     LimitsInconsistent,
     /// Another process has the account.
     LeaseLost,
+    /// The venue's books are not the run's, beyond the tolerance.
+    VenueDiffers,
+    /// The venue says of an order what cannot be, or says nothing more.
+    VenueUnclear,
 }
 
 impl StopCause {
     /// Every cause, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::RunKilled,
         Self::AccountKilled,
         Self::InstallationKilled,
@@ -44,6 +48,8 @@ impl StopCause {
         Self::LimitsStale,
         Self::LimitsInconsistent,
         Self::LeaseLost,
+        Self::VenueDiffers,
+        Self::VenueUnclear,
     ];
 
     /// Its stable name.
@@ -58,7 +64,16 @@ impl StopCause {
             Self::LimitsStale => "limits-stale",
             Self::LimitsInconsistent => "limits-inconsistent",
             Self::LeaseLost => "lease-lost",
+            Self::VenueDiffers => "venue-differs",
+            Self::VenueUnclear => "venue-unclear",
         }
+    }
+
+    /// Whether the run's positions are those of its account. A position that is not certain is not
+    /// flattened.
+    #[must_use]
+    pub const fn is_certain(self) -> bool {
+        !matches!(self, Self::VenueDiffers | Self::VenueUnclear)
     }
 }
 
