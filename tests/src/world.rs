@@ -254,7 +254,15 @@ impl World {
     pub fn live(&self, manifest: &Manifest, lines: &str) -> Result<Outcome, Box<RunnerError>> {
         let engine = self.engine();
         let source = lines.as_bytes();
-        live(&self.data, manifest, engine, signer(), source, &mut Ignore).map_err(Box::new)
+        live(
+            &self.data,
+            manifest,
+            engine,
+            signer(),
+            (source, None),
+            &mut Ignore,
+        )
+        .map_err(Box::new)
     }
 
     /// Runs an execution again and compares.

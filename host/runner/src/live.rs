@@ -1,8 +1,9 @@
-//! A run over a live feed, through the gateway into the paper venue: the same path, another feed,
-//! venue and clock.
+//! A run over a live feed, through the gateway into the paper venue or to a broker: the same path,
+//! another feed, venue and clock.
 
 use std::sync::Arc;
 
+use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -31,13 +32,14 @@ pub fn live<R: LineSource + Send>(
     manifest: &Manifest,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
-    source: R,
+    (source, broker): (R, Option<Bridge>),
     observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
     check(manifest, &setup)?;
     let component = Prepared::new(data, manifest, &setup, engine)?;
-    live_prepared(data, manifest, &component, signer, source, observer)
+    let ends = (source, broker);
+    live_prepared(data, manifest, &component, signer, ends, observer)
 }
 
 /// As [`live`], with a component that was made ready before.
@@ -50,13 +52,15 @@ pub fn live_prepared<R: LineSource + Send>(
     manifest: &Manifest,
     component: &Prepared,
     signer: Box<dyn Signer + Send>,
-    source: R,
+    (source, broker): (R, Option<Bridge>),
     observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
     check(manifest, &setup)?;
     let account = Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
     let lease = Lease::of_process(data, &account)?;
+    let mut conditions = conditions(&lease, data, manifest)?;
+    conditions.broker = broker;
     let start = Start {
         data,
         manifest,
@@ -66,7 +70,7 @@ pub fn live_prepared<R: LineSource + Send>(
         commitments: None,
         once: true,
         sealing: Sealing::RunThread,
-        conditions: Some(conditions(&lease, data, manifest)?),
+        conditions: Some(conditions),
     };
     let mut feed = LineFeed::new(source, &setup.instruments);
     execute_prepared(start, component, &mut feed, &mut WallClock::new(), observer)
@@ -96,6 +100,15 @@ pub fn check(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
             way_on: "set cadence to 1: a decision is signed before its order leaves",
         });
     }
+    if setup.broker.is_some_and(|broker| broker.is_live) {
+        return Err(RunnerError::Disagrees {
+            what: "the broker's environment",
+            place: "a start that nobody authorized for money",
+            found: "paper".to_owned(),
+            stated: "live".to_owned(),
+            way_on: "set data.feed.broker.environment to paper",
+        });
+    }
     Ok(())
 }
 
@@ -123,5 +136,6 @@ pub(crate) fn conditions(
         limits: limits.map_err(RunnerError::NotStarted)?,
         // Until somebody signs a start, the manifest is what a run is started under.
         policy: manifest.run_id()?,
+        broker: None,
     })
 }

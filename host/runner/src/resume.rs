@@ -11,6 +11,7 @@ use core::fmt;
 use std::fs::File;
 use std::io::Read as _;
 
+use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
@@ -36,11 +37,10 @@ use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
 use crate::execute::{HOST, Outcome, Prepared, decide};
-use crate::feed::{Feed, LineFeed, LineSource};
+use crate::feed::{Feed, LineFeed, LineSource, NoActions};
 use crate::files::at;
 use crate::gateway::Gateway;
 use crate::gateway::guard::Guarded;
-use crate::gateway::paper::PaperVenue;
 use crate::journal::{JournalReader, RunJournal as _, Sealing};
 use crate::keys::SharedSigner;
 use crate::lease::{Lease, LeaseError};
@@ -309,7 +309,7 @@ impl Resumption {
     /// As [`Resumption::backtest`].
     pub fn live<R: LineSource + Send>(
         mut self,
-        source: R,
+        (source, broker): (R, Option<Bridge>),
         around: Around<'_>,
     ) -> Result<Resumed, RunnerError> {
         if !matches!(self.manifest.data, DataSource::Feed { .. }) {
@@ -323,18 +323,26 @@ impl Resumption {
         }
         let account = Id::parse(&self.manifest.account.name).map_err(LeaseError::from)?;
         let lease = Lease::of_process(around.data, &account)?;
-        let conditions = conditions(&lease, around.data, &self.manifest)?;
-        let (guard, terms) = conditions.watch(around.data, &self.execution, &self.signer)?;
+        let mut conditions = conditions(&lease, around.data, &self.manifest)?;
+        conditions.broker = broker;
+        let recorded = self.known.take_told();
+        let venue = conditions.venue(&self.setup, recorded)?;
+        let own = (&self.signer, &self.setup);
+        let (guard, terms) = conditions.watch(around.data, &self.execution, own)?;
         let instruments = &self.setup.instruments;
         let (slices, decided) = self.known.take_slices(instruments.len())?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
         let mut lines = LineFeed::go_on(source, instruments, decided);
         let lines = Guarded::new(&mut lines, guard);
+        let lines = NoActions::new(lines, self.setup.broker.is_some());
         let recorded = (slices, self.known.stop.take());
         let mut feed = Again::new(recorded, lines, is_open);
         let plans = core::mem::take(&mut self.known.plans);
-        let paper = PaperVenue::new(&self.setup);
-        let mut gateway = Gateway::open(paper, &self.execution, terms, plans)?;
+        let is_begun = self.open.is_some();
+        let mut gateway = Gateway::open(venue, &self.execution, terms, plans)?;
+        if !is_begun {
+            gateway.begin()?;
+        }
         let sealing = Sealing::RunThread;
         let ends = (&mut feed, &mut gateway);
         self.go_on(ends, &mut WallClock::new(), None, sealing, around)

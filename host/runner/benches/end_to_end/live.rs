@@ -33,7 +33,15 @@ pub(crate) fn latency(data: &DataDir, manifest: &Manifest) {
         micros: &mut micros,
     };
     let engine = EngineSettings::default();
-    let done = live(data, &manifest, engine, signer(), source, &mut Quiet).unwrap();
+    let done = live(
+        data,
+        &manifest,
+        engine,
+        signer(),
+        (source, None),
+        &mut Quiet,
+    )
+    .unwrap();
     assert!(done.close.fills > 0);
     micros.sort_unstable();
     let at = |percent: usize| micros.get(micros.len() * percent / 100).unwrap();

@@ -142,7 +142,7 @@ fn take(data: &DataDir, run: &Supervised, ready: Ready) -> Result<End, WorkError
                 &run.manifest,
                 &component,
                 ready.signer,
-                outlet,
+                (outlet, None),
                 &mut watch,
             )?;
             Ok(End::Closed(Box::new(done)))
@@ -187,7 +187,7 @@ fn go_on(
         observer: &mut Watch(run),
         tell: &mut tell,
     };
-    match resumption.live(outlet, around)? {
+    match resumption.live((outlet, None), around)? {
         Resumed::Ended { outcome, .. } => Ok(End::Closed(outcome)),
         Resumed::Halted(halt) => Ok(End::Halted(halt.to_string())),
     }

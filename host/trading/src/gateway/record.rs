@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::{End, Refusal};
+use super::{Difference, End, Reconciled, Refusal};
 use crate::cbor::{self, CborError, Reader};
 use crate::time::UnixNanos;
 
@@ -85,6 +85,10 @@ pub enum LogRecord {
         /// When.
         time: UnixNanos,
     },
+    /// The venue's books were looked at.
+    Reconciled(Reconciled),
+    /// They are not the run's.
+    Difference(Difference),
 }
 
 impl LogRecord {
@@ -158,6 +162,14 @@ impl LogRecord {
                 cbor::put_bytes(out, token.get(..end).unwrap_or_default());
                 cbor::put_i64(out, time.0);
             }
+            Self::Reconciled(one) => {
+                head(out, 6, 6);
+                one.encode(out);
+            }
+            Self::Difference(one) => {
+                head(out, 7, 7);
+                one.encode(out);
+            }
         }
     }
 
@@ -194,10 +206,12 @@ impl LogRecord {
                 token: reader.bytes_string()?.to_vec(),
                 time: UnixNanos(reader.i64()?),
             },
+            (6, 6) => Self::Reconciled(Reconciled::decode(&mut reader)?),
+            (7, 7) => Self::Difference(Difference::decode(&mut reader)?),
             _ => {
                 return Err(CborError {
                     offset: 1,
-                    expected: "a kind of order-log record from 0 to 5",
+                    expected: "a kind of order-log record from 0 to 7",
                 });
             }
         };
@@ -243,7 +257,7 @@ fn head(out: &mut Vec<u8>, items: usize, kind: u64) {
 }
 
 /// The beginning of a text that came from outside.
-fn kept(text: &str) -> String {
+pub(super) fn kept(text: &str) -> String {
     let ends = text
         .char_indices()
         .map(|(at, letter)| (at, letter.len_utf8()));
@@ -254,14 +268,14 @@ fn kept(text: &str) -> String {
     text.get(..end.unwrap_or(0)).unwrap_or_default().to_string()
 }
 
-fn number<T: PartialEq>(all: &[T], one: &T) -> u64 {
+pub(super) fn number<T: PartialEq>(all: &[T], one: &T) -> u64 {
     let place = all.iter().position(|other| other == one);
     place
         .and_then(|place| u64::try_from(place).ok())
         .unwrap_or(u64::MAX)
 }
 
-fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
+pub(super) fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
     let error = CborError {
         offset: 0,
         expected: "a known number",
