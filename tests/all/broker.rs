@@ -1,17 +1,23 @@
 //! A live run whose orders go to a broker, against the broker's protocol server: what fills how,
 //! what fails, and a process that goes.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test names what it looks for"
+)]
 
 mod desk;
 mod venue;
 
 use counterfoil_runner::execute::Outcome;
+use counterfoil_runner::parity::{Cause, Question, parity};
 use counterfoil_tests::journals::{records, verified};
-use counterfoil_tests::world::World;
+use counterfoil_tests::world::{Ignore, World, public_key, signer};
 use counterfoil_trading::execution::{Code, Delivery};
 use counterfoil_trading::gateway::{LogRecord, Occasion};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::order::OrderStatus;
 use counterfoil_trading::record::{CloseReason, Record, StopCause};
+use counterfoil_trading::time::UnixNanos;
 
 use desk::{Desk, log, over_a_broker};
 use venue::fault::Fault;
@@ -105,6 +111,18 @@ fn a_brokers_fills_are_the_runs_and_its_books_are_looked_at_first() {
     });
     let (price, reference) = price.unwrap();
     assert_eq!(price, reference);
+    // The simulated venue would have filled otherwise.
+    let question = Question {
+        data: &world.data,
+        execution: &outcome.execution,
+        key: &public_key(),
+        through: None,
+        snapshot: None,
+        now: UnixNanos(0),
+    };
+    let held = parity(&question, world.engine(), signer(), &mut Ignore).unwrap();
+    let (_, cause) = held.first.unwrap();
+    assert_eq!(cause, Cause::FillDiffered);
 }
 
 #[test]

@@ -269,12 +269,20 @@ mod tests {
     #[test]
     fn each_difference_is_named_and_only_cash_has_a_tolerance() {
         check("50 3 -2 1:4", "1050 10 -2 1:4", &[]);
-        check("50 3 0", "1050.5 10 0", &["cash: 1050 / 1050.5: tolerated"]);
-        check("50 3 0", "1049.5 10 0", &["cash: 1050 / 1049.5: tolerated"]);
+        check(
+            "50 3 0",
+            "1050.5 10 0",
+            &["cash: 1050.000000000 / 1050.500000000: tolerated"],
+        );
+        check(
+            "50 3 0",
+            "1049.5 10 0",
+            &["cash: 1050.000000000 / 1049.500000000: tolerated"],
+        );
         check(
             "50 3 0",
             "1050.500000001 10 0",
-            &["cash: 1050 / 1050.500000001: halt"],
+            &["cash: 1050.000000000 / 1050.500000001: halt"],
         );
         check("50 3 0", "1050 3 0", &["position AAA: 10 / 3: halt"]);
         check("50 3 -2", "1050 10 2", &["position BBB: -2 / 2: halt"]);

@@ -53,7 +53,7 @@ impl Desk {
         let text = br#"{"key": "KEY", "secret": "SECRET"}"#;
         std::io::Write::write_all(&mut file.unwrap(), text).unwrap();
         Self {
-            exchange: Exchange::start(2_000_000_00),
+            exchange: Exchange::start(200_000_000),
             manifest: over_a_broker(world, tolerance),
             key,
         }
@@ -171,7 +171,7 @@ pub(crate) fn log(execution: &Execution) -> Vec<LogRecord> {
 
 /// The feed's end that the run reads.
 pub(crate) struct Lines {
-    lines: Receiver<Option<String>>,
+    sent: Receiver<Option<String>>,
     asked: Sender<()>,
     is_broken: bool,
 }
@@ -180,14 +180,13 @@ impl LineSource for Lines {
     fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<bool> {
         // Whoever drives the test may have gone.
         let _nobody_waits = self.asked.send(());
-        match self.lines.recv() {
+        match self.sent.recv() {
             Ok(Some(text)) => {
                 line.extend_from_slice(text.as_bytes());
                 Ok(true)
             }
-            Ok(None) => Ok(false),
             Err(_) if self.is_broken => Err(Error::from(ErrorKind::ConnectionReset)),
-            Err(_) => Ok(false),
+            Ok(None) | Err(_) => Ok(false),
         }
     }
 }
@@ -239,7 +238,7 @@ fn stepped<T: Send>(
     let (send, receive) = channel();
     let (tell, asked) = channel();
     let source = Lines {
-        lines: receive,
+        sent: receive,
         asked: tell,
         is_broken,
     };

@@ -1,5 +1,9 @@
 //! The protocol server that the broker's own tests use.
 #![expect(dead_code, reason = "the broker's own tests use all of it")]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "as the broker's own tests have it"
+)]
 
 #[path = "../../../host/connect/tests/all/venue/exchange.rs"]
 pub(crate) mod exchange;

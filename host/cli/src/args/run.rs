@@ -182,8 +182,13 @@ pub(crate) struct Live {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Broker {
     /// Send orders to this broker's paper environment: alpaca [default: the paper venue of this program]
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["manifest", "resume"])]
-    pub(crate) broker: Option<String>,
+    #[arg(
+        long = "broker",
+        id = "broker",
+        value_name = "NAME",
+        conflicts_with_all = ["manifest", "resume"]
+    )]
+    pub(crate) name: Option<String>,
     /// How far the broker's cash may differ from the run's before the run halts
     #[arg(long, value_name = "AMOUNT", default_value = "0")]
     pub(crate) cash_tolerance: String,

@@ -74,8 +74,10 @@ fn broker_of(manifest: &Manifest, args: &Broker) -> Result<Option<Bridge>> {
         endpoint: args.endpoint.clone(),
         stream: args.stream_endpoint.clone(),
     };
-    let [a, b, c, d, e, f, g, h, ..] = manifest.run_id()?;
-    let seed = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    let id = manifest.run_id()?;
+    let seed = id
+        .first_chunk()
+        .map_or(0, |first| u64::from_be_bytes(*first));
     Ok(Some(open(&setup, &access, seed)?))
 }
 
@@ -116,7 +118,7 @@ fn manifest_of(places: &Places, args: &Live) -> Result<Manifest> {
     };
     let bars = Bars {
         data: DataSource::Feed {
-            broker: args.broker.broker.as_ref().map(|name| BrokerEntry {
+            broker: args.broker.name.as_ref().map(|name| BrokerEntry {
                 name: name.clone(),
                 environment: "paper".to_owned(),
                 cash_tolerance: args.broker.cash_tolerance.clone(),

@@ -37,7 +37,7 @@ fn wanted(name: &str) -> NewOrder {
 }
 
 fn exchange() -> Exchange {
-    let exchange = Exchange::start(100_000_00);
+    let exchange = Exchange::start(10_000_000);
     exchange.with(|state| state.time = Some(NOW));
     exchange
 }
@@ -72,7 +72,7 @@ fn bridge(exchange: &Exchange, call_max: Duration) -> Bridge {
 fn connected() -> (Exchange, Bridge) {
     let exchange = exchange();
     exchange.listen();
-    let bridge = bridge(&exchange, Duration::from_secs(60));
+    let bridge = bridge(&exchange, Duration::from_mins(1));
     exchange.wait(|state| state.listeners == 1);
     (exchange, bridge)
 }
@@ -163,7 +163,7 @@ fn a_stream_that_ends_anywhere_loses_nothing_and_says_when_it_is_back() {
 #[test]
 fn without_a_stream_every_question_looks() {
     let exchange = exchange();
-    let bridge = bridge(&exchange, Duration::from_secs(60));
+    let bridge = bridge(&exchange, Duration::from_mins(1));
     bridge.submit(wanted("cf-1")).unwrap();
     exchange.fill_unheard(0, 10, 10_000);
     let told: Vec<String> = bridge.events().unwrap().iter().map(line).collect();
@@ -174,7 +174,7 @@ fn without_a_stream_every_question_looks() {
 #[test]
 fn what_could_not_be_looked_at_is_told_by_a_later_call() {
     let exchange = exchange();
-    let bridge = bridge(&exchange, Duration::from_secs(60));
+    let bridge = bridge(&exchange, Duration::from_mins(1));
     bridge.submit(wanted("cf-1")).unwrap();
     exchange.fill_unheard(0, 10, 10_000);
     exchange.with(|state| state.is_blind = true);
@@ -226,7 +226,7 @@ fn what_the_venue_does_not_have_is_forgotten_and_what_it_lost_is_told() {
 #[test]
 fn a_refusal_leaves_nothing_behind() {
     let exchange = exchange();
-    let bridge = bridge(&exchange, Duration::from_secs(60));
+    let bridge = bridge(&exchange, Duration::from_mins(1));
     exchange.with(|state| state.refuses = Some((403, "insufficient buying power")));
     let refused = bridge.submit(wanted("cf-1")).unwrap_err();
     assert_eq!(
@@ -253,13 +253,13 @@ fn an_account_and_what_happened_until_it_was_read_agree() {
 #[test]
 fn a_run_that_comes_back_recalls_its_orders_and_hears_the_rest() {
     let exchange = exchange();
-    let first = bridge(&exchange, Duration::from_secs(60));
+    let first = bridge(&exchange, Duration::from_mins(1));
     first.submit(wanted("cf-1")).unwrap();
     exchange.fill_unheard(0, 3, 10_000);
     first.events().unwrap();
     drop(first);
     exchange.fill_unheard(0, 7, 10_010);
-    let second = bridge(&exchange, Duration::from_secs(60));
+    let second = bridge(&exchange, Duration::from_mins(1));
     let fill = |quantity, filled| VenueFill {
         price: Price(10_000),
         quantity: Quantity(quantity),

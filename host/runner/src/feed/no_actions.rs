@@ -67,3 +67,72 @@ impl<F: Feed> Feed for NoActions<F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::num::NonZeroU32;
+
+    use counterfoil_trading::bar::{ClosedBar, RawBar};
+    use counterfoil_trading::corporate::CorporateAction;
+    use counterfoil_trading::instrument::InstrumentId;
+    use counterfoil_trading::time::UnixNanos;
+    use counterfoil_trading::units::{Price, Volume};
+
+    use super::*;
+
+    /// One slice with a split and the end of a session, then no more.
+    struct One(bool);
+
+    impl Feed for One {
+        fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+            slice.clear();
+            if core::mem::replace(&mut self.0, true) {
+                return Ok(Next::End);
+            }
+            let split = ActionKind::Split {
+                new: NonZeroU32::MAX,
+                old: NonZeroU32::MIN,
+            };
+            for kind in [split, ActionKind::SessionEnd] {
+                slice.add_action(CorporateAction {
+                    instrument: InstrumentId(0),
+                    ex_time: UnixNanos(5),
+                    kind,
+                })?;
+            }
+            let bar = ClosedBar::parse(RawBar {
+                instrument: InstrumentId(0),
+                open_time: UnixNanos(5),
+                close_time: UnixNanos(9),
+                open: Price(5),
+                high: Price(5),
+                low: Price(5),
+                close: Price(5),
+                volume: Volume(1),
+            });
+            slice.add(bar.unwrap())?;
+            Ok(Next::Slice)
+        }
+    }
+
+    #[test]
+    fn a_broker_splits_its_own_shares_and_sessions_still_end() {
+        for is_strict in [false, true] {
+            let mut feed = NoActions::new(One(false), is_strict);
+            let mut slice = Slice::default();
+            if is_strict {
+                let Next::Refused(refused) = feed.next(&mut slice).unwrap() else {
+                    panic!("the split passes");
+                };
+                assert_eq!(
+                    refused.reason,
+                    "the broker applies its own corporate actions"
+                );
+            }
+            assert_eq!(feed.next(&mut slice).unwrap(), Next::Slice);
+            let actions = if is_strict { 1 } else { 2 };
+            assert_eq!((slice.actions().len(), slice.bars().len()), (actions, 1));
+            assert_eq!(feed.next(&mut slice).unwrap(), Next::End);
+        }
+    }
+}

@@ -97,7 +97,7 @@ impl BrokerVenue {
             let order = entry.wanted();
             self.bridge
                 .recall(order, entry.fills.clone())
-                .map_err(broken)?;
+                .map_err(|error| broken(&error))?;
             entry.is_known = true;
         }
         Ok(())
@@ -113,18 +113,18 @@ impl BrokerVenue {
                 Told::Denied { reason } => {
                     heard.stop_for(format!("the broker ended its stream: {reason}"));
                 }
-                Told::Order { event, is_over } => self.absorb_event(event, is_over, &mut heard),
+                Told::Order { event, is_over } => self.absorb_event(&event, is_over, &mut heard),
             }
         }
         heard
     }
 
-    fn absorb_event(&mut self, event: DeskEvent, is_over: bool, heard: &mut Heard) {
+    fn absorb_event(&mut self, event: &DeskEvent, is_over: bool, heard: &mut Heard) {
         let (DeskEvent::Moved { name, .. }
         | DeskEvent::Filled { name, .. }
         | DeskEvent::Illegal { name, .. }
         | DeskEvent::Unexplained { name, .. }
-        | DeskEvent::Lost { name }) = &event
+        | DeskEvent::Lost { name }) = event
         else {
             heard.is_foreign = true;
             return;
@@ -134,9 +134,9 @@ impl BrokerVenue {
             return;
         };
         match event {
-            DeskEvent::Moved { status, .. } => entry.moved(status, &mut self.pending),
+            DeskEvent::Moved { status, .. } => entry.moved(*status, &mut self.pending),
             DeskEvent::Filled { fill, .. } => {
-                let fill = entry.filled(fill);
+                let fill = entry.filled(*fill);
                 self.pending.push(fill);
             }
             DeskEvent::Illegal { happened, from, .. } => {
@@ -201,7 +201,7 @@ impl BrokerVenue {
 }
 
 /// Nothing is known of the broker: the process ends, and the run can be resumed.
-fn broken(error: BrokerError) -> VenueError {
+fn broken(error: &BrokerError) -> VenueError {
     VenueError {
         reason: format!("the broker: {error}"),
     }
@@ -311,8 +311,14 @@ impl VenueClient for BrokerVenue {
                 }
                 Found::Refused
             }
-            status if status.is_final() => Found::Over,
-            _ => Found::Working,
+            VenueStatus::Filled
+            | VenueStatus::Canceled
+            | VenueStatus::Expired
+            | VenueStatus::Replaced => Found::Over,
+            VenueStatus::Pending
+            | VenueStatus::Working
+            | VenueStatus::PendingCancel
+            | VenueStatus::PendingReplace => Found::Working,
         }
     }
 
@@ -365,13 +371,13 @@ impl Market for BrokerVenue {
 
     fn listen(&mut self) -> Result<Heard, VenueError> {
         self.recall()?;
-        let told = self.bridge.events().map_err(broken)?;
+        let told = self.bridge.events().map_err(|error| broken(&error))?;
         Ok(self.absorb(told))
     }
 
     fn look(&mut self) -> Result<Option<(Holdings, Heard)>, VenueError> {
         self.recall()?;
-        let (snapshot, told) = self.bridge.snapshot().map_err(broken)?;
+        let (snapshot, told) = self.bridge.snapshot().map_err(|error| broken(&error))?;
         let mut heard = self.absorb(told);
         if snapshot.is_blocked {
             heard.stop = Some(Stop {

@@ -71,6 +71,7 @@ pub struct Difference {
 
 impl Reconciled {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        super::record::head(out, 6, 6);
         cbor::put_u64(out, super::record::number(&Occasion::ALL, &self.occasion));
         cbor::put_i128(out, self.cash.0);
         cbor::put_array(out, self.positions.len());
@@ -107,6 +108,7 @@ impl Reconciled {
 
 impl Difference {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        super::record::head(out, 7, 7);
         let texts = [
             &self.what,
             &self.ours,

@@ -158,18 +158,11 @@ impl LogRecord {
             } => {
                 head(out, 4, 5);
                 cbor::put_u64(out, number(&Refusal::ALL, refusal));
-                let end = token.len().min(KEPT_BYTES_MAX);
-                cbor::put_bytes(out, token.get(..end).unwrap_or_default());
+                cbor::put_bytes(out, token.get(..KEPT_BYTES_MAX).unwrap_or(token));
                 cbor::put_i64(out, time.0);
             }
-            Self::Reconciled(one) => {
-                head(out, 6, 6);
-                one.encode(out);
-            }
-            Self::Difference(one) => {
-                head(out, 7, 7);
-                one.encode(out);
-            }
+            Self::Reconciled(one) => one.encode(out),
+            Self::Difference(one) => one.encode(out),
         }
     }
 
@@ -251,7 +244,7 @@ fn read_outcome(reader: &mut Reader<'_>) -> Result<Outcome, CborError> {
     })
 }
 
-fn head(out: &mut Vec<u8>, items: usize, kind: u64) {
+pub(super) fn head(out: &mut Vec<u8>, items: usize, kind: u64) {
     cbor::put_array(out, items);
     cbor::put_u64(out, kind);
 }

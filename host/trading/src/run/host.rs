@@ -91,7 +91,9 @@ impl Run {
         self.ended = Some(CloseReason::Stopped);
         let action = match self.on_fault {
             FaultAction::CancelAndFlatten if !stop.cause.is_certain() => FaultAction::Cancel,
-            action => action,
+            FaultAction::Leave | FaultAction::Cancel | FaultAction::CancelAndFlatten => {
+                self.on_fault
+            }
         };
         let (canceled, flattened, plans) = self.wind_down(action)?;
         let record = StopRecord {

@@ -146,3 +146,114 @@ impl Venue for Told {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::costs::Liquidity;
+    use crate::instrument::InstrumentId;
+    use crate::order::TimeInForce;
+    use crate::units::{Price, Quantity};
+
+    const SLICE: UnixNanos = UnixNanos(60);
+
+    fn fill(quantity: i64, leaves: i64, price: i64) -> Fill {
+        Fill {
+            instrument: InstrumentId(0),
+            client_order_id: ClientOrderId(7),
+            side: Side::Buy,
+            quantity: Quantity(quantity),
+            leaves_quantity: Quantity(leaves),
+            reference_price: Price(price),
+            price: Price(price),
+            clamped: false,
+            fee: Money::ZERO,
+            slippage: Money::ZERO,
+            liquidity: Liquidity::Taker,
+            time: SLICE,
+        }
+    }
+
+    fn event(status: OrderStatus, code: Code, leaves: i64) -> Delivery {
+        Delivery::Event(OrderEvent {
+            instrument: InstrumentId(0),
+            client_order_id: ClientOrderId(7),
+            status,
+            code,
+            leaves_quantity: Quantity(leaves),
+        })
+    }
+
+    /// What is held against an order to buy 10 at 100 or better; the last delivery decides.
+    #[track_caller]
+    fn check(deliveries: &[Delivery], expect: &str) {
+        let mut told = Told::default();
+        let order = Order {
+            instrument: InstrumentId(0),
+            client_order_id: ClientOrderId(7),
+            side: Side::Buy,
+            quantity: Quantity(10),
+            order_type: OrderType::Limit(Price(100)),
+            time_in_force: TimeInForce::Gtc,
+        };
+        told.orders.insert(order.client_order_id, (order, 10));
+        let mut last = Ok(());
+        for delivery in deliveries {
+            assert_eq!(last, Ok(()), "only the last may be wrong");
+            last = told.hold(delivery, SLICE);
+        }
+        assert_eq!(last.err().unwrap_or_default(), expect);
+    }
+
+    #[test]
+    fn a_brokers_words_follow_from_the_orders_before_them() {
+        let accepted = event(OrderStatus::Accepted, Code::None, 10);
+        let part = Delivery::Fill(fill(4, 6, 99));
+        let rest = Delivery::Fill(fill(6, 0, 100));
+        let canceled = event(OrderStatus::Canceled, Code::None, 6);
+        check(&[accepted.clone(), part.clone(), rest.clone()], "");
+        check(&[part.clone(), canceled.clone()], "");
+        let gone = "the order was not sent before, or has ended";
+        check(&[part.clone(), canceled, rest.clone()], gone);
+        check(&[part.clone(), rest.clone(), accepted], gone);
+        let wrong = "it fills more than was left, or leaves another quantity";
+        check(&[part.clone(), part.clone()], wrong);
+        check(&[Delivery::Fill(fill(11, -1, 99))], wrong);
+        check(&[Delivery::Fill(fill(4, 7, 99))], wrong);
+        let beyond = "the fill is beyond the order's limit";
+        check(&[Delivery::Fill(fill(4, 6, 101))], beyond);
+        let foreign = "the fill is not of its order and slice";
+        for change in [
+            (|fill| fill.side = Side::Sell) as fn(&mut Fill),
+            |fill| fill.instrument = InstrumentId(1),
+            |fill| fill.time = UnixNanos(59),
+            |fill| fill.quantity = Quantity(0),
+        ] {
+            let mut one = fill(4, 6, 99);
+            change(&mut one);
+            check(&[Delivery::Fill(one)], foreign);
+        }
+        let plain = "a broker's fill has its price and no costs beside it";
+        for change in [
+            (|fill| fill.fee = Money(1)) as fn(&mut Fill),
+            |fill| fill.slippage = Money(1),
+            |fill| fill.reference_price = Price(98),
+            |fill| fill.clamped = true,
+        ] {
+            let mut one = fill(4, 6, 99);
+            change(&mut one);
+            check(&[Delivery::Fill(one)], plain);
+        }
+        let odd = "the event is not one that a broker's order can have now";
+        check(&[event(OrderStatus::Canceled, Code::None, 9)], odd);
+        check(
+            &[event(OrderStatus::Canceled, Code::NoBuyingPower, 10)],
+            odd,
+        );
+        check(&[event(OrderStatus::Submitted, Code::None, 10)], odd);
+        check(
+            &[event(OrderStatus::Rejected, Code::VenueRejected, 10), part],
+            gone,
+        );
+    }
+}

@@ -291,13 +291,13 @@ impl Task {
         // From the last to the first: an order is over with the last that is told of it.
         for event in core::mem::take(&mut self.found).into_iter().rev() {
             let name = match &event {
+                // Whoever sent it asks for it by name before anything else is done.
+                DeskEvent::Lost { name } if self.unsure.contains(name) => continue,
                 DeskEvent::Moved { name, .. }
                 | DeskEvent::Filled { name, .. }
                 | DeskEvent::Illegal { name, .. }
-                | DeskEvent::Unexplained { name, .. } => Some(name.clone()),
-                // Whoever sent it asks for it by name before anything else is done.
-                DeskEvent::Lost { name } if self.unsure.contains(name) => continue,
-                DeskEvent::Lost { name } => Some(name.clone()),
+                | DeskEvent::Unexplained { name, .. }
+                | DeskEvent::Lost { name } => Some(name.clone()),
                 DeskEvent::Foreign { .. } => None,
             };
             let life = name.as_ref().and_then(|name| self.desk.life(name));

@@ -1,10 +1,10 @@
 //! A broker as Alpaca's that a test holds in its hand: orders, executions, cash and positions that
 //! agree, updates to whoever listens, and faults by script. It runs on a thread of its own.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::net::TcpListener as StdListener;
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use super::fault::Fault;
 use super::http::{Asked, Reply, serve_on};
 
 /// Longer than anything takes: where it passes, a test has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One order.
 #[derive(Clone, Debug)]

@@ -182,7 +182,11 @@ impl Entry {
         if let Some(status) = self.ended.take() {
             let code = match status {
                 OrderStatus::Rejected => Code::VenueRejected,
-                _ => Code::None,
+                OrderStatus::Submitted
+                | OrderStatus::Accepted
+                | OrderStatus::Refused
+                | OrderStatus::Canceled
+                | OrderStatus::Expired => Code::None,
             };
             out.push(self.event(status, code));
         }
