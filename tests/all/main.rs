@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod actions;
 #[cfg(test)]
+mod broker;
+#[cfg(test)]
 mod claim;
 #[cfg(test)]
 mod compare;

@@ -18,7 +18,9 @@ use counterfoil_runner::execute::Outcome;
 use counterfoil_runner::gateway::client::{Cleared, Found, Reply, VenueClient};
 use counterfoil_runner::gateway::guard::Guard;
 use counterfoil_runner::gateway::token::SignedToken;
-use counterfoil_runner::gateway::{DecidedBefore, Gateway, GatewayError, Terms, order_log};
+use counterfoil_runner::gateway::{
+    BookTerms, DecidedBefore, Gateway, GatewayError, Terms, order_log,
+};
 use counterfoil_runner::keys::SharedSigner;
 use counterfoil_runner::kill::{KillSwitch, Target, kill, lift};
 use counterfoil_runner::lease::Lease;
@@ -36,6 +38,7 @@ use counterfoil_trading::record::{CloseReason, Record, StopCause};
 use counterfoil_trading::run::{NoClock, Ports, Run};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::{Venue, VenueError};
 
 /// A live run of two instruments over 13 slices, with orders on many of them.
@@ -402,6 +405,12 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
         signer: SharedSigner::new(signer()),
         guard,
         policy: run,
+        books: BookTerms {
+            instruments: Vec::new(),
+            cash: Money::ZERO,
+            cash_tolerance: Money::ZERO,
+            interval_nanos: i64::MAX,
+        },
     };
     let client = Client(server.address);
     let gateway = Gateway::open(client, &execution, terms, DecidedBefore::new());
@@ -592,7 +601,7 @@ fn live_then<'a>(
         manifest,
         world.engine(),
         signer(),
-        source,
+        (source, None),
         &mut Ignore,
     )
     .map_err(Box::new)
@@ -877,7 +886,7 @@ fn resume(world: &World, execution: &Execution, lines: &str) -> Outcome {
         observer: &mut Ignore,
         tell: &mut |_| {},
     };
-    match ready.live(lines.as_bytes(), around).unwrap() {
+    match ready.live((lines.as_bytes(), None), around).unwrap() {
         Resumed::Ended { outcome, .. } => *outcome,
         Resumed::Halted(halt) => panic!("{halt}"),
     }

@@ -84,6 +84,7 @@ impl Case {
         let instrument = |name: &str| Instrument::new(name.to_owned(), (2, 1), (0, 1), 0).unwrap();
         let wide = Money::parse("1000000000").unwrap();
         RunSetup {
+            broker: None,
             component: [0; 32],
             engine: [0; 32],
             timeframe: "1d".parse().unwrap(),

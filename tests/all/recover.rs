@@ -87,7 +87,7 @@ fn resume_with(
     };
     let is_live = matches!(ready.manifest().data, DataSource::Feed { .. });
     let resumed = if is_live {
-        ready.live(lines.as_bytes(), around)?
+        ready.live((lines.as_bytes(), None), around)?
     } else {
         ready.backtest(Sealing::RunThread, around)?
     };
@@ -568,7 +568,14 @@ fn child() {
     let lines = std::io::BufReader::new(std::io::stdin());
     let run = hex::encode(manifest.run_id().unwrap());
     let Some(execution) = data.executions_of(&run).unwrap().pop() else {
-        let done = live(&data, &manifest, engine, signer(), lines, &mut Ignore);
+        let done = live(
+            &data,
+            &manifest,
+            engine,
+            signer(),
+            (lines, None),
+            &mut Ignore,
+        );
         done.unwrap();
         return;
     };
@@ -582,7 +589,7 @@ fn child() {
         observer: &mut Ignore,
         tell: &mut |_| {},
     };
-    let resumed = ready.live(lines, around).unwrap();
+    let resumed = ready.live((lines, None), around).unwrap();
     assert!(matches!(resumed, Resumed::Ended { .. }));
 }
 

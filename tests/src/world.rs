@@ -254,7 +254,15 @@ impl World {
     pub fn live(&self, manifest: &Manifest, lines: &str) -> Result<Outcome, Box<RunnerError>> {
         let engine = self.engine();
         let source = lines.as_bytes();
-        live(&self.data, manifest, engine, signer(), source, &mut Ignore).map_err(Box::new)
+        live(
+            &self.data,
+            manifest,
+            engine,
+            signer(),
+            (source, None),
+            &mut Ignore,
+        )
+        .map_err(Box::new)
     }
 
     /// Runs an execution again and compares.
@@ -325,6 +333,7 @@ fn small_bars(days: u32) -> String {
 pub fn over_a_feed(manifest: &Manifest, nonce: &str) -> Manifest {
     Manifest {
         data: DataSource::Feed {
+            broker: None,
             name: "test".to_owned(),
             start_nonce: nonce.to_owned(),
         },

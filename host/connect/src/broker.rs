@@ -2,12 +2,15 @@
 //! not known is looked up by the order's name, or told as not known.
 
 pub mod alpaca;
+pub mod bridge;
 pub mod client;
 pub mod desk;
 pub mod life;
 pub mod order;
 pub mod submission;
 pub mod updates;
+
+use core::time::Duration;
 
 use counterfoil_trading::time::UnixNanos;
 
@@ -70,6 +73,27 @@ pub enum BrokerError {
     /// There is no answer.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// It took longer than a run waits: it is not known what the venue did.
+    #[error("there was no answer within {after:?}")]
+    Late {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The venue has no order of this name to cancel or replace.
+    #[error("the venue has no order {name}")]
+    Absent {
+        /// The name.
+        name: String,
+    },
+    /// What is recorded of an order cannot have happened to it.
+    #[error("the recorded executions of order {name} are not those of one order")]
+    Recall {
+        /// The order.
+        name: String,
+    },
+    /// The broker's task is gone.
+    #[error("the broker's thread has ended")]
+    Gone,
 }
 
 /// What became of a request to take an order back.

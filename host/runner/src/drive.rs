@@ -2,7 +2,7 @@
 
 use counterfoil_trading::journal::{self, RecordBytes};
 use counterfoil_trading::record::{Close, RefusedInput, Stop};
-use counterfoil_trading::run::{Clock, Ports, Progress, Run};
+use counterfoil_trading::run::{Clock, Ports, Progress, Run, RunError};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::venue::Venue;
@@ -60,6 +60,12 @@ where
                 observer.refused(&input);
             }
             Next::Slice => {
+                let account = run.account_view();
+                let differs = ports.venue.reconcile(&slice, &account);
+                if let Some(stop) = differs.map_err(RunError::Venue)? {
+                    run.halt(stop, ports)?;
+                    break;
+                }
                 ports.clock.receive();
                 let progress = run.step(&slice, ports)?;
                 observer.stepped(ports.strategy, run);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
@@ -12,6 +13,7 @@ use counterfoil_trading::manifest::{Manifest, RunSetup};
 use counterfoil_trading::record::{Close, Commitment, Open};
 use counterfoil_trading::run::{Clock, Ports, Run};
 use counterfoil_trading::strategy::StrategyFault;
+use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
@@ -19,10 +21,12 @@ use crate::component::{self, Shared};
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
-use crate::feed::Feed;
+use crate::feed::{Feed, NoActions};
+use crate::gateway::any::AnyVenue;
+use crate::gateway::broker::{BrokerVenue, Recorded};
 use crate::gateway::guard::{Guard, Guarded};
 use crate::gateway::paper::PaperVenue;
-use crate::gateway::{DecidedBefore, Gateway, Terms};
+use crate::gateway::{BookTerms, DecidedBefore, Gateway, Terms};
 use crate::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
 use crate::keys::SharedSigner;
 use crate::kill::{KillSwitch, Told};
@@ -69,16 +73,51 @@ pub struct Conditions {
     pub told: Told,
     /// The permission of a run that people authorized.
     pub permit: Option<PermitWatch>,
+    /// The broker that takes its orders; `None` for the paper venue.
+    pub broker: Option<Bridge>,
 }
 
+/// The time between two looks at a venue's books: short against a trading day, long against the
+/// limits of a broker for requests.
+pub const RECONCILE_NANOS: i64 = 60_000_000_000;
+
 impl Conditions {
+    /// The venue that the run's manifest asks for.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RunnerError::Disagrees`] if it asks for a broker that is not there, or the other way
+    /// round.
+    pub(crate) fn venue(
+        &mut self,
+        setup: &RunSetup,
+        recorded: Recorded,
+    ) -> Result<AnyVenue, RunnerError> {
+        let (stated, found) = match (setup.broker, self.broker.take()) {
+            (None, None) => return Ok(AnyVenue::Paper(Box::new(PaperVenue::new(setup)))),
+            (Some(_), Some(bridge)) => {
+                let venue = BrokerVenue::new(bridge, setup.instruments.clone(), recorded);
+                return Ok(AnyVenue::Broker(Box::new(venue)));
+            }
+            (Some(_), None) => ("a broker", "the paper venue"),
+            (None, Some(_)) => ("the paper venue", "a broker"),
+        };
+        Err(RunnerError::Disagrees {
+            what: "the venue",
+            place: "this start",
+            found: found.to_owned(),
+            stated: stated.to_owned(),
+            way_on: "name the broker in the manifest and with --broker, or in neither",
+        })
+    }
+
     /// The conditions of an execution, watched over, and the terms of its gateway. What does not hold
     /// from here on ends the run with a record.
     pub(crate) fn watch(
         self,
         data: &DataDir,
         execution: &Execution,
-        signer: &SharedSigner,
+        (signer, setup): (&SharedSigner, &RunSetup),
     ) -> (Arc<Guard>, Terms) {
         let account = self.slot.lease().account();
         let kill = KillSwitch::with(data, account, Some(execution), self.told);
@@ -87,6 +126,12 @@ impl Conditions {
             signer: signer.clone(),
             guard: Arc::clone(&guard),
             policy: self.policy,
+            books: BookTerms {
+                instruments: setup.instruments.clone(),
+                cash: setup.cash,
+                cash_tolerance: setup.broker.map_or(Money::ZERO, |one| one.cash_tolerance),
+                interval_nanos: RECONCILE_NANOS,
+            },
         };
         (guard, terms)
     }
@@ -163,10 +208,11 @@ where
     // The order log begins before the journal: a journal without one was never traded by.
     let gateway = match start.conditions {
         None => None,
-        Some(conditions) => {
-            let (guard, terms) = conditions.watch(data, &execution, &signer);
-            let paper = PaperVenue::new(setup);
-            let gateway = Gateway::open(paper, &execution, terms, DecidedBefore::new())?;
+        Some(mut conditions) => {
+            let venue = conditions.venue(setup, Recorded::default())?;
+            let (guard, terms) = conditions.watch(data, &execution, (&signer, setup));
+            let mut gateway = Gateway::open(venue, &execution, terms, DecidedBefore::new())?;
+            gateway.begin()?;
             Some((gateway, guard))
         }
     };
@@ -186,7 +232,7 @@ where
             decide(guest, terms, feed, clock, ends, observer)?
         }
         Some((mut gateway, guard)) => {
-            let mut feed = Guarded::new(feed, guard);
+            let mut feed = NoActions::new(Guarded::new(feed, guard), setup.broker.is_some());
             let ends = (&mut journal, &mut gateway);
             decide(guest, terms, &mut feed, clock, ends, observer)?
         }

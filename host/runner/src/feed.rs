@@ -3,6 +3,7 @@
 mod connected;
 mod line;
 mod lines;
+mod no_actions;
 mod sessions;
 mod snapshot;
 mod source;
@@ -10,6 +11,7 @@ mod source;
 pub use connected::ConnectedFeed;
 pub(crate) use line::bar_in;
 pub use lines::{Decided, LineFeed};
+pub use no_actions::NoActions;
 pub use snapshot::SnapshotFeed;
 pub use source::{Came, LINE_BYTES_MAX, LineSource, Patient, SILENCE_MAX, Treatment};
 

@@ -4,10 +4,13 @@
 //! What comes next about an order is not decided here: [`Life`] says it, and a test of that crate
 //! walks through all it can say.
 
+pub mod any;
+pub mod broker;
 pub mod client;
 pub mod guard;
 pub mod order_log;
 pub mod paper;
+mod reconcile;
 pub mod token;
 
 use std::collections::BTreeMap;
@@ -20,10 +23,14 @@ use counterfoil_trading::gateway::{
     Answer, Authorization, ClockWord, End, Event, Life, LogRecord, Lookup, Outcome, Phase, Refusal,
     Standing, Step, VenueOrderId, check, recovered,
 };
+use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::order::{ClientOrderId, Intent};
 use counterfoil_trading::plan::{PlanDigest, Released};
+use counterfoil_trading::record::Stop;
 use counterfoil_trading::slice::Slice;
+use counterfoil_trading::strategy::AccountView;
 use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::withheld::not_sent;
 use counterfoil_trading::venue::{Venue, VenueError};
 
@@ -35,6 +42,7 @@ use client::{Cleared, Found, Reply, VenueClient};
 use guard::Guard;
 use order_log::{KnownOrders, OrderLog, OrderLogError, Recorded};
 use paper::Market;
+use reconcile::Watch;
 use token::SignedToken;
 
 /// How long a token may be spent after its decision: far longer than a write and a send take, far
@@ -83,6 +91,15 @@ pub enum GatewayError {
         /// What it has.
         run: String,
     },
+    /// The venue's books cannot be read, or the run cannot begin on them.
+    #[error("the venue's books: {reason}")]
+    Books {
+        /// Why.
+        reason: String,
+    },
+    /// The venue.
+    #[error(transparent)]
+    Venue(#[from] VenueError),
     /// Nobody knows what became of an order.
     #[error(
         "order.unknown: it is not known whether the venue has order {venue_order}: {detail}; \
@@ -109,6 +126,21 @@ pub struct Terms {
     pub guard: Arc<Guard>,
     /// The digest of what the run was started under.
     pub policy: [u8; 32],
+    /// What the venue's books are held against.
+    pub books: BookTerms,
+}
+
+/// What the venue's books are held against.
+#[derive(Clone, Debug)]
+pub struct BookTerms {
+    /// What the run trades.
+    pub instruments: Vec<Instrument>,
+    /// What it began with.
+    pub cash: Money,
+    /// How far the venue's cash may differ.
+    pub cash_tolerance: Money,
+    /// The time between two looks, in nanoseconds.
+    pub interval_nanos: i64,
 }
 
 /// A gateway between one run and one venue.
@@ -132,6 +164,7 @@ pub struct Gateway<V> {
     orders: BTreeMap<u64, (Life, PlanDigest)>,
     names: BTreeMap<ClientOrderId, VenueOrderId>,
     withheld: Vec<Delivery>,
+    watch: Watch,
 }
 
 impl<V: VenueClient> Gateway<V> {
@@ -150,6 +183,7 @@ impl<V: VenueClient> Gateway<V> {
             signer,
             guard,
             policy,
+            books,
         } = terms;
         let mut run = [0; 32];
         hex::decode_to_slice(&execution.run, &mut run).map_err(|_| GatewayError::Run {
@@ -179,6 +213,7 @@ impl<V: VenueClient> Gateway<V> {
         } else {
             (OrderLog::create(execution, own)?, KnownOrders::default())
         };
+        let watch = Watch::new(books, known.baseline.clone());
         if known.epoch > epoch {
             return Err(GatewayError::Behind {
                 found: epoch,
@@ -214,6 +249,7 @@ impl<V: VenueClient> Gateway<V> {
             orders: BTreeMap::new(),
             names: BTreeMap::new(),
             withheld: Vec::new(),
+            watch,
         })
     }
 
@@ -270,7 +306,7 @@ impl<V: VenueClient> Gateway<V> {
         self.orders.insert(sequence, (life, released.digest()));
         if let Phase::Ended(end) = life.phase {
             match end {
-                End::Acknowledged | End::Rejected => self.venue.restore(&cleared),
+                End::Acknowledged | End::Rejected => self.venue.restore(&cleared, end),
                 End::NotSent => self.withhold(&intent),
             }
             return Ok(end);
@@ -446,6 +482,7 @@ impl<V: VenueClient> Gateway<V> {
     /// that works, the cancel may be sent again.
     fn look_up(&mut self, course: &mut Course, cleared: &Cleared<'_>) -> Lookup {
         let is_cancel = matches!(cleared.intent(), Intent::Cancel(_));
+        self.venue.expect(cleared);
         let found = match cleared.of {
             Some(of) if is_cancel => self.venue.lookup(of),
             _ => self.venue.lookup(cleared.id),
@@ -545,6 +582,14 @@ impl Course {
 }
 
 impl<V: VenueClient + Market> Venue for Gateway<V> {
+    fn reconcile(
+        &mut self,
+        slice: &Slice,
+        account: &AccountView<'_>,
+    ) -> Result<Option<Stop>, VenueError> {
+        self.check_books(slice, account)
+    }
+
     fn answers(&mut self, deliveries: &mut Vec<Delivery>) {
         deliveries.append(&mut self.withheld);
         self.venue.answers(deliveries);

@@ -30,6 +30,7 @@ pub mod parity;
 pub mod permit;
 pub mod proof;
 pub mod publish;
+pub mod reconcile;
 pub mod replay;
 pub mod resume;
 pub mod supervisor;

@@ -1,6 +1,7 @@
-//! A run over a live feed, through the gateway into the paper venue: the same path, another feed,
-//! venue and clock.
+//! A run over a live feed, through the gateway into the paper venue or to a broker: the same path,
+//! another feed, venue and clock.
 
+use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -29,13 +30,14 @@ pub fn live<R: LineSource + Send>(
     manifest: &Manifest,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
-    source: R,
+    (source, broker): (R, Option<Bridge>),
     observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
     check(manifest, &setup)?;
     let component = Prepared::new(data, manifest, &setup, engine)?;
-    let conditions = conditions(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
+    let mut conditions = conditions(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
+    conditions.broker = broker;
     let place = (data, conditions);
     live_under(place, manifest, &component, signer, source, observer)
 }
@@ -90,6 +92,15 @@ pub fn check(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
             way_on: "set cadence to 1: a decision is signed before its order leaves",
         });
     }
+    if setup.broker.is_some_and(|broker| broker.is_live) {
+        return Err(RunnerError::Disagrees {
+            what: "the broker's environment",
+            place: "a start that nobody authorized for money",
+            found: "paper".to_owned(),
+            stated: "live".to_owned(),
+            way_on: "set data.feed.broker.environment to paper",
+        });
+    }
     Ok(())
 }
 
@@ -120,5 +131,6 @@ pub(crate) fn conditions(
         policy: manifest.run_id()?,
         told: Told::default(),
         permit: None,
+        broker: None,
     })
 }

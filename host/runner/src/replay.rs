@@ -18,7 +18,6 @@ use counterfoil_trading::record::{Open, Record};
 use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::venue::simulated::SimulatedVenue;
 use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::backtest::{inputs_of, selection_of};
@@ -228,7 +227,7 @@ impl Again<'_> {
     ) -> Result<Decided, RunnerError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
-        let mut venue = Withheld::new(SimulatedVenue::new(setup));
+        let mut venue = Withheld::new(setup);
         let mut guest = match Guest::start(&self.ready.compiled, &self.manifest.limits, &self.guest)
         {
             Ok(guest) => Ok(host(guest)),
@@ -245,7 +244,7 @@ impl Again<'_> {
                     decided.foreign_slice = one.slice.close_time();
                     return Ok(decided);
                 }
-                venue.expect(&one.not_sent);
+                venue.expect(&one.from_outside);
                 clock.clear();
                 one.times.iter().for_each(|times| clock.add(*times));
                 let mut comparer = Comparer::new(one);

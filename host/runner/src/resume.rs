@@ -11,6 +11,7 @@ use core::fmt;
 use std::fs::File;
 use std::io::Read as _;
 
+use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -35,11 +36,10 @@ use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
 use crate::execute::{Conditions, HOST, Outcome, Prepared, decide};
-use crate::feed::{Feed, LineFeed, LineSource};
+use crate::feed::{Feed, LineFeed, LineSource, NoActions};
 use crate::files::at;
 use crate::gateway::Gateway;
 use crate::gateway::guard::Guarded;
-use crate::gateway::paper::PaperVenue;
 use crate::journal::{JournalReader, RunJournal as _, Sealing};
 use crate::keys::SharedSigner;
 use crate::lease::RUNS_PER_ACCOUNT_MAX;
@@ -308,17 +308,18 @@ impl Resumption {
     /// As [`Resumption::backtest`].
     pub fn live<R: LineSource + Send>(
         self,
-        source: R,
+        (source, broker): (R, Option<Bridge>),
         around: Around<'_>,
     ) -> Result<Resumed, RunnerError> {
-        let conditions = conditions(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
+        let mut conditions = conditions(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
+        conditions.broker = broker;
         self.live_under(conditions, source, around)
     }
 
     /// As [`Resumption::live`], under conditions that were found before.
     pub(crate) fn live_under<R: LineSource + Send>(
         mut self,
-        conditions: Conditions,
+        mut conditions: Conditions,
         source: R,
         around: Around<'_>,
     ) -> Result<Resumed, RunnerError> {
@@ -331,19 +332,26 @@ impl Resumption {
                 way_on: "resume it with `counterfoil backtest --resume`",
             });
         }
-        let (guard, terms) = conditions.watch(around.data, &self.execution, &self.signer);
+        let recorded = self.known.take_told();
+        let venue = conditions.venue(&self.setup, recorded)?;
+        let own = (&self.signer, &self.setup);
+        let (guard, terms) = conditions.watch(around.data, &self.execution, own);
         guard.check(clock::now()).map_err(RunnerError::NotStarted)?;
         let instruments = &self.setup.instruments;
         let (slices, decided) = self.known.take_slices(instruments.len())?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
         let mut lines = LineFeed::go_on(source, instruments, decided);
         let lines = Guarded::new(&mut lines, guard);
+        let lines = NoActions::new(lines, self.setup.broker.is_some());
         let recorded = (slices, self.known.stop.take());
         let mut feed = Again::new(recorded, lines, is_open);
         let plans = core::mem::take(&mut self.known.plans);
         let times = core::mem::take(&mut self.known.times);
-        let paper = PaperVenue::new(&self.setup);
-        let mut gateway = Gateway::open(paper, &self.execution, terms, plans)?;
+        let is_begun = self.open.is_some();
+        let mut gateway = Gateway::open(venue, &self.execution, terms, plans)?;
+        if !is_begun {
+            gateway.begin()?;
+        }
         let sealing = Sealing::RunThread;
         let ends = (&mut feed, &mut gateway);
         let mut clock = RecordedTimes::new(times, WallClock::new());

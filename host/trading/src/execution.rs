@@ -102,11 +102,13 @@ pub enum Code {
     NotSent,
     /// The bar was decided so long after its close that only orders that reduce a position pass.
     BarTooLate,
+    /// A broker did not take it; the order log has its words.
+    VenueRejected,
 }
 
 impl Code {
     /// Every code, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::None,
         Self::UnknownInstrument,
         Self::QuantityNotPositive,
@@ -138,6 +140,7 @@ impl Code {
         Self::DailyLossLimit,
         Self::NotSent,
         Self::BarTooLate,
+        Self::VenueRejected,
     ];
 
     /// The stable code and the sentence that goes with it.
@@ -179,6 +182,7 @@ impl Code {
             Self::DailyLossLimit => "daily-loss-limit",
             Self::NotSent => "not-sent",
             Self::BarTooLate => "bar-too-late",
+            Self::VenueRejected => "venue-rejected",
         }
     }
 
@@ -217,6 +221,7 @@ impl Code {
             Self::DailyLossLimit => "equity fell too far today: only reducing orders pass",
             Self::NotSent => "the gateway did not send it: its authorization held no more",
             Self::BarTooLate => "decided too long after the bar's close: only reducing orders pass",
+            Self::VenueRejected => "the broker did not take it",
         }
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use canonical::canonical_json;
-pub use setup::{INSTRUMENTS_MAX, ManifestError, RunSetup, digest};
+pub use setup::{BrokerTerms, INSTRUMENTS_MAX, ManifestError, RunSetup, digest};
 
 use crate::limits::SandboxLimits;
 
@@ -88,7 +88,22 @@ pub enum DataSource {
         /// Makes this start different from every other; a second start of it is refused.
         #[serde(rename = "start-nonce")]
         start_nonce: String,
+        /// The broker that takes the orders; without one the paper venue does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        broker: Option<BrokerEntry>,
     },
+}
+
+/// The broker that takes a live run's orders.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BrokerEntry {
+    /// Its name: `alpaca`.
+    pub name: String,
+    /// `paper` or `live`.
+    pub environment: String,
+    /// How far the account's cash may differ from the run's before the run halts, as a decimal.
+    pub cash_tolerance: String,
 }
 
 /// One instrument's definition.

@@ -322,7 +322,7 @@ impl Run {
         J: Journal,
     {
         self.ended = Some(CloseReason::Fault);
-        let (canceled, flattened, _) = self.wind_down()?;
+        let (canceled, flattened, _) = self.wind_down(self.on_fault)?;
         let record = FaultRecord {
             callback,
             time,
@@ -369,7 +369,9 @@ impl Run {
         Ok(())
     }
 
-    fn account_view(&self) -> AccountView<'_> {
+    /// The account with its working orders as of now.
+    #[must_use]
+    pub fn account_view(&self) -> AccountView<'_> {
         AccountView {
             account: &self.account,
             working: &self.working,

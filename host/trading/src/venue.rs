@@ -6,6 +6,7 @@ pub mod matching;
 mod resting;
 mod sessions;
 pub mod simulated;
+pub mod told;
 pub mod withheld;
 
 use alloc::string::String;
@@ -13,7 +14,9 @@ use alloc::vec::Vec;
 
 use crate::execution::Delivery;
 use crate::plan::Released;
+use crate::record::Stop;
 use crate::slice::Slice;
+use crate::strategy::AccountView;
 
 /// Why a venue cannot go on. The run stops: nothing may be assumed about its orders.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -25,6 +28,20 @@ pub struct VenueError {
 
 /// Where released orders go.
 pub trait Venue {
+    /// Looks at what the venue holds before a slice is taken, and says why the run must end instead,
+    /// if so. A venue within this process has nothing to look at.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VenueError`] if it cannot be told.
+    fn reconcile(
+        &mut self,
+        _slice: &Slice,
+        _account: &AccountView<'_>,
+    ) -> Result<Option<Stop>, VenueError> {
+        Ok(None)
+    }
+
     /// What the venue answered since the slice before: pushes order events, in the sequence in
     /// which they happened.
     fn answers(&mut self, deliveries: &mut Vec<Delivery>);

@@ -14,7 +14,6 @@ use counterfoil_trading::run::{Ports, Run, RunError};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::venue::simulated::SimulatedVenue;
 use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::finding::{Cause, Finding};
@@ -63,7 +62,7 @@ impl Rerunner {
         Self {
             names: opened.names.clone(),
             run: Run::new(setup),
-            venue: Withheld::new(SimulatedVenue::new(setup)),
+            venue: Withheld::new(setup),
             instruments: setup.instruments.len(),
             state: State::Running,
             digest: DecisionDigest::default(),
@@ -142,7 +141,7 @@ impl Rerunner {
         if is_first {
             self.script.set_deliveries_fuel(one.fuel);
         }
-        // That something was not sent is an input too.
+        // That something was not sent is an input too, and so is what a broker said.
         self.venue.expect(&one.deliveries);
         // A corporate action is an input of the run that stands in no other record.
         for delivery in &one.deliveries {

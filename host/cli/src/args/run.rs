@@ -168,12 +168,39 @@ pub(crate) struct Live {
         conflicts_with_all = ["manifest", "Terms", "like_snapshot", "instruments", "feed", "start_nonce"]
     )]
     pub(crate) resume: Option<String>,
+    #[command(flatten)]
+    pub(crate) broker: Broker,
     /// The feed's name
     #[arg(long, default_value = "stdin")]
     pub(crate) feed: String,
     /// Makes this start different from every other [default: random]
     #[arg(long)]
     pub(crate) start_nonce: Option<String>,
+}
+
+/// The broker that takes a live run's orders, and how it is reached.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Broker {
+    /// Send orders to this broker's paper environment: alpaca [default: the paper venue of this program]
+    #[arg(
+        long = "broker",
+        id = "broker",
+        value_name = "NAME",
+        conflicts_with_all = ["manifest", "resume"]
+    )]
+    pub(crate) name: Option<String>,
+    /// How far the broker's cash may differ from the run's before the run halts
+    #[arg(long, value_name = "AMOUNT", default_value = "0")]
+    pub(crate) cash_tolerance: String,
+    /// The broker's key: a file {"key": "...", "secret": "..."} that only you can read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) credentials: Option<PathBuf>,
+    /// The broker's address [default: its paper environment]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// The address of the broker's stream [default: on the host of --endpoint]
+    #[arg(long, value_name = "URL")]
+    pub(crate) stream_endpoint: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -7,14 +7,16 @@ use anyhow::{Context as _, Result};
 use counterfoil_runner::backtest::snapshot_store;
 use counterfoil_runner::feed::Patient;
 use counterfoil_runner::files::read_whole;
+use counterfoil_runner::gateway::broker::Bridge;
+use counterfoil_runner::gateway::broker::open::{Access, open};
 use counterfoil_runner::live::live;
-use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 
 use super::backtest::bring_component;
 use super::resume;
 use super::terms::{Bars, manifest};
-use crate::args::Live;
+use crate::args::{Broker, Live};
 use crate::output::{Answer, note, say_json};
 use crate::places::Places;
 use crate::progress::Watcher;
@@ -25,7 +27,9 @@ const BACKEND: &str = "cranelift";
 
 pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
     if let Some(run) = &args.resume {
-        return resume::live(places, run, BACKEND, || source_of(args));
+        return resume::live(places, run, BACKEND, |manifest| {
+            Ok((source_of(args)?, broker_of(manifest, &args.broker)?))
+        });
     }
     let manifest = manifest_of(places, args)?;
     let signer = Box::new(places.keys.signer()?);
@@ -35,13 +39,14 @@ pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
     note(&format!(
         "run {run}: waiting for bars, one JSON object a line; the end of the stream ends it"
     ));
+    let broker = broker_of(&manifest, &args.broker)?;
     let source = source_of(args)?;
     let done = live(
         &places.data,
         &manifest,
         engine,
         signer,
-        source,
+        (source, broker),
         &mut watcher,
     );
     watcher.finish();
@@ -55,6 +60,26 @@ pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
         CloseReason::EndOfData => Answer::Yes,
         CloseReason::Fault | CloseReason::Stopped => Answer::No,
     })
+}
+
+/// The broker that the manifest names, if it names one.
+fn broker_of(manifest: &Manifest, args: &Broker) -> Result<Option<Bridge>> {
+    let setup = manifest.setup()?;
+    if setup.broker.is_none() {
+        return Ok(None);
+    }
+    let credentials = args.credentials.clone();
+    let access = Access {
+        credentials: credentials
+            .context("the run has a broker: give its key with --credentials FILE")?,
+        endpoint: args.endpoint.clone(),
+        stream: args.stream_endpoint.clone(),
+    };
+    let id = manifest.run_id()?;
+    let seed = id
+        .first_chunk()
+        .map_or(0, |first| u64::from_be_bytes(*first));
+    Ok(Some(open(&setup, &access, seed)?))
 }
 
 /// Where the bars come from.
@@ -99,6 +124,11 @@ fn manifest_of(places: &Places, args: &Live) -> Result<Manifest> {
     };
     let bars = Bars {
         data: DataSource::Feed {
+            broker: args.broker.name.as_ref().map(|name| BrokerEntry {
+                name: name.clone(),
+                environment: "paper".to_owned(),
+                cash_tolerance: args.broker.cash_tolerance.clone(),
+            }),
             name: args.feed.clone(),
             start_nonce,
         },

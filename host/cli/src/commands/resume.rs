@@ -3,11 +3,13 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::feed::Patient;
+use counterfoil_runner::gateway::broker::Bridge;
 use counterfoil_runner::journal::Sealing;
 use counterfoil_runner::resume::{
     Around, Cut, Found, Halt, Notice, Opened, Resumed, Resumption, open,
 };
 use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{CloseReason, Record};
 use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
@@ -29,10 +31,11 @@ pub(crate) fn live(
     places: &Places,
     run: &str,
     backend: &str,
-    source: impl FnOnce() -> Result<Patient>,
+    ends: impl FnOnce(&Manifest) -> Result<(Patient, Option<Bridge>)>,
 ) -> Result<Answer> {
     go_on(places, run, backend, |ready, around| {
-        Ok(ready.live(source()?, around)?)
+        let ends = ends(ready.manifest())?;
+        Ok(ready.live(ends, around)?)
     })
 }
 

@@ -18,7 +18,8 @@ use counterfoil_trading::units::{Money, Price, Quantity};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::venue::broker::{Books, Fault, NOW, Shared, activity, order, start};
+use crate::venue::broker::{Books, NOW, Shared, activity, order, start};
+use crate::venue::fault::Fault;
 use crate::venue::http::Reply;
 use crate::venue::market::listings;
 use crate::venue::stream::{Act, serve};

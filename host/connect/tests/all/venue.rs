@@ -2,6 +2,8 @@
 //! over real sockets of this machine and do what a script says, faults too.
 
 pub(crate) mod broker;
+pub(crate) mod exchange;
+pub(crate) mod fault;
 pub(crate) mod history;
 pub(crate) mod http;
 pub(crate) mod market;

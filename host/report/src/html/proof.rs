@@ -33,7 +33,9 @@ pub(super) fn what_ran(page: &mut Page, render: &Render<'_>) -> Result<(), Rende
                 row(page, "Range asked for", &range);
             }
         }
-        DataSource::Feed { name, start_nonce } => {
+        DataSource::Feed {
+            name, start_nonce, ..
+        } => {
             row(page, "Feed", name);
             row(page, "Start nonce", start_nonce);
         }

@@ -17,6 +17,7 @@ const BARS: u64 = 2_000;
 pub(crate) fn latency(data: &DataDir, manifest: &Manifest) {
     let manifest = Manifest {
         data: DataSource::Feed {
+            broker: None,
             name: "bench".to_owned(),
             start_nonce: "bench".to_owned(),
         },
@@ -32,7 +33,15 @@ pub(crate) fn latency(data: &DataDir, manifest: &Manifest) {
         micros: &mut micros,
     };
     let engine = EngineSettings::default();
-    let done = live(data, &manifest, engine, signer(), source, &mut Quiet).unwrap();
+    let done = live(
+        data,
+        &manifest,
+        engine,
+        signer(),
+        (source, None),
+        &mut Quiet,
+    )
+    .unwrap();
     assert!(done.close.fills > 0);
     micros.sort_unstable();
     let at = |percent: usize| micros.get(micros.len() * percent / 100).unwrap();

@@ -1,6 +1,6 @@
 //! What a gateway needs of a venue. A broker's protocol implements this; so does the paper venue.
 
-use counterfoil_trading::gateway::VenueOrderId;
+use counterfoil_trading::gateway::{End, VenueOrderId};
 use counterfoil_trading::order::Intent;
 use counterfoil_trading::plan::Released;
 
@@ -80,10 +80,14 @@ pub trait VenueClient {
     /// Puts an order in the place of another: both or neither.
     fn replace(&mut self, order: &Cleared<'_>) -> Reply;
 
+    /// Hears what is asked for next, which may have been sent before this process began. A venue that
+    /// keeps its orders has nothing to do.
+    fn expect(&mut self, _order: &Cleared<'_>) {}
+
     /// Asks for an order by its client order id.
     fn lookup(&mut self, id: &VenueOrderId) -> Found;
 
-    /// Hears of what it was sent before this process began, while the run decides it again. A venue
-    /// that keeps its orders has nothing to do.
-    fn restore(&mut self, _order: &Cleared<'_>) {}
+    /// Hears of what it was sent before this process began, and how that ended at the gateway, while
+    /// the run decides it again. A venue that keeps its orders has nothing to do.
+    fn restore(&mut self, _order: &Cleared<'_>, _end: End) {}
 }

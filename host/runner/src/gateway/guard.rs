@@ -90,6 +90,7 @@ impl Guard {
             | StopCause::LimitsStale
             | StopCause::LimitsInconsistent
             | StopCause::ClockOff => Err(Refusal::OtherLimits),
+            StopCause::VenueDiffers | StopCause::VenueUnclear => Err(Refusal::Stopped),
         }
     }
 }

@@ -11,7 +11,7 @@ use counterfoil_journal::frame::{FrameError, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::cbor::CborError;
-use counterfoil_trading::gateway::{Authorization, LogRecord, Mark};
+use counterfoil_trading::gateway::{Authorization, LogRecord, Mark, Occasion, Reconciled};
 use counterfoil_trading::journal::RecordBytes;
 
 use crate::data_dir::Execution;
@@ -69,6 +69,8 @@ pub struct KnownOrders {
     pub orders: BTreeMap<u64, Recorded>,
     /// The last epoch of the account's lease.
     pub epoch: u64,
+    /// What the venue's books held when the run began.
+    pub baseline: Option<Reconciled>,
 }
 
 /// The log, open for writing.
@@ -232,9 +234,14 @@ impl KnownOrders {
                 order.marks.push(Mark::Ended(one.end));
             }
             LogRecord::Lease { epoch, .. } => self.epoch = epoch,
+            LogRecord::Reconciled(one) if one.occasion == Occasion::Baseline => {
+                self.baseline = Some(one);
+            }
             LogRecord::Open { .. }
             | LogRecord::Unknown { .. }
             | LogRecord::Refused { .. }
+            | LogRecord::Reconciled(_)
+            | LogRecord::Difference(_)
             | LogRecord::Clock { .. } => {}
         }
         Ok(())

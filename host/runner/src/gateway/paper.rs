@@ -4,16 +4,69 @@
 use std::collections::BTreeSet;
 
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::gateway::VenueOrderId;
+use counterfoil_trading::gateway::{End, VenueOrderId};
 use counterfoil_trading::manifest::RunSetup;
+use counterfoil_trading::record::{Stop, StopCause};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 use counterfoil_trading::venue::{Venue as _, VenueError};
 
+use crate::reconcile::Holdings;
+
 use super::client::{Cleared, Found, Reply, VenueClient};
+
+/// What a venue said beside deliveries.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Heard {
+    /// Why the run must end, if it must.
+    pub stop: Option<Stop>,
+    /// Whether its connection was lost and is back.
+    pub is_back: bool,
+    /// Whether it spoke of an order that the run did not send.
+    pub is_foreign: bool,
+}
+
+impl Heard {
+    /// Something that cannot be: the first reason counts.
+    pub(super) fn stop_for(&mut self, message: String) {
+        self.stop.get_or_insert(Stop {
+            cause: StopCause::VenueUnclear,
+            message,
+        });
+    }
+}
 
 /// What says what became of the orders at a venue, slice by slice.
 pub trait Market {
+    /// Whether what is delivered with a slice is in the journal already.
+    fn is_recorded(&self, _slice: &Slice) -> bool {
+        false
+    }
+
+    /// Takes in what happened since the last time.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VenueError`] if the venue cannot say: nothing is lost.
+    fn listen(&mut self) -> Result<Heard, VenueError> {
+        Ok(Heard::default())
+    }
+
+    /// The venue's books, and what happened until they were read; `None` where there are none apart
+    /// from the run's.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VenueError`] if the venue cannot say.
+    fn look(&mut self) -> Result<Option<(Holdings, Heard)>, VenueError> {
+        Ok(None)
+    }
+
+    /// What is to be delivered with the next slice.
+    fn pending(&self) -> &[Delivery] {
+        &[]
+    }
+
     /// As [`Venue::answers`](counterfoil_trading::venue::Venue::answers).
     fn answers(&mut self, deliveries: &mut Vec<Delivery>);
 
@@ -79,7 +132,7 @@ impl VenueClient for PaperVenue {
         }
     }
 
-    fn restore(&mut self, order: &Cleared<'_>) {
+    fn restore(&mut self, order: &Cleared<'_>, _end: End) {
         let _known = self.take(order);
     }
 }

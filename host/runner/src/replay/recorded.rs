@@ -9,7 +9,6 @@ use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{Callback, Close, Record, Stop, digested_part};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::error::RunnerError;
 use crate::feed::{Feed as _, FeedError, Next, SnapshotFeed};
@@ -32,8 +31,8 @@ pub(super) struct Recorded {
     pub(super) stop: Option<Stop>,
     /// The times of its decisions.
     pub(super) times: Vec<Option<(UnixNanos, UnixNanos)>>,
-    /// What its deliveries tell of orders that were not sent.
-    pub(super) not_sent: Vec<Delivery>,
+    /// Its deliveries other than corporate actions: some may be inputs, and the venue knows which.
+    pub(super) from_outside: Vec<Delivery>,
     time: Option<UnixNanos>,
     is_faulted: bool,
     bytes: Vec<u8>,
@@ -60,7 +59,7 @@ impl Recorded {
         self.is_foreign = false;
         self.stop = None;
         self.times.clear();
-        self.not_sent.clear();
+        self.from_outside.clear();
         self.time = None;
         self.is_faulted = false;
         self.bytes.clear();
@@ -178,8 +177,8 @@ impl Recorder {
                             out.slice
                                 .add_action(applied.action)
                                 .map_err(FeedError::from)?;
-                        } else if Withheld::tells(&delivery) {
-                            out.not_sent.push(delivery);
+                        } else if self.snapshot.is_none() {
+                            out.from_outside.push(delivery);
                         }
                     }
                 }

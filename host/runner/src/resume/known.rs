@@ -10,10 +10,12 @@ use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{Deliveries, Open, PlanNote, Record, Stop, digested_part};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::venue::told::Told;
 
 use crate::error::RunnerError;
 use crate::feed::{Decided, FeedError};
 use crate::gateway::DecidedBefore;
+use crate::gateway::broker::Recorded;
 use crate::journal::{JournalReader, ReadJournalError, Sealed};
 
 /// What the signed part says.
@@ -40,6 +42,8 @@ pub(super) struct Known {
     slices: Vec<Slice>,
     /// What stands before the bars of the slice after them.
     next: Option<NextSlice>,
+    /// What a broker said, and until when.
+    told: Recorded,
 }
 
 /// A slice of which no bar is decided.
@@ -81,12 +85,17 @@ impl Known {
             Record::Refused(_) => {}
             Record::Deliveries(one) => {
                 self.is_ahead = true;
+                self.told.settled = Some(one.time);
+                let said = one.deliveries.iter().filter(|one| Told::says(one));
+                let slice = self.told.slices.entry(one.time).or_default();
+                slice.extend(said.cloned());
                 self.add_actions(one);
             }
             Record::MarginCall(one) => {
                 self.note(&one.plans);
                 self.sealed.decisions = decisions;
                 self.is_ahead = true;
+                self.told.settled = Some(one.time);
                 self.next_slice(one.time);
             }
             Record::Stop(one) => {
@@ -105,6 +114,7 @@ impl Known {
             Record::Decision(one) => {
                 self.sealed.decisions = decisions;
                 self.bars = self.bars.saturating_add(1);
+                self.told.settled = Some(one.bar.get().close_time);
                 if let Some((_, decided)) = one.circumstances.times {
                     self.decided = decided;
                     self.note(&one.circumstances.plans);
@@ -170,6 +180,11 @@ impl Known {
             }
         }
         Ok(())
+    }
+
+    /// What a broker said.
+    pub(super) fn take_told(&mut self) -> Recorded {
+        core::mem::take(&mut self.told)
     }
 
     /// The close time of the last slice of a feed that has a decided bar.

@@ -138,7 +138,10 @@ fn stopped(stop: &Stop, otherwise: RunState) -> (RunState, Option<String>) {
         | StopCause::LimitsStale
         | StopCause::LimitsInconsistent
         | StopCause::LeaseLost
-        | StopCause::NotPermitted => otherwise,
+        | StopCause::NotPermitted
+        | StopCause::ClockOff
+        | StopCause::VenueDiffers
+        | StopCause::VenueUnclear => otherwise,
     };
     (
         state,

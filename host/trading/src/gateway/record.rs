@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::{End, Refusal};
+use super::{Difference, End, Reconciled, Refusal};
 use crate::cbor::{self, CborError, Reader};
 use crate::time::UnixNanos;
 
@@ -85,6 +85,10 @@ pub enum LogRecord {
         /// When.
         time: UnixNanos,
     },
+    /// The venue's books were looked at.
+    Reconciled(Reconciled),
+    /// They are not the run's.
+    Difference(Difference),
     /// What the kernel says of the clock that all these times are from.
     Clock {
         /// Its word, or none if it does not say.
@@ -161,10 +165,11 @@ impl LogRecord {
             } => {
                 head(out, 4, 5);
                 cbor::put_u64(out, number(&Refusal::ALL, refusal));
-                let end = token.len().min(KEPT_BYTES_MAX);
-                cbor::put_bytes(out, token.get(..end).unwrap_or_default());
+                cbor::put_bytes(out, token.get(..KEPT_BYTES_MAX).unwrap_or(token));
                 cbor::put_i64(out, time.0);
             }
+            Self::Reconciled(one) => one.encode(out),
+            Self::Difference(one) => one.encode(out),
             Self::Clock { word, time } => put_clock(out, *word, *time),
         }
     }
@@ -202,6 +207,8 @@ impl LogRecord {
                 token: reader.bytes_string()?.to_vec(),
                 time: UnixNanos(reader.i64()?),
             },
+            (6, 6) => Self::Reconciled(Reconciled::decode(&mut reader)?),
+            (7, 7) => Self::Difference(Difference::decode(&mut reader)?),
             (8, 2) => Self::Clock {
                 word: None,
                 time: UnixNanos(reader.i64()?),
@@ -280,13 +287,13 @@ fn read_outcome(reader: &mut Reader<'_>) -> Result<Outcome, CborError> {
     })
 }
 
-fn head(out: &mut Vec<u8>, items: usize, kind: u64) {
+pub(super) fn head(out: &mut Vec<u8>, items: usize, kind: u64) {
     cbor::put_array(out, items);
     cbor::put_u64(out, kind);
 }
 
 /// The beginning of a text that came from outside.
-fn kept(text: &str) -> String {
+pub(super) fn kept(text: &str) -> String {
     let ends = text
         .char_indices()
         .map(|(at, letter)| (at, letter.len_utf8()));
@@ -297,14 +304,14 @@ fn kept(text: &str) -> String {
     text.get(..end.unwrap_or(0)).unwrap_or_default().to_string()
 }
 
-fn number<T: PartialEq>(all: &[T], one: &T) -> u64 {
+pub(super) fn number<T: PartialEq>(all: &[T], one: &T) -> u64 {
     let place = all.iter().position(|other| other == one);
     place
         .and_then(|place| u64::try_from(place).ok())
         .unwrap_or(u64::MAX)
 }
 
-fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
+pub(super) fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
     let error = CborError {
         offset: 0,
         expected: "a known number",

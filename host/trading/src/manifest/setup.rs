@@ -95,6 +95,17 @@ pub struct RunSetup {
     pub seed: u64,
     /// Decisions for one signed checkpoint, above zero.
     pub cadence: u64,
+    /// The broker; `None` for a simulated venue.
+    pub broker: Option<BrokerTerms>,
+}
+
+/// A broker's terms.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BrokerTerms {
+    /// Whether money moves.
+    pub is_live: bool,
+    /// How far the account's cash may differ.
+    pub cash_tolerance: Money,
 }
 
 impl Manifest {
@@ -169,6 +180,7 @@ impl Manifest {
                 0 => return Err(wrong("cadence", "0", "at least 1")),
                 cadence => u64::from(cadence),
             },
+            broker: terms::broker(self)?,
         })
     }
 }

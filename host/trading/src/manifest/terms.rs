@@ -2,8 +2,10 @@
 
 use alloc::string::{String, ToString as _};
 
-use super::setup::{amount, bps, wrong};
-use super::{AccountEntry, CostsEntry, ManifestError, MatchingEntry, RiskEntry};
+use super::setup::{BrokerTerms, amount, bps, wrong};
+use super::{
+    AccountEntry, CostsEntry, DataSource, Manifest, ManifestError, MatchingEntry, RiskEntry,
+};
 use crate::account::AccountKind;
 use crate::costs::{Costs, Fees, Slippage};
 use crate::decimal;
@@ -149,4 +151,44 @@ fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
             clock_offset_max: entry.clock_offset_max_ms.map(nanos),
         },
     })
+}
+
+/// The broker of a run's feed. What the run would reckon by itself, the broker does in its own way:
+/// so a manifest that asks for both is refused.
+pub(super) fn broker(manifest: &Manifest) -> Result<Option<BrokerTerms>, ManifestError> {
+    let DataSource::Feed {
+        broker: Some(entry),
+        ..
+    } = &manifest.data
+    else {
+        return Ok(None);
+    };
+    if entry.name != "alpaca" {
+        return Err(wrong("data.feed.broker.name", &entry.name, "alpaca"));
+    }
+    let is_live = match entry.environment.as_str() {
+        "paper" => false,
+        "live" => true,
+        other => {
+            let field = "data.feed.broker.environment";
+            return Err(wrong(field, other, "paper or live"));
+        }
+    };
+    let free = CostsEntry {
+        volume_cap_bps: manifest.costs.volume_cap_bps.clone(),
+        ..CostsEntry::none()
+    };
+    if costs(&manifest.costs)? != costs(&free)? {
+        let expected =
+            "no fee, slippage or borrow fee in a broker's run: the broker's prices count";
+        return Err(wrong("costs", "above zero", expected));
+    }
+    if manifest.matching != MatchingEntry::default() {
+        let expected = "no latency and no rule for limits in a broker's run";
+        return Err(wrong("matching", "not the default", expected));
+    }
+    Ok(Some(BrokerTerms {
+        is_live,
+        cash_tolerance: amount("data.feed.broker.cash-tolerance", &entry.cash_tolerance)?,
+    }))
 }

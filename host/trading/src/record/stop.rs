@@ -35,11 +35,15 @@ pub enum StopCause {
     NotPermitted,
     /// This machine's clock is not in step with others, or may be further off than allowed.
     ClockOff,
+    /// The venue's books are not the run's, beyond the tolerance.
+    VenueDiffers,
+    /// The venue says of an order what cannot be, or says nothing more.
+    VenueUnclear,
 }
 
 impl StopCause {
     /// Every cause, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::RunKilled,
         Self::AccountKilled,
         Self::InstallationKilled,
@@ -50,6 +54,8 @@ impl StopCause {
         Self::LeaseLost,
         Self::NotPermitted,
         Self::ClockOff,
+        Self::VenueDiffers,
+        Self::VenueUnclear,
     ];
 
     /// Its stable name.
@@ -66,7 +72,16 @@ impl StopCause {
             Self::LeaseLost => "lease-lost",
             Self::NotPermitted => "not-permitted",
             Self::ClockOff => "clock-off",
+            Self::VenueDiffers => "venue-differs",
+            Self::VenueUnclear => "venue-unclear",
         }
+    }
+
+    /// Whether the run's positions are those of its account. A position that is not certain is not
+    /// flattened.
+    #[must_use]
+    pub const fn is_certain(self) -> bool {
+        !matches!(self, Self::VenueDiffers | Self::VenueUnclear)
     }
 }
 

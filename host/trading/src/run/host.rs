@@ -89,11 +89,17 @@ impl Run {
             return Err(RunError::Ended);
         }
         self.ended = Some(CloseReason::Stopped);
-        let (canceled, flattened, plans) = self.wind_down()?;
+        let action = match self.on_fault {
+            FaultAction::CancelAndFlatten if !stop.cause.is_certain() => FaultAction::Cancel,
+            FaultAction::Leave | FaultAction::Cancel | FaultAction::CancelAndFlatten => {
+                self.on_fault
+            }
+        };
+        let (canceled, flattened, plans) = self.wind_down(action)?;
         let record = StopRecord {
             stop,
             time: self.last_close.unwrap_or_default(),
-            action: self.on_fault,
+            action,
             canceled,
             flattened,
             plans,
@@ -108,8 +114,8 @@ impl Run {
 
     /// Authorizes what the manifest's `on-fault` says about working orders and positions: the same
     /// gate, plan and token as for what a strategy wants.
-    pub(super) fn wind_down<E>(&mut self) -> Result<WoundDown, RunError<E>> {
-        let (canceled, flattened) = match self.on_fault {
+    pub(super) fn wind_down<E>(&mut self, action: FaultAction) -> Result<WoundDown, RunError<E>> {
+        let (canceled, flattened) = match action {
             FaultAction::Leave => (Vec::new(), Vec::new()),
             FaultAction::Cancel => (self.working_ids(|_| true), Vec::new()),
             FaultAction::CancelAndFlatten => {

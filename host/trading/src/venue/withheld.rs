@@ -1,12 +1,15 @@
-//! A simulated venue that some of what was released never reached, because the gateway withheld it. That it
+//! A venue as a journal has it. Some of what was released never reached it, because the gateway withheld it. That it
 //! did is an input: whoever decides a run again takes it from the journal.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::simulated::SimulatedVenue;
+use super::told::Told;
 use super::{Venue, VenueError};
 use crate::execution::{Code, Delivery, OrderEvent};
+use crate::manifest::RunSetup;
 use crate::order::{ClientOrderId, Intent, OrderStatus};
 use crate::plan::Released;
 use crate::slice::Slice;
@@ -34,15 +37,29 @@ pub fn not_sent(intent: &Intent) -> OrderEvent {
 /// What is sent waits until the next slice tells: between the two a venue does nothing.
 #[derive(Debug)]
 pub struct Withheld {
-    inner: SimulatedVenue,
+    inner: Inner,
     sent: Vec<Released>,
     kept_back: BTreeSet<(ClientOrderId, OrderStatus)>,
 }
 
+/// The venue behind the gateway.
+#[derive(Debug)]
+enum Inner {
+    /// Decided again.
+    Simulated(Box<SimulatedVenue>),
+    /// Taken from the record.
+    Told(Told),
+}
+
 impl Withheld {
-    /// A venue that got everything so far.
+    /// A run's venue, which got everything so far.
     #[must_use]
-    pub const fn new(inner: SimulatedVenue) -> Self {
+    pub fn new(setup: &RunSetup) -> Self {
+        let inner = if setup.broker.is_some() {
+            Inner::Told(Told::default())
+        } else {
+            Inner::Simulated(Box::new(SimulatedVenue::new(setup)))
+        };
         Self {
             inner,
             sent: Vec::new(),
@@ -50,8 +67,12 @@ impl Withheld {
         }
     }
 
-    /// Takes from the deliveries of the next slice what was not sent since the last.
+    /// Takes from the deliveries of the next slice what was not sent since the last, and what a
+    /// broker said.
     pub fn expect(&mut self, deliveries: &[Delivery]) {
+        if let Inner::Told(told) = &mut self.inner {
+            told.expect(deliveries);
+        }
         for delivery in deliveries {
             if let Delivery::Event(event) = delivery
                 && event.code == Code::NotSent
@@ -59,12 +80,6 @@ impl Withheld {
                 self.kept_back.insert((event.client_order_id, event.status));
             }
         }
-    }
-
-    /// Whether a delivery tells of something that was not sent.
-    #[must_use]
-    pub fn tells(delivery: &Delivery) -> bool {
-        matches!(delivery, Delivery::Event(event) if event.code == Code::NotSent)
     }
 }
 
@@ -78,11 +93,17 @@ impl Venue for Withheld {
             {
                 deliveries.push(Delivery::Event(event));
             } else {
-                self.inner.receive(&released);
+                match &mut self.inner {
+                    Inner::Simulated(venue) => venue.receive(&released),
+                    Inner::Told(told) => told.receive(&released),
+                }
             }
         }
         self.kept_back.clear();
-        self.inner.answers(deliveries);
+        match &mut self.inner {
+            Inner::Simulated(venue) => venue.answers(deliveries),
+            Inner::Told(told) => told.answers(deliveries),
+        }
     }
 
     fn executions(
@@ -90,7 +111,10 @@ impl Venue for Withheld {
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
-        self.inner.executions(slice, deliveries)
+        match &mut self.inner {
+            Inner::Simulated(venue) => venue.executions(slice, deliveries),
+            Inner::Told(told) => told.executions(slice, deliveries),
+        }
     }
 
     fn send(&mut self, released: Released) -> Result<(), VenueError> {

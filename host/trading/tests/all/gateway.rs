@@ -1,11 +1,12 @@
 //! The token and the transitions, as tables.
 
 use counterfoil_trading::gateway::{
-    Answer, Authorization, ClockWord, End, Event, Life, LogRecord, Lookup, Mark, Outcome, Phase,
-    Refusal, Standing, VenueOrderId, check, recovered,
+    Answer, Authorization, ClockWord, Difference, End, Event, Life, LogRecord, Lookup, Mark,
+    Occasion, Outcome, Phase, Reconciled, Refusal, Standing, VenueOrderId, check, recovered,
 };
 use counterfoil_trading::plan::PlanDigest;
 use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::{Money, Quantity};
 
 const TOKEN: Authorization = Authorization {
     run: [1; 32],
@@ -210,6 +211,41 @@ fn what_the_log_holds_says_where_an_order_stands() {
     }
 }
 
+#[track_caller]
+fn reads_back(record: &LogRecord) {
+    let mut body = Vec::new();
+    record.encode(&mut body);
+    assert_eq!(LogRecord::decode(&body).as_ref(), Ok(record));
+    for length in 0..body.len() {
+        assert!(LogRecord::decode(&body[..length]).is_err(), "{record:?}");
+    }
+}
+
+#[test]
+fn what_a_venues_books_held_and_each_difference_read_back() {
+    let time = UnixNanos(5);
+    let table = [
+        LogRecord::Reconciled(Reconciled {
+            occasion: Occasion::ForeignOrder,
+            cash: Money(-1 << 70),
+            positions: vec![Quantity(-3), Quantity(0)],
+            open_orders: 2,
+            time,
+        }),
+        LogRecord::Difference(Difference {
+            what: "cash".to_owned(),
+            ours: "1".to_owned(),
+            theirs: "2".to_owned(),
+            explanation: String::new(),
+            tolerance: "0.5".to_owned(),
+            time,
+        }),
+    ];
+    for record in table {
+        reads_back(&record);
+    }
+}
+
 #[test]
 fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
     let time = UnixNanos(5);
@@ -266,12 +302,7 @@ fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
         },
     ];
     for record in table {
-        let mut body = Vec::new();
-        record.encode(&mut body);
-        assert_eq!(LogRecord::decode(&body).as_ref(), Ok(&record));
-        for length in 0..body.len() {
-            assert!(LogRecord::decode(&body[..length]).is_err(), "{record:?}");
-        }
+        reads_back(&record);
     }
     for (given, kept) in [
         (outcome(&long, None), outcome(kept, None)),

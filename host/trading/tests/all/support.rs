@@ -79,6 +79,7 @@ pub(crate) fn setup(settings: &str) -> RunSetup {
         on_fault: FaultAction::Leave,
         seed: 0,
         cadence: 1,
+        broker: None,
     };
     for word in settings.split_whitespace() {
         let (name, value) = word.split_once('=').unwrap();

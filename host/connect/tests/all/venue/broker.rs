@@ -4,48 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use crate::venue::fault::Fault;
 use crate::venue::http::{Asked, Reply, serve};
 
 /// The machine's time in all tests: 2024-01-02T15:00:00Z.
 pub(crate) const NOW: i64 = 1_704_207_600;
-
-/// What goes wrong with a request that places an order.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Fault {
-    /// Nothing.
-    None,
-    /// The order is there, and no answer comes.
-    TakenThenSilent,
-    /// The order is there, and the connection is cut.
-    TakenThenCut,
-    /// The order is there, and the answer is an error page.
-    TakenThenError,
-    /// The order is there, and the answer cannot be read.
-    TakenThenGarbage,
-    /// The request is lost, and no answer comes.
-    LostThenSilent,
-    /// The request is lost with its connection.
-    LostThenCut,
-    /// Too many requests.
-    Limited,
-    /// The venue fails before it does anything.
-    Error,
-}
-
-impl Fault {
-    /// Every fault.
-    pub(crate) const ALL: [Self; 9] = [
-        Self::None,
-        Self::TakenThenSilent,
-        Self::TakenThenCut,
-        Self::TakenThenError,
-        Self::TakenThenGarbage,
-        Self::LostThenSilent,
-        Self::LostThenCut,
-        Self::Limited,
-        Self::Error,
-    ];
-}
 
 /// A broker's books and what is to go wrong.
 #[derive(Debug, Default)]

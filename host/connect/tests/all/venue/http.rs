@@ -55,6 +55,15 @@ impl Reply {
 pub(crate) async fn serve(answer: impl Fn(Asked) -> Reply + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    serve_on(listener, answer);
+    port
+}
+
+/// Serves the connections of a listener.
+pub(crate) fn serve_on(
+    listener: TcpListener,
+    answer: impl Fn(Asked) -> Reply + Send + Sync + 'static,
+) {
     let answer = Arc::new(answer);
     tokio::spawn(async move {
         loop {
@@ -70,7 +79,6 @@ pub(crate) async fn serve(answer: impl Fn(Asked) -> Reply + Send + Sync + 'stati
             });
         }
     });
-    port
 }
 
 /// The connection is to be cut.

@@ -1,0 +1,276 @@
+//! The broker as a run's thread sees it, against a broker with its own thread: every call ends in
+//! its time, and whatever happens to the stream, every execution is told once.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use counterfoil_connect::broker::bridge::{Bridge, Connection, Settings, Told};
+use counterfoil_connect::broker::desk::DeskEvent;
+use counterfoil_connect::broker::order::{NewOrder, OrderName, Terms, VenueFill, VenueStatus};
+use counterfoil_connect::broker::{BrokerError, Cancel, client, updates};
+use counterfoil_connect::net::credentials::Credentials;
+use counterfoil_connect::net::endpoint::{Endpoint, Kind};
+use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::order::{OrderType, Side, TimeInForce};
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::{Money, Price, Quantity};
+
+use crate::venue::dialer;
+use crate::venue::exchange::Exchange;
+use crate::venue::fault::Fault;
+use crate::venue::market::listings;
+
+/// The machine's time in all tests: 2024-01-02T15:00:00Z.
+const NOW: i64 = 1_704_207_600;
+
+fn wanted(name: &str) -> NewOrder {
+    NewOrder {
+        name: OrderName::parse(name).unwrap(),
+        terms: Terms {
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            quantity: Quantity(10),
+            order_type: OrderType::Limit(Price(10_050)),
+            time_in_force: TimeInForce::Day,
+        },
+    }
+}
+
+fn exchange() -> Exchange {
+    let exchange = Exchange::start(10_000_000);
+    exchange.with(|state| state.time = Some(NOW));
+    exchange
+}
+
+/// A bridge with waits that a test need not sit through.
+fn bridge(exchange: &Exchange, call_max: Duration) -> Bridge {
+    let base = format!("http://127.0.0.1:{}", exchange.requests);
+    let stream = format!("ws://127.0.0.1:{}", exchange.stream);
+    let base = Endpoint::parse(&base, Kind::Http).unwrap();
+    let stream = Endpoint::parse(&stream, Kind::WebSocket).unwrap();
+    let mut requests = client::Settings::new(base, 3);
+    requests.request_timeout = Duration::from_millis(200);
+    requests.backoff_first = Duration::from_micros(10);
+    requests.backoff_max = Duration::from_micros(10);
+    let mut updates = updates::Settings::new(stream, 1);
+    updates.backoff_first = Duration::from_micros(100);
+    updates.backoff_max = Duration::from_micros(100);
+    let mut settings = Settings::new(requests, updates);
+    settings.call_max = call_max;
+    settings.settle = Duration::from_millis(1);
+    Bridge::open(Connection {
+        settings,
+        credentials: Credentials::new("KEY", "SECRET").unwrap(),
+        listings: listings(1),
+        dialer: dialer(),
+        now: Arc::new(|| UnixNanos(NOW * 1_000_000_000)),
+    })
+    .unwrap()
+}
+
+/// A bridge whose stream stands.
+fn connected() -> (Exchange, Bridge) {
+    let exchange = exchange();
+    exchange.listen();
+    let bridge = bridge(&exchange, Duration::from_mins(1));
+    exchange.wait(|state| state.listeners == 1);
+    (exchange, bridge)
+}
+
+/// What is told from now on, until it holds what a test waits for.
+fn hear(bridge: &Bridge, told: &mut Vec<String>, until: &str) {
+    while !told.iter().any(|one| one.ends_with(until)) {
+        told.extend(bridge.events().unwrap().iter().map(line));
+    }
+}
+
+fn line(told: &Told) -> String {
+    match told {
+        Told::Back => "back".to_owned(),
+        Told::Lost { .. } => "lost".to_owned(),
+        Told::Denied { reason } => format!("denied {reason}"),
+        Told::Order { event, is_over } => {
+            let over = if *is_over { ", over" } else { "" };
+            match event {
+                DeskEvent::Moved { status, .. } => format!("{status:?}{over}"),
+                DeskEvent::Filled { fill, status, .. } => {
+                    format!("{} to {} {status:?}{over}", fill.quantity.0, fill.filled.0)
+                }
+                other => format!("{other:?}{over}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn an_order_goes_out_once_and_its_executions_come_back_once() {
+    for fault in Fault::ALL {
+        let (exchange, bridge) = connected();
+        exchange.with(|state| state.faults = vec![fault]);
+        let placed = bridge.submit(wanted("cf-1")).unwrap();
+        assert_eq!(placed.name, "cf-1", "{fault:?}");
+        assert_eq!(exchange.with(|state| state.orders.len()), 1, "{fault:?}");
+        exchange.fill(0, 4, 10_025);
+        exchange.fill(0, 6, 10_050);
+        let mut told = Vec::new();
+        hear(&bridge, &mut told, "6 to 10 Filled, over");
+        // That the order works may be told by its first execution alone.
+        told.retain(|one| one != "back" && one != "Working");
+        let expect = ["4 to 4 Working", "6 to 10 Filled, over"];
+        assert_eq!(told, expect, "{fault:?}");
+    }
+}
+
+/// The stream ends before each of four things that happen, and is back after each.
+#[test]
+fn a_stream_that_ends_anywhere_loses_nothing_and_says_when_it_is_back() {
+    for cut in 0..4 {
+        for back in cut..=4 {
+            let (exchange, bridge) = connected();
+            bridge.submit(wanted("cf-1")).unwrap();
+            for step in 0..4 {
+                if step == cut {
+                    exchange.cut();
+                }
+                match step {
+                    0 => exchange.fill(0, 1, 10_025),
+                    1 => exchange.fill(0, 2, 10_025),
+                    2 => exchange.fill_unheard(0, 3, 10_025),
+                    _ => assert_eq!(
+                        bridge.cancel(wanted("cf-1").name).unwrap(),
+                        Cancel::Requested
+                    ),
+                }
+                if step + 1 == back {
+                    exchange.wait(|state| state.listeners == 1);
+                }
+            }
+            let mut told = Vec::new();
+            hear(&bridge, &mut told, ", over");
+            let filled: i64 = told
+                .iter()
+                .filter_map(|one| one.split_once(" to ")?.0.parse::<i64>().ok())
+                .sum();
+            assert_eq!(filled, 6, "{cut} {back}: {told:?}");
+            let ends = told.iter().filter(|one| one.starts_with("Canceled"));
+            assert!(ends.count() <= 1, "{cut} {back}: {told:?}");
+            hear(&bridge, &mut told, "lost");
+            hear(&bridge, &mut told, "back");
+        }
+    }
+}
+
+#[test]
+fn without_a_stream_every_question_looks() {
+    let exchange = exchange();
+    let bridge = bridge(&exchange, Duration::from_mins(1));
+    bridge.submit(wanted("cf-1")).unwrap();
+    exchange.fill_unheard(0, 10, 10_000);
+    let told: Vec<String> = bridge.events().unwrap().iter().map(line).collect();
+    assert_eq!(told, ["10 to 10 Filled, over"]);
+    assert_eq!(bridge.events().unwrap(), []);
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_told_by_a_later_call() {
+    let exchange = exchange();
+    let bridge = bridge(&exchange, Duration::from_mins(1));
+    bridge.submit(wanted("cf-1")).unwrap();
+    exchange.fill_unheard(0, 10, 10_000);
+    exchange.with(|state| state.is_blind = true);
+    assert!(bridge.events().is_err());
+    assert!(bridge.snapshot().is_err());
+    exchange.with(|state| state.is_blind = false);
+    let told: Vec<String> = bridge.events().unwrap().iter().map(line).collect();
+    assert_eq!(told, ["10 to 10 Filled, over"]);
+}
+
+#[test]
+fn a_call_ends_in_its_time_and_says_that_nothing_is_known() {
+    let exchange = exchange();
+    let bridge = bridge(&exchange, Duration::from_millis(100));
+    exchange.with(|state| state.faults = vec![Fault::TakenThenSilent]);
+    let late = bridge.submit(wanted("cf-1"));
+    assert!(matches!(late, Err(BrokerError::Late { .. })), "{late:?}");
+    // Nobody says that it is lost while its fate is open; a look finds it.
+    exchange.fill_unheard(0, 10, 10_000);
+    let found = bridge.find(wanted("cf-1").name).unwrap().unwrap();
+    assert_eq!(found.status, VenueStatus::Filled);
+    let told: Vec<String> = bridge.events().unwrap().iter().map(line).collect();
+    assert_eq!(told, ["10 to 10 Filled, over"]);
+}
+
+#[test]
+fn what_the_venue_does_not_have_is_forgotten_and_what_it_lost_is_told() {
+    let exchange = exchange();
+    let bridge = bridge(&exchange, Duration::from_millis(100));
+    exchange.with(|state| state.faults = vec![Fault::LostThenSilent]);
+    assert!(bridge.submit(wanted("cf-1")).is_err());
+    assert_eq!(bridge.events().unwrap(), []);
+    assert_eq!(bridge.find(wanted("cf-1").name).unwrap(), None);
+    assert_eq!(bridge.events().unwrap(), []);
+    bridge.submit(wanted("cf-2")).unwrap();
+    exchange.with(|state| state.orders.clear());
+    let lost = DeskEvent::Lost {
+        name: wanted("cf-2").name,
+    };
+    let told = Told::Order {
+        event: lost,
+        is_over: false,
+    };
+    assert_eq!(bridge.events().unwrap(), [told]);
+    let error = bridge.cancel(wanted("cf-9").name).unwrap_err();
+    assert_eq!(error.to_string(), "the venue has no order cf-9");
+}
+
+#[test]
+fn a_refusal_leaves_nothing_behind() {
+    let exchange = exchange();
+    let bridge = bridge(&exchange, Duration::from_mins(1));
+    exchange.with(|state| state.refuses = Some((403, "insufficient buying power")));
+    let refused = bridge.submit(wanted("cf-1")).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the venue refused it with status 403: insufficient buying power"
+    );
+    assert_eq!(bridge.events().unwrap(), []);
+}
+
+#[test]
+fn an_account_and_what_happened_until_it_was_read_agree() {
+    let (exchange, bridge) = connected();
+    bridge.submit(wanted("cf-1")).unwrap();
+    exchange.fill_unheard(0, 3, 10_000);
+    let (snapshot, told) = bridge.snapshot().unwrap();
+    let told: Vec<String> = told.iter().map(line).collect();
+    assert!(told.contains(&"3 to 3 Working".to_owned()), "{told:?}");
+    assert_eq!(snapshot.cash, Money::parse("99700").unwrap());
+    let held = (InstrumentId(0), Quantity(3));
+    assert_eq!(snapshot.positions[0].held, Some(held));
+    assert_eq!(snapshot.open_orders[0].filled, Quantity(3));
+}
+
+#[test]
+fn a_run_that_comes_back_recalls_its_orders_and_hears_the_rest() {
+    let exchange = exchange();
+    let first = bridge(&exchange, Duration::from_mins(1));
+    first.submit(wanted("cf-1")).unwrap();
+    exchange.fill_unheard(0, 3, 10_000);
+    first.events().unwrap();
+    drop(first);
+    exchange.fill_unheard(0, 7, 10_010);
+    let second = bridge(&exchange, Duration::from_mins(1));
+    let fill = |quantity, filled| VenueFill {
+        price: Price(10_000),
+        quantity: Quantity(quantity),
+        filled: Quantity(filled),
+        time: UnixNanos(0),
+    };
+    let wrong = second.recall(wanted("cf-1"), vec![fill(3, 4)]);
+    assert!(matches!(wrong, Err(BrokerError::Recall { .. })));
+    second.recall(wanted("cf-1"), vec![fill(3, 3)]).unwrap();
+    let told: Vec<String> = second.events().unwrap().iter().map(line).collect();
+    assert_eq!(told, ["7 to 10 Filled, over"]);
+    let replaced = second.replace(wanted("cf-1").name, wanted("cf-2"));
+    assert!(replaced.is_ok());
+}

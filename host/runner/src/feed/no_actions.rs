@@ -1,0 +1,138 @@
+//! The feed of a broker's run: the broker applies its own corporate actions, so one that the feed
+//! tells is refused. Ends of sessions are no action of the account, and pass.
+
+use std::collections::VecDeque;
+
+use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::record::RefusedInput;
+use counterfoil_trading::slice::Slice;
+
+use super::{Feed, FeedError, Next};
+
+/// A feed whose corporate actions are refused, if they are to be.
+#[derive(Debug)]
+pub struct NoActions<F> {
+    inner: F,
+    is_strict: bool,
+    refused: VecDeque<RefusedInput>,
+    /// The slice without its actions, which comes after they were refused.
+    next: Option<Slice>,
+}
+
+impl<F> NoActions<F> {
+    /// A feed that refuses them in a broker's run.
+    pub const fn new(inner: F, is_strict: bool) -> Self {
+        Self {
+            inner,
+            is_strict,
+            refused: VecDeque::new(),
+            next: None,
+        }
+    }
+}
+
+impl<F: Feed> Feed for NoActions<F> {
+    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+        loop {
+            if let Some(refused) = self.refused.pop_front() {
+                return Ok(Next::Refused(refused));
+            }
+            if let Some(next) = self.next.take() {
+                *slice = next;
+                return Ok(Next::Slice);
+            }
+            let next = self.inner.next(slice)?;
+            if !self.is_strict || next != Next::Slice {
+                return Ok(next);
+            }
+            let is_end = |kind: &ActionKind| matches!(kind, ActionKind::SessionEnd);
+            if slice.actions().iter().all(|one| is_end(&one.kind)) {
+                return Ok(Next::Slice);
+            }
+            let mut plain = Slice::default();
+            for action in slice.actions() {
+                if is_end(&action.kind) {
+                    plain.add_action(action.clone())?;
+                } else {
+                    self.refused.push_back(RefusedInput {
+                        reason: "the broker applies its own corporate actions".to_owned(),
+                        input: format!("{action:?}").into_bytes(),
+                    });
+                }
+            }
+            for bar in slice.bars() {
+                plain.add(*bar)?;
+            }
+            self.next = Some(plain);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::num::NonZeroU32;
+
+    use counterfoil_trading::bar::{ClosedBar, RawBar};
+    use counterfoil_trading::corporate::CorporateAction;
+    use counterfoil_trading::instrument::InstrumentId;
+    use counterfoil_trading::time::UnixNanos;
+    use counterfoil_trading::units::{Price, Volume};
+
+    use super::*;
+
+    /// One slice with a split and the end of a session, then no more.
+    struct One(bool);
+
+    impl Feed for One {
+        fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+            slice.clear();
+            if core::mem::replace(&mut self.0, true) {
+                return Ok(Next::End);
+            }
+            let split = ActionKind::Split {
+                new: NonZeroU32::MAX,
+                old: NonZeroU32::MIN,
+            };
+            for kind in [split, ActionKind::SessionEnd] {
+                slice.add_action(CorporateAction {
+                    instrument: InstrumentId(0),
+                    ex_time: UnixNanos(5),
+                    kind,
+                })?;
+            }
+            let bar = ClosedBar::parse(RawBar {
+                instrument: InstrumentId(0),
+                open_time: UnixNanos(5),
+                close_time: UnixNanos(9),
+                open: Price(5),
+                high: Price(5),
+                low: Price(5),
+                close: Price(5),
+                volume: Volume(1),
+            });
+            slice.add(bar.unwrap())?;
+            Ok(Next::Slice)
+        }
+    }
+
+    #[test]
+    fn a_broker_splits_its_own_shares_and_sessions_still_end() {
+        for is_strict in [false, true] {
+            let mut feed = NoActions::new(One(false), is_strict);
+            let mut slice = Slice::default();
+            if is_strict {
+                let Next::Refused(refused) = feed.next(&mut slice).unwrap() else {
+                    panic!("the split passes");
+                };
+                assert_eq!(
+                    refused.reason,
+                    "the broker applies its own corporate actions"
+                );
+            }
+            assert_eq!(feed.next(&mut slice).unwrap(), Next::Slice);
+            let actions = if is_strict { 1 } else { 2 };
+            assert_eq!((slice.actions().len(), slice.bars().len()), (actions, 1));
+            assert_eq!(feed.next(&mut slice).unwrap(), Next::End);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! A run at a broker, slice by slice: the test sends a slice, the run decides it, and then the test
+//! has the broker in its hand.
+
+use std::io::{Error, ErrorKind};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use counterfoil_journal::key::VerifierKey;
+use counterfoil_runner::data_dir::Execution;
+use counterfoil_runner::error::RunnerError;
+use counterfoil_runner::execute::Outcome;
+use counterfoil_runner::feed::{Came, LineSource};
+use counterfoil_runner::gateway::broker::Bridge;
+use counterfoil_runner::gateway::broker::open::{Access, open};
+use counterfoil_runner::gateway::order_log;
+use counterfoil_runner::live::live;
+use counterfoil_runner::resume::{self, Around, Opened, Resumed};
+use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
+use counterfoil_trading::gateway::LogRecord;
+use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
+use serde_json::json;
+
+use super::venue::exchange::{Exchange, Order};
+
+/// A broker, and the run that trades there.
+pub(crate) struct Desk {
+    pub(crate) exchange: Exchange,
+    pub(crate) manifest: Manifest,
+    key: PathBuf,
+}
+
+/// The moving-average cross over a broker.
+pub(crate) fn over_a_broker(world: &World, tolerance: &str) -> Manifest {
+    let mut manifest = over_a_feed(&world.cross(&["AAA", "BBB"], 2, 4, 10), "broker");
+    if let DataSource::Feed { broker, .. } = &mut manifest.data {
+        *broker = Some(BrokerEntry {
+            name: "alpaca".to_owned(),
+            environment: "paper".to_owned(),
+            cash_tolerance: tolerance.to_owned(),
+        });
+    }
+    manifest
+}
+
+impl Desk {
+    /// An account that holds more cash than the run begins with.
+    pub(crate) fn start(world: &World, tolerance: &str) -> Self {
+        let key = world.path().join("key.json");
+        let mut options = std::fs::OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.create(true).truncate(true).write(true).open(&key);
+        let text = br#"{"key": "KEY", "secret": "SECRET"}"#;
+        std::io::Write::write_all(&mut file.unwrap(), text).unwrap();
+        Self {
+            exchange: Exchange::start(200_000_000),
+            manifest: over_a_broker(world, tolerance),
+            key,
+        }
+    }
+
+    fn bridge(&self) -> Bridge {
+        let access = Access {
+            credentials: self.key.clone(),
+            endpoint: Some(format!("http://127.0.0.1:{}", self.exchange.requests)),
+            stream: Some(format!("ws://127.0.0.1:{}", self.exchange.stream)),
+        };
+        open(&self.manifest.setup().unwrap(), &access, 1).unwrap()
+    }
+
+    /// Orders that can still fill, and what is left of each.
+    pub(crate) fn open_orders(&self) -> Vec<(usize, i64)> {
+        self.exchange.with(|state| {
+            let open = state.orders.iter().enumerate().filter(|(_, one)| {
+                ["new", "partially_filled", "pending_cancel"].contains(&one.status)
+            });
+            open.map(|(place, one)| (place, one.quantity - one.filled))
+                .collect()
+        })
+    }
+
+    /// An order that somebody else has sent.
+    pub(crate) fn foreign_order(&self, name: &str) {
+        let asked = json!({
+            "client_order_id": name, "symbol": "AAA", "side": "buy", "qty": "1", "type": "market",
+            "time_in_force": "day",
+        });
+        self.exchange.with(|state| {
+            state.orders.push(Order {
+                name: name.to_owned(),
+                asked,
+                quantity: 1,
+                filled: 0,
+                status: "new",
+            });
+        });
+    }
+
+    /// A run to its end.
+    pub(crate) fn run(&self, world: &World, act: impl FnOnce(&mut Steps)) -> Outcome {
+        self.run_until(world, usize::MAX, act).unwrap()
+    }
+
+    /// A run whose feed breaks after so many slices.
+    pub(crate) fn run_until(
+        &self,
+        world: &World,
+        slices: usize,
+        act: impl FnOnce(&mut Steps),
+    ) -> Result<Outcome, Box<RunnerError>> {
+        let bridge = self.bridge();
+        stepped(world, &self.manifest, slices, act, |lines| {
+            let engine = world.engine();
+            let ends = (lines, Some(bridge));
+            live(
+                &world.data,
+                &self.manifest,
+                engine,
+                signer(),
+                ends,
+                &mut Ignore,
+            )
+            .map_err(Box::new)
+        })
+    }
+
+    /// Goes on with the run, over all bars again.
+    pub(crate) fn resume(&self, world: &World, act: impl FnOnce(&mut Steps)) -> Outcome {
+        let run = hex::encode(self.manifest.run_id().unwrap());
+        let execution = world.data.executions_of(&run).unwrap().pop().unwrap();
+        let bridge = self.bridge();
+        stepped(world, &self.manifest, usize::MAX, act, |lines| {
+            let Opened::Ready(ready) = resume::open(&world.data, &execution, signer()).unwrap()
+            else {
+                panic!("the journal does not hold");
+            };
+            let component = ready.prepare(&world.data, world.engine()).unwrap();
+            let around = Around {
+                data: &world.data,
+                component: &component,
+                observer: &mut Ignore,
+                tell: &mut |_| {},
+            };
+            match ready.live((lines, Some(bridge)), around).unwrap() {
+                Resumed::Ended { outcome, .. } => *outcome,
+                Resumed::Halted(halt) => panic!("{halt}"),
+            }
+        })
+    }
+
+    /// Why a manifest does not start.
+    pub(crate) fn refusal(&self, world: &World, manifest: &Manifest) -> String {
+        let ends = (&b""[..], Some(self.bridge()));
+        let done = live(
+            &world.data,
+            manifest,
+            world.engine(),
+            signer(),
+            ends,
+            &mut Ignore,
+        );
+        done.unwrap_err().to_string()
+    }
+}
+
+/// Every record of an execution's order log.
+pub(crate) fn log(execution: &Execution) -> Vec<LogRecord> {
+    let key = VerifierKey::new(&order_log::origin(execution), &signer().verifying_key());
+    order_log::records(execution, &key.unwrap()).unwrap()
+}
+
+/// The feed's end that the run reads.
+pub(crate) struct Lines {
+    sent: Receiver<Option<String>>,
+    asked: Sender<()>,
+    is_broken: bool,
+}
+
+impl LineSource for Lines {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<Came> {
+        // Whoever drives the test may have gone.
+        let _nobody_waits = self.asked.send(());
+        match self.sent.recv() {
+            Ok(Some(text)) => {
+                line.extend_from_slice(text.as_bytes());
+                Ok(Came::Line)
+            }
+            Err(_) if self.is_broken => Err(Error::from(ErrorKind::ConnectionReset)),
+            Ok(None) | Err(_) => Ok(Came::End),
+        }
+    }
+}
+
+/// The feed's end that a test drives.
+pub(crate) struct Steps {
+    slices: std::vec::IntoIter<Vec<String>>,
+    send: Sender<Option<String>>,
+    asked: Receiver<()>,
+}
+
+impl Steps {
+    /// Whether more slices come: what fills after the last one is in no record.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.slices.len() > 0
+    }
+
+    /// Sends a slice and waits until it is decided; false where there is none, or the run has ended.
+    pub(crate) fn slice(&mut self) -> bool {
+        let Some(lines) = self.slices.next() else {
+            return false;
+        };
+        for line in lines {
+            if self.send.send(Some(line)).is_err() {
+                return false;
+            }
+            // It asks for the next line once it is done with this one.
+            if self.asked.recv().is_err() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Lets `run` read what `act` sends.
+fn stepped<T: Send>(
+    world: &World,
+    manifest: &Manifest,
+    slices: usize,
+    act: impl FnOnce(&mut Steps),
+    run: impl FnOnce(Lines) -> T + Send,
+) -> T {
+    let lines = world.lines(manifest);
+    let lines: Vec<String> = lines.lines().map(|line| format!("{line}\n")).collect();
+    let whole: Vec<Vec<String>> = lines.chunks(2).map(<[String]>::to_vec).collect();
+    let is_broken = slices < whole.len();
+    let some: Vec<Vec<String>> = whole.into_iter().take(slices).collect();
+    let (send, receive) = channel();
+    let (tell, asked) = channel();
+    let source = Lines {
+        sent: receive,
+        asked: tell,
+        is_broken,
+    };
+    thread::scope(|scope| {
+        let running = scope.spawn(move || run(source));
+        let mut steps = Steps {
+            slices: some.into_iter(),
+            send,
+            asked,
+        };
+        // The first question comes before the first line.
+        if steps.asked.recv().is_ok() {
+            act(&mut steps);
+        }
+        drop(steps);
+        running.join().unwrap()
+    })
+}
