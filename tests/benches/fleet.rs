@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use counterfoil_runner::clock::Stopwatch;
 use counterfoil_runner::data_dir::DataDir;
+use counterfoil_runner::permit::Records;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::{Settings, Supervisor};
 use counterfoil_sandbox::engine::EngineSettings;
@@ -180,6 +181,12 @@ impl Served {
 /// Serves until standard input ends.
 fn serve(folder: &Path) {
     let data = DataDir::open(folder).unwrap();
+    let service = Service {
+        principal: id("robot"),
+        hand: Box::new(hand("robot")),
+    };
+    let path = data.root().join("ledger/test.ledger");
+    let book = Arc::new(Book::new(path, id("test"), Arc::new(signer), service));
     let supervisor = Supervisor::new(Settings {
         data: data.clone(),
         engine: EngineSettings {
@@ -188,13 +195,8 @@ fn serve(folder: &Path) {
         },
         signers: Arc::new(signer),
         runs_per_account: PER_ACCOUNT,
+        records: Arc::clone(&book) as Arc<dyn Records>,
     });
-    let service = Service {
-        principal: id("robot"),
-        hand: Box::new(hand("robot")),
-    };
-    let path = data.root().join("ledger/test.ledger");
-    let book = Book::new(path, id("test"), Arc::new(signer), service);
     let address = "127.0.0.1:0".parse().unwrap();
     let server = Server::bind(address, Reach::Loopback, supervisor, book).unwrap();
     println!("http://{}", server.address());

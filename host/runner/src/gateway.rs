@@ -203,16 +203,7 @@ impl<V: VenueClient> Gateway<V> {
             now: clock::now(),
         };
         let clock_noted = standing.now;
-        let path = order_log::path(execution);
-        let is_there = path
-            .try_exists()
-            .map_err(|error| OrderLogError::File(crate::files::at("look for", &path)(error)))?;
-        let own = Box::new(signer.clone());
-        let (mut log, known) = if is_there {
-            OrderLog::go_on(execution, own, &key)?
-        } else {
-            (OrderLog::create(execution, own)?, KnownOrders::default())
-        };
+        let (mut log, known) = log_of(execution, &signer, &key)?;
         let watch = Watch::new(books, known.baseline.clone());
         if known.epoch > epoch {
             return Err(GatewayError::Behind {
@@ -537,6 +528,23 @@ impl<V: VenueClient> Gateway<V> {
         let life = order.map_or_else(Life::decided, |(life, _)| *life);
         life.after(Event::Spend).map(|_| ())
     }
+}
+
+/// The order log of an execution, and what it says; a new one where there is none.
+fn log_of(
+    execution: &Execution,
+    signer: &SharedSigner,
+    key: &VerifierKey,
+) -> Result<(OrderLog, KnownOrders), OrderLogError> {
+    let path = order_log::path(execution);
+    let is_there = path
+        .try_exists()
+        .map_err(crate::files::at("look for", &path))?;
+    let own = Box::new(signer.clone());
+    if is_there {
+        return OrderLog::go_on(execution, own, key);
+    }
+    Ok((OrderLog::create(execution, own)?, KnownOrders::default()))
 }
 
 fn clock_record(time: UnixNanos) -> LogRecord {

@@ -84,13 +84,14 @@ impl Guard {
             StopCause::RunKilled
             | StopCause::AccountKilled
             | StopCause::InstallationKilled
-            | StopCause::NotPermitted => Err(Refusal::Stopped),
+            | StopCause::NotPermitted
+            | StopCause::VenueDiffers
+            | StopCause::VenueUnclear => Err(Refusal::Stopped),
             StopCause::LimitsMissing
             | StopCause::LimitsUnreadable
             | StopCause::LimitsStale
             | StopCause::LimitsInconsistent
             | StopCause::ClockOff => Err(Refusal::OtherLimits),
-            StopCause::VenueDiffers | StopCause::VenueUnclear => Err(Refusal::Stopped),
         }
     }
 }
