@@ -37,3 +37,4 @@ pub mod supervisor;
 pub mod sweep;
 pub mod tape;
 pub mod times;
+pub mod usage;

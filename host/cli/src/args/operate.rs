@@ -78,6 +78,14 @@ pub(crate) enum Budget {
         #[arg(long)]
         reason: String,
     },
+    /// Record what a run used that is not on record yet, as its journal says (operator or service)
+    Use {
+        /// The run: the first digits of its id
+        run: String,
+        /// What it counts under in reports; repeat for more
+        #[arg(long)]
+        tag: Vec<String>,
+    },
     /// List the budgets with what is used of each; exit code 1 if one is used up
     List(Filter),
     /// What was used on a day, by owner, team and tag

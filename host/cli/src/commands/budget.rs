@@ -1,11 +1,14 @@
 //! `budget`: what owners and teams may use, and what they used.
 
 use anyhow::{Result, bail};
-use counterfoil_governance::act::{Act, Budget, Payer};
+use counterfoil_governance::act::{Act, Budget, Payer, Usage};
+use counterfoil_governance::digest::Digest;
 use counterfoil_governance::report::{Used, daily_usage, standing};
 use counterfoil_governance::state::{DAY_NANOS, day_of};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
+use counterfoil_runner::usage;
+use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
@@ -49,6 +52,7 @@ pub(crate) fn run(places: &Places, args: &args::Budget) -> Result<Answer> {
             let done = Desk::open(places)?.act(Act::BudgetExcess { of, until, reason })?;
             Ok(tell(places, done, &what, facts))
         }
+        args::Budget::Use { run, tag } => record(places, run, tag),
         args::Budget::List(filter) => list(places, filter),
         args::Budget::Report { day } => report(places, day.as_deref()),
     }
@@ -74,6 +78,54 @@ fn set(places: &Places, args: &BudgetSet) -> Result<Answer> {
     let done = Desk::open(places)?.act(Act::BudgetSet(budget))?;
     let what = format!("{of} has a budget");
     Ok(tell(places, done, &what, words::payer(&of)))
+}
+
+/// Records what a run used since it was recorded last; so it can be done every day, or twice.
+fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
+    let execution = places.data.find(name)?;
+    let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
+    let all = places.data.executions_of(&execution.run)?;
+    let used = usage::used(&all)?;
+    let mut desk = Desk::open(places)?;
+    let run = Digest(manifest.run_id()?);
+    let started = desk.state().registry().runs().get(&run);
+    let owner = match started {
+        Some(started) => started.start.terms.owner.clone(),
+        None => people::id("the manifest's owner", &manifest.account.owner)?,
+    };
+    let (mut fuel, mut wall_nanos, mut bytes) = (used.fuel, used.wall_nanos, None);
+    let usages = desk.state().books().usages.iter();
+    for (before, _) in usages.filter(|(one, _)| one.run == run) {
+        fuel = fuel.saturating_sub(before.fuel);
+        wall_nanos = wall_nanos.saturating_sub(before.wall_nanos);
+        bytes = Some(before.bytes);
+    }
+    if fuel == 0 && wall_nanos == 0 && bytes == Some(used.bytes) {
+        let facts = json!({ "run": words::digest(&run), "record": Value::Null });
+        if places.json {
+            say_json(&facts);
+        } else {
+            say("all of it is on record");
+        }
+        return Ok(Answer::Yes);
+    }
+    let facts = json!({
+        "run": words::digest(&run), "owner": words::text(&owner), "tags": tags,
+        "fuel": fuel, "wall-nanos": wall_nanos, "bytes": used.bytes,
+    });
+    let what = format!(
+        "run {run} of {owner} used {fuel} fuel and {wall_nanos} ns more, and holds {} bytes",
+        used.bytes
+    );
+    let done = desk.act(Act::Usage(Usage {
+        run,
+        owner,
+        tags: tags.iter().cloned().collect(),
+        fuel,
+        wall_nanos,
+        bytes: used.bytes,
+    }))?;
+    Ok(tell(places, done, &what, facts))
 }
 
 /// Every budget with what is used of it now.

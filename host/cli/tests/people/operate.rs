@@ -211,6 +211,7 @@ fn budgets(desk: &Desk, until: &str) {
     desk.json("dan", 0, &set(["--team", "desk"], "5"));
     let listed = desk.json("", 0, &["budget", "list", "--where", "team=desk"]);
     assert_eq!(listed.as_array().unwrap().len(), 1);
+    used(desk);
     let report = desk.json("", 0, &["budget", "report", "--day", "2026-01-02"]);
     assert_eq!(
         (text(&report, "day"), &report["used"]),
@@ -218,4 +219,32 @@ fn budgets(desk: &Desk, until: &str) {
     );
     let output = desk.run("dan", &["budget", "set", "--fuel", "1"]);
     assert_eq!(output.status.code(), Some(64), "whose budget?");
+}
+
+/// What a run used is recorded once, however often it is asked for, and counts under its tags.
+fn used(desk: &Desk) {
+    let run = text(&desk.json("", 0, &["runs"])[0], "run").to_owned();
+    let tagged = ["budget", "use", &run, "--tag", "research", "--tag", "trend"];
+    desk.denied("bob", "role.missing", &tagged);
+    let said = desk.json("olga", 0, &tagged);
+    let (fuel, bytes) = (
+        said["fuel"].as_u64().unwrap(),
+        said["bytes"].as_u64().unwrap(),
+    );
+    assert!(fuel > 0 && bytes > 0, "{said}");
+    let before = desk.records();
+    assert_eq!(desk.json("olga", 0, &tagged)["record"], Value::Null);
+    assert_eq!(desk.records(), before);
+    let report = desk.json("", 0, &["budget", "report"]);
+    let rows = report["used"].as_array().unwrap();
+    let of = |kind: &str| rows.iter().filter(|row| row["of"] == kind).count();
+    assert_eq!((of("owner"), of("tag")), (1, 2), "{report}");
+    for row in rows {
+        assert_eq!(
+            (&row["runs"], &row["fuel"]),
+            (&json!(1), &json!(fuel)),
+            "{row}"
+        );
+        assert_eq!(row["bytes"], bytes);
+    }
 }
