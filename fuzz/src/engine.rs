@@ -29,6 +29,7 @@ pub fn feed(bytes: &[u8]) {
             Next::End => return,
             Next::Known => panic!("nothing was decided before"),
             Next::Stop(_) => panic!("a stream stops no run"),
+            Next::Nothing => panic!("bytes are never silent"),
             Next::Refused(refused) => {
                 let input = &refused.input;
                 assert!(!input.is_empty() && !refused.reason.is_empty());

@@ -12,6 +12,7 @@ mod files;
 mod journals;
 mod ledgers;
 mod mutate;
+mod policies;
 mod proofs;
 mod records;
 mod venues;
@@ -22,6 +23,7 @@ pub use files::{csv, key, manifest, number};
 pub use journals::{KEY_SEED, forged, frames, journal};
 pub use ledgers::{LEDGER_KEYS, LEDGER_ORIGIN, act, ledger};
 pub use mutate::mutations;
+pub use policies::{bundle, verdict};
 pub use proofs::{note, proof, tile, tree};
 pub use records::record;
 pub use venues::{VENUE_SEEDS, alpaca, binance, broker};
@@ -45,6 +47,8 @@ pub const TARGETS: &[Target] = &[
     target("record", record, 20_000),
     target("act", act, 20_000),
     target("ledger", ledger, 20),
+    target("bundle", bundle, 2_000),
+    target("verdict", verdict, 5_000),
     target("manifest", manifest, 2_000),
     target("note", note, 5_000),
     target("proof", proof, 2_000),

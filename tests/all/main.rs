@@ -15,6 +15,8 @@ mod corpora;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod golden;
@@ -37,7 +39,11 @@ mod sessions;
 #[cfg(test)]
 mod signed;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
 mod strategies;
+#[cfg(test)]
+mod supervised;
 #[cfg(test)]
 mod sweep;
 #[cfg(test)]

@@ -48,11 +48,11 @@ fn manifest(world: &World, nonce: &str) -> Manifest {
     over_a_feed(&manifest, nonce)
 }
 
-fn key(execution: &Execution) -> VerifierKey {
+pub(crate) fn key(execution: &Execution) -> VerifierKey {
     VerifierKey::new(&order_log::origin(execution), &signer().verifying_key()).unwrap()
 }
 
-fn log(execution: &Execution) -> Vec<LogRecord> {
+pub(crate) fn log(execution: &Execution) -> Vec<LogRecord> {
     order_log::records(execution, &key(execution)).unwrap()
 }
 
@@ -69,7 +69,7 @@ fn ends(execution: &Execution) -> Vec<(u64, &'static str, Option<&'static str>)>
 }
 
 /// Every token that the log has as spent.
-fn spent(execution: &Execution) -> Vec<(Authorization, SignedToken)> {
+pub(crate) fn spent(execution: &Execution) -> Vec<(Authorization, SignedToken)> {
     let all = log(execution).into_iter().filter_map(|record| {
         let LogRecord::Spent {
             token, signature, ..
@@ -400,7 +400,7 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
     let execution =
         execution.unwrap_or_else(|| world.data.new_execution(&run, &text, true).unwrap());
     let kill = KillSwitch::new(&world.data, &account, Some(&execution));
-    let guard = Arc::new(Guard::new(kill, limits, lease.admit(1).unwrap()));
+    let guard = Arc::new(Guard::new(kill, limits, lease.admit(1).unwrap(), None));
     let terms = Terms {
         signer: SharedSigner::new(signer()),
         guard,
@@ -752,6 +752,22 @@ fn a_run_without_certain_limits_does_not_start_and_does_not_go_on() {
     }
 }
 
+#[test]
+fn a_clock_that_may_be_too_far_off_starts_nothing_and_what_the_kernel_says_is_on_record() {
+    let world = World::small(13);
+    let mut exact = manifest(&world, "exact");
+    // No clock is exact, so no machine starts this.
+    exact.risk.clock_offset_max_ms = Some(0);
+    let error = world.live(&exact, "").unwrap_err().to_string();
+    assert!(error.starts_with("clock-off"), "{error}");
+    let usual = manifest(&world, "usual");
+    let execution = world.live(&usual, &world.lines(&usual)).unwrap().execution;
+    let told = log(&execution);
+    let told = told.iter();
+    let clocks = told.filter(|one| matches!(one, LogRecord::Clock { .. }));
+    assert_eq!(clocks.count(), 1, "the run took less than a minute");
+}
+
 /// Names the data directory to a child, which takes the lease of the account and waits.
 const FOLDER: &str = "COUNTERFOIL_TESTS_LEASE_FOLDER";
 
@@ -811,7 +827,7 @@ fn an_account_takes_so_many_runs_and_notices_that_it_was_taken_away() {
     let lease = Lease::take(&world.data, &account).unwrap();
     let first = lease.admit(2).unwrap();
     let _second = lease.admit(2).unwrap();
-    assert_eq!(lease.admit(2).unwrap_err().code(), "account.runs-limit");
+    assert_eq!(lease.admit(2).unwrap_err().code(), "account.runs");
     drop(first);
     let _third = lease.admit(2).unwrap();
     lease.check().unwrap();
@@ -923,8 +939,8 @@ fn an_order_that_a_crash_cut_off_is_sent_once_or_told_as_not_sent() {
         let journal = std::fs::read(execution.journal()).unwrap();
         let orders = std::fs::read(order_log::path(&execution)).unwrap();
         std::fs::write(execution.journal(), until_plan(&journal, 2)).unwrap();
-        // Open and lease, then a spent token and an end for each order.
-        let part = first_entries(&orders, 2 + 2 * 2 + kept);
+        // Open, lease and clock, then a spent token and an end for each order.
+        let part = first_entries(&orders, 3 + 2 * 2 + kept);
         std::fs::write(order_log::path(&execution), part).unwrap();
         if taken {
             drop(Lease::take(&world.data, &Id::parse("test").unwrap()).unwrap());

@@ -11,6 +11,8 @@ use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{Ignore, World, over_a_feed, public_key, signer};
 use counterfoil_trading::time::UnixNanos;
 
+use crate::recover::{killed, resume, signed_ends};
+
 /// The bars of every day, over which the averages cross every few.
 const DAYS: u32 = 24;
 const DAY_NANOS: i64 = 86_400_000_000_000;
@@ -156,4 +158,32 @@ fn the_statement_is_signed_and_says_what_was_found() {
     assert_eq!(made.predicate["decisions"]["equal"], u64::from(DAYS) * 2);
     let names: Vec<&str> = stated.subject.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["manifest", "component", "snapshot"]);
+}
+
+#[test]
+fn a_bar_decided_too_late_is_a_verdict_that_everybody_derives_again() {
+    let world = World::small(DAYS);
+    let mut manifest = over_a_feed(&world.cross(&["AAA", "BBB"], 1, 2, 10), "late");
+    // The bars are years old.
+    manifest.risk.bar_age_max_ms = Some(1_000);
+    let all = lines(&world).join("\n");
+    let done = world.live(&manifest, &all).unwrap();
+    assert_eq!((done.close.requests.0, done.close.fills), (0, 0));
+    assert!(done.close.requests.1 > 4, "nothing was asked for");
+    let journal = std::fs::read(done.execution.journal()).unwrap();
+    let found = verified(&journal);
+    assert!(found.findings.is_empty(), "{:?}", found.findings);
+    let replay = world.replay(&done).unwrap();
+    assert!(replay.is_identical(), "{replay:?}");
+    let found = held(&world, &done.execution, None, None).unwrap();
+    let (_, named) = found.first.as_ref().unwrap();
+    assert_eq!(*named, Cause::LateBar);
+    // So does a process that goes on with it after a kill, at whichever byte.
+    let signed = signed_ends(&journal);
+    let cut = *signed.get(signed.len() / 2).unwrap();
+    let fresh = World::small(DAYS);
+    let _put = fresh.cross(&["AAA"], 1, 2, 10);
+    let execution = killed(&fresh, &manifest, journal.get(..cut).unwrap());
+    let close = resume(&fresh, &execution, &all).unwrap().ended.unwrap();
+    assert_eq!(close.decision_digest, done.close.decision_digest);
 }

@@ -546,9 +546,9 @@ fn a_run_that_ended_or_is_under_way_is_not_resumed() {
 }
 
 /// Names the data directory to a child.
-const FOLDER: &str = "COUNTERFOIL_TESTS_RECOVER_FOLDER";
+pub(crate) const FOLDER: &str = "COUNTERFOIL_TESTS_RECOVER_FOLDER";
 /// The child's manifest in that directory.
-const MANIFEST: &str = "recover.json";
+pub(crate) const MANIFEST: &str = "recover.json";
 
 /// No test of its own: a process that the test below starts and kills. It starts the live run of
 /// the manifest, or resumes it if it was started.

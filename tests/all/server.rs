@@ -16,6 +16,7 @@ use counterfoil_governance::act::Act;
 use counterfoil_governance::digest::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_runner::data_dir::DataDir;
+use counterfoil_runner::permit::Records;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Supervisor};
@@ -41,7 +42,7 @@ const FOLDER: &str = "COUNTERFOIL_TESTS_SERVER_FOLDER";
 /// Runs of one account at once, in these tests.
 const PER_ACCOUNT: usize = 2;
 
-fn supervisor(data: &DataDir) -> Supervisor {
+fn supervisor(data: &DataDir, records: Arc<dyn Records>) -> Supervisor {
     Supervisor::new(Settings {
         data: data.clone(),
         engine: EngineSettings {
@@ -50,30 +51,35 @@ fn supervisor(data: &DataDir) -> Supervisor {
         },
         signers: Arc::new(signer),
         runs_per_account: PER_ACCOUNT,
+        records,
     })
 }
 
-fn server(data: &DataDir) -> Server {
+fn server(data: &DataDir) -> (Server, Supervisor) {
     let service = Service {
         principal: id("robot"),
         hand: Box::new(hand("robot")),
     };
     let path = data.root().join("ledger/test.ledger");
-    let book = Book::new(path, id("test"), Arc::new(signer), service);
+    let book = Arc::new(Book::new(path, id("test"), Arc::new(signer), service));
     let address = "127.0.0.1:0".parse().unwrap();
-    Server::bind(address, Reach::Loopback, supervisor(data), book).unwrap()
+    let supervisor = supervisor(data, Arc::clone(&book) as Arc<dyn Records>);
+    let own = supervisor.clone();
+    let server = Server::bind(address, Reach::Loopback, supervisor, book).unwrap();
+    (server, own)
 }
 
 /// A server in this process.
-struct Here {
+pub(crate) struct Here {
     base: String,
+    supervisor: Supervisor,
     end: Option<oneshot::Sender<Order>>,
     thread: Option<JoinHandle<Vec<Status>>>,
 }
 
 impl Here {
-    fn new(data: &DataDir) -> Self {
-        let server = server(data);
+    pub(crate) fn new(data: &DataDir) -> Self {
+        let (server, supervisor) = server(data);
         server.take_over().unwrap();
         let base = format!("http://{}", server.address());
         let (end, ended) = oneshot::channel();
@@ -82,18 +88,37 @@ impl Here {
             std::thread::spawn(move || server.run(until, core::future::pending()).unwrap());
         Self {
             base,
+            supervisor,
             end: Some(end),
             thread: Some(thread),
         }
     }
 
-    fn client(&self, who: &str) -> Client {
+    pub(crate) fn client(&self, who: &str) -> Client {
+        self.client_with(who, &hand(who))
+    }
+
+    /// Signed in with a key of one's own choice.
+    pub(crate) fn client_with(&self, who: &str, hand: &Ed25519Signer) -> Client {
         let mut client = Client::new(&self.base);
-        client.sign_in(&id(who), &hand(who)).unwrap();
+        client.sign_in(&id(who), hand).unwrap();
         client
     }
 
-    fn end(mut self, order: Order) -> Vec<Status> {
+    /// Ends the server once none of its runs is under way.
+    pub(crate) fn end_when_ended(self) -> Vec<Status> {
+        while self
+            .supervisor
+            .list()
+            .iter()
+            .any(|one| one.state.is_active())
+        {
+            std::thread::yield_now();
+        }
+        self.end(Order::Suspend)
+    }
+
+    pub(crate) fn end(mut self, order: Order) -> Vec<Status> {
         self.end.take().unwrap().send(order).unwrap();
         self.thread.take().unwrap().join().unwrap()
     }
@@ -110,22 +135,22 @@ impl Drop for Here {
     }
 }
 
-fn small(world: &World, nonce: &str) -> Manifest {
+pub(crate) fn small(world: &World, nonce: &str) -> Manifest {
     over_a_feed(&world.cross(&["AAA", "BBB"], 2, 3, 10), nonce)
 }
 
-fn desk_for(world: &World, manifest: &Manifest) -> Desk {
+pub(crate) fn desk_for(world: &World, manifest: &Manifest) -> Desk {
     Desk::with(world, &manifest.setup().unwrap().component)
 }
 
-fn bars(lines: &str) -> Vec<Value> {
+pub(crate) fn bars(lines: &str) -> Vec<Value> {
     lines
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
 
-fn asked(desk: &Desk, manifest: &Manifest, feed: Feed) -> StartRequest {
+pub(crate) fn asked(desk: &Desk, manifest: &Manifest, feed: Feed) -> StartRequest {
     StartRequest {
         authorization: desk.authorize(manifest),
         manifest: serde_json::to_value(manifest).unwrap(),
@@ -133,11 +158,11 @@ fn asked(desk: &Desk, manifest: &Manifest, feed: Feed) -> StartRequest {
     }
 }
 
-fn start(client: &Client, request: &StartRequest) -> Result<RunReply, ClientError> {
+pub(crate) fn start(client: &Client, request: &StartRequest) -> Result<RunReply, ClientError> {
     client.post("/v1/runs", request)
 }
 
-fn push(client: &Client, bars: &[Value]) -> BarsReply {
+pub(crate) fn push(client: &Client, bars: &[Value]) -> BarsReply {
     let bars = bars.to_vec();
     client
         .post("/v1/feeds/test/bars", &BarsRequest { bars })
@@ -145,7 +170,7 @@ fn push(client: &Client, bars: &[Value]) -> BarsReply {
 }
 
 #[track_caller]
-fn code<T: core::fmt::Debug>(done: Result<T, ClientError>) -> String {
+pub(crate) fn code<T: core::fmt::Debug>(done: Result<T, ClientError>) -> String {
     match done {
         Err(ClientError::Refused(problem)) => problem.code,
         other => panic!("not refused: {other:?}"),
@@ -153,7 +178,7 @@ fn code<T: core::fmt::Debug>(done: Result<T, ClientError>) -> String {
 }
 
 /// Waits, event by event, until the run stands there.
-fn until(client: &Client, run: &str, state: &str) -> RunReply {
+pub(crate) fn until(client: &Client, run: &str, state: &str) -> RunReply {
     let get = || -> RunReply { client.get(&format!("/v1/runs/{run}")).unwrap() };
     loop {
         let reply = get();
@@ -165,7 +190,7 @@ fn until(client: &Client, run: &str, state: &str) -> RunReply {
 }
 
 /// What the manifest's run decides without a server.
-fn uninterrupted(manifest: &Manifest, lines: &str, days: u32) -> String {
+pub(crate) fn uninterrupted(manifest: &Manifest, lines: &str, days: u32) -> String {
     let world = World::small(days);
     let _put = world.cross(&["AAA"], 2, 3, 10);
     let close = world.live(manifest, lines).unwrap().close;
@@ -372,6 +397,16 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
         list.runs.is_empty(),
         "a refused start leaves nothing behind"
     );
+    // Each refusal of the gate is a record: five of another start, six people, one withdrawn.
+    let key = signer().verifying_key();
+    let key = counterfoil_journal::key::VerifierKey::new("counterfoil/ledger/test", &key).unwrap();
+    let held = counterfoil_governance::ledger::read(&desk.path, &key).unwrap();
+    let acts = held.records.iter().map(|one| &one.signed);
+    let refused: Vec<_> = acts
+        .filter(|one| matches!(one.act, Act::Refused(_)))
+        .collect();
+    assert_eq!(refused.len(), 12);
+    assert!(refused.iter().all(|one| one.actor == id("robot")));
     // Without a ledger nobody is anybody.
     std::fs::rename(&desk.path, desk.path.with_extension("away")).unwrap();
     assert_eq!(code(start(&erin, &good)), "ledger.unusable");
@@ -416,6 +451,7 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     );
     // The place is free again.
     let third = start(&erin, &third).unwrap().run;
+    until(&erin, &third, "running");
     let killed: RunReply = erin.post(&format!("/v1/runs/{third}/kill"), &()).unwrap();
     assert!(
         ["stopping", "killed"].contains(&killed.state.as_str()),
@@ -426,16 +462,19 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
         .unwrap();
     let done = until(&erin, &run, "stopped");
     assert_eq!(done.decision_digest, Some(uninterrupted(&first, &lines, 8)));
-    // A killed run goes on when somebody says so, and not before.
+    // A killed run has closed its journal: there is nothing to go on with, now or later.
     drop(here);
     let here = Here::new(&world.data);
     let erin = here.client("erin");
-    assert_eq!(until(&erin, &third, "killed").state, "killed");
-    erin.post::<RunReply>(&format!("/v1/runs/{third}/resume"), &())
-        .unwrap();
-    until(&erin, &third, "running");
+    let killed = until(&erin, &third, "killed");
+    assert!(killed.decision_digest.is_some(), "{killed:?}");
+    let resumed = erin.post::<RunReply>(&format!("/v1/runs/{third}/resume"), &());
+    // The ledger knows its end too.
+    assert_eq!(code(resumed), "run.ended");
+    let fourth = asked(&desk, &small(&world, "fourth"), Feed::Push {});
+    let fourth = start(&erin, &fourth).unwrap().run;
     let standing = here.end(Order::Suspend);
-    let left = standing.iter().find(|one| one.run == third).unwrap();
+    let left = standing.iter().find(|one| one.run == fourth).unwrap();
     assert_eq!(left.state.name(), "suspended");
 }
 
@@ -563,6 +602,7 @@ fn every_route_refuses_strangers_and_what_is_malformed_by_its_code() {
     let (mut routes, open) = (0, ["/healthz", "/metrics", "/openapi.json"]);
     for (path, methods) in document["paths"].as_object().unwrap() {
         let real = path.replace("{run}", "ab").replace("{name}", "x");
+        let real = real.replace("{account}", "x");
         for method in methods.as_object().unwrap().keys() {
             routes += 1;
             let method = method.to_uppercase();
@@ -577,7 +617,7 @@ fn every_route_refuses_strangers_and_what_is_malformed_by_its_code() {
         let (status, code) = ask("DELETE", &real, "", "");
         assert_eq!((status, code.as_str()), (405, "method.unknown"), "{path}");
     }
-    assert_eq!(routes, 14, "each route is in the document");
+    assert_eq!(routes, 16, "each route is in the document");
     let huge = format!("{{\"bars\":[\"{}\"]}}", "x".repeat(2 << 20));
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let long = format!("{token}x: {}\r\n", "y".repeat(64 << 10));
@@ -586,7 +626,16 @@ fn every_route_refuses_strangers_and_what_is_malformed_by_its_code() {
         .collect();
     let many = many.concat();
     let path = "/v1/feeds/x/bars";
-    let table: [(&str, &str, &str, &str, u16, &str); 13] = [
+    let table: [(&str, &str, &str, &str, u16, &str); 15] = [
+        ("POST", "/v1/kill", &json_token, "{", 400, "body.malformed"),
+        (
+            "POST",
+            "/v1/accounts/x/kill",
+            &json_token,
+            "{\"reason\":1}",
+            400,
+            "body.malformed",
+        ),
         ("POST", path, &json_token, "", 400, "body.malformed"),
         ("POST", path, &json_token, "{", 400, "body.malformed"),
         (
@@ -691,7 +740,7 @@ fn child() {
         return;
     };
     let data = DataDir::open(Path::new(&folder)).unwrap();
-    let server = server(&data);
+    let (server, _) = server(&data);
     let taken = server.take_over().unwrap();
     assert!(taken.iter().all(|one| one.refused.is_none()), "{taken:?}");
     let address = Path::new(&folder).join("address");
@@ -701,7 +750,7 @@ fn child() {
         .unwrap();
 }
 
-fn serve_apart(world: &World) -> (Child, String) {
+pub(crate) fn serve_apart(world: &World) -> (Child, String) {
     let address = world.path().join("address");
     let _was_none = std::fs::remove_file(&address);
     let mut child = Command::new(std::env::current_exe().unwrap())

@@ -96,11 +96,14 @@ impl Desk {
         desk
     }
 
+    fn open(&self) -> Ledger {
+        Ledger::open(&self.path, &id("test"), signer()).unwrap()
+    }
+
     /// Does an act, and gives its entry.
     #[track_caller]
     pub fn act(&self, who: &str, act: Act) -> u64 {
-        let mut ledger = Ledger::open(&self.path, &id("test"), signer()).unwrap();
-        ledger.act(now(), &id(who), act, &hand(who)).unwrap()
+        act_in(&mut self.open(), who, act)
     }
 
     fn evidence() -> Evidence {
@@ -163,37 +166,75 @@ impl Desk {
         self.act("dan", Act::ComponentPromote { set });
     }
 
+    /// Has an act of two done: proposed by erin, approved by dan and gus.
+    pub fn change(&self, act: Act) {
+        change_in(&mut self.open(), act);
+    }
+
+    /// Gives an account these limits.
+    pub fn set_limits(&self, account: &Id, limits: Digest) {
+        Self::set_limits_in(&mut self.open(), account, limits);
+    }
+
+    fn set_limits_in(ledger: &mut Ledger, account: &Id, limits: Digest) {
+        let subject = account_digest(account);
+        let passed = Self::passed(Gate::Limits, subject, Some(limits));
+        let verdict = act_in(ledger, "robot", passed);
+        let act = Act::LimitsSet {
+            account: account.clone(),
+            limits,
+            verdict,
+        };
+        change_in(ledger, act);
+    }
+
     /// Gives the manifest's account its limits and authorizes the start, for an hour. The answer is
     /// the authorization's entry.
     pub fn authorize(&self, manifest: &Manifest) -> u64 {
+        self.authorize_for(manifest, HOUR)
+    }
+
+    /// As [`Desk::authorize`], for so many nanoseconds from now on.
+    pub fn authorize_for(&self, manifest: &Manifest, nanos: i64) -> u64 {
+        Self::authorize_in(&mut self.open(), (manifest, nanos))
+    }
+
+    /// As [`Desk::authorize`], for many manifests.
+    pub fn authorize_all(&self, manifests: &[Manifest]) -> Vec<u64> {
+        let mut ledger = self.open();
+        let each = manifests.iter();
+        each.map(|one| Self::authorize_in(&mut ledger, (one, HOUR)))
+            .collect()
+    }
+
+    fn authorize_in(ledger: &mut Ledger, (manifest, nanos): (&Manifest, i64)) -> u64 {
         let component = Digest(manifest.setup().unwrap().component);
         let terms = terms_of(manifest, Self::set(component)).unwrap();
-        let ledger = Ledger::open(&self.path, &id("test"), signer()).unwrap();
-        let has_limits = ledger.state().limits().contains_key(&terms.account);
-        drop(ledger);
-        if !has_limits {
-            let subject = account_digest(&terms.account);
-            let verdict = Self::passed(Gate::Limits, subject, Some(terms.limits));
-            let verdict = self.act("robot", verdict);
-            let act = Box::new(Act::LimitsSet {
-                account: terms.account.clone(),
-                limits: terms.limits,
-                verdict,
-            });
-            let proposed = self.act("erin", Act::ChangePropose { act });
-            for name in ["dan", "gus"] {
-                self.act(name, Act::ChangeApprove { proposed });
-            }
+        if !ledger.state().limits().contains_key(&terms.account) {
+            Self::set_limits_in(ledger, &terms.account, terms.limits);
         }
         let time = now();
         let asked = Authorization {
             terms,
             not_before: time,
-            not_after: UnixNanos(time.0 + HOUR),
+            not_after: UnixNanos(time.0 + nanos),
         };
         let subject = asked.digest();
-        let authorized = self.act("erin", Act::StartAuthorize(asked));
-        self.act("robot", Self::passed(Gate::Start, subject, None));
+        let authorized = act_in(ledger, "erin", Act::StartAuthorize(asked));
+        act_in(ledger, "robot", Self::passed(Gate::Start, subject, None));
         authorized
+    }
+}
+
+#[track_caller]
+fn act_in(ledger: &mut Ledger, who: &str, act: Act) -> u64 {
+    ledger.act(now(), &id(who), act, &hand(who)).unwrap()
+}
+
+fn change_in(ledger: &mut Ledger, act: Act) {
+    let act = Box::new(act);
+    let proposed = act_in(ledger, "erin", Act::ChangePropose { act });
+    for name in ["dan", "gus"] {
+        act_in(ledger, name, Act::ChangeApprove { proposed });
     }
 }

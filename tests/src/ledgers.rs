@@ -6,9 +6,9 @@ use std::path::Path;
 
 use counterfoil_fuzz::{LEDGER_KEYS, LEDGER_ORIGIN};
 use counterfoil_governance::act::{
-    Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Evidence, EvidenceKind,
-    Exception, Gate, Outcome, Payer, Provenance, Reason, RunEnd, RunStart, Scope, Terms, Usage,
-    Verdict, account_digest,
+    Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Drift, Evidence,
+    EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd, RunStart,
+    Scope, Terms, Usage, Verdict, account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::digest::{Digest, PublicKey};
@@ -132,6 +132,7 @@ pub fn write(path: &Path) {
     desk.act("ada", Act::SetupEnd {});
     let set = component(&mut desk);
     run(&mut desk, set);
+    drift(&mut desk, set);
     people(&mut desk);
     let component = set.component;
     let reason = "a better one is there".to_owned();
@@ -254,6 +255,26 @@ fn spend(desk: &mut Desk, run: Digest) {
         reason: "the feed ended".to_owned(),
     };
     desk.act("robot", Act::RunEnd(end));
+}
+
+/// Drift that is found and ends, and a refusal.
+fn drift(desk: &mut Desk, set: DigestSet) {
+    let drift = Drift {
+        rule: "component.bytes".to_owned(),
+        subject: set.component.to_string(),
+        declared: set.component.to_string(),
+        found: "missing".to_owned(),
+    };
+    let drifted = desk.act("robot", Act::Drift(drift.clone()));
+    desk.act("gus", Act::Drift(drift));
+    desk.act("gus", Act::DriftEnd { drifted });
+    let refused = Refused {
+        act: "component-approve".to_owned(),
+        subject: set.component.to_string(),
+        rule: "evidence.changed".to_owned(),
+        why: "a piece is missing".to_owned(),
+    };
+    desk.act("dan", Act::Refused(refused));
 }
 
 /// Every kind of stop, and its lifting.

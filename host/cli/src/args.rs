@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueHint};
 mod build;
 mod component;
 mod data;
+mod operate;
 mod people;
 mod policy;
 mod research;
@@ -20,18 +21,19 @@ pub(crate) use component::{
     ComponentValidate, OneComponent,
 };
 pub(crate) use data::{Data, DataAccept, DataLineage, DataReport, DeriveActions, Ingest};
+pub(crate) use operate::{Authorize, AuthorizeStart, Budget, BudgetSet, Limits, Payer};
 pub(crate) use people::{
-    AccessReview, BreakGlass, Change, Delegate, Exception, ExceptionEnd, ExceptionGrant,
-    ExceptionList, Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerInit,
-    LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify, OnePrincipal, Principal,
-    PrincipalAdd, PrincipalRoles, WhoApproved,
+    AccessReview, BreakGlass, Change, Delegate, Drift, Exception, ExceptionEnd, ExceptionGrant,
+    ExceptionList, Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerIndex,
+    LedgerInit, LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify, OnePrincipal,
+    Principal, PrincipalAdd, PrincipalRoles, WhoApproved,
 };
 pub(crate) use policy::{
     EvalInput, EvalLimits, EvalPromotion, EvalStart, Policy, PolicyEval, PolicyReEvaluate,
 };
 pub(crate) use research::{MonteCarlo, Sweep, WalkForward};
 pub(crate) use run::{Backtest, BacktestOrResume, Broker, Kill, Live, Terms};
-pub(crate) use serve::{RunCommand, RunStart, Runner, Serve, Watch};
+pub(crate) use serve::{KillRuns, RunCommand, RunStart, Runner, Serve, Watch};
 pub(crate) use show::{Audit, Compare, Parity, Proof, Publish, Replay, Report, Show, Verify};
 
 /// Hosts trading strategies that nobody has to trust.
@@ -154,10 +156,21 @@ pub(crate) enum Command {
     /// What the gates allow, as code: test, try, set in force, ask, ask again
     #[command(subcommand)]
     Policy(Policy),
+    /// Let runs start for a while: authorize, withdraw, list
+    #[command(subcommand)]
+    Authorize(Authorize),
+    /// The risk limits of accounts, as the policy gives them
+    #[command(subcommand)]
+    Limits(Limits),
+    /// What owners and teams may use, and what they used
+    #[command(subcommand)]
+    Budget(Budget),
     /// Who approved a run or a component, with which key, when
     WhoApproved(WhoApproved),
     /// Who holds which role and key, since when; duties in conflict; keys about to expire
     AccessReview(AccessReview),
+    /// What differs between what the ledger declares and what is there
+    Drift(Drift),
     /// Compile a component into the cache (used by the program itself)
     #[command(hide = true)]
     CompileComponent(CompileComponent),

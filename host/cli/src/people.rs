@@ -4,6 +4,7 @@
 pub(crate) mod desk;
 pub(crate) mod refusal;
 pub(crate) mod rows;
+pub(crate) mod search;
 pub(crate) mod view;
 pub(crate) mod words;
 

@@ -17,7 +17,7 @@ mod registry;
 mod runs;
 
 pub(crate) use codec::{id, signature};
-pub use control::{BreakGlass, Exception, Gate, Outcome, Reason, Verdict};
+pub use control::{BreakGlass, Drift, Exception, Gate, Outcome, Reason, Refused, Verdict};
 pub use people::{Class, ClassSet, Delegation};
 pub use registry::{DigestSet, Evidence, EvidenceKind, Provenance};
 pub use runs::{
@@ -257,6 +257,15 @@ pub enum Act {
         /// What was found.
         findings: String,
     },
+    /// Records a difference between what is declared and what is there.
+    Drift(Drift),
+    /// Says that such a difference is there no more.
+    DriftEnd {
+        /// The entry that records it.
+        drifted: u64,
+    },
+    /// Records what a program refused before it asked the ledger.
+    Refused(Refused),
 }
 
 impl Act {
@@ -294,7 +303,11 @@ impl Act {
             | Self::RunStart(_)
             | Self::RunEnd(_)
             | Self::Kill { .. }
-            | Self::Usage(_) => &[],
+            | Self::Usage(_)
+            | Self::Drift(_)
+            | Self::DriftEnd { .. }
+            // A denial needs no role.
+            | Self::Refused(_) => &[],
             Self::BudgetSet(_) | Self::TeamSet { .. } => &[Role::Administrator, Role::Approver],
             Self::BreakGlassOpen(_) | Self::Emergency { .. } => {
                 &[Role::Operator, Role::Administrator]

@@ -2,15 +2,13 @@
 //! signature and rule checked again. It must never hold a state that its records do not add up to.
 
 use core::fmt;
-use core::num::NonZeroU64;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use counterfoil_journal::audit::{AuditError, Audited, Auditor};
+use counterfoil_journal::audit::AuditError;
 use counterfoil_journal::checkpoint::Checkpoint;
-use counterfoil_journal::entry::{Chain, EntryError, split};
-use counterfoil_journal::frame::{
-    Frame, FrameError, FrameReader, MAGIC, write_checkpoint, write_entry,
-};
+use counterfoil_journal::entry::{Chain, EntryError};
+use counterfoil_journal::frame::{FrameError, MAGIC, write_checkpoint, write_entry};
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::{KeyError, VerifierKey};
 use counterfoil_journal::signer::{SignError, Signer};
@@ -23,8 +21,12 @@ use crate::digest::PublicKey;
 use crate::files::{self, FileError, LogFile};
 use crate::id::Id;
 use crate::record::{Record, Signed};
-use crate::rule::{Denial, Rule};
+use crate::rule::Denial;
 use crate::state::State;
+
+mod walk;
+
+pub use walk::{Mark, Verified, verify, verify_after};
 
 /// What every ledger's origin begins with; its name follows.
 pub const ORIGIN_PREFIX: &str = "counterfoil/ledger/";
@@ -95,6 +97,12 @@ pub enum LedgerError {
         /// How many bytes.
         bytes: u64,
     },
+    /// What was checked before is not how this ledger begins.
+    #[error("the ledger's first {size} records are not those that were checked before")]
+    Mark {
+        /// How many were checked.
+        size: u64,
+    },
     /// There is no first record.
     #[error("the ledger holds no record")]
     Empty,
@@ -128,148 +136,12 @@ pub enum LedgerError {
     Unknown,
 }
 
-/// A ledger's records, checked: what stands in the file and what it adds up to.
-#[derive(Clone, Debug)]
-pub struct Verified {
-    /// Every record, in order.
-    pub records: Vec<Record>,
-    /// What they add up to.
-    pub state: State,
-    /// The last checkpoint.
-    pub checkpoint: Option<Checkpoint>,
-    /// How many bytes at the end are no whole record with its checkpoint.
-    pub torn_bytes: u64,
-    chain: Chain,
-    tree: Tree,
-}
-
-/// Folds records into a state, one by one.
-struct Fold {
-    state: State,
-    records: Vec<Record>,
-}
-
-impl Fold {
-    fn add(&mut self, previous: Hash, index: u64, body: &[u8]) -> Result<(), LedgerError> {
-        let record = Record::decode(previous, body)
-            .map_err(|source| LedgerError::Record { index, source })?;
-        let time = record.signed.time;
-        let last = self.records.last().map(|last| last.signed.time);
-        check_time(index, time, last)?;
-        let judged = self.state.act(index, &record.signed).err();
-        let rule = judged.as_ref().map(|denial| denial.rule);
-        // A ledger begins with an act that was done.
-        if rule != record.denied || (index == 0 && rule.is_some()) {
-            let say = |rule: Option<Rule>| match rule {
-                None => "done".to_owned(),
-                Some(rule) => format!("denied by {rule}"),
-            };
-            return Err(LedgerError::Verdict {
-                index,
-                recorded: say(record.denied),
-                judged: judged.map_or_else(|| say(None), |denial| denial.to_string()),
-            });
-        }
-        self.records.push(record);
-        Ok(())
+impl LedgerError {
+    /// Whether another program writes the ledger now: it may be tried again.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::File(error) if error.source.kind() == ErrorKind::WouldBlock)
     }
-}
-
-fn check_time(index: u64, time: UnixNanos, last: Option<UnixNanos>) -> Result<(), LedgerError> {
-    match last.filter(|last| time < *last) {
-        None => Ok(()),
-        Some(last) => Err(LedgerError::BackDated {
-            index,
-            time: time.0,
-            last: last.0,
-        }),
-    }
-}
-
-/// Checks the ledger in `bytes`: chain, tree, checkpoints, signatures, times and rules.
-///
-/// `key` is any key that the log has or had: the ledger's own records say which key follows which,
-/// and both sign it.
-///
-/// # Errors
-///
-/// Returns a [`LedgerError`] that names the first record that does not hold. A torn tail is no
-/// error here; see [`Verified::torn_bytes`].
-pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> {
-    let mut frames = FrameReader::new();
-    let first = first_key(bytes)?.unwrap_or(PublicKey(*key.public_key()));
-    let mut auditor = Auditor::new(VerifierKey::new(key.name(), &first.0)?);
-    auditor.set_cadence(NonZeroU64::MIN);
-    let mut fold = Fold {
-        state: State::new(key.name(), first),
-        records: Vec::new(),
-    };
-    let mut rest = bytes;
-    let mut sealed = 0;
-    let mut waiting: Option<(Hash, u64, &[u8])> = None;
-    let mut last = counterfoil_journal::entry::GENESIS;
-    let mut head = (Chain::new(), Tree::new());
-    loop {
-        let parsed = frames.parse(rest)?;
-        rest = rest.get(parsed.consumed..).unwrap_or_default();
-        let Some(frame) = parsed.frame else {
-            break;
-        };
-        match auditor.frame(frame)? {
-            Audited::Entry { index, leaf, body } => {
-                waiting = Some((last, index, body));
-                last = leaf;
-            }
-            // Only now is the record the log's word.
-            Audited::Checkpoint(_) => {
-                if let Some((previous, index, body)) = waiting.take() {
-                    let before = fold.state.log_key();
-                    fold.add(previous, index, body)?;
-                    let now = fold.state.log_key();
-                    if now != before {
-                        auditor.set_key(VerifierKey::new(key.name(), &now.0)?);
-                    }
-                }
-                sealed = frames.offset();
-                let summary = auditor.clone().finish(0);
-                head = (summary.chain, summary.tree);
-            }
-        }
-    }
-    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let summary = auditor.finish(0);
-    if fold.records.is_empty() {
-        return Err(LedgerError::Empty);
-    }
-    let found = PublicKey(*key.public_key());
-    if !fold.state.had_log_key(&found) {
-        let ledger = fold.state.log_key();
-        return Err(LedgerError::LogKey { ledger, found });
-    }
-    Ok(Verified {
-        records: fold.records,
-        state: fold.state,
-        checkpoint: summary.last,
-        torn_bytes: length.saturating_sub(sealed),
-        chain: head.0,
-        tree: head.1,
-    })
-}
-
-/// The key that the first record names, which nothing vouches for yet.
-fn first_key(bytes: &[u8]) -> Result<Option<PublicKey>, LedgerError> {
-    let parsed = FrameReader::new().parse(bytes)?;
-    let Some(Frame::Entry(entry)) = parsed.frame else {
-        return Ok(None);
-    };
-    let first = split(entry, 0).ok();
-    let record = first.and_then(|(previous, body)| Record::decode(previous, body).ok());
-    Ok(record.and_then(|record| {
-        if let Act::Genesis { log_key, .. } = record.signed.act {
-            return Some(log_key);
-        }
-        None
-    }))
 }
 
 /// Reads and checks the ledger at `path`, every time anew, without changing it.
@@ -446,7 +318,7 @@ impl Ledger {
             return Err(LedgerError::Stale { last });
         }
         let index = self.chain.size();
-        check_time(index, signed.time, Some(self.last_time))?;
+        walk::check_time(index, signed.time, Some(self.last_time))?;
         let denial = self.state.judge(&signed).err();
         let denied = denial.as_ref().map(|denial| denial.rule);
         let record = Record { signed, denied };

@@ -61,6 +61,13 @@ pub fn daily_usage(state: &State, day: i64) -> DailyUsage {
     }
 }
 
+/// What is used of a budget at a time: runs that go on, fuel and wall time of the day, bytes that are
+/// stored. A start is denied by `budget.over` when one of them is used up.
+#[must_use]
+pub fn standing(state: &State, of: &crate::act::Payer, time: UnixNanos) -> Used {
+    state.standing_use(of, time)
+}
+
 #[derive(Default)]
 struct Sums {
     used: BTreeMap<String, Used>,
@@ -105,6 +112,8 @@ pub struct Health {
     pub changes: BTreeSet<u64>,
     /// Kill switches that are thrown.
     pub kills: BTreeSet<u64>,
+    /// Differences between what is declared and what is there that stand.
+    pub drifts: BTreeSet<u64>,
     /// Runs that have not ended.
     pub runs_open: BTreeSet<Digest>,
     /// Acts that were denied, ever.
@@ -122,6 +131,7 @@ impl Health {
             &self.verdicts_failed,
             &self.changes,
             &self.kills,
+            &self.drifts,
         ];
         let entries = entries.iter().map(|one| one.len());
         let others = [
@@ -143,6 +153,7 @@ pub fn health(state: &State, time: UnixNanos) -> Health {
     let owed = broken().filter(|(_, one)| !one.open(time) && one.retrospective.is_none());
     let held = state.exceptions().iter().filter(|(_, one)| one.holds(time));
     let waiting = state.changes().iter().filter(|(_, one)| one.waits(time));
+    let drifted = state.drifts().iter().filter(|(_, one)| one.ended.is_none());
     let thrown = state.kills().iter().filter(|(_, one)| one.lifted.is_none());
     Health {
         exceptions: entries(&mut held.map(|(index, _)| *index)),
@@ -150,6 +161,7 @@ pub fn health(state: &State, time: UnixNanos) -> Health {
         retrospectives: entries(&mut owed.map(|(index, _)| *index)),
         changes: entries(&mut waiting.map(|(index, _)| *index)),
         kills: entries(&mut thrown.map(|(index, _)| *index)),
+        drifts: entries(&mut drifted.map(|(index, _)| *index)),
         verdicts_failed: verdicts_failed(state),
         runs_open: state
             .registry()

@@ -179,6 +179,14 @@ rules! {
     UsageOwner = "usage.owner";
     /// The keys of a rotation did not sign it.
     LogSignature = "log.signature";
+    /// A finding of drift without all of its fields, or without a difference.
+    DriftIncomplete = "drift.incomplete";
+    /// The same difference stands recorded.
+    DriftRepeated = "drift.repeated";
+    /// The drift was never recorded, or has ended.
+    DriftUnknown = "drift.unknown";
+    /// A refusal without all of its fields.
+    RefusalIncomplete = "refusal.incomplete";
 }
 
 impl Rule {

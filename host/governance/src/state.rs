@@ -18,6 +18,7 @@ mod budgets;
 mod changes;
 mod classes;
 mod control;
+mod drift;
 mod duties;
 mod glass;
 mod judge;
@@ -27,6 +28,7 @@ pub use budgets::{Books, DAY_NANOS, EXCESS_NANOS_MAX, Excess, day_of};
 pub use changes::{CHANGE_NANOS_MAX, Change, Ending};
 pub use classes::Delegated;
 pub use control::{Granted, Said};
+pub use drift::Drifted;
 pub use glass::{BREAK_GLASS_NANOS_MAX, Broken};
 pub use runs::{Authorized, Killed, Limits};
 
@@ -88,6 +90,7 @@ pub struct State {
     authorizations: BTreeMap<u64, Authorized>,
     kills: BTreeMap<u64, Killed>,
     books: Books,
+    drifts: BTreeMap<u64, Drifted>,
     denials: u64,
 }
 
@@ -116,6 +119,7 @@ impl State {
             authorizations: BTreeMap::new(),
             kills: BTreeMap::new(),
             books: Books::default(),
+            drifts: BTreeMap::new(),
             denials: 0,
         }
     }
@@ -136,6 +140,17 @@ impl State {
     #[must_use]
     pub const fn keys(&self) -> &BTreeMap<PublicKey, Key> {
         &self.keys
+    }
+
+    /// The entry that revoked this key; `None` if none did, or if its owner rotated it.
+    #[must_use]
+    pub fn revoked(&self, key: &PublicKey) -> Option<u64> {
+        let found = self.keys.get(key)?;
+        let index = found.ended?;
+        // The entry that rotates a key is the one that adds the next.
+        let mut all = self.keys.values();
+        let is_rotated = all.any(|one| one.owner == found.owner && one.added == index);
+        (!is_rotated).then_some(index)
     }
 
     /// The log's public key: the next checkpoints are signed by it.
@@ -182,7 +197,7 @@ impl State {
         &self.exceptions
     }
 
-    /// How many acts were denied.
+    /// How many acts were denied, and how many programs refused before they asked.
     #[must_use]
     pub const fn denials(&self) -> u64 {
         self.denials

@@ -8,9 +8,9 @@ use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::{
-    Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Evidence, EvidenceKind,
-    Exception, Gate, Outcome, Payer, Provenance, Reason, RunEnd, RunStart, Scope, Terms, Usage,
-    Verdict, account_digest,
+    Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Drift, Evidence,
+    EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd, RunStart,
+    Scope, Terms, Usage, Verdict, account_digest,
 };
 use crate::attest;
 use crate::digest::{Digest, PublicKey};
@@ -25,11 +25,13 @@ mod attest_golden;
 mod budgets;
 mod changes;
 mod classes;
+mod drift;
 mod evidence;
 mod exceptions;
 mod glass;
 mod health;
 mod keys;
+mod marks;
 mod model;
 mod policies;
 mod rotation;
@@ -401,6 +403,24 @@ fn pass_at(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
     })
 }
 
+fn drift(found: &str) -> Drift {
+    Drift {
+        rule: "component.bytes".to_owned(),
+        subject: "one".to_owned(),
+        declared: "sha256".to_owned(),
+        found: found.to_owned(),
+    }
+}
+
+fn refused(rule: &str) -> Refused {
+    Refused {
+        act: "policy-set".to_owned(),
+        subject: "a policy".to_owned(),
+        rule: rule.to_owned(),
+        why: "its tests do not pass".to_owned(),
+    }
+}
+
 fn add_service(name: &str, seed: u8) -> Act {
     Act::PrincipalAdd {
         id: id(name),
@@ -573,6 +593,9 @@ fn one_of_each() -> Vec<Act> {
             report: digest("a"),
             findings: "none".to_owned(),
         },
+        Act::Drift(drift("missing")),
+        Act::DriftEnd { drifted: 1 },
+        Act::Refused(refused("policy.tests")),
     ]
 }
 

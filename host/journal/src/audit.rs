@@ -161,6 +161,19 @@ impl Auditor {
         self.key = key;
     }
 
+    /// Goes on behind entries that were checked before, which gave this chain and tree; `note` is the
+    /// checkpoint behind the last of them, and is checked.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`AuditError`] if the checkpoint does not fit.
+    pub fn go_on_from(&mut self, chain: Chain, tree: Tree, note: &[u8]) -> Result<(), AuditError> {
+        self.chain = chain;
+        self.tree = tree;
+        self.last = None;
+        self.checkpoint(note).map(|_| ())
+    }
+
     /// What the next frame holds.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! The one file that reads a clock. Everything that decides a result gets its times as
 //! arguments.
 
+use std::collections::VecDeque;
+
 use counterfoil_trading::run::Clock;
 use counterfoil_trading::time::UnixNanos;
 
@@ -34,6 +36,45 @@ impl Clock for WallClock {
     }
 }
 
+/// The times that a journal has of decisions, in their sequence, and then another clock's. So the
+/// gate says of a bar that was late what it said when it was.
+#[derive(Clone, Debug, Default)]
+pub struct RecordedTimes<C> {
+    recorded: VecDeque<Option<(UnixNanos, UnixNanos)>>,
+    then: C,
+}
+
+impl<C> RecordedTimes<C> {
+    /// A clock that goes on as `then`.
+    #[must_use]
+    pub const fn new(recorded: VecDeque<Option<(UnixNanos, UnixNanos)>>, then: C) -> Self {
+        Self { recorded, then }
+    }
+
+    /// Adds the times of one more decision.
+    pub fn add(&mut self, times: Option<(UnixNanos, UnixNanos)>) {
+        self.recorded.push_back(times);
+    }
+
+    /// Forgets the times that were not asked for.
+    pub fn clear(&mut self) {
+        self.recorded.clear();
+    }
+}
+
+impl<C: Clock> Clock for RecordedTimes<C> {
+    fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
+        match self.recorded.pop_front() {
+            Some(times) => times,
+            None => self.then.times(),
+        }
+    }
+
+    fn receive(&mut self) {
+        self.then.receive();
+    }
+}
+
 /// The wall clock's time; 0 before 1970 and the last representable moment after 2262.
 #[must_use]
 #[expect(
@@ -44,6 +85,15 @@ pub fn now() -> UnixNanos {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let nanos = since.map_or(0, |since| since.as_nanos());
     UnixNanos(i64::try_from(nanos).unwrap_or(i64::MAX))
+}
+
+/// Waits; for whoever tries something again.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that waits by a clock"
+)]
+pub fn wait(time: core::time::Duration) {
+    std::thread::sleep(time);
 }
 
 /// A stopwatch, for progress and figures only.
@@ -165,6 +215,8 @@ pub fn kernel_clock() -> std::io::Result<KernelClock> {
 
 #[cfg(test)]
 mod tests {
+    use counterfoil_trading::run::NoClock;
+
     use super::*;
 
     #[test]
@@ -193,5 +245,17 @@ mod tests {
             clock.is_synchronized,
             clock.offset_max_nanos < 16_000_000_000
         );
+    }
+
+    #[test]
+    fn recorded_times_come_first_and_then_those_of_a_clock() {
+        let time = |nanos| Some((UnixNanos(nanos), UnixNanos(nanos)));
+        let mut clock = RecordedTimes::new([time(1), None].into(), NoClock);
+        clock.add(time(2));
+        let told: Vec<_> = (0..4).map(|_| clock.times()).collect();
+        assert_eq!(told, [time(1), None, time(2), None]);
+        let mut clock = RecordedTimes::new([None].into(), WallClock::new());
+        assert_eq!(clock.times(), None);
+        assert!(clock.times().is_some());
     }
 }

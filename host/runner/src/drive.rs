@@ -1,7 +1,7 @@
 //! The one loop. Backtest, live and replay call it with another feed, journal and clock.
 
 use counterfoil_trading::journal::{self, RecordBytes};
-use counterfoil_trading::record::{Close, RefusedInput};
+use counterfoil_trading::record::{Close, RefusedInput, Stop};
 use counterfoil_trading::run::{Clock, Ports, Progress, Run, RunError};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::Strategy;
@@ -19,6 +19,8 @@ pub trait Observer<S> {
     fn refused(&mut self, input: &RefusedInput);
     /// A bar was skipped because it was decided before.
     fn skipped(&mut self) {}
+    /// The host stops the run; the journal gets the record of it next.
+    fn stopped(&mut self, _stop: &Stop) {}
 }
 
 /// Drives a run from its first slice to its closing record.
@@ -45,7 +47,9 @@ where
         match feed.next(&mut slice)? {
             Next::End => break,
             Next::Known => observer.skipped(),
+            Next::Nothing => {}
             Next::Stop(stop) => {
+                observer.stopped(&stop);
                 run.halt(stop, ports)?;
                 break;
             }

@@ -17,7 +17,6 @@ use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
-use crate::clock;
 use crate::component::{self, Shared};
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
@@ -30,10 +29,11 @@ use crate::gateway::paper::PaperVenue;
 use crate::gateway::{BookTerms, DecidedBefore, Gateway, Terms};
 use crate::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
 use crate::keys::SharedSigner;
-use crate::kill::KillSwitch;
+use crate::kill::{KillSwitch, Told};
 use crate::lease::RunSlot;
 use crate::limits::LimitsWatch;
 use crate::lock::RunLock;
+use crate::permit::PermitWatch;
 
 /// The build of this host, as journals name it.
 pub const HOST: &str = concat!("counterfoil ", env!("CARGO_PKG_VERSION"));
@@ -67,8 +67,12 @@ pub struct Conditions {
     pub slot: RunSlot,
     /// The limits of run and account.
     pub limits: LimitsWatch,
-    /// The digest of what the run was started under.
+    /// The digest of the policy that the run was started under.
     pub policy: [u8; 32],
+    /// How this process stops the run.
+    pub told: Told,
+    /// The permission of a run that people authorized.
+    pub permit: Option<PermitWatch>,
     /// The broker that takes its orders; `None` for the paper venue.
     pub broker: Option<Bridge>,
 }
@@ -107,20 +111,17 @@ impl Conditions {
         })
     }
 
-    /// The conditions of an execution, watched over, and the terms of its gateway.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`RunnerError::NotStarted`] if they do not hold now.
+    /// The conditions of an execution, watched over, and the terms of its gateway. What does not hold
+    /// from here on ends the run with a record.
     pub(crate) fn watch(
         self,
         data: &DataDir,
         execution: &Execution,
         (signer, setup): (&SharedSigner, &RunSetup),
-    ) -> Result<(Arc<Guard>, Terms), RunnerError> {
-        let kill = KillSwitch::new(data, self.slot.lease().account(), Some(execution));
-        let guard = Arc::new(Guard::new(kill, self.limits, self.slot));
-        guard.check(clock::now()).map_err(RunnerError::NotStarted)?;
+    ) -> (Arc<Guard>, Terms) {
+        let account = self.slot.lease().account();
+        let kill = KillSwitch::with(data, account, Some(execution), self.told);
+        let guard = Arc::new(Guard::new(kill, self.limits, self.slot, self.permit));
         let terms = Terms {
             signer: signer.clone(),
             guard: Arc::clone(&guard),
@@ -132,7 +133,7 @@ impl Conditions {
                 interval_nanos: RECONCILE_NANOS,
             },
         };
-        Ok((guard, terms))
+        (guard, terms)
     }
 }
 
@@ -209,7 +210,7 @@ where
         None => None,
         Some(mut conditions) => {
             let venue = conditions.venue(setup, Recorded::default())?;
-            let (guard, terms) = conditions.watch(data, &execution, (&signer, setup))?;
+            let (guard, terms) = conditions.watch(data, &execution, (&signer, setup));
             let mut gateway = Gateway::open(venue, &execution, terms, DecidedBefore::new())?;
             gateway.begin()?;
             Some((gateway, guard))

@@ -13,7 +13,7 @@ pub(crate) use line::bar_in;
 pub use lines::{Decided, LineFeed};
 pub use no_actions::NoActions;
 pub use snapshot::SnapshotFeed;
-pub use source::{LINE_BYTES_MAX, LineSource, Treatment};
+pub use source::{Came, LINE_BYTES_MAX, LineSource, Patient, SILENCE_MAX, Treatment};
 
 use counterfoil_snapshot::error::ReadError;
 use counterfoil_trading::record::{RefusedInput, Stop};
@@ -28,6 +28,8 @@ pub enum Next {
     Refused(RefusedInput),
     /// A bar or the end of a session that was recorded before, as a feed that connects again may send it.
     Known,
+    /// Nothing yet: whoever asks may look at something else and ask again.
+    Nothing,
     /// The run is to end here, before anything more is decided.
     Stop(Stop),
     /// There is no more.

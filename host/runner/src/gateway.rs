@@ -20,8 +20,8 @@ use counterfoil_journal::key::{KeyError, VerifierKey};
 use counterfoil_journal::signer::{SignError, Signer as _};
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::gateway::{
-    Answer, Authorization, End, Event, Life, LogRecord, Lookup, Outcome, Phase, Refusal, Standing,
-    Step, VenueOrderId, check, recovered,
+    Answer, Authorization, ClockWord, End, Event, Life, LogRecord, Lookup, Outcome, Phase, Refusal,
+    Standing, Step, VenueOrderId, check, recovered,
 };
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::order::{ClientOrderId, Intent};
@@ -51,6 +51,10 @@ pub const TOKEN_NANOS: i64 = 60_000_000_000;
 
 /// How often a venue is asked for an order before the run stops, with the order's fate unknown.
 const LOOKUPS_MAX: u32 = 3;
+
+/// How often the kernel's word on its clock is recorded: a clock that nothing corrects drifts a few
+/// milliseconds in that time.
+const CLOCK_NANOS: i64 = 60_000_000_000;
 
 /// Why a gateway could not be opened or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +153,8 @@ pub struct Gateway<V> {
     key: VerifierKey,
     origin: String,
     standing: Standing,
+    /// When the kernel's word on its clock was last recorded.
+    clock_noted: UnixNanos,
     /// What is known of orders from before this process.
     known: KnownOrders,
     decided: DecidedBefore,
@@ -179,10 +185,7 @@ impl<V: VenueClient> Gateway<V> {
             policy,
             books,
         } = terms;
-        let mut run = [0; 32];
-        hex::decode_to_slice(&execution.run, &mut run).map_err(|_| GatewayError::Run {
-            run: execution.run.clone(),
-        })?;
+        let run = run_of(execution)?;
         let approver = signer.verifying_key();
         let origin = order_log::origin(execution);
         let key = VerifierKey::new(&origin, &approver)?;
@@ -196,6 +199,7 @@ impl<V: VenueClient> Gateway<V> {
             epoch,
             now: clock::now(),
         };
+        let clock_noted = standing.now;
         let path = order_log::path(execution);
         let is_there = path
             .try_exists()
@@ -226,6 +230,7 @@ impl<V: VenueClient> Gateway<V> {
             epoch,
             time: standing.now,
         })?;
+        log.append(&clock_record(standing.now))?;
         Ok(Self {
             venue,
             log,
@@ -234,6 +239,7 @@ impl<V: VenueClient> Gateway<V> {
             key,
             origin,
             standing,
+            clock_noted,
             by_journal: known.epoch == 0 && !decided.is_empty(),
             known,
             decided,
@@ -333,6 +339,17 @@ impl<V: VenueClient> Gateway<V> {
             time: clock::now(),
         }))?;
         Ok(end)
+    }
+
+    /// Records what the kernel says of its clock, if that was not done for a while.
+    fn note_clock(&mut self) -> Result<(), GatewayError> {
+        let now = clock::now();
+        if now.0.saturating_sub(self.clock_noted.0) < CLOCK_NANOS {
+            return Ok(());
+        }
+        self.log.append(&clock_record(now))?;
+        self.clock_noted = now;
+        Ok(())
     }
 
     /// Where an order stands when this process first hears of it.
@@ -519,6 +536,25 @@ impl<V: VenueClient> Gateway<V> {
     }
 }
 
+fn clock_record(time: UnixNanos) -> LogRecord {
+    let word = clock::kernel_clock().ok().map(|word| ClockWord {
+        is_synchronized: word.is_synchronized,
+        offset_max_nanos: word.offset_max_nanos,
+        offset_estimate_nanos: word.offset_estimate_nanos,
+    });
+    LogRecord::Clock { word, time }
+}
+
+/// The run's id.
+fn run_of(execution: &Execution) -> Result<[u8; 32], GatewayError> {
+    let mut run = [0; 32];
+    let decoded = hex::decode_to_slice(&execution.run, &mut run);
+    decoded.map_err(|_| GatewayError::Run {
+        run: execution.run.clone(),
+    })?;
+    Ok(run)
+}
+
 /// One order on its way.
 struct Course {
     life: Life,
@@ -571,6 +607,9 @@ impl<V: VenueClient + Market> Venue for Gateway<V> {
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
+        self.note_clock().map_err(|error| VenueError {
+            reason: error.to_string(),
+        })?;
         self.venue.executions(slice, deliveries)
     }
 

@@ -133,6 +133,20 @@ impl KeyDir {
         read_public(&self.path.join(PUBLIC_FILE))
     }
 
+    /// The public half of the secret key that lies there; nothing if none does.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeyError`] if it cannot be read, or is open to others.
+    pub fn secret_public(&self) -> Result<Option<[u8; 32]>, KeyError> {
+        let path = self.path.join(SECRET_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let signer = Ed25519Signer::from_seed(&read_secret(&path)?);
+        Ok(Some(signer.verifying_key()))
+    }
+
     fn fill(&self, path: &Path, mut file: fs::File) -> Result<(), KeyError> {
         let mut seed = [0_u8; 32];
         getrandom::fill(&mut seed).map_err(|error| KeyError::Random(error.to_string()))?;

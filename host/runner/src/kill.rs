@@ -10,6 +10,7 @@
 use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use counterfoil_governance::id::Id;
 use counterfoil_trading::record::{Stop, StopCause};
@@ -41,7 +42,9 @@ impl Target {
         data.root().join("kill").join(name)
     }
 
-    const fn cause(&self) -> StopCause {
+    /// Why a run that it stops ends.
+    #[must_use]
+    pub const fn cause(&self) -> StopCause {
         match self {
             Self::Run(_) => StopCause::RunKilled,
             Self::Account(_) => StopCause::AccountKilled,
@@ -83,9 +86,28 @@ pub fn lift(data: &DataDir, target: &Target) -> Result<bool, FileError> {
     }
 }
 
+/// A stop that was given within this process. It is there at once, and no full disk delays it;
+/// what must outlive the process is a file as well.
+#[derive(Clone, Debug, Default)]
+pub struct Told(Arc<OnceLock<Stop>>);
+
+impl Told {
+    /// Stops the run; the first reason stays.
+    pub fn stop(&self, stop: Stop) {
+        let _first = self.0.set(stop);
+    }
+
+    /// The stop, if it was given.
+    #[must_use]
+    pub fn get(&self) -> Option<&Stop> {
+        self.0.get()
+    }
+}
+
 /// What can stop one run.
 #[derive(Debug)]
 pub struct KillSwitch {
+    told: Told,
     /// Each with its file, the nearest first.
     files: Vec<(StopCause, PathBuf)>,
 }
@@ -94,11 +116,18 @@ impl KillSwitch {
     /// The switch of a run.
     #[must_use]
     pub fn new(data: &DataDir, account: &Id, execution: Option<&Execution>) -> Self {
+        Self::with(data, account, execution, Told::default())
+    }
+
+    /// The switch of a run that this process can stop too.
+    #[must_use]
+    pub fn with(data: &DataDir, account: &Id, execution: Option<&Execution>, told: Told) -> Self {
         let mut targets: Vec<Target> = execution.cloned().map(Target::Run).into_iter().collect();
         targets.push(Target::Account(account.clone()));
         targets.push(Target::Installation);
         let files = targets.iter().map(|one| (one.cause(), one.path(data)));
         Self {
+            told,
             files: files.collect(),
         }
     }
@@ -106,6 +135,9 @@ impl KillSwitch {
     /// The stop, if there is one. What cannot be told counts as one.
     #[must_use]
     pub fn check(&self) -> Option<Stop> {
+        if let Some(stop) = self.told.get() {
+            return Some(stop.clone());
+        }
         for (cause, path) in &self.files {
             let message = match fs::File::open(path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,

@@ -70,7 +70,7 @@ pub enum LeaseError {
         own: u64,
     },
     /// As many runs as are allowed trade the account.
-    #[error("account.runs-limit: {most} runs trade account {account}, which is all that may")]
+    #[error("account.runs: {most} runs trade account {account}, which is all that may")]
     RunsLimit {
         /// The account.
         account: String,
@@ -89,7 +89,7 @@ impl LeaseError {
             Self::Held { .. } => "lease.held",
             Self::Unreadable { .. } => "lease.unreadable",
             Self::Lost { .. } => "lease.lost",
-            Self::RunsLimit { .. } => "account.runs-limit",
+            Self::RunsLimit { .. } => "account.runs",
         }
     }
 }

@@ -15,6 +15,7 @@ use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::clock::kernel_clock;
 use crate::data_dir::DataDir;
 use crate::times::parse_time;
 
@@ -132,6 +133,7 @@ impl LimitsWatch {
     ///
     /// Returns the [`Stop`] that ends the run.
     pub fn check(&self, now: UnixNanos) -> Result<(), Stop> {
+        check_clock(self.own.daily.clock_offset_max)?;
         let place = self.path.display();
         let Some(read) = self.read()? else {
             return match (self.need, self.seen) {
@@ -187,6 +189,14 @@ impl LimitsWatch {
     }
 }
 
+/// Asks the kernel, if there is a limit to what its clock may be off.
+fn check_clock(limit: Option<i64>) -> Result<(), Stop> {
+    let Some(limit) = limit else { return Ok(()) };
+    let off = |why: String| stop(StopCause::ClockOff, why);
+    let word = kernel_clock().map_err(|error| off(format!("the kernel does not say: {error}")))?;
+    word.check(limit).map_err(|error| off(error.to_string()))
+}
+
 /// Whether a run's limits keep within an account's; if not, the first field that does not.
 fn within(run: &RiskLimits, account: &RiskLimits) -> Result<(), &'static str> {
     fn most<T: PartialOrd>(run: Option<T>, account: Option<T>) -> bool {
@@ -227,6 +237,11 @@ fn within(run: &RiskLimits, account: &RiskLimits) -> Result<(), &'static str> {
         (
             "daily-loss-max",
             most(ours.daily_loss_max, theirs.daily_loss_max),
+        ),
+        ("bar-age-max-ms", most(ours.bar_age_max, theirs.bar_age_max)),
+        (
+            "clock-offset-max-ms",
+            most(ours.clock_offset_max, theirs.clock_offset_max),
         ),
     ];
     let beyond = table.into_iter().find(|(_, holds)| !holds);

@@ -1,8 +1,6 @@
 //! A run over a live feed, through the gateway into the paper venue or to a broker: the same path,
 //! another feed, venue and clock.
 
-use std::sync::Arc;
-
 use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
@@ -17,7 +15,7 @@ use crate::error::RunnerError;
 use crate::execute::{Conditions, Outcome, Prepared, Start, execute_prepared};
 use crate::feed::{LineFeed, LineSource};
 use crate::journal::Sealing;
-use crate::kill::KillSwitch;
+use crate::kill::{KillSwitch, Told};
 use crate::lease::{Lease, LeaseError, RUNS_PER_ACCOUNT_MAX};
 use crate::limits::{LimitsWatch, Need};
 
@@ -38,29 +36,23 @@ pub fn live<R: LineSource + Send>(
     let setup = manifest.setup()?;
     check(manifest, &setup)?;
     let component = Prepared::new(data, manifest, &setup, engine)?;
-    let ends = (source, broker);
-    live_prepared(data, manifest, &component, signer, ends, observer)
+    let mut conditions = conditions(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
+    conditions.broker = broker;
+    let place = (data, conditions);
+    live_under(place, manifest, &component, signer, source, observer)
 }
 
-/// As [`live`], with a component that was made ready before.
-///
-/// # Errors
-///
-/// As [`live`].
-pub fn live_prepared<R: LineSource + Send>(
-    data: &DataDir,
+/// As [`live`], with a component that was made ready and under conditions that were found before.
+pub(crate) fn live_under<R: LineSource + Send>(
+    (data, conditions): (&DataDir, Conditions),
     manifest: &Manifest,
     component: &Prepared,
     signer: Box<dyn Signer + Send>,
-    (source, broker): (R, Option<Bridge>),
+    source: R,
     observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
     check(manifest, &setup)?;
-    let account = Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
-    let lease = Lease::of_process(data, &account)?;
-    let mut conditions = conditions(&lease, data, manifest)?;
-    conditions.broker = broker;
     let start = Start {
         data,
         manifest,
@@ -112,19 +104,20 @@ pub fn check(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
     Ok(())
 }
 
-/// The conditions under which a run of the manifest trades its account: a place under the lease, limits
-/// that hold, and no stop.
+/// The conditions under which a run of the manifest trades its account: a place among `most` under the
+/// lease, limits that hold, and no stop.
 ///
 /// # Errors
 ///
 /// Returns [`RunnerError`] if one of them keeps it from starting.
 pub(crate) fn conditions(
-    lease: &Arc<Lease>,
     data: &DataDir,
     manifest: &Manifest,
+    most: usize,
 ) -> Result<Conditions, RunnerError> {
-    let slot = lease.admit(RUNS_PER_ACCOUNT_MAX)?;
-    let account = lease.account();
+    let account = &Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
+    let lease = Lease::of_process(data, account)?;
+    let slot = lease.admit(most)?;
     if let Some(stop) = KillSwitch::new(data, account, None).check() {
         return Err(RunnerError::NotStarted(stop));
     }
@@ -134,8 +127,10 @@ pub(crate) fn conditions(
     Ok(Conditions {
         slot,
         limits: limits.map_err(RunnerError::NotStarted)?,
-        // Until somebody signs a start, the manifest is what a run is started under.
+        // Where nobody authorized a start, the manifest is all that a run is started under.
         policy: manifest.run_id()?,
+        told: Told::default(),
+        permit: None,
         broker: None,
     })
 }

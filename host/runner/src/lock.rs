@@ -57,6 +57,22 @@ impl RunLock {
     }
 }
 
+/// Whether a process holds the lock. It is taken for a moment to find out, if nobody has it.
+///
+/// # Errors
+///
+/// Returns [`FileError`] if it cannot be told.
+pub fn is_held(execution: &Execution) -> Result<bool, FileError> {
+    if !execution.folder.join(LOCK_FILE).exists() {
+        return Ok(false);
+    }
+    match RunLock::take(execution) {
+        Ok(_) => Ok(false),
+        Err(LockError::Held { .. }) => Ok(true),
+        Err(LockError::File(error)) => Err(error),
+    }
+}
+
 fn open(path: &Path) -> Result<File, FileError> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);

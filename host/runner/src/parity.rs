@@ -14,8 +14,9 @@ use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
+use counterfoil_trading::execution::Code;
 use counterfoil_trading::manifest::{DataSource, Manifest};
-use counterfoil_trading::record::Close;
+use counterfoil_trading::record::{Close, Decision, Verdict};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_verify::{Options, PublicKey, verify_journal};
 
@@ -211,10 +212,18 @@ fn hold(mut sides: [Side; 2], last: UnixNanos, taken: &Taken) -> Result<Held, Ru
     Ok(held)
 }
 
+/// Whether the live run decided the bar so late that its gate said so.
+fn is_late([live, _]: &[Option<(u64, Decision)>; 2]) -> bool {
+    let verdicts = live.iter().flat_map(|(_, decision)| &decision.verdicts);
+    verdicts
+        .into_iter()
+        .any(|verdict| *verdict == Verdict::Refused(Code::BarTooLate))
+}
+
 fn difference(pair: &Pair, taken: &Taken) -> Option<(Site, Cause)> {
     let (decision, account) = (pair.decision_aspect(), pair.account_aspect());
     let aspect = decision.or(account)?;
-    let late = taken.is_refused(&pair.symbol, pair.close_time);
+    let late = taken.is_refused(&pair.symbol, pair.close_time) || is_late(&pair.sides);
     let cause = Cause::of(aspect, account.is_some(), late);
     Some((pair.site(aspect), cause))
 }

@@ -1,8 +1,10 @@
 //! The one place that says whether a run may start or go on, by what the ledger's records add up
 //! to. Everything that is missing means no; nothing else makes a [`Grant`].
 
+mod watch;
+
 use counterfoil_governance::act::{DigestSet, Terms};
-use counterfoil_governance::digest::Digest;
+use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::role::Role;
 use counterfoil_governance::rule::{Denial, Rule};
@@ -12,6 +14,8 @@ use counterfoil_trading::manifest::{
 };
 use counterfoil_trading::time::UnixNanos;
 use serde_json::json;
+
+pub use watch::{PermitWatch, Records};
 
 use crate::evidence::limits_digest;
 use crate::times::show_time;
@@ -29,7 +33,8 @@ pub struct Denied {
 }
 
 impl Denied {
-    fn new(code: &'static str, why: impl Into<String>, who: impl Into<String>) -> Self {
+    /// A denial by this code.
+    pub fn new(code: &'static str, why: impl Into<String>, who: impl Into<String>) -> Self {
         let (why, who) = (why.into(), who.into());
         Self { code, why, who }
     }
@@ -62,6 +67,7 @@ pub struct Grant {
     by: Id,
     authorized: u64,
     terms: Terms,
+    until: UnixNanos,
 }
 
 impl Grant {
@@ -93,6 +99,12 @@ impl Grant {
     #[must_use]
     pub const fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// From when on it no longer counts, even if nobody does anything.
+    #[must_use]
+    pub const fn until(&self) -> UnixNanos {
+        self.until
     }
 }
 
@@ -179,6 +191,7 @@ pub fn may_go_on(state: &State, manifest: &Manifest, time: UnixNanos) -> Result<
         return Err(Denied::of(Rule::RunEnded, why, "start a new run"));
     }
     let authorized = started.start.authorized;
+    check_key(state, &started.deed.key)?;
     grant(state, manifest, authorized, &started.deed.by, time)
 }
 
@@ -246,7 +259,10 @@ fn grant(
         let way = "start within the window, or have another authorized";
         return Err(Denied::of(Rule::StartWindow, why, way));
     }
+    check_key(state, &found.deed.key)?;
     state.registry().may_start(&terms.set)?;
+    state.check_policy(&terms.set)?;
+    state.check_limits(&terms.account, terms.limits)?;
     if let Some((index, killed)) = state.killed(&Digest(run), &terms.account) {
         let (by, reason) = (&killed.deed.by, &killed.reason);
         let why = format!("{by} threw the kill switch in record {index}: {reason}");
@@ -258,5 +274,17 @@ fn grant(
         by: who.clone(),
         authorized,
         terms,
+        until: asked.not_after,
     })
+}
+
+/// What was signed with a key that somebody revoked since carries no run. A key that was rotated, or
+/// whose time is over, signed it while it counted.
+fn check_key(state: &State, key: &PublicKey) -> Result<(), Denied> {
+    let Some(index) = state.revoked(key) else {
+        return Ok(());
+    };
+    let why = format!("key {key} signed for this run, and was revoked by record {index}");
+    let way = "an operator authorizes another start with a key that counts";
+    Err(Denied::of(Rule::KeyRevoked, why, way))
 }

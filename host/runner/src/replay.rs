@@ -4,6 +4,7 @@
 mod compare;
 mod recorded;
 
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -20,6 +21,7 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::backtest::{inputs_of, selection_of};
+use crate::clock::RecordedTimes;
 use crate::component::{Ready, ready_for};
 use crate::data_dir::{DataDir, Execution};
 use crate::error::RunnerError;
@@ -232,6 +234,7 @@ impl Again<'_> {
             Err(StartError::Fault { fault, .. }) => Err(fault),
             Err(error) => return Err(error.into()),
         };
+        let mut clock = RecordedTimes::new(VecDeque::new(), NoClock);
         let mut decided = Decided::default();
         // The channel ends with the journal, or with an error that the other thread reports.
         for batch in slices {
@@ -242,6 +245,8 @@ impl Again<'_> {
                     return Ok(decided);
                 }
                 venue.expect(&one.from_outside);
+                clock.clear();
+                one.times.iter().for_each(|times| clock.add(*times));
                 let mut comparer = Comparer::new(one);
                 let outcome = match &mut guest {
                     Ok(guest) => {
@@ -249,7 +254,7 @@ impl Again<'_> {
                             strategy: guest,
                             venue: &mut venue,
                             journal: &mut comparer,
-                            clock: &mut NoClock,
+                            clock: &mut clock,
                         };
                         match &one.stop {
                             None => run.step(&one.slice, &mut ports),

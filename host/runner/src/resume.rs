@@ -12,13 +12,12 @@ use std::fs::File;
 use std::io::Read as _;
 
 use counterfoil_connect::broker::bridge::Bridge;
-use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
-use counterfoil_trading::record::{Commitment, Open, RefusedInput};
+use counterfoil_trading::record::{Commitment, Open, RefusedInput, Stop};
 use counterfoil_trading::run::{Clock, NoClock, Run};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::Venue;
@@ -31,19 +30,19 @@ pub use journal::Notice;
 pub(crate) use signed::Signed;
 
 use crate::backtest::{inputs_of, selection_of};
-use crate::clock::WallClock;
+use crate::clock::{self, RecordedTimes, WallClock};
 use crate::component::Shared;
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
-use crate::execute::{HOST, Outcome, Prepared, decide};
+use crate::execute::{Conditions, HOST, Outcome, Prepared, decide};
 use crate::feed::{Feed, LineFeed, LineSource, NoActions};
 use crate::files::at;
 use crate::gateway::Gateway;
 use crate::gateway::guard::Guarded;
 use crate::journal::{JournalReader, RunJournal as _, Sealing};
 use crate::keys::SharedSigner;
-use crate::lease::{Lease, LeaseError};
+use crate::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::live::conditions;
 use crate::lock::RunLock;
 use crate::replay::{Difference, check_inputs};
@@ -308,8 +307,20 @@ impl Resumption {
     ///
     /// As [`Resumption::backtest`].
     pub fn live<R: LineSource + Send>(
-        mut self,
+        self,
         (source, broker): (R, Option<Bridge>),
+        around: Around<'_>,
+    ) -> Result<Resumed, RunnerError> {
+        let mut conditions = conditions(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
+        conditions.broker = broker;
+        self.live_under(conditions, source, around)
+    }
+
+    /// As [`Resumption::live`], under conditions that were found before.
+    pub(crate) fn live_under<R: LineSource + Send>(
+        mut self,
+        mut conditions: Conditions,
+        source: R,
         around: Around<'_>,
     ) -> Result<Resumed, RunnerError> {
         if !matches!(self.manifest.data, DataSource::Feed { .. }) {
@@ -321,14 +332,11 @@ impl Resumption {
                 way_on: "resume it with `counterfoil backtest --resume`",
             });
         }
-        let account = Id::parse(&self.manifest.account.name).map_err(LeaseError::from)?;
-        let lease = Lease::of_process(around.data, &account)?;
-        let mut conditions = conditions(&lease, around.data, &self.manifest)?;
-        conditions.broker = broker;
         let recorded = self.known.take_told();
         let venue = conditions.venue(&self.setup, recorded)?;
         let own = (&self.signer, &self.setup);
-        let (guard, terms) = conditions.watch(around.data, &self.execution, own)?;
+        let (guard, terms) = conditions.watch(around.data, &self.execution, own);
+        guard.check(clock::now()).map_err(RunnerError::NotStarted)?;
         let instruments = &self.setup.instruments;
         let (slices, decided) = self.known.take_slices(instruments.len())?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
@@ -338,6 +346,7 @@ impl Resumption {
         let recorded = (slices, self.known.stop.take());
         let mut feed = Again::new(recorded, lines, is_open);
         let plans = core::mem::take(&mut self.known.plans);
+        let times = core::mem::take(&mut self.known.times);
         let is_begun = self.open.is_some();
         let mut gateway = Gateway::open(venue, &self.execution, terms, plans)?;
         if !is_begun {
@@ -345,7 +354,8 @@ impl Resumption {
         }
         let sealing = Sealing::RunThread;
         let ends = (&mut feed, &mut gateway);
-        self.go_on(ends, &mut WallClock::new(), None, sealing, around)
+        let mut clock = RecordedTimes::new(times, WallClock::new());
+        self.go_on(ends, &mut clock, None, sealing, around)
     }
 
     fn go_on<F: Feed + Send, V: Venue + Send, C: Clock + Send>(
@@ -438,5 +448,9 @@ impl Observer<Guest> for Hushed<'_> {
 
     fn skipped(&mut self) {
         self.inner.skipped();
+    }
+
+    fn stopped(&mut self, stop: &Stop) {
+        self.inner.stopped(stop);
     }
 }

@@ -7,8 +7,10 @@ pub mod events;
 pub mod feeds;
 pub mod inlet;
 pub mod kept;
+mod killing;
 mod replay;
 mod run;
+mod settling;
 pub mod status;
 mod work;
 
@@ -36,13 +38,17 @@ use self::run::{Parts, Supervised};
 use self::status::{RunState, Status};
 use self::work::{Begin, Ready};
 use crate::data_dir::DataDir;
+use crate::error::RunnerError;
+use crate::execute::Conditions;
+use crate::kill::KillSwitch;
+use crate::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::live;
-use crate::permit::Grant;
+use crate::permit::{Grant, PermitWatch, Records};
 
 /// Runs of one process at once: each has threads of its own, and a machine has only so many.
 pub const RUNS_MAX: usize = 1_024;
 /// Runs of one account at once, unless the settings say otherwise.
-pub const RUNS_PER_ACCOUNT: usize = 8;
+pub const RUNS_PER_ACCOUNT: usize = RUNS_PER_ACCOUNT_MAX;
 
 /// Makes signers for journals.
 pub type Signers = Arc<dyn Fn() -> Box<dyn Signer + Send> + Send + Sync>;
@@ -58,6 +64,8 @@ pub struct Settings {
     pub signers: Signers,
     /// Runs of one account at once.
     pub runs_per_account: usize,
+    /// The ledger: whether a run may still go on, and where its end is recorded.
+    pub records: Arc<dyn Records>,
 }
 
 impl fmt::Debug for Settings {
@@ -92,24 +100,15 @@ struct Runs {
 }
 
 impl Runs {
-    /// Whether one more run of this account may begin.
-    fn check_room(&self, account: &Id, most: usize) -> Result<(), SuperviseError> {
+    /// Whether one more run may begin. How many an account may have, its lease says.
+    fn check_room(&self) -> Result<(), SuperviseError> {
         if self.is_ending {
             return Err(SuperviseError::Ending);
         }
-        let active = || self.all.values().filter(|one| one.state().is_active());
-        let count = active().count();
+        let active = self.all.values().filter(|one| one.state().is_active());
+        let count = active.count();
         if count >= RUNS_MAX {
             return Err(SuperviseError::Full { count });
-        }
-        let count = active().filter(|one| one.account == *account).count();
-        if count >= most {
-            let account = account.to_string();
-            return Err(SuperviseError::AccountRuns {
-                account,
-                count,
-                most,
-            });
         }
         Ok(())
     }
@@ -215,7 +214,7 @@ impl Inner {
         drop(runs);
         let (inner, own) = (Arc::clone(self), Arc::clone(run));
         let spawned = Builder::new().name("run".to_owned()).spawn(move || {
-            work::work(&inner.settings.data, &own, ready);
+            work::work(&inner.settings, &own, ready);
             inner.thread_ended();
         });
         if let Err(error) = spawned {
@@ -293,10 +292,10 @@ impl Supervisor {
         if runs.all.contains_key(&id) {
             return Err(SuperviseError::StartedBefore { run: id });
         }
-        runs.check_room(&run.account, inner.settings.runs_per_account)?;
+        runs.check_room()?;
         runs.all.insert(id.clone(), Arc::clone(&run));
         drop(runs);
-        match self.make_ready(&run) {
+        match self.make_ready(&run, grant) {
             Ok(ready) => Ok(Reserved {
                 inner: Arc::clone(inner),
                 run,
@@ -309,14 +308,30 @@ impl Supervisor {
         }
     }
 
-    fn make_ready(&self, run: &Supervised) -> Result<Ready, SuperviseError> {
+    fn make_ready(&self, run: &Supervised, grant: &Grant) -> Result<Ready, SuperviseError> {
         let settings = &self.inner.settings;
+        // First of all, and held from here on: who has no place trades nothing.
+        let conditions = self.conditions(run, grant)?;
         let component = self.component_of(run)?;
         let feed = feeds::open(&settings.data, &run.manifest, &run.feed)?;
         Ok(Ready {
             component,
             signer: (settings.signers)(),
+            conditions,
             begin: Begin::Anew(feed),
+        })
+    }
+
+    /// Under which conditions a granted run trades its account.
+    fn conditions(&self, run: &Supervised, grant: &Grant) -> Result<Conditions, SuperviseError> {
+        let settings = &self.inner.settings;
+        let most = settings.runs_per_account;
+        let records = Arc::clone(&settings.records);
+        Ok(Conditions {
+            policy: grant.terms().set.policy.0,
+            told: run.told.clone(),
+            permit: Some(PermitWatch::new(records, run.manifest.clone())),
+            ..live::conditions(&settings.data, &run.manifest, most)?
         })
     }
 
@@ -352,6 +367,11 @@ impl Supervisor {
             };
             let run = Supervised::new(parts, Arc::clone(&self.inner.events), state);
             run.enter(state, kept.reason);
+            let mut digest = [0; 32];
+            let text = kept.decision_digest.unwrap_or_default();
+            if hex::decode_to_slice(&text, &mut digest).is_ok() {
+                run.close(digest);
+            }
             let mut runs = self.inner.runs();
             runs.all.entry(id.clone()).or_insert_with(|| Arc::new(run));
             all.push(Left {
@@ -396,17 +416,17 @@ impl Supervisor {
         ));
         let mut runs = inner.runs();
         let current = runs.all.get(&old.id).map_or(old.state(), |one| one.state());
-        if !current.is_resumable() {
+        if !current.is_resumable() || old.is_closed() {
             return Err(SuperviseError::State {
                 run: old.id.clone(),
                 state: current,
                 wanted: "gone on with",
             });
         }
-        runs.check_room(&run.account, inner.settings.runs_per_account)?;
+        runs.check_room()?;
         runs.all.insert(run.id.clone(), Arc::clone(&run));
         drop(runs);
-        match self.begin_again(&run) {
+        match self.begin_again(&run, grant) {
             Ok(()) => Ok(run.status()),
             Err(error) => {
                 run.enter(current, Some(error.to_string()));
@@ -415,13 +435,19 @@ impl Supervisor {
         }
     }
 
-    fn begin_again(&self, run: &Arc<Supervised>) -> Result<(), SuperviseError> {
+    fn begin_again(&self, run: &Arc<Supervised>, grant: &Grant) -> Result<(), SuperviseError> {
         let settings = &self.inner.settings;
         let executions = settings.data.executions_of(&run.id)?;
         let ready = match executions.into_iter().next_back() {
             // The process died before the run's folder was made: it begins.
-            None => self.make_ready(run)?,
+            None => self.make_ready(run, grant)?,
             Some(execution) => Ready {
+                conditions: {
+                    let switch = KillSwitch::new(&settings.data, &run.account, Some(&execution));
+                    let stop = switch.check().map_or(Ok(()), Err);
+                    stop.map_err(RunnerError::NotStarted)?;
+                    self.conditions(run, grant)?
+                },
                 component: self.component_of(run)?,
                 signer: (settings.signers)(),
                 begin: Begin::GoOn(execution),
@@ -466,38 +492,6 @@ impl Supervisor {
         let active = [RunState::Starting, RunState::Running, RunState::Resuming];
         run.advance(&active, RunState::Stopping, Some(format!("told by {by}")));
         run.order(Order::Stop);
-        Ok(run.status())
-    }
-
-    /// Kills a run: it takes nothing more, and does not go on by itself when the process starts
-    /// again. The order is given before anything is written, so that no full disk delays it.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`SuperviseError`] if there is no such run, if it has ended, or if it could not be
-    /// kept that it was killed.
-    pub fn kill(&self, name: &str, by: &Id) -> Result<Status, SuperviseError> {
-        let run = self.inner.runs().find(name)?;
-        run.order(Order::Kill);
-        let state = run.state();
-        let reason = format!("killed by {by}");
-        if state.is_active() {
-            run.advance(&[state], RunState::Stopping, Some(reason.clone()));
-        } else if state.is_resumable() {
-            run.advance(&[state], RunState::Killed, Some(reason.clone()));
-        } else {
-            return Err(SuperviseError::State {
-                run: run.id.clone(),
-                state,
-                wanted: "killed",
-            });
-        }
-        work::keep(
-            &self.inner.settings.data,
-            &run,
-            RunState::Killed,
-            Some(reason),
-        )?;
         Ok(run.status())
     }
 

@@ -38,7 +38,7 @@ pub struct App {
     /// The runs.
     pub supervisor: Supervisor,
     /// The ledger.
-    pub book: Book,
+    pub book: Arc<Book>,
     /// Tokens.
     pub sessions: Sessions,
     /// This server's address, as in `http://127.0.0.1:7878`.
@@ -69,7 +69,7 @@ impl App {
     /// Returns a [`Problem`] if the operating system gave no random bytes.
     pub fn new(
         supervisor: Supervisor,
-        book: Book,
+        book: Arc<Book>,
         audience: String,
         hosts: Option<Vec<String>>,
         ending: watch::Receiver<bool>,
@@ -160,6 +160,8 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::positions))
         .routes(routes!(runs::stop))
         .routes(routes!(runs::kill))
+        .routes(routes!(runs::kill_account))
+        .routes(routes!(runs::kill_everything))
         .routes(routes!(runs::resume))
         .routes(routes!(events::watch))
         .routes(routes!(bars::push))

@@ -1,24 +1,32 @@
-//! The ledger as the server uses it: read anew whenever the file changed, written only for the one
-//! act that the runner does itself. It must never answer from a ledger that does not hold.
+//! The ledger as the server uses it: read anew whenever the file changed, written only for the
+//! acts that the runner does itself: the start and the end of a run. It must never answer from a ledger that does not hold.
 
 use core::fmt;
+use core::time::Duration;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use counterfoil_governance::act::{Act, RunStart};
+use counterfoil_governance::act::{Act, Refused, RunEnd, RunStart};
 use counterfoil_governance::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, LedgerError, origin, verify};
+use counterfoil_governance::rule::Rule;
 use counterfoil_governance::state::State;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock;
-use counterfoil_runner::permit::{Denied, Grant};
+use counterfoil_runner::permit::{Denied, Grant, Records};
 use counterfoil_runner::supervisor::Signers;
 
 use crate::problem::{Code, Problem};
+
+/// How often the runner tries to write a ledger that another program writes: a person's act takes
+/// milliseconds, but a ledger is read whole before it.
+const TRIES_MAX: u32 = 100;
+/// The time between two tries.
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// What a ledger's file looked like when it was read. It only grows, so a change shows.
 type Stamp = (u64, Option<SystemTime>);
@@ -55,6 +63,11 @@ impl fmt::Debug for Book {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
+}
+
+fn denied(error: &dyn fmt::Display) -> Denied {
+    let Problem { detail, way, .. } = unusable(error);
+    Denied::new(Code::Ledger.parts().0, detail, way)
 }
 
 fn unusable(error: &dyn fmt::Display) -> Problem {
@@ -118,15 +131,61 @@ impl Book {
             authorized: grant.authorized(),
             terms: grant.terms().clone(),
         });
+        Ok(self.act(act)?)
+    }
+
+    /// Does an act of the runner's. While another program writes the ledger, it waits a while.
+    fn act(&self, act: Act) -> Result<(), Denied> {
         // One at a time: the file's lock would refuse the second.
         let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
-        let opened = Ledger::open(&self.path, &self.name, (self.log)());
-        let mut ledger = opened.map_err(|error| unusable(&error))?;
+        let mut tries: u32 = 1;
+        let mut ledger = loop {
+            match Ledger::open(&self.path, &self.name, (self.log)()) {
+                Ok(ledger) => break ledger,
+                Err(error) if error.is_busy() && tries < TRIES_MAX => {
+                    tries = tries.saturating_add(1);
+                    clock::wait(BETWEEN_TRIES);
+                }
+                Err(error) => return Err(denied(&error)),
+            }
+        };
         let done = ledger.act(clock::now(), &service.principal, act, service.hand.as_ref());
         match done {
             Ok(_) => Ok(()),
-            Err(LedgerError::Denied { denial, .. }) => Err(Denied::from(denial).into()),
-            Err(error) => Err(unusable(&error)),
+            Err(LedgerError::Denied { denial, .. }) => Err(denial.into()),
+            Err(error) => Err(denied(&error)),
+        }
+    }
+
+    /// Records that the runner refused what somebody asked for, before the ledger was asked, and
+    /// gives what they are told. They did not sign it: it stands at the runner's word.
+    pub fn refuse(&self, by: &Id, act: &str, subject: &Digest, denied: Denied) -> Problem {
+        let refused = Act::Refused(Refused {
+            act: act.to_owned(),
+            subject: subject.to_string(),
+            rule: denied.code.to_owned(),
+            why: format!("{by} asked: {}", denied.why),
+        });
+        if let Err(error) = self.act(refused) {
+            // It stays refused all the same.
+            tracing::error!(%error, code = denied.code, %by, "a refusal could not be recorded");
+        }
+        denied.into()
+    }
+}
+
+impl Records for Book {
+    fn state(&self) -> Result<Arc<State>, Denied> {
+        Self::state(self).map_err(|problem| {
+            let code = Code::Ledger.parts().0;
+            Denied::new(code, problem.detail, problem.way)
+        })
+    }
+
+    fn end(&self, end: RunEnd) -> Result<(), Denied> {
+        match self.act(Act::RunEnd(end)) {
+            Err(denied) if denied.code == Rule::RunEnded.code() => Ok(()),
+            done => done,
         }
     }
 }

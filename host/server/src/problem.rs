@@ -3,8 +3,11 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use counterfoil_runner::error::RunnerError;
+use counterfoil_runner::lease::LeaseError;
 use counterfoil_runner::permit::Denied;
 use counterfoil_runner::supervisor::SuperviseError;
+use counterfoil_trading::record::StopCause;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -45,8 +48,16 @@ pub enum Code {
     RunExists,
     /// The run is not in a state for this.
     RunState,
+    /// Somebody stopped the run, its account or the installation.
+    RunStopped,
     /// The account has as many runs as it may have.
     AccountRuns,
+    /// Another process trades the account.
+    LeaseHeld,
+    /// Whose the account is cannot be told.
+    Lease,
+    /// The account's limits do not hold, or the run goes beyond them.
+    Limits,
     /// The process has as many runs as it can hold.
     RunnerFull,
     /// The process ends.
@@ -63,7 +74,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Self::TokenMissing,
         Self::TokenExpired,
         Self::Challenge,
@@ -81,7 +92,11 @@ impl Code {
         Self::RunAmbiguous,
         Self::RunExists,
         Self::RunState,
+        Self::RunStopped,
         Self::AccountRuns,
+        Self::LeaseHeld,
+        Self::Lease,
+        Self::Limits,
         Self::RunnerFull,
         Self::RunnerEnding,
         Self::RunInvalid,
@@ -111,7 +126,11 @@ impl Code {
             Self::RunAmbiguous => ("run.ambiguous", 409),
             Self::RunExists => ("run.exists", 409),
             Self::RunState => ("run.state", 409),
+            Self::RunStopped => ("run.stopped", 409),
             Self::AccountRuns => ("account.runs", 409),
+            Self::LeaseHeld => ("lease.held", 409),
+            Self::Lease => ("lease.unusable", 503),
+            Self::Limits => ("account.limits", 409),
             Self::RunnerFull => ("runner.full", 503),
             Self::RunnerEnding => ("runner.ending", 503),
             Self::RunInvalid => ("run.invalid", 422),
@@ -121,6 +140,11 @@ impl Code {
         }
     }
 }
+
+/// What to do about a request that names something that does not hold.
+const CORRECT: &str = "correct what is named, and start again";
+/// Where leases and limits are explained.
+const ACCOUNTS: &str = "see docs/OPERATE.md, Accounts";
 
 /// A refusal (RFC 9457).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
@@ -175,10 +199,11 @@ impl core::error::Error for Problem {}
 impl From<Denied> for Problem {
     /// A rule of the ledger: what may not be is forbidden, whatever would have to change first.
     fn from(denied: Denied) -> Self {
-        let status = if denied.code == "run.exists" {
-            409
-        } else {
-            403
+        let (unusable, status) = Code::Ledger.parts();
+        let status = match denied.code {
+            "run.exists" => 409,
+            code if code == unusable => status,
+            _ => 403,
         };
         Self::of(status, denied.code, denied.why, denied.who)
     }
@@ -187,14 +212,13 @@ impl From<Denied> for Problem {
 impl From<SuperviseError> for Problem {
     fn from(error: SuperviseError) -> Self {
         use SuperviseError as E;
+        if let E::Ledger(denied) = error {
+            return denied.into();
+        }
         let (code, way) = match &error {
             E::Unknown { .. } => (Code::RunUnknown, "list the runs, and use an id of theirs"),
             E::Ambiguous { .. } => (Code::RunAmbiguous, "give more digits of the run's id"),
             E::StartedBefore { .. } => (Code::RunExists, "use a new start nonce"),
-            E::AccountRuns { .. } => (
-                Code::AccountRuns,
-                "an operator stops a run of this account first",
-            ),
             E::Full { .. } => (
                 Code::RunnerFull,
                 "stop a run first, or start another runner",
@@ -205,12 +229,51 @@ impl From<SuperviseError> for Problem {
                 "ask again when the runner was started again",
             ),
             E::Feed(_) => (Code::Feed, "correct the feed's settings"),
-            E::Run(_) | E::Id(_) | E::OtherGrant { .. } => {
-                (Code::RunInvalid, "correct what is named, and start again")
+            E::Run(error) => of_run(error),
+            E::Id(_) | E::OtherGrant { .. } => (Code::RunInvalid, CORRECT),
+            E::Kept(_) | E::Thread(_) | E::Switch(_) | _ => {
+                (Code::Internal, "see the server's own log")
             }
-            E::Kept(_) | E::Thread(_) | _ => (Code::Internal, "see the server's own log"),
         };
         Self::new(code, error.to_string(), way)
+    }
+}
+
+/// The code of what keeps a run from starting, and what to do about it.
+const fn of_run(error: &RunnerError) -> (Code, &'static str) {
+    if let RunnerError::NotStarted(stop) = error {
+        return match stop.cause {
+            StopCause::RunKilled | StopCause::AccountKilled | StopCause::InstallationKilled => (
+                Code::RunStopped,
+                "once it may go on, lift the stop with `counterfoil kill --lift`",
+            ),
+            StopCause::LimitsMissing
+            | StopCause::LimitsUnreadable
+            | StopCause::LimitsStale
+            | StopCause::LimitsInconsistent
+            | StopCause::LeaseLost
+            | StopCause::NotPermitted
+            | StopCause::ClockOff
+            | StopCause::VenueDiffers
+            | StopCause::VenueUnclear => (Code::Limits, ACCOUNTS),
+        };
+    }
+    let RunnerError::Lease(lease) = error else {
+        return (Code::RunInvalid, CORRECT);
+    };
+    match lease {
+        LeaseError::RunsLimit { .. } => (
+            Code::AccountRuns,
+            "an operator stops a run of this account first",
+        ),
+        LeaseError::Held { .. } => (
+            Code::LeaseHeld,
+            "end the other process, or start the run in it",
+        ),
+        LeaseError::Account(_) => (Code::RunInvalid, CORRECT),
+        LeaseError::File(_) | LeaseError::Unreadable { .. } | LeaseError::Lost { .. } | _ => {
+            (Code::Lease, ACCOUNTS)
+        }
     }
 }
 

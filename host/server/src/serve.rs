@@ -133,7 +133,7 @@ impl Server {
         address: SocketAddr,
         reach: Reach,
         supervisor: Supervisor,
-        book: Book,
+        book: Arc<Book>,
     ) -> Result<Self, ServeError> {
         check_address(address, reach)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -179,14 +179,21 @@ impl Server {
         let supervisor = &self.app.supervisor;
         let mut all = Vec::new();
         for left in supervisor.left()? {
-            if left.meant != Meant::Running {
+            let has_ended = supervisor.settle(&left);
+            if matches!(has_ended, Ok(true)) {
+                tracing::info!(run = left.run, "run has ended, and the ledger says so");
                 continue;
             }
-            let done = self.app.book.state().and_then(|state| {
-                let grant = may_go_on(&state, &left.manifest, clock::now())?;
-                Ok(supervisor.go_on(&grant, &left.run)?)
-            });
-            let refused = done.err();
+            if left.meant != Meant::Running {
+                if let Err(error) = has_ended {
+                    tracing::warn!(run = left.run, %error, "the run's end is not in the ledger");
+                }
+                continue;
+            }
+            let refused = match has_ended {
+                Err(error) => Some(error.into()),
+                Ok(_) => self.go_on(&left).err(),
+            };
             if let Some(problem) = &refused {
                 tracing::warn!(run = left.run, %problem, "run does not go on");
             } else {
@@ -195,6 +202,13 @@ impl Server {
             all.push(Taken { left, refused });
         }
         Ok(all)
+    }
+
+    fn go_on(&self, left: &Left) -> Result<(), Problem> {
+        let state = self.app.book.state()?;
+        let grant = may_go_on(&state, &left.manifest, clock::now())?;
+        let _begun = self.app.supervisor.go_on(&grant, &left.run)?;
+        Ok(())
     }
 
     /// Serves until `until` gives an order, gives it to every run, waits for them, and says how each

@@ -65,6 +65,15 @@ pub struct StartRequest {
     pub feed: Feed,
 }
 
+/// Why something is killed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct KillRequest {
+    /// For the record; who killed it stands there anyway.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// How a run is fed.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]

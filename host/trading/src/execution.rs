@@ -100,13 +100,15 @@ pub enum Code {
     DailyLossLimit,
     /// The gateway did not send it; the order log says why.
     NotSent,
+    /// The bar was decided so long after its close that only orders that reduce a position pass.
+    BarTooLate,
     /// A broker did not take it; the order log has its words.
     VenueRejected,
 }
 
 impl Code {
     /// Every code, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::None,
         Self::UnknownInstrument,
         Self::QuantityNotPositive,
@@ -137,6 +139,7 @@ impl Code {
         Self::NetExposureLimit,
         Self::DailyLossLimit,
         Self::NotSent,
+        Self::BarTooLate,
         Self::VenueRejected,
     ];
 
@@ -178,6 +181,7 @@ impl Code {
             Self::NetExposureLimit => "net-exposure-limit",
             Self::DailyLossLimit => "daily-loss-limit",
             Self::NotSent => "not-sent",
+            Self::BarTooLate => "bar-too-late",
             Self::VenueRejected => "venue-rejected",
         }
     }
@@ -216,6 +220,7 @@ impl Code {
             Self::NetExposureLimit => "the net exposure would be larger than allowed",
             Self::DailyLossLimit => "equity fell too far today: only reducing orders pass",
             Self::NotSent => "the gateway did not send it: its authorization held no more",
+            Self::BarTooLate => "decided too long after the bar's close: only reducing orders pass",
             Self::VenueRejected => "the broker did not take it",
         }
     }

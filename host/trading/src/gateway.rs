@@ -13,5 +13,5 @@ mod refusal;
 pub use authorization::{Authorization, Standing, VenueOrderId, check};
 pub use life::{Answer, End, Event, Life, Lookup, Mark, Phase, Step, recovered};
 pub use reconciliation::{Difference, Occasion, Reconciled};
-pub use record::{LogRecord, Outcome};
+pub use record::{ClockWord, LogRecord, Outcome};
 pub use refusal::Refusal;

@@ -205,7 +205,8 @@ pub struct MatchingEntry {
     pub limit_trade_through: bool,
 }
 
-/// The risk limits. Every one must be there; the last three only in a live run.
+/// The risk limits. Every one must be there; the three of a day
+/// only in a live run, and the last two where time matters.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RiskEntry {
@@ -232,6 +233,14 @@ pub struct RiskEntry {
     /// Fall of equity on one UTC day after which only reducing orders pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_loss_max: Option<String>,
+    /// How long after its close a bar may be decided, in milliseconds; later only reducing orders
+    /// pass. A backtest is never late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bar_age_max_ms: Option<u32>,
+    /// By how much this machine's clock may be off, in milliseconds, as its kernel says. Beyond it a
+    /// live run does not start and does not go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset_max_ms: Option<u32>,
 }
 
 impl RiskEntry {
@@ -250,6 +259,8 @@ impl RiskEntry {
             orders_per_day_max: Some(1_000_000),
             net_exposure_max: Some(wide()),
             daily_loss_max: Some(wide()),
+            bar_age_max_ms: None,
+            clock_offset_max_ms: None,
         }
     }
 }

@@ -42,6 +42,10 @@ pub struct DailyLimits {
     /// Fall of equity since the last mark of the UTC day before, after which only reducing orders
     /// pass.
     pub daily_loss_max: Option<Money>,
+    /// Nanoseconds from a bar's close to its decision, after which only reducing orders pass.
+    pub bar_age_max: Option<i64>,
+    /// Nanoseconds by which the machine's clock may be off. The runner holds it, not the gate.
+    pub clock_offset_max: Option<i64>,
 }
 
 /// What a margin account may hold: gross exposure up to this many hundredths of its equity.
@@ -99,6 +103,8 @@ pub struct Situation<'a> {
     pub approved_on_day: u32,
     /// Equity at the last mark of the UTC day before.
     pub day_equity: Money,
+    /// Nanoseconds from the bar's close to its decision; `None` where no clock tells.
+    pub bar_age: Option<i64>,
 }
 
 /// The gate of one run.
@@ -231,6 +237,10 @@ impl RiskGate {
         }
         if situation.margin_call {
             return Err(Code::MarginCall);
+        }
+        let late = |most: i64| situation.bar_age.is_some_and(|age| age > most);
+        if self.limits.daily.bar_age_max.is_some_and(late) {
+            return Err(Code::BarTooLate);
         }
         if after.position > self.limits.position_notional_max {
             return Err(Code::PositionNotionalLimit);

@@ -110,6 +110,8 @@ pub struct Run {
     ended: Option<CloseReason>,
     /// The UTC day at hand: orders let through on it, and equity before it.
     day: (u32, Money),
+    /// Nanoseconds from the close of the bar at hand to its decision, where a clock tells.
+    bar_age: Option<i64>,
     revision: u64,
     totals: Totals,
     room: Room,
@@ -148,6 +150,7 @@ impl Run {
             last_close: None,
             ended: None,
             day: (0, setup.cash),
+            bar_age: None,
             revision: 0,
             totals: Totals::default(),
             room: Room::default(),
@@ -397,6 +400,7 @@ impl Run {
             margin_call: self.margin_call,
             approved_on_day: self.day.0,
             day_equity: self.day.1,
+            bar_age: self.bar_age,
         }
     }
 }

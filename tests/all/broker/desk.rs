@@ -10,7 +10,7 @@ use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::data_dir::Execution;
 use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::execute::Outcome;
-use counterfoil_runner::feed::LineSource;
+use counterfoil_runner::feed::{Came, LineSource};
 use counterfoil_runner::gateway::broker::Bridge;
 use counterfoil_runner::gateway::broker::open::{Access, open};
 use counterfoil_runner::gateway::order_log;
@@ -177,16 +177,16 @@ pub(crate) struct Lines {
 }
 
 impl LineSource for Lines {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<bool> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<Came> {
         // Whoever drives the test may have gone.
         let _nobody_waits = self.asked.send(());
         match self.sent.recv() {
             Ok(Some(text)) => {
                 line.extend_from_slice(text.as_bytes());
-                Ok(true)
+                Ok(Came::Line)
             }
             Err(_) if self.is_broken => Err(Error::from(ErrorKind::ConnectionReset)),
-            Ok(None) | Err(_) => Ok(false),
+            Ok(None) | Err(_) => Ok(Came::End),
         }
     }
 }

@@ -21,10 +21,15 @@ use counterfoil_journal::inclusion::inclusion_proof;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::tile;
 use counterfoil_journal::tree::Tree;
+use counterfoil_policy::bundle::Bundle;
+use counterfoil_policy::gate::Gate;
+use counterfoil_policy::starter;
+use counterfoil_policy::verdict::{Refusal, Verdict};
 use counterfoil_runner::execute::Outcome;
 use counterfoil_runner::proof::{Which, prove};
 use counterfoil_tests::guests;
 use counterfoil_tests::world::{World, over_a_feed, project, public_key};
+use counterfoil_trading::manifest::{RiskEntry, canonical_json};
 use counterfoil_trading::record::kind_of;
 
 /// Bodies kept of each kind of record in one journal.
@@ -92,6 +97,7 @@ fn main() {
 
     files(&corpus);
     ledger(&corpus);
+    policies(&corpus);
     corpus.seed("admission", "shell", guests::component(""));
     let import = r#"(import "wasi:cli/environment@0.2.0" "get" (func))"#;
     corpus.seed(
@@ -191,6 +197,34 @@ fn ledger(corpus: &Corpus) {
             }
             Some(Frame::Checkpoint(_)) => {}
         }
+    }
+}
+
+/// The starter policy, a small one, and verdicts of each kind.
+fn policies(corpus: &Corpus) {
+    let starter = starter::bundle().unwrap();
+    corpus.seed("bundle", "starter", starter.encode());
+    let file = |path: &str, text: &str| (path.to_owned(), text.as_bytes().to_vec());
+    let small = [file("a.rego", "package a\n"), file("b/data.rego", "")];
+    let small = Bundle::new(small.into()).unwrap();
+    corpus.seed("bundle", "small", small.encode());
+    let digest = Some(small.digest());
+    for (gate, refusal) in [
+        (Gate::Promotion, Refusal::Missing),
+        (Gate::Start, Refusal::TimeOut),
+        (Gate::Limits, Refusal::Shape),
+    ] {
+        let bundle = digest.filter(|_| refusal != Refusal::Missing);
+        let refused = Verdict::refused(gate, (bundle, digest), refusal, "as it came");
+        corpus.seed("verdict", gate.name(), refused.encode().unwrap());
+        let mut passed = serde_json::to_value(&refused).unwrap();
+        passed["outcome"] = "pass".into();
+        passed["reasons"] = serde_json::json!([]);
+        if gate == Gate::Limits {
+            passed["limits"] = serde_json::to_value(RiskEntry::research()).unwrap();
+        }
+        let name = format!("{}-pass", gate.name());
+        corpus.seed("verdict", &name, canonical_json(&passed).unwrap());
     }
 }
 

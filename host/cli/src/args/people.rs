@@ -123,6 +123,8 @@ pub(crate) enum Ledger {
     Tail(LedgerTail),
     /// Find records: by who, what, rule, time or any field
     Search(LedgerSearch),
+    /// How much of the ledger the index for searching knows; every answer is the same without it
+    Index(LedgerIndex),
     /// Show one record whole
     Show(LedgerShow),
     /// Check every hash, checkpoint, signature and rule of the ledger again
@@ -167,8 +169,18 @@ pub(crate) struct LedgerSearch {
     /// Before this day or time
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
+    /// Check the whole ledger again and leave the index alone
+    #[arg(long)]
+    pub(crate) no_index: bool,
     #[command(flatten)]
     pub(crate) filter: Filter,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LedgerIndex {
+    /// Throw it away and make it again from the ledger
+    #[arg(long)]
+    pub(crate) rebuild: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -353,4 +365,13 @@ pub(crate) struct AccessReview {
     /// Keys that end within so many days count as expiring
     #[arg(long, default_value_t = 30)]
     pub(crate) days: u32,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Drift {
+    /// Record what is new, and the end of what is there no more
+    #[arg(long)]
+    pub(crate) record: bool,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
 }

@@ -53,9 +53,9 @@ pub(crate) enum RunCommand {
     Positions(OneRun),
     /// Tell a run to decide what is whole and close its journal (operator)
     Stop(OneRun),
-    /// Kill a run: it takes nothing more, and does not go on by itself (operator)
-    Kill(OneRun),
-    /// Go on with a run that was left, halted or killed (operator)
+    /// Kill a run, or every run of an account or of the installation (operator)
+    Kill(KillRuns),
+    /// Go on with a run that was left or halted (operator)
     Resume(OneRun),
     /// Watch one run, or all, until the runner ends
     Watch(Watch),
@@ -87,6 +87,23 @@ pub(crate) struct RunStart {
 pub(crate) struct OneRun {
     /// The run: the first digits of its id
     pub(crate) run: String,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("killed").required(true)))]
+pub(crate) struct KillRuns {
+    /// The run: the first digits of its id
+    #[arg(group = "killed")]
+    pub(crate) run: Option<String>,
+    /// Every run of this account; none starts until `counterfoil kill --lift`
+    #[arg(long, group = "killed")]
+    pub(crate) account: Option<String>,
+    /// Every run of the installation; none starts until `counterfoil kill --lift`
+    #[arg(long, group = "killed")]
+    pub(crate) all: bool,
+    /// Why, for the record
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, clap::Args)]

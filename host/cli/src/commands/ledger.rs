@@ -8,6 +8,7 @@ use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::ledger::{self, LedgerError};
 use counterfoil_governance::proof::prove;
 use counterfoil_governance::record::Signed;
+use counterfoil_index::By;
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::clock::now;
@@ -16,13 +17,14 @@ use counterfoil_runner::keys::{PeopleKeys, read_public};
 use serde_json::{Value, json};
 
 use crate::args::{
-    Ledger, LedgerInit, LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify,
+    Ledger, LedgerIndex, LedgerInit, LedgerProof, LedgerSearch, LedgerShow, LedgerTail,
+    LedgerVerify,
 };
 use crate::output::{Answer, pairs, say, say_json};
 use crate::people::desk;
 use crate::people::refusal::{Refusal, tell};
 use crate::people::view::{self, View};
-use crate::people::{self, rows, words};
+use crate::people::{self, rows, search, words};
 use crate::places::Places;
 
 /// What a list of records shows.
@@ -38,6 +40,7 @@ pub(crate) fn run(places: &Places, args: &Ledger) -> Result<Answer> {
         }
         Ledger::Tail(args) => tail(places, args),
         Ledger::Search(args) => search(places, args),
+        Ledger::Index(args) => index(places, args),
         Ledger::Show(args) => show(places, args),
         Ledger::Verify(args) => verify(places, args),
         Ledger::Proof(args) => proof(places, args),
@@ -106,29 +109,31 @@ fn tail(places: &Places, args: &LedgerTail) -> Result<Answer> {
 }
 
 fn search(places: &Places, args: &LedgerSearch) -> Result<Answer> {
-    let view = View::open(places)?;
-    let actor = args
-        .actor
-        .as_deref()
-        .map(|name| people::id("--actor", name))
-        .transpose()?;
-    let from = people::time_if("--from", args.from.as_deref())?;
-    let to = people::time_if("--to", args.to.as_deref())?;
-    let records = view.verified.records.iter().zip(0..);
-    let fits = records.filter(|(one, _)| {
-        let (signed, denied) = (&one.signed, one.denied);
-        actor.as_ref().is_none_or(|actor| signed.actor == *actor)
-            && args.act.as_ref().is_none_or(|act| signed.act.name() == act)
-            && (!args.denied || denied.is_some())
-            && args
-                .rule
-                .as_ref()
-                .is_none_or(|rule| denied.is_some_and(|one| one.code() == rule))
-            && from.is_none_or(|from| signed.time >= from)
-            && to.is_none_or(|to| signed.time < to)
-    });
-    let found = fits.map(|(one, index)| words::record(index, one)).collect();
-    tell_records(places, rows::filter(found, &args.filter)?);
+    tell_records(places, search::find(places, args)?);
+    Ok(Answer::Yes)
+}
+
+/// How much of the ledger the index knows; made anew, if that is asked for.
+fn index(places: &Places, args: &LedgerIndex) -> Result<Answer> {
+    let view = if args.rebuild {
+        let found = search::rebuild(places)?;
+        if let By::Ledger(error) = found.by {
+            return Err(error).context("the index could not be made");
+        }
+        found.verified
+    } else {
+        View::open(places)?.verified
+    };
+    let (known, records) = (search::standing(places), view.mark().size);
+    if places.json {
+        say_json(&json!({ "records": records, "indexed": known }));
+        return Ok(Answer::Yes);
+    }
+    let known = known.map_or_else(
+        || "none: the next search makes it".to_owned(),
+        |known| format!("{known} records"),
+    );
+    pairs(&[("ledger", format!("{records} records")), ("index", known)]);
     Ok(Answer::Yes)
 }
 

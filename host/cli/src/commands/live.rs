@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::backtest::snapshot_store;
+use counterfoil_runner::feed::Patient;
 use counterfoil_runner::files::read_whole;
 use counterfoil_runner::gateway::broker::Bridge;
 use counterfoil_runner::gateway::broker::open::{Access, open};
@@ -82,7 +83,12 @@ fn broker_of(manifest: &Manifest, args: &Broker) -> Result<Option<Bridge>> {
 }
 
 /// Where the bars come from.
-fn source_of(args: &Live) -> Result<Box<dyn BufRead + Send>> {
+fn source_of(args: &Live) -> Result<Patient> {
+    // A feed may be silent for long, and a run that waits must hear that it is stopped.
+    Ok(Patient::new(reader_of(args)?)?)
+}
+
+fn reader_of(args: &Live) -> Result<Box<dyn BufRead + Send>> {
     if let Some(address) = &args.connect {
         let stream = TcpStream::connect(address)
             .with_context(|| format!("cannot connect to the feed at {address}"))?;

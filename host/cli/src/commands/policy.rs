@@ -1,14 +1,14 @@
 //! `policy`: what the gates allow, as code.
 
 pub(crate) mod child;
-mod eval;
+pub(crate) mod eval;
 mod folder;
 mod verdicts;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use counterfoil_governance::state::State;
 use counterfoil_policy::bundle::Bundle;
-use counterfoil_runner::gates::Archive;
+use counterfoil_runner::gates::{Archive, ArchiveError};
 
 use crate::args::Policy;
 use crate::output::Answer;
@@ -26,10 +26,41 @@ pub(crate) fn run(places: &Places, args: &Policy) -> Result<Answer> {
     }
 }
 
-/// The policy in force, from the archive.
-fn in_force(places: &Places, state: &State) -> Result<Bundle> {
-    let digest = state.policy();
-    let digest = digest.context("no policy is in force; see `counterfoil policy set`")?;
-    let bytes = Archive::new(&places.data).get(&digest)?;
-    Bundle::decode(&bytes).with_context(|| format!("the policy in force, {digest}"))
+/// Why every gate is shut.
+#[derive(Debug)]
+struct Shut {
+    rule: &'static str,
+    why: String,
+    way_on: &'static str,
+}
+
+impl core::fmt::Display for Shut {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}: {}; {}", self.rule, self.why, self.way_on)
+    }
+}
+
+impl core::error::Error for Shut {}
+
+/// The policy in force, from the archive; or why there is none that could be asked.
+fn in_force(places: &Places, state: &State) -> Result<Result<Bundle, Shut>> {
+    let Some(digest) = state.policy() else {
+        return Ok(Err(Shut {
+            rule: "policy.missing",
+            why: "no policy is in force, and without one every gate is shut".to_owned(),
+            way_on: "put one in force first: counterfoil policy set",
+        }));
+    };
+    let unreadable = |why: String| Shut {
+        rule: "policy.unreadable",
+        why,
+        way_on: "restore the policy's file from a copy; counterfoil drift names it",
+    };
+    let bytes = match Archive::new(&places.data).get(&digest) {
+        Ok(bytes) => bytes,
+        Err(ArchiveError::File(error)) => return Err(error.into()),
+        Err(error) => return Ok(Err(unreadable(error.to_string()))),
+    };
+    let bundle = Bundle::decode(&bytes);
+    Ok(bundle.map_err(|error| unreadable(format!("the policy in force, {digest}: {error}"))))
 }

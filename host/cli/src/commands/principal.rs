@@ -96,7 +96,7 @@ fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
     let id = people::id("the name", &args.name)?;
     if !view.state().principals().contains_key(&id) {
         let why = format!("{id} is no principal of this ledger");
-        let refusal = Refusal::before(
+        let refusal = Refusal::answer(
             "principal.unknown",
             why,
             "an administrator can add principals",

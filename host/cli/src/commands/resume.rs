@@ -1,9 +1,8 @@
 //! `--resume` of `backtest` and `live`: a run that was killed goes on. It must never decide by
 //! itself whether a journal holds.
 
-use std::io::BufRead;
-
 use anyhow::{Context as _, Result};
+use counterfoil_runner::feed::Patient;
 use counterfoil_runner::gateway::broker::Bridge;
 use counterfoil_runner::journal::Sealing;
 use counterfoil_runner::resume::{
@@ -32,7 +31,7 @@ pub(crate) fn live(
     places: &Places,
     run: &str,
     backend: &str,
-    ends: impl FnOnce(&Manifest) -> Result<(Box<dyn BufRead + Send>, Option<Bridge>)>,
+    ends: impl FnOnce(&Manifest) -> Result<(Patient, Option<Bridge>)>,
 ) -> Result<Answer> {
     go_on(places, run, backend, |ready, around| {
         let ends = ends(ready.manifest())?;

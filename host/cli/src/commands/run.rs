@@ -3,16 +3,17 @@
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
+use counterfoil_governance::id::Id;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::files::read_whole;
 use counterfoil_runner::keys::PeopleKeys;
 use counterfoil_server::client::{Client, ClientError, Message};
 use counterfoil_server::types::{
-    EventReply, Feed, PositionsReply, RunReply, RunsReply, StartRequest,
+    EventReply, Feed, KillRequest, PositionsReply, RunReply, RunsReply, StartRequest,
 };
 use serde_json::{Value, json};
 
-use crate::args::{RunCommand, RunStart, Runner, Watch};
+use crate::args::{KillRuns, RunCommand, RunStart, Runner, Watch};
 use crate::output::{Answer, note, pairs, say, say_json, short, table};
 use crate::people::desk::{actor, hand};
 use crate::people::view::View;
@@ -54,10 +55,25 @@ fn ask(places: &Places, args: &Runner) -> Result<Answer> {
             &client.get(&format!("/v1/runs/{}/positions", one.run))?,
         ),
         RunCommand::Stop(one) => post(&one.run, "stop"),
-        RunCommand::Kill(one) => post(&one.run, "kill"),
+        RunCommand::Kill(args) => kill(places, &client, args),
         RunCommand::Resume(one) => post(&one.run, "resume"),
         RunCommand::Watch(args) => watch(places, &client, args),
     }
+}
+
+fn kill(places: &Places, client: &Client, args: &KillRuns) -> Result<Answer> {
+    let body = KillRequest {
+        reason: args.reason.clone(),
+    };
+    if let Some(run) = &args.run {
+        let reply: RunReply = client.post(&format!("/v1/runs/{run}/kill"), &body)?;
+        return tell(places, &reply);
+    }
+    let path = match &args.account {
+        Some(account) => format!("/v1/accounts/{}/kill", Id::parse(account)?),
+        None => "/v1/kill".to_owned(),
+    };
+    list(places, &client.post(&path, &body)?)
 }
 
 fn signed_in(places: &Places, runner: &str) -> Result<Client> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::keys::PeopleKeys;
+use counterfoil_runner::permit::Records;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Signers, Supervisor};
@@ -33,12 +34,19 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
     };
     let signer = places.keys.signer()?;
     let signers: Signers = Arc::new(move || Box::new(signer.clone()));
-    let book = Book::new(view.path, view.name, Arc::clone(&signers), service);
+    let book = Arc::new(Book::new(
+        view.path,
+        view.name,
+        Arc::clone(&signers),
+        service,
+    ));
+    let records: Arc<dyn Records> = Arc::clone(&book) as Arc<dyn Records>;
     let supervisor = Supervisor::new(Settings {
         data: places.data.clone(),
         engine: places.engine(&args.backend)?,
         signers,
         runs_per_account: args.runs_per_account,
+        records,
     });
     let reach = if args.allow_remote {
         Reach::Everybody

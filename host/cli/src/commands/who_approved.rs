@@ -36,7 +36,7 @@ pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
     };
     if approvals.is_empty() {
         let way = "an approver approves the component with its limits, policy and evidence";
-        let refusal = Refusal::before("approval.missing", format!("nobody approved {what}"), way);
+        let refusal = Refusal::answer("approval.missing", format!("nobody approved {what}"), way);
         return Ok(refusal.tell(places, &[]));
     }
     let chain = chain(&view, &component, &approvals);

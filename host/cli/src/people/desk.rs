@@ -1,7 +1,7 @@
 //! Acting on the ledger: whose key signs, and what came of it.
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_governance::act::{Act, Class};
+use counterfoil_governance::act::{Act, Class, Refused};
 use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, LedgerError};
@@ -86,6 +86,16 @@ impl Desk {
             ..done
         };
         Ok(done.map(proposed))
+    }
+
+    /// Records what the program itself refuses before it asks the ledger: no denial without a record.
+    pub(crate) fn refuse(&mut self, refused: &Refused, way_on: &str) -> Result<Refusal> {
+        let recorded = self.record(Act::Refused(refused.clone()))?;
+        Ok(match recorded {
+            Ok(done) => Refusal::of(refused, way_on, done.index),
+            // Whoever may not even be refused, the ledger has an older objection to.
+            Err(denied) => denied,
+        })
     }
 
     fn record(&mut self, act: Act) -> Result<Result<Done, Refusal>> {

@@ -1,6 +1,6 @@
 //! How a refusal is told: which rule, why, and who could do it or what to do instead.
 
-use counterfoil_governance::act::Class;
+use counterfoil_governance::act::{Class, Refused};
 use counterfoil_governance::rule::Denial;
 use serde_json::{Value, json};
 
@@ -28,14 +28,24 @@ impl Refusal {
         }
     }
 
-    /// A refusal of the program's own, before anything was asked of the ledger.
-    pub(crate) fn before(rule: &str, why: String, way_on: &str) -> Self {
+    /// The answer to a question about what is not there; nobody asked to do anything.
+    pub(crate) fn answer(rule: &str, why: String, way_on: &str) -> Self {
         let (rule, way_on) = (rule.to_owned(), way_on.to_owned());
         Self {
             rule,
             why,
             way_on,
             record: None,
+        }
+    }
+
+    /// A refusal of the program's own, recorded at the word of who asked.
+    pub(crate) fn of(refused: &Refused, way_on: &str, record: u64) -> Self {
+        Self {
+            rule: refused.rule.clone(),
+            why: refused.why.clone(),
+            way_on: way_on.to_owned(),
+            record: Some(record),
         }
     }
 
@@ -60,7 +70,7 @@ impl Refusal {
             return Answer::No;
         }
         let record = self.record.map_or_else(
-            || "none: the ledger was not asked".to_owned(),
+            || "none: nothing was asked to be done".to_owned(),
             |index| format!("{index} (counterfoil ledger show {index})"),
         );
         pairs(&[

@@ -38,6 +38,16 @@ impl View {
         )
     }
 
+    /// The same, where the public key's file may be what was changed: the log's secret key, if it is
+    /// there, says which key to trust.
+    pub(crate) fn open_as_found(places: &Places) -> Result<Self> {
+        let opened = Self::open(places);
+        match (opened, places.keys.secret_public()) {
+            (Err(_), Ok(Some(key))) => Self::open_by(places, key),
+            (opened, _) => opened,
+        }
+    }
+
     /// The same under a key that the caller trusts.
     pub(crate) fn open_by(places: &Places, key: [u8; 32]) -> Result<Self> {
         let (name, path) = find(places)?;

@@ -1,9 +1,9 @@
 //! Records in JSON and in words. It must never leave out a field of an act.
 
-use counterfoil_governance::act::{Act, DigestSet, Evidence, Exception, Reason, Verdict};
+use counterfoil_governance::act::{Act, DigestSet, Drift, Evidence, Exception, Reason, Verdict};
 use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::record::Record;
-use counterfoil_governance::registry::Deed;
+use counterfoil_governance::registry::{Deed, Stage};
 use counterfoil_governance::role::Roles;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
@@ -13,7 +13,7 @@ use super::rows;
 
 mod runs;
 
-pub(crate) use runs::start as run;
+pub(crate) use runs::{payer, start as run, terms};
 
 /// A digest in JSON.
 pub(crate) fn digest(digest: &Digest) -> Value {
@@ -81,7 +81,29 @@ pub(crate) fn record(index: u64, record: &Record) -> Value {
             all.insert(name, field);
         }
     }
+    if let Some(stage) = stage(record) {
+        value["stage"] = json!(stage.name());
+    }
     value
+}
+
+/// The stage that a component came to by a record.
+fn stage(record: &Record) -> Option<Stage> {
+    if record.denied.is_some() {
+        return None;
+    }
+    let act = &record.signed.act;
+    let moves = [
+        (matches!(act, Act::ComponentSubmit { .. }), Stage::Draft),
+        (
+            matches!(act, Act::ComponentValidate { .. }),
+            Stage::Validated,
+        ),
+        (matches!(act, Act::ComponentPromote { .. }), Stage::Approved),
+        (matches!(act, Act::ComponentArchive { .. }), Stage::Archived),
+    ];
+    let found = moves.into_iter().find(|(moves, _)| *moves);
+    found.map(|(_, stage)| stage)
 }
 
 /// What a record is about, in one line.
@@ -212,6 +234,11 @@ fn act(act: &Act) -> Value {
         Act::LogRotate { key: one, .. } => json!({ "log-key": key(one) }),
         Act::ExceptionGrant(one) => exception(one),
         Act::ExceptionEnd { granted, reason } => json!({ "granted-by": granted, "reason": reason }),
+        Act::Drift(one) => drift(one),
+        Act::DriftEnd { drifted } => json!({ "drift": drifted }),
+        Act::Refused(one) => json!({
+            "refused": one.act, "subject": one.subject, "rule": one.rule, "why": one.why,
+        }),
     }
 }
 
@@ -243,6 +270,12 @@ pub(crate) fn exception(one: &Exception) -> Value {
         "owner": text(&one.owner),
         "until": show_time(one.until),
     })
+}
+
+/// A difference's fields.
+pub(crate) fn drift(one: &Drift) -> Value {
+    let pair = |(name, text): (&str, &str)| (name.to_owned(), json!(text));
+    Value::Object(one.named().into_iter().map(pair).collect())
 }
 
 pub(crate) fn text(id: &counterfoil_governance::id::Id) -> Value {

@@ -117,11 +117,31 @@ impl Desk {
         index
     }
 
-    /// Asserts that the program itself refuses, before anything is asked of the ledger.
+    /// Asserts that the program itself refuses, before anything is asked of the ledger, and that
+    /// this is a record too.
     #[track_caller]
     pub(crate) fn refused(&self, who: &str, rule: &str, arguments: &[&str]) {
         let before = self.records();
         let said = self.json(who, 1, arguments);
+        assert_eq!(text(&said, "rule"), rule, "{said}");
+        assert_eq!(
+            (self.records(), said["record"].as_u64()),
+            (before + 1, Some(before))
+        );
+        let record = self.json("", 0, &["ledger", "show", &before.to_string()]);
+        assert_eq!(text(&record, "act"), "refused");
+        assert_eq!((text(&record, "rule"), text(&record, "actor")), (rule, who));
+        let found = self.json("", 0, &["ledger", "search", "--denied", "--rule", rule]);
+        let numbers = found.as_array().unwrap().iter().map(|one| &one["record"]);
+        assert!(numbers.into_iter().any(|one| *one == before), "{found}");
+    }
+
+    /// Asserts that a question is answered by no, of which there is no record: nothing was asked to
+    /// be done.
+    #[track_caller]
+    pub(crate) fn answers_no(&self, rule: &str, arguments: &[&str]) {
+        let before = self.records();
+        let said = self.json("", 1, arguments);
         assert_eq!(text(&said, "rule"), rule, "{said}");
         assert_eq!(self.records(), before);
     }

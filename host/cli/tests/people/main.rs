@@ -6,8 +6,11 @@
 )]
 
 mod desk;
+mod drift;
 mod keys;
 mod ledger;
+mod operate;
+mod policy;
 mod stages;
 mod together;
 mod walk;

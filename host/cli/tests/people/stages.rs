@@ -42,8 +42,8 @@ fn no_step_is_taken_out_of_order_or_by_somebody_else() {
         .iter()
         .filter(|one| !one["denied"].is_null())
         .count();
-    assert_eq!((history.len(), denied), (15, 14));
-    desk.refused("", "approval.missing", &["who-approved", one]);
+    assert_eq!((history.len(), denied), (17, 14));
+    desk.answers_no("approval.missing", &["who-approved", one]);
 }
 
 #[test]

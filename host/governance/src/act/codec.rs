@@ -9,9 +9,9 @@ use counterfoil_trading::cbor::{
 use counterfoil_trading::time::UnixNanos;
 
 use super::{
-    Act, Authorization, BreakGlass, Budget, Class, ClassSet, Delegation, DigestSet, Evidence,
-    EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, RunEnd, RunStart, Scope,
-    Terms, Usage, Verdict,
+    Act, Authorization, BreakGlass, Budget, Class, ClassSet, Delegation, DigestSet, Drift,
+    Evidence, EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd,
+    RunStart, Scope, Terms, Usage, Verdict,
 };
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
@@ -155,6 +155,7 @@ acts! {
     "emergency": Emergency { opened, act };
     "break-glass-close": BreakGlassClose { opened, reason };
     "retrospective": Retrospective { opened, report, findings };
+    "drift-end": DriftEnd { drifted };
     =>
     "class-set": ClassSet(ClassSet);
     "delegate": Delegate(Delegation);
@@ -166,6 +167,8 @@ acts! {
     "usage": Usage(Usage);
     "verdict": Verdict(Verdict);
     "exception-grant": ExceptionGrant(Exception);
+    "drift": Drift(Drift);
+    "refused": Refused(Refused);
 }
 
 fields! {
@@ -175,9 +178,11 @@ fields! {
     ClassSet { class, roles, members, approvals }
     Delegation { class, to, until, reason }
     DigestSet { component, limits, policy, evidence }
+    Drift { rule, subject, declared, found }
     Exception { rule, reason, control, owner, until }
     Provenance { source_commit, lock_file, toolchain, wit_world }
     Reason { code, text }
+    Refused { act, subject, rule, why }
     RunEnd { run, execution, tree_size, root, decisions, reason }
     RunStart { run, authorized, terms }
     Terms { owner, set, account, market, timeframe, parameters, limits }

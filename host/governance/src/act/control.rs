@@ -1,4 +1,4 @@
-//! What acts of control speak of: exceptions, gates and their verdicts. Whether a verdict is right
+//! What acts of control speak of: exceptions, gates and their verdicts, drift, refusals. Whether a verdict is right
 //! must never be known here: the policy engine says it, and anyone can ask it again.
 
 use std::collections::BTreeSet;
@@ -120,4 +120,45 @@ pub struct BreakGlass {
     pub reason: String,
     /// When it ends by itself.
     pub until: UnixNanos,
+}
+
+/// A difference between what the ledger declares and what is there. Who records it is not who is
+/// to blame for it.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Drift {
+    /// What kind of difference, by a stable code.
+    pub rule: String,
+    /// What differs: a component's digest, an account, a key's file.
+    pub subject: String,
+    /// What the ledger says.
+    pub declared: String,
+    /// What is there.
+    pub found: String,
+}
+
+impl Drift {
+    /// Its fields with their names.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, &str); 4] {
+        [
+            ("rule", &self.rule),
+            ("subject", &self.subject),
+            ("declared", &self.declared),
+            ("found", &self.found),
+        ]
+    }
+}
+
+/// What a program refused before it asked the ledger: a denial that is recorded at the word of
+/// whoever asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// The act, by name.
+    pub act: String,
+    /// What it was about.
+    pub subject: String,
+    /// By which rule, by its stable code.
+    pub rule: String,
+    /// Why.
+    pub why: String,
 }

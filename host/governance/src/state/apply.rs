@@ -7,8 +7,8 @@ use counterfoil_trading::time::UnixNanos;
 use super::glass::raises;
 use super::judge::registry::approval_voice;
 use super::{
-    Authorized, Broken, Change, Delegated, Ending, Excess, Granted, Key, Killed, Limits, Principal,
-    Said, State,
+    Authorized, Broken, Change, Delegated, Drifted, Ending, Excess, Granted, Key, Killed, Limits,
+    Principal, Said, State,
 };
 use crate::act::{Act, Gate};
 use crate::digest::{Digest, PublicKey};
@@ -274,6 +274,20 @@ impl State {
                 self.books.excesses.insert(of.clone(), excess);
             }
             Act::Usage(usage) => self.books.add(usage, deed),
+            Act::Drift(drift) => {
+                let drifted = Drifted {
+                    drift: drift.clone(),
+                    deed,
+                    ended: None,
+                };
+                self.drifts.insert(index, drifted);
+            }
+            Act::DriftEnd { drifted } => {
+                if let Some(found) = self.drifts.get_mut(drifted) {
+                    found.ended = Some(deed);
+                }
+            }
+            Act::Refused(_) => self.deny(),
         }
     }
 

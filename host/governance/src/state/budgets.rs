@@ -10,6 +10,7 @@ use crate::act::{Budget, Payer, Usage};
 use crate::digest::Digest;
 use crate::id::Id;
 use crate::registry::Deed;
+use crate::report::Used;
 use crate::rule::{Denial, Rule};
 
 /// The longest time that somebody may be over budget, in nanoseconds: seven days, after which the
@@ -113,26 +114,16 @@ impl State {
             if excess.is_some_and(|excess| time < excess.until) {
                 continue;
             }
-            let owners = self.books.owners(&payer);
-            let sum = |of: &dyn Fn(&Id) -> u64| {
-                let all = owners.iter().map(of);
-                all.fold(0_u64, u64::saturating_add)
-            };
-            let spent = |owner: &Id| {
-                let day = (day_of(time), owner.clone());
-                self.books.spent.get(&day).copied().unwrap_or_default()
-            };
-            let running = self.registry.open_runs();
-            let running = running.filter(|one| owners.contains(&one.start.terms.owner));
-            let running = u64::try_from(running.count()).unwrap_or(u64::MAX);
-            let fuel = sum(&|owner| spent(owner).0);
-            let wall = sum(&|owner| spent(owner).1);
-            let bytes = sum(&|owner| self.books.bytes.get(owner).copied().unwrap_or(0));
+            let now = self.standing_use(&payer, time);
             let used = [
-                ("runs at once", running, budget.runs),
-                ("fuel today", fuel, budget.fuel),
-                ("nanoseconds of wall time today", wall, budget.wall_nanos),
-                ("stored bytes", bytes, budget.bytes),
+                ("runs at once", now.runs, budget.runs),
+                ("fuel today", now.fuel, budget.fuel),
+                (
+                    "nanoseconds of wall time today",
+                    now.wall_nanos,
+                    budget.wall_nanos,
+                ),
+                ("stored bytes", now.bytes, budget.bytes),
             ];
             let over = used.into_iter().find(|(_, used, budget)| used >= budget);
             if let Some((what, used, budget)) = over {
@@ -142,5 +133,27 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// What is used of a budget at a time: runs that go on, fuel and wall time of the day, bytes that
+    /// are stored.
+    pub(crate) fn standing_use(&self, payer: &Payer, time: UnixNanos) -> Used {
+        let owners = self.books.owners(payer);
+        let sum = |of: &dyn Fn(&Id) -> u64| {
+            let all = owners.iter().map(of);
+            all.fold(0_u64, u64::saturating_add)
+        };
+        let spent = |owner: &Id| {
+            let day = (day_of(time), owner.clone());
+            self.books.spent.get(&day).copied().unwrap_or_default()
+        };
+        let running = self.registry.open_runs();
+        let running = running.filter(|one| owners.contains(&one.start.terms.owner));
+        Used {
+            runs: u64::try_from(running.count()).unwrap_or(u64::MAX),
+            fuel: sum(&|owner| spent(owner).0),
+            wall_nanos: sum(&|owner| spent(owner).1),
+            bytes: sum(&|owner| self.books.bytes.get(owner).copied().unwrap_or(0)),
+        }
     }
 }

@@ -58,7 +58,11 @@ impl State {
     }
 
     /// Whether the set was approved under the policy in force.
-    pub(crate) fn check_policy(&self, set: &DigestSet) -> Result<(), Denial> {
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Denial`] that names the policy in force.
+    pub fn check_policy(&self, set: &DigestSet) -> Result<(), Denial> {
         if self.policy() == Some(set.policy) {
             return Ok(());
         }

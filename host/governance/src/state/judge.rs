@@ -12,6 +12,7 @@ use counterfoil_trading::time::UnixNanos;
 
 mod changes;
 mod control;
+mod drift;
 mod people;
 pub(super) mod registry;
 mod runs;
@@ -52,6 +53,10 @@ pub(super) fn judge(state: &State, signed: &Signed) -> Verdict {
 }
 
 /// Whether somebody who may do such acts may do this one.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm for each act, and the compiler sees that none is missing"
+)]
 fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
     match act {
         Act::Genesis { .. } => Err(Denial::new(
@@ -121,6 +126,9 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
             report,
             findings,
         } => changes::retrospective(state, doing, (*opened, report, findings)),
+        Act::Drift(found) => drift::found(state, doing, found),
+        Act::DriftEnd { drifted } => drift::end(state, doing, *drifted),
+        Act::Refused(refused) => drift::refused(refused),
     }
 }
 

@@ -91,8 +91,12 @@ impl State {
         Err(Denial::new(Rule::KillOn, why, way))
     }
 
-    /// The account's limits are these.
-    pub(super) fn check_limits(&self, account: &Id, limits: Digest) -> Result<(), Denial> {
+    /// Whether the account's limits are these.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Denial`] that names those in force.
+    pub fn check_limits(&self, account: &Id, limits: Digest) -> Result<(), Denial> {
         let Some(found) = self.limits.get(account) else {
             let why = format!("account {account} has no limits");
             let way = "propose limits that the policy gave (limits-set)";

@@ -130,6 +130,7 @@ mod tests {
                     format!("{} {input}", refused.reason)
                 }
                 Next::Known => "known".to_owned(),
+                Next::Nothing => "nothing".to_owned(),
                 Next::Stop(stop) => stop.message,
                 Next::End => return out,
             });

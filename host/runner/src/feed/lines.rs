@@ -14,7 +14,7 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::line::{Step, parse};
 use super::sessions::SessionEnds;
-use super::source::{LineSource, Treatment};
+use super::source::{Came, LineSource, Treatment};
 use super::{Feed, FeedError, Next};
 
 /// A feed of lines.
@@ -88,8 +88,8 @@ impl<R: LineSource> LineFeed<R> {
         })
     }
 
-    /// Reads a line without its end; false at the end of the stream.
-    fn read_line(&mut self) -> Result<bool, FeedError> {
+    /// Reads a line without its end.
+    fn read_line(&mut self) -> Result<Came, FeedError> {
         self.line.clear();
         let more = self.source.next_line(&mut self.line);
         more.map_err(FeedError::Stream)
@@ -127,11 +127,11 @@ impl<R: LineSource> Feed for LineFeed<R> {
             if self.is_whole() {
                 return self.give(slice);
             }
-            if !self.read_line()? {
-                if self.pending.bars().is_empty() {
-                    return Ok(Next::End);
-                }
-                return self.give(slice);
+            match self.read_line()? {
+                Came::Line => {}
+                Came::Nothing => return Ok(Next::Nothing),
+                Came::End if self.pending.bars().is_empty() => return Ok(Next::End),
+                Came::End => return self.give(slice),
             }
             if self.line.trim_ascii().is_empty() {
                 self.source.treated(Treatment::Mark);

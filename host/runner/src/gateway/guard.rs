@@ -1,5 +1,6 @@
 //! What must hold for anything to be decided or sent: the kill switch is not set, the account's limits
-//! are what they were, and the account is this process's. Once it does not hold, it never does again.
+//! are what they were, the account is this process's, and whoever authorized the run still does. Once it
+//! does not hold, it never does again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,6 +15,7 @@ use crate::feed::{Feed, FeedError, Next};
 use crate::kill::KillSwitch;
 use crate::lease::RunSlot;
 use crate::limits::LimitsWatch;
+use crate::permit::PermitWatch;
 
 /// The conditions of one run.
 #[derive(Debug)]
@@ -21,17 +23,24 @@ pub struct Guard {
     pub(super) kill: KillSwitch,
     pub(super) limits: LimitsWatch,
     pub(super) slot: RunSlot,
+    permit: Option<PermitWatch>,
     stopped: Mutex<Option<Stop>>,
 }
 
 impl Guard {
     /// The conditions of a run.
     #[must_use]
-    pub const fn new(kill: KillSwitch, limits: LimitsWatch, slot: RunSlot) -> Self {
+    pub const fn new(
+        kill: KillSwitch,
+        limits: LimitsWatch,
+        slot: RunSlot,
+        permit: Option<PermitWatch>,
+    ) -> Self {
         Self {
             kill,
             limits,
             slot,
+            permit,
             stopped: Mutex::new(None),
         }
     }
@@ -53,7 +62,9 @@ impl Guard {
         }
         if stopped.is_none() {
             let found = self.kill.check();
-            *stopped = found.or_else(|| self.limits.check(now).err());
+            let found = found.or_else(|| self.limits.check(now).err());
+            let permit = self.permit.as_ref();
+            *stopped = found.or_else(|| permit.and_then(|permit| permit.check(now).err()));
         }
         stopped.clone().map_or(Ok(()), Err)
     }
@@ -70,19 +81,23 @@ impl Guard {
         match stop.cause {
             StopCause::LeaseLost => Err(Refusal::StaleLease),
             _ if winds_down => Ok(()),
-            StopCause::RunKilled | StopCause::AccountKilled | StopCause::InstallationKilled => {
-                Err(Refusal::Stopped)
-            }
+            StopCause::RunKilled
+            | StopCause::AccountKilled
+            | StopCause::InstallationKilled
+            | StopCause::NotPermitted
+            | StopCause::VenueDiffers
+            | StopCause::VenueUnclear => Err(Refusal::Stopped),
             StopCause::LimitsMissing
             | StopCause::LimitsUnreadable
             | StopCause::LimitsStale
-            | StopCause::LimitsInconsistent => Err(Refusal::OtherLimits),
-            StopCause::VenueDiffers | StopCause::VenueUnclear => Err(Refusal::Stopped),
+            | StopCause::LimitsInconsistent
+            | StopCause::ClockOff => Err(Refusal::OtherLimits),
         }
     }
 }
 
-/// A feed that ends the run where the conditions hold no more: before and after each slice comes.
+/// A feed that ends the run where the conditions hold no more: before and after each slice comes, and
+/// while none does.
 #[derive(Debug)]
 pub struct Guarded<'a, F> {
     inner: &'a mut F,
@@ -98,14 +113,20 @@ impl<'a, F> Guarded<'a, F> {
 
 impl<F: Feed> Feed for Guarded<'_, F> {
     fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
-        if let Err(stop) = self.guard.check(clock::now()) {
-            return Ok(Next::Stop(stop));
+        loop {
+            if let Err(stop) = self.guard.check(clock::now()) {
+                return Ok(Next::Stop(stop));
+            }
+            match self.inner.next(slice)? {
+                Next::Nothing => {}
+                Next::Slice => break,
+                next @ (Next::Refused(_) | Next::Known | Next::Stop(_) | Next::End) => {
+                    return Ok(next);
+                }
+            }
         }
-        let next = self.inner.next(slice)?;
-        match self.guard.check(clock::now()) {
-            // The slice that came is not decided.
-            Err(stop) if next == Next::Slice => Ok(Next::Stop(stop)),
-            _ => Ok(next),
-        }
+        // A slice that came with a stop is not decided.
+        let stop = self.guard.check(clock::now()).err();
+        Ok(stop.map_or(Next::Slice, Next::Stop))
     }
 }

@@ -240,6 +240,7 @@ impl KnownOrders {
             LogRecord::Open { .. }
             | LogRecord::Unknown { .. }
             | LogRecord::Refused { .. }
+            | LogRecord::Clock { .. }
             | LogRecord::Reconciled(_)
             | LogRecord::Difference(_) => {}
         }

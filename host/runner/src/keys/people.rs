@@ -66,6 +66,13 @@ impl PeopleKeys {
         Ok(Self { folder })
     }
 
+    /// The folder below `keys`, to look at and not to sign by: whether others can write in it was
+    /// not asked.
+    pub(crate) fn unchecked(keys: &KeyDir) -> Self {
+        let folder = keys.path().join(PEOPLE_FOLDER);
+        Self { folder }
+    }
+
     /// Makes a key for `name` and returns the public key.
     ///
     /// # Errors
@@ -126,7 +133,7 @@ impl PeopleKeys {
         Ok(Box::new(signer))
     }
 
-    fn path(&self, name: &str, public: &[u8; 32]) -> Result<PathBuf, KeyError> {
+    pub(crate) fn path(&self, name: &str, public: &[u8; 32]) -> Result<PathBuf, KeyError> {
         let file = format!("{name}.{}{ENDING}", hex::encode(public));
         let plain = !name.is_empty() && !name.contains(['/', '\0']);
         if !plain {

@@ -7,7 +7,8 @@ use crate::compare::Aspect;
 pub enum Cause {
     /// The bar is another one, or only one of the two has it.
     DataRevised,
-    /// The live run was sent the bar after its slice had ended, and refused it.
+    /// The live run was sent the bar after its slice had ended, and refused it; or decided it so
+    /// long after its close that the gate refused its orders.
     LateBar,
     /// Bar and requests are the same, the account is not: something was filled otherwise.
     FillDiffered,
@@ -44,7 +45,9 @@ impl Cause {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::DataRevised => "the bar is not the one that was decided live",
-            Self::LateBar => "live, the bar came after its slice had ended and was refused",
+            Self::LateBar => {
+                "live, the bar came after its slice had ended, or was decided too late for its orders"
+            }
             Self::FillDiffered => "an order was filled otherwise",
             Self::LimitChanged => "the risk gate said otherwise to the same request",
             Self::DecisionDiffered => {
@@ -54,13 +57,14 @@ impl Cause {
     }
 
     /// The cause of a difference in `aspect`; whether the accounts differ as well, and whether the
-    /// live run refused the bar.
-    pub(super) const fn of(aspect: Aspect, account_differs: bool, refused: bool) -> Self {
+    /// live run had the bar too late.
+    pub(super) const fn of(aspect: Aspect, account_differs: bool, late: bool) -> Self {
         match aspect {
-            Aspect::OnlyInSecond if refused => Self::LateBar,
+            Aspect::OnlyInSecond if late => Self::LateBar,
             Aspect::OnlyInFirst | Aspect::OnlyInSecond | Aspect::Bar => Self::DataRevised,
             // What was filled in this slice stands in its account: it came before the question.
             _ if account_differs => Self::FillDiffered,
+            Aspect::Verdicts if late => Self::LateBar,
             Aspect::Verdicts => Self::LimitChanged,
             Aspect::Requests | Aspect::Account => Self::DecisionDiffered,
         }
@@ -84,9 +88,10 @@ mod tests {
             (Aspect::Verdicts, true, false, Cause::FillDiffered),
             (Aspect::Requests, false, false, Cause::DecisionDiffered),
             (Aspect::Verdicts, false, false, Cause::LimitChanged),
+            (Aspect::Verdicts, false, true, Cause::LateBar),
         ];
-        for (aspect, account, refused, cause) in table {
-            assert_eq!(Cause::of(aspect, account, refused), cause, "{aspect:?}");
+        for (aspect, account, late, cause) in table {
+            assert_eq!(Cause::of(aspect, account, late), cause, "{aspect:?}");
         }
     }
 }

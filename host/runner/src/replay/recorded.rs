@@ -29,6 +29,8 @@ pub(super) struct Recorded {
     pub(super) is_foreign: bool,
     /// The host's stop, which is a slice without bars too.
     pub(super) stop: Option<Stop>,
+    /// The times of its decisions.
+    pub(super) times: Vec<Option<(UnixNanos, UnixNanos)>>,
     /// Its deliveries other than corporate actions: some may be inputs, and the venue knows which.
     pub(super) from_outside: Vec<Delivery>,
     time: Option<UnixNanos>,
@@ -56,6 +58,7 @@ impl Recorded {
         self.slice.clear();
         self.is_foreign = false;
         self.stop = None;
+        self.times.clear();
         self.from_outside.clear();
         self.time = None;
         self.is_faulted = false;
@@ -187,6 +190,7 @@ impl Recorder {
                     out.push(index, body);
                     out.time = Some(one.bar.get().close_time);
                     out.slice.add(one.bar).map_err(FeedError::from)?;
+                    out.times.push(one.circumstances.times);
                 }
                 Record::Stop(one) => {
                     out.push(index, body);

@@ -66,7 +66,11 @@ impl<F: Feed> Feed for Again<F> {
                     return Ok(Next::Slice);
                 }
                 Next::End if !self.waiting.is_empty() => self.is_open = false,
-                next @ (Next::Refused(_) | Next::Known | Next::Stop(_) | Next::End) => {
+                next @ (Next::Refused(_)
+                | Next::Known
+                | Next::Nothing
+                | Next::Stop(_)
+                | Next::End) => {
                     return Ok(next);
                 }
             }

@@ -1,6 +1,7 @@
 //! What the signed part of a journal says about where its run stood: the end of chain and tree,
 //! the counts, and for a feed the bars. It must never know what a component decides again.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use counterfoil_trading::bar::ClosedBar;
@@ -33,6 +34,8 @@ pub(super) struct Known {
     /// The number of every plan that a decision of a live run authorized, with the decision's time.
     pub(super) plans: DecidedBefore,
     decided: UnixNanos,
+    /// The times of a feed's decisions, in their sequence.
+    pub(super) times: VecDeque<Option<(UnixNanos, UnixNanos)>>,
     /// The stop that ended the run.
     pub(super) stop: Option<Stop>,
     /// The bars of a feed, by slice.
@@ -118,6 +121,7 @@ impl Known {
                 }
                 self.is_ahead = false;
                 if self.is_feed() {
+                    self.times.push_back(one.circumstances.times);
                     self.add_bar(&one.bar).map_err(RunnerError::Feed)?;
                 }
             }

@@ -9,6 +9,8 @@ use super::kept::KeptError;
 use super::status::RunState;
 use crate::data_dir::DataDirError;
 use crate::error::RunnerError;
+use crate::files::FileError;
+use crate::permit::Denied;
 
 /// Why a run is not started, stopped, killed or gone on with.
 #[derive(Debug, thiserror::Error)]
@@ -35,16 +37,6 @@ pub enum SuperviseError {
     StartedBefore {
         /// The run.
         run: String,
-    },
-    /// The account has as many runs as it may have.
-    #[error("account {account} has {count} runs under way, and may have {most} at once")]
-    AccountRuns {
-        /// The account.
-        account: String,
-        /// Its runs.
-        count: usize,
-        /// The cap.
-        most: usize,
     },
     /// The process has as many runs as it can hold.
     #[error("{count} runs are under way, and this process holds {RUNS_MAX} at most")]
@@ -82,6 +74,12 @@ pub enum SuperviseError {
     /// What is kept of a run.
     #[error(transparent)]
     Kept(#[from] KeptError),
+    /// The kill switch could not be kept.
+    #[error("the kill switch is not certain to hold: {0}")]
+    Switch(#[from] FileError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] Denied),
     /// The run itself.
     #[error(transparent)]
     Run(Box<RunnerError>),

@@ -18,7 +18,7 @@ use super::replay;
 use crate::backtest::{check, snapshot_store};
 use crate::data_dir::DataDir;
 use crate::error::RunnerError;
-use crate::feed::LineSource as _;
+use crate::feed::{Came, LineSource as _};
 
 /// How long a connection to a feed may take to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -229,9 +229,11 @@ fn copy_lines(stream: TcpStream, inlet: &Inlet) {
     loop {
         let mut line = Vec::new();
         match reader.next_line(&mut line) {
-            Ok(true) if inlet.put(line) => {}
-            Ok(true) => return,
-            Ok(false) => return inlet.finish(),
+            Ok(Came::Line) if inlet.put(line) => {}
+            Ok(Came::Line) => return,
+            // A stream waits as long as its sender does.
+            Ok(Came::Nothing) => {}
+            Ok(Came::End) => return inlet.finish(),
             Err(error) => return inlet.fail(error.to_string()),
         }
     }

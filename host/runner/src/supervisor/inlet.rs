@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::feed::{LINE_BYTES_MAX, LineSource, Treatment};
+use crate::feed::{Came, LINE_BYTES_MAX, LineSource, SILENCE_MAX, Treatment};
 
 /// Lines that wait for one run: a minute of sixteen instruments at a bar a second.
 pub const LINES_MAX: usize = 1_024;
@@ -21,7 +21,8 @@ pub enum Order {
     Stop,
     /// Take nothing more and leave the journal open, to be resumed.
     Suspend,
-    /// Take nothing more, whatever waits.
+    /// Take nothing more, whatever waits. A run that was told why records that and closes its
+    /// journal; any other leaves it open.
     Kill,
 }
 
@@ -64,6 +65,15 @@ struct State {
     /// The feed broke, and says why.
     broken: Option<String>,
     order: Option<Order>,
+    /// The run was woken to hear that it is killed.
+    is_woken: bool,
+}
+
+/// What a wait for a line came to.
+enum Took {
+    Line(Vec<u8>, Option<Tell>),
+    Nothing,
+    End,
 }
 
 impl fmt::Debug for Inlet {
@@ -197,12 +207,17 @@ impl Inlet {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next line, or none at the end.
-    fn take(&self) -> io::Result<Option<(Vec<u8>, Option<Tell>)>> {
+    /// The next line, the end, or nothing after a while.
+    fn take(&self) -> io::Result<Took> {
         let mut state = self.held();
+        let mut is_late = false;
         loop {
             match state.order {
-                Some(Order::Stop) => return Ok(None),
+                Some(Order::Stop) => return Ok(Took::End),
+                Some(Order::Kill) if !state.is_woken => {
+                    state.is_woken = true;
+                    return Ok(Took::Nothing);
+                }
                 Some(Order::Suspend | Order::Kill) => {
                     return Err(io::Error::other("the run was told to end at once"));
                 }
@@ -212,15 +227,20 @@ impl Inlet {
                 state.bytes = state.bytes.saturating_sub(line.len());
                 drop(state);
                 self.changed.notify_all();
-                return Ok(Some((line, tell)));
+                return Ok(Took::Line(line, tell));
             }
             if let Some(why) = &state.broken {
                 return Err(io::Error::other(why.clone()));
             }
             if state.is_over {
-                return Ok(None);
+                return Ok(Took::End);
             }
-            state = self.wait(state);
+            if is_late {
+                return Ok(Took::Nothing);
+            }
+            let waited = self.changed.wait_timeout(state, SILENCE_MAX);
+            let (held, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            (state, is_late) = (held, waited.timed_out());
         }
     }
 }
@@ -248,13 +268,16 @@ impl Outlet {
 }
 
 impl LineSource for Outlet {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
-        let Some((bytes, tell)) = self.inlet.take()? else {
-            return Ok(false);
-        };
-        *line = bytes;
-        self.tell = tell;
-        Ok(true)
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came> {
+        match self.inlet.take()? {
+            Took::Nothing => Ok(Came::Nothing),
+            Took::End => Ok(Came::End),
+            Took::Line(bytes, tell) => {
+                *line = bytes;
+                self.tell = tell;
+                Ok(Came::Line)
+            }
+        }
     }
 
     fn treated(&mut self, treatment: Treatment) {
@@ -271,10 +294,13 @@ mod tests {
 
     fn read(outlet: &mut Outlet) -> Result<Option<String>, String> {
         let mut line = Vec::new();
-        match outlet.next_line(&mut line) {
-            Ok(true) => Ok(Some(String::from_utf8(line).unwrap())),
-            Ok(false) => Ok(None),
-            Err(error) => Err(error.to_string()),
+        loop {
+            match outlet.next_line(&mut line) {
+                Ok(Came::Line) => return Ok(Some(String::from_utf8(line).unwrap())),
+                Ok(Came::Nothing) => {}
+                Ok(Came::End) => return Ok(None),
+                Err(error) => return Err(error.to_string()),
+            }
         }
     }
 
@@ -296,6 +322,9 @@ mod tests {
         inlet.order(Order::Suspend);
         assert_eq!(inlet.ordered(), Some(Order::Stop));
         inlet.order(Order::Kill);
+        // It is woken once, whatever waits, to look why; after that there is nothing more.
+        let came = outlet.next_line(&mut Vec::new()).unwrap();
+        assert_eq!(came, Came::Nothing);
         assert!(read(&mut outlet).is_err());
         assert_eq!(inlet.offer(b"late".to_vec(), None), Err(NotQueued::Ended));
         assert_eq!(inlet.end(), LINES_MAX);
@@ -315,6 +344,16 @@ mod tests {
             fitted += 1;
         }
         assert_eq!(fitted, BYTES_MAX / most);
+    }
+
+    #[test]
+    fn a_reader_of_a_silent_feed_is_let_go_after_a_while() {
+        let inlet = Arc::new(Inlet::default());
+        let mut outlet = Outlet::new(Arc::clone(&inlet));
+        let came = outlet.next_line(&mut Vec::new()).unwrap();
+        assert_eq!(came, Came::Nothing);
+        inlet.offer(b"x".to_vec(), None).unwrap();
+        assert_eq!(read(&mut outlet), Ok(Some("x".to_owned())));
     }
 
     #[test]

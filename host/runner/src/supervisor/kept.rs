@@ -42,6 +42,9 @@ pub struct Kept {
     pub state: Option<String>,
     /// Why, if there is a reason to tell.
     pub reason: Option<String>,
+    /// The decision digest in hex, once its journal is closed.
+    #[serde(default)]
+    pub decision_digest: Option<String>,
 }
 
 /// Why what was kept cannot be used.
@@ -73,6 +76,7 @@ impl Kept {
             meant: Meant::Running,
             state: None,
             reason: None,
+            decision_digest: None,
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use counterfoil_governance::id::Id;
 use counterfoil_sandbox::guest::{Guest, LogLevel};
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
-use counterfoil_trading::record::RefusedInput;
+use counterfoil_trading::record::{RefusedInput, Stop};
 use counterfoil_trading::run::Run;
 
 use super::events::{Events, Happened};
@@ -16,6 +16,7 @@ use super::inlet::{Inlet, NotQueued, Order, Tell};
 use super::status::{Figures, RunState, Status};
 use crate::clock;
 use crate::drive::Observer;
+use crate::kill::Told;
 
 /// Log lines of a strategy that become events, for one slice: the others are dropped.
 const LOG_LINES_PER_SLICE: usize = 8;
@@ -29,6 +30,9 @@ pub(super) struct Supervised {
     pub(super) feed: FeedSettings,
     pub(super) by: Id,
     pub(super) inlet: Arc<Inlet>,
+    pub(super) told: Told,
+    /// Held while what is kept of it is written; whether that was how it ended.
+    pub(super) settled: Mutex<bool>,
     events: Arc<Events>,
     live: Mutex<Live>,
 }
@@ -39,6 +43,7 @@ struct Live {
     reason: Option<String>,
     figures: Figures,
     decision_digest: Option<[u8; 32]>,
+    stop: Option<Stop>,
 }
 
 impl fmt::Debug for Supervised {
@@ -78,12 +83,15 @@ impl Supervised {
             feed,
             by,
             inlet: Arc::default(),
+            told: Told::default(),
+            settled: Mutex::default(),
             events,
             live: Mutex::new(Live {
                 state,
                 reason: None,
                 figures: Figures::default(),
                 decision_digest: None,
+                stop: None,
             }),
         }
     }
@@ -135,6 +143,21 @@ impl Supervised {
 
     pub(super) fn close(&self, digest: [u8; 32]) {
         self.live().decision_digest = Some(digest);
+    }
+
+    /// Whether its journal has its closing record.
+    pub(super) fn is_closed(&self) -> bool {
+        self.live().decision_digest.is_some()
+    }
+
+    /// The decision digest, once its journal is closed.
+    pub(super) fn decision_digest(&self) -> Option<[u8; 32]> {
+        self.live().decision_digest
+    }
+
+    /// Why the host stopped it, if it did.
+    pub(super) fn stopped(&self) -> Option<Stop> {
+        self.live().stop.clone()
     }
 
     pub(super) fn publish(&self, what: Happened) {
@@ -224,6 +247,10 @@ impl Observer<Guest> for Watch<'_> {
         drop(live);
         let reason = input.reason.clone();
         self.0.publish(Happened::InputRefused { reason });
+    }
+
+    fn stopped(&mut self, stop: &Stop) {
+        self.0.live().stop = Some(stop.clone());
     }
 
     fn skipped(&mut self) {

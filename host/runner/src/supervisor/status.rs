@@ -23,7 +23,8 @@ pub enum RunState {
     Faulted,
     /// It could not go on, or a record came out differently. The journal has no closing record.
     Halted,
-    /// Somebody killed it. It does not go on by itself.
+    /// Somebody killed it. Its journal says so and is closed; or the process died before that, and it
+    /// does not go on by itself.
     Killed,
     /// The process ended and left it to be resumed.
     Suspended,

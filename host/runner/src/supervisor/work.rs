@@ -4,10 +4,12 @@
 use core::panic::AssertUnwindSafe;
 use std::io;
 use std::panic::catch_unwind;
+use std::sync::PoisonError;
 
 use counterfoil_journal::signer::Signer;
-use counterfoil_trading::record::CloseReason;
+use counterfoil_trading::record::{CloseReason, Stop, StopCause};
 
+use super::Settings;
 use super::feeds::{self, OpenError};
 use super::inlet::{Order, Outlet};
 use super::kept::{Kept, Meant};
@@ -15,16 +17,18 @@ use super::run::{Supervised, Watch};
 use super::status::RunState;
 use crate::component::Shared;
 use crate::data_dir::{DataDir, Execution};
+use crate::ending::ending;
 use crate::error::RunnerError;
-use crate::execute::{Outcome, Prepared};
-use crate::feed::{LineSource, Treatment};
-use crate::live::live_prepared;
+use crate::execute::{Conditions, Outcome, Prepared};
+use crate::feed::{Came, LineSource, Treatment};
+use crate::live::live_under;
 use crate::resume::{self, Around, Notice, Resumed};
 
 /// A run that is ready to begin.
 pub(super) struct Ready {
     pub(super) component: Shared,
     pub(super) signer: Box<dyn Signer + Send>,
+    pub(super) conditions: Conditions,
     pub(super) begin: Begin,
 }
 
@@ -59,19 +63,24 @@ impl From<RunnerError> for WorkError {
 }
 
 /// Takes a run to its end, and notes what became of it.
-pub(super) fn work(data: &DataDir, run: &Supervised, ready: Ready) {
+pub(super) fn work(settings: &Settings, run: &Supervised, ready: Ready) {
+    let data = &settings.data;
+    let key = ready.signer.verifying_key();
     let done = catch_unwind(AssertUnwindSafe(|| take(data, run, ready)));
     let left = run.inlet.end();
     let (state, reason) = match done {
         Ok(Ok(End::Closed(outcome))) => {
             run.close(outcome.close.decision_digest);
-            closed(outcome.close.reason, run.inlet.ordered())
+            closed(outcome.close.reason, run)
         }
         Ok(Ok(End::ClosedBefore)) => (
             RunState::Stopped,
             Some("its journal was closed before".to_owned()),
         ),
         Ok(Ok(End::Halted(reason))) => (RunState::Halted, Some(reason)),
+        Ok(Err(WorkError::Runner(error))) if matches!(*error, RunnerError::NotStarted(_)) => {
+            not_started(&error)
+        }
         Ok(Err(error)) => match run.inlet.ordered() {
             Some(Order::Kill) => (RunState::Killed, Some("somebody killed it".to_owned())),
             Some(Order::Suspend) => (RunState::Suspended, Some("the process ends".to_owned())),
@@ -86,14 +95,69 @@ pub(super) fn work(data: &DataDir, run: &Supervised, ready: Ready) {
         (Some(reason), 1..) => Some(format!("{reason}; {left} lines that waited were not taken")),
         (reason, _) => reason,
     };
-    let reason = match keep(data, run, state, reason.clone()) {
+    let is_closed = run.is_closed() || state == RunState::Stopped;
+    let reason = match is_closed.then(|| record(settings, run, &key)) {
+        Some(Err(error)) => {
+            let reason = reason.unwrap_or_default();
+            Some(format!("{reason}; its end is not in the ledger: {error}"))
+        }
+        Some(Ok(())) | None => reason,
+    };
+    let reason = match settle(data, run, state, reason.clone()) {
         Ok(()) => reason,
         Err(error) => Some(format!("{}; {error}", reason.unwrap_or_default())),
     };
     run.enter(state, reason);
 }
 
-fn closed(reason: CloseReason, ordered: Option<Order>) -> (RunState, Option<String>) {
+/// Records the end of a run whose journal was closed.
+fn record(
+    settings: &Settings,
+    run: &Supervised,
+    key: &[u8; 32],
+) -> Result<(), super::SuperviseError> {
+    let executions = settings.data.executions_of(&run.id)?;
+    let Some(execution) = executions.last() else {
+        return Ok(());
+    };
+    if let Some(end) = ending(execution, key)? {
+        run.close(end.decisions.0);
+        settings.records.end(end)?;
+    }
+    Ok(())
+}
+
+/// The state of a run that a stop ended or kept from starting.
+fn stopped(stop: &Stop, otherwise: RunState) -> (RunState, Option<String>) {
+    let state = match stop.cause {
+        StopCause::RunKilled | StopCause::AccountKilled | StopCause::InstallationKilled => {
+            RunState::Killed
+        }
+        StopCause::LimitsMissing
+        | StopCause::LimitsUnreadable
+        | StopCause::LimitsStale
+        | StopCause::LimitsInconsistent
+        | StopCause::LeaseLost
+        | StopCause::NotPermitted
+        | StopCause::ClockOff
+        | StopCause::VenueDiffers
+        | StopCause::VenueUnclear => otherwise,
+    };
+    (
+        state,
+        Some(format!("{}: {}", stop.cause.name(), stop.message)),
+    )
+}
+
+fn not_started(error: &RunnerError) -> (RunState, Option<String>) {
+    if let RunnerError::NotStarted(stop) = error {
+        return stopped(stop, RunState::Halted);
+    }
+    (RunState::Halted, Some(error.to_string()))
+}
+
+fn closed(reason: CloseReason, run: &Supervised) -> (RunState, Option<String>) {
+    let ordered = run.inlet.ordered();
     match reason {
         CloseReason::Fault => (
             RunState::Faulted,
@@ -103,15 +167,41 @@ fn closed(reason: CloseReason, ordered: Option<Order>) -> (RunState, Option<Stri
             (RunState::Stopped, Some("it was told to stop".to_owned()))
         }
         CloseReason::EndOfData => (RunState::Stopped, Some("the feed ended".to_owned())),
-        CloseReason::Stopped => (
-            RunState::Stopped,
-            Some("the host stopped it; its journal says why".to_owned()),
-        ),
+        CloseReason::Stopped => match run.stopped() {
+            Some(stop) => stopped(&stop, RunState::Stopped),
+            None => (RunState::Stopped, Some("the host stopped it".to_owned())),
+        },
     }
 }
 
-/// Notes what is meant to become of the run when the process starts again.
+/// Notes what is meant to become of the run when the process starts again, unless it is noted
+/// already how it ended.
 pub(super) fn keep(
+    data: &DataDir,
+    run: &Supervised,
+    state: RunState,
+    reason: Option<String>,
+) -> Result<(), super::SuperviseError> {
+    let is_settled = run.settled.lock().unwrap_or_else(PoisonError::into_inner);
+    if *is_settled {
+        return Ok(());
+    }
+    write(data, run, state, reason)
+}
+
+/// Notes how the run ended. An order that comes too late for it does not change that.
+fn settle(
+    data: &DataDir,
+    run: &Supervised,
+    state: RunState,
+    reason: Option<String>,
+) -> Result<(), super::SuperviseError> {
+    let mut is_settled = run.settled.lock().unwrap_or_else(PoisonError::into_inner);
+    *is_settled = run.is_closed();
+    write(data, run, state, reason)
+}
+
+fn write(
     data: &DataDir,
     run: &Supervised,
     state: RunState,
@@ -125,6 +215,7 @@ pub(super) fn keep(
     }
     kept.state = Some(state.name().to_owned());
     kept.reason = reason;
+    kept.decision_digest = run.decision_digest().map(hex::encode);
     Ok(kept.write(data, &run.id)?)
 }
 
@@ -137,19 +228,20 @@ fn take(data: &DataDir, run: &Supervised, ready: Ready) -> Result<End, WorkError
             let _line = feed.begin(&run.inlet, None)?;
             run.advance(&starting, RunState::Running, None);
             let mut watch = Watch(run);
-            let done = live_prepared(
-                data,
+            let done = live_under(
+                (data, ready.conditions),
                 &run.manifest,
                 &component,
                 ready.signer,
-                (outlet, None),
+                outlet,
                 &mut watch,
             )?;
             Ok(End::Closed(Box::new(done)))
         }
         Begin::GoOn(execution) => {
             run.advance(&starting, RunState::Resuming, None);
-            go_on(data, run, &ready.component, ready.signer, &execution)
+            let made = (&ready.component, ready.conditions);
+            go_on(data, run, made, ready.signer, &execution)
         }
     }
 }
@@ -157,7 +249,7 @@ fn take(data: &DataDir, run: &Supervised, ready: Ready) -> Result<End, WorkError
 fn go_on(
     data: &DataDir,
     run: &Supervised,
-    component: &Shared,
+    (component, conditions): (&Shared, Conditions),
     signer: Box<dyn Signer + Send>,
     execution: &Execution,
 ) -> Result<End, WorkError> {
@@ -187,7 +279,7 @@ fn go_on(
         observer: &mut Watch(run),
         tell: &mut tell,
     };
-    match resumption.live((outlet, None), around)? {
+    match resumption.live_under(conditions, outlet, around)? {
         Resumed::Ended { outcome, .. } => Ok(End::Closed(outcome)),
         Resumed::Halted(halt) => Ok(End::Halted(halt.to_string())),
     }
@@ -200,7 +292,7 @@ struct Begun<'a> {
 }
 
 impl LineSource for Begun<'_> {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came> {
         let resuming = [RunState::Resuming];
         self.run.advance(&resuming, RunState::Running, None);
         self.outlet.next_line(line)

@@ -7,14 +7,17 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use counterfoil_governance::digest::Digest;
+use counterfoil_governance::id::Id;
 use counterfoil_runner::clock;
+use counterfoil_runner::kill::Target;
 use counterfoil_runner::permit::{may_go_on, may_start};
 use counterfoil_trading::manifest::Manifest;
 
 use crate::app::App;
 use crate::guard::json;
 use crate::problem::{Code, Problem};
-use crate::types::{PositionsReply, RunReply, RunsReply, StartRequest};
+use crate::types::{KillRequest, PositionsReply, RunReply, RunsReply, StartRequest};
 
 /// Does what may take long where it holds up nobody else.
 async fn apart<T: Send + 'static>(
@@ -45,7 +48,8 @@ pub(crate) async fn start(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunReply>), Problem> {
-    let caller = app.operator(&headers)?;
+    // Whether the caller is an operator, the gate says, so that a refusal is recorded.
+    let caller = app.caller(&headers)?;
     let asked: StartRequest = json(&headers, body)?;
     let manifest = Manifest::parse(&asked.manifest.to_string()).map_err(|error| {
         let way = "send a manifest as `counterfoil show RUN --manifest` prints it";
@@ -60,7 +64,14 @@ pub(crate) async fn start(
             asked.authorization,
             &caller.id,
             clock::now(),
-        )?;
+        );
+        let grant = grant.map_err(|denied| match manifest.run_id() {
+            Ok(run) => {
+                let run = Digest(run);
+                own.book.refuse(&caller.id, "run-start", &run, denied)
+            }
+            Err(_) => denied.into(),
+        })?;
         // Ready first, then recorded, then begun: what could not start leaves no start behind.
         let reserved = own
             .supervisor
@@ -126,19 +137,23 @@ pub(crate) async fn stop(
 
 /// Kill a run
 ///
-/// It takes nothing more, and does not go on by itself. The answer does not wait for its thread.
+/// Before its next slice it takes its orders back as its manifest says, records why, and closes its
+/// journal. The answer does not wait for that.
 #[utoipa::path(post, path = "/v1/runs/{run}/kill", tag = "runs", security(("session" = [])),
     params(("run" = String, Path, description = "The first digits of a run id")),
+    request_body = Option<KillRequest>,
     responses((status = 202, body = RunReply), (status = "default", body = Problem)))]
 pub(crate) async fn kill(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     Path(run): Path<String>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunReply>), Problem> {
     let caller = app.operator(&headers)?;
+    let reason = reason(&headers, body)?;
     let own = Arc::clone(&app);
     let status = apart(move || {
-        let status = own.supervisor.kill(&run, &caller.id)?;
+        let status = own.supervisor.kill(&run, &caller.id, &reason)?;
         tracing::warn!(run = status.run, by = %caller.id, "run killed");
         Ok(status)
     })
@@ -146,7 +161,69 @@ pub(crate) async fn kill(
     Ok((StatusCode::ACCEPTED, Json(RunReply::from(&status))))
 }
 
-/// Go on with a run that was left, halted or killed
+/// Kill every run of an account
+///
+/// As each alone; and none of the account starts until `counterfoil kill --lift` lifts it. The answer
+/// lists those that were under way here; other processes look for the switch by themselves.
+#[utoipa::path(post, path = "/v1/accounts/{account}/kill", tag = "runs", security(("session" = [])),
+    params(("account" = String, Path, description = "The account")),
+    request_body = Option<KillRequest>,
+    responses((status = 202, body = RunsReply), (status = "default", body = Problem)))]
+pub(crate) async fn kill_account(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Path(account): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<RunsReply>), Problem> {
+    let account = Id::parse(&account).map_err(|error| {
+        let way = "name an account as a manifest does";
+        Problem::new(Code::BodyMalformed, format!("the account: {error}"), way)
+    });
+    kill_all(app, headers, account.map(Target::Account), body).await
+}
+
+/// Kill every run of the installation
+///
+/// As every account.
+#[utoipa::path(post, path = "/v1/kill", tag = "runs", security(("session" = [])),
+    request_body = Option<KillRequest>,
+    responses((status = 202, body = RunsReply), (status = "default", body = Problem)))]
+pub(crate) async fn kill_everything(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<RunsReply>), Problem> {
+    kill_all(app, headers, Ok(Target::Installation), body).await
+}
+
+async fn kill_all(
+    app: Arc<App>,
+    headers: HeaderMap,
+    target: Result<Target, Problem>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<RunsReply>), Problem> {
+    let caller = app.operator(&headers)?;
+    let (target, reason) = (target?, reason(&headers, body)?);
+    let killed = apart(move || {
+        let killed = app.supervisor.kill_all(&target, &caller.id, &reason)?;
+        tracing::warn!(?target, by = %caller.id, runs = killed.len(), "killed");
+        Ok(killed)
+    })
+    .await?;
+    let runs = killed.iter().map(RunReply::from).collect();
+    Ok((StatusCode::ACCEPTED, Json(RunsReply { runs })))
+}
+
+/// The reason in the body; a kill needs none, and no body either.
+fn reason(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<String, Problem> {
+    if body.as_ref().is_ok_and(Bytes::is_empty) {
+        return Ok(String::new());
+    }
+    let asked: Option<KillRequest> = json(headers, body)?;
+    Ok(asked.unwrap_or_default().reason)
+}
+
+/// Go on with a run that was left or halted, or killed before it came to close its journal
 ///
 /// Its journal is verified, decided again and compared first; what comes of that is its state.
 #[utoipa::path(post, path = "/v1/runs/{run}/resume", tag = "runs", security(("session" = [])),

@@ -89,6 +89,24 @@ pub enum LogRecord {
     Reconciled(Reconciled),
     /// They are not the run's.
     Difference(Difference),
+    /// What the kernel says of the clock that all these times are from.
+    Clock {
+        /// Its word, or none if it does not say.
+        word: Option<ClockWord>,
+        /// When it was asked.
+        time: UnixNanos,
+    },
+}
+
+/// What a kernel says of its own clock.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClockWord {
+    /// Whether something keeps it in step with other clocks.
+    pub is_synchronized: bool,
+    /// The most by which it may be off, in nanoseconds.
+    pub offset_max_nanos: i64,
+    /// By how much it is thought to be off, in nanoseconds.
+    pub offset_estimate_nanos: i64,
 }
 
 impl LogRecord {
@@ -127,18 +145,7 @@ impl LogRecord {
                 cbor::put_text(out, venue_order);
                 cbor::put_i64(out, time.0);
             }
-            Self::Ended(one) => {
-                head(out, 7, 3);
-                cbor::put_u64(out, one.sequence);
-                cbor::put_u64(out, u64::from(one.attempt));
-                cbor::put_u64(out, number(&End::ALL, &one.end));
-                match one.refusal {
-                    None => cbor::put_null(out),
-                    Some(refusal) => cbor::put_u64(out, number(&Refusal::ALL, &refusal)),
-                }
-                cbor::put_text(out, &kept(&one.detail));
-                cbor::put_i64(out, one.time.0);
-            }
+            Self::Ended(one) => put_outcome(out, one),
             Self::Unknown {
                 sequence,
                 attempt,
@@ -163,6 +170,7 @@ impl LogRecord {
             }
             Self::Reconciled(one) => one.encode(out),
             Self::Difference(one) => one.encode(out),
+            Self::Clock { word, time } => put_clock(out, *word, *time),
         }
     }
 
@@ -201,10 +209,22 @@ impl LogRecord {
             },
             (6, 6) => Self::Reconciled(Reconciled::decode(&mut reader)?),
             (7, 7) => Self::Difference(Difference::decode(&mut reader)?),
+            (8, 2) => Self::Clock {
+                word: None,
+                time: UnixNanos(reader.i64()?),
+            },
+            (8, 5) => Self::Clock {
+                word: Some(ClockWord {
+                    is_synchronized: pick(&[false, true], reader.u64()?)?,
+                    offset_max_nanos: reader.i64()?,
+                    offset_estimate_nanos: reader.i64()?,
+                }),
+                time: UnixNanos(reader.i64()?),
+            },
             _ => {
                 return Err(CborError {
                     offset: 1,
-                    expected: "a kind of order-log record from 0 to 7",
+                    expected: "a kind of order-log record from 0 to 8",
                 });
             }
         };
@@ -227,6 +247,29 @@ fn read_open(reader: &mut Reader<'_>) -> Result<LogRecord, CborError> {
         venue: reader.text()?,
         approver: reader.digest()?,
     })
+}
+
+fn put_outcome(out: &mut Vec<u8>, one: &Outcome) {
+    head(out, 7, 3);
+    cbor::put_u64(out, one.sequence);
+    cbor::put_u64(out, u64::from(one.attempt));
+    cbor::put_u64(out, number(&End::ALL, &one.end));
+    match one.refusal {
+        None => cbor::put_null(out),
+        Some(refusal) => cbor::put_u64(out, number(&Refusal::ALL, &refusal)),
+    }
+    cbor::put_text(out, &kept(&one.detail));
+    cbor::put_i64(out, one.time.0);
+}
+
+fn put_clock(out: &mut Vec<u8>, word: Option<ClockWord>, time: UnixNanos) {
+    head(out, if word.is_some() { 5 } else { 2 }, 8);
+    if let Some(word) = word {
+        cbor::put_u64(out, u64::from(word.is_synchronized));
+        cbor::put_i64(out, word.offset_max_nanos);
+        cbor::put_i64(out, word.offset_estimate_nanos);
+    }
+    cbor::put_i64(out, time.0);
 }
 
 fn read_outcome(reader: &mut Reader<'_>) -> Result<Outcome, CborError> {

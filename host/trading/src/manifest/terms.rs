@@ -121,6 +121,11 @@ impl RiskEntry {
     }
 }
 
+/// Milliseconds as nanoseconds. The largest is below fifty days.
+fn nanos(millis: u32) -> i64 {
+    i64::from(millis).saturating_mul(1_000_000)
+}
+
 fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
     if entry.working_orders_max > 1_000 {
         let value = entry.working_orders_max.to_string();
@@ -142,6 +147,8 @@ fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
             orders_per_day_max: entry.orders_per_day_max,
             net_exposure_max: money("risk.net-exposure-max", &entry.net_exposure_max)?,
             daily_loss_max: money("risk.daily-loss-max", &entry.daily_loss_max)?,
+            bar_age_max: entry.bar_age_max_ms.map(nanos),
+            clock_offset_max: entry.clock_offset_max_ms.map(nanos),
         },
     })
 }

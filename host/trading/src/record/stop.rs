@@ -31,6 +31,10 @@ pub enum StopCause {
     LimitsInconsistent,
     /// Another process has the account.
     LeaseLost,
+    /// What people authorized does not let it run any more; the message begins with the rule.
+    NotPermitted,
+    /// This machine's clock is not in step with others, or may be further off than allowed.
+    ClockOff,
     /// The venue's books are not the run's, beyond the tolerance.
     VenueDiffers,
     /// The venue says of an order what cannot be, or says nothing more.
@@ -39,7 +43,7 @@ pub enum StopCause {
 
 impl StopCause {
     /// Every cause, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::RunKilled,
         Self::AccountKilled,
         Self::InstallationKilled,
@@ -48,6 +52,8 @@ impl StopCause {
         Self::LimitsStale,
         Self::LimitsInconsistent,
         Self::LeaseLost,
+        Self::NotPermitted,
+        Self::ClockOff,
         Self::VenueDiffers,
         Self::VenueUnclear,
     ];
@@ -64,6 +70,8 @@ impl StopCause {
             Self::LimitsStale => "limits-stale",
             Self::LimitsInconsistent => "limits-inconsistent",
             Self::LeaseLost => "lease-lost",
+            Self::NotPermitted => "not-permitted",
+            Self::ClockOff => "clock-off",
             Self::VenueDiffers => "venue-differs",
             Self::VenueUnclear => "venue-unclear",
         }

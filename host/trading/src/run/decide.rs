@@ -60,6 +60,12 @@ impl Run {
             Err(CallError::Fault(fault)) => Some(fault),
             Err(CallError::Host(reason)) => return Err(RunError::Host(reason)),
         };
+        // Once for gate and record, so that whoever decides again by the record's times agrees.
+        let times = ports.clock.times();
+        self.bar_age = times.map(|(_, decided)| {
+            let close_time = view.bar.get().close_time;
+            decided.0.saturating_sub(close_time.0)
+        });
         let mut verdicts = Vec::new();
         let mut plans = Vec::new();
         if fault.is_none() {
@@ -70,7 +76,12 @@ impl Run {
         } else {
             None
         };
-        self.record_decision(view, (answer, verdicts, plans), ports)?;
+        let circumstances = DecisionCircumstances {
+            fuel: ports.strategy.take_fuel(),
+            plans,
+            times,
+        };
+        self.record_decision(view, (answer, verdicts, circumstances), ports)?;
         Ok(fault)
     }
 
@@ -86,14 +97,23 @@ impl Run {
         J: Journal,
         C: Clock,
     {
-        self.record_decision(view, (None, Vec::new(), Vec::new()), ports)
+        let circumstances = DecisionCircumstances {
+            fuel: ports.strategy.take_fuel(),
+            plans: Vec::new(),
+            times: ports.clock.times(),
+        };
+        self.record_decision(view, (None, Vec::new(), circumstances), ports)
     }
 
     /// Records what became of a bar, and lets its orders out once the journal has it.
     fn record_decision<S, V, J, C>(
         &mut self,
         view: &BarView,
-        (requests, verdicts, plans): (Option<Vec<Request>>, Vec<Verdict>, Vec<PlanNote>),
+        (requests, verdicts, circumstances): (
+            Option<Vec<Request>>,
+            Vec<Verdict>,
+            DecisionCircumstances,
+        ),
         ports: &mut Ports<'_, S, V, J, C>,
     ) -> Result<(), RunError<J::Error>>
     where
@@ -111,11 +131,7 @@ impl Run {
             cash: self.account.cash(),
             equity: self.account.equity(),
             position: self.account.position(id).quantity,
-            circumstances: DecisionCircumstances {
-                fuel: ports.strategy.take_fuel(),
-                plans,
-                times: ports.clock.times(),
-            },
+            circumstances,
         };
         self.room.digested.clear();
         decision.encode_digested(&mut self.room.digested);

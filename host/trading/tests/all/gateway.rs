@@ -1,8 +1,8 @@
 //! The token and the transitions, as tables.
 
 use counterfoil_trading::gateway::{
-    Answer, Authorization, Difference, End, Event, Life, LogRecord, Lookup, Mark, Occasion,
-    Outcome, Phase, Reconciled, Refusal, Standing, VenueOrderId, check, recovered,
+    Answer, Authorization, ClockWord, Difference, End, Event, Life, LogRecord, Lookup, Mark,
+    Occasion, Outcome, Phase, Reconciled, Refusal, Standing, VenueOrderId, check, recovered,
 };
 use counterfoil_trading::plan::PlanDigest;
 use counterfoil_trading::time::UnixNanos;
@@ -291,6 +291,15 @@ fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
         outcome(kept, None),
         unknown(kept),
         refused(vec![0; 1_024]),
+        LogRecord::Clock { word: None, time },
+        LogRecord::Clock {
+            word: Some(ClockWord {
+                is_synchronized: true,
+                offset_max_nanos: 1_500_000,
+                offset_estimate_nanos: -3,
+            }),
+            time,
+        },
     ];
     for record in table {
         reads_back(&record);

@@ -240,3 +240,26 @@ fn the_host_stops_a_run_by_the_manifests_word_and_it_takes_no_more() {
         "stop: account-killed cancel-and-flatten canceled [2], 1 flattened, 2 plans",
     );
 }
+
+#[test]
+fn a_bar_that_is_decided_late_lets_only_what_reduces_pass() {
+    // Nanoseconds from close to decision; what came of the orders of that bar.
+    let both = "2 accepted; 3 accepted; 2 buy 1 at 100; 3 sell 1 at 100";
+    let late = "2 refused bar-too-late; 3 accepted; 3 sell 1 at 100";
+    for (limit, age, expect) in [
+        ("age-max=5", None, both),
+        ("age-max=5", Some(-1), both),
+        ("age-max=5", Some(5), both),
+        ("age-max=5", Some(6), late),
+        ("age-max=5", Some(i64::MAX / 2), late),
+        ("", Some(6), both),
+    ] {
+        let mut played = Played::new(limit);
+        played.row(FLAT, "buy 10 market");
+        played.row(FLAT, "");
+        played.age = age;
+        played.row(FLAT, "buy 1 market; sell 1 market");
+        played.age = None;
+        assert_eq!(played.row(FLAT, ""), expect, "{limit} {age:?}");
+    }
+}

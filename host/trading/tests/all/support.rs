@@ -20,7 +20,7 @@ use counterfoil_trading::order::{
 };
 use counterfoil_trading::record::{FaultAction, Record, Stop, StopCause, Verdict};
 use counterfoil_trading::risk::{DailyLimits, Leverage, Maintenance, MarginPolicy, RiskLimits};
-use counterfoil_trading::run::{NoClock, Ports, Run, RunError};
+use counterfoil_trading::run::{Clock, NoClock, Ports, Run, RunError};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::{
     AccountView, BarView, CallError, Fault, Strategy, WorkingOrder,
@@ -113,6 +113,7 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
         "position-max" => setup.risk.position_notional_max = money(value),
         "per-day" => setup.risk.daily.orders_per_day_max = Some(value.parse().unwrap()),
         "net-max" => setup.risk.daily.net_exposure_max = Some(money(value)),
+        "age-max" => setup.risk.daily.bar_age_max = Some(value.parse().unwrap()),
         "day-loss" => setup.risk.daily.daily_loss_max = Some(money(value)),
         "drawdown" => setup.risk.drawdown_max = bps(value),
         "limit" => {
@@ -347,12 +348,23 @@ impl Journal for Kept {
     }
 }
 
+/// A clock that stands still.
+struct At(Option<UnixNanos>);
+
+impl Clock for At {
+    fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
+        self.0.map(|time| (time, time))
+    }
+}
+
 /// A run of rows.
 pub(crate) struct Played {
     pub(crate) run: Run,
     pub(crate) venue: SimulatedVenue,
     pub(crate) strategy: Scripted,
     pub(crate) journal: Kept,
+    /// Nanoseconds from a bar's close to its decision, if a clock tells.
+    pub(crate) age: Option<i64>,
     step: i64,
     slices: i64,
     ids: u64,
@@ -370,6 +382,7 @@ impl Played {
             venue: SimulatedVenue::new(&setup),
             strategy: Scripted::default(),
             journal: Kept::default(),
+            age: None,
             step,
             slices: 0,
             ids: 0,
@@ -393,12 +406,13 @@ impl Played {
         let open = self.slices * self.step;
         self.slices += 1;
         let slice = slice(bar, open, open + self.step);
+        let mut clock = At(self.age.map(|age| UnixNanos(open + self.step + age)));
         let from = self.journal.0.len();
         let mut ports = Ports {
             strategy: &mut self.strategy,
             venue: &mut self.venue,
             journal: &mut self.journal,
-            clock: &mut NoClock,
+            clock: &mut clock,
         };
         let _progress = self.run.step(&slice, &mut ports)?;
         let told = self.journal.0.iter().skip(from).flat_map(told);

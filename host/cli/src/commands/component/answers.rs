@@ -21,7 +21,9 @@ pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
     let component = people::component(view.state(), &args.component)?;
     let name = words::digest(&component);
     let mut found = view.rows();
-    found.retain(|row| row.get("component") == Some(&name));
+    // What was refused before the ledger was asked, and drift, name it as their subject.
+    let fields = ["component", "subject"];
+    found.retain(|row| fields.iter().any(|field| row.get(*field) == Some(&name)));
     tell_records(places, found);
     Ok(Answer::Yes)
 }
@@ -63,7 +65,7 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     let component = people::component(state, &args.component)?;
     let Some(one) = state.registry().components().get(&component) else {
         let why = format!("component {component} is not registered");
-        let refusal = Refusal::before("component.unknown", why, "an author submits it first");
+        let refusal = Refusal::answer("component.unknown", why, "an author submits it first");
         return Ok(refusal.tell(places, &[]));
     };
     let bytes = places.data.component(&component.0);

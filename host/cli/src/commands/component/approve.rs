@@ -11,11 +11,10 @@ use crate::people::refusal::{Refusal, tell};
 use crate::people::{self, words};
 use crate::places::Places;
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, DigestSet, EvidenceKind};
+use counterfoil_governance::act::{Act, DigestSet, EvidenceKind, Refused};
 use counterfoil_governance::attest;
 use counterfoil_governance::digest::Digest;
 use counterfoil_governance::evidence::Piece;
-use counterfoil_governance::state::State;
 use counterfoil_runner::evidence::limits_digest;
 use counterfoil_runner::files::{read_whole, write_whole};
 use counterfoil_trading::manifest::Manifest;
@@ -23,7 +22,13 @@ use counterfoil_trading::manifest::Manifest;
 pub(super) fn run(places: &Places, args: &ComponentApprove) -> Result<Answer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
-    let set = match set_of(places, desk.state(), &component, args.manifest.as_deref())? {
+    let act = "component-approve";
+    let set = match set_of(
+        places,
+        &mut desk,
+        (act, &component),
+        args.manifest.as_deref(),
+    )? {
         Ok(set) => set,
         Err(refusal) => return Ok(refusal.tell(places, &[])),
     };
@@ -54,24 +59,33 @@ fn sign(desk: &mut Desk, set: DigestSet, output: Option<&Path>) -> Result<Result
 
 /// The set that is approved or promoted now: the component, the limits that its evidence was found
 /// under or that a manifest has, the policy in force, and the evidence, every piece of it opened.
+/// What keeps it from being known is a refusal of the act, and recorded.
 pub(crate) fn set_of(
     places: &Places,
-    state: &State,
-    component: &Digest,
+    desk: &mut Desk,
+    (act, component): (&str, &Digest),
     manifest: Option<&Path>,
 ) -> Result<Result<DigestSet, Refusal>> {
-    let pieces = match evidence::whole(places, state, component) {
+    let refused = |rule: &str, why: String| Refused {
+        act: act.to_owned(),
+        subject: component.to_string(),
+        rule: rule.to_owned(),
+        why,
+    };
+    let pieces = match evidence::whole(places, desk.state(), component) {
         Ok(pieces) => pieces,
         Err(why) => {
             let way = "restore the file; whoever approves must be able to read what they rest on";
-            return Ok(Err(Refusal::before("evidence.changed", why, way)));
+            let refused = refused("evidence.changed", why);
+            return desk.refuse(&refused, way).map(Err);
         }
     };
-    let Some(policy) = state.policy() else {
+    let Some(policy) = desk.state().policy() else {
         let why = "no policy is in force, and without one every gate is shut".to_owned();
         let way = "put a policy bundle in force first: counterfoil policy set";
-        return Ok(Err(Refusal::before("policy.missing", why, way)));
+        return desk.refuse(&refused("policy.missing", why), way).map(Err);
     };
+    let state = desk.state();
     let registered = state.registry().components().get(component);
     let recorded = registered.and_then(|one| one.validated.as_ref());
     Ok(Ok(DigestSet {

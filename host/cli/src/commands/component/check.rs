@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_governance::act::EvidenceKind;
+use counterfoil_governance::act::{EvidenceKind, Refused};
 use counterfoil_governance::digest::Digest;
 use counterfoil_runner::evidence::{self, Checked, Thresholds, dearer};
 use counterfoil_runner::execute::Outcome;
@@ -15,6 +15,7 @@ use super::evidence::{Made, Maker};
 use crate::args::ComponentValidate;
 use crate::commands::{admit, backtest};
 use crate::output::{Answer, say, say_json};
+use crate::people::desk::Desk;
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
 use crate::people::{self, rows, words};
@@ -59,13 +60,19 @@ impl Check<'_> {
         component: Digest,
     ) -> Result<Result<Vec<Made>, Refusal>> {
         let maker = Maker::new(places, view, component)?;
+        let refused = |rule: &str, why: String| Refused {
+            act: "component-validate".to_owned(),
+            subject: component.to_string(),
+            rule: rule.to_owned(),
+            why,
+        };
         let Some(registered) = view.state().registry().components().get(&component) else {
             let why = format!("component {component} is not registered");
-            return Ok(Err(Refusal::before(
-                "component.unknown",
-                why,
+            let (refused, way) = (
+                refused("component.unknown", why),
                 "an author submits it first",
-            )));
+            );
+            return Desk::open(places)?.refuse(&refused, way).map(Err);
         };
         if registered.submitted.by == *maker.by() {
             let why = format!(
@@ -73,7 +80,8 @@ impl Check<'_> {
                 maker.by()
             );
             let way = "have somebody else, or a service, run the checks";
-            return Ok(Err(Refusal::before("duty.author", why, way)));
+            let refused = refused("duty.author", why);
+            return Desk::open(places)?.refuse(&refused, way).map(Err);
         }
         if self.manifest.component != component.to_string() {
             let named = &self.manifest.component;

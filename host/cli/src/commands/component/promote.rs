@@ -14,7 +14,13 @@ use crate::places::Places;
 pub(super) fn run(places: &Places, args: &ComponentPromote) -> Result<Answer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
-    let set = match set_of(places, desk.state(), &component, args.manifest.as_deref())? {
+    let act = "component-promote";
+    let set = match set_of(
+        places,
+        &mut desk,
+        (act, &component),
+        args.manifest.as_deref(),
+    )? {
         Ok(set) => set,
         Err(refusal) => return Ok(refusal.tell(places, &[])),
     };

@@ -1,10 +1,11 @@
 //! `policy eval`: the policy is asked at a gate.
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, account_digest};
+use counterfoil_governance::act::{Act, Refused, account_digest};
 use counterfoil_governance::digest::Digest;
+use counterfoil_governance::id::Id;
 use counterfoil_policy::gate::Gate;
-use counterfoil_policy::input::{Account, Asked, Input};
+use counterfoil_policy::input::{Account, Asked, Input, Limits};
 use counterfoil_policy::verdict::Verdict;
 use counterfoil_runner::files::read_whole;
 use counterfoil_runner::gates::{self, Archive};
@@ -17,8 +18,12 @@ use crate::commands::component::set_of;
 use crate::output::{Answer, pairs, say, say_json};
 use crate::people;
 use crate::people::desk::Desk;
+use crate::people::refusal::Refusal;
 use crate::people::view::View;
 use crate::places::Places;
+
+/// The act that records what the policy said.
+const ASKING: &str = "verdict";
 
 pub(super) fn run(places: &Places, args: &PolicyEval) -> Result<Answer> {
     match args {
@@ -30,14 +35,14 @@ pub(super) fn run(places: &Places, args: &PolicyEval) -> Result<Answer> {
 }
 
 fn promotion(places: &Places, args: &EvalPromotion) -> Result<Answer> {
-    let desk = Desk::open(places)?;
-    let state = desk.state();
-    let component = people::component(state, &args.component)?;
-    let set = match set_of(places, state, &component, args.manifest.as_deref())? {
+    let mut desk = Desk::open(places)?;
+    let component = people::component(desk.state(), &args.component)?;
+    let act = (ASKING, &component);
+    let set = match set_of(places, &mut desk, act, args.manifest.as_deref())? {
         Ok(set) => set,
         Err(refusal) => return Ok(refusal.tell(places, &[])),
     };
-    let document = gates::promotion(&places.data, state, &set, desk.now)?;
+    let document = gates::promotion(&places.data, desk.state(), &set, desk.now)?;
     ask(places, desk, &document, set.digest(), args.print_input)
 }
 
@@ -52,6 +57,13 @@ fn start(places: &Places, args: &EvalStart) -> Result<Answer> {
 
 fn limits(places: &Places, args: &EvalLimits) -> Result<Answer> {
     let desk = Desk::open(places)?;
+    let (account, document) = asked_limits(&desk, args)?;
+    let subject = account_digest(&account);
+    ask(places, desk, &document, subject, args.print_input)
+}
+
+/// What the gate of limits is told, by what was typed.
+pub(crate) fn asked_limits(desk: &Desk, args: &EvalLimits) -> Result<(Id, Limits)> {
     let account = people::id("the account", &args.account)?;
     let of = Account {
         name: account.to_string(),
@@ -69,16 +81,9 @@ fn limits(places: &Places, args: &EvalLimits) -> Result<Answer> {
         drawdown_bps: args.drawdown_bps,
     };
     let document = gates::limits(desk.state(), desk.actor.as_str(), of, asked, desk.now);
-    ask(
-        places,
-        desk,
-        &document,
-        account_digest(&account),
-        args.print_input,
-    )
+    Ok((account, document))
 }
 
-/// Asks the policy in force about what the document says, and records the verdict, pass or fail.
 fn ask<T: Input>(
     places: &Places,
     mut desk: Desk,
@@ -86,19 +91,46 @@ fn ask<T: Input>(
     subject: Digest,
     print_input: bool,
 ) -> Result<Answer> {
-    let input = document.document()?;
     if print_input {
-        say_json(&input);
-        return Ok(Answer::Yes);
+        return print(document);
     }
-    let bundle = super::in_force(places, desk.state())?;
+    match said(places, &mut desk, document, subject)? {
+        Ok((verdict, record)) => tell(places, &verdict, Some(record)),
+        Err(refusal) => Ok(refusal.tell(places, &[])),
+    }
+}
+
+/// Only prints what the policy would be told.
+pub(crate) fn print<T: Input>(document: &T) -> Result<Answer> {
+    say_json(&document.document()?);
+    Ok(Answer::Yes)
+}
+
+/// Asks the policy in force about what the document says, and records the verdict, pass or fail.
+pub(crate) fn said<T: Input>(
+    places: &Places,
+    desk: &mut Desk,
+    document: &T,
+    subject: Digest,
+) -> Result<Result<(Verdict, u64), Refusal>> {
+    let input = document.document()?;
+    let bundle = match super::in_force(places, desk.state())? {
+        Ok(bundle) => bundle,
+        Err(shut) => {
+            let refused = Refused {
+                act: ASKING.to_owned(),
+                subject: subject.to_string(),
+                rule: shut.rule.to_owned(),
+                why: shut.why,
+            };
+            return desk.refuse(&refused, shut.way_on).map(Err);
+        }
+    };
     let verdict = evaluator()?.evaluate(Ok(&bundle), T::GATE, &input);
     let archive = Archive::new(&places.data);
     let recorded = gates::keep(&archive, &bundle, &input, &verdict, subject)?;
-    match desk.act(Act::Verdict(recorded))? {
-        Ok(done) => tell(places, &verdict, Some(done.index)),
-        Err(refusal) => Ok(refusal.tell(places, &[])),
-    }
+    let done = desk.act(Act::Verdict(recorded))?;
+    Ok(done.map(|done| (verdict, done.index)))
 }
 
 /// Asks any policy about any document, and records nothing.
@@ -109,13 +141,16 @@ fn input(places: &Places, args: &EvalInput) -> Result<Answer> {
     let input: Value = serde_json::from_slice(&bytes).with_context(|| format!("{name}"))?;
     let bundle = match &args.policy {
         Some(folder) => read(folder)?,
-        None => super::in_force(places, View::open(places)?.state())?,
+        None => {
+            super::in_force(places, View::open(places)?.state())?.map_err(anyhow::Error::from)?
+        }
     };
     let verdict = evaluator()?.evaluate(Ok(&bundle), gate, &input);
     tell(places, &verdict, None)
 }
 
-fn tell(places: &Places, verdict: &Verdict, record: Option<u64>) -> Result<Answer> {
+/// Tells a verdict; a fail is a no.
+pub(crate) fn tell(places: &Places, verdict: &Verdict, record: Option<u64>) -> Result<Answer> {
     if places.json {
         let mut value = serde_json::to_value(verdict)?;
         value["record"] = json!(record);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_governance::act::Act;
+use counterfoil_governance::act::{Act, Refused};
 use counterfoil_governance::digest::Digest;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
@@ -15,7 +15,7 @@ use serde_json::json;
 use super::child::evaluator;
 use crate::output::{Answer, pairs, say, say_json};
 use crate::people::desk::Desk;
-use crate::people::refusal::{Refusal, tell};
+use crate::people::refusal::tell;
 use crate::people::view::View;
 use crate::places::Places;
 
@@ -49,7 +49,7 @@ pub(super) fn show(places: &Places, folder: Option<&Path>) -> Result<Answer> {
         (folder.display().to_string(), read(folder)?, None)
     } else {
         let view = View::open(places)?;
-        let bundle = super::in_force(places, view.state())?;
+        let bundle = super::in_force(places, view.state())??;
         let since = view.state().policies().last().map(|(_, deed)| deed.index);
         ("in force".to_owned(), bundle, since)
     };
@@ -131,9 +131,14 @@ pub(super) fn set(places: &Places, folder: &Path) -> Result<Answer> {
         let failed = suite.cases.iter().filter(|case| case.failure.is_some());
         let mut reasons: Vec<String> = failed.map(|case| case.rule.clone()).collect();
         reasons.extend(suite.refused.iter().map(ToString::to_string));
-        let why = "its own tests do not pass, or it has none".to_owned();
-        let way = "see `counterfoil policy test`";
-        return Ok(Refusal::before("policy.tests", why, way).tell(places, &reasons));
+        let refused = Refused {
+            act: "policy-set".to_owned(),
+            subject: bundle.digest().to_string(),
+            rule: "policy.tests".to_owned(),
+            why: "its own tests do not pass, or it has none".to_owned(),
+        };
+        let refusal = Desk::open(places)?.refuse(&refused, "see `counterfoil policy test`")?;
+        return Ok(refusal.tell(places, &reasons));
     }
     let mut desk = Desk::open(places)?;
     let digest = Archive::new(&places.data).put(&bundle.encode())?;

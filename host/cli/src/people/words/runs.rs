@@ -81,7 +81,8 @@ pub(crate) fn start(one: &RunStart) -> Value {
     join(terms(&one.terms), head)
 }
 
-fn terms(terms: &Terms) -> Value {
+/// The terms of a start.
+pub(crate) fn terms(terms: &Terms) -> Value {
     let mut value = set(&terms.set);
     value["owner"] = text(&terms.owner);
     value["account"] = text(&terms.account);
@@ -92,7 +93,8 @@ fn terms(terms: &Terms) -> Value {
     value
 }
 
-fn payer(of: &Payer) -> Value {
+/// Whose budget.
+pub(crate) fn payer(of: &Payer) -> Value {
     match of {
         Payer::Owner(id) => json!({ "owner": text(id) }),
         Payer::Team(id) => json!({ "team": text(id) }),

@@ -128,7 +128,7 @@ fn check_window(found: &Authorization, time: UnixNanos) -> Verdict {
     Err(Denial::new(Rule::StartWindow, why, way))
 }
 
-fn is_service(state: &State, id: &Id) -> bool {
+pub(super) fn is_service(state: &State, id: &Id) -> bool {
     let principal = state.principals.get(id);
     principal.is_some_and(|one| one.kind == Kind::Service)
 }

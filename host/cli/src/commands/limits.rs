@@ -1,0 +1,91 @@
+//! `limits`: the risk limits of an account, which the policy gives and two people put in force.
+
+use anyhow::{Context as _, Result};
+use counterfoil_governance::act::{Act, account_digest};
+use counterfoil_governance::digest::Digest;
+use counterfoil_policy::verdict::limits_bytes;
+use counterfoil_runner::gates::Archive;
+use counterfoil_runner::times::show_time;
+use serde_json::{Value, json};
+
+use super::policy::eval::{self, asked_limits, said};
+use crate::args::{EvalLimits, Filter, Limits};
+use crate::output::{Answer, say_json};
+use crate::people::desk::Desk;
+use crate::people::refusal::{Refusal, tell};
+use crate::people::view::View;
+use crate::people::{self, rows, words};
+use crate::places::Places;
+
+pub(crate) fn run(places: &Places, args: &Limits) -> Result<Answer> {
+    match args {
+        Limits::Set(args) => set(places, args),
+        Limits::Show { account } => show(places, account),
+        Limits::List(filter) => list(places, filter),
+    }
+}
+
+fn set(places: &Places, args: &EvalLimits) -> Result<Answer> {
+    let mut desk = Desk::open(places)?;
+    let (account, document) = asked_limits(&desk, args)?;
+    if args.print_input {
+        return eval::print(&document);
+    }
+    let subject = account_digest(&account);
+    let (given, record) = match said(places, &mut desk, &document, subject)? {
+        Ok(said) => said,
+        Err(refusal) => return Ok(refusal.tell(places, &[])),
+    };
+    let Some(limits) = &given.limits else {
+        return eval::tell(places, &given, Some(record));
+    };
+    let limits = Digest::of(&limits_bytes(limits)?);
+    let done = desk.act(Act::LimitsSet {
+        account: account.clone(),
+        limits,
+        verdict: record,
+    })?;
+    let what = format!("the limits of account {account} are {limits}");
+    let facts = json!({
+        "account": account.as_str(), "limits": words::digest(&limits), "verdict": record,
+    });
+    Ok(tell(places, done, &what, facts))
+}
+
+fn show(places: &Places, account: &str) -> Result<Answer> {
+    let view = View::open(places)?;
+    let account = people::id("the account", account)?;
+    let Some(found) = view.state().limits().get(&account) else {
+        let why = format!("account {account} has no limits");
+        let way = "ask the policy for some: counterfoil limits set";
+        return Ok(Refusal::answer("limits.missing", why, way).tell(places, &[]));
+    };
+    let bytes = Archive::new(&places.data).get(&found.limits)?;
+    let value: Value = serde_json::from_slice(&bytes)
+        .with_context(|| format!("the limits {} in the archive", found.limits))?;
+    // JSON in either form: it is what a manifest takes.
+    say_json(&value);
+    Ok(Answer::Yes)
+}
+
+fn list(places: &Places, filter: &Filter) -> Result<Answer> {
+    let view = View::open(places)?;
+    let all = view.state().limits().iter().map(|(account, one)| {
+        json!({
+            "account": account.as_str(),
+            "limits": words::digest(&one.limits),
+            "verdict": one.verdict,
+            "by": one.deed.by.as_str(),
+            "time": show_time(one.deed.time),
+            "record": one.deed.index,
+        })
+    });
+    let columns = ["account", "limits", "by", "time", "record", "verdict"];
+    rows::tell(
+        places,
+        rows::filter(all.collect(), filter)?,
+        &columns,
+        "no limits",
+    );
+    Ok(Answer::Yes)
+}

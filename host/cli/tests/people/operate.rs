@@ -1,0 +1,220 @@
+//! The second gate: limits for an account, an authorization for a start, budgets; each in its order
+//! and by its role.
+
+use std::fs;
+
+use counterfoil_runner::clock::now;
+use counterfoil_runner::times::show_time;
+use counterfoil_trading::manifest::{DataSource, Manifest, RiskEntry};
+use counterfoil_trading::time::UnixNanos;
+use serde_json::{Value, json};
+
+use crate::desk::{COMPONENT, Desk, project, text};
+
+/// The time so many seconds from now, as it is typed.
+fn soon(seconds: i64) -> String {
+    show_time(UnixNanos(now().0 + seconds * 1_000_000_000))
+}
+
+impl Desk {
+    /// A desk on which the component is approved; the manifest of its backtest.
+    fn approved() -> (Self, Manifest) {
+        let desk = Self::staffed();
+        desk.hire("abe", "administrator");
+        desk.hire("eve", "compliance");
+        desk.json("ada", 0, &["ledger", "end-setup"]);
+        let folder = desk.path("policy").display().to_string();
+        desk.json("", 0, &["policy", "init", &folder]);
+        desk.two(&["policy", "set", &folder], "dan", &["eve"]);
+        desk.submit();
+        let (file, component) = (desk.manifest(), project(COMPONENT));
+        let one = component.as_str();
+        let source = project("sdk-examples");
+        let attest = [
+            "component",
+            "attest-tests",
+            one,
+            "--source",
+            &source,
+            "--",
+            "true",
+        ];
+        desk.json("bob", 0, &attest);
+        let validate = [
+            "component",
+            "validate",
+            one,
+            "--manifest",
+            &file,
+            "--thresholds",
+            "research",
+        ];
+        desk.json("carol", 0, &validate);
+        desk.json("carol", 0, &["component", "review", one]);
+        desk.json("dan", 0, &["component", "approve", one]);
+        desk.json("dan", 0, &["policy", "eval", "promotion", one]);
+        desk.json("olga", 0, &["component", "promote", one]);
+        let manifest = Manifest::parse(&fs::read_to_string(file).unwrap()).unwrap();
+        (desk, manifest)
+    }
+
+    /// Proposes what takes two, and has others sign it.
+    fn two(&self, words: &[&str], first: &str, others: &[&str]) {
+        let asked = self.json(first, 0, words);
+        let record = asked["record"].to_string();
+        for other in others {
+            self.json(other, 0, &["change", "approve", &record]);
+        }
+    }
+
+    /// The manifest over a feed, with these limits, as a file.
+    fn fed(&self, manifest: &Manifest, name: &str, risk: &Value) -> String {
+        let risk: RiskEntry = serde_json::from_value(risk.clone()).unwrap();
+        let fed = Manifest {
+            data: DataSource::Feed {
+                name: "test".to_owned(),
+                start_nonce: name.to_owned(),
+            },
+            cadence: 1,
+            risk,
+            ..manifest.clone()
+        };
+        let path = self.path(name);
+        fs::write(&path, fed.canonical().unwrap()).unwrap();
+        path.display().to_string()
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one walk through the second gate")]
+fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
+    let (desk, manifest) = Desk::approved();
+    let account = manifest.account.name.as_str();
+    let until = soon(3_600);
+    let research = json!(manifest.risk);
+    let wide = desk.fed(&manifest, "wide", &research);
+    let start = |file: &str| ["authorize", "start", file, "--until", &until].map(str::to_owned);
+    let words = |all: &[String; 5]| -> Vec<String> { all.to_vec() };
+    let call = |who: &str, code: i32, file: &str| {
+        let all = words(&start(file));
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        desk.json(who, code, &all)
+    };
+    let rule = |who: &str, file: &str| text(&call(who, 1, file), "rule").to_owned();
+    assert_eq!(rule("olga", &wide), "limits.missing");
+    assert_eq!(rule("dan", &wide), "role.missing");
+    // A snapshot's manifest is nobody's to authorize; the refusal is a record.
+    let file = desk.path("snapshot");
+    fs::write(&file, manifest.canonical().unwrap()).unwrap();
+    let snapshot = file.display().to_string();
+    let said = call("olga", 1, &snapshot);
+    assert_eq!(text(&said, "rule"), "manifest.invalid");
+    assert!(said["record"].is_u64(), "{said}");
+    // Limits: what the policy does not give is not proposed.
+    let owner = manifest.account.owner.as_str();
+    let set = ["limits", "set", account, "--owner", owner];
+    let greedy = [&set[..], &["--order-notional", "9000000000"]].concat();
+    assert_eq!(text(&desk.json("olga", 1, &greedy), "outcome"), "fail");
+    desk.denied("bob", "role.missing", &set);
+    desk.two(&set, "olga", &["dan", "eve"]);
+    let listed = desk.json("", 0, &["limits", "list"]);
+    assert_eq!(text(&listed[0], "account"), account);
+    let given = desk.json("", 0, &["limits", "show", account]);
+    assert_eq!(given["orders-per-bar-max"], 10);
+    desk.answers_no("limits.missing", &["limits", "show", "nobody"]);
+    assert_eq!(rule("olga", &wide), "limits.changed");
+
+    let file = desk.fed(&manifest, "given", &given);
+    let said = call("olga", 0, &file);
+    assert_eq!(text(&said["verdict"], "outcome"), "pass", "{said}");
+    assert_eq!((text(&said, "is"), text(&said, "by")), ("open", "olga"));
+    let record = said["record"].to_string();
+    let later = [
+        "authorize",
+        "start",
+        &file,
+        "--from",
+        &soon(3_600),
+        "--until",
+        &soon(7_200),
+    ];
+    assert_eq!(text(&desk.json("olga", 0, &later), "is"), "to come");
+    let over = ["authorize", "start", &file, "--until", "2020-01-01"];
+    desk.denied("olga", "start.window", &over);
+    let long = ["authorize", "start", &file, "--until", "2100-01-01"];
+    desk.denied("olga", "start.window", &long);
+    let count = |words: &[&str]| {
+        let found = desk.json("", 0, &[&["authorize", "list"], words].concat());
+        found.as_array().unwrap().len()
+    };
+    assert_eq!(count(&[]), 2);
+    let withdraw = [
+        "authorize",
+        "withdraw",
+        &record,
+        "--reason",
+        "changed our minds",
+    ];
+    desk.denied("bob", "role.missing", &withdraw);
+    desk.json("eve", 0, &withdraw);
+    desk.denied("eve", "start.withdrawn", &withdraw);
+    assert_eq!((count(&[]), count(&["--all"])), (1, 2));
+    assert_eq!(count(&["--all", "--where", "is=withdrawn"]), 1);
+    // What the policy fails is authorized and starts nothing.
+    let glass = [
+        "break-glass",
+        "open",
+        "--act",
+        "key-add",
+        "--until",
+        &until,
+        "--reason",
+        "nobody is here",
+    ];
+    desk.json("olga", 0, &glass);
+    let said = call("olga", 1, &file);
+    assert_eq!(text(&said["verdict"], "outcome"), "fail", "{said}");
+    assert_eq!(desk.json("", 0, &["drift"])["drift"], Value::Array(vec![]));
+    budgets(&desk, &until);
+}
+
+fn budgets(desk: &Desk, until: &str) {
+    let set = |of: [&'static str; 2], runs: &'static str| {
+        let budget = [
+            "--fuel", "10", "--bytes", "10", "--wall", "10", "--runs", runs,
+        ];
+        [&["budget", "set"], &of[..], &budget].concat()
+    };
+    desk.denied("olga", "role.missing", &set(["--owner", "fund"], "1"));
+    desk.denied("dan", "duty.budget", &set(["--owner", "dan"], "1"));
+    let excess = [
+        "budget",
+        "excess",
+        "--owner",
+        "fund",
+        "--until",
+        until,
+        "--reason",
+        "the quarter ends",
+    ];
+    desk.denied("dan", "budget.unfit", &excess);
+    desk.json("dan", 0, &set(["--owner", "fund"], "1"));
+    assert_eq!(desk.json("", 0, &["budget", "list"])[0]["over"], false);
+    // Nothing at once: it is used up as it stands.
+    desk.json("dan", 0, &set(["--owner", "fund"], "0"));
+    assert_eq!(desk.json("", 1, &["budget", "list"])[0]["runs"], "0 of 0");
+    desk.json("dan", 0, &excess);
+    let row = desk.json("", 1, &["budget", "list"])[0].clone();
+    assert!(row["excess-until"].is_string(), "{row}");
+    desk.json("dan", 0, &["budget", "team", "desk", "--member", "fund"]);
+    desk.json("dan", 0, &set(["--team", "desk"], "5"));
+    let listed = desk.json("", 0, &["budget", "list", "--where", "team=desk"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    let report = desk.json("", 0, &["budget", "report", "--day", "2026-01-02"]);
+    assert_eq!(
+        (text(&report, "day"), &report["used"]),
+        ("2026-01-02", &json!([]))
+    );
+    let output = desk.run("dan", &["budget", "set", "--fuel", "1"]);
+    assert_eq!(output.status.code(), Some(64), "whose budget?");
+}

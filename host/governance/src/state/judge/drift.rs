@@ -1,0 +1,83 @@
+//! Whether drift and refusals are recorded as they must be. What is there must never be looked at
+//! here: whoever records it looked.
+
+use super::{Doing, State, Verdict};
+use crate::act::{Drift, Refused};
+use crate::role::Role;
+use crate::rule::{Denial, Rule};
+
+/// Who may record what they saw: whoever watches.
+const WATCH: [Role; 5] = [
+    Role::Operator,
+    Role::Approver,
+    Role::Auditor,
+    Role::Compliance,
+    Role::Administrator,
+];
+
+/// A difference is recorded once while it stands.
+pub(super) fn found(state: &State, doing: Doing<'_>, drift: &Drift) -> Verdict {
+    watches(state, doing)?;
+    let missing = drift.named().into_iter().find(|(_, text)| empty(text));
+    let wrong = match missing {
+        Some((name, _)) => Some(format!("it names no {name}")),
+        None if drift.declared == drift.found => Some("nothing differs".to_owned()),
+        None => None,
+    };
+    if let Some(wrong) = wrong {
+        let why = format!("the drift cannot be recorded: {wrong}");
+        let way = "record what is declared and what is there";
+        return Err(Denial::new(Rule::DriftIncomplete, why, way));
+    }
+    let Some(index) = state.standing(drift) else {
+        return Ok(());
+    };
+    let why = format!("record {index} holds this difference, and it stands");
+    Err(Denial::new(
+        Rule::DriftRepeated,
+        why,
+        "nothing is left to do",
+    ))
+}
+
+/// Only what stands can end.
+pub(super) fn end(state: &State, doing: Doing<'_>, drifted: u64) -> Verdict {
+    watches(state, doing)?;
+    let found = state.drifts().get(&drifted);
+    if found.is_some_and(|one| one.ended.is_none()) {
+        return Ok(());
+    }
+    let why = format!("record {drifted} holds no drift that still stands");
+    let way = "the state lists those that do";
+    Err(Denial::new(Rule::DriftUnknown, why, way))
+}
+
+/// A refusal says what was refused, by which rule, and why.
+pub(super) fn refused(refused: &Refused) -> Verdict {
+    let texts = [
+        ("act", &refused.act),
+        ("subject", &refused.subject),
+        ("rule", &refused.rule),
+        ("reason", &refused.why),
+    ];
+    let Some((name, _)) = texts.into_iter().find(|(_, text)| empty(text)) else {
+        return Ok(());
+    };
+    let why = format!("the refusal cannot be recorded: it names no {name}");
+    let way = "record what was refused, and why";
+    Err(Denial::new(Rule::RefusalIncomplete, why, way))
+}
+
+fn empty(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+fn watches(state: &State, doing: Doing<'_>) -> Verdict {
+    let by = doing.by;
+    if super::runs::is_service(state, by) || WATCH.iter().any(|role| state.has_role(by, *role)) {
+        return Ok(());
+    }
+    let why = format!("{by} has no role in which drift is recorded");
+    let who = state.who(&WATCH, doing.time, &[by]);
+    Err(Denial::new(Rule::RoleMissing, why, who))
+}

@@ -1,0 +1,17 @@
+//! An index of the ledger: which records say what, and how much of the ledger was checked when it
+//! was made. It must never be the only place of anything: every answer is the same without it.
+//!
+//! ```text
+//! DATA/index/ledger/lock   held while a process uses the index
+//! DATA/index/ledger/seal   how much of the ledger it knows, and the digest of its files
+//! DATA/index/ledger/db/…   sled's files
+//! ```
+
+mod files;
+mod seal;
+mod search;
+mod store;
+
+pub use files::FileError;
+pub use search::{By, Found, Term, Want, rebuild, search, standing};
+pub use store::{IndexError, TERM_BYTES_MAX};

@@ -1,0 +1,176 @@
+//! What differs between what the ledger declares and what is there: bytes, keys, runs, people. It
+//! must never change anything, nor decide what becomes of a difference.
+
+mod bytes;
+mod keys;
+mod people;
+mod runs;
+
+use std::collections::BTreeSet;
+
+use counterfoil_governance::act::Drift;
+use counterfoil_governance::state::State;
+use counterfoil_trading::manifest::ManifestError;
+use counterfoil_trading::time::UnixNanos;
+
+use crate::data_dir::{DataDir, DataDirError};
+use crate::files::FileError;
+use crate::keys::{KeyDir, KeyError};
+
+/// Why it cannot be told what is there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriftError {
+    /// A file or folder could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Something in the data directory could not be read.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// A manifest does not hold, though its bytes are those of its name.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The key folder could not be read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// The kinds of drift by their stable codes, each with what to do about it.
+pub const KINDS: &[(&str, &str)] = &[
+    (
+        "component.bytes",
+        "restore the component's file from where it came from",
+    ),
+    (
+        "evidence.bytes",
+        "restore the file; what rests on evidence that is gone cannot be approved again",
+    ),
+    (
+        "policy.bytes",
+        "restore the file; until then every gate is shut",
+    ),
+    ("limits.bytes", "restore the file, or set the limits again"),
+    (
+        "verdict.bytes",
+        "restore the file; until then the verdict cannot be asked for again",
+    ),
+    (
+        "class.short",
+        "add a member or a key (principal add, key add), or set the class otherwise",
+    ),
+    (
+        "role.keyless",
+        "add a key (key add), or take the roles away (principal roles)",
+    ),
+    (
+        "key.open",
+        "chmod 600 the file, and rotate the key: consider it known",
+    ),
+    (
+        "key.folder-open",
+        "chmod go-w the folder, and look at what is in it",
+    ),
+    (
+        "key.in-data",
+        "move the keys out of the data directory (--key-dir), and rotate them",
+    ),
+    (
+        "key.undeclared",
+        "have an administrator add the key (key add), or delete the file",
+    ),
+    (
+        "key.ended",
+        "delete the file: nothing is signed by it again",
+    ),
+    (
+        "key.content",
+        "restore the file, or delete it and rotate the key",
+    ),
+    (
+        "log.key",
+        "restore the log's key, or give the right folder with --key-dir",
+    ),
+    (
+        "log.open",
+        "chmod 600 the file, and rotate the log's key: consider it known",
+    ),
+    (
+        "run.unauthorized",
+        "find out who started it; starts go through the runner (run start)",
+    ),
+    (
+        "run.component",
+        "find out who started it; have the component approved before it runs again",
+    ),
+    (
+        "run.missing",
+        "restore the run's folder: its journal is the evidence of what it did",
+    ),
+    (
+        "run.manifest",
+        "write the copy again from the journal's first record (show RUN --manifest)",
+    ),
+    (
+        "run.limits",
+        "stop the run, and start it under the limits in force",
+    ),
+    ("run.going-on", "stop the run (run stop, run kill)"),
+];
+
+/// What to do about drift of this kind.
+#[must_use]
+pub fn way_on(rule: &str) -> &'static str {
+    let found = KINDS.iter().find(|(code, _)| *code == rule);
+    found.map_or("look at it", |(_, way)| *way)
+}
+
+/// Every difference that is there at this time, each once.
+///
+/// # Errors
+///
+/// Returns [`DriftError`] if something could not be looked at: then nothing is said at all, so
+/// that no silence is taken for agreement.
+pub fn look(
+    data: &DataDir,
+    key_dir: &KeyDir,
+    state: &State,
+    now: UnixNanos,
+) -> Result<BTreeSet<Drift>, DriftError> {
+    let mut found = Found(BTreeSet::new());
+    bytes::look(data, state, &mut found)?;
+    people::look(state, now, &mut found);
+    keys::look((key_dir, data), state, now, &mut found)?;
+    runs::look(data, state, now, &mut found)?;
+    Ok(found.0)
+}
+
+/// Whether a difference would be seen from this key folder, if it were there: the keys of others
+/// lie elsewhere.
+#[must_use]
+pub fn is_seen_from(key_dir: &KeyDir, drift: &Drift) -> bool {
+    let of_keys = drift.rule.starts_with("key.") || drift.rule.starts_with("log.");
+    !of_keys || drift.subject.starts_with(&keys::folder(key_dir))
+}
+
+/// The differences so far.
+struct Found(BTreeSet<Drift>);
+
+impl Found {
+    fn add(
+        &mut self,
+        rule: &str,
+        subject: impl Into<String>,
+        declared: impl Into<String>,
+        found: impl Into<String>,
+    ) {
+        self.0.insert(Drift {
+            rule: rule.to_owned(),
+            subject: subject.into(),
+            declared: declared.into(),
+            found: found.into(),
+        });
+    }
+}
+
+/// What stands for bytes that are not there.
+const MISSING: &str = "missing";

@@ -1,0 +1,92 @@
+//! Bytes that the ledger names by digest: components, evidence, policies, limits, inputs. What they
+//! say must never be asked here.
+
+use counterfoil_governance::digest::Digest;
+use counterfoil_governance::state::State;
+
+use super::{DriftError, Found, MISSING};
+use crate::data_dir::{DataDir, DataDirError};
+use crate::evidence::{EvidenceError, EvidenceStore};
+use crate::gates::{Archive, ArchiveError};
+
+pub(super) fn look(data: &DataDir, state: &State, all: &mut Found) -> Result<(), DriftError> {
+    for (component, one) in state.registry().components() {
+        if let Some(found) = component_bytes(data, component)? {
+            all.add(
+                "component.bytes",
+                component.to_string(),
+                component.to_string(),
+                found,
+            );
+        }
+        let store = EvidenceStore::new(data, &component.0);
+        let pieces = one.validated.iter().flat_map(|(evidence, _)| &evidence.0);
+        for (kind, digest) in pieces {
+            if let Some(found) = evidence_bytes(&store, digest)? {
+                let subject = format!("{} of {component}", kind.name());
+                all.add("evidence.bytes", subject, digest.to_string(), found);
+            }
+        }
+    }
+    archived(&Archive::new(data), state, all)
+}
+
+/// What people can ask for again: the policy in force, the limits in force, and what every verdict
+/// rests on.
+fn archived(archive: &Archive, state: &State, all: &mut Found) -> Result<(), DriftError> {
+    let mut check = |rule: &str, subject: String, digest: &Digest| -> Result<(), DriftError> {
+        if let Some(found) = archive_bytes(archive, digest)? {
+            all.add(rule, subject, digest.to_string(), found);
+        }
+        Ok(())
+    };
+    if let Some(policy) = state.policy() {
+        check("policy.bytes", "the policy in force".to_owned(), &policy)?;
+    }
+    for (account, limits) in state.limits() {
+        check("limits.bytes", account.to_string(), &limits.limits)?;
+    }
+    for (index, said) in state.verdicts() {
+        let verdict = &said.verdict;
+        // The policy in force is told once, above.
+        if state.policy() != Some(verdict.bundle) {
+            let subject = format!("policy of record {index}");
+            check("verdict.bytes", subject, &verdict.bundle)?;
+        }
+        check(
+            "verdict.bytes",
+            format!("input of record {index}"),
+            &verdict.input,
+        )?;
+    }
+    Ok(())
+}
+
+/// What is there instead of the component; nothing if it is as declared.
+fn component_bytes(data: &DataDir, component: &Digest) -> Result<Option<String>, DriftError> {
+    match data.component(&component.0) {
+        Ok(_) => Ok(None),
+        Err(DataDirError::NoComponent { .. }) => Ok(Some(MISSING.to_owned())),
+        Err(DataDirError::ComponentChanged { found, .. }) => Ok(Some(format!("sha256:{found}"))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn evidence_bytes(store: &EvidenceStore, digest: &Digest) -> Result<Option<String>, DriftError> {
+    match store.get(&digest.0) {
+        Ok(_) => Ok(None),
+        Err(EvidenceError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
+        Err(EvidenceError::Changed { found, .. }) => Ok(Some(format!("sha256:{found}"))),
+        Err(EvidenceError::TooLong { bytes, .. }) => Ok(Some(format!("{bytes} bytes"))),
+        Err(EvidenceError::File(error)) => Err(error.into()),
+    }
+}
+
+fn archive_bytes(archive: &Archive, digest: &Digest) -> Result<Option<String>, DriftError> {
+    match archive.get(digest) {
+        Ok(_) => Ok(None),
+        Err(ArchiveError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
+        Err(ArchiveError::Changed { found, .. }) => Ok(Some(found.to_string())),
+        Err(ArchiveError::File(error)) => Err(error.into()),
+    }
+}

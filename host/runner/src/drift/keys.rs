@@ -1,0 +1,167 @@
+//! The key folder: files that others can read, keys that the ledger does not know or has ended, and
+//! the log's own key. No key may leave this file.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use counterfoil_governance::digest::PublicKey;
+use counterfoil_governance::state::State;
+use counterfoil_trading::time::UnixNanos;
+
+use super::{DriftError, Found, MISSING};
+use crate::data_dir::DataDir;
+use crate::files::at;
+use crate::keys::{
+    KeyDir, KeyError, OwnKey, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, SECRET_FILE, read_public,
+};
+use crate::times::show_time;
+
+/// What is declared of every file with a secret key.
+const OWNER_ALONE: &str = "its owner alone reads it";
+
+/// Where the keys lie, as it stands in the findings.
+pub(super) fn folder(key_dir: &KeyDir) -> String {
+    let path = key_dir.path();
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    whole.display().to_string()
+}
+
+pub(super) fn look(
+    (key_dir, data): (&KeyDir, &DataDir),
+    state: &State,
+    now: UnixNanos,
+    all: &mut Found,
+) -> Result<(), DriftError> {
+    log(key_dir, state, all)?;
+    let people = key_dir.path().join(PEOPLE_FOLDER);
+    if mode_of(&people)?.is_none() {
+        return Ok(());
+    }
+    match PeopleKeys::open(key_dir, data.root()) {
+        Ok(_) => {}
+        Err(KeyError::FolderOpen { path, mode }) => {
+            let mode = format!("mode {mode:o}");
+            let path = inside(key_dir, &path);
+            all.add("key.folder-open", path, "its owner alone writes it", mode);
+        }
+        Err(KeyError::InData { data, .. }) => {
+            let found = format!("in {data}");
+            all.add("key.in-data", folder(key_dir), "apart from the data", found);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let people = PeopleKeys::unchecked(key_dir);
+    for key in people.all()? {
+        own(&people, &key, (state, now), all)?;
+    }
+    Ok(())
+}
+
+/// A path of the key folder as it stands in the findings, links in it or not.
+fn inside(key_dir: &KeyDir, path: &str) -> String {
+    let people = Path::new(path)
+        .file_name()
+        .is_some_and(|name| name == PEOPLE_FOLDER);
+    let folder = folder(key_dir);
+    if people {
+        return format!("{folder}/{PEOPLE_FOLDER}");
+    }
+    folder
+}
+
+/// The key of a person.
+fn own(
+    people: &PeopleKeys,
+    key: &OwnKey,
+    (state, now): (&State, UnixNanos),
+    all: &mut Found,
+) -> Result<(), DriftError> {
+    let path = people.path(&key.name, &key.public)?;
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let subject = path.display().to_string();
+    let public = PublicKey(key.public);
+    if is_open_to_others(&path, &subject, "key.open", all)? {
+        return Ok(());
+    }
+    if let Err(KeyError::Malformed { .. }) = people.signer(&key.name, &key.public) {
+        let found = "no key, or another";
+        all.add("key.content", &*subject, public.to_string(), found);
+    }
+    let declared = state.keys().get(&public);
+    let Some(declared) = declared.filter(|one| one.owner.as_str() == key.name) else {
+        let found = format!("key {public} of {}", key.name);
+        all.add("key.undeclared", subject, "no such key", found);
+        return Ok(());
+    };
+    let ended = declared
+        .ended
+        .map(|index| format!("ended with record {index}"));
+    let over = declared.until.filter(|_| !declared.counts(now));
+    let over = over.map(|until| format!("over since {}", show_time(until)));
+    if let Some(ended) = ended.or(over) {
+        all.add("key.ended", subject, ended, "its file is there");
+    }
+    Ok(())
+}
+
+/// The log's key: the one that the ledger names, in a file that its holder alone reads.
+fn log(key_dir: &KeyDir, state: &State, all: &mut Found) -> Result<(), DriftError> {
+    let (folder, declared) = (folder(key_dir), state.log_key().to_string());
+    let mut compare = |file: &str, found: String| {
+        if found != declared {
+            all.add("log.key", format!("{folder}/{file}"), &*declared, found);
+        }
+    };
+    let public = key_dir.path().join(PUBLIC_FILE);
+    if mode_of(&public)?.is_some() {
+        compare(PUBLIC_FILE, text(read_public(&public))?);
+    } else {
+        compare(PUBLIC_FILE, MISSING.to_owned());
+    }
+    // Whoever holds no secret key of the log is none of its holders: nothing is missing.
+    match key_dir.secret_public() {
+        Ok(None) => {}
+        Err(KeyError::Open { mode, .. }) => {
+            let (path, mode) = (format!("{folder}/{SECRET_FILE}"), format!("mode {mode:o}"));
+            all.add("log.open", path, OWNER_ALONE, mode);
+        }
+        Ok(Some(found)) => compare(SECRET_FILE, text(Ok(found))?),
+        Err(error) => compare(SECRET_FILE, text(Err(error))?),
+    }
+    Ok(())
+}
+
+/// A key that was found in a file, in words.
+fn text(found: Result<[u8; 32], KeyError>) -> Result<String, DriftError> {
+    match found {
+        Ok(found) => Ok(PublicKey(found).to_string()),
+        Err(KeyError::Malformed { .. }) => Ok("no key".to_owned()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether others can read a file; told, if they can.
+fn is_open_to_others(
+    path: &Path,
+    subject: &str,
+    rule: &str,
+    all: &mut Found,
+) -> Result<bool, DriftError> {
+    let mode = mode_of(path)?.unwrap_or_default();
+    let is_open = mode & 0o077 != 0;
+    if is_open {
+        all.add(rule, subject, OWNER_ALONE, format!("mode {mode:o}"));
+    }
+    Ok(is_open)
+}
+
+/// The permission bits of what lies there; nothing if nothing does.
+fn mode_of(path: &Path) -> Result<Option<u32>, DriftError> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(Some(found.permissions().mode() & 0o7777)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(at("read", path)(error).into()),
+    }
+}

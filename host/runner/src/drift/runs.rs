@@ -1,0 +1,128 @@
+//! Runs: those over feeds that lie on disk against those that the ledger started. Runs over
+//! snapshots are research and replays; nobody authorizes them.
+
+use std::collections::BTreeSet;
+
+use counterfoil_governance::digest::Digest;
+use counterfoil_governance::registry::{Stage, Started};
+use counterfoil_governance::state::State;
+use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::time::UnixNanos;
+
+use super::{DriftError, Found};
+use crate::data_dir::{DataDir, DataDirError, Execution};
+use crate::evidence::limits_digest;
+use crate::lock::is_held;
+use crate::permit::may_go_on;
+
+pub(super) fn look(
+    data: &DataDir,
+    state: &State,
+    now: UnixNanos,
+    all: &mut Found,
+) -> Result<(), DriftError> {
+    let mut there = BTreeSet::new();
+    for execution in data.executions()? {
+        there.insert(execution.run.clone());
+        let text = match data.manifest_text(&execution) {
+            Ok(text) => text,
+            Err(DataDirError::ManifestChanged { .. }) => {
+                let declared = format!("sha256:{}", execution.run);
+                all.add("run.manifest", name(&execution), declared, "other bytes");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let manifest = Manifest::parse(&text)?;
+        if let DataSource::Feed { .. } = manifest.data {
+            one(state, (&execution, &manifest), now, all)?;
+        }
+    }
+    for (run, started) in state.registry().runs() {
+        if !there.contains(&hex::encode(run.0)) {
+            let declared = format!("started with record {}", started.deed.index);
+            all.add("run.missing", run.to_string(), declared, "no journal");
+        }
+    }
+    Ok(())
+}
+
+fn name(execution: &Execution) -> String {
+    format!("sha256:{}/{}", execution.run, execution.number)
+}
+
+/// One execution over a feed.
+fn one(
+    state: &State,
+    (execution, manifest): (&Execution, &Manifest),
+    now: UnixNanos,
+    all: &mut Found,
+) -> Result<(), DriftError> {
+    let name = name(execution);
+    let run = Digest(manifest.run_id()?);
+    let standing = standing(state, &manifest.component);
+    if !matches!(standing, "approved" | "archived") {
+        let found = format!("{} is {standing}", manifest.component);
+        all.add("run.component", &*name, "approved", found);
+    }
+    let Some(started) = state.registry().runs().get(&run) else {
+        let found = format!("a run of account {}", manifest.account.name);
+        all.add("run.unauthorized", name, "no start", found);
+        return Ok(());
+    };
+    if started.ended.is_some() {
+        return Ok(());
+    }
+    going_on(state, (execution, manifest, started), now, all)
+}
+
+/// A run that the ledger started and has not ended.
+fn going_on(
+    state: &State,
+    (execution, manifest, started): (&Execution, &Manifest, &Started),
+    now: UnixNanos,
+    all: &mut Found,
+) -> Result<(), DriftError> {
+    // Only of what may not go on is it asked: to look at the lock is to hold it for a moment.
+    let Err(denied) = may_go_on(state, manifest, now) else {
+        return limits(state, (execution, manifest, started), all);
+    };
+    if is_held(execution)? {
+        let declared = format!("it may not go on: {}", denied.code);
+        let found = "a process appends to its journal";
+        all.add("run.going-on", name(execution), declared, found);
+    }
+    limits(state, (execution, manifest, started), all)
+}
+
+/// The limits that a run keeps are those of its account now.
+fn limits(
+    state: &State,
+    (execution, manifest, started): (&Execution, &Manifest, &Started),
+    all: &mut Found,
+) -> Result<(), DriftError> {
+    let keeps = Digest(limits_digest(manifest)?);
+    let account = &started.start.terms.account;
+    let Some(in_force) = state.limits().get(account) else {
+        return Ok(());
+    };
+    if in_force.limits != keeps {
+        let declared = in_force.limits.to_string();
+        all.add("run.limits", name(execution), declared, keeps.to_string());
+    }
+    Ok(())
+}
+
+/// Where a component stands, by its digest's text.
+fn standing(state: &State, component: &str) -> &'static str {
+    let components = state.registry().components().iter();
+    let mut of_this = components.filter(|(digest, _)| digest.to_string() == component);
+    let Some((_, one)) = of_this.next() else {
+        return "not registered";
+    };
+    // Archived without ever having been in use is no approval either.
+    if one.stage == Stage::Archived && one.promotions.is_empty() {
+        return "archived before it was approved";
+    }
+    one.stage.name()
+}

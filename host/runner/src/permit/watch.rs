@@ -1,0 +1,110 @@
+//! Whether a run that goes on still may, asked again whenever the ledger changed or a window ended.
+//! It must never decide that itself.
+
+use core::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use counterfoil_governance::act::{RunEnd, Scope};
+use counterfoil_governance::digest::Digest;
+use counterfoil_governance::id::Id;
+use counterfoil_governance::rule::Rule;
+use counterfoil_governance::state::State;
+use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::time::UnixNanos;
+
+use super::{Denied, may_go_on};
+
+/// The ledger, as whoever runs asks and tells it.
+pub trait Records: Send + Sync {
+    /// What its records add up to now: the same value as long as no record was added.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Denied`] if it is missing or does not hold.
+    fn state(&self) -> Result<Arc<State>, Denied>;
+
+    /// Records how a run ended. A run whose end is recorded already is no error.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Denied`] if a rule forbids it, or the ledger cannot be written.
+    fn end(&self, end: RunEnd) -> Result<(), Denied>;
+}
+
+/// Watches over the permission of one run.
+pub struct PermitWatch {
+    records: Arc<dyn Records>,
+    manifest: Manifest,
+    seen: Mutex<Option<Seen>>,
+}
+
+/// With what the run was last found to be permitted.
+struct Seen {
+    state: Arc<State>,
+    /// From when on time alone may have changed the answer.
+    until: UnixNanos,
+}
+
+impl fmt::Debug for PermitWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PermitWatch").finish_non_exhaustive()
+    }
+}
+
+impl PermitWatch {
+    /// The permission of the run of this manifest, which the ledger says was started.
+    #[must_use]
+    pub fn new(records: Arc<dyn Records>, manifest: Manifest) -> Self {
+        Self {
+            records,
+            manifest,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Checks that the run is still permitted.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Stop`] that ends the run, with the rule's code in front of its message.
+    pub fn check(&self, now: UnixNanos) -> Result<(), Stop> {
+        let state = self.records.state().map_err(|denied| not(&denied))?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = seen.as_ref();
+        if known.is_some_and(|seen| Arc::ptr_eq(&seen.state, &state) && now < seen.until) {
+            return Ok(());
+        }
+        let grant = may_go_on(&state, &self.manifest, now)
+            .map_err(|denied| self.killed(&state, &denied).unwrap_or_else(|| not(&denied)))?;
+        *seen = Some(Seen {
+            state,
+            until: grant.until(),
+        });
+        Ok(())
+    }
+
+    /// The stop of a kill switch that people threw in the ledger: the same as by its file.
+    fn killed(&self, state: &State, denied: &Denied) -> Option<Stop> {
+        if denied.code != Rule::KillOn.code() {
+            return None;
+        }
+        let run = self.manifest.run_id().ok()?;
+        let account = Id::parse(&self.manifest.account.name).ok()?;
+        let (_, killed) = state.killed(&Digest(run), &account)?;
+        let cause = match killed.scope {
+            Scope::Run(_) => StopCause::RunKilled,
+            Scope::Account(_) => StopCause::AccountKilled,
+            Scope::Installation => StopCause::InstallationKilled,
+        };
+        let message = denied.why.clone();
+        Some(Stop { cause, message })
+    }
+}
+
+fn not(denied: &Denied) -> Stop {
+    Stop {
+        cause: StopCause::NotPermitted,
+        message: format!("{}: {}", denied.code, denied.why),
+    }
+}
