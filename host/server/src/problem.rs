@@ -58,6 +58,10 @@ pub enum Code {
     Lease,
     /// The account's limits do not hold, or the run goes beyond them.
     Limits,
+    /// This machine's clock may be further off than the run allows.
+    Clock,
+    /// The venue's books or words do not agree with the run.
+    Venue,
     /// The process has as many runs as it can hold.
     RunnerFull,
     /// The process ends.
@@ -74,7 +78,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::TokenMissing,
         Self::TokenExpired,
         Self::Challenge,
@@ -97,6 +101,8 @@ impl Code {
         Self::LeaseHeld,
         Self::Lease,
         Self::Limits,
+        Self::Clock,
+        Self::Venue,
         Self::RunnerFull,
         Self::RunnerEnding,
         Self::RunInvalid,
@@ -131,6 +137,8 @@ impl Code {
             Self::LeaseHeld => ("lease.held", 409),
             Self::Lease => ("lease.unusable", 503),
             Self::Limits => ("account.limits", 409),
+            Self::Clock => ("clock.off", 503),
+            Self::Venue => ("venue.differs", 409),
             Self::RunnerFull => ("runner.full", 503),
             Self::RunnerEnding => ("runner.ending", 503),
             Self::RunInvalid => ("run.invalid", 422),
@@ -252,10 +260,15 @@ const fn of_run(error: &RunnerError) -> (Code, &'static str) {
             | StopCause::LimitsStale
             | StopCause::LimitsInconsistent
             | StopCause::LeaseLost
-            | StopCause::NotPermitted
-            | StopCause::ClockOff
-            | StopCause::VenueDiffers
-            | StopCause::VenueUnclear => (Code::Limits, ACCOUNTS),
+            | StopCause::NotPermitted => (Code::Limits, ACCOUNTS),
+            StopCause::ClockOff => (
+                Code::Clock,
+                "start chrony, ntpd or systemd-timesyncd, and wait until the clock is in step",
+            ),
+            StopCause::VenueDiffers | StopCause::VenueUnclear => (
+                Code::Venue,
+                "hold the order log against the venue's books, then go on with the run",
+            ),
         };
     }
     let RunnerError::Lease(lease) = error else {

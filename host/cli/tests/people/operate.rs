@@ -72,6 +72,7 @@ impl Desk {
         let risk: RiskEntry = serde_json::from_value(risk.clone()).unwrap();
         let fed = Manifest {
             data: DataSource::Feed {
+                broker: None,
                 name: "test".to_owned(),
                 start_nonce: name.to_owned(),
             },
