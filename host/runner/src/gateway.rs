@@ -185,10 +185,7 @@ impl<V: VenueClient> Gateway<V> {
             policy,
             books,
         } = terms;
-        let mut run = [0; 32];
-        hex::decode_to_slice(&execution.run, &mut run).map_err(|_| GatewayError::Run {
-            run: execution.run.clone(),
-        })?;
+        let run = run_of(execution)?;
         let approver = signer.verifying_key();
         let origin = order_log::origin(execution);
         let key = VerifierKey::new(&origin, &approver)?;
@@ -554,6 +551,16 @@ fn clock_record(time: UnixNanos) -> LogRecord {
         offset_estimate_nanos: word.offset_estimate_nanos,
     });
     LogRecord::Clock { word, time }
+}
+
+/// The run's id.
+fn run_of(execution: &Execution) -> Result<[u8; 32], GatewayError> {
+    let mut run = [0; 32];
+    let decoded = hex::decode_to_slice(&execution.run, &mut run);
+    decoded.map_err(|_| GatewayError::Run {
+        run: execution.run.clone(),
+    })?;
+    Ok(run)
 }
 
 /// One order on its way.

@@ -203,7 +203,10 @@ fn orders_of_a_run_go_to_the_broker_that_its_manifest_names() {
     place.exchange.listen();
     let child = place.fed(&place.terms());
     let made = Place::ended(&child.wait_with_output().unwrap());
-    let run = made["run"].as_str().unwrap();
+    let run = made["run-id"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("sha256:");
     place.holds(run);
     // Without a key nothing starts, and the paper venue does not stand in.
     let terms = place.terms();

@@ -240,9 +240,9 @@ impl KnownOrders {
             LogRecord::Open { .. }
             | LogRecord::Unknown { .. }
             | LogRecord::Refused { .. }
+            | LogRecord::Clock { .. }
             | LogRecord::Reconciled(_)
-            | LogRecord::Difference(_)
-            | LogRecord::Clock { .. } => {}
+            | LogRecord::Difference(_) => {}
         }
         Ok(())
     }
