@@ -101,10 +101,12 @@ fn a_brokers_fills_are_the_runs_and_its_books_are_looked_at_first() {
     holds(&world, &desk, &outcome);
     assert_eq!(differences(&outcome), [""; 0]);
     let all = log(&outcome.execution);
-    let LogRecord::Reconciled(first) = &all[2] else {
-        panic!("{:?}", all[2]);
-    };
-    assert_eq!(first.occasion, Occasion::Baseline);
+    // What the kernel says of its clock stands before it, on machines where it says the time is off.
+    let first = all.iter().find_map(|record| match record {
+        LogRecord::Reconciled(one) => Some(one.occasion),
+        _ => None,
+    });
+    assert_eq!(first, Some(Occasion::Baseline));
     let price = deliveries(&outcome).into_iter().find_map(|one| match one {
         Delivery::Fill(fill) => Some((fill.price, fill.reference_price)),
         _ => None,

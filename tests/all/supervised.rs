@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use counterfoil_governance::act::{Act, Scope};
 use counterfoil_governance::digest::{Digest, PublicKey};
-use counterfoil_governance::ledger::Ledger;
 use counterfoil_governance::registry::Started;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::kill::{Target, kill, lift};
@@ -17,7 +16,7 @@ use counterfoil_server::client::Client;
 use counterfoil_server::types::{Feed, KillRequest, RunReply, RunsReply};
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::journals::{records, verified};
-use counterfoil_tests::world::{World, signer};
+use counterfoil_tests::world::World;
 use counterfoil_trading::gateway::LogRecord;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{CloseReason, Record, Stop, StopCause};
@@ -43,7 +42,7 @@ fn silent(client: &Client, desk: &Desk, manifest: &Manifest) -> String {
 
 /// What the ledger knows of a run.
 fn in_ledger(desk: &Desk, run: &str) -> Started {
-    let ledger = Ledger::open(&desk.path, &id("test"), signer()).unwrap();
+    let ledger = desk.open();
     let mut digest = [0; 32];
     hex::decode_to_slice(run, &mut digest).unwrap();
     ledger.state().registry().runs()[&Digest(digest)].clone()

@@ -151,10 +151,26 @@ impl Book {
         };
         let done = ledger.act(clock::now(), &service.principal, act, service.hand.as_ref());
         match done {
-            Ok(_) => Ok(()),
-            Err(LedgerError::Denied { denial, .. }) => Err(denial.into()),
+            Ok(_) => {
+                self.keep(&ledger);
+                Ok(())
+            }
+            Err(LedgerError::Denied { denial, .. }) => {
+                self.keep(&ledger);
+                Err(denial.into())
+            }
             Err(error) => Err(denied(&error)),
         }
+    }
+
+    /// Takes over what a ledger that is open here adds up to, so that no run waits for a check of
+    /// what this process wrote itself. The file's lock keeps others from writing meanwhile.
+    fn keep(&self, ledger: &Ledger) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        *read = fs::metadata(&self.path).ok().map(|meta| {
+            let stamp = (meta.len(), meta.modified().ok());
+            (stamp, Arc::new(ledger.state().clone()))
+        });
     }
 
     /// Records that the runner refused what somebody asked for, before the ledger was asked, and

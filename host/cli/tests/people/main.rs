@@ -11,6 +11,7 @@ mod keys;
 mod ledger;
 mod operate;
 mod policy;
+mod runs;
 mod stages;
 mod together;
 mod walk;

@@ -12,7 +12,7 @@ pub const LINE_BYTES_MAX: u64 = 64 << 10;
 
 /// How long a source that has nothing may keep its run from looking whether it was stopped: short
 /// for whoever threw a switch, long beside the few files that a look reads.
-pub const SILENCE_MAX: Duration = Duration::from_millis(250);
+pub const SILENCE_MAX: Duration = Duration::from_millis(500);
 
 /// What came of waiting for a line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,0 +1,410 @@
+//! An operator's day with the runner's process: real processes, their signals and their deaths.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use counterfoil_governance::act::{
+    Act, Authorization, DigestSet, Evidence, EvidenceKind, Gate, Outcome, Provenance, RunEnd,
+    Verdict, account_digest,
+};
+use counterfoil_governance::attest;
+use counterfoil_governance::digest::{Digest, PublicKey};
+use counterfoil_governance::id::Id;
+use counterfoil_governance::ledger::{Ledger, origin};
+use counterfoil_governance::role::{Kind, Role};
+use counterfoil_journal::signer::Signer;
+use counterfoil_runner::clock::now;
+use counterfoil_runner::keys::{KeyDir, PeopleKeys};
+use counterfoil_runner::permit::terms_of;
+use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::time::UnixNanos;
+use serde_json::Value;
+
+use crate::desk::{Desk, text};
+
+const HOUR: i64 = 3_600_000_000_000;
+
+fn id(name: &str) -> Id {
+    Id::parse(name).unwrap()
+}
+
+/// A desk at which a component is approved.
+struct Office {
+    desk: Desk,
+    manifest: Manifest,
+    snapshot: String,
+}
+
+impl Office {
+    fn new() -> Self {
+        let desk = Desk::staffed();
+        desk.hire("gus", "compliance");
+        desk.hire("amy", "administrator");
+        let path = desk.manifest();
+        let manifest = Manifest::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let DataSource::Snapshot { id: snapshot, .. } = &manifest.data else {
+            panic!("the backtest had a snapshot");
+        };
+        let office = Self {
+            snapshot: snapshot.clone(),
+            manifest,
+            desk,
+        };
+        let key = office.desk.key("robot");
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(&key, &mut bytes).unwrap();
+        let add = Act::PrincipalAdd {
+            id: id("robot"),
+            kind: Kind::Service,
+            roles: core::iter::empty::<Role>().collect(),
+            key: PublicKey(bytes),
+            until: None,
+        };
+        office.act("ada", add);
+        let bundle = Digest::of(b"policy");
+        office.act("ada", Act::PolicySet { bundle });
+        office.act("ada", Act::SetupEnd {});
+        office.promote();
+        office
+    }
+
+    fn ledger(&self) -> Ledger {
+        let signer = KeyDir::new(self.desk.path("keys")).signer().unwrap();
+        loop {
+            let own = Box::new(signer.clone());
+            match Ledger::open(&self.desk.ledger(), &id("desk"), own) {
+                // The runner writes its own acts at any time.
+                Err(error) if error.is_busy() => std::thread::yield_now(),
+                opened => return opened.unwrap(),
+            }
+        }
+    }
+
+    fn hand(&self, who: &str) -> Box<dyn Signer + Send> {
+        let keys = KeyDir::new(self.desk.path("keys"));
+        let people = PeopleKeys::open(&keys, &self.desk.path("data")).unwrap();
+        let all = people.all().unwrap();
+        let own = all.iter().find(|one| one.name == who).unwrap();
+        people.signer(who, &own.public).unwrap()
+    }
+
+    fn act(&self, who: &str, act: Act) -> u64 {
+        let hand = self.hand(who);
+        let done = self.ledger().act(now(), &id(who), act, hand.as_ref());
+        done.unwrap()
+    }
+
+    fn component(&self) -> Digest {
+        Digest(self.manifest.setup().unwrap().component)
+    }
+
+    fn set(&self) -> DigestSet {
+        DigestSet {
+            component: self.component(),
+            limits: Digest::of(b"limits"),
+            policy: Digest::of(b"policy"),
+            evidence: evidence().digest(),
+        }
+    }
+
+    fn promote(&self) {
+        let component = self.component();
+        let provenance = Provenance {
+            source_commit: "0f1e2d".to_owned(),
+            lock_file: Digest::of(b"lock"),
+            toolchain: "rustc".to_owned(),
+            wit_world: "counterfoil:strategy@0.1.0".to_owned(),
+        };
+        let strategy = id("cross");
+        let submit = Act::ComponentSubmit {
+            component,
+            strategy,
+            provenance,
+        };
+        self.act("bob", submit);
+        let validate = Act::ComponentValidate {
+            component,
+            evidence: evidence(),
+        };
+        self.act("carol", validate);
+        let set = self.set();
+        let envelope = attest::approval(&origin(&id("desk")), &id("dan"), &set).unwrap();
+        let signature = self.hand("dan").sign(&envelope.message()).unwrap();
+        self.act("dan", Act::ComponentApprove { set, signature });
+        self.act("carol", passed(Gate::Promotion, set.digest(), None));
+        self.act("dan", Act::ComponentPromote { set });
+    }
+
+    /// A manifest of a live run as a file, and the entry that authorizes its start.
+    fn authorized(&self, nonce: &str) -> (String, String) {
+        let manifest = Manifest {
+            data: DataSource::Feed {
+                broker: None,
+                name: "ticker".to_owned(),
+                start_nonce: nonce.to_owned(),
+            },
+            cadence: 1,
+            ..self.manifest.clone()
+        };
+        let path = self.desk.path(&format!("{nonce}.json"));
+        std::fs::write(&path, manifest.canonical().unwrap()).unwrap();
+        let terms = terms_of(&manifest, self.set()).unwrap();
+        if !self.ledger().state().limits().contains_key(&terms.account) {
+            let (account, limits) = (terms.account.clone(), terms.limits);
+            let subject = account_digest(&account);
+            let verdict = self.act("robot", passed(Gate::Limits, subject, Some(limits)));
+            let act = Box::new(Act::LimitsSet {
+                account,
+                limits,
+                verdict,
+            });
+            let proposed = self.act("olga", Act::ChangePropose { act });
+            for name in ["dan", "gus"] {
+                self.act(name, Act::ChangeApprove { proposed });
+            }
+        }
+        let time = now();
+        let asked = Authorization {
+            terms,
+            not_before: time,
+            not_after: UnixNanos(time.0 + HOUR),
+        };
+        let subject = asked.digest();
+        let authorized = self.act("olga", Act::StartAuthorize(asked));
+        self.act("robot", passed(Gate::Start, subject, None));
+        (path.display().to_string(), authorized.to_string())
+    }
+
+    /// How the ledger says that a run ended.
+    fn end_of(&self, run: &str) -> Option<RunEnd> {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(run, &mut digest).unwrap();
+        let ledger = self.ledger();
+        let started = &ledger.state().registry().runs()[&Digest(digest)];
+        started.ended.as_ref().map(|(end, _)| end.clone())
+    }
+
+    fn serve(&self) -> Served {
+        let mut child = self
+            .desk
+            .command("robot", &["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let base = line_with(&mut said, "the runner answers at ");
+        Served { child, said, base }
+    }
+
+    /// What `counterfoil run` answers to olga.
+    #[track_caller]
+    fn ask(&self, served: &Served, code: i32, arguments: &[&str]) -> Value {
+        let first = ["run", "--runner", &served.base];
+        self.desk.json("olga", code, &[&first, arguments].concat())
+    }
+
+    /// Starts a run whose bars are pushed, and none is.
+    #[track_caller]
+    fn start(&self, served: &Served, code: i32, nonce: &str) -> Value {
+        let (manifest, authorized) = self.authorized(nonce);
+        let start = ["start", &manifest, "--authorization", &authorized, "--push"];
+        self.ask(served, code, &start)
+    }
+
+    /// Watches a run; what happened before is told too.
+    fn watch(&self, served: &Served, run: &str) -> Child {
+        let first = ["--json", "run", "--runner", &served.base];
+        let then = ["watch", run, "--after", "0-0"];
+        let mut command = self.desk.command("olga", &[first, then].concat());
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    /// Asks until the run stands there, with that many bars decided.
+    fn until(&self, served: &Served, run: &str, state: &str, bars: u64) -> Value {
+        loop {
+            let reply = self.ask(served, 0, &["status", run]);
+            if reply["state"] == state && reply["bars"].as_u64() >= Some(bars) {
+                return reply;
+            }
+            let over = ["halted", "faulted"].contains(&text(&reply, "state"));
+            assert!(!over, "{reply}");
+        }
+    }
+}
+
+fn evidence() -> Evidence {
+    let all = EvidenceKind::ALL;
+    Evidence(
+        all.map(|kind| (kind, Digest::of(kind.name().as_bytes())))
+            .into(),
+    )
+}
+
+fn passed(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
+    Act::Verdict(Verdict {
+        gate,
+        subject,
+        bundle: Digest::of(b"policy"),
+        input: Digest::of(b"input"),
+        outcome: Outcome::Pass,
+        reasons: vec![],
+        limits,
+    })
+}
+
+/// The runner's process.
+struct Served {
+    child: Child,
+    said: BufReader<ChildStderr>,
+    base: String,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+/// What follows `before` in the first line that begins with it.
+#[track_caller]
+fn line_with(said: &mut BufReader<ChildStderr>, before: &str) -> String {
+    let mut all = String::new();
+    loop {
+        let mut line = String::new();
+        let read = said.read_line(&mut line).unwrap();
+        assert!(read > 0, "it never said {before:?}: {all}");
+        if let Some(rest) = line.trim_end().strip_prefix(before) {
+            return rest.to_owned();
+        }
+        all.push_str(&line);
+    }
+}
+
+impl Served {
+    /// As a service manager ends a process; what it said on its way out.
+    fn terminate(mut self) -> String {
+        let pid = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        assert!(told.success());
+        let mut out = String::new();
+        let stdout = self.child.stdout.as_mut().unwrap();
+        std::io::Read::read_to_string(stdout, &mut out).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{out}");
+        out
+    }
+}
+
+#[test]
+fn a_run_survives_the_death_of_its_process_and_its_end_is_in_the_ledger() {
+    let office = Office::new();
+    let (manifest, authorized) = office.authorized("day");
+    let mut served = office.serve();
+    let start = [
+        "start",
+        &manifest,
+        "--authorization",
+        &authorized,
+        "--replay",
+        &office.snapshot,
+        // Twenty bars of a day a second.
+        "--speed",
+        "1728000",
+    ];
+    let begun = office.ask(&served, 0, &start);
+    let run = text(&begun, "run").to_owned();
+    assert_eq!(
+        office.ask(&served, 1, &start)["refused"]["code"],
+        "run.exists"
+    );
+    let listed = office.ask(&served, 0, &["list"]);
+    assert_eq!(text(&listed["runs"][0], "run"), run);
+    office.until(&served, &run, "running", 3);
+
+    // Killed as by the kernel, and started again.
+    served.child.kill().unwrap();
+    served.child.wait().unwrap();
+    let mut served = office.serve();
+    let told = line_with(&mut served.said, "run ");
+    assert!(told.ends_with(" goes on"), "{told}");
+    office.until(&served, &run, "running", 10);
+
+    // Ended as by a service manager, and started again.
+    let out = served.terminate();
+    assert!(out.contains("suspended: its journal is open"), "{out}");
+    let served = office.serve();
+    office.until(&served, &run, "running", 15);
+    office.ask(&served, 0, &["stop", &run]);
+    let done = office.until(&served, &run, "stopped", 15);
+    let end = office.end_of(&run).unwrap();
+    assert_eq!(end.reason, "end-of-data");
+    assert_eq!(text(&done, "decision-digest"), hex::encode(end.decisions.0));
+    let verified = office.desk.json("", 0, &["verify", &run]);
+    assert!(verified.to_string().contains(&end.tree_size.to_string()));
+}
+
+#[test]
+fn a_kill_by_any_way_ends_a_run_and_whoever_watches_hears_of_it() {
+    let office = Office::new();
+    let served = office.serve();
+    //     the kill, whether it is asked of the runner, how the reason begins
+    let table: [(&[&str], bool, &str); 4] = [
+        (
+            &["kill", "RUN", "--reason", "a drill"],
+            true,
+            "run-killed: by olga: a drill",
+        ),
+        (
+            &["kill", "--account", "paper"],
+            true,
+            "account-killed: by olga",
+        ),
+        (
+            &["kill", "RUN", "--reason", "by hand"],
+            false,
+            "run-killed: by hand",
+        ),
+        (&["kill", "--all"], false, "installation-killed: "),
+    ];
+    for (place, (arguments, is_asked, reason)) in table.into_iter().enumerate() {
+        let begun = office.start(&served, 0, &format!("kill-{place}"));
+        let run = text(&begun, "run").to_owned();
+        office.until(&served, &run, "running", 0);
+        let mut watching = office.watch(&served, &run);
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|one| if *one == "RUN" { run.as_str() } else { one })
+            .collect();
+        // The feed of the run says nothing all the while.
+        if is_asked {
+            office.ask(&served, 0, &arguments);
+        } else {
+            office.desk.json("", 0, &arguments);
+        }
+        let done = office.until(&served, &run, "killed", 0);
+        assert!(text(&done, "reason").starts_with(reason), "{done}");
+        let end = office.end_of(&run).unwrap();
+        assert!(end.reason.starts_with(reason), "{end:?}");
+        let events = BufReader::new(watching.stdout.take().unwrap()).lines();
+        let mut events = events.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        events
+            .find(|event| event["data"]["state"] == "killed")
+            .expect("whoever watches hears of it");
+        watching.kill().unwrap();
+        watching.wait().unwrap();
+        let again = office.ask(&served, 1, &["resume", &run]);
+        assert_eq!(again["refused"]["code"], "run.ended");
+        let lift: &[&str] = match (place, is_asked) {
+            (1, _) => &["kill", "--account", "paper", "--lift"],
+            (3, _) => &["kill", "--all", "--lift"],
+            _ => continue,
+        };
+        let refused = office.start(&served, 1, &format!("before-{place}"));
+        assert_eq!(refused["refused"]["code"], "run.stopped");
+        office.desk.json("", 0, lift);
+        let begun = office.start(&served, 0, &format!("after-{place}"));
+        office.ask(&served, 0, &["stop", text(&begun, "run")]);
+    }
+}
