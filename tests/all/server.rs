@@ -52,6 +52,7 @@ fn supervisor(data: &DataDir, records: Arc<dyn Records>) -> Supervisor {
         signers: Arc::new(signer),
         runs_per_account: PER_ACCOUNT,
         records,
+        venues: Arc::default(),
     })
 }
 

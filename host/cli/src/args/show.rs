@@ -14,6 +14,9 @@ pub(crate) struct Show {
     /// List each decision that asked for something or was a fault
     #[arg(long, conflicts_with = "manifest")]
     pub(crate) decisions: bool,
+    /// List each input that was refused and no strategy saw: what the feed said beside bars too
+    #[arg(long, conflicts_with_all = ["fills", "decisions", "manifest"])]
+    pub(crate) refused: bool,
     /// Print the manifest
     #[arg(long)]
     pub(crate) manifest: bool,

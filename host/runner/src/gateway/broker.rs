@@ -1,7 +1,6 @@
 //! A broker as the venue of a run: intents out under one name each, and what the broker says in, as
 //! deliveries of the slice that follows. It must never guess: what cannot be ends the run.
 
-pub mod open;
 mod orders;
 
 use std::collections::BTreeMap;
