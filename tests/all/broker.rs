@@ -6,7 +6,7 @@
 )]
 
 mod desk;
-mod venue;
+pub(crate) mod venue;
 
 use counterfoil_runner::execute::Outcome;
 use counterfoil_runner::parity::{Cause, Question, parity};

@@ -48,3 +48,5 @@ mod supervised;
 mod sweep;
 #[cfg(test)]
 mod tamper;
+#[cfg(test)]
+mod venues;

@@ -9,5 +9,11 @@
 pub(crate) mod exchange;
 #[path = "../../../host/connect/tests/all/venue/fault.rs"]
 pub(crate) mod fault;
+#[path = "../../../host/connect/tests/all/venue/history.rs"]
+pub(crate) mod history;
 #[path = "../../../host/connect/tests/all/venue/http.rs"]
 pub(crate) mod http;
+#[path = "../../../host/connect/tests/all/venue/market.rs"]
+pub(crate) mod market;
+#[path = "../../../host/connect/tests/all/venue/stream.rs"]
+pub(crate) mod stream;
