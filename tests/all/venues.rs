@@ -1,7 +1,7 @@
 //! A run under supervision between two venues: its bars come from one, its orders go to the other,
 //! and the process ends in between.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;

@@ -1,8 +1,10 @@
-//! The protocol server that the broker's own tests use.
-#![expect(dead_code, reason = "the broker's own tests use all of it")]
+//! The protocol servers that the venues' own tests use.
+#![expect(dead_code, reason = "the venues' own tests use all of it")]
 #![expect(
     clippy::needless_pass_by_value,
-    reason = "as the broker's own tests have it"
+    clippy::cast_possible_wrap,
+    clippy::many_single_char_names,
+    reason = "as the venues' own tests have it"
 )]
 
 #[path = "../../../host/connect/tests/all/venue/exchange.rs"]

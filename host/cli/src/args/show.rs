@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueHint};
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Show {
     /// The run: the first digits of its id, with /N for its Nth execution
     pub(crate) run: String,

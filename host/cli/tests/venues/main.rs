@@ -123,7 +123,7 @@ impl Place {
     }
 
     /// The moving-average cross.
-    fn component(&self) -> String {
+    fn component() -> String {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let component = root.join("sdk-examples/components/moving-average-cross.wasm");
         component.display().to_string()
@@ -142,7 +142,7 @@ impl Place {
 
     /// The flags of a run at the broker.
     fn terms(&self) -> Vec<String> {
-        let component = self.component();
+        let component = Self::component();
         let flags = [
             ["--component", &component],
             ["--like-snapshot", &self.snapshot],

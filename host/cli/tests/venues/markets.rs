@@ -141,7 +141,7 @@ fn a_run_over_a_venues_bars_loses_and_doubles_none_cut_or_killed() {
         let place = Place::new();
         let snapshot = snapshot(&place);
         let venue = Venue::start(&place, name);
-        let cross = place.component();
+        let cross = Place::component();
         let access = ["--venues", "venues.json", "--json"];
         let terms = [
             ["--component", &cross],
@@ -189,7 +189,7 @@ fn a_run_over_a_venues_bars_loses_and_doubles_none_cut_or_killed() {
 #[test]
 fn what_is_named_after_a_venue_comes_from_it_and_nowhere_else() {
     let place = Place::new();
-    let cross = place.component();
+    let cross = Place::component();
     let daily = place.snapshot.clone();
     //     the feed, more, what is said
     let table: [(&str, &[&str], &str); 3] = [

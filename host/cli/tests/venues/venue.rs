@@ -2,7 +2,9 @@
 #![expect(dead_code, reason = "the venues' own tests use all of it")]
 #![expect(
     clippy::needless_pass_by_value,
-    reason = "as the broker's own tests have it"
+    clippy::cast_possible_wrap,
+    clippy::many_single_char_names,
+    reason = "as the venues' own tests have it"
 )]
 
 #[path = "../../../connect/tests/all/venue/exchange.rs"]
