@@ -18,7 +18,7 @@ use crate::desk::{project, text};
 /// More bars than `watch` showed before the kill: that many come after it.
 const WATCHED: u64 = 60;
 /// How long nothing may be said: the demo takes a while before it prints its JSON.
-const SILENCE_MAX: Duration = Duration::from_secs(120);
+const SILENCE_MAX: Duration = Duration::from_mins(2);
 /// What the shell is asked to say after each line; the exit code follows.
 const MARK: &str = "the line ended with";
 
@@ -123,14 +123,13 @@ impl Shell {
 /// The word after `before` in what was said, however many spaces are between.
 #[track_caller]
 fn word(said: &[String], before: &str) -> String {
-    let lines = said
-        .iter()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-    let found = lines
-        .filter_map(|line| line.strip_prefix(before).map(str::to_owned))
-        .next();
-    let word = found.and_then(|rest| Some(rest.split([' ', ':']).next()?.to_owned()));
-    word.unwrap_or_else(|| panic!("no {before:?}: {said:#?}"))
+    let single = |line: &String| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut lines = said.iter().map(single);
+    let found = lines.find_map(|line| {
+        let rest = line.strip_prefix(before)?;
+        Some(rest.split([' ', ':']).next()?.to_owned())
+    });
+    found.unwrap_or_else(|| panic!("no {before:?}: {said:#?}"))
 }
 
 #[track_caller]

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long the demo waits for a line: far longer than any takes.
-const LINE_WAIT_MAX: Duration = Duration::from_secs(60);
+const LINE_WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// Which of its outputs is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
