@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueHint};
 mod build;
 mod component;
 mod data;
+mod manifest;
 mod operate;
 mod people;
 mod policy;
@@ -21,6 +22,7 @@ pub(crate) use component::{
     ComponentValidate, OneComponent,
 };
 pub(crate) use data::{Data, DataAccept, DataLineage, DataReport, DeriveActions, Ingest};
+pub(crate) use manifest::FeedManifest;
 pub(crate) use operate::{Authorize, AuthorizeStart, Budget, BudgetSet, Limits, Payer};
 pub(crate) use people::{
     AccessReview, BreakGlass, Change, Delegate, Drift, Exception, ExceptionEnd, ExceptionGrant,
@@ -102,6 +104,8 @@ pub(crate) enum Command {
     MonteCarlo(MonteCarlo),
     /// Run a component over closed bars from a stream, into the paper venue
     Live(Box<Live>),
+    /// Write the manifest of a run over a feed, under its account's limits: what `authorize` takes
+    Manifest(FeedManifest),
     /// Be the runner's process: runs that were authorized, behind a local API (a service)
     Serve(Serve),
     /// Start, stop, kill and watch the runs of the runner's process

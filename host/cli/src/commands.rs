@@ -23,6 +23,7 @@ pub(crate) mod kill;
 pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod live;
+pub(crate) mod manifest;
 pub(crate) mod monte_carlo;
 pub(crate) mod new;
 pub(crate) mod parity;

@@ -68,6 +68,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::Sweep(sweep) => commands::sweep::run(&places, &sweep),
         Command::WalkForward(walk) => commands::walk_forward::run(&places, &walk),
         Command::MonteCarlo(args) => commands::monte_carlo::run(&places, &args),
+        Command::Manifest(args) => commands::manifest::run(&places, &args),
         Command::Serve(args) => commands::serve::run(&places, &args),
         Command::Run(args) => commands::run::run(&places, &args),
         Command::Live(live) => commands::live::run(&places, &live),

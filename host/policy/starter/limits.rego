@@ -22,16 +22,19 @@ caps := settings.limits.caps[input.account.kind] if not settings.limits.accounts
 # Each limit: its name here, its code, its name in a manifest, and whether it is an amount of money.
 fields := [
 	["orders_per_bar", "cap.orders-per-bar", "orders-per-bar-max"],
+	["orders_per_day", "cap.orders-per-day", "orders-per-day-max"],
 	["working_orders", "cap.working-orders", "working-orders-max"],
 	["order_notional", "cap.order-notional", "order-notional-max"],
 	["position_notional", "cap.position-notional", "position-notional-max"],
 	["gross_exposure", "cap.gross-exposure", "gross-exposure-max"],
+	["net_exposure", "cap.net-exposure", "net-exposure-max"],
 	["price_collar_bps", "cap.price-collar", "price-collar-bps"],
+	["daily_loss", "cap.daily-loss", "daily-loss-max"],
 	["drawdown_bps", "cap.drawdown", "drawdown-max-bps"],
 ]
 
 # Limits that a manifest holds as numbers; the others are texts there.
-counts := {"orders_per_bar", "working_orders"}
+counts := {"orders_per_bar", "orders_per_day", "working_orders"}
 
 # --- What is wrong.
 

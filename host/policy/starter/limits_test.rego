@@ -4,11 +4,14 @@ import data.counterfoil.limits
 
 nothing_asked := {
 	"orders_per_bar": null,
+	"orders_per_day": null,
 	"working_orders": null,
 	"order_notional": null,
 	"position_notional": null,
 	"gross_exposure": null,
+	"net_exposure": null,
 	"price_collar_bps": null,
+	"daily_loss": null,
 	"drawdown_bps": null,
 }
 
@@ -43,11 +46,14 @@ test_who_asks_for_nothing_gets_the_caps if {
 		"reasons": set(),
 		"limits": {
 			"orders-per-bar-max": 10,
+			"orders-per-day-max": 200,
 			"working-orders-max": 50,
 			"order-notional-max": "25000",
 			"position-notional-max": "100000",
 			"gross-exposure-max": "100000",
+			"net-exposure-max": "100000",
 			"price-collar-bps": "1000",
+			"daily-loss-max": "10000",
 			"drawdown-max-bps": "2000",
 		},
 	} with input as good
@@ -62,9 +68,12 @@ test_who_asks_for_more_is_refused if {
 	refused(asking("order_notional", 25001), "cap.order-notional")
 	refused(asking("position_notional", 100001), "cap.position-notional")
 	refused(asking("gross_exposure", 100001), "cap.gross-exposure")
+	refused(asking("net_exposure", 100001), "cap.net-exposure")
 	refused(asking("orders_per_bar", 11), "cap.orders-per-bar")
+	refused(asking("orders_per_day", 201), "cap.orders-per-day")
 	refused(asking("working_orders", 51), "cap.working-orders")
 	refused(asking("price_collar_bps", 1001), "cap.price-collar")
+	refused(asking("daily_loss", 10001), "cap.daily-loss")
 	refused(asking("drawdown_bps", 2001), "cap.drawdown")
 }
 

@@ -97,6 +97,9 @@ pub(crate) struct EvalLimits {
     /// Orders let through on one bar [default for this and the others: the cap]
     #[arg(long)]
     pub(crate) orders_per_bar: Option<u32>,
+    /// Orders let through on one UTC day
+    #[arg(long)]
+    pub(crate) orders_per_day: Option<u32>,
     /// Orders working at once
     #[arg(long)]
     pub(crate) working_orders: Option<u32>,
@@ -109,9 +112,15 @@ pub(crate) struct EvalLimits {
     /// Sum of the absolute values of all positions, in whole units
     #[arg(long)]
     pub(crate) gross_exposure: Option<u64>,
+    /// Absolute value of the sum of all positions, in whole units
+    #[arg(long)]
+    pub(crate) net_exposure: Option<u64>,
     /// Distance of a limit or stop price from the last close, in basis points
     #[arg(long)]
     pub(crate) price_collar_bps: Option<u32>,
+    /// Fall of equity within a UTC day after which only reducing orders pass, in whole units
+    #[arg(long)]
+    pub(crate) daily_loss: Option<u64>,
     /// Fall of equity from its peak after which only reducing orders pass, in basis points
     #[arg(long)]
     pub(crate) drawdown_bps: Option<u32>,

@@ -1,6 +1,9 @@
 //! `demo`: the whole claim on real data, in one command.
 
+mod child;
+mod operator;
 mod people;
+mod stage;
 mod strategies;
 mod summary;
 
@@ -11,6 +14,7 @@ use counterfoil_runner::clock::Stopwatch;
 use counterfoil_runner::files::make_folder;
 use serde_json::{Value, json};
 
+use self::stage::Stage;
 use self::strategies::{EXAMPLES, Shown, show, sweep_it, take_in};
 use crate::args;
 use crate::output::{Answer, say, say_json};
@@ -59,15 +63,24 @@ pub(crate) fn run(global: &Places, args: &args::Demo) -> Result<Answer> {
     ));
     let walked = shown.iter().find(|one| one.name == people::STRATEGY);
     let walked = walked.context("the demo ran the strategy that it approves")?;
-    let approved = people::walk(&places, &folder, &walked.outcome.execution)?;
+    let walked = &walked.outcome.execution;
+    let (places, folder) = (&places, folder.as_path());
+    let stage = Stage { places, folder };
+    let approved = people::walk(&stage, walked)?;
+    let number = number.saturating_add(1);
+    step(&format!(
+        "\n{number}. An operator's day: a start of it is authorized, its process killed and started again, \
+         and its backtest says the same."
+    ));
+    let operated = operator::operate(&stage, walked, &snapshot)?;
     if places.json {
         let list = shown.iter().map(as_json).collect::<Result<Vec<_>>>()?;
         say_json(
-            &json!({ "folder": folder, "snapshot": snapshot, "runs": list, "sweep": swept.json(), "approved": approved.json() }),
+            &json!({ "folder": folder, "snapshot": snapshot, "runs": list, "sweep": swept.json(), "approved": approved.json(), "operated": operated.json() }),
         );
     } else {
         say("");
-        summary::tell(&folder, &snapshot, &shown, &approved);
+        summary::tell(folder, &snapshot, &shown, &approved, &operated);
         say(&format!("It took {:.1} s.", watch.elapsed().as_secs_f64()));
     }
     Ok(Answer::Yes)

@@ -5,6 +5,7 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
+mod day;
 mod desk;
 mod drift;
 mod keys;

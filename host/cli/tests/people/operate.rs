@@ -104,6 +104,10 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     let rule = |who: &str, file: &str| text(&call(who, 1, file), "rule").to_owned();
     assert_eq!(rule("olga", &wide), "limits.missing");
     assert_eq!(rule("dan", &wide), "role.missing");
+    let own = desk.path("own.json").display().to_string();
+    let tried = hex::encode(manifest.run_id().unwrap());
+    let fed = ["manifest", &tried, "--feed", "test", "-o", &own];
+    desk.answers_no("limits.missing", &fed);
     // A snapshot's manifest is nobody's to authorize; the refusal is a record.
     let file = desk.path("snapshot");
     fs::write(&file, manifest.canonical().unwrap()).unwrap();
@@ -129,6 +133,12 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     let said = call("olga", 0, &file);
     assert_eq!(text(&said["verdict"], "outcome"), "pass", "{said}");
     assert_eq!((text(&said, "is"), text(&said, "by")), ("open", "olga"));
+    // The same as the program writes it: what was tried out, under the limits in force.
+    let same = [&fed[..], &["--start-nonce", "given"]].concat();
+    desk.json("", 0, &same);
+    assert_eq!(fs::read(&own).unwrap(), fs::read(&file).unwrap());
+    let wrong = desk.fails("", &[&fed[..], &["--instruments", "AAA"]].concat());
+    assert!(wrong.contains("--instruments AAA"), "{wrong}");
     let record = said["record"].to_string();
     let later = [
         "authorize",

@@ -39,6 +39,8 @@ pub struct Account {
 pub struct Asked {
     /// Orders let through on one bar.
     pub orders_per_bar: Option<u32>,
+    /// Orders let through on one UTC day.
+    pub orders_per_day: Option<u32>,
     /// Orders working at once.
     pub working_orders: Option<u32>,
     /// Value of one order.
@@ -47,8 +49,12 @@ pub struct Asked {
     pub position_notional: Option<u64>,
     /// Sum of the absolute values of all positions.
     pub gross_exposure: Option<u64>,
+    /// Absolute value of the sum of all positions.
+    pub net_exposure: Option<u64>,
     /// Distance of a limit or stop price from the last close, in basis points.
     pub price_collar_bps: Option<u32>,
+    /// Fall of equity within a UTC day after which only reducing orders pass.
+    pub daily_loss: Option<u64>,
     /// Fall of equity from its peak after which only reducing orders pass, in basis points.
     pub drawdown_bps: Option<u32>,
 }

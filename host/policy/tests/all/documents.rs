@@ -230,6 +230,10 @@ fn the_starter_bundle_answers_the_examples() {
     );
     assert_eq!(value.order_notional_max, "20000");
     assert_eq!(value.price_collar_bps, "200");
+    // A live run does not start without any of these.
+    let daily = (value.orders_per_day_max, value.net_exposure_max.as_deref());
+    assert_eq!(daily, (Some(200), Some("100000")));
+    assert_eq!(value.daily_loss_max.as_deref(), Some("10000"));
     assert_ne!(limits_digest(&value).unwrap(), Digest([0; 32]));
 }
 

@@ -1,18 +1,15 @@
 //! The demo's people: a strategy goes from draft to approved, each step by this very program in
 //! another process, as its own person would call it.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use counterfoil_runner::data_dir::{Execution, MANIFEST_FILE};
 use counterfoil_runner::files::write_whole;
 use serde_json::{Value, json};
 
+use super::stage::{Stage, program, text};
 use crate::output::{say, table};
 use crate::people::rows;
 use crate::people::view;
-use crate::places::Places;
 
 /// The strategy that is approved.
 pub(super) const STRATEGY: &str = "buy-and-hold";
@@ -30,6 +27,9 @@ const PEOPLE: [(&str, &[&str]); 6] = [
     ("eve", &["compliance"]),
     ("olga", &["operator"]),
 ];
+
+/// The service as which the runner's process acts.
+pub(super) const RUNNER: &str = "robot";
 
 /// What came of the walk.
 pub(super) struct Approved {
@@ -63,15 +63,9 @@ impl Approved {
     }
 }
 
-/// Where everything of the walk is.
-struct Stage<'a> {
-    places: &'a Places,
-    folder: &'a Path,
-}
-
 /// Walks the strategy to approved; what was walked by an earlier demo in this folder is shown.
-pub(super) fn walk(places: &Places, folder: &Path, run: &Execution) -> Result<Approved> {
-    let stage = Stage { places, folder };
+pub(super) fn walk(stage: &Stage<'_>, run: &Execution) -> Result<Approved> {
+    let Stage { places, folder } = stage;
     let component = folder
         .join(format!("{STRATEGY}.wasm"))
         .display()
@@ -108,6 +102,13 @@ impl Stage<'_> {
             }
             self.call("ada", 0, &words)?;
         }
+        let made = self.call("", 0, &["key", "new", RUNNER])?;
+        let key = text(&made, "key")?;
+        self.call(
+            "ada",
+            0,
+            &["principal", "add", RUNNER, "--service", "--key", key],
+        )?;
         self.call("ada", 0, &["ledger", "end-setup"])?;
         let policy = self.folder.join("policy");
         // An interrupted demo may have left one, which nobody has put in force.
@@ -190,48 +191,4 @@ impl Stage<'_> {
         self.call("olga", 0, &["component", "promote", one])?;
         Ok(refused)
     }
-
-    /// Calls this program for somebody, and gives what it prints.
-    fn call(&self, who: &str, code: i32, words: &[&str]) -> Result<Value> {
-        let mut command = Command::new(program()?);
-        command
-            .arg("--json")
-            .arg("--data-dir")
-            .arg(self.places.data.root());
-        command
-            .arg("--key-dir")
-            .arg(self.places.keys.path())
-            .env_remove("COUNTERFOIL_AS");
-        if !who.is_empty() {
-            command.args(["--as", who]);
-        }
-        // What follows a lone -- belongs to somebody else.
-        let output = command.args(words).output().context("this program again")?;
-        let line = words.join(" ");
-        if output.status.code() != Some(code) {
-            let out = String::from_utf8_lossy(&output.stdout);
-            let said = String::from_utf8_lossy(&output.stderr);
-            bail!(
-                "counterfoil {line} --as {who}: {}: {out}{said}",
-                output.status
-            );
-        }
-        let value: Value = serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("counterfoil {line} printed no JSON"))?;
-        if !self.places.json && !who.is_empty() {
-            let verb: Vec<&str> = words.iter().take(2).copied().collect();
-            let what = if code == 0 { "" } else { ": refused" };
-            say(&format!("  {who:<6} {}{what}", verb.join(" ")));
-        }
-        Ok(value)
-    }
-}
-
-fn program() -> Result<PathBuf> {
-    std::env::current_exe().context("this program's own path")
-}
-
-fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
-    let found = value.get(field).and_then(Value::as_str);
-    found.with_context(|| format!("no {field} in {value}"))
 }

@@ -2,12 +2,19 @@
 
 use std::path::Path;
 
+use super::operator::Operated;
 use super::people::{Approved, STRATEGY};
 use super::strategies::Shown;
 use crate::output::{pairs, say, short, table};
 
 /// What was proven, where the files are, what to try next.
-pub(super) fn tell(folder: &Path, snapshot: &str, shown: &[Shown], approved: &Approved) {
+pub(super) fn tell(
+    folder: &Path,
+    snapshot: &str,
+    shown: &[Shown],
+    approved: &Approved,
+    operated: &Operated,
+) {
     say("What was proven");
     say(
         "  Every journal is intact and complete: one signed decision for each bar of the snapshot.",
@@ -43,6 +50,9 @@ pub(super) fn tell(folder: &Path, snapshot: &str, shown: &[Shown], approved: &Ap
     ));
     approved.tell();
     say("");
+    say("What the operator ran");
+    operated.tell();
+    say("");
     say("Where the files are");
     let at = |name: &str| folder.join(name).display().to_string();
     pairs(&[
@@ -67,7 +77,9 @@ pub(super) fn tell(folder: &Path, snapshot: &str, shown: &[Shown], approved: &Ap
         say(&format!(
             "  {program} replay {run} --backend cranelift-none {flags}"
         ));
+        say(&format!("  {program} parity {} {flags}", operated.run()));
         say(&format!("  {program} ledger tail {flags}"));
+        say("  Operate a run yourself: README.md, An operator's day");
         say("  Change a byte of a journal and verify it again.");
         say("  Write a strategy of your own: docs/WRITE_A_STRATEGY.md");
     }

@@ -73,11 +73,14 @@ pub(crate) fn asked_limits(desk: &Desk, args: &EvalLimits) -> Result<(Id, Limits
     };
     let asked = Asked {
         orders_per_bar: args.orders_per_bar,
+        orders_per_day: args.orders_per_day,
         working_orders: args.working_orders,
         order_notional: args.order_notional,
         position_notional: args.position_notional,
         gross_exposure: args.gross_exposure,
+        net_exposure: args.net_exposure,
         price_collar_bps: args.price_collar_bps,
+        daily_loss: args.daily_loss,
         drawdown_bps: args.drawdown_bps,
     };
     let document = gates::limits(desk.state(), desk.actor.as_str(), of, asked, desk.now);

@@ -1,0 +1,76 @@
+//! Where the demo's people act: each act is this very program in another process.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::output::say;
+use crate::places::Places;
+
+/// Where everything of the demo is.
+pub(super) struct Stage<'a> {
+    pub(super) places: &'a Places,
+    pub(super) folder: &'a Path,
+}
+
+impl Stage<'_> {
+    /// This program, about to be called for somebody; for nobody in particular if `who` is empty.
+    pub(super) fn command(&self, who: &str, words: &[&str]) -> Result<Command> {
+        let mut command = Command::new(program()?);
+        command
+            .arg("--json")
+            .arg("--data-dir")
+            .arg(self.places.data.root())
+            .arg("--key-dir")
+            .arg(self.places.keys.path())
+            .env_remove("COUNTERFOIL_AS")
+            .env_remove("COUNTERFOIL_RUNNER");
+        if !who.is_empty() {
+            command.args(["--as", who]);
+        }
+        // What follows a lone -- belongs to somebody else.
+        command.args(words);
+        Ok(command)
+    }
+
+    /// Calls this program for somebody, and gives what it prints.
+    pub(super) fn call(&self, who: &str, code: i32, words: &[&str]) -> Result<Value> {
+        let mut command = self.command(who, words)?;
+        let output = command.output().context("this program again")?;
+        let line = words.join(" ");
+        if output.status.code() != Some(code) {
+            let out = String::from_utf8_lossy(&output.stdout);
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!(
+                "counterfoil {line} --as {who}: {}: {out}{said}",
+                output.status
+            );
+        }
+        let value: Value = serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("counterfoil {line} printed no JSON"))?;
+        if !who.is_empty() {
+            let verb: Vec<&str> = words.iter().take(2).copied().collect();
+            let what = if code == 0 { "" } else { ": refused" };
+            self.tell(&format!("{who:<6} {}{what}", verb.join(" ")));
+        }
+        Ok(value)
+    }
+
+    /// Says what is done, where people read.
+    pub(super) fn tell(&self, line: &str) {
+        if !self.places.json {
+            say(&format!("  {line}"));
+        }
+    }
+}
+
+pub(super) fn program() -> Result<PathBuf> {
+    std::env::current_exe().context("this program's own path")
+}
+
+pub(super) fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
+    let found = value.get(field).and_then(Value::as_str);
+    found.with_context(|| format!("no {field} in {value}"))
+}
