@@ -18,6 +18,7 @@ pub mod token;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use counterfoil_connect::broker::order::Leave;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_trading::execution::Delivery;
@@ -230,12 +231,15 @@ impl<V: VenueClient> Gateway<V> {
         if let Some(order) = intent.order() {
             self.names.insert(order.client_order_id, id.clone());
         }
+        let before = self.known.orders.remove(&sequence);
+        let not_after = self.not_after(sequence, before.as_ref());
+        let leave = self.leave(intent, not_after);
         let cleared = Cleared {
             id: &id,
             of: of.as_ref(),
             released,
+            leave: &leave,
         };
-        let before = self.known.orders.remove(&sequence);
         let life = self.life_of(sequence, before.as_ref());
         self.orders.insert(sequence, (life, released.digest()));
         if let Phase::Ended(end) = life.phase {
@@ -245,7 +249,6 @@ impl<V: VenueClient> Gateway<V> {
             }
             return Ok(end);
         }
-        let not_after = self.not_after(sequence, before.as_ref());
         let lapsed = self.lapsed(sequence, before.as_ref());
         let mut course = Course {
             life,
@@ -276,6 +279,19 @@ impl<V: VenueClient> Gateway<V> {
             time: clock::now(),
         }))?;
         Ok(end)
+    }
+
+    /// What a venue asks before it sends an intent, and sends it again: the conditions may have changed
+    /// since the token was spent, and the token's time may be over.
+    fn leave(&self, intent: Intent, not_after: UnixNanos) -> Leave {
+        let guard = Arc::clone(&self.guard);
+        Leave::new(move || {
+            let now = clock::now();
+            let in_time = now <= not_after;
+            let permitted = guard.permit(&intent, now);
+            let held = permitted.and_then(|()| in_time.then_some(()).ok_or(Refusal::Expired));
+            held.map_err(|refusal| refusal.code().to_owned())
+        })
     }
 
     /// Records what the kernel says of its clock, if that was not done for a while.

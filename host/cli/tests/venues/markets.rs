@@ -173,6 +173,7 @@ fn a_run_over_a_venues_bars_loses_and_doubles_none_cut_or_killed() {
         assert_eq!(ended.status.code(), Some(1));
         let ended: Value = serde_json::from_slice(&ended.stdout).unwrap();
         assert_eq!(ended["bars"], MINUTES, "{ended}");
+        assert_eq!(ended["stop"]["cause"], "run-killed", "{ended}");
         place.json(0, &["verify", &run]);
         place.json(0, &["replay", &run]);
         // Each bar is the market's, and none formed.

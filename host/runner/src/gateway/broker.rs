@@ -75,6 +75,7 @@ impl BrokerVenue {
             Ok(_) => Reply::Known,
             Err(
                 error @ (BrokerError::Refused { .. }
+                | BrokerError::Withdrawn { .. }
                 | BrokerError::Unsupported { .. }
                 | BrokerError::ClockSkew { .. }),
             ) => {
@@ -242,7 +243,7 @@ impl VenueClient for BrokerVenue {
             Ok(entry) => entry.wanted(),
             Err(why) => return Reply::Refused(why),
         };
-        let placed = self.bridge.submit(wanted);
+        let placed = self.bridge.submit(wanted, cleared.leave());
         self.heard(order.client_order_id, placed)
     }
 
@@ -278,7 +279,7 @@ impl VenueClient for BrokerVenue {
             },
             _ => return self.refuse(id, "the order to replace has ended"),
         };
-        let placed = self.bridge.replace(old, wanted);
+        let placed = self.bridge.replace(old, wanted, cleared.leave());
         self.heard(id, placed)
     }
 
