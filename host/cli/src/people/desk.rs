@@ -40,11 +40,7 @@ impl Desk {
         let actor = actor(places)?;
         let people = PeopleKeys::open(&places.keys, places.data.root())?;
         let (name, path) = view::find(places)?;
-        // A missing key must be told as such: a new one would fit no checkpoint.
-        places
-            .keys
-            .public_key()
-            .context("the log's key is not there: give --key-dir")?;
+        // No new key is made beside a ledger: it would fit no checkpoint.
         let log = Box::new(places.keys.signer()?);
         let ledger = Ledger::open(&path, &name, log)
             .with_context(|| format!("the ledger {} cannot be written", path.display()))?;
