@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Evidence, EvidenceKind};
+use counterfoil_governance::act::{Act, Evidence, EvidenceKind, Refused};
 use counterfoil_governance::attest::Envelope;
 use counterfoil_governance::digest::Digest;
 use counterfoil_governance::evidence::{Piece, statement};
@@ -11,6 +11,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_governance::state::State;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
+use counterfoil_runner::data_dir::DataDirError;
 use counterfoil_runner::evidence::{Checked, EvidenceStore};
 use counterfoil_runner::keys::PeopleKeys;
 use counterfoil_runner::times::show_time;
@@ -153,6 +154,16 @@ fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> R
 pub(super) fn review(places: &Places, args: &OneComponent) -> Result<Answer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
+    if let Some(amiss) = bytes_amiss(places, desk.state(), &component)? {
+        let refused = Refused {
+            act: "component-validate".to_owned(),
+            subject: component.to_string(),
+            rule: amiss.rule.to_owned(),
+            why: amiss.why,
+        };
+        let refusal = desk.refuse(&refused, amiss.way_on)?;
+        return Ok(refusal.tell(places, &[]));
+    }
     let found = find(places, desk.state(), &component, desk.now)?;
     let evidence = found.evidence;
     let facts = json!({
@@ -210,6 +221,37 @@ pub(super) fn whole(
         Ok((*kind, piece))
     };
     pieces.map(open).collect()
+}
+
+/// Bytes that are not what the ledger has the digest of.
+pub(super) struct Amiss {
+    pub(super) rule: &'static str,
+    pub(super) why: String,
+    pub(super) way_on: &'static str,
+}
+
+/// What is wrong with the bytes of a registered component, which are read and hashed; nobody signs
+/// for what they cannot read. Of one that is not registered the ledger says so by its own rule.
+pub(super) fn bytes_amiss(
+    places: &Places,
+    state: &State,
+    component: &Digest,
+) -> Result<Option<Amiss>> {
+    if !state.registry().components().contains_key(component) {
+        return Ok(None);
+    }
+    let error = match places.data.component(&component.0) {
+        Ok(_) => return Ok(None),
+        Err(error) => error,
+    };
+    let rule = match error {
+        DataDirError::NoComponent { .. } => "component.missing",
+        DataDirError::ComponentChanged { .. } => "component.changed",
+        other => return Err(other.into()),
+    };
+    let why = error.to_string();
+    let way_on = "restore the file from where it came from; counterfoil drift names it";
+    Ok(Some(Amiss { rule, why, way_on }))
 }
 
 /// A text among a piece's facts.
