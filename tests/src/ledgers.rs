@@ -162,7 +162,7 @@ fn component(desk: &mut Desk) -> DigestSet {
     );
     let set = DigestSet {
         component,
-        limits: digest("limits"),
+        limits: digest("account limits"),
         policy: digest("policy"),
         evidence: evidence.digest(),
     };

@@ -149,6 +149,8 @@ rules! {
     LimitsMissing = "limits.missing";
     /// The limits are others than those in force, or than the policy gave.
     LimitsChanged = "limits.changed";
+    /// The limits are others than those the component was approved under.
+    LimitsUnapproved = "limits.unapproved";
     /// The start was never authorized.
     StartUnknown = "start.unknown";
     /// The authorization was withdrawn.

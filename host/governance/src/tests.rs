@@ -132,7 +132,7 @@ impl Desk {
         if self.ledger.state().limits().contains_key(&account) {
             return;
         }
-        let limits = digest("account limits");
+        let limits = digest("limits");
         let verdict = pass_at(Gate::Limits, account_digest(&account), Some(limits));
         let verdict = self.act("robot", verdict).unwrap();
         let act = Act::LimitsSet {
@@ -358,7 +358,7 @@ fn terms(set: DigestSet) -> Terms {
         market: "BTC-USD".to_owned(),
         timeframe: "1h".to_owned(),
         parameters: digest("parameters"),
-        limits: digest("account limits"),
+        limits: digest("limits"),
     }
 }
 

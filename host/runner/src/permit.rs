@@ -266,7 +266,7 @@ fn grant(
     check_key(state, &found.deed.key)?;
     state.registry().may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
-    state.check_limits(&terms.account, terms.limits)?;
+    state.check_limits_of(&terms)?;
     if let Some((index, killed)) = state.killed(&Digest(run), &terms.account) {
         let (by, reason) = (&killed.deed.by, &killed.reason);
         let why = format!("{by} threw the kill switch in record {index}: {reason}");

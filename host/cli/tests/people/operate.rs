@@ -3,9 +3,10 @@
 
 use std::fs;
 
+use counterfoil_governance::digest::Digest;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
-use counterfoil_trading::manifest::{DataSource, Manifest, RiskEntry};
+use counterfoil_trading::manifest::{DataSource, Manifest, RiskEntry, canonical_json};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
@@ -64,6 +65,19 @@ impl Desk {
         let record = asked["record"].to_string();
         for other in others {
             self.json(other, 0, &["change", "approve", &record]);
+        }
+    }
+
+    /// Approves the component under the limits of a manifest, and brings it into use.
+    fn promote_under(&self, manifest: &str) {
+        let component = project(COMPONENT);
+        let under = [component.as_str(), "--manifest", manifest];
+        for (who, words) in [
+            ("dan", &["component", "approve"][..]),
+            ("dan", &["policy", "eval", "promotion"]),
+            ("olga", &["component", "promote"]),
+        ] {
+            self.json(who, 0, &[words, &under].concat());
         }
     }
 
@@ -130,6 +144,14 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     assert_eq!(rule("olga", &wide), "limits.changed");
 
     let file = desk.fed(&manifest, "given", &given);
+    // What was approved are the limits of the evidence; the account's are others.
+    let said = call("olga", 1, &file);
+    assert_eq!(text(&said, "rule"), "limits.unapproved");
+    for risk in [&research, &given] {
+        let digest = Digest::of(canonical_json(risk).unwrap().as_bytes());
+        assert!(text(&said, "why").contains(&digest.to_string()), "{said}");
+    }
+    desk.promote_under(&file);
     let said = call("olga", 0, &file);
     assert_eq!(text(&said["verdict"], "outcome"), "pass", "{said}");
     assert_eq!((text(&said, "is"), text(&said, "by")), ("open", "olga"));

@@ -14,6 +14,7 @@ use counterfoil_governance::ledger::{Ledger, origin};
 use counterfoil_governance::role::{Kind, Role};
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
+use counterfoil_runner::evidence::limits_digest;
 use counterfoil_runner::keys::{KeyDir, PeopleKeys};
 use counterfoil_runner::permit::terms_of;
 use counterfoil_trading::manifest::{DataSource, Manifest};
@@ -101,7 +102,7 @@ impl Office {
     fn set(&self) -> DigestSet {
         DigestSet {
             component: self.component(),
-            limits: Digest::of(b"limits"),
+            limits: Digest(limits_digest(&self.manifest).unwrap()),
             policy: Digest::of(b"policy"),
             evidence: evidence().digest(),
         }

@@ -53,7 +53,7 @@ pub(super) fn authorize(state: &State, doing: Doing<'_>, asked: &Authorization) 
     let terms = &asked.terms;
     state.registry.may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
-    state.check_limits(&terms.account, terms.limits)
+    state.check_limits_of(terms)
 }
 
 pub(super) fn withdraw(state: &State, (authorized, reason): (u64, &str)) -> Verdict {
@@ -91,7 +91,7 @@ pub(super) fn start(state: &State, doing: Doing<'_>, start: &RunStart) -> Verdic
     }
     state.registry.may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
-    state.check_limits(&terms.account, terms.limits)?;
+    state.check_limits_of(terms)?;
     state.check_killed(&start.run, &terms.account)?;
     asked_policy(state, doing, (start.authorized, asked))?;
     state.check_budget(&terms.owner, doing.time)
