@@ -270,7 +270,7 @@ fn grant(
     if let Some((index, killed)) = state.killed(&Digest(run), &terms.account) {
         let (by, reason) = (&killed.deed.by, &killed.reason);
         let why = format!("{by} threw the kill switch in record {index}: {reason}");
-        let way = "somebody other than who threw it lifts it (kill-lift)";
+        let way = "somebody other than who threw it lifts it: counterfoil kill --lift";
         return Err(Denied::of(Rule::KillOn, why, way));
     }
     Ok(Grant {

@@ -105,7 +105,11 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
 /// promoted, or under other limits alone, the ledger says so by its own rule.
 fn set(state: &State, component: Digest, limits: Digest) -> DigestSet {
     let found = state.registry().components().get(&component);
-    let promoted = || found.into_iter().flat_map(|one| one.promotions.iter().rev());
+    let promoted = || {
+        found
+            .into_iter()
+            .flat_map(|one| one.promotions.iter().rev())
+    };
     let under = promoted().find(|one| one.set.limits == limits);
     under.or_else(|| promoted().next()).map_or(
         DigestSet {

@@ -40,6 +40,7 @@ impl Office {
     fn new() -> Self {
         let desk = Desk::staffed();
         desk.hire("gus", "compliance");
+        desk.hire("max", "approver");
         desk.hire("amy", "administrator");
         let path = desk.manifest();
         let manifest = Manifest::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -350,26 +351,32 @@ fn a_run_survives_the_death_of_its_process_and_its_end_is_in_the_ledger() {
 fn a_kill_by_any_way_ends_a_run_and_whoever_watches_hears_of_it() {
     let office = Office::new();
     let served = office.serve();
-    //     the kill, whether it is asked of the runner, how the reason begins
-    let table: [(&[&str], bool, &str); 4] = [
+    //     the kill, who throws it by hand (none: it is asked of the runner), how the reason begins
+    let table: [(&[&str], Option<&str>, &str); 5] = [
         (
             &["kill", "RUN", "--reason", "a drill"],
-            true,
+            None,
             "run-killed: by olga: a drill",
         ),
         (
             &["kill", "--account", "paper"],
-            true,
+            None,
             "account-killed: by olga",
         ),
         (
             &["kill", "RUN", "--reason", "by hand"],
-            false,
+            Some(""),
             "run-killed: by hand",
         ),
-        (&["kill", "--all"], false, "installation-killed: "),
+        (&["kill", "--all"], Some(""), "installation-killed: "),
+        // Without the ledger the file stops it; with it, the file or the record, whichever it sees.
+        (
+            &["kill", "--account", "paper"],
+            Some("dan"),
+            "account-killed: ",
+        ),
     ];
-    for (place, (arguments, is_asked, reason)) in table.into_iter().enumerate() {
+    for (place, (arguments, by_hand, reason)) in table.into_iter().enumerate() {
         let begun = office.start(&served, 0, &format!("kill-{place}"));
         let run = text(&begun, "run").to_owned();
         office.until(&served, &run, "running", 0);
@@ -379,10 +386,14 @@ fn a_kill_by_any_way_ends_a_run_and_whoever_watches_hears_of_it() {
             .map(|one| if *one == "RUN" { run.as_str() } else { one })
             .collect();
         // The feed of the run says nothing all the while.
-        if is_asked {
-            office.ask(&served, 0, &arguments);
-        } else {
-            office.desk.json("", 0, &arguments);
+        match by_hand {
+            None => {
+                office.ask(&served, 0, &arguments);
+            }
+            Some(who) => {
+                let said = office.desk.json(who, 0, &arguments);
+                assert_eq!(said["record"].is_u64(), !who.is_empty(), "{said}");
+            }
         }
         let done = office.until(&served, &run, "killed", 0);
         assert!(text(&done, "reason").starts_with(reason), "{done}");
@@ -397,14 +408,24 @@ fn a_kill_by_any_way_ends_a_run_and_whoever_watches_hears_of_it() {
         watching.wait().unwrap();
         let again = office.ask(&served, 1, &["resume", &run]);
         assert_eq!(again["refused"]["code"], "run.ended");
-        let lift: &[&str] = match (place, is_asked) {
-            (1, _) => &["kill", "--account", "paper", "--lift"],
-            (3, _) => &["kill", "--all", "--lift"],
+        //     what lifts it, why nothing starts, who may not lift it and why not
+        let (lift, code, rule): (&[&str], _, _) = match place {
+            1 => (&arguments, "kill.on", ("gus", "role.missing")),
+            3 => (&arguments, "run.stopped", ("olga", "role.missing")),
+            4 => (&arguments, "kill.on", ("dan", "duty.kill")),
             _ => continue,
         };
+        let lift = [lift, &["--lift"]].concat();
         let refused = office.start(&served, 1, &format!("before-{place}"));
-        assert_eq!(refused["refused"]["code"], "run.stopped");
-        office.desk.json("", 0, lift);
+        assert_eq!(refused["refused"]["code"], code);
+        let (who, rule) = rule;
+        let said = office.desk.json(who, 1, &lift);
+        assert_eq!(text(&said, "rule"), rule, "{said}");
+        assert!(said["record"].is_u64(), "{said}");
+        let refused = office.start(&served, 1, &format!("still-{place}"));
+        assert_eq!(refused["refused"]["code"], code);
+        let lifted = office.desk.json("max", 0, &lift);
+        assert_eq!(lifted["record"].is_u64(), code == "kill.on", "{lifted}");
         let begun = office.start(&served, 0, &format!("after-{place}"));
         office.ask(&served, 0, &["stop", text(&begun, "run")]);
     }

@@ -87,7 +87,8 @@ impl State {
         };
         let (by, reason) = (&killed.deed.by, &killed.reason);
         let why = format!("{by} threw the kill switch in record {index}: {reason}");
-        let way = "a member of the class operations, other than who threw it, lifts it (kill-lift)";
+        let way = "a member of the class operations, other than who threw it, lifts it: \
+                   counterfoil kill --lift";
         Err(Denial::new(Rule::KillOn, why, way))
     }
 

@@ -190,7 +190,11 @@ impl Stage<'_> {
         let approve = [&["component", "approve"], &under[..]].concat();
         let refused = self.call("bob", 1, &approve)?;
         self.call("dan", 0, &approve)?;
-        self.call("dan", 0, &[&["policy", "eval", "promotion"], &under[..]].concat())?;
+        self.call(
+            "dan",
+            0,
+            &[&["policy", "eval", "promotion"], &under[..]].concat(),
+        )?;
         self.call("olga", 0, &[&["component", "promote"], &under[..]].concat())?;
         Ok(refused)
     }

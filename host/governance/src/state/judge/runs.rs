@@ -193,7 +193,7 @@ pub(super) fn kill_lift(state: &State, doing: Doing<'_>, (killed, reason): (u64,
     let found = state.kills.get(&killed).filter(|one| one.lifted.is_none());
     let Some(found) = found else {
         let why = format!("record {killed} throws no kill switch that is still thrown");
-        let way = "the state lists those that are";
+        let way = "counterfoil ledger search --act kill shows those that were thrown";
         return Err(Denial::new(Rule::KillUnknown, why, way));
     };
     told(reason)?;
