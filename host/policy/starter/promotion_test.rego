@@ -4,6 +4,18 @@ import data.counterfoil.promotion
 
 digest := "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
+# Settings of these tests' own: whoever sets other numbers in data.json changes what is allowed, not
+# what these tests say of the rules.
+settings := {
+	"promotion": {
+		"back_ends_min": 2,
+		"drawdown_max_bps": 3000,
+		"slippage_loss_max_bps": 1000,
+		"fuel_p99_max_bps": 5000,
+	},
+	"exceptions": {"rules": ["threshold.drawdown", "threshold.slippage", "threshold.fuel"]},
+}
+
 # A component that may be promoted; each test spoils one thing of it.
 good := {
 	"time": 1000,
@@ -34,11 +46,11 @@ with_evidence(name, value) := object.union(
 )
 
 codes(document) := {one.code | some one in reasons} if {
-	reasons := promotion.verdict.reasons with input as document
+	reasons := promotion.verdict.reasons with input as document with data.settings as settings
 }
 
 refused(document, code) if {
-	promotion.verdict.outcome == "fail" with input as document
+	promotion.verdict.outcome == "fail" with input as document with data.settings as settings
 	codes(document) == {code}
 }
 
@@ -48,7 +60,7 @@ exception(rule, until) := {
 }
 
 test_a_good_component_passes_without_a_reason if {
-	promotion.verdict == {"outcome": "pass", "reasons": set()} with input as good
+	promotion.verdict == {"outcome": "pass", "reasons": set()} with input as good with data.settings as settings
 }
 
 test_it_must_be_admitted if {
@@ -85,7 +97,7 @@ thresholds(drawdown, slippage, fuel) := with_evidence("thresholds", {
 })
 
 test_it_must_keep_each_threshold if {
-	promotion.verdict.outcome == "pass" with input as thresholds(3000, 1000, 5000)
+	promotion.verdict.outcome == "pass" with input as thresholds(3000, 1000, 5000) with data.settings as settings
 	refused(thresholds(3001, 0, 0), "threshold.drawdown")
 	refused(thresholds(0, 1001, 0), "threshold.slippage")
 	refused(thresholds(0, 0, 5001), "threshold.fuel")
@@ -113,7 +125,7 @@ test_nobody_approves_what_they_wrote_or_reviewed if {
 
 test_an_exception_lets_its_rule_pass_and_is_named if {
 	document := object.union(thresholds(3001, 0, 0), {"exceptions": [exception("threshold.drawdown", 1001)]})
-	verdict := promotion.verdict with input as document
+	verdict := promotion.verdict with input as document with data.settings as settings
 	verdict.outcome == "pass"
 	some one in verdict.reasons
 	one.code == "threshold.drawdown"
@@ -132,6 +144,6 @@ test_no_exception_lets_anybody_approve_their_own if {
 }
 
 test_nothing_at_all_is_refused if {
-	promotion.verdict.outcome == "fail" with input as {}
+	promotion.verdict.outcome == "fail" with input as {} with data.settings as settings
 	promotion.verdict.outcome == "fail" with input as {"evidence": null, "people": null}
 }
