@@ -81,6 +81,8 @@ rules! {
     ExceptionIncomplete = "exception.incomplete";
     /// The exception was never granted, or has ended.
     ExceptionUnknown = "exception.unknown";
+    /// An exception to a rule of the ledger itself, or for too long.
+    ExceptionUnfit = "exception.unfit";
     /// Nobody grants an exception that they answer for.
     DutyException = "duty.exception";
     /// The policy bundle is in force already.

@@ -10,7 +10,7 @@ use counterfoil_trading::time::UnixNanos;
 use crate::act::{
     Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Drift, Evidence,
     EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd, RunStart,
-    Scope, Terms, Usage, Verdict, account_digest,
+    Scope, Subject, Terms, Usage, Verdict, account_digest,
 };
 use crate::attest;
 use crate::digest::{Digest, PublicKey};
@@ -566,6 +566,7 @@ fn one_of_each() -> Vec<Act> {
         fail(set("a")),
         Act::ExceptionGrant(Exception {
             rule: String::new(),
+            subject: Subject::Component(digest("a")),
             reason: String::new(),
             control: String::new(),
             owner: id("a"),

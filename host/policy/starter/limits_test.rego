@@ -102,7 +102,7 @@ test_who_asks_for_more_is_refused if {
 
 test_an_exception_grants_more if {
 	exception := {
-		"entry": 7, "rule": "cap.order-notional", "reason": "r", "control": "c",
+		"entry": 7, "rule": "cap.order-notional", "component": null, "account": "main", "reason": "r", "control": "c",
 		"owner": "o", "approver": "a", "until": 1001,
 	}
 	document := object.union(asking("order_notional", 25001), {"exceptions": [exception]})
@@ -111,6 +111,8 @@ test_an_exception_grants_more if {
 	verdict.limits["order-notional-max"] == "25001"
 	count(verdict.reasons) == 1
 	refused(object.union(document, {"time": 1001}), "cap.order-notional")
+	other := object.union(exception, {"account": "other"})
+	refused(object.union(document, {"exceptions": [other]}), "cap.order-notional")
 }
 
 test_what_is_no_number_above_zero_is_refused if {

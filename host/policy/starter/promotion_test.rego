@@ -55,7 +55,7 @@ refused(document, code) if {
 }
 
 exception(rule, until) := {
-	"entry": 7, "rule": rule, "reason": "r", "control": "c",
+	"entry": 7, "rule": rule, "component": digest, "account": null, "reason": "r", "control": "c",
 	"owner": "o", "approver": "a", "until": until,
 }
 
@@ -136,6 +136,24 @@ test_an_exception_that_is_over_or_for_another_rule_lets_nothing_pass if {
 	every exceptions in [[exception("threshold.drawdown", 1000)], [exception("threshold.fuel", 1001)]] {
 		refused(object.union(thresholds(3001, 0, 0), {"exceptions": exceptions}), "threshold.drawdown")
 	}
+}
+
+test_an_exception_for_something_else_lets_nothing_pass if {
+	one := exception("threshold.drawdown", 1001)
+	every about in [
+		{"component": "sha256:1111"},
+		{"component": null, "account": "main"},
+		{"component": ""},
+		{"component": 7},
+	] {
+		exceptions := [object.union(one, about)]
+		refused(object.union(thresholds(3001, 0, 0), {"exceptions": exceptions}), "threshold.drawdown")
+	}
+	for_all := object.union(one, {"component": null})
+	document := object.union(thresholds(3001, 0, 0), {"exceptions": [for_all]})
+	promotion.verdict.outcome == "pass" with input as document with data.settings as settings
+	nameless := object.remove(for_all, ["account"])
+	refused(object.union(document, {"exceptions": [nameless]}), "threshold.drawdown")
 }
 
 test_no_exception_lets_anybody_approve_their_own if {

@@ -111,7 +111,7 @@ test_who_deploys_does_not_hold_the_logs_key if {
 
 test_no_exception_counts_here if {
 	exception := {
-		"entry": 7, "rule": "start.window", "reason": "r", "control": "c",
+		"entry": 7, "rule": "start.window", "component": null, "account": null, "reason": "r", "control": "c",
 		"owner": "o", "approver": "a", "until": 5000,
 	}
 	refused(object.union(spoiled("time", 2000), {"exceptions": [exception]}), "start.window")
