@@ -198,27 +198,29 @@ fn one_record_is_proved_without_the_ledger() {
     );
 }
 
+/// The words that grant an exception.
+fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 14] {
+    [
+        "exception",
+        "grant",
+        "--rule",
+        "threshold.fuel",
+        "--account",
+        "main",
+        "--reason",
+        "a slow start",
+        "--control",
+        "watched daily",
+        "--owner",
+        owner,
+        "--until",
+        until,
+    ]
+}
+
 #[test]
 fn exceptions_end_and_can_be_listed_by_any_field() {
     let desk = Desk::staffed();
-    fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 14] {
-        [
-            "exception",
-            "grant",
-            "--rule",
-            "threshold.fuel",
-            "--account",
-            "main",
-            "--reason",
-            "a slow start",
-            "--control",
-            "watched daily",
-            "--owner",
-            owner,
-            "--until",
-            until,
-        ]
-    }
     let day = |days: i64| show_time(UnixNanos(now().0 + days * DAY_NANOS));
     let (soon, late) = (day(30), day(91));
     desk.denied("dan", "duty.exception", &grant("dan", &soon));

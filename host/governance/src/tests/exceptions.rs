@@ -2,6 +2,8 @@
 
 use super::*;
 
+const DAY: i64 = 86_400_000_000_000;
+
 fn exception(owner: &str, until: i64) -> Exception {
     Exception {
         rule: "limits.drawdown".to_owned(),
@@ -70,7 +72,6 @@ fn nobody_grants_an_exception_to_themselves_or_without_a_control_and_an_end() {
 #[test]
 fn no_exception_bends_a_rule_of_the_ledger_or_becomes_the_rule_by_lasting() {
     let mut desk = Desk::staffed();
-    const DAY: i64 = 86_400_000_000_000;
     for rule in Rule::ALL {
         let mut one = exception("erin", desk.time + DAY);
         one.rule = rule.code().to_owned();
