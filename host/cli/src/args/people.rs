@@ -277,7 +277,12 @@ pub(crate) enum Change {
         #[arg(long)]
         reason: String,
     },
-    /// List the changes that wait for signatures
+    /// Show what a change would change, before you sign it
+    Show {
+        /// The record that proposes it
+        record: u64,
+    },
+    /// List the changes that wait for signatures, with what they would change
     List {
         /// Those that are over too
         #[arg(long)]

@@ -86,6 +86,19 @@ fn a_draft_is_validated_on_evidence_that_every_read_opens_again() {
         desk.json("bob", code, &words)
     };
     attest(1, "false");
+    // Whoever reviews it sees what is there, and what was measured.
+    let shown = desk.json("", 0, &["component", "show", one]);
+    let of = |kind: &str| {
+        let mut all = shown["evidence"].as_array().unwrap().iter();
+        all.find(|one| one["evidence"] == kind).unwrap().clone()
+    };
+    assert_eq!(shown["evidence"].as_array().unwrap().len(), 6);
+    assert!(text(&of("unit-tests"), "is").starts_with("not passed: "));
+    let thresholds = of("thresholds");
+    assert_eq!(text(&thresholds, "is"), "passed");
+    for measured in ["drawdown-bps", "slippage-loss-bps", "fuel-p99-bps"] {
+        assert!(!thresholds["measured"][measured].is_null(), "{thresholds}");
+    }
     let said = desk.json("carol", 1, &["component", "review", one]);
     assert_eq!(text(&said, "rule"), "evidence.missing");
     assert!(

@@ -70,12 +70,16 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     };
     let bytes = places.data.component(&component.0);
     let is = bytes.map_or_else(|error| error.to_string(), |_| "intact".to_owned());
-    let pieces = one
-        .validated
-        .as_ref()
-        .map(|(all, _)| evidence::recorded(places, state, &component, all));
-    let pieces = pieces.unwrap_or_default();
-    let good = is == "intact" && pieces.iter().all(|piece| piece["is"] == json!("intact"));
+    let (pieces, whole) = match &one.validated {
+        Some((all, _)) => {
+            let pieces = evidence::recorded(places, state, &component, all);
+            let whole = pieces.iter().all(|piece| piece["is"] == json!("intact"));
+            (pieces, whole)
+        }
+        // Nobody rests on a draft's evidence yet, passed or not.
+        None => (evidence::on_disk(places, state, &component)?, true),
+    };
+    let good = is == "intact" && whole;
     let approvals = one.approvals.iter();
     let approval = |one: &counterfoil_governance::registry::Approval| {
         words::join(words::deed(&one.deed), words::set(&one.set))
@@ -108,7 +112,7 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     rows::tell(
         places,
         pieces,
-        &["evidence", "digest", "by", "time", "is"],
+        &["evidence", "digest", "by", "time", "is", "measured"],
         "no evidence yet",
     );
     say("");

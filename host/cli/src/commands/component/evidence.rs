@@ -192,17 +192,67 @@ pub(super) fn recorded(
 ) -> Vec<Value> {
     let row = |(kind, digest): (&EvidenceKind, &Digest)| {
         let piece = opened(places, state, component, digest);
-        let (by, time, state) = match piece {
-            Ok(piece) => (
-                json!(piece.by.as_str()),
-                json!(piece.time),
-                "intact".to_owned(),
-            ),
-            Err(error) => (Value::Null, Value::Null, format!("{error:#}")),
-        };
-        json!({ "evidence": kind.name(), "digest": words::digest(digest), "by": by, "time": time, "is": state })
+        let piece = piece.map(|piece| (piece, "intact".to_owned()));
+        told(Some(*kind), digest, piece)
     };
     evidence.0.iter().map(row).collect()
+}
+
+/// Every piece of a draft that is on disk, passed or not: what a reviewer could rest on.
+pub(super) fn on_disk(places: &Places, state: &State, component: &Digest) -> Result<Vec<Value>> {
+    let store = EvidenceStore::new(&places.data, &component.0);
+    let row = |digest: [u8; 32]| {
+        let digest = Digest(digest);
+        let piece = opened(places, state, component, &digest);
+        let piece = piece.map(|piece| {
+            let is = match piece.reasons.as_slice() {
+                [] => "passed".to_owned(),
+                reasons => format!("not passed: {}", reasons.join("; ")),
+            };
+            (piece, is)
+        });
+        told(None, &digest, piece)
+    };
+    let mut all: Vec<Value> = store.all()?.into_iter().map(row).collect();
+    all.sort_by_key(|one| (one["evidence"].to_string(), one["time"].to_string()));
+    Ok(all)
+}
+
+/// A piece with what was measured, or why it cannot be opened.
+fn told(kind: Option<EvidenceKind>, digest: &Digest, piece: Result<(Piece, String)>) -> Value {
+    let (kind, by, time, is, measured) = match piece {
+        Ok((piece, is)) => (
+            Some(piece.kind),
+            json!(piece.by.as_str()),
+            json!(piece.time),
+            is,
+            measured(&piece.facts),
+        ),
+        Err(error) => (
+            kind,
+            Value::Null,
+            Value::Null,
+            format!("{error:#}"),
+            Value::Null,
+        ),
+    };
+    json!({
+        "evidence": kind.map(EvidenceKind::name), "digest": words::digest(digest), "by": by,
+        "time": time, "is": is, "measured": measured,
+    })
+}
+
+/// The numbers among a piece's facts.
+fn measured(facts: &Value) -> Value {
+    let is_number = |one: &Value| match one {
+        Value::Number(_) => true,
+        Value::String(text) => text.parse::<i128>().is_ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
+    };
+    let all = facts.as_object().into_iter().flatten();
+    let numbers = all.filter(|(_, one)| is_number(one));
+    let numbers = numbers.map(|(name, one)| (name.clone(), one.clone()));
+    Value::Object(numbers.collect())
 }
 
 /// The evidence that a component was validated on, every piece opened and checked; or the first
@@ -240,14 +290,15 @@ pub(super) fn bytes_amiss(
     if !state.registry().components().contains_key(component) {
         return Ok(None);
     }
-    let error = match places.data.component(&component.0) {
-        Ok(_) => return Ok(None),
-        Err(error) => error,
+    let Err(error) = places.data.component(&component.0) else {
+        return Ok(None);
     };
-    let rule = match error {
-        DataDirError::NoComponent { .. } => "component.missing",
-        DataDirError::ComponentChanged { .. } => "component.changed",
-        other => return Err(other.into()),
+    let rule = if matches!(error, DataDirError::NoComponent { .. }) {
+        "component.missing"
+    } else if matches!(error, DataDirError::ComponentChanged { .. }) {
+        "component.changed"
+    } else {
+        return Err(error.into());
     };
     let why = error.to_string();
     let way_on = "restore the file from where it came from; counterfoil drift names it";
