@@ -30,7 +30,7 @@ pub(super) fn differences(places: &Places, state: &State, act: &Act) -> Vec<Valu
         Act::PolicySet { bundle } => of_policy(places, state.policy(), bundle),
         act => Ok(of_fields(act)),
     };
-    found.unwrap_or_else(|error| vec![row("unreadable", None, Some(json!(format!("{error:#}"))))])
+    found.unwrap_or_else(|error| vec![row("unreadable", None, Some(&json!(format!("{error:#}"))))])
 }
 
 /// The differences in one line.
@@ -45,7 +45,7 @@ pub(super) fn line(differences: &[Value]) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-fn row(what: &str, now: Option<Value>, then: Option<Value>) -> Value {
+fn row(what: &str, now: Option<&Value>, then: Option<&Value>) -> Value {
     json!({ "what": what, "now": now, "then": then })
 }
 
@@ -53,7 +53,7 @@ fn of_fields(act: &Act) -> Vec<Value> {
     let fields = words::whole(act);
     let fields = fields.as_object().into_iter().flatten();
     let own = fields.filter(|(name, field)| *name != "act" && !field.is_null());
-    own.map(|(name, field)| row(name, None, Some(field.clone())))
+    own.map(|(name, field)| row(name, None, Some(field)))
         .collect()
 }
 
@@ -70,11 +70,11 @@ fn of_limits(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<
     let differ = names
         .into_iter()
         .filter(|name| old.get(*name) != new.get(*name));
-    let one = |name: &String| row(name, old.get(name).cloned(), new.get(name).cloned());
+    let one = |name: &String| row(name, old.get(name), new.get(name));
     let head = row(
         "limits",
-        now.as_ref().map(words::digest),
-        Some(words::digest(then)),
+        now.as_ref().map(words::digest).as_ref(),
+        Some(&words::digest(then)),
     );
     Ok(core::iter::once(head).chain(differ.map(one)).collect())
 }
@@ -93,7 +93,7 @@ fn of_policy(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<
     let paths: BTreeSet<&String> = paths.collect();
     let one = |path: &String| {
         let before = old.as_ref().and_then(|old| file(old, path));
-        row(path, before, file(&new, path))
+        row(path, before.as_ref(), file(&new, path).as_ref())
     };
     let differ = paths
         .into_iter()
@@ -101,8 +101,8 @@ fn of_policy(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<
         .filter(|row| row["now"] != row["then"]);
     let head = row(
         "policy",
-        now.as_ref().map(words::digest),
-        Some(words::digest(then)),
+        now.as_ref().map(words::digest).as_ref(),
+        Some(&words::digest(then)),
     );
     Ok(core::iter::once(head).chain(differ).collect())
 }
