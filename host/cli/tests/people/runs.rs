@@ -109,6 +109,15 @@ impl Office {
         }
     }
 
+    /// Brings the component into use under a set.
+    fn promote_under(&self, set: DigestSet) {
+        let envelope = attest::approval(&origin(&id("desk")), &id("dan"), &set).unwrap();
+        let signature = self.hand("dan").sign(&envelope.message()).unwrap();
+        self.act("dan", Act::ComponentApprove { set, signature });
+        self.act("carol", passed(Gate::Promotion, set.digest(), None));
+        self.act("dan", Act::ComponentPromote { set });
+    }
+
     fn promote(&self) {
         let component = self.component();
         let provenance = Provenance {
@@ -129,12 +138,13 @@ impl Office {
             evidence: evidence(),
         };
         self.act("carol", validate);
-        let set = self.set();
-        let envelope = attest::approval(&origin(&id("desk")), &id("dan"), &set).unwrap();
-        let signature = self.hand("dan").sign(&envelope.message()).unwrap();
-        self.act("dan", Act::ComponentApprove { set, signature });
-        self.act("carol", passed(Gate::Promotion, set.digest(), None));
-        self.act("dan", Act::ComponentPromote { set });
+        self.promote_under(self.set());
+        // Under limits that no account here has; no run rests on it.
+        let limits = Digest::of(b"other limits");
+        self.promote_under(DigestSet {
+            limits,
+            ..self.set()
+        });
     }
 
     /// A manifest of a live run as a file, and the entry that authorizes its start.
@@ -221,6 +231,36 @@ impl Office {
         let mut command = self.desk.command("olga", &[first, then].concat());
         let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
         command.spawn().unwrap()
+    }
+
+    /// Who let a run start: all that it rests on, and nothing under another set.
+    fn let_by(&self, run: &str) {
+        let who = self.desk.json("", 0, &["who-approved", run]);
+        let chain = who["chain"].as_array().unwrap().iter();
+        let chain: Vec<_> = chain
+            .map(|one| (text(one, "act"), text(one, "by")))
+            .collect();
+        let expected = [
+            ("component-submit", "bob"),
+            ("component-validate", "carol"),
+            ("component-approve", "dan"),
+            ("verdict", "carol"),
+            ("component-promote", "dan"),
+            ("change-propose", "olga"),
+            ("change-approve", "dan"),
+            ("change-approve", "gus"),
+            ("start-authorize", "olga"),
+            ("verdict", "robot"),
+            ("run-start", "robot"),
+        ];
+        assert_eq!(chain, expected);
+        let component = self.component().to_string();
+        let history = self.desk.json("", 0, &["component", "history", &component]);
+        let history = history.as_array().unwrap().iter();
+        let acts: Vec<_> = history.map(|one| text(one, "act")).collect();
+        for act in ["verdict", "start-authorize", "run-start", "run-end"] {
+            assert!(acts.contains(&act), "{acts:?}");
+        }
     }
 
     /// Has a stop lifted that keeps others from starting: by whoever may, and by nobody else.
@@ -365,6 +405,7 @@ fn a_run_survives_the_death_of_its_process_and_its_end_is_in_the_ledger() {
     let done = office.until(&served, &run, "stopped", 15);
     let end = office.end_of(&run).unwrap();
     assert_eq!(end.reason, "end-of-data");
+    office.let_by(&run);
     assert_eq!(text(&done, "decision-digest"), hex::encode(end.decisions.0));
     let verified = office.desk.json("", 0, &["verify", &run]);
     assert!(verified.to_string().contains(&end.tree_size.to_string()));
