@@ -146,7 +146,17 @@ impl Registry {
         let names: Vec<_> = stages.iter().map(|stage| stage.name()).collect();
         let (found, names) = (component.stage.name(), names.join(" or "));
         let why = format!("component {digest} is {found}, and the act needs it to be {names}");
-        let way = "the only way is draft, validated, approved, archived";
+        let way = match component.stage {
+            Stage::Draft => "a reviewer validates it next: counterfoil component review",
+            Stage::Validated => {
+                "it is approved next, and then promoted: counterfoil component approve"
+            }
+            Stage::Approved => {
+                "it is started or archived next: counterfoil authorize start, counterfoil component \
+                 archive"
+            }
+            Stage::Archived => "nothing comes after that: submit a new version",
+        };
         Err(Denial::new(Rule::StageOrder, why, way))
     }
 

@@ -83,7 +83,7 @@ impl State {
     pub(super) fn waiting(&self, proposed: u64, time: UnixNanos) -> Result<&Change, Denial> {
         let Some(change) = self.changes.get(&proposed) else {
             let why = format!("record {proposed} proposes no change");
-            let way = "the state lists those that wait";
+            let way = "counterfoil change list shows those that wait";
             return Err(Denial::new(Rule::ChangeUnknown, why, way));
         };
         if change.waits(time) {

@@ -74,7 +74,7 @@ impl State {
         match self.policies.last() {
             None => {
                 let why = "no policy is in force, and without one every gate is shut";
-                let way = "put a policy bundle in force first (policy-set)";
+                let way = "put a policy bundle in force first: counterfoil policy set";
                 Denial::new(Rule::PolicyMissing, why, way)
             }
             Some((now, deed)) => {
@@ -137,13 +137,18 @@ impl State {
         let last = all.find(|(_, said)| {
             Some(said.verdict.bundle) == self.policy() && Some(&said.deed.by) != not_by
         });
+        let ask = match gate {
+            Gate::Promotion => "counterfoil policy eval promotion COMPONENT",
+            Gate::Start => "counterfoil policy eval start RECORD",
+            Gate::Limits => "counterfoil limits set ACCOUNT",
+        };
         let gate = gate.name();
         let Some((index, said)) = last else {
             let other = not_by.map_or_else(String::new, |id| format!(" by anyone but {id}"));
             let why = format!(
                 "the policy in force has no verdict at the gate {gate} for {subject}{other}"
             );
-            let way = "ask the policy and record its verdict first";
+            let way = format!("ask the policy and record its verdict first: {ask}");
             return Err(Denial::new(Rule::VerdictMissing, why, way));
         };
         if said.verdict.outcome == Outcome::Pass {
@@ -157,7 +162,7 @@ impl State {
             "the policy failed it at the gate {gate} in record {index}: {}",
             reasons.join("; ")
         );
-        let way = "mend what it names and ask again";
+        let way = format!("mend what it names and ask again: {ask}");
         Err(Denial::new(Rule::VerdictFailed, why, way))
     }
 }

@@ -157,7 +157,7 @@ impl State {
             return Ok(());
         }
         let why = "administrators may act alone still, so nothing is promoted or started";
-        let way = "an administrator ends the set-up (setup-end)";
+        let way = "an administrator ends the set-up: counterfoil ledger end-setup";
         Err(Denial::new(Rule::SetupOpen, why, way))
     }
 }

@@ -63,7 +63,7 @@ impl State {
             Denial::new(
                 Rule::BreakGlassUnknown,
                 why,
-                "the state lists those that do",
+                "counterfoil break-glass list shows those that do",
             )
         })
     }

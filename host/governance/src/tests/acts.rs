@@ -147,6 +147,22 @@ fn nobody_approves_what_they_authored_or_validated() {
 }
 
 #[test]
+fn nobody_brings_what_they_wrote_into_use() {
+    let mut desk = Desk::staffed();
+    desk.add("max", &[Role::Author, Role::Approver], 12)
+        .unwrap();
+    desk.act("ada", Act::SetupEnd {}).unwrap();
+    desk.act("max", submit("own")).unwrap();
+    let text = desk.denied("dan", promote(set("own")), Rule::StageOrder);
+    assert!(text.contains("counterfoil component review"), "{text}");
+    desk.act("carol", validate("own")).unwrap();
+    desk.act("dan", desk.approve("dan", set("own"))).unwrap();
+    desk.act("carol", pass(set("own"))).unwrap();
+    desk.denied("max", promote(set("own")), Rule::DutyAuthor);
+    desk.act("dan", promote(set("own"))).unwrap();
+}
+
+#[test]
 fn nobody_starts_runs_and_holds_the_logs_key() {
     let mut desk = Desk::staffed();
     desk.denied("ada", add("host", &[Role::Operator], 11), Rule::DutyLogKey);

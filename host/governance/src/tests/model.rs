@@ -276,6 +276,7 @@ impl Model {
         let mut others = piece.said.iter().rev();
         let last = others.find(|(by, p, _)| Some(*by) != piece.author && *p == policy);
         (self.may(who, Role::Approver) || self.may(who, Role::Operator))
+            && piece.author != Some(who)
             && policy == self.policy
             && approved
             && last.is_some_and(|(_, _, passed)| *passed)

@@ -54,7 +54,9 @@ pub(super) fn permitted(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
         class.name()
     );
     let who = state.who_signs(class, doing.time, &[by]);
-    let who = format!("propose it (change-propose) for others to sign; {who}");
+    let who = format!(
+        "propose it, and have others sign it (counterfoil change list shows what waits); {who}"
+    );
     Err(Denial::new(Rule::ApprovalsMissing, why, who))
 }
 
@@ -219,7 +221,7 @@ pub(super) fn delegate_end(
     let found = state.delegations.get(&delegated);
     let Some(found) = found.filter(|one| one.holds(doing.time)) else {
         let why = format!("record {delegated} makes no delegation that still holds");
-        let way = "the state lists those that do";
+        let way = "counterfoil delegate list shows those that do";
         return Err(Denial::new(Rule::DelegationUnknown, why, way));
     };
     let concerned = found.deed.by == *doing.by || found.delegation.to == *doing.by;

@@ -48,7 +48,7 @@ pub(super) fn end(state: &State, doing: Doing<'_>, drifted: u64) -> Verdict {
         return Ok(());
     }
     let why = format!("record {drifted} holds no drift that still stands");
-    let way = "the state lists those that do";
+    let way = "counterfoil ledger search --act drift shows those that were found";
     Err(Denial::new(Rule::DriftUnknown, why, way))
 }
 

@@ -40,7 +40,7 @@ pub(super) fn validate(
     }
     let names: Vec<_> = missing.iter().map(|kind| kind.name()).collect();
     let why = format!("evidence is missing: {}", names.join(", "));
-    let way = "a reviewer validates it with all six pieces";
+    let way = "make the missing ones first: counterfoil component attest-tests, counterfoil component validate";
     Err(Denial::new(Rule::EvidenceMissing, why, way))
 }
 
@@ -105,6 +105,7 @@ pub(super) fn promote(state: &State, doing: Doing<'_>, set: &DigestSet) -> Verdi
     state.check_setup()?;
     let stages = [Stage::Validated, Stage::Approved];
     let found = state.registry.at(&set.component, &stages)?;
+    state.check_author(found, doing.by, (Role::Operator, doing.time))?;
     same_evidence(found, set)?;
     state.check_policy(set)?;
     if found.promotions.iter().any(|one| one.set == *set) {

@@ -16,6 +16,9 @@ use crate::state::EXCESS_NANOS_MAX;
 /// The longest window of an authorization, in nanoseconds: 30 days.
 const WINDOW_NANOS_MAX: i64 = 30 * 86_400 * 1_000_000_000;
 
+/// A second, in nanoseconds.
+const SECOND_NANOS: i64 = 1_000_000_000;
+
 /// How long a verdict at the gate for starts counts, in nanoseconds: an hour. What it judged (open
 /// exceptions, retrospectives, limits) goes on changing.
 const START_VERDICT_NANOS_MAX: i64 = 3_600 * 1_000_000_000;
@@ -49,8 +52,14 @@ pub(super) fn authorize(state: &State, doing: Doing<'_>, asked: &Authorization) 
     let (from, until) = (asked.not_before, asked.not_after);
     let longest = from.0.saturating_add(WINDOW_NANOS_MAX);
     if until <= doing.time || until <= from || until.0 > longest {
-        let (from, until) = (from.0, until.0);
-        let why = format!("the window {from}..{until} is empty, over, or longer than 30 days");
+        let wrong = if until <= from {
+            "is empty"
+        } else if until <= doing.time {
+            "is over"
+        } else {
+            "is longer than 30 days"
+        };
+        let why = format!("the window {wrong}");
         let way = "authorize a window of 30 days at most that is to come";
         return Err(Denial::new(Rule::StartWindow, why, way));
     }
@@ -90,7 +99,7 @@ pub(super) fn start(state: &State, doing: Doing<'_>, start: &RunStart) -> Verdic
             "run {} of this authorization has not ended",
             other.start.run
         );
-        let way = "end it first (run-end), or authorize another start";
+        let way = "stop it first (counterfoil run stop RUN), or authorize another start";
         return Err(Denial::new(Rule::StartRunning, why, way));
     }
     state.registry.may_start(&terms.set)?;
@@ -126,9 +135,13 @@ fn check_window(found: &Authorization, time: UnixNanos) -> Verdict {
     if from <= time && time < until {
         return Ok(());
     }
-    let when = if time < from { "not open yet" } else { "over" };
-    let (from, until, time) = (from.0, until.0, time.0);
-    let why = format!("its window {from}..{until} is {when} at {time}");
+    let seconds = |from: UnixNanos, until: UnixNanos| until.0.saturating_sub(from.0) / SECOND_NANOS;
+    let why = if time < from {
+        let left = seconds(time, from);
+        format!("its window is not open yet: it opens in {left} s")
+    } else {
+        format!("its window is over since {} s", seconds(until, time))
+    };
     let way = "start within the window, or authorize another";
     Err(Denial::new(Rule::StartWindow, why, way))
 }
@@ -169,7 +182,11 @@ pub(super) fn end(state: &State, doing: Doing<'_>, end: &RunEnd) -> Verdict {
 fn known_run<'a>(state: &'a State, run: &Digest) -> Result<&'a crate::registry::Started, Denial> {
     state.registry.runs.get(run).ok_or_else(|| {
         let why = format!("run {run} was not started");
-        Denial::new(Rule::RunUnknown, why, "the registry lists those that were")
+        Denial::new(
+            Rule::RunUnknown,
+            why,
+            "counterfoil ledger search --act run-start shows those that were",
+        )
     })
 }
 
