@@ -46,7 +46,12 @@ fn main() -> ExitCode {
         Ok(Answer::No) => ExitCode::from(EXIT_NO),
         Err(error) => {
             output::complain(&error);
-            ExitCode::from(EXIT_COULD_NOT_TELL)
+            let code = if error.is::<output::Misuse>() {
+                EXIT_USAGE
+            } else {
+                EXIT_COULD_NOT_TELL
+            };
+            ExitCode::from(code)
         }
     }
 }

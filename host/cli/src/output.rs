@@ -14,6 +14,28 @@ pub(crate) enum Answer {
     No,
 }
 
+/// The program was called wrongly: what was typed cannot mean anything, whatever the data.
+#[derive(Debug)]
+pub(crate) struct Misuse(String);
+
+impl Misuse {
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "it is only ever made to be returned as an error"
+    )]
+    pub(crate) fn new(what: String) -> anyhow::Error {
+        anyhow::Error::new(Self(what))
+    }
+}
+
+impl core::fmt::Display for Misuse {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for Misuse {}
+
 /// Prints a line to standard output. A closed pipe is no error.
 pub(crate) fn say(line: &str) {
     let _closed = writeln!(std::io::stdout(), "{}", harmless(line));

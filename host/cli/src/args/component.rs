@@ -10,7 +10,7 @@ use super::people::Filter;
 pub(crate) enum Component {
     /// Register a component as a draft, with what it was made from (author)
     Submit(ComponentSubmit),
-    /// Run a command that tests the source, and sign what came of it (author)
+    /// Run a command that tests the source, and sign what came of it (the author or anybody else)
     AttestTests(AttestTests),
     /// Run every automatic check of a draft, and sign what was found (not its author)
     Validate(ComponentValidate),

@@ -57,9 +57,9 @@ pub(crate) enum Limits {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Budget {
-    /// Set what an owner or a team may use a day (administrator or approver, never one's own)
+    /// Set what an owner or a team may use a day (a member of the class operations, never one's own)
     Set(BudgetSet),
-    /// Say who is in a team (administrator or approver)
+    /// Say who is in a team (a member of the class operations)
     Team {
         /// The team
         name: String,

@@ -75,7 +75,7 @@ pub(crate) enum Key {
     Rotate(KeyRotate),
     /// End a key (administrator any, everybody their own)
     Revoke(KeyRevoke),
-    /// List every key: whose it is, since when, until when
+    /// List every key: whose it is, whether it counts, until when, and which records added and ended it
     List(Filter),
 }
 

@@ -1,8 +1,9 @@
 //! `budget`: what owners and teams may use, and what they used.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use counterfoil_governance::act::{Act, Budget, Payer, Usage};
 use counterfoil_governance::digest::Digest;
+use counterfoil_governance::id::Id;
 use counterfoil_governance::report::{Used, daily_usage, standing};
 use counterfoil_governance::state::{DAY_NANOS, day_of};
 use counterfoil_runner::clock::now;
@@ -91,7 +92,7 @@ fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
     let started = desk.state().registry().runs().get(&run);
     let owner = match started {
         Some(started) => started.start.terms.owner.clone(),
-        None => people::id("the manifest's owner", &manifest.account.owner)?,
+        None => Id::parse(&manifest.account.owner).context("the manifest's owner")?,
     };
     let (mut fuel, mut wall_nanos, mut bytes) = (used.fuel, used.wall_nanos, None);
     let usages = desk.state().books().usages.iter();

@@ -48,9 +48,13 @@ fn new(places: &Places, args: &KeyNew) -> Result<Answer> {
         note(&format!(
             "the public key of {id}; the secret half is in the key folder, for you alone"
         ));
-        note(&format!(
-            "next: an administrator runs counterfoil principal add {id} --role ROLE --key {public}"
-        ));
+        let is_there = |view: View| view.state().principals().contains_key(&id);
+        let next = if View::open(places).is_ok_and(is_there) {
+            format!("key add {id} --key {public}")
+        } else {
+            format!("principal add {id} --role ROLE --key {public}")
+        };
+        note(&format!("next: an administrator runs counterfoil {next}"));
     }
     Ok(Answer::Yes)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use counterfoil_governance::digest::Digest;
+use counterfoil_governance::id::Id;
 use counterfoil_runner::files::write_whole;
 use counterfoil_runner::gates::Archive;
 use counterfoil_runner::keys::random_hex;
@@ -13,7 +14,6 @@ use serde_json::json;
 
 use crate::args::FeedManifest;
 use crate::output::{Answer, pairs, say, say_json};
-use crate::people;
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
 use crate::places::Places;
@@ -25,7 +25,7 @@ pub(crate) fn run(places: &Places, args: &FeedManifest) -> Result<Answer> {
     let execution = places.data.find(&args.run)?;
     let of = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let view = View::open(places)?;
-    let account = people::id("the run's account", &of.account.name)?;
+    let account = Id::parse(&of.account.name).context("the run's account")?;
     let Some(found) = view.state().limits().get(&account) else {
         let why = format!("account {account} has no limits");
         let way = "ask the policy for some, and have them put in force: counterfoil limits set";

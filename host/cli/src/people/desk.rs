@@ -16,7 +16,7 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::refusal::Refusal;
 use super::view;
-use crate::output::note;
+use crate::output::{Misuse, note};
 use crate::places::Places;
 
 /// How often a ledger that another process writes is tried: an act takes milliseconds, but reads the
@@ -39,7 +39,8 @@ pub(crate) struct Desk {
 /// Who acts, as typed.
 pub(crate) fn actor(places: &Places) -> Result<Id> {
     let name = places.actor.as_deref();
-    let name = name.context("who acts? give --as NAME, or set COUNTERFOIL_AS")?;
+    let name = name
+        .ok_or_else(|| Misuse::new("who acts? give --as NAME, or set COUNTERFOIL_AS".to_owned()))?;
     super::id("--as", name)
 }
 

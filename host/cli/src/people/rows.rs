@@ -1,10 +1,10 @@
 //! Lists: rows as JSON objects, filtered by any of their fields, told as a table.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::Value;
 
 use crate::args::Filter;
-use crate::output::{say, say_json, table};
+use crate::output::{Misuse, say, say_json, table};
 use crate::places::Places;
 
 /// The rows whose fields have the values asked for.
@@ -12,7 +12,8 @@ pub(crate) fn filter(rows: Vec<Value>, filter: &Filter) -> Result<Vec<Value>> {
     let mut conditions = Vec::new();
     for text in &filter.conditions {
         let pair = text.split_once('=');
-        conditions.push(pair.with_context(|| format!("--where {text}: expected FIELD=VALUE"))?);
+        let pair = pair.ok_or_else(|| Misuse::new(format!("--where {text}: expected FIELD=VALUE")));
+        conditions.push(pair?);
     }
     let fits = |row: &Value| {
         conditions

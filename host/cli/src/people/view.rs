@@ -130,7 +130,10 @@ pub(crate) fn all(folder: &Path) -> Result<Vec<(Id, PathBuf)>> {
             .to_string_lossy()
             .into_owned();
         if let Some(name) = name.strip_suffix(ENDING) {
-            found.push((super::id("the ledger's file", name)?, path));
+            found.push((
+                Id::parse(name).with_context(|| format!("the ledger's file {name:?}"))?,
+                path,
+            ));
         }
     }
     Ok(found)

@@ -95,9 +95,21 @@ impl Desk {
     /// What the program says on its way out, once its exit code is 2: it could not tell.
     #[track_caller]
     pub(crate) fn fails(&self, who: &str, arguments: &[&str]) -> String {
+        self.ends(2, who, arguments)
+    }
+
+    /// The same, once its exit code is 64: it was called wrongly.
+    #[track_caller]
+    pub(crate) fn misused(&self, who: &str, arguments: &[&str]) -> String {
+        self.ends(64, who, arguments)
+    }
+
+    #[track_caller]
+    fn ends(&self, code: i32, who: &str, arguments: &[&str]) -> String {
         let output = self.run(who, arguments);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{who} {arguments:?}: {said}");
+        let is = output.status.code();
+        assert_eq!(is, Some(code), "{who} {arguments:?}: {said}");
         said
     }
 

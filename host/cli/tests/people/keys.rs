@@ -91,8 +91,20 @@ fn whoever_has_the_logs_public_key_alone_cannot_replace_it() {
 #[test]
 fn whoever_acts_says_who_they_are_and_holds_the_key() {
     let desk = Desk::staffed();
-    let said = desk.fails("", &["ledger", "end-setup"]);
-    assert!(said.contains("--as"), "{said}");
+    let end = ["ledger", "end-setup"];
+    let until = ["key", "rotate", "--until", "tomorrow"];
+    let add = ["principal", "add", "two words", "--key", "ab"];
+    let list = ["key", "list", "--where", "principal"];
+    for (who, call, named) in [
+        ("", &end[..], "--as"),
+        ("b\u{43e}b", &end, "--as"),
+        ("bob", &until, "--until"),
+        ("ada", &add, "two words"),
+        ("", &list, "--where"),
+    ] {
+        let said = desk.misused(who, call);
+        assert!(said.contains(named), "{said}");
+    }
     let said = desk.fails("nobody-known", &["ledger", "end-setup"]);
     assert!(said.contains("counterfoil key new nobody-known"), "{said}");
     // A key of their own does not make a stranger a principal.
@@ -134,6 +146,11 @@ fn a_key_counts_from_its_record_to_its_end() {
         &["key", "revoke", &last, "--reason", "again"],
     );
     // A key made at home counts once an administrator has added it.
+    for (name, next) in [("bob", "key add bob"), ("new", "principal add new")] {
+        let output = desk.run("", &["key", "new", name]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(&format!("counterfoil {next}")), "{said}");
+    }
     let third = desk.key("bob");
     desk.denied("bob", "key.revoked", &archive);
     desk.json("ada", 0, &["key", "add", "bob", "--key", &third]);

@@ -61,7 +61,7 @@ fn a_stop_is_a_record_and_lifted_by_somebody_else_who_may() {
         ("kill", "dan")
     );
     assert_eq!(text(&record, "reason"), "a drill");
-    desk.fails("", &LIFT);
+    desk.misused("", &LIFT);
     desk.fails("nobody", &LIFT);
     desk.denied("bob", "role.missing", &LIFT);
     desk.denied("dan", "duty.kill", &LIFT);

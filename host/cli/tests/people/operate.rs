@@ -271,6 +271,8 @@ fn budgets(desk: &Desk, until: &str) {
         "the quarter ends",
     ];
     desk.denied("dan", "budget.unfit", &excess);
+    // One of the class does what takes one signature; nobody proposes it.
+    desk.denied("ada", "role.missing", &set(["--owner", "fund"], "1"));
     desk.json("dan", 0, &set(["--owner", "fund"], "1"));
     assert_eq!(desk.json("", 0, &["budget", "list"])[0]["over"], false);
     // Nothing at once: it is used up as it stands.

@@ -14,7 +14,7 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::data_dir::DataDirError;
 use counterfoil_runner::evidence::{Checked, EvidenceStore};
 use counterfoil_runner::keys::PeopleKeys;
-use counterfoil_runner::times::show_time;
+use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
@@ -112,7 +112,8 @@ fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> R
                 continue;
             }
         };
-        let time = people::time("the time of evidence", &piece.time)?;
+        let time = parse_time(&piece.time)
+            .with_context(|| format!("the time of evidence {:?}", piece.time))?;
         if newest
             .get(&piece.kind)
             .is_none_or(|(last, ..)| *last < time)
