@@ -31,7 +31,7 @@ pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
             .get("proposes")
             .or_else(|| row.get("does"))
             .unwrap_or(row);
-        fields.iter().any(|field| names_it(field)) || within.get("component") == names.first()
+        fields.iter().any(names_it) || within.get("component") == names.first()
     });
     tell_records(places, found);
     Ok(Answer::Yes)
