@@ -42,7 +42,7 @@ fn its_tests_pass_whatever_numbers_and_exceptions_are_set() {
                 let all = all.iter().map(|(name, one)| (name.clone(), changed(one)));
                 Value::Object(all.collect())
             }
-            other => other.clone(),
+            Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
         }
     }
     let (_, data) = starter::FILES[0];
