@@ -28,7 +28,7 @@ pub(crate) use people::{
     AccessReview, BreakGlass, Change, Delegate, Drift, Exception, ExceptionEnd, ExceptionGrant,
     ExceptionList, Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerIndex,
     LedgerInit, LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify, OnePrincipal,
-    Principal, PrincipalAdd, PrincipalRoles, WhoApproved,
+    Principal, PrincipalAdd, PrincipalClass, PrincipalRoles, WhoApproved,
 };
 pub(crate) use policy::{
     EvalInput, EvalLimits, EvalPromotion, EvalStart, Policy, PolicyEval, PolicyReEvaluate,

@@ -22,6 +22,26 @@ pub(crate) enum Principal {
     Show(OnePrincipal),
     /// Give a principal these roles and no others (administrator, never one's own)
     Roles(PrincipalRoles),
+    /// Say who belongs to an approval class, and how many of them must sign (administrator)
+    Class(PrincipalClass),
+    /// List the approval classes
+    Classes(Filter),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PrincipalClass {
+    /// The class
+    #[arg(value_parser = classes())]
+    pub(crate) class: String,
+    /// A role whose people belong to it; repeat for more
+    #[arg(long, value_parser = roles())]
+    pub(crate) role: Vec<String>,
+    /// Somebody who belongs to it without the role; repeat for more
+    #[arg(long, value_name = "NAME")]
+    pub(crate) member: Vec<String>,
+    /// How many must sign: two at least for administration and risk
+    #[arg(long, value_name = "N")]
+    pub(crate) approvals: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -119,6 +139,13 @@ pub(crate) enum Ledger {
     Init(LedgerInit),
     /// End the set-up: from here on administration and risk take two (administrator)
     EndSetup,
+    /// Name who holds the log's signing key and may never be an operator (administrator)
+    Holder {
+        /// A name; it need not be a principal's
+        name: String,
+    },
+    /// What is open, expired or incomplete; exit code 1 if anything is
+    Health,
     /// Show the last records
     Tail(LedgerTail),
     /// Find records: by who, what, rule, time or any field

@@ -1,5 +1,7 @@
 //! `ledger`: begin it, read it, check it, prove a record of it.
 
+mod health;
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -38,6 +40,18 @@ pub(crate) fn run(places: &Places, args: &Ledger) -> Result<Answer> {
             let what = "the set-up has ended: administration and risk take two from here on";
             Ok(tell(places, done, what, json!({})))
         }
+        Ledger::Holder { name } => {
+            let id = people::id("the name", name)?;
+            let done = desk::Desk::open(places)?.act(Act::LogHolder { id: id.clone() })?;
+            let what = format!("{id} holds the log's key, and may never be an operator");
+            Ok(tell(
+                places,
+                done,
+                &what,
+                json!({ "principal": id.as_str() }),
+            ))
+        }
+        Ledger::Health => health::run(places),
         Ledger::Tail(args) => tail(places, args),
         Ledger::Search(args) => search(places, args),
         Ledger::Index(args) => index(places, args),

@@ -1,7 +1,7 @@
 //! `principal`: people and services, and their roles.
 
-use anyhow::Result;
-use counterfoil_governance::act::Act;
+use anyhow::{Context as _, Result};
+use counterfoil_governance::act::{Act, Class, ClassSet};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::role::Kind;
 use counterfoil_runner::clock::now;
@@ -9,7 +9,7 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::key;
-use crate::args::{Filter, OnePrincipal, Principal, PrincipalAdd, PrincipalRoles};
+use crate::args::{Filter, OnePrincipal, Principal, PrincipalAdd, PrincipalClass, PrincipalRoles};
 use crate::output::{Answer, pairs, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::{Refusal, tell};
@@ -22,6 +22,8 @@ pub(crate) fn run(places: &Places, args: &Principal) -> Result<Answer> {
         Principal::Add(args) => add(places, args),
         Principal::List(filter) => list(places, filter),
         Principal::Show(args) => show(places, args),
+        Principal::Class(args) => class(places, args),
+        Principal::Classes(filter) => classes(places, filter),
         Principal::Roles(args) => roles(places, args),
     }
 }
@@ -144,5 +146,39 @@ pub(crate) fn row(view: &View, id: &Id) -> Value {
         "since": since.and_then(|index| view.time_of(index)).map(show_time),
         "last-act": last.map(|one| one.signed.act.name()),
         "last-time": last.map(|one| show_time(one.signed.time)),
+    })
+}
+
+fn class(places: &Places, args: &PrincipalClass) -> Result<Answer> {
+    let class = Class::parse(&args.class).with_context(|| format!("no class {:?}", args.class))?;
+    let members = args.member.iter();
+    let members = members.map(|name| people::id("--member", name));
+    let set = ClassSet {
+        class,
+        roles: people::roles(&args.role)?,
+        members: members.collect::<Result<_>>()?,
+        approvals: args.approvals,
+    };
+    let facts = class_row(&set);
+    let done = Desk::open(places)?.act(Act::ClassSet(set))?;
+    let what = format!("{} of the class {} must sign", args.approvals, class.name());
+    Ok(tell(places, done, &what, facts))
+}
+
+fn classes(places: &Places, filter: &Filter) -> Result<Answer> {
+    let view = View::open(places)?;
+    let all = Class::ALL.map(|class| class_row(&view.state().class(class)));
+    let found = rows::filter(all.into(), filter)?;
+    let columns = ["class", "approvals", "roles", "members"];
+    rows::tell(places, found, &columns, "no class");
+    Ok(Answer::Yes)
+}
+
+fn class_row(set: &ClassSet) -> Value {
+    json!({
+        "class": set.class.name(),
+        "approvals": set.approvals,
+        "roles": words::roles(&set.roles),
+        "members": set.members.iter().map(words::text).collect::<Vec<_>>(),
     })
 }

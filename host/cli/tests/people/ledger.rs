@@ -377,3 +377,38 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
     desk.json("eve", 0, &review);
     assert_eq!(desk.json("", 0, &["break-glass", "list"])[0]["owed"], false);
 }
+
+#[test]
+fn what_is_open_is_listed_and_classes_and_the_logs_holder_can_be_set() {
+    let desk = Desk::staffed();
+    assert_eq!(desk.json("", 0, &["ledger", "health"])["open-items"], 0);
+    let soon = show_time(UnixNanos(now().0 + DAY_NANOS));
+    let granted = desk.json("dan", 0, &grant("bob", &soon))["record"].clone();
+    let killed = desk.json("olga", 0, &["kill", "--all"])["record"].clone();
+    let health = desk.json("", 1, &["ledger", "health"]);
+    assert_eq!(health["open-items"], 2, "{health}");
+    assert_eq!(health["exceptions"][0], granted);
+    assert_eq!(health["kills"][0], killed);
+    let class = |approvals| {
+        let set = [
+            "principal",
+            "class",
+            "risk",
+            "--role",
+            "approver",
+            "--member",
+            "carol",
+        ];
+        [&set[..], &["--approvals", approvals]].concat()
+    };
+    desk.denied("dan", "role.missing", &class("2"));
+    desk.denied("ada", "class.unfit", &class("1"));
+    desk.json("ada", 0, &class("2"));
+    let risk = desk.json("", 0, &["principal", "classes", "--where", "class=risk"]);
+    assert_eq!(
+        (&risk[0]["approvals"], &risk[0]["members"][0]),
+        (&2.into(), &"carol".into())
+    );
+    desk.denied("ada", "duty.log-key", &["ledger", "holder", "olga"]);
+    desk.json("ada", 0, &["ledger", "holder", "vault"]);
+}

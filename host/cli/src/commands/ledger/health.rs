@@ -1,0 +1,55 @@
+//! `ledger health`: what is open, expired or incomplete, and where to look. It must never judge how bad
+//! that is.
+
+use anyhow::Result;
+use counterfoil_governance::report::{Health, health};
+use counterfoil_runner::clock::now;
+use serde_json::{Value, json};
+
+use crate::output::{Answer, pairs, say_json};
+use crate::people::rows;
+use crate::people::view::View;
+use crate::places::Places;
+
+/// Prints every list; yes if nobody has to look at any of them.
+pub(super) fn run(places: &Places) -> Result<Answer> {
+    let view = View::open(places)?;
+    let found = health(view.state(), now());
+    let open = found.open_items();
+    let lists = lists(&found);
+    if places.json {
+        let pair = |(name, list): &(&str, Value)| ((*name).to_owned(), list.clone());
+        let mut value = Value::Object(lists.iter().map(pair).collect());
+        value["open-items"] = json!(open);
+        value["denials"] = json!(found.denials);
+        say_json(&value);
+    } else {
+        let mut told = vec![("open items", open.to_string())];
+        let some = lists.iter().filter(|(_, list)| *list != json!([]));
+        told.extend(some.map(|(name, list)| (*name, rows::short(list))));
+        told.push(("denials, ever", found.denials.to_string()));
+        pairs(&told);
+    }
+    Ok(if open == 0 { Answer::Yes } else { Answer::No })
+}
+
+/// Each list by what it is of: records by their numbers, components and runs by their digests.
+fn lists(found: &Health) -> [(&'static str, Value); 12] {
+    let digests = |all: &std::collections::BTreeSet<counterfoil_governance::digest::Digest>| {
+        json!(all.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    [
+        ("exceptions", json!(found.exceptions)),
+        ("break-glass", json!(found.break_glass)),
+        ("retrospectives-owed", json!(found.retrospectives)),
+        ("keys-expired", json!(found.keys_expired)),
+        ("keyless", json!(found.keyless)),
+        ("evidence-missing", digests(&found.evidence_missing)),
+        ("policy-old", digests(&found.policy_old)),
+        ("verdicts-failed", json!(found.verdicts_failed)),
+        ("changes-waiting", json!(found.changes)),
+        ("kills", json!(found.kills)),
+        ("drift", json!(found.drifts)),
+        ("runs-open", digests(&found.runs_open)),
+    ]
+}
