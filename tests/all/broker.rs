@@ -6,6 +6,7 @@
 )]
 
 mod desk;
+mod month;
 mod venue;
 
 use counterfoil_runner::execute::Outcome;
