@@ -7,9 +7,12 @@
 
 mod desk;
 mod month;
-mod venue;
+pub(crate) mod venue;
+
+use std::thread;
 
 use counterfoil_runner::execute::Outcome;
+use counterfoil_runner::kill::{Target, kill};
 use counterfoil_runner::parity::{Cause, Question, parity};
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{Ignore, World, public_key, signer};
@@ -154,6 +157,31 @@ fn whatever_fails_on_the_way_each_order_is_at_the_broker_once() {
         holds(&world, &desk, &outcome);
         assert_eq!(differences(&outcome), [""; 0], "{fault:?}");
     }
+}
+
+#[test]
+fn an_order_that_waits_for_the_broker_does_not_go_out_after_a_kill() {
+    let world = World::small(26);
+    let desk = Desk::start(&world, "0");
+    desk.exchange
+        .with(|state| state.faults = vec![Fault::Limited]);
+    let outcome = thread::scope(|scope| {
+        scope.spawn(|| {
+            desk.exchange.wait(|state| state.posts == 1);
+            kill(&world.data, &Target::Installation, "enough").unwrap();
+        });
+        desk.run(&world, |run| while run.slice() {})
+    });
+    assert_eq!(stop(&outcome).0, StopCause::InstallationKilled);
+    let sent = desk
+        .exchange
+        .with(|state| (state.posts, state.orders.len()));
+    assert_eq!(sent, (1, 0));
+    let words = log(&outcome.execution).into_iter().any(
+        |record| matches!(record, LogRecord::Ended(end) if end.detail.contains("it was not sent")),
+    );
+    assert!(words);
+    assert!(world.replay(&outcome).unwrap().is_identical());
 }
 
 #[test]

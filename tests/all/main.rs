@@ -50,3 +50,5 @@ mod supervised;
 mod sweep;
 #[cfg(test)]
 mod tamper;
+#[cfg(test)]
+mod venues;

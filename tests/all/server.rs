@@ -20,6 +20,7 @@ use counterfoil_runner::permit::Records;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Supervisor};
+use counterfoil_runner::venues::Venues;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_server::book::{Book, Service};
 use counterfoil_server::client::{Client, ClientError, Message};
@@ -42,7 +43,7 @@ const FOLDER: &str = "COUNTERFOIL_TESTS_SERVER_FOLDER";
 /// Runs of one account at once, in these tests.
 const PER_ACCOUNT: usize = 2;
 
-fn supervisor(data: &DataDir, records: Arc<dyn Records>) -> Supervisor {
+fn supervisor(data: &DataDir, records: Arc<dyn Records>, venues: Arc<Venues>) -> Supervisor {
     Supervisor::new(Settings {
         data: data.clone(),
         engine: EngineSettings {
@@ -52,10 +53,11 @@ fn supervisor(data: &DataDir, records: Arc<dyn Records>) -> Supervisor {
         signers: Arc::new(signer),
         runs_per_account: PER_ACCOUNT,
         records,
+        venues,
     })
 }
 
-fn server(data: &DataDir) -> (Server, Supervisor) {
+fn server(data: &DataDir, venues: Arc<Venues>) -> (Server, Supervisor) {
     let service = Service {
         principal: id("robot"),
         hand: Box::new(hand("robot")),
@@ -63,7 +65,7 @@ fn server(data: &DataDir) -> (Server, Supervisor) {
     let path = data.root().join("ledger/test.ledger");
     let book = Arc::new(Book::new(path, id("test"), Arc::new(signer), service));
     let address = "127.0.0.1:0".parse().unwrap();
-    let supervisor = supervisor(data, Arc::clone(&book) as Arc<dyn Records>);
+    let supervisor = supervisor(data, Arc::clone(&book) as Arc<dyn Records>, venues);
     let own = supervisor.clone();
     let server = Server::bind(address, Reach::Loopback, supervisor, book).unwrap();
     (server, own)
@@ -79,7 +81,12 @@ pub(crate) struct Here {
 
 impl Here {
     pub(crate) fn new(data: &DataDir) -> Self {
-        let (server, supervisor) = server(data);
+        Self::reaching(data, Arc::default())
+    }
+
+    /// One that reaches venues.
+    pub(crate) fn reaching(data: &DataDir, venues: Arc<Venues>) -> Self {
+        let (server, supervisor) = server(data, venues);
         server.take_over().unwrap();
         let base = format!("http://{}", server.address());
         let (end, ended) = oneshot::channel();
@@ -740,7 +747,7 @@ fn child() {
         return;
     };
     let data = DataDir::open(Path::new(&folder)).unwrap();
-    let (server, _) = server(&data);
+    let (server, _) = server(&data, Arc::default());
     let taken = server.take_over().unwrap();
     assert!(taken.iter().all(|one| one.refused.is_none()), "{taken:?}");
     let address = Path::new(&folder).join("address");

@@ -196,6 +196,7 @@ fn serve(folder: &Path) {
         signers: Arc::new(signer),
         runs_per_account: PER_ACCOUNT,
         records: Arc::clone(&book) as Arc<dyn Records>,
+        venues: Arc::default(),
     });
     let address = "127.0.0.1:0".parse().unwrap();
     let server = Server::bind(address, Reach::Loopback, supervisor, book).unwrap();

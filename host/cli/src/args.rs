@@ -34,7 +34,7 @@ pub(crate) use policy::{
     EvalInput, EvalLimits, EvalPromotion, EvalStart, Policy, PolicyEval, PolicyReEvaluate,
 };
 pub(crate) use research::{MonteCarlo, Sweep, WalkForward};
-pub(crate) use run::{Backtest, BacktestOrResume, Broker, Kill, Live, Terms};
+pub(crate) use run::{Backtest, BacktestOrResume, Kill, Live, Terms};
 pub(crate) use serve::{KillRuns, RunCommand, RunStart, Runner, Serve, Watch};
 pub(crate) use show::{Audit, Compare, Parity, Proof, Publish, Replay, Report, Show, Verify};
 

@@ -13,7 +13,7 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{
     Close, CloseReason, Decision, Deliveries, FaultRecord, KIND_DECISION, KIND_DELIVERIES,
-    KIND_FAULT, kind_of,
+    KIND_FAULT, KIND_STOP, StopRecord, kind_of,
 };
 use serde_json::{Value, json};
 
@@ -73,6 +73,18 @@ pub(crate) fn fault(execution: &Execution) -> Result<Option<(FaultRecord, Option
                 return Ok(Some((fault, first_unanswered)));
             }
             _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// The host's stop of a journal, if it has one.
+fn stop(execution: &Execution) -> Result<Option<StopRecord>> {
+    let mut reader = JournalReader::open(&execution.journal())?;
+    while let Some(body) = reader.next_body()? {
+        if kind_of(body).map_err(ReadJournalError::from)? == KIND_STOP {
+            let stop = StopRecord::decode(body).map_err(ReadJournalError::from)?;
+            return Ok(Some(stop));
         }
     }
     Ok(None)
@@ -173,7 +185,24 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &Outcome) -> Result<Val
             "trace": fault.trace,
         });
     }
+    if let Some(record) = stop_of(outcome)? {
+        value["stop"] = json!({
+            "cause": record.stop.cause.name(),
+            "message": record.stop.message,
+            "time": show_time(record.time),
+            "orders-canceled": record.canceled.len(),
+            "positions-flattened": record.flattened.len(),
+        });
+    }
     Ok(value)
+}
+
+/// Why the host stopped a run, if it did.
+fn stop_of(outcome: &Outcome) -> Result<Option<StopRecord>> {
+    match outcome.close.reason {
+        CloseReason::Stopped => stop(&outcome.execution),
+        CloseReason::EndOfData | CloseReason::Fault => Ok(None),
+    }
 }
 
 pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()> {
@@ -224,6 +253,11 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()
     {
         say("");
         say(&fault_text(&fault, at.as_ref(), &setup.instruments));
+    }
+    if let Some(StopRecord { stop, .. }) = stop_of(outcome)? {
+        say("");
+        let (cause, message) = (stop.cause.name(), stop.message);
+        say(&format!("the host stopped it: {cause}: {message}"));
     }
     let short = outcome.execution.short();
     say("");

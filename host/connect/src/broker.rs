@@ -14,7 +14,7 @@ use core::time::Duration;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::broker::order::{NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
+use crate::broker::order::{Leave, NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
 use crate::field::FieldError;
 use crate::net::http::HttpError;
 
@@ -37,6 +37,12 @@ pub enum BrokerError {
         /// The order.
         name: String,
         /// What happened last.
+        reason: String,
+    },
+    /// It may not go out any more. Nothing is there, and nothing was sent that could bring it.
+    #[error("it was not sent: {reason}")]
+    Withdrawn {
+        /// Why.
         reason: String,
     },
     /// Another order has this name.
@@ -107,7 +113,8 @@ pub enum Cancel {
 
 /// What a runner needs of a broker.
 pub trait Broker: Send + Sync {
-    /// Places an order once, whatever happens on the way. The same name never places two.
+    /// Places an order once, whatever happens on the way, as long as it has leave. The same name never
+    /// places two.
     ///
     /// # Errors
     ///
@@ -115,6 +122,7 @@ pub trait Broker: Send + Sync {
     fn submit(
         &self,
         order: &NewOrder,
+        leave: &Leave,
     ) -> impl Future<Output = Result<VenueOrder, BrokerError>> + Send;
 
     /// Puts an order in the place of another.
@@ -126,6 +134,7 @@ pub trait Broker: Send + Sync {
         &self,
         venue_id: &str,
         with: &NewOrder,
+        leave: &Leave,
     ) -> impl Future<Output = Result<VenueOrder, BrokerError>> + Send;
 
     /// Takes an order back. Its end comes as an update.

@@ -8,6 +8,7 @@ pub mod history;
 pub mod inbox;
 pub mod intake;
 pub mod listing;
+pub mod market;
 mod open_slice;
 pub mod protocol;
 pub mod session;

@@ -22,6 +22,7 @@ use crate::journal::{JournalError, ReadJournalError};
 use crate::keys::KeyError;
 use crate::lease::LeaseError;
 use crate::lock::LockError;
+use crate::venues::VenuesError;
 
 /// Why a run did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +139,9 @@ pub enum RunnerError {
     /// The feed.
     #[error(transparent)]
     Feed(#[from] FeedError),
+    /// A venue.
+    #[error(transparent)]
+    Venue(Box<VenuesError>),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -174,6 +178,12 @@ pub enum RunnerError {
 impl From<ResampleError> for RunnerError {
     fn from(error: ResampleError) -> Self {
         Self::Resample(Box::new(error))
+    }
+}
+
+impl From<VenuesError> for RunnerError {
+    fn from(error: VenuesError) -> Self {
+        Self::Venue(Box::new(error))
     }
 }
 

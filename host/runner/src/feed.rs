@@ -3,14 +3,16 @@
 mod connected;
 mod line;
 mod lines;
+mod market;
 mod no_actions;
 mod sessions;
 mod snapshot;
 mod source;
 
-pub use connected::ConnectedFeed;
+pub use connected::{ConnectedFeed, EventSource};
 pub(crate) use line::bar_in;
 pub use lines::{Decided, LineFeed};
+pub use market::{AnyFeed, Bars, MarketBars, Source};
 pub use no_actions::NoActions;
 pub use snapshot::SnapshotFeed;
 pub use source::{Came, LINE_BYTES_MAX, LineSource, Patient, SILENCE_MAX, Treatment};

@@ -7,6 +7,8 @@
 pub mod any;
 pub mod broker;
 pub mod client;
+mod course;
+mod error;
 pub mod guard;
 pub mod order_log;
 pub mod paper;
@@ -16,8 +18,9 @@ pub mod token;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use counterfoil_journal::key::{KeyError, VerifierKey};
-use counterfoil_journal::signer::{SignError, Signer as _};
+use counterfoil_connect::broker::order::Leave;
+use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::signer::Signer as _;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::gateway::{
     Answer, Authorization, ClockWord, End, Event, Life, LogRecord, Lookup, Outcome, Phase, Refusal,
@@ -37,8 +40,9 @@ use counterfoil_trading::venue::{Venue, VenueError};
 use crate::clock;
 use crate::data_dir::Execution;
 use crate::keys::SharedSigner;
-use crate::lease::LeaseError;
-use client::{Cleared, Found, Reply, VenueClient};
+use client::{Cleared, Found, VenueClient};
+use course::Course;
+pub use error::GatewayError;
 use guard::Guard;
 use order_log::{KnownOrders, OrderLog, OrderLogError, Recorded};
 use paper::Market;
@@ -55,63 +59,6 @@ const LOOKUPS_MAX: u32 = 3;
 /// How often the kernel's word on its clock is recorded: a clock that nothing corrects drifts a few
 /// milliseconds in that time.
 const CLOCK_NANOS: i64 = 60_000_000_000;
-
-/// Why a gateway could not be opened or cannot go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum GatewayError {
-    /// The order log.
-    #[error(transparent)]
-    Log(#[from] OrderLogError),
-    /// The signer.
-    #[error(transparent)]
-    Sign(#[from] SignError),
-    /// The signer's key cannot verify.
-    #[error("the order log's key: {0}")]
-    Key(#[from] KeyError),
-    /// The account.
-    #[error(transparent)]
-    Lease(#[from] LeaseError),
-    /// The lease's file was put back to an epoch of before.
-    #[error(
-        "lease.behind: the account is in epoch {found}, but the order log was in {logged} before"
-    )]
-    Behind {
-        /// The lease's epoch.
-        found: u64,
-        /// The order log's last.
-        logged: u64,
-    },
-    /// An order cannot go the way that its state asks for.
-    #[error(transparent)]
-    Order(#[from] Refusal),
-    /// The run id is no digest.
-    #[error("the run {run:?} has no id of 64 hex digits")]
-    Run {
-        /// What it has.
-        run: String,
-    },
-    /// The venue's books cannot be read, or the run cannot begin on them.
-    #[error("the venue's books: {reason}")]
-    Books {
-        /// Why.
-        reason: String,
-    },
-    /// The venue.
-    #[error(transparent)]
-    Venue(#[from] VenueError),
-    /// Nobody knows what became of an order.
-    #[error(
-        "order.unknown: it is not known whether the venue has order {venue_order}: {detail}; \
-         resume the run once the venue can be asked"
-    )]
-    Unresolved {
-        /// Its name at the venue.
-        venue_order: String,
-        /// What is known.
-        detail: String,
-    },
-}
 
 /// What was decided before this process began, by the number of each plan, with the time of its
 /// decision where that is known.
@@ -284,12 +231,15 @@ impl<V: VenueClient> Gateway<V> {
         if let Some(order) = intent.order() {
             self.names.insert(order.client_order_id, id.clone());
         }
+        let before = self.known.orders.remove(&sequence);
+        let not_after = self.not_after(sequence, before.as_ref());
+        let leave = self.leave(intent, not_after);
         let cleared = Cleared {
             id: &id,
             of: of.as_ref(),
             released,
+            leave: &leave,
         };
-        let before = self.known.orders.remove(&sequence);
         let life = self.life_of(sequence, before.as_ref());
         self.orders.insert(sequence, (life, released.digest()));
         if let Phase::Ended(end) = life.phase {
@@ -299,7 +249,6 @@ impl<V: VenueClient> Gateway<V> {
             }
             return Ok(end);
         }
-        let not_after = self.not_after(sequence, before.as_ref());
         let lapsed = self.lapsed(sequence, before.as_ref());
         let mut course = Course {
             life,
@@ -330,6 +279,19 @@ impl<V: VenueClient> Gateway<V> {
             time: clock::now(),
         }))?;
         Ok(end)
+    }
+
+    /// What a venue asks before it sends an intent, and sends it again: the conditions may have changed
+    /// since the token was spent, and the token's time may be over.
+    fn leave(&self, intent: Intent, not_after: UnixNanos) -> Leave {
+        let guard = Arc::clone(&self.guard);
+        Leave::new(move || {
+            let now = clock::now();
+            let in_time = now <= not_after;
+            let permitted = guard.permit(&intent, now);
+            let held = permitted.and_then(|()| in_time.then_some(()).ok_or(Refusal::Expired));
+            held.map_err(|refusal| refusal.code().to_owned())
+        })
     }
 
     /// Records what the kernel says of its clock, if that was not done for a while.
@@ -561,39 +523,6 @@ fn run_of(execution: &Execution) -> Result<[u8; 32], GatewayError> {
         run: execution.run.clone(),
     })?;
     Ok(run)
-}
-
-/// One order on its way.
-struct Course {
-    life: Life,
-    not_after: UnixNanos,
-    /// Why it may not be sent by this process, though it was decided before.
-    lapsed: Option<Refusal>,
-    token: Option<SignedToken>,
-    refusal: Option<Refusal>,
-    detail: String,
-    lookups: u32,
-}
-
-impl Course {
-    fn withhold(&mut self, refusal: Refusal) -> Event {
-        self.refusal = Some(refusal);
-        Event::Withhold
-    }
-
-    fn heard(&mut self, reply: Reply) -> Answer {
-        match reply {
-            Reply::Known => Answer::Known,
-            Reply::Refused(why) => {
-                self.detail = why;
-                Answer::Refused
-            }
-            Reply::Unknown(why) => {
-                self.detail = why;
-                Answer::Unknown
-            }
-        }
-    }
 }
 
 impl<V: VenueClient + Market> Venue for Gateway<V> {

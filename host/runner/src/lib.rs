@@ -38,3 +38,4 @@ pub mod sweep;
 pub mod tape;
 pub mod times;
 pub mod usage;
+pub mod venues;

@@ -13,24 +13,24 @@ use crate::data_dir::DataDir;
 use crate::drive::Observer;
 use crate::error::RunnerError;
 use crate::execute::{Conditions, Outcome, Prepared, Start, execute_prepared};
-use crate::feed::{LineFeed, LineSource};
+use crate::feed::{Bars, Decided};
 use crate::journal::Sealing;
 use crate::kill::{KillSwitch, Told};
 use crate::lease::{Lease, LeaseError, RUNS_PER_ACCOUNT_MAX};
 use crate::limits::{LimitsWatch, Need};
 
-/// Runs a manifest over closed bars from `source`, as newline-delimited JSON.
+/// Runs a manifest over closed bars from `source`.
 ///
 /// # Errors
 ///
 /// As [`execute`]; and if the manifest names no feed, signs less than every decision, was started
 /// before, or if account, limits or kill switch keep it from starting.
-pub fn live<R: LineSource + Send>(
+pub fn live<B: Bars>(
     data: &DataDir,
     manifest: &Manifest,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
-    (source, broker): (R, Option<Bridge>),
+    (source, broker): (B, Option<Bridge>),
     observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
@@ -43,12 +43,12 @@ pub fn live<R: LineSource + Send>(
 }
 
 /// As [`live`], with a component that was made ready and under conditions that were found before.
-pub(crate) fn live_under<R: LineSource + Send>(
+pub(crate) fn live_under<B: Bars>(
     (data, conditions): (&DataDir, Conditions),
     manifest: &Manifest,
     component: &Prepared,
     signer: Box<dyn Signer + Send>,
-    source: R,
+    source: B,
     observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;
@@ -64,7 +64,7 @@ pub(crate) fn live_under<R: LineSource + Send>(
         sealing: Sealing::RunThread,
         conditions: Some(conditions),
     };
-    let mut feed = LineFeed::new(source, &setup.instruments);
+    let mut feed = source.open(manifest, &setup, Decided::default())?;
     execute_prepared(start, component, &mut feed, &mut WallClock::new(), observer)
 }
 

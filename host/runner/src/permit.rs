@@ -118,7 +118,8 @@ pub fn parameters_digest(manifest: &Manifest) -> Result<Digest, ManifestError> {
     Ok(Digest::of(canonical_json(&parameters)?.as_bytes()))
 }
 
-/// The terms of a manifest, under this set: what an operator authorizes.
+/// The terms of a manifest, under this set: what an operator authorizes. Their market is the feed's
+/// name, followed by `@broker/environment` if orders go to a broker.
 ///
 /// # Errors
 ///
@@ -131,7 +132,7 @@ pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<Terms, Denied> {
             Denied::new("manifest.invalid", why, way)
         })
     };
-    let DataSource::Feed { name: market, .. } = &manifest.data else {
+    let DataSource::Feed { name, broker, .. } = &manifest.data else {
         let why = "the manifest's bars come from a snapshot";
         let way = "start a manifest whose bars come from a feed";
         return Err(Denied::new("manifest.invalid", why, way));
@@ -140,7 +141,10 @@ pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<Terms, Denied> {
         owner: id("owner", &manifest.account.owner)?,
         set,
         account: id("account", &manifest.account.name)?,
-        market: market.clone(),
+        market: match broker {
+            None => name.clone(),
+            Some(broker) => format!("{name}@{}/{}", broker.name, broker.environment),
+        },
         timeframe: manifest.timeframe.clone(),
         parameters: parameters_digest(manifest)?,
         limits: Digest(limits_digest(manifest)?),

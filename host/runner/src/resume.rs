@@ -36,7 +36,7 @@ use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
 use crate::execute::{Conditions, HOST, Outcome, Prepared, decide};
-use crate::feed::{Feed, LineFeed, LineSource, NoActions};
+use crate::feed::{Bars, Feed, NoActions};
 use crate::files::at;
 use crate::gateway::Gateway;
 use crate::gateway::guard::Guarded;
@@ -306,9 +306,9 @@ impl Resumption {
     /// # Errors
     ///
     /// As [`Resumption::backtest`].
-    pub fn live<R: LineSource + Send>(
+    pub fn live<B: Bars>(
         self,
-        (source, broker): (R, Option<Bridge>),
+        (source, broker): (B, Option<Bridge>),
         around: Around<'_>,
     ) -> Result<Resumed, RunnerError> {
         let mut conditions = conditions(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
@@ -317,10 +317,10 @@ impl Resumption {
     }
 
     /// As [`Resumption::live`], under conditions that were found before.
-    pub(crate) fn live_under<R: LineSource + Send>(
+    pub(crate) fn live_under<B: Bars>(
         mut self,
         mut conditions: Conditions,
-        source: R,
+        source: B,
         around: Around<'_>,
     ) -> Result<Resumed, RunnerError> {
         if !matches!(self.manifest.data, DataSource::Feed { .. }) {
@@ -340,11 +340,11 @@ impl Resumption {
         let instruments = &self.setup.instruments;
         let (slices, decided) = self.known.take_slices(instruments.len())?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
-        let mut lines = LineFeed::go_on(source, instruments, decided);
-        let lines = Guarded::new(&mut lines, guard);
-        let lines = NoActions::new(lines, self.setup.broker.is_some());
+        let mut bars = source.open(&self.manifest, &self.setup, decided)?;
+        let bars = Guarded::new(&mut bars, guard);
+        let bars = NoActions::new(bars, self.setup.broker.is_some());
         let recorded = (slices, self.known.stop.take());
-        let mut feed = Again::new(recorded, lines, is_open);
+        let mut feed = Again::new(recorded, bars, is_open);
         let plans = core::mem::take(&mut self.known.plans);
         let times = core::mem::take(&mut self.known.times);
         let is_begun = self.open.is_some();

@@ -1,6 +1,7 @@
 //! Owns several runs, each on threads of its own: starts, stops and kills them, goes on with those
 //! that a process left, and says how each stands. It must never know a network or who may ask.
 
+mod brought;
 mod components;
 mod error;
 pub mod events;
@@ -44,6 +45,7 @@ use crate::kill::KillSwitch;
 use crate::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::live;
 use crate::permit::{Grant, PermitWatch, Records};
+use crate::venues::Venues;
 
 /// Runs of one process at once: each has threads of its own, and a machine has only so many.
 pub const RUNS_MAX: usize = 1_024;
@@ -66,6 +68,8 @@ pub struct Settings {
     pub runs_per_account: usize,
     /// The ledger: whether a run may still go on, and where its end is recorded.
     pub records: Arc<dyn Records>,
+    /// How the venues outside are reached.
+    pub venues: Arc<Venues>,
 }
 
 impl fmt::Debug for Settings {
@@ -313,7 +317,8 @@ impl Supervisor {
         // First of all, and held from here on: who has no place trades nothing.
         let conditions = self.conditions(run, grant)?;
         let component = self.component_of(run)?;
-        let feed = feeds::open(&settings.data, &run.manifest, &run.feed)?;
+        let places = (&settings.data, &settings.venues);
+        let feed = feeds::open(places, &run.manifest, &run.feed)?;
         Ok(Ready {
             component,
             signer: (settings.signers)(),
@@ -327,10 +332,12 @@ impl Supervisor {
         let settings = &self.inner.settings;
         let most = settings.runs_per_account;
         let records = Arc::clone(&settings.records);
+        let broker = settings.venues.broker(&run.manifest, &run.setup);
         Ok(Conditions {
             policy: grant.terms().set.policy.0,
             told: run.told.clone(),
             permit: Some(PermitWatch::new(records, run.manifest.clone())),
+            broker: broker.map_err(RunnerError::from)?,
             ..live::conditions(&settings.data, &run.manifest, most)?
         })
     }

@@ -92,6 +92,8 @@ pub enum Feed {
         /// Its address, such as `127.0.0.1:9000`.
         address: String,
     },
+    /// Bars of the venue that the manifest's feed is named after.
+    Market {},
 }
 
 impl From<Feed> for FeedSettings {
@@ -100,6 +102,7 @@ impl From<Feed> for FeedSettings {
             Feed::Push {} => Self::Push {},
             Feed::Replay { snapshot, speed } => Self::Replay { snapshot, speed },
             Feed::Tcp { address } => Self::Tcp { address },
+            Feed::Market {} => Self::Market {},
         }
     }
 }

@@ -12,10 +12,10 @@ use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::execute::Outcome;
 use counterfoil_runner::feed::{Came, LineSource};
 use counterfoil_runner::gateway::broker::Bridge;
-use counterfoil_runner::gateway::broker::open::{Access, open};
 use counterfoil_runner::gateway::order_log;
 use counterfoil_runner::live::live;
 use counterfoil_runner::resume::{self, Around, Opened, Resumed};
+use counterfoil_runner::venues::Venues;
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::gateway::LogRecord;
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
@@ -81,12 +81,14 @@ impl Desk {
     }
 
     fn bridge(&self) -> Bridge {
-        let access = Access {
-            credentials: self.key.clone(),
-            endpoint: Some(format!("http://127.0.0.1:{}", self.exchange.requests)),
-            stream: Some(format!("ws://127.0.0.1:{}", self.exchange.stream)),
-        };
-        open(&self.manifest.setup().unwrap(), &access, 1).unwrap()
+        let venues = json!({"alpaca": {
+            "credentials": self.key,
+            "orders": format!("http://127.0.0.1:{}", self.exchange.requests),
+            "order-updates": format!("ws://127.0.0.1:{}", self.exchange.stream),
+        }});
+        let venues: Venues = serde_json::from_value(venues).unwrap();
+        let setup = self.manifest.setup().unwrap();
+        venues.broker(&self.manifest, &setup).unwrap().unwrap()
     }
 
     /// Orders that can still fill, and what is left of each.

@@ -393,7 +393,7 @@ impl Month<'_> {
             }
         }
         weather.change();
-        let posts = exchange.with(|state| state.posts);
+        let before = exchange.with(|state| state.posts);
         let _gone = life.send(&self.lines[until]);
         match weather.draw.below(3) {
             0 => {}
@@ -402,7 +402,7 @@ impl Month<'_> {
             }
             // While the broker answers, at the latest when it asks for more.
             _ => {
-                let _ended = life.asks_or(&|| exchange.with(|state| state.posts > posts));
+                let _ended = life.asks_or(&|| exchange.with(|state| state.posts > before));
             }
         }
     }
@@ -449,8 +449,17 @@ impl Month<'_> {
     }
 }
 
+/// What is left of a month.
+struct Gone {
+    desk: Desk,
+    outcome: Outcome,
+    /// How often each thing happened.
+    met: BTreeMap<&'static str, u32>,
+    _world: World,
+}
+
 /// So many lives in such weather, and then calm; `meddle` is called before it.
-fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> (World, Desk, Outcome) {
+fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> Gone {
     let world = World::of_text(&bars());
     let desk = Desk::of(&world, bracket(&world));
     let text = desk.manifest.canonical().unwrap();
@@ -473,14 +482,19 @@ fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> (World, Desk, O
     }
     meddle(&desk.exchange);
     month.rest();
-    println!("seed {seed}: {:?}", weather.met);
     let outcome = month.outcome();
     let report = verified(&std::fs::read(outcome.execution.journal()).unwrap());
     assert!(report.is_good(), "{:?}", report.findings);
     let replay = world.replay(&outcome).unwrap();
     assert!(replay.difference.is_none(), "{:?}", replay.difference);
     check_orders(&desk, &outcome);
-    (world, desk, outcome)
+    let met = weather.met;
+    Gone {
+        desk,
+        outcome,
+        met,
+        _world: world,
+    }
 }
 
 /// Each plan has one end, and one name at the venue however often it was sent; an order is there if
@@ -538,9 +552,22 @@ fn seed() -> u64 {
 
 #[test]
 fn a_month_at_a_broker_with_faults_loses_and_doubles_nothing() {
-    let (_world, desk, outcome) = month(seed(), LIVES, |_| {});
+    let Gone {
+        desk, outcome, met, ..
+    } = &month(seed(), LIVES, |_| {});
+    for what in [
+        "a part fills",
+        "a request fails",
+        "a refusal",
+        "a fill that nobody hears",
+        "a late cancel that nobody hears",
+        "a cancel crosses a fill",
+        "the stream is cut",
+    ] {
+        assert!(met.contains_key(what), "no {what}: {met:?}");
+    }
     assert_eq!(outcome.close.reason, CloseReason::EndOfData);
-    assert_eq!(differences(&outcome), [""; 0]);
+    assert_eq!(differences(outcome), [""; 0]);
     assert!(outcome.close.fills > 30, "{} fills", outcome.close.fills);
     let records = records(&outcome.execution.journal(), &outcome.execution.origin());
     let booked: i64 = fills(&records).iter().map(|fill| fill.quantity.0).sum();
@@ -557,11 +584,11 @@ fn a_month_at_a_broker_with_faults_loses_and_doubles_nothing() {
 
 #[test]
 fn a_month_in_which_somebody_else_trades_ends_with_a_difference_on_record() {
-    let (_world, _desk, outcome) = month(seed(), LIVES / 4, |exchange| {
+    let gone = month(seed(), LIVES / 4, |exchange| {
         exchange.with(|state| state.cash += 1);
     });
-    let (cause, message) = stop(&outcome);
+    let (cause, message) = stop(&gone.outcome);
     assert_eq!(cause, StopCause::VenueDiffers);
     assert!(message.starts_with("cash: "), "{message}");
-    assert_eq!(differences(&outcome).len(), 1);
+    assert_eq!(differences(&gone.outcome).len(), 1);
 }

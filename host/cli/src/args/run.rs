@@ -142,7 +142,8 @@ A run that was killed goes on with --resume: its journal is verified, decided ag
 the next bar is taken. The feed may go on where it stopped or send bars again: those that were decided are
 skipped, and where one differs it is refused and recorded. docs/OPERATE.md says more.
 
-  counterfoil live --resume 3f9c < bars.ndjson")]
+  counterfoil live --resume 3f9c < bars.ndjson
+  counterfoil live --component my.wasm --like-snapshot 8c1d --risk research --feed binance")]
 pub(crate) struct Live {
     /// A manifest; then of the flags that go into one only --component is taken: its file
     #[arg(value_hint = ValueHint::FilePath)]
@@ -170,8 +171,8 @@ pub(crate) struct Live {
     pub(crate) resume: Option<String>,
     #[command(flatten)]
     pub(crate) broker: Broker,
-    /// The feed's name
-    #[arg(long, default_value = "stdin")]
+    /// The feed's name; binance, binance-trades, alpaca and alpaca-trades take bars from the venue
+    #[arg(long, value_name = "NAME", default_value = "stdin")]
     pub(crate) feed: String,
     /// Makes this start different from every other [default: random]
     #[arg(long)]
@@ -192,15 +193,9 @@ pub(crate) struct Broker {
     /// How far the broker's cash may differ from the run's before the run halts
     #[arg(long, value_name = "AMOUNT", default_value = "0")]
     pub(crate) cash_tolerance: String,
-    /// The broker's key: a file {"key": "...", "secret": "..."} that only you can read
+    /// How venues are reached: addresses and the file with a key; docs/FEEDS.md has its form
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) credentials: Option<PathBuf>,
-    /// The broker's address [default: its paper environment]
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint: Option<String>,
-    /// The address of the broker's stream [default: on the host of --endpoint]
-    #[arg(long, value_name = "URL")]
-    pub(crate) stream_endpoint: Option<String>,
+    pub(crate) venues: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

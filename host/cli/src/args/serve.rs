@@ -24,6 +24,9 @@ pub(crate) struct Serve {
     /// Runs of one account at once
     #[arg(long, default_value_t = counterfoil_runner::supervisor::RUNS_PER_ACCOUNT)]
     pub(crate) runs_per_account: usize,
+    /// How venues are reached: addresses and the file with a key; docs/FEEDS.md has its form
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) venues: Option<PathBuf>,
     /// Compiler: cranelift, cranelift-none or pulley (never changes a result)
     #[arg(long, default_value = "cranelift")]
     pub(crate) backend: String,
@@ -70,16 +73,19 @@ pub(crate) struct RunStart {
     #[arg(long, value_name = "RECORD")]
     pub(crate) authorization: u64,
     /// The bars of this snapshot, as if they came now
-    #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["push", "tcp"])]
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["push", "tcp", "market"])]
     pub(crate) replay: Option<String>,
     /// How many times faster than they were [default: as fast as the run takes them]
     #[arg(long, requires = "replay", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) speed: Option<u32>,
     /// Bars come over the API
-    #[arg(long, conflicts_with = "tcp")]
+    #[arg(long, conflicts_with_all = ["tcp", "market"])]
     pub(crate) push: bool,
+    /// Bars come from the venue that the manifest's feed is named after
+    #[arg(long, conflicts_with = "tcp")]
+    pub(crate) market: bool,
     /// Bars come as lines from this address of this machine
-    #[arg(long, value_name = "ADDRESS", required_unless_present_any = ["replay", "push"])]
+    #[arg(long, value_name = "ADDRESS", required_unless_present_any = ["replay", "push", "market"])]
     pub(crate) tcp: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueHint};
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Show {
     /// The run: the first digits of its id, with /N for its Nth execution
     pub(crate) run: String,
@@ -14,6 +15,9 @@ pub(crate) struct Show {
     /// List each decision that asked for something or was a fault
     #[arg(long, conflicts_with = "manifest")]
     pub(crate) decisions: bool,
+    /// List each input that was refused and no strategy saw: what the feed said beside bars too
+    #[arg(long, conflicts_with_all = ["fills", "decisions", "manifest"])]
+    pub(crate) refused: bool,
     /// Print the manifest
     #[arg(long)]
     pub(crate) manifest: bool,

@@ -2,21 +2,23 @@
 
 use std::io::{BufRead, BufReader, stdin};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use counterfoil_runner::backtest::snapshot_store;
-use counterfoil_runner::feed::Patient;
+use counterfoil_runner::feed::{MarketBars, Patient, Source};
 use counterfoil_runner::files::read_whole;
 use counterfoil_runner::gateway::broker::Bridge;
-use counterfoil_runner::gateway::broker::open::{Access, open};
 use counterfoil_runner::live::live;
+use counterfoil_runner::venues::{Venues, market_of};
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 
 use super::backtest::bring_component;
 use super::resume;
 use super::terms::{Bars, manifest};
-use crate::args::{Broker, Live};
+use crate::args::Live;
 use crate::output::{Answer, note, say_json};
 use crate::places::Places;
 use crate::progress::Watcher;
@@ -27,28 +29,24 @@ const BACKEND: &str = "cranelift";
 
 pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
     if let Some(run) = &args.resume {
-        return resume::live(places, run, BACKEND, |manifest| {
-            Ok((source_of(args)?, broker_of(manifest, &args.broker)?))
-        });
+        return resume::live(places, run, BACKEND, |manifest| ends_of(manifest, args));
     }
     let manifest = manifest_of(places, args)?;
     let signer = Box::new(places.keys.signer()?);
     let engine = places.engine(BACKEND)?;
     let mut watcher = Watcher::new(0);
     let run = hex::encode(manifest.run_id()?);
-    note(&format!(
-        "run {run}: waiting for bars, one JSON object a line; the end of the stream ends it"
-    ));
-    let broker = broker_of(&manifest, &args.broker)?;
-    let source = source_of(args)?;
-    let done = live(
-        &places.data,
-        &manifest,
-        engine,
-        signer,
-        (source, broker),
-        &mut watcher,
-    );
+    note(&match market_of(&manifest) {
+        Some(market) => format!(
+            "run {run}: waiting for bars of {}; `counterfoil kill {run}` closes it",
+            market.name()
+        ),
+        None => format!(
+            "run {run}: waiting for bars, one JSON object a line; the end of the stream ends it"
+        ),
+    });
+    let ends = ends_of(&manifest, args)?;
+    let done = live(&places.data, &manifest, engine, signer, ends, &mut watcher);
     watcher.finish();
     let outcome = done?;
     if places.json {
@@ -62,30 +60,29 @@ pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
     })
 }
 
-/// The broker that the manifest names, if it names one.
-fn broker_of(manifest: &Manifest, args: &Broker) -> Result<Option<Bridge>> {
-    let setup = manifest.setup()?;
-    if setup.broker.is_none() {
-        return Ok(None);
-    }
-    let credentials = args.credentials.clone();
-    let access = Access {
-        credentials: credentials
-            .context("the run has a broker: give its key with --credentials FILE")?,
-        endpoint: args.endpoint.clone(),
-        stream: args.stream_endpoint.clone(),
-    };
-    let id = manifest.run_id()?;
-    let seed = id
-        .first_chunk()
-        .map_or(0, |first| u64::from_be_bytes(*first));
-    Ok(Some(open(&setup, &access, seed)?))
+/// How venues are reached, as a file says.
+pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
+    Ok(path.map_or_else(|| Ok(Venues::default()), Venues::load)?)
 }
 
-/// Where the bars come from.
-fn source_of(args: &Live) -> Result<Patient> {
-    // A feed may be silent for long, and a run that waits must hear that it is stopped.
-    Ok(Patient::new(reader_of(args)?)?)
+/// Where the bars come from, and the broker that the manifest names, if it names one.
+fn ends_of(manifest: &Manifest, args: &Live) -> Result<(Source<Patient>, Option<Bridge>)> {
+    let venues = Arc::new(venues_of(args.broker.venues.as_deref())?);
+    let setup = manifest.setup()?;
+    let broker = venues.broker(manifest, &setup)?;
+    let Some(market) = market_of(manifest) else {
+        // A feed may be silent for long, and a run that waits must hear that it is stopped.
+        return Ok((Source::Lines(Patient::new(reader_of(args)?)?), broker));
+    };
+    if args.connect.is_some() || args.listen.is_some() {
+        bail!(
+            "the feed {:?} is a venue's: its bars come from nowhere else; leave --connect and --listen \
+             out, or give the feed another name with --feed",
+            market.name()
+        );
+    }
+    venues.check(market, (manifest, &setup))?;
+    Ok((Source::Market(MarketBars { venues, market }), broker))
 }
 
 fn reader_of(args: &Live) -> Result<Box<dyn BufRead + Send>> {

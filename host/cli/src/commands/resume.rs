@@ -2,7 +2,7 @@
 //! itself whether a journal holds.
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::feed::Patient;
+use counterfoil_runner::feed::{Patient, Source};
 use counterfoil_runner::gateway::broker::Bridge;
 use counterfoil_runner::journal::Sealing;
 use counterfoil_runner::resume::{
@@ -31,7 +31,7 @@ pub(crate) fn live(
     places: &Places,
     run: &str,
     backend: &str,
-    ends: impl FnOnce(&Manifest) -> Result<(Patient, Option<Bridge>)>,
+    ends: impl FnOnce(&Manifest) -> Result<(Source<Patient>, Option<Bridge>)>,
 ) -> Result<Answer> {
     go_on(places, run, backend, |ready, around| {
         let ends = ends(ready.manifest())?;

@@ -98,6 +98,7 @@ fn request(args: &RunStart) -> Result<StartRequest> {
         (None, Some(address)) => Feed::Tcp {
             address: address.clone(),
         },
+        (None, None) if args.market => Feed::Market {},
         (None, None) => Feed::Push {},
     };
     Ok(StartRequest {

@@ -13,6 +13,7 @@ use counterfoil_server::book::{Book, Service};
 use counterfoil_server::serve::{LogForm, Reach, Server, log, signal};
 use serde_json::json;
 
+use super::live::venues_of;
 use crate::args::Serve;
 use crate::output::{Answer, note, say, say_json, short};
 use crate::people::desk::{actor, hand};
@@ -47,6 +48,7 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
         signers,
         runs_per_account: args.runs_per_account,
         records,
+        venues: Arc::new(venues_of(args.venues.as_deref())?),
     });
     let reach = if args.allow_remote {
         Reach::Everybody

@@ -7,7 +7,7 @@ use counterfoil_runner::extent::Extent;
 use counterfoil_runner::journal::{JournalReader, ReadJournalError};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{KIND_DECISION, Record, kind_of};
+use counterfoil_trading::record::{KIND_DECISION, KIND_REFUSED, Record, kind_of};
 use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
@@ -36,6 +36,8 @@ pub(crate) fn run(places: &Places, args: &Show) -> Result<Answer> {
         }
     } else if args.decisions {
         decisions(places, &execution, &setup.instruments)?;
+    } else if args.refused {
+        refused(places, &execution)?;
     } else {
         summary(places, execution, extent, &manifest)?;
     }
@@ -87,6 +89,44 @@ fn summary(
 /// Each decision that asked for something or was a fault, with its journal entry.
 fn decisions(places: &Places, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
     let describe = Describe::new(instruments);
+    records(places, execution, KIND_DECISION, |index, record| {
+        let Record::Decision(decision) = record else {
+            return None;
+        };
+        let asked = !decision.requests.as_ref().is_some_and(Vec::is_empty);
+        let text = asked.then(|| describe.record(record))?;
+        Some(if places.json {
+            json!({ "entry": index, "bar": decision.index, "decision": text })
+        } else {
+            Value::String(text)
+        })
+    })
+}
+
+/// Each input that no run may see, with its journal entry.
+fn refused(places: &Places, execution: &Execution) -> Result<()> {
+    records(places, execution, KIND_REFUSED, |index, record| {
+        let Record::Refused(refused) = record else {
+            return None;
+        };
+        let input = String::from_utf8_lossy(&refused.input);
+        let reason = &refused.reason;
+        Some(if places.json {
+            json!({ "entry": index, "reason": reason, "input": input })
+        } else {
+            Value::String(format!("{reason}  {input}").replace(['\n', '\r'], " "))
+        })
+    })
+}
+
+/// Each record of a kind that `tell` has something to say about: what it says is printed, with the
+/// record's journal entry.
+fn records(
+    places: &Places,
+    execution: &Execution,
+    kind: u64,
+    tell: impl Fn(u64, &Record) -> Option<Value>,
+) -> Result<()> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let mut list = Vec::new();
     loop {
@@ -94,21 +134,14 @@ fn decisions(places: &Places, execution: &Execution, instruments: &[Instrument])
         let Some(body) = reader.next_body()? else {
             break;
         };
-        if kind_of(body).map_err(ReadJournalError::from)? != KIND_DECISION {
+        if kind_of(body).map_err(ReadJournalError::from)? != kind {
             continue;
         }
         let record = Record::decode(body).map_err(ReadJournalError::from)?;
-        let Record::Decision(decision) = &record else {
-            continue;
-        };
-        if decision.requests.as_ref().is_some_and(Vec::is_empty) {
-            continue;
-        }
-        let text = describe.record(&record);
-        if places.json {
-            list.push(json!({ "entry": index, "bar": decision.index, "decision": text }));
-        } else {
-            say(&format!("{index:>8}  {text}"));
+        match tell(index, &record) {
+            None => {}
+            Some(Value::String(text)) => say(&format!("{index:>8}  {text}")),
+            Some(value) => list.push(value),
         }
     }
     if places.json {

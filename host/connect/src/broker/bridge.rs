@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::broker::client::{self, AlpacaBroker, Now};
 use crate::broker::desk::DeskEvent;
-use crate::broker::order::{NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
+use crate::broker::order::{Leave, NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
 use crate::broker::{BrokerError, Cancel, updates};
 use crate::feed::listing::Listings;
 use crate::net::credentials::Credentials;
@@ -101,8 +101,8 @@ type Answer<T> = SyncSender<Result<T, BrokerError>>;
 
 /// What the run asks of the task.
 enum Call {
-    Submit(NewOrder, Answer<VenueOrder>),
-    Replace(OrderName, NewOrder, Answer<VenueOrder>),
+    Submit(NewOrder, Leave, Answer<VenueOrder>),
+    Replace(OrderName, NewOrder, Leave, Answer<VenueOrder>),
     Cancel(OrderName, Answer<Cancel>),
     Find(OrderName, Answer<Option<VenueOrder>>),
     Recall(NewOrder, Vec<VenueFill>, Answer<()>),
@@ -133,14 +133,14 @@ impl Bridge {
         Ok(Self { calls })
     }
 
-    /// Places an order once, whatever happens on the way.
+    /// Places an order once, whatever happens on the way, as long as it has leave.
     ///
     /// # Errors
     ///
     /// As [`Broker::submit`](crate::broker::Broker::submit), or if it takes too long: then the order
     /// may be there.
-    pub fn submit(&self, order: NewOrder) -> Result<VenueOrder, BrokerError> {
-        self.call(|answer| Call::Submit(order, answer))
+    pub fn submit(&self, order: NewOrder, leave: Leave) -> Result<VenueOrder, BrokerError> {
+        self.call(|answer| Call::Submit(order, leave, answer))
     }
 
     /// Puts an order in the place of another.
@@ -148,8 +148,13 @@ impl Bridge {
     /// # Errors
     ///
     /// As [`Bridge::submit`].
-    pub fn replace(&self, replaces: OrderName, with: NewOrder) -> Result<VenueOrder, BrokerError> {
-        self.call(|answer| Call::Replace(replaces, with, answer))
+    pub fn replace(
+        &self,
+        replaces: OrderName,
+        with: NewOrder,
+        leave: Leave,
+    ) -> Result<VenueOrder, BrokerError> {
+        self.call(|answer| Call::Replace(replaces, with, leave, answer))
     }
 
     /// Takes an order back. Its end comes as an event.

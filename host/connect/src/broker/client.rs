@@ -10,7 +10,7 @@ use hyper::Method;
 use url::form_urlencoded::Serializer;
 
 use crate::backoff::Backoff;
-use crate::broker::order::{NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
+use crate::broker::order::{Leave, NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
 use crate::broker::submission::{Came, Next, Submission};
 use crate::broker::{Broker, BrokerError, Cancel, alpaca};
 use crate::feed::listing::Listings;
@@ -67,6 +67,9 @@ impl Settings {
         }
     }
 }
+
+/// How often an order that waits is asked about whether it still has leave.
+const LEAVE_EVERY: Duration = Duration::from_millis(500);
 
 /// What time it is on this machine.
 pub type Now = Arc<dyn Fn() -> UnixNanos + Send + Sync>;
@@ -140,22 +143,29 @@ impl AlpacaBroker {
         method: Method,
         target: &str,
         body: Vec<u8>,
+        leave: &Leave,
     ) -> Result<VenueOrder, BrokerError> {
         self.check_clock()?;
         let mut submission = Submission::new(self.backoff());
         let mut next = Next::Post(Duration::ZERO);
         let mut last = Last::default();
         loop {
+            if let Next::Post(pause) | Next::Look(pause) = &next {
+                self.pause(*pause, &submission, (order, leave)).await?;
+            }
             let came = match next {
-                Next::Post(pause) => {
-                    wait(pause).await;
+                Next::Post(_) => {
+                    if let Err(reason) = leave.ask() {
+                        // Something that was sent before may still arrive.
+                        return Err(BrokerError::Unknown {
+                            name: order.name.to_string(),
+                            reason,
+                        });
+                    }
                     self.post(method.clone(), target, body.clone(), &mut last)
                         .await
                 }
-                Next::Look(pause) => {
-                    wait(pause).await;
-                    self.look(&order.name, &mut last).await
-                }
+                Next::Look(_) => self.look(&order.name, &mut last).await,
                 Next::Placed(found) => return matching(order, found),
                 Next::Refused => {
                     return Err(BrokerError::Refused {
@@ -171,6 +181,31 @@ impl AlpacaBroker {
                 }
             };
             next = submission.next(came);
+        }
+    }
+
+    /// Waits, but no longer than the order has leave if nothing was sent that could bring it.
+    async fn pause(
+        &self,
+        pause: Duration,
+        submission: &Submission,
+        (order, leave): (&NewOrder, &Leave),
+    ) -> Result<(), BrokerError> {
+        if submission.is_unclear() {
+            wait(pause).await;
+            return Ok(());
+        }
+        let mut left = pause;
+        loop {
+            leave.ask().map_err(|reason| BrokerError::Withdrawn {
+                reason: format!("{reason} ({})", order.name),
+            })?;
+            if left.is_zero() {
+                return Ok(());
+            }
+            let step = left.min(LEAVE_EVERY);
+            wait(step).await;
+            left = left.saturating_sub(step);
         }
     }
 
@@ -339,15 +374,21 @@ fn matching(order: &NewOrder, found: VenueOrder) -> Result<VenueOrder, BrokerErr
 }
 
 impl Broker for AlpacaBroker {
-    async fn submit(&self, order: &NewOrder) -> Result<VenueOrder, BrokerError> {
+    async fn submit(&self, order: &NewOrder, leave: &Leave) -> Result<VenueOrder, BrokerError> {
         let body = alpaca::order_body(order, &self.listings)?;
-        self.place(order, Method::POST, "/v2/orders", body).await
+        self.place(order, Method::POST, "/v2/orders", body, leave)
+            .await
     }
 
-    async fn replace(&self, venue_id: &str, with: &NewOrder) -> Result<VenueOrder, BrokerError> {
+    async fn replace(
+        &self,
+        venue_id: &str,
+        with: &NewOrder,
+        leave: &Leave,
+    ) -> Result<VenueOrder, BrokerError> {
         let body = alpaca::replace_body(with, &self.listings)?;
         let target = format!("/v2/orders/{venue_id}");
-        self.place(with, Method::PATCH, &target, body).await
+        self.place(with, Method::PATCH, &target, body, leave).await
     }
 
     async fn cancel(&self, venue_id: &str) -> Result<Cancel, BrokerError> {

@@ -1,6 +1,7 @@
 //! Orders, fills and accounts as a venue states them. It must never know a venue's spelling.
 
 use core::fmt;
+use std::sync::Arc;
 
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::order::{OrderType, Side, TimeInForce};
@@ -12,6 +13,37 @@ const NAME_MAX: usize = 48;
 
 /// How many letters of a run's id a name carries: two runs of one account do not share 96 bits.
 const RUN_LETTERS: usize = 24;
+
+/// Whether an order may still go out. It is asked right before each time the order is sent, and now and
+/// then while it waits for that.
+#[derive(Clone)]
+pub struct Leave(Arc<dyn Fn() -> Result<(), String> + Send + Sync>);
+
+impl Leave {
+    /// Leave that `ask` gives, or withdraws, saying why. It must not wait.
+    pub fn new(ask: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    /// Leave that nothing withdraws.
+    #[must_use]
+    pub fn given() -> Self {
+        Self::new(|| Ok(()))
+    }
+
+    /// # Errors
+    ///
+    /// Returns why the order may not go out any more.
+    pub fn ask(&self) -> Result<(), String> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Leave {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leave").finish_non_exhaustive()
+    }
+}
 
 /// The client order id that a venue knows an order by. A venue takes each name once.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]

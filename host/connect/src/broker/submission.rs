@@ -73,6 +73,12 @@ impl Submission {
         }
     }
 
+    /// Whether something that was sent may still arrive, or be there.
+    #[must_use]
+    pub const fn is_unclear(&self) -> bool {
+        self.is_unclear
+    }
+
     /// What to do after what came.
     pub fn next<T>(&mut self, came: Came<T>) -> Next<T> {
         match came {

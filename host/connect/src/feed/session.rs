@@ -104,8 +104,8 @@ struct Session<P> {
     events: Sender<FeedEvent>,
     /// Whether this connection's subscription stands.
     is_live: bool,
-    /// Whether that of one before it did.
-    was_live_before: bool,
+    /// Whether it was told that there is no connection.
+    is_told_gone: bool,
     open_slice: OpenSlice,
 }
 
@@ -146,7 +146,7 @@ pub async fn run<P: Protocol>(
         backoff,
         events,
         is_live: false,
-        was_live_before: false,
+        is_told_gone: false,
         open_slice,
     };
     loop {
@@ -163,7 +163,9 @@ pub async fn run<P: Protocol>(
         };
         session.intake.interrupt();
         session.trades.interrupt()?;
-        if core::mem::take(&mut session.is_live)
+        session.is_live = false;
+        // Once, and not at each try: that also of a feed that was never reached.
+        if !core::mem::replace(&mut session.is_told_gone, true)
             && session
                 .tell(FeedEvent::Disconnected { reason })
                 .await
@@ -269,11 +271,10 @@ impl<P: Protocol> Session<P> {
             return Ok(());
         }
         self.is_live = true;
-        if self.was_live_before {
+        if core::mem::take(&mut self.is_told_gone) {
             let tries = self.backoff.tries();
             self.tell(FeedEvent::Reconnected { tries }).await?;
         }
-        self.was_live_before = true;
         // What one instrument lacks tells, with the answer's date, the venue's own time.
         let Some(probe) = self.intake.gaps(UnixNanos(i64::MAX)).first().copied() else {
             return Ok(());

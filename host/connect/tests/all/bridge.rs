@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use counterfoil_connect::broker::bridge::{Bridge, Connection, Settings, Told};
 use counterfoil_connect::broker::desk::DeskEvent;
-use counterfoil_connect::broker::order::{NewOrder, OrderName, Terms, VenueFill, VenueStatus};
+use counterfoil_connect::broker::order::{
+    Leave, NewOrder, OrderName, Terms, VenueFill, VenueStatus,
+};
 use counterfoil_connect::broker::{BrokerError, Cancel, client, updates};
 use counterfoil_connect::net::credentials::Credentials;
 use counterfoil_connect::net::endpoint::{Endpoint, Kind};
@@ -107,7 +109,7 @@ fn an_order_goes_out_once_and_its_executions_come_back_once() {
     for fault in Fault::ALL {
         let (exchange, bridge) = connected();
         exchange.with(|state| state.faults = vec![fault]);
-        let placed = bridge.submit(wanted("cf-1")).unwrap();
+        let placed = bridge.submit(wanted("cf-1"), Leave::given()).unwrap();
         assert_eq!(placed.name, "cf-1", "{fault:?}");
         assert_eq!(exchange.with(|state| state.orders.len()), 1, "{fault:?}");
         exchange.fill(0, 4, 10_025);
@@ -127,7 +129,7 @@ fn a_stream_that_ends_anywhere_loses_nothing_and_says_when_it_is_back() {
     for cut in 0..4 {
         for back in cut..=4 {
             let (exchange, bridge) = connected();
-            bridge.submit(wanted("cf-1")).unwrap();
+            bridge.submit(wanted("cf-1"), Leave::given()).unwrap();
             for step in 0..4 {
                 if step == cut {
                     exchange.cut();
@@ -164,7 +166,7 @@ fn a_stream_that_ends_anywhere_loses_nothing_and_says_when_it_is_back() {
 fn without_a_stream_every_question_looks() {
     let exchange = exchange();
     let bridge = bridge(&exchange, Duration::from_mins(1));
-    bridge.submit(wanted("cf-1")).unwrap();
+    bridge.submit(wanted("cf-1"), Leave::given()).unwrap();
     exchange.fill_unheard(0, 10, 10_000);
     let told: Vec<String> = bridge.events().unwrap().iter().map(line).collect();
     assert_eq!(told, ["10 to 10 Filled, over"]);
@@ -175,7 +177,7 @@ fn without_a_stream_every_question_looks() {
 fn what_could_not_be_looked_at_is_told_by_a_later_call() {
     let exchange = exchange();
     let bridge = bridge(&exchange, Duration::from_mins(1));
-    bridge.submit(wanted("cf-1")).unwrap();
+    bridge.submit(wanted("cf-1"), Leave::given()).unwrap();
     exchange.fill_unheard(0, 10, 10_000);
     exchange.with(|state| state.is_blind = true);
     assert!(bridge.events().is_err());
@@ -190,7 +192,7 @@ fn a_call_ends_in_its_time_and_says_that_nothing_is_known() {
     let exchange = exchange();
     let bridge = bridge(&exchange, Duration::from_millis(100));
     exchange.with(|state| state.faults = vec![Fault::TakenThenSilent]);
-    let late = bridge.submit(wanted("cf-1"));
+    let late = bridge.submit(wanted("cf-1"), Leave::given());
     assert!(matches!(late, Err(BrokerError::Late { .. })), "{late:?}");
     // Nobody says that it is lost while its fate is open; a look finds it.
     exchange.fill_unheard(0, 10, 10_000);
@@ -205,11 +207,11 @@ fn what_the_venue_does_not_have_is_forgotten_and_what_it_lost_is_told() {
     let exchange = exchange();
     let bridge = bridge(&exchange, Duration::from_millis(100));
     exchange.with(|state| state.faults = vec![Fault::LostThenSilent]);
-    assert!(bridge.submit(wanted("cf-1")).is_err());
+    assert!(bridge.submit(wanted("cf-1"), Leave::given()).is_err());
     assert_eq!(bridge.events().unwrap(), []);
     assert_eq!(bridge.find(wanted("cf-1").name).unwrap(), None);
     assert_eq!(bridge.events().unwrap(), []);
-    bridge.submit(wanted("cf-2")).unwrap();
+    bridge.submit(wanted("cf-2"), Leave::given()).unwrap();
     exchange.with(|state| state.orders.clear());
     let lost = DeskEvent::Lost {
         name: wanted("cf-2").name,
@@ -228,7 +230,7 @@ fn a_refusal_leaves_nothing_behind() {
     let exchange = exchange();
     let bridge = bridge(&exchange, Duration::from_mins(1));
     exchange.with(|state| state.refuses = Some((403, "insufficient buying power")));
-    let refused = bridge.submit(wanted("cf-1")).unwrap_err();
+    let refused = bridge.submit(wanted("cf-1"), Leave::given()).unwrap_err();
     assert_eq!(
         refused.to_string(),
         "the venue refused it with status 403: insufficient buying power"
@@ -239,7 +241,7 @@ fn a_refusal_leaves_nothing_behind() {
 #[test]
 fn an_account_and_what_happened_until_it_was_read_agree() {
     let (exchange, bridge) = connected();
-    bridge.submit(wanted("cf-1")).unwrap();
+    bridge.submit(wanted("cf-1"), Leave::given()).unwrap();
     exchange.fill_unheard(0, 3, 10_000);
     let (snapshot, told) = bridge.snapshot().unwrap();
     let told: Vec<String> = told.iter().map(line).collect();
@@ -254,7 +256,7 @@ fn an_account_and_what_happened_until_it_was_read_agree() {
 fn a_run_that_comes_back_recalls_its_orders_and_hears_the_rest() {
     let exchange = exchange();
     let first = bridge(&exchange, Duration::from_mins(1));
-    first.submit(wanted("cf-1")).unwrap();
+    first.submit(wanted("cf-1"), Leave::given()).unwrap();
     exchange.fill_unheard(0, 3, 10_000);
     first.events().unwrap();
     drop(first);
@@ -271,6 +273,6 @@ fn a_run_that_comes_back_recalls_its_orders_and_hears_the_rest() {
     second.recall(wanted("cf-1"), vec![fill(3, 3)]).unwrap();
     let told: Vec<String> = second.events().unwrap().iter().map(line).collect();
     assert_eq!(told, ["7 to 10 Filled, over"]);
-    let replaced = second.replace(wanted("cf-1").name, wanted("cf-2"));
+    let replaced = second.replace(wanted("cf-1").name, wanted("cf-2"), Leave::given());
     assert!(replaced.is_ok());
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use counterfoil_connect::broker::client::{AlpacaBroker, Settings};
 use counterfoil_connect::broker::desk::{Desk, DeskEvent};
-use counterfoil_connect::broker::order::{NewOrder, OrderName, Terms, VenueStatus};
+use counterfoil_connect::broker::order::{Leave, NewOrder, OrderName, Terms, VenueStatus};
 use counterfoil_connect::broker::updates::{self, Told};
 use counterfoil_connect::broker::{Broker as _, BrokerError, Cancel};
 use counterfoil_connect::net::credentials::Credentials;
@@ -93,7 +93,7 @@ fn an_order_is_placed_once_whatever_fails() {
         let placed = block_on_paused(async {
             broker(Arc::clone(&shared))
                 .await
-                .submit(&wanted(NAME))
+                .submit(&wanted(NAME), &Leave::given())
                 .await
         });
         let books = shared.lock().unwrap();
@@ -116,6 +116,39 @@ fn an_order_is_placed_once_whatever_fails() {
 }
 
 #[test]
+fn an_order_that_has_no_leave_any_more_does_not_go_out_again() {
+    for fault in Fault::ALL {
+        // Leave is withdrawn before the first time it is sent, or right after.
+        for most in 0..2 {
+            let about = format!("{fault:?} {most}");
+            let shared = books();
+            shared.lock().unwrap().place_faults = vec![fault; 2];
+            let seen = Arc::clone(&shared);
+            let leave = Leave::new(move || {
+                let may = seen.lock().unwrap().posts < most;
+                may.then_some(()).ok_or_else(|| "stopped".to_owned())
+            });
+            let placed = block_on_paused(async {
+                let broker = broker(Arc::clone(&shared)).await;
+                broker.submit(&wanted(NAME), &leave).await
+            });
+            let books = shared.lock().unwrap();
+            assert_eq!(books.posts, most, "{about}");
+            match placed {
+                Ok(_) => assert_eq!(books.orders.len(), 1, "{about}"),
+                Err(BrokerError::Withdrawn { reason }) => {
+                    assert!(books.orders.is_empty(), "{about}");
+                    assert!(reason.starts_with("stopped"), "{about}: {reason}");
+                }
+                // What was sent may still arrive: nobody says that it is not there.
+                Err(BrokerError::Unknown { .. }) => assert_eq!(most, 1, "{about}"),
+                Err(other) => panic!("{about}: {other}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_refusal_is_said_with_the_venues_words_and_only_if_nothing_is_there() {
     for faults in [
         vec![],
@@ -131,7 +164,7 @@ fn a_refusal_is_said_with_the_venues_words_and_only_if_nothing_is_there() {
         let refused = block_on_paused(async {
             broker(Arc::clone(&shared))
                 .await
-                .submit(&wanted(NAME))
+                .submit(&wanted(NAME), &Leave::given())
                 .await
         });
         let words = "the venue refused it with status 403: insufficient buying power";
@@ -157,7 +190,7 @@ fn a_name_that_is_taken_is_ours_only_if_the_order_is_the_same() {
         let placed = block_on_paused(async {
             broker(Arc::clone(&shared))
                 .await
-                .submit(&wanted(NAME))
+                .submit(&wanted(NAME), &Leave::given())
                 .await
         });
         match placed {
@@ -175,7 +208,7 @@ fn a_limit_is_waited_for_as_long_as_the_venue_says() {
     block_on_paused(async {
         let broker = broker(Arc::clone(&shared)).await;
         let begun = tokio::time::Instant::now();
-        broker.submit(&wanted(NAME)).await.unwrap();
+        broker.submit(&wanted(NAME), &Leave::given()).await.unwrap();
         let took = begun.elapsed();
         assert!(
             took >= Duration::from_secs(7) && took < Duration::from_secs(9),
@@ -192,12 +225,15 @@ fn clocks_that_are_apart_stop_orders_until_they_agree() {
         let broker = broker(Arc::clone(&shared)).await;
         // The first answer tells; until one does, nothing is known to be wrong.
         broker.snapshot().await.unwrap();
-        let error = broker.submit(&wanted(NAME)).await.unwrap_err();
+        let error = broker
+            .submit(&wanted(NAME), &Leave::given())
+            .await
+            .unwrap_err();
         assert!(matches!(error, BrokerError::ClockSkew { .. }), "{error}");
         assert_eq!(shared.lock().unwrap().posts, 0);
         shared.lock().unwrap().ahead = -3;
         broker.snapshot().await.unwrap();
-        broker.submit(&wanted(NAME)).await.unwrap();
+        broker.submit(&wanted(NAME), &Leave::given()).await.unwrap();
     });
 }
 
@@ -247,7 +283,10 @@ fn a_cancel_is_requested_or_too_late_and_a_replacement_has_its_own_name() {
         assert_eq!(broker.cancel("id-cf-1").await.unwrap(), Cancel::Requested);
         assert_eq!(broker.cancel("id-cf-2").await.unwrap(), Cancel::TooLate);
         assert!(broker.cancel("id-cf-3").await.is_err());
-        let placed = broker.replace("id-cf-1", &wanted("cf-4")).await.unwrap();
+        let placed = broker
+            .replace("id-cf-1", &wanted("cf-4"), &Leave::given())
+            .await
+            .unwrap();
         assert_eq!(placed.name, "cf-4");
         assert_eq!(shared.lock().unwrap().posts, 1);
         let none = OrderName::parse("cf-9").unwrap();

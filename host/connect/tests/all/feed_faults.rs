@@ -301,7 +301,7 @@ fn a_reader_that_stops_loses_no_bar() {
 }
 
 #[test]
-fn a_venue_that_refuses_is_tried_ever_more_slowly() {
+fn a_venue_that_refuses_is_tried_ever_more_slowly_and_that_is_told_once() {
     let tries = Arc::new(Mutex::new(0_u32));
     let counted = Arc::clone(&tries);
     block_on_paused(async move {
@@ -320,11 +320,10 @@ fn a_venue_that_refuses_is_tried_ever_more_slowly() {
         let (sender, mut receiver) = mpsc::channel(1);
         let protocol = binance(1, Stream::Klines);
         let feed = tokio::spawn(session::run(protocol, settings, dialer(), sender));
+        let told = receiver.recv().await.unwrap();
+        assert_eq!(told.code(), "feed-disconnected");
         let hour = tokio::time::timeout(Duration::from_hours(1), receiver.recv()).await;
-        assert!(
-            hour.is_err(),
-            "nothing was ever live: there is nothing to tell"
-        );
+        assert!(hour.is_err(), "it is told once, and not at each try");
         drop(receiver);
         feed.await.unwrap().unwrap();
     });

@@ -1,16 +1,13 @@
-//! The whole path over generated one-minute bars: ingest, backtest, verify, replay, runs at once,
-//! live.
+//! The whole path over generated one-minute bars: ingest, backtest, verify, replay, runs at once.
 //!
 //! `cargo bench -p counterfoil-runner --bench end_to_end [-- BARS]` prints a table: bars a second
-//! for each step, the journal's bytes for each decision, times from a live bar to its released
-//! order, and the peak of memory.
+//! for each step, the journal's bytes for each decision, and the peak of memory.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a bench, not a program"
 )]
 
-mod live;
 mod made;
 
 use std::fs::File;
@@ -73,7 +70,6 @@ fn main() {
     let bytes = std::fs::metadata(done.execution.journal()).unwrap().len();
     say("journal, bytes a decision", bytes / bars);
     say("fills", done.close.fills);
-    live::latency(&data, &manifest);
     say("peak memory after ingest, MiB", after_ingest);
     say("peak memory at the end, MiB", peak_mib());
 }

@@ -2,9 +2,10 @@
 //! reached.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use counterfoil_connect::feed::event::{FeedEvent, Treatment};
-use counterfoil_connect::feed::inbox::Inbox;
+use counterfoil_connect::feed::inbox::{Heard, Inbox};
 use counterfoil_connect::feed::slicer::{Sliced, Slicer};
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::InstrumentId;
@@ -12,31 +13,41 @@ use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Decided, Feed, FeedError, Next};
+use super::{Decided, Feed, FeedError, Next, SILENCE_MAX};
+
+/// Where a venue's events come from.
+pub trait EventSource {
+    /// The next event; [`Heard::Nothing`] every [`SILENCE_MAX`] while there is none.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if nothing more may be taken.
+    fn next_event(&mut self) -> io::Result<Heard>;
+}
+
+impl EventSource for Inbox {
+    fn next_event(&mut self) -> io::Result<Heard> {
+        Ok(self.wait(SILENCE_MAX))
+    }
+}
 
 /// A feed of a venue's events: bars become slices, and what is to be recorded is refused input,
 /// with the event's code as the beginning of its reason.
 #[derive(Debug)]
-pub struct ConnectedFeed {
-    inbox: Inbox,
+pub struct ConnectedFeed<S> {
+    source: S,
     slicer: Slicer,
     decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
     /// Whether the slice that [`Slicer::next`] may hold was looked for.
     is_fresh: bool,
 }
 
-impl ConnectedFeed {
-    /// A feed of so many instruments.
-    #[must_use]
-    pub fn new(inbox: Inbox, instruments: usize) -> Self {
-        Self::go_on(inbox, instruments, Decided::default())
-    }
-
-    /// A feed that may send again what was decided before, and ends the slice that is open.
-    #[must_use]
-    pub fn go_on(inbox: Inbox, instruments: usize, decided: Decided) -> Self {
+impl<S: EventSource> ConnectedFeed<S> {
+    /// A feed of so many instruments, which may send again what was decided before, and ends the
+    /// slice that is open.
+    pub fn new(source: S, instruments: usize, decided: Decided) -> Self {
         Self {
-            inbox,
+            source,
             slicer: Slicer::new(instruments, decided.ended, decided.open),
             decided: decided.bars,
             is_fresh: true,
@@ -63,7 +74,7 @@ impl ConnectedFeed {
     }
 }
 
-impl Feed for ConnectedFeed {
+impl<S: EventSource> Feed for ConnectedFeed<S> {
     fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
         slice.clear();
         loop {
@@ -71,9 +82,13 @@ impl Feed for ConnectedFeed {
                 self.is_fresh = true;
                 return Ok(Next::Slice);
             }
-            let Some(event) = self.inbox.wait() else {
-                let is_left = self.slicer.finish(slice);
-                return Ok(if is_left { Next::Slice } else { Next::End });
+            let event = match self.source.next_event().map_err(FeedError::Stream)? {
+                Heard::Event(event) => event,
+                Heard::Nothing => return Ok(Next::Nothing),
+                Heard::End => {
+                    let is_left = self.slicer.finish(slice);
+                    return Ok(if is_left { Next::Slice } else { Next::End });
+                }
             };
             match self.slicer.take(event, slice)? {
                 Sliced::Waiting => {}
@@ -110,12 +125,12 @@ mod tests {
 
     /// What a feed of two instruments says of some events, as text.
     fn said(events: Vec<FeedEvent>, decided: Decided) -> Vec<String> {
-        let (sender, inbox) = Inbox::pair();
+        let (sender, inbox) = Inbox::pair().unwrap();
         for event in events {
             sender.try_send(event).unwrap();
         }
         drop(sender);
-        let mut feed = ConnectedFeed::go_on(inbox, 2, decided);
+        let mut feed = ConnectedFeed::new(inbox, 2, decided);
         let mut slice = Slice::default();
         let mut out = Vec::new();
         loop {

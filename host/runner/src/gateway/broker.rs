@@ -1,7 +1,6 @@
 //! A broker as the venue of a run: intents out under one name each, and what the broker says in, as
 //! deliveries of the slice that follows. It must never guess: what cannot be ends the run.
 
-pub mod open;
 mod orders;
 
 use std::collections::BTreeMap;
@@ -76,6 +75,7 @@ impl BrokerVenue {
             Ok(_) => Reply::Known,
             Err(
                 error @ (BrokerError::Refused { .. }
+                | BrokerError::Withdrawn { .. }
                 | BrokerError::Unsupported { .. }
                 | BrokerError::ClockSkew { .. }),
             ) => {
@@ -243,7 +243,7 @@ impl VenueClient for BrokerVenue {
             Ok(entry) => entry.wanted(),
             Err(why) => return Reply::Refused(why),
         };
-        let placed = self.bridge.submit(wanted);
+        let placed = self.bridge.submit(wanted, cleared.leave());
         self.heard(order.client_order_id, placed)
     }
 
@@ -279,7 +279,7 @@ impl VenueClient for BrokerVenue {
             },
             _ => return self.refuse(id, "the order to replace has ended"),
         };
-        let placed = self.bridge.replace(old, wanted);
+        let placed = self.bridge.replace(old, wanted, cleared.leave());
         self.heard(id, placed)
     }
 

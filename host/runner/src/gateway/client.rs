@@ -1,5 +1,6 @@
 //! What a gateway needs of a venue. A broker's protocol implements this; so does the paper venue.
 
+use counterfoil_connect::broker::order::Leave;
 use counterfoil_trading::gateway::{End, VenueOrderId};
 use counterfoil_trading::order::Intent;
 use counterfoil_trading::plan::Released;
@@ -11,6 +12,7 @@ pub struct Cleared<'a> {
     pub(super) id: &'a VenueOrderId,
     pub(super) of: Option<&'a VenueOrderId>,
     pub(super) released: &'a Released,
+    pub(super) leave: &'a Leave,
 }
 
 impl Cleared<'_> {
@@ -31,6 +33,12 @@ impl Cleared<'_> {
     #[must_use]
     pub fn intent(&self) -> &Intent {
         self.released.intent()
+    }
+
+    /// Whether it may still go out: to be asked again before each time it is sent.
+    #[must_use]
+    pub fn leave(&self) -> Leave {
+        self.leave.clone()
     }
 
     /// The release itself, for a venue within this process.

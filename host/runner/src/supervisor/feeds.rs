@@ -8,17 +8,21 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::thread::Builder;
 
+use counterfoil_connect::feed::market::Market;
 use counterfoil_snapshot::selection::Selection;
-use counterfoil_trading::manifest::{Manifest, RunSetup};
+use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 
+use super::brought::{Begun, Brought};
 use super::inlet::Inlet;
 use super::replay;
+use super::run::Supervised;
 use crate::backtest::{check, snapshot_store};
 use crate::data_dir::DataDir;
 use crate::error::RunnerError;
-use crate::feed::{Came, LineSource as _};
+use crate::feed::{Came, LineSource as _, MarketBars};
+use crate::venues::{Venues, market_of};
 
 /// How long a connection to a feed may take to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -46,6 +50,8 @@ pub enum FeedSettings {
         /// Its address, such as `127.0.0.1:9000`.
         address: String,
     },
+    /// The venue's market that the manifest's feed is named after.
+    Market {},
 }
 
 impl FeedSettings {
@@ -56,6 +62,7 @@ impl FeedSettings {
             Self::Push {} => "push",
             Self::Replay { .. } => "replay",
             Self::Tcp { .. } => "tcp",
+            Self::Market {} => "market",
         }
     }
 }
@@ -74,9 +81,9 @@ pub enum OpenError {
         /// What it should be.
         expected: &'static str,
     },
-    /// The snapshot does not fit the run.
+    /// The snapshot does not fit the run, or the venue cannot be reached.
     #[error(transparent)]
-    Snapshot(#[from] Box<RunnerError>),
+    Run(#[from] Box<RunnerError>),
     /// The server is not to be reached.
     #[error("cannot connect to the feed at {address}: {source}")]
     Connect {
@@ -95,6 +102,7 @@ pub(super) enum Opened {
     Push,
     Replay(Box<Replay>),
     Tcp(TcpStream),
+    Market(MarketBars),
 }
 
 /// What a replay needs.
@@ -106,11 +114,23 @@ pub(super) struct Replay {
 
 /// Checks the settings and opens what they name.
 pub(super) fn open(
-    data: &DataDir,
+    (data, venues): (&DataDir, &Arc<Venues>),
     manifest: &Manifest,
     settings: &FeedSettings,
 ) -> Result<Opened, OpenError> {
+    check_name(manifest, settings)?;
     match settings {
+        FeedSettings::Market {} => {
+            let market = market_of(manifest).ok_or_else(|| unnamed(manifest))?;
+            let setup = manifest.setup().map_err(RunnerError::from);
+            let setup = setup.map_err(Box::new)?;
+            let known = venues.check(market, (manifest, &setup));
+            known.map_err(RunnerError::from).map_err(Box::new)?;
+            Ok(Opened::Market(MarketBars {
+                venues: Arc::clone(venues),
+                market,
+            }))
+        }
         FeedSettings::Push {} => Ok(Opened::Push),
         FeedSettings::Replay { snapshot, speed } => {
             if *speed == Some(0) {
@@ -133,6 +153,35 @@ pub(super) fn open(
                 .map_err(|source| OpenError::Connect { address, source })?;
             Ok(Opened::Tcp(stream))
         }
+    }
+}
+
+/// What is authorized as a venue's market comes from there, and nothing else goes by its name.
+fn check_name(manifest: &Manifest, settings: &FeedSettings) -> Result<(), OpenError> {
+    let is_market = matches!(settings, FeedSettings::Market {});
+    match market_of(manifest) {
+        Some(market) if !is_market => Err(OpenError::Setting {
+            field: "kind",
+            value: settings.kind().to_owned(),
+            expected: match market {
+                Market::Binance(_) => "the manifest takes its bars from Binance: say market",
+                Market::Alpaca(_) => "the manifest takes its bars from Alpaca: say market",
+            },
+        }),
+        None if is_market => Err(unnamed(manifest)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn unnamed(manifest: &Manifest) -> OpenError {
+    let name = match &manifest.data {
+        DataSource::Feed { name, .. } => name.clone(),
+        DataSource::Snapshot { .. } => String::new(),
+    };
+    OpenError::Setting {
+        field: "name in the manifest",
+        value: name,
+        expected: "a market is one of binance, binance-trades, alpaca and alpaca-trades",
     }
 }
 
@@ -169,15 +218,18 @@ fn selected(
 type Work = Box<dyn FnOnce(&Inlet) + Send>;
 
 impl Opened {
-    /// Begins to put lines into the inlet. Bars that close before or at `decided` are sent at once:
-    /// the run knows them.
+    /// Begins to put lines into the inlet, unless the bars are a market's, which the run's own thread
+    /// asks for. Bars that close before or at `decided` are sent at once: the run knows them.
     pub(super) fn begin(
         self,
-        inlet: &Arc<Inlet>,
+        run: &Supervised,
         decided: Option<UnixNanos>,
-    ) -> Result<Line, OpenError> {
+    ) -> Result<(Brought<'_>, Line), OpenError> {
+        let inlet = &run.inlet;
+        let brought = Brought::Lines(Begun::new(run));
         let (work, line): (Work, Line) = match self {
-            Self::Push => return Ok(Line(None)),
+            Self::Push => return Ok((brought, Line(None))),
+            Self::Market(bars) => return Ok((Brought::Market(bars, run), Line(None))),
             Self::Replay(replay) => (
                 Box::new(move |inlet| {
                     let Replay {
@@ -208,7 +260,7 @@ impl Opened {
             .name("feed".to_owned())
             .spawn(move || work(&own))
             .map_err(OpenError::Thread)?;
-        Ok(line)
+        Ok((brought, line))
     }
 }
 
@@ -274,6 +326,7 @@ mod tests {
             ),
             (r#"{"kind":"replay","snapshot":"ab","sped":60}"#, None),
             (r#"{"kind":"push","more":1}"#, None),
+            (r#"{"kind":"market"}"#, Some(FeedSettings::Market {})),
             (r#"{"kind":"kafka"}"#, None),
         ];
         for (text, expected) in table {

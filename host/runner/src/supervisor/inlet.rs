@@ -107,6 +107,24 @@ impl State {
     }
 }
 
+impl State {
+    /// What an order makes of the run's next question.
+    fn heed(&mut self) -> io::Result<Option<Came>> {
+        match self.order {
+            None => Ok(None),
+            Some(Order::Stop) => Ok(Some(Came::End)),
+            // It looks once more, and finds why it is killed.
+            Some(Order::Kill) if !self.is_woken => {
+                self.is_woken = true;
+                Ok(Some(Came::Nothing))
+            }
+            Some(Order::Suspend | Order::Kill) => {
+                Err(io::Error::other("the run was told to end at once"))
+            }
+        }
+    }
+}
+
 impl Inlet {
     fn held(&self) -> MutexGuard<'_, State> {
         // Whoever panicked while holding it left whole lines: each change is one push or pop.
@@ -207,21 +225,24 @@ impl Inlet {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What an order makes of the run's next question; none if it may go on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the run was told to end at once.
+    pub fn heed(&self) -> io::Result<Option<Came>> {
+        self.held().heed()
+    }
+
     /// The next line, the end, or nothing after a while.
     fn take(&self) -> io::Result<Took> {
         let mut state = self.held();
         let mut is_late = false;
         loop {
-            match state.order {
-                Some(Order::Stop) => return Ok(Took::End),
-                Some(Order::Kill) if !state.is_woken => {
-                    state.is_woken = true;
-                    return Ok(Took::Nothing);
-                }
-                Some(Order::Suspend | Order::Kill) => {
-                    return Err(io::Error::other("the run was told to end at once"));
-                }
-                None => {}
+            match state.heed()? {
+                Some(Came::End) => return Ok(Took::End),
+                Some(Came::Nothing) => return Ok(Took::Nothing),
+                Some(Came::Line) | None => {}
             }
             if let Some((line, tell)) = state.lines.pop_front() {
                 state.bytes = state.bytes.saturating_sub(line.len());

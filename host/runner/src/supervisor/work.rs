@@ -2,16 +2,15 @@
 //! leave a run that is said to be under way when it is not.
 
 use core::panic::AssertUnwindSafe;
-use std::io;
 use std::panic::catch_unwind;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::record::{CloseReason, Stop, StopCause};
 
 use super::Settings;
 use super::feeds::{self, OpenError};
-use super::inlet::{Order, Outlet};
+use super::inlet::Order;
 use super::kept::{Kept, Meant};
 use super::run::{Supervised, Watch};
 use super::status::RunState;
@@ -20,9 +19,9 @@ use crate::data_dir::{DataDir, Execution};
 use crate::ending::ending;
 use crate::error::RunnerError;
 use crate::execute::{Conditions, Outcome, Prepared};
-use crate::feed::{Came, LineSource, Treatment};
 use crate::live::live_under;
 use crate::resume::{self, Around, Notice, Resumed};
+use crate::venues::Venues;
 
 /// A run that is ready to begin.
 pub(super) struct Ready {
@@ -66,7 +65,9 @@ impl From<RunnerError> for WorkError {
 pub(super) fn work(settings: &Settings, run: &Supervised, ready: Ready) {
     let data = &settings.data;
     let key = ready.signer.verifying_key();
-    let done = catch_unwind(AssertUnwindSafe(|| take(data, run, ready)));
+    let done = catch_unwind(AssertUnwindSafe(|| {
+        take((data, &settings.venues), run, ready)
+    }));
     let left = run.inlet.end();
     let (state, reason) = match done {
         Ok(Ok(End::Closed(outcome))) => {
@@ -219,13 +220,16 @@ fn write(
     Ok(kept.write(data, &run.id)?)
 }
 
-fn take(data: &DataDir, run: &Supervised, ready: Ready) -> Result<End, WorkError> {
+fn take(
+    (data, venues): (&DataDir, &Arc<Venues>),
+    run: &Supervised,
+    ready: Ready,
+) -> Result<End, WorkError> {
     let starting = [RunState::Starting];
     match ready.begin {
         Begin::Anew(feed) => {
             let component = Prepared::share(&ready.component, &run.manifest, &run.setup)?;
-            let outlet = Outlet::new(run.inlet.clone());
-            let _line = feed.begin(&run.inlet, None)?;
+            let (bars, _line) = feed.begin(run, None)?;
             run.advance(&starting, RunState::Running, None);
             let mut watch = Watch(run);
             let done = live_under(
@@ -233,7 +237,7 @@ fn take(data: &DataDir, run: &Supervised, ready: Ready) -> Result<End, WorkError
                 &run.manifest,
                 &component,
                 ready.signer,
-                outlet,
+                bars,
                 &mut watch,
             )?;
             Ok(End::Closed(Box::new(done)))
@@ -241,13 +245,13 @@ fn take(data: &DataDir, run: &Supervised, ready: Ready) -> Result<End, WorkError
         Begin::GoOn(execution) => {
             run.advance(&starting, RunState::Resuming, None);
             let made = (&ready.component, ready.conditions);
-            go_on(data, run, made, ready.signer, &execution)
+            go_on((data, venues), run, made, ready.signer, &execution)
         }
     }
 }
 
 fn go_on(
-    data: &DataDir,
+    (data, venues): (&DataDir, &Arc<Venues>),
     run: &Supervised,
     (component, conditions): (&Shared, Conditions),
     signer: Box<dyn Signer + Send>,
@@ -260,12 +264,8 @@ fn go_on(
         Err(error) => return Err(error.into()),
     };
     let component = resumption.share(component)?;
-    let outlet = Begun {
-        outlet: Outlet::new(run.inlet.clone()),
-        run,
-    };
-    let feed = feeds::open(data, &run.manifest, &run.feed)?;
-    let _line = feed.begin(&run.inlet, resumption.last_close())?;
+    let feed = feeds::open((data, venues), &run.manifest, &run.feed)?;
+    let (bars, _line) = feed.begin(run, resumption.last_close())?;
     let resuming = [RunState::Resuming];
     let mut tell = |notice: &Notice| {
         if let Notice::Compared { records } = notice {
@@ -279,26 +279,8 @@ fn go_on(
         observer: &mut Watch(run),
         tell: &mut tell,
     };
-    match resumption.live_under(conditions, outlet, around)? {
+    match resumption.live_under(conditions, bars, around)? {
         Resumed::Ended { outcome, .. } => Ok(End::Closed(outcome)),
         Resumed::Halted(halt) => Ok(End::Halted(halt.to_string())),
-    }
-}
-
-/// Says that a run is under way again once it asks for what its journal does not hold.
-struct Begun<'a> {
-    outlet: Outlet,
-    run: &'a Supervised,
-}
-
-impl LineSource for Begun<'_> {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came> {
-        let resuming = [RunState::Resuming];
-        self.run.advance(&resuming, RunState::Running, None);
-        self.outlet.next_line(line)
-    }
-
-    fn treated(&mut self, treatment: Treatment) {
-        self.outlet.treated(treatment);
     }
 }

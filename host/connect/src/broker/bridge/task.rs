@@ -10,7 +10,7 @@ use super::{Answer, Call, Connection, Told};
 use crate::broker::client::AlpacaBroker;
 use crate::broker::desk::{Desk, DeskEvent};
 use crate::broker::life::Life;
-use crate::broker::order::{NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
+use crate::broker::order::{Leave, NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
 use crate::broker::{Broker as _, BrokerError, Cancel, updates};
 use crate::wait::wait;
 
@@ -88,8 +88,10 @@ impl Task {
     async fn serve(&mut self, call: Call, stream: &mut Receiver<updates::Told>) {
         let max = self.call_max;
         match call {
-            Call::Submit(order, to) => limited(max, self.submit(order), to).await,
-            Call::Replace(of, with, to) => limited(max, self.replace(&of, with), to).await,
+            Call::Submit(order, leave, to) => limited(max, self.submit(order, leave), to).await,
+            Call::Replace(of, with, leave, to) => {
+                limited(max, self.replace(&of, with, leave), to).await;
+            }
             Call::Cancel(name, to) => limited(max, self.cancel(&name), to).await,
             Call::Find(name, to) => limited(max, self.find(&name), to).await,
             Call::Recall(order, fills, to) => {
@@ -101,16 +103,21 @@ impl Task {
         }
     }
 
-    async fn submit(&mut self, order: NewOrder) -> Result<VenueOrder, BrokerError> {
+    async fn submit(&mut self, order: NewOrder, leave: Leave) -> Result<VenueOrder, BrokerError> {
         self.expect(&order);
-        let placed = self.broker.submit(&order).await;
+        let placed = self.broker.submit(&order, &leave).await;
         self.placed(&order.name, placed)
     }
 
-    async fn replace(&mut self, of: &OrderName, with: NewOrder) -> Result<VenueOrder, BrokerError> {
+    async fn replace(
+        &mut self,
+        of: &OrderName,
+        with: NewOrder,
+        leave: Leave,
+    ) -> Result<VenueOrder, BrokerError> {
         let venue_id = self.venue_id(of).await?;
         self.expect(&with);
-        let placed = self.broker.replace(&venue_id, &with).await;
+        let placed = self.broker.replace(&venue_id, &with, &leave).await;
         self.placed(&with.name, placed)
     }
 
@@ -130,6 +137,7 @@ impl Task {
             // Nothing is there, and nothing was sent that could bring it.
             Err(
                 BrokerError::Refused { .. }
+                | BrokerError::Withdrawn { .. }
                 | BrokerError::Unsupported { .. }
                 | BrokerError::ClockSkew { .. },
             ) => self.is_not_there(name),

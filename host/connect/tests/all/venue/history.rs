@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::venue::http::{Asked, Reply, serve};
-use crate::venue::market::{START, SYMBOLS, alpaca_bar, kline_row, open_of};
+use super::http::{Asked, Reply, serve};
+use super::market::{START, SYMBOLS, alpaca_bar, kline_row, open_of};
 
 /// What a test sets of a history.
 #[derive(Debug, Default)]

@@ -1,5 +1,5 @@
-//! The program with a broker: orders go out, the program is killed while one is on its way, and goes
-//! on.
+//! The program with venues: bars come from one, orders go to one, the program is killed while
+//! something is on its way, and goes on.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,6 +10,7 @@
     reason = "a server for tests, which names what it looks for"
 )]
 
+mod markets;
 mod venue;
 
 use core::fmt::Write as _;
@@ -20,7 +21,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use venue::exchange::Exchange;
@@ -113,23 +114,35 @@ impl Place {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// What a command prints; it ends well.
+    #[track_caller]
+    fn said(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The moving-average cross.
+    fn component() -> String {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let component = root.join("sdk-examples/components/moving-average-cross.wasm");
+        component.display().to_string()
+    }
+
     /// Where the broker is, and its key.
-    fn access(&self) -> [String; 6] {
-        [
-            "--credentials".to_owned(),
-            "key.json".to_owned(),
-            "--endpoint".to_owned(),
-            format!("http://127.0.0.1:{}", self.exchange.requests),
-            "--stream-endpoint".to_owned(),
-            format!("ws://127.0.0.1:{}", self.exchange.stream),
-        ]
+    fn access(&self) -> [String; 2] {
+        let venues = json!({"alpaca": {
+            "credentials": "key.json",
+            "orders": format!("http://127.0.0.1:{}", self.exchange.requests),
+            "order-updates": format!("ws://127.0.0.1:{}", self.exchange.stream),
+        }});
+        std::fs::write(self.path("venues.json"), venues.to_string()).unwrap();
+        ["--venues".to_owned(), "venues.json".to_owned()]
     }
 
     /// The flags of a run at the broker.
     fn terms(&self) -> Vec<String> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let component = root.join("sdk-examples/components/moving-average-cross.wasm");
-        let component = component.display().to_string();
+        let component = Self::component();
         let flags = [
             ["--component", &component],
             ["--like-snapshot", &self.snapshot],
@@ -217,7 +230,7 @@ fn orders_of_a_run_go_to_the_broker_that_its_manifest_names() {
         .unwrap();
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2), "{said}");
-    assert!(said.contains("--credentials"), "{said}");
+    assert!(said.contains("--venues"), "{said}");
 }
 
 /// Killed while an order is on its way: the broker has it and says nothing, or never got it.

@@ -1,0 +1,21 @@
+//! The protocol servers that the venues' own tests use.
+#![expect(dead_code, reason = "the venues' own tests use all of it")]
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::cast_possible_wrap,
+    clippy::many_single_char_names,
+    reason = "as the venues' own tests have it"
+)]
+
+#[path = "../../../connect/tests/all/venue/exchange.rs"]
+pub(crate) mod exchange;
+#[path = "../../../connect/tests/all/venue/fault.rs"]
+pub(crate) mod fault;
+#[path = "../../../connect/tests/all/venue/history.rs"]
+pub(crate) mod history;
+#[path = "../../../connect/tests/all/venue/http.rs"]
+pub(crate) mod http;
+#[path = "../../../connect/tests/all/venue/market.rs"]
+pub(crate) mod market;
+#[path = "../../../connect/tests/all/venue/stream.rs"]
+pub(crate) mod stream;

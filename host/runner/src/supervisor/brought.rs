@@ -1,0 +1,89 @@
+//! The bars of a run under supervision, as its own thread asks for them: they end when it is told to
+//! end. It must never know what a bar says.
+
+use std::io;
+
+use counterfoil_connect::feed::inbox::{Heard, Inbox};
+use counterfoil_trading::manifest::{Manifest, RunSetup};
+
+use super::inlet::Outlet;
+use super::run::Supervised;
+use super::status::RunState;
+use crate::error::RunnerError;
+use crate::feed::{AnyFeed, Bars, Came, Decided, EventSource, LineSource, MarketBars, Treatment};
+
+/// Bars that nobody has asked for yet.
+pub(super) enum Brought<'a> {
+    /// Lines that somebody puts into the run's inlet.
+    Lines(Begun<'a>),
+    /// A venue's market.
+    Market(MarketBars, &'a Supervised),
+}
+
+impl<'a> Bars for Brought<'a> {
+    type Feed = AnyFeed<Begun<'a>, Told<'a>>;
+
+    fn open(
+        self,
+        manifest: &Manifest,
+        setup: &RunSetup,
+        decided: Decided,
+    ) -> Result<Self::Feed, RunnerError> {
+        match self {
+            Self::Lines(lines) => Ok(AnyFeed::Lines(lines.open(manifest, setup, decided)?)),
+            Self::Market(bars, run) => {
+                let terms = (manifest, setup);
+                let feed = bars.open_through(terms, decided, |inbox| Told { inbox, run })?;
+                Ok(AnyFeed::Market(feed))
+            }
+        }
+    }
+}
+
+/// Says that a run is under way again once it asks for what its journal does not hold.
+fn is_asked(run: &Supervised) {
+    run.advance(&[RunState::Resuming], RunState::Running, None);
+}
+
+/// The run's inlet.
+pub(super) struct Begun<'a> {
+    outlet: Outlet,
+    run: &'a Supervised,
+}
+
+impl<'a> Begun<'a> {
+    pub(super) fn new(run: &'a Supervised) -> Self {
+        Self {
+            outlet: Outlet::new(run.inlet.clone()),
+            run,
+        }
+    }
+}
+
+impl LineSource for Begun<'_> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came> {
+        is_asked(self.run);
+        self.outlet.next_line(line)
+    }
+
+    fn treated(&mut self, treatment: Treatment) {
+        self.outlet.treated(treatment);
+    }
+}
+
+/// A market's events, until the run is told to end.
+pub(super) struct Told<'a> {
+    inbox: Inbox,
+    run: &'a Supervised,
+}
+
+impl EventSource for Told<'_> {
+    fn next_event(&mut self) -> io::Result<Heard> {
+        is_asked(self.run);
+        match self.run.inlet.heed()? {
+            Some(Came::End) => Ok(Heard::End),
+            Some(Came::Nothing) => Ok(Heard::Nothing),
+            Some(Came::Line) | None => self.inbox.next_event(),
+        }
+    }
+}
