@@ -341,6 +341,30 @@ fn what_cannot_be_ends_the_run_without_flattening() {
 }
 
 #[test]
+fn a_fill_that_its_order_cannot_have_ends_the_run_and_its_journal_holds() {
+    let world = World::small(26);
+    let desk = Desk::of(&world, month::bracket(&world));
+    let outcome = desk.run(&world, |run| {
+        while run.slice() {
+            for (place, left) in desk.open_orders() {
+                let has_limit = desk
+                    .exchange
+                    .with(|state| state.orders[place].asked["limit_price"].is_string());
+                // It sells above the price that it was bought for.
+                let price = if has_limit { 10_100 } else { 10_150 };
+                desk.exchange.fill_unheard(place, left, price);
+            }
+        }
+    });
+    let (cause, message) = stop(&outcome);
+    assert_eq!(cause, StopCause::VenueUnclear);
+    assert!(message.contains("beyond the order's limit"), "{message}");
+    let report = verified(&std::fs::read(outcome.execution.journal()).unwrap());
+    assert!(report.is_good(), "{:?}", report.findings);
+    assert!(world.replay(&outcome).unwrap().difference.is_none());
+}
+
+#[test]
 fn money_is_not_risked_and_costs_are_not_reckoned_twice() {
     let world = World::small(6);
     let desk = Desk::start(&world, "0");

@@ -76,7 +76,7 @@ fn bars() -> String {
 }
 
 /// Buys, protects what it bought with two orders, and takes back the one that is left.
-fn bracket(world: &World) -> Manifest {
+pub(crate) fn bracket(world: &World) -> Manifest {
     let path = project().join("sdk-examples/components/bracket.wasm");
     let mut manifest = world.manifest(&std::fs::read(path).unwrap(), &["AAA"]);
     let parameters = [

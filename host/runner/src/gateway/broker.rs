@@ -19,6 +19,7 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Quantity;
 use counterfoil_trading::venue::VenueError;
+use counterfoil_trading::venue::told::hold_price;
 
 use super::client::{Cleared, Found, Reply, VenueClient};
 use super::paper::{Heard, Market};
@@ -136,6 +137,12 @@ impl BrokerVenue {
         match event {
             DeskEvent::Moved { status, .. } => entry.moved(*status, &mut self.pending),
             DeskEvent::Filled { fill, .. } => {
+                if let Err(reason) = hold_price(&entry.order, fill.price) {
+                    heard.stop_for(format!(
+                        "order {name} cannot have filled as the broker says: {reason}"
+                    ));
+                    return;
+                }
                 let fill = entry.filled(*fill);
                 self.pending.push(fill);
             }
