@@ -106,6 +106,17 @@ pub enum RunnerError {
         /// The run's short name.
         run: String,
     },
+    /// A snapshot is made of bars, and there are none of some instruments.
+    #[error(
+        "run {run} has decided no bar of {symbols} so far, and no snapshot can be made without; wait for \
+         their first bars, or hold it against a snapshot that has them: --snapshot ID"
+    )]
+    Silent {
+        /// The run's short name.
+        run: String,
+        /// The instruments.
+        symbols: String,
+    },
     /// Nothing can be said of a run that has decided nothing.
     #[error("run {run} has no whole slice that is signed; wait for its first bars")]
     NoSlice {

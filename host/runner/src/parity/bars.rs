@@ -40,6 +40,8 @@ pub(super) struct Taken {
     pub(super) has_actions: bool,
     /// Bars that the live run was sent and refused.
     refused: BTreeSet<(String, UnixNanos)>,
+    /// Instruments that have a bar in them, by number.
+    heard: BTreeSet<usize>,
 }
 
 impl Taken {
@@ -57,6 +59,7 @@ impl Taken {
             closes: None,
             has_actions: false,
             refused: BTreeSet::new(),
+            heard: BTreeSet::new(),
         };
         let mut reader = JournalReader::open(&execution.journal())?;
         let mut under_way = UnderWay::default();
@@ -94,7 +97,7 @@ impl Taken {
                 break;
             }
             under_way.add(&one.bar);
-            if under_way.bars == setup.instruments.len() {
+            if under_way.heard.len() == setup.instruments.len() {
                 taken.end(&mut under_way, reader.index());
             }
         }
@@ -104,6 +107,13 @@ impl Taken {
     /// Close times of the first and the last slice, if there is one.
     pub(super) const fn closes(&self) -> Option<(UnixNanos, UnixNanos)> {
         self.closes
+    }
+
+    /// The instruments without a bar in them, by symbol.
+    pub(super) fn silent(&self, setup: &RunSetup) -> Vec<String> {
+        let all = setup.instruments.iter().enumerate();
+        let silent = all.filter(|(place, _)| !self.heard.contains(place));
+        silent.map(|(_, one)| one.symbol().to_owned()).collect()
     }
 
     /// Whether the live run was sent such a bar and refused it.
@@ -128,6 +138,7 @@ impl Taken {
         let first = self.closes.map_or(close, |(first, _)| first);
         self.closes = Some((first, close));
         self.first_open = self.first_open.min(ended.first_open);
+        self.heard.extend(ended.heard);
         self.entries = end;
     }
 
@@ -217,7 +228,8 @@ impl Taken {
 struct UnderWay {
     close: Option<UnixNanos>,
     first_open: UnixNanos,
-    bars: usize,
+    /// The instrument of each bar.
+    heard: Vec<usize>,
 }
 
 impl UnderWay {
@@ -228,11 +240,9 @@ impl UnderWay {
         } else {
             self.first_open.min(bar.open_time)
         };
-        *self = Self {
-            close: Some(bar.close_time),
-            first_open,
-            bars: self.bars.saturating_add(1),
-        };
+        self.close = Some(bar.close_time);
+        self.first_open = first_open;
+        self.heard.push(bar.instrument.index());
     }
 }
 
