@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod desk;
+mod month;
 pub(crate) mod venue;
 
 use std::thread;
