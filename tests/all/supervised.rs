@@ -152,7 +152,9 @@ fn a_kill_reaches_a_run_that_waits_for_a_silent_feed() {
             | StopCause::NotPermitted
             | StopCause::ClockOff
             | StopCause::VenueDiffers
-            | StopCause::VenueUnclear => continue,
+            | StopCause::VenueUnclear
+            | StopCause::LeaseUnclear
+            | StopCause::FeedEnded => continue,
         };
         assert_eq!(code(start(&erin, &next)), "run.stopped");
         assert!(lift(&world.data, &target).unwrap());

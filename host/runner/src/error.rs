@@ -106,10 +106,10 @@ pub enum RunnerError {
         /// The run's short name.
         run: String,
     },
-    /// A snapshot is made of bars, and there are none of some instruments.
+    /// Some of the run's instruments have no bar to become a snapshot of.
     #[error(
-        "run {run} has decided no bar of {symbols} so far, and no snapshot can be made without; wait for \
-         their first bars, or hold it against a snapshot that has them: --snapshot ID"
+        "run {run} had no bar of {symbols} yet, so its bars alone are no snapshot of all it trades; hold it \
+         against one that has them: --snapshot ID"
     )]
     Silent {
         /// The run's short name.

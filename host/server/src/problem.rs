@@ -260,6 +260,8 @@ const fn of_run(error: &RunnerError) -> (Code, &'static str) {
             | StopCause::LimitsStale
             | StopCause::LimitsInconsistent
             | StopCause::LeaseLost
+            | StopCause::LeaseUnclear
+            | StopCause::FeedEnded
             | StopCause::NotPermitted => (Code::Limits, ACCOUNTS),
             StopCause::ClockOff => (
                 Code::Clock,

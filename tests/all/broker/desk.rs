@@ -23,6 +23,9 @@ use serde_json::json;
 
 use super::venue::exchange::{Exchange, Order};
 
+/// Longer than anything in these tests is old.
+pub(crate) const YEARS_MS: u64 = 315_360_000_000;
+
 /// A broker, and the run that trades there.
 pub(crate) struct Desk {
     pub(crate) exchange: Exchange,
@@ -38,6 +41,8 @@ pub(crate) fn over_a_broker(world: &World, tolerance: &str) -> Manifest {
 /// The same manifest over a feed, with its orders at a broker.
 pub(crate) fn at_a_broker(manifest: &Manifest, tolerance: &str) -> Manifest {
     let mut manifest = over_a_feed(manifest, "broker");
+    // The bars are years old.
+    manifest.risk.bar_age_max_ms = Some(YEARS_MS);
     if let DataSource::Feed { broker, .. } = &mut manifest.data {
         *broker = Some(BrokerEntry {
             name: "alpaca".to_owned(),

@@ -12,7 +12,7 @@ use counterfoil_snapshot::store::SnapshotStore;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::manifest::{InstrumentEntry, RunSetup};
 use counterfoil_trading::record::{
     Decision, Deliveries, KIND_DECISION, KIND_DELIVERIES, KIND_REFUSED, RefusedInput, kind_of,
@@ -40,8 +40,8 @@ pub(super) struct Taken {
     pub(super) has_actions: bool,
     /// Bars that the live run was sent and refused.
     refused: BTreeSet<(String, UnixNanos)>,
-    /// Instruments that have a bar in them, by number.
-    heard: BTreeSet<usize>,
+    /// The instruments that had a bar.
+    seen: BTreeSet<InstrumentId>,
 }
 
 impl Taken {
@@ -59,7 +59,7 @@ impl Taken {
             closes: None,
             has_actions: false,
             refused: BTreeSet::new(),
-            heard: BTreeSet::new(),
+            seen: BTreeSet::new(),
         };
         let mut reader = JournalReader::open(&execution.journal())?;
         let mut under_way = UnderWay::default();
@@ -97,7 +97,8 @@ impl Taken {
                 break;
             }
             under_way.add(&one.bar);
-            if under_way.heard.len() == setup.instruments.len() {
+            taken.seen.insert(one.bar.get().instrument);
+            if under_way.bars == setup.instruments.len() {
                 taken.end(&mut under_way, reader.index());
             }
         }
@@ -109,11 +110,11 @@ impl Taken {
         self.closes
     }
 
-    /// The instruments without a bar in them, by symbol.
-    pub(super) fn silent(&self, setup: &RunSetup) -> Vec<String> {
-        let all = setup.instruments.iter().enumerate();
-        let silent = all.filter(|(place, _)| !self.heard.contains(place));
-        silent.map(|(_, one)| one.symbol().to_owned()).collect()
+    /// The instruments without a bar: a snapshot of the bars would not know them.
+    pub(super) fn silent<'a>(&self, setup: &'a RunSetup) -> Vec<&'a str> {
+        let all = (0..).map(InstrumentId).zip(&setup.instruments);
+        let all = all.filter(|(id, _)| !self.seen.contains(id));
+        all.map(|(_, one)| one.symbol()).collect()
     }
 
     /// Whether the live run was sent such a bar and refused it.
@@ -138,7 +139,6 @@ impl Taken {
         let first = self.closes.map_or(close, |(first, _)| first);
         self.closes = Some((first, close));
         self.first_open = self.first_open.min(ended.first_open);
-        self.heard.extend(ended.heard);
         self.entries = end;
     }
 
@@ -228,8 +228,7 @@ impl Taken {
 struct UnderWay {
     close: Option<UnixNanos>,
     first_open: UnixNanos,
-    /// The instrument of each bar.
-    heard: Vec<usize>,
+    bars: usize,
 }
 
 impl UnderWay {
@@ -240,9 +239,11 @@ impl UnderWay {
         } else {
             self.first_open.min(bar.open_time)
         };
-        self.close = Some(bar.close_time);
-        self.first_open = first_open;
-        self.heard.push(bar.instrument.index());
+        *self = Self {
+            close: Some(bar.close_time),
+            first_open,
+            bars: self.bars.saturating_add(1),
+        };
     }
 }
 
