@@ -48,6 +48,28 @@ fn in_ledger(desk: &Desk, run: &str) -> Started {
     ledger.state().registry().runs()[&Digest(digest)].clone()
 }
 
+/// How many kill switches are thrown in the ledger, each by the runner at somebody's word.
+fn thrown(desk: &Desk) -> usize {
+    let ledger = desk.open();
+    let kills = ledger.state().kills().values();
+    let thrown: Vec<_> = kills.filter(|one| one.lifted.is_none()).collect();
+    for one in &thrown {
+        assert_eq!(one.deed.by, id("robot"));
+        assert!(one.reason.starts_with("erin asked"), "{one:?}");
+    }
+    thrown.len()
+}
+
+fn lift_in_ledger(desk: &Desk) {
+    let kills = desk.open().state().kills().clone();
+    for (killed, one) in kills {
+        if one.lifted.is_none() {
+            let reason = "it is over".to_owned();
+            desk.act("dan", Act::KillLift { killed, reason });
+        }
+    }
+}
+
 /// The stop that ended a run: its journal verifies, and the ledger has the same end.
 #[track_caller]
 fn stop_of(world: &World, desk: &Desk, reply: &RunReply) -> Stop {
@@ -156,6 +178,13 @@ fn a_kill_reaches_a_run_that_waits_for_a_silent_feed() {
             | StopCause::LeaseUnclear
             | StopCause::FeedEnded => continue,
         };
+        let by_the_api = message.starts_with("by erin");
+        assert_eq!(thrown(&desk), usize::from(by_the_api));
+        if by_the_api {
+            // The runner recorded who asked; somebody else lifts it there as well.
+            assert_eq!(code(start(&erin, &next)), "kill.on");
+            lift_in_ledger(&desk);
+        }
         assert_eq!(code(start(&erin, &next)), "run.stopped");
         assert!(lift(&world.data, &target).unwrap());
         start(&erin, &next).unwrap();

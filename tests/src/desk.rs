@@ -15,6 +15,7 @@ use counterfoil_governance::record::Signed;
 use counterfoil_governance::role::{Kind, Role};
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::clock::now;
+use counterfoil_runner::evidence::limits_digest;
 use counterfoil_runner::permit::terms_of;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
@@ -121,10 +122,10 @@ impl Desk {
         )
     }
 
-    fn set(component: Digest) -> DigestSet {
+    fn set(component: Digest, limits: Digest) -> DigestSet {
         DigestSet {
             component,
-            limits: Digest::of(b"limits"),
+            limits,
             policy: Digest::of(b"policy"),
             evidence: Self::evidence().digest(),
         }
@@ -164,13 +165,24 @@ impl Desk {
                 evidence,
             },
         );
-        let set = Self::set(component);
+        let set = Self::set(component, Digest::of(b"limits"));
+        Self::promote_in(&mut self.open(), set);
+    }
+
+    /// Brings a validated component into use under this set, if it is not yet.
+    fn promote_in(ledger: &mut Ledger, set: DigestSet) {
+        let found = ledger.state().registry().components().get(&set.component);
+        let mut promoted = found.into_iter().flat_map(|one| &one.promotions);
+        if promoted.any(|one| one.set == set) {
+            return;
+        }
         let origin = ledger::origin(&id("test"));
         let envelope = attest::approval(&origin, &id("dan"), &set).unwrap();
         let signature = hand("dan").sign(&envelope.message()).unwrap();
-        self.act("dan", Act::ComponentApprove { set, signature });
-        self.act("carol", Self::passed(Gate::Promotion, set.digest(), None));
-        self.act("dan", Act::ComponentPromote { set });
+        act_in(ledger, "dan", Act::ComponentApprove { set, signature });
+        let passed = Self::passed(Gate::Promotion, set.digest(), None);
+        act_in(ledger, "carol", passed);
+        act_in(ledger, "dan", Act::ComponentPromote { set });
     }
 
     /// Has an act of two done: proposed by erin, approved by dan and gus.
@@ -195,8 +207,8 @@ impl Desk {
         change_in(ledger, act);
     }
 
-    /// Gives the manifest's account its limits and authorizes the start, for an hour. The answer is
-    /// the authorization's entry.
+    /// Gives the manifest's account its limits, has the component approved under them, and
+    /// authorizes the start, for an hour. The answer is the authorization's entry.
     pub fn authorize(&self, manifest: &Manifest) -> u64 {
         self.authorize_for(manifest, HOUR)
     }
@@ -216,7 +228,9 @@ impl Desk {
 
     fn authorize_in(ledger: &mut Ledger, (manifest, nanos): (&Manifest, i64)) -> u64 {
         let component = Digest(manifest.setup().unwrap().component);
-        let terms = terms_of(manifest, Self::set(component)).unwrap();
+        let set = Self::set(component, Digest(limits_digest(manifest).unwrap()));
+        Self::promote_in(ledger, set);
+        let terms = terms_of(manifest, set).unwrap();
         if !ledger.state().limits().contains_key(&terms.account) {
             Self::set_limits_in(ledger, &terms.account, terms.limits);
         }

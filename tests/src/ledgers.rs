@@ -8,7 +8,7 @@ use counterfoil_fuzz::{LEDGER_KEYS, LEDGER_ORIGIN};
 use counterfoil_governance::act::{
     Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Drift, Evidence,
     EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd, RunStart,
-    Scope, Terms, Usage, Verdict, account_digest,
+    Scope, Subject, Terms, Usage, Verdict, account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::digest::{Digest, PublicKey};
@@ -162,7 +162,7 @@ fn component(desk: &mut Desk) -> DigestSet {
     );
     let set = DigestSet {
         component,
-        limits: digest("limits"),
+        limits: digest("account limits"),
         policy: digest("policy"),
         evidence: evidence.digest(),
     };
@@ -302,6 +302,7 @@ fn people(desk: &mut Desk) {
     desk.act("dan", Act::DelegateEnd { delegated, reason });
     let exception = Exception {
         rule: "drawdown.max".to_owned(),
+        subject: Subject::Account(id("desk-7")),
         reason: "a new venue".to_owned(),
         control: "half the size".to_owned(),
         owner: id("erin"),

@@ -34,9 +34,10 @@ impl Places {
         };
         // Absolute, because the code cache takes nothing else.
         let data = std::path::absolute(&data)?;
+        let data = DataDir::open(&data)?;
         Ok(Self {
-            data: DataDir::open(&data)?,
-            keys: KeyDir::new(keys),
+            keys: KeyDir::new(keys).of(&data),
+            data,
             json: global.json,
             actor: global.actor.clone(),
             emergency: global.emergency,
@@ -45,9 +46,10 @@ impl Places {
 
     /// The same keys and form, with the data elsewhere.
     pub(crate) fn elsewhere(&self, data: &std::path::Path, keys: PathBuf) -> Result<Self> {
+        let data = DataDir::open(data)?;
         Ok(Self {
-            data: DataDir::open(data)?,
-            keys: KeyDir::new(keys),
+            keys: KeyDir::new(keys).of(&data),
+            data,
             json: self.json,
             actor: None,
             emergency: None,

@@ -432,6 +432,22 @@ fn a_stop_keeps_live_runs_from_starting_until_it_is_lifted() {
         assert_eq!(place.json(1, &lift)["changed"], false);
         place.json(0, &live);
     }
+    // No byte can be written, as on a full disk: an empty file stops all the same.
+    let shell = format!(
+        "trap '' XFSZ; ulimit -f 0; exec {} kill --all --reason full",
+        env!("CARGO_BIN_EXE_counterfoil")
+    );
+    let full = place.command(&[]);
+    let mut stopped = Command::new("bash");
+    stopped.args(["-c", &shell]).envs(
+        full.get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let stopped = stopped.output().unwrap();
+    let said = String::from_utf8_lossy(&stopped.stderr).into_owned();
+    assert_eq!(stopped.status.code(), Some(0), "{said}");
+    assert_eq!(place.run(&live).status.code(), Some(2));
+    place.json(0, &["kill", "--all", "--lift"]);
     assert_eq!(place.run(&["kill"]).status.code(), Some(64));
     assert_eq!(place.run(&["kill", "--all", "ab"]).status.code(), Some(64));
     assert_eq!(place.run(&["kill", "ab12"]).status.code(), Some(2));

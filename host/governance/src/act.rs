@@ -17,7 +17,7 @@ mod registry;
 mod runs;
 
 pub(crate) use codec::{id, signature};
-pub use control::{BreakGlass, Drift, Exception, Gate, Outcome, Reason, Refused, Verdict};
+pub use control::{BreakGlass, Drift, Exception, Gate, Outcome, Reason, Refused, Subject, Verdict};
 pub use people::{Class, ClassSet, Delegation};
 pub use registry::{DigestSet, Evidence, EvidenceKind, Provenance};
 pub use runs::{

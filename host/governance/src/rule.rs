@@ -81,6 +81,8 @@ rules! {
     ExceptionIncomplete = "exception.incomplete";
     /// The exception was never granted, or has ended.
     ExceptionUnknown = "exception.unknown";
+    /// An exception to a rule of the ledger itself, or for too long.
+    ExceptionUnfit = "exception.unfit";
     /// Nobody grants an exception that they answer for.
     DutyException = "duty.exception";
     /// The policy bundle is in force already.
@@ -149,6 +151,8 @@ rules! {
     LimitsMissing = "limits.missing";
     /// The limits are others than those in force, or than the policy gave.
     LimitsChanged = "limits.changed";
+    /// The limits are others than those the component was approved under.
+    LimitsUnapproved = "limits.unapproved";
     /// The start was never authorized.
     StartUnknown = "start.unknown";
     /// The authorization was withdrawn.

@@ -10,7 +10,7 @@ use counterfoil_trading::time::UnixNanos;
 use crate::act::{
     Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Drift, Evidence,
     EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd, RunStart,
-    Scope, Terms, Usage, Verdict, account_digest,
+    Scope, Subject, Terms, Usage, Verdict, account_digest,
 };
 use crate::attest;
 use crate::digest::{Digest, PublicKey};
@@ -132,7 +132,7 @@ impl Desk {
         if self.ledger.state().limits().contains_key(&account) {
             return;
         }
-        let limits = digest("account limits");
+        let limits = digest("limits");
         let verdict = pass_at(Gate::Limits, account_digest(&account), Some(limits));
         let verdict = self.act("robot", verdict).unwrap();
         let act = Act::LimitsSet {
@@ -358,7 +358,7 @@ fn terms(set: DigestSet) -> Terms {
         market: "BTC-USD".to_owned(),
         timeframe: "1h".to_owned(),
         parameters: digest("parameters"),
-        limits: digest("account limits"),
+        limits: digest("limits"),
     }
 }
 
@@ -566,6 +566,7 @@ fn one_of_each() -> Vec<Act> {
         fail(set("a")),
         Act::ExceptionGrant(Exception {
             rule: String::new(),
+            subject: Subject::Component(digest("a")),
             reason: String::new(),
             control: String::new(),
             owner: id("a"),

@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use counterfoil_governance::act::{Act, Exception};
+use counterfoil_governance::act::{Act, Exception, Subject};
 use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify, verify_after};
@@ -84,6 +84,7 @@ impl Made {
         };
         let exception = Exception {
             rule: format!("rule.{}", count % 1_000),
+            subject: Subject::Installation,
             reason: format!("the reason of number {count}"),
             control: "watched daily".to_owned(),
             owner: id(owner),

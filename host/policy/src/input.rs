@@ -62,6 +62,10 @@ pub struct Exception {
     pub entry: u64,
     /// The rule, by the code of its reason.
     pub rule: String,
+    /// The component that it is for; none if it is not for one.
+    pub component: Option<Digest>,
+    /// The account that it is for; without either it is for all.
+    pub account: Option<String>,
     /// Why the rule is not kept.
     pub reason: String,
     /// What is done instead.

@@ -36,9 +36,26 @@ exceptions(code) := {exception |
 	is_array(input.exceptions)
 	some exception in input.exceptions
 	exception.rule == code
+	about(exception)
 	is_number(exception.until)
 	is_number(input.time)
 	input.time < exception.until
+}
+
+# What an exception is for: this component, this account, or all.
+about(exception) if {
+	named(exception.component)
+	exception.component == input.set.component
+}
+
+about(exception) if {
+	named(exception.account)
+	exception.account == input.account.name
+}
+
+about(exception) if {
+	exception.component == null
+	exception.account == null
 }
 
 # Why a broken rule does not count.

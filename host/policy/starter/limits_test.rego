@@ -2,6 +2,29 @@ package counterfoil.limits_test
 
 import data.counterfoil.limits
 
+# Settings of these tests' own: whoever sets other numbers in data.json changes what is allowed, not
+# what these tests say of the rules.
+settings := {
+	"exceptions": {"rules": ["cap.order-notional"]},
+	"limits": {
+		"caps": {"cash": cash, "margin": object.union(cash, {"order_notional": 10000})},
+		"accounts": {},
+	},
+}
+
+cash := {
+	"orders_per_bar": 10,
+	"orders_per_day": 200,
+	"working_orders": 50,
+	"order_notional": 25000,
+	"position_notional": 100000,
+	"gross_exposure": 100000,
+	"net_exposure": 100000,
+	"price_collar_bps": 1000,
+	"daily_loss": 10000,
+	"drawdown_bps": 2000,
+}
+
 nothing_asked := {
 	"orders_per_bar": null,
 	"orders_per_day": null,
@@ -31,12 +54,12 @@ asking(name, value) := object.union(
 account(name, value) := object.union(good, {"account": {name: value}})
 
 codes(document) := {one.code | some one in reasons} if {
-	reasons := limits.verdict.reasons with input as document
+	reasons := limits.verdict.reasons with input as document with data.settings as settings
 }
 
 refused(document, code) if {
-	limits.verdict.outcome == "fail" with input as document
-	not limits.verdict.limits with input as document
+	limits.verdict.outcome == "fail" with input as document with data.settings as settings
+	not limits.verdict.limits with input as document with data.settings as settings
 	codes(document) == {code}
 }
 
@@ -56,12 +79,12 @@ test_who_asks_for_nothing_gets_the_caps if {
 			"daily-loss-max": "10000",
 			"drawdown-max-bps": "2000",
 		},
-	} with input as good
+	} with input as good with data.settings as settings
 }
 
 test_who_asks_for_less_gets_less if {
-	limits.verdict.limits["order-notional-max"] == "24999" with input as asking("order_notional", 24999)
-	limits.verdict.limits["orders-per-bar-max"] == 1 with input as asking("orders_per_bar", 1)
+	limits.verdict.limits["order-notional-max"] == "24999" with input as asking("order_notional", 24999) with data.settings as settings
+	limits.verdict.limits["orders-per-bar-max"] == 1 with input as asking("orders_per_bar", 1) with data.settings as settings
 }
 
 test_who_asks_for_more_is_refused if {
@@ -79,15 +102,17 @@ test_who_asks_for_more_is_refused if {
 
 test_an_exception_grants_more if {
 	exception := {
-		"entry": 7, "rule": "cap.order-notional", "reason": "r", "control": "c",
+		"entry": 7, "rule": "cap.order-notional", "component": null, "account": "main", "reason": "r", "control": "c",
 		"owner": "o", "approver": "a", "until": 1001,
 	}
 	document := object.union(asking("order_notional", 25001), {"exceptions": [exception]})
-	verdict := limits.verdict with input as document
+	verdict := limits.verdict with input as document with data.settings as settings
 	verdict.outcome == "pass"
 	verdict.limits["order-notional-max"] == "25001"
 	count(verdict.reasons) == 1
 	refused(object.union(document, {"time": 1001}), "cap.order-notional")
+	other := object.union(exception, {"account": "other"})
+	refused(object.union(document, {"exceptions": [other]}), "cap.order-notional")
 }
 
 test_what_is_no_number_above_zero_is_refused if {
@@ -96,7 +121,7 @@ test_what_is_no_number_above_zero_is_refused if {
 }
 
 test_a_margin_account_has_caps_of_its_own if {
-	limits.verdict.limits["order-notional-max"] == "10000" with input as account("kind", "margin")
+	limits.verdict.limits["order-notional-max"] == "10000" with input as account("kind", "margin") with data.settings as settings
 }
 
 test_an_account_without_caps_gets_nothing if {
@@ -104,8 +129,9 @@ test_an_account_without_caps_gets_nothing if {
 }
 
 test_caps_by_name_come_first if {
-	caps := object.union(data.settings.limits.caps.cash, {"order_notional": 7})
-	verdict := limits.verdict with input as good with data.settings.limits.accounts as {"main": caps}
+	caps := object.union(cash, {"order_notional": 7})
+	named := object.union(settings, {"limits": {"accounts": {"main": caps}}})
+	verdict := limits.verdict with input as good with data.settings as named
 	verdict.limits["order-notional-max"] == "7"
 }
 
@@ -114,5 +140,5 @@ test_an_account_without_an_owner_gets_nothing if {
 }
 
 test_nothing_at_all_is_refused if {
-	limits.verdict.outcome == "fail" with input as {}
+	limits.verdict.outcome == "fail" with input as {} with data.settings as settings
 }

@@ -4,6 +4,18 @@ import data.counterfoil.promotion
 
 digest := "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
+# Settings of these tests' own: whoever sets other numbers in data.json changes what is allowed, not
+# what these tests say of the rules.
+settings := {
+	"promotion": {
+		"back_ends_min": 2,
+		"drawdown_max_bps": 3000,
+		"slippage_loss_max_bps": 1000,
+		"fuel_p99_max_bps": 5000,
+	},
+	"exceptions": {"rules": ["threshold.drawdown", "threshold.slippage", "threshold.fuel"]},
+}
+
 # A component that may be promoted; each test spoils one thing of it.
 good := {
 	"time": 1000,
@@ -34,21 +46,21 @@ with_evidence(name, value) := object.union(
 )
 
 codes(document) := {one.code | some one in reasons} if {
-	reasons := promotion.verdict.reasons with input as document
+	reasons := promotion.verdict.reasons with input as document with data.settings as settings
 }
 
 refused(document, code) if {
-	promotion.verdict.outcome == "fail" with input as document
+	promotion.verdict.outcome == "fail" with input as document with data.settings as settings
 	codes(document) == {code}
 }
 
 exception(rule, until) := {
-	"entry": 7, "rule": rule, "reason": "r", "control": "c",
+	"entry": 7, "rule": rule, "component": digest, "account": null, "reason": "r", "control": "c",
 	"owner": "o", "approver": "a", "until": until,
 }
 
 test_a_good_component_passes_without_a_reason if {
-	promotion.verdict == {"outcome": "pass", "reasons": set()} with input as good
+	promotion.verdict == {"outcome": "pass", "reasons": set()} with input as good with data.settings as settings
 }
 
 test_it_must_be_admitted if {
@@ -85,7 +97,7 @@ thresholds(drawdown, slippage, fuel) := with_evidence("thresholds", {
 })
 
 test_it_must_keep_each_threshold if {
-	promotion.verdict.outcome == "pass" with input as thresholds(3000, 1000, 5000)
+	promotion.verdict.outcome == "pass" with input as thresholds(3000, 1000, 5000) with data.settings as settings
 	refused(thresholds(3001, 0, 0), "threshold.drawdown")
 	refused(thresholds(0, 1001, 0), "threshold.slippage")
 	refused(thresholds(0, 0, 5001), "threshold.fuel")
@@ -113,7 +125,7 @@ test_nobody_approves_what_they_wrote_or_reviewed if {
 
 test_an_exception_lets_its_rule_pass_and_is_named if {
 	document := object.union(thresholds(3001, 0, 0), {"exceptions": [exception("threshold.drawdown", 1001)]})
-	verdict := promotion.verdict with input as document
+	verdict := promotion.verdict with input as document with data.settings as settings
 	verdict.outcome == "pass"
 	some one in verdict.reasons
 	one.code == "threshold.drawdown"
@@ -126,12 +138,30 @@ test_an_exception_that_is_over_or_for_another_rule_lets_nothing_pass if {
 	}
 }
 
+test_an_exception_for_something_else_lets_nothing_pass if {
+	one := exception("threshold.drawdown", 1001)
+	every about in [
+		{"component": "sha256:1111"},
+		{"component": null, "account": "main"},
+		{"component": ""},
+		{"component": 7},
+	] {
+		exceptions := [object.union(one, about)]
+		refused(object.union(thresholds(3001, 0, 0), {"exceptions": exceptions}), "threshold.drawdown")
+	}
+	for_all := object.union(one, {"component": null})
+	document := object.union(thresholds(3001, 0, 0), {"exceptions": [for_all]})
+	promotion.verdict.outcome == "pass" with input as document with data.settings as settings
+	nameless := object.remove(for_all, ["account"])
+	refused(object.union(document, {"exceptions": [nameless]}), "threshold.drawdown")
+}
+
 test_no_exception_lets_anybody_approve_their_own if {
 	document := object.union(people("ada", "ren", ["ada"]), {"exceptions": [exception("duty.author", 1001)]})
 	refused(document, "duty.author")
 }
 
 test_nothing_at_all_is_refused if {
-	promotion.verdict.outcome == "fail" with input as {}
+	promotion.verdict.outcome == "fail" with input as {} with data.settings as settings
 	promotion.verdict.outcome == "fail" with input as {"evidence": null, "people": null}
 }

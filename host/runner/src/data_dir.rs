@@ -280,6 +280,24 @@ impl DataDir {
         Ok(all)
     }
 
+    /// A log in it that somebody signed: a ledger or a run's journal; nothing if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DataDirError`] if a folder cannot be read.
+    pub fn signed(&self) -> Result<Option<PathBuf>, DataDirError> {
+        let folder = self.root.join("ledger");
+        if folder.is_dir() {
+            let ledgers = names(&folder)?;
+            let mut ledgers = ledgers.iter().filter(|name| name.ends_with(".ledger"));
+            if let Some(name) = ledgers.next() {
+                return Ok(Some(folder.join(name)));
+            }
+        }
+        let mut all = self.executions()?.into_iter().map(|one| one.journal());
+        Ok(all.find(|journal| journal.exists()))
+    }
+
     /// The execution that `name` means: the first digits of a run id, and `/` and a number if
     /// it is not the last one.
     ///

@@ -1,5 +1,6 @@
 //! The log's signing key: made at first use in a folder apart from the data, readable by its
-//! owner only, and used through the journal's `Signer` trait, which a key service can implement.
+//! owner only, and used through the journal's `Signer` trait, which a key service can implement. It
+//! must never be made where another key has signed: an intact log would no longer verify.
 
 mod people;
 
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
 
+use crate::data_dir::{DataDir, DataDirError};
 use crate::files::{self, FileError, at};
 
 pub use people::{OwnKey, PEOPLE_FOLDER, PeopleKeys};
@@ -27,6 +29,9 @@ pub enum KeyError {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The data directory could not be read.
+    #[error(transparent)]
+    Data(#[from] DataDirError),
     /// Somebody else could read the secret key.
     #[error(
         "{path} can be read by others (mode {mode:o}); run: chmod 600 {path}, and consider the key known"
@@ -44,6 +49,26 @@ pub enum KeyError {
     Malformed {
         /// The file.
         path: String,
+    },
+    /// The folder knows the log's key, and does not hold it.
+    #[error(
+        "{folder} holds {PUBLIC_FILE} alone, so whoever has this folder can verify and not sign; give \
+         the --key-dir of whoever holds {SECRET_FILE}, or restore it from a backup"
+    )]
+    SecretMissing {
+        /// The key folder.
+        folder: String,
+    },
+    /// Something in the data is signed, and by no key of this folder.
+    #[error(
+        "{signed} was signed by a key that is not in {folder}, and a new one would not verify it; \
+         give the --key-dir of whoever signed it, or another --data-dir to begin anew"
+    )]
+    SignedBefore {
+        /// The key folder.
+        folder: String,
+        /// What is signed.
+        signed: String,
     },
     /// The operating system gave no random bytes.
     #[error("no random bytes for a new key: {0}")]
@@ -78,13 +103,22 @@ pub enum KeyError {
 #[derive(Clone, Debug)]
 pub struct KeyDir {
     path: PathBuf,
+    /// Whose logs the key signs: where one of them is, no key is made.
+    data: Option<DataDir>,
 }
 
 impl KeyDir {
     /// The folder at `path`; it need not exist yet.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, data: None }
+    }
+
+    /// The same for the logs in this data directory: where one of them is signed, no key is made.
+    #[must_use]
+    pub fn of(self, data: &DataDir) -> Self {
+        let data = Some(data.clone());
+        Self { data, ..self }
     }
 
     /// Where it is.
@@ -93,13 +127,18 @@ impl KeyDir {
         &self.path
     }
 
-    /// The signer, made at first use.
+    /// The signer. Its key is made at first use, in a folder without any, for data in which nothing
+    /// is signed yet.
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if the key cannot be read, is open to others, or cannot be made.
+    /// Returns [`KeyError`] if the key cannot be read, is open to others, cannot be made, or may not
+    /// be made since another key has signed.
     pub fn signer(&self) -> Result<Ed25519Signer, KeyError> {
         let path = self.path.join(SECRET_FILE);
+        if !path.exists() {
+            self.check_unsigned()?;
+        }
         let mut folder = fs::DirBuilder::new();
         folder.recursive(true).mode(0o700);
         folder
@@ -145,6 +184,23 @@ impl KeyDir {
         }
         let signer = Ed25519Signer::from_seed(&read_secret(&path)?);
         Ok(Some(signer.verifying_key()))
+    }
+
+    /// Whether no other key has signed here, as far as the folder and the data show.
+    fn check_unsigned(&self) -> Result<(), KeyError> {
+        let folder = || self.path.display().to_string();
+        if self.path.join(PUBLIC_FILE).exists() {
+            let folder = folder();
+            return Err(KeyError::SecretMissing { folder });
+        }
+        let Some(data) = &self.data else {
+            return Ok(());
+        };
+        let Some(signed) = data.signed()? else {
+            return Ok(());
+        };
+        let (folder, signed) = (folder(), signed.display().to_string());
+        Err(KeyError::SignedBefore { folder, signed })
     }
 
     fn fill(&self, path: &Path, mut file: fs::File) -> Result<(), KeyError> {
@@ -231,5 +287,41 @@ impl Signer for SharedSigner {
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
         let signer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         signer.sign(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_only_where_no_other_has_signed() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(&folder.path().join("data")).unwrap();
+        let dir = |name: &str| KeyDir::new(folder.path().join(name)).of(&data);
+        // Nothing is signed yet, and the second use finds the key of the first.
+        let key = dir("keys").signer().unwrap().verifying_key();
+        assert_eq!(dir("keys").signer().unwrap().verifying_key(), key);
+        // Whoever has the public half alone verifies, and gets no key of their own instead.
+        let public = fs::read(dir("keys").path().join(PUBLIC_FILE)).unwrap();
+        fs::create_dir(dir("auditor").path()).unwrap();
+        fs::write(dir("auditor").path().join(PUBLIC_FILE), &public).unwrap();
+        let error = dir("auditor").signer().unwrap_err();
+        assert!(matches!(error, KeyError::SecretMissing { .. }), "{error}");
+        let kept = fs::read(dir("auditor").path().join(PUBLIC_FILE)).unwrap();
+        assert_eq!(kept, public);
+        assert!(!dir("auditor").path().join(SECRET_FILE).exists());
+        // Nor does an empty folder where a journal or a ledger is.
+        let ledger = data.root().join("ledger/desk.ledger");
+        let journal = data.root().join("runs/00/1/journal");
+        for signed in [ledger, journal] {
+            fs::create_dir_all(signed.parent().unwrap()).unwrap();
+            fs::write(&signed, "signed").unwrap();
+            let error = dir("empty").signer().unwrap_err();
+            assert!(matches!(error, KeyError::SignedBefore { .. }), "{error}");
+            assert!(!dir("empty").path().exists());
+            fs::remove_file(&signed).unwrap();
+        }
+        dir("empty").signer().unwrap();
     }
 }

@@ -8,8 +8,8 @@
 //! ```
 
 use std::fs;
-use std::io::{ErrorKind, Read as _};
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use counterfoil_governance::id::Id;
@@ -53,7 +53,8 @@ impl Target {
     }
 }
 
-/// Stops the target, with a reason for the record. It is durable when this returns.
+/// Stops the target, with a reason for the record. It is durable when this returns. Where the reason
+/// cannot be written, as on a full disk, an empty file stops all the same.
 ///
 /// # Errors
 ///
@@ -63,8 +64,28 @@ pub fn kill(data: &DataDir, target: &Target, reason: &str) -> Result<(), FileErr
     if let Some(folder) = path.parent() {
         files::make_folder(folder)?;
     }
-    files::write_whole(&path, reason.as_bytes())?;
+    if let Err(error) = files::write_whole(&path, reason.as_bytes()) {
+        bare(&path).map_err(|_| error)?;
+    }
     files::sync_folder(data.root())
+}
+
+/// Makes the file, and leaves what is in it as it is.
+fn bare(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    let folder = path.parent().map(fs::File::open).transpose()?;
+    folder.map_or(Ok(()), |folder| folder.sync_all())
+}
+
+/// Whether the target is stopped. What cannot be told counts as stopped.
+#[must_use]
+pub fn is_set(data: &DataDir, target: &Target) -> bool {
+    target.path(data).try_exists().unwrap_or(true)
 }
 
 /// Lets the target run again; false if it was not stopped. A run that ended stays ended.

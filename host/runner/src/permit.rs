@@ -266,11 +266,11 @@ fn grant(
     check_key(state, &found.deed.key)?;
     state.registry().may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
-    state.check_limits(&terms.account, terms.limits)?;
+    state.check_limits_of(&terms)?;
     if let Some((index, killed)) = state.killed(&Digest(run), &terms.account) {
         let (by, reason) = (&killed.deed.by, &killed.reason);
         let why = format!("{by} threw the kill switch in record {index}: {reason}");
-        let way = "somebody other than who threw it lifts it (kill-lift)";
+        let way = "somebody other than who threw it lifts it: counterfoil kill --lift";
         return Err(Denied::of(Rule::KillOn, why, way));
     }
     Ok(Grant {

@@ -1,5 +1,5 @@
 //! The ledger as the server uses it: read anew whenever the file changed, written only for the
-//! acts that the runner does itself: the start and the end of a run. It must never answer from a ledger that does not hold.
+//! acts that the runner does itself: the start, the end and the kill of a run. It must never answer from a ledger that does not hold.
 
 use core::fmt;
 use core::time::Duration;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use counterfoil_governance::act::{Act, Refused, RunEnd, RunStart};
+use counterfoil_governance::act::{Act, Refused, RunEnd, RunStart, Scope};
 use counterfoil_governance::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, LedgerError, origin, verify};
@@ -132,6 +132,20 @@ impl Book {
             terms: grant.terms().clone(),
         });
         Ok(self.act(act)?)
+    }
+
+    /// Records that the runner stops what somebody asked it to stop, after it did: they did not sign
+    /// it, it stands at the runner's word. A kill holds whether it can be recorded or not.
+    pub fn kill(&self, by: &Id, scope: Scope, why: &str) {
+        let why = why.trim();
+        let reason = if why.is_empty() {
+            format!("{by} asked")
+        } else {
+            format!("{by} asked: {why}")
+        };
+        if let Err(error) = self.act(Act::Kill { scope, reason }) {
+            tracing::error!(%error, %by, "a kill could not be recorded");
+        }
     }
 
     /// Does an act of the runner's. While another program writes the ledger, it waits a while.

@@ -22,7 +22,7 @@ pub(crate) enum Component {
     Promote(ComponentPromote),
     /// Take a component out of use: it can be replayed, never started (approver or operator)
     Archive(ComponentArchive),
-    /// Every record about a component, the oldest first
+    /// Every record about a component, its sets, exceptions, starts and runs, the oldest first
     History(OneComponent),
     /// List the components
     List(Filter),

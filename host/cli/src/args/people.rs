@@ -216,10 +216,20 @@ pub(crate) enum Exception {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("subject").required(true)))]
 pub(crate) struct ExceptionGrant {
-    /// The rule that is not kept for a while
+    /// The rule of the policy that is not kept for a while, as its verdict names it
     #[arg(long)]
     pub(crate) rule: String,
+    /// For this component: its digest or the first digits of it, or its file
+    #[arg(long, group = "subject", value_hint = ValueHint::FilePath)]
+    pub(crate) component: Option<String>,
+    /// For this account
+    #[arg(long, group = "subject")]
+    pub(crate) account: Option<String>,
+    /// For every component and account
+    #[arg(long, group = "subject")]
+    pub(crate) all: bool,
     /// Why
     #[arg(long)]
     pub(crate) reason: String,
@@ -229,7 +239,7 @@ pub(crate) struct ExceptionGrant {
     /// Who answers for it
     #[arg(long)]
     pub(crate) owner: String,
-    /// When it ends by itself: a day or a time
+    /// When it ends by itself, in 90 days at most: a day or a time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: String,
 }
@@ -267,7 +277,12 @@ pub(crate) enum Change {
         #[arg(long)]
         reason: String,
     },
-    /// List the changes that wait for signatures
+    /// Show what a change would change, before you sign it
+    Show {
+        /// The record that proposes it
+        record: u64,
+    },
+    /// List the changes that wait for signatures, with what they would change
     List {
         /// Those that are over too
         #[arg(long)]

@@ -203,8 +203,9 @@ pub(crate) struct Broker {
     group(clap::ArgGroup::new("target").required(true)),
     after_help = "\
 A live run that is stopped decides nothing more: before its next slice it takes its orders back, or flattens
-its positions, as its manifest's on-fault says, records why, and closes. Exit code 1: there was no stop to
-lift. docs/OPERATE.md says more.
+its positions, as its manifest's on-fault says, records why, and closes. It is stopped whoever you are; with
+--as it is a record of the ledger too. Where there is a ledger, --lift takes --as and a role in it. Exit code 1:
+there was no stop to lift, or it is not yours to lift. docs/OPERATE.md says more.
 
   counterfoil kill 3f9c --reason 'wrong parameters'
   counterfoil kill --account desk-1

@@ -7,6 +7,7 @@ use counterfoil_governance::digest::Digest;
 use counterfoil_governance::state::{Authorized, State};
 use counterfoil_policy::verdict::{Reason, Verdict};
 use counterfoil_runner::clock::now;
+use counterfoil_runner::evidence::limits_digest;
 use counterfoil_runner::files::read_whole;
 use counterfoil_runner::gates;
 use counterfoil_runner::permit::terms_of;
@@ -67,7 +68,8 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
         from.unwrap_or(second),
         people::time("--until", &args.until)?,
     );
-    let terms = match terms_of(&manifest, set(desk.state(), component)) {
+    let limits = Digest(limits_digest(&manifest)?);
+    let terms = match terms_of(&manifest, set(desk.state(), component, limits)) {
         Ok(terms) => terms,
         Err(denied) => {
             let refused = Refused {
@@ -99,12 +101,17 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
     }
 }
 
-/// What the component was promoted under last. Of one that nobody promoted there is no set, and the
-/// ledger says so by its own rule.
-fn set(state: &State, component: Digest) -> DigestSet {
+/// What the component was promoted under last, with these limits if it ever was. Of one that nobody
+/// promoted, or under other limits alone, the ledger says so by its own rule.
+fn set(state: &State, component: Digest, limits: Digest) -> DigestSet {
     let found = state.registry().components().get(&component);
-    let last = found.and_then(|one| one.promotions.last());
-    last.map_or(
+    let promoted = || {
+        found
+            .into_iter()
+            .flat_map(|one| one.promotions.iter().rev())
+    };
+    let under = promoted().find(|one| one.set.limits == limits);
+    under.or_else(|| promoted().next()).map_or(
         DigestSet {
             component,
             limits: Digest([0; 32]),

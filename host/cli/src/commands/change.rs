@@ -1,6 +1,8 @@
 //! `change`: acts that take more than one signature.
 
-use anyhow::Result;
+mod proposal;
+
+use anyhow::{Context as _, Result};
 use counterfoil_governance::act::{Act, Class};
 use counterfoil_governance::state::{Change, Ending};
 use counterfoil_runner::clock::now;
@@ -8,7 +10,7 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use crate::args;
-use crate::output::Answer;
+use crate::output::{Answer, pairs, say, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
@@ -24,8 +26,42 @@ pub(crate) fn run(places: &Places, args: &args::Change) -> Result<Answer> {
             let what = format!("the change of record {proposed} is withdrawn");
             Ok(tell(places, done, &what, json!({ "change": proposed })))
         }
+        args::Change::Show { record } => show(places, *record),
         args::Change::List { all, filter } => list(places, *all, filter),
     }
+}
+
+/// What somebody is asked to sign, field by field.
+fn show(places: &Places, proposed: u64) -> Result<Answer> {
+    let view = View::open(places)?;
+    let change = view.state().changes().get(&proposed);
+    let change = change.with_context(|| {
+        format!(
+            "record {proposed} proposes no change; `counterfoil change list` shows those that do"
+        )
+    })?;
+    let mut value = row(places, &view, proposed, change);
+    if places.json {
+        say_json(&value);
+        return Ok(Answer::Yes);
+    }
+    let differences = value["proposes"].take();
+    let fields = value.as_object().into_iter().flatten();
+    let told = fields.filter(|(name, field)| !field.is_null() && *name != "about");
+    let told: Vec<(&str, String)> = told
+        .map(|(name, field)| (name.as_str(), rows::plain(field)))
+        .collect();
+    pairs(&told);
+    say("");
+    let differences = differences.as_array().cloned().unwrap_or_default();
+    rows::tell(places, differences, &["what", "now", "then"], "nothing");
+    if change.waits(now()) {
+        say("");
+        say(&format!(
+            "next: counterfoil change approve {proposed} --as ANOTHER"
+        ));
+    }
+    Ok(Answer::Yes)
 }
 
 fn approve(places: &Places, proposed: u64) -> Result<Answer> {
@@ -53,17 +89,17 @@ fn list(places: &Places, all: bool, filter: &args::Filter) -> Result<Answer> {
     let changes = view.state().changes().iter();
     let changes = changes.filter(|(_, one)| all || one.waits(now));
     let found = changes
-        .map(|(index, one)| row(&view, *index, one))
+        .map(|(index, one)| row(places, &view, *index, one))
         .collect();
     let columns = [
-        "record", "act", "class", "by", "until", "signed", "ended", "about",
+        "record", "act", "class", "by", "until", "signed", "ended", "in-short",
     ];
     let none = "no change waits for signatures";
     rows::tell(places, rows::filter(found, filter)?, &columns, none);
     Ok(Answer::Yes)
 }
 
-fn row(view: &View, index: u64, one: &Change) -> Value {
+fn row(places: &Places, view: &View, index: u64, one: &Change) -> Value {
     let class = one.act.class();
     let needed = class.map(|class| view.state().class(class).approvals);
     let ended = one.ended.as_ref().map(|(ending, deed)| match ending {
@@ -75,6 +111,11 @@ fn row(view: &View, index: u64, one: &Change) -> Value {
         .keys()
         .map(counterfoil_governance::id::Id::as_str)
         .collect();
+    // Of what is over nobody can say what it was then.
+    let proposes = match &one.ended {
+        None => proposal::differences(places, view.state(), &one.act),
+        Some(_) => Vec::new(),
+    };
     let about = words::whole(&one.act);
     json!({
         "record": index,
@@ -87,5 +128,7 @@ fn row(view: &View, index: u64, one: &Change) -> Value {
         "signed": signed,
         "ended": ended,
         "about": about,
+        "in-short": proposal::line(&proposes),
+        "proposes": proposes,
     })
 }

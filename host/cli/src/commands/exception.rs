@@ -1,15 +1,17 @@
 //! `exception`: rules that are not kept for a while, and what is done instead.
 
 use anyhow::Result;
-use counterfoil_governance::act::{self, Act};
+use counterfoil_governance::act::{self, Act, Refused, Subject};
+use counterfoil_governance::rule::Rule;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
+use super::policy::in_force;
 use crate::args::{Exception, ExceptionEnd, ExceptionGrant, ExceptionList};
 use crate::output::Answer;
 use crate::people::desk::Desk;
-use crate::people::refusal::tell;
+use crate::people::refusal::{Refusal, tell};
 use crate::people::view::View;
 use crate::people::{self, rows, words};
 use crate::places::Places;
@@ -23,22 +25,75 @@ pub(crate) fn run(places: &Places, args: &Exception) -> Result<Answer> {
 }
 
 fn grant(places: &Places, args: &ExceptionGrant) -> Result<Answer> {
+    let (owner, until) = (
+        people::id("--owner", &args.owner)?,
+        people::time("--until", &args.until)?,
+    );
+    let account = args.account.as_deref();
+    let account = account
+        .map(|name| people::id("--account", name))
+        .transpose()?;
+    let mut desk = Desk::open(places)?;
+    let subject = match (&args.component, account) {
+        (Some(component), _) => Subject::Component(people::component(desk.state(), component)?),
+        (None, Some(account)) => Subject::Account(account),
+        (None, None) => Subject::Installation,
+    };
     let exception = act::Exception {
         rule: args.rule.clone(),
+        subject,
         reason: args.reason.clone(),
         control: args.control.clone(),
-        owner: people::id("--owner", &args.owner)?,
-        until: people::time("--until", &args.until)?,
+        owner,
+        until,
     };
     let facts = words::exception(&exception);
+    if let Some(refusal) = unbending(places, &mut desk, &exception.rule)? {
+        return Ok(refusal.tell(places, &[]));
+    }
     let what = format!(
         "{} is not kept until {}; {} answers for it",
         exception.rule,
         show_time(exception.until),
         exception.owner
     );
-    let done = Desk::open(places)?.act(Act::ExceptionGrant(exception))?;
+    let done = desk.act(Act::ExceptionGrant(exception))?;
     Ok(tell(places, done, &what, facts))
+}
+
+/// The refusal of an exception that could bend nothing: the policy in force says which of its rules
+/// give way, and this is none of them. What the ledger's own rules are, the ledger says.
+fn unbending(places: &Places, desk: &mut Desk, rule: &str) -> Result<Option<Refusal>> {
+    let Some(giving_way) = giving_way(places, desk)? else {
+        return Ok(None);
+    };
+    if Rule::parse(rule).is_some() || giving_way.iter().any(|one| one == rule) {
+        return Ok(None);
+    }
+    let refused = Refused {
+        act: "exception-grant".to_owned(),
+        subject: rule.to_owned(),
+        rule: Rule::ExceptionUnfit.code().to_owned(),
+        why: format!("{rule} is no rule of the policy in force that gives way to an exception"),
+    };
+    let way = format!("those that do: {}", giving_way.join(", "));
+    desk.refuse(&refused, &way).map(Some)
+}
+
+/// The rules that give way, where the policy in force lists them as the starter does.
+fn giving_way(places: &Places, desk: &Desk) -> Result<Option<Vec<String>>> {
+    if desk.state().policy().is_none() {
+        return Ok(None);
+    }
+    let bundle = in_force(places, desk.state())??;
+    let data = bundle.files().get("data.json");
+    let data = data.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
+    let rules = data.as_ref().and_then(|data| {
+        let rules = data.pointer("/settings/exceptions/rules")?;
+        rules.as_array()
+    });
+    let text = |one: &Value| one.as_str().map(str::to_owned);
+    Ok(rules.map(|rules| rules.iter().filter_map(text).collect()))
 }
 
 fn end(places: &Places, args: &ExceptionEnd) -> Result<Answer> {
@@ -69,7 +124,7 @@ fn list(places: &Places, args: &ExceptionList) -> Result<Answer> {
         found.retain(|row| row["holds"] == json!(true));
     }
     let columns = [
-        "record", "rule", "owner", "approver", "until", "holds", "control", "reason",
+        "record", "rule", "subject", "owner", "approver", "until", "holds", "control", "reason",
     ];
     rows::tell(
         places,

@@ -28,10 +28,10 @@ pub(crate) fn run(places: &Places, args: &Policy) -> Result<Answer> {
 
 /// Why every gate is shut.
 #[derive(Debug)]
-struct Shut {
-    rule: &'static str,
-    why: String,
-    way_on: &'static str,
+pub(crate) struct Shut {
+    pub(crate) rule: &'static str,
+    pub(crate) why: String,
+    pub(crate) way_on: &'static str,
 }
 
 impl core::fmt::Display for Shut {
@@ -43,7 +43,7 @@ impl core::fmt::Display for Shut {
 impl core::error::Error for Shut {}
 
 /// The policy in force, from the archive; or why there is none that could be asked.
-fn in_force(places: &Places, state: &State) -> Result<Result<Bundle, Shut>> {
+pub(crate) fn in_force(places: &Places, state: &State) -> Result<Result<Bundle, Shut>> {
     let Some(digest) = state.policy() else {
         return Ok(Err(Shut {
             rule: "policy.missing",

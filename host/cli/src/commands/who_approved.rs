@@ -1,8 +1,11 @@
-//! `who-approved`: the people behind a run or a component.
+//! `who-approved`: the people behind a run or a component, in the order of their records. It must name
+//! all that a run rests on, and nothing that it does not.
 
 use anyhow::Result;
+use counterfoil_governance::act::{Act, DigestSet, Gate, Subject, Terms};
 use counterfoil_governance::digest::Digest;
-use counterfoil_governance::registry::Approval;
+use counterfoil_governance::registry::{Component, Deed, Started};
+use counterfoil_governance::state::{Ending, State};
 use serde_json::{Value, json};
 
 use crate::args::WhoApproved;
@@ -14,71 +17,162 @@ use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
     let view = View::open(places)?;
-    let registry = view.state().registry();
+    let state = view.state();
+    let registry = state.registry();
     let run = people::begins_with(&args.what, registry.runs().keys())?;
-    let (what, component, approvals): (_, Digest, Vec<&Approval>) = if let Some(run) = run {
-        let started = registry.runs().get(&run);
-        let component = started.map_or(run, |one| one.start.terms.set.component);
-        (
-            format!("run {run}"),
-            component,
-            registry.who_approved(&run).collect(),
-        )
-    } else {
-        let component = people::component(view.state(), &args.what)?;
-        let found = registry.components().get(&component);
-        let approvals = found.map(|one| one.approvals.iter().collect());
-        (
-            format!("component {component}"),
-            component,
-            approvals.unwrap_or_default(),
-        )
+    let started = run.and_then(|run| Some((run, registry.runs().get(&run)?)));
+    let mut chain = Chain {
+        state,
+        links: Vec::new(),
     };
-    if approvals.is_empty() {
+    let (what, approved) = if let Some((run, started)) = started {
+        (format!("run {run}"), chain.of_run(started))
+    } else {
+        let component = people::component(state, &args.what)?;
+        let approved = registry
+            .components()
+            .get(&component)
+            .is_some_and(|found| chain.of_component(&component, found, None));
+        (format!("component {component}"), approved)
+    };
+    if !approved {
         let way = "an approver approves the component with its limits, policy and evidence";
         let refusal = Refusal::answer("approval.missing", format!("nobody approved {what}"), way);
         return Ok(refusal.tell(places, &[]));
     }
-    let chain = chain(&view, &component, &approvals);
+    let mut links = chain.links;
+    links.sort_by_key(|link| link["record"].as_u64());
+    links.dedup();
     if places.json {
-        say_json(&json!({ "what": what, "chain": chain }));
+        say_json(&json!({ "what": what, "chain": links }));
         return Ok(Answer::Yes);
     }
     say(&what);
     rows::tell(
         places,
-        chain,
+        links,
         &["record", "time", "act", "by", "key", "about"],
         "nobody",
     );
     Ok(Answer::Yes)
 }
 
-/// Everybody who had a hand in it: who submitted, validated, approved, and brought it into use.
-fn chain(view: &View, component: &Digest, approvals: &[&Approval]) -> Vec<Value> {
-    let found = view.state().registry().components().get(component);
-    let link = |act: &str, deed, about: Value| {
-        words::join(words::deed(deed), json!({ "act": act, "about": about }))
-    };
-    let mut chain = Vec::new();
-    if let Some(one) = found {
-        let about = format!("{} at {}", one.strategy, one.provenance.source_commit);
-        chain.push(link("component-submit", &one.submitted, json!(about)));
-        if let Some((evidence, deed)) = &one.validated {
+/// Everybody who had a hand in it, as they are found.
+struct Chain<'a> {
+    state: &'a State,
+    links: Vec<Value>,
+}
+
+impl Chain<'_> {
+    fn add(&mut self, act: &str, deed: &Deed, about: &Value) {
+        let link = words::join(words::deed(deed), json!({ "act": act, "about": about }));
+        self.links.push(link);
+    }
+
+    /// Who brought a component into use: under any set, or under exactly this one before this record.
+    /// The answer is whether anybody approved it.
+    fn of_component(
+        &mut self,
+        digest: &Digest,
+        found: &Component,
+        under: Option<(DigestSet, u64)>,
+    ) -> bool {
+        let about = format!("{} at {}", found.strategy, found.provenance.source_commit);
+        self.add("component-submit", &found.submitted, &json!(about));
+        if let Some((evidence, deed)) = &found.validated {
             let about = json!({ "evidence": words::digest(&evidence.digest()) });
-            chain.push(link("component-validate", deed, about));
+            self.add("component-validate", deed, &about);
+        }
+        let counts = |set: &DigestSet, record: u64| {
+            under.is_none_or(|(only, before)| *set == only && record < before)
+        };
+        let approvals = found.approvals.iter();
+        let mut approved = false;
+        for one in approvals.filter(|one| counts(&one.set, one.deed.index)) {
+            self.add("component-approve", &one.deed, &words::set(&one.set));
+            approved = true;
+        }
+        let promotions = found.promotions.iter();
+        let promotions = promotions.filter(|one| counts(&one.set, one.deed.index));
+        // A run rests on the last promotion of its set.
+        let from = under.map_or(usize::MAX, |_| 1);
+        for one in promotions.rev().take(from) {
+            self.verdict(one.verdict, Some(digest), None);
+            self.add("component-promote", &one.deed, &words::set(&one.set));
+        }
+        approved
+    }
+
+    /// All that let a run start.
+    fn of_run(&mut self, started: &Started) -> bool {
+        let (terms, deed) = (&started.start.terms, &started.deed);
+        let component = terms.set.component;
+        let found = self.state.registry().components().get(&component);
+        let under = Some((terms.set, deed.index));
+        let approved = found.is_some_and(|found| self.of_component(&component, found, under));
+        self.limits(terms, deed.index);
+        let authorized = started.start.authorized;
+        if let Some(one) = self.state.authorizations().get(&authorized) {
+            self.add("start-authorize", &one.deed, &words::terms(terms));
+            let subject = one.authorization.digest();
+            let said = self.state.verdicts().iter().rev();
+            let mut said = said.filter(|(index, said)| {
+                **index < deed.index
+                    && said.verdict.gate == Gate::Start
+                    && said.verdict.subject == subject
+            });
+            if let Some((index, _)) = said.next() {
+                self.verdict(*index, Some(&component), Some(terms));
+            }
+        }
+        self.add("run-start", deed, &words::run(&started.start));
+        approved
+    }
+
+    /// A verdict, and the exceptions that it names among its reasons.
+    fn verdict(&mut self, index: u64, component: Option<&Digest>, terms: Option<&Terms>) {
+        let Some(said) = self.state.verdicts().get(&index) else {
+            return;
+        };
+        let (gate, outcome) = (said.verdict.gate.name(), said.verdict.outcome.name());
+        let about = json!({ "gate": gate, "outcome": outcome });
+        self.add("verdict", &said.deed, &about);
+        for (granted, one) in self.state.exceptions() {
+            let ended = one.ended.as_ref().map(|(_, deed)| deed.index);
+            let held = *granted < index
+                && said.deed.time < one.exception.until
+                && ended.is_none_or(|ended| ended > index);
+            let touches = match &one.exception.subject {
+                Subject::Component(of) => Some(of) == component,
+                Subject::Account(of) => terms.is_some_and(|terms| terms.account == *of),
+                Subject::Installation => true,
+            };
+            let mut codes = said.verdict.reasons.iter().map(|reason| &reason.code);
+            if held && touches && codes.any(|code| *code == one.exception.rule) {
+                let about = words::exception(&one.exception);
+                self.add("exception-grant", &one.deed, &about);
+            }
         }
     }
-    for approval in approvals {
-        chain.push(link(
-            "component-approve",
-            &approval.deed,
-            words::set(&approval.set),
-        ));
+
+    /// Who put the account's limits in force: who proposed them, and everybody who signed.
+    fn limits(&mut self, terms: &Terms, before: u64) {
+        let changes = self.state.changes().values().rev();
+        let mut set = changes.filter(|one| {
+            let is_it = matches!(&one.act, Act::LimitsSet { account, limits, .. }
+                if *account == terms.account && *limits == terms.limits);
+            let done = matches!(&one.ended, Some((Ending::Done, deed)) if deed.index < before);
+            is_it && done
+        });
+        let Some(change) = set.next() else {
+            return;
+        };
+        let about = words::whole(&change.act);
+        self.add("change-propose", &change.deed, &about);
+        for (_, deed) in change.signed.values() {
+            if deed.index != change.deed.index {
+                self.add("change-approve", deed, &about);
+            }
+        }
     }
-    for promotion in found.into_iter().flat_map(|one| &one.promotions) {
-        let about = words::set(&promotion.set);
-        chain.push(link("component-promote", &promotion.deed, about));
-    }
-    chain
 }

@@ -1,13 +1,16 @@
 //! Acting on the ledger: whose key signs, and what came of it.
 
+use core::time::Duration;
+use std::path::Path;
+
 use anyhow::{Context as _, Result, bail};
 use counterfoil_governance::act::{Act, Class, Refused};
 use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, LedgerError};
 use counterfoil_governance::state::State;
-use counterfoil_journal::signer::Signer;
-use counterfoil_runner::clock::now;
+use counterfoil_journal::signer::{Ed25519Signer, Signer};
+use counterfoil_runner::clock::{now, wait};
 use counterfoil_runner::keys::PeopleKeys;
 use counterfoil_trading::time::UnixNanos;
 
@@ -15,6 +18,12 @@ use super::refusal::Refusal;
 use super::view;
 use crate::output::note;
 use crate::places::Places;
+
+/// How often a ledger that another process writes is tried: an act takes milliseconds, but reads the
+/// whole ledger first.
+const TRIES_MAX: u32 = 100;
+/// The time between two tries: five seconds in all.
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// The ledger, opened to write by one who acts.
 pub(crate) struct Desk {
@@ -40,14 +49,9 @@ impl Desk {
         let actor = actor(places)?;
         let people = PeopleKeys::open(&places.keys, places.data.root())?;
         let (name, path) = view::find(places)?;
-        // A missing key must be told as such: a new one would fit no checkpoint.
-        places
-            .keys
-            .public_key()
-            .context("the log's key is not there: give --key-dir")?;
-        let log = Box::new(places.keys.signer()?);
-        let ledger = Ledger::open(&path, &name, log)
-            .with_context(|| format!("the ledger {} cannot be written", path.display()))?;
+        // No new key is made beside a ledger: it would fit no checkpoint.
+        let log = places.keys.signer()?;
+        let ledger = open(&path, &name, &log)?;
         if ledger.cut_bytes() > 0 {
             note(&format!(
                 "{} bytes that an act left unfinished were cut from the ledger: it never took effect",
@@ -122,6 +126,28 @@ impl Desk {
             .class()
             .filter(|_| !approval && state.setup_end().is_some())?;
         (state.class(class).approvals > 1).then_some(class)
+    }
+}
+
+/// Opens the ledger to write; while another process does, it waits a moment for it to end.
+fn open(path: &Path, name: &Id, log: &Ed25519Signer) -> Result<Ledger> {
+    let mut tries: u32 = 1;
+    loop {
+        match Ledger::open(path, name, Box::new(log.clone())) {
+            Ok(ledger) => return Ok(ledger),
+            Err(error) if error.is_busy() && tries < TRIES_MAX => {
+                tries = tries.saturating_add(1);
+                wait(BETWEEN_TRIES);
+            }
+            Err(error) if error.is_busy() => bail!(
+                "another process writes the ledger {}; try again",
+                path.display()
+            ),
+            Err(error) => {
+                let what = format!("the ledger {} cannot be written", path.display());
+                return Err(error).context(what);
+            }
+        }
     }
 }
 

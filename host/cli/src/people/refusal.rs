@@ -49,6 +49,13 @@ impl Refusal {
         }
     }
 
+    /// It in one line, for where something else is told first.
+    pub(crate) fn line(&self) -> String {
+        let record = self.record.map(|index| format!(" (record {index})"));
+        let record = record.unwrap_or_default();
+        format!("{}: {}; {}{record}", self.rule, self.why, self.way_on)
+    }
+
     pub(crate) fn json(&self) -> Value {
         json!({
             "denied": true,

@@ -80,7 +80,9 @@ pub(crate) fn short(value: &Value) -> String {
 
 fn cut(word: &str) -> String {
     let digits = word.strip_prefix("sha256:").unwrap_or(word);
-    let (digits, rest) = digits.split_at(digits.len().min(64));
+    let Some((digits, rest)) = digits.split_at_checked(digits.len().min(64)) else {
+        return word.to_owned();
+    };
     let is_hex = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex {
         return word.to_owned();
@@ -124,6 +126,7 @@ mod tests {
         };
         assert!(filter(vec![row], &ask).is_err());
         // Not hex at the cut: a name of many bytes.
-        assert_eq!(cut("ä"), "ä");
+        let long = format!("{}ä", "a".repeat(63));
+        assert_eq!((cut("ä"), cut(&long)), ("ä".to_owned(), long));
     }
 }

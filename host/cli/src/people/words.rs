@@ -1,6 +1,8 @@
 //! Records in JSON and in words. It must never leave out a field of an act.
 
-use counterfoil_governance::act::{Act, DigestSet, Drift, Evidence, Exception, Reason, Verdict};
+use counterfoil_governance::act::{
+    Act, DigestSet, Drift, Evidence, Exception, Reason, Subject, Verdict,
+};
 use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::record::Record;
 use counterfoil_governance::registry::{Deed, Stage};
@@ -263,8 +265,14 @@ fn verdict(one: &Verdict) -> Value {
 
 /// An exception's fields.
 pub(crate) fn exception(one: &Exception) -> Value {
+    let subject = match &one.subject {
+        Subject::Component(component) => digest(component),
+        Subject::Account(account) => json!(format!("account {account}")),
+        Subject::Installation => json!("installation"),
+    };
     json!({
         "rule": one.rule,
+        "subject": subject,
         "reason": one.reason,
         "control": one.control,
         "owner": text(&one.owner),

@@ -55,6 +55,39 @@ fn keys_of_people_do_not_lie_in_the_data() {
     assert!(said.contains("may not lie in the data directory"), "{said}");
 }
 
+/// An act of somebody who has the log's public key alone once made a new log key in its place, and
+/// the intact ledger no longer verified.
+#[test]
+fn whoever_has_the_logs_public_key_alone_cannot_replace_it() {
+    let desk = Desk::staffed();
+    let secret = desk.path("keys/log-signing.key");
+    let public = desk.path("keys/log-signing.pub");
+    let (kept, own) = (fs::read(&public).unwrap(), fs::read(&secret).unwrap());
+    fs::remove_file(&secret).unwrap();
+    let acts: [&[&str]; 3] = [
+        &["component", "approve", &"cd".repeat(32)],
+        &["key", "rotate"],
+        &["ledger", "init", "other"],
+    ];
+    for act in acts {
+        desk.fails("dan", act);
+        assert!(!secret.exists(), "{act:?}");
+        assert_eq!(fs::read(&public).unwrap(), kept, "{act:?}");
+    }
+    let said = desk.fails("dan", &["key", "rotate"]);
+    assert!(said.contains("can verify and not sign"), "{said}");
+    assert_eq!(desk.records(), 5, "it verifies still");
+    // In a folder without either, beside a ledger that another key signed.
+    fs::remove_file(&public).unwrap();
+    let said = desk.fails("dan", &["key", "rotate"]);
+    assert!(said.contains("desk.ledger was signed by a key"), "{said}");
+    assert!(!secret.exists() && !public.exists());
+    fs::write(&secret, own).unwrap();
+    mode(&secret, 0o600);
+    desk.json("dan", 0, &["key", "rotate"]);
+    assert_eq!(desk.records(), 6);
+}
+
 #[test]
 fn whoever_acts_says_who_they_are_and_holds_the_key() {
     let desk = Desk::staffed();

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use counterfoil_runner::clock::now;
+use counterfoil_runner::times::show_time;
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use serde_json::Value;
 
 use crate::desk::{Desk, text};
@@ -195,30 +198,40 @@ fn one_record_is_proved_without_the_ledger() {
     );
 }
 
+/// The words that grant an exception.
+fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 14] {
+    [
+        "exception",
+        "grant",
+        "--rule",
+        "threshold.fuel",
+        "--account",
+        "main",
+        "--reason",
+        "a slow start",
+        "--control",
+        "watched daily",
+        "--owner",
+        owner,
+        "--until",
+        until,
+    ]
+}
+
 #[test]
 fn exceptions_end_and_can_be_listed_by_any_field() {
     let desk = Desk::staffed();
-    let grant = |owner: &'static str, until: &'static str| {
-        [
-            "exception",
-            "grant",
-            "--rule",
-            "threshold.fuel",
-            "--reason",
-            "a slow start",
-            "--control",
-            "watched daily",
-            "--owner",
-            owner,
-            "--until",
-            until,
-        ]
-    };
-    desk.denied("dan", "duty.exception", &grant("dan", "2100-01-01"));
-    desk.denied("bob", "role.missing", &grant("carol", "2100-01-01"));
+    let day = |days: i64| show_time(UnixNanos(now().0 + days * DAY_NANOS));
+    let (soon, late) = (day(30), day(91));
+    desk.denied("dan", "duty.exception", &grant("dan", &soon));
+    desk.denied("bob", "role.missing", &grant("carol", &soon));
     desk.denied("dan", "exception.incomplete", &grant("bob", "2020-01-01"));
-    let first = desk.json("dan", 0, &grant("bob", "2100-01-01"))["record"].to_string();
-    desk.json("dan", 0, &grant("carol", "2100-01-01"));
+    desk.denied("dan", "exception.unfit", &grant("bob", &late));
+    let mut ledgers = grant("bob", &soon);
+    ledgers[3] = "duty.author";
+    desk.denied("dan", "exception.unfit", &ledgers);
+    let first = desk.json("dan", 0, &grant("bob", &soon))["record"].to_string();
+    desk.json("dan", 0, &grant("carol", &soon));
     let count = |words: &[&str]| -> usize {
         let found = desk.json("", 0, &[&["exception", "list"], words].concat());
         found.as_array().unwrap().len()
@@ -240,6 +253,17 @@ fn exceptions_end_and_can_be_listed_by_any_field() {
         &["exception", "end", &first, "--reason", "again"],
     );
     assert_eq!((count(&[]), count(&["--all"])), (1, 2));
+    // The policy in force says which of its rules give way at all.
+    let folder = desk.path("policy").display().to_string();
+    desk.json("", 0, &["policy", "init", &folder]);
+    desk.json("ada", 0, &["policy", "set", &folder]);
+    let mut unbending = grant("bob", &soon);
+    unbending[3] = "no.such.rule";
+    let said = desk.json("dan", 1, &unbending);
+    assert_eq!(text(&said, "rule"), "exception.unfit");
+    assert!(text(&said, "way-on").contains("threshold.fuel"), "{said}");
+    desk.json("dan", 0, &grant("bob", &soon));
+    assert_eq!(count(&["--where", "subject=account main"]), 2);
 }
 
 #[test]
@@ -305,9 +329,7 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
         ]
     };
     desk.denied("ada", "break-glass.unfit", &open("2100-01-01"));
-    let soon = counterfoil_runner::times::show_time(counterfoil_trading::time::UnixNanos(
-        counterfoil_runner::clock::now().0 + 3_600_000_000_000,
-    ));
+    let soon = show_time(UnixNanos(now().0 + 3_600_000_000_000));
     let open = [
         "break-glass",
         "open",

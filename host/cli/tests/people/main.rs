@@ -9,6 +9,7 @@ mod day;
 mod desk;
 mod drift;
 mod keys;
+mod kills;
 mod ledger;
 mod operate;
 mod policy;

@@ -3,9 +3,10 @@
 
 use std::fs;
 
+use counterfoil_governance::digest::Digest;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
-use counterfoil_trading::manifest::{DataSource, Manifest, RiskEntry};
+use counterfoil_trading::manifest::{DataSource, Manifest, RiskEntry, canonical_json};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
@@ -62,8 +63,39 @@ impl Desk {
     fn two(&self, words: &[&str], first: &str, others: &[&str]) {
         let asked = self.json(first, 0, words);
         let record = asked["record"].to_string();
+        self.told(&record);
         for other in others {
             self.json(other, 0, &["change", "approve", &record]);
+        }
+    }
+
+    /// Whoever is asked to sign sees what would change, field by field and file by file.
+    fn told(&self, record: &str) {
+        let shown = self.json("", 0, &["change", "show", record]);
+        let proposes = shown["proposes"].as_array().unwrap();
+        let named = |name: &str| proposes.iter().find(|one| one["what"] == name);
+        let (name, now, then) = match text(&shown, "act") {
+            "policy-set" => ("promotion.rego", Value::Null, None),
+            "limits-set" => ("order-notional-max", Value::Null, Some(json!("25000"))),
+            act => panic!("{act}"),
+        };
+        let one = named(name).unwrap_or_else(|| panic!("{shown}"));
+        assert_eq!(one["now"], now);
+        assert!(then.is_none_or(|then| one["then"] == then), "{shown}");
+        let listed = self.json("", 0, &["change", "list"]);
+        assert_eq!(listed[0]["proposes"], shown["proposes"]);
+    }
+
+    /// Approves the component under the limits of a manifest, and brings it into use.
+    fn promote_under(&self, manifest: &str) {
+        let component = project(COMPONENT);
+        let under = [component.as_str(), "--manifest", manifest];
+        for (who, words) in [
+            ("dan", &["component", "approve"][..]),
+            ("dan", &["policy", "eval", "promotion"]),
+            ("olga", &["component", "promote"]),
+        ] {
+            self.json(who, 0, &[words, &under].concat());
         }
     }
 
@@ -130,6 +162,14 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     assert_eq!(rule("olga", &wide), "limits.changed");
 
     let file = desk.fed(&manifest, "given", &given);
+    // What was approved are the limits of the evidence; the account's are others.
+    let said = call("olga", 1, &file);
+    assert_eq!(text(&said, "rule"), "limits.unapproved");
+    for risk in [&research, &given] {
+        let digest = Digest::of(canonical_json(risk).unwrap().as_bytes());
+        assert!(text(&said, "why").contains(&digest.to_string()), "{said}");
+    }
+    desk.promote_under(&file);
     let said = call("olga", 0, &file);
     assert_eq!(text(&said["verdict"], "outcome"), "pass", "{said}");
     assert_eq!((text(&said, "is"), text(&said, "by")), ("open", "olga"));
@@ -186,7 +226,29 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     let said = call("olga", 1, &file);
     assert_eq!(text(&said["verdict"], "outcome"), "fail", "{said}");
     assert_eq!(desk.json("", 0, &["drift"])["drift"], Value::Array(vec![]));
+    changes(&desk, &set);
     budgets(&desk, &until);
+}
+
+/// What is in force stands beside what would be, and what cannot be read is told.
+fn changes(desk: &Desk, set: &[&str]) {
+    let less = [set, &["--order-notional", "24000"]].concat();
+    let proposed = desk.json("olga", 0, &less);
+    let record = proposed["record"].to_string();
+    let shown = desk.json("", 0, &["change", "show", &record]);
+    let differs = json!([
+        { "what": "limits", "now": shown["proposes"][0]["now"], "then": proposed["limits"] },
+        { "what": "order-notional-max", "now": "25000", "then": "24000" },
+    ]);
+    assert_eq!(shown["proposes"], differs);
+    let then = text(&proposed, "limits").trim_start_matches("sha256:");
+    fs::remove_file(desk.path(&format!("data/policy/{then}"))).unwrap();
+    let shown = desk.json("", 0, &["change", "show", &record]);
+    assert_eq!(shown["proposes"][0]["what"], "unreadable", "{shown}");
+    assert!(
+        desk.fails("", &["change", "show", "0"])
+            .contains("change list")
+    );
 }
 
 fn budgets(desk: &Desk, until: &str) {

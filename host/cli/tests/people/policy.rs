@@ -60,7 +60,7 @@ fn a_policy_is_written_tested_and_put_in_force() {
         made["digest"]
     );
     desk.denied("ada", "policy.repeated", &["policy", "set", &folder]);
-    // One number changed: another policy, whose own tests say so.
+    // Its numbers set: another policy, whose tests pass still.
     let data = desk.path("policy/data.json");
     let numbers = fs::read_to_string(&data).unwrap();
     fs::write(
@@ -68,6 +68,12 @@ fn a_policy_is_written_tested_and_put_in_force() {
         numbers.replace("\"back_ends_min\": 2", "\"back_ends_min\": 9"),
     )
     .unwrap();
+    let set = desk.json("ada", 0, &["policy", "set", &folder]);
+    assert_ne!(set["policy"], made["digest"]);
+    // A rule that holds no longer: its tests say so.
+    let rules = desk.path("policy/promotion.rego");
+    let text_of = fs::read_to_string(&rules).unwrap();
+    fs::write(&rules, text_of.replace("passed == true", "passed != 1")).unwrap();
     let failed = desk.json("", 1, &["policy", "test", &folder]);
     assert_ne!(failed["cases"], tested["cases"]);
     desk.refused("ada", "policy.tests", &["policy", "set", &folder]);

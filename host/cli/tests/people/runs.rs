@@ -14,6 +14,7 @@ use counterfoil_governance::ledger::{Ledger, origin};
 use counterfoil_governance::role::{Kind, Role};
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
+use counterfoil_runner::evidence::limits_digest;
 use counterfoil_runner::keys::{KeyDir, PeopleKeys};
 use counterfoil_runner::permit::terms_of;
 use counterfoil_trading::manifest::{DataSource, Manifest};
@@ -39,6 +40,7 @@ impl Office {
     fn new() -> Self {
         let desk = Desk::staffed();
         desk.hire("gus", "compliance");
+        desk.hire("max", "approver");
         desk.hire("amy", "administrator");
         let path = desk.manifest();
         let manifest = Manifest::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -101,10 +103,19 @@ impl Office {
     fn set(&self) -> DigestSet {
         DigestSet {
             component: self.component(),
-            limits: Digest::of(b"limits"),
+            limits: Digest(limits_digest(&self.manifest).unwrap()),
             policy: Digest::of(b"policy"),
             evidence: evidence().digest(),
         }
+    }
+
+    /// Brings the component into use under a set.
+    fn promote_under(&self, set: DigestSet) {
+        let envelope = attest::approval(&origin(&id("desk")), &id("dan"), &set).unwrap();
+        let signature = self.hand("dan").sign(&envelope.message()).unwrap();
+        self.act("dan", Act::ComponentApprove { set, signature });
+        self.act("carol", passed(Gate::Promotion, set.digest(), None));
+        self.act("dan", Act::ComponentPromote { set });
     }
 
     fn promote(&self) {
@@ -127,12 +138,13 @@ impl Office {
             evidence: evidence(),
         };
         self.act("carol", validate);
-        let set = self.set();
-        let envelope = attest::approval(&origin(&id("desk")), &id("dan"), &set).unwrap();
-        let signature = self.hand("dan").sign(&envelope.message()).unwrap();
-        self.act("dan", Act::ComponentApprove { set, signature });
-        self.act("carol", passed(Gate::Promotion, set.digest(), None));
-        self.act("dan", Act::ComponentPromote { set });
+        self.promote_under(self.set());
+        // Under limits that no account here has; no run rests on it.
+        let limits = Digest::of(b"other limits");
+        self.promote_under(DigestSet {
+            limits,
+            ..self.set()
+        });
     }
 
     /// A manifest of a live run as a file, and the entry that authorizes its start.
@@ -219,6 +231,59 @@ impl Office {
         let mut command = self.desk.command("olga", &[first, then].concat());
         let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
         command.spawn().unwrap()
+    }
+
+    /// Who let a run start: all that it rests on, and nothing under another set.
+    fn let_by(&self, run: &str) {
+        let who = self.desk.json("", 0, &["who-approved", run]);
+        let chain = who["chain"].as_array().unwrap().iter();
+        let chain: Vec<_> = chain
+            .map(|one| (text(one, "act"), text(one, "by")))
+            .collect();
+        let expected = [
+            ("component-submit", "bob"),
+            ("component-validate", "carol"),
+            ("component-approve", "dan"),
+            ("verdict", "carol"),
+            ("component-promote", "dan"),
+            ("change-propose", "olga"),
+            ("change-approve", "dan"),
+            ("change-approve", "gus"),
+            ("start-authorize", "olga"),
+            ("verdict", "robot"),
+            ("run-start", "robot"),
+        ];
+        assert_eq!(chain, expected);
+        let component = self.component().to_string();
+        let history = self.desk.json("", 0, &["component", "history", &component]);
+        let history = history.as_array().unwrap().iter();
+        let acts: Vec<_> = history.map(|one| text(one, "act")).collect();
+        for act in ["verdict", "start-authorize", "run-start", "run-end"] {
+            assert!(acts.contains(&act), "{acts:?}");
+        }
+    }
+
+    /// Has a stop lifted that keeps others from starting: by whoever may, and by nobody else.
+    #[track_caller]
+    fn lifted(&self, served: &Served, place: usize, stop: &[&str]) -> bool {
+        //     why nothing starts, who may not lift it and why not
+        let (code, who, rule) = match place {
+            1 => ("kill.on", "gus", "role.missing"),
+            3 => ("run.stopped", "olga", "role.missing"),
+            4 => ("kill.on", "dan", "duty.kill"),
+            _ => return false,
+        };
+        let lift = [stop, &["--lift"]].concat();
+        let refused = self.start(served, 1, &format!("before-{place}"));
+        assert_eq!(refused["refused"]["code"], code);
+        let said = self.desk.json(who, 1, &lift);
+        assert_eq!(text(&said, "rule"), rule, "{said}");
+        assert!(said["record"].is_u64(), "{said}");
+        let refused = self.start(served, 1, &format!("still-{place}"));
+        assert_eq!(refused["refused"]["code"], code);
+        let lifted = self.desk.json("max", 0, &lift);
+        assert_eq!(lifted["record"].is_u64(), code == "kill.on", "{lifted}");
+        true
     }
 
     /// Asks until the run stands there, with that many bars decided.
@@ -340,6 +405,7 @@ fn a_run_survives_the_death_of_its_process_and_its_end_is_in_the_ledger() {
     let done = office.until(&served, &run, "stopped", 15);
     let end = office.end_of(&run).unwrap();
     assert_eq!(end.reason, "end-of-data");
+    office.let_by(&run);
     assert_eq!(text(&done, "decision-digest"), hex::encode(end.decisions.0));
     let verified = office.desk.json("", 0, &["verify", &run]);
     assert!(verified.to_string().contains(&end.tree_size.to_string()));
@@ -349,26 +415,32 @@ fn a_run_survives_the_death_of_its_process_and_its_end_is_in_the_ledger() {
 fn a_kill_by_any_way_ends_a_run_and_whoever_watches_hears_of_it() {
     let office = Office::new();
     let served = office.serve();
-    //     the kill, whether it is asked of the runner, how the reason begins
-    let table: [(&[&str], bool, &str); 4] = [
+    //     the kill, who throws it by hand (none: it is asked of the runner), how the reason begins
+    let table: [(&[&str], Option<&str>, &str); 5] = [
         (
             &["kill", "RUN", "--reason", "a drill"],
-            true,
+            None,
             "run-killed: by olga: a drill",
         ),
         (
             &["kill", "--account", "paper"],
-            true,
+            None,
             "account-killed: by olga",
         ),
         (
             &["kill", "RUN", "--reason", "by hand"],
-            false,
+            Some(""),
             "run-killed: by hand",
         ),
-        (&["kill", "--all"], false, "installation-killed: "),
+        (&["kill", "--all"], Some(""), "installation-killed: "),
+        // Without the ledger the file stops it; with it, the file or the record, whichever it sees.
+        (
+            &["kill", "--account", "paper"],
+            Some("dan"),
+            "account-killed: ",
+        ),
     ];
-    for (place, (arguments, is_asked, reason)) in table.into_iter().enumerate() {
+    for (place, (arguments, by_hand, reason)) in table.into_iter().enumerate() {
         let begun = office.start(&served, 0, &format!("kill-{place}"));
         let run = text(&begun, "run").to_owned();
         office.until(&served, &run, "running", 0);
@@ -378,10 +450,14 @@ fn a_kill_by_any_way_ends_a_run_and_whoever_watches_hears_of_it() {
             .map(|one| if *one == "RUN" { run.as_str() } else { one })
             .collect();
         // The feed of the run says nothing all the while.
-        if is_asked {
-            office.ask(&served, 0, &arguments);
-        } else {
-            office.desk.json("", 0, &arguments);
+        match by_hand {
+            None => {
+                office.ask(&served, 0, &arguments);
+            }
+            Some(who) => {
+                let said = office.desk.json(who, 0, &arguments);
+                assert_eq!(said["record"].is_u64(), !who.is_empty(), "{said}");
+            }
         }
         let done = office.until(&served, &run, "killed", 0);
         assert!(text(&done, "reason").starts_with(reason), "{done}");
@@ -396,15 +472,9 @@ fn a_kill_by_any_way_ends_a_run_and_whoever_watches_hears_of_it() {
         watching.wait().unwrap();
         let again = office.ask(&served, 1, &["resume", &run]);
         assert_eq!(again["refused"]["code"], "run.ended");
-        let lift: &[&str] = match (place, is_asked) {
-            (1, _) => &["kill", "--account", "paper", "--lift"],
-            (3, _) => &["kill", "--all", "--lift"],
-            _ => continue,
-        };
-        let refused = office.start(&served, 1, &format!("before-{place}"));
-        assert_eq!(refused["refused"]["code"], "run.stopped");
-        office.desk.json("", 0, lift);
-        let begun = office.start(&served, 0, &format!("after-{place}"));
-        office.ask(&served, 0, &["stop", text(&begun, "run")]);
+        if office.lifted(&served, place, &arguments) {
+            let begun = office.start(&served, 0, &format!("after-{place}"));
+            office.ask(&served, 0, &["stop", text(&begun, "run")]);
+        }
     }
 }

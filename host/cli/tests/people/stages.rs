@@ -52,6 +52,7 @@ fn a_draft_is_validated_on_evidence_that_every_read_opens_again() {
     let component = desk.submit();
     let one = component.as_str();
     let manifest = desk.manifest();
+    fs::copy(&manifest, desk.path("manifest.json")).unwrap();
     let validate = [
         "component",
         "validate",
@@ -85,6 +86,19 @@ fn a_draft_is_validated_on_evidence_that_every_read_opens_again() {
         desk.json("bob", code, &words)
     };
     attest(1, "false");
+    // Whoever reviews it sees what is there, and what was measured.
+    let shown = desk.json("", 0, &["component", "show", one]);
+    let of = |kind: &str| {
+        let mut all = shown["evidence"].as_array().unwrap().iter();
+        all.find(|one| one["evidence"] == kind).unwrap().clone()
+    };
+    assert_eq!(shown["evidence"].as_array().unwrap().len(), 6);
+    assert!(text(&of("unit-tests"), "is").starts_with("not passed: "));
+    let thresholds = of("thresholds");
+    assert_eq!(text(&thresholds, "is"), "passed");
+    for measured in ["drawdown-bps", "slippage-loss-bps", "fuel-p99-bps"] {
+        assert!(!thresholds["measured"][measured].is_null(), "{thresholds}");
+    }
     let said = desk.json("carol", 1, &["component", "review", one]);
     assert_eq!(text(&said, "rule"), "evidence.missing");
     assert!(
@@ -136,11 +150,55 @@ fn every_read_opens_it_again(desk: &Desk, one: &str, digest: &str) {
     fs::write(&piece, good).unwrap();
     let shown = desk.json("", 0, &["component", "show", one]);
     assert_eq!(is(&shown), [json!("intact")]);
-    // And one of the component.
+    every_gate_opens_the_component(desk, one);
+}
+
+/// A byte behind the component once passed every gate: only `show` read it.
+fn every_gate_opens_the_component(desk: &Desk, one: &str) {
+    let bare = one.trim_start_matches("sha256:");
     let file = desk.path(&format!("data/components/{bare}.wasm"));
-    let mut bytes = fs::read(&file).unwrap();
-    bytes[1000] ^= 1;
-    fs::write(&file, bytes).unwrap();
+    let good = fs::read(&file).unwrap();
+    let manifest = desk.path("manifest.json").display().to_string();
+    let validate = ["component", "validate", one, "--thresholds", "research"];
+    let validate = [&validate[..], &["--manifest", &manifest]].concat();
+    let gates: [(&str, &[&str]); 5] = [
+        ("carol", &validate),
+        ("carol", &["component", "review", one]),
+        ("dan", &["component", "approve", one]),
+        ("dan", &["policy", "eval", "promotion", one]),
+        ("olga", &["component", "promote", one]),
+    ];
+    fs::write(&file, [&good[..], b"\0"].concat()).unwrap();
+    for (who, gate) in gates {
+        desk.refused(who, "component.changed", gate);
+    }
     let shown = desk.json("", 1, &["component", "show", one]);
     assert!(text(&shown, "bytes").contains("was changed"), "{shown}");
+    fs::remove_file(&file).unwrap();
+    for (who, gate) in gates {
+        desk.refused(who, "component.missing", gate);
+    }
+    fs::write(&file, good).unwrap();
+    every_gate_opens_the_policy(desk, one);
+}
+
+/// So does the policy that is approved and asked.
+fn every_gate_opens_the_policy(desk: &Desk, one: &str) {
+    let folder = desk.path("policy").display().to_string();
+    desk.json("", 0, &["policy", "init", &folder]);
+    let set = desk.json("ada", 0, &["policy", "set", &folder]);
+    let policy = text(&set, "policy").trim_start_matches("sha256:");
+    let file = desk.path(&format!("data/policy/{policy}"));
+    let good = fs::read(&file).unwrap();
+    let gates: [(&str, &[&str]); 3] = [
+        ("dan", &["component", "approve", one]),
+        ("dan", &["policy", "eval", "promotion", one]),
+        ("olga", &["component", "promote", one]),
+    ];
+    fs::write(&file, [&good[..], b"\n"].concat()).unwrap();
+    for (who, gate) in gates {
+        desk.refused(who, "policy.unreadable", gate);
+    }
+    fs::write(&file, good).unwrap();
+    desk.json("dan", 0, &["component", "approve", one]);
 }

@@ -70,6 +70,8 @@ fn the_walk_in_the_document_leads_from_draft_to_approved() {
             ("component-submit", "bob"),
             ("component-validate", "carol"),
             ("component-approve", "dan"),
+            ("exception-grant", "dan"),
+            ("verdict", "dan"),
             ("component-promote", "olga"),
         ]
     );
@@ -81,6 +83,14 @@ fn the_walk_in_the_document_leads_from_draft_to_approved() {
         .map(|one| text(one, "key"))
         .collect();
     assert_eq!(keys.len(), 3, "three steps, three keys");
+    // The verdict that failed and the one that passed are part of its history.
+    let history = desk.json("", 0, &["component", "history", one]);
+    let history = history.as_array().unwrap().iter();
+    let verdicts: Vec<&str> = history
+        .filter(|one| one["act"] == "verdict")
+        .map(|one| text(one, "outcome"))
+        .collect();
+    assert_eq!(verdicts, ["fail", "pass"]);
     // In use now: it can be archived, and then never promoted again.
     let promote = ["component", "promote", one];
     desk.denied("olga", "promotion.exists", &promote);

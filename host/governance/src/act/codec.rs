@@ -11,7 +11,7 @@ use counterfoil_trading::time::UnixNanos;
 use super::{
     Act, Authorization, BreakGlass, Budget, Class, ClassSet, Delegation, DigestSet, Drift,
     Evidence, EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd,
-    RunStart, Scope, Terms, Usage, Verdict,
+    RunStart, Scope, Subject, Terms, Usage, Verdict,
 };
 use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
@@ -179,7 +179,7 @@ fields! {
     Delegation { class, to, until, reason }
     DigestSet { component, limits, policy, evidence }
     Drift { rule, subject, declared, found }
-    Exception { rule, reason, control, owner, until }
+    Exception { rule, subject, reason, control, owner, until }
     Provenance { source_commit, lock_file, toolchain, wit_world }
     Reason { code, text }
     Refused { act, subject, rule, why }
@@ -276,6 +276,29 @@ impl Item for Scope {
             ("account", 2) => Item::read(reader).map(Self::Account),
             ("installation", 1) => Ok(Self::Installation),
             _ => Err(refused(reader, "a run, an account or the installation")),
+        }
+    }
+}
+
+impl Item for Subject {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Component(digest) => ("component".to_owned(), *digest).put(out),
+            Self::Account(account) => ("account".to_owned(), account.clone()).put(out),
+            Self::Installation => put_head(out, "installation", 0),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        let items = reader.array()?;
+        match (reader.text()?.as_str(), items) {
+            ("component", 2) => Item::read(reader).map(Self::Component),
+            ("account", 2) => Item::read(reader).map(Self::Account),
+            ("installation", 1) => Ok(Self::Installation),
+            _ => Err(refused(
+                reader,
+                "a component, an account or the installation",
+            )),
         }
     }
 }

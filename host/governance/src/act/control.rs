@@ -13,6 +13,8 @@ use crate::id::Id;
 pub struct Exception {
     /// The rule, by whatever code its policy gives it.
     pub rule: String,
+    /// For what it is not kept.
+    pub subject: Subject,
     /// Why.
     pub reason: String,
     /// What is done instead.
@@ -21,6 +23,17 @@ pub struct Exception {
     pub owner: Id,
     /// When it ends by itself.
     pub until: UnixNanos,
+}
+
+/// For what a rule is not kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Subject {
+    /// One component.
+    Component(Digest),
+    /// One account.
+    Account(Id),
+    /// Whatever is here.
+    Installation,
 }
 
 /// Where the policy is asked.

@@ -4,7 +4,7 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::State;
-use crate::act::{DigestSet, Exception, Gate, Outcome, Verdict};
+use crate::act::{DigestSet, Exception, Gate, Outcome, Subject, Verdict};
 use crate::digest::Digest;
 use crate::id::Id;
 use crate::registry::Deed;
@@ -86,6 +86,41 @@ impl State {
                 Denial::new(Rule::PolicyChanged, why, way)
             }
         }
+    }
+
+    /// Checks that every exception that held when a verdict was said, for this component or account or
+    /// for all, holds still: the verdict may rest on it.
+    pub(super) fn check_excepted(
+        &self,
+        (index, time): (u64, UnixNanos),
+        component: Option<&Digest>,
+        account: Option<&Id>,
+    ) -> Result<(), Denial> {
+        let Some(said) = self.verdicts.get(&index).map(|said| said.deed.time) else {
+            return Ok(());
+        };
+        let touches = |subject: &Subject| match subject {
+            Subject::Component(one) => Some(one) == component,
+            Subject::Account(one) => Some(one) == account,
+            Subject::Installation => true,
+        };
+        let over = self.exceptions.iter().find(|(granted, one)| {
+            let ended = one.ended.as_ref().map(|(_, deed)| deed.index);
+            let held = **granted < index
+                && said < one.exception.until
+                && ended.is_none_or(|ended| ended > index);
+            held && touches(&one.exception.subject) && !one.holds(time)
+        });
+        let Some((granted, one)) = over else {
+            return Ok(());
+        };
+        let why = format!(
+            "the exception of record {granted} to {} held when the policy said so in record {index}, and \
+             has ended",
+            one.exception.rule
+        );
+        let way = "ask the policy again and record its verdict";
+        Err(Denial::new(Rule::VerdictStale, why, way))
     }
 
     /// The verdict that opens a gate for a subject: the last one by the policy in force, which must

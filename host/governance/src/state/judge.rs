@@ -101,7 +101,7 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
             account,
             limits,
             verdict,
-        } => runs::limits_set(state, (account, *limits, *verdict)),
+        } => runs::limits_set(state, doing, (account, *limits, *verdict)),
         Act::StartAuthorize(asked) => runs::authorize(state, doing, asked),
         Act::StartWithdraw { authorized, reason } => runs::withdraw(state, (*authorized, reason)),
         Act::RunStart(start) => runs::start(state, doing, start),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::State;
-use crate::act::{Authorization, Scope};
+use crate::act::{Authorization, Scope, Terms};
 use crate::digest::Digest;
 use crate::id::Id;
 use crate::registry::Deed;
@@ -87,7 +87,8 @@ impl State {
         };
         let (by, reason) = (&killed.deed.by, &killed.reason);
         let why = format!("{by} threw the kill switch in record {index}: {reason}");
-        let way = "a member of the class operations, other than who threw it, lifts it (kill-lift)";
+        let way = "a member of the class operations, other than who threw it, lifts it: \
+                   counterfoil kill --lift";
         Err(Denial::new(Rule::KillOn, why, way))
     }
 
@@ -111,6 +112,26 @@ impl State {
         );
         let way = "authorize the start under the limits in force";
         Err(Denial::new(Rule::LimitsChanged, why, way))
+    }
+
+    /// Checks that the account's limits are those in force, and the very ones that the component was
+    /// approved under.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Denial`] that names both.
+    pub fn check_limits_of(&self, terms: &Terms) -> Result<(), Denial> {
+        self.check_limits(&terms.account, terms.limits)?;
+        if terms.set.limits == terms.limits {
+            return Ok(());
+        }
+        let why = format!(
+            "component {} was approved under limits {}, and account {} has {}",
+            terms.set.component, terms.set.limits, terms.account, terms.limits
+        );
+        let way = "approve and promote it under the account's limits: \
+                   counterfoil component approve COMPONENT --manifest MANIFEST";
+        Err(Denial::new(Rule::LimitsUnapproved, why, way))
     }
 
     /// The authorization in this entry, if it was not withdrawn.

@@ -212,8 +212,12 @@ fn one_changed_bit_ends_the_approval_and_the_message_names_what_changed() {
     desk.not_started("run", limits, Rule::ApprovalChanged);
     desk.act("carol", pass(limits)).unwrap();
     desk.act("dan", promote(limits)).unwrap();
-    desk.start("run", limits).unwrap();
-    desk.start("run 2", good).unwrap();
+    // And apply to accounts that have them alone.
+    let text = desk.not_started("run", limits, Rule::LimitsUnapproved);
+    let (approved, account) = (limits.limits, good.limits);
+    let both = format!("under limits {approved}, and account desk-7 has {account};");
+    assert!(text.contains(&both), "{text}");
+    desk.start("run", good).unwrap();
     desk.act("robot", end("run")).unwrap();
     desk.not_started("run", good, Rule::RunExists);
 }

@@ -2,9 +2,12 @@
 
 use super::*;
 
+const DAY: i64 = 86_400_000_000_000;
+
 fn exception(owner: &str, until: i64) -> Exception {
     Exception {
         rule: "limits.drawdown".to_owned(),
+        subject: Subject::Account(id("desk-7")),
         reason: "the venue changes its calendar".to_owned(),
         control: "half the size, watched".to_owned(),
         owner: id(owner),
@@ -64,4 +67,64 @@ fn nobody_grants_an_exception_to_themselves_or_without_a_control_and_an_end() {
         assert!(text.contains(part), "{text}");
     }
     desk.act("dan", Act::ExceptionGrant(good)).unwrap();
+}
+
+#[test]
+fn no_exception_bends_a_rule_of_the_ledger_or_becomes_the_rule_by_lasting() {
+    let mut desk = Desk::staffed();
+    for rule in Rule::ALL {
+        let mut one = exception("erin", desk.time + DAY);
+        one.rule = rule.code().to_owned();
+        let text = desk.denied("dan", Act::ExceptionGrant(one), Rule::ExceptionUnfit);
+        assert!(text.contains("rule of the ledger"), "{text}");
+    }
+    let long = exception("erin", desk.time + 2 + 90 * DAY);
+    let text = desk.denied("dan", Act::ExceptionGrant(long), Rule::ExceptionUnfit);
+    assert!(text.contains("90 days"), "{text}");
+    let most = exception("erin", desk.time + 1 + 90 * DAY);
+    desk.act("dan", Act::ExceptionGrant(most)).unwrap();
+    let mut unseen = exception("erin", desk.time + DAY);
+    unseen.subject = Subject::Component(digest("unseen"));
+    desk.denied("dan", Act::ExceptionGrant(unseen), Rule::ComponentUnknown);
+}
+
+/// A verdict that an exception had let pass promoted long after the exception was ended.
+#[test]
+fn a_verdict_opens_no_gate_once_an_exception_that_it_may_rest_on_has_ended() {
+    //     whose exception, how it ends, whether the verdict may rest on it
+    let here = || Subject::Component(digest("one"));
+    let other = Subject::Account(id("desk-7"));
+    let table = [
+        (here(), true, true),
+        (here(), false, true),
+        (Subject::Installation, true, true),
+        (other, true, false),
+    ];
+    for (subject, by_hand, rests) in table {
+        let mut desk = Desk::settled();
+        desk.act("bob", submit("one")).unwrap();
+        desk.act("carol", validate("one")).unwrap();
+        let set = set("one");
+        desk.act("dan", desk.approve("dan", set)).unwrap();
+        let until = desk.time + 10;
+        let grant = Exception {
+            subject,
+            ..exception("erin", until)
+        };
+        let granted = desk.act("dan", Act::ExceptionGrant(grant)).unwrap();
+        desk.act("carol", pass(set)).unwrap();
+        if by_hand {
+            let reason = "no longer needed".to_owned();
+            desk.act("dan", Act::ExceptionEnd { granted, reason })
+                .unwrap();
+        } else {
+            desk.time = until;
+        }
+        if rests {
+            let text = desk.denied("dan", promote(set), Rule::VerdictStale);
+            assert!(text.contains(&format!("record {granted} to")), "{text}");
+            desk.act("carol", pass(set)).unwrap();
+        }
+        desk.act("dan", promote(set)).unwrap();
+    }
 }

@@ -25,6 +25,7 @@ fn every_open_item_is_listed_until_somebody_sees_to_it() {
         "dan",
         Act::ExceptionGrant(Exception {
             rule: "drawdown.max".to_owned(),
+            subject: Subject::Installation,
             reason: "a new venue".to_owned(),
             control: "half the size".to_owned(),
             owner: id("erin"),

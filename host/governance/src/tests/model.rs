@@ -509,7 +509,7 @@ impl Bench {
             bench.act(0, act).unwrap();
         }
         let account = id("desk-7");
-        let limits = digest("account limits");
+        let limits = digest("limits");
         let gave = pass_at(Gate::Limits, account_digest(&account), Some(limits));
         let verdict = bench.act(ROBOT, gave).unwrap();
         let act = Act::LimitsSet {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use counterfoil_governance::act::{Act, Exception};
+use counterfoil_governance::act::{Act, Exception, Subject};
 use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, origin};
@@ -78,6 +78,7 @@ pub(crate) fn made(records: usize) -> Made {
             count => {
                 let exception = Exception {
                     rule: format!("rule-{}", count % 5),
+                    subject: Subject::Installation,
                     reason: "a reason".to_owned(),
                     control: "a control".to_owned(),
                     owner: id(owners[count % 3]),

@@ -112,6 +112,8 @@ fn promotion() -> input::Promotion {
         exceptions: vec![input::Exception {
             entry: 41,
             rule: "threshold.drawdown".into(),
+            component: Some(Digest([0x11; 32])),
+            account: None,
             reason: "the crash of 2008 is in the sample".into(),
             control: "half the order size until the next review".into(),
             owner: "olga".into(),

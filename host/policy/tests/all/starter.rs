@@ -4,6 +4,7 @@
 use counterfoil_policy::child::Limits;
 use counterfoil_policy::starter;
 use counterfoil_policy::suite::Suite;
+use serde_json::{Value, json};
 
 use crate::world::{bundle, evaluator};
 
@@ -28,6 +29,32 @@ fn its_tests_pass_and_reach_every_line() {
             file.not_covered
         );
     }
+}
+
+/// `policy init` says to set its numbers; its tests once failed for whoever did.
+#[test]
+fn its_tests_pass_whatever_numbers_and_exceptions_are_set() {
+    fn changed(value: &Value) -> Value {
+        match value {
+            Value::Number(number) => json!(number.as_u64().unwrap() * 2 + 7),
+            Value::Array(_) => json!([]),
+            Value::Object(all) => {
+                let all = all.iter().map(|(name, one)| (name.clone(), changed(one)));
+                Value::Object(all.collect())
+            }
+            other => other.clone(),
+        }
+    }
+    let (_, data) = starter::FILES[0];
+    let data = changed(&serde_json::from_str(data).unwrap()).to_string();
+    assert!(data.contains("\"drawdown_max_bps\":6007"), "{data}");
+    let mut files = starter::FILES;
+    files[0].1 = &data;
+    let suite = test_of(&bundle(&files));
+    for case in &suite.cases {
+        assert_eq!(case.failure, None, "{}", case.rule);
+    }
+    assert!(suite.passes());
 }
 
 #[test]

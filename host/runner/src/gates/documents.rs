@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_governance::act::{DigestSet, EvidenceKind, Scope};
+use counterfoil_governance::act::{DigestSet, EvidenceKind, Scope, Subject};
 use counterfoil_governance::digest::Digest;
 use counterfoil_governance::evidence::{EvidenceError as PieceError, Piece};
 use counterfoil_governance::id::Id;
@@ -211,9 +211,16 @@ fn exceptions(state: &State) -> Vec<Exception> {
         let exception = &granted.exception;
         let ended = granted.ended.as_ref().map(|(_, deed)| deed.time);
         let until = ended.map_or(exception.until, |ended| ended.min(exception.until));
+        let (component, account) = match &exception.subject {
+            Subject::Component(one) => (Some(digest::Digest(one.0)), None),
+            Subject::Account(one) => (None, Some(one.to_string())),
+            Subject::Installation => (None, None),
+        };
         Exception {
             entry: *entry,
             rule: exception.rule.clone(),
+            component,
+            account,
             reason: exception.reason.clone(),
             control: exception.control.clone(),
             owner: exception.owner.to_string(),

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use counterfoil_governance::act::Scope;
 use counterfoil_governance::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_runner::clock;
@@ -154,6 +155,11 @@ pub(crate) async fn kill(
     let own = Arc::clone(&app);
     let status = apart(move || {
         let status = own.supervisor.kill(&run, &caller.id, &reason)?;
+        let mut digest = [0; 32];
+        if hex::decode_to_slice(&status.run, &mut digest).is_ok() {
+            let scope = Scope::Run(Digest(digest));
+            own.book.kill(&caller.id, scope, &reason);
+        }
         tracing::warn!(run = status.run, by = %caller.id, "run killed");
         Ok(status)
     })
@@ -179,7 +185,8 @@ pub(crate) async fn kill_account(
         let way = "name an account as a manifest does";
         Problem::new(Code::BodyMalformed, format!("the account: {error}"), way)
     });
-    kill_all(app, headers, account.map(Target::Account), body).await
+    let target = account.map(|id| (Target::Account(id.clone()), Scope::Account(id)));
+    kill_all(app, headers, target, body).await
 }
 
 /// Kill every run of the installation
@@ -193,19 +200,23 @@ pub(crate) async fn kill_everything(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
-    kill_all(app, headers, Ok(Target::Installation), body).await
+    let target = (Target::Installation, Scope::Installation);
+    kill_all(app, headers, Ok(target), body).await
 }
 
 async fn kill_all(
     app: Arc<App>,
     headers: HeaderMap,
-    target: Result<Target, Problem>,
+    target: Result<(Target, Scope), Problem>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
     let caller = app.operator(&headers)?;
-    let (target, reason) = (target?, reason(&headers, body)?);
+    let ((target, scope), reason) = (target?, reason(&headers, body)?);
     let killed = apart(move || {
-        let killed = app.supervisor.kill_all(&target, &caller.id, &reason)?;
+        let killed = app.supervisor.kill_all(&target, &caller.id, &reason);
+        // The runs of this process were told, whether the switch could be kept or not.
+        app.book.kill(&caller.id, scope, &reason);
+        let killed = killed?;
         tracing::warn!(?target, by = %caller.id, runs = killed.len(), "killed");
         Ok(killed)
     })

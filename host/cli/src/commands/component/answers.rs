@@ -1,6 +1,7 @@
 //! What the registry answers about components: history, list, one of them, its runs.
 
 use anyhow::Result;
+use counterfoil_governance::act::{Act, DigestSet};
 use counterfoil_governance::digest::Digest;
 use counterfoil_governance::registry::Component;
 use counterfoil_runner::times::show_time;
@@ -19,13 +20,42 @@ use crate::places::Places;
 pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
     let view = View::open(places)?;
     let component = people::component(view.state(), &args.component)?;
-    let name = words::digest(&component);
+    let names = names(&view, &component);
     let mut found = view.rows();
-    // What was refused before the ledger was asked, and drift, name it as their subject.
-    let fields = ["component", "subject"];
-    found.retain(|row| fields.iter().any(|field| row.get(*field) == Some(&name)));
+    // What was refused before the ledger was asked, and drift, name it as their subject; verdicts name
+    // the set or the authorization that they are on, and ends and uses the run.
+    let fields = ["component", "subject", "run"];
+    found.retain(|row| {
+        let names_it = |field: &&str| row.get(*field).is_some_and(|is| names.contains(is));
+        let within = row
+            .get("proposes")
+            .or_else(|| row.get("does"))
+            .unwrap_or(row);
+        fields.iter().any(|field| names_it(&field)) || within.get("component") == names.first()
+    });
     tell_records(places, found);
     Ok(Answer::Yes)
+}
+
+/// Every digest by which records speak of a component: its own first, then those of its sets, its
+/// authorizations and its runs.
+fn names(view: &View, component: &Digest) -> Vec<Value> {
+    let mut names = vec![words::digest(component)];
+    let of = |set: &DigestSet| (set.component == *component).then(|| words::digest(&set.digest()));
+    for record in &view.verified.records {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "no other act has a set whose digest a verdict is on"
+        )]
+        let name = match &record.signed.act {
+            Act::ComponentApprove { set, .. } | Act::ComponentPromote { set } => of(set),
+            Act::StartAuthorize(one) => of(&one.terms.set).map(|_| words::digest(&one.digest())),
+            Act::RunStart(one) => of(&one.terms.set).map(|_| words::digest(&one.run)),
+            _ => None,
+        };
+        names.extend(name);
+    }
+    names
 }
 
 pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
@@ -70,12 +100,16 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     };
     let bytes = places.data.component(&component.0);
     let is = bytes.map_or_else(|error| error.to_string(), |_| "intact".to_owned());
-    let pieces = one
-        .validated
-        .as_ref()
-        .map(|(all, _)| evidence::recorded(places, state, &component, all));
-    let pieces = pieces.unwrap_or_default();
-    let good = is == "intact" && pieces.iter().all(|piece| piece["is"] == json!("intact"));
+    let (pieces, whole) = match &one.validated {
+        Some((all, _)) => {
+            let pieces = evidence::recorded(places, state, &component, all);
+            let whole = pieces.iter().all(|piece| piece["is"] == json!("intact"));
+            (pieces, whole)
+        }
+        // Nobody rests on a draft's evidence yet, passed or not.
+        None => (evidence::on_disk(places, state, &component)?, true),
+    };
+    let good = is == "intact" && whole;
     let approvals = one.approvals.iter();
     let approval = |one: &counterfoil_governance::registry::Approval| {
         words::join(words::deed(&one.deed), words::set(&one.set))
@@ -108,7 +142,7 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     rows::tell(
         places,
         pieces,
-        &["evidence", "digest", "by", "time", "is"],
+        &["evidence", "digest", "by", "time", "is", "measured"],
         "no evidence yet",
     );
     say("");

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::evidence;
 use crate::args::ComponentApprove;
+use crate::commands::policy;
 use crate::output::Answer;
 use crate::people::desk::{Desk, Done};
 use crate::people::refusal::{Refusal, tell};
@@ -58,7 +59,8 @@ fn sign(desk: &mut Desk, set: DigestSet, output: Option<&Path>) -> Result<Result
 }
 
 /// The set that is approved or promoted now: the component, the limits that its evidence was found
-/// under or that a manifest has, the policy in force, and the evidence, every piece of it opened.
+/// under or that a manifest has, the policy in force, and the evidence; the bytes of all but the
+/// limits are opened and held against their digests.
 /// What keeps it from being known is a refusal of the act, and recorded.
 pub(crate) fn set_of(
     places: &Places,
@@ -72,6 +74,10 @@ pub(crate) fn set_of(
         rule: rule.to_owned(),
         why,
     };
+    if let Some(changed) = evidence::bytes_amiss(places, desk.state(), component)? {
+        let refused = refused(changed.rule, changed.why);
+        return desk.refuse(&refused, changed.way_on).map(Err);
+    }
     let pieces = match evidence::whole(places, desk.state(), component) {
         Ok(pieces) => pieces,
         Err(why) => {
@@ -80,10 +86,12 @@ pub(crate) fn set_of(
             return desk.refuse(&refused, way).map(Err);
         }
     };
-    let Some(policy) = desk.state().policy() else {
-        let why = "no policy is in force, and without one every gate is shut".to_owned();
-        let way = "put a policy bundle in force first: counterfoil policy set";
-        return desk.refuse(&refused("policy.missing", why), way).map(Err);
+    let policy = match policy::in_force(places, desk.state())? {
+        Ok(bundle) => Digest(bundle.digest().0),
+        Err(shut) => {
+            let refused = refused(shut.rule, shut.why);
+            return desk.refuse(&refused, shut.way_on).map(Err);
+        }
     };
     let state = desk.state();
     let registered = state.registry().components().get(component);

@@ -11,7 +11,7 @@ use counterfoil_runner::files::read_whole;
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
-use super::evidence::{Made, Maker};
+use super::evidence::{Made, Maker, bytes_amiss};
 use crate::args::ComponentValidate;
 use crate::commands::{admit, backtest};
 use crate::output::{Answer, say, say_json};
@@ -86,6 +86,10 @@ impl Check<'_> {
         if self.manifest.component != component.to_string() {
             let named = &self.manifest.component;
             bail!("the manifest names {named}, not {component}: give a manifest of this component");
+        }
+        if let Some(amiss) = bytes_amiss(places, view.state(), &component)? {
+            let refused = refused(amiss.rule, amiss.why);
+            return Desk::open(places)?.refuse(&refused, amiss.way_on).map(Err);
         }
         let mut all = Vec::new();
         let bytes = places.data.component(&component.0)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Evidence, EvidenceKind};
+use counterfoil_governance::act::{Act, Evidence, EvidenceKind, Refused};
 use counterfoil_governance::attest::Envelope;
 use counterfoil_governance::digest::Digest;
 use counterfoil_governance::evidence::{Piece, statement};
@@ -11,6 +11,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_governance::state::State;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
+use counterfoil_runner::data_dir::DataDirError;
 use counterfoil_runner::evidence::{Checked, EvidenceStore};
 use counterfoil_runner::keys::PeopleKeys;
 use counterfoil_runner::times::show_time;
@@ -153,6 +154,16 @@ fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> R
 pub(super) fn review(places: &Places, args: &OneComponent) -> Result<Answer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
+    if let Some(amiss) = bytes_amiss(places, desk.state(), &component)? {
+        let refused = Refused {
+            act: "component-validate".to_owned(),
+            subject: component.to_string(),
+            rule: amiss.rule.to_owned(),
+            why: amiss.why,
+        };
+        let refusal = desk.refuse(&refused, amiss.way_on)?;
+        return Ok(refusal.tell(places, &[]));
+    }
     let found = find(places, desk.state(), &component, desk.now)?;
     let evidence = found.evidence;
     let facts = json!({
@@ -181,17 +192,67 @@ pub(super) fn recorded(
 ) -> Vec<Value> {
     let row = |(kind, digest): (&EvidenceKind, &Digest)| {
         let piece = opened(places, state, component, digest);
-        let (by, time, state) = match piece {
-            Ok(piece) => (
-                json!(piece.by.as_str()),
-                json!(piece.time),
-                "intact".to_owned(),
-            ),
-            Err(error) => (Value::Null, Value::Null, format!("{error:#}")),
-        };
-        json!({ "evidence": kind.name(), "digest": words::digest(digest), "by": by, "time": time, "is": state })
+        let piece = piece.map(|piece| (piece, "intact".to_owned()));
+        told(Some(*kind), digest, piece)
     };
     evidence.0.iter().map(row).collect()
+}
+
+/// Every piece of a draft that is on disk, passed or not: what a reviewer could rest on.
+pub(super) fn on_disk(places: &Places, state: &State, component: &Digest) -> Result<Vec<Value>> {
+    let store = EvidenceStore::new(&places.data, &component.0);
+    let row = |digest: [u8; 32]| {
+        let digest = Digest(digest);
+        let piece = opened(places, state, component, &digest);
+        let piece = piece.map(|piece| {
+            let is = match piece.reasons.as_slice() {
+                [] => "passed".to_owned(),
+                reasons => format!("not passed: {}", reasons.join("; ")),
+            };
+            (piece, is)
+        });
+        told(None, &digest, piece)
+    };
+    let mut all: Vec<Value> = store.all()?.into_iter().map(row).collect();
+    all.sort_by_key(|one| (one["evidence"].to_string(), one["time"].to_string()));
+    Ok(all)
+}
+
+/// A piece with what was measured, or why it cannot be opened.
+fn told(kind: Option<EvidenceKind>, digest: &Digest, piece: Result<(Piece, String)>) -> Value {
+    let (kind, by, time, is, measured) = match piece {
+        Ok((piece, is)) => (
+            Some(piece.kind),
+            json!(piece.by.as_str()),
+            json!(piece.time),
+            is,
+            measured(&piece.facts),
+        ),
+        Err(error) => (
+            kind,
+            Value::Null,
+            Value::Null,
+            format!("{error:#}"),
+            Value::Null,
+        ),
+    };
+    json!({
+        "evidence": kind.map(EvidenceKind::name), "digest": words::digest(digest), "by": by,
+        "time": time, "is": is, "measured": measured,
+    })
+}
+
+/// The numbers among a piece's facts.
+fn measured(facts: &Value) -> Value {
+    let is_number = |one: &Value| match one {
+        Value::Number(_) => true,
+        Value::String(text) => text.parse::<i128>().is_ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
+    };
+    let all = facts.as_object().into_iter().flatten();
+    let numbers = all.filter(|(_, one)| is_number(one));
+    let numbers = numbers.map(|(name, one)| (name.clone(), one.clone()));
+    Value::Object(numbers.collect())
 }
 
 /// The evidence that a component was validated on, every piece opened and checked; or the first
@@ -210,6 +271,38 @@ pub(super) fn whole(
         Ok((*kind, piece))
     };
     pieces.map(open).collect()
+}
+
+/// Bytes that are not what the ledger has the digest of.
+pub(super) struct Amiss {
+    pub(super) rule: &'static str,
+    pub(super) why: String,
+    pub(super) way_on: &'static str,
+}
+
+/// What is wrong with the bytes of a registered component, which are read and hashed; nobody signs
+/// for what they cannot read. Of one that is not registered the ledger says so by its own rule.
+pub(super) fn bytes_amiss(
+    places: &Places,
+    state: &State,
+    component: &Digest,
+) -> Result<Option<Amiss>> {
+    if !state.registry().components().contains_key(component) {
+        return Ok(None);
+    }
+    let Err(error) = places.data.component(&component.0) else {
+        return Ok(None);
+    };
+    let rule = if matches!(error, DataDirError::NoComponent { .. }) {
+        "component.missing"
+    } else if matches!(error, DataDirError::ComponentChanged { .. }) {
+        "component.changed"
+    } else {
+        return Err(error.into());
+    };
+    let why = error.to_string();
+    let way_on = "restore the file from where it came from; counterfoil drift names it";
+    Ok(Some(Amiss { rule, why, way_on }))
 }
 
 /// A text among a piece's facts.

@@ -49,12 +49,8 @@ struct Started {
 
 /// Starts a run of what `tried` tried out, under an authorization, over the bars of this snapshot.
 pub(super) fn operate(stage: &Stage<'_>, tried: &Execution, snapshot: &str) -> Result<Operated> {
-    stage.set_limits()?;
-    let manifest = stage.folder.join("start.json");
+    let manifest = stage.start_manifest(tried)?;
     let file = manifest.display().to_string();
-    let of = tried.short();
-    let fed = ["manifest", &of, "--feed", FEED, "--instruments", SYMBOLS];
-    stage.call("", 0, &[&fed[..], &["-o", &file]].concat())?;
     let until = show_time(UnixNanos(now().0.saturating_add(DAY_NANOS)));
     let authorize = ["authorize", "start", &file, "--until", &until];
     let authorized = stage.call("olga", 0, &authorize)?["record"].as_u64();
@@ -90,6 +86,17 @@ pub(super) fn operate(stage: &Stage<'_>, tried: &Execution, snapshot: &str) -> R
 }
 
 impl Stage<'_> {
+    /// The manifest of a start of what was tried out, under the limits of its account.
+    pub(super) fn start_manifest(&self, tried: &Execution) -> Result<PathBuf> {
+        self.set_limits()?;
+        let manifest = self.folder.join("start.json");
+        let file = manifest.display().to_string();
+        let of = tried.short();
+        let fed = ["manifest", &of, "--feed", FEED, "--instruments", SYMBOLS];
+        self.call("", 0, &[&fed[..], &["-o", &file]].concat())?;
+        Ok(manifest)
+    }
+
     /// Limits for the account, which the policy gives and two people sign; those of an earlier demo
     /// in this folder are still in force.
     fn set_limits(&self) -> Result<()> {

@@ -124,9 +124,9 @@ impl Stage<'_> {
     }
 
     /// Draft, validated, approved; the answer is the refusal of the author's own approval.
-    fn approve(&self, one: &str, run: &Execution) -> Result<Value> {
-        let manifest = run.folder.join(MANIFEST_FILE).display().to_string();
-        let run = run.short();
+    fn approve(&self, one: &str, tried: &Execution) -> Result<Value> {
+        let manifest = tried.folder.join(MANIFEST_FILE).display().to_string();
+        let run = tried.short();
         let run = run.as_str();
         let lock = self.folder.join("Cargo.lock");
         write_whole(&lock, LOCK)?;
@@ -184,11 +184,18 @@ impl Stage<'_> {
         ];
         self.call("carol", 0, &validate)?;
         self.call("carol", 0, &["component", "review", one])?;
-        let approve = ["component", "approve", one];
+        // Approved under the limits of the account that it is to trade for, and started under no other.
+        let start = self.start_manifest(tried)?.display().to_string();
+        let under = [one, "--manifest", &start];
+        let approve = [&["component", "approve"], &under[..]].concat();
         let refused = self.call("bob", 1, &approve)?;
         self.call("dan", 0, &approve)?;
-        self.call("dan", 0, &["policy", "eval", "promotion", one])?;
-        self.call("olga", 0, &["component", "promote", one])?;
+        self.call(
+            "dan",
+            0,
+            &[&["policy", "eval", "promotion"], &under[..]].concat(),
+        )?;
+        self.call("olga", 0, &[&["component", "promote"], &under[..]].concat())?;
         Ok(refused)
     }
 }

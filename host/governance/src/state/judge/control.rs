@@ -1,10 +1,15 @@
 //! Whether policies, verdicts and exceptions are what they must be.
 
+use counterfoil_trading::time::UnixNanos;
+
 use super::{Doing, State};
-use crate::act::{Exception, Gate, Outcome, Verdict};
+use crate::act::{Exception, Gate, Outcome, Subject, Verdict};
 use crate::digest::Digest;
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
+
+/// The longest exception, in nanoseconds: 90 days, as for a delegation.
+const EXCEPTION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
 
 /// A bundle is put in force once; putting it in force again would say nothing.
 pub(super) fn policy_set(state: &State, bundle: Digest) -> super::Verdict {
@@ -68,12 +73,37 @@ pub(super) fn exception_grant(
         let way = "ask again with a rule, a reason, a control, an owner and an end to come";
         return Err(Denial::new(Rule::ExceptionIncomplete, why, way));
     }
+    fit(exception, time)?;
+    if let Subject::Component(component) = &exception.subject {
+        state.registry.component(component)?;
+    }
     if owner != doing.by {
         return Ok(());
     }
     let why = format!("{owner} would grant an exception to themselves");
     let who = state.who(&[Role::Approver], time, &[owner]);
     Err(Denial::new(Rule::DutyException, why, who))
+}
+
+/// No exception bends a rule of the ledger, and none becomes the rule by lasting.
+fn fit(exception: &Exception, time: UnixNanos) -> super::Verdict {
+    let longest = time.0.saturating_add(EXCEPTION_NANOS_MAX);
+    let (why, way) = if Rule::parse(&exception.rule).is_some() {
+        let why = format!(
+            "{} is a rule of the ledger, and none of them gives way to an exception",
+            exception.rule
+        );
+        (why, "name a rule of the policy, as its verdict names it")
+    } else if exception.until.0 > longest {
+        let why = "an exception holds for 90 days at most".to_owned();
+        (
+            why,
+            "grant it for less, and again if it is still needed then",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Denial::new(Rule::ExceptionUnfit, why, way))
 }
 
 /// Only what holds can be ended.
@@ -83,6 +113,6 @@ pub(super) fn exception_end(state: &State, doing: Doing<'_>, granted: u64) -> su
         return Ok(());
     }
     let why = format!("record {granted} grants no exception that still holds");
-    let way = "the state lists those that do";
+    let way = "counterfoil exception list shows those that do";
     Err(Denial::new(Rule::ExceptionUnknown, why, way))
 }

@@ -115,7 +115,6 @@ pub(super) fn promote(state: &State, doing: Doing<'_>, set: &DigestSet) -> Verdi
     state.check_approvals(found, set, doing.time)?;
     // The author's own word of what the policy said opens no gate for their component.
     let author = &found.submitted.by;
-    state
-        .check_verdict(Gate::Promotion, set.digest(), Some(author))
-        .map(|_| ())
+    let (index, _) = state.check_verdict(Gate::Promotion, set.digest(), Some(author))?;
+    state.check_excepted((index, doing.time), Some(&set.component), None)
 }

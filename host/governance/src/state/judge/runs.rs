@@ -21,7 +21,11 @@ const WINDOW_NANOS_MAX: i64 = 30 * 86_400 * 1_000_000_000;
 const START_VERDICT_NANOS_MAX: i64 = 3_600 * 1_000_000_000;
 
 /// Limits are what the policy in force gave last for exactly this account.
-pub(super) fn limits_set(state: &State, (account, limits, verdict): (&Id, Digest, u64)) -> Verdict {
+pub(super) fn limits_set(
+    state: &State,
+    doing: Doing<'_>,
+    (account, limits, verdict): (&Id, Digest, u64),
+) -> Verdict {
     let (index, said) = state.check_verdict(Gate::Limits, account_digest(account), None)?;
     if index != verdict {
         let why = format!("record {index}, not {verdict}, has the last verdict on {account}");
@@ -29,7 +33,7 @@ pub(super) fn limits_set(state: &State, (account, limits, verdict): (&Id, Digest
         return Err(Denial::new(Rule::VerdictStale, why, way));
     }
     if said.verdict.limits == Some(limits) {
-        return Ok(());
+        return state.check_excepted((index, doing.time), None, Some(account));
     }
     let gave = said
         .verdict
@@ -53,7 +57,7 @@ pub(super) fn authorize(state: &State, doing: Doing<'_>, asked: &Authorization) 
     let terms = &asked.terms;
     state.registry.may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
-    state.check_limits(&terms.account, terms.limits)
+    state.check_limits_of(terms)
 }
 
 pub(super) fn withdraw(state: &State, (authorized, reason): (u64, &str)) -> Verdict {
@@ -91,7 +95,7 @@ pub(super) fn start(state: &State, doing: Doing<'_>, start: &RunStart) -> Verdic
     }
     state.registry.may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
-    state.check_limits(&terms.account, terms.limits)?;
+    state.check_limits_of(terms)?;
     state.check_killed(&start.run, &terms.account)?;
     asked_policy(state, doing, (start.authorized, asked))?;
     state.check_budget(&terms.owner, doing.time)
@@ -108,7 +112,8 @@ fn asked_policy(
     let (index, said) = state.check_verdict(Gate::Start, asked.digest(), author)?;
     let over = said.deed.time.0.saturating_add(START_VERDICT_NANOS_MAX);
     if index > authorized && doing.time.0 < over {
-        return Ok(());
+        let (component, account) = (&asked.terms.set.component, &asked.terms.account);
+        return state.check_excepted((index, doing.time), Some(component), Some(account));
     }
     let why = format!("the verdict of record {index} is older than an hour, or than what it is on");
     let way = "ask the policy again and record its verdict";
@@ -193,7 +198,7 @@ pub(super) fn kill_lift(state: &State, doing: Doing<'_>, (killed, reason): (u64,
     let found = state.kills.get(&killed).filter(|one| one.lifted.is_none());
     let Some(found) = found else {
         let why = format!("record {killed} throws no kill switch that is still thrown");
-        let way = "the state lists those that are";
+        let way = "counterfoil ledger search --act kill shows those that were thrown";
         return Err(Denial::new(Rule::KillUnknown, why, way));
     };
     told(reason)?;
