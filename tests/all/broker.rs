@@ -5,7 +5,8 @@
     reason = "a test names what it looks for"
 )]
 
-mod desk;
+pub(crate) mod desk;
+mod month;
 pub(crate) mod venue;
 
 use std::thread;
@@ -183,6 +184,51 @@ fn an_order_that_waits_for_the_broker_does_not_go_out_after_a_kill() {
     assert!(world.replay(&outcome).unwrap().is_identical());
 }
 
+/// Its process died, and then somebody threw the switch: going on takes the orders back, and closes.
+#[test]
+fn a_dead_run_that_is_killed_takes_its_orders_back_once_it_is_resumed() {
+    let world = World::small(26);
+    let mut desk = Desk::start(&world, "0");
+    "cancel".clone_into(&mut desk.manifest.on_fault);
+    let first = desk.run_until(&world, 9, |run| while run.slice() {});
+    assert!(first.is_err(), "the feed broke");
+    let before = desk.exchange.with(|state| state.orders.len());
+    assert!(before > 0);
+    kill(&world.data, &Target::Installation, "enough").unwrap();
+    let outcome = desk.resume(&world, |run| while run.slice() {});
+    assert_eq!(stop(&outcome).0, StopCause::InstallationKilled);
+    desk.exchange.with(|state| {
+        assert_eq!(state.orders.len(), before, "nothing new went out");
+        let mut all = state.orders.iter();
+        assert!(all.all(|one| one.status != "new"), "{:?}", state.orders);
+    });
+    assert!(world.replay(&outcome).unwrap().is_identical());
+}
+
+#[test]
+fn a_run_that_ends_takes_its_orders_back_if_its_manifest_says_so() {
+    for (on_fault, is_back) in [("leave", false), ("cancel", true)] {
+        let world = World::small(26);
+        let mut desk = Desk::start(&world, "0");
+        on_fault.clone_into(&mut desk.manifest.on_fault);
+        let outcome = desk.run(&world, |run| while run.slice() {});
+        let works: Vec<bool> = desk.exchange.with(|state| {
+            let all = state.orders.iter();
+            all.map(|one| one.status == "new").collect()
+        });
+        assert!(!works.is_empty());
+        assert!(works.iter().all(|works| *works != is_back), "{works:?}");
+        if is_back {
+            assert_eq!(stop(&outcome).0, StopCause::FeedEnded);
+        } else {
+            assert_eq!(outcome.close.reason, CloseReason::EndOfData);
+        }
+        let report = verified(&std::fs::read(outcome.execution.journal()).unwrap());
+        assert!(report.is_good(), "{:?}", report.findings);
+        assert!(world.replay(&outcome).unwrap().is_identical());
+    }
+}
+
 #[test]
 fn an_order_that_the_broker_does_not_take_is_told_to_the_strategy() {
     let world = World::small(26);
@@ -319,10 +365,9 @@ fn what_filled_while_nobody_listened_comes_once_the_run_goes_on() {
 }
 
 #[test]
-fn what_cannot_be_ends_the_run_without_flattening() {
+fn what_cannot_be_ends_the_run() {
     let world = World::small(26);
-    let mut desk = Desk::start(&world, "0");
-    "cancel-and-flatten".clone_into(&mut desk.manifest.on_fault);
+    let desk = Desk::start(&world, "0");
     let outcome = desk.run(&world, |run| {
         while run.slice() {
             if desk.exchange.with(|state| state.orders.len() > 1) {
@@ -337,6 +382,30 @@ fn what_cannot_be_ends_the_run_without_flattening() {
     assert!(message.contains("does not know order"), "{message}");
     let report = verified(&std::fs::read(outcome.execution.journal()).unwrap());
     assert!(report.is_good(), "{:?}", report.findings);
+}
+
+#[test]
+fn a_fill_that_its_order_cannot_have_ends_the_run_and_its_journal_holds() {
+    let world = World::small(26);
+    let desk = Desk::of(&world, month::bracket(&world));
+    let outcome = desk.run(&world, |run| {
+        while run.slice() {
+            for (place, left) in desk.open_orders() {
+                let has_limit = desk
+                    .exchange
+                    .with(|state| state.orders[place].asked["limit_price"].is_string());
+                // It sells above the price that it was bought for.
+                let price = if has_limit { 10_100 } else { 10_150 };
+                desk.exchange.fill_unheard(place, left, price);
+            }
+        }
+    });
+    let (cause, message) = stop(&outcome);
+    assert_eq!(cause, StopCause::VenueUnclear);
+    assert!(message.contains("beyond the order's limit"), "{message}");
+    let report = verified(&std::fs::read(outcome.execution.journal()).unwrap());
+    assert!(report.is_good(), "{:?}", report.findings);
+    assert!(world.replay(&outcome).unwrap().difference.is_none());
 }
 
 #[test]

@@ -21,6 +21,8 @@ mod faults;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod isolated;
+#[cfg(test)]
 mod lookahead;
 #[cfg(test)]
 mod orders;

@@ -65,6 +65,24 @@ fn a_live_run_is_its_own_backtest() {
 }
 
 #[test]
+fn an_instrument_without_a_bar_asks_for_a_snapshot_that_has_it() {
+    let world = World::small(DAYS);
+    let own = lines(&world)
+        .into_iter()
+        .filter(|line| line.contains("AAA"))
+        .flat_map(|line| [line, r#"{"end-of-slice":true}"#.to_owned()]);
+    let run = live(&world, &own.collect::<Vec<_>>().join("\n"));
+    let refused = held(&world, &run, None, None).unwrap_err().to_string();
+    assert!(
+        refused.contains("no bar of BBB") && refused.contains("--snapshot ID"),
+        "{refused}"
+    );
+    // There its bars were never sent.
+    let full = world.snapshot.to_string();
+    assert!(!held(&world, &run, None, Some(&full)).unwrap().is_equal());
+}
+
+#[test]
 fn a_run_under_way_is_held_as_far_as_its_last_whole_slice() {
     let world = World::small(DAYS);
     let run = live(&world, &lines(&world).join("\n"));

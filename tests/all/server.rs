@@ -538,7 +538,9 @@ fn a_session_is_opened_by_a_key_that_counts_and_by_nothing_else() {
     }
     let foreign = SessionRequest {
         challenge: "00".repeat(56),
-        ..signed("erin", &hand("erin"), &same)
+        ..signed("erin", &hand("erin"), &|one| {
+            one.challenge = "00".repeat(56);
+        })
     };
     assert_eq!(code(open(&foreign)), "challenge.invalid");
 

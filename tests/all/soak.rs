@@ -28,7 +28,7 @@ const DAYS: u32 = 30;
 const LIVES: usize = 24;
 
 /// Hourly bars of two instruments, up and down so that averages cross.
-fn month() -> String {
+pub(crate) fn month() -> String {
     let mut csv = String::from("Ticker,Date,Open,High,Low,Close,Volume\n");
     for symbol in ["AAA", "BBB"] {
         for hour in 0..DAYS * 24 {

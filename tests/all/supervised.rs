@@ -174,7 +174,9 @@ fn a_kill_reaches_a_run_that_waits_for_a_silent_feed() {
             | StopCause::NotPermitted
             | StopCause::ClockOff
             | StopCause::VenueDiffers
-            | StopCause::VenueUnclear => continue,
+            | StopCause::VenueUnclear
+            | StopCause::LeaseUnclear
+            | StopCause::FeedEnded => continue,
         };
         let by_the_api = message.starts_with("by erin");
         assert_eq!(thrown(&desk), usize::from(by_the_api));

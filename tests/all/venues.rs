@@ -17,6 +17,7 @@ use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
+use crate::broker::desk::YEARS_MS;
 use crate::broker::venue::exchange::Exchange;
 use crate::broker::venue::history;
 use crate::broker::venue::market::{alpaca_bar, open_of, values};
@@ -107,6 +108,7 @@ fn between(world: &World) -> Manifest {
     let holds = project().join("sdk-examples/components/buy-and-hold.wasm");
     let holds = world.manifest(&std::fs::read(holds).unwrap(), &["AAA"]);
     let mut manifest = over_a_feed(&holds, "venues");
+    manifest.risk.bar_age_max_ms = Some(YEARS_MS);
     if let DataSource::Feed { name, broker, .. } = &mut manifest.data {
         "alpaca".clone_into(name);
         *broker = Some(BrokerEntry {

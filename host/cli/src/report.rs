@@ -13,11 +13,11 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{
     Close, CloseReason, Decision, Deliveries, FaultRecord, KIND_DECISION, KIND_DELIVERIES,
-    KIND_FAULT, KIND_STOP, StopRecord, kind_of,
+    KIND_FAULT, KIND_STOP, StopCause, StopRecord, kind_of,
 };
 use serde_json::{Value, json};
 
-use crate::output::{pairs, say, table};
+use crate::output::{Answer, pairs, say, table};
 
 /// One fill with the index of its bar.
 pub(crate) struct FillRow {
@@ -203,6 +203,18 @@ fn stop_of(outcome: &Outcome) -> Result<Option<StopRecord>> {
         CloseReason::Stopped => stop(&outcome.execution),
         CloseReason::EndOfData | CloseReason::Fault => Ok(None),
     }
+}
+
+/// The exit code's answer: whether the run came to its end.
+pub(crate) fn answer_of(outcome: &Outcome) -> Result<Answer> {
+    let is_end = match outcome.close.reason {
+        CloseReason::EndOfData => true,
+        CloseReason::Fault => false,
+        CloseReason::Stopped => {
+            stop_of(outcome)?.is_some_and(|record| record.stop.cause == StopCause::FeedEnded)
+        }
+    };
+    Ok(if is_end { Answer::Yes } else { Answer::No })
 }
 
 pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()> {

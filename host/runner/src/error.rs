@@ -106,6 +106,17 @@ pub enum RunnerError {
         /// The run's short name.
         run: String,
     },
+    /// Some of the run's instruments have no bar to become a snapshot of.
+    #[error(
+        "run {run} had no bar of {symbols} yet, so its bars alone are no snapshot of all it trades; hold it \
+         against one that has them: --snapshot ID"
+    )]
+    Silent {
+        /// The run's short name.
+        run: String,
+        /// The instruments.
+        symbols: String,
+    },
     /// Nothing can be said of a run that has decided nothing.
     #[error("run {run} has no whole slice that is signed; wait for its first bars")]
     NoSlice {

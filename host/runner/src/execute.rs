@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use counterfoil_connect::broker::bridge::Bridge;
+use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
@@ -16,12 +17,13 @@ use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
+use sha2::{Digest as _, Sha256};
 
 use crate::component::{self, Shared};
 use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
-use crate::feed::{Feed, NoActions};
+use crate::feed::{Feed, OfBroker};
 use crate::gateway::any::AnyVenue;
 use crate::gateway::broker::{BrokerVenue, Recorded};
 use crate::gateway::guard::{Guard, Guarded};
@@ -30,7 +32,7 @@ use crate::gateway::{BookTerms, DecidedBefore, Gateway, Terms};
 use crate::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
 use crate::keys::SharedSigner;
 use crate::kill::{KillSwitch, Told};
-use crate::lease::RunSlot;
+use crate::lease::{Lease, LeaseError, RunSlot};
 use crate::limits::LimitsWatch;
 use crate::lock::RunLock;
 use crate::permit::PermitWatch;
@@ -90,13 +92,15 @@ impl Conditions {
     /// round.
     pub(crate) fn venue(
         &mut self,
+        data: &DataDir,
         setup: &RunSetup,
         recorded: Recorded,
     ) -> Result<AnyVenue, RunnerError> {
         let (stated, found) = match (setup.broker, self.broker.take()) {
             (None, None) => return Ok(AnyVenue::Paper(Box::new(PaperVenue::new(setup)))),
             (Some(_), Some(bridge)) => {
-                let venue = BrokerVenue::new(bridge, setup.instruments.clone(), recorded);
+                let place = broker_place(data, bridge.key())?;
+                let venue = BrokerVenue::new(bridge, setup.instruments.clone(), recorded, place);
                 return Ok(AnyVenue::Broker(Box::new(venue)));
             }
             (Some(_), None) => ("a broker", "the paper venue"),
@@ -135,6 +139,14 @@ impl Conditions {
         };
         (guard, terms)
     }
+}
+
+/// The one place at a broker's account, whatever the run's own account is called: two runs there would
+/// each take the other for somebody else.
+fn broker_place(data: &DataDir, key: &str) -> Result<RunSlot, LeaseError> {
+    let digest = hex::encode(Sha256::digest(key));
+    let name = format!("broker-{}", digest.get(..16).unwrap_or_default());
+    Lease::of_process(data, &Id::parse(&name)?)?.admit(1)
 }
 
 impl core::fmt::Debug for Start<'_> {
@@ -209,7 +221,7 @@ where
     let gateway = match start.conditions {
         None => None,
         Some(mut conditions) => {
-            let venue = conditions.venue(setup, Recorded::default())?;
+            let venue = conditions.venue(data, setup, Recorded::default())?;
             let (guard, terms) = conditions.watch(data, &execution, (&signer, setup));
             let mut gateway = Gateway::open(venue, &execution, terms, DecidedBefore::new())?;
             gateway.begin()?;
@@ -232,7 +244,7 @@ where
             decide(guest, terms, feed, clock, ends, observer)?
         }
         Some((mut gateway, guard)) => {
-            let mut feed = NoActions::new(Guarded::new(feed, guard), setup.broker.is_some());
+            let mut feed = OfBroker::new(Guarded::new(feed, guard), setup);
             let ends = (&mut journal, &mut gateway);
             decide(guest, terms, &mut feed, clock, ends, observer)?
         }

@@ -4,7 +4,7 @@ mod connected;
 mod line;
 mod lines;
 mod market;
-mod no_actions;
+mod of_broker;
 mod sessions;
 mod snapshot;
 mod source;
@@ -13,7 +13,7 @@ pub use connected::{ConnectedFeed, EventSource};
 pub(crate) use line::bar_in;
 pub use lines::{Decided, LineFeed};
 pub use market::{AnyFeed, Bars, MarketBars, Source};
-pub use no_actions::NoActions;
+pub use of_broker::OfBroker;
 pub use snapshot::SnapshotFeed;
 pub use source::{Came, LINE_BYTES_MAX, LineSource, Patient, SILENCE_MAX, Treatment};
 

@@ -112,6 +112,8 @@ pub struct Gateway<V> {
     names: BTreeMap<ClientOrderId, VenueOrderId>,
     withheld: Vec<Delivery>,
     watch: Watch,
+    /// When the first order of the slice at hand went on its way.
+    slice_began: Option<UnixNanos>,
 }
 
 impl<V: VenueClient> Gateway<V> {
@@ -185,6 +187,7 @@ impl<V: VenueClient> Gateway<V> {
             names: BTreeMap::new(),
             withheld: Vec::new(),
             watch,
+            slice_began: None,
         })
     }
 
@@ -232,7 +235,11 @@ impl<V: VenueClient> Gateway<V> {
             self.names.insert(order.client_order_id, id.clone());
         }
         let before = self.known.orders.remove(&sequence);
-        let not_after = self.not_after(sequence, before.as_ref());
+        let not_after = match &intent {
+            // What takes an order back is never too late.
+            Intent::Cancel(_) => UnixNanos(i64::MAX),
+            Intent::Submit(_) | Intent::Replace { .. } => self.not_after(sequence, before.as_ref()),
+        };
         let leave = self.leave(intent, not_after);
         let cleared = Cleared {
             id: &id,
@@ -244,9 +251,10 @@ impl<V: VenueClient> Gateway<V> {
         self.orders.insert(sequence, (life, released.digest()));
         if let Phase::Ended(end) = life.phase {
             match end {
-                End::Acknowledged | End::Rejected => self.venue.restore(&cleared, end),
+                End::Acknowledged | End::Rejected => {}
                 End::NotSent => self.withhold(&intent),
             }
+            self.venue.restore(&cleared, end);
             return Ok(end);
         }
         let lapsed = self.lapsed(sequence, before.as_ref());
@@ -268,6 +276,8 @@ impl<V: VenueClient> Gateway<V> {
                 .insert(sequence, (course.life, released.digest()));
         };
         if end == End::NotSent {
+            // It may have been asked about as one that was sent before.
+            self.venue.restore(&cleared, end);
             self.withhold(&intent);
         }
         self.log.append(&LogRecord::Ended(Outcome {
@@ -316,12 +326,13 @@ impl<V: VenueClient> Gateway<V> {
     }
 
     /// The last moment for a token: that of the first one, however often it is issued again.
-    fn not_after(&self, sequence: u64, before: Option<&Recorded>) -> UnixNanos {
+    fn not_after(&mut self, sequence: u64, before: Option<&Recorded>) -> UnixNanos {
         if let Some(token) = before.and_then(|one| one.token) {
             return token.not_after;
         }
         let decided = self.decided.get(&sequence).copied();
-        let decided = decided.unwrap_or_else(clock::now);
+        // All orders of a slice are as old as the first: none waits behind others and stays young.
+        let decided = decided.unwrap_or_else(|| *self.slice_began.get_or_insert_with(clock::now));
         UnixNanos(decided.0.saturating_add(TOKEN_NANOS))
     }
 
@@ -544,6 +555,7 @@ impl<V: VenueClient + Market> Venue for Gateway<V> {
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
+        self.slice_began = None;
         self.note_clock().map_err(|error| VenueError {
             reason: error.to_string(),
         })?;

@@ -38,6 +38,7 @@ pub fn live<B: Bars>(
     let component = Prepared::new(data, manifest, &setup, engine)?;
     let mut conditions = conditions(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
     conditions.broker = broker;
+    not_killed(data, manifest)?;
     let place = (data, conditions);
     live_under(place, manifest, &component, signer, source, observer)
 }
@@ -104,8 +105,15 @@ pub fn check(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
     Ok(())
 }
 
+/// Refuses a start while a kill switch of its account or of the installation is thrown.
+pub(crate) fn not_killed(data: &DataDir, manifest: &Manifest) -> Result<(), RunnerError> {
+    let account = Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
+    let stop = KillSwitch::new(data, &account, None).check();
+    stop.map_or(Ok(()), Err).map_err(RunnerError::NotStarted)
+}
+
 /// The conditions under which a run of the manifest trades its account: a place among `most` under the
-/// lease, limits that hold, and no stop.
+/// lease, and limits that hold. Whether a kill switch is thrown is not asked here.
 ///
 /// # Errors
 ///
@@ -118,9 +126,6 @@ pub(crate) fn conditions(
     let account = &Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
     let lease = Lease::of_process(data, account)?;
     let slot = lease.admit(most)?;
-    if let Some(stop) = KillSwitch::new(data, account, None).check() {
-        return Err(RunnerError::NotStarted(stop));
-    }
     // Paper moves no money, so an account may do without limits of its own there.
     let when = (Need::IfThere, clock::now());
     let limits = LimitsWatch::start(data, account, manifest, when);

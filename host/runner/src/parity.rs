@@ -136,6 +136,12 @@ pub fn parity(
                 run: execution.short(),
             });
         }
+        None if !taken.silent(&setup).is_empty() => {
+            return Err(RunnerError::Silent {
+                run: execution.short(),
+                symbols: taken.silent(&setup).join(", "),
+            });
+        }
         None => taken.ingest(&store, data, execution, (&setup, question.now))?,
     };
     let again = Manifest {

@@ -30,7 +30,8 @@ pub struct Holdings {
     /// The run's orders.
     pub open: BTreeMap<ClientOrderId, Open>,
     /// Orders in the run's instruments that it did not send, by name.
-    pub foreign: BTreeMap<String, Open>,
+    /// `None` is one of a kind that no run sends.
+    pub foreign: BTreeMap<String, Option<Open>>,
 }
 
 /// What an account held besides the run when the run began.
@@ -152,6 +153,7 @@ pub fn compare(
     }
     let none = || "none".to_owned();
     let text = |open: &Open| open_text(open, instruments);
+    let other_kind = || "of a kind that no run sends".to_owned();
     for (id, open) in &ours.open {
         let there = theirs.open.get(id);
         if there != Some(open) {
@@ -171,7 +173,7 @@ pub fn compare(
         found.push(exact(
             format!("order {name}"),
             none(),
-            text(open),
+            open.as_ref().map_or_else(other_kind, text),
             explanation,
         ));
     }
@@ -231,7 +233,7 @@ mod tests {
                 leaves: Quantity(leaves.parse().unwrap()),
             };
             if id.starts_with('x') {
-                holdings.foreign.insert(id.to_owned(), open);
+                holdings.foreign.insert(id.to_owned(), Some(open));
             } else {
                 holdings
                     .open

@@ -36,7 +36,7 @@ use crate::data_dir::{DataDir, Execution};
 use crate::drive::{self, Observer};
 use crate::error::RunnerError;
 use crate::execute::{Conditions, HOST, Outcome, Prepared, decide};
-use crate::feed::{Bars, Feed, NoActions};
+use crate::feed::{Bars, Feed, OfBroker};
 use crate::files::at;
 use crate::gateway::Gateway;
 use crate::gateway::guard::Guarded;
@@ -333,16 +333,21 @@ impl Resumption {
             });
         }
         let recorded = self.known.take_told();
-        let venue = conditions.venue(&self.setup, recorded)?;
+        let venue = conditions.venue(around.data, &self.setup, recorded)?;
         let own = (&self.signer, &self.setup);
         let (guard, terms) = conditions.watch(around.data, &self.execution, own);
-        guard.check(clock::now()).map_err(RunnerError::NotStarted)?;
+        if let Err(stop) = guard.check(clock::now())
+            && !stop.cause.is_kill()
+        {
+            return Err(RunnerError::NotStarted(stop));
+        }
+        // A run that somebody killed goes on to take its orders back, and closes: its feed says so.
         let instruments = &self.setup.instruments;
         let (slices, decided) = self.known.take_slices(instruments.len())?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
         let mut bars = source.open(&self.manifest, &self.setup, decided)?;
         let bars = Guarded::new(&mut bars, guard);
-        let bars = NoActions::new(bars, self.setup.broker.is_some());
+        let bars = OfBroker::new(bars, &self.setup);
         let recorded = (slices, self.known.stop.take());
         let mut feed = Again::new(recorded, bars, is_open);
         let plans = core::mem::take(&mut self.known.plans);

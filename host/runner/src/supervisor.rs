@@ -331,6 +331,7 @@ impl Supervisor {
     fn conditions(&self, run: &Supervised, grant: &Grant) -> Result<Conditions, SuperviseError> {
         let settings = &self.inner.settings;
         let most = settings.runs_per_account;
+        live::not_killed(&settings.data, &run.manifest)?;
         let records = Arc::clone(&settings.records);
         let broker = settings.venues.broker(&run.manifest, &run.setup);
         Ok(Conditions {

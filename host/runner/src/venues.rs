@@ -77,6 +77,16 @@ pub enum VenuesError {
          {{\"alpaca\": {{\"credentials\": \"key.json\"}}}}"
     )]
     NoKey,
+    /// Orders would leave for another place than the paper environment.
+    #[error(
+        "orders of a paper run do not go to {address}: name the broker's paper environment, \
+         {}, or leave `orders` and `order-updates` out",
+        client::PAPER
+    )]
+    Money {
+        /// Where.
+        address: String,
+    },
     /// The key.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -136,8 +146,10 @@ impl Venues {
             // Both schemes end alike: http and ws, https and wss.
             None => orders.replacen("http", "ws", 1),
         };
-        let requests = client::Settings::new(Endpoint::parse(orders, Kind::Http)?, seed);
-        let updates = updates::Settings::new(Endpoint::parse(&updates, Kind::WebSocket)?, seed);
+        let requests = paper_only(orders, Kind::Http)?;
+        let updates = paper_only(&updates, Kind::WebSocket)?;
+        let requests = client::Settings::new(requests, seed);
+        let updates = updates::Settings::new(updates, seed);
         Ok(Some(Bridge::open(bridge::Connection {
             settings: bridge::Settings::new(requests, updates),
             credentials: self.alpaca.key()?,
@@ -211,6 +223,20 @@ impl Alpaca {
     }
 }
 
+/// An address of the paper environment, or of this machine: a manifest says `paper`, and no file may
+/// turn that into money.
+fn paper_only(address: &str, kind: Kind) -> Result<Endpoint, VenuesError> {
+    let endpoint = Endpoint::parse(address, kind)?;
+    let paper = client::PAPER.split_once("://").map_or("", |(_, host)| host);
+    let host = address.split_once("://").map_or("", |(_, host)| host);
+    if endpoint.is_here() || host.trim_end_matches('/') == paper {
+        return Ok(endpoint);
+    }
+    Err(VenuesError::Money {
+        address: endpoint.to_string(),
+    })
+}
+
 /// The market that a manifest's bars come from; `None` if its feed is no venue's.
 #[must_use]
 pub fn market_of(manifest: &Manifest) -> Option<Market> {
@@ -256,6 +282,18 @@ mod tests {
             assert_eq!(Venues::load(&path).is_ok(), good, "{text}");
         }
         std::fs::write(&path, r#"{"alpaca": {"credentials": "key.json"}}"#).unwrap();
+        let money = [
+            ("https://paper-api.alpaca.markets", true),
+            ("https://paper-api.alpaca.markets/", true),
+            ("http://127.0.0.1:9", true),
+            ("https://api.alpaca.markets", false),
+            ("https://paper-api.alpaca.markets.example", false),
+            ("https://paper-api.alpaca.markets:444", false),
+            ("https://10.0.0.1", false),
+        ];
+        for (address, good) in money {
+            assert_eq!(paper_only(address, Kind::Http).is_ok(), good, "{address}");
+        }
         let beside = Venues::load(&path).unwrap().alpaca.credentials;
         assert_eq!(beside, Some(folder.path().join("key.json")));
     }

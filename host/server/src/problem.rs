@@ -243,7 +243,15 @@ impl From<SuperviseError> for Problem {
                 (Code::Internal, "see the server's own log")
             }
         };
-        Self::new(code, error.to_string(), way)
+        // Some errors begin with their code, for the command line.
+        let said = error.to_string();
+        let (name, _) = code.parts();
+        let said = said
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix(": "))
+            .unwrap_or(&said)
+            .to_owned();
+        Self::new(code, said, way)
     }
 }
 
@@ -260,6 +268,8 @@ const fn of_run(error: &RunnerError) -> (Code, &'static str) {
             | StopCause::LimitsStale
             | StopCause::LimitsInconsistent
             | StopCause::LeaseLost
+            | StopCause::LeaseUnclear
+            | StopCause::FeedEnded
             | StopCause::NotPermitted => (Code::Limits, ACCOUNTS),
             StopCause::ClockOff => (
                 Code::Clock,

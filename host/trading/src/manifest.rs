@@ -236,7 +236,7 @@ pub struct RiskEntry {
     /// How long after its close a bar may be decided, in milliseconds; later only reducing orders
     /// pass. A backtest is never late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bar_age_max_ms: Option<u32>,
+    pub bar_age_max_ms: Option<u64>,
     /// By how much this machine's clock may be off, in milliseconds, as its kernel says. Beyond it a
     /// live run does not start and does not go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]

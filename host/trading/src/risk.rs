@@ -3,6 +3,8 @@
 //! It must never know a venue. It decides from the account as of this bar and the limits of the
 //! manifest alone, and whatever cannot be computed is refused.
 
+use alloc::collections::BTreeMap;
+
 use crate::account::{Account, AccountKind, Position};
 use crate::execution::Code;
 use crate::instrument::{Instrument, InstrumentId};
@@ -238,22 +240,26 @@ impl RiskGate {
         if situation.margin_call {
             return Err(Code::MarginCall);
         }
-        let late = |most: i64| situation.bar_age.is_some_and(|age| age > most);
+        // A bar from the future is of a clock that was set: as little to be traded on as an old one.
+        let far = |age: i64, most: i64| age.unsigned_abs() > most.unsigned_abs();
+        let late = |most: i64| situation.bar_age.is_some_and(|age| far(age, most));
         if self.limits.daily.bar_age_max.is_some_and(late) {
             return Err(Code::BarTooLate);
         }
         if after.position > self.limits.position_notional_max {
             return Err(Code::PositionNotionalLimit);
         }
-        if after.gross > self.limits.gross_exposure_max {
+        let elsewhere = Elsewhere::of(others, situation, order.instrument)?;
+        let gross = after.gross.plus(elsewhere.gross).ok_or(Code::Overflow)?;
+        if gross > self.limits.gross_exposure_max {
             return Err(Code::GrossExposureLimit);
         }
         if let Some(most) = self.limits.daily.net_exposure_max
-            && net_exposure(account, (order.instrument, after.value))? > most
+            && net_exposure(account, (order.instrument, after.value), &elsewhere)? > most
         {
             return Err(Code::NetExposureLimit);
         }
-        if account.kind() == AccountKind::Margin && after.gross > self.buying_power(account)? {
+        if account.kind() == AccountKind::Margin && gross > self.buying_power(account)? {
             return Err(Code::NoBuyingPower);
         }
         self.check_drawdown(account)?;
@@ -400,15 +406,87 @@ impl Exposure {
     }
 }
 
-/// Absolute value of the sum of all positions, with one of them at another value.
-fn net_exposure(account: &Account, (id, value): (InstrumentId, Money)) -> Result<Money, Code> {
+/// What the working orders in other instruments can add to the account's exposure: of each
+/// instrument, one side may fill and the other not.
+struct Elsewhere {
+    /// To the sum of absolute values, at the worst.
+    gross: Money,
+    /// To the sum of signed values, if only what buys fills.
+    up: Money,
+    /// To the same, if only what sells fills; not above zero.
+    down: Money,
+}
+
+impl Elsewhere {
+    fn of(
+        others: Others<'_>,
+        situation: &Situation<'_>,
+        except: InstrumentId,
+    ) -> Result<Self, Code> {
+        let mut left: BTreeMap<InstrumentId, (i64, i64)> = BTreeMap::new();
+        for working in others.iter().filter(|one| one.instrument != except) {
+            let (buys, sells) = left.entry(working.instrument).or_default();
+            let side = match working.side {
+                Side::Buy => buys,
+                Side::Sell => sells,
+            };
+            let sum = side.checked_add(working.leaves_quantity.0);
+            *side = sum.ok_or(Code::Overflow)?;
+        }
+        let mut all = Self {
+            gross: Money::ZERO,
+            up: Money::ZERO,
+            down: Money::ZERO,
+        };
+        for (id, (buys, sells)) in left {
+            all.add(id, (buys, sells), situation)
+                .ok_or(Code::Overflow)?;
+        }
+        Ok(all)
+    }
+
+    /// Adds one instrument; `None` where an amount does not fit.
+    fn add(
+        &mut self,
+        id: InstrumentId,
+        (buys, sells): (i64, i64),
+        situation: &Situation<'_>,
+    ) -> Option<()> {
+        let instrument = situation.instruments.get(id.index())?;
+        let position = situation.account.position(id);
+        // An order went to the venue, so there was a bar.
+        let mark = position.mark_price?;
+        let held = position.quantity.0;
+        let value = |quantity: i64| instrument.notional(mark, Quantity(quantity));
+        let long = value(held.checked_add(buys)?)?;
+        let short = value(held.checked_sub(sells)?)?;
+        let now = position.value.0.checked_abs()?;
+        let worst = long.0.checked_abs()?.max(short.0.checked_abs()?).max(now);
+        self.gross = self.gross.plus(Money(worst.checked_sub(now)?))?;
+        self.up = self.up.plus(long.minus(position.value)?)?;
+        self.down = self.down.plus(short.minus(position.value)?)?;
+        Some(())
+    }
+}
+
+/// Absolute value of the sum of all positions, with one of them at another value, and the worse of
+/// what other working orders can make of it.
+fn net_exposure(
+    account: &Account,
+    (id, value): (InstrumentId, Money),
+    elsewhere: &Elsewhere,
+) -> Result<Money, Code> {
     let mut sum = value;
     for (position, place) in account.positions().iter().zip(0_u32..) {
         if place != id.0 {
             sum = sum.plus(position.value).ok_or(Code::Overflow)?;
         }
     }
-    sum.0.checked_abs().map(Money).ok_or(Code::Overflow)
+    let magnitude = |more: Money| sum.plus(more)?.0.checked_abs();
+    let (up, down) = (magnitude(elsewhere.up), magnitude(elsewhere.down));
+    up.zip(down)
+        .map(|(up, down)| Money(up.max(down)))
+        .ok_or(Code::Overflow)
 }
 
 /// A cash account pays in full and sells only what it holds. Sell orders of a bracket are each

@@ -357,16 +357,23 @@ impl Run {
         journal::append(journal, record).map_err(RunError::Journal)
     }
 
-    /// Lets the authorized plans in the room out to the venue.
+    /// Lets the authorized plans in the room out to the venue. After one that it does not take, only
+    /// those that take orders back.
     fn release<V: Venue, E>(
         &mut self,
         receipt: &Receipt,
         venue: &mut V,
     ) -> Result<(), RunError<E>> {
+        let mut first = Ok(());
         for authorized in self.room.authorized.drain(..) {
-            venue.send(authorized.release(receipt))?;
+            let released = authorized.release(receipt);
+            if first.is_err() && !matches!(released.intent(), Intent::Cancel(_)) {
+                continue;
+            }
+            let sent = venue.send(released);
+            first = first.and(sent);
         }
-        Ok(())
+        Ok(first?)
     }
 
     /// The account with its working orders as of now.

@@ -23,6 +23,9 @@ use serde_json::json;
 
 use super::venue::exchange::{Exchange, Order};
 
+/// Longer than anything in these tests is old.
+pub(crate) const YEARS_MS: u64 = 315_360_000_000;
+
 /// A broker, and the run that trades there.
 pub(crate) struct Desk {
     pub(crate) exchange: Exchange,
@@ -32,7 +35,14 @@ pub(crate) struct Desk {
 
 /// The moving-average cross over a broker.
 pub(crate) fn over_a_broker(world: &World, tolerance: &str) -> Manifest {
-    let mut manifest = over_a_feed(&world.cross(&["AAA", "BBB"], 2, 4, 10), "broker");
+    at_a_broker(&world.cross(&["AAA", "BBB"], 2, 4, 10), tolerance)
+}
+
+/// The same manifest over a feed, with its orders at a broker.
+pub(crate) fn at_a_broker(manifest: &Manifest, tolerance: &str) -> Manifest {
+    let mut manifest = over_a_feed(manifest, "broker");
+    // The bars are years old.
+    manifest.risk.bar_age_max_ms = Some(YEARS_MS);
     if let DataSource::Feed { broker, .. } = &mut manifest.data {
         *broker = Some(BrokerEntry {
             name: "alpaca".to_owned(),
@@ -43,9 +53,25 @@ pub(crate) fn over_a_broker(world: &World, tolerance: &str) -> Manifest {
     manifest
 }
 
+/// Orders that can still fill, and what is left of each.
+pub(crate) fn open_orders(exchange: &Exchange) -> Vec<(usize, i64)> {
+    let can = |status| ["new", "partially_filled", "pending_cancel"].contains(&status);
+    exchange.with(|state| {
+        let all = state.orders.iter().enumerate();
+        let open = all.filter(|(_, one)| can(one.status));
+        open.map(|(place, one)| (place, one.quantity - one.filled))
+            .collect()
+    })
+}
+
 impl Desk {
     /// An account that holds more cash than the run begins with.
     pub(crate) fn start(world: &World, tolerance: &str) -> Self {
+        Self::of(world, over_a_broker(world, tolerance))
+    }
+
+    /// The same with a run of this manifest.
+    pub(crate) fn of(world: &World, manifest: Manifest) -> Self {
         let key = world.path().join("key.json");
         let mut options = std::fs::OpenOptions::new();
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -54,7 +80,7 @@ impl Desk {
         std::io::Write::write_all(&mut file.unwrap(), text).unwrap();
         Self {
             exchange: Exchange::start(200_000_000),
-            manifest: over_a_broker(world, tolerance),
+            manifest,
             key,
         }
     }
@@ -72,13 +98,7 @@ impl Desk {
 
     /// Orders that can still fill, and what is left of each.
     pub(crate) fn open_orders(&self) -> Vec<(usize, i64)> {
-        self.exchange.with(|state| {
-            let open = state.orders.iter().enumerate().filter(|(_, one)| {
-                ["new", "partially_filled", "pending_cancel"].contains(&one.status)
-            });
-            open.map(|(place, one)| (place, one.quantity - one.filled))
-                .collect()
-        })
+        open_orders(&self.exchange)
     }
 
     /// An order that somebody else has sent.

@@ -195,6 +195,8 @@ fn recover(world: &World, done: &Outcome, bars: u64) -> u128 {
 
 fn at_a_broker(world: &World) -> Manifest {
     let mut manifest = over_a_feed(&world.cross(&["AAA"], 1, 2, 10), "broker");
+    // The bars are years old.
+    manifest.risk.bar_age_max_ms = Some(315_360_000_000);
     if let DataSource::Feed { broker, .. } = &mut manifest.data {
         *broker = Some(BrokerEntry {
             name: "alpaca".to_owned(),

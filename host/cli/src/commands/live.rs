@@ -13,7 +13,6 @@ use counterfoil_runner::gateway::broker::Bridge;
 use counterfoil_runner::live::live;
 use counterfoil_runner::venues::{Venues, market_of};
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
-use counterfoil_trading::record::CloseReason;
 
 use super::backtest::bring_component;
 use super::resume;
@@ -54,10 +53,7 @@ pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
     } else {
         report::print_outcome(&manifest, &outcome)?;
     }
-    Ok(match outcome.close.reason {
-        CloseReason::EndOfData => Answer::Yes,
-        CloseReason::Fault | CloseReason::Stopped => Answer::No,
-    })
+    report::answer_of(&outcome)
 }
 
 /// How venues are reached, as a file says.

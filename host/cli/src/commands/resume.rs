@@ -10,7 +10,7 @@ use counterfoil_runner::resume::{
 };
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{CloseReason, Record};
+use counterfoil_trading::record::Record;
 use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
@@ -104,10 +104,7 @@ fn go_on(
         say("");
         report::print_outcome(&manifest, &outcome)?;
     }
-    Ok(match outcome.close.reason {
-        CloseReason::EndOfData => Answer::Yes,
-        CloseReason::Fault | CloseReason::Stopped => Answer::No,
-    })
+    report::answer_of(&outcome)
 }
 
 /// What is said before anything is done.

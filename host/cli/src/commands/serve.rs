@@ -20,7 +20,20 @@ use crate::people::desk::{actor, hand};
 use crate::people::view::View;
 use crate::places::Places;
 
+/// Open files of one run, with room for its share of connections.
+const FILES_PER_RUN: u64 = 8;
+/// Open files of the process: a run has a few, and each connection one. Whoever floods the API must not
+/// keep a run from reading its lease.
+const FILES_MAX: u64 = 65_536;
+
 pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
+    let files = rlimit::increase_nofile_limit(FILES_MAX)?;
+    if files < FILES_MAX {
+        note(&format!(
+            "this process may open {files} files: enough for {} runs; raise it with `ulimit -n`",
+            files / FILES_PER_RUN
+        ));
+    }
     log(if args.log_json {
         LogForm::Json
     } else {

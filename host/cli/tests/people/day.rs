@@ -101,7 +101,7 @@ impl Shell {
         if line.starts_with("counterfoil serve") {
             // Another port than that of the document, which may be somebody else's.
             let line = line.replace("serve", "serve --listen 127.0.0.1:0");
-            self.type_in(&format!("rm -f runner.log; {line}"));
+            self.type_in(&format!(": > runner.log; {line}"));
             let left = self.type_in("echo $!").concat();
             self.left.push(left);
             let base = loop {

@@ -82,6 +82,15 @@ impl Place {
         let key = place.path("key.json");
         std::fs::write(&key, r#"{"key": "KEY", "secret": "SECRET"}"#).unwrap();
         std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+        // The bars are years old.
+        let wide = "1000000000000";
+        let risk = json!({
+            "orders-per-bar-max": 64, "working-orders-max": 256, "order-notional-max": wide,
+            "position-notional-max": wide, "gross-exposure-max": wide, "price-collar-bps": "5000",
+            "drawdown-max-bps": "10000", "orders-per-day-max": 1_000_000, "net-exposure-max": wide,
+            "daily-loss-max": wide, "bar-age-max-ms": 315_360_000_000_u64,
+        });
+        std::fs::write(place.path("risk.json"), risk.to_string()).unwrap();
         let made = place.json(0, &["ingest", "bars.csv"]);
         made["snapshot"]
             .as_str()
@@ -146,7 +155,7 @@ impl Place {
         let flags = [
             ["--component", &component],
             ["--like-snapshot", &self.snapshot],
-            ["--risk", "research"],
+            ["--risk", "risk.json"],
             ["--param", "quantity=10"],
             ["--param", "fast=2"],
             ["--param", "slow=4"],

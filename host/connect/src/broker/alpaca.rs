@@ -438,6 +438,7 @@ impl Order<'_> {
         Ok(VenueOrder {
             venue_id: id("id", self.id)?,
             name: shown(there("client_order_id", self.client_order_id)?),
+            instrument: listed.map(|(id, _)| id),
             terms,
             filled,
             status: status(there("status", self.status)?)?,

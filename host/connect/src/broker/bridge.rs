@@ -111,9 +111,15 @@ enum Call {
 }
 
 /// The run's end.
-#[derive(Debug)]
 pub struct Bridge {
     calls: UnboundedSender<Call>,
+    key: String,
+}
+
+impl fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bridge").finish_non_exhaustive()
+    }
 }
 
 impl Bridge {
@@ -124,13 +130,20 @@ impl Bridge {
     /// Returns an error if the machine has no thread for it.
     pub fn open(connection: Connection) -> std::io::Result<Self> {
         let (calls, receiver) = unbounded_channel();
+        let key = connection.credentials.key().to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         std::thread::Builder::new()
             .name("broker".to_owned())
             .spawn(move || runtime.block_on(Task::start(connection, receiver)))?;
-        Ok(Self { calls })
+        Ok(Self { calls, key })
+    }
+
+    /// The name of the account's key; not its secret.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// Places an order once, whatever happens on the way, as long as it has leave.

@@ -397,6 +397,10 @@ impl Broker for AlpacaBroker {
         match answer.status {
             200..=299 => Ok(Cancel::Requested),
             422 => Ok(Cancel::TooLate),
+            429 | 500.. => Err(BrokerError::Unknown {
+                name: venue_id.to_owned(),
+                reason: refused(&answer).to_string(),
+            }),
             _ => Err(refused(&answer)),
         }
     }

@@ -371,6 +371,7 @@ mod tests {
         let order = |status, filled| VenueOrder {
             venue_id: String::new(),
             name: String::new(),
+            instrument: None,
             terms: None,
             filled: Quantity(filled),
             status,

@@ -11,9 +11,6 @@ use counterfoil_trading::units::{Money, Price, Quantity};
 /// The most letters of a name: all brokers take as many.
 const NAME_MAX: usize = 48;
 
-/// How many letters of a run's id a name carries: two runs of one account do not share 96 bits.
-const RUN_LETTERS: usize = 24;
-
 /// Whether an order may still go out. It is asked right before each time the order is sent, and now and
 /// then while it waits for that.
 #[derive(Clone)]
@@ -66,22 +63,6 @@ impl OrderName {
             return Err(NameError(crate::field::shown(text)));
         }
         Ok(Self(text.to_owned()))
-    }
-
-    /// The name of a run's order: always the same for the same run and sequence, so that whoever
-    /// comes back after a crash looks for the same order.
-    ///
-    /// `run` is the run's id in hex; `sequence` counts the orders that the run released.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`NameError`] if the run's id is too short to tell runs apart or holds something
-    /// other than letters and digits.
-    pub fn of(run: &str, sequence: u64) -> Result<Self, NameError> {
-        let start = run
-            .get(..RUN_LETTERS)
-            .ok_or_else(|| NameError(crate::field::shown(run)))?;
-        Self::parse(&format!("cf-{start}-{sequence}"))
     }
 
     /// Its text.
@@ -164,6 +145,8 @@ pub struct VenueOrder {
     pub venue_id: String,
     /// The client order id: anything, where a person or another program sent it.
     pub name: String,
+    /// The run's instrument; `None` where it trades another one.
+    pub instrument: Option<InstrumentId>,
     /// What it is about; `None` where a run could not have sent it.
     pub terms: Option<Terms>,
     /// How much has filled.
@@ -220,16 +203,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_derived_from_run_and_sequence() {
-        let run = "0123456789abcdef0123456789abcdef";
-        let name = OrderName::of(run, u64::MAX).unwrap();
-        assert_eq!(
-            name.as_str(),
-            "cf-0123456789abcdef01234567-18446744073709551615"
-        );
-        assert!(name.as_str().len() <= NAME_MAX);
-        assert_ne!(OrderName::of(run, 1), OrderName::of(run, 2));
-        assert!(OrderName::of("short", 1).is_err());
+    fn a_name_is_short_and_plain() {
+        assert_eq!(OrderName::parse("cf-1").unwrap().as_str(), "cf-1");
         assert!(OrderName::parse("a b").is_err());
         assert!(OrderName::parse("").is_err());
         assert!(OrderName::parse(&"x".repeat(49)).is_err());

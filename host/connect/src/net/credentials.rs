@@ -84,6 +84,12 @@ impl Credentials {
         })
     }
 
+    /// The key's name; not the secret.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The credentials in a file: `{"key": "...", "secret": "..."}`, readable by its owner only.
     ///
     /// # Errors

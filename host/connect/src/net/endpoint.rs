@@ -75,19 +75,15 @@ impl Endpoint {
             return Err(wrong("a query or fragment does not belong into it"));
         }
         let host = url.host().ok_or_else(|| wrong("it names no host"))?;
-        let is_here = match &host {
-            Host::Ipv4(address) => address.is_loopback(),
-            Host::Ipv6(address) => address.is_loopback(),
-            Host::Domain(name) => *name == "localhost",
-        };
-        if !is_encrypted && !is_here {
+        let host = host.to_owned();
+        if !is_encrypted && !is_here(&host) {
             return Err(EndpointError::Clear {
                 text: shown(text),
                 scheme: encrypted,
             });
         }
         Ok(Self {
-            host: host.to_owned(),
+            host,
             port: url
                 .port_or_known_default()
                 .ok_or_else(|| wrong("it names no port"))?,
@@ -102,6 +98,12 @@ impl Endpoint {
             Host::Ipv6(address) => address.to_string(),
             host @ (Host::Ipv4(_) | Host::Domain(_)) => host.to_string(),
         }
+    }
+
+    /// Whether it is on this machine.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        is_here(&self.host)
     }
 
     pub(crate) const fn port(&self) -> u16 {
@@ -125,6 +127,14 @@ impl Endpoint {
         } else {
             format!("{}:{}", self.host, self.port)
         }
+    }
+}
+
+fn is_here(host: &Host<String>) -> bool {
+    match host {
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+        Host::Domain(name) => name == "localhost",
     }
 }
 

@@ -16,6 +16,11 @@ use super::line::{Step, parse};
 use super::sessions::SessionEnds;
 use super::source::{Came, LineSource, Treatment};
 use super::{Feed, FeedError, Next};
+use crate::clock;
+
+/// How far ahead of this machine's clock a bar may close: as far as two clocks that are kept in step
+/// may be apart.
+const AHEAD_NANOS: i64 = 5_000_000_000;
 
 /// A feed of lines.
 #[derive(Debug)]
@@ -135,7 +140,7 @@ impl<R: LineSource> Feed for LineFeed<R> {
             }
             if self.line.trim_ascii().is_empty() {
                 self.source.treated(Treatment::Mark);
-                continue;
+                return Ok(Next::Nothing);
             }
             let bar = match parse(&self.line, &self.instruments) {
                 Ok(Step::Bar(bar)) => bar,
@@ -143,14 +148,14 @@ impl<R: LineSource> Feed for LineFeed<R> {
                     self.source.treated(Treatment::Mark);
                     let is_of_another = core::mem::take(&mut self.is_behind);
                     if is_of_another || self.pending.bars().is_empty() {
-                        continue;
+                        return Ok(Next::Nothing);
                     }
                     return self.give(slice);
                 }
                 Ok(Step::SessionEnds(ends)) => match self.session_ends.add(&ends) {
                     Ok(true) => {
                         self.source.treated(Treatment::Taken);
-                        continue;
+                        return Ok(Next::Nothing);
                     }
                     Ok(false) => {
                         self.source.treated(Treatment::Known);
@@ -165,6 +170,10 @@ impl<R: LineSource> Feed for LineFeed<R> {
             }
             self.is_behind = false;
             let time = bar.get().close_time;
+            if time.0.saturating_sub(clock::now().0) > AHEAD_NANOS {
+                let reason = "closes in the future by this machine's clock: it may still form";
+                return Ok(self.refused(reason.to_owned()));
+            }
             if self.ended.is_some_and(|ended| time <= ended) {
                 return Ok(self.refused("its slice has ended".to_owned()));
             }

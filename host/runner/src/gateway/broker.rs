@@ -19,9 +19,11 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Quantity;
 use counterfoil_trading::venue::VenueError;
+use counterfoil_trading::venue::told::hold_price;
 
 use super::client::{Cleared, Found, Reply, VenueClient};
 use super::paper::{Heard, Market};
+use crate::lease::RunSlot;
 use crate::reconcile::{Holdings, Open};
 use orders::{Entry, Orders};
 
@@ -44,18 +46,26 @@ pub struct BrokerVenue {
     recorded: Recorded,
     /// What is delivered with the next slice that is not recorded.
     pending: Vec<Delivery>,
+    /// That no other run trades there.
+    _place: RunSlot,
 }
 
 impl BrokerVenue {
     /// A broker's venue for a run of these instruments.
     #[must_use]
-    pub fn new(bridge: Bridge, instruments: Vec<Instrument>, recorded: Recorded) -> Self {
+    pub fn new(
+        bridge: Bridge,
+        instruments: Vec<Instrument>,
+        recorded: Recorded,
+        place: RunSlot,
+    ) -> Self {
         Self {
             bridge,
             instruments,
             orders: Orders::default(),
             recorded,
             pending: Vec::new(),
+            _place: place,
         }
     }
 
@@ -136,6 +146,12 @@ impl BrokerVenue {
         match event {
             DeskEvent::Moved { status, .. } => entry.moved(*status, &mut self.pending),
             DeskEvent::Filled { fill, .. } => {
+                if let Err(reason) = hold_price(&entry.order, fill.price) {
+                    heard.stop_for(format!(
+                        "order {name} cannot have filled as the broker says: {reason}"
+                    ));
+                    return;
+                }
                 let fill = entry.filled(*fill);
                 self.pending.push(fill);
             }
@@ -180,18 +196,21 @@ impl BrokerVenue {
             }
         }
         for order in &snapshot.open_orders {
-            let Some(terms) = order.terms else { continue };
-            let open = Open {
+            if order.instrument.is_none() {
+                continue;
+            }
+            let open = order.terms.map(|terms| Open {
                 instrument: terms.instrument,
                 side: terms.side,
                 leaves: Quantity(terms.quantity.0.saturating_sub(order.filled.0)),
-            };
+            });
             let own = OrderName::parse(&order.name).ok();
-            match own.and_then(|name| self.orders.id_of(&name)) {
-                Some(id) => {
+            match (own.and_then(|name| self.orders.id_of(&name)), open) {
+                (Some(id), Some(open)) => {
                     holdings.open.insert(id, open);
                 }
-                None => {
+                // Of a kind that no run sends, whatever its name.
+                (_, open) => {
                     holdings.foreign.insert(order.name.clone(), open);
                 }
             }
@@ -326,6 +345,12 @@ impl VenueClient for BrokerVenue {
         let intent = cleared.intent();
         if let Some(order) = intent.order() {
             let _added = self.orders.add(cleared.id(), order, false);
+        }
+        if end == End::NotSent
+            && intent.order().is_some()
+            && let Some(entry) = self.orders.get_mut(intent.client_order_id())
+        {
+            entry.is_over = true;
         }
         if end == End::Rejected {
             let status = if intent.order().is_some() {

@@ -13,7 +13,7 @@ use counterfoil_trading::time::UnixNanos;
 use crate::clock;
 use crate::feed::{Feed, FeedError, Next};
 use crate::kill::KillSwitch;
-use crate::lease::RunSlot;
+use crate::lease::{LeaseError, RunSlot};
 use crate::limits::LimitsWatch;
 use crate::permit::PermitWatch;
 
@@ -53,12 +53,21 @@ impl Guard {
     pub fn check(&self, now: UnixNanos) -> Result<(), Stop> {
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         // That the account is gone is worse than any other reason, and may come after it.
-        if let Err(error) = self.slot.lease().check() {
-            let lost = Stop {
-                cause: StopCause::LeaseLost,
-                message: error.to_string(),
-            };
-            *stopped = Some(lost);
+        match self.slot.lease().check() {
+            Ok(()) => {}
+            Err(error @ LeaseError::Lost { .. }) => {
+                *stopped = Some(Stop {
+                    cause: StopCause::LeaseLost,
+                    message: error.to_string(),
+                });
+            }
+            // Nobody is known to have it: what takes orders back may go out.
+            Err(error) => {
+                stopped.get_or_insert_with(|| Stop {
+                    cause: StopCause::LeaseUnclear,
+                    message: error.to_string(),
+                });
+            }
         }
         if stopped.is_none() {
             let found = self.kill.check();
@@ -85,6 +94,8 @@ impl Guard {
             | StopCause::AccountKilled
             | StopCause::InstallationKilled
             | StopCause::NotPermitted
+            | StopCause::LeaseUnclear
+            | StopCause::FeedEnded
             | StopCause::VenueDiffers
             | StopCause::VenueUnclear => Err(Refusal::Stopped),
             StopCause::LimitsMissing

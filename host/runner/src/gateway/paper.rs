@@ -132,8 +132,10 @@ impl VenueClient for PaperVenue {
         }
     }
 
-    fn restore(&mut self, order: &Cleared<'_>, _end: End) {
-        let _known = self.take(order);
+    fn restore(&mut self, order: &Cleared<'_>, end: End) {
+        if end != End::NotSent {
+            let _known = self.take(order);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use counterfoil_snapshot::store::SnapshotStore;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::manifest::{InstrumentEntry, RunSetup};
 use counterfoil_trading::record::{
     Decision, Deliveries, KIND_DECISION, KIND_DELIVERIES, KIND_REFUSED, RefusedInput, kind_of,
@@ -40,6 +40,8 @@ pub(super) struct Taken {
     pub(super) has_actions: bool,
     /// Bars that the live run was sent and refused.
     refused: BTreeSet<(String, UnixNanos)>,
+    /// The instruments that had a bar.
+    seen: BTreeSet<InstrumentId>,
 }
 
 impl Taken {
@@ -57,6 +59,7 @@ impl Taken {
             closes: None,
             has_actions: false,
             refused: BTreeSet::new(),
+            seen: BTreeSet::new(),
         };
         let mut reader = JournalReader::open(&execution.journal())?;
         let mut under_way = UnderWay::default();
@@ -94,6 +97,7 @@ impl Taken {
                 break;
             }
             under_way.add(&one.bar);
+            taken.seen.insert(one.bar.get().instrument);
             if under_way.bars == setup.instruments.len() {
                 taken.end(&mut under_way, reader.index());
             }
@@ -104,6 +108,13 @@ impl Taken {
     /// Close times of the first and the last slice, if there is one.
     pub(super) const fn closes(&self) -> Option<(UnixNanos, UnixNanos)> {
         self.closes
+    }
+
+    /// The instruments without a bar: a snapshot of the bars would not know them.
+    pub(super) fn silent<'a>(&self, setup: &'a RunSetup) -> Vec<&'a str> {
+        let all = (0..).map(InstrumentId).zip(&setup.instruments);
+        let all = all.filter(|(id, _)| !self.seen.contains(id));
+        all.map(|(_, one)| one.symbol()).collect()
     }
 
     /// Whether the live run was sent such a bar and refused it.

@@ -83,7 +83,10 @@ pub(super) fn work(settings: &Settings, run: &Supervised, ready: Ready) {
             not_started(&error)
         }
         Ok(Err(error)) => match run.inlet.ordered() {
-            Some(Order::Kill) => (RunState::Killed, Some("somebody killed it".to_owned())),
+            Some(Order::Kill) => (
+                RunState::Killed,
+                Some(format!("somebody killed it; its journal is open: {error}")),
+            ),
             Some(Order::Suspend) => (RunState::Suspended, Some("the process ends".to_owned())),
             Some(Order::Stop) | None => (RunState::Halted, Some(error.to_string())),
         },
@@ -142,7 +145,9 @@ fn stopped(stop: &Stop, otherwise: RunState) -> (RunState, Option<String>) {
         | StopCause::NotPermitted
         | StopCause::ClockOff
         | StopCause::VenueDiffers
-        | StopCause::VenueUnclear => otherwise,
+        | StopCause::VenueUnclear
+        | StopCause::LeaseUnclear
+        | StopCause::FeedEnded => otherwise,
     };
     (
         state,

@@ -41,8 +41,6 @@ pub(crate) async fn open(
 ) -> Result<Json<SessionReply>, Problem> {
     let asked: SessionRequest = json(&headers, body)?;
     let now = clock::now();
-    // Taken first: whatever is wrong with the rest, this challenge is used up.
-    app.sessions.answer(&asked.challenge, now)?;
     let refused = |detail: String| {
         let way = "sign the session's message with a key of yours that counts; see docs/API.md";
         Problem::new(Code::SessionSignature, detail, way)
@@ -67,6 +65,8 @@ pub(crate) async fn open(
             "the key is none of {principal}'s that counts"
         )));
     }
+    // Remembered only for those who may come in: nobody else can fill the room for it.
+    app.sessions.answer(&asked.challenge, now)?;
     let roles = state.principals().get(&principal);
     let roles = roles.map(|one| {
         one.roles

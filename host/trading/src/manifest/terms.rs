@@ -121,15 +121,24 @@ impl RiskEntry {
     }
 }
 
-/// Milliseconds as nanoseconds. The largest is below fifty days.
-fn nanos(millis: u32) -> i64 {
-    i64::from(millis).saturating_mul(1_000_000)
+/// Ten years in milliseconds: as nanoseconds they are far from the end of time.
+const AGE_MAX_MS: u64 = 315_360_000_000;
+
+/// Milliseconds as nanoseconds.
+fn nanos(millis: u64) -> i64 {
+    i64::try_from(millis)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1_000_000)
 }
 
 fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
     if entry.working_orders_max > 1_000 {
         let value = entry.working_orders_max.to_string();
         return Err(wrong("risk.working-orders-max", &value, "at most 1,000"));
+    }
+    if let Some(age) = entry.bar_age_max_ms.filter(|age| *age > AGE_MAX_MS) {
+        let expected = "at most 315,360,000,000: ten years";
+        return Err(wrong("risk.bar-age-max-ms", &age.to_string(), expected));
     }
     let money = |field, text: &Option<String>| {
         let text = text.as_deref();
@@ -148,7 +157,7 @@ fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
             net_exposure_max: money("risk.net-exposure-max", &entry.net_exposure_max)?,
             daily_loss_max: money("risk.daily-loss-max", &entry.daily_loss_max)?,
             bar_age_max: entry.bar_age_max_ms.map(nanos),
-            clock_offset_max: entry.clock_offset_max_ms.map(nanos),
+            clock_offset_max: entry.clock_offset_max_ms.map(u64::from).map(nanos),
         },
     })
 }
@@ -186,6 +195,22 @@ pub(super) fn broker(manifest: &Manifest) -> Result<Option<BrokerTerms>, Manifes
     if manifest.matching != MatchingEntry::default() {
         let expected = "no latency and no rule for limits in a broker's run";
         return Err(wrong("matching", "not the default", expected));
+    }
+    // The books of a run are as old as its last slice: what filled since would be sold twice.
+    let flattens =
+        "leave or cancel in a broker's run: what filled since the last slice is not known";
+    if manifest.on_fault == "cancel-and-flatten" {
+        return Err(wrong("on-fault", &manifest.on_fault, flattens));
+    }
+    if manifest.account.margin_call != "reduce" {
+        let (field, value) = ("account.margin-call", &manifest.account.margin_call);
+        return Err(wrong(field, value, "reduce in a broker's run"));
+    }
+    // After an outage the bars of hours come at once, and their orders would go out at today's prices.
+    if manifest.risk.bar_age_max_ms.is_none() {
+        let expected =
+            "a number of milliseconds in a broker's run: how old a bar may be to trade on";
+        return Err(wrong("risk.bar-age-max-ms", "absent", expected));
     }
     Ok(Some(BrokerTerms {
         is_live,

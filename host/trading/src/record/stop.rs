@@ -39,11 +39,15 @@ pub enum StopCause {
     VenueDiffers,
     /// The venue says of an order what cannot be, or says nothing more.
     VenueUnclear,
+    /// It cannot be told whether another process has the account.
+    LeaseUnclear,
+    /// The feed of a broker's run ended, and nobody would look after its orders.
+    FeedEnded,
 }
 
 impl StopCause {
     /// Every cause, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::RunKilled,
         Self::AccountKilled,
         Self::InstallationKilled,
@@ -56,6 +60,8 @@ impl StopCause {
         Self::ClockOff,
         Self::VenueDiffers,
         Self::VenueUnclear,
+        Self::LeaseUnclear,
+        Self::FeedEnded,
     ];
 
     /// Its stable name.
@@ -74,7 +80,18 @@ impl StopCause {
             Self::ClockOff => "clock-off",
             Self::VenueDiffers => "venue-differs",
             Self::VenueUnclear => "venue-unclear",
+            Self::LeaseUnclear => "lease-unclear",
+            Self::FeedEnded => "feed-ended",
         }
+    }
+
+    /// Whether somebody threw a kill switch.
+    #[must_use]
+    pub const fn is_kill(self) -> bool {
+        matches!(
+            self,
+            Self::RunKilled | Self::AccountKilled | Self::InstallationKilled
+        )
     }
 
     /// Whether the run's positions are those of its account. A position that is not certain is not

@@ -12,7 +12,7 @@ use crate::order::{ClientOrderId, Order, OrderStatus, OrderType, Side};
 use crate::plan::Released;
 use crate::slice::Slice;
 use crate::time::UnixNanos;
-use crate::units::Money;
+use crate::units::{Money, Price};
 
 /// The recorded broker.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +83,7 @@ impl Told {
 
 fn hold_fill(order: &Order, fill: &Fill, time: UnixNanos) -> Result<(), String> {
     let is_same = fill.instrument == order.instrument && fill.side == order.side;
-    if !is_same || fill.time != time || fill.quantity.0 <= 0 || fill.price.0 <= 0 {
+    if !is_same || fill.time != time || fill.quantity.0 <= 0 {
         return Err("the fill is not of its order and slice".to_string());
     }
     let is_plain = fill.reference_price == fill.price
@@ -93,17 +93,30 @@ fn hold_fill(order: &Order, fill: &Fill, time: UnixNanos) -> Result<(), String> 
     if !is_plain {
         return Err("a broker's fill has its price and no costs beside it".to_string());
     }
+    Ok(hold_price(order, fill.price)?)
+}
+
+/// Whether an order can fill at a price: one above zero, and not beyond its limit.
+///
+/// # Errors
+///
+/// Returns why not. What a live run hears is held against this before it is recorded: a journal
+/// with what cannot be would hold for nobody.
+pub fn hold_price(order: &Order, price: Price) -> Result<(), &'static str> {
+    if price.0 <= 0 {
+        return Err("the fill has no price");
+    }
     let (OrderType::Limit(limit) | OrderType::StopLimit { limit, .. }) = order.order_type else {
         return Ok(());
     };
     let is_within = match order.side {
-        Side::Buy => fill.price <= limit,
-        Side::Sell => fill.price >= limit,
+        Side::Buy => price <= limit,
+        Side::Sell => price >= limit,
     };
     if is_within {
         Ok(())
     } else {
-        Err("the fill is beyond the order's limit".to_string())
+        Err("the fill is beyond the order's limit")
     }
 }
 

@@ -190,6 +190,53 @@ fn long_and_short_positions_offset_each_other_in_the_net_exposure() {
     );
 }
 
+/// Ten instruments could each have passed the whole limit on one bar.
+#[test]
+fn what_works_in_another_instrument_counts_in_gross_and_net_exposure() {
+    // Instrument B stands at 50 and never fills.
+    check(
+        "gross-max=1000",
+        &[
+            (
+                FLAT,
+                "buy-b 12 market; buy 5 market; sell 4 market",
+                "gate: gross-exposure-limit",
+            ),
+            (
+                FLAT,
+                "",
+                "2 refused gross-exposure-limit; 1 accepted; 3 accepted; 3 sell 4 at 100",
+            ),
+            (FLAT, "cancel 1", ""),
+            (
+                FLAT,
+                "sell 6 market; sell 1 market",
+                "1 canceled; gate: gross-exposure-limit",
+            ),
+            (
+                FLAT,
+                "",
+                "5 refused gross-exposure-limit; 4 accepted; 4 sell 6 at 100",
+            ),
+        ],
+    );
+    check(
+        "net-max=1000",
+        &[
+            (
+                FLAT,
+                "buy-b 12 market; buy 5 market; sell 4 market",
+                "gate: net-exposure-limit",
+            ),
+            (
+                FLAT,
+                "",
+                "2 refused net-exposure-limit; 1 accepted; 3 accepted; 3 sell 4 at 100",
+            ),
+        ],
+    );
+}
+
 #[test]
 fn after_the_loss_of_a_day_only_what_reduces_passes_until_the_next_day() {
     // The first three bars close on one day, the fourth on the next.

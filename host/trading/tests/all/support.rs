@@ -112,6 +112,7 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
         "order-max" => setup.risk.order_notional_max = money(value),
         "position-max" => setup.risk.position_notional_max = money(value),
         "per-day" => setup.risk.daily.orders_per_day_max = Some(value.parse().unwrap()),
+        "gross-max" => setup.risk.gross_exposure_max = money(value),
         "net-max" => setup.risk.daily.net_exposure_max = Some(money(value)),
         "age-max" => setup.risk.daily.bar_age_max = Some(value.parse().unwrap()),
         "day-loss" => setup.risk.daily.daily_loss_max = Some(money(value)),

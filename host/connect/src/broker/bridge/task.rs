@@ -18,6 +18,9 @@ use crate::wait::wait;
 /// While they are full the stream is not read.
 const UPDATES_MAX: usize = 1_024;
 
+/// How long one thing that the stream told may keep a call waiting: one request's time.
+const HEAR_MAX: Duration = Duration::from_secs(10);
+
 /// How often an account is read until no order changes meanwhile.
 const SNAPSHOTS_MAX: u32 = 3;
 
@@ -68,14 +71,15 @@ impl Task {
         ));
         loop {
             tokio::select! {
+                // Whoever asks waits for at most one thing that the stream told.
                 biased;
-                said = stream.recv() => match said {
-                    Some(said) => task.hear_one(said).await,
-                    None => break,
-                },
                 call = calls.recv() => match call {
                     Some(call) => task.serve(call, &mut stream).await,
                     None => return,
+                },
+                said = stream.recv() => match said {
+                    Some(said) => task.hear_one(said).await,
+                    None => break,
                 },
             }
         }
@@ -235,11 +239,10 @@ impl Task {
         }
     }
 
-    /// Takes one thing that the stream told, for no longer than a call may take: where that is not
-    /// enough, the next call looks.
+    /// Takes one thing that the stream told, for a short time: where that is not enough, the next call
+    /// looks.
     async fn hear_one(&mut self, said: updates::Told) {
-        let max = self.call_max;
-        let _in_time = timeout(max, self.hear(said)).await;
+        let _in_time = timeout(HEAR_MAX, self.hear(said)).await;
     }
 
     async fn hear(&mut self, said: updates::Told) {

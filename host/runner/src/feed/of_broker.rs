@@ -1,37 +1,42 @@
-//! The feed of a broker's run: the broker applies its own corporate actions, so one that the feed
-//! tells is refused. Ends of sessions are no action of the account, and pass.
+//! The feed of a broker's run. The broker applies its own corporate actions, so one that the feed tells
+//! is refused; ends of sessions are no action of the account, and pass. Where the run's orders are to
+//! be taken back at its end, the end is a stop: afterwards nobody would look after them.
 
 use std::collections::VecDeque;
 
 use counterfoil_trading::corporate::ActionKind;
-use counterfoil_trading::record::RefusedInput;
+use counterfoil_trading::manifest::RunSetup;
+use counterfoil_trading::record::{FaultAction, RefusedInput, Stop, StopCause};
 use counterfoil_trading::slice::Slice;
 
 use super::{Feed, FeedError, Next};
 
-/// A feed whose corporate actions are refused, if they are to be.
+/// A feed as it is for a run of this venue.
 #[derive(Debug)]
-pub struct NoActions<F> {
+pub struct OfBroker<F> {
     inner: F,
-    is_strict: bool,
+    is_broker: bool,
+    takes_back: bool,
     refused: VecDeque<RefusedInput>,
     /// The slice without its actions, which comes after they were refused.
     next: Option<Slice>,
 }
 
-impl<F> NoActions<F> {
-    /// A feed that refuses them in a broker's run.
-    pub const fn new(inner: F, is_strict: bool) -> Self {
+impl<F> OfBroker<F> {
+    /// The feed of a run; one without a broker is as it was.
+    pub fn new(inner: F, setup: &RunSetup) -> Self {
+        let is_broker = setup.broker.is_some();
         Self {
             inner,
-            is_strict,
+            is_broker,
+            takes_back: is_broker && setup.on_fault == FaultAction::Cancel,
             refused: VecDeque::new(),
             next: None,
         }
     }
 }
 
-impl<F: Feed> Feed for NoActions<F> {
+impl<F: Feed> Feed for OfBroker<F> {
     fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
         loop {
             if let Some(refused) = self.refused.pop_front() {
@@ -42,7 +47,13 @@ impl<F: Feed> Feed for NoActions<F> {
                 return Ok(Next::Slice);
             }
             let next = self.inner.next(slice)?;
-            if !self.is_strict || next != Next::Slice {
+            if next == Next::End && self.takes_back {
+                return Ok(Next::Stop(Stop {
+                    cause: StopCause::FeedEnded,
+                    message: "the feed ended, or the run was told to stop".to_owned(),
+                }));
+            }
+            if !self.is_broker || next != Next::Slice {
                 return Ok(next);
             }
             let is_end = |kind: &ActionKind| matches!(kind, ActionKind::SessionEnd);
@@ -118,7 +129,13 @@ mod tests {
     #[test]
     fn a_broker_splits_its_own_shares_and_sessions_still_end() {
         for is_strict in [false, true] {
-            let mut feed = NoActions::new(One(false), is_strict);
+            let mut feed = OfBroker {
+                inner: One(false),
+                is_broker: is_strict,
+                takes_back: is_strict,
+                refused: VecDeque::new(),
+                next: None,
+            };
             let mut slice = Slice::default();
             if is_strict {
                 let Next::Refused(refused) = feed.next(&mut slice).unwrap() else {
@@ -132,7 +149,8 @@ mod tests {
             assert_eq!(feed.next(&mut slice).unwrap(), Next::Slice);
             let actions = if is_strict { 1 } else { 2 };
             assert_eq!((slice.actions().len(), slice.bars().len()), (actions, 1));
-            assert_eq!(feed.next(&mut slice).unwrap(), Next::End);
+            let end = feed.next(&mut slice).unwrap();
+            assert_eq!(matches!(end, Next::Stop(_)), is_strict, "{end:?}");
         }
     }
 }
