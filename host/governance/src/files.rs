@@ -17,11 +17,14 @@ pub struct FileError {
     pub source: io::Error,
 }
 
-fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
-    move |source| FileError {
-        action,
-        path: path.display().to_string(),
-        source,
+impl FileError {
+    /// Names the action and the path of an I/O error.
+    pub fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self {
+            action,
+            path: path.display().to_string(),
+            source,
+        }
     }
 }
 
@@ -43,14 +46,17 @@ impl LogFile {
         let mut temp = tempfile::Builder::new()
             .prefix(".tmp-")
             .tempfile_in(folder)
-            .map_err(at("write into", folder))?;
-        temp.write_all(bytes).map_err(at("write", path))?;
-        temp.as_file().sync_all().map_err(at("sync", path))?;
+            .map_err(FileError::at("write into", folder))?;
+        temp.write_all(bytes)
+            .map_err(FileError::at("write", path))?;
+        temp.as_file()
+            .sync_all()
+            .map_err(FileError::at("sync", path))?;
         temp.persist_noclobber(path)
-            .map_err(|error| at("create", path)(error.error))?;
+            .map_err(|error| FileError::at("create", path)(error.error))?;
         File::open(folder)
             .and_then(|folder| folder.sync_all())
-            .map_err(at("sync folder", folder))?;
+            .map_err(FileError::at("sync folder", folder))?;
         Self::open(path).map(|(file, _)| file)
     }
 
@@ -61,11 +67,13 @@ impl LogFile {
             .read(true)
             .append(true)
             .open(path)
-            .map_err(at("open", path))?;
-        file.try_lock()
-            .map_err(|error| at("lock (another program writes it)", path)(error.into()))?;
+            .map_err(FileError::at("open", path))?;
+        file.try_lock().map_err(|error| {
+            FileError::at("lock (another program writes it)", path)(error.into())
+        })?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(at("read", path))?;
+        file.read_to_end(&mut bytes)
+            .map_err(FileError::at("read", path))?;
         let path = path.to_path_buf();
         Ok((Self { file, path }, bytes))
     }
@@ -74,18 +82,24 @@ impl LogFile {
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         self.file
             .write_all(bytes)
-            .map_err(at("write", &self.path))?;
-        self.file.sync_data().map_err(at("sync", &self.path))
+            .map_err(FileError::at("write", &self.path))?;
+        self.file
+            .sync_data()
+            .map_err(FileError::at("sync", &self.path))
     }
 
     /// Cuts the file after `length` bytes.
     pub(crate) fn cut(&mut self, length: u64) -> Result<(), FileError> {
-        self.file.set_len(length).map_err(at("cut", &self.path))?;
-        self.file.sync_all().map_err(at("sync", &self.path))
+        self.file
+            .set_len(length)
+            .map_err(FileError::at("cut", &self.path))?;
+        self.file
+            .sync_all()
+            .map_err(FileError::at("sync", &self.path))
     }
 }
 
 /// Reads a whole file.
 pub(crate) fn read_whole(path: &Path) -> Result<Vec<u8>, FileError> {
-    std::fs::read(path).map_err(at("read", path))
+    std::fs::read(path).map_err(FileError::at("read", path))
 }

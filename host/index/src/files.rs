@@ -5,30 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use counterfoil_governance::FileError;
 use sha2::{Digest as _, Sha256};
-
-/// A file or folder of the index that could not be read or written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {path}: {source}")]
-pub struct FileError {
-    /// What was being done.
-    pub action: &'static str,
-    /// To what.
-    pub path: String,
-    /// Why not.
-    pub source: io::Error,
-}
-
-pub(crate) fn at<'a>(
-    action: &'static str,
-    path: &'a Path,
-) -> impl FnOnce(io::Error) -> FileError + 'a {
-    move |source| FileError {
-        action,
-        path: path.display().to_string(),
-        source,
-    }
-}
 
 /// Writes a whole file. What a crash leaves is the old one or the new one; nobody waits for the
 /// disk, since an index that is lost is made again.
@@ -37,10 +15,11 @@ pub(crate) fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> Result<(),
     let mut temp = tempfile::Builder::new()
         .prefix(".tmp-")
         .tempfile_in(folder)
-        .map_err(at("write into", folder))?;
-    temp.write_all(bytes).map_err(at("write", &path))?;
+        .map_err(FileError::at("write into", folder))?;
+    temp.write_all(bytes)
+        .map_err(FileError::at("write", &path))?;
     temp.persist(&path)
-        .map_err(|error| at("rename to", &path)(error.error))?;
+        .map_err(|error| FileError::at("rename to", &path)(error.error))?;
     Ok(())
 }
 
@@ -52,10 +31,12 @@ pub(crate) fn digest(folder: &Path) -> Result<[u8; 32], FileError> {
     let mut whole = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     for path in all {
-        let mut file = File::open(&path).map_err(at("read", &path))?;
+        let mut file = File::open(&path).map_err(FileError::at("read", &path))?;
         let mut one = Sha256::new();
         loop {
-            let count = file.read(&mut buffer).map_err(at("read", &path))?;
+            let count = file
+                .read(&mut buffer)
+                .map_err(FileError::at("read", &path))?;
             if count == 0 {
                 break;
             }
@@ -72,12 +53,16 @@ fn collect(folder: &Path, all: &mut Vec<PathBuf>) -> Result<(), FileError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(at("read folder", folder)(error)),
+        Err(error) => return Err(FileError::at("read folder", folder)(error)),
     };
     for entry in entries {
-        let entry = entry.map_err(at("read folder", folder))?;
+        let entry = entry.map_err(FileError::at("read folder", folder))?;
         let path = entry.path();
-        if entry.file_type().map_err(at("read", &path))?.is_dir() {
+        if entry
+            .file_type()
+            .map_err(FileError::at("read", &path))?
+            .is_dir()
+        {
             collect(&path, all)?;
         } else {
             all.push(path);
@@ -95,5 +80,5 @@ pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
         let gone = error.kind() == io::ErrorKind::NotFound;
         if gone { Ok(()) } else { Err(error) }
     });
-    removed.map_err(at("remove", path))
+    removed.map_err(FileError::at("remove", path))
 }

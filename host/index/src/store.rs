@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use counterfoil_governance::FileError;
 use counterfoil_governance::ledger::Mark;
 
-use crate::files::{self, FileError, at};
+use crate::files;
 use crate::seal::Seal;
 
 /// The most bytes of a term that are kept: what is longer is found by its beginning.
@@ -165,15 +166,15 @@ fn clear(folder: &Path) -> Result<(), IndexError> {
 
 /// The right to use the index. The kernel gives it back when a process dies.
 fn lock(folder: &Path) -> Result<File, IndexError> {
-    fs::create_dir_all(folder).map_err(at("create folder", folder))?;
+    fs::create_dir_all(folder).map_err(FileError::at("create folder", folder))?;
     let path = folder.join("lock");
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
-    let file = options.open(&path).map_err(at("open", &path))?;
+    let file = options.open(&path).map_err(FileError::at("open", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(IndexError::Busy),
-        Err(TryLockError::Error(error)) => Err(at("lock", &path)(error).into()),
+        Err(TryLockError::Error(error)) => Err(FileError::at("lock", &path)(error).into()),
     }
 }
 

@@ -314,7 +314,8 @@ impl Supervisor {
 
     fn make_ready(&self, run: &Supervised, grant: &Grant) -> Result<Ready, SuperviseError> {
         let settings = &self.inner.settings;
-        // First of all, and held from here on: who has no place trades nothing.
+        live::not_killed(&settings.data, &run.manifest)?;
+        // Held from here on: who has no place trades nothing.
         let conditions = self.conditions(run, grant)?;
         let component = self.component_of(run)?;
         let places = (&settings.data, &settings.venues);
@@ -331,7 +332,6 @@ impl Supervisor {
     fn conditions(&self, run: &Supervised, grant: &Grant) -> Result<Conditions, SuperviseError> {
         let settings = &self.inner.settings;
         let most = settings.runs_per_account;
-        live::not_killed(&settings.data, &run.manifest)?;
         let records = Arc::clone(&settings.records);
         let broker = settings.venues.broker(&run.manifest, &run.setup);
         Ok(Conditions {

@@ -227,14 +227,13 @@ impl Alpaca {
 /// turn that into money.
 fn paper_only(address: &str, kind: Kind) -> Result<Endpoint, VenuesError> {
     let endpoint = Endpoint::parse(address, kind)?;
-    let paper = client::PAPER.split_once("://").map_or("", |(_, host)| host);
-    let host = address.split_once("://").map_or("", |(_, host)| host);
-    if endpoint.is_here() || host.trim_end_matches('/') == paper {
+    let paper = Endpoint::parse(client::PAPER, Kind::Http)?;
+    // As text they have no scheme: the stream is at the same place.
+    let address = endpoint.to_string();
+    if endpoint.is_here() || address == paper.to_string() {
         return Ok(endpoint);
     }
-    Err(VenuesError::Money {
-        address: endpoint.to_string(),
-    })
+    Err(VenuesError::Money { address })
 }
 
 /// The market that a manifest's bars come from; `None` if its feed is no venue's.

@@ -63,19 +63,18 @@ pub enum MarketError {
 }
 
 impl Market {
-    /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 4] = [
-        ("binance", Self::Binance(Stream::Klines)),
-        ("binance-trades", Self::Binance(Stream::Trades)),
-        ("alpaca", Self::Alpaca(Stream::Klines)),
-        ("alpaca-trades", Self::Alpaca(Stream::Trades)),
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Binance(Stream::Klines),
+        Self::Binance(Stream::Trades),
+        Self::Alpaca(Stream::Klines),
+        Self::Alpaca(Stream::Trades),
     ];
 
     /// The market with this name; `None` for the name of any other feed.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|(own, _)| *own == name).map(|(_, market)| market)
+        Self::ALL.into_iter().find(|market| market.name() == name)
     }
 
     /// Its name.
@@ -171,7 +170,8 @@ mod tests {
     #[test]
     fn each_market_has_one_name_and_encrypted_addresses() {
         use crate::net::endpoint::{Endpoint, Kind};
-        for (name, market) in Market::ALL {
+        let names = ["binance", "binance-trades", "alpaca", "alpaca-trades"];
+        for (name, market) in names.into_iter().zip(Market::ALL) {
             assert_eq!(market.name(), name);
             assert_eq!(Market::named(name), Some(market));
             let [stream, history] = market.addresses();

@@ -60,11 +60,7 @@ pub struct MarketBars {
 
 impl MarketBars {
     /// Begins to take them, through a wrapper of the events' source.
-    ///
-    /// # Errors
-    ///
-    /// As [`Bars::open`].
-    pub fn open_through<S: EventSource>(
+    fn open_through<S: EventSource>(
         &self,
         (manifest, setup): (&Manifest, &RunSetup),
         decided: Decided,
@@ -119,10 +115,26 @@ impl<R: LineSource + Send> Bars for Source<R> {
         setup: &RunSetup,
         decided: Decided,
     ) -> Result<Self::Feed, RunnerError> {
+        self.open_through((manifest, setup), decided, |inbox| inbox)
+    }
+}
+
+impl<R: LineSource + Send> Source<R> {
+    /// As [`Bars::open`], through a wrapper of a market's events.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bars::open`].
+    pub fn open_through<S: EventSource>(
+        self,
+        (manifest, setup): (&Manifest, &RunSetup),
+        decided: Decided,
+        wrap: impl FnOnce(Inbox) -> S,
+    ) -> Result<AnyFeed<R, S>, RunnerError> {
         match self {
             Self::Lines(lines) => Ok(AnyFeed::Lines(lines.open(manifest, setup, decided)?)),
             Self::Market(bars) => {
-                let feed = bars.open_through((manifest, setup), decided, |inbox| inbox)?;
+                let feed = bars.open_through((manifest, setup), decided, wrap)?;
                 Ok(AnyFeed::Market(feed))
             }
         }

@@ -10,14 +10,28 @@ use super::inlet::Outlet;
 use super::run::Supervised;
 use super::status::RunState;
 use crate::error::RunnerError;
-use crate::feed::{AnyFeed, Bars, Came, Decided, EventSource, LineSource, MarketBars, Treatment};
+use crate::feed::{
+    AnyFeed, Bars, Came, Decided, EventSource, LineSource, MarketBars, Source, Treatment,
+};
 
-/// Bars that nobody has asked for yet.
-pub(super) enum Brought<'a> {
-    /// Lines that somebody puts into the run's inlet.
-    Lines(Begun<'a>),
-    /// A venue's market.
-    Market(MarketBars, &'a Supervised),
+/// Bars that nobody has asked for yet: lines that somebody puts into the run's inlet, or a venue's
+/// market.
+pub(super) struct Brought<'a> {
+    source: Source<Begun<'a>>,
+    run: &'a Supervised,
+}
+
+impl<'a> Brought<'a> {
+    pub(super) fn lines(run: &'a Supervised) -> Self {
+        let outlet = Outlet::new(run.inlet.clone());
+        let source = Source::Lines(Begun { outlet, run });
+        Self { source, run }
+    }
+
+    pub(super) const fn market(bars: MarketBars, run: &'a Supervised) -> Self {
+        let source = Source::Market(bars);
+        Self { source, run }
+    }
 }
 
 impl<'a> Bars for Brought<'a> {
@@ -29,14 +43,8 @@ impl<'a> Bars for Brought<'a> {
         setup: &RunSetup,
         decided: Decided,
     ) -> Result<Self::Feed, RunnerError> {
-        match self {
-            Self::Lines(lines) => Ok(AnyFeed::Lines(lines.open(manifest, setup, decided)?)),
-            Self::Market(bars, run) => {
-                let terms = (manifest, setup);
-                let feed = bars.open_through(terms, decided, |inbox| Told { inbox, run })?;
-                Ok(AnyFeed::Market(feed))
-            }
-        }
+        let Self { source, run } = self;
+        source.open_through((manifest, setup), decided, |inbox| Told { inbox, run })
     }
 }
 
@@ -49,15 +57,6 @@ fn is_asked(run: &Supervised) {
 pub(super) struct Begun<'a> {
     outlet: Outlet,
     run: &'a Supervised,
-}
-
-impl<'a> Begun<'a> {
-    pub(super) fn new(run: &'a Supervised) -> Self {
-        Self {
-            outlet: Outlet::new(run.inlet.clone()),
-            run,
-        }
-    }
 }
 
 impl LineSource for Begun<'_> {

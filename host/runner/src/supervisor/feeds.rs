@@ -14,7 +14,7 @@ use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 
-use super::brought::{Begun, Brought};
+use super::brought::Brought;
 use super::inlet::Inlet;
 use super::replay;
 use super::run::Supervised;
@@ -226,10 +226,10 @@ impl Opened {
         decided: Option<UnixNanos>,
     ) -> Result<(Brought<'_>, Line), OpenError> {
         let inlet = &run.inlet;
-        let brought = Brought::Lines(Begun::new(run));
+        let brought = Brought::lines(run);
         let (work, line): (Work, Line) = match self {
             Self::Push => return Ok((brought, Line(None))),
-            Self::Market(bars) => return Ok((Brought::Market(bars, run), Line(None))),
+            Self::Market(bars) => return Ok((Brought::market(bars, run), Line(None))),
             Self::Replay(replay) => (
                 Box::new(move |inlet| {
                     let Replay {
