@@ -1,15 +1,13 @@
 //! A run that is killed at any point leaves a journal that holds up to its last checkpoint, and
 //! is never taken for a whole one.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::backtest::backtest;
-use counterfoil_runner::data_dir::DataDir;
 use counterfoil_runner::execute::Outcome;
 use counterfoil_runner::replay::replay;
-use counterfoil_sandbox::engine::EngineSettings;
+use counterfoil_tests::child;
 use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{Ignore, World, signer};
 use counterfoil_trading::manifest::Manifest;
@@ -23,16 +21,8 @@ const MANIFEST: &str = "crash.json";
 /// No test of its own: the process that the tests below start and kill.
 #[test]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else {
+    let Some((data, manifest, engine)) = child::place(FOLDER, MANIFEST) else {
         return;
-    };
-    let folder = Path::new(&folder);
-    let data = DataDir::open(folder).unwrap();
-    let manifest = std::fs::read_to_string(folder.join(MANIFEST)).unwrap();
-    let manifest = Manifest::parse(&manifest).unwrap();
-    let engine = EngineSettings {
-        cache: Some(data.compiled()),
-        ..EngineSettings::default()
     };
     let _outcome: Outcome = backtest(&data, &manifest, engine, signer(), &mut Ignore).unwrap();
 }

@@ -8,15 +8,14 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use counterfoil_journal::frame::{Frame, FrameReader};
-use counterfoil_runner::data_dir::{DataDir, Execution};
+use counterfoil_runner::data_dir::Execution;
 use counterfoil_runner::drive::drive;
 use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::execute::{HOST, Prepared};
 use counterfoil_runner::feed::LineFeed;
 use counterfoil_runner::journal::{InlineJournal, JournalFile, Sealer, Sealing};
-use counterfoil_runner::live::live;
 use counterfoil_runner::resume::{Around, Found, Halt, Notice, Opened, Resumed, open};
-use counterfoil_sandbox::engine::EngineSettings;
+use counterfoil_tests::child;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::corporate::CorporateAction;
@@ -554,43 +553,10 @@ pub(crate) const MANIFEST: &str = "recover.json";
 /// the manifest, or resumes it if it was started.
 #[test]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else {
-        return;
-    };
-    let folder = Path::new(&folder);
-    let data = DataDir::open(folder).unwrap();
-    let manifest = std::fs::read_to_string(folder.join(MANIFEST)).unwrap();
-    let manifest = Manifest::parse(&manifest).unwrap();
-    let engine = EngineSettings {
-        cache: Some(data.compiled()),
-        ..EngineSettings::default()
-    };
-    let lines = std::io::BufReader::new(std::io::stdin());
-    let run = hex::encode(manifest.run_id().unwrap());
-    let Some(execution) = data.executions_of(&run).unwrap().pop() else {
-        let done = live(
-            &data,
-            &manifest,
-            engine,
-            signer(),
-            (lines, None),
-            &mut Ignore,
-        );
-        done.unwrap();
-        return;
-    };
-    let Opened::Ready(ready) = open(&data, &execution, signer()).unwrap() else {
-        panic!("the journal does not hold");
-    };
-    let component = ready.prepare(&data, engine).unwrap();
-    let around = Around {
-        data: &data,
-        component: &component,
-        observer: &mut Ignore,
-        tell: &mut |_| {},
-    };
-    let resumed = ready.live((lines, None), around).unwrap();
-    assert!(matches!(resumed, Resumed::Ended { .. }));
+    if let Some(place) = child::place(FOLDER, MANIFEST) {
+        let lines = std::io::BufReader::new(std::io::stdin());
+        child::live_or_resume(place, (lines, None));
+    }
 }
 
 /// Starts a process, sends it lines until its journal holds `decisions`, and kills it.

@@ -21,7 +21,7 @@ use crate::broker::desk::YEARS_MS;
 use crate::broker::venue::exchange::Exchange;
 use crate::broker::venue::history;
 use crate::broker::venue::market::{alpaca_bar, open_of, values};
-use crate::broker::venue::stream::{Act, serve};
+use crate::broker::venue::stream::{Act, alpaca_opening, serve};
 use crate::server::{Here, asked, code, start, until};
 
 /// Minutes that the first connection tells, and how many there are.
@@ -36,13 +36,7 @@ fn script(minutes: core::ops::Range<i64>) -> Vec<Act> {
             alpaca_bar(r#""T":"b","S":"AAA","#, 0, minute)
         ))
     };
-    let mut all = vec![
-        Act::Send(r#"[{"T":"success","msg":"connected"}]"#.to_owned()),
-        Act::Expect(r#"{"action":"auth","key":"KEY","secret":"SECRET"}"#),
-        Act::Send(r#"[{"T":"success","msg":"authenticated"}]"#.to_owned()),
-        Act::Expect(r#"{"action":"subscribe","bars":["#),
-        Act::Send(r#"[{"T":"subscription","bars":["AAA"]}]"#.to_owned()),
-    ];
+    let mut all = alpaca_opening(&["AAA"]);
     all.extend(minutes.map(bar));
     all.push(Act::Hold);
     all

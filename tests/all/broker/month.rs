@@ -24,14 +24,12 @@ use counterfoil_connect::net::dial::Dialer;
 use counterfoil_connect::net::endpoint::{Endpoint, Kind};
 use counterfoil_random::Random;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::data_dir::DataDir;
 use counterfoil_runner::execute::Outcome;
 use counterfoil_runner::feed::{Came, LineSource};
-use counterfoil_runner::live::live;
-use counterfoil_runner::resume::{Around, Opened, Resumed, open};
-use counterfoil_sandbox::engine::EngineSettings;
+use counterfoil_runner::resume::{Opened, open};
+use counterfoil_tests::child;
 use counterfoil_tests::journals::{decisions, fills, records, verified};
-use counterfoil_tests::world::{Ignore, World, project, signer};
+use counterfoil_tests::world::{World, project, signer};
 use counterfoil_trading::gateway::{Authorization, End, LogRecord};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{CloseReason, Record, StopCause, Verdict};
@@ -131,36 +129,13 @@ impl LineSource for Asking {
 /// with it if it was started.
 #[test]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else {
+    let Some(place) = child::place(FOLDER, MANIFEST) else {
         return;
     };
-    let folder = Path::new(&folder);
-    let data = DataDir::open(folder).unwrap();
-    let manifest = std::fs::read_to_string(folder.join(MANIFEST)).unwrap();
-    let manifest = Manifest::parse(&manifest).unwrap();
-    let engine = EngineSettings {
-        cache: Some(data.compiled()),
-        ..EngineSettings::default()
-    };
-    let bridge = bridge(folder, &manifest, &std::env::var(PORTS).unwrap());
+    let (data, manifest, _) = &place;
+    let bridge = bridge(data.root(), manifest, &std::env::var(PORTS).unwrap());
     let ends = (Asking(BufReader::new(stdin())), Some(bridge));
-    let run = hex::encode(manifest.run_id().unwrap());
-    let Some(execution) = data.executions_of(&run).unwrap().pop() else {
-        live(&data, &manifest, engine, signer(), ends, &mut Ignore).unwrap();
-        return;
-    };
-    let Opened::Ready(ready) = open(&data, &execution, signer()).unwrap() else {
-        panic!("the journal does not hold");
-    };
-    let component = ready.prepare(&data, engine).unwrap();
-    let around = Around {
-        data: &data,
-        component: &component,
-        observer: &mut Ignore,
-        tell: &mut |_| {},
-    };
-    let resumed = ready.live(ends, around).unwrap();
-    assert!(matches!(resumed, Resumed::Ended { .. }));
+    child::live_or_resume(place, ends);
 }
 
 /// A process that decides what it is sent.

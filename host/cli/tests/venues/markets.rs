@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use super::Place;
 use super::venue::history;
 use super::venue::market::{SYMBOLS, alpaca_bar, kline, open_of, values};
-use super::venue::stream::{Act, serve};
+use super::venue::stream::{Act, alpaca_opening, serve};
 
 /// Minutes that the run decides.
 const MINUTES: i64 = 10;
@@ -36,13 +36,7 @@ fn opening(name: &str) -> Vec<Act> {
     if name == "binance" {
         return Vec::new();
     }
-    vec![
-        Act::Send(r#"[{"T":"success","msg":"connected"}]"#.to_owned()),
-        Act::Expect(r#"{"action":"auth","key":"KEY","secret":"SECRET"}"#),
-        Act::Send(r#"[{"T":"success","msg":"authenticated"}]"#.to_owned()),
-        Act::Expect(r#"{"action":"subscribe","bars":["#),
-        Act::Send(r#"[{"T":"subscription","bars":["AAA"]}]"#.to_owned()),
-    ]
+    alpaca_opening(&["AAA"])
 }
 
 /// One connection that tells these minutes.

@@ -6,17 +6,15 @@ use std::sync::Arc;
 
 use counterfoil_connect::broker::bridge::{Bridge, Connection, Settings, Told};
 use counterfoil_connect::broker::desk::DeskEvent;
-use counterfoil_connect::broker::order::{
-    Leave, NewOrder, OrderName, Terms, VenueFill, VenueStatus,
-};
+use counterfoil_connect::broker::order::{Leave, VenueFill, VenueStatus};
 use counterfoil_connect::broker::{BrokerError, Cancel, client, updates};
 use counterfoil_connect::net::credentials::Credentials;
 use counterfoil_connect::net::endpoint::{Endpoint, Kind};
 use counterfoil_trading::instrument::InstrumentId;
-use counterfoil_trading::order::{OrderType, Side, TimeInForce};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price, Quantity};
 
+use crate::venue::broker::wanted;
 use crate::venue::dialer;
 use crate::venue::exchange::Exchange;
 use crate::venue::fault::Fault;
@@ -24,19 +22,6 @@ use crate::venue::market::listings;
 
 /// The machine's time in all tests: 2024-01-02T15:00:00Z.
 const NOW: i64 = 1_704_207_600;
-
-fn wanted(name: &str) -> NewOrder {
-    NewOrder {
-        name: OrderName::parse(name).unwrap(),
-        terms: Terms {
-            instrument: InstrumentId(0),
-            side: Side::Buy,
-            quantity: Quantity(10),
-            order_type: OrderType::Limit(Price(10_050)),
-            time_in_force: TimeInForce::Day,
-        },
-    }
-}
 
 fn exchange() -> Exchange {
     let exchange = Exchange::start(10_000_000);

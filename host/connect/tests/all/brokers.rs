@@ -6,19 +6,18 @@ use std::sync::{Arc, Mutex};
 
 use counterfoil_connect::broker::client::{AlpacaBroker, Settings};
 use counterfoil_connect::broker::desk::{Desk, DeskEvent};
-use counterfoil_connect::broker::order::{Leave, NewOrder, OrderName, Terms, VenueStatus};
+use counterfoil_connect::broker::order::{Leave, OrderName, VenueStatus};
 use counterfoil_connect::broker::updates::{self, Told};
 use counterfoil_connect::broker::{Broker as _, BrokerError, Cancel};
 use counterfoil_connect::net::credentials::Credentials;
 use counterfoil_connect::net::endpoint::{Endpoint, Kind};
 use counterfoil_trading::instrument::InstrumentId;
-use counterfoil_trading::order::{OrderType, Side, TimeInForce};
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::units::{Money, Price, Quantity};
+use counterfoil_trading::units::{Money, Quantity};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::venue::broker::{Books, NOW, Shared, activity, order, start};
+use crate::venue::broker::{Books, NOW, Shared, activity, order, start, wanted};
 use crate::venue::fault::Fault;
 use crate::venue::http::Reply;
 use crate::venue::market::listings;
@@ -26,19 +25,6 @@ use crate::venue::stream::{Act, serve};
 use crate::venue::{block_on, block_on_paused, dialer};
 
 const NAME: &str = "cf-0123456789abcdef01234567-7";
-
-fn wanted(name: &str) -> NewOrder {
-    NewOrder {
-        name: OrderName::parse(name).unwrap(),
-        terms: Terms {
-            instrument: InstrumentId(0),
-            side: Side::Buy,
-            quantity: Quantity(10),
-            order_type: OrderType::Limit(Price(10_050)),
-            time_in_force: TimeInForce::Day,
-        },
-    }
-}
 
 fn books() -> Shared {
     Arc::new(Mutex::new(Books {

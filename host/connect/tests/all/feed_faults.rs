@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use crate::feeds::{alpaca, binance, collect, decided, is_bar};
 use crate::venue::history::Shared;
 use crate::venue::http::Reply;
-use crate::venue::market::{alpaca_bar, kline, text};
-use crate::venue::stream::{Act, serve};
+use crate::venue::market::{SYMBOLS, alpaca_bar, kline, text};
+use crate::venue::stream::{Act, alpaca_opening, serve};
 use crate::venue::{block_on, block_on_paused, dialer, history, settings};
 
 fn closed(minute: i64) -> Act {
@@ -226,7 +226,7 @@ fn a_minute_without_a_trade_is_no_loss_at_alpaca_and_its_pages_are_followed() {
         shared.page = 2;
     }
     let name = r#""T":"b","S":"AAA","#;
-    let mut script = crate::feeds::alpaca_opening();
+    let mut script = alpaca_opening(&SYMBOLS);
     script.extend([5, 8].map(|minute| Act::Send(format!("[{}]", alpaca_bar(name, 0, minute)))));
     let update = alpaca_bar(r#""T":"u","S":"AAA","#, 0, 8).replace("\"v\":108", "\"v\":109");
     script.push(Act::Send(format!("[{update}]")));

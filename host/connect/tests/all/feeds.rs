@@ -13,8 +13,8 @@ use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
 use tokio::sync::mpsc;
 
-use crate::venue::market::{alpaca_bar, kline, listings, open_of, text, trade};
-use crate::venue::stream::{Act, serve};
+use crate::venue::market::{SYMBOLS, alpaca_bar, kline, listings, open_of, text, trade};
+use crate::venue::stream::{Act, alpaca_opening, serve};
 use crate::venue::{block_on, dialer, history, settings};
 
 /// A run that has every bar before minute 0.
@@ -31,17 +31,6 @@ pub(crate) fn binance(count: usize, stream: Stream) -> Binance {
 pub(crate) fn alpaca(count: usize) -> Alpaca {
     let credentials = Credentials::new("KEY", "SECRET").unwrap();
     Alpaca::new(listings(count), Stream::Klines, "iex", credentials).unwrap()
-}
-
-/// What Alpaca says and wants before the first bar.
-pub(crate) fn alpaca_opening() -> Vec<Act> {
-    vec![
-        Act::Send(r#"[{"T":"success","msg":"connected"}]"#.to_owned()),
-        Act::Expect(r#"{"action":"auth","key":"KEY","secret":"SECRET"}"#),
-        Act::Send(r#"[{"T":"success","msg":"authenticated"}]"#.to_owned()),
-        Act::Expect(r#"{"action":"subscribe","bars":["#),
-        Act::Send(r#"[{"T":"subscription","bars":["AAA","BBB"]}]"#.to_owned()),
-    ]
 }
 
 /// The events of a feed up to the one that `is_last` says is the last.
@@ -136,7 +125,7 @@ fn binance_loses_and_doubles_no_bar_wherever_the_connection_ends() {
 #[test]
 fn alpaca_loses_and_doubles_no_bar_wherever_the_connection_ends() {
     const LAST: i64 = 3;
-    let opening = alpaca_opening();
+    let opening = alpaca_opening(&SYMBOLS);
     let mut messages = Vec::new();
     for minute in 0..=LAST {
         for symbol in 0..2 {

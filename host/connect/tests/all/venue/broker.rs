@@ -2,6 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use counterfoil_connect::broker::order::{NewOrder, OrderName, Terms};
+use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::order::{OrderType, Side, TimeInForce};
+use counterfoil_trading::units::{Price, Quantity};
 use serde_json::{Value, json};
 
 use crate::venue::fault::Fault;
@@ -9,6 +13,20 @@ use crate::venue::http::{Asked, Reply, serve};
 
 /// The machine's time in all tests: 2024-01-02T15:00:00Z.
 pub(crate) const NOW: i64 = 1_704_207_600;
+
+/// An order for ten at a limit.
+pub(crate) fn wanted(name: &str) -> NewOrder {
+    NewOrder {
+        name: OrderName::parse(name).unwrap(),
+        terms: Terms {
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            quantity: Quantity(10),
+            order_type: OrderType::Limit(Price(10_050)),
+            time_in_force: TimeInForce::Day,
+        },
+    }
+}
 
 /// A broker's books and what is to go wrong.
 #[derive(Debug, Default)]

@@ -33,6 +33,17 @@ pub(crate) enum Act {
     Mark(Arc<Mutex<u32>>),
 }
 
+/// What Alpaca says and wants before the first bar of these instruments.
+pub(crate) fn alpaca_opening(symbols: &[&str]) -> Vec<Act> {
+    vec![
+        Act::Send(r#"[{"T":"success","msg":"connected"}]"#.to_owned()),
+        Act::Expect(r#"{"action":"auth","key":"KEY","secret":"SECRET"}"#),
+        Act::Send(r#"[{"T":"success","msg":"authenticated"}]"#.to_owned()),
+        Act::Expect(r#"{"action":"subscribe","bars":["#),
+        Act::Send(format!(r#"[{{"T":"subscription","bars":{symbols:?}}}]"#)),
+    ]
+}
+
 /// Starts a service. Connections play their scripts in turn; the last script serves all after it.
 /// Returns the port and the targets that were asked for.
 pub(crate) async fn serve(scripts: Vec<Vec<Act>>) -> (u16, Arc<Mutex<Vec<String>>>) {

@@ -1,0 +1,51 @@
+//! What a process does that a test starts and kills. It must never know why.
+
+use std::path::Path;
+
+use counterfoil_connect::broker::bridge::Bridge;
+use counterfoil_runner::data_dir::DataDir;
+use counterfoil_runner::feed::Bars;
+use counterfoil_runner::live::live;
+use counterfoil_runner::resume::{Around, Opened, Resumed, open};
+use counterfoil_sandbox::engine::EngineSettings;
+use counterfoil_trading::manifest::Manifest;
+
+use crate::world::{Ignore, signer};
+
+/// A data directory, the manifest in it, and the engine.
+pub type Place = (DataDir, Manifest, EngineSettings);
+
+/// The place of a child, of which this variable names the folder; `None` in the test's own process.
+pub fn place(variable: &str, manifest: &str) -> Option<Place> {
+    let folder = std::env::var_os(variable)?;
+    let folder = Path::new(&folder);
+    let data = DataDir::open(folder).unwrap();
+    let manifest = std::fs::read_to_string(folder.join(manifest)).unwrap();
+    let manifest = Manifest::parse(&manifest).unwrap();
+    let engine = EngineSettings {
+        cache: Some(data.compiled()),
+        ..EngineSettings::default()
+    };
+    Some((data, manifest, engine))
+}
+
+/// Starts the live run of the manifest, or goes on with it if it was started.
+pub fn live_or_resume<B: Bars>((data, manifest, engine): Place, ends: (B, Option<Bridge>)) {
+    let run = hex::encode(manifest.run_id().unwrap());
+    let Some(execution) = data.executions_of(&run).unwrap().pop() else {
+        live(&data, &manifest, engine, signer(), ends, &mut Ignore).unwrap();
+        return;
+    };
+    let Opened::Ready(ready) = open(&data, &execution, signer()).unwrap() else {
+        panic!("the journal does not hold");
+    };
+    let component = ready.prepare(&data, engine).unwrap();
+    let around = Around {
+        data: &data,
+        component: &component,
+        observer: &mut Ignore,
+        tell: &mut |_| {},
+    };
+    let resumed = ready.live(ends, around).unwrap();
+    assert!(matches!(resumed, Resumed::Ended { .. }));
+}
