@@ -2,13 +2,13 @@
 //! which act is allowed.
 
 use counterfoil_governance::act::Act;
-use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::ledger;
 use counterfoil_governance::record::{Record, Signed};
 use counterfoil_governance::state::State;
 use counterfoil_journal::entry::{GENESIS, LINK_BYTES};
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 
 /// The origin of the ledgers in the corpus.

@@ -1,7 +1,7 @@
 //! Changed inputs for the ordinary tests: the same on every run and machine. It must never know
 //! what an input means; a fuzzer that measures coverage goes further.
 
-use counterfoil_random::Random;
+use counterfoil_base::draws::Random;
 
 /// Bytes at which parsers have their edges: of CBOR heads, of text, of numbers.
 const EDGES: &[u8] = &[

@@ -11,9 +11,9 @@ pub(crate) mod venue;
 
 use std::thread;
 
-use counterfoil_runner::execute::Outcome;
-use counterfoil_runner::kill::{Target, kill};
-use counterfoil_runner::parity::{Cause, Question, parity};
+use counterfoil_runner::orders::kill::{Target, kill};
+use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::study::parity::{Cause, Question, parity};
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{Ignore, World, public_key, signer};
 use counterfoil_trading::execution::{Code, Delivery};

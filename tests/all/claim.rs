@@ -1,8 +1,8 @@
 //! The claim itself: one component makes the same decisions in backtest, live, replay, on every
 //! back end, and beside itself.
 
-use counterfoil_runner::data_dir::DataDirError;
 use counterfoil_runner::error::RunnerError;
+use counterfoil_runner::store::data_dir::DataDirError;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{World, over_a_feed};

@@ -1,7 +1,7 @@
 //! Two runs compared: what their manifests have apart, where they first differ, and which costs
 //! explain the difference in profit.
 
-use counterfoil_runner::compare::{Aspect, Comparison, compare};
+use counterfoil_runner::study::compare::{Aspect, Comparison, compare};
 use counterfoil_tests::world::World;
 use counterfoil_trading::manifest::Manifest;
 

@@ -4,9 +4,9 @@
 use std::process::{Command, Stdio};
 
 use counterfoil_journal::frame::{Frame, FrameReader};
-use counterfoil_runner::backtest::backtest;
-use counterfoil_runner::execute::Outcome;
-use counterfoil_runner::replay::replay;
+use counterfoil_runner::run::backtest::backtest;
+use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::replay::replay;
 use counterfoil_tests::child;
 use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{Ignore, World, signer};

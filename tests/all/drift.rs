@@ -5,19 +5,20 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
     Act, EvidenceKind, Gate, Outcome, RunEnd, RunStart, Verdict, account_digest,
 };
-use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::ledger::{self, Verified};
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::drift::{KINDS, look, way_on};
-use counterfoil_runner::evidence::EvidenceStore;
 use counterfoil_runner::gates::Archive;
-use counterfoil_runner::keys::{KeyDir, PeopleKeys};
-use counterfoil_runner::lock::RunLock;
+use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
+use counterfoil_runner::store::lock::RunLock;
+use counterfoil_runner::study::evidence::EvidenceStore;
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::guests;
 use counterfoil_tests::world::{World, over_a_feed, signer};

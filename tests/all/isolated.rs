@@ -5,7 +5,7 @@ use core::num::NonZero;
 use std::process::Child;
 use std::thread;
 
-use counterfoil_governance::digest::Digest;
+use counterfoil_base::digest::Digest;
 use counterfoil_runner::supervisor::inlet::LINES_MAX;
 use counterfoil_server::client::{Client, ClientError};
 use counterfoil_server::types::{BarsReply, BarsRequest, Feed, RunReply};

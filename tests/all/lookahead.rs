@@ -2,16 +2,16 @@
 //! on that same host.
 
 use counterfoil_journal::signer::Signer;
-use counterfoil_runner::backtest::{inputs_of, selection_of};
-use counterfoil_runner::component::ready_for;
-use counterfoil_runner::data_dir::Execution;
-use counterfoil_runner::drive::drive;
-use counterfoil_runner::execute::HOST;
-use counterfoil_runner::feed::{Feed, FeedError, Next};
-use counterfoil_runner::journal::{AnyJournal, JournalFile, RunJournal as _, Sealer, Sealing};
-use counterfoil_runner::lookahead::{Sight, audit, audit_host};
-use counterfoil_runner::replay::Replay;
-use counterfoil_runner::tape::Tape;
+use counterfoil_runner::run::backtest::{inputs_of, selection_of};
+use counterfoil_runner::run::component::ready_for;
+use counterfoil_runner::run::drive::drive;
+use counterfoil_runner::run::execute::HOST;
+use counterfoil_runner::run::feed::{Feed, FeedError, Next};
+use counterfoil_runner::run::journal::{AnyJournal, JournalFile, RunJournal as _, Sealer, Sealing};
+use counterfoil_runner::run::replay::Replay;
+use counterfoil_runner::store::data_dir::Execution;
+use counterfoil_runner::study::lookahead::{Sight, audit, audit_host};
+use counterfoil_runner::study::tape::Tape;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;

@@ -12,21 +12,21 @@ use std::thread;
 
 use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_runner::data_dir::{DataDir, Execution};
 use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::execute::Outcome;
-use counterfoil_runner::gateway::client::{Cleared, Found, Reply, VenueClient};
-use counterfoil_runner::gateway::guard::Guard;
-use counterfoil_runner::gateway::token::SignedToken;
-use counterfoil_runner::gateway::{
+use counterfoil_runner::orders::gateway::client::{Cleared, Found, Reply, VenueClient};
+use counterfoil_runner::orders::gateway::guard::Guard;
+use counterfoil_runner::orders::gateway::token::SignedToken;
+use counterfoil_runner::orders::gateway::{
     BookTerms, DecidedBefore, Gateway, GatewayError, Terms, order_log,
 };
-use counterfoil_runner::keys::SharedSigner;
-use counterfoil_runner::kill::{KillSwitch, Target, kill, lift};
-use counterfoil_runner::lease::Lease;
-use counterfoil_runner::limits::{AccountLimits, LimitsWatch, Need};
-use counterfoil_runner::live::live;
-use counterfoil_runner::resume::{Around, Opened, Resumed, open};
+use counterfoil_runner::orders::kill::{KillSwitch, Target, kill, lift};
+use counterfoil_runner::orders::lease::Lease;
+use counterfoil_runner::orders::limits::{AccountLimits, LimitsWatch, Need};
+use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::live::live;
+use counterfoil_runner::run::resume::{Around, Opened, Resumed, open};
+use counterfoil_runner::store::data_dir::{DataDir, Execution};
+use counterfoil_runner::store::keys::SharedSigner;
 use counterfoil_tests::journals::{decisions, records, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::execution::{Code, Delivery};
@@ -899,7 +899,7 @@ fn until_plan(journal: &[u8], number: u64) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         std::fs::write(&path, &bytes).unwrap();
-        let mut reader = counterfoil_runner::journal::JournalReader::open(&path).unwrap();
+        let mut reader = counterfoil_runner::run::journal::JournalReader::open(&path).unwrap();
         while let Some(body) = reader.next_body().unwrap() {
             if let Record::Decision(one) = Record::decode(body).unwrap()
                 && one

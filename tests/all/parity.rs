@@ -2,11 +2,11 @@
 //! where something does.
 
 use counterfoil_governance::attest::Envelope;
-use counterfoil_governance::digest::PublicKey as GovernanceKey;
+use counterfoil_journal::public_key::PublicKey as GovernanceKey;
 use counterfoil_journal::signer::Ed25519Signer;
-use counterfoil_runner::data_dir::Execution;
 use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::parity::{Cause, PARITY_TYPE, Parity, Question, parity, statement};
+use counterfoil_runner::store::data_dir::Execution;
+use counterfoil_runner::study::parity::{Cause, PARITY_TYPE, Parity, Question, parity, statement};
 use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{Ignore, World, over_a_feed, public_key, signer};
 use counterfoil_trading::time::UnixNanos;

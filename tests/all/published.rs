@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use counterfoil_journal::bundle;
-use counterfoil_runner::publish::{PublishError, publish};
+use counterfoil_runner::study::publish::{PublishError, publish};
 use counterfoil_tests::world::World;
 use counterfoil_trading::record::Record;
 use tlog_tiles::{Checkpoint, Tile, TileHashReader, TileReader};

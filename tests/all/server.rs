@@ -13,14 +13,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use counterfoil_governance::act::Act;
-use counterfoil_governance::digest::PublicKey;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
-use counterfoil_runner::data_dir::DataDir;
+use counterfoil_runner::orders::venues::Venues;
 use counterfoil_runner::permit::Records;
+use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Supervisor};
-use counterfoil_runner::venues::Venues;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_server::book::{Book, Service};
 use counterfoil_server::client::{Client, ClientError, Message};
@@ -430,7 +430,7 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     );
     let spinning = over_a_feed(&world.manifest(&spins, &["AAA", "BBB"]), "spins");
     let desk = desk_for(&world, &first);
-    desk.promote(counterfoil_governance::digest::Digest(
+    desk.promote(counterfoil_base::digest::Digest(
         spinning.setup().unwrap().component,
     ));
     let here = Here::new(&world.data);

@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
 
-use counterfoil_runner::live::live;
+use counterfoil_runner::run::live::live;
 use counterfoil_tests::journals::{Item, items, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::record::Record;

@@ -10,11 +10,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
+use counterfoil_base::draws::Random;
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_random::Random;
-use counterfoil_runner::data_dir::Execution;
-use counterfoil_runner::gateway::order_log;
-use counterfoil_runner::resume::{Opened, open};
+use counterfoil_runner::orders::gateway::order_log;
+use counterfoil_runner::run::resume::{Opened, open};
+use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_tests::journals::{decisions, records, verified};
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::gateway::{End, LogRecord};

@@ -5,12 +5,13 @@
 
 use std::path::PathBuf;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Scope};
-use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::registry::Started;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
-use counterfoil_runner::kill::{Target, kill, lift};
-use counterfoil_runner::lease::Lease;
+use counterfoil_runner::orders::kill::{Target, kill, lift};
+use counterfoil_runner::orders::lease::Lease;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_server::client::Client;
 use counterfoil_server::types::{Feed, KillRequest, RunReply, RunsReply};

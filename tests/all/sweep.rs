@@ -3,7 +3,7 @@
 
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::sweep::{Axis, Bench, Done, Item, SweepError, grid, listed, sweep};
+use counterfoil_runner::study::sweep::{Axis, Bench, Done, Item, SweepError, grid, listed, sweep};
 use counterfoil_tests::world::{World, signer};
 use counterfoil_trading::record::Close;
 

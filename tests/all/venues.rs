@@ -6,8 +6,8 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
+use counterfoil_runner::orders::venues::Venues;
 use counterfoil_runner::supervisor::inlet::Order;
-use counterfoil_runner::venues::Venues;
 use counterfoil_server::client::Client;
 use counterfoil_server::types::{Feed, RunReply};
 use counterfoil_tests::desk::Desk;

@@ -19,8 +19,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use counterfoil_runner::clock::Stopwatch;
-use counterfoil_runner::data_dir::DataDir;
 use counterfoil_runner::permit::Records;
+use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::{Settings, Supervisor};
 use counterfoil_sandbox::engine::EngineSettings;

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use counterfoil_connect::broker::bridge::Bridge;
-use counterfoil_runner::data_dir::DataDir;
-use counterfoil_runner::feed::Bars;
-use counterfoil_runner::live::live;
-use counterfoil_runner::resume::{Around, Opened, Resumed, open};
+use counterfoil_runner::run::feed::Bars;
+use counterfoil_runner::run::live::live;
+use counterfoil_runner::run::resume::{Around, Opened, Resumed, open};
+use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::Manifest;
 

@@ -3,20 +3,21 @@
 
 use std::path::PathBuf;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
     Act, Authorization, DigestSet, Evidence, EvidenceKind, Gate, Outcome, Provenance, Verdict,
     account_digest,
 };
 use counterfoil_governance::attest;
-use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{self, Ledger};
 use counterfoil_governance::record::Signed;
 use counterfoil_governance::role::{Kind, Role};
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::evidence::limits_digest;
 use counterfoil_runner::permit::terms_of;
+use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 

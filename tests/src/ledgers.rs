@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_fuzz::{LEDGER_KEYS, LEDGER_ORIGIN};
 use counterfoil_governance::act::{
     Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Drift, Evidence,
@@ -11,12 +12,12 @@ use counterfoil_governance::act::{
     Scope, Subject, Terms, Usage, Verdict, account_digest,
 };
 use counterfoil_governance::attest;
-use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, LedgerError};
 use counterfoil_governance::record::Signed;
 use counterfoil_governance::role::{Kind, Role};
 use counterfoil_journal::entry::GENESIS;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 

@@ -28,7 +28,7 @@ mod tests {
              time tempfile signed_note tlog_tiles",
         ),
         (
-            "counterfoil-random",
+            "counterfoil-base",
             "counterfoil rand getrandom jiff chrono time",
         ),
         (

@@ -11,12 +11,13 @@ pub(crate) mod words;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_governance::digest::{Digest, PublicKey};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::role::{Role, Roles};
 use counterfoil_governance::state::State;
-use counterfoil_runner::files::read_whole;
-use counterfoil_runner::keys::read_public;
+use counterfoil_journal::public_key::PublicKey;
+use counterfoil_runner::store::files::read_whole;
+use counterfoil_runner::store::keys::read_public;
 use counterfoil_runner::times::parse_time;
 use counterfoil_trading::time::UnixNanos;
 

@@ -4,8 +4,8 @@ use std::env;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::data_dir::DataDir;
-use counterfoil_runner::keys::KeyDir;
+use counterfoil_runner::store::data_dir::DataDir;
+use counterfoil_runner::store::keys::KeyDir;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 
 use crate::args::Global;

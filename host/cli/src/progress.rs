@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use counterfoil_runner::drive::Observer;
+use counterfoil_runner::run::drive::Observer;
 use counterfoil_sandbox::guest::{Guest, LogLevel};
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;

@@ -4,9 +4,9 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::data_dir::Execution;
-use counterfoil_runner::execute::Outcome;
-use counterfoil_runner::journal::{JournalReader, ReadJournalError};
+use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
+use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::execution::{Delivery, Fill};
 use counterfoil_trading::instrument::Instrument;

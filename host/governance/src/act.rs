@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use counterfoil_trading::cbor::{CborError, Reader};
 use counterfoil_trading::time::UnixNanos;
 
-use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::role::{Kind, Role, Roles};
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 
 mod codec;
 mod control;

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::act::DigestSet;
-use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 
 mod evidence;
 

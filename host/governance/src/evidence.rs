@@ -5,10 +5,11 @@ use serde_json::{Map, Value};
 
 use crate::act::EvidenceKind;
 use crate::attest::{AttestError, Envelope, Statement, Subject};
-use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::registry::Component;
 use crate::state::State;
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::time::UnixNanos;
 
 /// What the type of every evidence predicate begins with; the kind and the version follow.

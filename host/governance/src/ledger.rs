@@ -17,12 +17,12 @@ use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::Act;
-use crate::digest::PublicKey;
 use crate::files::{self, FileError, LogFile};
 use crate::id::Id;
 use crate::record::{Record, Signed};
 use crate::rule::Denial;
 use crate::state::State;
+use counterfoil_journal::public_key::PublicKey;
 
 mod walk;
 

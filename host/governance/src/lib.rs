@@ -4,7 +4,6 @@
 
 pub mod act;
 pub mod attest;
-pub mod digest;
 pub mod evidence;
 mod files;
 pub mod id;

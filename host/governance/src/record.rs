@@ -9,9 +9,9 @@ use counterfoil_trading::cbor::{
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::Act;
-use crate::digest::PublicKey;
 use crate::id::Id;
 use crate::rule::Rule;
+use counterfoil_journal::public_key::PublicKey;
 
 /// The first item of what an actor signs: it keeps these bytes apart from everything else that
 /// the same key may sign.

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::{DigestSet, Evidence, Provenance, RunEnd, RunStart};
-use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::rule::{Denial, Rule};
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 
 /// Where a component stands on its only way.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::Outcome;
-use crate::digest::Digest;
 use crate::registry::Stage;
 use crate::state::{State, day_of};
+use counterfoil_base::digest::Digest;
 
 /// What was used.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::{Class, ClassSet, Gate};
-use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::record::Signed;
 use crate::registry::{Deed, Registry};
 use crate::role::{Kind, Role, Roles};
 use crate::rule::Denial;
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 
 mod apply;
 mod budgets;

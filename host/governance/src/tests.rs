@@ -13,12 +13,13 @@ use crate::act::{
     Scope, Subject, Terms, Usage, Verdict, account_digest,
 };
 use crate::attest;
-use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::ledger::{self, Ledger, LedgerError, Verified};
 use crate::record::{self, Record, Signed};
 use crate::role::{Kind, Role, Roles};
 use crate::rule::{Denial, Rule};
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 
 mod acts;
 mod attest_golden;

@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use counterfoil_governance::act::{Act, Exception, Subject};
-use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify, verify_after};
 use counterfoil_governance::record::{Record, Signed};
@@ -25,6 +24,7 @@ use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::time::UnixNanos;

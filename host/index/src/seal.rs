@@ -1,7 +1,7 @@
 //! The seal of an index: which ledger it was made from, how much of it, and the digest of its
 //! files. It must never take half a line for a whole one.
 
-use counterfoil_governance::digest::Digest;
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::ledger::Mark;
 use counterfoil_journal::hash::Hash;
 

@@ -29,6 +29,7 @@ pub mod inclusion;
 pub mod key;
 pub mod note;
 pub mod proof;
+pub mod public_key;
 pub mod signer;
 pub mod span;
 pub mod tile;

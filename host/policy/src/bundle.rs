@@ -8,7 +8,7 @@ use std::path::Path;
 
 use counterfoil_trading::cbor::{self, CborError, Reader};
 
-use crate::digest::Digest;
+use counterfoil_base::digest::Digest;
 
 /// The first item of a bundle's byte form.
 pub const FORMAT: &str = "counterfoil/policy-bundle/1";

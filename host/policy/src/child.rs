@@ -14,11 +14,11 @@ use counterfoil_trading::cbor::{self, Reader};
 use rlimit::Resource;
 
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError};
-use crate::digest::Digest;
 use crate::engine;
 use crate::gate::Gate;
 use crate::suite::Suite;
 use crate::verdict::{Refusal, Verdict};
+use counterfoil_base::digest::Digest;
 
 /// The largest input, in bytes of canonical JSON: one of an approval has a few thousand.
 pub const INPUT_BYTES_MAX: usize = 1 << 20;

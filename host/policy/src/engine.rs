@@ -13,11 +13,11 @@ use regorus::{LimitError, Value};
 use serde::Deserialize;
 
 use crate::bundle::{Bundle, DATA_FILE};
-use crate::digest::Digest;
 use crate::gate::Gate;
 use crate::suite::{Case, Coverage, Suite};
 use crate::verdict::{CODE_BYTES_MAX, Outcome, REASONS_MAX, Reason, Refusal, TEXT_BYTES_MAX};
 use crate::verdict::{Verdict, bounded};
+use counterfoil_base::digest::Digest;
 
 /// The engine asks for the time at every step of its work. This clock tells it the number of
 /// times that it was asked, in nanoseconds: so its execution timer counts steps, and whether a

@@ -5,8 +5,8 @@ use counterfoil_trading::time::UnixNanos;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::digest::Digest;
 use crate::gate::Gate;
+use counterfoil_base::digest::Digest;
 
 mod limits;
 mod promotion;

@@ -4,7 +4,6 @@
 
 pub mod bundle;
 pub mod child;
-pub mod digest;
 mod engine;
 pub mod gate;
 pub mod input;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
 use crate::verdict::{Reason, Refusal};
+use counterfoil_base::digest::Digest;
 
 /// One test rule.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -6,8 +6,8 @@ use core::fmt;
 use counterfoil_trading::manifest::{ManifestError, RiskEntry, canonical_json};
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
 use crate::gate::Gate;
+use counterfoil_base::digest::Digest;
 
 /// The format of a verdict.
 pub const FORMAT: &str = "counterfoil-verdict/1";

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::{
     ArrayRef, Decimal128Array, Float64Array, RecordBatch, StringArray, TimestampNanosecondArray,
     UInt64Array,
 };
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::error::ArrowError;
-use arrow::ipc::writer::FileWriter;
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, Schema};
 use counterfoil_trading::decimal::power_of_ten;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::units::{Money, Quantity};

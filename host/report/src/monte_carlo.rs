@@ -1,7 +1,7 @@
 //! What else a run's trades could have come to: their profits drawn again, in other sequences and
 //! numbers. It must never know why a trade was made.
 
-use counterfoil_random::Random;
+use counterfoil_base::draws::Random;
 use counterfoil_trading::units::Money;
 
 use crate::facts::Facts;

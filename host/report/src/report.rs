@@ -1,7 +1,7 @@
 //! A report's files, from facts, figures and what the caller knows of the run. It must never know
 //! where the files go.
 
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 use counterfoil_trading::manifest::{Manifest, ManifestError};
 
 use crate::chart::ChartError;

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, UInt64Array};
-use arrow::error::ArrowError;
+use arrow_array::{ArrayRef, Float64Array, UInt64Array};
+use arrow_schema::ArrowError;
 use counterfoil_trading::decimal::decimals_of;
 use counterfoil_trading::record::{Close, CloseReason};
 use counterfoil_trading::units::Money;

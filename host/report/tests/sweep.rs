@@ -2,8 +2,8 @@
 
 use std::io::Cursor;
 
-use arrow::array::{Array as _, Decimal128Array, Float64Array, StringArray, UInt64Array};
-use arrow::ipc::reader::FileReader;
+use arrow_array::{Array as _, Decimal128Array, Float64Array, StringArray, UInt64Array};
+use arrow_ipc::reader::FileReader;
 use counterfoil_report::{STATISTICS, SweepOutcome, SweepRow, SweepTable};
 use counterfoil_trading::record::{Close, CloseReason};
 use counterfoil_trading::units::Money;

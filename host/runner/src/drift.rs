@@ -13,9 +13,9 @@ use counterfoil_governance::state::State;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::data_dir::{DataDir, DataDirError};
-use crate::files::FileError;
-use crate::keys::{KeyDir, KeyError};
+use crate::store::data_dir::{DataDir, DataDirError};
+use crate::store::files::FileError;
+use crate::store::keys::{KeyDir, KeyError};
 
 /// Why it cannot be told what is there.
 #[derive(Debug, thiserror::Error)]

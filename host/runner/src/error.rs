@@ -14,15 +14,15 @@ use counterfoil_trading::record::Stop;
 use counterfoil_trading::run::RunError;
 use counterfoil_verify::{Finding, PublicKeyError, VerifyError};
 
-use crate::data_dir::DataDirError;
-use crate::feed::FeedError;
-use crate::files::FileError;
-use crate::gateway::GatewayError;
-use crate::journal::{JournalError, ReadJournalError};
-use crate::keys::KeyError;
-use crate::lease::LeaseError;
-use crate::lock::LockError;
-use crate::venues::VenuesError;
+use crate::orders::gateway::GatewayError;
+use crate::orders::lease::LeaseError;
+use crate::orders::venues::VenuesError;
+use crate::run::feed::FeedError;
+use crate::run::journal::{JournalError, ReadJournalError};
+use crate::store::data_dir::DataDirError;
+use crate::store::files::FileError;
+use crate::store::keys::KeyError;
+use crate::store::lock::LockError;
 
 /// Why a run did not start, or stopped.
 #[derive(Debug, thiserror::Error)]

@@ -5,8 +5,8 @@
 mod archive;
 mod documents;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{self, Gate, Outcome, Reason};
-use counterfoil_governance::digest::Digest;
 use counterfoil_policy::bundle::{Bundle, BundleError};
 use counterfoil_policy::child::Evaluator;
 use counterfoil_policy::verdict::{Verdict, limits_bytes};

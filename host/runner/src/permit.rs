@@ -3,12 +3,13 @@
 
 mod watch;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{DigestSet, Terms};
-use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::role::Role;
 use counterfoil_governance::rule::{Denial, Rule};
 use counterfoil_governance::state::State;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::manifest::{
     DataSource, Manifest, ManifestError, RunSetup, canonical_json,
 };
@@ -17,7 +18,7 @@ use serde_json::json;
 
 pub use watch::{PermitWatch, Records};
 
-use crate::evidence::limits_digest;
+use crate::study::evidence::limits_digest;
 use crate::times::show_time;
 
 /// Why a run may not start.

@@ -38,14 +38,14 @@ use self::kept::{Kept, Meant};
 use self::run::{Parts, Supervised};
 use self::status::{RunState, Status};
 use self::work::{Begin, Ready};
-use crate::data_dir::DataDir;
 use crate::error::RunnerError;
-use crate::execute::Conditions;
-use crate::kill::KillSwitch;
-use crate::lease::RUNS_PER_ACCOUNT_MAX;
-use crate::live;
+use crate::orders::kill::KillSwitch;
+use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
+use crate::orders::venues::Venues;
 use crate::permit::{Grant, PermitWatch, Records};
-use crate::venues::Venues;
+use crate::run::execute::Conditions;
+use crate::run::live;
+use crate::store::data_dir::DataDir;
 
 /// Runs of one process at once: each has threads of its own, and a machine has only so many.
 pub const RUNS_MAX: usize = 1_024;
@@ -343,7 +343,10 @@ impl Supervisor {
         })
     }
 
-    fn component_of(&self, run: &Supervised) -> Result<crate::component::Shared, SuperviseError> {
+    fn component_of(
+        &self,
+        run: &Supervised,
+    ) -> Result<crate::run::component::Shared, SuperviseError> {
         let Settings { data, engine, .. } = &self.inner.settings;
         let components = &self.inner.components;
         Ok(components.get(data, &run.manifest, &run.setup, engine)?)

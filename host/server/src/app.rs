@@ -74,7 +74,7 @@ impl App {
         hosts: Option<Vec<String>>,
         ending: watch::Receiver<bool>,
     ) -> Result<Self, Problem> {
-        let random = counterfoil_runner::keys::random_hex();
+        let random = counterfoil_runner::store::keys::random_hex();
         Ok(Self {
             supervisor,
             book,

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Refused, RunEnd, RunStart, Scope};
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, LedgerError, origin, verify};
 use counterfoil_governance::rule::Rule;

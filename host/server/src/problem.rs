@@ -4,7 +4,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::lease::LeaseError;
+use counterfoil_runner::orders::lease::LeaseError;
 use counterfoil_runner::permit::Denied;
 use counterfoil_runner::supervisor::SuperviseError;
 use counterfoil_trading::record::StopCause;

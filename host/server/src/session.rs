@@ -5,8 +5,8 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::id::Id;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::cbor::{put_array, put_bytes, put_text};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};

@@ -14,8 +14,8 @@ use std::path::Path;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use counterfoil_snapshot::options::IngestOptions;
-use counterfoil_snapshot::store::SnapshotStore;
+use counterfoil_snapshot::source::options::IngestOptions;
+use counterfoil_snapshot::store::folder::SnapshotStore;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use flate2::Compression;
@@ -90,7 +90,7 @@ fn say(what: &str, value: u64) {
 /// Reads a range slice by slice; gives the number of bars.
 fn read(
     store: &SnapshotStore,
-    id: &counterfoil_snapshot::digest::SnapshotId,
+    id: &counterfoil_snapshot::store::snapshot_id::SnapshotId,
     range: Option<(UnixNanos, UnixNanos)>,
 ) -> u64 {
     let snapshot = store.load(id).unwrap();

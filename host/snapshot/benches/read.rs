@@ -6,9 +6,9 @@ use core::fmt::Write as _;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use counterfoil_snapshot::ingest::Ingested;
-use counterfoil_snapshot::options::IngestOptions;
-use counterfoil_snapshot::store::SnapshotStore;
+use counterfoil_snapshot::layers::ingest::Ingested;
+use counterfoil_snapshot::source::options::IngestOptions;
+use counterfoil_snapshot::store::folder::SnapshotStore;
 use counterfoil_trading::slice::Slice;
 use divan::Bencher;
 use divan::counter::ItemsCount;

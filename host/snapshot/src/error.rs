@@ -7,9 +7,9 @@ use counterfoil_trading::bar::BarError;
 use counterfoil_trading::instrument::InstrumentError;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
-use crate::findings::Finding;
-use crate::options::EpochUnit;
-pub use crate::read_error::ReadError;
+use crate::quality::findings::Finding;
+use crate::source::options::EpochUnit;
+pub use crate::store::read_error::ReadError;
 
 /// Why no snapshot was made. Nothing is left behind.
 #[derive(Debug, thiserror::Error)]

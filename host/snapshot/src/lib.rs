@@ -18,53 +18,10 @@
 //! This crate must never know a strategy, an account, a clock or a path outside the directory
 //! handle that it is given.
 
-pub mod accept;
-pub mod actions;
-pub mod derive;
-pub mod digest;
 pub mod error;
-pub mod findings;
-pub mod ingest;
-pub mod lineage;
-pub mod manifest;
-pub mod options;
-pub mod quarantine;
-pub mod raw;
-pub mod recipe;
-pub mod report;
-pub mod resample;
-pub mod selection;
-pub mod slices;
-pub mod snapshot;
+pub mod layers;
+pub mod quality;
+pub mod source;
+pub mod spool;
 pub mod store;
-
-mod arrow_file;
-mod aside;
-mod bars;
-mod batches;
-mod calendar;
-mod checks;
-mod columns;
-mod curate;
-mod drawn;
-mod fields;
-mod frames;
-mod interval;
-mod mapping;
-mod merge;
-mod normalize;
-mod read_error;
-mod records;
-mod row;
-mod scales;
-mod series;
-mod sessions;
-mod sort;
-mod source;
-mod staging;
-mod symbols;
-mod table;
-mod text;
-mod times;
-mod trades;
-mod write;
+pub mod synthetic;

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use counterfoil_snapshot::ingest::Ingested;
-use counterfoil_snapshot::options::{IngestLimits, IngestOptions, SideFile, SourceKind};
-use counterfoil_snapshot::store::SnapshotStore;
+use counterfoil_snapshot::layers::ingest::Ingested;
+use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions, SideFile, SourceKind};
+use counterfoil_snapshot::store::folder::SnapshotStore;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::DAY_NANOS;
 use proptest::prelude::*;

@@ -7,21 +7,21 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::{
     Array, ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
 };
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::ipc::writer::FileWriter;
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::{DataType, Field, Schema};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use counterfoil_snapshot::accept::{ACCEPTANCE_FORMAT, Acceptance};
-use counterfoil_snapshot::actions::format_actions;
 use counterfoil_snapshot::error::IngestError;
-use counterfoil_snapshot::findings::{Policy, Severity};
-use counterfoil_snapshot::ingest::Ingested;
-use counterfoil_snapshot::options::{IngestOptions, SideFile, SourceKind};
-use counterfoil_snapshot::selection::Selection;
-use counterfoil_snapshot::store::SnapshotStore;
+use counterfoil_snapshot::layers::ingest::Ingested;
+use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, Acceptance};
+use counterfoil_snapshot::quality::actions::format_actions;
+use counterfoil_snapshot::quality::findings::{Policy, Severity};
+use counterfoil_snapshot::source::options::{IngestOptions, SideFile, SourceKind};
+use counterfoil_snapshot::store::folder::SnapshotStore;
+use counterfoil_snapshot::store::selection::Selection;
 use counterfoil_trading::corporate::ActionKind;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
@@ -216,7 +216,7 @@ fn an_ingestion_clears_what_killed_ones_left_and_nothing_that_is_in_use() {
 fn a_snapshot_of_another_format_is_told_by_its_name() {
     let data = Data::new();
     let text = r#"{"format":"counterfoil-snapshot/1"}"#;
-    let hex = counterfoil_snapshot::digest::Digest::of(text.as_bytes()).hex();
+    let hex = counterfoil_base::digest::Digest::of(text.as_bytes()).hex();
     let folder = data.directory.path().join("snapshots").join(&hex);
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("manifest.json"), text).unwrap();
@@ -837,7 +837,7 @@ fn floats_that_are_no_number_and_columns_of_a_wrong_type_are_put_aside_or_refuse
     data.select(&done).slices().next_into(&mut slice).unwrap();
     assert_eq!(done.report.price_scale, 17);
     assert_eq!(slice.bars()[0].get().close.0, 30_000_000_000_000_004);
-    let flags: ArrayRef = Arc::new(arrow::array::BooleanArray::from(vec![true, false]));
+    let flags: ArrayRef = Arc::new(arrow_array::BooleanArray::from(vec![true, false]));
     let error = data
         .ingest(&file(vec![1.0, 2.0], flags), &daily())
         .unwrap_err()
@@ -1051,7 +1051,7 @@ fn a_schema_says_what_it_says() {
         .join(done.id.hex())
         .join(&one.files[0].file);
     let reader =
-        arrow::ipc::reader::FileReader::try_new(fs::File::open(path).unwrap(), None).unwrap();
+        arrow_ipc::reader::FileReader::try_new(fs::File::open(path).unwrap(), None).unwrap();
     let schema: Arc<Schema> = reader.schema();
     let names: Vec<&str> = schema
         .fields()

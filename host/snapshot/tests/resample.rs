@@ -6,11 +6,11 @@ use core::fmt::Write as _;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use counterfoil_snapshot::digest::SnapshotId;
-use counterfoil_snapshot::ingest::Ingested;
-use counterfoil_snapshot::options::{IngestOptions, SideFile};
-use counterfoil_snapshot::resample::{Deck, Draw, Resample};
-use counterfoil_snapshot::store::SnapshotStore;
+use counterfoil_snapshot::layers::ingest::Ingested;
+use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
+use counterfoil_snapshot::store::folder::SnapshotStore;
+use counterfoil_snapshot::store::snapshot_id::SnapshotId;
+use counterfoil_snapshot::synthetic::resample::{Deck, Draw, Resample};
 use counterfoil_trading::slice::Slice;
 use proptest::prelude::*;
 

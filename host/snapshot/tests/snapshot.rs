@@ -9,12 +9,12 @@ use std::path::PathBuf;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use counterfoil_snapshot::digest::Digest;
+use counterfoil_base::digest::Digest;
 use counterfoil_snapshot::error::IngestError;
-use counterfoil_snapshot::ingest::Ingested;
-use counterfoil_snapshot::options::{IngestLimits, IngestOptions, TimeMeaning};
-use counterfoil_snapshot::selection::Selection;
-use counterfoil_snapshot::store::SnapshotStore;
+use counterfoil_snapshot::layers::ingest::Ingested;
+use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions, TimeMeaning};
+use counterfoil_snapshot::store::folder::SnapshotStore;
+use counterfoil_snapshot::store::selection::Selection;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::slice::Slice;

@@ -21,12 +21,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::clock::Stopwatch;
-use counterfoil_runner::execute::Outcome;
-use counterfoil_runner::feed::{Came, LineSource};
-use counterfoil_runner::gateway::broker::Bridge;
-use counterfoil_runner::live::live;
-use counterfoil_runner::resume::{Around, Opened, Resumed, open};
-use counterfoil_runner::venues::Venues;
+use counterfoil_runner::orders::gateway::broker::Bridge;
+use counterfoil_runner::orders::venues::Venues;
+use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::feed::{Came, LineSource};
+use counterfoil_runner::run::live::live;
+use counterfoil_runner::run::resume::{Around, Opened, Resumed, open};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 use serde_json::json;

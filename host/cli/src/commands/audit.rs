@@ -1,8 +1,8 @@
 //! `audit`: what a backtest must not do.
 
 use anyhow::Result;
-use counterfoil_runner::lookahead;
-use counterfoil_runner::replay::Replay;
+use counterfoil_runner::run::replay::Replay;
+use counterfoil_runner::study::lookahead;
 
 use super::replay;
 use crate::args::Audit;

@@ -2,15 +2,15 @@
 //! the policy is asked, and both are records.
 
 use anyhow::{Context as _, Result};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Authorization, DigestSet, Refused};
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::state::{Authorized, State};
 use counterfoil_policy::verdict::{Reason, Verdict};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::evidence::limits_digest;
-use counterfoil_runner::files::read_whole;
 use counterfoil_runner::gates;
 use counterfoil_runner::permit::terms_of;
+use counterfoil_runner::store::files::read_whole;
+use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;

@@ -1,11 +1,11 @@
 //! `break-glass`: alone what takes two, for a short while, and somebody else looks back at it.
 
 use anyhow::Result;
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{self, Act};
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::state::Broken;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::files::read_whole;
+use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};

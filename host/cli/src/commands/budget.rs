@@ -1,14 +1,14 @@
 //! `budget`: what owners and teams may use, and what they used.
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Budget, Payer, Usage};
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::report::{Used, daily_usage, standing};
 use counterfoil_governance::state::{DAY_NANOS, day_of};
 use counterfoil_runner::clock::now;
+use counterfoil_runner::run::usage;
 use counterfoil_runner::times::show_time;
-use counterfoil_runner::usage;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};

@@ -4,16 +4,16 @@
 use std::fs::File;
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::backtest::snapshot_store;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::files::write_whole;
+use counterfoil_runner::run::backtest::snapshot_store;
+use counterfoil_runner::store::files::write_whole;
 use counterfoil_runner::times::show_time;
-use counterfoil_snapshot::accept::{ACCEPTANCE_FORMAT, Acceptance};
-use counterfoil_snapshot::actions::format_actions;
-use counterfoil_snapshot::findings::{Finding, Severity};
-use counterfoil_snapshot::lineage::InputFile;
-use counterfoil_snapshot::options::IngestOptions;
-use counterfoil_snapshot::snapshot::Snapshot;
+use counterfoil_snapshot::layers::lineage::InputFile;
+use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, Acceptance};
+use counterfoil_snapshot::quality::actions::format_actions;
+use counterfoil_snapshot::quality::findings::{Finding, Severity};
+use counterfoil_snapshot::source::options::IngestOptions;
+use counterfoil_snapshot::store::snapshot::Snapshot;
 use serde_json::{Value, json};
 
 use super::ingest::{self, side_file};

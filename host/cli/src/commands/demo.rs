@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::clock::Stopwatch;
-use counterfoil_runner::files::make_folder;
+use counterfoil_runner::store::files::make_folder;
 use serde_json::{Value, json};
 
 use self::stage::Stage;

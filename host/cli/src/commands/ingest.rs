@@ -4,15 +4,15 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::backtest::snapshot_store;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::files::read_whole;
+use counterfoil_runner::run::backtest::snapshot_store;
+use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::times::show_time;
-use counterfoil_snapshot::accept::Acceptance;
 use counterfoil_snapshot::error::IngestError;
-use counterfoil_snapshot::findings::{FindingsData, RuleCount, Severity};
-use counterfoil_snapshot::ingest::{Ingested, Progress};
-use counterfoil_snapshot::options::{IngestOptions, SideFile, SourceKind};
+use counterfoil_snapshot::layers::ingest::{Ingested, Progress};
+use counterfoil_snapshot::quality::accept::Acceptance;
+use counterfoil_snapshot::quality::findings::{FindingsData, RuleCount, Severity};
+use counterfoil_snapshot::source::options::{IngestOptions, SideFile, SourceKind};
 use serde_json::{Value, json};
 
 use super::data::print_findings;

@@ -1,11 +1,12 @@
 //! `key`: keys that people sign with.
 
 use anyhow::{Context as _, Result};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
-use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::state::State;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::keys::PeopleKeys;
+use counterfoil_runner::store::keys::PeopleKeys;
 use serde_json::{Value, json};
 
 use crate::args::{Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate};

@@ -2,11 +2,11 @@
 //! nothing but the folder: the ledger hears of it afterwards. Lifting needs the ledger first.
 
 use anyhow::{Context as _, Result};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Class, Refused, Scope};
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::id::Id;
-use counterfoil_runner::data_dir::{DataDirError, Execution};
-use counterfoil_runner::kill::{Target, is_set, kill, lift};
+use counterfoil_runner::orders::kill::{Target, is_set, kill, lift};
+use counterfoil_runner::store::data_dir::{DataDirError, Execution};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::json;
 

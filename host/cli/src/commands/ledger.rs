@@ -6,16 +6,16 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_governance::act::Act;
-use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::ledger::{self, LedgerError};
 use counterfoil_governance::proof::prove;
 use counterfoil_governance::record::Signed;
 use counterfoil_index::By;
 use counterfoil_journal::entry::GENESIS;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::files::{make_folder, read_whole, write_whole};
-use counterfoil_runner::keys::{PeopleKeys, read_public};
+use counterfoil_runner::store::files::{make_folder, read_whole, write_whole};
+use counterfoil_runner::store::keys::{PeopleKeys, read_public};
 use serde_json::{Value, json};
 
 use crate::args::{

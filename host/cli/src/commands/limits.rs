@@ -1,8 +1,8 @@
 //! `limits`: the risk limits of an account, which the policy gives and two people put in force.
 
 use anyhow::{Context as _, Result};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, account_digest};
-use counterfoil_governance::digest::Digest;
 use counterfoil_policy::verdict::limits_bytes;
 use counterfoil_runner::gates::Archive;
 use counterfoil_runner::times::show_time;

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_runner::backtest::snapshot_store;
-use counterfoil_runner::feed::{MarketBars, Patient, Source};
-use counterfoil_runner::files::read_whole;
-use counterfoil_runner::gateway::broker::Bridge;
-use counterfoil_runner::live::live;
-use counterfoil_runner::venues::{Venues, market_of};
+use counterfoil_runner::orders::gateway::broker::Bridge;
+use counterfoil_runner::orders::venues::{Venues, market_of};
+use counterfoil_runner::run::backtest::snapshot_store;
+use counterfoil_runner::run::feed::{MarketBars, Patient, Source};
+use counterfoil_runner::run::live::live;
+use counterfoil_runner::store::files::read_whole;
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 
 use super::backtest::bring_component;
@@ -113,7 +113,7 @@ fn manifest_of(places: &Places, args: &Live) -> Result<Manifest> {
     let snapshot = store.load(&store.resolve(id)?)?;
     let start_nonce = match &args.start_nonce {
         Some(nonce) => nonce.clone(),
-        None => counterfoil_runner::keys::random_hex()?,
+        None => counterfoil_runner::store::keys::random_hex()?,
     };
     let bars = Bars {
         data: DataSource::Feed {

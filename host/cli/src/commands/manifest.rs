@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use counterfoil_governance::digest::Digest;
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
-use counterfoil_runner::files::write_whole;
 use counterfoil_runner::gates::Archive;
-use counterfoil_runner::keys::random_hex;
+use counterfoil_runner::store::files::write_whole;
+use counterfoil_runner::store::keys::random_hex;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RiskEntry};
 use serde_json::json;
 

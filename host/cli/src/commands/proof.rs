@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::files::write_whole;
-use counterfoil_runner::proof::{Which, prove};
+use counterfoil_runner::store::files::write_whole;
+use counterfoil_runner::study::proof::{Which, prove};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use counterfoil_runner::publish::publish;
+use counterfoil_runner::study::publish::publish;
 use serde_json::json;
 
 use crate::args::Publish;

@@ -1,9 +1,9 @@
 //! `replay`: the component decides again.
 
 use anyhow::Result;
-use counterfoil_runner::data_dir::{DataDir, Execution};
 use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::replay::{Replay as Replayed, replay};
+use counterfoil_runner::run::replay::{Replay as Replayed, replay};
+use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_runner::times::show_time;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::instrument::Instrument;

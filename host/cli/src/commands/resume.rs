@@ -2,10 +2,10 @@
 //! itself whether a journal holds.
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::feed::{Patient, Source};
-use counterfoil_runner::gateway::broker::Bridge;
-use counterfoil_runner::journal::Sealing;
-use counterfoil_runner::resume::{
+use counterfoil_runner::orders::gateway::broker::Bridge;
+use counterfoil_runner::run::feed::{Patient, Source};
+use counterfoil_runner::run::journal::Sealing;
+use counterfoil_runner::run::resume::{
     Around, Cut, Found, Halt, Notice, Opened, Resumed, Resumption, open,
 };
 use counterfoil_trading::instrument::Instrument;

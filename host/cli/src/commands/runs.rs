@@ -1,8 +1,8 @@
 //! `runs`: what was run.
 
 use anyhow::Result;
-use counterfoil_runner::data_dir::Execution;
-use counterfoil_runner::extent::Extent;
+use counterfoil_runner::run::extent::Extent;
+use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 

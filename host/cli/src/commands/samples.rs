@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
-use counterfoil_runner::data_dir::Execution;
-use counterfoil_runner::sweep::{Item, samples};
-use counterfoil_snapshot::resample::{Draw, Resample};
+use counterfoil_runner::store::data_dir::Execution;
+use counterfoil_runner::study::sweep::{Item, samples};
+use counterfoil_snapshot::synthetic::resample::{Draw, Resample};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::Close;
 use counterfoil_trading::units::Money;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::keys::PeopleKeys;
 use counterfoil_runner::permit::Records;
+use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Signers, Supervisor};

@@ -1,10 +1,10 @@
 //! `show`: one run.
 
 use anyhow::Result;
-use counterfoil_runner::data_dir::Execution;
-use counterfoil_runner::execute::Outcome;
-use counterfoil_runner::extent::Extent;
-use counterfoil_runner::journal::{JournalReader, ReadJournalError};
+use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::extent::Extent;
+use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
+use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{KIND_DECISION, KIND_REFUSED, Record, kind_of};

@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{SweepRow, SweepTable};
-use counterfoil_runner::backtest::{selection_of, snapshot_store};
 use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::sweep::{Done, Item, Split, Windows, over, splits};
+use counterfoil_runner::run::backtest::{selection_of, snapshot_store};
+use counterfoil_runner::study::sweep::{Done, Item, Split, Windows, over, splits};
 use counterfoil_runner::times::parse_time;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;

@@ -2,8 +2,8 @@
 //! all that a run rests on, and nothing that it does not.
 
 use anyhow::Result;
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet, Gate, Subject, Terms};
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::registry::{Component, Deed, Started};
 use counterfoil_governance::state::{Ending, State};
 use serde_json::{Value, json};

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_governance::act::{Act, Class, Refused};
-use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, LedgerError};
 use counterfoil_governance::state::State;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::clock::{now, wait};
-use counterfoil_runner::keys::PeopleKeys;
+use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_trading::time::UnixNanos;
 
 use super::refusal::Refusal;

@@ -1,12 +1,13 @@
 //! Records in JSON and in words. It must never leave out a field of an act.
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
     Act, DigestSet, Drift, Evidence, Exception, Reason, Subject, Verdict,
 };
-use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::record::Record;
 use counterfoil_governance::registry::{Deed, Stage};
 use counterfoil_governance::role::Roles;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Map, Value, json};

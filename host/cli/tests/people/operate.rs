@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use counterfoil_governance::digest::Digest;
+use counterfoil_base::digest::Digest;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::manifest::{DataSource, Manifest, RiskEntry, canonical_json};

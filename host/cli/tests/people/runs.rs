@@ -3,20 +3,21 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
     Act, Authorization, DigestSet, Evidence, EvidenceKind, Gate, Outcome, Provenance, RunEnd,
     Verdict, account_digest,
 };
 use counterfoil_governance::attest;
-use counterfoil_governance::digest::{Digest, PublicKey};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, origin};
 use counterfoil_governance::role::{Kind, Role};
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::evidence::limits_digest;
-use counterfoil_runner::keys::{KeyDir, PeopleKeys};
 use counterfoil_runner::permit::terms_of;
+use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
+use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;

@@ -13,9 +13,10 @@ use super::{
     Evidence, EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd,
     RunStart, Scope, Subject, Terms, Usage, Verdict,
 };
-use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::role::{Kind, Role};
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 
 /// Something that has one form in CBOR.
 pub(super) trait Item: Sized {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::digest::Digest;
 use crate::id::Id;
+use counterfoil_base::digest::Digest;
 
 /// A rule that is not kept for a while, and what stands in for it.
 #[derive(Clone, Debug, Eq, PartialEq)]

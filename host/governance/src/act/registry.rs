@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::codec::Item as _;
-use crate::digest::Digest;
+use counterfoil_base::digest::Digest;
 
 /// What a component was made from.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -7,8 +7,8 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::codec::Item as _;
 use super::registry::DigestSet;
-use crate::digest::Digest;
 use crate::id::Id;
+use counterfoil_base::digest::Digest;
 
 /// What runs, for whom, where, and under what.
 #[derive(Clone, Debug, Eq, PartialEq)]

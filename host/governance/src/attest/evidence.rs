@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use super::{AttestError, Envelope, Statement, Subject};
 use crate::act::{Evidence, EvidenceKind};
-use crate::digest::{Digest, PublicKey};
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 
 /// What is wrong with a piece of evidence. The codes are stable.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

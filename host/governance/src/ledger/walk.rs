@@ -14,10 +14,11 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::LedgerError;
 use crate::act::Act;
-use crate::digest::{Digest, PublicKey};
 use crate::record::Record;
 use crate::rule::Rule;
 use crate::state::State;
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 
 /// A ledger's records, checked: what stands in the file and what it adds up to.
 #[derive(Clone, Debug)]

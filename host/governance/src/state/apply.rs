@@ -11,11 +11,12 @@ use super::{
     Principal, Said, State,
 };
 use crate::act::{Act, Gate};
-use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::record::Signed;
 use crate::registry::{Approval, Component, Deed, Promotion, Stage, Started};
 use crate::role::{Kind, Role, Roles};
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 
 impl State {
     /// Does an act that was judged, by the record in entry `index`.

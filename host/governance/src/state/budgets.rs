@@ -7,11 +7,11 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::State;
 use crate::act::{Budget, Payer, Usage};
-use crate::digest::Digest;
 use crate::id::Id;
 use crate::registry::Deed;
 use crate::report::Used;
 use crate::rule::{Denial, Rule};
+use counterfoil_base::digest::Digest;
 
 /// The longest time that somebody may be over budget, in nanoseconds: seven days, after which the
 /// budget itself is to be changed.

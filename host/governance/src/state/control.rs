@@ -5,10 +5,10 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::State;
 use crate::act::{DigestSet, Exception, Gate, Outcome, Subject, Verdict};
-use crate::digest::Digest;
 use crate::id::Id;
 use crate::registry::Deed;
 use crate::rule::{Denial, Rule};
+use counterfoil_base::digest::Digest;
 
 /// An exception that was granted.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -41,7 +41,7 @@ impl State {
     pub(super) fn administrator_left(
         &self,
         time: UnixNanos,
-        goes: impl Fn(&Id, &crate::digest::PublicKey) -> bool,
+        goes: impl Fn(&Id, &counterfoil_journal::public_key::PublicKey) -> bool,
     ) -> Result<(), Denial> {
         let is_administrator = |id: &Id| {
             let principal = self.principals.get(id);

@@ -7,10 +7,11 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::State;
 use crate::act::{Act, BreakGlass};
-use crate::digest::{Digest, PublicKey};
 use crate::id::Id;
 use crate::registry::Deed;
 use crate::rule::{Denial, Rule};
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 
 /// The longest time that a glass stays broken, in nanoseconds: four hours, in which a second person
 /// can be woken.

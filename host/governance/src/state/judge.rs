@@ -3,11 +3,11 @@
 
 use super::State;
 use crate::act::Act;
-use crate::digest::PublicKey;
 use crate::id::Id;
 use crate::record::Signed;
 use crate::registry::Stage;
 use crate::rule::{Denial, Rule};
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::time::UnixNanos;
 
 mod changes;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use super::State;
 use crate::act::{Authorization, Scope, Terms};
-use crate::digest::Digest;
 use crate::id::Id;
 use crate::registry::Deed;
 use crate::rule::{Denial, Rule};
+use counterfoil_base::digest::Digest;
 
 /// The limits of an account.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use counterfoil_governance::act::{Act, Exception, Subject};
-use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, origin};
 pub(crate) use counterfoil_governance::record::Record;
@@ -13,6 +12,7 @@ use counterfoil_governance::role::{Kind, Role};
 use counterfoil_index::Term;
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::{Exception, Seconds, Set};
-use crate::digest::Digest;
+use counterfoil_base::digest::Digest;
 
 /// A run is about to start.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use counterfoil_runner::backtest::snapshot_store;
-use counterfoil_runner::component::ready;
-use counterfoil_runner::data_dir::DataDir;
+use counterfoil_runner::run::backtest::snapshot_store;
+use counterfoil_runner::run::component::ready;
+use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{

@@ -1,13 +1,13 @@
 //! Bytes that the ledger names by digest: components, evidence, policies, limits, inputs. What they
 //! say must never be asked here.
 
-use counterfoil_governance::digest::Digest;
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::state::State;
 
 use super::{DriftError, Found, MISSING};
-use crate::data_dir::{DataDir, DataDirError};
-use crate::evidence::{EvidenceError, EvidenceStore};
 use crate::gates::{Archive, ArchiveError};
+use crate::store::data_dir::{DataDir, DataDirError};
+use crate::study::evidence::{EvidenceError, EvidenceStore};
 
 pub(super) fn look(data: &DataDir, state: &State, all: &mut Found) -> Result<(), DriftError> {
     for (component, one) in state.registry().components() {

@@ -6,14 +6,14 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::state::State;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found, MISSING};
-use crate::data_dir::DataDir;
-use crate::files::at;
-use crate::keys::{
+use crate::store::data_dir::DataDir;
+use crate::store::files::at;
+use crate::store::keys::{
     KeyDir, KeyError, OwnKey, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, SECRET_FILE, read_public,
 };
 use crate::times::show_time;

@@ -3,17 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use counterfoil_governance::digest::Digest;
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::registry::{Stage, Started};
 use counterfoil_governance::state::State;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found};
-use crate::data_dir::{DataDir, DataDirError, Execution};
-use crate::evidence::limits_digest;
-use crate::lock::is_held;
 use crate::permit::may_go_on;
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
+use crate::store::lock::is_held;
+use crate::study::evidence::limits_digest;
 
 pub(super) fn look(
     data: &DataDir,

@@ -9,12 +9,12 @@ use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::path::PathBuf;
 
-use counterfoil_governance::digest::Digest;
+use counterfoil_base::digest::Digest;
 use counterfoil_policy::bundle::BUNDLE_BYTES_MAX;
 use counterfoil_policy::child::INPUT_BYTES_MAX;
 
-use crate::data_dir::DataDir;
-use crate::files::{self, FileError, at};
+use crate::store::data_dir::DataDir;
+use crate::store::files::{self, FileError, at};
 
 /// The most bytes of one thing in the archive: the larger of a bundle and an input.
 const BYTES_MAX: usize = if BUNDLE_BYTES_MAX > INPUT_BYTES_MAX {

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use counterfoil_base::digest;
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{DigestSet, EvidenceKind, Scope, Subject};
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::evidence::{EvidenceError as PieceError, Piece};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::registry::Component;
 use counterfoil_governance::rule::Denial;
 use counterfoil_governance::state::State;
-use counterfoil_policy::digest;
 use counterfoil_policy::input::{
     self, Account, Admission, Asked, Authorization, Exception, Kill, Limits, LookAhead, Operators,
     Promotion, Replay, Retrospective, Reviewed, Seconds, Set, SnapshotQuality, Start, Thresholds,
@@ -19,8 +19,8 @@ use counterfoil_policy::input::{
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
-use crate::data_dir::DataDir;
-use crate::evidence::{EvidenceError, EvidenceStore};
+use crate::store::data_dir::DataDir;
+use crate::study::evidence::{EvidenceError, EvidenceStore};
 
 /// The largest number of an input: readers of JSON agree on those below 2^53.
 const NUMBER_MAX: u64 = (1 << 53) - 1;

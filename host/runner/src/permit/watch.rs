@@ -4,8 +4,8 @@
 use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{RunEnd, Scope};
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::Rule;
 use counterfoil_governance::state::State;

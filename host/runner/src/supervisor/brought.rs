@@ -10,7 +10,7 @@ use super::inlet::Outlet;
 use super::run::Supervised;
 use super::status::RunState;
 use crate::error::RunnerError;
-use crate::feed::{
+use crate::run::feed::{
     AnyFeed, Bars, Came, Decided, EventSource, LineSource, MarketBars, Source, Treatment,
 };
 

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 
-use crate::component::Shared;
-use crate::data_dir::DataDir;
 use crate::error::RunnerError;
+use crate::run::component::Shared;
+use crate::store::data_dir::DataDir;
 
 /// Components kept ready: each may be many MiB of code.
 const READY_MAX: usize = 64;

@@ -7,10 +7,10 @@ use super::RUNS_MAX;
 use super::feeds::OpenError;
 use super::kept::KeptError;
 use super::status::RunState;
-use crate::data_dir::DataDirError;
 use crate::error::RunnerError;
-use crate::files::FileError;
 use crate::permit::Denied;
+use crate::store::data_dir::DataDirError;
+use crate::store::files::FileError;
 
 /// Why a run is not started, stopped, killed or gone on with.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::Builder;
 
 use counterfoil_connect::feed::market::Market;
-use counterfoil_snapshot::selection::Selection;
+use counterfoil_snapshot::store::selection::Selection;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
@@ -18,11 +18,11 @@ use super::brought::Brought;
 use super::inlet::Inlet;
 use super::replay;
 use super::run::Supervised;
-use crate::backtest::{check, snapshot_store};
-use crate::data_dir::DataDir;
 use crate::error::RunnerError;
-use crate::feed::{Came, LineSource as _, MarketBars};
-use crate::venues::{Venues, market_of};
+use crate::orders::venues::{Venues, market_of};
+use crate::run::backtest::{check, snapshot_store};
+use crate::run::feed::{Came, LineSource as _, MarketBars};
+use crate::store::data_dir::DataDir;
 
 /// How long a connection to a feed may take to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(10);

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::feed::{Came, LINE_BYTES_MAX, LineSource, SILENCE_MAX, Treatment};
+use crate::run::feed::{Came, LINE_BYTES_MAX, LineSource, SILENCE_MAX, Treatment};
 
 /// Lines that wait for one run: a minute of sixteen instruments at a bar a second.
 pub const LINES_MAX: usize = 1_024;

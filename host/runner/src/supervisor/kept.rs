@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::feeds::FeedSettings;
-use crate::data_dir::DataDir;
-use crate::files::{self, FileError, at};
+use crate::store::data_dir::DataDir;
+use crate::store::files::{self, FileError, at};
 
 /// The format of the file.
 const FORMAT: &str = "counterfoil-supervised/1";

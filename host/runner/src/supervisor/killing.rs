@@ -8,8 +8,8 @@ use super::inlet::Order;
 use super::run::Supervised;
 use super::status::{RunState, Status};
 use super::{SuperviseError, Supervisor, work};
-use crate::data_dir::{DataDir, DataDirError, Execution};
-use crate::kill::{self, Target};
+use crate::orders::kill::{self, Target};
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
 
 impl Supervisor {
     /// Kills a run: before its next slice it takes its orders back as its manifest says, records

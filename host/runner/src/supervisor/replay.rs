@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use counterfoil_snapshot::slices::Slices;
+use counterfoil_snapshot::store::slices::Slices;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;
 use counterfoil_trading::instrument::Instrument;

@@ -15,8 +15,8 @@ use super::feeds::FeedSettings;
 use super::inlet::{Inlet, NotQueued, Order, Tell};
 use super::status::{Figures, RunState, Status};
 use crate::clock;
-use crate::drive::Observer;
-use crate::kill::Told;
+use crate::orders::kill::Told;
+use crate::run::drive::Observer;
 
 /// Log lines of a strategy that become events, for one slice: the others are dropped.
 const LOG_LINES_PER_SLICE: usize = 8;

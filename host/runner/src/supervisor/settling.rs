@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::RunEnd;
-use counterfoil_governance::digest::Digest;
 use counterfoil_trading::record::{CloseReason, StopCause};
 
 use super::run::Supervised;
 use super::status::RunState;
 use super::{Left, SuperviseError, Supervisor, work};
-use crate::ending::ending;
+use crate::run::ending::ending;
 
 impl Supervisor {
     /// Takes over how a run ended: from the ledger, or from its closed journal into the ledger. False

@@ -14,14 +14,14 @@ use super::inlet::Order;
 use super::kept::{Kept, Meant};
 use super::run::{Supervised, Watch};
 use super::status::RunState;
-use crate::component::Shared;
-use crate::data_dir::{DataDir, Execution};
-use crate::ending::ending;
 use crate::error::RunnerError;
-use crate::execute::{Conditions, Outcome, Prepared};
-use crate::live::live_under;
-use crate::resume::{self, Around, Notice, Resumed};
-use crate::venues::Venues;
+use crate::orders::venues::Venues;
+use crate::run::component::Shared;
+use crate::run::ending::ending;
+use crate::run::execute::{Conditions, Outcome, Prepared};
+use crate::run::live::live_under;
+use crate::run::resume::{self, Around, Notice, Resumed};
+use crate::store::data_dir::{DataDir, Execution};
 
 /// A run that is ready to begin.
 pub(super) struct Ready {

@@ -7,11 +7,11 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Scope;
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_runner::clock;
-use counterfoil_runner::kill::Target;
+use counterfoil_runner::orders::kill::Target;
 use counterfoil_runner::permit::{may_go_on, may_start};
 use counterfoil_trading::manifest::Manifest;
 

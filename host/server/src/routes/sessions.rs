@@ -7,8 +7,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
-use counterfoil_governance::digest::PublicKey;
 use counterfoil_governance::id::Id;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::clock;
 use counterfoil_runner::times::show_time;
 

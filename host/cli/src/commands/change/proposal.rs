@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::state::State;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_runner::gates::Archive;

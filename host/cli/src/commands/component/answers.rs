@@ -1,8 +1,8 @@
 //! What the registry answers about components: history, list, one of them, its runs.
 
 use anyhow::Result;
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet};
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::registry::Component;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};

@@ -12,12 +12,12 @@ use crate::people::refusal::{Refusal, tell};
 use crate::people::{self, words};
 use crate::places::Places;
 use anyhow::{Context as _, Result};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet, EvidenceKind, Refused};
 use counterfoil_governance::attest;
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::evidence::Piece;
-use counterfoil_runner::evidence::limits_digest;
-use counterfoil_runner::files::{read_whole, write_whole};
+use counterfoil_runner::store::files::{read_whole, write_whole};
+use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_trading::manifest::Manifest;
 
 pub(super) fn run(places: &Places, args: &ComponentApprove) -> Result<Answer> {

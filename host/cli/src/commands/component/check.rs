@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{EvidenceKind, Refused};
-use counterfoil_governance::digest::Digest;
-use counterfoil_runner::evidence::{self, Checked, Thresholds, dearer};
-use counterfoil_runner::execute::Outcome;
-use counterfoil_runner::files::read_whole;
+use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::store::files::read_whole;
+use counterfoil_runner::study::evidence::{self, Checked, Thresholds, dearer};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Evidence, EvidenceKind, Refused};
 use counterfoil_governance::attest::Envelope;
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::evidence::{Piece, statement};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::state::State;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::data_dir::DataDirError;
-use counterfoil_runner::evidence::{Checked, EvidenceStore};
-use counterfoil_runner::keys::PeopleKeys;
+use counterfoil_runner::store::data_dir::DataDirError;
+use counterfoil_runner::store::keys::PeopleKeys;
+use counterfoil_runner::study::evidence::{Checked, EvidenceStore};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};

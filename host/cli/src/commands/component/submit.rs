@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Provenance};
-use counterfoil_governance::digest::Digest;
-use counterfoil_runner::files::read_whole;
+use counterfoil_runner::store::files::read_whole;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::WORLD;
 use serde_json::json;

@@ -3,9 +3,9 @@
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::EvidenceKind;
-use counterfoil_governance::digest::Digest;
-use counterfoil_runner::evidence::Checked;
+use counterfoil_runner::study::evidence::Checked;
 use serde_json::json;
 
 use super::evidence::Maker;

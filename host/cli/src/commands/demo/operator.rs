@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::data_dir::Execution;
+use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use serde_json::{Value, json};

@@ -35,7 +35,7 @@ pub(super) fn run(places: &Places) -> Result<Answer> {
 
 /// Each list by what it is of: records by their numbers, components and runs by their digests.
 fn lists(found: &Health) -> [(&'static str, Value); 12] {
-    let digests = |all: &std::collections::BTreeSet<counterfoil_governance::digest::Digest>| {
+    let digests = |all: &std::collections::BTreeSet<counterfoil_base::digest::Digest>| {
         json!(all.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     [

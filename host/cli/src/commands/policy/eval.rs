@@ -1,14 +1,14 @@
 //! `policy eval`: the policy is asked at a gate.
 
 use anyhow::{Context as _, Result};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Refused, account_digest};
-use counterfoil_governance::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_policy::gate::Gate;
 use counterfoil_policy::input::{Account, Asked, Input, Limits};
 use counterfoil_policy::verdict::Verdict;
-use counterfoil_runner::files::read_whole;
 use counterfoil_runner::gates::{self, Archive};
+use counterfoil_runner::store::files::read_whole;
 use serde_json::{Value, json};
 
 use super::child::evaluator;
@@ -159,7 +159,7 @@ pub(crate) fn tell(places: &Places, verdict: &Verdict, record: Option<u64>) -> R
         value["record"] = json!(record);
         say_json(&value);
     } else {
-        let digest = |digest: Option<counterfoil_policy::digest::Digest>| {
+        let digest = |digest: Option<counterfoil_base::digest::Digest>| {
             digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string())
         };
         let recorded = record.map_or_else(

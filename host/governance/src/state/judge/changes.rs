@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{Doing, State, Verdict, authentic_key, judge_act};
 use crate::act::{Act, BreakGlass, Class, ClassSet, Delegation};
-use crate::digest::Digest;
 use crate::id::Id;
 use crate::role::{Kind, Role};
 use crate::rule::{Denial, Rule};
 use crate::state::DELEGATION_NANOS_MAX;
 use crate::state::glass::BREAK_GLASS_NANOS_MAX;
+use counterfoil_base::digest::Digest;
 
 /// Whether whoever acts may do such acts, and do them alone.
 pub(super) fn permitted(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {

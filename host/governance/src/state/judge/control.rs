@@ -4,9 +4,9 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::{Doing, State};
 use crate::act::{Exception, Gate, Outcome, Subject, Verdict};
-use crate::digest::Digest;
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
+use counterfoil_base::digest::Digest;
 
 /// The longest exception, in nanoseconds: 90 days, as for a delegation.
 const EXCEPTION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;

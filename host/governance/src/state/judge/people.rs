@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use counterfoil_trading::time::UnixNanos;
 
 use super::{ASK_ADMINISTRATOR, Doing, State, Verdict, known, signature};
-use crate::digest::PublicKey;
 use crate::id::Id;
 use crate::record::{Signed, rotation_message};
 use crate::role::{Role, Roles};
 use crate::rule::{Denial, Rule};
+use counterfoil_journal::public_key::PublicKey;
 
 pub(super) fn genesis(
     state: &State,

@@ -7,11 +7,11 @@ use counterfoil_trading::time::UnixNanos;
 use super::{Doing, State, Verdict};
 use crate::act::{Class, DigestSet, Evidence, EvidenceKind, Gate};
 use crate::attest;
-use crate::digest::Digest;
 use crate::id::Id;
 use crate::registry::{Component, Stage};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
+use counterfoil_base::digest::Digest;
 
 pub(super) fn new_component(state: &State, component: &Digest) -> Verdict {
     if !state.registry.components.contains_key(component) {

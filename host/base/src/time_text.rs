@@ -1,0 +1,62 @@
+//! Times as RFC 3339 text, in UTC. No clock is read here.
+
+use alloc::format;
+use alloc::string::String;
+
+const DAY_NANOS: i64 = 86_400_000_000_000;
+
+/// A time in nanoseconds since 1970 as `2026-01-31T16:00:00Z`, with a fraction where there is one.
+#[must_use]
+pub fn rfc3339(unix_nanos: i64) -> String {
+    let (year, month, day) = civil(unix_nanos.div_euclid(DAY_NANOS));
+    let nanos = unix_nanos.rem_euclid(DAY_NANOS);
+    let (seconds, fraction) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    let clock = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    if fraction == 0 {
+        return format!("{clock}Z");
+    }
+    let digits = format!("{fraction:09}");
+    format!("{clock}.{}Z", digits.trim_end_matches('0'))
+}
+
+/// The date of a day counted from 1970-01-01.
+///
+/// Years are counted from March, so that the leap day is a year's last; 719,468 days lie
+/// between 0000-03-01 and 1970-01-01.
+fn civil(day: i64) -> (i64, i64, i64) {
+    let day = day + 719_468;
+    let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * of_year + 2) / 153;
+    let day_of_month = of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day_of_month)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_other_tools_write_them() {
+        let table = [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_767_225_599, "2025-12-31T23:59:59Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ];
+        for (seconds, text) in table {
+            assert_eq!(rfc3339(seconds * 1_000_000_000), text);
+        }
+        assert_eq!(rfc3339(1_500_000_000), "1970-01-01T00:00:01.5Z");
+        assert_eq!(rfc3339(i64::MIN).get(..4), Some("1677"));
+    }
+}

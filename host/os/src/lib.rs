@@ -1,0 +1,2 @@
+//! The operating system as every crate uses it: whole files, locks, bounded child processes, clocks. It must
+//! never know what a file, a child or a time is for.

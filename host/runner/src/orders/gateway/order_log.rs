@@ -1,0 +1,249 @@
+//! The order log of one execution: the same frames, chain, tree and signed checkpoints as a journal,
+//! with one checkpoint after each record. A record is durable when `append` returns.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use counterfoil_journal::audit::{AuditError, Audited, Auditor};
+use counterfoil_journal::frame::{FrameError, FrameReader};
+use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::signer::Signer;
+use counterfoil_trading::cbor::CborError;
+use counterfoil_trading::gateway::{Authorization, LogRecord, Mark, Occasion, Reconciled};
+use counterfoil_trading::journal::RecordBytes;
+
+use crate::run::journal::{JournalError, JournalFile, Sealed, Sealer};
+use crate::run::resume::{Signed, keep};
+use crate::store::data_dir::Execution;
+use crate::store::files::{FileError, at};
+
+/// The log's file in an execution's folder.
+pub const ORDERS_FILE: &str = "orders";
+
+/// Why an order log could not be read or written. The run does not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OrderLogError {
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A record was not taken.
+    #[error("the order log: {0}")]
+    Journal(#[from] JournalError),
+    /// A frame is none.
+    #[error("the order log: {0}")]
+    Frame(#[from] FrameError),
+    /// A link, checkpoint or signature does not hold.
+    #[error("the order log was changed: {0}")]
+    Audit(#[from] AuditError),
+    /// A record is none.
+    #[error("a record of the order log does not decode: {0}")]
+    Record(#[from] CborError),
+    /// A signed checkpoint stands behind bytes that are no part of the log.
+    #[error(
+        "the order log was changed after byte {offset}: a checkpoint further on covers {signed}"
+    )]
+    Damaged {
+        /// Where the good part ends.
+        offset: u64,
+        /// Entries that the checkpoint covers.
+        signed: u64,
+    },
+}
+
+/// What the log holds of one order.
+#[derive(Clone, Debug, Default)]
+pub struct Recorded {
+    /// Its marks, in sequence.
+    pub marks: Vec<Mark>,
+    /// Its last token.
+    pub token: Option<Authorization>,
+}
+
+/// What an order log says.
+#[derive(Clone, Debug, Default)]
+pub struct KnownOrders {
+    /// Every order, by the number of its plan.
+    pub orders: BTreeMap<u64, Recorded>,
+    /// The last epoch of the account's lease.
+    pub epoch: u64,
+    /// What the venue's books held when the run began.
+    pub baseline: Option<Reconciled>,
+}
+
+/// The log, open for writing.
+#[derive(Debug)]
+pub struct OrderLog {
+    sealer: Sealer,
+    body: Vec<u8>,
+}
+
+/// Where an execution's order log lies.
+#[must_use]
+pub fn path(execution: &Execution) -> PathBuf {
+    execution.folder.join(ORDERS_FILE)
+}
+
+/// The log's origin, which is also the name of its key.
+#[must_use]
+pub fn origin(execution: &Execution) -> String {
+    format!("counterfoil/orders/{}/{}", execution.run, execution.number)
+}
+
+impl OrderLog {
+    /// A new log, empty.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OrderLogError`] if there is one, or it cannot be made.
+    pub fn create(
+        execution: &Execution,
+        signer: Box<dyn Signer + Send>,
+    ) -> Result<Self, OrderLogError> {
+        let file = JournalFile::create(&path(execution))?;
+        Ok(Self::over(Sealer::new(file, signer, origin(execution), 1)))
+    }
+
+    /// The log of an execution that goes on, verified with its key, and what it says. What no
+    /// checkpoint covers is kept apart and cut: nothing was sent on it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OrderLogError`] if it cannot be read or does not hold; it is as it was then.
+    pub fn go_on(
+        execution: &Execution,
+        signer: Box<dyn Signer + Send>,
+        key: &VerifierKey,
+    ) -> Result<(Self, KnownOrders), OrderLogError> {
+        let path = path(execution);
+        let found = Signed::scan(&path)?;
+        if let Some(size) = found.checkpoint_beyond(key) {
+            return Err(OrderLogError::Damaged {
+                offset: found.end,
+                signed: size,
+            });
+        }
+        let (known, at_end) = read(&path, found.end, key)?;
+        keep(&execution.folder, found.end, &found.tail)?;
+        let file = JournalFile::go_on(&path, found.end)?;
+        let own = Sealer::go_on(file, signer, origin(execution), 1, at_end);
+        Ok((Self::over(own), known))
+    }
+
+    const fn over(sealer: Sealer) -> Self {
+        Self {
+            sealer,
+            body: Vec::new(),
+        }
+    }
+
+    /// Appends a record with its checkpoint. It is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OrderLogError`] if that is not certain.
+    pub fn append(&mut self, record: &LogRecord) -> Result<(), OrderLogError> {
+        self.body.clear();
+        record.encode(&mut self.body);
+        self.sealer.add(RecordBytes {
+            body: &self.body,
+            digested: None,
+            is_decision: false,
+        })?;
+        self.sealer.write()?;
+        Ok(())
+    }
+}
+
+/// Verifies and reads the first `end` bytes of a log.
+///
+/// # Errors
+///
+/// Returns [`OrderLogError`] naming what does not hold.
+fn read(
+    path: &std::path::Path,
+    end: u64,
+    key: &VerifierKey,
+) -> Result<(KnownOrders, Sealed), OrderLogError> {
+    let mut known = KnownOrders::default();
+    let mut auditor = Auditor::new(key.clone());
+    auditor.set_cadence(core::num::NonZeroU64::MIN);
+    let mut bytes = Vec::new();
+    if end > 0 {
+        let file = File::open(path).map_err(at("open", path))?;
+        file.take(end)
+            .read_to_end(&mut bytes)
+            .map_err(at("read", path))?;
+    }
+    let mut frames = FrameReader::new();
+    let mut rest = bytes.as_slice();
+    loop {
+        let parsed = frames.parse(rest)?;
+        rest = rest.get(parsed.consumed..).unwrap_or_default();
+        let Some(frame) = parsed.frame else { break };
+        if let Audited::Entry { body, .. } = auditor.frame(frame)? {
+            known.add(LogRecord::decode(body)?)?;
+        }
+    }
+    let summary = auditor.finish(0);
+    let sealed = Sealed {
+        chain: summary.chain,
+        tree: summary.tree,
+        ..Sealed::default()
+    };
+    Ok((known, sealed))
+}
+
+/// Every record of an execution's order log, verified with its key.
+///
+/// # Errors
+///
+/// Returns [`OrderLogError`] if it cannot be read or does not hold.
+pub fn records(execution: &Execution, key: &VerifierKey) -> Result<Vec<LogRecord>, OrderLogError> {
+    let path = path(execution);
+    let bytes = std::fs::read(&path).map_err(at("read", &path))?;
+    let mut auditor = Auditor::new(key.clone());
+    let mut frames = FrameReader::new();
+    let mut rest = bytes.as_slice();
+    let mut all = Vec::new();
+    loop {
+        let parsed = frames.parse(rest)?;
+        rest = rest.get(parsed.consumed..).unwrap_or_default();
+        let Some(frame) = parsed.frame else {
+            return Ok(all);
+        };
+        if let Audited::Entry { body, .. } = auditor.frame(frame)? {
+            all.push(LogRecord::decode(body)?);
+        }
+    }
+}
+
+impl KnownOrders {
+    fn add(&mut self, record: LogRecord) -> Result<(), CborError> {
+        match record {
+            LogRecord::Spent { token, .. } => {
+                let token = Authorization::decode(&token)?;
+                let order = self.orders.entry(token.sequence).or_default();
+                order.marks.push(Mark::Spent);
+                order.token = Some(token);
+            }
+            LogRecord::Ended(one) => {
+                let order = self.orders.entry(one.sequence).or_default();
+                order.marks.push(Mark::Ended(one.end));
+            }
+            LogRecord::Lease { epoch, .. } => self.epoch = epoch,
+            LogRecord::Reconciled(one) if one.occasion == Occasion::Baseline => {
+                self.baseline = Some(one);
+            }
+            LogRecord::Open { .. }
+            | LogRecord::Unknown { .. }
+            | LogRecord::Refused { .. }
+            | LogRecord::Clock { .. }
+            | LogRecord::Reconciled(_)
+            | LogRecord::Difference(_) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! Slices of a snapshot, with its corporate actions. It must never know what an action does.
+
+use core::iter::Peekable;
+use std::vec::IntoIter;
+
+use counterfoil_snapshot::store::slices::Slices;
+use counterfoil_trading::corporate::CorporateAction;
+use counterfoil_trading::slice::{Slice, SliceError};
+
+use super::{Feed, FeedError, Next};
+
+/// Slices of a snapshot.
+#[derive(Debug)]
+pub struct SnapshotFeed {
+    slices: Slices,
+    actions: Actions,
+}
+
+impl SnapshotFeed {
+    /// A feed of these slices; each action joins the slice in whose time it falls.
+    #[must_use]
+    pub fn new(slices: Slices, actions: Vec<CorporateAction>) -> Self {
+        Self {
+            slices,
+            actions: Actions::new(actions),
+        }
+    }
+}
+
+impl Feed for SnapshotFeed {
+    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+        if !self.slices.next_into(slice)? {
+            return Ok(Next::End);
+        }
+        self.actions.join(slice)?;
+        Ok(Next::Slice)
+    }
+}
+
+/// Corporate actions that did not join a slice yet, by ex-time.
+#[derive(Debug)]
+struct Actions(Peekable<IntoIter<CorporateAction>>);
+
+impl Actions {
+    fn new(mut actions: Vec<CorporateAction>) -> Self {
+        actions.sort_by_key(|one| one.ex_time);
+        Self(actions.into_iter().peekable())
+    }
+
+    /// Gives the slice what happened before its close. A close is the first moment after a bar, so
+    /// an action of that moment belongs to the next slice.
+    fn join(&mut self, slice: &mut Slice) -> Result<(), SliceError> {
+        let Some(close) = slice.close_time() else {
+            return Ok(());
+        };
+        while let Some(action) = self.0.next_if(|one| one.ex_time < close) {
+            slice.add_action(action)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use counterfoil_trading::bar::{ClosedBar, RawBar};
+    use counterfoil_trading::corporate::ActionKind;
+    use counterfoil_trading::instrument::InstrumentId;
+    use counterfoil_trading::time::UnixNanos;
+    use counterfoil_trading::units::Price;
+
+    #[test]
+    fn an_action_joins_the_slice_whose_bars_begin_at_its_ex_time() {
+        let action = |time| CorporateAction {
+            instrument: InstrumentId(0),
+            ex_time: UnixNanos(time),
+            kind: ActionKind::SymbolChange {
+                symbol: "NEW".to_owned(),
+            },
+        };
+        let mut actions = Actions::new([40, 10, 19, 20, 5].map(action).to_vec());
+        let mut joined = |open: i64, close: i64| {
+            let price = Price(1);
+            let raw = RawBar {
+                open_time: UnixNanos(open),
+                close_time: UnixNanos(close),
+                open: price,
+                high: price,
+                low: price,
+                close: price,
+                ..RawBar::default()
+            };
+            let mut slice = Slice::default();
+            slice.add(ClosedBar::parse(raw).unwrap()).unwrap();
+            actions.join(&mut slice).unwrap();
+            let times = slice.actions().iter().map(|one| one.ex_time.0);
+            times.collect::<Vec<_>>()
+        };
+        assert_eq!(joined(0, 10), [5]);
+        assert_eq!(joined(10, 20), [10, 19]);
+        // After a gap without bars, such as a weekend.
+        assert_eq!(joined(30, 40), [20]);
+        assert_eq!(joined(40, 50), [40]);
+    }
+}

@@ -1,0 +1,105 @@
+//! Which part of a journal's file is signed, and whether what follows is what a kill leaves. It
+//! must never change a byte, and never know what a record says.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::frame::{Frame, FrameReader};
+use counterfoil_journal::key::VerifierKey;
+
+use crate::store::files::{FileError, at};
+
+/// Bytes read at once: several times the largest frame.
+const READ_BYTES: u64 = 1 << 20;
+
+/// Where the lines of signatures begin in a note.
+const SIGNATURES: &[u8] = "\n\n\u{2014} ".as_bytes();
+
+/// A journal's file in two parts.
+#[derive(Debug, Default)]
+pub(crate) struct Signed {
+    /// Where the last checkpoint's frame ends; 0 if there is none.
+    pub(crate) end: u64,
+    /// Entries before it.
+    pub(crate) entries: u64,
+    /// Whole entries after it.
+    pub(crate) uncovered: u64,
+    /// All bytes after it.
+    pub(crate) tail: Vec<u8>,
+}
+
+impl Signed {
+    /// Reads the frames of the file at `path`, up to the first bytes that are none. A file that is
+    /// not there has no part.
+    pub(crate) fn scan(path: &Path) -> Result<Self, FileError> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(at("open", path)(error)),
+        };
+        let mut found = Self::default();
+        let mut frames = FrameReader::new();
+        let mut buffer = Vec::new();
+        loop {
+            let mut limited = (&file).take(READ_BYTES);
+            let read = limited.read_to_end(&mut buffer).map_err(at("read", path))?;
+            let mut start: usize = 0;
+            let mut is_over = read == 0;
+            while !is_over {
+                let input = buffer.get(start..).unwrap_or_default();
+                // Bytes that are no frame end what can be signed; the verifier or the search in
+                // the tail says whether that is a kill's doing.
+                let Ok(parsed) = frames.parse(input) else {
+                    is_over = true;
+                    break;
+                };
+                start = start.saturating_add(parsed.consumed);
+                match parsed.frame {
+                    Some(Frame::Entry(_)) => found.uncovered = found.uncovered.saturating_add(1),
+                    Some(Frame::Checkpoint(_)) => {
+                        found.entries = found.entries.saturating_add(found.uncovered);
+                        found.uncovered = 0;
+                        found.end = frames.offset();
+                    }
+                    None => break,
+                }
+            }
+            buffer.drain(..start.min(buffer.len()));
+            if is_over {
+                break;
+            }
+        }
+        file.seek(SeekFrom::Start(found.end))
+            .map_err(at("read", path))?;
+        file.read_to_end(&mut found.tail)
+            .map_err(at("read", path))?;
+        Ok(found)
+    }
+
+    /// The size of a signed checkpoint in the tail, if there is one. A kill leaves none there: a
+    /// checkpoint that is whole stands at the end of the signed part, or something in front of it
+    /// was changed.
+    pub(crate) fn checkpoint_beyond(&self, key: &VerifierKey) -> Option<u64> {
+        let origin = format!("{}\n", key.name());
+        let origin = origin.as_bytes();
+        let begins = self.tail.windows(origin.len()).enumerate();
+        let begins = begins.filter(|(_, window)| *window == origin);
+        begins
+            .filter_map(|(begin, _)| signed_note(self.tail.get(begin..)?, key))
+            .find(|size| *size > self.entries)
+    }
+}
+
+/// The tree size of the checkpoint that `bytes` begin with, if it is one.
+fn signed_note(bytes: &[u8], key: &VerifierKey) -> Option<u64> {
+    let at = bytes
+        .windows(SIGNATURES.len())
+        .position(|window| window == SIGNATURES)?;
+    let line = at.checked_add(SIGNATURES.len())?;
+    let length = bytes.get(line..)?.iter().position(|byte| *byte == b'\n')?;
+    let end = line.checked_add(length)?;
+    let checkpoint = Checkpoint::open_own(bytes.get(..=end)?, key).ok()?;
+    Some(checkpoint.size)
+}

@@ -1,0 +1,381 @@
+//! The data directory: what lies where, under names that are digests.
+//!
+//! ```text
+//! DATA/snapshots/…                        market data (the snapshot crate's)
+//! DATA/components/<sha256>.wasm           components
+//! DATA/compiled/…                         wasmtime's cache; may be deleted
+//! DATA/runs/<run id>/<execution>/journal  the truth
+//! DATA/runs/<run id>/<execution>/manifest.json
+//! ```
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::store::files::{self, FileError, at};
+
+/// The journal's file in an execution's folder.
+pub const JOURNAL_FILE: &str = "journal";
+/// The manifest's file in an execution's folder.
+pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// Why something is not in the data directory.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataDirError {
+    /// A file or folder could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The component is not there.
+    #[error(
+        "no component sha256:{digest} in {folder}; run `counterfoil backtest --component FILE` once, or copy the file there"
+    )]
+    NoComponent {
+        /// The digest asked for.
+        digest: String,
+        /// Where it was looked for.
+        folder: String,
+    },
+    /// The component's bytes are not those of its name.
+    #[error(
+        "{path} was changed: its bytes have digest sha256:{found}; restore it from where it came from"
+    )]
+    ComponentChanged {
+        /// The file.
+        path: String,
+        /// What it holds now.
+        found: String,
+    },
+    /// No run has this name.
+    #[error("no run {name:?} in {folder}; `counterfoil runs` lists them")]
+    NoRun {
+        /// The name asked for.
+        name: String,
+        /// Where it was looked for.
+        folder: String,
+    },
+    /// More than one run has a name that begins like this.
+    #[error("{name:?} could be {first} or {second}; give more digits")]
+    Ambiguous {
+        /// The name asked for.
+        name: String,
+        /// One run.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// The copy of the manifest beside a journal is not the one the run is named by.
+    #[error(
+        "{path} was changed: it is not the manifest of run {run}; the true one is in the journal's first record (`counterfoil show {run} --manifest`)"
+    )]
+    ManifestChanged {
+        /// The file.
+        path: String,
+        /// The run id.
+        run: String,
+    },
+    /// A live manifest was started before.
+    #[error("run {run} was started before; a live manifest starts once: use a new start nonce")]
+    StartedBefore {
+        /// The run id.
+        run: String,
+    },
+}
+
+/// The data directory.
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    root: PathBuf,
+}
+
+/// One execution of one manifest.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Execution {
+    /// The run id, as 64 hex digits.
+    pub run: String,
+    /// Which execution of it, from 1.
+    pub number: u64,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+impl Execution {
+    /// The log's origin, which is also the name of its key.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("counterfoil/run/{}/{}", self.run, self.number)
+    }
+
+    /// The journal's path.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.folder.join(JOURNAL_FILE)
+    }
+
+    /// The short name that people use: the first digits and, from the second on, the execution.
+    #[must_use]
+    pub fn short(&self) -> String {
+        format!(
+            "{}/{}",
+            self.run.get(..12).unwrap_or(&self.run),
+            self.number
+        )
+    }
+}
+
+impl DataDir {
+    /// The directory at `root`, made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`FileError`] if it cannot be made.
+    pub fn open(root: &Path) -> Result<Self, FileError> {
+        for folder in ["snapshots", "components", "runs"] {
+            files::make_folder(&root.join(folder))?;
+        }
+        Ok(Self {
+            root: root.to_path_buf(),
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where compiled components are cached.
+    #[must_use]
+    pub fn compiled(&self) -> PathBuf {
+        self.root.join("compiled")
+    }
+
+    /// Where a component of this digest lies.
+    #[must_use]
+    pub fn component_path(&self, digest: &[u8; 32]) -> PathBuf {
+        self.root
+            .join("components")
+            .join(format!("{}.wasm", hex::encode(digest)))
+    }
+
+    /// Keeps a component, and returns its digest.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DataDirError`] if it cannot be written.
+    pub fn put_component(&self, bytes: &[u8]) -> Result<[u8; 32], DataDirError> {
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        let path = self.component_path(&digest);
+        if !path.exists() {
+            files::write_whole(&path, bytes)?;
+        }
+        Ok(digest)
+    }
+
+    /// The component of this digest, checked against it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DataDirError`] if it is missing or was changed.
+    pub fn component(&self, digest: &[u8; 32]) -> Result<Vec<u8>, DataDirError> {
+        let path = self.component_path(digest);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(DataDirError::NoComponent {
+                    digest: hex::encode(digest),
+                    folder: self.root.join("components").display().to_string(),
+                });
+            }
+            Err(error) => return Err(at("read", &path)(error).into()),
+        };
+        let found: [u8; 32] = Sha256::digest(&bytes).into();
+        if found != *digest {
+            let path = path.display().to_string();
+            return Err(DataDirError::ComponentChanged {
+                path,
+                found: hex::encode(found),
+            });
+        }
+        Ok(bytes)
+    }
+
+    /// A new execution of the manifest, with its folder and a copy of the manifest in it. The
+    /// folder's making is what gives out the number, so two at once get two.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DataDirError`] if the folder cannot be made, or if `once` is asked for and
+    /// there is an execution already.
+    pub fn new_execution(
+        &self,
+        run: &[u8; 32],
+        manifest: &str,
+        once: bool,
+    ) -> Result<Execution, DataDirError> {
+        let run = hex::encode(run);
+        let folder = self.root.join("runs").join(&run);
+        files::make_folder(&folder)?;
+        let mut number: u64 = 1;
+        loop {
+            let path = folder.join(number.to_string());
+            match fs::create_dir(&path) {
+                Ok(()) => {
+                    files::write_whole(&path.join(MANIFEST_FILE), manifest.as_bytes())?;
+                    files::sync_folder(&folder)?;
+                    return Ok(Execution {
+                        run,
+                        number,
+                        folder: path,
+                    });
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    if once {
+                        return Err(DataDirError::StartedBefore { run });
+                    }
+                    number = number.saturating_add(1);
+                }
+                Err(error) => return Err(at("create folder", &path)(error).into()),
+            }
+        }
+    }
+
+    /// Every execution, by run id and number.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DataDirError`] if a folder cannot be read.
+    pub fn executions(&self) -> Result<Vec<Execution>, DataDirError> {
+        let mut all = Vec::new();
+        for run in names(&self.root.join("runs"))? {
+            all.extend(self.executions_of(&run)?);
+        }
+        all.sort();
+        Ok(all)
+    }
+
+    /// Every execution of the run with this id (64 hex digits), by number.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DataDirError`] if its folder cannot be read.
+    pub fn executions_of(&self, run: &str) -> Result<Vec<Execution>, DataDirError> {
+        let folder = self.root.join("runs").join(run);
+        let mut all = Vec::new();
+        if !folder.is_dir() {
+            return Ok(all);
+        }
+        for name in names(&folder)? {
+            if let Ok(number) = name.parse() {
+                all.push(Execution {
+                    run: run.to_owned(),
+                    number,
+                    folder: folder.join(&name),
+                });
+            }
+        }
+        all.sort();
+        Ok(all)
+    }
+
+    /// A log in it that somebody signed: a ledger or a run's journal; nothing if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DataDirError`] if a folder cannot be read.
+    pub fn signed(&self) -> Result<Option<PathBuf>, DataDirError> {
+        let folder = self.root.join("ledger");
+        if folder.is_dir() {
+            let ledgers = names(&folder)?;
+            let mut ledgers = ledgers.iter().filter(|name| name.ends_with(".ledger"));
+            if let Some(name) = ledgers.next() {
+                return Ok(Some(folder.join(name)));
+            }
+        }
+        let mut all = self.executions()?.into_iter().map(|one| one.journal());
+        Ok(all.find(|journal| journal.exists()))
+    }
+
+    /// The execution that `name` means: the first digits of a run id, and `/` and a number if
+    /// it is not the last one.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DataDirError`] if there is none, or more than one.
+    pub fn find(&self, name: &str) -> Result<Execution, DataDirError> {
+        let bare = name.strip_prefix("sha256:").unwrap_or(name);
+        let (prefix, number) = match bare.split_once('/') {
+            Some((prefix, number)) => (prefix, Some(number)),
+            None => (bare, None),
+        };
+        let no_run = || DataDirError::NoRun {
+            name: name.to_owned(),
+            folder: self.root.join("runs").display().to_string(),
+        };
+        let mut found: Option<Execution> = None;
+        for one in self.executions()? {
+            let fits = number.is_none_or(|number| number == one.number.to_string());
+            if prefix.is_empty() || !one.run.starts_with(prefix) || !fits {
+                continue;
+            }
+            if let Some(first) = found.as_ref().filter(|first| first.run != one.run) {
+                let (first, second) = (first.short(), one.short());
+                return Err(DataDirError::Ambiguous {
+                    name: name.to_owned(),
+                    first,
+                    second,
+                });
+            }
+            found = Some(one);
+        }
+        found.ok_or_else(no_run)
+    }
+
+    /// The manifest of an execution, as it was written beside the journal.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DataDirError`] if it cannot be read or was changed: its digest is the run's name.
+    pub fn manifest_text(&self, execution: &Execution) -> Result<String, DataDirError> {
+        let path = execution.folder.join(MANIFEST_FILE);
+        let bytes = files::read_whole(&path)?;
+        if hex::encode(Sha256::digest(&bytes)) != execution.run {
+            let (path, run) = (path.display().to_string(), execution.run.clone());
+            return Err(DataDirError::ManifestChanged { path, run });
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// The names in a folder, sorted.
+fn names(folder: &Path) -> Result<Vec<String>, DataDirError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(at("read folder", folder))? {
+        let entry = entry.map_err(at("read folder", folder))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_copy_of_the_manifest_is_not_taken_for_the_manifest() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let run: [u8; 32] = Sha256::digest("{}").into();
+        let execution = data.new_execution(&run, "{}", false).unwrap();
+        assert_eq!(data.manifest_text(&execution).unwrap(), "{}");
+        fs::write(execution.folder.join(MANIFEST_FILE), "{ }").unwrap();
+        let error = data.manifest_text(&execution).unwrap_err().to_string();
+        assert!(error.contains("was changed"), "{error}");
+        // Two executions of one manifest get two numbers; one that starts once gets none.
+        assert_eq!(data.new_execution(&run, "{}", false).unwrap().number, 2);
+        assert!(data.new_execution(&run, "{}", true).is_err());
+    }
+}

@@ -1,0 +1,195 @@
+//! What can be shown of a component by running it: each check gives facts, and whether they are
+//! good enough. It must never know who asks, nor sign anything.
+
+mod store;
+mod thresholds;
+
+use counterfoil_sandbox::admission;
+use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
+use counterfoil_snapshot::quality::findings::Severity;
+use counterfoil_trading::limits::SandboxLimits;
+use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, WORLD, canonical_json};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::RunnerError;
+use crate::run::backtest::snapshot_store;
+use crate::run::component::ready;
+use crate::run::replay::{Replay, replay};
+use crate::store::data_dir::{DataDir, Execution};
+use crate::study::lookahead;
+
+pub use store::{EvidenceError, EvidenceStore};
+pub use thresholds::{Thresholds, ThresholdsError, dearer, thresholds};
+
+/// What a check found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Checked {
+    /// Why it is not good enough, one sentence each; empty if it is.
+    pub reasons: Vec<String>,
+    /// What was found, as a JSON object.
+    pub facts: Value,
+}
+
+impl Checked {
+    /// Whether it is good enough.
+    #[must_use]
+    pub const fn passed(&self) -> bool {
+        self.reasons.is_empty()
+    }
+}
+
+/// Hears the number of decisions made again.
+pub type Progress<'a> = &'a mut (dyn FnMut(u64) + Send);
+
+/// The digest of the limits that a manifest puts an account under: SHA-256 of their canonical JSON
+/// (RFC 8785), as a policy gives them.
+///
+/// # Errors
+///
+/// Returns [`ManifestError`] if they have no canonical form.
+pub fn limits_digest(manifest: &Manifest) -> Result<[u8; 32], ManifestError> {
+    let limits = json!(manifest.risk);
+    Ok(Sha256::digest(canonical_json(&limits)?).into())
+}
+
+/// Whether a component is admitted, compiles, and describes itself.
+#[must_use]
+pub fn admission(bytes: &[u8], limits: &SandboxLimits, engine: EngineSettings) -> Checked {
+    let found = admission::check(bytes)
+        .map_err(|error| error.to_string())
+        .and_then(|()| ready(bytes, limits, engine).map_err(|error| error.to_string()));
+    let mut facts = json!({
+        "bytes": bytes.len(),
+        "world": WORLD,
+        "engine": format!("sha256:{}", hex::encode(settings_digest())),
+        "limits": limits,
+    });
+    match found {
+        Ok(ready) => {
+            let said = ready.description;
+            facts["name"] = json!(said.name);
+            facts["version"] = json!(said.version);
+            facts["author"] = json!(said.author);
+            facts["warm-up"] = json!(said.warm_up);
+            let reasons = Vec::new();
+            Checked { reasons, facts }
+        }
+        Err(reason) => {
+            let reasons = vec![format!("not admitted: {reason}")];
+            Checked { reasons, facts }
+        }
+    }
+}
+
+/// Whether every file of the manifest's snapshot is as it was written, and no error that the
+/// checks found in it is open.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if it cannot be read, or was changed.
+pub fn quality(data: &DataDir, manifest: &Manifest) -> Result<Checked, RunnerError> {
+    let DataSource::Snapshot { id, .. } = &manifest.data else {
+        let reasons = vec!["the manifest names a feed, not a snapshot".to_owned()];
+        let facts = json!({ "snapshot": null });
+        return Ok(Checked { reasons, facts });
+    };
+    let store = snapshot_store(data)?;
+    let snapshot = store.load(&store.resolve(id)?)?;
+    let read = snapshot.verify_all()?;
+    let findings = snapshot.manifest().findings.as_ref();
+    let open = findings.map(|data| data.open(Severity::Error));
+    let reasons = match open {
+        Some(0) => Vec::new(),
+        Some(open) => vec![format!(
+            "{open} errors of the snapshot are open: counterfoil data report {}",
+            snapshot.id()
+        )],
+        None => vec!["the snapshot was never checked".to_owned()],
+    };
+    let facts = json!({
+        "snapshot": snapshot.id().to_string(),
+        "bars": read.bars,
+        "quarantined": read.quarantined,
+        "open-errors": open,
+        "rules": findings.map(|data| &data.rules),
+    });
+    Ok(Checked { reasons, facts })
+}
+
+/// Whether a run comes out as recorded on every one of these back ends, which are two or more.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if it could not be told.
+pub fn replays(
+    data: &DataDir,
+    execution: &Execution,
+    engines: Vec<(&str, EngineSettings)>,
+    progress: Progress<'_>,
+) -> Result<Checked, RunnerError> {
+    let (mut reasons, mut all) = (Vec::new(), Vec::new());
+    if engines.len() < 2 {
+        reasons.push("one back end cannot be compared with another".to_owned());
+    }
+    let mut facts = run_facts(execution);
+    for (name, engine) in engines {
+        let found = replay(data, execution, engine, progress)?;
+        let good = judge(&found, &format!("on {name}"), &mut reasons);
+        all.push(json!({
+            "back-end": name,
+            "identical": good,
+            "decisions": found.decisions,
+            "decision-digest": digest(&found),
+        }));
+    }
+    facts["back-ends"] = Value::Array(all);
+    Ok(Checked { reasons, facts })
+}
+
+/// Whether every decision comes out as recorded while what lies beyond the bar at hand is garbage.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if it could not be told.
+pub fn no_look_ahead(
+    data: &DataDir,
+    execution: &Execution,
+    engine: EngineSettings,
+    progress: Progress<'_>,
+) -> Result<Checked, RunnerError> {
+    let mut reasons = Vec::new();
+    let found = lookahead::audit(data, execution, engine, progress)?;
+    judge(&found, "over garbage", &mut reasons);
+    let mut facts = run_facts(execution);
+    facts["decisions"] = json!(found.decisions);
+    facts["decision-digest"] = digest(&found);
+    Ok(Checked { reasons, facts })
+}
+
+fn run_facts(execution: &Execution) -> Value {
+    json!({
+        "run-id": format!("sha256:{}", execution.run),
+        "execution": execution.number,
+    })
+}
+
+fn digest(found: &Replay) -> Value {
+    let digest = found.decision_digest.map(hex::encode);
+    json!(digest.map(|digits| format!("sha256:{digits}")))
+}
+
+fn judge(found: &Replay, how: &str, reasons: &mut Vec<String>) -> bool {
+    let before = reasons.len();
+    if let Some(difference) = &found.difference {
+        let index = difference.index;
+        reasons.push(format!("decided again {how}, entry {index} differs"));
+    } else if found.foreign_slice.is_some() {
+        reasons.push(format!(
+            "decided again {how}, the journal's bars are not the snapshot's"
+        ));
+    } else if !found.closed {
+        reasons.push("the run was not closed".to_owned());
+    }
+    reasons.len() == before
+}

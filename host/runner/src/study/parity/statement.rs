@@ -1,0 +1,105 @@
+//! What was found, as a signed statement that other people's tools can check.
+
+use counterfoil_base::digest::Digest;
+use counterfoil_governance::attest::{Envelope, Statement as Attested, Subject};
+use counterfoil_journal::signer::Signer;
+use counterfoil_trading::manifest::{ManifestError, digest};
+use counterfoil_trading::record::{Decision, Record};
+use counterfoil_verify::describe::Describe;
+use serde_json::{Value, json};
+
+use super::{Cause, Parity};
+use crate::error::RunnerError;
+use crate::store::data_dir::Execution;
+use crate::study::compare::Site;
+use crate::times::show_time;
+
+/// The type of the statement's predicate.
+pub const PARITY_TYPE: &str = "urn:counterfoil:parity:1";
+
+/// A parity statement.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// What is stated; `docs/OPERATE.md` has its fields.
+    pub predicate: Value,
+    /// A DSSE envelope that holds it in an in-toto Statement, as canonical JSON.
+    pub envelope: Vec<u8>,
+}
+
+/// States what was found of `live`, signed.
+///
+/// # Errors
+///
+/// Returns [`RunnerError`] if the manifest's digests do not parse or the signer does not sign.
+pub fn statement(
+    live: &Execution,
+    found: &Parity,
+    signer: &(dyn Signer + Send),
+) -> Result<Statement, RunnerError> {
+    let predicate = predicate(live, found)?;
+    let subject = |name: &'static str, text: &str| {
+        Ok::<_, ManifestError>(Subject::new(name, Digest(digest(name, text)?)))
+    };
+    let subjects = vec![
+        Subject::new("manifest", Digest(found.manifest.run_id()?)),
+        subject("component", &found.manifest.component)?,
+        subject("snapshot", &found.snapshot)?,
+    ];
+    let attested = Attested::new(subjects, PARITY_TYPE, predicate.clone());
+    let mut envelope = Envelope::new(&attested)?;
+    envelope.sign(signer)?;
+    Ok(Statement {
+        predicate,
+        envelope: envelope.encode()?,
+    })
+}
+
+fn predicate(live: &Execution, found: &Parity) -> Result<Value, RunnerError> {
+    let (from, through) = found.closes;
+    let difference = match &found.first {
+        Some((site, cause)) => Some(described(found, site, *cause)?),
+        None => None,
+    };
+    Ok(json!({
+        "equal": found.is_equal(),
+        "decisions": {
+            "live": found.decisions[0],
+            "again": found.decisions[1],
+            "equal": found.equal,
+        },
+        "first-close": show_time(from),
+        "last-close": show_time(through),
+        "bars": if found.own_bars { "journal" } else { "snapshot" },
+        "live": {
+            "log": live.origin(),
+            "entries": found.live.size,
+            "root": hex::encode(found.live.root.0),
+        },
+        "again": {
+            "log": found.again.origin(),
+            "decision-digest": format!("sha256:{}", hex::encode(found.close.decision_digest)),
+        },
+        "first-difference": difference,
+    }))
+}
+
+fn described(found: &Parity, site: &Site, cause: Cause) -> Result<Value, RunnerError> {
+    let instruments = found.manifest.setup()?.instruments;
+    let describe = Describe::new(&instruments);
+    let decided = |one: &Option<(u64, Box<Decision>)>| {
+        one.as_ref().map(|(entry, decision)| {
+            let decision = describe.record(&Record::Decision((**decision).clone()));
+            json!({ "entry": entry, "decision": decision })
+        })
+    };
+    let [live, again] = &site.decisions;
+    Ok(json!({
+        "cause": cause.name(),
+        "why": cause.sentence(),
+        "differs-in": site.aspect.name(),
+        "close-time": show_time(site.close_time),
+        "instrument": site.symbol,
+        "live": decided(live),
+        "again": decided(again),
+    }))
+}

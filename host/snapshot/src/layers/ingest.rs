@@ -1,0 +1,215 @@
+//! A vendor's file to a snapshot, layer by layer: raw, normalized, curated. It must never read a
+//! clock.
+
+use std::io::Read;
+
+use cap_std::fs::Dir;
+
+use crate::error::{IngestError, ReadError};
+use crate::layers::curate::{Curated, Plan, curate, renames};
+use crate::layers::normalize::{Job, normalize};
+use crate::layers::raw::{self, Arrival};
+use crate::layers::report::IngestReport;
+use crate::quality::accept::Acceptance;
+use crate::quality::actions::parse_actions;
+use crate::quality::calendar::parse_calendar;
+use crate::source::mapping::Mapping;
+use crate::source::options::{IngestLimits, IngestOptions, SideFile};
+use crate::source::scales::{lot, price_grid};
+use crate::store::folder::{SNAPSHOTS, load};
+use crate::store::manifest::{FORMAT, Manifest};
+use crate::store::snapshot::Snapshot;
+use crate::store::snapshot_id::SnapshotId;
+use counterfoil_base::digest::Digest;
+
+/// How far an ingestion is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Progress {
+    /// The source is read.
+    Reading {
+        /// Rows read.
+        rows: u64,
+        /// Bytes read, after decompression.
+        bytes: u64,
+    },
+    /// The bars are written.
+    Writing {
+        /// Bars written.
+        bars: u64,
+        /// Bars in all.
+        bars_total: u64,
+    },
+}
+
+/// What ingestion made.
+#[derive(Clone, Debug)]
+pub struct Ingested {
+    /// The snapshot's name.
+    pub id: SnapshotId,
+    /// What it holds.
+    pub manifest: Manifest,
+    /// Whether the same snapshot was there before; it was read whole, and holds.
+    pub already_there: bool,
+    /// What to tell the user.
+    pub report: IngestReport,
+}
+
+pub(crate) fn ingest(
+    data: &Dir,
+    source: impl Read,
+    name: &str,
+    options: &IngestOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Ingested, IngestError> {
+    // What can be told without the source is told before it is copied.
+    price_grid(options)?;
+    lot(options)?;
+    let mapping = Mapping::parse(options.mapping.as_ref())?;
+    let actions = match &options.actions {
+        Some(file) => parse_actions(&file.name, &file.bytes)?,
+        None => Vec::new(),
+    };
+    if let Some(file) = &options.calendar {
+        parse_calendar(&file.name, &file.bytes)?;
+    }
+    let plan_before = match &options.revises {
+        Some(id) => plan_of(&load(data, SNAPSHOTS, FORMAT, &id.0)?)?,
+        None => Plan::default(),
+    };
+    let arrival = Arrival {
+        name,
+        role: options.kind.name(),
+        vendor: options.vendor.as_deref(),
+        schema: mapping.schema.as_deref(),
+        ingested_at: options.ingested_at,
+    };
+    let raw = raw::put(data, source, options.limits.bytes_max, &arrival)?;
+    let side = |role, file: &Option<SideFile>| put_side(data, role, file.as_ref(), options);
+    let renames = match (&options.actions, plan_before.actions) {
+        (None, Some(sha256)) => {
+            renames(&parse_actions("actions", &raw::read_small(data, &sha256)?)?)
+        }
+        _ => renames(&actions),
+    };
+    let job = Job {
+        raw,
+        name,
+        options,
+        mapping: &mapping,
+        mapping_sha256: side("mapping", &options.mapping)?,
+        renames,
+    };
+    let normalized = normalize(data, &job, progress)?;
+    let mut plan = Plan {
+        actions: side("actions", &options.actions)?.or(plan_before.actions),
+        calendar: side("calendar", &options.calendar)?.or(plan_before.calendar),
+        policy: options.policy,
+        normalized: plan_before.normalized,
+        accepted: plan_before.accepted,
+    };
+    plan.normalized.retain(|id| *id != normalized);
+    plan.normalized.push(normalized);
+    for acceptance in &options.accepted {
+        plan.accepted.insert(put_acceptance(data, acceptance)?);
+    }
+    told(curate(data, &plan, progress)?)
+}
+
+/// The plan of a snapshot that is revised.
+fn plan_of(snapshot: &Snapshot) -> Result<Plan, IngestError> {
+    let plan = Plan::of(&snapshot.manifest().recipe);
+    if plan.normalized.is_empty() {
+        return Err(IngestError::Option {
+            option: "revises",
+            reason: "the snapshot was drawn from another one; revise that".to_owned(),
+        });
+    }
+    Ok(plan)
+}
+
+/// The snapshot of the same files with one more acceptance.
+pub(crate) fn accept(
+    data: &Dir,
+    id: &SnapshotId,
+    acceptance: &Acceptance,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Ingested, IngestError> {
+    let snapshot = load(data, SNAPSHOTS, FORMAT, &id.0)?;
+    let rules = snapshot
+        .manifest()
+        .findings
+        .as_ref()
+        .map(|data| &data.rules);
+    if rules.is_none_or(|rules| !rules.contains_key(&acceptance.rule)) {
+        let known = rules.map(|rules| rules.keys().cloned().collect::<Vec<_>>().join(", "));
+        return Err(IngestError::Option {
+            option: "rule",
+            reason: format!(
+                "the snapshot has no finding of {:?}; it has {}",
+                acceptance.rule,
+                known.unwrap_or_default()
+            ),
+        });
+    }
+    let found = snapshot.findings(usize::MAX)?;
+    if !found.iter().any(|finding| acceptance.covers(finding)) {
+        return Err(IngestError::Option {
+            option: "rule",
+            reason: format!(
+                "no finding of {} is of that instrument, date or line; `counterfoil data report` lists them",
+                acceptance.rule
+            ),
+        });
+    }
+    let mut plan = Plan::of(&snapshot.manifest().recipe);
+    plan.accepted.insert(put_acceptance(data, acceptance)?);
+    told(curate(data, &plan, progress)?)
+}
+
+fn told(curated: Curated) -> Result<Ingested, IngestError> {
+    let Curated {
+        id,
+        snapshot,
+        already_there,
+    } = curated;
+    let report = IngestReport::of(&snapshot).map_err(ReadError::into_layer)?;
+    Ok(Ingested {
+        id,
+        manifest: snapshot.manifest().clone(),
+        already_there,
+        report,
+    })
+}
+
+/// Keeps a file that goes with a source in the raw layer.
+fn put_side(
+    data: &Dir,
+    role: &str,
+    file: Option<&SideFile>,
+    options: &IngestOptions,
+) -> Result<Option<Digest>, IngestError> {
+    let Some(file) = file else { return Ok(None) };
+    let arrival = Arrival {
+        name: &file.name,
+        role,
+        vendor: options.vendor.as_deref(),
+        schema: None,
+        ingested_at: options.ingested_at,
+    };
+    let bytes_max = IngestLimits::default().bytes_max;
+    let raw = raw::put(data, file.bytes.as_slice(), bytes_max, &arrival)?;
+    Ok(Some(raw.sha256))
+}
+
+fn put_acceptance(data: &Dir, acceptance: &Acceptance) -> Result<Digest, IngestError> {
+    let bytes = acceptance.canonical()?;
+    let arrival = Arrival {
+        name: "acceptance.json",
+        role: "acceptance",
+        vendor: None,
+        schema: None,
+        ingested_at: acceptance.at,
+    };
+    let bytes_max = IngestLimits::default().bytes_max;
+    Ok(raw::put(data, bytes.as_slice(), bytes_max, &arrival)?.sha256)
+}

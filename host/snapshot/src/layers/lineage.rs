@@ -1,0 +1,97 @@
+//! Where a snapshot comes from: its recipe, the normalized files, and the raw files with their
+//! receipts. It must never change anything.
+
+use std::collections::BTreeMap;
+
+use cap_std::fs::Dir;
+
+use crate::error::ReadError;
+use crate::layers::normalize::NORMALIZED;
+use crate::layers::raw::{self, Receipt};
+use crate::store::folder::{SNAPSHOTS, load};
+use crate::store::manifest::{FORMAT, NORMALIZED_FORMAT};
+use crate::store::snapshot_id::SnapshotId;
+use crate::synthetic::drawn::DRAWN_FROM;
+use counterfoil_base::digest::Digest;
+
+/// Where a snapshot comes from.
+#[derive(Clone, Debug)]
+pub struct Lineage {
+    /// The snapshot.
+    pub id: SnapshotId,
+    /// The snapshot that its bars were drawn from, if they were.
+    pub drawn_from: Option<SnapshotId>,
+    /// How it was curated or drawn.
+    pub settings: BTreeMap<String, String>,
+    /// The normalized files, in the sequence in which they count.
+    pub normalized: Vec<NormalizedFile>,
+    /// Actions, calendar and acceptances.
+    pub files: Vec<InputFile>,
+}
+
+/// One normalized file.
+#[derive(Clone, Debug)]
+pub struct NormalizedFile {
+    /// The digest of its manifest.
+    pub id: Digest,
+    /// The digest of its data alone.
+    pub data_sha256: Digest,
+    /// How it was normalized.
+    pub settings: BTreeMap<String, String>,
+    /// The raw file, and the mapping if there was one.
+    pub files: Vec<InputFile>,
+}
+
+/// One file of the raw layer.
+#[derive(Clone, Debug)]
+pub struct InputFile {
+    /// What it was used as.
+    pub role: String,
+    /// SHA-256 of its bytes.
+    pub sha256: Digest,
+    /// Each time it came, oldest first; none where the layer no longer has the file.
+    pub receipts: Vec<Receipt>,
+}
+
+pub(crate) fn lineage(data: &Dir, id: &SnapshotId) -> Result<Lineage, ReadError> {
+    let snapshot = load(data, SNAPSHOTS, FORMAT, &id.0)?;
+    let recipe = &snapshot.manifest().recipe;
+    let mut normalized = Vec::new();
+    for id in recipe.inputs_of("normalized") {
+        let layer = load(data, NORMALIZED, NORMALIZED_FORMAT, &id)?;
+        let manifest = layer.manifest();
+        let inputs = manifest.recipe.inputs.iter();
+        let files = inputs.map(|input| file(data, &input.role, input.sha256));
+        normalized.push(NormalizedFile {
+            id,
+            data_sha256: manifest.data_sha256,
+            settings: manifest.recipe.settings.clone(),
+            files: files.collect::<Result<_, _>>()?,
+        });
+    }
+    let others = recipe
+        .inputs
+        .iter()
+        .filter(|input| input.role != "normalized" && input.role != DRAWN_FROM);
+    let files = others.map(|input| file(data, &input.role, input.sha256));
+    Ok(Lineage {
+        id: *id,
+        drawn_from: snapshot.manifest().drawn_from(),
+        settings: recipe.settings.clone(),
+        normalized,
+        files: files.collect::<Result<_, _>>()?,
+    })
+}
+
+fn file(data: &Dir, role: &str, sha256: Digest) -> Result<InputFile, ReadError> {
+    let there = data.exists(raw::place(&sha256));
+    Ok(InputFile {
+        role: role.to_owned(),
+        sha256,
+        receipts: if there {
+            raw::receipts(data, &sha256)?
+        } else {
+            Vec::new()
+        },
+    })
+}

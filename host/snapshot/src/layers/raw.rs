@@ -1,0 +1,195 @@
+//! The raw layer: every file as it came, byte for byte, named by the SHA-256 of its bytes, with a
+//! receipt for each time it came. It must never look into a file.
+//!
+//! ```text
+//! raw/<hex>/file                   the bytes
+//! raw/<hex>/receipt-<hex>.json     who sent it, when it came, what it was called then
+//! ```
+
+use std::io::{self, Read, Write as _};
+
+use cap_std::fs::{Dir, File};
+use counterfoil_trading::time::UnixNanos;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{IngestError, ReadError};
+use crate::spool::staging::{Staging, sync, write_whole};
+use crate::store::text::{as_text, optional_nanos};
+use counterfoil_base::digest::Digest;
+
+/// The directory of the layer, in the data directory.
+pub(crate) const RAW: &str = "raw";
+/// The bytes.
+const FILE: &str = "file";
+/// The format of a receipt.
+pub const RECEIPT_FORMAT: &str = "counterfoil-raw/1";
+/// Bytes of one receipt: names are short.
+const RECEIPT_BYTES_MAX: u64 = 65_536;
+/// Bytes of a mapping, a calendar, a file of actions: a million actions.
+const SMALL_FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// That a file came, from whom and when. The same file may come more than once.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// [`RECEIPT_FORMAT`].
+    pub format: String,
+    /// When it was ingested, as the caller said; nobody here reads a clock.
+    #[serde(with = "optional_nanos")]
+    pub ingested_at: Option<UnixNanos>,
+    /// Its name when it came.
+    pub name: String,
+    /// What it was taken for: `bars`, `trades`, `actions`, `calendar`, `mapping` or `acceptance`.
+    pub role: String,
+    /// The version of the vendor's schema, if the mapping states one.
+    pub schema: Option<String>,
+    /// SHA-256 of the file.
+    #[serde(with = "as_text")]
+    pub sha256: Digest,
+    /// Who made the data, if stated.
+    pub vendor: Option<String>,
+}
+
+/// A file in the layer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct RawFile {
+    pub(crate) sha256: Digest,
+    pub(crate) bytes: u64,
+}
+
+/// What a receipt says of a file whose digest is not known yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) role: &'a str,
+    pub(crate) vendor: Option<&'a str>,
+    pub(crate) schema: Option<&'a str>,
+    pub(crate) ingested_at: Option<UnixNanos>,
+}
+
+/// Copies a file into the layer, unless it is there, and adds a receipt.
+pub(crate) fn put(
+    data: &Dir,
+    mut source: impl Read,
+    bytes_max: u64,
+    arrival: &Arrival<'_>,
+) -> Result<RawFile, IngestError> {
+    let staging = Staging::new(data, RAW)?;
+    let mut file = staging.create(FILE)?;
+    let mut hash = Sha256::new();
+    let mut bytes: u64 = 0;
+    let mut buffer = vec![0; 65_536];
+    loop {
+        let count = match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(IngestError::source(arrival.name, 0)(error)),
+        };
+        let part = buffer.get(..count).unwrap_or_default();
+        bytes = bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        if bytes > bytes_max {
+            return Err(IngestError::TooLarge {
+                file: arrival.name.to_owned(),
+                line: 0,
+                max: bytes_max,
+                unit: "bytes",
+            });
+        }
+        hash.update(part);
+        file.write_all(part).map_err(IngestError::write(FILE))?;
+    }
+    sync(file, FILE)?;
+    let sha256 = Digest::finish(hash);
+    staging.publish(&sha256)?;
+    let receipt = Receipt {
+        format: RECEIPT_FORMAT.to_owned(),
+        ingested_at: arrival.ingested_at,
+        name: arrival.name.to_owned(),
+        role: arrival.role.to_owned(),
+        schema: arrival.schema.map(str::to_owned),
+        sha256,
+        vendor: arrival.vendor.map(str::to_owned),
+    };
+    add_receipt(data, &receipt)?;
+    Ok(RawFile { sha256, bytes })
+}
+
+fn add_receipt(data: &Dir, receipt: &Receipt) -> Result<(), IngestError> {
+    let bytes =
+        serde_json_canonicalizer::to_vec(receipt).map_err(IngestError::encode("receipt"))?;
+    let name = format!("receipt-{}.json", Digest::of(&bytes).hex());
+    let place = place(&receipt.sha256);
+    let dir = data.open_dir(&place).map_err(IngestError::write(&place))?;
+    if dir.exists(&name) {
+        return Ok(());
+    }
+    write_whole(&dir, &name, &bytes).map_err(IngestError::write(&name))
+}
+
+/// Where a file of the layer is, for messages too.
+pub(crate) fn place(sha256: &Digest) -> String {
+    format!("{RAW}/{}", sha256.hex())
+}
+
+/// Opens a file of the layer; its bytes are not checked yet.
+pub(crate) fn open(data: &Dir, sha256: &Digest) -> Result<File, ReadError> {
+    let name = format!("{}/{FILE}", place(sha256));
+    data.open(&name).map_err(ReadError::io(&name))
+}
+
+/// All of a small file of the layer, checked.
+pub(crate) fn read_small(data: &Dir, sha256: &Digest) -> Result<Vec<u8>, ReadError> {
+    let name = format!("{}/{FILE}", place(sha256));
+    let mut bytes = Vec::new();
+    open(data, sha256)?
+        .take(SMALL_FILE_BYTES_MAX)
+        .read_to_end(&mut bytes)
+        .map_err(ReadError::io(&name))?;
+    let got = Digest::of(&bytes);
+    if got == *sha256 {
+        return Ok(bytes);
+    }
+    Err(ReadError::Digest {
+        file: name,
+        part: "the raw file".to_owned(),
+        expected: *sha256,
+        got,
+    })
+}
+
+/// Every receipt of a file, oldest first.
+pub(crate) fn receipts(data: &Dir, sha256: &Digest) -> Result<Vec<Receipt>, ReadError> {
+    let place = place(sha256);
+    let dir = data.open_dir(&place).map_err(ReadError::io(&place))?;
+    let mut all = Vec::new();
+    for entry in dir.entries().map_err(ReadError::io(&place))? {
+        let name = entry.map_err(ReadError::io(&place))?.file_name();
+        let Some(hex) = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("receipt-")?.strip_suffix(".json"))
+        else {
+            continue;
+        };
+        let file = format!("{place}/receipt-{hex}.json");
+        let mut bytes = Vec::new();
+        dir.open(&name)
+            .and_then(|open| open.take(RECEIPT_BYTES_MAX).read_to_end(&mut bytes))
+            .map_err(ReadError::io(&file))?;
+        if Digest::of(&bytes).hex() != hex {
+            return Err(ReadError::malformed(&file, "its name is not its digest"));
+        }
+        let receipt: Receipt = serde_json::from_slice(&bytes)
+            .map_err(|error| ReadError::malformed(&file, error.to_string()))?;
+        if receipt.sha256 != *sha256 {
+            return Err(ReadError::malformed(
+                &file,
+                "it is the receipt of another file",
+            ));
+        }
+        all.push(receipt);
+    }
+    all.sort_by(|a, b| (a.ingested_at, a).cmp(&(b.ingested_at, b)));
+    Ok(all)
+}

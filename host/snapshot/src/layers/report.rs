@@ -1,0 +1,72 @@
+//! What an ingestion saw, for people. It must never know a file.
+
+use std::collections::BTreeMap;
+
+use counterfoil_trading::time::Timeframe;
+
+use crate::error::ReadError;
+use crate::quality::findings::FindingsData;
+use crate::quality::quarantine::QuarantinedRow;
+use crate::store::manifest::Manifest;
+use crate::store::snapshot::Snapshot;
+
+/// Quarantined rows in a report; all of them are in the file.
+const EXAMPLES_MAX: usize = 100;
+
+/// What ingestion saw, all of it from the snapshot's manifest and files.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IngestReport {
+    /// Rows of all sources, header and blank lines apart.
+    pub rows: u64,
+    /// Bars that can be used.
+    pub bars: u64,
+    /// Quarantined rows and bars.
+    pub quarantined: u64,
+    /// Quarantined rows by reason code.
+    pub reasons: BTreeMap<String, u64>,
+    /// The first hundred quarantined rows.
+    pub examples: Vec<QuarantinedRow>,
+    /// What the checks found, by rule.
+    pub findings: FindingsData,
+    /// Rows that came after a later one of their instrument; they were put in their place.
+    pub out_of_order: u64,
+    /// Blank lines.
+    pub blank_lines: u64,
+    /// Columns that were not read.
+    pub ignored_columns: Vec<String>,
+    /// The length of every bar.
+    pub timeframe: Timeframe,
+    /// Whether the timeframe was taken from the data.
+    pub timeframe_inferred: bool,
+    /// Decimals of a price: the most of any instrument.
+    pub price_scale: u8,
+    /// Decimals of a volume: the most of any instrument.
+    pub volume_scale: u8,
+}
+
+impl IngestReport {
+    pub(crate) fn of(snapshot: &Snapshot) -> Result<Self, ReadError> {
+        let manifest: &Manifest = snapshot.manifest();
+        let sources = || manifest.sources.iter();
+        let instruments = || manifest.instruments.iter();
+        let findings = manifest.findings.clone();
+        Ok(Self {
+            rows: sources().map(|one| one.rows).sum(),
+            bars: manifest.bars(),
+            quarantined: manifest.quarantine.rows,
+            reasons: manifest.quarantine.reasons.clone(),
+            examples: snapshot.quarantine(EXAMPLES_MAX)?,
+            findings: findings
+                .ok_or_else(|| ReadError::malformed(&snapshot.id().to_string(), "no findings"))?,
+            out_of_order: sources().map(|one| one.out_of_order).sum(),
+            blank_lines: sources().map(|one| one.blank_lines).sum(),
+            ignored_columns: sources()
+                .flat_map(|one| one.ignored_columns.clone())
+                .collect(),
+            timeframe: manifest.timeframe,
+            timeframe_inferred: sources().any(|one| one.timeframe_inferred),
+            price_scale: instruments().map(|one| one.price_scale).max().unwrap_or(0),
+            volume_scale: instruments().map(|one| one.volume_scale).max().unwrap_or(0),
+        })
+    }
+}

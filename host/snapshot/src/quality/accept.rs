@@ -1,0 +1,98 @@
+//! Findings that somebody accepts, with name and reason. It must never accept more than was
+//! named.
+
+use counterfoil_trading::time::UnixNanos;
+use serde::{Deserialize, Serialize};
+
+use crate::error::IngestError;
+use crate::quality::findings::Finding;
+use crate::store::text::optional_nanos;
+
+/// The format of a record of acceptance.
+pub const ACCEPTANCE_FORMAT: &str = "counterfoil-acceptance/1";
+
+/// That somebody accepts findings of a rule. It is kept in the raw layer, named by its digest.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    /// When, as the caller said.
+    #[serde(with = "optional_nanos", default)]
+    pub at: Option<UnixNanos>,
+    /// Who.
+    pub by: String,
+    /// Findings of this UTC date alone, `YYYY-MM-DD`; none: of every date.
+    #[serde(default)]
+    pub date: Option<String>,
+    /// Findings of this source alone, by its name; none: of every source.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// [`ACCEPTANCE_FORMAT`].
+    pub format: String,
+    /// Findings of this instrument alone; none: of every instrument.
+    #[serde(default)]
+    pub instrument: Option<String>,
+    /// The finding of this line of a source alone.
+    #[serde(default)]
+    pub line: Option<u64>,
+    /// Why.
+    pub reason: String,
+    /// The rule's stable name.
+    pub rule: String,
+}
+
+impl Acceptance {
+    /// Canonical bytes of a record that holds.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError::Option`] if who, why or the rule is not stated.
+    pub fn canonical(&self) -> Result<Vec<u8>, IngestError> {
+        let error = |option, reason: &str| IngestError::Option {
+            option,
+            reason: reason.to_owned(),
+        };
+        for (option, text) in [
+            ("by", &self.by),
+            ("reason", &self.reason),
+            ("rule", &self.rule),
+        ] {
+            if text.trim().is_empty() {
+                return Err(error(option, "an acceptance says who, why and which rule"));
+            }
+        }
+        if self.format != ACCEPTANCE_FORMAT {
+            return Err(error("format", ACCEPTANCE_FORMAT));
+        }
+        let date = self.date.as_deref();
+        if date.is_some_and(|date| date.len() != 10 || date.parse::<jiff::civil::Date>().is_err()) {
+            return Err(error("date", "a date is YYYY-MM-DD"));
+        }
+        if self.line.is_some() && self.file.is_none() {
+            return Err(error("line", "a line is one of a file; name the file too"));
+        }
+        serde_json_canonicalizer::to_vec(self).map_err(IngestError::encode("acceptance"))
+    }
+
+    /// Whether a finding is one of those accepted.
+    pub(crate) fn covers(&self, finding: &Finding) -> bool {
+        let same =
+            |asked: &Option<String>, there: &Option<String>| asked.is_none() || asked == there;
+        self.rule == finding.rule
+            && same(&self.instrument, &finding.instrument)
+            && same(&self.date, &finding.date)
+            && same(&self.file, &finding.file)
+            && (self.line.is_none() || self.line == finding.line)
+    }
+}
+
+/// All acceptances that count for a snapshot.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Accepted(pub(crate) Vec<Acceptance>);
+
+impl Accepted {
+    /// Who accepted a finding, if anybody did.
+    pub(crate) fn by(&self, finding: &Finding) -> Option<String> {
+        let found = self.0.iter().find(|one| one.covers(finding));
+        found.map(|one| one.by.clone())
+    }
+}

@@ -1,0 +1,291 @@
+//! Corporate actions as a file: read, checked and written. It must never change a price.
+//!
+//! ```text
+//! instrument,ex_date,action,value
+//! AAPL,2005-02-28,split,2:1
+//! MSFT,2004-11-15,special-dividend,3.00
+//! ```
+
+use core::num::NonZeroU32;
+
+use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::decimal;
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::{MONEY_SCALE, Money};
+
+use crate::error::IngestError;
+use crate::source::fields::Fields;
+use crate::source::options::TimeMeaning;
+use crate::source::row::check_symbol;
+use crate::source::times::{nanos, show};
+
+/// The actions' file, beside the manifest of a snapshot.
+pub(crate) const ACTIONS: &str = "actions.csv";
+
+/// The first line of a file of actions.
+const HEADER: &str = "instrument,ex_date,action,value";
+
+/// The most actions in one file.
+const ACTIONS_MAX: usize = 1_000_000;
+
+/// One action of an instrument that is named by its canonical id.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Action {
+    /// The first moment at which the instrument trades without the right.
+    pub ex_time: UnixNanos,
+    /// The canonical id: the first ticker it had.
+    pub instrument: String,
+    /// What happened.
+    pub kind: ActionKind,
+}
+
+impl Action {
+    /// What sorts a list of actions: time, instrument, and splits before what is paid on new
+    /// shares.
+    fn key(&self) -> (UnixNanos, &str, u8) {
+        (self.ex_time, &self.instrument, rank(&self.kind))
+    }
+}
+
+/// The sequence of actions of one instrument and time.
+fn rank(kind: &ActionKind) -> u8 {
+    match kind {
+        ActionKind::Split { .. } => 0,
+        ActionKind::Dividend { special: false, .. } => 1,
+        ActionKind::Dividend { special: true, .. } => 2,
+        ActionKind::SymbolChange { .. } => 3,
+        ActionKind::Delisting { .. } => 4,
+        ActionKind::Halt { .. } => 5,
+        ActionKind::SessionEnd => 6,
+    }
+}
+
+/// The actions in a CSV file, sorted. Every line must hold: half a file of actions is worse than
+/// none.
+///
+/// # Errors
+///
+/// Returns [`IngestError::Side`] naming the line and what does not hold.
+pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<Action>, IngestError> {
+    let error = |line: usize, reason: String| IngestError::Side {
+        file: file.to_owned(),
+        line: u64::try_from(line).unwrap_or(u64::MAX),
+        reason,
+    };
+    let text = core::str::from_utf8(bytes).map_err(|_| error(1, "no UTF-8".to_owned()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut lines = (1..).zip(text.lines());
+    if lines.next().is_none_or(|(_, line)| line.trim() != HEADER) {
+        return Err(error(1, format!("the first line must be {HEADER}")));
+    }
+    let mut fields = Fields::new(b',');
+    let mut all: Vec<(usize, Action)> = Vec::new();
+    for (number, line) in lines {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let cut = fields.cut(line).map_err(|bad| error(number, bad.message))?;
+        let [instrument, ex_date, action, value] = cut.as_slice() else {
+            return Err(error(
+                number,
+                format!("{} fields, not 4: {HEADER}", cut.len()),
+            ));
+        };
+        check_symbol(instrument).map_err(|reason| error(number, reason))?;
+        let ex_time = nanos(ex_date, TimeMeaning::Open).map_err(|reason| error(number, reason))?;
+        all.push((
+            number,
+            Action {
+                ex_time: UnixNanos(ex_time),
+                instrument: (*instrument).to_owned(),
+                kind: kind(action, value, ex_time).map_err(|reason| error(number, reason))?,
+            },
+        ));
+        if all.len() > ACTIONS_MAX {
+            return Err(error(number, format!("more than {ACTIONS_MAX} actions")));
+        }
+    }
+    all.sort_by(|(_, a), (_, b)| a.key().cmp(&b.key()));
+    for ((first, a), (second, b)) in all.iter().zip(all.iter().skip(1)) {
+        if a.key() == b.key() {
+            let reason = format!(
+                "repeats the instrument, date and action of line {}",
+                first.min(second)
+            );
+            return Err(error(*first.max(second), reason));
+        }
+    }
+    Ok(all.into_iter().map(|(_, action)| action).collect())
+}
+
+fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
+    let money = || Money::parse(value).map_err(|error| error.to_string());
+    let dividend = |special| {
+        let per_unit = money()?;
+        if per_unit <= Money::ZERO {
+            return Err(format!("a dividend of {value} is not above zero"));
+        }
+        Ok(ActionKind::Dividend { per_unit, special })
+    };
+    match action {
+        "split" => {
+            let parts = value.split_once(':');
+            let part = |text: &str| text.trim().parse::<NonZeroU32>().ok();
+            let both = parts.and_then(|(new, old)| part(new).zip(part(old)));
+            let (new, old) = both.filter(|(new, old)| new != old).ok_or_else(|| {
+                format!(
+                    "{value:?} is no split: NEW:OLD, such as 2:1, a holder of 1 has 2 afterwards"
+                )
+            })?;
+            Ok(ActionKind::Split { new, old })
+        }
+        "dividend" => dividend(false),
+        "special-dividend" => dividend(true),
+        "symbol" => {
+            check_symbol(value)?;
+            Ok(ActionKind::SymbolChange {
+                symbol: value.to_owned(),
+            })
+        }
+        "delisting" => {
+            let per_unit = money()?;
+            if per_unit < Money::ZERO {
+                return Err(format!("a payment of {value} is below zero"));
+            }
+            Ok(ActionKind::Delisting { per_unit })
+        }
+        "halt" => {
+            let until = nanos(value, TimeMeaning::Open)?;
+            if until <= ex_time {
+                return Err(format!("a halt until {value} ends before it begins"));
+            }
+            Ok(ActionKind::Halt {
+                until: UnixNanos(until),
+            })
+        }
+        other => Err(format!(
+            "no action {other:?}; there are split, dividend, special-dividend, symbol, delisting \
+             and halt"
+        )),
+    }
+}
+
+/// The file of these actions, which reads back as they are.
+#[must_use]
+pub fn format_actions(actions: &[Action]) -> String {
+    let mut text = format!("{HEADER}\n");
+    for one in actions {
+        let (name, value) = match &one.kind {
+            ActionKind::Split { new, old } => ("split", format!("{new}:{old}")),
+            ActionKind::Dividend { per_unit, special } => {
+                let name = if *special {
+                    "special-dividend"
+                } else {
+                    "dividend"
+                };
+                (name, amount(*per_unit))
+            }
+            ActionKind::SymbolChange { symbol } => ("symbol", symbol.clone()),
+            ActionKind::Delisting { per_unit } => ("delisting", amount(*per_unit)),
+            ActionKind::Halt { until } => ("halt", show(*until)),
+            // No vendor sends these: they come from a calendar.
+            ActionKind::SessionEnd => continue,
+        };
+        let line = [
+            one.instrument.clone(),
+            show(one.ex_time),
+            name.to_owned(),
+            value,
+        ];
+        text.push_str(&line.map(quoted).join(","));
+        text.push('\n');
+    }
+    text
+}
+
+/// An amount with at least two decimals and no zeros after them.
+fn amount(money: Money) -> String {
+    let text = decimal::format(money.0, MONEY_SCALE);
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    format!("{whole}.{:0<2}", fraction.trim_end_matches('0'))
+}
+
+fn quoted(text: String) -> String {
+    if text.contains([',', '"']) || text.starts_with('#') {
+        return format!("\"{}\"", text.replace('"', "\"\""));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(rows: &str, expect: &str) {
+        let text = format!("{HEADER}\n{rows}");
+        let got = match parse_actions("a.csv", text.as_bytes()) {
+            Ok(actions) => format_actions(&actions),
+            Err(error) => error.to_string(),
+        };
+        assert!(got.contains(expect), "{rows:?}: {got}");
+    }
+
+    #[test]
+    fn a_file_of_actions_reads_back_sorted_or_names_the_line() {
+        check(
+            "MSFT,2004-11-15,special-dividend,3\n\n# a remark\nMSFT,2003-02-18,split,2:1\n",
+            "value\nMSFT,2003-02-18,split,2:1\nMSFT,2004-11-15,special-dividend,3.00\n",
+        );
+        check(
+            "A,2004-11-15,dividend,0.0825",
+            "A,2004-11-15,dividend,0.0825\n",
+        );
+        check(
+            "\"A,B\",2004-11-15,symbol,C",
+            "\"A,B\",2004-11-15,symbol,C\n",
+        );
+        check(
+            "A,2004-11-15T14:30:00Z,delisting,0",
+            "A,2004-11-15T14:30:00Z,delisting,0.00\n",
+        );
+        // The split comes first: the dividend is one for each new share.
+        check(
+            "A,2004-11-15,dividend,1\nA,2004-11-15,split,2:1",
+            "split,2:1\nA,2004-11-15,dividend",
+        );
+        check(
+            "A,2004-11-15,split,2:1\nA,2004-11-15,split,3:1",
+            "a.csv, line 3: repeats the instrument, date and action of line 2",
+        );
+        check(
+            "A,2004-11-15T14:30:00Z,halt,2004-11-15T15:00:00+00:00\nA,2004-11-15,halt,2004-11-17",
+            "value\nA,2004-11-15,halt,2004-11-17\nA,2004-11-15T14:30:00Z,halt,2004-11-15T15:00:00Z\n",
+        );
+        check(
+            "A,2004-11-15,halt,2004-11-15",
+            "line 2: a halt until 2004-11-15 ends before it begins",
+        );
+        check("A,2004-11-15,halt,soon", "is no time");
+        check("A,2004-11-15,split", "line 2: 3 fields, not 4");
+        check("A,15.11.2004,split,2:1", "is no time");
+        for value in ["2", "0:1", "1:1", "2:0", "-2:1", "2/1", "99999999999:1"] {
+            check(&format!("A,2004-11-15,split,{value}"), "is no split");
+        }
+        check("A,2004-11-15,dividend,0", "not above zero");
+        check("A,2004-11-15,dividend,1e3", "not a decimal");
+        check("A,2004-11-15,delisting,-1", "below zero");
+        check(
+            "A,2004-11-15,merger,1",
+            "no action \"merger\"; there are split",
+        );
+        check(",2004-11-15,split,2:1", "is no symbol");
+        let error = parse_actions("a.csv", b"symbol,date\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("line 1: the first line must be instrument"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,417 @@
+//! Each bar of an instrument held against the rules, with the bar before and the bar after it.
+//! All arithmetic is of integers, and no rule changes a bar. It must never know other instruments.
+
+use counterfoil_trading::bar::RawBar;
+use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::decimal;
+use counterfoil_trading::time::{Timeframe, UnixNanos};
+use counterfoil_trading::units::{Price, Volume};
+
+use crate::quality::actions::Action;
+use crate::quality::calendar::Expected;
+use crate::quality::findings::{Finding, Rule, Severity};
+use crate::source::times::{date, show};
+
+/// How far a price stands from both neighbours to be absurd.
+const ABSURD_FACTOR: i128 = 10;
+
+/// Bars with the same prices and volume until they are called stale.
+const STALE_BARS: u32 = 3;
+
+/// New and old shares of usual splits, each of them also the other way round.
+const USUAL_SPLITS: [(i128, i128); 13] = [
+    (2, 1),
+    (3, 1),
+    (3, 2),
+    (4, 1),
+    (5, 1),
+    (6, 1),
+    (7, 1),
+    (8, 1),
+    (10, 1),
+    (15, 1),
+    (20, 1),
+    (25, 1),
+    (50, 1),
+];
+
+/// What all instruments of a snapshot are held against.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    pub(crate) timeframe: Timeframe,
+    pub(crate) expected: &'a Expected,
+    pub(crate) actions: &'a [Action],
+}
+
+/// The rules, and what they need to remember of one instrument.
+pub(crate) struct Checker<'a> {
+    symbol: &'a str,
+    price_scale: u8,
+    frame: Frame<'a>,
+    /// The actions of this instrument that can explain prices, by ex-time.
+    actions: Vec<&'a Action>,
+    delisted: Option<UnixNanos>,
+    /// The last bar that may be used.
+    before: Option<RawBar>,
+    /// The last bar, usable or not.
+    seen: Option<RawBar>,
+    same: u32,
+    overlaps: u64,
+    zero_volume: u64,
+}
+
+impl<'a> Checker<'a> {
+    pub(crate) fn new(symbol: &'a str, price_scale: u8, frame: Frame<'a>) -> Self {
+        let own = frame.actions.iter().filter(|one| one.instrument == symbol);
+        // A halt says why there are no prices, not why they jump.
+        let is_halt = |one: &&Action| matches!(one.kind, ActionKind::Halt { .. });
+        let actions: Vec<&Action> = own.filter(|one| !is_halt(one)).collect();
+        let is_delisting = |one: &&&Action| matches!(one.kind, ActionKind::Delisting { .. });
+        let delisted = actions.iter().find(is_delisting).map(|one| one.ex_time);
+        Self {
+            symbol,
+            price_scale,
+            frame,
+            actions,
+            delisted,
+            before: None,
+            seen: None,
+            same: 0,
+            overlaps: 0,
+            zero_volume: 0,
+        }
+    }
+
+    /// What is to be said of a bar, knowing the one after it.
+    pub(crate) fn check(&mut self, bar: &RawBar, next: Option<&RawBar>) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let before = self.before;
+        self.check_time(bar, &mut found);
+        if let (Some(before), Some(next)) = (&before, next) {
+            self.check_neighbours(before, bar, next, &mut found);
+        }
+        let is_bad = found.iter().any(|one| one.severity == Severity::Error);
+        if let Some(before) = before.as_ref().filter(|_| !is_bad) {
+            self.check_jump(before, bar, &mut found);
+            let values = |bar: &RawBar| (bar.open, bar.high, bar.low, bar.close, bar.volume);
+            let same = values(before) == values(bar) && bar.volume > Volume(0);
+            self.same = if same { self.same.saturating_add(1) } else { 0 };
+            if self.same.saturating_add(1) == STALE_BARS {
+                let message = format!(
+                    "the same prices and volume as the {} bars before it",
+                    self.same
+                );
+                found.push(self.about(Rule::Stale, bar, message));
+            }
+        }
+        self.zero_volume = self
+            .zero_volume
+            .saturating_add((bar.volume == Volume(0)).into());
+        self.seen = Some(*bar);
+        found
+    }
+
+    /// Remembers a bar that is used.
+    pub(crate) fn keep(&mut self, bar: &RawBar) {
+        self.before = Some(*bar);
+    }
+
+    /// What is to be said once, after the last bar.
+    pub(crate) fn finish(self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let mut count = |rule, count: u64, what: &str| {
+            if count > 0 {
+                found.push(Finding::of(rule, format!("{count} {what}")).about(self.symbol, None));
+            }
+        };
+        let overlap = "bars open before the bar before them closed; the timeframe may be too long";
+        count(Rule::Overlap, self.overlaps, overlap);
+        count(
+            Rule::ZeroVolume,
+            self.zero_volume,
+            "bars without any volume; nothing fills on them",
+        );
+        found
+    }
+
+    fn about(&self, rule: Rule, bar: &RawBar, message: String) -> Finding {
+        // A date says which daily bar; of shorter ones there are many a day.
+        let time = show(bar.open_time);
+        let message = if time.len() > 10 {
+            format!("bar of {time}: {message}")
+        } else {
+            message
+        };
+        Finding::of(rule, message).about(self.symbol, Some(date(bar.open_time)))
+    }
+
+    fn text(&self, price: Price) -> String {
+        decimal::format(i128::from(price.0), self.price_scale)
+    }
+
+    /// The actions whose ex-time lies after one bar's open and before another bar's close.
+    fn actions(&self, after: UnixNanos, before: UnixNanos) -> impl Iterator<Item = &Action> {
+        let from = self.actions.partition_point(|one| one.ex_time <= after);
+        let rest = self.actions.get(from..).unwrap_or_default().iter();
+        rest.take_while(move |one| one.ex_time < before).copied()
+    }
+
+    fn check_time(&mut self, bar: &RawBar, found: &mut Vec<Finding>) {
+        if let Some(since) = self.delisted.filter(|since| *since <= bar.open_time) {
+            let message = format!("delisted since {}", show(since));
+            found.push(self.about(Rule::AfterDelisting, bar, message));
+        }
+        if self
+            .frame
+            .expected
+            .is_closed(self.frame.timeframe, bar.open_time)
+        {
+            let message = "the calendar says that the venue is closed".to_owned();
+            found.push(self.about(Rule::ClosedVenue, bar, message));
+        }
+        let Some(seen) = &self.seen else { return };
+        self.overlaps = self
+            .overlaps
+            .saturating_add((bar.open_time < seen.close_time).into());
+        let expected = self.frame.expected;
+        if let Some(gap) = expected.missing(self.frame.timeframe, seen.open_time, bar.open_time) {
+            let (first, last) = (show(gap.first), show(gap.last));
+            let message = match gap.count {
+                1 => format!("no bar opens at {first}"),
+                count => format!("{count} bars are missing, {first} to {last}"),
+            };
+            found.push(self.about(Rule::Gap, bar, message));
+        }
+    }
+
+    /// A spike: far from the bar before and the bar after, which agree with each other.
+    fn check_neighbours(
+        &self,
+        before: &RawBar,
+        bar: &RawBar,
+        next: &RawBar,
+        found: &mut Vec<Finding>,
+    ) {
+        let wide = |price: Price| i128::from(price.0);
+        let highest = wide(before.high.max(next.high));
+        let lowest = wide(before.low.min(next.low));
+        let (high, low) = (wide(bar.high), wide(bar.low));
+        let times = |value: i128, factor: i128| value.saturating_mul(factor);
+        let rule = if high >= times(highest, ABSURD_FACTOR) || times(low, ABSURD_FACTOR) <= lowest {
+            Rule::AbsurdPrice
+        } else if times(high, 2) >= times(highest, 3) || times(low, 3) <= times(lowest, 2) {
+            Rule::Outlier
+        } else {
+            return;
+        };
+        let message = format!(
+            "{} to {}, and its neighbours {} to {} and {} to {}",
+            self.text(bar.low),
+            self.text(bar.high),
+            self.text(before.low),
+            self.text(before.high),
+            self.text(next.low),
+            self.text(next.high)
+        );
+        found.push(self.about(rule, bar, message));
+    }
+
+    /// From the close before to the open: with an action, does it fit; without one, what is it.
+    fn check_jump(&self, before: &RawBar, bar: &RawBar, found: &mut Vec<Finding>) {
+        let (close, open) = (i128::from(before.close.0), i128::from(bar.open.0));
+        let from_to = || format!("{} to {}", self.text(before.close), self.text(bar.open));
+        let mut explained = false;
+        for action in self.actions(before.open_time, bar.close_time) {
+            explained = true;
+            if let ActionKind::Split { new, old } = action.kind {
+                let (new, old) = (i128::from(new.get()), i128::from(old.get()));
+                if !is_near(close, open, (new, old), 25) {
+                    let message =
+                        format!("a split of {new}:{old}, and close to open is {}", from_to());
+                    found.push(self.about(Rule::SplitWithoutJump, bar, message));
+                }
+            }
+        }
+        if explained {
+            return;
+        }
+        let both_ways = USUAL_SPLITS
+            .iter()
+            .flat_map(|(new, old)| [(*new, *old), (*old, *new)]);
+        for (new, old) in both_ways {
+            if is_near(close, open, (new, old), 3) {
+                let message = format!(
+                    "close to open is {}: a split of {new}:{old} that no action states?",
+                    from_to()
+                );
+                found.push(self.about(Rule::MissingSplit, bar, message));
+                return;
+            }
+        }
+        let (more, less) = (close.max(open), close.min(open));
+        if more.saturating_mul(2) >= less.saturating_mul(3) {
+            let message = format!("close to open is {}, and no action says why", from_to());
+            found.push(self.about(Rule::Jump, bar, message));
+        }
+    }
+}
+
+/// Whether close / open is within `percent` of new / old.
+fn is_near(close: i128, open: i128, (new, old): (i128, i128), percent: i128) -> bool {
+    let (got, exact) = (close.saturating_mul(old), open.saturating_mul(new));
+    let distance = got.saturating_sub(exact).abs();
+    distance.saturating_mul(100) <= exact.saturating_mul(percent)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use counterfoil_trading::time::DAY_NANOS;
+
+    use super::*;
+    use crate::quality::actions::parse_actions;
+
+    /// Bars as `day open high low close volume`, and the findings as `rule day`.
+    #[track_caller]
+    fn check(actions: &str, bars: &[[i64; 6]], expect: &[&str]) {
+        let text = format!("instrument,ex_date,action,value\n{actions}");
+        let actions = parse_actions("a", text.as_bytes()).unwrap();
+        let expected = Expected::Dates((0..100).collect::<BTreeSet<i64>>());
+        let frame = Frame {
+            timeframe: "1d".parse().unwrap(),
+            expected: &expected,
+            actions: &actions,
+        };
+        let raw: Vec<RawBar> = bars
+            .iter()
+            .map(|[day, open, high, low, close, volume]| RawBar {
+                open_time: UnixNanos(day * DAY_NANOS),
+                close_time: UnixNanos((day + 1) * DAY_NANOS),
+                open: Price(*open),
+                high: Price(*high),
+                low: Price(*low),
+                close: Price(*close),
+                volume: Volume(*volume),
+                ..RawBar::default()
+            })
+            .collect();
+        let mut checker = Checker::new("A", 0, frame);
+        let mut found = Vec::new();
+        for (place, bar) in raw.iter().enumerate() {
+            let new = checker.check(bar, raw.get(place + 1));
+            if new.iter().all(|one| one.severity != Severity::Error) {
+                checker.keep(bar);
+            }
+            found.extend(new);
+        }
+        found.extend(checker.finish());
+        let got: Vec<String> = found
+            .iter()
+            .map(|one| format!("{} {}", one.rule, one.date.clone().unwrap_or_default()))
+            .collect();
+        assert_eq!(got, expect, "{found:?}");
+    }
+
+    #[test]
+    fn bars_that_agree_with_their_neighbours_are_not_spoken_of() {
+        check(
+            "",
+            &[
+                [1, 10, 12, 9, 11, 5],
+                [2, 11, 13, 10, 12, 6],
+                [3, 12, 12, 11, 11, 7],
+            ],
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_spike_is_an_outlier_or_absurd_and_a_new_level_is_neither() {
+        let a = [1, 100, 100, 100, 100, 1];
+        let b = [3, 100, 100, 100, 100, 2];
+        check("", &[a, [2, 100, 149, 100, 100, 3], b], &[]);
+        check(
+            "",
+            &[a, [2, 100, 150, 100, 100, 3], b],
+            &["outlier 1970-01-03"],
+        );
+        check(
+            "",
+            &[a, [2, 100, 999, 100, 100, 3], b],
+            &["outlier 1970-01-03"],
+        );
+        check(
+            "",
+            &[a, [2, 100, 1000, 100, 100, 3], b],
+            &["absurd-price 1970-01-03"],
+        );
+        check(
+            "",
+            &[a, [2, 100, 100, 11, 100, 3], b],
+            &["outlier 1970-01-03"],
+        );
+        check(
+            "",
+            &[a, [2, 100, 100, 10, 100, 3], b],
+            &["absurd-price 1970-01-03"],
+        );
+        check(
+            "",
+            &[a, [2, 180, 180, 180, 180, 3], [3, 181, 181, 181, 181, 2]],
+            &["jump 1970-01-03"],
+        );
+    }
+
+    #[test]
+    fn a_split_is_stated_and_seen_or_told() {
+        let bars = [
+            [1, 100, 100, 100, 100, 1],
+            [2, 51, 51, 51, 51, 1],
+            [3, 51, 51, 50, 50, 1],
+        ];
+        check("", &bars, &["missing-split 1970-01-03"]);
+        check("A,1970-01-03,split,2:1\n", &bars, &[]);
+        check(
+            "B,1970-01-03,split,2:1\n",
+            &bars,
+            &["missing-split 1970-01-03"],
+        );
+        check(
+            "A,1970-01-03,split,3:1\n",
+            &bars,
+            &["split-without-jump 1970-01-03"],
+        );
+        check(
+            "A,1970-01-04,split,2:1\n",
+            &bars,
+            &["missing-split 1970-01-03", "split-without-jump 1970-01-04"],
+        );
+        let reverse = [[1, 10, 10, 10, 10, 1], [2, 100, 100, 100, 100, 1]];
+        check("", &reverse, &["missing-split 1970-01-03"]);
+        check("A,1970-01-03,split,1:10\n", &reverse, &[]);
+    }
+
+    #[test]
+    fn gaps_repeats_and_bars_after_the_end_are_seen() {
+        check(
+            "",
+            &[[1, 9, 9, 9, 9, 1], [4, 9, 9, 9, 9, 2]],
+            &["gap 1970-01-05"],
+        );
+        let same = [5, 5, 5, 5, 7];
+        let day = |day: i64| [day, same[0], same[1], same[2], same[3], same[4]];
+        check("", &[day(1), day(2)], &[]);
+        check("", &[day(1), day(2), day(3), day(4)], &["stale 1970-01-04"]);
+        check(
+            "A,1970-01-03,delisting,5\n",
+            &[day(1), day(2)],
+            &["after-delisting 1970-01-03"],
+        );
+        check(
+            "",
+            &[[1, 9, 9, 9, 9, 0], [2, 9, 9, 9, 9, 0]],
+            &["zero-volume "],
+        );
+    }
+}

@@ -1,0 +1,349 @@
+//! What the checks found: each finding has a severity and a rule with a stable name. It must
+//! never decide what becomes of a bar.
+
+use core::fmt;
+use core::str::FromStr;
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write as _};
+
+use cap_std::fs::File;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::quality::accept::Accepted;
+use crate::source::options::WordError;
+use crate::store::text::as_text;
+use counterfoil_base::digest::Digest;
+
+/// The findings' file, beside the manifest.
+pub(crate) const FINDINGS: &str = "findings.jsonl";
+
+/// Findings kept for messages; all of them are in the file.
+const EXAMPLES_MAX: usize = 100;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The row or bar cannot be used: the policy decides between quarantine and refusal.
+    Error,
+    /// It can be used, and someone should look at it.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+/// What happens to data with an error that nobody accepted.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// The row or bar is put aside, the others are used.
+    #[default]
+    Quarantine,
+    /// No snapshot is made.
+    Refuse,
+}
+
+impl FromStr for Policy {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        match text {
+            "quarantine" => Ok(Self::Quarantine),
+            "refuse" => Ok(Self::Refuse),
+            _ => Err(WordError {
+                text: text.to_owned(),
+                words: "quarantine, refuse",
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Quarantine => "quarantine",
+            Self::Refuse => "refuse",
+        })
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        })
+    }
+}
+
+/// A rule that bars are held against. Rows that are no bars have the rules of
+/// [`Reason`](crate::quality::quarantine::Reason), all of them errors.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Rule {
+    /// High is 10 times above, or low 10 times below, both the bar before and the bar after.
+    AbsurdPrice,
+    /// The bar opens when its instrument was delisted.
+    AfterDelisting,
+    /// Bars that the calendar expects are missing.
+    Gap,
+    /// The bar opens when the calendar says that the venue is closed.
+    ClosedVenue,
+    /// High is half as much again above, or low a third below, both neighbours.
+    Outlier,
+    /// The third bar with the same prices and volume, and volume above zero.
+    Stale,
+    /// Close to open is within 3 % of a usual split ratio, and no action says so.
+    MissingSplit,
+    /// Close to open is half as much again or a third less, and no action says why.
+    Jump,
+    /// A split is stated, and close to open is not within 25 % of its ratio.
+    SplitWithoutJump,
+    /// Bars open before the bar before them closed.
+    Overlap,
+    /// Rows came after a later one of their instrument, and were put in their place.
+    OutOfOrder,
+    /// Bars without any volume.
+    ZeroVolume,
+    /// A later file has another bar for the same time; the later file counts.
+    Revised,
+    /// Columns that were not read.
+    IgnoredColumn,
+    /// The timeframe was not stated: it is the smallest gap.
+    InferredTimeframe,
+    /// An action of an instrument that is not in the data.
+    UnusedAction,
+    /// Gaps were not looked for.
+    NoCalendar,
+}
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 17] = [
+        Self::AbsurdPrice,
+        Self::AfterDelisting,
+        Self::Gap,
+        Self::ClosedVenue,
+        Self::Outlier,
+        Self::Stale,
+        Self::MissingSplit,
+        Self::Jump,
+        Self::SplitWithoutJump,
+        Self::Overlap,
+        Self::OutOfOrder,
+        Self::ZeroVolume,
+        Self::Revised,
+        Self::IgnoredColumn,
+        Self::InferredTimeframe,
+        Self::UnusedAction,
+        Self::NoCalendar,
+    ];
+
+    /// Its stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AbsurdPrice => "absurd-price",
+            Self::AfterDelisting => "after-delisting",
+            Self::Gap => "gap",
+            Self::ClosedVenue => "closed-venue",
+            Self::Outlier => "outlier",
+            Self::Stale => "stale",
+            Self::MissingSplit => "missing-split",
+            Self::Jump => "jump",
+            Self::SplitWithoutJump => "split-without-jump",
+            Self::Overlap => "overlap",
+            Self::OutOfOrder => "out-of-order",
+            Self::ZeroVolume => "zero-volume",
+            Self::Revised => "revised",
+            Self::IgnoredColumn => "ignored-column",
+            Self::InferredTimeframe => "inferred-timeframe",
+            Self::UnusedAction => "unused-action",
+            Self::NoCalendar => "no-calendar",
+        }
+    }
+
+    /// How bad it is.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::AbsurdPrice | Self::AfterDelisting => Severity::Error,
+            Self::Gap
+            | Self::ClosedVenue
+            | Self::Outlier
+            | Self::Stale
+            | Self::MissingSplit
+            | Self::Jump
+            | Self::SplitWithoutJump
+            | Self::Overlap
+            | Self::OutOfOrder => Severity::Warning,
+            Self::ZeroVolume
+            | Self::Revised
+            | Self::IgnoredColumn
+            | Self::InferredTimeframe
+            | Self::UnusedAction
+            | Self::NoCalendar => Severity::Note,
+        }
+    }
+}
+
+/// One finding; one line of `findings.jsonl`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// Who accepted it, if anybody did.
+    pub accepted_by: Option<String>,
+    /// The UTC date on which the bar opens, if it is about one.
+    pub date: Option<String>,
+    /// The source's name, if it is about a row.
+    pub file: Option<String>,
+    /// The instrument, if it is about one.
+    pub instrument: Option<String>,
+    /// The line of the source, if it is about a row.
+    pub line: Option<u64>,
+    /// A sentence for people.
+    pub message: String,
+    /// Whether the row or bar was put aside.
+    pub quarantined: bool,
+    /// The rule's stable name.
+    pub rule: String,
+    /// How bad it is.
+    pub severity: Severity,
+}
+
+/// How often a rule was met.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleCount {
+    /// Findings that somebody accepted.
+    pub accepted: u64,
+    /// All findings.
+    pub count: u64,
+    /// How bad they are.
+    pub severity: Severity,
+}
+
+/// The findings' file and what is in it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FindingsData {
+    /// Name of the file, beside the manifest.
+    pub file: String,
+    /// By rule, how often it was met.
+    pub rules: BTreeMap<String, RuleCount>,
+    /// SHA-256 of the file.
+    #[serde(with = "as_text")]
+    pub sha256: Digest,
+}
+
+impl FindingsData {
+    /// Findings of a severity that nobody accepted.
+    #[must_use]
+    pub fn open(&self, severity: Severity) -> u64 {
+        let of = self.rules.values().filter(|rule| rule.severity == severity);
+        of.fold(0, |sum, rule| {
+            sum.saturating_add(rule.count.saturating_sub(rule.accepted))
+        })
+    }
+}
+
+impl Finding {
+    /// A finding of a rule, about nothing yet.
+    pub(crate) fn of(rule: Rule, message: String) -> Self {
+        Self {
+            accepted_by: None,
+            date: None,
+            file: None,
+            instrument: None,
+            line: None,
+            message,
+            quarantined: false,
+            rule: rule.name().to_owned(),
+            severity: rule.severity(),
+        }
+    }
+
+    pub(crate) fn about(self, instrument: &str, date: Option<String>) -> Self {
+        Self {
+            instrument: Some(instrument.to_owned()),
+            date,
+            ..self
+        }
+    }
+}
+
+/// The findings' file while it is written.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    file: BufWriter<File>,
+    hash: Sha256,
+    rules: BTreeMap<String, RuleCount>,
+    /// Errors that nobody accepted, the first of them.
+    pub(crate) errors: Vec<Finding>,
+    pub(crate) errors_count: u64,
+    accepted: Accepted,
+}
+
+impl Findings {
+    pub(crate) fn new(file: BufWriter<File>, accepted: Accepted) -> Self {
+        Self {
+            file,
+            hash: Sha256::new(),
+            rules: BTreeMap::new(),
+            errors: Vec::new(),
+            errors_count: 0,
+            accepted,
+        }
+    }
+
+    /// Writes a finding. `true` if its bar may be used: it is no error, or somebody accepted it.
+    /// A row that is no bar (`is_row`) stays aside even if its finding is accepted.
+    pub(crate) fn add(&mut self, mut finding: Finding) -> io::Result<bool> {
+        finding.accepted_by = self.accepted.by(&finding);
+        let accepted = finding.accepted_by.is_some();
+        let usable = accepted || finding.severity != Severity::Error;
+        if finding.line.is_none() {
+            finding.quarantined = !usable;
+        }
+        let mut line = serde_json_canonicalizer::to_vec(&finding).map_err(io::Error::other)?;
+        line.push(b'\n');
+        self.file.write_all(&line)?;
+        self.hash.update(&line);
+        let count = self.rules.entry(finding.rule.clone()).or_insert(RuleCount {
+            accepted: 0,
+            count: 0,
+            severity: finding.severity,
+        });
+        count.count = count.count.saturating_add(1);
+        count.accepted = count.accepted.saturating_add(accepted.into());
+        if !usable {
+            self.errors_count = self.errors_count.saturating_add(1);
+            if self.errors.len() < EXAMPLES_MAX {
+                self.errors.push(finding);
+            }
+        }
+        Ok(usable)
+    }
+
+    pub(crate) fn finish(self) -> (BufWriter<File>, FindingsData) {
+        let data = FindingsData {
+            file: FINDINGS.to_owned(),
+            rules: self.rules,
+            sha256: Digest::finish(self.hash),
+        };
+        (self.file, data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<&str> =
+            Rule::ALL.iter().map(|rule| rule.name()).collect();
+        assert_eq!(names.len(), Rule::ALL.len());
+    }
+}

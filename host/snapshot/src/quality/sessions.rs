@@ -1,0 +1,84 @@
+//! When the sessions of a snapshot's calendar ended, as a file: moments, and no time zone, so that
+//! a run needs none. It must never know a rule of a calendar.
+//!
+//! ```text
+//! session_end
+//! 2003-07-02T20:00:00Z
+//! 2003-07-03T17:00:00Z
+//! ```
+
+use counterfoil_trading::time::UnixNanos;
+
+use crate::error::IngestError;
+use crate::source::options::TimeMeaning;
+use crate::source::times::{nanos, show};
+use crate::spool::staging::Staging;
+use crate::store::manifest::ListData;
+use counterfoil_base::digest::Digest;
+
+/// The sessions' file, beside the manifest of a snapshot.
+pub(crate) const SESSIONS: &str = "sessions.csv";
+
+/// The first line of the file.
+const HEADER: &str = "session_end";
+
+/// Writes the file of these ends, if there are any, and tells what it lists.
+pub(crate) fn write(
+    staging: &Staging,
+    ends: &[UnixNanos],
+) -> Result<Option<ListData>, IngestError> {
+    if ends.is_empty() {
+        return Ok(None);
+    }
+    let text = format_sessions(ends);
+    staging.write(SESSIONS, text.as_bytes())?;
+    Ok(Some(ListData {
+        count: u64::try_from(ends.len()).unwrap_or(u64::MAX),
+        file: SESSIONS.to_owned(),
+        sha256: Digest::of(text.as_bytes()),
+    }))
+}
+
+fn format_sessions(ends: &[UnixNanos]) -> String {
+    let mut text = format!("{HEADER}\n");
+    for end in ends {
+        text.push_str(&show(*end));
+        text.push('\n');
+    }
+    text
+}
+
+/// The ends in a file, or what does not hold of it.
+pub(crate) fn parse_sessions(bytes: &[u8]) -> Result<Vec<UnixNanos>, String> {
+    let text = core::str::from_utf8(bytes).map_err(|_| "no UTF-8".to_owned())?;
+    let mut lines = text.lines();
+    if lines.next() != Some(HEADER) {
+        return Err(format!("the first line is not {HEADER}"));
+    }
+    let end = |line| nanos(line, TimeMeaning::Open).map(UnixNanos);
+    let ends = lines.map(end).collect::<Result<Vec<_>, _>>()?;
+    if !ends.is_sorted_by(|a, b| a < b) {
+        return Err("the ends of sessions are not sorted, each once".to_owned());
+    }
+    Ok(ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_sessions_reads_back_or_says_what_does_not_hold() {
+        let ends = [0, 1, 86_400_000_000_000, 86_400_000_000_001].map(UnixNanos);
+        let text = format_sessions(&ends);
+        assert_eq!(parse_sessions(text.as_bytes()).unwrap(), ends);
+        let check = |text: &str, expect: &str| {
+            let error = parse_sessions(text.as_bytes()).unwrap_err();
+            assert!(error.contains(expect), "{text:?}: {error}");
+        };
+        check("", "the first line is not session_end");
+        check("session_end\nsoon\n", "is no time");
+        check("session_end\n2003-07-02\n2003-07-02\n", "not sorted");
+        check("session_end\n2003-07-03\n2003-07-02\n", "not sorted");
+    }
+}

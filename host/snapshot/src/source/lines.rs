@@ -1,0 +1,185 @@
+//! The bytes of a source: hashed as they come, unpacked if they are gzip, cut into lines of
+//! bounded length. It must never know what a row means.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+
+use crate::source::options::ROW_BYTES_MAX;
+use counterfoil_base::digest::Digest;
+
+/// The first bytes of every gzip member. Source: RFC 1952, 2.3.1.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Bytes read at once.
+const CHUNK_BYTES: usize = 65_536;
+
+/// A reader that hashes and counts what passes.
+#[derive(Debug)]
+pub(crate) struct HashingReader<R> {
+    inner: R,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<R: Read> HashingReader<R> {
+    pub(crate) fn new(inner: R) -> Self {
+        Self {
+            inner,
+            hash: Sha256::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Reads what is left, and gives digest and size of the whole source.
+    pub(crate) fn finish(mut self) -> io::Result<(Digest, u64)> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok((Digest::finish(self.hash), self.bytes))
+    }
+}
+
+impl<R: Read> Read for HashingReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hash.update(buffer.get(..count).unwrap_or_default());
+        self.bytes = self
+            .bytes
+            .saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(count)
+    }
+}
+
+/// What became of one line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Line {
+    /// It is in the buffer, without its end.
+    Whole,
+    /// Its beginning is in the buffer; it had this many bytes.
+    TooLong(u64),
+    /// There is no more line.
+    End,
+}
+
+/// The lines of a source.
+pub(crate) struct Lines<'a> {
+    inner: Box<dyn BufRead + 'a>,
+    /// The line last read; the first is 1.
+    pub(crate) number: u64,
+    /// Bytes read so far, after decompression.
+    pub(crate) bytes: u64,
+    pub(crate) gzip: bool,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn open(source: impl Read + 'a) -> io::Result<Self> {
+        let mut reader = BufReader::with_capacity(CHUNK_BYTES, source);
+        let mut magic = Vec::new();
+        Read::by_ref(&mut reader).take(2).read_to_end(&mut magic)?;
+        let gzip = magic == GZIP_MAGIC;
+        let whole = io::Cursor::new(magic).chain(reader);
+        let inner: Box<dyn BufRead + 'a> = if gzip {
+            Box::new(BufReader::with_capacity(
+                CHUNK_BYTES,
+                MultiGzDecoder::new(whole),
+            ))
+        } else {
+            Box::new(whole)
+        };
+        Ok(Self {
+            inner,
+            number: 0,
+            bytes: 0,
+            gzip,
+        })
+    }
+
+    /// Puts the next line into `buffer`. However long the line, no more than a row's worth of it
+    /// is ever in memory.
+    pub(crate) fn next_into(&mut self, buffer: &mut Vec<u8>) -> io::Result<Line> {
+        buffer.clear();
+        let first = self.part(buffer)?;
+        if first == 0 {
+            return Ok(Line::End);
+        }
+        self.number = self.number.saturating_add(1);
+        if buffer.ends_with(b"\n") {
+            buffer.pop();
+            if buffer.ends_with(b"\r") {
+                buffer.pop();
+            }
+            return Ok(Line::Whole);
+        }
+        let mut length = first;
+        let mut rest = Vec::new();
+        loop {
+            rest.clear();
+            let count = self.part(&mut rest)?;
+            length = length.saturating_add(count);
+            if count == 0 || rest.ends_with(b"\n") {
+                break;
+            }
+        }
+        Ok(if length == first {
+            Line::Whole
+        } else {
+            Line::TooLong(length)
+        })
+    }
+
+    fn part(&mut self, buffer: &mut Vec<u8>) -> io::Result<u64> {
+        let most = u64::try_from(ROW_BYTES_MAX).unwrap_or(u64::MAX);
+        let count = Read::by_ref(&mut self.inner)
+            .take(most)
+            .read_until(b'\n', buffer)?;
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.bytes = self.bytes.saturating_add(count);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn lines(bytes: &[u8]) -> Vec<String> {
+        let mut lines = Lines::open(bytes).unwrap();
+        let mut buffer = Vec::new();
+        let mut all = Vec::new();
+        loop {
+            match lines.next_into(&mut buffer).unwrap() {
+                Line::End => return all,
+                Line::Whole => all.push(String::from_utf8(buffer.clone()).unwrap()),
+                Line::TooLong(length) => all.push(format!("{length} bytes")),
+            }
+        }
+    }
+
+    #[test]
+    fn a_source_is_cut_into_lines_whatever_its_ends_and_its_packing() {
+        assert_eq!(lines(b""), Vec::<String>::new());
+        assert_eq!(lines(b"a"), ["a"]);
+        assert_eq!(lines(b"a\r\nb\n\nc"), ["a", "b", "", "c"]);
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(b"a\nb\n").unwrap();
+        let mut packed = gzip.finish().unwrap();
+        assert_eq!(lines(&packed), ["a", "b"]);
+        packed.extend_from_within(..);
+        assert_eq!(lines(&packed), ["a", "b", "a", "b"]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_counted_and_does_not_take_the_next_with_it() {
+        let mut bytes = vec![b'x'; ROW_BYTES_MAX * 3];
+        bytes.extend_from_slice(b"\nnext\n");
+        assert_eq!(
+            lines(&bytes),
+            [
+                format!("{} bytes", ROW_BYTES_MAX * 3 + 1),
+                "next".to_owned()
+            ]
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! A vendor's column names and time format, as a small JSON file. It must never look at a row.
+//!
+//! ```json
+//! {
+//!   "columns": { "symbol": "Sym", "open": "O", "high": "H", "low": "L", "close": "C", "volume": "V" },
+//!   "delimiter": ";",
+//!   "time": { "columns": ["Day", "Clock"], "format": "%d.%m.%Y %H:%M", "zone": "America/New_York" }
+//! }
+//! ```
+
+use std::collections::BTreeMap;
+
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use serde::Deserialize;
+
+use crate::error::IngestError;
+use crate::source::options::{EpochUnit, IngestOptions, SideFile, TimeMeaning};
+use crate::source::times::{Format, TimeReader};
+
+/// What a column can mean.
+const MEANINGS: [&str; 10] = [
+    "symbol", "open", "high", "low", "close", "volume", "price", "size", "id", "adjusted",
+];
+
+/// Column names, delimiter and times of a source.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Mapping {
+    /// By meaning, the column's name.
+    pub(crate) columns: BTreeMap<String, String>,
+    delimiter: Option<String>,
+    /// The version of the vendor's schema, for the receipt.
+    pub(crate) schema: Option<String>,
+    /// The symbol of every row.
+    pub(crate) symbol: Option<String>,
+    pub(crate) time: TimeMapping,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TimeMapping {
+    /// One column, or date and clock in two.
+    pub(crate) columns: Vec<String>,
+    format: Option<String>,
+    meaning: Option<TimeMeaning>,
+    zone: Option<String>,
+}
+
+impl Mapping {
+    /// The mapping in a file; without one, the usual names.
+    pub(crate) fn parse(file: Option<&SideFile>) -> Result<Self, IngestError> {
+        let Some(file) = file else {
+            return Ok(Self::default());
+        };
+        let error = |line: usize, reason: String| IngestError::Side {
+            file: file.name.clone(),
+            line: u64::try_from(line).unwrap_or(u64::MAX),
+            reason,
+        };
+        let mapping: Self = serde_json::from_slice(&file.bytes)
+            .map_err(|problem| error(problem.line(), problem.to_string()))?;
+        for meaning in mapping.columns.keys() {
+            if !MEANINGS.contains(&meaning.as_str()) {
+                let known = MEANINGS.join(", ");
+                return Err(error(1, format!("columns: {meaning:?} is none of {known}")));
+            }
+        }
+        mapping
+            .delimiter()
+            .and_then(|_| mapping.times(&IngestOptions::default()))
+            .map_err(|reason| error(1, reason))?;
+        if mapping.time.columns.len() > 2 {
+            return Err(error(
+                1,
+                "time.columns: one column, or two: date and clock".to_owned(),
+            ));
+        }
+        Ok(mapping)
+    }
+
+    /// The byte between two fields.
+    pub(crate) fn delimiter(&self) -> Result<u8, String> {
+        match self.delimiter.as_deref().map(str::as_bytes) {
+            None => Ok(b','),
+            Some([byte]) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
+            Some(_) => Err("delimiter: one ASCII character, such as ; or \\t".to_owned()),
+        }
+    }
+
+    /// How times are read: what the options say counts before what the mapping says.
+    pub(crate) fn times(&self, options: &IngestOptions) -> Result<TimeReader, String> {
+        let time = &self.time;
+        let format = match (options.epoch_unit, time.format.as_deref()) {
+            (Some(unit), _) => Format::Epoch(Some(unit)),
+            (None, None) => Format::Any,
+            (None, Some("date")) => Format::Date,
+            (None, Some("iso")) => Format::Iso,
+            (None, Some("epoch")) => Format::Epoch(None),
+            (None, Some(pattern)) if pattern.contains('%') => Format::Pattern(pattern.to_owned()),
+            (None, Some(text)) => Format::Epoch(Some(text.parse::<EpochUnit>().map_err(|_| {
+                format!(
+                    "time.format: {text:?} is none of date, iso, epoch, s, ms, us, ns, or a pattern such as %d.%m.%Y %H:%M"
+                )
+            })?)),
+        };
+        let meaning = match (options.time, time.meaning) {
+            (TimeMeaning::Open, Some(stated)) => stated,
+            (given, _) => given,
+        };
+        Ok(TimeReader {
+            meaning,
+            format,
+            zone: time.zone.as_deref().map(zone).transpose()?,
+        })
+    }
+}
+
+/// A time zone of the database that is compiled in.
+pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
+    TimeZoneDatabase::bundled().get(name).map_err(|_| {
+        format!("no time zone {name:?}; give an IANA name such as America/New_York, or UTC")
+    })
+}

@@ -1,0 +1,93 @@
+//! The rows of a source as text fields, whatever its format. It must never know what a field
+//! means.
+
+mod columnar;
+mod csv;
+
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+
+use cap_std::fs::{Dir, File};
+
+use crate::error::{IngestError, ReadError};
+use crate::layers::raw;
+use crate::quality::quarantine::Bad;
+use crate::source::lines::HashingReader;
+use crate::source::mapping::Mapping;
+use crate::source::options::IngestLimits;
+use counterfoil_base::digest::Digest;
+
+/// One row, or what stands in its place.
+pub(crate) enum Record<'a> {
+    /// A row and its fields.
+    Row {
+        line: u64,
+        fields: Vec<&'a str>,
+        raw: &'a [u8],
+    },
+    /// A line that is no row.
+    Bad { line: u64, bad: Bad, raw: &'a [u8] },
+    /// A blank line.
+    Blank,
+    /// There is no more.
+    End,
+}
+
+/// The rows of a source, one after the other.
+pub(crate) trait Records {
+    /// The names of the columns.
+    fn header(&self) -> &[String];
+    /// The next row.
+    fn next(&mut self) -> Result<Record<'_>, IngestError>;
+    /// Bytes read so far, after decompression.
+    fn bytes(&self) -> u64;
+    /// `csv`, `parquet` or `arrow`, and how it is packed.
+    fn format(&self) -> (&'static str, &'static str);
+}
+
+/// The first bytes of a Parquet file. Source: Apache Parquet, File Format.
+const PARQUET_MAGIC: &[u8] = b"PAR1";
+/// The first bytes of an Arrow IPC file. Source: Arrow Columnar Format, IPC File Format.
+const ARROW_MAGIC: &[u8] = b"ARROW1";
+
+/// Opens a file of the raw layer, once its bytes were checked.
+pub(crate) fn open(
+    data: &Dir,
+    sha256: &Digest,
+    name: &str,
+    mapping: &Mapping,
+    limits: IngestLimits,
+) -> Result<Box<dyn Records>, IngestError> {
+    let mut file = checked(data, sha256)?;
+    let mut magic = Vec::new();
+    file.by_ref()
+        .take(6)
+        .read_to_end(&mut magic)
+        .and_then(|_| file.seek(SeekFrom::Start(0)))
+        .map_err(IngestError::source(name, 0))?;
+    if magic.starts_with(PARQUET_MAGIC) {
+        return columnar::open_parquet(file.into_std(), name, limits);
+    }
+    if magic.starts_with(ARROW_MAGIC) {
+        return columnar::open_arrow(file.into_std(), name, limits);
+    }
+    let delimiter = mapping.delimiter().unwrap_or(b',');
+    Ok(Box::new(csv::Csv::open(file, name, delimiter, limits)?))
+}
+
+/// A file of the raw layer whose bytes are those of its name, at its beginning.
+fn checked(data: &Dir, sha256: &Digest) -> Result<File, IngestError> {
+    let place = raw::place(sha256);
+    let io = |error: io::Error| IngestError::from(ReadError::io(&place)(error));
+    let (got, _) = HashingReader::new(raw::open(data, sha256)?)
+        .finish()
+        .map_err(io)?;
+    if got != *sha256 {
+        return Err(IngestError::from(ReadError::Digest {
+            file: place,
+            part: "the raw file".to_owned(),
+            expected: *sha256,
+            got,
+        }));
+    }
+    Ok(raw::open(data, sha256)?)
+}

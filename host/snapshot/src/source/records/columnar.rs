@@ -1,0 +1,325 @@
+//! Rows of Parquet and of Arrow IPC files, batch by batch. Numbers become decimal text: a binary
+//! float becomes the shortest decimal that reads back as the same float, so that 118.56 is 118.56
+//! and never a digit more; NaN and the infinities become text that is no number.
+//!
+//! Arrow's readers panic at some damaged files. Such a file is refused like any other: what a
+//! vendor sends must not end the host.
+
+use core::panic::AssertUnwindSafe;
+use std::fs::File;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_ipc::reader::FileReader;
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_select::take::take;
+use counterfoil_trading::decimal;
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+use jiff::Timestamp;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::{Record, Records};
+use crate::error::IngestError;
+use crate::source::options::IngestLimits;
+use crate::source::times::date;
+
+mod footer;
+
+/// Rows decoded at once from Parquet.
+const ROWS_PER_BATCH: usize = 8_192;
+
+/// Columns of one file: each costs memory while its batch is read.
+const COLUMNS_MAX: usize = 4_096;
+
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
+
+/// The rows of a columnar file.
+struct Columnar {
+    name: String,
+    format: &'static str,
+    header: Vec<String>,
+    batches: Batches,
+    batch: Option<RecordBatch>,
+    row: usize,
+    /// Rows given so far; the first is line 2, as if the names stood in line 1.
+    rows: u64,
+    bytes: u64,
+    text: String,
+    ends: Vec<usize>,
+    limits: IngestLimits,
+}
+
+pub(super) fn open_parquet(
+    file: File,
+    name: &str,
+    limits: IngestLimits,
+) -> Result<Box<dyn Records>, IngestError> {
+    let open = || {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ArrowError::from)?;
+        let schema = builder.schema().clone();
+        let reader = builder.with_batch_size(ROWS_PER_BATCH).build();
+        let batches: Batches = Box::new(reader.map_err(ArrowError::from)?);
+        Ok((header(&schema)?, batches))
+    };
+    Columnar::open(name, "parquet", limits, open)
+}
+
+pub(super) fn open_arrow(
+    file: File,
+    name: &str,
+    limits: IngestLimits,
+) -> Result<Box<dyn Records>, IngestError> {
+    let open = || {
+        footer::check(&file)?;
+        let reader = FileReader::try_new(file, None)?;
+        let header = header(&reader.schema())?;
+        let batches: Batches = Box::new(reader);
+        Ok((header, batches))
+    };
+    Columnar::open(name, "arrow", limits, open)
+}
+
+fn header(schema: &Schema) -> Result<Vec<String>, ArrowError> {
+    if schema.fields().len() > COLUMNS_MAX {
+        let reason = format!("more than {COLUMNS_MAX} columns");
+        return Err(ArrowError::SchemaError(reason));
+    }
+    let names = schema.fields().iter().map(|field| field.name().clone());
+    Ok(names.collect())
+}
+
+/// Runs a reader of Arrow's; a panic in it is an error of the file.
+fn guarded<T>(run: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        let reason = "the reader gave up on its contents".to_owned();
+        Err(ArrowError::ParseError(reason))
+    })
+}
+
+impl Columnar {
+    fn open(
+        name: &str,
+        format: &'static str,
+        limits: IngestLimits,
+        open: impl FnOnce() -> Result<(Vec<String>, Batches), ArrowError>,
+    ) -> Result<Box<dyn Records>, IngestError> {
+        let (header, batches) = guarded(open).map_err(unreadable(name, format))?;
+        Ok(Box::new(Self {
+            name: name.to_owned(),
+            format,
+            header,
+            batches,
+            batch: None,
+            row: 0,
+            rows: 0,
+            bytes: 0,
+            text: String::new(),
+            ends: Vec::new(),
+            limits,
+        }))
+    }
+
+    /// Makes sure that `batch` has the next row; `false` after the last.
+    fn fill(&mut self) -> Result<bool, IngestError> {
+        while self
+            .batch
+            .as_ref()
+            .is_none_or(|batch| self.row >= batch.num_rows())
+        {
+            let batches = &mut self.batches;
+            let next = guarded(|| batches.next().transpose());
+            let Some(batch) = next.map_err(unreadable(&self.name, self.format))? else {
+                return Ok(false);
+            };
+            let bytes = u64::try_from(batch.get_array_memory_size()).unwrap_or(u64::MAX);
+            self.bytes = self.bytes.saturating_add(bytes);
+            if self.bytes > self.limits.bytes_max {
+                return Err(IngestError::TooLarge {
+                    file: self.name.clone(),
+                    line: self.rows,
+                    max: self.limits.bytes_max,
+                    unit: "bytes after decompression",
+                });
+            }
+            let batch = guarded(|| plain(&batch));
+            self.batch = Some(batch.map_err(unreadable(&self.name, self.format))?);
+            self.row = 0;
+        }
+        Ok(true)
+    }
+}
+
+fn unreadable(name: &str, format: &'static str) -> impl FnOnce(ArrowError) -> IngestError {
+    move |error| IngestError::Unreadable {
+        file: name.to_owned(),
+        format,
+        reason: error.to_string(),
+    }
+}
+
+impl Records for Columnar {
+    fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    fn next(&mut self) -> Result<Record<'_>, IngestError> {
+        if !self.fill()? {
+            return Ok(Record::End);
+        }
+        self.text.clear();
+        self.ends.clear();
+        if let Some(batch) = &self.batch {
+            for column in batch.columns() {
+                self.text.push_str(&cell(column, self.row));
+                self.ends.push(self.text.len());
+                self.text.push(',');
+            }
+        }
+        self.text.pop();
+        self.row = self.row.saturating_add(1);
+        self.rows = self.rows.saturating_add(1);
+        let mut from = 0;
+        let mut fields = Vec::with_capacity(self.ends.len());
+        for end in &self.ends {
+            fields.push(self.text.get(from..*end).unwrap_or_default());
+            from = end.saturating_add(1);
+        }
+        Ok(Record::Row {
+            line: self.rows.saturating_add(1),
+            fields,
+            raw: self.text.as_bytes(),
+        })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn format(&self) -> (&'static str, &'static str) {
+        (self.format, "none")
+    }
+}
+
+/// The same batch with every dictionary written out.
+fn plain(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let column = |column: &ArrayRef| match column.as_any_dictionary_opt() {
+        Some(packed) => take(packed.values(), packed.keys(), None),
+        None => Ok(ArrayRef::clone(column)),
+    };
+    let columns = batch
+        .columns()
+        .iter()
+        .map(column)
+        .collect::<Result<Vec<_>, _>>()?;
+    let field = |(field, column): (&Arc<Field>, &ArrayRef)| {
+        Field::new(field.name(), column.data_type().clone(), true)
+    };
+    let schema = batch.schema();
+    let fields: Vec<Field> = schema.fields().iter().zip(&columns).map(field).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+/// The text of one value; empty where there is none, and for types that are no text, number or
+/// time.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a type that is not listed has no text, whatever Arrow adds"
+)]
+fn cell(column: &ArrayRef, row: usize) -> String {
+    if row >= column.len() || column.is_null(row) {
+        return String::new();
+    }
+    macro_rules! number {
+        ($kind:ty) => {
+            column
+                .as_primitive_opt::<$kind>()
+                .map(|values| values.value(row).to_string())
+        };
+    }
+    let text = match column.data_type() {
+        DataType::Utf8 => column
+            .as_string_opt::<i32>()
+            .map(|values| values.value(row).to_owned()),
+        DataType::LargeUtf8 => column
+            .as_string_opt::<i64>()
+            .map(|values| values.value(row).to_owned()),
+        DataType::Utf8View => column
+            .as_string_view_opt()
+            .map(|values| values.value(row).to_owned()),
+        DataType::Int8 => number!(types::Int8Type),
+        DataType::Int16 => number!(types::Int16Type),
+        DataType::Int32 => number!(types::Int32Type),
+        DataType::Int64 => number!(types::Int64Type),
+        DataType::UInt8 => number!(types::UInt8Type),
+        DataType::UInt16 => number!(types::UInt16Type),
+        DataType::UInt32 => number!(types::UInt32Type),
+        DataType::UInt64 => number!(types::UInt64Type),
+        // Rust writes the shortest decimal that reads back, without an exponent.
+        DataType::Float32 => number!(types::Float32Type),
+        DataType::Float64 => number!(types::Float64Type),
+        DataType::Decimal128(_, scale) => column
+            .as_primitive_opt::<types::Decimal128Type>()
+            .and_then(|values| exact(values.value(row), *scale)),
+        DataType::Date32 => column
+            .as_primitive_opt::<types::Date32Type>()
+            .and_then(|values| day(i64::from(values.value(row)))),
+        DataType::Timestamp(unit, zone) => {
+            moment(column, row, *unit).map(|text| if zone.is_some() { text } else { naive(text) })
+        }
+        _ => None,
+    };
+    text.unwrap_or_default()
+}
+
+fn exact(value: i128, scale: i8) -> Option<String> {
+    u8::try_from(scale)
+        .ok()
+        .map(|scale| decimal::format(value, scale))
+}
+
+fn day(days: i64) -> Option<String> {
+    days.checked_mul(DAY_NANOS)
+        .map(|nanos| date(UnixNanos(nanos)))
+}
+
+fn moment(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<String> {
+    let (value, nanos) = match unit {
+        TimeUnit::Second => (
+            column
+                .as_primitive_opt::<types::TimestampSecondType>()?
+                .value(row),
+            1_000_000_000,
+        ),
+        TimeUnit::Millisecond => (
+            column
+                .as_primitive_opt::<types::TimestampMillisecondType>()?
+                .value(row),
+            1_000_000,
+        ),
+        TimeUnit::Microsecond => (
+            column
+                .as_primitive_opt::<types::TimestampMicrosecondType>()?
+                .value(row),
+            1_000,
+        ),
+        TimeUnit::Nanosecond => (
+            column
+                .as_primitive_opt::<types::TimestampNanosecondType>()?
+                .value(row),
+            1,
+        ),
+    };
+    let nanos = i128::from(value).checked_mul(nanos)?;
+    Timestamp::from_nanosecond(nanos)
+        .ok()
+        .map(|moment| moment.to_string())
+}
+
+/// A time that states no zone: the source's zone is the mapping's to say.
+fn naive(text: String) -> String {
+    text.strip_suffix('Z').map(str::to_owned).unwrap_or(text)
+}

@@ -1,0 +1,50 @@
+//! The footer of an Arrow IPC file, checked before Arrow's reader follows it: that reader
+//! allocates whatever a length says. It must never read a value.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+
+use arrow_ipc::root_as_footer;
+use arrow_schema::ArrowError;
+
+/// The end of a file: the footer's length and the magic. Source: Arrow IPC File Format.
+const TRAILER_BYTES: u64 = 10;
+
+/// Bytes of a footer: 24 a batch, so half a billion bars.
+const FOOTER_BYTES_MAX: u64 = 16 << 20;
+
+/// Whether every block that the footer names lies inside the file.
+pub(super) fn check(mut file: &File) -> Result<(), ArrowError> {
+    let malformed = |reason: &str| ArrowError::IpcError(reason.to_owned());
+    let size = file.metadata()?.len();
+    let trailer_at = size
+        .checked_sub(TRAILER_BYTES)
+        .ok_or_else(|| malformed("too short"))?;
+    let mut length = [0; 4];
+    file.seek(SeekFrom::Start(trailer_at))?;
+    file.read_exact(&mut length)?;
+    let length = u64::from(u32::from_le_bytes(length));
+    let footer_at = trailer_at
+        .checked_sub(length)
+        .filter(|_| length <= FOOTER_BYTES_MAX)
+        .ok_or_else(|| malformed("the footer has an absurd length"))?;
+    let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
+    file.seek(SeekFrom::Start(footer_at))?;
+    file.read_exact(&mut footer)?;
+    let footer = root_as_footer(&footer).map_err(|error| malformed(&error.to_string()))?;
+    let blocks = footer.recordBatches().into_iter().flatten();
+    let blocks = blocks.chain(footer.dictionaries().into_iter().flatten());
+    let limit = i128::from(footer_at);
+    for block in blocks {
+        let parts = [
+            i128::from(block.offset()),
+            i128::from(block.metaDataLength()),
+            i128::from(block.bodyLength()),
+        ];
+        if parts.iter().any(|part| *part < 0) || parts.iter().sum::<i128>() > limit {
+            return Err(malformed("a batch reaches beyond the file"));
+        }
+    }
+    file.seek(SeekFrom::Start(0))?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Rows of CSV, plain or gzip, one a line.
+
+use std::io::Read;
+
+use super::{Record, Records};
+use crate::error::IngestError;
+use crate::quality::quarantine::{Bad, Reason};
+use crate::source::fields::Fields;
+use crate::source::lines::{Line, Lines};
+use crate::source::options::IngestLimits;
+
+/// The lines of a CSV file.
+pub(super) struct Csv {
+    name: String,
+    lines: Lines<'static>,
+    fields: Fields,
+    buffer: Vec<u8>,
+    header: Vec<String>,
+    limits: IngestLimits,
+}
+
+impl Csv {
+    pub(super) fn open(
+        source: impl Read + 'static,
+        name: &str,
+        delimiter: u8,
+        limits: IngestLimits,
+    ) -> Result<Self, IngestError> {
+        let mut csv = Self {
+            name: name.to_owned(),
+            lines: Lines::open(source).map_err(IngestError::source(name, 0))?,
+            fields: Fields::new(delimiter),
+            buffer: Vec::new(),
+            header: Vec::new(),
+            limits,
+        };
+        csv.header = csv.read_header()?;
+        Ok(csv)
+    }
+
+    fn read_header(&mut self) -> Result<Vec<String>, IngestError> {
+        let file = self.name.clone();
+        let none = |reason: &str| IngestError::NoHeader {
+            file: file.clone(),
+            reason: reason.to_owned(),
+        };
+        let read = self
+            .lines
+            .next_into(&mut self.buffer)
+            .map_err(IngestError::source(&self.name, 0))?;
+        match read {
+            Line::Whole => {}
+            Line::TooLong(_) => return Err(none("the line is too long for one")),
+            Line::End => return Err(none("the file is empty")),
+        }
+        let text = core::str::from_utf8(&self.buffer).map_err(|_| none("the line is no UTF-8"))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let header = self.fields.cut(text).map_err(|bad| none(&bad.message))?;
+        Ok(header.into_iter().map(str::to_owned).collect())
+    }
+}
+
+impl Records for Csv {
+    fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    fn next(&mut self) -> Result<Record<'_>, IngestError> {
+        let before = self.lines.number;
+        let read = self
+            .lines
+            .next_into(&mut self.buffer)
+            .map_err(IngestError::source(&self.name, before))?;
+        let line = self.lines.number;
+        if self.lines.bytes > self.limits.bytes_max {
+            return Err(IngestError::TooLarge {
+                file: self.name.clone(),
+                line,
+                max: self.limits.bytes_max,
+                unit: "bytes after decompression",
+            });
+        }
+        let raw = self.buffer.as_slice();
+        let bad = |reason, message| {
+            let bad = Bad { reason, message };
+            Ok(Record::Bad { line, bad, raw })
+        };
+        match read {
+            Line::End => return Ok(Record::End),
+            Line::TooLong(bytes) => {
+                let message = format!("the row has {bytes} bytes; its beginning is kept");
+                return bad(Reason::RowTooLong, message);
+            }
+            Line::Whole if raw.iter().all(u8::is_ascii_whitespace) => return Ok(Record::Blank),
+            Line::Whole => {}
+        }
+        let text = match core::str::from_utf8(raw) {
+            Ok(text) => text,
+            Err(error) => {
+                let at = error.valid_up_to().saturating_add(1);
+                return bad(Reason::NotUtf8, format!("byte {at} is no UTF-8"));
+            }
+        };
+        match self.fields.cut(text) {
+            Ok(fields) => Ok(Record::Row { line, fields, raw }),
+            Err(bad) => Ok(Record::Bad { line, bad, raw }),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.lines.bytes
+    }
+
+    fn format(&self) -> (&'static str, &'static str) {
+        ("csv", if self.lines.gzip { "gzip" } else { "none" })
+    }
+}

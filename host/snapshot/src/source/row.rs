@@ -1,0 +1,312 @@
+//! One line of a source to one row, or the reason why it is none. It must never know other rows.
+
+use counterfoil_trading::bar::{BarError, ClosedBar, RawBar};
+use counterfoil_trading::decimal::{self, SCALE_MAX};
+use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::units::{Price, Volume};
+use serde::{Deserialize, Serialize};
+
+use crate::quality::quarantine::{Bad, Reason};
+use crate::source::columns::{Column, Columns};
+use crate::source::scales::PriceGrid;
+use crate::source::times::{Key, Times};
+
+/// One bar as it stands in the source, at scales of its own. Rows sort by time, then by line.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub(crate) struct Row {
+    /// The time as it sorts; see [`Times`].
+    pub(crate) time: i64,
+    pub(crate) line: u64,
+    /// Open, high, low, close.
+    pub(crate) prices: [i64; 4],
+    pub(crate) volume: i64,
+    pub(crate) price_scale: u8,
+    pub(crate) volume_scale: u8,
+}
+
+/// A row, its symbol and its time.
+pub(crate) type Parsed<'a> = (&'a str, Key, Row);
+
+/// The row that the fields of line `line` stand for.
+pub(crate) fn parse<'a>(
+    fields: &[&'a str],
+    columns: &Columns,
+    symbol: &'a str,
+    (times, grid): (&Times, PriceGrid),
+    line: u64,
+) -> Result<Parsed<'a>, Bad> {
+    if fields.len() != columns.count {
+        let message = format!("{} fields, the header has {}", fields.len(), columns.count);
+        return Err(Bad {
+            reason: Reason::Fields,
+            message,
+        });
+    }
+    let field = |place: usize| fields.get(place).copied().unwrap_or_default();
+    let symbol = columns.symbol.map_or(symbol, field);
+    check_symbol(symbol).map_err(|message| Bad {
+        reason: Reason::Symbol,
+        message,
+    })?;
+    let key = columns.key(fields, times)?;
+    let number = |column: Column| Number::parse(field(column.place), column.name);
+    let [open, high, low, close] = columns.prices;
+    let prices = [number(open)?, number(high)?, number(low)?, number(close)?];
+    for (price, column) in prices.iter().zip(columns.prices) {
+        check_grid(price, column, field(column.place), grid)?;
+    }
+    let volume = number(columns.volume)?;
+    let price_scale = prices.iter().map(|price| price.decimals).max().unwrap_or(0);
+    let mut scaled = [0; 4];
+    for ((place, price), column) in scaled.iter_mut().zip(prices).zip(columns.prices) {
+        *place = price.at(price_scale, column.name)?;
+    }
+    let row = Row {
+        time: key.time,
+        line,
+        prices: scaled,
+        volume: volume.at(volume.decimals, columns.volume.name)?,
+        price_scale,
+        volume_scale: volume.decimals,
+    };
+    check_bar(&row).map_err(|error| Bad {
+        reason: Reason::from(&error),
+        message: explain(
+            &error,
+            &columns.prices.map(|column| field(column.place)),
+            field(columns.volume.place),
+        ),
+    })?;
+    Ok((symbol, key, row))
+}
+
+/// What is wrong with a symbol, if anything.
+pub(crate) fn check_symbol(symbol: &str) -> Result<(), String> {
+    if symbol.is_empty() || symbol.len() > 64 || symbol.chars().any(char::is_control) {
+        return Err(format!(
+            "{symbol:?} is no symbol: 1 to 64 bytes without control characters"
+        ));
+    }
+    Ok(())
+}
+
+/// A decimal number, exact.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Number {
+    pub(crate) at_18: i128,
+    pub(crate) decimals: u8,
+}
+
+impl Number {
+    pub(crate) fn parse(text: &str, column: &str) -> Result<Self, Bad> {
+        let bad = |message: String| Bad {
+            reason: Reason::Number,
+            message,
+        };
+        let at_18 = decimal::parse(text, SCALE_MAX)
+            .map_err(|error| bad(format!("column {column}: {error}")))?;
+        let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+        let decimals = u8::try_from(fraction.trim_end_matches('0').len()).unwrap_or(SCALE_MAX);
+        Ok(Self { at_18, decimals })
+    }
+
+    /// The integer at a scale that is not coarser than its decimals.
+    pub(crate) fn at(self, scale: u8, column: &str) -> Result<i64, Bad> {
+        let finer = decimal::power_of_ten(SCALE_MAX.saturating_sub(scale)).unwrap_or(1);
+        let value = self
+            .at_18
+            .checked_div(finer)
+            .and_then(|value| i64::try_from(value).ok());
+        value.ok_or_else(|| Bad {
+            reason: Reason::Number,
+            message: format!("column {column}: too large for {scale} decimals in 64 bits"),
+        })
+    }
+}
+
+pub(crate) fn check_grid(
+    price: &Number,
+    column: Column,
+    text: &str,
+    grid: PriceGrid,
+) -> Result<(), Bad> {
+    let name = column.name;
+    if let Some(scale) = grid.scale.filter(|scale| price.decimals > *scale) {
+        let message = format!("column {name}: {text} has more than {scale} decimals");
+        return Err(Bad {
+            reason: Reason::TooFine,
+            message,
+        });
+    }
+    if let Some(tick) = grid.tick
+        && price.at_18.checked_rem(tick) != Some(0)
+    {
+        let message = format!("column {name}: {text} is no multiple of the tick");
+        return Err(Bad {
+            reason: Reason::OffTick,
+            message,
+        });
+    }
+    Ok(())
+}
+
+/// Whether prices and volume agree. The interval is any: the timeframe may not be known yet.
+fn check_bar(row: &Row) -> Result<ClosedBar, BarError> {
+    let [open, high, low, close] = row.prices.map(Price);
+    ClosedBar::parse(RawBar {
+        instrument: InstrumentId(0),
+        open_time: UnixNanos(0),
+        close_time: UnixNanos(1),
+        open,
+        high,
+        low,
+        close,
+        volume: Volume(row.volume),
+    })
+}
+
+/// The error in the numbers of the source.
+fn explain(error: &BarError, [open, high, low, close]: &[&str; 4], volume: &str) -> String {
+    match error {
+        BarError::Crossed { .. } => format!("low {low} is above high {high}"),
+        BarError::OutsideRange { .. } => {
+            format!("open {open} or close {close} lies outside {low} to {high}")
+        }
+        BarError::NotPositive { .. } => format!("low {low} is not above zero"),
+        BarError::NegativeVolume { .. } => format!("volume {volume} is below zero"),
+        BarError::Interval { .. } | _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::fields::Fields;
+    use crate::source::mapping::Mapping;
+    use crate::source::times::TimeReader;
+
+    #[track_caller]
+    fn check(line: &str, grid: PriceGrid, expect: &str) {
+        let header =
+            ["symbol", "time", "open", "high", "low", "close", "volume"].map(str::to_owned);
+        let columns = Columns::find("f.csv", &header, None, &Mapping::default()).unwrap();
+        let times = Times::new(TimeReader::default());
+        let mut fields = Fields::new(b',');
+        let got = fields
+            .cut(line)
+            .and_then(|fields| {
+                parse(&fields, &columns, "", (&times, grid), 7).map(|(symbol, _, row)| {
+                    format!(
+                        "{symbol} {:?} at {} {} at {}",
+                        row.prices, row.price_scale, row.volume, row.volume_scale
+                    )
+                })
+            })
+            .unwrap_or_else(|bad| format!("{}: {}", bad.reason, bad.message));
+        assert!(got.contains(expect), "{line:?}: {got}");
+    }
+
+    #[test]
+    fn a_row_is_exact_or_its_reason_is_named() {
+        let any = PriceGrid::default();
+        check(
+            "A,2003-01-02,1,2.50,0.5,2,10",
+            any,
+            "A [10, 25, 5, 20] at 1 10 at 0",
+        );
+        check(
+            "\"A,B\" , 2003-01-02 ,\"1\",2,1,2,1.25",
+            any,
+            "A,B [1, 2, 1, 2] at 0 125 at 2",
+        );
+        check(
+            "A,2003-01-02,1,2,1,2",
+            any,
+            "fields: 6 fields, the header has 7",
+        );
+        check(
+            "A,2003-01-02,1,2,1,2,1,",
+            any,
+            "fields: 8 fields, the header has 7",
+        );
+        check("", any, "fields: ");
+        check(&",".repeat(1000), any, "fields: 1001 fields");
+        check("A,2003-01-02,\"1,2,1,2,1", any, "quotes: a quote is open");
+        check(",2003-01-02,1,2,1,2,1", any, "symbol: \"\" is no symbol");
+        check(
+            "A\0,2003-01-02,1,2,1,2,1",
+            any,
+            "symbol: \"A\\0\" is no symbol",
+        );
+        check(
+            "A,today,1,2,1,2,1",
+            any,
+            "time: column time: \"today\" is no time",
+        );
+        check(
+            "A,2003-01-02,NaN,2,1,2,1",
+            any,
+            "number: column open: \"NaN\" is not a decimal number",
+        );
+        check(
+            "A,2003-01-02,1,2,1,,1",
+            any,
+            "number: column close: \"\" is not a decimal number",
+        );
+        check("A,2003-01-02,1,2,1,2,1e6", any, "number: column volume");
+        check(
+            "A,2003-01-02,1,2,1,2,99999999999999999999",
+            any,
+            "number: column volume: too large",
+        );
+    }
+
+    #[test]
+    fn prices_and_volume_that_do_not_agree_are_no_bar() {
+        let any = PriceGrid::default();
+        check(
+            "A,2003-01-02,1,2,3,2,1",
+            any,
+            "crossed: low 3 is above high 2",
+        );
+        check(
+            "A,2003-01-02,1,2,1.1,2,1",
+            any,
+            "outside-range: open 1 or close 2 lies outside 1.1 to 2",
+        );
+        check(
+            "A,2003-01-02,1,2,0,2,1",
+            any,
+            "not-positive: low 0 is not above zero",
+        );
+        check(
+            "A,2003-01-02,1,2,1,2,-1",
+            any,
+            "negative-volume: volume -1 is below zero",
+        );
+    }
+
+    #[test]
+    fn a_price_off_the_grid_that_was_asked_for_is_no_bar() {
+        let grid = PriceGrid {
+            scale: Some(2),
+            tick: Some(50_000_000_000_000_000),
+        };
+        check(
+            "A,2003-01-02,1,2,1,2.005,1",
+            grid,
+            "too-fine: column close: 2.005 has more than 2",
+        );
+        check(
+            "A,2003-01-02,1,2,1,1.99,1",
+            grid,
+            "off-tick: column close: 1.99 is no multiple",
+        );
+        check(
+            "A,2003-01-02,1,2,1,1.95,1",
+            grid,
+            "A [100, 200, 100, 195] at 2",
+        );
+    }
+}

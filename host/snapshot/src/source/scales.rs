@@ -1,0 +1,114 @@
+//! Decimals and grids of prices, volumes and quantities: what was asked for, and what the file says.
+//! It must never round.
+
+use counterfoil_trading::decimal::{self, SCALE_MAX};
+
+use crate::error::IngestError;
+use crate::source::options::IngestOptions;
+
+/// What the caller asks of prices.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PriceGrid {
+    /// Decimals, if given.
+    pub(crate) scale: Option<u8>,
+    /// The tick at scale 18, if given.
+    pub(crate) tick: Option<i128>,
+}
+
+/// The options that prices must meet, or what is wrong with them.
+pub(crate) fn price_grid(options: &IngestOptions) -> Result<PriceGrid, IngestError> {
+    let scale = options.price_scale;
+    if scale.is_some_and(|scale| scale > SCALE_MAX) {
+        let reason = format!("at most {SCALE_MAX} decimals");
+        return Err(IngestError::Option {
+            option: "price_scale",
+            reason,
+        });
+    }
+    let tick = options.tick.as_deref().map(|text| {
+        let error = |reason| IngestError::Option {
+            option: "tick",
+            reason,
+        };
+        let coarsest = scale.unwrap_or(SCALE_MAX);
+        decimal::parse(text, coarsest).map_err(|source| error(source.to_string()))?;
+        let tick = decimal::parse(text, SCALE_MAX).map_err(|source| error(source.to_string()))?;
+        if tick <= 0 {
+            return Err(error(format!("{text} is not above zero")));
+        }
+        Ok(tick)
+    });
+    Ok(PriceGrid {
+        scale,
+        tick: tick.transpose()?,
+    })
+}
+
+/// Price scale, tick at that scale, and the line that decided the scale (0: an option did).
+pub(crate) fn price_scale(
+    options: &IngestOptions,
+    (most, line): (u8, u64),
+) -> Result<(u8, i64, u64), IngestError> {
+    let error = |reason: String| IngestError::Option {
+        option: "tick",
+        reason,
+    };
+    let Some(text) = options.tick.as_deref() else {
+        return Ok(match options.price_scale {
+            Some(scale) => (scale, 1, 0),
+            None => (most, 1, line),
+        });
+    };
+    let needed = decimal::decimals_of(text).unwrap_or(0);
+    let (scale, line) = match options.price_scale {
+        Some(scale) => (scale, 0),
+        None if needed > most => (needed, 0),
+        None => (most, line),
+    };
+    let tick = decimal::parse(text, scale).map_err(|source| error(source.to_string()))?;
+    let tick = i64::try_from(tick).map_err(|_| error(format!("{text} is too large")))?;
+    Ok((scale, tick, line))
+}
+
+/// Volume scale, and the line that decided it (0: an option did).
+pub(crate) fn volume_scale(
+    options: &IngestOptions,
+    (most, line): (u8, u64),
+) -> Result<(u8, u64), IngestError> {
+    match options.volume_scale {
+        None => Ok((most, line)),
+        Some(scale) if most <= scale && scale <= SCALE_MAX => Ok((scale, 0)),
+        Some(scale) => {
+            let reason = if scale > SCALE_MAX {
+                format!("at most {SCALE_MAX} decimals")
+            } else {
+                format!("{scale} decimals are too few: line {line} has {most}")
+            };
+            Err(IngestError::Option {
+                option: "volume_scale",
+                reason,
+            })
+        }
+    }
+}
+
+/// Quantity scale and lot size at that scale: whole units, unless something else was asked for.
+pub(crate) fn lot(options: &IngestOptions) -> Result<(u8, i64), IngestError> {
+    let error = |reason: String| IngestError::Option {
+        option: "lot",
+        reason,
+    };
+    let text = options.lot.as_deref();
+    let scale = options.quantity_scale;
+    let scale = scale.or_else(|| text.and_then(decimal::decimals_of));
+    let scale = scale.unwrap_or(0);
+    let Some(text) = text else {
+        return Ok((scale, 1));
+    };
+    let lot = decimal::parse(text, scale).map_err(|source| error(source.to_string()))?;
+    let lot = i64::try_from(lot).map_err(|_| error(format!("{text} is too large")))?;
+    if lot <= 0 {
+        return Err(error(format!("{text} is not above zero")));
+    }
+    Ok((scale, lot))
+}

@@ -1,0 +1,455 @@
+//! What a time field says: a date, an ISO 8601 moment, or a number since 1970. It must never read
+//! a clock or the machine's time zone database.
+
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+
+use crate::error::IngestError;
+use crate::source::options::{EpochUnit, TimeMeaning};
+
+/// The longest text of a time: ISO 8601 with nanoseconds and offset has 35 characters.
+const TIME_BYTES_MAX: usize = 40;
+
+/// Seconds since 1970 at 1980-01-01 and at 2100-01-01. In no two units does one number fall
+/// between them, so a number that does tells its unit.
+const TELLING_SECONDS: (i64, i64) = (315_532_800, 4_102_444_800);
+
+/// How the times of a source are written.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Format {
+    /// Dates and ISO 8601, or numbers since 1970; not both in one file.
+    #[default]
+    Any,
+    /// Dates alone.
+    Date,
+    /// ISO 8601 alone.
+    Iso,
+    /// Numbers since 1970 alone; without a unit their size tells it.
+    Epoch(Option<EpochUnit>),
+    /// A pattern of strptime, such as `%d.%m.%Y %H:%M`.
+    Pattern(String),
+}
+
+/// What the times of a source mean and how they are written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TimeReader {
+    pub(crate) meaning: TimeMeaning,
+    pub(crate) format: Format,
+    /// The zone of times that state none; without it UTC.
+    pub(crate) zone: Option<TimeZone>,
+}
+
+/// Turns time fields into keys: numbers of one unit, in sequence of time.
+#[derive(Debug)]
+pub(crate) struct Times {
+    reader: TimeReader,
+    given: Option<EpochUnit>,
+    kind: Option<Kind>,
+    /// The first numeric time, for messages.
+    first: Option<(u64, i64)>,
+    /// By unit, the first line whose number tells that unit.
+    telling: [Option<u64>; EpochUnit::ALL.len()],
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Text,
+    Epoch,
+}
+
+impl Times {
+    pub(crate) fn new(reader: TimeReader) -> Self {
+        let given = match &reader.format {
+            Format::Epoch(unit) => *unit,
+            Format::Any | Format::Date | Format::Iso | Format::Pattern(_) => None,
+        };
+        Self {
+            reader,
+            given,
+            kind: None,
+            first: None,
+            telling: [None; EpochUnit::ALL.len()],
+        }
+    }
+
+    /// For times that are nanoseconds already, and opens.
+    pub(crate) fn done() -> Self {
+        Self::new(TimeReader::default())
+    }
+
+    pub(crate) fn meaning(&self) -> TimeMeaning {
+        self.reader.meaning
+    }
+
+    /// The key of one time field, or what is wrong with it.
+    pub(crate) fn key(&self, text: &str) -> Result<Key, String> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let kind = match (&self.reader.format, number) {
+            (Format::Any | Format::Epoch(_), true) => Kind::Epoch,
+            (Format::Epoch(_), false) => return Err(format!("{text:?} is no number since 1970")),
+            _ => Kind::Text,
+        };
+        if self.kind.is_some_and(|first| first != kind) {
+            return Err(match kind {
+                Kind::Epoch => format!("{text:?} is a number, and earlier rows have dates"),
+                Kind::Text => format!("{text:?} is no number, and earlier rows have numbers"),
+            });
+        }
+        let time = match kind {
+            Kind::Epoch => text
+                .parse()
+                .map_err(|_| format!("{text:?} is too large a number"))?,
+            Kind::Text => self.reader.nanos(text)?,
+        };
+        Ok(Key { time, kind })
+    }
+
+    /// Remembers the key of a row that was taken.
+    pub(crate) fn take(&mut self, key: &Key, line: u64) {
+        self.see(key);
+        self.tell(key.time, line);
+    }
+
+    /// Remembers how a time was written: those after it must be written so too.
+    pub(crate) fn see(&mut self, key: &Key) {
+        self.kind = Some(key.kind);
+    }
+
+    /// Takes what a key of a line says of the unit, in any sequence of lines.
+    pub(crate) fn tell(&mut self, time: i64, line: u64) {
+        if self.kind != Some(Kind::Epoch) {
+            return;
+        }
+        if self.first.is_none_or(|(first, _)| line < first) {
+            self.first = Some((line, time));
+        }
+        for (unit, telling) in EpochUnit::ALL.iter().zip(&mut self.telling) {
+            let units = 1_000_000_000_i64.checked_div(unit.nanos()).unwrap_or(1);
+            let (from, to) = TELLING_SECONDS;
+            if (from.saturating_mul(units)..to.saturating_mul(units)).contains(&time) {
+                *telling = Some(telling.map_or(line, |first| first.min(line)));
+            }
+        }
+    }
+
+    /// Nanoseconds in one unit of the keys.
+    pub(crate) fn nanos_per_key(&self, file: &str, column: &str) -> Result<i64, IngestError> {
+        let Some((line, time)) = self.first else {
+            return Ok(1);
+        };
+        if let Some(unit) = self.given {
+            return Ok(unit.nanos());
+        }
+        let told = EpochUnit::ALL.iter().zip(self.telling);
+        let mut told = told.filter_map(|(unit, line)| Some((*unit, line?)));
+        match (told.next(), told.next()) {
+            (Some((unit, _)), None) => Ok(unit.nanos()),
+            (Some((first_unit, first_line)), Some((second_unit, second_line))) => {
+                Err(IngestError::MixedEpochs {
+                    file: file.to_owned(),
+                    column: column.to_owned(),
+                    first_line,
+                    first_unit,
+                    second_line,
+                    second_unit,
+                })
+            }
+            (None, _) => Err(IngestError::AmbiguousEpoch {
+                file: file.to_owned(),
+                line,
+                column: column.to_owned(),
+                text: time.to_string(),
+            }),
+        }
+    }
+}
+
+/// One time, as it sorts.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) time: i64,
+    kind: Kind,
+}
+
+impl TimeReader {
+    /// Nanoseconds since 1970 of a date or a moment. A date is the midnight in UTC it begins with,
+    /// or, where times are closes, the one it ends with: a zone never moves it.
+    fn nanos(&self, text: &str) -> Result<i64, String> {
+        let unreadable = || match &self.format {
+            Format::Date => format!("{text:?} is no time: a date is YYYY-MM-DD"),
+            Format::Pattern(pattern) => format!("{text:?} is no time of the form {pattern}"),
+            Format::Any | Format::Iso | Format::Epoch(_) => format!(
+                "{text:?} is no time: YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970"
+            ),
+        };
+        if text.len() > TIME_BYTES_MAX || text.contains('[') || !text.is_ascii() {
+            return Err(unreadable());
+        }
+        if let Format::Pattern(pattern) = &self.format {
+            let parsed = strtime::parse(pattern, text).map_err(|_| unreadable())?;
+            if let Ok(moment) = parsed.to_timestamp() {
+                return narrow(moment).ok_or_else(|| too_far(text));
+            }
+            if parsed.hour().is_some() {
+                return self.at_zone(parsed.to_datetime().map_err(|_| unreadable())?, text);
+            }
+            return self.midnight(parsed.to_date().map_err(|_| unreadable())?, text);
+        }
+        if text.len() == 10 && self.format != Format::Iso {
+            return self.midnight(text.parse().map_err(|_| unreadable())?, text);
+        }
+        if self.format == Format::Date {
+            return Err(unreadable());
+        }
+        if let Ok(moment) = text.parse::<Timestamp>() {
+            return narrow(moment).ok_or_else(|| too_far(text));
+        }
+        // What follows the date of a naive time is digits, colons and points: anything else would
+        // be an offset that is not understood, and must not be taken for UTC.
+        let clock = text.get(11..).unwrap_or_default();
+        let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b':' | b'.');
+        if clock.is_empty() || !clock.bytes().all(plain) {
+            return Err(unreadable());
+        }
+        self.at_zone(text.parse().map_err(|_| unreadable())?, text)
+    }
+
+    fn midnight(&self, date: Date, text: &str) -> Result<i64, String> {
+        let midnight = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok();
+        let midnight = midnight.and_then(narrow).ok_or_else(|| too_far(text))?;
+        match self.meaning {
+            TimeMeaning::Open => Ok(midnight),
+            TimeMeaning::Close => midnight.checked_add(DAY_NANOS).ok_or_else(|| too_far(text)),
+        }
+    }
+
+    /// A time without a zone, in the zone of the source. A time that the clocks showed twice, or
+    /// never, is told and not guessed.
+    fn at_zone(&self, civil: DateTime, text: &str) -> Result<i64, String> {
+        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
+        let ambiguous = zone.to_ambiguous_timestamp(civil);
+        if ambiguous.is_ambiguous() {
+            return Err(format!(
+                "{text:?} is a time that clocks of the zone showed twice or never; give it with an offset"
+            ));
+        }
+        let moment = ambiguous.unambiguous().ok();
+        moment.and_then(narrow).ok_or_else(|| too_far(text))
+    }
+}
+
+fn too_far(text: &str) -> String {
+    format!("{text:?} is before 1677 or after 2262")
+}
+
+fn narrow(moment: Timestamp) -> Option<i64> {
+    i64::try_from(moment.as_nanosecond()).ok()
+}
+
+/// Nanoseconds since 1970 of a date or an ISO 8601 moment, in UTC where it states no zone.
+pub(crate) fn nanos(text: &str, meaning: TimeMeaning) -> Result<i64, String> {
+    let reader = TimeReader {
+        meaning,
+        ..TimeReader::default()
+    };
+    reader.nanos(text)
+}
+
+/// The shortest text of a time: a date where it is midnight in UTC, ISO 8601 otherwise.
+pub(crate) fn show(time: UnixNanos) -> String {
+    let text = Timestamp::from_nanosecond(i128::from(time.0)).map(|moment| moment.to_string());
+    let text = text.unwrap_or_default();
+    text.strip_suffix("T00:00:00Z")
+        .map(str::to_owned)
+        .unwrap_or(text)
+}
+
+/// The UTC date of a time.
+pub(crate) fn date(time: UnixNanos) -> String {
+    show(UnixNanos(time.day().saturating_mul(DAY_NANOS)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::mapping::Mapping;
+    use crate::source::options::{IngestOptions, SideFile};
+
+    fn times(meaning: TimeMeaning, given: Option<EpochUnit>) -> Times {
+        let format = given.map_or(Format::Any, |unit| Format::Epoch(Some(unit)));
+        Times::new(TimeReader {
+            meaning,
+            format,
+            zone: None,
+        })
+    }
+
+    #[track_caller]
+    fn check_mapped(time: &str, text: &str, expect: &str) {
+        let file = SideFile {
+            name: "m.json".to_owned(),
+            bytes: format!("{{\"time\": {time}}}").into_bytes(),
+        };
+        let got = Mapping::parse(Some(&file))
+            .map_err(|error| error.to_string())
+            .and_then(|mapping| mapping.times(&IngestOptions::default()))
+            .and_then(|reader| Times::new(reader).key(text))
+            .map_or_else(|error| error, |key| show(UnixNanos(key.time)));
+        assert!(got.contains(expect), "{time} {text:?}: {got}");
+    }
+
+    #[test]
+    fn a_mapping_says_format_and_zone_and_no_time_is_guessed() {
+        let york = r#"{"zone": "America/New_York"}"#;
+        check_mapped(york, "2003-01-02 09:30", "2003-01-02T14:30:00Z");
+        check_mapped(york, "2003-07-02T09:30:00", "2003-07-02T13:30:00Z");
+        check_mapped(york, "2003-07-02T09:30:00Z", "2003-07-02T09:30:00Z");
+        check_mapped(york, "2003-07-02", "2003-07-02");
+        check_mapped(york, "2003-10-26 01:30", "showed twice or never");
+        check_mapped(york, "2003-04-06 02:30", "showed twice or never");
+        let german = r#"{"format": "%d.%m.%Y %H:%M", "zone": "Europe/Berlin"}"#;
+        check_mapped(german, "02.01.2003 09:30", "2003-01-02T08:30:00Z");
+        check_mapped(german, "2003-01-02", "no time of the form %d.%m.%Y");
+        check_mapped(r#"{"format": "%Y%m%d"}"#, "20030102", "2003-01-02");
+        check_mapped(
+            r#"{"format": "%Y%m%d", "meaning": "close"}"#,
+            "20030102",
+            "2003-01-03",
+        );
+        check_mapped(
+            r#"{"format": "%Y-%m-%d %H:%M %z"}"#,
+            "2003-01-02 09:30 -0500",
+            "14:30:00Z",
+        );
+        check_mapped(
+            r#"{"format": "date"}"#,
+            "2003-01-02T00:00:00Z",
+            "a date is YYYY-MM-DD",
+        );
+        check_mapped(r#"{"format": "iso"}"#, "20030102", "is no time");
+        check_mapped(
+            r#"{"format": "ms"}"#,
+            "2003-01-02",
+            "is no number since 1970",
+        );
+        check_mapped(
+            r#"{"format": "dd.mm"}"#,
+            "x",
+            "\"dd.mm\" is none of date, iso",
+        );
+        check_mapped(
+            r#"{"zone": "Mars/Base"}"#,
+            "x",
+            "no time zone \"Mars/Base\"; give an IANA name",
+        );
+        check_mapped(r#"{"columns": ["a", "b", "c"]}"#, "x", "date and clock");
+        check_mapped(r#"{"colums": []}"#, "x", "m.json, line 1: unknown field");
+    }
+
+    #[track_caller]
+    fn check(text: &str, meaning: TimeMeaning, expect: &str) {
+        let got = match times(meaning, None).key(text) {
+            Ok(key) if key.kind == Kind::Epoch => format!("number {}", key.time),
+            Ok(key) => Timestamp::from_nanosecond(i128::from(key.time))
+                .unwrap()
+                .to_string(),
+            Err(error) => error,
+        };
+        assert!(got.contains(expect), "{text:?}: {got}");
+    }
+
+    #[test]
+    fn a_time_is_a_date_a_moment_or_a_number() {
+        use TimeMeaning::{Close, Open};
+        check("2003-01-02", Open, "2003-01-02T00:00:00Z");
+        check("2003-01-02", Close, "2003-01-03T00:00:00Z");
+        check("2003-01-02T09:30:00Z", Open, "2003-01-02T09:30:00Z");
+        check("2003-01-02T09:30:00Z", Close, "2003-01-02T09:30:00Z");
+        check("2003-01-02 09:30:00+00:00", Open, "2003-01-02T09:30:00Z");
+        check("2003-01-02T09:30:00-05:00", Open, "2003-01-02T14:30:00Z");
+        check(
+            "2003-01-02T09:30:00.123456789",
+            Open,
+            "2003-01-02T09:30:00.123456789Z",
+        );
+        check("2003-01-02 09:30:00", Open, "2003-01-02T09:30:00Z");
+        check("2003-01-02 09:30", Open, "2003-01-02T09:30:00Z");
+        check("1041379200", Open, "number 1041379200");
+        check("-60", Open, "number -60");
+        for text in [
+            "",
+            "-",
+            "01/02/2003",
+            "2003-13-01",
+            "2003-02-30",
+            "2003-01-02T25:00:00Z",
+            "NaN",
+        ] {
+            check(text, Open, "is no time");
+        }
+        for text in [
+            "2003-01-02T09:30:00 EST",
+            "2003-01-02T09:30:00-05:00[America/New_York]",
+            "2003-01-02T",
+            "2003-01-02T09:30:00+99:00",
+        ] {
+            check(text, Open, "is no time");
+        }
+        check("1600-01-01", Open, "before 1677");
+        check("9999999999999999999999", Open, "too large");
+    }
+
+    #[track_caller]
+    fn check_unit(texts: &[&str], given: Option<EpochUnit>, expect: &str) {
+        let mut all = times(TimeMeaning::Open, given);
+        let mut line = 1;
+        for text in texts {
+            line += 1;
+            match all.key(text) {
+                Ok(key) => all.take(&key, line),
+                Err(error) => return assert!(error.contains(expect), "{texts:?}: {error}"),
+            }
+        }
+        let got = match all.nanos_per_key("f.csv", "ts") {
+            Ok(nanos) => format!("{nanos} ns"),
+            Err(error) => error.to_string(),
+        };
+        assert!(got.contains(expect), "{texts:?}: {got}");
+    }
+
+    #[test]
+    fn one_unit_for_the_whole_file_or_an_error_that_names_the_lines() {
+        check_unit(&["1041379200"], None, "1000000000 ns");
+        check_unit(&["1041379200000"], None, "1000000 ns");
+        check_unit(&["1041379200000000"], None, "1000 ns");
+        check_unit(&["1041379200000000000"], None, "1 ns");
+        check_unit(&["-86400", "0", "1041379200"], None, "1000000000 ns");
+        check_unit(
+            &["60", "120"],
+            None,
+            "line 2, column ts: 60 may be s, ms, us or ns",
+        );
+        check_unit(&["20030102"], None, "write the time as YYYY-MM-DD");
+        check_unit(&["60", "120"], Some(EpochUnit::Millis), "1000000 ns");
+        check_unit(
+            &["1041379200", "1041379200000"],
+            None,
+            "line 2 looks like s since 1970 and line 3 like ms",
+        );
+        check_unit(&["2003-01-02"], None, "1 ns");
+        check_unit(
+            &["2003-01-02", "1041379200"],
+            None,
+            "earlier rows have dates",
+        );
+        check_unit(
+            &["1041379200", "2003-01-02"],
+            None,
+            "earlier rows have numbers",
+        );
+    }
+}

@@ -1,0 +1,174 @@
+//! The rows of every instrument in sequence of time, in one file on disk, and the rows of an
+//! instrument that had several tickers as one sequence. It must never know a scale or a timeframe.
+
+use std::collections::BTreeMap;
+
+use counterfoil_trading::time::UnixNanos;
+
+use crate::error::IngestError;
+use crate::source::row::Row;
+use crate::spool::frames::{FrameReader, FrameWriter};
+use crate::spool::staging::Staging;
+
+/// The rows of one ticker, in the file of all rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Part {
+    /// Where its first row begins, in bytes.
+    offset: u64,
+    pub(crate) rows: u64,
+}
+
+/// Writes rows, all of one ticker together and by time.
+pub(crate) struct SeriesWriter {
+    file: FrameWriter,
+    parts: BTreeMap<String, Part>,
+    open: Option<(String, Part)>,
+}
+
+/// The rows of every ticker.
+#[derive(Debug)]
+pub(crate) struct Series<'a> {
+    scratch: &'a Staging,
+    file: String,
+    pub(crate) parts: BTreeMap<String, Part>,
+}
+
+impl SeriesWriter {
+    pub(crate) fn new(scratch: &Staging) -> Result<Self, IngestError> {
+        Ok(Self {
+            file: FrameWriter::new(scratch, "series".to_owned())?,
+            parts: BTreeMap::new(),
+            open: None,
+        })
+    }
+
+    /// The rows from here on are of this ticker.
+    pub(crate) fn begin(&mut self, ticker: &str) {
+        self.end();
+        let offset = self.file.offset();
+        self.open = Some((ticker.to_owned(), Part { offset, rows: 0 }));
+    }
+
+    fn end(&mut self) {
+        self.parts
+            .extend(self.open.take().filter(|(_, part)| part.rows > 0));
+    }
+
+    pub(crate) fn add(&mut self, row: &Row) -> Result<(), IngestError> {
+        if let Some((_, part)) = &mut self.open {
+            part.rows = part.rows.saturating_add(1);
+        }
+        self.file.add(row)
+    }
+
+    pub(crate) fn finish(mut self, scratch: &Staging) -> Result<Series<'_>, IngestError> {
+        self.end();
+        Ok(Series {
+            scratch,
+            file: self.file.finish()?,
+            parts: self.parts,
+        })
+    }
+}
+
+/// Rows of one ticker that belong to one instrument: those at or after `from` and before `to`.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    pub(crate) part: Part,
+    pub(crate) from: Option<UnixNanos>,
+    pub(crate) to: Option<UnixNanos>,
+    /// The ticker, if it is not the one that the instrument is named by.
+    pub(crate) ticker: Option<String>,
+}
+
+/// The next of an instrument's rows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Step {
+    /// A row.
+    Row(Row),
+    /// A row whose time an earlier share has already.
+    Repeat {
+        row: Row,
+        first: Row,
+        ticker: String,
+    },
+}
+
+/// The rows of one instrument, by time. Of several shares that have one time the first one's row
+/// counts.
+pub(crate) struct Rows {
+    inputs: Vec<Input>,
+    nanos_per_key: i64,
+    last: Option<Row>,
+}
+
+struct Input {
+    reader: FrameReader<Row>,
+    left: u64,
+    share: Share,
+    head: Option<Row>,
+}
+
+impl Series<'_> {
+    /// The rows of some shares.
+    pub(crate) fn rows(&self, shares: &[Share], nanos_per_key: i64) -> Result<Rows, IngestError> {
+        let mut inputs = Vec::with_capacity(shares.len());
+        for share in shares {
+            let reader = FrameReader::new(self.scratch, &self.file, share.part.offset)?;
+            let mut input = Input {
+                reader,
+                left: share.part.rows,
+                share: share.clone(),
+                head: None,
+            };
+            input.advance(nanos_per_key)?;
+            inputs.push(input);
+        }
+        Ok(Rows {
+            inputs,
+            nanos_per_key,
+            last: None,
+        })
+    }
+}
+
+impl Input {
+    fn advance(&mut self, nanos_per_key: i64) -> Result<(), IngestError> {
+        self.head = None;
+        while self.left > 0 && self.head.is_none() {
+            self.left = self.left.saturating_sub(1);
+            let Some(row) = self.reader.next()? else {
+                break;
+            };
+            // A time that does not fit is after every other.
+            let time = row.time.checked_mul(nanos_per_key);
+            let reaches = |limit: UnixNanos| time.is_none_or(|time| time >= limit.0);
+            if self.share.to.is_some_and(reaches) {
+                self.left = 0;
+            } else if self.share.from.is_none_or(reaches) {
+                self.head = Some(row);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Rows {
+    pub(crate) fn next(&mut self) -> Result<Option<Step>, IngestError> {
+        let heads = self.inputs.iter_mut().filter(|input| input.head.is_some());
+        // Of equals `min_by_key` gives the first.
+        let Some(input) = heads.min_by_key(|input| input.head.map(|row| row.time)) else {
+            return Ok(None);
+        };
+        let Some(row) = input.head else {
+            return Ok(None);
+        };
+        input.advance(self.nanos_per_key)?;
+        if let Some(first) = self.last.filter(|last| last.time == row.time) {
+            let ticker = input.share.ticker.clone().unwrap_or_default();
+            return Ok(Some(Step::Repeat { row, first, ticker }));
+        }
+        self.last = Some(row);
+        Ok(Some(Step::Row(row)))
+    }
+}

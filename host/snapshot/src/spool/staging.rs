@@ -1,0 +1,231 @@
+//! A layer's directory while it is written: nobody sees it before it is whole. It must never
+//! remove what another process is still writing.
+//!
+//! `LAYER/.tmp-N` belongs to whoever holds the lock on `locks/LAYER-N`. A process that is killed
+//! loses its locks, so the next one to come knows which directories are leftovers. Both making
+//! and clearing happen under `locks/all`, so a directory is never seen without its owner's lock.
+
+use std::io::{self, BufWriter, Write as _};
+
+use cap_std::fs::{Dir, File, OpenOptions};
+
+use crate::error::IngestError;
+use counterfoil_base::digest::Digest;
+
+/// The directory of the lock files, in the data directory.
+const LOCKS: &str = "locks";
+
+/// Held while a directory is made or leftovers are removed.
+const LOCK_ALL: &str = "locks/all";
+
+/// Temporary directories of one layer that may be in use at once.
+const STAGINGS_MAX: u32 = 1_000;
+
+/// What the name of a temporary directory begins with.
+const TEMPORARY: &str = ".tmp-";
+
+/// The directory under its temporary name. Dropped before it is published, it is removed.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    layer: &'static str,
+    parent: Dir,
+    name: String,
+    dir: Dir,
+    published: bool,
+    /// Held until the directory is published or removed.
+    _lock: std::fs::File,
+}
+
+impl Staging {
+    /// A new directory in a layer, after what killed processes left there was removed.
+    pub(crate) fn new(data: &Dir, layer: &'static str) -> Result<Self, IngestError> {
+        for folder in [layer, LOCKS] {
+            data.create_dir_all(folder)
+                .map_err(IngestError::write(folder))?;
+        }
+        let parent = data.open_dir(layer).map_err(IngestError::write(layer))?;
+        let all = open_lock(data, LOCK_ALL).map_err(IngestError::write(LOCK_ALL))?;
+        all.lock().map_err(IngestError::write(LOCK_ALL))?;
+        clear(data, &parent, layer).map_err(IngestError::write(layer))?;
+        for number in 0..STAGINGS_MAX {
+            let place = lock_name(layer, number);
+            let lock = open_lock(data, &place).map_err(IngestError::write(&place))?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(std::fs::TryLockError::WouldBlock) => continue,
+                Err(std::fs::TryLockError::Error(error)) => {
+                    return Err(IngestError::write(&place)(error));
+                }
+            }
+            let name = format!("{TEMPORARY}{number}");
+            parent
+                .create_dir(&name)
+                .map_err(IngestError::write(&name))?;
+            let dir = parent.open_dir(&name).map_err(IngestError::write(&name))?;
+            return Ok(Self {
+                layer,
+                parent,
+                name,
+                dir,
+                published: false,
+                _lock: lock,
+            });
+        }
+        let full = io::Error::other("too many ingestions at once; wait for one to end");
+        Err(IngestError::write(layer)(full))
+    }
+
+    pub(crate) fn create(&self, file: &str) -> Result<BufWriter<File>, IngestError> {
+        self.dir
+            .create(file)
+            .map(BufWriter::new)
+            .map_err(IngestError::write(file))
+    }
+
+    /// Opens a file that was written.
+    pub(crate) fn open(&self, file: &str) -> Result<File, IngestError> {
+        self.dir.open(file).map_err(IngestError::source(file, 0))
+    }
+
+    /// Removes a file that is not needed any more.
+    pub(crate) fn remove(&self, file: &str) -> Result<(), IngestError> {
+        self.dir.remove_file(file).map_err(IngestError::write(file))
+    }
+
+    /// Writes a whole file and makes it durable.
+    pub(crate) fn write(&self, file: &str, bytes: &[u8]) -> Result<(), IngestError> {
+        let mut open = self.create(file)?;
+        open.write_all(bytes).map_err(IngestError::write(file))?;
+        sync(open, file)
+    }
+
+    /// Gives the directory its name. `false` if that is taken: the same contents are there.
+    pub(crate) fn publish(mut self, id: &Digest) -> Result<bool, IngestError> {
+        sync_dir(&self.dir).map_err(IngestError::write(&self.name))?;
+        let name = id.hex();
+        if self.parent.exists(&name) {
+            return Ok(false);
+        }
+        match self.parent.rename(&self.name, &self.parent, &name) {
+            Ok(()) => self.published = true,
+            // Another ingestion of the same source was faster.
+            Err(_) if self.parent.exists(&name) => return Ok(false),
+            Err(error) => return Err(IngestError::write(&name)(error)),
+        }
+        sync_dir(&self.parent).map_err(IngestError::write(self.layer))?;
+        Ok(true)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.published {
+            // What cannot be removed now is removed by the next ingestion.
+            drop(self.parent.remove_dir_all(&self.name));
+        }
+    }
+}
+
+/// Writes one small file under a name: whole and durable, or not at all.
+pub(crate) fn write_whole(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = format!("{TEMPORARY}{}-{name}", std::process::id());
+    let mut file = dir.create(&temporary)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(error) = written.and_then(|()| dir.rename(&temporary, dir, name)) {
+        drop(dir.remove_file(&temporary));
+        return Err(error);
+    }
+    sync_dir(dir)
+}
+
+/// Removes the directories that nobody holds the lock of.
+fn clear(data: &Dir, parent: &Dir, layer: &str) -> io::Result<()> {
+    for entry in parent.entries()? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(TEMPORARY)?.parse::<u32>().ok());
+        let Some(number) = number.filter(|number| *number < STAGINGS_MAX) else {
+            continue;
+        };
+        let lock = open_lock(data, &lock_name(layer, number))?;
+        match lock.try_lock() {
+            Ok(()) => parent.remove_dir_all(&name)?,
+            Err(std::fs::TryLockError::WouldBlock) => {}
+            Err(std::fs::TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn lock_name(layer: &str, number: u32) -> String {
+    format!("{LOCKS}/{layer}-{number}")
+}
+
+/// A lock file; it is never removed, so that two processes always mean the same file.
+fn open_lock(data: &Dir, place: &str) -> io::Result<std::fs::File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    data.open_with(place, &options).map(File::into_std)
+}
+
+/// Makes a written file durable.
+pub(crate) fn sync(file: BufWriter<File>, name: &str) -> Result<(), IngestError> {
+    let file = file
+        .into_inner()
+        .map_err(|error| IngestError::write(name)(error.into_error()))?;
+    file.sync_all().map_err(IngestError::write(name))
+}
+
+fn sync_dir(dir: &Dir) -> io::Result<()> {
+    dir.open(".")?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use cap_std::ambient_authority;
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_ingestion_left_goes_and_what_is_in_use_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        // As a killed process leaves them: directories, and locks that nobody holds.
+        for number in [0, 3] {
+            data.create_dir_all(format!("snapshots/.tmp-{number}/deep"))
+                .unwrap();
+            data.write(format!("snapshots/.tmp-{number}/deep/file"), "torn")
+                .unwrap();
+        }
+        data.write("snapshots/.tmp-other", "not ours").unwrap();
+        let names = || {
+            let mut names: Vec<String> = data
+                .read_dir("snapshots")
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        };
+        let first = Staging::new(&data, "snapshots").unwrap();
+        first.write("file", b"half").unwrap();
+        assert_eq!(names(), [".tmp-0", ".tmp-other"]);
+        let second = Staging::new(&data, "snapshots").unwrap();
+        assert_eq!(names(), [".tmp-0", ".tmp-1", ".tmp-other"]);
+        assert!(data.exists("snapshots/.tmp-0/file"), "it is in use");
+        drop(first);
+        assert_eq!(names(), [".tmp-1", ".tmp-other"]);
+        let id = Digest::of(b"x");
+        assert!(second.publish(&id).unwrap());
+        assert_eq!(names(), [".tmp-other".to_owned(), id.hex()]);
+        assert!(
+            !Staging::new(&data, "snapshots")
+                .unwrap()
+                .publish(&id)
+                .unwrap()
+        );
+        assert_eq!(names().len(), 2);
+    }
+}

@@ -1,0 +1,253 @@
+//! The snapshots of one data directory. It must never leave the directory handle it was given.
+
+use std::io::{self, Read};
+
+use cap_std::fs::Dir;
+
+use crate::error::{IngestError, ReadError, ResampleError};
+use crate::layers::derive::{Derived, derive};
+use crate::layers::ingest::{Ingested, Progress, accept, ingest};
+use crate::layers::lineage::{Lineage, lineage};
+use crate::quality::accept::Acceptance;
+use crate::source::options::IngestOptions;
+use crate::store::manifest::{FORMAT, Manifest};
+use crate::store::selection::Selection;
+use crate::store::snapshot::Snapshot;
+use crate::store::snapshot_id::SnapshotId;
+use crate::synthetic::drawn::write;
+use crate::synthetic::resample::{Deck, Resample};
+use counterfoil_base::digest::Digest;
+
+/// The directory of all snapshots, in the data directory.
+pub(crate) const SNAPSHOTS: &str = "snapshots";
+/// The manifest's file name.
+pub(crate) const MANIFEST: &str = "manifest.json";
+/// The quarantine's file name.
+pub(crate) const QUARANTINE: &str = "quarantine.jsonl";
+
+/// Bytes of a manifest: 200 bytes a batch, so a billion bars and more.
+const MANIFEST_BYTES_MAX: u64 = 64 << 20;
+
+/// The snapshots of one data directory.
+#[derive(Debug)]
+pub struct SnapshotStore {
+    data: Dir,
+}
+
+/// One snapshot in a list.
+#[derive(Debug)]
+pub struct SnapshotSummary {
+    /// Its name.
+    pub id: SnapshotId,
+    /// What it holds, or why that cannot be read. Only the manifest was checked.
+    pub manifest: Result<Manifest, ReadError>,
+}
+
+impl SnapshotStore {
+    /// The store in a data directory; nothing is read or written yet.
+    #[must_use]
+    pub fn open(data: Dir) -> Self {
+        Self { data }
+    }
+
+    /// Makes a snapshot of a file: CSV, plain or gzip, Parquet or Arrow IPC. `name` is what
+    /// messages and the manifest call it; the same bytes, name and options give the same snapshot,
+    /// whenever they came. What was made of the same inputs before is not made again.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError`] naming file, line and column; no snapshot is made then. The file
+    /// itself stays in the raw layer.
+    pub fn ingest(
+        &self,
+        source: impl Read,
+        name: &str,
+        options: &IngestOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Ingested, IngestError> {
+        ingest(&self.data, source, name, options, progress)
+    }
+
+    /// Makes a snapshot of the same files in which findings are accepted. The one that is there
+    /// stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError`] if the acceptance does not say who, why and what, or there is no
+    /// such finding.
+    pub fn accept(
+        &self,
+        id: &SnapshotId,
+        acceptance: &Acceptance,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Ingested, IngestError> {
+        accept(&self.data, id, acceptance, progress)
+    }
+
+    /// The bars of a selection, to draw samples from.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ResampleError`] if there are none or too many, or if they cannot be read.
+    pub fn deck(&self, selection: &Selection) -> Result<Deck, ResampleError> {
+        Deck::read(selection)
+    }
+
+    /// Makes a snapshot of one sample, or finds it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ResampleError`] if a price does not fit, or if it cannot be written.
+    pub fn resample(&self, deck: &Deck, how: &Resample) -> Result<SnapshotId, ResampleError> {
+        write(&self.data, deck, how)
+    }
+
+    /// Where a snapshot comes from.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if a layer is missing or was changed.
+    pub fn lineage(&self, id: &SnapshotId) -> Result<Lineage, ReadError> {
+        lineage(&self.data, id)
+    }
+
+    /// The corporate actions that a file's adjusted closes show; the file goes into the raw layer.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError`] naming file, line and column.
+    pub fn derive_actions(
+        &self,
+        source: impl Read,
+        name: &str,
+        options: &IngestOptions,
+    ) -> Result<Derived, IngestError> {
+        derive(&self.data, source, name, options)
+    }
+
+    /// All snapshots, by id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if the directory cannot be read. A damaged snapshot is in the list.
+    pub fn list(&self) -> Result<Vec<SnapshotSummary>, ReadError> {
+        let summary = |id: SnapshotId| {
+            let manifest = load(&self.data, SNAPSHOTS, FORMAT, &id.0)
+                .map(|snapshot| snapshot.manifest().clone());
+            SnapshotSummary { id, manifest }
+        };
+        Ok(self.ids()?.into_iter().map(summary).collect())
+    }
+
+    /// The snapshot whose id begins with `text`, with or without `sha256:`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if no snapshot or more than one begins so.
+    pub fn resolve(&self, text: &str) -> Result<SnapshotId, ReadError> {
+        let prefix = text.strip_prefix("sha256:").unwrap_or(text);
+        let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(digit) {
+            return Err(ReadError::BadId {
+                text: text.to_owned(),
+            });
+        }
+        let mut found = self.ids()?;
+        found.retain(|id| id.hex().starts_with(prefix));
+        match found.as_slice() {
+            [id] => Ok(*id),
+            [] => Err(ReadError::NotFound {
+                id: text.to_owned(),
+            }),
+            [_, _, ..] => Err(ReadError::AmbiguousId {
+                prefix: text.to_owned(),
+                count: found.len(),
+            }),
+        }
+    }
+
+    /// Opens a snapshot and checks its manifest against its id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if it is not there or was changed.
+    pub fn load(&self, id: &SnapshotId) -> Result<Snapshot, ReadError> {
+        load(&self.data, SNAPSHOTS, FORMAT, &id.0)
+    }
+
+    fn ids(&self) -> Result<Vec<SnapshotId>, ReadError> {
+        let entries = match self.data.read_dir(SNAPSHOTS) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(ReadError::io(SNAPSHOTS)(error)),
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(ReadError::io(SNAPSHOTS))?.file_name();
+            // Temporary directories, and what is not ours, have other names.
+            let id = name
+                .to_str()
+                .and_then(|name| format!("sha256:{name}").parse::<SnapshotId>().ok());
+            ids.extend(id);
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+}
+
+/// What every format of a manifest has.
+#[derive(serde::Deserialize)]
+struct Stated {
+    format: String,
+}
+
+/// Opens a snapshot or a normalized file and checks its manifest against its id.
+pub(crate) fn load(
+    data: &Dir,
+    layer: &str,
+    format: &str,
+    id: &Digest,
+) -> Result<Snapshot, ReadError> {
+    let place = format!("{layer}/{}", id.hex());
+    let dir = data.open_dir(&place).map_err(|source| {
+        if source.kind() == io::ErrorKind::NotFound {
+            return ReadError::NotFound { id: id.to_string() };
+        }
+        ReadError::Io {
+            file: place.clone(),
+            source,
+        }
+    })?;
+    let file = format!("{place}/{MANIFEST}");
+    let mut bytes = Vec::new();
+    dir.open(MANIFEST)
+        .and_then(|open| open.take(MANIFEST_BYTES_MAX).read_to_end(&mut bytes))
+        .map_err(ReadError::io(&file))?;
+    let got = Digest::of(&bytes);
+    if got != *id {
+        let part = "the manifest".to_owned();
+        return Err(ReadError::Digest {
+            file,
+            part,
+            expected: *id,
+            got,
+        });
+    }
+    let malformed = |error: serde_json::Error| ReadError::malformed(&file, error.to_string());
+    let stated: Stated = serde_json::from_slice(&bytes).map_err(malformed)?;
+    if stated.format != format {
+        return Err(ReadError::Format {
+            file,
+            got: stated.format,
+            expected: format.to_owned(),
+        });
+    }
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(malformed)?;
+    if manifest.canonical().map_err(malformed)? != bytes {
+        return Err(ReadError::malformed(&file, "it is not in canonical form"));
+    }
+    manifest
+        .check()
+        .map_err(|reason| ReadError::malformed(&file, reason))?;
+    Snapshot::new(dir, place, SnapshotId(*id), manifest)
+}

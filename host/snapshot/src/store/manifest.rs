@@ -1,0 +1,356 @@
+//! The manifest: what a layer holds, down to the digest of every record batch, and the recipe it
+//! was made by. Its canonical JSON (RFC 8785) is what the layer's id is taken over; it must never
+//! hold a path or a time of day.
+
+use std::collections::BTreeMap;
+
+use counterfoil_trading::instrument::{Instrument, InstrumentError};
+use counterfoil_trading::time::{Timeframe, UnixNanos};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::layers::recipe::Recipe;
+use crate::quality::findings::FindingsData;
+use crate::store::snapshot_id::SnapshotId;
+use crate::store::text::{as_text, nanos};
+use crate::synthetic::drawn::DRAWN_FROM;
+use counterfoil_base::digest::Digest;
+
+/// The format of a snapshot, the curated layer.
+pub const FORMAT: &str = "counterfoil-snapshot/2";
+
+/// The format of the normalized layer.
+pub const NORMALIZED_FORMAT: &str = "counterfoil-normalized/1";
+
+/// Bars in one record batch, the unit that is read and checked at once: 448 KiB of columns, small
+/// enough for a cache and large enough that one hash call costs nothing beside the hashing.
+pub const BARS_PER_BATCH: u64 = 8_192;
+
+/// Bars after which a file ends with the month: 3.5 MiB, so that daily bars of an instrument are one
+/// file, and minutes of many years are several.
+pub const BARS_PER_FILE_MIN: u64 = 65_536;
+
+/// What a snapshot, or a file in the normalized layer, holds.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The corporate actions; in a snapshot only.
+    pub actions: Option<ListData>,
+    /// SHA-256 over timeframe, instruments and their bars, whatever they were read from: equal
+    /// data has an equal digest.
+    #[serde(with = "as_text")]
+    pub data_sha256: Digest,
+    /// What the checks found; in a snapshot only.
+    pub findings: Option<FindingsData>,
+    /// [`FORMAT`] or [`NORMALIZED_FORMAT`].
+    pub format: String,
+    /// The instruments, by symbol.
+    pub instruments: Vec<InstrumentData>,
+    /// The rows and bars that were put aside.
+    pub quarantine: QuarantineData,
+    /// What it was made from, and how.
+    pub recipe: Recipe,
+    /// When the sessions of its calendar ended; in a snapshot with a calendar that has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<ListData>,
+    /// The files it was made from, in the sequence in which they count.
+    pub sources: Vec<SourceData>,
+    /// The length of every bar.
+    #[serde(with = "as_text")]
+    pub timeframe: Timeframe,
+}
+
+/// A list in a file of its own.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListData {
+    /// Number of lines, the first apart.
+    pub count: u64,
+    /// Name of the file, beside the manifest.
+    pub file: String,
+    /// SHA-256 of the file.
+    #[serde(with = "as_text")]
+    pub sha256: Digest,
+}
+
+/// A ticker and since when it names the instrument.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TickerData {
+    /// The first moment; for the first ticker, the open of the first bar.
+    #[serde(with = "nanos")]
+    pub from: UnixNanos,
+    /// The venue's ticker.
+    pub symbol: String,
+}
+
+/// One instrument and its bars.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstrumentData {
+    /// Number of bars, at least one.
+    pub bars: u64,
+    /// SHA-256 over the canonical bytes of all bars, in sequence of close time.
+    #[serde(with = "as_text")]
+    pub bars_sha256: Digest,
+    /// The record batches of the Arrow file, in sequence of close time.
+    pub batches: Vec<BatchData>,
+    /// The Arrow files, in sequence of close time: one for each span of whole months in UTC that
+    /// holds at least [`BARS_PER_FILE_MIN`] bars, and one for the rest.
+    pub files: Vec<FileData>,
+    /// Close time of the first bar.
+    #[serde(with = "nanos")]
+    pub first_close: UnixNanos,
+    /// Open time of the first bar.
+    #[serde(with = "nanos")]
+    pub first_open: UnixNanos,
+    /// Close time of the last bar.
+    #[serde(with = "nanos")]
+    pub last_close: UnixNanos,
+    /// Open time of the last bar.
+    #[serde(with = "nanos")]
+    pub last_open: UnixNanos,
+    /// The quantity grid step at the quantity scale.
+    #[serde(with = "as_text")]
+    pub lot_size: i64,
+    /// Decimals of a price.
+    pub price_scale: u8,
+    /// Decimals of a quantity.
+    pub quantity_scale: u8,
+    /// The instrument's canonical id: the first ticker it had.
+    pub symbol: String,
+    /// The price grid step at the price scale.
+    #[serde(with = "as_text")]
+    pub tick_size: i64,
+    /// The tickers it had, by time.
+    pub tickers: Vec<TickerData>,
+    /// Decimals of a volume.
+    pub volume_scale: u8,
+}
+
+/// One Arrow file.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileData {
+    /// Its name, beside the manifest: the instrument's number and symbol, and the month of its
+    /// first bar.
+    pub file: String,
+    /// SHA-256 of the file.
+    #[serde(with = "as_text")]
+    pub sha256: Digest,
+}
+
+/// One record batch of an Arrow file: the bytes of its message, metadata and body.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchData {
+    /// Number of bars, at most [`BARS_PER_BATCH`].
+    pub bars: u64,
+    /// Close time of its first bar.
+    #[serde(with = "nanos")]
+    pub first_close: UnixNanos,
+    /// Close time of its last bar.
+    #[serde(with = "nanos")]
+    pub last_close: UnixNanos,
+    /// The place of its file in the instrument's list.
+    pub file: usize,
+    /// Bytes of metadata and body.
+    pub length: u64,
+    /// Where it begins in the file, in bytes.
+    pub offset: u64,
+    /// SHA-256 of those bytes.
+    #[serde(with = "as_text")]
+    pub sha256: Digest,
+}
+
+/// The quarantine file and what is in it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuarantineData {
+    /// Size of the file.
+    pub bytes: u64,
+    /// Name of the file, beside the manifest.
+    pub file: String,
+    /// Rows by reason code.
+    pub reasons: BTreeMap<String, u64>,
+    /// All rows.
+    pub rows: u64,
+    /// SHA-256 of the file.
+    #[serde(with = "as_text")]
+    pub sha256: Digest,
+}
+
+/// A file that went in, and what was seen while it was read.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceData {
+    /// Blank lines in it.
+    pub blank_lines: u64,
+    /// Size of the file as it came.
+    pub bytes: u64,
+    /// `gzip` or `none`.
+    pub compression: String,
+    /// `csv`, `parquet` or `arrow`.
+    pub format: String,
+    /// Columns that were not read.
+    pub ignored_columns: Vec<String>,
+    /// Its name, for people.
+    pub name: String,
+    /// Rows that came after a later one of their instrument, and were put in their place.
+    pub out_of_order: u64,
+    /// Rows in it, header and blank lines apart.
+    pub rows: u64,
+    /// SHA-256 of the file as it came.
+    #[serde(with = "as_text")]
+    pub sha256: Digest,
+    /// Whether the timeframe was taken from the data.
+    pub timeframe_inferred: bool,
+    /// Who made the data, if stated.
+    pub vendor: Option<String>,
+}
+
+impl Manifest {
+    /// The canonical JSON: sorted keys, no white space, no floats.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`serde_json::Error`] if a value has no JSON form; none here has that fate.
+    pub fn canonical(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json_canonicalizer::to_vec(self)
+    }
+
+    /// The snapshot's name: the digest of the canonical JSON.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`serde_json::Error`] as [`Manifest::canonical`] does.
+    pub fn id(&self) -> Result<SnapshotId, serde_json::Error> {
+        Ok(SnapshotId(Digest::of(&self.canonical()?)))
+    }
+
+    /// The snapshot that the bars were drawn from, if they never happened.
+    #[must_use]
+    pub fn drawn_from(&self) -> Option<SnapshotId> {
+        self.recipe.inputs_of(DRAWN_FROM).next().map(SnapshotId)
+    }
+
+    /// Bars of all instruments.
+    #[must_use]
+    pub fn bars(&self) -> u64 {
+        self.instruments
+            .iter()
+            .fold(0, |sum, one| sum.saturating_add(one.bars))
+    }
+
+    /// The digest of the data alone: timeframe, instruments and bars.
+    pub(crate) fn data_digest(timeframe: Timeframe, instruments: &[InstrumentData]) -> Digest {
+        let mut hash = Sha256::new();
+        let mut text = |text: &str| {
+            let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+            hash.update(length.to_be_bytes());
+            hash.update(text);
+        };
+        text(&timeframe.to_string());
+        for one in instruments {
+            text(&one.symbol);
+            for ticker in &one.tickers {
+                text(&format!("{} {}", ticker.from.0, ticker.symbol));
+            }
+            text(&format!(
+                "{} {} {} {} {}",
+                one.price_scale, one.tick_size, one.quantity_scale, one.lot_size, one.volume_scale
+            ));
+            text(&format!("{} {}", one.bars, one.bars_sha256));
+        }
+        Digest::finish(hash)
+    }
+
+    /// The earliest open time of a bar.
+    #[must_use]
+    pub fn first_open(&self) -> Option<UnixNanos> {
+        self.instruments.iter().map(|one| one.first_open).min()
+    }
+
+    /// The latest close time of a bar.
+    #[must_use]
+    pub fn last_close(&self) -> Option<UnixNanos> {
+        self.instruments.iter().map(|one| one.last_close).max()
+    }
+
+    /// What does not hold although the digest does: the manifest was made by something else.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let lists = self.actions.iter().chain(&self.sessions);
+        let files = lists.map(|one| &one.file);
+        let files = files.chain(self.findings.iter().map(|one| &one.file));
+        for file in files.chain([&self.quarantine.file]) {
+            check_file_name(file)?;
+        }
+        if !self.instruments.is_sorted_by(|a, b| a.symbol < b.symbol) {
+            return Err("instruments are not sorted by symbol, each once".to_owned());
+        }
+        self.instruments.iter().try_for_each(InstrumentData::check)
+    }
+}
+
+impl InstrumentData {
+    /// The instrument, as the trading rules see it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InstrumentError`] if scales or steps do not hold.
+    pub fn instrument(&self) -> Result<Instrument, InstrumentError> {
+        Instrument::new(
+            self.symbol.clone(),
+            (self.price_scale, self.tick_size),
+            (self.quantity_scale, self.lot_size),
+            self.volume_scale,
+        )
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let symbol = &self.symbol;
+        self.instrument().map_err(|error| error.to_string())?;
+        for one in &self.files {
+            check_file_name(&one.file)?;
+        }
+        if !self.batches.is_sorted_by_key(|batch| batch.file)
+            || self
+                .batches
+                .last()
+                .is_none_or(|batch| batch.file >= self.files.len())
+        {
+            return Err(format!("{symbol}: a record batch of no file"));
+        }
+        let mut bars: u64 = 0;
+        for batch in &self.batches {
+            if batch.bars == 0 || batch.bars > BARS_PER_BATCH {
+                return Err(format!("{symbol}: a record batch of {} bars", batch.bars));
+            }
+            if batch.length > BATCH_BYTES_MAX {
+                return Err(format!(
+                    "{symbol}: a record batch of {} bytes",
+                    batch.length
+                ));
+            }
+            bars = bars.saturating_add(batch.bars);
+        }
+        if bars == 0 || bars != self.bars {
+            return Err(format!(
+                "{symbol}: {bars} bars in batches, {} in all",
+                self.bars
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn check_file_name(file: &str) -> Result<(), String> {
+    if file.is_empty() || file.contains(['/', '\\', '\0']) {
+        return Err(format!("{file:?} is no plain file name"));
+    }
+    Ok(())
+}
+
+/// Bytes of one record batch: its columns, and 64 KiB for metadata and padding. A manifest that
+/// asks for more would make the reader allocate it.
+const BATCH_BYTES_MAX: u64 = BARS_PER_BATCH * 56 + 65_536;

@@ -1,0 +1,353 @@
+//! One snapshot: its manifest, what can be selected from it, and the check of every byte. It must
+//! never change a file.
+
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::sync::Arc;
+
+use cap_std::fs::{Dir, File};
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::time::UnixNanos;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::ReadError;
+use crate::quality::actions::{Action, parse_actions};
+use crate::quality::findings::Finding;
+use crate::quality::quarantine::QuarantinedRow;
+use crate::quality::sessions::parse_sessions;
+use crate::source::lines::HashingReader;
+use crate::store::batches::{BarReader, Range};
+use crate::store::manifest::{InstrumentData, ListData, Manifest};
+use crate::store::selection::Selection;
+use crate::store::snapshot_id::SnapshotId;
+use counterfoil_base::digest::Digest;
+
+/// Bytes of one line of quarantine or findings: a row whose every byte is escaped, and its message.
+const LINE_BYTES_MAX: u64 = 1 << 20;
+
+/// A snapshot whose manifest was checked against its id. Bars are checked as they are read.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    contents: Arc<Contents>,
+}
+
+/// What readers of a snapshot share.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    pub(crate) id: SnapshotId,
+    pub(crate) dir: Dir,
+    /// The directory's path in the data directory, for messages.
+    place: String,
+    pub(crate) manifest: Manifest,
+    pub(crate) instruments: Vec<Instrument>,
+}
+
+/// What was read and holds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Verified {
+    /// Files, the manifest included.
+    pub files: u64,
+    /// Bars.
+    pub bars: u64,
+    /// Quarantined rows.
+    pub quarantined: u64,
+}
+
+impl Contents {
+    pub(crate) fn file_name(&self, file: &str) -> String {
+        format!("{}/{file}", self.place)
+    }
+
+    /// The corporate actions, from a file whose digest was checked.
+    pub(crate) fn actions(&self) -> Result<Vec<Action>, ReadError> {
+        let Some(data) = &self.manifest.actions else {
+            return Ok(Vec::new());
+        };
+        self.list(data, |name, bytes| {
+            parse_actions(name, bytes).map_err(|error| error.to_string())
+        })
+    }
+
+    /// When sessions ended, by time; none without a calendar.
+    pub(crate) fn session_ends(&self) -> Result<Vec<UnixNanos>, ReadError> {
+        let Some(data) = &self.manifest.sessions else {
+            return Ok(Vec::new());
+        };
+        self.list(data, |_, bytes| parse_sessions(bytes))
+    }
+
+    /// What a file beside the manifest lists, once its digest was checked.
+    fn list<T>(
+        &self,
+        data: &ListData,
+        parse: impl FnOnce(&str, &[u8]) -> Result<Vec<T>, String>,
+    ) -> Result<Vec<T>, ReadError> {
+        let name = self.file_name(&data.file);
+        let bytes = self.dir.read(&data.file).map_err(ReadError::io(&name))?;
+        let got = Digest::of(&bytes);
+        if got != data.sha256 {
+            return Err(ReadError::Digest {
+                file: name,
+                part: "the file".to_owned(),
+                expected: data.sha256,
+                got,
+            });
+        }
+        let all = parse(&name, &bytes).map_err(|reason| ReadError::malformed(&name, reason))?;
+        if u64::try_from(all.len()) != Ok(data.count) {
+            return Err(ReadError::malformed(&name, "another number of lines"));
+        }
+        Ok(all)
+    }
+}
+
+impl Snapshot {
+    pub(crate) fn new(
+        dir: Dir,
+        place: String,
+        id: SnapshotId,
+        manifest: Manifest,
+    ) -> Result<Self, ReadError> {
+        let instruments = manifest.instruments.iter().map(InstrumentData::instrument);
+        let instruments = instruments
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| ReadError::malformed(&place, error.to_string()))?;
+        Ok(Self {
+            contents: Arc::new(Contents {
+                id,
+                dir,
+                place,
+                manifest,
+                instruments,
+            }),
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> SnapshotId {
+        self.contents.id
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.contents.manifest
+    }
+
+    pub(crate) fn contents(&self) -> &Arc<Contents> {
+        &self.contents
+    }
+
+    /// The name of the file it was made from, for messages.
+    pub(crate) fn source_name(&self) -> String {
+        let source = self.manifest().sources.first();
+        source.map_or_else(String::new, |source| source.name.clone())
+    }
+
+    /// All bars of the instrument at a place of the manifest.
+    pub(crate) fn bars(&self, place: usize) -> BarReader {
+        let contents = Arc::clone(&self.contents);
+        BarReader::new(contents, place, InstrumentId(0), Range::default())
+    }
+
+    /// Its instruments, by symbol.
+    #[must_use]
+    pub fn instruments(&self) -> Vec<Instrument> {
+        self.contents.instruments.clone()
+    }
+
+    /// The bars of some instruments (none named: of all) in a range of time.
+    ///
+    /// The range is compared with the bars' open times, so that the daily bar of 2003-01-02, which
+    /// closes at the midnight after it, belongs to 2003-01-02: `from` is inclusive, `to` exclusive.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] for a symbol that the snapshot does not have, or a range that ends
+    /// before it begins.
+    pub fn select(
+        &self,
+        symbols: &[String],
+        from: Option<UnixNanos>,
+        to: Option<UnixNanos>,
+    ) -> Result<Selection, ReadError> {
+        if let (Some(from), Some(to)) = (from, to)
+            && from >= to
+        {
+            return Err(ReadError::EmptyRange {
+                from: from.0,
+                to: to.0,
+            });
+        }
+        let known = || self.contents.instruments.iter().map(Instrument::symbol);
+        let mut places = Vec::new();
+        for symbol in symbols {
+            let place = known().position(|other| other == symbol);
+            places.push(place.ok_or_else(|| ReadError::UnknownSymbol {
+                symbol: symbol.clone(),
+                known: known().collect::<Vec<_>>().join(", "),
+            })?);
+        }
+        if symbols.is_empty() {
+            places.extend(0..self.contents.instruments.len());
+        }
+        // The manifest is sorted by symbol, so places are in sequence of symbols.
+        places.sort_unstable();
+        places.dedup();
+        Ok(Selection::new(
+            Arc::clone(&self.contents),
+            places,
+            Range { from, to },
+        ))
+    }
+
+    /// The first `most` quarantined rows, from a file whose digest was checked.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if the file was changed or cannot be read.
+    pub fn quarantine(&self, most: usize) -> Result<Vec<QuarantinedRow>, ReadError> {
+        let data = &self.manifest().quarantine;
+        self.lines(&data.file, data.sha256, most)
+    }
+
+    /// The first `most` findings of the checks, from a file whose digest was checked.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if the file was changed or cannot be read.
+    pub fn findings(&self, most: usize) -> Result<Vec<Finding>, ReadError> {
+        match &self.manifest().findings {
+            Some(data) => self.lines(&data.file, data.sha256, most),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Lines of JSON from a file beside the manifest.
+    fn lines<T: DeserializeOwned>(
+        &self,
+        file: &str,
+        sha256: Digest,
+        most: usize,
+    ) -> Result<Vec<T>, ReadError> {
+        let (open, name) = self.checked(file, sha256)?;
+        let mut open = BufReader::new(open);
+        let mut all = Vec::new();
+        while all.len() < most {
+            let mut line = Vec::new();
+            let read = open
+                .by_ref()
+                .take(LINE_BYTES_MAX)
+                .read_until(b'\n', &mut line);
+            if read.map_err(ReadError::io(&name))? == 0 {
+                break;
+            }
+            let one = serde_json::from_slice(&line);
+            all.push(one.map_err(|error| ReadError::malformed(&name, error.to_string()))?);
+        }
+        Ok(all)
+    }
+
+    /// A file beside the manifest whose digest was checked, and its name for messages.
+    pub(crate) fn checked(&self, file: &str, sha256: Digest) -> Result<(File, String), ReadError> {
+        self.check_file(file, sha256)?;
+        let name = self.contents.file_name(file);
+        let open = self.contents.dir.open(file).map_err(ReadError::io(&name))?;
+        Ok((open, name))
+    }
+
+    /// Reads everything and checks every digest: files, record batches, and the bars of each
+    /// instrument.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] naming the first file that does not hold.
+    pub fn verify_all(&self) -> Result<Verified, ReadError> {
+        let manifest = self.manifest();
+        self.check_file(&manifest.quarantine.file, manifest.quarantine.sha256)?;
+        let quarantined = manifest.quarantine.rows;
+        let mut verified = Verified {
+            files: 2,
+            bars: 0,
+            quarantined,
+        };
+        let findings = manifest.findings.iter().map(|one| (&one.file, one.sha256));
+        let lists = manifest.actions.iter().chain(&manifest.sessions);
+        let lists = lists.map(|one| (&one.file, one.sha256));
+        for (file, sha256) in findings.chain(lists) {
+            self.check_file(file, sha256)?;
+            verified.files = verified.files.saturating_add(1);
+        }
+        for (place, data) in manifest.instruments.iter().enumerate() {
+            for one in &data.files {
+                self.check_file(&one.file, one.sha256)?;
+                verified.files = verified.files.saturating_add(1);
+            }
+            let contents = Arc::clone(&self.contents);
+            let mut bars = BarReader::new(contents, place, InstrumentId(0), Range::default());
+            let mut hash = Sha256::new();
+            let mut count: u64 = 0;
+            let mut ends = None;
+            while let Some(bar) = bars.next_bar()? {
+                hash.update(bar.canonical());
+                count = count.saturating_add(1);
+                ends = Some((ends.map_or(*bar.get(), |(first, _)| first), *bar.get()));
+            }
+            let name = self
+                .contents
+                .file_name(data.files.last().map_or("", |one| &one.file));
+            let got = Digest::finish(hash);
+            if got != data.bars_sha256 {
+                let part = "the sequence of bars".to_owned();
+                return Err(ReadError::Digest {
+                    file: name,
+                    part,
+                    expected: data.bars_sha256,
+                    got,
+                });
+            }
+            let (first, last) = ends.unwrap_or_default();
+            let said = (
+                data.first_open,
+                data.first_close,
+                data.last_open,
+                data.last_close,
+            );
+            if (
+                first.open_time,
+                first.close_time,
+                last.open_time,
+                last.close_time,
+            ) != said
+            {
+                return Err(ReadError::malformed(
+                    &name,
+                    "first or last bar is not that of the manifest",
+                ));
+            }
+            verified.bars = verified.bars.saturating_add(count);
+        }
+        Ok(verified)
+    }
+
+    fn check_file(&self, file: &str, expected: Digest) -> Result<(), ReadError> {
+        let name = self.contents.file_name(file);
+        let open = self.contents.dir.open(file).map_err(ReadError::io(&name))?;
+        let (got, _) = HashingReader::new(open)
+            .finish()
+            .map_err(|source: io::Error| ReadError::Io {
+                file: name.clone(),
+                source,
+            })?;
+        if got != expected {
+            return Err(ReadError::Digest {
+                file: name,
+                part: "the file".to_owned(),
+                expected,
+                got,
+            });
+        }
+        Ok(())
+    }
+}

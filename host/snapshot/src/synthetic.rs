@@ -1,0 +1,5 @@
+//! Snapshots of bars that did not happen. It must never know what a run does with them.
+
+pub mod resample;
+
+pub(crate) mod drawn;

@@ -1,0 +1,107 @@
+//! A sample of drawn bars as a snapshot, whose recipe names the snapshot that they were drawn from
+//! and how. It must never draw one itself.
+
+use std::collections::BTreeMap;
+
+use cap_std::fs::Dir;
+use counterfoil_trading::instrument::Instrument;
+
+use crate::error::{IngestError, ResampleError};
+use crate::layers::recipe::{self, Input, RULES, Recipe};
+use crate::quality::accept::Accepted;
+use crate::quality::findings::{FINDINGS, Findings};
+use crate::quality::quarantine::Quarantine;
+use crate::quality::sessions;
+use crate::spool::staging::{Staging, sync};
+use crate::store::folder::{MANIFEST, QUARANTINE, SNAPSHOTS, load};
+use crate::store::manifest::{FORMAT, InstrumentData, Manifest, TickerData};
+use crate::store::snapshot_id::SnapshotId;
+use crate::store::write::InstrumentWriter;
+use crate::synthetic::resample::{Deck, Resample};
+use counterfoil_base::digest::Digest;
+
+/// The role of the snapshot that bars were drawn from.
+pub(crate) const DRAWN_FROM: &str = "snapshot";
+
+/// The snapshot of a sample, which is made unless it is there.
+pub(crate) fn write(data: &Dir, deck: &Deck, how: &Resample) -> Result<SnapshotId, ResampleError> {
+    let recipe = recipe_of(deck, how);
+    if let Some(id) = recipe::find(data, SNAPSHOTS, &recipe)?
+        && load(data, SNAPSHOTS, FORMAT, &id).is_ok_and(|there| there.manifest().recipe == recipe)
+    {
+        return Ok(SnapshotId(id));
+    }
+    let staging = Staging::new(data, SNAPSHOTS)?;
+    let manifest = manifest(&staging, deck, how, recipe)?;
+    let bytes = manifest
+        .canonical()
+        .map_err(IngestError::encode(MANIFEST))?;
+    let id = Digest::of(&bytes);
+    staging.write(MANIFEST, &bytes)?;
+    if !staging.publish(&id)? {
+        load(data, SNAPSHOTS, FORMAT, &id)?;
+    }
+    recipe::note(data, SNAPSHOTS, &manifest.recipe, &id)?;
+    Ok(SnapshotId(id))
+}
+
+fn recipe_of(deck: &Deck, how: &Resample) -> Recipe {
+    let symbols: Vec<&str> = deck.instruments.iter().map(Instrument::symbol).collect();
+    let mut settings = BTreeMap::from([
+        ("block".to_owned(), how.block.to_string()),
+        ("draw".to_owned(), how.draw.name().to_owned()),
+        ("instruments".to_owned(), symbols.join("\n")),
+        ("sample".to_owned(), how.sample.to_string()),
+        ("seed".to_owned(), how.seed.to_string()),
+    ]);
+    for (name, bound) in ["from", "to"].into_iter().zip(deck.range) {
+        settings.extend(bound.map(|bound| (name.to_owned(), bound.0.to_string())));
+    }
+    Recipe {
+        inputs: vec![Input {
+            role: DRAWN_FROM.to_owned(),
+            sha256: deck.source.0,
+        }],
+        rules: RULES,
+        settings,
+    }
+}
+
+fn manifest(
+    staging: &Staging,
+    deck: &Deck,
+    how: &Resample,
+    recipe: Recipe,
+) -> Result<Manifest, ResampleError> {
+    let mut instruments: Vec<InstrumentData> = Vec::new();
+    for (index, (instrument, bars)) in deck.instruments.iter().zip(deck.bars(how)?).enumerate() {
+        let mut writer = InstrumentWriter::new(staging, index, instrument);
+        let first = bars.first().map(|bar| bar.get().open_time);
+        for bar in bars {
+            writer.add(bar)?;
+        }
+        let ticker = TickerData {
+            from: first.unwrap_or_default(),
+            symbol: instrument.symbol().to_owned(),
+        };
+        instruments.extend(writer.finish(vec![ticker])?);
+    }
+    let findings = Findings::new(staging.create(FINDINGS)?, Accepted::default());
+    let (file, findings) = findings.finish();
+    sync(file, FINDINGS)?;
+    let (file, quarantine) = Quarantine::new(staging.create(QUARANTINE)?).finish();
+    sync(file, QUARANTINE)?;
+    Ok(Manifest {
+        actions: None,
+        data_sha256: Manifest::data_digest(deck.timeframe, &instruments),
+        findings: Some(findings),
+        format: FORMAT.to_owned(),
+        instruments,
+        quarantine: quarantine.data,
+        recipe,
+        sessions: sessions::write(staging, &deck.session_ends)?,
+        // No file went in that the source does not name.
+        sources: Vec::new(),
+        timeframe: deck.timeframe,
+    })
+}
