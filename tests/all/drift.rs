@@ -14,7 +14,7 @@ use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::drift::{KINDS, look, way_on};
+use counterfoil_runner::drift::{KINDS, hint, look};
 use counterfoil_runner::gates::Archive;
 use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
 use counterfoil_runner::store::lock::RunLock;
@@ -75,7 +75,7 @@ impl Place {
         let found = look(&self.world.data, &self.keys, &state, time).unwrap();
         let told = found.into_iter().map(|one| {
             assert_ne!(one.declared, one.found);
-            assert_ne!(way_on(&one.rule), "look at it", "{}", one.rule);
+            assert_ne!(hint(&one.rule), "compare the two and correct one", "{}", one.rule);
             (one.rule, one.found)
         });
         told.collect()

@@ -62,7 +62,7 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         return commands::policy::child::run();
     }
     let places = places::Places::new(&args.global)?;
-    match args.command {
+    let result = match args.command {
         Command::Demo(demo) => commands::demo::run(&places, &demo),
         Command::New(new) => commands::new::run(&places, &new),
         Command::Build(build) => commands::build::run(&places, &build),
@@ -105,5 +105,6 @@ fn run(args: Args) -> anyhow::Result<Answer> {
         Command::AccessReview(args) => commands::access_review::run(&places, &args),
         Command::CompileComponent(compile) => commands::compile::run(&compile),
         Command::EvaluatePolicy => commands::policy::child::run(),
-    }
+    };
+    people::outcome::print_if_denied(&places, result)
 }

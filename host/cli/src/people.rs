@@ -1,12 +1,11 @@
-//! What the commands about people share: the ledger's place, acting on it, and how records and
-//! refusals are told. It must never decide what is allowed: the ledger does.
+//! What the commands about people share: parsing what was typed, opening the ledger, and printing
+//! records and denials. It must never decide what is allowed: the ledger does.
 
-pub(crate) mod desk;
-pub(crate) mod refusal;
-pub(crate) mod rows;
+pub(crate) mod ledger_access;
+pub(crate) mod outcome;
+pub(crate) mod record_json;
 pub(crate) mod search;
-pub(crate) mod view;
-pub(crate) mod words;
+pub(crate) mod table;
 
 use std::path::Path;
 

@@ -17,6 +17,7 @@ mod people;
 mod registry;
 mod runs;
 
+pub use codec::ActName;
 pub(crate) use codec::{id, signature};
 pub use control::{BreakGlass, Drift, Exception, Gate, Outcome, Reason, Refused, Subject, Verdict};
 pub use people::{Class, ClassSet, Delegation};
@@ -270,10 +271,16 @@ pub enum Act {
 }
 
 impl Act {
-    /// The name of the act, for people and in records.
+    /// Which act it is, without its fields.
+    #[must_use]
+    pub const fn act_name(&self) -> ActName {
+        codec::name(self)
+    }
+
+    /// The name of the act as text, for people and in records.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        codec::name(self)
+        self.act_name().as_str()
     }
 
     /// The roles of which one is needed to do the act, or to propose it; none for what every
@@ -337,10 +344,10 @@ impl Act {
         }
     }
 
-    /// The approval class that signs such acts; none for what one principal does alone.
+    /// The approval class whose members sign such acts; none for what one principal does alone.
     #[must_use]
-    pub fn class(&self) -> Option<Class> {
-        Class::of_act(self.name())
+    pub const fn class(&self) -> Option<Class> {
+        self.act_name().class()
     }
 
     /// Appends the act's one form: an array of its name and its fields.
@@ -355,5 +362,73 @@ impl Act {
     /// Returns [`CborError`] if none does, or not in its one form.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, CborError> {
         codec::act(reader)
+    }
+}
+
+impl ActName {
+    /// The act with this name in records.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|act| act.as_str() == name)
+    }
+
+    /// The approval class whose members sign such acts; none for what one principal does alone.
+    #[must_use]
+    pub const fn class(self) -> Option<Class> {
+        // No wildcard: an act that is new must be put on one side by hand. An act that fell into
+        // a default of none would take effect with a single signature.
+        match self {
+            Self::PrincipalAdd
+            | Self::RolesSet
+            | Self::KeyAdd
+            | Self::LogHolder
+            | Self::LogRotate
+            | Self::ClassSet => Some(Class::Administration),
+            Self::PolicySet | Self::LimitsSet => Some(Class::Risk),
+            Self::ComponentApprove => Some(Class::Promotion),
+            Self::ExceptionGrant
+            | Self::KillLift
+            | Self::BudgetSet
+            | Self::TeamSet
+            | Self::BudgetExcess => Some(Class::Operations),
+            Self::Genesis
+            | Self::KeyRotate
+            | Self::KeyRevoke
+            | Self::SetupEnd
+            | Self::Delegate
+            | Self::DelegateEnd
+            | Self::ChangePropose
+            | Self::ChangeApprove
+            | Self::ChangeWithdraw
+            | Self::ComponentSubmit
+            | Self::ComponentValidate
+            | Self::ComponentPromote
+            | Self::ComponentArchive
+            | Self::StartAuthorize
+            | Self::StartWithdraw
+            | Self::RunStart
+            | Self::RunEnd
+            | Self::Kill
+            | Self::Usage
+            | Self::Verdict
+            | Self::ExceptionEnd
+            | Self::BreakGlassOpen
+            | Self::Emergency
+            | Self::BreakGlassClose
+            | Self::Retrospective
+            | Self::Drift
+            | Self::DriftEnd
+            | Self::Refused => None,
+        }
+    }
+
+    /// The approval class whose members sign a proposal of such an act. An approval of a component is
+    /// itself one of the signatures that its class gives, so it is never proposed.
+    #[must_use]
+    pub const fn proposal_class(self) -> Option<Class> {
+        if matches!(self, Self::ComponentApprove) {
+            return None;
+        }
+        self.class()
     }
 }

@@ -147,7 +147,7 @@ impl Registry {
         let names: Vec<_> = stages.iter().map(|stage| stage.name()).collect();
         let (found, names) = (component.stage.name(), names.join(" or "));
         let why = format!("component {digest} is {found}, and the act needs it to be {names}");
-        let way = match component.stage {
+        let hint = match component.stage {
             Stage::Draft => "a reviewer validates it next: counterfoil component review",
             Stage::Validated => {
                 "it is approved next, and then promoted: counterfoil component approve"
@@ -158,7 +158,7 @@ impl Registry {
             }
             Stage::Archived => "nothing comes after that: submit a new version",
         };
-        Err(Denial::new(Rule::StageOrder, why, way))
+        Err(Denial::new(Rule::StageOrder, why, hint))
     }
 
     /// The promotion under which this set may start.
@@ -173,20 +173,20 @@ impl Registry {
                 "component {} is archived: it can be replayed, never started",
                 set.component
             );
-            let way = "start an approved component of the same strategy";
-            return Err(Denial::new(Rule::StageOrder, why, way));
+            let hint = "start an approved component of the same strategy";
+            return Err(Denial::new(Rule::StageOrder, why, hint));
         }
         let Some(last) = component.promotions.last() else {
             let found = component.stage.name();
             let why = format!("component {} is {found}, not approved", set.component);
-            let way = "this digest set is approved and promoted first";
-            return Err(Denial::new(Rule::ApprovalMissing, why, way));
+            let hint = "this digest set is approved and promoted first";
+            return Err(Denial::new(Rule::ApprovalMissing, why, hint));
         };
         let fits = |one: &&Promotion| one.set == *set;
         component.promotions.iter().rev().find(fits).ok_or_else(|| {
             let why = format!("the approval is for another set: {}", last.set.changes(set));
-            let way = "start what was approved, or have this set approved and promoted";
-            Denial::new(Rule::ApprovalChanged, why, way)
+            let hint = "start what was approved, or have this set approved and promoted";
+            Denial::new(Rule::ApprovalChanged, why, hint)
         })
     }
 

@@ -14,6 +14,7 @@ use crate::rule::Denial;
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
+mod access;
 mod apply;
 mod budgets;
 mod changes;
@@ -25,6 +26,7 @@ mod glass;
 mod judge;
 mod runs;
 
+pub use access::Access;
 pub use budgets::{Books, DAY_NANOS, EXCESS_NANOS_MAX, Excess, day_of};
 pub use changes::{CHANGE_NANOS_MAX, Change, Ending};
 pub use classes::Delegated;

@@ -119,9 +119,9 @@ pub const KINDS: &[(&str, &str)] = &[
 
 /// What to do about drift of this kind.
 #[must_use]
-pub fn way_on(rule: &str) -> &'static str {
+pub fn hint(rule: &str) -> &'static str {
     let found = KINDS.iter().find(|(code, _)| *code == rule);
-    found.map_or("look at it", |(_, way)| *way)
+    found.map_or("compare the two and correct one", |(_, hint)| *hint)
 }
 
 /// Every difference that is there at this time, each once.

@@ -1,5 +1,6 @@
 //! `access-review`: who holds what, since when, and what somebody should look at.
 
+use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::Result;
 use counterfoil_governance::role::Role;
 use counterfoil_governance::state::Principal;
@@ -12,7 +13,7 @@ use super::{key, principal};
 use crate::args::AccessReview;
 use crate::output::{Answer, say, say_json};
 use crate::people::rows;
-use crate::people::view::View;
+use crate::people::ledger_access;
 use crate::places::Places;
 
 /// Roles that one principal can hold together but that belong to two for a second pair of eyes to
@@ -25,7 +26,7 @@ const TOGETHER: [(Role, Role); 4] = [
 ];
 
 pub(crate) fn run(places: &Places, args: &AccessReview) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let now = now();
     let soon = now
         .0
@@ -54,11 +55,11 @@ pub(crate) fn run(places: &Places, args: &AccessReview) -> Result<Answer> {
         "last-act",
         "last-time",
     ];
-    rows::tell(places, people, &columns, "no principal");
+    table::print(places, people, &columns, "no principal");
     say("");
-    rows::tell(places, keys, &key::COLUMNS, "no key");
+    table::print(places, keys, &key::COLUMNS, "no key");
     say("");
-    rows::tell(
+    table::print(
         places,
         findings,
         &["finding", "principal", "what"],
@@ -68,7 +69,7 @@ pub(crate) fn run(places: &Places, args: &AccessReview) -> Result<Answer> {
 }
 
 /// What somebody should look at.
-fn findings(view: &View, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value> {
+fn findings(view: &LedgerView, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value> {
     let state = view.state();
     let mut all = Vec::new();
     let mut find = |finding: &str, principal: &str, what: String| {

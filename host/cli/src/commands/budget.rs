@@ -15,10 +15,9 @@ use serde_json::{Value, json};
 
 use crate::args::{self, BudgetSet, Filter};
 use crate::output::{Answer, say, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, table, record_json};
 use crate::places::Places;
 
 /// Nanoseconds in a second.
@@ -31,15 +30,15 @@ pub(crate) fn run(places: &Places, args: &args::Budget) -> Result<Answer> {
             let team = people::id("the team", name)?;
             let members = member.iter().map(|name| people::id("--member", name));
             let members: std::collections::BTreeSet<_> = members.collect::<Result<_>>()?;
-            let names: Vec<_> = members.iter().map(words::text).collect();
+            let names: Vec<_> = members.iter().map(record_json::text).collect();
             let act = Act::TeamSet {
                 team: team.clone(),
                 members,
             };
-            let done = Desk::open(places)?.act(act)?;
-            let what = format!("the team {team} is {}", rows::plain(&json!(names)));
+            let outcome = ledger_access::open(places)?.act(act)?;
+            let what = format!("the team {team} is {}", table::plain(&json!(names)));
             let facts = json!({ "team": team.as_str(), "members": names });
-            Ok(tell(places, done, &what, facts))
+            Ok(print_outcome(places, outcome, &what, facts))
         }
         args::Budget::Excess {
             payer: of,
@@ -47,11 +46,11 @@ pub(crate) fn run(places: &Places, args: &args::Budget) -> Result<Answer> {
             reason,
         } => {
             let (of, until) = (payer(of)?, people::time("--until", until)?);
-            let facts = words::join(words::payer(&of), json!({ "until": show_time(until) }));
+            let facts = record_json::join(record_json::payer(&of), json!({ "until": show_time(until) }));
             let what = format!("{of} may be over budget until {}", show_time(until));
             let reason = reason.clone();
-            let done = Desk::open(places)?.act(Act::BudgetExcess { of, until, reason })?;
-            Ok(tell(places, done, &what, facts))
+            let outcome = ledger_access::open(places)?.act(Act::BudgetExcess { of, until, reason })?;
+            Ok(print_outcome(places, outcome, &what, facts))
         }
         args::Budget::Use { run, tag } => record(places, run, tag),
         args::Budget::List(filter) => list(places, filter),
@@ -76,9 +75,9 @@ fn set(places: &Places, args: &BudgetSet) -> Result<Answer> {
         bytes: args.bytes,
         wall_nanos: args.wall.saturating_mul(SECOND_NANOS),
     };
-    let done = Desk::open(places)?.act(Act::BudgetSet(budget))?;
+    let outcome = ledger_access::open(places)?.act(Act::BudgetSet(budget))?;
     let what = format!("{of} has a budget");
-    Ok(tell(places, done, &what, words::payer(&of)))
+    Ok(print_outcome(places, outcome, &what, record_json::payer(&of)))
 }
 
 /// Records what a run used since it was recorded last; so it can be done every day, or twice.
@@ -87,22 +86,22 @@ fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
     let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let all = places.data.executions_of(&execution.run)?;
     let used = usage::used(&all)?;
-    let mut desk = Desk::open(places)?;
+    let mut client = ledger_access::open(places)?;
     let run = Digest(manifest.run_id()?);
-    let started = desk.state().registry().runs().get(&run);
+    let started = client.state().registry().runs().get(&run);
     let owner = match started {
         Some(started) => started.start.terms.owner.clone(),
         None => Id::parse(&manifest.account.owner).context("the manifest's owner")?,
     };
     let (mut fuel, mut wall_nanos, mut bytes) = (used.fuel, used.wall_nanos, None);
-    let usages = desk.state().books().usages.iter();
+    let usages = client.state().books().usages.iter();
     for (before, _) in usages.filter(|(one, _)| one.run == run) {
         fuel = fuel.saturating_sub(before.fuel);
         wall_nanos = wall_nanos.saturating_sub(before.wall_nanos);
         bytes = Some(before.bytes);
     }
     if fuel == 0 && wall_nanos == 0 && bytes == Some(used.bytes) {
-        let facts = json!({ "run": words::digest(&run), "record": Value::Null });
+        let facts = json!({ "run": record_json::digest(&run), "record": Value::Null });
         if places.json {
             say_json(&facts);
         } else {
@@ -111,14 +110,14 @@ fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
         return Ok(Answer::Yes);
     }
     let facts = json!({
-        "run": words::digest(&run), "owner": words::text(&owner), "tags": tags,
+        "run": record_json::digest(&run), "owner": record_json::text(&owner), "tags": tags,
         "fuel": fuel, "wall-nanos": wall_nanos, "bytes": used.bytes,
     });
     let what = format!(
         "run {run} of {owner} used {fuel} fuel and {wall_nanos} ns more, and holds {} bytes",
         used.bytes
     );
-    let done = desk.act(Act::Usage(Usage {
+    let outcome = client.act(Act::Usage(Usage {
         run,
         owner,
         tags: tags.iter().cloned().collect(),
@@ -126,12 +125,12 @@ fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
         wall_nanos,
         bytes: used.bytes,
     }))?;
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(places, outcome, &what, facts))
 }
 
 /// Every budget with what is used of it now.
 fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let (state, time) = (view.state(), now());
     let mut all = Vec::new();
     for (of, (budget, deed)) in &state.books().budgets {
@@ -144,17 +143,17 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         ];
         let excess = state.books().excesses.get(of);
         let excess = excess.filter(|one| time < one.until);
-        let mut value = words::payer(of);
+        let mut value = record_json::payer(of);
         value["over"] = json!(of_each.iter().any(|(_, used, most)| used >= most));
         value["excess-until"] = json!(excess.map(|one| show_time(one.until)));
-        value["by"] = words::text(&deed.by);
+        value["by"] = record_json::text(&deed.by);
         value["record"] = json!(deed.index);
         for (name, used, most) in of_each {
             value[name] = json!(format!("{used} of {most}"));
         }
         all.push(value);
     }
-    let all = rows::filter(all, filter)?;
+    let all = table::filter(all, filter)?;
     let over = all.iter().any(|row| row["over"] == json!(true));
     let columns = [
         "owner",
@@ -167,13 +166,13 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "excess-until",
         "record",
     ];
-    rows::tell(places, all, &columns, "no budget");
+    table::print(places, all, &columns, "no budget");
     Ok(if over { Answer::No } else { Answer::Yes })
 }
 
 /// What was used on a day.
 fn report(places: &Places, day: Option<&str>) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let time = people::time_if("--day", day)?.unwrap_or_else(now);
     let day = day_of(time);
     let used = daily_usage(view.state(), day);
@@ -195,7 +194,7 @@ fn report(places: &Places, day: Option<&str>) -> Result<Answer> {
     }
     say(&format!("used on {date} (UTC), as runs reported it:"));
     let columns = ["of", "name", "runs", "fuel", "wall-nanos", "bytes"];
-    rows::tell(places, all, &columns, "nothing");
+    table::print(places, all, &columns, "nothing");
     Ok(Answer::Yes)
 }
 

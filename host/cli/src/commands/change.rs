@@ -2,6 +2,7 @@
 
 mod proposal;
 
+use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::{Context as _, Result};
 use counterfoil_governance::act::{Act, Class};
 use counterfoil_governance::state::{Change, Ending};
@@ -11,10 +12,9 @@ use serde_json::{Value, json};
 
 use crate::args;
 use crate::output::{Answer, pairs, say, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{rows, words};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{table, record_json};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &args::Change) -> Result<Answer> {
@@ -22,9 +22,9 @@ pub(crate) fn run(places: &Places, args: &args::Change) -> Result<Answer> {
         args::Change::Approve { record } => approve(places, *record),
         args::Change::Withdraw { record, reason } => {
             let (proposed, reason) = (*record, reason.clone());
-            let done = Desk::open(places)?.act(Act::ChangeWithdraw { proposed, reason })?;
+            let outcome = ledger_access::open(places)?.act(Act::ChangeWithdraw { proposed, reason })?;
             let what = format!("the change of record {proposed} is withdrawn");
-            Ok(tell(places, done, &what, json!({ "change": proposed })))
+            Ok(print_outcome(places, outcome, &what, json!({ "change": proposed })))
         }
         args::Change::Show { record } => show(places, *record),
         args::Change::List { all, filter } => list(places, *all, filter),
@@ -33,7 +33,7 @@ pub(crate) fn run(places: &Places, args: &args::Change) -> Result<Answer> {
 
 /// What somebody is asked to sign, field by field.
 fn show(places: &Places, proposed: u64) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let change = view.state().changes().get(&proposed);
     let change = change.with_context(|| {
         format!(
@@ -49,12 +49,12 @@ fn show(places: &Places, proposed: u64) -> Result<Answer> {
     let fields = value.as_object().into_iter().flatten();
     let told = fields.filter(|(name, field)| !field.is_null() && *name != "about");
     let told: Vec<(&str, String)> = told
-        .map(|(name, field)| (name.as_str(), rows::plain(field)))
+        .map(|(name, field)| (name.as_str(), table::plain(field)))
         .collect();
     pairs(&told);
     say("");
     let differences = differences.as_array().cloned().unwrap_or_default();
-    rows::tell(places, differences, &["what", "now", "then"], "nothing");
+    table::print(places, differences, &["what", "now", "then"], "nothing");
     if change.waits(now()) {
         say("");
         say(&format!(
@@ -65,9 +65,9 @@ fn show(places: &Places, proposed: u64) -> Result<Answer> {
 }
 
 fn approve(places: &Places, proposed: u64) -> Result<Answer> {
-    let mut desk = Desk::open(places)?;
-    let done = desk.act(Act::ChangeApprove { proposed })?;
-    let change = desk.state().changes().get(&proposed);
+    let mut client = ledger_access::open(places)?;
+    let outcome = client.act(Act::ChangeApprove { proposed })?;
+    let change = client.state().changes().get(&proposed);
     let effect = change.is_some_and(|change| change.ended.is_some());
     let name = change.map_or("change", |change| change.act.name());
     let then = if effect {
@@ -77,14 +77,14 @@ fn approve(places: &Places, proposed: u64) -> Result<Answer> {
     };
     let what = format!(
         "{} signs the {name} of record {proposed}; {then}",
-        desk.actor
+        client.actor()
     );
     let facts = json!({ "change": proposed, "act": name, "took-effect": effect });
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(places, outcome, &what, facts))
 }
 
 fn list(places: &Places, all: bool, filter: &args::Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let now = now();
     let changes = view.state().changes().iter();
     let changes = changes.filter(|(_, one)| all || one.waits(now));
@@ -95,11 +95,11 @@ fn list(places: &Places, all: bool, filter: &args::Filter) -> Result<Answer> {
         "record", "act", "class", "by", "until", "signed", "ended", "in-short",
     ];
     let none = "no change waits for signatures";
-    rows::tell(places, rows::filter(found, filter)?, &columns, none);
+    table::print(places, table::filter(found, filter)?, &columns, none);
     Ok(Answer::Yes)
 }
 
-fn row(places: &Places, view: &View, index: u64, one: &Change) -> Value {
+fn row(places: &Places, view: &LedgerView, index: u64, one: &Change) -> Value {
     let class = one.act.class();
     let needed = class.map(|class| view.state().class(class).approvals);
     let ended = one.ended.as_ref().map(|(ending, deed)| match ending {
@@ -116,7 +116,7 @@ fn row(places: &Places, view: &View, index: u64, one: &Change) -> Value {
         None => proposal::differences(places, view.state(), &one.act),
         Some(_) => Vec::new(),
     };
-    let about = words::whole(&one.act);
+    let about = record_json::whole(&one.act);
     json!({
         "record": index,
         "act": one.act.name(),

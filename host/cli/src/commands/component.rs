@@ -17,9 +17,9 @@ use serde_json::json;
 use crate::args::{Component, ComponentArchive};
 use crate::output::Answer;
 use crate::people;
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::words;
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::record_json;
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &Component) -> Result<Answer> {
@@ -39,15 +39,15 @@ pub(crate) fn run(places: &Places, args: &Component) -> Result<Answer> {
 }
 
 fn archive(places: &Places, args: &ComponentArchive) -> Result<Answer> {
-    let mut desk = Desk::open(places)?;
-    let component = people::component(desk.state(), &args.component)?;
+    let mut client = ledger_access::open(places)?;
+    let component = people::component(client.state(), &args.component)?;
     let reason = args.reason.clone();
-    let done = desk.act(Act::ComponentArchive { component, reason })?;
+    let outcome = client.act(Act::ComponentArchive { component, reason })?;
     let what = format!("{component} is archived: it can be replayed, never started");
-    Ok(tell(
+    Ok(print_outcome(
         places,
-        done,
+        outcome,
         &what,
-        json!({ "component": words::digest(&component) }),
+        json!({ "component": record_json::digest(&component) }),
     ))
 }

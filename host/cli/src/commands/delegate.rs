@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 
 use crate::args::Delegate;
 use crate::output::Answer;
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, table};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
@@ -31,32 +30,32 @@ pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
             };
             let to = delegation.to.clone();
             let end = show_time(delegation.until);
-            let mut desk = Desk::open(places)?;
-            let done = desk.act(Act::Delegate(delegation))?;
+            let mut client = ledger_access::open(places)?;
+            let outcome = client.act(Act::Delegate(delegation))?;
             let what = format!(
                 "{to} speaks for {} in the class {class} until {end}",
-                desk.actor
+                client.actor()
             );
-            Ok(tell(
+            Ok(print_outcome(
                 places,
-                done,
+                outcome,
                 &what,
                 json!({ "class": class, "to": to.as_str(), "until": end }),
             ))
         }
         Delegate::End { record, reason } => {
             let (delegated, reason) = (*record, reason.clone());
-            let done = Desk::open(places)?.act(Act::DelegateEnd { delegated, reason })?;
+            let outcome = ledger_access::open(places)?.act(Act::DelegateEnd { delegated, reason })?;
             let what = format!("the delegation of record {delegated} is over");
-            Ok(tell(
+            Ok(print_outcome(
                 places,
-                done,
+                outcome,
                 &what,
                 json!({ "delegated-by": delegated }),
             ))
         }
         Delegate::List { all, filter } => {
-            let view = View::open(places)?;
+            let view = ledger_access::view(places)?;
             let now = now();
             let found = view.state().delegations().iter();
             let found = found.filter(|(_, one)| *all || one.holds(now));
@@ -64,9 +63,9 @@ pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
                 .map(|(index, one)| row(*index, one, one.holds(now)))
                 .collect();
             let columns = ["record", "class", "from", "to", "until", "holds", "reason"];
-            rows::tell(
+            table::print(
                 places,
-                rows::filter(found, filter)?,
+                table::filter(found, filter)?,
                 &columns,
                 "no delegation",
             );

@@ -3,8 +3,12 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Class, Refused, Scope};
+use counterfoil_approval::ledger_client::ActOutcome;
+use counterfoil_approval::ledger_view;
+use counterfoil_governance::act::{Act, ActName, Scope};
 use counterfoil_governance::id::Id;
+use counterfoil_governance::rule::AccessDenial;
+use counterfoil_governance::state::Access;
 use counterfoil_runner::orders::kill::{Target, is_set, kill, lift};
 use counterfoil_runner::store::data_dir::{DataDirError, Execution};
 use counterfoil_trading::manifest::Manifest;
@@ -12,10 +16,8 @@ use serde_json::json;
 
 use crate::args::Kill;
 use crate::output::{Answer, note, say, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::Refusal;
-use crate::people::view;
-use crate::people::{self, refusal};
+use crate::people::{self, ledger_access};
+use crate::people::outcome::print_outcome;
 use crate::places::Places;
 
 /// What is recorded where nobody gave a reason; the ledger takes none that is empty.
@@ -101,15 +103,12 @@ impl Aim {
 
     /// The record of the stop, in the name of who acts; or why there is none.
     fn record(&self, places: &Places, reason: &str) -> Result<u64> {
-        let mut desk = Desk::open(places)?;
+        let mut client = ledger_access::open(places)?;
         let act = Act::Kill {
             scope: self.scope.clone(),
             reason: reason.to_owned(),
         };
-        match desk.act(act)? {
-            Ok(done) => Ok(done.index),
-            Err(refusal) => Err(anyhow::Error::msg(refusal.line())),
-        }
+        Ok(client.act(act)?.index()?)
     }
 
     /// Whether anything of that name runs, ran or may run.
@@ -119,9 +118,9 @@ impl Aim {
             Target::Run(execution) => return Ok(execution.folder.exists()),
             Target::Account(account) => account,
         };
-        // What a broken ledger knows is not asked: this is a hint against slips of the pen.
-        let limits = view::View::open(places).ok();
-        if limits.is_some_and(|view| view.state().limits().contains_key(account)) {
+        // What a broken ledger knows is not asked: this is a hint against a mistyped name.
+        let view = ledger_access::view(places).ok();
+        if view.is_some_and(|view| view.state().limits().contains_key(account)) {
             return Ok(true);
         }
         let is_its = |execution: &Execution| {
@@ -139,59 +138,40 @@ impl Aim {
     /// Lifts the stop: in the ledger by whoever may, and only then the file.
     fn lift(&self, places: &Places, reason: &str) -> Result<Answer> {
         let was_set = is_set(&places.data, &self.target);
-        if view::all(&view::folder(places))?.is_empty() {
+        if ledger_view::all(&ledger_view::folder(&places.data))?.is_empty() {
             note(
                 "there is no ledger here: whoever can write the folder lifts it, and it stands in no record",
             );
             return self.lifted(places, (was_set, None));
         }
-        let mut desk = Desk::open(places)?;
-        let kills = desk.state().kills().iter();
+        let mut client = ledger_access::open(places)?;
+        let kills = client.state().kills().iter();
         let thrown = kills.filter(|(_, one)| one.lifted.is_none() && one.scope == self.scope);
         let thrown: Vec<u64> = thrown.map(|(index, _)| *index).collect();
         if thrown.is_empty() && was_set {
-            if let Some(refusal) = self.not_theirs(&mut desk)? {
-                return Ok(refusal.tell(places, &[]));
-            }
+            let allowed = client.state().check_access(
+                client.actor(),
+                Access::LiftUnrecordedKill,
+                client.time(),
+            );
+            let allowed = allowed.map_err(AccessDenial::from);
+            ledger_access::require(&mut client, ActName::KillLift, &*self.name, allowed)?;
             note("the ledger has no record of this stop, so there is none of its lifting");
         }
         let mut record = None;
         for killed in &thrown {
             let (killed, reason) = (*killed, reason.to_owned());
-            let done = desk.act(Act::KillLift { killed, reason })?;
-            match done {
-                Ok(done) if done.proposed.is_none() => record = Some(done.index),
-                // Denied, or others must sign first: the file stays.
-                done => {
+            match client.act(Act::KillLift { killed, reason })? {
+                ActOutcome::Recorded { index } => record = Some(index),
+                // Denied, or others must sign first: the file stays, so that no run starts meanwhile.
+                outcome => {
                     let what = format!("the stop of record {killed} is lifted");
                     let facts = json!({ "target": self.name, "stopped": true, "changed": false });
-                    return Ok(refusal::tell(places, done, &what, facts));
+                    return Ok(print_outcome(places, outcome, &what, facts));
                 }
             }
         }
         self.lifted(places, (was_set || !thrown.is_empty(), record))
-    }
-
-    /// Why whoever acts may not lift a stop that the ledger does not know; it is a record.
-    fn not_theirs(&self, desk: &mut Desk) -> Result<Option<Refusal>> {
-        let (class, state) = (Class::Operations, desk.state());
-        if !state.voices(class, &desk.actor, desk.now).is_empty() {
-            return Ok(None);
-        }
-        let why = format!(
-            "{} does not belong to the approval class {}",
-            desk.actor,
-            class.name()
-        );
-        let refused = Refused {
-            act: "kill-lift".to_owned(),
-            subject: self.name.clone(),
-            rule: "role.missing".to_owned(),
-            why,
-        };
-        let way =
-            "have a member of the class operations lift it; counterfoil access-review names them";
-        desk.refuse(&refused, way).map(Some)
     }
 
     /// Takes the file away, and tells whether anything was stopped.

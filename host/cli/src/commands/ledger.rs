@@ -2,6 +2,8 @@
 
 mod health;
 
+use counterfoil_approval::ledger_client::ActOutcome;
+use counterfoil_approval::ledger_view;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -23,10 +25,9 @@ use crate::args::{
     LedgerVerify,
 };
 use crate::output::{Answer, pairs, say, say_json};
-use crate::people::desk;
-use crate::people::refusal::{Refusal, tell};
-use crate::people::view::{self, View};
-use crate::people::{self, rows, search, words};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, table, search, record_json};
 use crate::places::Places;
 
 /// What a list of records shows.
@@ -36,17 +37,17 @@ pub(crate) fn run(places: &Places, args: &Ledger) -> Result<Answer> {
     match args {
         Ledger::Init(args) => init(places, args),
         Ledger::EndSetup => {
-            let done = desk::Desk::open(places)?.act(Act::SetupEnd {})?;
+            let outcome = ledger_access::open(places)?.act(Act::SetupEnd {})?;
             let what = "the set-up has ended: administration and risk take two from here on";
-            Ok(tell(places, done, what, json!({})))
+            Ok(print_outcome(places, outcome, what, json!({})))
         }
         Ledger::Holder { name } => {
             let id = people::id("the name", name)?;
-            let done = desk::Desk::open(places)?.act(Act::LogHolder { id: id.clone() })?;
+            let outcome = ledger_access::open(places)?.act(Act::LogHolder { id: id.clone() })?;
             let what = format!("{id} holds the log's key, and may never be an operator");
-            Ok(tell(
+            Ok(print_outcome(
                 places,
-                done,
+                outcome,
                 &what,
                 json!({ "principal": id.as_str() }),
             ))
@@ -64,11 +65,11 @@ pub(crate) fn run(places: &Places, args: &Ledger) -> Result<Answer> {
 pub(crate) fn init(places: &Places, args: &LedgerInit) -> Result<Answer> {
     let name = people::id("the ledger's name", &args.name)?;
     let log_holder = people::id("--log-holder", &args.log_holder)?;
-    let actor = desk::actor(places)?;
+    let actor = ledger_access::actor(places)?;
     let keys = PeopleKeys::open(&places.keys, places.data.root())?;
-    let folder = view::folder(places);
+    let folder = ledger_view::folder(&places.data);
     make_folder(&folder)?;
-    if let Some((other, path)) = view::all(&folder)?.first() {
+    if let Some((other, path)) = ledger_view::all(&folder)?.first() {
         bail!(
             "there is a ledger {other} at {}: a data directory has one",
             path.display()
@@ -90,33 +91,30 @@ pub(crate) fn init(places: &Places, args: &LedgerInit) -> Result<Answer> {
     };
     let origin = ledger::origin(&name);
     let genesis = Signed::sign((&origin, GENESIS), now(), actor.clone(), act, hand.as_ref())?;
-    let path = view::path_of(places, &name);
+    let path = ledger_view::path_of(&places.data, &name);
     let made = ledger::Ledger::create(&path, &name, Box::new(log), &genesis);
-    let done = match made {
-        Ok(_) => Ok(desk::Done {
-            index: 0,
-            proposed: None,
-        }),
-        Err(LedgerError::Genesis(denial)) => Err(Refusal::new(&denial, None)),
+    let outcome = match made {
+        Ok(_) => ActOutcome::Recorded { index: 0 },
+        Err(LedgerError::Genesis(denial)) => ActOutcome::Denied(denial.into()),
         Err(error) => return Err(error.into()),
     };
     let what = format!("the ledger {name} begins, and {actor} is its administrator");
     let facts = json!({ "ledger": origin, "path": path, "administrator": actor.as_str() });
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(places, outcome, &what, facts))
 }
 
 /// Tells rows of records, with what each is about in a column of its own.
 pub(crate) fn tell_records(places: &Places, mut found: Vec<Value>) {
     if !places.json {
         for row in &mut found {
-            row["about"] = json!(words::about(row));
+            row["about"] = json!(record_json::about(row));
         }
     }
-    rows::tell(places, found, &COLUMNS, "no record");
+    table::print(places, found, &COLUMNS, "no record");
 }
 
 fn tail(places: &Places, args: &LedgerTail) -> Result<Answer> {
-    let mut all = View::open(places)?.rows();
+    let mut all = record_json::all(&ledger_access::view(places)?);
     let first = all.len().saturating_sub(args.count);
     tell_records(places, all.split_off(first));
     Ok(Answer::Yes)
@@ -136,7 +134,7 @@ fn index(places: &Places, args: &LedgerIndex) -> Result<Answer> {
         }
         found.verified
     } else {
-        View::open(places)?.verified
+        ledger_access::view(places)?.verified
     };
     let (known, records) = (search::standing(places), view.mark().size);
     if places.json {
@@ -152,12 +150,12 @@ fn index(places: &Places, args: &LedgerIndex) -> Result<Answer> {
 }
 
 fn show(places: &Places, args: &LedgerShow) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let count = view.verified.records.len();
     let place = usize::try_from(args.record).ok();
     let record = place.and_then(|place| view.verified.records.get(place));
     let record = record.with_context(|| format!("no record {}; there are {count}", args.record))?;
-    let value = words::record(args.record, record);
+    let value = record_json::record(args.record, record);
     if places.json {
         say_json(&value);
         return Ok(Answer::Yes);
@@ -165,14 +163,14 @@ fn show(places: &Places, args: &LedgerShow) -> Result<Answer> {
     let fields = value.as_object().into_iter().flatten();
     let told: Vec<(&str, String)> = fields
         .filter(|(_, field)| !field.is_null())
-        .map(|(name, field)| (name.as_str(), rows::plain(field)))
+        .map(|(name, field)| (name.as_str(), table::plain(field)))
         .collect();
     pairs(&told);
     Ok(Answer::Yes)
 }
 
 fn verify(places: &Places, args: &LedgerVerify) -> Result<Answer> {
-    let (name, path) = view::find(places)?;
+    let (name, path) = ledger_view::find(&places.data)?;
     let key = match &args.key {
         Some(path) => read_public(path)?,
         None => places
@@ -222,7 +220,7 @@ fn verify(places: &Places, args: &LedgerVerify) -> Result<Answer> {
 }
 
 fn proof(places: &Places, args: &LedgerProof) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let proof = prove(&read_whole(&view.path)?, &view.key, args.record)?;
     let name = || PathBuf::from(format!("{}-{}.tlog-proof", view.name, args.record));
     let path = args.output.clone().unwrap_or_else(name);

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_runner::gates::Archive;
@@ -14,8 +15,7 @@ use serde_json::json;
 
 use crate::args::FeedManifest;
 use crate::output::{Answer, pairs, say, say_json};
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
+use crate::people::ledger_access;
 use crate::places::Places;
 
 /// Decisions for one checkpoint: live, each is signed before its order leaves.
@@ -24,13 +24,9 @@ const CADENCE: u32 = 1;
 pub(crate) fn run(places: &Places, args: &FeedManifest) -> Result<Answer> {
     let execution = places.data.find(&args.run)?;
     let of = Manifest::parse(&places.data.manifest_text(&execution)?)?;
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let account = Id::parse(&of.account.name).context("the run's account")?;
-    let Some(found) = view.state().limits().get(&account) else {
-        let why = format!("account {account} has no limits");
-        let way = "ask the policy for some, and have them put in force: counterfoil limits set";
-        return Ok(Refusal::answer("limits.missing", why, way).tell(places, &[]));
-    };
+    let found = view.state().limits_of(&account).map_err(DeniedRequest::from)?;
     let start_nonce = match &args.start_nonce {
         Some(nonce) => nonce.clone(),
         None => random_hex()?,

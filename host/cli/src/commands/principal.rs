@@ -1,5 +1,7 @@
 //! `principal`: people and services, and their roles.
 
+use counterfoil_approval::ledger_client::DeniedRequest;
+use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::{Context as _, Result};
 use counterfoil_governance::act::{Act, Class, ClassSet};
 use counterfoil_governance::id::Id;
@@ -11,10 +13,9 @@ use serde_json::{Value, json};
 use super::key;
 use crate::args::{Filter, OnePrincipal, Principal, PrincipalAdd, PrincipalClass, PrincipalRoles};
 use crate::output::{Answer, pairs, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::{Refusal, tell};
-use crate::people::view::View;
-use crate::people::{self, rows, words};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, table, record_json};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &Principal) -> Result<Answer> {
@@ -42,15 +43,15 @@ fn add(places: &Places, args: &PrincipalAdd) -> Result<Answer> {
         key: people::public_key(&args.key)?,
         until: people::time_if("--until", args.until.as_deref())?,
     };
-    let done = Desk::open(places)?.act(act)?;
+    let outcome = ledger_access::open(places)?.act(act)?;
     let what = format!(
         "{id} is a {} of this ledger ({})",
         kind.name(),
         args.role.join(", ")
     );
-    Ok(tell(
+    Ok(print_outcome(
         places,
-        done,
+        outcome,
         &what,
         json!({ "principal": id.as_str(), "roles": args.role }),
     ))
@@ -62,23 +63,23 @@ fn roles(places: &Places, args: &PrincipalRoles) -> Result<Answer> {
         id: id.clone(),
         roles: people::roles(&args.role)?,
     };
-    let done = Desk::open(places)?.act(act)?;
+    let outcome = ledger_access::open(places)?.act(act)?;
     let has = if args.role.is_empty() {
         "no role".to_owned()
     } else {
         args.role.join(", ")
     };
     let what = format!("{id} has from here on: {has}");
-    Ok(tell(
+    Ok(print_outcome(
         places,
-        done,
+        outcome,
         &what,
         json!({ "principal": id.as_str(), "roles": args.role }),
     ))
 }
 
 fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let all = view.state().principals().keys();
     let all = all.map(|id| row(&view, id)).collect();
     let columns = [
@@ -89,22 +90,14 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "last-act",
         "last-time",
     ];
-    rows::tell(places, rows::filter(all, filter)?, &columns, "no principal");
+    table::print(places, table::filter(all, filter)?, &columns, "no principal");
     Ok(Answer::Yes)
 }
 
 fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let id = people::id("the name", &args.name)?;
-    if !view.state().principals().contains_key(&id) {
-        let why = format!("{id} is no principal of this ledger");
-        let refusal = Refusal::answer(
-            "principal.unknown",
-            why,
-            "an administrator can add principals",
-        );
-        return Ok(refusal.tell(places, &[]));
-    }
+    view.state().principal(&id).map_err(DeniedRequest::from)?;
     let mut value = row(&view, &id);
     let keys = key::rows(view.state());
     let own = |one: &&Value| one["principal"] == json!(id.as_str());
@@ -122,15 +115,15 @@ fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
         "last-act",
         "last-time",
     ];
-    let pair = |name: &&'static str| (*name, rows::plain(value.get(*name).unwrap_or(&Value::Null)));
+    let pair = |name: &&'static str| (*name, table::plain(value.get(*name).unwrap_or(&Value::Null)));
     pairs(&fields.iter().map(pair).collect::<Vec<_>>());
     crate::output::say("");
-    rows::tell(places, keys, &key::COLUMNS, "no key");
+    table::print(places, keys, &key::COLUMNS, "no key");
     Ok(Answer::Yes)
 }
 
 /// What a list says of a principal.
-pub(crate) fn row(view: &View, id: &Id) -> Value {
+pub(crate) fn row(view: &LedgerView, id: &Id) -> Value {
     let state = view.state();
     let records = &view.verified.records;
     let last = records.iter().rev().find(|one| one.signed.actor == *id);
@@ -141,7 +134,7 @@ pub(crate) fn row(view: &View, id: &Id) -> Value {
     json!({
         "principal": id.as_str(),
         "kind": principal.map(|one| one.kind.name()),
-        "roles": principal.map(|one| words::roles(&one.roles)),
+        "roles": principal.map(|one| record_json::roles(&one.roles)),
         "keys": state.keys().values().filter(own).filter(|one| one.counts(time)).count(),
         "since": since.and_then(|index| view.time_of(index)).map(show_time),
         "last-act": last.map(|one| one.signed.act.name()),
@@ -160,17 +153,17 @@ fn class(places: &Places, args: &PrincipalClass) -> Result<Answer> {
         approvals: args.approvals,
     };
     let facts = class_row(&set);
-    let done = Desk::open(places)?.act(Act::ClassSet(set))?;
+    let outcome = ledger_access::open(places)?.act(Act::ClassSet(set))?;
     let what = format!("{} of the class {} must sign", args.approvals, class.name());
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(places, outcome, &what, facts))
 }
 
 fn classes(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let all = Class::ALL.map(|class| class_row(&view.state().class(class)));
-    let found = rows::filter(all.into(), filter)?;
+    let found = table::filter(all.into(), filter)?;
     let columns = ["class", "approvals", "roles", "members"];
-    rows::tell(places, found, &columns, "no class");
+    table::print(places, found, &columns, "no class");
     Ok(Answer::Yes)
 }
 
@@ -178,7 +171,7 @@ fn class_row(set: &ClassSet) -> Value {
     json!({
         "class": set.class.name(),
         "approvals": set.approvals,
-        "roles": words::roles(&set.roles),
-        "members": set.members.iter().map(words::text).collect::<Vec<_>>(),
+        "roles": record_json::roles(&set.roles),
+        "members": set.members.iter().map(record_json::text).collect::<Vec<_>>(),
     })
 }

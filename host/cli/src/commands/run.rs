@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_governance::id::Id;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::files::read_whole;
@@ -15,8 +16,7 @@ use serde_json::{Value, json};
 
 use crate::args::{KillRuns, RunCommand, RunStart, Runner, Watch};
 use crate::output::{Answer, note, pairs, say, say_json, short, table};
-use crate::people::desk::{actor, hand};
-use crate::people::view::View;
+use crate::people::ledger_access;
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &Runner) -> Result<Answer> {
@@ -77,12 +77,12 @@ fn kill(places: &Places, client: &Client, args: &KillRuns) -> Result<Answer> {
 }
 
 fn signed_in(places: &Places, runner: &str) -> Result<Client> {
-    let principal = actor(places)?;
-    let people = PeopleKeys::open(&places.keys, places.data.root())?;
-    let view = View::open(places)?;
-    let hand = hand(&people, view.state(), &principal, now())?;
+    let principal = ledger_access::actor(places)?;
+    let keys = PeopleKeys::open(&places.keys, places.data.root())?;
+    let view = ledger_access::view(places)?;
+    let actor = LedgerActor::with_best_key(&keys, view.state(), principal, now())?;
     let mut client = Client::new(runner);
-    client.sign_in(&principal, hand.as_ref())?;
+    client.sign_in(&actor.id, actor.signing_key.as_ref())?;
     Ok(client)
 }
 

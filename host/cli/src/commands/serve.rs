@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Signers, Supervisor};
-use counterfoil_server::book::{Book, Service};
 use counterfoil_server::serve::{LogForm, Reach, Server, log, signal};
+use counterfoil_server::service_ledger::ServiceLedger;
 use serde_json::json;
 
 use super::live::venues_of;
 use crate::args::Serve;
 use crate::output::{Answer, note, say, say_json, short};
-use crate::people::desk::{actor, hand};
-use crate::people::view::View;
+use crate::people::ledger_access;
 use crate::places::Places;
 
 /// Open files of one run, with room for its share of connections.
@@ -39,22 +39,19 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
     } else {
         LogForm::Text
     });
-    let principal = actor(places).context("the runner acts as a service of the ledger")?;
-    let view = View::open(places)?;
+    let principal = ledger_access::actor(places).context("the runner acts as a service of the ledger")?;
+    let view = ledger_access::view(places)?;
     let people = PeopleKeys::open(&places.keys, places.data.root())?;
-    let service = Service {
-        hand: hand(&people, view.state(), &principal, now())?,
-        principal,
-    };
+    let service = LedgerActor::with_best_key(&people, view.state(), principal, now())?;
     let signer = places.keys.signer()?;
     let signers: Signers = Arc::new(move || Box::new(signer.clone()));
-    let book = Arc::new(Book::new(
+    let ledger = Arc::new(ServiceLedger::new(
         view.path,
         view.name,
         Arc::clone(&signers),
         service,
     ));
-    let records: Arc<dyn Records> = Arc::clone(&book) as Arc<dyn Records>;
+    let records: Arc<dyn Records> = Arc::clone(&ledger) as Arc<dyn Records>;
     let supervisor = Supervisor::new(Settings {
         data: places.data.clone(),
         engine: places.engine(&args.backend)?,
@@ -68,7 +65,7 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
     } else {
         Reach::Loopback
     };
-    let server = Server::bind(args.listen, reach, supervisor, book)?;
+    let server = Server::bind(args.listen, reach, supervisor, ledger)?;
     note(&format!(
         "the runner answers at http://{}",
         server.address()

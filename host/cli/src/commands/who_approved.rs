@@ -1,6 +1,9 @@
 //! `who-approved`: the people behind a run or a component, in the order of their records. It must name
 //! all that a run rests on, and nothing that it does not.
 
+use counterfoil_approval::ledger_client::DeniedRequest;
+use counterfoil_governance::rule::AccessDenial;
+use counterfoil_governance::rule::Rule;
 use anyhow::Result;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet, Gate, Subject, Terms};
@@ -10,13 +13,12 @@ use serde_json::{Value, json};
 
 use crate::args::WhoApproved;
 use crate::output::{Answer, say, say_json};
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
+use crate::people::ledger_access;
+use crate::people::{self, table, record_json};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let state = view.state();
     let registry = state.registry();
     let run = people::begins_with(&args.what, registry.runs().keys())?;
@@ -36,9 +38,10 @@ pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
         (format!("component {component}"), approved)
     };
     if !approved {
-        let way = "an approver approves the component with its limits, policy and evidence";
-        let refusal = Refusal::answer("approval.missing", format!("nobody approved {what}"), way);
-        return Ok(refusal.tell(places, &[]));
+        let hint = "an approver approves the component with its limits, policy and evidence";
+        let why = format!("no approval of {what} is recorded");
+        let denial = AccessDenial::new(Rule::ApprovalMissing, why, hint);
+        return Err(DeniedRequest::from(denial).into());
     }
     let mut links = chain.links;
     links.sort_by_key(|link| link["record"].as_u64());
@@ -48,7 +51,7 @@ pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
         return Ok(Answer::Yes);
     }
     say(&what);
-    rows::tell(
+    table::print(
         places,
         links,
         &["record", "time", "act", "by", "key", "about"],
@@ -65,7 +68,7 @@ struct Chain<'a> {
 
 impl Chain<'_> {
     fn add(&mut self, act: &str, deed: &Deed, about: &Value) {
-        let link = words::join(words::deed(deed), json!({ "act": act, "about": about }));
+        let link = record_json::join(record_json::deed(deed), json!({ "act": act, "about": about }));
         self.links.push(link);
     }
 
@@ -80,7 +83,7 @@ impl Chain<'_> {
         let about = format!("{} at {}", found.strategy, found.provenance.source_commit);
         self.add("component-submit", &found.submitted, &json!(about));
         if let Some((evidence, deed)) = &found.validated {
-            let about = json!({ "evidence": words::digest(&evidence.digest()) });
+            let about = json!({ "evidence": record_json::digest(&evidence.digest()) });
             self.add("component-validate", deed, &about);
         }
         let counts = |set: &DigestSet, record: u64| {
@@ -89,7 +92,7 @@ impl Chain<'_> {
         let approvals = found.approvals.iter();
         let mut approved = false;
         for one in approvals.filter(|one| counts(&one.set, one.deed.index)) {
-            self.add("component-approve", &one.deed, &words::set(&one.set));
+            self.add("component-approve", &one.deed, &record_json::set(&one.set));
             approved = true;
         }
         let promotions = found.promotions.iter();
@@ -98,7 +101,7 @@ impl Chain<'_> {
         let from = under.map_or(usize::MAX, |_| 1);
         for one in promotions.rev().take(from) {
             self.verdict(one.verdict, Some(digest), None);
-            self.add("component-promote", &one.deed, &words::set(&one.set));
+            self.add("component-promote", &one.deed, &record_json::set(&one.set));
         }
         approved
     }
@@ -113,7 +116,7 @@ impl Chain<'_> {
         self.limits(terms, deed.index);
         let authorized = started.start.authorized;
         if let Some(one) = self.state.authorizations().get(&authorized) {
-            self.add("start-authorize", &one.deed, &words::terms(terms));
+            self.add("start-authorize", &one.deed, &record_json::terms(terms));
             let subject = one.authorization.digest();
             let said = self.state.verdicts().iter().rev();
             let mut said = said.filter(|(index, said)| {
@@ -125,7 +128,7 @@ impl Chain<'_> {
                 self.verdict(*index, Some(&component), Some(terms));
             }
         }
-        self.add("run-start", deed, &words::run(&started.start));
+        self.add("run-start", deed, &record_json::run(&started.start));
         approved
     }
 
@@ -149,7 +152,7 @@ impl Chain<'_> {
             };
             let mut codes = said.verdict.reasons.iter().map(|reason| &reason.code);
             if held && touches && codes.any(|code| *code == one.exception.rule) {
-                let about = words::exception(&one.exception);
+                let about = record_json::exception(&one.exception);
                 self.add("exception-grant", &one.deed, &about);
             }
         }
@@ -167,7 +170,7 @@ impl Chain<'_> {
         let Some(change) = set.next() else {
             return;
         };
-        let about = words::whole(&change.act);
+        let about = record_json::whole(&change.act);
         self.add("change-propose", &change.deed, &about);
         for (_, deed) in change.signed.values() {
             if deed.index != change.deed.index {

@@ -90,10 +90,32 @@ macro_rules! acts {
         $($name:literal: $act:ident { $($field:ident),* };)*
         => $($held_name:literal: $held:ident($type:ty);)*
     ) => {
-        pub(super) const fn name(act: &Act) -> &'static str {
+        /// The name of an act without its fields. The texts are part of the ledger's format and
+        /// never change.
+        #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum ActName {
+            $($act,)*
+            $($held,)*
+        }
+
+        impl ActName {
+            /// Every act that a ledger can hold.
+            pub const ALL: &[Self] = &[$(Self::$act,)* $(Self::$held),*];
+
+            /// The text in records.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$act => $name,)*
+                    $(Self::$held => $held_name,)*
+                }
+            }
+        }
+
+        pub(super) const fn name(act: &Act) -> ActName {
             match act {
-                $(Act::$act { .. } => $name,)*
-                $(Act::$held(_) => $held_name,)*
+                $(Act::$act { .. } => ActName::$act,)*
+                $(Act::$held(_) => ActName::$held,)*
             }
         }
 

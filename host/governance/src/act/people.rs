@@ -71,21 +71,6 @@ impl Class {
             approvals: self.approvals_min(),
         }
     }
-
-    /// The class that signs acts of this name; none for what one principal does alone.
-    #[must_use]
-    pub fn of_act(name: &str) -> Option<Self> {
-        match name {
-            "principal-add" | "roles-set" | "key-add" | "log-holder" | "log-rotate"
-            | "class-set" => Some(Self::Administration),
-            "policy-set" | "limits-set" => Some(Self::Risk),
-            "component-approve" => Some(Self::Promotion),
-            "exception-grant" | "kill-lift" | "budget-set" | "team-set" | "budget-excess" => {
-                Some(Self::Operations)
-            }
-            _ => None,
-        }
-    }
 }
 
 /// Who belongs to a class, and how many of them must sign.

@@ -52,20 +52,55 @@ impl Change {
 }
 
 impl State {
-    /// Who may not speak about an act, because it is about them.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "most acts are about nobody, and the rules name who may not do them"
-    )]
+    /// The principals whom an act is about, who may not speak in the matter.
     pub(super) fn about<'a>(&'a self, act: &'a Act) -> Vec<&'a Id> {
-        let killer = |killed| self.kills.get(killed).map(|one| &one.deed.by);
+        // No wildcard: an act that is new must say whom it is about, or its beneficiary could sign it.
         let payer = match act {
             Act::RolesSet { id, .. } => return vec![id],
             Act::ExceptionGrant(exception) => return vec![&exception.owner],
-            Act::KillLift { killed, .. } => return killer(killed).into_iter().collect(),
+            Act::KillLift { killed, .. } => {
+                let killed = self.kills.get(killed);
+                return killed.map(|one| &one.deed.by).into_iter().collect();
+            }
             Act::BudgetSet(budget) => &budget.of,
             Act::BudgetExcess { of, .. } => of,
-            _ => return Vec::new(),
+            Act::Genesis { .. }
+            | Act::PrincipalAdd { .. }
+            | Act::KeyAdd { .. }
+            | Act::KeyRotate { .. }
+            | Act::KeyRevoke { .. }
+            | Act::LogHolder { .. }
+            | Act::LogRotate { .. }
+            | Act::SetupEnd {}
+            | Act::ClassSet(_)
+            | Act::Delegate(_)
+            | Act::DelegateEnd { .. }
+            | Act::ChangePropose { .. }
+            | Act::ChangeApprove { .. }
+            | Act::ChangeWithdraw { .. }
+            | Act::ComponentSubmit { .. }
+            | Act::ComponentValidate { .. }
+            | Act::ComponentApprove { .. }
+            | Act::ComponentPromote { .. }
+            | Act::ComponentArchive { .. }
+            | Act::LimitsSet { .. }
+            | Act::StartAuthorize(_)
+            | Act::StartWithdraw { .. }
+            | Act::RunStart(_)
+            | Act::RunEnd(_)
+            | Act::Kill { .. }
+            | Act::TeamSet { .. }
+            | Act::Usage(_)
+            | Act::PolicySet { .. }
+            | Act::Verdict(_)
+            | Act::ExceptionEnd { .. }
+            | Act::BreakGlassOpen(_)
+            | Act::Emergency { .. }
+            | Act::BreakGlassClose { .. }
+            | Act::Retrospective { .. }
+            | Act::Drift(_)
+            | Act::DriftEnd { .. }
+            | Act::Refused(_) => return Vec::new(),
         };
         match payer {
             Payer::Owner(owner) => vec![owner],
@@ -83,8 +118,8 @@ impl State {
     pub(super) fn waiting(&self, proposed: u64, time: UnixNanos) -> Result<&Change, Denial> {
         let Some(change) = self.changes.get(&proposed) else {
             let why = format!("record {proposed} proposes no change");
-            let way = "counterfoil change list shows those that wait";
-            return Err(Denial::new(Rule::ChangeUnknown, why, way));
+            let hint = "counterfoil change list shows those that wait";
+            return Err(Denial::new(Rule::ChangeUnknown, why, hint));
         };
         if change.waits(time) {
             return Ok(change);
@@ -119,7 +154,7 @@ impl State {
         time: UnixNanos,
     ) -> Result<(Id, bool), Denial> {
         let name = change.act.name();
-        let Some(class) = Class::of_act(name) else {
+        let Some(class) = change.act.class() else {
             let why = format!("{name} is no kind of change that others sign");
             return Err(Denial::new(Rule::ChangeKind, why, "act directly"));
         };

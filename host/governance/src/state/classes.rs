@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use counterfoil_trading::time::UnixNanos;
 
 use super::{Principal, State};
-use crate::act::{Class, ClassSet, Delegation};
+use crate::act::{Act, Class, ClassSet, Delegation};
 use crate::id::Id;
 use crate::registry::Deed;
 use crate::role::Kind;
@@ -45,6 +45,22 @@ impl State {
     pub fn class(&self, class: Class) -> ClassSet {
         let set = self.classes.get(&class);
         set.cloned().unwrap_or_else(|| class.first())
+    }
+
+    /// The class of which more than one member must sign a proposal of this act; none if one
+    /// signature is enough.
+    #[must_use]
+    pub fn multi_signature_class(&self, act: &Act) -> Option<Class> {
+        let class = act.act_name().proposal_class()?;
+        (self.class(class).approvals > 1).then_some(class)
+    }
+
+    /// The class to which a principal must propose this act now, instead of doing it; none before the
+    /// set-up has ended, when administrators act alone.
+    #[must_use]
+    pub fn proposed_to(&self, act: &Act) -> Option<Class> {
+        self.setup_end.as_ref()?;
+        self.multi_signature_class(act)
     }
 
     /// Every delegation, by the entry that made it.
@@ -151,8 +167,8 @@ impl State {
             let why = format!(
                 "the class {name} would have {members} members with a key, and {needed} must sign"
             );
-            let way = "add people with the roles of that class first";
-            return Err(Denial::new(rule, why, way));
+            let hint = "add people with the roles of that class first";
+            return Err(Denial::new(rule, why, hint));
         }
         Ok(())
     }

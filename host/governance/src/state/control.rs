@@ -74,16 +74,16 @@ impl State {
         match self.policies.last() {
             None => {
                 let why = "no policy is in force, and without one every gate is shut";
-                let way = "put a policy bundle in force first: counterfoil policy set";
-                Denial::new(Rule::PolicyMissing, why, way)
+                let hint = "put a policy bundle in force first: counterfoil policy set";
+                Denial::new(Rule::PolicyMissing, why, hint)
             }
             Some((now, deed)) => {
                 let why = format!(
                     "policy was {bundle}, is {now} since record {} by {}",
                     deed.index, deed.by
                 );
-                let way = "ask the policy in force, and have what it is asked about approved again";
-                Denial::new(Rule::PolicyChanged, why, way)
+                let hint = "ask the policy in force, and have what it is asked about approved again";
+                Denial::new(Rule::PolicyChanged, why, hint)
             }
         }
     }
@@ -119,8 +119,8 @@ impl State {
              has ended",
             one.exception.rule
         );
-        let way = "ask the policy again and record its verdict";
-        Err(Denial::new(Rule::VerdictStale, why, way))
+        let hint = "ask the policy again and record its verdict";
+        Err(Denial::new(Rule::VerdictStale, why, hint))
     }
 
     /// The verdict that opens a gate for a subject: the last one by the policy in force, which must
@@ -148,8 +148,8 @@ impl State {
             let why = format!(
                 "the policy in force has no verdict at the gate {gate} for {subject}{other}"
             );
-            let way = format!("ask the policy and record its verdict first: {ask}");
-            return Err(Denial::new(Rule::VerdictMissing, why, way));
+            let hint = format!("ask the policy and record its verdict first: {ask}");
+            return Err(Denial::new(Rule::VerdictMissing, why, hint));
         };
         if said.verdict.outcome == Outcome::Pass {
             return Ok((index, said));
@@ -162,7 +162,7 @@ impl State {
             "the policy failed it at the gate {gate} in record {index}: {}",
             reasons.join("; ")
         );
-        let way = format!("mend what it names and ask again: {ask}");
-        Err(Denial::new(Rule::VerdictFailed, why, way))
+        let hint = format!("mend what it names and ask again: {ask}");
+        Err(Denial::new(Rule::VerdictFailed, why, hint))
     }
 }

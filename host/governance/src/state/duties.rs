@@ -54,8 +54,8 @@ impl State {
             return Ok(());
         }
         let why = "no administrator with a key would be left";
-        let way = "make somebody else an administrator first";
-        Err(Denial::new(Rule::AdministratorLast, why, way))
+        let hint = "make somebody else an administrator first";
+        Err(Denial::new(Rule::AdministratorLast, why, hint))
     }
 
     /// Nobody both starts runs and holds the log's signing key.
@@ -64,8 +64,8 @@ impl State {
             return Ok(());
         }
         let why = format!("{id} holds the log's signing key, so {id} may not be an operator");
-        let way = "give the role, or the key, to somebody else";
-        Err(Denial::new(Rule::DutyLogKey, why, way))
+        let hint = "give the role, or the key, to somebody else";
+        Err(Denial::new(Rule::DutyLogKey, why, hint))
     }
 
     /// Nobody judges what they authored.
@@ -157,7 +157,7 @@ impl State {
             return Ok(());
         }
         let why = "administrators may act alone still, so nothing is promoted or started";
-        let way = "an administrator ends the set-up: counterfoil ledger end-setup";
-        Err(Denial::new(Rule::SetupOpen, why, way))
+        let hint = "an administrator ends the set-up: counterfoil ledger end-setup";
+        Err(Denial::new(Rule::SetupOpen, why, hint))
     }
 }

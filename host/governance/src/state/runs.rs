@@ -81,15 +81,20 @@ impl State {
         found.map(|(index, one)| (*index, one))
     }
 
-    pub(super) fn check_killed(&self, run: &Digest, account: &Id) -> Result<(), Denial> {
+    /// Checks that no kill switch stops this run of this account.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Denial`] `kill.on` that names who threw the switch, and why.
+    pub fn check_killed(&self, run: &Digest, account: &Id) -> Result<(), Denial> {
         let Some((index, killed)) = self.killed(run, account) else {
             return Ok(());
         };
         let (by, reason) = (&killed.deed.by, &killed.reason);
         let why = format!("{by} threw the kill switch in record {index}: {reason}");
-        let way = "a member of the class operations, other than who threw it, lifts it: \
+        let hint = "a member of the class operations, other than who threw it, lifts it: \
                    counterfoil kill --lift";
-        Err(Denial::new(Rule::KillOn, why, way))
+        Err(Denial::new(Rule::KillOn, why, hint))
     }
 
     /// Whether the account's limits are these.
@@ -98,11 +103,7 @@ impl State {
     ///
     /// Returns the [`Denial`] that names those in force.
     pub fn check_limits(&self, account: &Id, limits: Digest) -> Result<(), Denial> {
-        let Some(found) = self.limits.get(account) else {
-            let why = format!("account {account} has no limits");
-            let way = "ask the policy for some, and have them put in force: counterfoil limits set";
-            return Err(Denial::new(Rule::LimitsMissing, why, way));
-        };
+        let found = self.limits_of(account)?;
         if found.limits == limits {
             return Ok(());
         }
@@ -110,8 +111,8 @@ impl State {
             "the limits of account {account} were {limits}, are {} since record {}",
             found.limits, found.deed.index
         );
-        let way = "authorize the start under the limits in force";
-        Err(Denial::new(Rule::LimitsChanged, why, way))
+        let hint = "authorize the start under the limits in force";
+        Err(Denial::new(Rule::LimitsChanged, why, hint))
     }
 
     /// Checks that the account's limits are those in force, and the very ones that the component was
@@ -129,23 +130,27 @@ impl State {
             "component {} was approved under limits {}, and account {} has {}",
             terms.set.component, terms.set.limits, terms.account, terms.limits
         );
-        let way = "approve and promote it under the account's limits: \
+        let hint = "approve and promote it under the account's limits: \
                    counterfoil component approve COMPONENT --manifest MANIFEST";
-        Err(Denial::new(Rule::LimitsUnapproved, why, way))
+        Err(Denial::new(Rule::LimitsUnapproved, why, hint))
     }
 
-    /// The authorization in this entry, if it was not withdrawn.
-    pub(super) fn authorized(&self, index: u64) -> Result<&Authorized, Denial> {
+    /// The authorization in this entry, unless it was withdrawn.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Denial`] `start.unknown` or `start.withdrawn`.
+    pub fn authorized(&self, index: u64) -> Result<&Authorized, Denial> {
         let Some(found) = self.authorizations.get(&index) else {
             let why = format!("record {index} authorizes no start");
-            let way = "an operator authorizes it: counterfoil authorize start";
-            return Err(Denial::new(Rule::StartUnknown, why, way));
+            let hint = "an operator authorizes it: counterfoil authorize start";
+            return Err(Denial::new(Rule::StartUnknown, why, hint));
         };
         let Some((reason, deed)) = &found.withdrawn else {
             return Ok(found);
         };
         let why = format!("{} withdrew the authorization: {reason}", deed.by);
-        let way = "an operator authorizes it again";
-        Err(Denial::new(Rule::StartWithdrawn, why, way))
+        let hint = "an operator authorizes it again";
+        Err(Denial::new(Rule::StartWithdrawn, why, hint))
     }
 }

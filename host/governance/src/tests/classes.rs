@@ -151,3 +151,63 @@ fn a_class_never_asks_for_less_than_its_risk_and_can_ask_for_more() {
     desk.act("gus", desk.approve("gus", set)).unwrap();
     desk.act("erin", promote(set)).unwrap();
 }
+
+#[test]
+fn every_act_is_in_the_table_with_the_class_that_signs_it() {
+    use ActName as A;
+    use Class::{Administration, Operations, Promotion, Risk};
+    let table = [
+        (A::Genesis, None),
+        (A::PrincipalAdd, Some(Administration)),
+        (A::RolesSet, Some(Administration)),
+        (A::KeyAdd, Some(Administration)),
+        (A::KeyRotate, None),
+        (A::KeyRevoke, None),
+        (A::LogHolder, Some(Administration)),
+        (A::LogRotate, Some(Administration)),
+        (A::SetupEnd, None),
+        (A::DelegateEnd, None),
+        (A::ChangePropose, None),
+        (A::ChangeApprove, None),
+        (A::ChangeWithdraw, None),
+        (A::ComponentSubmit, None),
+        (A::ComponentValidate, None),
+        (A::ComponentApprove, Some(Promotion)),
+        (A::ComponentPromote, None),
+        (A::ComponentArchive, None),
+        (A::LimitsSet, Some(Risk)),
+        (A::StartWithdraw, None),
+        (A::Kill, None),
+        (A::KillLift, Some(Operations)),
+        (A::TeamSet, Some(Operations)),
+        (A::BudgetExcess, Some(Operations)),
+        (A::PolicySet, Some(Risk)),
+        (A::ExceptionEnd, None),
+        (A::Emergency, None),
+        (A::BreakGlassClose, None),
+        (A::Retrospective, None),
+        (A::DriftEnd, None),
+        (A::ClassSet, Some(Administration)),
+        (A::Delegate, None),
+        (A::BreakGlassOpen, None),
+        (A::StartAuthorize, None),
+        (A::RunStart, None),
+        (A::RunEnd, None),
+        (A::BudgetSet, Some(Operations)),
+        (A::Usage, None),
+        (A::Verdict, None),
+        (A::ExceptionGrant, Some(Operations)),
+        (A::Drift, None),
+        (A::Refused, None),
+    ];
+    let names = table.map(|(name, _)| name);
+    assert_eq!(names.as_slice(), A::ALL, "an act without a row");
+    for (name, class) in table {
+        assert_eq!(name.class(), class, "{}", name.as_str());
+        assert_eq!(A::parse(name.as_str()), Some(name));
+        // An approval is a signature itself; everything else that a class signs can be proposed.
+        let proposed = class.filter(|_| name != A::ComponentApprove);
+        assert_eq!(name.proposal_class(), proposed, "{}", name.as_str());
+    }
+    assert_eq!(A::parse("nothing-of-the-kind"), None);
+}

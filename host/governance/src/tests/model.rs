@@ -730,7 +730,7 @@ fn no_act_leads_where_the_model_forbids() {
     let mut runner = proptest::test_runner::TestRunner::new_with_rng(config, rng);
     let total = core::cell::RefCell::new(&mut reached);
     // Some go a part of the registry's way before they stray.
-    let way = [
+    let hint = [
         (1, Move::Submit(0)),
         (2, Move::Validate(0, true)),
         (3, Move::Approve(0, 0, true)),
@@ -739,8 +739,8 @@ fn no_act_leads_where_the_model_forbids() {
         (2, Move::Authorize(0, 0)),
     ];
     let random = prop::collection::vec(a_move(), 1..160);
-    let moves = (0..=way.len(), random).prop_map(move |(part, random)| {
-        let mut moves = way[..part].to_vec();
+    let moves = (0..=hint.len(), random).prop_map(move |(part, random)| {
+        let mut moves = hint[..part].to_vec();
         moves.extend(random);
         moves
     });

@@ -88,7 +88,7 @@ fn going_on(
         return limits(state, (execution, manifest, started), all);
     };
     if is_held(execution)? {
-        let declared = format!("it may not go on: {}", denied.code);
+        let declared = format!("it may not go on: {}", denied.rule);
         let found = "a process appends to its journal";
         all.add("run.going-on", name(execution), declared, found);
     }

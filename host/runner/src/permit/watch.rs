@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{RunEnd, Scope};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::rule::Rule;
+use counterfoil_governance::rule::{AccessDenial, Rule};
 use counterfoil_governance::state::State;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{Stop, StopCause};
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Denied, may_go_on};
+use super::may_go_on;
 
 /// The ledger, as whoever runs asks and tells it.
 pub trait Records: Send + Sync {
@@ -21,15 +21,15 @@ pub trait Records: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Returns [`Denied`] if it is missing or does not hold.
-    fn state(&self) -> Result<Arc<State>, Denied>;
+    /// Returns [`AccessDenial`] if it is missing or does not hold.
+    fn state(&self) -> Result<Arc<State>, AccessDenial>;
 
     /// Records how a run ended. A run whose end is recorded already is no error.
     ///
     /// # Errors
     ///
-    /// Returns [`Denied`] if a rule forbids it, or the ledger cannot be written.
-    fn end(&self, end: RunEnd) -> Result<(), Denied>;
+    /// Returns [`AccessDenial`] if a rule forbids it, or the ledger cannot be written.
+    fn end(&self, end: RunEnd) -> Result<(), AccessDenial>;
 }
 
 /// Watches over the permission of one run.
@@ -85,8 +85,8 @@ impl PermitWatch {
     }
 
     /// The stop of a kill switch that people threw in the ledger: the same as by its file.
-    fn killed(&self, state: &State, denied: &Denied) -> Option<Stop> {
-        if denied.code != Rule::KillOn.code() {
+    fn killed(&self, state: &State, denied: &AccessDenial) -> Option<Stop> {
+        if !denied.is_by(Rule::KillOn) {
             return None;
         }
         let run = self.manifest.run_id().ok()?;
@@ -102,9 +102,9 @@ impl PermitWatch {
     }
 }
 
-fn not(denied: &Denied) -> Stop {
+fn not(denied: &AccessDenial) -> Stop {
     Stop {
         cause: StopCause::NotPermitted,
-        message: format!("{}: {}", denied.code, denied.why),
+        message: format!("{}: {}", denied.rule, denied.why),
     }
 }

@@ -1,5 +1,7 @@
 //! What the registry answers about components: history, list, one of them, its runs.
 
+use counterfoil_approval::ledger_client::DeniedRequest;
+use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::Result;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet};
@@ -11,17 +13,16 @@ use super::evidence;
 use crate::args::{Filter, OneComponent};
 use crate::commands::ledger::tell_records;
 use crate::output::{Answer, pairs, say, say_json};
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
+use crate::people::ledger_access;
+use crate::people::{self, table, record_json};
 use crate::places::Places;
 
 /// Every record about a component, denied ones too.
 pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let component = people::component(view.state(), &args.component)?;
     let names = names(&view, &component);
-    let mut found = view.rows();
+    let mut found = record_json::all(&view);
     // What was refused before the ledger was asked, and drift, name it as their subject; verdicts name
     // the set or the authorization that they are on, and ends and uses the run.
     let fields = ["component", "subject", "run"];
@@ -39,9 +40,9 @@ pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
 
 /// Every digest by which records speak of a component: its own first, then those of its sets, its
 /// authorizations and its runs.
-fn names(view: &View, component: &Digest) -> Vec<Value> {
-    let mut names = vec![words::digest(component)];
-    let of = |set: &DigestSet| (set.component == *component).then(|| words::digest(&set.digest()));
+fn names(view: &LedgerView, component: &Digest) -> Vec<Value> {
+    let mut names = vec![record_json::digest(component)];
+    let of = |set: &DigestSet| (set.component == *component).then(|| record_json::digest(&set.digest()));
     for record in &view.verified.records {
         #[expect(
             clippy::wildcard_enum_match_arm,
@@ -49,8 +50,8 @@ fn names(view: &View, component: &Digest) -> Vec<Value> {
         )]
         let name = match &record.signed.act {
             Act::ComponentApprove { set, .. } | Act::ComponentPromote { set } => of(set),
-            Act::StartAuthorize(one) => of(&one.terms.set).map(|_| words::digest(&one.digest())),
-            Act::RunStart(one) => of(&one.terms.set).map(|_| words::digest(&one.run)),
+            Act::StartAuthorize(one) => of(&one.terms.set).map(|_| record_json::digest(&one.digest())),
+            Act::RunStart(one) => of(&one.terms.set).map(|_| record_json::digest(&one.run)),
             _ => None,
         };
         names.extend(name);
@@ -59,7 +60,7 @@ fn names(view: &View, component: &Digest) -> Vec<Value> {
 }
 
 pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let all = view.state().registry().components().iter();
     let all = all.map(|(digest, one)| row(digest, one)).collect();
     let columns = [
@@ -70,34 +71,33 @@ pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "submitted",
         "approvals",
     ];
-    rows::tell(places, rows::filter(all, filter)?, &columns, "no component");
+    table::print(places, table::filter(all, filter)?, &columns, "no component");
     Ok(Answer::Yes)
 }
 
 fn row(digest: &Digest, one: &Component) -> Value {
     json!({
-        "component": words::digest(digest),
+        "component": record_json::digest(digest),
         "strategy": one.strategy.as_str(),
         "stage": one.stage.name(),
         "author": one.submitted.by.as_str(),
         "submitted": show_time(one.submitted.time),
         "approvals": one.approvals.len(),
         "source-commit": one.provenance.source_commit,
-        "lock-file": words::digest(&one.provenance.lock_file),
+        "lock-file": record_json::digest(&one.provenance.lock_file),
         "toolchain": one.provenance.toolchain,
         "wit-world": one.provenance.wit_world,
     })
 }
 
 pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let state = view.state();
     let component = people::component(state, &args.component)?;
-    let Some(one) = state.registry().components().get(&component) else {
-        let why = format!("component {component} is not registered");
-        let refusal = Refusal::answer("component.unknown", why, "an author submits it first");
-        return Ok(refusal.tell(places, &[]));
-    };
+    let one = state
+        .registry()
+        .component(&component)
+        .map_err(DeniedRequest::from)?;
     let bytes = places.data.component(&component.0);
     let is = bytes.map_or_else(|error| error.to_string(), |_| "intact".to_owned());
     let (pieces, whole) = match &one.validated {
@@ -112,22 +112,22 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     let good = is == "intact" && whole;
     let approvals = one.approvals.iter();
     let approval = |one: &counterfoil_governance::registry::Approval| {
-        words::join(words::deed(&one.deed), words::set(&one.set))
+        record_json::join(record_json::deed(&one.deed), record_json::set(&one.set))
     };
     let approvals: Vec<Value> = approvals.map(approval).collect();
     let back = state.registry().rollback(&component);
-    let back = back.map(|approval| words::set(&approval.set));
+    let back = back.map(|approval| record_json::set(&approval.set));
     let answer = if good { Answer::Yes } else { Answer::No };
     let mut value = row(&component, one);
     value["bytes"] = json!(is);
     if places.json {
-        value["submitted-by"] = words::deed(&one.submitted);
-        value["validated-by"] = json!(one.validated.as_ref().map(|(_, deed)| words::deed(deed)));
+        value["submitted-by"] = record_json::deed(&one.submitted);
+        value["validated-by"] = json!(one.validated.as_ref().map(|(_, deed)| record_json::deed(deed)));
         value["evidence"] = json!(pieces);
         value["approvals"] = json!(approvals);
         value["archived"] =
             json!(one.archived.as_ref().map(|(reason, deed)| {
-                words::join(words::deed(deed), json!({ "reason": reason }))
+                record_json::join(record_json::deed(deed), json!({ "reason": reason }))
             }));
         value["rollback"] = json!(back);
         say_json(&value);
@@ -135,11 +135,11 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     }
     let fields = value.as_object().into_iter().flatten();
     let fields: Vec<(&str, String)> = fields
-        .map(|(name, field)| (name.as_str(), rows::plain(field)))
+        .map(|(name, field)| (name.as_str(), table::plain(field)))
         .collect();
     pairs(&fields);
     say("");
-    rows::tell(
+    table::print(
         places,
         pieces,
         &["evidence", "digest", "by", "time", "is", "measured"],
@@ -147,22 +147,22 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     );
     say("");
     let columns = ["record", "by", "time", "limits", "policy", "evidence"];
-    rows::tell(places, approvals, &columns, "no approval yet");
+    table::print(places, approvals, &columns, "no approval yet");
     if let Some(back) = back {
         say("");
-        say(&format!("to go back: {}", rows::short(&back)));
+        say(&format!("to go back: {}", table::short(&back)));
     }
     Ok(answer)
 }
 
 /// Which runs used a component: those that the ledger started, and those in this data directory.
 pub(super) fn runs(places: &Places, args: &OneComponent) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let component = people::component(view.state(), &args.component)?;
     let mut all = Vec::new();
     for one in view.state().registry().runs_of(&component) {
         let value = json!({ "started-by": one.deed.by.as_str(), "time": show_time(one.deed.time) });
-        all.push(words::join(value, words::run(&one.start)));
+        all.push(record_json::join(value, record_json::run(&one.start)));
     }
     let name = component.to_string();
     for one in places.data.executions()? {
@@ -182,6 +182,6 @@ pub(super) fn runs(places: &Places, args: &OneComponent) -> Result<Answer> {
         "started-by",
         "time",
     ];
-    rows::tell(places, all, &columns, "no run used it");
+    table::print(places, all, &columns, "no run used it");
     Ok(Answer::Yes)
 }

@@ -13,11 +13,11 @@ use super::submit::commit_of;
 use crate::args::AttestTests;
 use crate::output::Answer;
 use crate::people;
-use crate::people::view::View;
+use crate::people::ledger_access;
 use crate::places::Places;
 
 pub(super) fn run(places: &Places, args: &AttestTests) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let component = people::component(view.state(), &args.component)?;
     let maker = Maker::new(places, &view, component)?;
     let commit = match &args.commit {

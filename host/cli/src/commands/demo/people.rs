@@ -1,6 +1,7 @@
 //! The demo's people: a strategy goes from draft to approved, each step by this very program in
 //! another process, as its own person would call it.
 
+use counterfoil_approval::ledger_view;
 use anyhow::{Context as _, Result, ensure};
 use counterfoil_runner::store::data_dir::{Execution, MANIFEST_FILE};
 use counterfoil_runner::store::files::write_whole;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use super::stage::{Stage, program, text};
 use crate::output::{say, table};
 use crate::people::rows;
-use crate::people::view;
+use crate::people::ledger_access;
 
 /// The strategy that is approved.
 pub(super) const STRATEGY: &str = "buy-and-hold";
@@ -46,18 +47,18 @@ impl Approved {
         let head = ["step", "by", "with key", "record"];
         let mut lines = vec![head.map(String::from).to_vec()];
         for link in &self.chain {
-            let cell = |name: &str| link.get(name).map(rows::short).unwrap_or_default();
+            let cell = |name: &str| link.get(name).map(table::short).unwrap_or_default();
             lines.push(vec![cell("act"), cell("by"), cell("key"), cell("record")]);
         }
         table(&lines);
         if let Some(refused) = &self.refused {
-            let text = |name: &str| refused.get(name).map(rows::plain).unwrap_or_default();
+            let text = |name: &str| refused.get(name).map(table::plain).unwrap_or_default();
             say(&format!(
                 "refused, and on record {}: {} ({}); {}",
                 text("record"),
                 text("why"),
                 text("rule"),
-                text("way-on")
+                text("hint")
             ));
         }
     }
@@ -72,7 +73,7 @@ pub(super) fn walk(stage: &Stage<'_>, run: &Execution) -> Result<Approved> {
         .to_string();
     let one = component.as_str();
     let mut refused = None;
-    if view::all(&view::folder(places))?.is_empty() {
+    if ledger_view::all(&ledger_view::folder(&places.data))?.is_empty() {
         stage.begin()?;
         refused = Some(stage.approve(one, run)?);
     }

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::output::{Answer, pairs, say_json};
 use crate::people::rows;
-use crate::people::view::View;
+use crate::people::ledger_access;
 use crate::places::Places;
 
 /// Prints every list; yes if nobody has to look at any of them.
 pub(super) fn run(places: &Places) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let found = health(view.state(), now());
     let open = found.open_items();
     let lists = lists(&found);
@@ -26,7 +26,7 @@ pub(super) fn run(places: &Places) -> Result<Answer> {
     } else {
         let mut told = vec![("open items", open.to_string())];
         let some = lists.iter().filter(|(_, list)| *list != json!([]));
-        told.extend(some.map(|(name, list)| (*name, rows::short(list))));
+        told.extend(some.map(|(name, list)| (*name, table::short(list))));
         told.push(("denials, ever", found.denials.to_string()));
         pairs(&told);
     }

@@ -10,17 +10,17 @@ use super::child::evaluator;
 use crate::args::{Filter, PolicyReEvaluate};
 use crate::output::{Answer, say, say_json};
 use crate::people::rows;
-use crate::people::view::View;
+use crate::people::ledger_access;
 use crate::places::Places;
 
 pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let all = view.state().verdicts().iter();
     let found = all.map(|(index, said)| row(*index, said)).collect();
     let columns = [
         "record", "time", "gate", "subject", "outcome", "policy", "by", "reasons",
     ];
-    rows::tell(places, rows::filter(found, filter)?, &columns, "no verdict");
+    table::print(places, table::filter(found, filter)?, &columns, "no verdict");
     Ok(Answer::Yes)
 }
 
@@ -42,7 +42,7 @@ fn row(index: u64, said: &Said) -> Value {
 }
 
 pub(super) fn again(places: &Places, args: &PolicyReEvaluate) -> Result<Answer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let verdicts = view.state().verdicts();
     let wanted = |index: &u64| args.record.is_none_or(|record| record == *index);
     let chosen: Vec<_> = verdicts.iter().filter(|(index, _)| wanted(index)).collect();
@@ -71,12 +71,12 @@ pub(super) fn again(places: &Places, args: &PolicyReEvaluate) -> Result<Answer> 
         for one in &all {
             let record = &one["record"];
             if one["identical"] == json!(true) {
-                let outcome = rows::plain(&one["outcome"]);
+                let outcome = table::plain(&one["outcome"]);
                 say(&format!("record {record}: {outcome}, identical"));
             } else {
                 say(&format!("record {record}: it differs"));
                 for difference in one["differences"].as_array().into_iter().flatten() {
-                    say(&format!("  {}", rows::plain(difference)));
+                    say(&format!("  {}", table::plain(difference)));
                 }
             }
         }

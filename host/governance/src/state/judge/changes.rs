@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Doing, State, Verdict, authentic_key, judge_act};
-use crate::act::{Act, BreakGlass, Class, ClassSet, Delegation};
+use crate::act::{Act, ActName, BreakGlass, Class, ClassSet, Delegation};
 use crate::id::Id;
 use crate::role::{Kind, Role};
 use crate::rule::{Denial, Rule};
@@ -77,9 +77,7 @@ fn has_role(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
 
 /// Whether the act is of a kind that takes more than one signature, by its class.
 fn takes_more(state: &State, act: &Act) -> Result<Class, Denial> {
-    let approval = matches!(act, Act::ComponentApprove { .. });
-    let class = act.class().filter(|_| !approval);
-    if let Some(class) = class.filter(|class| state.class(*class).approvals > 1) {
+    if let Some(class) = state.multi_signature_class(act) {
         return Ok(class);
     }
     let why = format!("{} takes no more than one signature", act.name());
@@ -208,8 +206,8 @@ pub(super) fn delegate(state: &State, doing: Doing<'_>, delegation: &Delegation)
         return Ok(());
     };
     let why = format!("this cannot be delegated: {wrong}");
-    let way = "a member of the class delegates it to another person, for 90 days at most";
-    Err(Denial::new(Rule::DelegationUnfit, why, way))
+    let hint = "a member of the class delegates it to another person, for 90 days at most";
+    Err(Denial::new(Rule::DelegationUnfit, why, hint))
 }
 
 pub(super) fn delegate_end(
@@ -221,8 +219,8 @@ pub(super) fn delegate_end(
     let found = state.delegations.get(&delegated);
     let Some(found) = found.filter(|one| one.holds(doing.time)) else {
         let why = format!("record {delegated} makes no delegation that still holds");
-        let way = "counterfoil delegate list shows those that do";
-        return Err(Denial::new(Rule::DelegationUnknown, why, way));
+        let hint = "counterfoil delegate list shows those that do";
+        return Err(Denial::new(Rule::DelegationUnknown, why, hint));
     };
     let concerned = found.deed.by == *doing.by || found.delegation.to == *doing.by;
     if concerned || state.has_role(doing.by, Role::Administrator) {
@@ -246,7 +244,7 @@ pub(super) fn break_glass(state: &State, doing: Doing<'_>, glass: &BreakGlass) -
     };
     let last = doing.time.0.saturating_add(BREAK_GLASS_NANOS_MAX);
     let stray = glass.scope.iter().find(|name| {
-        let class = Class::of_act(name).filter(|_| *name != "component-approve");
+        let class = ActName::parse(name).and_then(ActName::proposal_class);
         class.is_none_or(|class| state.class(class).approvals < 2)
     });
     let wrong = if let Some(name) = stray {
@@ -259,14 +257,14 @@ pub(super) fn break_glass(state: &State, doing: Doing<'_>, glass: &BreakGlass) -
         "it ends before it begins, or lasts longer than four hours".to_owned()
     } else if let Some(owed) = state.owed(doing.by) {
         let why = format!("{} owes the retrospective of record {owed}", doing.by);
-        let way = "close it, and have an approver or compliance sign its retrospective";
-        return Err(Denial::new(Rule::BreakGlassOwed, why, way));
+        let hint = "close it, and have an approver or compliance sign its retrospective";
+        return Err(Denial::new(Rule::BreakGlassOwed, why, hint));
     } else {
         return Ok(());
     };
     let why = format!("the glass cannot be broken like this: {wrong}");
-    let way = "name the acts that take two, and an end within four hours";
-    Err(Denial::new(Rule::BreakGlassUnfit, why, way))
+    let hint = "name the acts that take two, and an end within four hours";
+    Err(Denial::new(Rule::BreakGlassUnfit, why, hint))
 }
 
 /// One person does what takes two, under the glass that they broke, within its scope and time.
@@ -286,8 +284,8 @@ pub(super) fn emergency(state: &State, doing: Doing<'_>, (opened, act): (u64, &A
         return judge_act(state, doing, act);
     };
     let why = format!("the break-glass of record {opened} does not cover it: {wrong}");
-    let way = "propose the change for others to sign, or break glass for it";
-    Err(Denial::new(Rule::BreakGlassScope, why, way))
+    let hint = "propose the change for others to sign, or break glass for it";
+    Err(Denial::new(Rule::BreakGlassScope, why, hint))
 }
 
 pub(super) fn close(state: &State, doing: Doing<'_>, (opened, reason): (u64, &str)) -> Verdict {
@@ -297,8 +295,8 @@ pub(super) fn close(state: &State, doing: Doing<'_>, (opened, reason): (u64, &st
         return Ok(());
     }
     let why = format!("the break-glass of record {opened} is over");
-    let way = "what is left is its retrospective";
-    Err(Denial::new(Rule::BreakGlassClosed, why, way))
+    let hint = "what is left is its retrospective";
+    Err(Denial::new(Rule::BreakGlassClosed, why, hint))
 }
 
 /// Somebody else says what happened: neither who broke the glass, nor who came by it.
@@ -311,8 +309,8 @@ pub(super) fn retrospective(
     told(findings)?;
     if broken.open(doing.time) {
         let why = format!("the break-glass of record {opened} is open");
-        let way = "close it first, or wait for its end";
-        return Err(Denial::new(Rule::BreakGlassOpen, why, way));
+        let hint = "close it first, or wait for its end";
+        return Err(Denial::new(Rule::BreakGlassOpen, why, hint));
     }
     if broken.retrospective.is_some() {
         let why = format!("the retrospective of record {opened} is signed");

@@ -41,8 +41,8 @@ pub(super) fn verdict(state: &State, verdict: &Verdict) -> super::Verdict {
     };
     if let Some(wrong) = wrong {
         let why = format!("the verdict cannot be recorded: {wrong}");
-        let way = "ask the policy again and record what it says";
-        return Err(Denial::new(Rule::VerdictIncomplete, why, way));
+        let hint = "ask the policy again and record what it says";
+        return Err(Denial::new(Rule::VerdictIncomplete, why, hint));
     }
     if passed && state.policy() != Some(verdict.bundle) {
         return Err(state.other_policy(verdict.bundle));
@@ -70,8 +70,8 @@ pub(super) fn exception_grant(
         .then(|| format!("its owner {owner} is no principal"));
     if let Some(what) = missing.or(over).or(unknown) {
         let why = format!("the exception cannot be granted: {what}");
-        let way = "ask again with a rule, a reason, a control, an owner and an end to come";
-        return Err(Denial::new(Rule::ExceptionIncomplete, why, way));
+        let hint = "ask again with a rule, a reason, a control, an owner and an end to come";
+        return Err(Denial::new(Rule::ExceptionIncomplete, why, hint));
     }
     fit(exception, time)?;
     if let Subject::Component(component) = &exception.subject {
@@ -88,7 +88,7 @@ pub(super) fn exception_grant(
 /// No exception bends a rule of the ledger, and none becomes the rule by lasting.
 fn fit(exception: &Exception, time: UnixNanos) -> super::Verdict {
     let longest = time.0.saturating_add(EXCEPTION_NANOS_MAX);
-    let (why, way) = if Rule::parse(&exception.rule).is_some() {
+    let (why, hint) = if Rule::parse(&exception.rule).is_some() {
         let why = format!(
             "{} is a rule of the ledger, and none of them gives way to an exception",
             exception.rule
@@ -103,7 +103,7 @@ fn fit(exception: &Exception, time: UnixNanos) -> super::Verdict {
     } else {
         return Ok(());
     };
-    Err(Denial::new(Rule::ExceptionUnfit, why, way))
+    Err(Denial::new(Rule::ExceptionUnfit, why, hint))
 }
 
 /// Only what holds can be ended.
@@ -113,6 +113,6 @@ pub(super) fn exception_end(state: &State, doing: Doing<'_>, granted: u64) -> su
         return Ok(());
     }
     let why = format!("record {granted} grants no exception that still holds");
-    let way = "counterfoil exception list shows those that do";
-    Err(Denial::new(Rule::ExceptionUnknown, why, way))
+    let hint = "counterfoil exception list shows those that do";
+    Err(Denial::new(Rule::ExceptionUnknown, why, hint))
 }

@@ -26,8 +26,8 @@ pub(super) fn found(state: &State, doing: Doing<'_>, drift: &Drift) -> Verdict {
     };
     if let Some(wrong) = wrong {
         let why = format!("the drift cannot be recorded: {wrong}");
-        let way = "record what is declared and what is there";
-        return Err(Denial::new(Rule::DriftIncomplete, why, way));
+        let hint = "record what is declared and what is there";
+        return Err(Denial::new(Rule::DriftIncomplete, why, hint));
     }
     let Some(index) = state.standing(drift) else {
         return Ok(());
@@ -48,8 +48,8 @@ pub(super) fn end(state: &State, doing: Doing<'_>, drifted: u64) -> Verdict {
         return Ok(());
     }
     let why = format!("record {drifted} holds no drift that still stands");
-    let way = "counterfoil ledger search --act drift shows those that were found";
-    Err(Denial::new(Rule::DriftUnknown, why, way))
+    let hint = "counterfoil ledger search --act drift shows those that were found";
+    Err(Denial::new(Rule::DriftUnknown, why, hint))
 }
 
 /// A refusal says what was refused, by which rule, and why.
@@ -64,8 +64,8 @@ pub(super) fn refused(refused: &Refused) -> Verdict {
         return Ok(());
     };
     let why = format!("the refusal cannot be recorded: it names no {name}");
-    let way = "record what was refused, and why";
-    Err(Denial::new(Rule::RefusalIncomplete, why, way))
+    let hint = "record what was refused, and why";
+    Err(Denial::new(Rule::RefusalIncomplete, why, hint))
 }
 
 fn empty(text: &str) -> bool {

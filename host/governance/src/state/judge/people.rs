@@ -18,8 +18,8 @@ pub(super) fn genesis(
     log_key: PublicKey,
 ) -> Verdict {
     let deny = |rule, why: &str| {
-        let way = "begin the ledger with another first record";
-        Err(Denial::new(rule, why, way))
+        let hint = "begin the ledger with another first record";
+        Err(Denial::new(rule, why, hint))
     };
     if log_key != state.log_key {
         return deny(
@@ -52,8 +52,8 @@ pub(super) fn genesis(
 fn new_id(state: &State, id: &Id) -> Verdict {
     if state.principals.contains_key(id) {
         let why = format!("{id} is a principal already");
-        let way = "an administrator can change its roles and keys";
-        return Err(Denial::new(Rule::PrincipalExists, why, way));
+        let hint = "an administrator can change its roles and keys";
+        return Err(Denial::new(Rule::PrincipalExists, why, hint));
     }
     let look = id.look();
     let Some(other) = state.principals.keys().find(|other| other.look() == look) else {
@@ -68,14 +68,14 @@ fn new_id(state: &State, id: &Id) -> Verdict {
 }
 
 fn new_key(state: &State, key: &PublicKey) -> Verdict {
-    let way = "make a new key";
+    let hint = "make a new key";
     if !key.is_usable() {
         let why = format!("nothing can be signed with key {key}");
-        return Err(Denial::new(Rule::KeyUnusable, why, way));
+        return Err(Denial::new(Rule::KeyUnusable, why, hint));
     }
     if *key == state.log_key || state.log_keys.contains_key(key) || state.keys.contains_key(key) {
         let why = format!("key {key} is in use, or was");
-        return Err(Denial::new(Rule::KeyTaken, why, way));
+        return Err(Denial::new(Rule::KeyTaken, why, hint));
     }
     Ok(())
 }
@@ -128,8 +128,8 @@ pub(super) fn log_holder(state: &State, id: &Id) -> Verdict {
         return Ok(());
     }
     let why = format!("{id} is an operator, and may not hold the log's signing key");
-    let way = "give the key, or the role, to somebody else";
-    Err(Denial::new(Rule::DutyLogKey, why, way))
+    let hint = "give the key, or the role, to somebody else";
+    Err(Denial::new(Rule::DutyLogKey, why, hint))
 }
 
 pub(super) fn add(state: &State, id: &Id, roles: &Roles, key: &PublicKey) -> Verdict {
@@ -172,8 +172,8 @@ pub(super) fn log_rotate(
     ] {
         if !signer.signed(&message, signature) {
             let why = format!("the log's {which} key {signer} did not sign the rotation");
-            let way = "have both keys sign that the new one follows the old one";
-            return Err(Denial::new(Rule::LogSignature, why, way));
+            let hint = "have both keys sign that the new one follows the old one";
+            return Err(Denial::new(Rule::LogSignature, why, hint));
         }
     }
     Ok(())

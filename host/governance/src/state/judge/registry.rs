@@ -40,8 +40,8 @@ pub(super) fn validate(
     }
     let names: Vec<_> = missing.iter().map(|kind| kind.name()).collect();
     let why = format!("evidence is missing: {}", names.join(", "));
-    let way = "make the missing ones first: counterfoil component attest-tests, counterfoil component validate";
-    Err(Denial::new(Rule::EvidenceMissing, why, way))
+    let hint = "make the missing ones first: counterfoil component attest-tests, counterfoil component validate";
+    Err(Denial::new(Rule::EvidenceMissing, why, hint))
 }
 
 pub(super) fn approve(
@@ -62,8 +62,8 @@ pub(super) fn approve(
         return Ok(());
     }
     let why = format!("the signature of the approval is not {actor}'s over this digest set");
-    let way = "sign the approval of exactly this set with the key that signs the act";
-    Err(Denial::new(Rule::ApprovalSignature, why, way))
+    let hint = "sign the approval of exactly this set with the key that signs the act";
+    Err(Denial::new(Rule::ApprovalSignature, why, hint))
 }
 
 /// For whom somebody approves a set: nobody lends the author or the reviewer a second voice, and
@@ -93,8 +93,8 @@ fn same_evidence(found: &Component, set: &DigestSet) -> Verdict {
             "what was validated is not this: evidence was {was}, is {}",
             set.evidence
         );
-        let way = "approve the evidence that was validated";
-        return Err(Denial::new(Rule::ApprovalChanged, why, way));
+        let hint = "approve the evidence that was validated";
+        return Err(Denial::new(Rule::ApprovalChanged, why, hint));
     }
     Ok(())
 }
@@ -110,8 +110,8 @@ pub(super) fn promote(state: &State, doing: Doing<'_>, set: &DigestSet) -> Verdi
     state.check_policy(set)?;
     if found.promotions.iter().any(|one| one.set == *set) {
         let why = format!("component {} is approved under this set", set.component);
-        let way = "it can be started as it is";
-        return Err(Denial::new(Rule::PromotionExists, why, way));
+        let hint = "it can be started as it is";
+        return Err(Denial::new(Rule::PromotionExists, why, hint));
     }
     state.check_approvals(found, set, doing.time)?;
     // The author's own word of what the policy said opens no gate for their component.

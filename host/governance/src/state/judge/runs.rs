@@ -32,8 +32,8 @@ pub(super) fn limits_set(
     let (index, said) = state.check_verdict(Gate::Limits, account_digest(account), None)?;
     if index != verdict {
         let why = format!("record {index}, not {verdict}, has the last verdict on {account}");
-        let way = "propose the limits that the last verdict gave";
-        return Err(Denial::new(Rule::VerdictStale, why, way));
+        let hint = "propose the limits that the last verdict gave";
+        return Err(Denial::new(Rule::VerdictStale, why, hint));
     }
     if said.verdict.limits == Some(limits) {
         return state.check_excepted((index, doing.time), None, Some(account));
@@ -43,8 +43,8 @@ pub(super) fn limits_set(
         .limits
         .map_or_else(String::new, |digest| digest.to_string());
     let why = format!("the policy gave the limits {gave}, not {limits}");
-    let way = "propose the limits that the verdict gave";
-    Err(Denial::new(Rule::LimitsChanged, why, way))
+    let hint = "propose the limits that the verdict gave";
+    Err(Denial::new(Rule::LimitsChanged, why, hint))
 }
 
 pub(super) fn authorize(state: &State, doing: Doing<'_>, asked: &Authorization) -> Verdict {
@@ -60,8 +60,8 @@ pub(super) fn authorize(state: &State, doing: Doing<'_>, asked: &Authorization) 
             "is longer than 30 days"
         };
         let why = format!("the window {wrong}");
-        let way = "authorize a window of 30 days at most that is to come";
-        return Err(Denial::new(Rule::StartWindow, why, way));
+        let hint = "authorize a window of 30 days at most that is to come";
+        return Err(Denial::new(Rule::StartWindow, why, hint));
     }
     let terms = &asked.terms;
     state.registry.may_start(&terms.set)?;
@@ -81,16 +81,16 @@ pub(super) fn start(state: &State, doing: Doing<'_>, start: &RunStart) -> Verdic
     state.check_setup()?;
     if state.registry.runs.contains_key(&start.run) {
         let why = format!("run {} was started before", start.run);
-        let way = "use a new start nonce in its manifest";
-        return Err(Denial::new(Rule::RunExists, why, way));
+        let hint = "use a new start nonce in its manifest";
+        return Err(Denial::new(Rule::RunExists, why, hint));
     }
     let found = state.authorized(start.authorized)?;
     let (asked, terms) = (&found.authorization, &start.terms);
     let changes = asked.terms.changes(terms);
     if !changes.is_empty() {
         let why = format!("another start was authorized: {changes}");
-        let way = "start what was authorized, or have this authorized";
-        return Err(Denial::new(Rule::StartChanged, why, way));
+        let hint = "start what was authorized, or have this authorized";
+        return Err(Denial::new(Rule::StartChanged, why, hint));
     }
     check_window(asked, doing.time)?;
     let mut running = state.registry.open_runs();
@@ -99,8 +99,8 @@ pub(super) fn start(state: &State, doing: Doing<'_>, start: &RunStart) -> Verdic
             "run {} of this authorization has not ended",
             other.start.run
         );
-        let way = "stop it first (counterfoil run stop RUN), or authorize another start";
-        return Err(Denial::new(Rule::StartRunning, why, way));
+        let hint = "stop it first (counterfoil run stop RUN), or authorize another start";
+        return Err(Denial::new(Rule::StartRunning, why, hint));
     }
     state.registry.may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
@@ -125,8 +125,8 @@ fn asked_policy(
         return state.check_excepted((index, doing.time), Some(component), Some(account));
     }
     let why = format!("the verdict of record {index} is older than an hour, or than what it is on");
-    let way = "ask the policy again and record its verdict";
-    Err(Denial::new(Rule::VerdictStale, why, way))
+    let hint = "ask the policy again and record its verdict";
+    Err(Denial::new(Rule::VerdictStale, why, hint))
 }
 
 /// The window of an authorization is open.
@@ -142,8 +142,8 @@ fn check_window(found: &Authorization, time: UnixNanos) -> Verdict {
     } else {
         format!("its window is over since {} s", seconds(until, time))
     };
-    let way = "start within the window, or authorize another";
-    Err(Denial::new(Rule::StartWindow, why, way))
+    let hint = "start within the window, or authorize another";
+    Err(Denial::new(Rule::StartWindow, why, hint))
 }
 
 pub(super) fn is_service(state: &State, id: &Id) -> bool {
@@ -215,8 +215,8 @@ pub(super) fn kill_lift(state: &State, doing: Doing<'_>, (killed, reason): (u64,
     let found = state.kills.get(&killed).filter(|one| one.lifted.is_none());
     let Some(found) = found else {
         let why = format!("record {killed} throws no kill switch that is still thrown");
-        let way = "counterfoil ledger search --act kill shows those that were thrown";
-        return Err(Denial::new(Rule::KillUnknown, why, way));
+        let hint = "counterfoil ledger search --act kill shows those that were thrown";
+        return Err(Denial::new(Rule::KillUnknown, why, hint));
     };
     told(reason)?;
     if found.deed.by != *doing.by {
@@ -241,8 +241,8 @@ pub(super) fn budget_excess(
     let longest = doing.time.0.saturating_add(EXCESS_NANOS_MAX);
     if until <= doing.time || until.0 > longest {
         let why = "the excess is over before it begins, or lasts longer than seven days";
-        let way = "approve it for seven days at most, or change the budget";
-        return Err(Denial::new(Rule::BudgetUnfit, why, way));
+        let hint = "approve it for seven days at most, or change the budget";
+        return Err(Denial::new(Rule::BudgetUnfit, why, hint));
     }
     if !state.books.budgets.contains_key(of) {
         let why = format!("{of} has no budget to be over");
@@ -280,6 +280,6 @@ pub(super) fn usage(state: &State, doing: Doing<'_>, usage: &Usage) -> Verdict {
         return Ok(());
     }
     let why = format!("run {} is {owner}'s, not {}'s", usage.run, usage.owner);
-    let way = "record its use with its own owner";
-    Err(Denial::new(Rule::UsageOwner, why, way))
+    let hint = "record its use with its own owner";
+    Err(Denial::new(Rule::UsageOwner, why, hint))
 }

@@ -1,5 +1,6 @@
 //! Records in JSON and in words. It must never leave out a field of an act.
 
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
     Act, DigestSet, Drift, Evidence, Exception, Reason, Subject, Verdict,
@@ -12,7 +13,7 @@ use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Map, Value, json};
 
-use super::rows;
+use super::table;
 
 mod runs;
 
@@ -60,6 +61,12 @@ pub(crate) fn evidence(evidence: &Evidence) -> Value {
 pub(crate) fn set(set: &DigestSet) -> Value {
     let pair = |(name, one): (&str, Digest)| (name.to_owned(), digest(&one));
     Value::Object(set.named().into_iter().map(pair).collect())
+}
+
+/// Every record of a ledger in JSON, the oldest first.
+pub(crate) fn all(view: &LedgerView) -> Vec<Value> {
+    let records = view.verified.records.iter().zip(0..);
+    records.map(|(one, index)| record(index, one)).collect()
 }
 
 /// A record in JSON: who, when, what, and the rule that denied it, if one did.
@@ -114,7 +121,7 @@ pub(crate) fn about(value: &Value) -> String {
     const COMMON: [&str; 6] = ["record", "time", "actor", "key", "act", "denied"];
     let fields = value.as_object().into_iter().flatten();
     let own = fields.filter(|(name, field)| !COMMON.contains(&name.as_str()) && !field.is_null());
-    let told = own.map(|(name, field)| format!("{name} {}", rows::short(field)));
+    let told = own.map(|(name, field)| format!("{name} {}", table::short(field)));
     told.collect::<Vec<_>>().join(", ")
 }
 
