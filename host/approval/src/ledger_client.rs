@@ -38,7 +38,6 @@ pub enum LedgerClientError {
     Open {
         /// The ledger's file.
         path: String,
-        /// Why not.
         source: LedgerError,
     },
     /// The act was not recorded.
@@ -53,7 +52,6 @@ pub enum LedgerClientError {
          and have an administrator add it"
     )]
     NoKey {
-        /// The principal.
         principal: Id,
     },
 }
@@ -123,7 +121,6 @@ pub enum ActOutcome {
     Proposed {
         /// The record of the proposal.
         index: u64,
-        /// The class.
         class: Class,
     },
     /// A rule denied it, and the denial is recorded.

@@ -35,19 +35,16 @@ pub enum LedgerViewError {
     /// The folder holds no ledger.
     #[error("no ledger in {folder}; create one with `counterfoil ledger init NAME --as YOU`")]
     Missing {
-        /// The folder.
         folder: String,
     },
     /// The folder holds more than one ledger.
     #[error("more than one ledger in {folder}; a data directory has one: move the others away")]
     Several {
-        /// The folder.
         folder: String,
     },
     /// The name of a ledger's file is not a valid id.
     #[error("invalid name of a ledger file {name:?}")]
     Name {
-        /// The name.
         name: String,
         /// Why it is not valid.
         source: IdError,

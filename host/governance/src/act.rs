@@ -40,11 +40,8 @@ pub enum Act {
     },
     /// Adds a principal with its first key.
     PrincipalAdd {
-        /// Its id.
         id: Id,
-        /// What it is.
         kind: Kind,
-        /// Its roles.
         roles: Roles,
         /// Its first key.
         key: PublicKey,
@@ -62,7 +59,6 @@ pub enum Act {
     KeyAdd {
         /// The principal.
         id: Id,
-        /// The key.
         key: PublicKey,
         /// When its time is over.
         until: Option<UnixNanos>,
@@ -78,9 +74,7 @@ pub enum Act {
     KeyRevoke {
         /// The principal.
         id: Id,
-        /// The key.
         key: PublicKey,
-        /// Why.
         reason: String,
     },
     /// Says who holds the log's secret key from here on.
@@ -107,12 +101,10 @@ pub enum Act {
     DelegateEnd {
         /// The entry that made it.
         delegated: u64,
-        /// Why.
         reason: String,
     },
     /// Proposes an act that others must sign.
     ChangePropose {
-        /// The act.
         act: Box<Act>,
     },
     /// Signs a change; the signature that completes it does the act.
@@ -120,16 +112,13 @@ pub enum Act {
         /// The entry that proposes it.
         proposed: u64,
     },
-    /// Withdraws a change.
     ChangeWithdraw {
         /// The entry that proposes it.
         proposed: u64,
-        /// Why.
         reason: String,
     },
     /// Registers a component as a draft.
     ComponentSubmit {
-        /// The component.
         component: Digest,
         /// The strategy that it is a version of.
         strategy: Id,
@@ -138,9 +127,7 @@ pub enum Act {
     },
     /// Says that the evidence for a draft is complete.
     ComponentValidate {
-        /// The component.
         component: Digest,
-        /// The evidence.
         evidence: Evidence,
     },
     /// Approves a digest set.
@@ -157,30 +144,23 @@ pub enum Act {
     },
     /// Takes a component out of use.
     ComponentArchive {
-        /// The component.
         component: Digest,
-        /// Why.
         reason: String,
     },
     /// Sets the limits of an account, as the policy gave them.
     LimitsSet {
-        /// The account.
         account: Id,
-        /// The limits.
         limits: Digest,
         /// The entry with the verdict that gave them.
         verdict: u64,
     },
     /// Lets runs on some terms start within a window of time.
     StartAuthorize(Authorization),
-    /// Withdraws that.
     StartWithdraw {
         /// The entry that authorizes it.
         authorized: u64,
-        /// Why.
         reason: String,
     },
-    /// Starts a run.
     RunStart(RunStart),
     /// Ends a run, and anchors its journal.
     RunEnd(RunEnd),
@@ -188,50 +168,40 @@ pub enum Act {
     Kill {
         /// What it stops.
         scope: Scope,
-        /// Why.
         reason: String,
     },
-    /// Lifts it.
     KillLift {
         /// The entry that threw it.
         killed: u64,
-        /// Why.
         reason: String,
     },
-    /// Sets a budget.
     BudgetSet(Budget),
     /// Says which owners are a team.
     TeamSet {
-        /// The team.
         team: Id,
         /// Its owners.
         members: BTreeSet<Id>,
     },
     /// Lets somebody be over budget for a while.
     BudgetExcess {
-        /// Who.
         of: Payer,
         /// Until when.
         until: UnixNanos,
-        /// Why.
         reason: String,
     },
     /// Records what a run used.
     Usage(Usage),
     /// Says which policy bundle is in force from here on.
     PolicySet {
-        /// The bundle.
         bundle: Digest,
     },
     /// Records what a policy said at a gate.
     Verdict(Verdict),
-    /// Grants an exception.
     ExceptionGrant(Exception),
     /// Ends an exception before its time.
     ExceptionEnd {
         /// The entry that granted it.
         granted: u64,
-        /// Why.
         reason: String,
     },
     /// Breaks glass: acts that take two may be done alone for a while.
@@ -240,21 +210,18 @@ pub enum Act {
     Emergency {
         /// The entry that broke the glass.
         opened: u64,
-        /// The act.
         act: Box<Act>,
     },
     /// Closes a break-glass before its time.
     BreakGlassClose {
         /// The entry that broke the glass.
         opened: u64,
-        /// Why.
         reason: String,
     },
     /// Signs the retrospective of a break-glass.
     Retrospective {
         /// The entry that broke the glass.
         opened: u64,
-        /// The digest of the report.
         report: Digest,
         /// What was found.
         findings: String,

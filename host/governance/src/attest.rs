@@ -49,13 +49,11 @@ pub enum AttestError {
     /// A field is not base64.
     #[error("the envelope's {field} is not base64")]
     Base64 {
-        /// The field.
         field: &'static str,
     },
     /// A field holds something else than the specification asks for.
     #[error("the {field} is {found:?}, not {expected:?}")]
     Field {
-        /// The field.
         field: &'static str,
         /// What it holds.
         found: String,
@@ -76,7 +74,6 @@ pub enum AttestError {
 /// Something a statement is about.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Subject {
-    /// Its name.
     pub name: String,
     /// Its digests, by algorithm.
     pub digest: BTreeMap<String, String>,
@@ -178,18 +175,14 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 pub struct EnvelopeSignature {
     /// Which key may have made it: a hint that nothing rests on.
     pub key_id: String,
-    /// The signature.
     pub signature: Vec<u8>,
 }
 
 /// A payload with signatures over it and its type.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Envelope {
-    /// What the payload is.
     pub payload_type: String,
-    /// The payload.
     pub payload: Vec<u8>,
-    /// The signatures.
     pub signatures: Vec<EnvelopeSignature>,
 }
 

@@ -37,7 +37,6 @@ pub enum EvidenceError {
     Ledger {
         /// The one it names.
         found: String,
-        /// This one.
         expected: String,
     },
 }
@@ -47,7 +46,6 @@ pub enum EvidenceError {
 pub struct Piece {
     /// What was checked.
     pub kind: EvidenceKind,
-    /// Of which component.
     pub component: Digest,
     /// Who ran the check.
     pub by: Id,

@@ -64,7 +64,6 @@ pub enum LedgerError {
     Record {
         /// The entry.
         index: u64,
-        /// Why not.
         source: CborError,
     },
     /// A record is older than the one before it.
@@ -74,7 +73,6 @@ pub enum LedgerError {
     BackDated {
         /// The entry.
         index: u64,
-        /// Its time.
         time: i64,
         /// The time before.
         last: i64,
@@ -94,7 +92,6 @@ pub enum LedgerError {
         "the last {bytes} bytes are no whole record with its checkpoint; opening to write cuts them"
     )]
     Torn {
-        /// How many bytes.
         bytes: u64,
     },
     /// What was checked before is not how this ledger begins.

@@ -60,13 +60,10 @@ pub struct Signed {
     /// The leaf hash of the ledger's last entry when this was signed: the signature covers the
     /// whole history, so an act can stand in one place of one ledger only.
     pub previous: Hash,
-    /// When.
     pub time: UnixNanos,
-    /// Who.
     pub actor: Id,
     /// The key that signed.
     pub key: PublicKey,
-    /// What.
     pub act: Act,
     /// The Ed25519 signature over [`Signed::message`].
     pub signature: [u8; 64],

@@ -40,11 +40,9 @@ impl Stage {
 /// Who did something, when, and which record says so.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Deed {
-    /// Who.
     pub by: Id,
     /// With which key.
     pub key: PublicKey,
-    /// When.
     pub time: UnixNanos,
     /// The ledger's entry.
     pub index: u64,
@@ -85,7 +83,6 @@ pub struct Component {
     pub submitted: Deed,
     /// Where it stands.
     pub stage: Stage,
-    /// Its evidence, and who validated it.
     pub validated: Option<(Evidence, Deed)>,
     /// Its approvals, the oldest first.
     pub approvals: Vec<Approval>,
@@ -98,7 +95,6 @@ pub struct Component {
 /// A run that was started.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Started {
-    /// What was started.
     pub start: RunStart,
     /// Who started it.
     pub deed: Deed,

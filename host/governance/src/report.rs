@@ -13,9 +13,7 @@ use counterfoil_base::digest::Digest;
 /// What was used.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Used {
-    /// By how many runs.
     pub runs: u64,
-    /// Fuel.
     pub fuel: u64,
     /// Wall time, in nanoseconds.
     pub wall_nanos: u64,
@@ -28,7 +26,6 @@ pub struct Used {
 pub struct DailyUsage {
     /// The day, counted from 1970-01-01.
     pub day: i64,
-    /// By owner.
     pub owners: BTreeMap<String, Used>,
     /// By team, as the teams are now; an owner of two teams counts in both.
     pub teams: BTreeMap<String, Used>,

@@ -231,7 +231,6 @@ rules! {
 /// The rule by which something was denied, whether the ledger or the host checked it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum RuleCode {
-    /// A rule of the ledger.
     Ledger(Rule),
     /// A rule that the host checks before it asks the ledger.
     Host(HostRule),

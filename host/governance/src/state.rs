@@ -41,7 +41,6 @@ pub const DELEGATION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
 /// A person or a service.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Principal {
-    /// What it is.
     pub kind: Kind,
     /// What it may do.
     pub roles: Roles,
@@ -50,7 +49,6 @@ pub struct Principal {
 /// A key, and how long it counts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Key {
-    /// Whose it is.
     pub owner: Id,
     /// The entry that added it.
     pub added: u64,

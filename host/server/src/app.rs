@@ -36,7 +36,6 @@ pub const WATCHERS_MAX: usize = 64;
 pub struct App {
     /// The runs.
     pub supervisor: Supervisor,
-    /// The ledger.
     pub ledger: Arc<ServiceLedger>,
     /// Tokens.
     pub sessions: Sessions,

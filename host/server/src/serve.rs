@@ -57,15 +57,12 @@ pub enum ServeError {
          with TLS before a loopback address, or say --allow-remote if the network is yours alone"
     )]
     Remote {
-        /// The address.
         address: SocketAddr,
     },
     /// The address cannot be listened to.
     #[error("cannot listen at {address}: {source}")]
     Listen {
-        /// The address.
         address: SocketAddr,
-        /// Why not.
         source: std::io::Error,
     },
     /// The process lacks something.

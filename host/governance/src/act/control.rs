@@ -15,7 +15,6 @@ pub struct Exception {
     pub rule: String,
     /// For what it is not kept.
     pub subject: Subject,
-    /// Why.
     pub reason: String,
     /// What is done instead.
     pub control: String,
@@ -28,9 +27,7 @@ pub struct Exception {
 /// For what a rule is not kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Subject {
-    /// One component.
     Component(Digest),
-    /// One account.
     Account(Id),
     /// Whatever is here.
     Installation,
@@ -108,7 +105,6 @@ pub struct Reason {
 /// What a policy bundle said of one input, signed by whoever asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Verdict {
-    /// The gate.
     pub gate: Gate,
     /// What was asked about, see [`Gate`].
     pub subject: Digest,
@@ -129,7 +125,6 @@ pub struct Verdict {
 pub struct BreakGlass {
     /// The acts, by name.
     pub scope: BTreeSet<String>,
-    /// Why.
     pub reason: String,
     /// When it ends by itself.
     pub until: UnixNanos,
@@ -172,6 +167,5 @@ pub struct Refused {
     pub subject: String,
     /// By which rule, by its stable code.
     pub rule: String,
-    /// Why.
     pub why: String,
 }

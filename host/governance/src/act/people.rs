@@ -76,7 +76,6 @@ impl Class {
 /// Who belongs to a class, and how many of them must sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClassSet {
-    /// The class.
     pub class: Class,
     /// Every person with one of these roles belongs to it.
     pub roles: Roles,
@@ -89,12 +88,10 @@ pub struct ClassSet {
 /// That somebody speaks for a member of a class, for a while.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Delegation {
-    /// The class.
     pub class: Class,
     /// Who speaks for the one who delegates.
     pub to: Id,
     /// When it ends by itself.
     pub until: UnixNanos,
-    /// Why.
     pub reason: String,
 }

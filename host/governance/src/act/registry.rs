@@ -9,13 +9,10 @@ use counterfoil_base::digest::Digest;
 /// What a component was made from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Provenance {
-    /// The commit of its source.
     pub source_commit: String,
-    /// The digest of its lock file.
     pub lock_file: Digest,
     /// The compiler, with its version.
     pub toolchain: String,
-    /// The WIT world that it is for.
     pub wit_world: String,
 }
 
@@ -84,7 +81,6 @@ impl Evidence {
 /// Exactly what is approved: one changed bit in any of it is another set.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct DigestSet {
-    /// The component.
     pub component: Digest,
     /// The limits it runs under.
     pub limits: Digest,

@@ -17,13 +17,9 @@ pub struct Terms {
     pub owner: Id,
     /// What it runs, under what.
     pub set: DigestSet,
-    /// The account.
     pub account: Id,
-    /// The market.
     pub market: String,
-    /// The timeframe.
     pub timeframe: String,
-    /// The parameters.
     pub parameters: Digest,
     /// The limits of the account.
     pub limits: Digest,
@@ -55,7 +51,6 @@ impl Terms {
 /// That runs on these terms may start within a window of time.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Authorization {
-    /// The terms.
     pub terms: Terms,
     /// From when on.
     pub not_before: UnixNanos,
@@ -95,13 +90,11 @@ pub struct RunStart {
 pub struct RunEnd {
     /// The run id.
     pub run: Digest,
-    /// Which execution of it.
     pub execution: u64,
     /// How many entries the journal holds.
     pub tree_size: u64,
     /// Its root hash.
     pub root: Digest,
-    /// The decision digest.
     pub decisions: Digest,
     /// Why it ended.
     pub reason: String,
@@ -110,7 +103,6 @@ pub struct RunEnd {
 /// What a kill switch stops.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Scope {
-    /// One run.
     Run(Digest),
     /// Every run of an account.
     Account(Id),
@@ -121,7 +113,6 @@ pub enum Scope {
 /// Whom a budget is for.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Payer {
-    /// One owner.
     Owner(Id),
     /// All owners of a team together.
     Team(Id),

@@ -31,7 +31,6 @@ pub const fn day_of(time: UnixNanos) -> i64 {
 pub struct Excess {
     /// Until when.
     pub until: UnixNanos,
-    /// Why.
     pub reason: String,
     /// Who approved it.
     pub deed: Deed,
@@ -42,7 +41,6 @@ pub struct Excess {
 pub struct Books {
     /// Every budget in force, and who set it.
     pub budgets: BTreeMap<Payer, (Budget, Deed)>,
-    /// Who is in which team.
     pub teams: BTreeMap<Id, BTreeSet<Id>>,
     /// The last excess that was approved for each.
     pub excesses: BTreeMap<Payer, Excess>,

@@ -27,7 +27,6 @@ pub enum Ending {
 /// A change that was proposed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change {
-    /// The act.
     pub act: Act,
     /// Who proposed it.
     pub deed: Deed,

@@ -24,11 +24,9 @@ const ASK_ADMINISTRATOR: &str = "an administrator can add or replace keys";
 /// Who does an act, with which key, and when.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doing<'a> {
-    /// Who.
     pub(super) by: &'a Id,
     /// With which key.
     pub(super) key: &'a PublicKey,
-    /// When.
     pub(super) time: UnixNanos,
 }
 

@@ -37,7 +37,6 @@ pub struct Authorized {
 pub struct Killed {
     /// What it stops.
     pub scope: Scope,
-    /// Why.
     pub reason: String,
     /// Who threw it.
     pub deed: Deed,

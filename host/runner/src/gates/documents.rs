@@ -44,9 +44,7 @@ pub enum DocumentError {
     /// A piece of evidence does not hold.
     #[error("the evidence {digest} does not hold: {source}")]
     Piece {
-        /// Which.
         digest: Digest,
-        /// Why.
         source: PieceError,
     },
 }
