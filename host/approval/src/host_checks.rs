@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::EvidenceKind;
-use counterfoil_governance::evidence::{EvidenceError as PieceError, Piece};
+use counterfoil_governance::evidence::{EvidenceError as PieceError, EvidenceAttestation};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::suite::Suite;
 use counterfoil_runner::gates::{Archive, ArchiveError};
@@ -49,7 +49,7 @@ pub enum OpenPieceError {
 /// # Errors
 ///
 /// Returns [`HostCheckError::Denied`] by `policy.missing` or `policy.unreadable`.
-pub fn policy_in_force(data: &DataDir, state: &State) -> Result<Bundle, HostCheckError> {
+pub fn policy_in_force(data: &DataDir, state: &LedgerState) -> Result<Bundle, HostCheckError> {
     let Some(digest) = state.policy() else {
         let why = "no policy is in force, and without one every gate is shut";
         let hint = "put a policy in force first: counterfoil policy set";
@@ -92,7 +92,7 @@ pub fn check_policy_tests(suite: &Suite) -> Result<(), AccessDenial> {
 /// Returns [`HostCheckError::Denied`] by `exception.unfit`, or because the policy cannot be read.
 pub fn check_exception_rule(
     data: &DataDir,
-    state: &State,
+    state: &LedgerState,
     rule: &str,
 ) -> Result<(), HostCheckError> {
     if state.policy().is_none() {
@@ -127,7 +127,7 @@ fn excepted_rules(bundle: &Bundle) -> Option<Vec<String>> {
 /// Returns [`HostCheckError::Denied`] by `component.missing` or `component.changed`.
 pub fn check_component_bytes(
     data: &DataDir,
-    state: &State,
+    state: &LedgerState,
     component: &Digest,
 ) -> Result<(), HostCheckError> {
     if !state.registry().components().contains_key(component) {
@@ -154,12 +154,12 @@ pub fn check_component_bytes(
 /// Returns [`OpenPieceError`] if it is missing, changed, or signed by an unknown key.
 pub fn open_piece(
     data: &DataDir,
-    state: &State,
+    state: &LedgerState,
     component: &Digest,
     digest: &Digest,
-) -> Result<Piece, OpenPieceError> {
+) -> Result<EvidenceAttestation, OpenPieceError> {
     let bytes = EvidenceStore::new(data, &component.0).get(&digest.0)?;
-    Ok(Piece::open(state, &bytes)?)
+    Ok(EvidenceAttestation::open(state, &bytes)?)
 }
 
 /// Opens every piece of evidence that a component was validated on.
@@ -169,9 +169,9 @@ pub fn open_piece(
 /// Returns the [`AccessDenial`] `evidence.changed` that names the first piece that cannot be opened.
 pub fn validated_evidence(
     data: &DataDir,
-    state: &State,
+    state: &LedgerState,
     component: &Digest,
-) -> Result<BTreeMap<EvidenceKind, Piece>, AccessDenial> {
+) -> Result<BTreeMap<EvidenceKind, EvidenceAttestation>, AccessDenial> {
     let registered = state.registry().components().get(component);
     let recorded = registered.and_then(|one| one.validated.as_ref());
     let pieces = recorded.into_iter().flat_map(|(evidence, _)| &evidence.0);

@@ -6,11 +6,11 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::path::Path;
 
-use counterfoil_governance::act::{Act, ActName, Class, Refused};
+use counterfoil_governance::act::{Act, ActName, ApprovalClass, HostRefusal};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, LedgerError};
 use counterfoil_governance::rule::AccessDenial;
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::wait;
@@ -82,7 +82,7 @@ impl LedgerActor {
     /// Returns [`LedgerClientError`] if the folder holds no key of this name, or cannot be read.
     pub fn with_best_key(
         keys: &PeopleKeys,
-        state: &State,
+        state: &LedgerState,
         id: Id,
         time: UnixNanos,
     ) -> Result<Self, LedgerClientError> {
@@ -121,7 +121,7 @@ pub enum ActOutcome {
     Proposed {
         /// The record of the proposal.
         index: u64,
-        class: Class,
+        class: ApprovalClass,
     },
     /// A rule denied it, and the denial is recorded.
     Denied(DeniedRequest),
@@ -242,7 +242,7 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
 
     /// What the ledger's records add up to.
     #[must_use]
-    pub const fn state(&self) -> &State {
+    pub const fn state(&self) -> &LedgerState {
         self.ledger.state()
     }
 
@@ -305,7 +305,7 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
         denial: impl Into<AccessDenial>,
     ) -> Result<DeniedRequest, LedgerClientError> {
         let denial = denial.into();
-        let refused = Refused {
+        let refused = HostRefusal {
             act: act.as_str().to_owned(),
             subject: subject.into(),
             rule: denial.rule.code().to_owned(),

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use counterfoil_governance::id::{Id, IdError};
-use counterfoil_governance::ledger::{LedgerError, Verified, origin, verify};
-use counterfoil_governance::state::State;
+use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, origin, verify};
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::key::{KeyError, VerifierKey};
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::files::{FileError, read_whole};
@@ -69,7 +69,7 @@ pub struct LedgerView {
     /// The key that verified it.
     pub key: VerifierKey,
     /// The records, and what they add up to.
-    pub verified: Verified,
+    pub verified: VerifiedLedger,
 }
 
 impl LedgerView {
@@ -126,7 +126,7 @@ impl LedgerView {
 
     /// What the records add up to.
     #[must_use]
-    pub const fn state(&self) -> &State {
+    pub const fn state(&self) -> &LedgerState {
         &self.verified.state
     }
 }

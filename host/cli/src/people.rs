@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::role::{Role, Roles};
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::store::keys::read_public;
@@ -87,7 +87,7 @@ pub(crate) fn begins_with<'a>(
 
 /// The component that was typed: a file's digest, a whole digest, or the first digits of one that
 /// is registered. A file or a whole digest need not be registered: the ledger answers for that.
-pub(crate) fn component(state: &State, text: &str) -> Result<Digest> {
+pub(crate) fn component(state: &LedgerState, text: &str) -> Result<Digest> {
     let path = Path::new(text);
     if path.is_file() {
         return Ok(Digest::of(&read_whole(path)?));

@@ -7,7 +7,7 @@ use counterfoil_trading::cbor::{CborError, Reader};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::id::Id;
-use crate::role::{Kind, Role, Roles};
+use crate::role::{PrincipalKind, Role, Roles};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
@@ -18,12 +18,13 @@ mod registry;
 mod runs;
 
 pub use codec::ActName;
+pub use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 pub(crate) use codec::{id, signature};
-pub use control::{BreakGlass, Drift, Exception, Gate, Outcome, Reason, Refused, Subject, Verdict};
-pub use people::{Class, ClassSet, Delegation};
-pub use registry::{DigestSet, Evidence, EvidenceKind, Provenance};
+pub use control::{BreakGlass, DriftFinding, PolicyException, HostRefusal, ExceptionSubject, GateVerdict};
+pub use people::{ApprovalClass, ApprovalClassRules, Delegation};
+pub use registry::{DigestSet, EvidenceSet, EvidenceKind, Provenance};
 pub use runs::{
-    Authorization, Budget, Payer, RunEnd, RunStart, Scope, Terms, Usage, account_digest,
+    StartAuthorization, UsageBudget, BudgetHolder, RunEnd, RunStart, KillScope, RunTerms, Usage, account_digest,
 };
 
 /// What somebody does, or asks to do.
@@ -41,7 +42,7 @@ pub enum Act {
     /// Adds a principal with its first key.
     PrincipalAdd {
         id: Id,
-        kind: Kind,
+        kind: PrincipalKind,
         roles: Roles,
         /// Its first key.
         key: PublicKey,
@@ -94,7 +95,7 @@ pub enum Act {
     /// Ends the time in which administrators act alone.
     SetupEnd {},
     /// Says who belongs to an approval class, and how many must sign.
-    ClassSet(ClassSet),
+    ClassSet(ApprovalClassRules),
     /// Lets somebody speak for the one who signs this, for a while.
     Delegate(Delegation),
     /// Ends a delegation before its time.
@@ -128,7 +129,7 @@ pub enum Act {
     /// Says that the evidence for a draft is complete.
     ComponentValidate {
         component: Digest,
-        evidence: Evidence,
+        evidence: EvidenceSet,
     },
     /// Approves a digest set.
     ComponentApprove {
@@ -155,7 +156,7 @@ pub enum Act {
         verdict: u64,
     },
     /// Lets runs on some terms start within a window of time.
-    StartAuthorize(Authorization),
+    StartAuthorize(StartAuthorization),
     StartWithdraw {
         /// The entry that authorizes it.
         authorized: u64,
@@ -167,7 +168,7 @@ pub enum Act {
     /// Throws a kill switch.
     Kill {
         /// What it stops.
-        scope: Scope,
+        scope: KillScope,
         reason: String,
     },
     KillLift {
@@ -175,7 +176,7 @@ pub enum Act {
         killed: u64,
         reason: String,
     },
-    BudgetSet(Budget),
+    BudgetSet(UsageBudget),
     /// Says which owners are a team.
     TeamSet {
         team: Id,
@@ -184,7 +185,7 @@ pub enum Act {
     },
     /// Lets somebody be over budget for a while.
     BudgetExcess {
-        of: Payer,
+        of: BudgetHolder,
         /// Until when.
         until: UnixNanos,
         reason: String,
@@ -196,8 +197,8 @@ pub enum Act {
         bundle: Digest,
     },
     /// Records what a policy said at a gate.
-    Verdict(Verdict),
-    ExceptionGrant(Exception),
+    Verdict(GateVerdict),
+    ExceptionGrant(PolicyException),
     /// Ends an exception before its time.
     ExceptionEnd {
         /// The entry that granted it.
@@ -227,14 +228,14 @@ pub enum Act {
         findings: String,
     },
     /// Records a difference between what is declared and what is there.
-    Drift(Drift),
+    Drift(DriftFinding),
     /// Says that such a difference is there no more.
     DriftEnd {
         /// The entry that records it.
         drifted: u64,
     },
     /// Records what a program refused before it asked the ledger.
-    Refused(Refused),
+    Refused(HostRefusal),
 }
 
 impl Act {
@@ -313,7 +314,7 @@ impl Act {
 
     /// The approval class whose members sign such acts; none for what one principal does alone.
     #[must_use]
-    pub const fn class(&self) -> Option<Class> {
+    pub const fn class(&self) -> Option<ApprovalClass> {
         self.act_name().class()
     }
 
@@ -341,7 +342,7 @@ impl ActName {
 
     /// The approval class whose members sign such acts; none for what one principal does alone.
     #[must_use]
-    pub const fn class(self) -> Option<Class> {
+    pub const fn class(self) -> Option<ApprovalClass> {
         // No wildcard: an act that is new must be put on one side by hand. An act that fell into
         // a default of none would take effect with a single signature.
         match self {
@@ -350,14 +351,14 @@ impl ActName {
             | Self::KeyAdd
             | Self::LogHolder
             | Self::LogRotate
-            | Self::ClassSet => Some(Class::Administration),
-            Self::PolicySet | Self::LimitsSet => Some(Class::Risk),
-            Self::ComponentApprove => Some(Class::Promotion),
+            | Self::ClassSet => Some(ApprovalClass::Administration),
+            Self::PolicySet | Self::LimitsSet => Some(ApprovalClass::Risk),
+            Self::ComponentApprove => Some(ApprovalClass::Promotion),
             Self::ExceptionGrant
             | Self::KillLift
             | Self::BudgetSet
             | Self::TeamSet
-            | Self::BudgetExcess => Some(Class::Operations),
+            | Self::BudgetExcess => Some(ApprovalClass::Operations),
             Self::Genesis
             | Self::KeyRotate
             | Self::KeyRevoke
@@ -392,7 +393,7 @@ impl ActName {
     /// The approval class whose members sign a proposal of such an act. An approval of a component is
     /// itself one of the signatures that its class gives, so it is never proposed.
     #[must_use]
-    pub const fn proposal_class(self) -> Option<Class> {
+    pub const fn proposal_class(self) -> Option<ApprovalClass> {
         if matches!(self, Self::ComponentApprove) {
             return None;
         }

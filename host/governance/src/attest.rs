@@ -15,7 +15,7 @@ use counterfoil_journal::public_key::PublicKey;
 
 mod evidence;
 
-pub use evidence::{EvidenceError, EvidenceFault, Opened, open_evidence};
+pub use evidence::{EvidenceError, EvidenceFault, OpenedEvidence, open_evidence};
 
 /// The type of an in-toto Statement.
 ///
@@ -73,13 +73,13 @@ pub enum AttestError {
 
 /// Something a statement is about.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Subject {
+pub struct StatementSubject {
     pub name: String,
     /// Its digests, by algorithm.
     pub digest: BTreeMap<String, String>,
 }
 
-impl Subject {
+impl StatementSubject {
     /// A subject with its SHA-256 digest.
     #[must_use]
     pub fn new(name: &str, digest: Digest) -> Self {
@@ -91,11 +91,11 @@ impl Subject {
 
 /// An in-toto Statement.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Statement {
+pub struct InTotoStatement {
     #[serde(rename = "_type")]
     kind: String,
     /// What it is about.
-    pub subject: Vec<Subject>,
+    pub subject: Vec<StatementSubject>,
     /// The type of what is said.
     #[serde(rename = "predicateType")]
     pub predicate_type: String,
@@ -103,10 +103,10 @@ pub struct Statement {
     pub predicate: Value,
 }
 
-impl Statement {
+impl InTotoStatement {
     /// A statement.
     #[must_use]
-    pub fn new(subject: Vec<Subject>, predicate_type: &str, predicate: Value) -> Self {
+    pub fn new(subject: Vec<StatementSubject>, predicate_type: &str, predicate: Value) -> Self {
         Self {
             kind: STATEMENT_TYPE.to_owned(),
             subject,
@@ -180,7 +180,7 @@ pub struct EnvelopeSignature {
 
 /// A payload with signatures over it and its type.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Envelope {
+pub struct DsseEnvelope {
     pub payload_type: String,
     pub payload: Vec<u8>,
     pub signatures: Vec<EnvelopeSignature>,
@@ -207,13 +207,13 @@ pub fn key_id(key: &PublicKey) -> String {
     hex::encode(Digest::of(&key.0).0)
 }
 
-impl Envelope {
+impl DsseEnvelope {
     /// A statement in an envelope without signatures.
     ///
     /// # Errors
     ///
     /// Returns [`AttestError`] if the statement has no canonical form.
-    pub fn new(statement: &Statement) -> Result<Self, AttestError> {
+    pub fn new(statement: &InTotoStatement) -> Result<Self, AttestError> {
         Ok(Self {
             payload_type: PAYLOAD_TYPE.to_owned(),
             payload: statement.encode()?,
@@ -300,7 +300,7 @@ impl Envelope {
     pub fn verify(
         &self,
         keys: &[PublicKey],
-    ) -> Result<(Statement, BTreeSet<PublicKey>), AttestError> {
+    ) -> Result<(InTotoStatement, BTreeSet<PublicKey>), AttestError> {
         let message = self.message();
         let by = |key: &&PublicKey| {
             let holds = |one: &EnvelopeSignature| {
@@ -315,7 +315,7 @@ impl Envelope {
             return Err(AttestError::Unsigned { signatures });
         }
         expect("payloadType", &self.payload_type, PAYLOAD_TYPE)?;
-        Ok((Statement::parse(&self.payload)?, signers))
+        Ok((InTotoStatement::parse(&self.payload)?, signers))
     }
 }
 
@@ -333,8 +333,8 @@ fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, AttestError> {
 /// # Errors
 ///
 /// Returns [`AttestError`] if it has no canonical form.
-pub fn approval(origin: &str, approver: &Id, set: &DigestSet) -> Result<Envelope, AttestError> {
-    let subjects = set.named().map(|(name, digest)| Subject::new(name, digest));
+pub fn approval(origin: &str, approver: &Id, set: &DigestSet) -> Result<DsseEnvelope, AttestError> {
+    let subjects = set.named().map(|(name, digest)| StatementSubject::new(name, digest));
     let predicate = json!({ "approver": approver.as_str(), "ledger": origin });
-    Envelope::new(&Statement::new(subjects.into(), APPROVAL_TYPE, predicate))
+    DsseEnvelope::new(&InTotoStatement::new(subjects.into(), APPROVAL_TYPE, predicate))
 }

@@ -4,10 +4,10 @@
 mod watch;
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{DigestSet, Terms};
+use counterfoil_governance::act::{DigestSet, RunTerms};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
-use counterfoil_governance::state::{Access, State};
+use counterfoil_governance::state::{Access, LedgerState};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::manifest::{
     DataSource, Manifest, ManifestError, RunSetup, canonical_json,
@@ -27,7 +27,7 @@ pub struct Grant {
     run: [u8; 32],
     by: Id,
     authorized: u64,
-    terms: Terms,
+    terms: RunTerms,
     until: UnixNanos,
 }
 
@@ -58,7 +58,7 @@ impl Grant {
 
     /// What runs, for whom, where, and under what.
     #[must_use]
-    pub const fn terms(&self) -> &Terms {
+    pub const fn terms(&self) -> &RunTerms {
         &self.terms
     }
 
@@ -85,7 +85,7 @@ pub fn parameters_digest(manifest: &Manifest) -> Result<Digest, ManifestError> {
 /// # Errors
 ///
 /// Returns [`AccessDenial`] if the manifest does not hold, or names an account or owner that is none.
-pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<Terms, AccessDenial> {
+pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<RunTerms, AccessDenial> {
     let id = |what: &str, name: &str| {
         Id::parse(name).map_err(|error| {
             let why = format!("the manifest's {what}: {error}");
@@ -98,7 +98,7 @@ pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<Terms, AccessDeni
         let hint = "start a manifest whose bars come from a feed";
         return Err(AccessDenial::new(HostRule::ManifestInvalid, why, hint));
     };
-    Ok(Terms {
+    Ok(RunTerms {
         owner: id("owner", &manifest.account.owner)?,
         set,
         account: id("account", &manifest.account.name)?,
@@ -119,7 +119,7 @@ pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<Terms, AccessDeni
 ///
 /// Returns [`AccessDenial`] by the first rule that is broken.
 pub fn may_start(
-    state: &State,
+    state: &LedgerState,
     manifest: &Manifest,
     authorized: u64,
     who: &Id,
@@ -145,7 +145,7 @@ pub fn may_start(
 /// # Errors
 ///
 /// Returns [`AccessDenial`] by the first rule that is broken.
-pub fn may_go_on(state: &State, manifest: &Manifest, time: UnixNanos) -> Result<Grant, AccessDenial> {
+pub fn may_go_on(state: &LedgerState, manifest: &Manifest, time: UnixNanos) -> Result<Grant, AccessDenial> {
     let run = manifest.run_id().map_err(|error| invalid(&error))?;
     let Some(started) = state.registry().runs().get(&Digest(run)) else {
         let why = format!("the ledger has no start of run {}", hex::encode(run));
@@ -167,7 +167,7 @@ fn invalid(error: &ManifestError) -> AccessDenial {
 }
 
 fn grant(
-    state: &State,
+    state: &LedgerState,
     manifest: &Manifest,
     authorized: u64,
     who: &Id,
@@ -210,7 +210,7 @@ fn grant(
 
 /// What was signed with a key that somebody revoked since carries no run. A key that was rotated, or
 /// whose time is over, signed it while it counted.
-fn check_key(state: &State, key: &PublicKey) -> Result<(), AccessDenial> {
+fn check_key(state: &LedgerState, key: &PublicKey) -> Result<(), AccessDenial> {
     let Some(index) = state.revoked(key) else {
         return Ok(());
     };

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::AccessDenial;
-use counterfoil_governance::state::{Access, State as LedgerState};
+use counterfoil_governance::state::{Access, LedgerState};
 use counterfoil_runner::clock;
 use counterfoil_runner::supervisor::Supervisor;
 use tokio::sync::{Semaphore, watch};

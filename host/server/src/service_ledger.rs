@@ -11,11 +11,11 @@ use counterfoil_approval::ledger_client::{
     ActOutcome, LedgerActor, LedgerClient, LedgerClientError, open_to_write,
 };
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, ActName, RunEnd, RunStart, Scope};
+use counterfoil_governance::act::{Act, ActName, RunEnd, RunStart, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::clock;
 use counterfoil_runner::permit::{Grant, Records};
@@ -33,7 +33,7 @@ pub struct ServiceLedger {
     /// Signs the ledger's checkpoints.
     log: Signers,
     service: Mutex<LedgerActor>,
-    read: Mutex<Option<(Stamp, Arc<State>)>>,
+    read: Mutex<Option<(Stamp, Arc<LedgerState>)>>,
 }
 
 impl fmt::Debug for ServiceLedger {
@@ -80,7 +80,7 @@ impl ServiceLedger {
     /// # Errors
     ///
     /// Returns an [`AccessDenial`] by `ledger.unusable` if the ledger is missing or does not verify.
-    pub fn state(&self) -> Result<Arc<State>, AccessDenial> {
+    pub fn state(&self) -> Result<Arc<LedgerState>, AccessDenial> {
         let meta = fs::metadata(&self.path).map_err(|error| {
             let path = self.path.display();
             unusable(&format_args!("cannot read the ledger {path}: {error}"))
@@ -117,7 +117,7 @@ impl ServiceLedger {
 
     /// Records a kill that a principal asked for and the runner has carried out. The principal did not
     /// sign it, so the record is the runner's word. The kill holds whether it can be recorded or not.
-    pub fn kill(&self, by: &Id, scope: Scope, why: &str) {
+    pub fn kill(&self, by: &Id, scope: KillScope, why: &str) {
         let why = why.trim();
         let reason = if why.is_empty() {
             format!("{by} asked")
@@ -157,7 +157,7 @@ impl ServiceLedger {
     /// Takes over the state of a ledger that is open here, so that no run waits while this process
     /// verifies what it wrote itself. The file's lock keeps other writers out until then, so the
     /// file's length and time are those of this state.
-    fn cache(&self, state: &State) {
+    fn cache(&self, state: &LedgerState) {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         *read = fs::metadata(&self.path).ok().map(|meta| {
             let stamp = (meta.len(), meta.modified().ok());
@@ -186,7 +186,7 @@ impl ServiceLedger {
 }
 
 impl Records for ServiceLedger {
-    fn state(&self) -> Result<Arc<State>, AccessDenial> {
+    fn state(&self) -> Result<Arc<LedgerState>, AccessDenial> {
         Self::state(self)
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueHint};
-use counterfoil_governance::act::Class;
+use counterfoil_governance::act::ApprovalClass;
 use counterfoil_governance::role::Role;
 
 /// The names of all roles, for help and completion.
@@ -321,7 +321,7 @@ pub(crate) enum Change {
 
 /// The names of all approval classes.
 fn classes() -> PossibleValuesParser {
-    PossibleValuesParser::new(Class::ALL.map(Class::name))
+    PossibleValuesParser::new(ApprovalClass::ALL.map(ApprovalClass::name))
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,7 +3,7 @@
 use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::Result;
 use counterfoil_governance::role::Role;
-use counterfoil_governance::state::Principal;
+use counterfoil_governance::state::PrincipalRecord;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -115,7 +115,7 @@ fn findings(view: &LedgerView, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value
     all
 }
 
-fn conflicts(principal: &Principal) -> impl Iterator<Item = (Role, Role)> {
+fn conflicts(principal: &PrincipalRecord) -> impl Iterator<Item = (Role, Role)> {
     let has = |role: Role| principal.roles.contains(&role);
     TOGETHER
         .into_iter()

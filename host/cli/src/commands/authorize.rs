@@ -3,8 +3,8 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, ActName, Authorization, DigestSet};
-use counterfoil_governance::state::{Authorized, State};
+use counterfoil_governance::act::{Act, ActName, StartAuthorization, DigestSet};
+use counterfoil_governance::state::{AuthorizationRecord, LedgerState};
 use counterfoil_policy::verdict::{Reason, Verdict};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::gates;
@@ -68,7 +68,7 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
     let terms = terms_of(&manifest, set(client.state(), component, limits));
     let run = Digest(manifest.run_id()?).to_string();
     let terms = ledger_access::require(&mut client, ActName::StartAuthorize, run, terms)?;
-    let asked = Authorization {
+    let asked = StartAuthorization {
         terms,
         not_before: window.0,
         not_after: window.1,
@@ -85,7 +85,7 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
 
 /// What the component was promoted under last, with these limits if it ever was. Of one that nobody
 /// promoted, or under other limits alone, the ledger says so by its own rule.
-fn set(state: &State, component: Digest, limits: Digest) -> DigestSet {
+fn set(state: &LedgerState, component: Digest, limits: Digest) -> DigestSet {
     let found = state.registry().components().get(&component);
     let promoted = || {
         found
@@ -108,7 +108,7 @@ fn set(state: &State, component: Digest, limits: Digest) -> DigestSet {
 /// to come.
 fn told(
     places: &Places,
-    state: &State,
+    state: &LedgerState,
     index: u64,
     asked: Option<(&Verdict, u64)>,
 ) -> Result<Answer> {
@@ -182,7 +182,7 @@ fn list(places: &Places, all: bool, filter: &Filter) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-fn row(state: &State, (index, one): (u64, &Authorized), time: UnixNanos) -> Value {
+fn row(state: &LedgerState, (index, one): (u64, &AuthorizationRecord), time: UnixNanos) -> Value {
     let asked = &one.authorization;
     let is = if one.withdrawn.is_some() {
         "withdrawn"

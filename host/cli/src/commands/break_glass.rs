@@ -3,7 +3,7 @@
 use anyhow::Result;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{self, Act};
-use counterfoil_governance::state::Broken;
+use counterfoil_governance::state::BreakGlassRecord;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::times::show_time;
@@ -86,7 +86,7 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-fn row(index: u64, one: &Broken, now: UnixNanos) -> Value {
+fn row(index: u64, one: &BreakGlassRecord, now: UnixNanos) -> Value {
     let acts = one
         .acts
         .iter()

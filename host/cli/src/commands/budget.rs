@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Budget, Payer, Usage};
+use counterfoil_governance::act::{Act, UsageBudget, BudgetHolder, Usage};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::report::{Used, daily_usage, standing};
+use counterfoil_governance::report::{UsageTotals, daily_usage, standing};
 use counterfoil_governance::state::{DAY_NANOS, day_of};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::usage;
@@ -58,17 +58,17 @@ pub(crate) fn run(places: &Places, args: &args::Budget) -> Result<Answer> {
     }
 }
 
-fn payer(typed: &args::Payer) -> Result<Payer> {
+fn payer(typed: &args::Payer) -> Result<BudgetHolder> {
     match (&typed.owner, &typed.team) {
-        (Some(owner), None) => Ok(Payer::Owner(people::id("--owner", owner)?)),
-        (None, Some(team)) => Ok(Payer::Team(people::id("--team", team)?)),
+        (Some(owner), None) => Ok(BudgetHolder::Owner(people::id("--owner", owner)?)),
+        (None, Some(team)) => Ok(BudgetHolder::Team(people::id("--team", team)?)),
         (None, None) | (Some(_), Some(_)) => bail!("whose budget? give --owner or --team"),
     }
 }
 
 fn set(places: &Places, args: &BudgetSet) -> Result<Answer> {
     let of = payer(&args.payer)?;
-    let budget = Budget {
+    let budget = UsageBudget {
         of: of.clone(),
         fuel: args.fuel,
         runs: args.runs,
@@ -198,7 +198,7 @@ fn report(places: &Places, day: Option<&str>) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-fn row(of: &str, name: &str, used: &Used) -> Value {
+fn row(of: &str, name: &str, used: &UsageTotals) -> Value {
     json!({
         "of": of,
         "name": name,

@@ -4,8 +4,8 @@ mod proposal;
 
 use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Class};
-use counterfoil_governance::state::{Change, Ending};
+use counterfoil_governance::act::{Act, ApprovalClass};
+use counterfoil_governance::state::{ProposedChange, ChangeEnd};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
@@ -99,12 +99,12 @@ fn list(places: &Places, all: bool, filter: &args::Filter) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-fn row(places: &Places, view: &LedgerView, index: u64, one: &Change) -> Value {
+fn row(places: &Places, view: &LedgerView, index: u64, one: &ProposedChange) -> Value {
     let class = one.act.class();
     let needed = class.map(|class| view.state().class(class).approvals);
     let ended = one.ended.as_ref().map(|(ending, deed)| match ending {
-        Ending::Done => format!("done in record {}", deed.index),
-        Ending::Withdrawn(why) => format!("withdrawn by {}: {why}", deed.by),
+        ChangeEnd::Done => format!("done in record {}", deed.index),
+        ChangeEnd::Withdrawn(why) => format!("withdrawn by {}: {why}", deed.by),
     });
     let signed: Vec<&str> = one
         .signed
@@ -120,7 +120,7 @@ fn row(places: &Places, view: &LedgerView, index: u64, one: &Change) -> Value {
     json!({
         "record": index,
         "act": one.act.name(),
-        "class": class.map(Class::name),
+        "class": class.map(ApprovalClass::name),
         "needs": needed,
         "by": one.deed.by.as_str(),
         "time": show_time(one.deed.time),

@@ -1,8 +1,8 @@
 //! `delegate`: somebody speaks for a member of an approval class, for a while.
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Class, Delegation};
-use counterfoil_governance::state::Delegated;
+use counterfoil_governance::act::{Act, ApprovalClass, Delegation};
+use counterfoil_governance::state::DelegationRecord;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
             reason,
         } => {
             let delegation = Delegation {
-                class: Class::parse(class).with_context(|| format!("no class {class:?}"))?,
+                class: ApprovalClass::parse(class).with_context(|| format!("no class {class:?}"))?,
                 to: people::id("the name", name)?,
                 until: people::time("--until", until)?,
                 reason: reason.clone(),
@@ -74,7 +74,7 @@ pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
     }
 }
 
-fn row(index: u64, one: &Delegated, holds: bool) -> Value {
+fn row(index: u64, one: &DelegationRecord, holds: bool) -> Value {
     json!({
         "record": index,
         "class": one.delegation.class.name(),

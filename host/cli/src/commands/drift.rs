@@ -4,8 +4,8 @@ use counterfoil_approval::ledger_client::LedgerClient;
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Drift};
-use counterfoil_governance::state::State;
+use counterfoil_governance::act::{Act, DriftFinding};
+use counterfoil_governance::state::LedgerState;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::drift::{hint, is_seen_from, look};
 use counterfoil_runner::times::show_time;
@@ -55,7 +55,7 @@ fn untold(places: &Places, args: &args::Drift, error: &anyhow::Error) -> Result<
     Ok(tell(places, all, &Recorded::default()))
 }
 
-fn seen(places: &Places, state: &State, time: UnixNanos) -> Result<BTreeSet<Drift>> {
+fn seen(places: &Places, state: &LedgerState, time: UnixNanos) -> Result<BTreeSet<DriftFinding>> {
     look(&places.data, &places.keys, state, time).context("what is there cannot be told")
 }
 
@@ -70,7 +70,7 @@ struct Recorded {
 fn record(
     places: &Places,
     client: &mut LedgerClient,
-    found: &BTreeSet<Drift>,
+    found: &BTreeSet<DriftFinding>,
 ) -> Result<Recorded> {
     let mut recorded = Recorded::default();
     let drifts = client.state().drifts().iter();
@@ -92,7 +92,7 @@ fn record(
     Ok(recorded)
 }
 
-fn row(state: &State, drift: &Drift) -> Value {
+fn row(state: &LedgerState, drift: &DriftFinding) -> Value {
     let mut value = record_json::drift(drift);
     let record = state.standing(drift);
     let since = record.and_then(|index| state.drifts().get(&index));

@@ -3,7 +3,7 @@
 use counterfoil_governance::act::ActName;
 use counterfoil_approval::host_checks::check_exception_rule;
 use anyhow::Result;
-use counterfoil_governance::act::{self, Act, Refused, Subject};
+use counterfoil_governance::act::{self, Act, HostRefusal, ExceptionSubject};
 use counterfoil_governance::rule::Rule;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
@@ -36,11 +36,11 @@ fn grant(places: &Places, args: &ExceptionGrant) -> Result<Answer> {
         .transpose()?;
     let mut client = ledger_access::open(places)?;
     let subject = match (&args.component, account) {
-        (Some(component), _) => Subject::Component(people::component(client.state(), component)?),
-        (None, Some(account)) => Subject::Account(account),
-        (None, None) => Subject::Installation,
+        (Some(component), _) => ExceptionSubject::Component(people::component(client.state(), component)?),
+        (None, Some(account)) => ExceptionSubject::Account(account),
+        (None, None) => ExceptionSubject::Installation,
     };
-    let exception = act::Exception {
+    let exception = act::PolicyException {
         rule: args.rule.clone(),
         subject,
         reason: args.reason.clone(),
@@ -73,7 +73,7 @@ fn list(places: &Places, args: &ExceptionList) -> Result<Answer> {
     let view = ledger_access::view(places)?;
     let now = now();
     let all = view.state().exceptions().iter();
-    let row = |(index, one): (&u64, &counterfoil_governance::state::Granted)| {
+    let row = |(index, one): (&u64, &counterfoil_governance::state::ExceptionRecord)| {
         let value = json!({
             "record": index,
             "holds": one.holds(now),

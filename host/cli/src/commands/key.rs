@@ -4,7 +4,7 @@ use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
@@ -136,11 +136,11 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
 }
 
 /// Every key, the oldest first.
-pub(crate) fn rows(state: &State) -> Vec<Value> {
+pub(crate) fn rows(state: &LedgerState) -> Vec<Value> {
     let now = now();
     let mut all: Vec<_> = state.keys().iter().collect();
     all.sort_by_key(|(_, one)| one.added);
-    let row = |(key, one): (&PublicKey, &counterfoil_governance::state::Key)| {
+    let row = |(key, one): (&PublicKey, &counterfoil_governance::state::KeyRecord)| {
         json!({
             "key": record_json::key(key),
             "principal": one.owner.as_str(),

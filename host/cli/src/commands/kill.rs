@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
 use counterfoil_approval::ledger_client::ActOutcome;
 use counterfoil_approval::ledger_view;
-use counterfoil_governance::act::{Act, ActName, Scope};
+use counterfoil_governance::act::{Act, ActName, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::Access;
@@ -27,7 +27,7 @@ const NO_REASON: &str = "no reason was given";
 struct Aim {
     target: Target,
     /// The same in the ledger.
-    scope: Scope,
+    scope: KillScope,
     name: String,
 }
 
@@ -83,20 +83,20 @@ impl Aim {
             return Ok(Self {
                 name: format!("run {}", execution.short()),
                 target: Target::Run(execution),
-                scope: Scope::Run(digest),
+                scope: KillScope::Run(digest),
             });
         }
         if let Some(account) = &args.account {
             let id = people::id("--account", account)?;
             return Ok(Self {
                 name: format!("account {id}"),
-                scope: Scope::Account(id.clone()),
+                scope: KillScope::Account(id.clone()),
                 target: Target::Account(id),
             });
         }
         Ok(Self {
             target: Target::Installation,
-            scope: Scope::Installation,
+            scope: KillScope::Installation,
             name: "the installation".to_owned(),
         })
     }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_governance::act::Act;
 use counterfoil_governance::ledger::{self, LedgerError};
 use counterfoil_governance::proof::prove;
-use counterfoil_governance::record::Signed;
+use counterfoil_governance::record::SignedAct;
 use counterfoil_index::By;
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::public_key::PublicKey;
@@ -90,7 +90,7 @@ pub(crate) fn init(places: &Places, args: &LedgerInit) -> Result<Answer> {
         log_holder,
     };
     let origin = ledger::origin(&name);
-    let genesis = Signed::sign((&origin, GENESIS), now(), actor.clone(), act, hand.as_ref())?;
+    let genesis = SignedAct::sign((&origin, GENESIS), now(), actor.clone(), act, hand.as_ref())?;
     let path = ledger_view::path_of(&places.data, &name);
     let made = ledger::Ledger::create(&path, &name, Box::new(log), &genesis);
     let outcome = match made {

@@ -3,9 +3,9 @@
 use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Class, ClassSet};
+use counterfoil_governance::act::{Act, ApprovalClass, ApprovalClassRules};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::role::Kind;
+use counterfoil_governance::role::PrincipalKind;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
@@ -32,9 +32,9 @@ pub(crate) fn run(places: &Places, args: &Principal) -> Result<Answer> {
 fn add(places: &Places, args: &PrincipalAdd) -> Result<Answer> {
     let id = people::id("the name", &args.name)?;
     let kind = if args.service {
-        Kind::Service
+        PrincipalKind::Service
     } else {
-        Kind::Person
+        PrincipalKind::Person
     };
     let act = Act::PrincipalAdd {
         id: id.clone(),
@@ -129,7 +129,7 @@ pub(crate) fn row(view: &LedgerView, id: &Id) -> Value {
     let last = records.iter().rev().find(|one| one.signed.actor == *id);
     let principal = state.principals().get(id);
     let time = now();
-    let own = |one: &&counterfoil_governance::state::Key| one.owner == *id;
+    let own = |one: &&counterfoil_governance::state::KeyRecord| one.owner == *id;
     let since = state.keys().values().filter(own).map(|one| one.added).min();
     json!({
         "principal": id.as_str(),
@@ -143,10 +143,10 @@ pub(crate) fn row(view: &LedgerView, id: &Id) -> Value {
 }
 
 fn class(places: &Places, args: &PrincipalClass) -> Result<Answer> {
-    let class = Class::parse(&args.class).with_context(|| format!("no class {:?}", args.class))?;
+    let class = ApprovalClass::parse(&args.class).with_context(|| format!("no class {:?}", args.class))?;
     let members = args.member.iter();
     let members = members.map(|name| people::id("--member", name));
-    let set = ClassSet {
+    let set = ApprovalClassRules {
         class,
         roles: people::roles(&args.role)?,
         members: members.collect::<Result<_>>()?,
@@ -160,14 +160,14 @@ fn class(places: &Places, args: &PrincipalClass) -> Result<Answer> {
 
 fn classes(places: &Places, filter: &Filter) -> Result<Answer> {
     let view = ledger_access::view(places)?;
-    let all = Class::ALL.map(|class| class_row(&view.state().class(class)));
+    let all = ApprovalClass::ALL.map(|class| class_row(&view.state().class(class)));
     let found = table::filter(all.into(), filter)?;
     let columns = ["class", "approvals", "roles", "members"];
     table::print(places, found, &columns, "no class");
     Ok(Answer::Yes)
 }
 
-fn class_row(set: &ClassSet) -> Value {
+fn class_row(set: &ApprovalClassRules) -> Value {
     json!({
         "class": set.class.name(),
         "approvals": set.approvals,

@@ -6,9 +6,9 @@ use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::rule::Rule;
 use anyhow::Result;
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, DigestSet, Gate, Subject, Terms};
-use counterfoil_governance::registry::{Component, Deed, Started};
-use counterfoil_governance::state::{Ending, State};
+use counterfoil_governance::act::{Act, DigestSet, Gate, ExceptionSubject, RunTerms};
+use counterfoil_governance::registry::{RegisteredComponent, RecordRef, RegisteredRun};
+use counterfoil_governance::state::{ChangeEnd, LedgerState};
 use serde_json::{Value, json};
 
 use crate::args::WhoApproved;
@@ -62,12 +62,12 @@ pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
 
 /// Everybody who had a hand in it, as they are found.
 struct Chain<'a> {
-    state: &'a State,
+    state: &'a LedgerState,
     links: Vec<Value>,
 }
 
 impl Chain<'_> {
-    fn add(&mut self, act: &str, deed: &Deed, about: &Value) {
+    fn add(&mut self, act: &str, deed: &RecordRef, about: &Value) {
         let link = record_json::join(record_json::deed(deed), json!({ "act": act, "about": about }));
         self.links.push(link);
     }
@@ -77,7 +77,7 @@ impl Chain<'_> {
     fn of_component(
         &mut self,
         digest: &Digest,
-        found: &Component,
+        found: &RegisteredComponent,
         under: Option<(DigestSet, u64)>,
     ) -> bool {
         let about = format!("{} at {}", found.strategy, found.provenance.source_commit);
@@ -107,7 +107,7 @@ impl Chain<'_> {
     }
 
     /// All that let a run start.
-    fn of_run(&mut self, started: &Started) -> bool {
+    fn of_run(&mut self, started: &RegisteredRun) -> bool {
         let (terms, deed) = (&started.start.terms, &started.deed);
         let component = terms.set.component;
         let found = self.state.registry().components().get(&component);
@@ -133,7 +133,7 @@ impl Chain<'_> {
     }
 
     /// A verdict, and the exceptions that it names among its reasons.
-    fn verdict(&mut self, index: u64, component: Option<&Digest>, terms: Option<&Terms>) {
+    fn verdict(&mut self, index: u64, component: Option<&Digest>, terms: Option<&RunTerms>) {
         let Some(said) = self.state.verdicts().get(&index) else {
             return;
         };
@@ -146,9 +146,9 @@ impl Chain<'_> {
                 && said.deed.time < one.exception.until
                 && ended.is_none_or(|ended| ended > index);
             let touches = match &one.exception.subject {
-                Subject::Component(of) => Some(of) == component,
-                Subject::Account(of) => terms.is_some_and(|terms| terms.account == *of),
-                Subject::Installation => true,
+                ExceptionSubject::Component(of) => Some(of) == component,
+                ExceptionSubject::Account(of) => terms.is_some_and(|terms| terms.account == *of),
+                ExceptionSubject::Installation => true,
             };
             let mut codes = said.verdict.reasons.iter().map(|reason| &reason.code);
             if held && touches && codes.any(|code| *code == one.exception.rule) {
@@ -159,12 +159,12 @@ impl Chain<'_> {
     }
 
     /// Who put the account's limits in force: who proposed them, and everybody who signed.
-    fn limits(&mut self, terms: &Terms, before: u64) {
+    fn limits(&mut self, terms: &RunTerms, before: u64) {
         let changes = self.state.changes().values().rev();
         let mut set = changes.filter(|one| {
             let is_it = matches!(&one.act, Act::LimitsSet { account, limits, .. }
                 if *account == terms.account && *limits == terms.limits);
-            let done = matches!(&one.ended, Some((Ending::Done, deed)) if deed.index < before);
+            let done = matches!(&one.ended, Some((ChangeEnd::Done, deed)) if deed.index < before);
             is_it && done
         });
         let Some(change) = set.next() else {

@@ -3,10 +3,10 @@
 use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
-    Act, DigestSet, Drift, Evidence, Exception, Reason, Subject, Verdict,
+    Act, DigestSet, DriftFinding, EvidenceSet, PolicyException, GateReason, ExceptionSubject, GateVerdict,
 };
-use counterfoil_governance::record::Record;
-use counterfoil_governance::registry::{Deed, Stage};
+use counterfoil_governance::record::LedgerRecord;
+use counterfoil_governance::registry::{RecordRef, ComponentStage};
 use counterfoil_governance::role::Roles;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::times::show_time;
@@ -40,7 +40,7 @@ pub(crate) fn roles(roles: &Roles) -> Value {
 }
 
 /// Who did something, with which key, when, by which record.
-pub(crate) fn deed(deed: &Deed) -> Value {
+pub(crate) fn deed(deed: &RecordRef) -> Value {
     json!({
         "by": deed.by.as_str(),
         "key": key(&deed.key),
@@ -50,7 +50,7 @@ pub(crate) fn deed(deed: &Deed) -> Value {
 }
 
 /// Pieces of evidence by kind.
-pub(crate) fn evidence(evidence: &Evidence) -> Value {
+pub(crate) fn evidence(evidence: &EvidenceSet) -> Value {
     let pair = |(kind, one): (&counterfoil_governance::act::EvidenceKind, &Digest)| {
         (kind.name().to_owned(), digest(one))
     };
@@ -70,7 +70,7 @@ pub(crate) fn all(view: &LedgerView) -> Vec<Value> {
 }
 
 /// A record in JSON: who, when, what, and the rule that denied it, if one did.
-pub(crate) fn record(index: u64, record: &Record) -> Value {
+pub(crate) fn record(index: u64, record: &LedgerRecord) -> Value {
     let signed = &record.signed;
     let mut value = json!({
         "record": index,
@@ -98,19 +98,19 @@ pub(crate) fn record(index: u64, record: &Record) -> Value {
 }
 
 /// The stage that a component came to by a record.
-fn stage(record: &Record) -> Option<Stage> {
+fn stage(record: &LedgerRecord) -> Option<ComponentStage> {
     if record.denied.is_some() {
         return None;
     }
     let act = &record.signed.act;
     let moves = [
-        (matches!(act, Act::ComponentSubmit { .. }), Stage::Draft),
+        (matches!(act, Act::ComponentSubmit { .. }), ComponentStage::Draft),
         (
             matches!(act, Act::ComponentValidate { .. }),
-            Stage::Validated,
+            ComponentStage::Validated,
         ),
-        (matches!(act, Act::ComponentPromote { .. }), Stage::Approved),
-        (matches!(act, Act::ComponentArchive { .. }), Stage::Archived),
+        (matches!(act, Act::ComponentPromote { .. }), ComponentStage::Approved),
+        (matches!(act, Act::ComponentArchive { .. }), ComponentStage::Archived),
     ];
     let found = moves.into_iter().find(|(moves, _)| *moves);
     found.map(|(_, stage)| stage)
@@ -258,8 +258,8 @@ pub(crate) fn whole(one: &Act) -> Value {
 }
 
 /// What a policy said.
-fn verdict(one: &Verdict) -> Value {
-    let reason = |one: &Reason| json!({ "code": one.code, "text": one.text });
+fn verdict(one: &GateVerdict) -> Value {
+    let reason = |one: &GateReason| json!({ "code": one.code, "text": one.text });
     json!({
         "gate": one.gate.name(),
         "subject": digest(&one.subject),
@@ -272,11 +272,11 @@ fn verdict(one: &Verdict) -> Value {
 }
 
 /// An exception's fields.
-pub(crate) fn exception(one: &Exception) -> Value {
+pub(crate) fn exception(one: &PolicyException) -> Value {
     let subject = match &one.subject {
-        Subject::Component(component) => digest(component),
-        Subject::Account(account) => json!(format!("account {account}")),
-        Subject::Installation => json!("installation"),
+        ExceptionSubject::Component(component) => digest(component),
+        ExceptionSubject::Account(account) => json!(format!("account {account}")),
+        ExceptionSubject::Installation => json!("installation"),
     };
     json!({
         "rule": one.rule,
@@ -289,7 +289,7 @@ pub(crate) fn exception(one: &Exception) -> Value {
 }
 
 /// A difference's fields.
-pub(crate) fn drift(one: &Drift) -> Value {
+pub(crate) fn drift(one: &DriftFinding) -> Value {
     let pair = |(name, text): (&str, &str)| (name.to_owned(), json!(text));
     Value::Object(one.named().into_iter().map(pair).collect())
 }

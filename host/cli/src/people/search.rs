@@ -8,7 +8,7 @@ use counterfoil_approval::ledger_view;
 use counterfoil_governance::act::Act;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify};
-use counterfoil_governance::record::Record;
+use counterfoil_governance::record::LedgerRecord;
 use counterfoil_index::{By, Found, IndexError, Want};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::store::files::read_whole;
@@ -128,7 +128,7 @@ impl Asked<'_> {
         all
     }
 
-    fn fits(&self, one: &Record) -> bool {
+    fn fits(&self, one: &LedgerRecord) -> bool {
         let (args, signed, rule) = (self.args, &one.signed, denied_by(one));
         self.actor
             .as_ref()
@@ -142,7 +142,7 @@ impl Asked<'_> {
 }
 
 /// The rule by which the ledger denied the act, or the program refused it before.
-fn denied_by(record: &Record) -> Option<&str> {
+fn denied_by(record: &LedgerRecord) -> Option<&str> {
     match (record.denied, &record.signed.act) {
         (Some(rule), _) => Some(rule.code()),
         (None, Act::Refused(refused)) => Some(&refused.rule),
@@ -151,7 +151,7 @@ fn denied_by(record: &Record) -> Option<&str> {
 }
 
 /// What a record says: every field of its JSON form with every value that it can be asked for by.
-fn terms(index: u64, record: &Record) -> BTreeSet<String> {
+fn terms(index: u64, record: &LedgerRecord) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     if let Value::Object(fields) = record_json::record(index, record) {
         for (field, value) in fields {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::codec::Item as _;
+use super::codec::CborItem as _;
 use counterfoil_base::digest::Digest;
 
 /// What a component was made from.
@@ -66,9 +66,9 @@ impl EvidenceKind {
 
 /// The pieces of evidence for one component, each by the digest of its attestation.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Evidence(pub BTreeMap<EvidenceKind, Digest>);
+pub struct EvidenceSet(pub BTreeMap<EvidenceKind, Digest>);
 
-impl Evidence {
+impl EvidenceSet {
     /// The digest of the whole set.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -86,7 +86,7 @@ pub struct DigestSet {
     pub limits: Digest,
     /// The policy bundle it was judged by.
     pub policy: Digest,
-    /// The evidence, see [`Evidence::digest`].
+    /// The evidence, see [`EvidenceSet::digest`].
     pub evidence: Digest,
 }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::codec::Item as _;
+use super::codec::CborItem as _;
 use super::registry::DigestSet;
 use crate::id::Id;
 use counterfoil_base::digest::Digest;
 
 /// What runs, for whom, where, and under what.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Terms {
+pub struct RunTerms {
     /// Whose run it is: its use counts against their budget.
     pub owner: Id,
     /// What it runs, under what.
@@ -25,7 +25,7 @@ pub struct Terms {
     pub limits: Digest,
 }
 
-impl Terms {
+impl RunTerms {
     fn named(&self) -> [(&'static str, String); 6] {
         [
             ("owner", self.owner.to_string()),
@@ -50,15 +50,15 @@ impl Terms {
 
 /// That runs on these terms may start within a window of time.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Authorization {
-    pub terms: Terms,
+pub struct StartAuthorization {
+    pub terms: RunTerms,
     /// From when on.
     pub not_before: UnixNanos,
     /// Until when, exclusive.
     pub not_after: UnixNanos,
 }
 
-impl Authorization {
+impl StartAuthorization {
     /// The digest over its CBOR form: the subject of a verdict on starts under it.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -82,7 +82,7 @@ pub struct RunStart {
     /// The entry that authorizes it.
     pub authorized: u64,
     /// Its terms, as the runner found them.
-    pub terms: Terms,
+    pub terms: RunTerms,
 }
 
 /// The end of one run, and the last checkpoint of its journal.
@@ -102,7 +102,7 @@ pub struct RunEnd {
 
 /// What a kill switch stops.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Scope {
+pub enum KillScope {
     Run(Digest),
     /// Every run of an account.
     Account(Id),
@@ -112,13 +112,13 @@ pub enum Scope {
 
 /// Whom a budget is for.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Payer {
+pub enum BudgetHolder {
     Owner(Id),
     /// All owners of a team together.
     Team(Id),
 }
 
-impl core::fmt::Display for Payer {
+impl core::fmt::Display for BudgetHolder {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Owner(id) => write!(f, "owner {id}"),
@@ -129,9 +129,9 @@ impl core::fmt::Display for Payer {
 
 /// What somebody may use. A day is one of UTC.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Budget {
+pub struct UsageBudget {
     /// Whose budget it is.
-    pub of: Payer,
+    pub of: BudgetHolder,
     /// Fuel a day.
     pub fuel: u64,
     /// How many runs at once.

@@ -3,8 +3,8 @@
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::State;
-use crate::act::Class;
+use super::LedgerState;
+use crate::act::ApprovalClass;
 use crate::id::Id;
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
@@ -23,7 +23,7 @@ pub enum Access<'a> {
     LiftUnrecordedKill,
 }
 
-impl State {
+impl LedgerState {
     /// Whether a principal may do this now.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl State {
                 self.check_author(found, by, (Role::Reviewer, time))
             }
             Access::LiftUnrecordedKill => {
-                let class = Class::Operations;
+                let class = ApprovalClass::Operations;
                 if !self.voices(class, by, time).is_empty() {
                     return Ok(());
                 }
@@ -82,7 +82,7 @@ impl State {
     /// # Errors
     ///
     /// Returns the [`Denial`] `limits.missing` if it has none.
-    pub fn limits_of(&self, account: &Id) -> Result<&super::Limits, Denial> {
+    pub fn limits_of(&self, account: &Id) -> Result<&super::LimitsRecord, Denial> {
         self.limits.get(account).ok_or_else(|| {
             let why = format!("account {account} has no limits");
             let hint = "ask the policy for limits and put them in force: counterfoil limits set";
@@ -95,7 +95,7 @@ impl State {
     /// # Errors
     ///
     /// Returns the [`Denial`] `principal.unknown` if there is none with this id.
-    pub fn principal(&self, id: &Id) -> Result<&super::Principal, Denial> {
+    pub fn principal(&self, id: &Id) -> Result<&super::PrincipalRecord, Denial> {
         self.principals.get(id).ok_or_else(|| {
             let why = format!("{id} is no principal of this ledger");
             let hint = "an administrator adds principals: counterfoil principal add";

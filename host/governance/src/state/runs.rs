@@ -3,76 +3,76 @@
 
 use std::collections::BTreeMap;
 
-use super::State;
-use crate::act::{Authorization, Scope, Terms};
+use super::LedgerState;
+use crate::act::{StartAuthorization, KillScope, RunTerms};
 use crate::id::Id;
-use crate::registry::Deed;
+use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 
 /// The limits of an account.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Limits {
+pub struct LimitsRecord {
     /// Their digest.
     pub limits: Digest,
     /// The entry with the verdict that gave them.
     pub verdict: u64,
     /// Who set them.
-    pub deed: Deed,
+    pub deed: RecordRef,
 }
 
 /// An authorization of starts.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Authorized {
+pub struct AuthorizationRecord {
     /// What may be started, when.
-    pub authorization: Authorization,
+    pub authorization: StartAuthorization,
     /// Who authorized it.
-    pub deed: Deed,
+    pub deed: RecordRef,
     /// Who withdrew it, and why.
-    pub withdrawn: Option<(String, Deed)>,
+    pub withdrawn: Option<(String, RecordRef)>,
 }
 
 /// A kill switch that somebody threw.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Killed {
+pub struct KillRecord {
     /// What it stops.
-    pub scope: Scope,
+    pub scope: KillScope,
     pub reason: String,
     /// Who threw it.
-    pub deed: Deed,
+    pub deed: RecordRef,
     /// Who lifted it, and why.
-    pub lifted: Option<(String, Deed)>,
+    pub lifted: Option<(String, RecordRef)>,
 }
 
-impl State {
+impl LedgerState {
     /// The limits of every account that has some.
     #[must_use]
-    pub const fn limits(&self) -> &BTreeMap<Id, Limits> {
+    pub const fn limits(&self) -> &BTreeMap<Id, LimitsRecord> {
         &self.limits
     }
 
     /// Every authorization of starts, by its entry.
     #[must_use]
-    pub const fn authorizations(&self) -> &BTreeMap<u64, Authorized> {
+    pub const fn authorizations(&self) -> &BTreeMap<u64, AuthorizationRecord> {
         &self.authorizations
     }
 
     /// Every kill switch that was thrown, by its entry.
     #[must_use]
-    pub const fn kills(&self) -> &BTreeMap<u64, Killed> {
+    pub const fn kills(&self) -> &BTreeMap<u64, KillRecord> {
         &self.kills
     }
 
     /// The kill switch that stops this run of this account, if one does. A runner asks before
     /// every start and goes on asking.
     #[must_use]
-    pub fn killed(&self, run: &Digest, account: &Id) -> Option<(u64, &Killed)> {
-        let stops = |one: &Killed| {
+    pub fn killed(&self, run: &Digest, account: &Id) -> Option<(u64, &KillRecord)> {
+        let stops = |one: &KillRecord| {
             one.lifted.is_none()
                 && match &one.scope {
-                    Scope::Run(of) => of == run,
-                    Scope::Account(of) => of == account,
-                    Scope::Installation => true,
+                    KillScope::Run(of) => of == run,
+                    KillScope::Account(of) => of == account,
+                    KillScope::Installation => true,
                 }
         };
         let mut all = self.kills.iter();
@@ -120,7 +120,7 @@ impl State {
     /// # Errors
     ///
     /// Returns a [`Denial`] that names both.
-    pub fn check_limits_of(&self, terms: &Terms) -> Result<(), Denial> {
+    pub fn check_limits_of(&self, terms: &RunTerms) -> Result<(), Denial> {
         self.check_limits(&terms.account, terms.limits)?;
         if terms.set.limits == terms.limits {
             return Ok(());
@@ -139,7 +139,7 @@ impl State {
     /// # Errors
     ///
     /// Returns the [`Denial`] `start.unknown` or `start.withdrawn`.
-    pub fn authorized(&self, index: u64) -> Result<&Authorized, Denial> {
+    pub fn authorized(&self, index: u64) -> Result<&AuthorizationRecord, Denial> {
         let Some(found) = self.authorizations.get(&index) else {
             let why = format!("record {index} authorizes no start");
             let hint = "an operator authorizes it: counterfoil authorize start";

@@ -5,10 +5,10 @@ use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{RunEnd, Scope};
+use counterfoil_governance::act::{RunEnd, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::{AccessDenial, Rule};
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{Stop, StopCause};
 use counterfoil_trading::time::UnixNanos;
@@ -22,7 +22,7 @@ pub trait Records: Send + Sync {
     /// # Errors
     ///
     /// Returns [`AccessDenial`] if it is missing or does not hold.
-    fn state(&self) -> Result<Arc<State>, AccessDenial>;
+    fn state(&self) -> Result<Arc<LedgerState>, AccessDenial>;
 
     /// Records how a run ended. A run whose end is recorded already is no error.
     ///
@@ -41,7 +41,7 @@ pub struct PermitWatch {
 
 /// With what the run was last found to be permitted.
 struct Seen {
-    state: Arc<State>,
+    state: Arc<LedgerState>,
     /// From when on time alone may have changed the answer.
     until: UnixNanos,
 }
@@ -85,7 +85,7 @@ impl PermitWatch {
     }
 
     /// The stop of a kill switch that people threw in the ledger: the same as by its file.
-    fn killed(&self, state: &State, denied: &AccessDenial) -> Option<Stop> {
+    fn killed(&self, state: &LedgerState, denied: &AccessDenial) -> Option<Stop> {
         if !denied.is_by(Rule::KillOn) {
             return None;
         }
@@ -93,9 +93,9 @@ impl PermitWatch {
         let account = Id::parse(&self.manifest.account.name).ok()?;
         let (_, killed) = state.killed(&Digest(run), &account)?;
         let cause = match killed.scope {
-            Scope::Run(_) => StopCause::RunKilled,
-            Scope::Account(_) => StopCause::AccountKilled,
-            Scope::Installation => StopCause::InstallationKilled,
+            KillScope::Run(_) => StopCause::RunKilled,
+            KillScope::Account(_) => StopCause::AccountKilled,
+            KillScope::Installation => StopCause::InstallationKilled,
         };
         let message = denied.why.clone();
         Some(Stop { cause, message })

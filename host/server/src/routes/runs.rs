@@ -8,7 +8,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{ActName, Scope};
+use counterfoil_governance::act::{ActName, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::state::Access;
 use counterfoil_runner::clock;
@@ -158,7 +158,7 @@ pub(crate) async fn kill(
         let status = own.supervisor.kill(&run, &caller.id, &reason)?;
         let mut digest = [0; 32];
         if hex::decode_to_slice(&status.run, &mut digest).is_ok() {
-            let scope = Scope::Run(Digest(digest));
+            let scope = KillScope::Run(Digest(digest));
             own.ledger.kill(&caller.id, scope, &reason);
         }
         tracing::warn!(run = status.run, by = %caller.id, "run killed");
@@ -186,7 +186,7 @@ pub(crate) async fn kill_account(
         let hint = "name an account as a manifest does";
         Problem::new(Code::BodyMalformed, format!("the account: {error}"), hint)
     });
-    let target = account.map(|id| (Target::Account(id.clone()), Scope::Account(id)));
+    let target = account.map(|id| (Target::Account(id.clone()), KillScope::Account(id)));
     kill_all(app, headers, target, body).await
 }
 
@@ -201,14 +201,14 @@ pub(crate) async fn kill_everything(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
-    let target = (Target::Installation, Scope::Installation);
+    let target = (Target::Installation, KillScope::Installation);
     kill_all(app, headers, Ok(target), body).await
 }
 
 async fn kill_all(
     app: Arc<App>,
     headers: HeaderMap,
-    target: Result<(Target, Scope), Problem>,
+    target: Result<(Target, KillScope), Problem>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
     let caller = app.permitted(&headers, Access::OperateRuns)?;

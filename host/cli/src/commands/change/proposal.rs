@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_runner::gates::Archive;
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ use crate::people::{table, record_json};
 use crate::places::Places;
 
 /// One line a difference: a field or file with what it is now and what it would be.
-pub(super) fn differences(places: &Places, state: &State, act: &Act) -> Vec<Value> {
+pub(super) fn differences(places: &Places, state: &LedgerState, act: &Act) -> Vec<Value> {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "of every other act the fields are the whole of it"

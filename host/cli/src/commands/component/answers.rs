@@ -5,7 +5,7 @@ use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::Result;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet};
-use counterfoil_governance::registry::Component;
+use counterfoil_governance::registry::RegisteredComponent;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-fn row(digest: &Digest, one: &Component) -> Value {
+fn row(digest: &Digest, one: &RegisteredComponent) -> Value {
     json!({
         "component": record_json::digest(digest),
         "strategy": one.strategy.as_str(),
@@ -111,7 +111,7 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     };
     let good = is == "intact" && whole;
     let approvals = one.approvals.iter();
-    let approval = |one: &counterfoil_governance::registry::Approval| {
+    let approval = |one: &counterfoil_governance::registry::ApprovalRecord| {
         record_json::join(record_json::deed(&one.deed), record_json::set(&one.set))
     };
     let approvals: Vec<Value> = approvals.map(approval).collect();

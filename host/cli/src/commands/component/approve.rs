@@ -20,9 +20,9 @@ use crate::people::{self, record_json};
 use crate::places::Places;
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, DigestSet, EvidenceKind, Refused};
+use counterfoil_governance::act::{Act, DigestSet, EvidenceKind, HostRefusal};
 use counterfoil_governance::attest;
-use counterfoil_governance::evidence::Piece;
+use counterfoil_governance::evidence::EvidenceAttestation;
 use counterfoil_runner::store::files::{read_whole, write_whole};
 use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_trading::manifest::Manifest;
@@ -87,7 +87,7 @@ pub(crate) fn set_of(
     })
 }
 
-fn limits(pieces: &BTreeMap<EvidenceKind, Piece>, manifest: Option<&Path>) -> Result<Digest> {
+fn limits(pieces: &BTreeMap<EvidenceKind, EvidenceAttestation>, manifest: Option<&Path>) -> Result<Digest> {
     if let Some(path) = manifest {
         let text = String::from_utf8(read_whole(path)?)?;
         let manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;

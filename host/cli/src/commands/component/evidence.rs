@@ -7,11 +7,11 @@ use counterfoil_base::digest::Digest;
 use counterfoil_approval::host_checks::{check_component_bytes, open_piece};
 use counterfoil_approval::ledger_client::{ActOutcome, LedgerActor};
 use counterfoil_approval::ledger_view::LedgerView;
-use counterfoil_governance::act::{Act, ActName, Evidence, EvidenceKind};
-use counterfoil_governance::attest::Envelope;
-use counterfoil_governance::evidence::{Piece, statement};
+use counterfoil_governance::act::{Act, ActName, EvidenceSet, EvidenceKind};
+use counterfoil_governance::attest::DsseEnvelope;
+use counterfoil_governance::evidence::{EvidenceAttestation, statement};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_runner::study::evidence::{Checked, EvidenceStore};
@@ -67,7 +67,7 @@ impl Maker {
             (&self.by.id, &time),
             facts,
         );
-        let mut envelope = Envelope::new(&statement)?;
+        let mut envelope = DsseEnvelope::new(&statement)?;
         envelope.sign(self.by.signing_key.as_ref())?;
         let digest = Digest(self.store.put(&envelope.encode()?)?);
         Ok(Made {
@@ -80,18 +80,18 @@ impl Maker {
 
 /// What a reviewer can rest on, and why not on the rest.
 struct Found {
-    evidence: Evidence,
+    evidence: EvidenceSet,
     objections: Vec<String>,
 }
 
 /// The newest good piece of each kind; those that rest on a run, all on the same one.
-fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> Result<Found> {
+fn find(places: &Places, state: &LedgerState, component: &Digest, now: UnixNanos) -> Result<Found> {
     let store = EvidenceStore::new(&places.data, &component.0);
     let registered = state.registry().components().get(component);
-    let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, Piece)> = BTreeMap::new();
+    let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, EvidenceAttestation)> = BTreeMap::new();
     for digest in store.all()? {
         let piece = store.get(&digest).map_err(anyhow::Error::from);
-        let piece = piece.and_then(|bytes| Ok(Piece::open(state, &bytes)?));
+        let piece = piece.and_then(|bytes| Ok(EvidenceAttestation::open(state, &bytes)?));
         let piece = match piece {
             Ok(piece) => piece,
             Err(error) => {
@@ -108,12 +108,12 @@ fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> R
             newest.insert(piece.kind, (time, Digest(digest), piece));
         }
     }
-    let run = |piece: &Piece| piece.facts.get("run-id").cloned();
+    let run = |piece: &EvidenceAttestation| piece.facts.get("run-id").cloned();
     let of = newest
         .get(&EvidenceKind::Thresholds)
         .and_then(|(_, _, piece)| run(piece));
     let mut found = Found {
-        evidence: Evidence::default(),
+        evidence: EvidenceSet::default(),
         objections: Vec::new(),
     };
     for kind in EvidenceKind::ALL {
@@ -167,9 +167,9 @@ pub(super) fn review(places: &Places, args: &OneComponent) -> Result<Answer> {
 /// Every recorded piece of a component, with whether it can still be opened.
 pub(super) fn recorded(
     places: &Places,
-    state: &State,
+    state: &LedgerState,
     component: &Digest,
-    evidence: &Evidence,
+    evidence: &EvidenceSet,
 ) -> Vec<Value> {
     let row = |(kind, digest): (&EvidenceKind, &Digest)| {
         let piece = open_piece(&places.data, state, component, digest);
@@ -180,7 +180,7 @@ pub(super) fn recorded(
 }
 
 /// Every piece of a draft that is on disk, passed or not: what a reviewer could rest on.
-pub(super) fn on_disk(places: &Places, state: &State, component: &Digest) -> Result<Vec<Value>> {
+pub(super) fn on_disk(places: &Places, state: &LedgerState, component: &Digest) -> Result<Vec<Value>> {
     let store = EvidenceStore::new(&places.data, &component.0);
     let row = |digest: [u8; 32]| {
         let digest = Digest(digest);
@@ -200,7 +200,7 @@ pub(super) fn on_disk(places: &Places, state: &State, component: &Digest) -> Res
 }
 
 /// A piece with what was measured, or why it cannot be opened.
-fn told(kind: Option<EvidenceKind>, digest: &Digest, piece: Result<(Piece, String)>) -> Value {
+fn told(kind: Option<EvidenceKind>, digest: &Digest, piece: Result<(EvidenceAttestation, String)>) -> Value {
     let (kind, by, time, is, measured) = match piece {
         Ok((piece, is)) => (
             Some(piece.kind),
@@ -237,7 +237,7 @@ fn measured(facts: &Value) -> Value {
 }
 
 /// A text among a piece's facts.
-pub(super) fn fact<'a>(piece: &'a Piece, name: &str) -> Result<&'a str> {
+pub(super) fn fact<'a>(piece: &'a EvidenceAttestation, name: &str) -> Result<&'a str> {
     let found = piece.facts.get(name).and_then(Value::as_str);
     found.with_context(|| format!("the evidence {} says nothing of {name}", piece.kind.name()))
 }

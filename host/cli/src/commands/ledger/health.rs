@@ -2,7 +2,7 @@
 //! that is.
 
 use anyhow::Result;
-use counterfoil_governance::report::{Health, health};
+use counterfoil_governance::report::{EvidenceHealth, health};
 use counterfoil_runner::clock::now;
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ pub(super) fn run(places: &Places) -> Result<Answer> {
 }
 
 /// Each list by what it is of: records by their numbers, components and runs by their digests.
-fn lists(found: &Health) -> [(&'static str, Value); 12] {
+fn lists(found: &EvidenceHealth) -> [(&'static str, Value); 12] {
     let digests = |all: &std::collections::BTreeSet<counterfoil_base::digest::Digest>| {
         json!(all.iter().map(ToString::to_string).collect::<Vec<_>>())
     };

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Refused};
+use counterfoil_governance::act::{Act, HostRefusal};
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
 use counterfoil_policy::suite::Suite;

@@ -1,7 +1,7 @@
 //! `policy verdicts|re-evaluate`: what policies said, and whether they would say it again.
 
 use anyhow::{Result, bail};
-use counterfoil_governance::state::Said;
+use counterfoil_governance::state::VerdictRecord;
 use counterfoil_runner::gates::{self, Archive};
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-fn row(index: u64, said: &Said) -> Value {
+fn row(index: u64, said: &VerdictRecord) -> Value {
     let one = &said.verdict;
     let reasons = one.reasons.iter().map(|reason| reason.code.clone());
     json!({

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Doing, State, Verdict};
-use crate::act::{Class, DigestSet, Evidence, EvidenceKind, Gate};
+use super::{ActContext, LedgerState, Judgment};
+use crate::act::{ApprovalClass, DigestSet, EvidenceSet, EvidenceKind, Gate};
 use crate::attest;
 use crate::id::Id;
-use crate::registry::{Component, Stage};
+use crate::registry::{RegisteredComponent, ComponentStage};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 
-pub(super) fn new_component(state: &State, component: &Digest) -> Verdict {
+pub(super) fn new_component(state: &LedgerState, component: &Digest) -> Judgment {
     if !state.registry.components.contains_key(component) {
         return Ok(());
     }
@@ -26,12 +26,12 @@ pub(super) fn new_component(state: &State, component: &Digest) -> Verdict {
 }
 
 pub(super) fn validate(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     component: &Digest,
-    evidence: &Evidence,
-) -> Verdict {
-    let found = state.registry.at(component, &[Stage::Draft])?;
+    evidence: &EvidenceSet,
+) -> Judgment {
+    let found = state.registry.at(component, &[ComponentStage::Draft])?;
     state.check_author(found, doing.by, (Role::Reviewer, doing.time))?;
     let missing = |kind: &EvidenceKind| !evidence.0.contains_key(kind);
     let missing: Vec<_> = EvidenceKind::ALL.into_iter().filter(missing).collect();
@@ -45,12 +45,12 @@ pub(super) fn validate(
 }
 
 pub(super) fn approve(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     set: &DigestSet,
     signature: &[u8; 64],
-) -> Verdict {
-    let stages = [Stage::Validated, Stage::Approved];
+) -> Judgment {
+    let stages = [ComponentStage::Validated, ComponentStage::Approved];
     let found = state.registry.at(&set.component, &stages)?;
     let (actor, time) = (doing.by, doing.time);
     state.check_author(found, actor, (Role::Approver, time))?;
@@ -69,9 +69,9 @@ pub(super) fn approve(
 /// For whom somebody approves a set: nobody lends the author or the reviewer a second voice, and
 /// who speaks for another does not count twice.
 pub(in crate::state) fn approval_voice(
-    state: &State,
+    state: &LedgerState,
     (id, time): (&Id, UnixNanos),
-    found: &Component,
+    found: &RegisteredComponent,
     set: &DigestSet,
 ) -> Result<Id, Denial> {
     let mut but = vec![&found.submitted.by];
@@ -81,11 +81,11 @@ pub(in crate::state) fn approval_voice(
     let spoken: BTreeSet<Id> = others.map(|one| one.voice.clone()).collect();
     let counting = state.approved_by(found, set, time);
     let used = counting.intersection(&spoken).cloned().collect();
-    state.voice((Class::Promotion, time), id, &but, &used)
+    state.voice((ApprovalClass::Promotion, time), id, &but, &used)
 }
 
 /// What is approved rests on the evidence that was validated.
-fn same_evidence(found: &Component, set: &DigestSet) -> Verdict {
+fn same_evidence(found: &RegisteredComponent, set: &DigestSet) -> Judgment {
     let evidence = found.validated.as_ref().map(|(one, _)| one.digest());
     if evidence != Some(set.evidence) {
         let was = evidence.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
@@ -101,9 +101,9 @@ fn same_evidence(found: &Component, set: &DigestSet) -> Verdict {
 
 /// A component becomes approved under a set that enough people approved and the policy in force
 /// passed, and in no other way.
-pub(super) fn promote(state: &State, doing: Doing<'_>, set: &DigestSet) -> Verdict {
+pub(super) fn promote(state: &LedgerState, doing: ActContext<'_>, set: &DigestSet) -> Judgment {
     state.check_setup()?;
-    let stages = [Stage::Validated, Stage::Approved];
+    let stages = [ComponentStage::Validated, ComponentStage::Approved];
     let found = state.registry.at(&set.component, &stages)?;
     state.check_author(found, doing.by, (Role::Operator, doing.time))?;
     same_evidence(found, set)?;

@@ -3,12 +3,12 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::changes::told;
-use super::{Doing, State, Verdict};
+use super::{ActContext, LedgerState, Judgment};
 use crate::act::{
-    Authorization, Budget, Gate, Payer, RunEnd, RunStart, Scope, Usage, account_digest,
+    StartAuthorization, UsageBudget, Gate, BudgetHolder, RunEnd, RunStart, KillScope, Usage, account_digest,
 };
 use crate::id::Id;
-use crate::role::{Kind, Role};
+use crate::role::{PrincipalKind, Role};
 use crate::rule::{Denial, Rule};
 use crate::state::EXCESS_NANOS_MAX;
 use counterfoil_base::digest::Digest;
@@ -25,10 +25,10 @@ const START_VERDICT_NANOS_MAX: i64 = 3_600 * 1_000_000_000;
 
 /// Limits are what the policy in force gave last for exactly this account.
 pub(super) fn limits_set(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     (account, limits, verdict): (&Id, Digest, u64),
-) -> Verdict {
+) -> Judgment {
     let (index, said) = state.check_verdict(Gate::Limits, account_digest(account), None)?;
     if index != verdict {
         let why = format!("record {index}, not {verdict}, has the last verdict on {account}");
@@ -47,7 +47,7 @@ pub(super) fn limits_set(
     Err(Denial::new(Rule::LimitsChanged, why, hint))
 }
 
-pub(super) fn authorize(state: &State, doing: Doing<'_>, asked: &Authorization) -> Verdict {
+pub(super) fn authorize(state: &LedgerState, doing: ActContext<'_>, asked: &StartAuthorization) -> Judgment {
     state.check_setup()?;
     let (from, until) = (asked.not_before, asked.not_after);
     let longest = from.0.saturating_add(WINDOW_NANOS_MAX);
@@ -69,14 +69,14 @@ pub(super) fn authorize(state: &State, doing: Doing<'_>, asked: &Authorization) 
     state.check_limits_of(terms)
 }
 
-pub(super) fn withdraw(state: &State, (authorized, reason): (u64, &str)) -> Verdict {
+pub(super) fn withdraw(state: &LedgerState, (authorized, reason): (u64, &str)) -> Judgment {
     state.authorized(authorized)?;
     told(reason)
 }
 
 /// A run starts by a service, on exactly the terms that were authorized, while everything that
 /// they rest on still holds.
-pub(super) fn start(state: &State, doing: Doing<'_>, start: &RunStart) -> Verdict {
+pub(super) fn start(state: &LedgerState, doing: ActContext<'_>, start: &RunStart) -> Judgment {
     service(state, doing)?;
     state.check_setup()?;
     if state.registry.runs.contains_key(&start.run) {
@@ -112,10 +112,10 @@ pub(super) fn start(state: &State, doing: Doing<'_>, start: &RunStart) -> Verdic
 
 /// The policy passed the start lately, and not by the word of the component's author.
 fn asked_policy(
-    state: &State,
-    doing: Doing<'_>,
-    (authorized, asked): (u64, &Authorization),
-) -> Verdict {
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (authorized, asked): (u64, &StartAuthorization),
+) -> Judgment {
     let component = state.registry.component(&asked.terms.set.component)?;
     let author = Some(&component.submitted.by);
     let (index, said) = state.check_verdict(Gate::Start, asked.digest(), author)?;
@@ -130,7 +130,7 @@ fn asked_policy(
 }
 
 /// The window of an authorization is open.
-fn check_window(found: &Authorization, time: UnixNanos) -> Verdict {
+fn check_window(found: &StartAuthorization, time: UnixNanos) -> Judgment {
     let (from, until) = (found.not_before, found.not_after);
     if from <= time && time < until {
         return Ok(());
@@ -146,19 +146,19 @@ fn check_window(found: &Authorization, time: UnixNanos) -> Verdict {
     Err(Denial::new(Rule::StartWindow, why, hint))
 }
 
-pub(super) fn is_service(state: &State, id: &Id) -> bool {
+pub(super) fn is_service(state: &LedgerState, id: &Id) -> bool {
     let principal = state.principals.get(id);
-    principal.is_some_and(|one| one.kind == Kind::Service)
+    principal.is_some_and(|one| one.kind == PrincipalKind::Service)
 }
 
-fn service(state: &State, doing: Doing<'_>) -> Verdict {
+fn service(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
     if is_service(state, doing.by) {
         return Ok(());
     }
     let services = state
         .principals
         .iter()
-        .filter(|(_, one)| one.kind == Kind::Service);
+        .filter(|(_, one)| one.kind == PrincipalKind::Service);
     let names: Vec<_> = services.map(|(id, _)| id.as_str()).collect();
     let why = format!(
         "{} is a person, and runs are started and ended by a service",
@@ -168,7 +168,7 @@ fn service(state: &State, doing: Doing<'_>) -> Verdict {
     Err(Denial::new(Rule::ServiceOnly, why, who))
 }
 
-pub(super) fn end(state: &State, doing: Doing<'_>, end: &RunEnd) -> Verdict {
+pub(super) fn end(state: &LedgerState, doing: ActContext<'_>, end: &RunEnd) -> Judgment {
     service(state, doing)?;
     told(&end.reason)?;
     let found = known_run(state, &end.run)?;
@@ -179,7 +179,7 @@ pub(super) fn end(state: &State, doing: Doing<'_>, end: &RunEnd) -> Verdict {
     Err(Denial::new(Rule::RunEnded, why, "nothing is left to do"))
 }
 
-fn known_run<'a>(state: &'a State, run: &Digest) -> Result<&'a crate::registry::Started, Denial> {
+fn known_run<'a>(state: &'a LedgerState, run: &Digest) -> Result<&'a crate::registry::RegisteredRun, Denial> {
     state.registry.runs.get(run).ok_or_else(|| {
         let why = format!("run {run} was not started");
         Denial::new(
@@ -191,7 +191,7 @@ fn known_run<'a>(state: &'a State, run: &Digest) -> Result<&'a crate::registry::
 }
 
 /// Whoever watches may stop, and so may a service; stopping early does no harm.
-pub(super) fn kill(state: &State, doing: Doing<'_>, (scope, reason): (&Scope, &str)) -> Verdict {
+pub(super) fn kill(state: &LedgerState, doing: ActContext<'_>, (scope, reason): (&KillScope, &str)) -> Judgment {
     const MAY: [Role; 4] = [
         Role::Operator,
         Role::Approver,
@@ -204,14 +204,14 @@ pub(super) fn kill(state: &State, doing: Doing<'_>, (scope, reason): (&Scope, &s
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
     told(reason)?;
-    if let Scope::Run(run) = scope {
+    if let KillScope::Run(run) = scope {
         known_run(state, run)?;
     }
     Ok(())
 }
 
 /// Who stopped it does not say that it may go on.
-pub(super) fn kill_lift(state: &State, doing: Doing<'_>, (killed, reason): (u64, &str)) -> Verdict {
+pub(super) fn kill_lift(state: &LedgerState, doing: ActContext<'_>, (killed, reason): (u64, &str)) -> Judgment {
     let found = state.kills.get(&killed).filter(|one| one.lifted.is_none());
     let Some(found) = found else {
         let why = format!("record {killed} throws no kill switch that is still thrown");
@@ -223,20 +223,20 @@ pub(super) fn kill_lift(state: &State, doing: Doing<'_>, (killed, reason): (u64,
         return Ok(());
     }
     let why = format!("{} threw this kill switch", doing.by);
-    let who = state.who_signs(crate::act::Class::Operations, doing.time, &[doing.by]);
+    let who = state.who_signs(crate::act::ApprovalClass::Operations, doing.time, &[doing.by]);
     Err(Denial::new(Rule::DutyKill, why, who))
 }
 
 /// Nobody is given what they use by themselves.
-pub(super) fn budget_set(state: &State, doing: Doing<'_>, budget: &Budget) -> Verdict {
+pub(super) fn budget_set(state: &LedgerState, doing: ActContext<'_>, budget: &UsageBudget) -> Judgment {
     own_budget(state, doing, &budget.of)
 }
 
 pub(super) fn budget_excess(
-    state: &State,
-    doing: Doing<'_>,
-    (of, until, reason): (&Payer, UnixNanos, &str),
-) -> Verdict {
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (of, until, reason): (&BudgetHolder, UnixNanos, &str),
+) -> Judgment {
     told(reason)?;
     let longest = doing.time.0.saturating_add(EXCESS_NANOS_MAX);
     if until <= doing.time || until.0 > longest {
@@ -251,10 +251,10 @@ pub(super) fn budget_excess(
     own_budget(state, doing, of)
 }
 
-fn own_budget(state: &State, doing: Doing<'_>, of: &Payer) -> Verdict {
+fn own_budget(state: &LedgerState, doing: ActContext<'_>, of: &BudgetHolder) -> Judgment {
     let mine = match of {
-        Payer::Owner(owner) => owner == doing.by,
-        Payer::Team(_) => state.books.payers(doing.by).contains(of),
+        BudgetHolder::Owner(owner) => owner == doing.by,
+        BudgetHolder::Team(_) => state.books.payers(doing.by).contains(of),
     };
     if !mine {
         return Ok(());
@@ -263,12 +263,12 @@ fn own_budget(state: &State, doing: Doing<'_>, of: &Payer) -> Verdict {
         "{} would decide on the budget of {of}, which is their own",
         doing.by
     );
-    let who = state.who_signs(crate::act::Class::Operations, doing.time, &[doing.by]);
+    let who = state.who_signs(crate::act::ApprovalClass::Operations, doing.time, &[doing.by]);
     Err(Denial::new(Rule::DutyBudget, why, who))
 }
 
 /// A run's use is the use of whoever it was started for.
-pub(super) fn usage(state: &State, doing: Doing<'_>, usage: &Usage) -> Verdict {
+pub(super) fn usage(state: &LedgerState, doing: ActContext<'_>, usage: &Usage) -> Judgment {
     if !is_service(state, doing.by) && !state.has_role(doing.by, Role::Operator) {
         let why = format!("{} is neither a service nor an operator", doing.by);
         let who = state.who(&[Role::Operator], doing.time, &[doing.by]);
