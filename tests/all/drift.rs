@@ -7,7 +7,7 @@ use std::path::Path;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
-    Act, EvidenceKind, Gate, GateOutcome, RunEnd, RunStart, GateVerdict, account_digest,
+    Act, EvidenceKind, Gate, GateOutcome, GateVerdict, RunEnd, RunStart, account_digest,
 };
 use counterfoil_governance::ledger::{self, VerifiedLedger};
 use counterfoil_journal::key::VerifierKey;
@@ -75,7 +75,12 @@ impl Place {
         let found = look(&self.world.data, &self.keys, &state, time).unwrap();
         let told = found.into_iter().map(|one| {
             assert_ne!(one.declared, one.found);
-            assert_ne!(hint(&one.rule), "compare the two and correct one", "{}", one.rule);
+            assert_ne!(
+                hint(&one.rule),
+                "compare the two and correct one",
+                "{}",
+                one.rule
+            );
             (one.rule, one.found)
         });
         told.collect()

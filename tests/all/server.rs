@@ -23,10 +23,10 @@ use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Supervisor};
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_server::service_ledger::ServiceLedger;
 use counterfoil_server::client::{Client, ClientError, Message};
 use counterfoil_server::problem::Problem;
 use counterfoil_server::serve::{Reach, Server, check_address};
+use counterfoil_server::service_ledger::ServiceLedger;
 use counterfoil_server::session::session_message;
 use counterfoil_server::types::{
     BarsReply, BarsRequest, Challenge, Feed, PositionsReply, RunReply, RunsReply, SessionReply,
@@ -64,7 +64,12 @@ fn server(data: &DataDir, venues: Arc<Venues>) -> (Server, Supervisor) {
         signing_key: Box::new(hand("robot")),
     };
     let path = data.root().join("ledger/test.ledger");
-    let ledger = Arc::new(ServiceLedger::new(path, id("test"), Arc::new(signer), service));
+    let ledger = Arc::new(ServiceLedger::new(
+        path,
+        id("test"),
+        Arc::new(signer),
+        service,
+    ));
     let address = "127.0.0.1:0".parse().unwrap();
     let supervisor = supervisor(data, Arc::clone(&ledger) as Arc<dyn Records>, venues);
     let own = supervisor.clone();

@@ -25,9 +25,9 @@ use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::{Settings, Supervisor};
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_server::service_ledger::ServiceLedger;
 use counterfoil_server::client::Client;
 use counterfoil_server::serve::{Reach, Server};
+use counterfoil_server::service_ledger::ServiceLedger;
 use counterfoil_server::types::{BarsReply, BarsRequest, Feed, RunReply, StartRequest};
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::world::{World, over_a_feed, signer};
@@ -187,7 +187,12 @@ fn serve(folder: &Path) {
         signing_key: Box::new(hand("robot")),
     };
     let path = data.root().join("ledger/test.ledger");
-    let ledger = Arc::new(ServiceLedger::new(path, id("test"), Arc::new(signer), service));
+    let ledger = Arc::new(ServiceLedger::new(
+        path,
+        id("test"),
+        Arc::new(signer),
+        service,
+    ));
     let supervisor = Supervisor::new(Settings {
         data: data.clone(),
         engine: EngineSettings {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
-    Act, StartAuthorization, DigestSet, EvidenceSet, EvidenceKind, Gate, GateOutcome, Provenance, GateVerdict,
-    account_digest,
+    Act, DigestSet, EvidenceKind, EvidenceSet, Gate, GateOutcome, GateVerdict, Provenance,
+    StartAuthorization, account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;

@@ -7,9 +7,10 @@ use std::path::Path;
 use counterfoil_base::digest::Digest;
 use counterfoil_fuzz::{LEDGER_KEYS, LEDGER_ORIGIN};
 use counterfoil_governance::act::{
-    Act, StartAuthorization, BreakGlass, UsageBudget, ApprovalClass, Delegation, DigestSet, DriftFinding, EvidenceSet,
-    EvidenceKind, PolicyException, Gate, GateOutcome, BudgetHolder, Provenance, GateReason, HostRefusal, RunEnd, RunStart,
-    KillScope, ExceptionSubject, RunTerms, Usage, GateVerdict, account_digest,
+    Act, ApprovalClass, BreakGlass, BudgetHolder, Delegation, DigestSet, DriftFinding,
+    EvidenceKind, EvidenceSet, ExceptionSubject, Gate, GateOutcome, GateReason, GateVerdict,
+    HostRefusal, KillScope, PolicyException, Provenance, RunEnd, RunStart, RunTerms,
+    StartAuthorization, Usage, UsageBudget, account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;

@@ -452,7 +452,10 @@ mod tests {
         for folder in ["host/cli/src", "host/server/src"] {
             for (path, text) in files(folder, ".rs") {
                 for literal in before_tests(&text).split('"') {
-                    assert!(!codes.contains(literal), "{path} has the rule code {literal:?}");
+                    assert!(
+                        !codes.contains(literal),
+                        "{path} has the rule code {literal:?}"
+                    );
                 }
             }
         }

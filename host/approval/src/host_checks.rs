@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::EvidenceKind;
-use counterfoil_governance::evidence::{EvidenceError as PieceError, EvidenceAttestation};
+use counterfoil_governance::evidence::{EvidenceAttestation, EvidenceError as PieceError};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_policy::bundle::Bundle;

@@ -51,9 +51,7 @@ pub enum LedgerClientError {
         "no key of {principal} in the key folder; make one with `counterfoil key new {principal}`, \
          and have an administrator add it"
     )]
-    NoKey {
-        principal: Id,
-    },
+    NoKey { principal: Id },
 }
 
 /// A principal and the key that signs its acts.

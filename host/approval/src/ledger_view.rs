@@ -34,14 +34,10 @@ pub enum LedgerViewError {
     Key(#[from] KeyError),
     /// The folder holds no ledger.
     #[error("no ledger in {folder}; create one with `counterfoil ledger init NAME --as YOU`")]
-    Missing {
-        folder: String,
-    },
+    Missing { folder: String },
     /// The folder holds more than one ledger.
     #[error("more than one ledger in {folder}; a data directory has one: move the others away")]
-    Several {
-        folder: String,
-    },
+    Several { folder: String },
     /// The name of a ledger's file is not a valid id.
     #[error("invalid name of a ledger file {name:?}")]
     Name {

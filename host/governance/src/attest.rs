@@ -48,9 +48,7 @@ pub enum AttestError {
     },
     /// A field is not base64.
     #[error("the envelope's {field} is not base64")]
-    Base64 {
-        field: &'static str,
-    },
+    Base64 { field: &'static str },
     /// A field holds something else than the specification asks for.
     #[error("the {field} is {found:?}, not {expected:?}")]
     Field {
@@ -334,7 +332,13 @@ fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, AttestError> {
 ///
 /// Returns [`AttestError`] if it has no canonical form.
 pub fn approval(origin: &str, approver: &Id, set: &DigestSet) -> Result<DsseEnvelope, AttestError> {
-    let subjects = set.named().map(|(name, digest)| StatementSubject::new(name, digest));
+    let subjects = set
+        .named()
+        .map(|(name, digest)| StatementSubject::new(name, digest));
     let predicate = json!({ "approver": approver.as_str(), "ledger": origin });
-    DsseEnvelope::new(&InTotoStatement::new(subjects.into(), APPROVAL_TYPE, predicate))
+    DsseEnvelope::new(&InTotoStatement::new(
+        subjects.into(),
+        APPROVAL_TYPE,
+        predicate,
+    ))
 }

@@ -36,7 +36,11 @@ pub struct DailyUsage {
 /// What was used on a day, see [`day_of`].
 #[must_use]
 pub fn daily_usage(state: &LedgerState, day: i64) -> DailyUsage {
-    let (mut owners, mut teams, mut tags) = (UsageSums::default(), UsageSums::default(), UsageSums::default());
+    let (mut owners, mut teams, mut tags) = (
+        UsageSums::default(),
+        UsageSums::default(),
+        UsageSums::default(),
+    );
     let books = state.books();
     let of_day = |deed: &crate::registry::RecordRef| day_of(deed.time) == day;
     for (usage, _) in books.usages.iter().filter(|(_, deed)| of_day(deed)) {
@@ -61,7 +65,11 @@ pub fn daily_usage(state: &LedgerState, day: i64) -> DailyUsage {
 /// What is used of a budget at a time: runs that go on, fuel and wall time of the day, bytes that are
 /// stored. A start is denied by `budget.over` when one of them is used up.
 #[must_use]
-pub fn standing(state: &LedgerState, of: &crate::act::BudgetHolder, time: UnixNanos) -> UsageTotals {
+pub fn standing(
+    state: &LedgerState,
+    of: &crate::act::BudgetHolder,
+    time: UnixNanos,
+) -> UsageTotals {
     state.standing_use(of, time)
 }
 
@@ -144,7 +152,7 @@ impl EvidenceHealth {
 /// How healthy the evidence is at a time.
 #[must_use]
 pub fn health(state: &LedgerState, time: UnixNanos) -> EvidenceHealth {
-    let entries = |all: &mut dyn Iterator<CborItem = u64>| all.collect::<BTreeSet<u64>>();
+    let entries = |all: &mut dyn Iterator<Item = u64>| all.collect::<BTreeSet<u64>>();
     let broken = || state.broken().iter();
     let open = broken().filter(|(_, one)| one.open(time));
     let owed = broken().filter(|(_, one)| !one.open(time) && one.retrospective.is_none());
@@ -193,7 +201,12 @@ fn people_and_components(state: &LedgerState, time: UnixNanos) -> EvidenceHealth
     let keyless = people.filter(|(id, one)| !one.roles.is_empty() && !counts(id));
     let used = || {
         let all = state.registry().components().iter();
-        all.filter(|(_, one)| matches!(one.stage, ComponentStage::Validated | ComponentStage::Approved))
+        all.filter(|(_, one)| {
+            matches!(
+                one.stage,
+                ComponentStage::Validated | ComponentStage::Approved
+            )
+        })
     };
     let incomplete = used().filter(|(_, one)| {
         let evidence = one.validated.as_ref().map(|(evidence, _)| evidence.0.len());

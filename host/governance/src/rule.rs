@@ -299,11 +299,7 @@ pub struct AccessDenial {
 
 impl AccessDenial {
     /// A denial by this rule.
-    pub fn new(
-        rule: impl Into<RuleCode>,
-        why: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
+    pub fn new(rule: impl Into<RuleCode>, why: impl Into<String>, hint: impl Into<String>) -> Self {
         let (rule, why, hint) = (rule.into(), why.into(), hint.into());
         Self { rule, why, hint }
     }

@@ -8,7 +8,7 @@ use counterfoil_trading::time::UnixNanos;
 use crate::act::{ApprovalClass, ApprovalClassRules, Gate};
 use crate::id::Id;
 use crate::record::SignedAct;
-use crate::registry::{RecordRef, ComponentRegistry};
+use crate::registry::{ComponentRegistry, RecordRef};
 use crate::role::{PrincipalKind, Role, Roles};
 use crate::rule::Denial;
 use counterfoil_base::digest::Digest;
@@ -28,7 +28,7 @@ mod runs;
 
 pub use access::Access;
 pub use budgets::{BudgetBooks, DAY_NANOS, EXCESS_NANOS_MAX, ExcessRecord, day_of};
-pub use changes::{CHANGE_NANOS_MAX, ProposedChange, ChangeEnd};
+pub use changes::{CHANGE_NANOS_MAX, ChangeEnd, ProposedChange};
 pub use classes::DelegationRecord;
 pub use control::{ExceptionRecord, VerdictRecord};
 pub use drift::DriftRecord;

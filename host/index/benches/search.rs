@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use counterfoil_governance::act::{Act, PolicyException, ExceptionSubject};
+use counterfoil_governance::act::{Act, ExceptionSubject, PolicyException};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify, verify_after};
 use counterfoil_governance::record::{LedgerRecord, SignedAct};

@@ -121,7 +121,8 @@ fn differences(said: &act::GateVerdict, now: &act::GateVerdict) -> Vec<String> {
         let line = |one: &GateReason| format!("{}: {}", one.code, one.text);
         one.reasons.iter().map(line).collect::<Vec<_>>().join("; ")
     };
-    let limits = |one: &act::GateVerdict| one.limits.map_or("none".to_owned(), |one| one.to_string());
+    let limits =
+        |one: &act::GateVerdict| one.limits.map_or("none".to_owned(), |one| one.to_string());
     let pairs = [
         ("bundle", said.bundle.to_string(), now.bundle.to_string()),
         ("input", said.input.to_string(), now.input.to_string()),

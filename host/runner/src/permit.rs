@@ -145,11 +145,19 @@ pub fn may_start(
 /// # Errors
 ///
 /// Returns [`AccessDenial`] by the first rule that is broken.
-pub fn may_go_on(state: &LedgerState, manifest: &Manifest, time: UnixNanos) -> Result<Grant, AccessDenial> {
+pub fn may_go_on(
+    state: &LedgerState,
+    manifest: &Manifest,
+    time: UnixNanos,
+) -> Result<Grant, AccessDenial> {
     let run = manifest.run_id().map_err(|error| invalid(&error))?;
     let Some(started) = state.registry().runs().get(&Digest(run)) else {
         let why = format!("the ledger has no start of run {}", hex::encode(run));
-        return Err(AccessDenial::new(Rule::RunUnknown, why, "an operator starts it"));
+        return Err(AccessDenial::new(
+            Rule::RunUnknown,
+            why,
+            "an operator starts it",
+        ));
     };
     if let Some((_, deed)) = &started.ended {
         let why = format!("run {} ended with record {}", hex::encode(run), deed.index);

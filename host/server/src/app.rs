@@ -121,9 +121,7 @@ impl App {
         access: Access<'_>,
     ) -> Result<Caller, Problem> {
         let caller = self.caller(headers)?;
-        let allowed = caller
-            .state
-            .check_access(&caller.id, access, clock::now());
+        let allowed = caller.state.check_access(&caller.id, access, clock::now());
         allowed.map_err(AccessDenial::from)?;
         Ok(caller)
     }

@@ -32,10 +32,7 @@ pub enum ClientError {
     Refused(Box<Problem>),
     /// The server cannot be reached, or broke off.
     #[error("cannot reach the runner at {base}: {reason}; start it with `counterfoil serve`")]
-    Unreachable {
-        base: String,
-        reason: String,
-    },
+    Unreachable { base: String, reason: String },
     /// What answered is no runner of this version.
     #[error("{base} does not answer like a runner: {reason}")]
     Strange {

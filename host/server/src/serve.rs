@@ -56,9 +56,7 @@ pub enum ServeError {
          encrypted: a token could be read on the hint and used to start or stop runs; put a proxy \
          with TLS before a loopback address, or say --allow-remote if the network is yours alone"
     )]
-    Remote {
-        address: SocketAddr,
-    },
+    Remote { address: SocketAddr },
     /// The address cannot be listened to.
     #[error("cannot listen at {address}: {source}")]
     Listen {

@@ -11,7 +11,7 @@ use counterfoil_approval::ledger_client::{
     ActOutcome, LedgerActor, LedgerClient, LedgerClientError, open_to_write,
 };
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, ActName, RunEnd, RunStart, KillScope};
+use counterfoil_governance::act::{Act, ActName, KillScope, RunEnd, RunStart};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};

@@ -1,7 +1,7 @@
 //! `access-review`: who holds what, since when, and what somebody should look at.
 
-use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::Result;
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_governance::role::Role;
 use counterfoil_governance::state::PrincipalRecord;
 use counterfoil_runner::clock::now;
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::{key, principal};
 use crate::args::AccessReview;
 use crate::output::{Answer, say, say_json};
-use crate::people::rows;
 use crate::people::ledger_access;
+use crate::people::rows;
 use crate::places::Places;
 
 /// Roles that one principal can hold together but that belong to two for a second pair of eyes to

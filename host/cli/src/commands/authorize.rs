@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, ActName, StartAuthorization, DigestSet};
+use counterfoil_governance::act::{Act, ActName, DigestSet, StartAuthorization};
 use counterfoil_governance::state::{AuthorizationRecord, LedgerState};
 use counterfoil_policy::verdict::{Reason, Verdict};
 use counterfoil_runner::clock::now;
@@ -21,7 +21,7 @@ use crate::args::{Authorize, AuthorizeStart, Filter};
 use crate::output::{Answer, say, say_json};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, table, record_json};
+use crate::people::{self, record_json, table};
 use crate::places::Places;
 
 /// A second.
@@ -32,7 +32,8 @@ pub(crate) fn run(places: &Places, args: &Authorize) -> Result<Answer> {
         Authorize::Start(args) => start(places, args),
         Authorize::Withdraw { record, reason } => {
             let (authorized, reason) = (*record, reason.clone());
-            let outcome = ledger_access::open(places)?.act(Act::StartWithdraw { authorized, reason })?;
+            let outcome =
+                ledger_access::open(places)?.act(Act::StartWithdraw { authorized, reason })?;
             let what = format!("the authorization of record {record} is withdrawn");
             Ok(print_outcome(
                 places,
@@ -56,7 +57,8 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
     let from = people::time_if("--from", args.from.as_deref())?;
     // A policy is told whole seconds: the window is open in the very second that it begins in.
     let second = UnixNanos(
-        client.time()
+        client
+            .time()
             .0
             .saturating_sub(client.time().0.rem_euclid(SECOND_NANOS)),
     );
@@ -205,10 +207,8 @@ fn row(state: &LedgerState, (index, one): (u64, &AuthorizationRecord), time: Uni
         runs.map(|run| run.start.run.to_string())
             .collect::<Vec<_>>()
     );
-    value["withdrawn"] = json!(
-        one.withdrawn
-            .as_ref()
-            .map(|(reason, deed)| { record_json::join(record_json::deed(deed), json!({ "reason": reason })) })
-    );
+    value["withdrawn"] = json!(one.withdrawn.as_ref().map(|(reason, deed)| {
+        record_json::join(record_json::deed(deed), json!({ "reason": reason }))
+    }));
     value
 }

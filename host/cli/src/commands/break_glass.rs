@@ -14,7 +14,7 @@ use crate::args::{BreakGlass, Filter};
 use crate::output::Answer;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, table, record_json};
+use crate::people::{self, record_json, table};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &BreakGlass) -> Result<Answer> {
@@ -43,10 +43,16 @@ pub(crate) fn run(places: &Places, args: &BreakGlass) -> Result<Answer> {
         }
         BreakGlass::Close { record, reason } => {
             let (opened, reason) = (*record, reason.clone());
-            let outcome = ledger_access::open(places)?.act(Act::BreakGlassClose { opened, reason })?;
+            let outcome =
+                ledger_access::open(places)?.act(Act::BreakGlassClose { opened, reason })?;
             let what =
                 format!("the break-glass of record {opened} is over; its retrospective is owed");
-            Ok(print_outcome(places, outcome, &what, json!({ "opened-by": opened })))
+            Ok(print_outcome(
+                places,
+                outcome,
+                &what,
+                json!({ "opened-by": opened }),
+            ))
         }
         BreakGlass::Review {
             record,

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, UsageBudget, BudgetHolder, Usage};
+use counterfoil_governance::act::{Act, BudgetHolder, Usage, UsageBudget};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::report::{UsageTotals, daily_usage, standing};
 use counterfoil_governance::state::{DAY_NANOS, day_of};
@@ -17,7 +17,7 @@ use crate::args::{self, BudgetSet, Filter};
 use crate::output::{Answer, say, say_json};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, table, record_json};
+use crate::people::{self, record_json, table};
 use crate::places::Places;
 
 /// Nanoseconds in a second.
@@ -46,10 +46,14 @@ pub(crate) fn run(places: &Places, args: &args::Budget) -> Result<Answer> {
             reason,
         } => {
             let (of, until) = (payer(of)?, people::time("--until", until)?);
-            let facts = record_json::join(record_json::payer(&of), json!({ "until": show_time(until) }));
+            let facts = record_json::join(
+                record_json::payer(&of),
+                json!({ "until": show_time(until) }),
+            );
             let what = format!("{of} may be over budget until {}", show_time(until));
             let reason = reason.clone();
-            let outcome = ledger_access::open(places)?.act(Act::BudgetExcess { of, until, reason })?;
+            let outcome =
+                ledger_access::open(places)?.act(Act::BudgetExcess { of, until, reason })?;
             Ok(print_outcome(places, outcome, &what, facts))
         }
         args::Budget::Use { run, tag } => record(places, run, tag),
@@ -77,7 +81,12 @@ fn set(places: &Places, args: &BudgetSet) -> Result<Answer> {
     };
     let outcome = ledger_access::open(places)?.act(Act::BudgetSet(budget))?;
     let what = format!("{of} has a budget");
-    Ok(print_outcome(places, outcome, &what, record_json::payer(&of)))
+    Ok(print_outcome(
+        places,
+        outcome,
+        &what,
+        record_json::payer(&of),
+    ))
 }
 
 /// Records what a run used since it was recorded last; so it can be done every day, or twice.

@@ -2,10 +2,10 @@
 
 mod proposal;
 
-use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_governance::act::{Act, ApprovalClass};
-use counterfoil_governance::state::{ProposedChange, ChangeEnd};
+use counterfoil_governance::state::{ChangeEnd, ProposedChange};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::args;
 use crate::output::{Answer, pairs, say, say_json};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{table, record_json};
+use crate::people::{record_json, table};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &args::Change) -> Result<Answer> {
@@ -22,9 +22,15 @@ pub(crate) fn run(places: &Places, args: &args::Change) -> Result<Answer> {
         args::Change::Approve { record } => approve(places, *record),
         args::Change::Withdraw { record, reason } => {
             let (proposed, reason) = (*record, reason.clone());
-            let outcome = ledger_access::open(places)?.act(Act::ChangeWithdraw { proposed, reason })?;
+            let outcome =
+                ledger_access::open(places)?.act(Act::ChangeWithdraw { proposed, reason })?;
             let what = format!("the change of record {proposed} is withdrawn");
-            Ok(print_outcome(places, outcome, &what, json!({ "change": proposed })))
+            Ok(print_outcome(
+                places,
+                outcome,
+                &what,
+                json!({ "change": proposed }),
+            ))
         }
         args::Change::Show { record } => show(places, *record),
         args::Change::List { all, filter } => list(places, *all, filter),

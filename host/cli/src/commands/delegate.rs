@@ -23,7 +23,8 @@ pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
             reason,
         } => {
             let delegation = Delegation {
-                class: ApprovalClass::parse(class).with_context(|| format!("no class {class:?}"))?,
+                class: ApprovalClass::parse(class)
+                    .with_context(|| format!("no class {class:?}"))?,
                 to: people::id("the name", name)?,
                 until: people::time("--until", until)?,
                 reason: reason.clone(),
@@ -45,7 +46,8 @@ pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
         }
         Delegate::End { record, reason } => {
             let (delegated, reason) = (*record, reason.clone());
-            let outcome = ledger_access::open(places)?.act(Act::DelegateEnd { delegated, reason })?;
+            let outcome =
+                ledger_access::open(places)?.act(Act::DelegateEnd { delegated, reason })?;
             let what = format!("the delegation of record {delegated} is over");
             Ok(print_outcome(
                 places,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::args;
 use crate::output::{Answer, complain, say, say_json};
 use crate::people::ledger_access;
-use crate::people::{table, record_json};
+use crate::people::{record_json, table};
 use crate::places::Places;
 
 /// What a list of differences shows.

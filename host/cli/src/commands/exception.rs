@@ -1,9 +1,9 @@
 //! `exception`: rules that are not kept for a while, and what is done instead.
 
-use counterfoil_governance::act::ActName;
-use counterfoil_approval::host_checks::check_exception_rule;
 use anyhow::Result;
-use counterfoil_governance::act::{self, Act, HostRefusal, ExceptionSubject};
+use counterfoil_approval::host_checks::check_exception_rule;
+use counterfoil_governance::act::ActName;
+use counterfoil_governance::act::{self, Act, ExceptionSubject, HostRefusal};
 use counterfoil_governance::rule::Rule;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
@@ -14,7 +14,7 @@ use crate::args::{Exception, ExceptionEnd, ExceptionGrant, ExceptionList};
 use crate::output::Answer;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, table, record_json};
+use crate::people::{self, record_json, table};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &Exception) -> Result<Answer> {
@@ -36,7 +36,9 @@ fn grant(places: &Places, args: &ExceptionGrant) -> Result<Answer> {
         .transpose()?;
     let mut client = ledger_access::open(places)?;
     let subject = match (&args.component, account) {
-        (Some(component), _) => ExceptionSubject::Component(people::component(client.state(), component)?),
+        (Some(component), _) => {
+            ExceptionSubject::Component(people::component(client.state(), component)?)
+        }
         (None, Some(account)) => ExceptionSubject::Account(account),
         (None, None) => ExceptionSubject::Installation,
     };
@@ -66,7 +68,12 @@ fn end(places: &Places, args: &ExceptionEnd) -> Result<Answer> {
     let (granted, reason) = (args.record, args.reason.clone());
     let outcome = ledger_access::open(places)?.act(Act::ExceptionEnd { granted, reason })?;
     let what = format!("the exception of record {granted} is over");
-    Ok(print_outcome(places, outcome, &what, json!({ "granted-by": granted })))
+    Ok(print_outcome(
+        places,
+        outcome,
+        &what,
+        json!({ "granted-by": granted }),
+    ))
 }
 
 fn list(places: &Places, args: &ExceptionList) -> Result<Answer> {

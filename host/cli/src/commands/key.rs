@@ -1,7 +1,7 @@
 //! `key`: keys that people sign with.
 
-use counterfoil_approval::ledger_view::LedgerView;
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
 use counterfoil_governance::state::LedgerState;
@@ -14,7 +14,7 @@ use crate::args::{Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate};
 use crate::output::{Answer, note, say, say_json};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, table, record_json};
+use crate::people::{self, record_json, table};
 use crate::places::Places;
 
 /// What a list of keys shows.

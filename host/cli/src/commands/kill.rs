@@ -2,9 +2,9 @@
 //! nothing but the folder: the ledger hears of it afterwards. Lifting needs the ledger first.
 
 use anyhow::{Context as _, Result};
-use counterfoil_base::digest::Digest;
 use counterfoil_approval::ledger_client::ActOutcome;
 use counterfoil_approval::ledger_view;
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::AccessDenial;
@@ -16,8 +16,8 @@ use serde_json::json;
 
 use crate::args::Kill;
 use crate::output::{Answer, note, say, say_json};
-use crate::people::{self, ledger_access};
 use crate::people::outcome::print_outcome;
+use crate::people::{self, ledger_access};
 use crate::places::Places;
 
 /// What is recorded where nobody gave a reason; the ledger takes none that is empty.

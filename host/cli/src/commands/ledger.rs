@@ -27,7 +27,7 @@ use crate::args::{
 use crate::output::{Answer, pairs, say, say_json};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, table, search, record_json};
+use crate::people::{self, record_json, search, table};
 use crate::places::Places;
 
 /// What a list of records shows.

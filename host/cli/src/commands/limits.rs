@@ -14,7 +14,7 @@ use crate::args::{EvalLimits, Filter, Limits};
 use crate::output::{Answer, say_json};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, table, record_json};
+use crate::people::{self, record_json, table};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &Limits) -> Result<Answer> {
@@ -52,7 +52,10 @@ fn set(places: &Places, args: &EvalLimits) -> Result<Answer> {
 fn show(places: &Places, account: &str) -> Result<Answer> {
     let view = ledger_access::view(places)?;
     let account = people::id("the account", account)?;
-    let found = view.state().limits_of(&account).map_err(DeniedRequest::from)?;
+    let found = view
+        .state()
+        .limits_of(&account)
+        .map_err(DeniedRequest::from)?;
     let bytes = Archive::new(&places.data).get(&found.limits)?;
     let value: Value = serde_json::from_slice(&bytes)
         .with_context(|| format!("the limits {} in the archive", found.limits))?;

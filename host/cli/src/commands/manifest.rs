@@ -26,7 +26,10 @@ pub(crate) fn run(places: &Places, args: &FeedManifest) -> Result<Answer> {
     let of = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let view = ledger_access::view(places)?;
     let account = Id::parse(&of.account.name).context("the run's account")?;
-    let found = view.state().limits_of(&account).map_err(DeniedRequest::from)?;
+    let found = view
+        .state()
+        .limits_of(&account)
+        .map_err(DeniedRequest::from)?;
     let start_nonce = match &args.start_nonce {
         Some(nonce) => nonce.clone(),
         None => random_hex()?,

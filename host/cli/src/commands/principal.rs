@@ -1,8 +1,8 @@
 //! `principal`: people and services, and their roles.
 
+use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_approval::ledger_view::LedgerView;
-use anyhow::{Context as _, Result};
 use counterfoil_governance::act::{Act, ApprovalClass, ApprovalClassRules};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::role::PrincipalKind;
@@ -15,7 +15,7 @@ use crate::args::{Filter, OnePrincipal, Principal, PrincipalAdd, PrincipalClass,
 use crate::output::{Answer, pairs, say_json};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, table, record_json};
+use crate::people::{self, record_json, table};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &Principal) -> Result<Answer> {
@@ -90,7 +90,12 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "last-act",
         "last-time",
     ];
-    table::print(places, table::filter(all, filter)?, &columns, "no principal");
+    table::print(
+        places,
+        table::filter(all, filter)?,
+        &columns,
+        "no principal",
+    );
     Ok(Answer::Yes)
 }
 
@@ -115,7 +120,12 @@ fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
         "last-act",
         "last-time",
     ];
-    let pair = |name: &&'static str| (*name, table::plain(value.get(*name).unwrap_or(&Value::Null)));
+    let pair = |name: &&'static str| {
+        (
+            *name,
+            table::plain(value.get(*name).unwrap_or(&Value::Null)),
+        )
+    };
     pairs(&fields.iter().map(pair).collect::<Vec<_>>());
     crate::output::say("");
     table::print(places, keys, &key::COLUMNS, "no key");
@@ -143,7 +153,8 @@ pub(crate) fn row(view: &LedgerView, id: &Id) -> Value {
 }
 
 fn class(places: &Places, args: &PrincipalClass) -> Result<Answer> {
-    let class = ApprovalClass::parse(&args.class).with_context(|| format!("no class {:?}", args.class))?;
+    let class =
+        ApprovalClass::parse(&args.class).with_context(|| format!("no class {:?}", args.class))?;
     let members = args.member.iter();
     let members = members.map(|name| people::id("--member", name));
     let set = ApprovalClassRules {

@@ -39,7 +39,8 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
     } else {
         LogForm::Text
     });
-    let principal = ledger_access::actor(places).context("the runner acts as a service of the ledger")?;
+    let principal =
+        ledger_access::actor(places).context("the runner acts as a service of the ledger")?;
     let view = ledger_access::view(places)?;
     let people = PeopleKeys::open(&places.keys, places.data.root())?;
     let service = LedgerActor::with_best_key(&people, view.state(), principal, now())?;

@@ -1,20 +1,20 @@
 //! `who-approved`: the people behind a run or a component, in the order of their records. It must name
 //! all that a run rests on, and nothing that it does not.
 
+use anyhow::Result;
 use counterfoil_approval::ledger_client::DeniedRequest;
+use counterfoil_base::digest::Digest;
+use counterfoil_governance::act::{Act, DigestSet, ExceptionSubject, Gate, RunTerms};
+use counterfoil_governance::registry::{RecordRef, RegisteredComponent, RegisteredRun};
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::rule::Rule;
-use anyhow::Result;
-use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, DigestSet, Gate, ExceptionSubject, RunTerms};
-use counterfoil_governance::registry::{RegisteredComponent, RecordRef, RegisteredRun};
 use counterfoil_governance::state::{ChangeEnd, LedgerState};
 use serde_json::{Value, json};
 
 use crate::args::WhoApproved;
 use crate::output::{Answer, say, say_json};
 use crate::people::ledger_access;
-use crate::people::{self, table, record_json};
+use crate::people::{self, record_json, table};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
@@ -68,7 +68,10 @@ struct Chain<'a> {
 
 impl Chain<'_> {
     fn add(&mut self, act: &str, deed: &RecordRef, about: &Value) {
-        let link = record_json::join(record_json::deed(deed), json!({ "act": act, "about": about }));
+        let link = record_json::join(
+            record_json::deed(deed),
+            json!({ "act": act, "about": about }),
+        );
         self.links.push(link);
     }
 

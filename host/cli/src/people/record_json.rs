@@ -3,10 +3,11 @@
 use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
-    Act, DigestSet, DriftFinding, EvidenceSet, PolicyException, GateReason, ExceptionSubject, GateVerdict,
+    Act, DigestSet, DriftFinding, EvidenceSet, ExceptionSubject, GateReason, GateVerdict,
+    PolicyException,
 };
 use counterfoil_governance::record::LedgerRecord;
-use counterfoil_governance::registry::{RecordRef, ComponentStage};
+use counterfoil_governance::registry::{ComponentStage, RecordRef};
 use counterfoil_governance::role::Roles;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::times::show_time;
@@ -104,13 +105,22 @@ fn stage(record: &LedgerRecord) -> Option<ComponentStage> {
     }
     let act = &record.signed.act;
     let moves = [
-        (matches!(act, Act::ComponentSubmit { .. }), ComponentStage::Draft),
+        (
+            matches!(act, Act::ComponentSubmit { .. }),
+            ComponentStage::Draft,
+        ),
         (
             matches!(act, Act::ComponentValidate { .. }),
             ComponentStage::Validated,
         ),
-        (matches!(act, Act::ComponentPromote { .. }), ComponentStage::Approved),
-        (matches!(act, Act::ComponentArchive { .. }), ComponentStage::Archived),
+        (
+            matches!(act, Act::ComponentPromote { .. }),
+            ComponentStage::Approved,
+        ),
+        (
+            matches!(act, Act::ComponentArchive { .. }),
+            ComponentStage::Archived,
+        ),
     ];
     let found = moves.into_iter().find(|(moves, _)| *moves);
     found.map(|(_, stage)| stage)

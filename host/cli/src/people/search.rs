@@ -58,7 +58,9 @@ pub(crate) fn find(places: &Places, args: &LedgerSearch) -> Result<Vec<Value>> {
     };
     let records = verified.records.iter().zip(0..);
     let fits = records.filter(|(one, index)| candidates.contains(index) && asked.fits(one));
-    let found = fits.map(|(one, index)| record_json::record(index, one)).collect();
+    let found = fits
+        .map(|(one, index)| record_json::record(index, one))
+        .collect();
     table::filter(found, &args.filter)
 }
 

@@ -5,8 +5,8 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
-    Act, StartAuthorization, DigestSet, EvidenceSet, EvidenceKind, Gate, GateOutcome, Provenance, RunEnd,
-    GateVerdict, account_digest,
+    Act, DigestSet, EvidenceKind, EvidenceSet, Gate, GateOutcome, GateVerdict, Provenance, RunEnd,
+    StartAuthorization, account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;

@@ -9,9 +9,10 @@ use counterfoil_trading::cbor::{
 use counterfoil_trading::time::UnixNanos;
 
 use super::{
-    Act, StartAuthorization, BreakGlass, UsageBudget, ApprovalClass, ApprovalClassRules, Delegation, DigestSet, DriftFinding,
-    EvidenceSet, EvidenceKind, PolicyException, Gate, GateOutcome, BudgetHolder, Provenance, GateReason, HostRefusal, RunEnd,
-    RunStart, KillScope, ExceptionSubject, RunTerms, Usage, GateVerdict,
+    Act, ApprovalClass, ApprovalClassRules, BreakGlass, BudgetHolder, Delegation, DigestSet,
+    DriftFinding, EvidenceKind, EvidenceSet, ExceptionSubject, Gate, GateOutcome, GateReason,
+    GateVerdict, HostRefusal, KillScope, PolicyException, Provenance, RunEnd, RunStart, RunTerms,
+    StartAuthorization, Usage, UsageBudget,
 };
 use crate::id::Id;
 use crate::role::{PrincipalKind, Role};

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{AttestError, DsseEnvelope, InTotoStatement, StatementSubject};
-use crate::act::{EvidenceSet, EvidenceKind};
+use crate::act::{EvidenceKind, EvidenceSet};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 

@@ -29,12 +29,7 @@ impl LedgerState {
     /// # Errors
     ///
     /// Returns the [`Denial`] by the first rule that forbids it.
-    pub fn check_access(
-        &self,
-        by: &Id,
-        access: Access<'_>,
-        time: UnixNanos,
-    ) -> Result<(), Denial> {
+    pub fn check_access(&self, by: &Id, access: Access<'_>, time: UnixNanos) -> Result<(), Denial> {
         match access {
             Access::OperateRuns => {
                 if self.has_role(by, Role::Operator) {

@@ -7,13 +7,16 @@ use counterfoil_trading::time::UnixNanos;
 use super::glass::raises;
 use super::judge::registry::approval_voice;
 use super::{
-    AuthorizationRecord, BreakGlassRecord, ProposedChange, DelegationRecord, DriftRecord, ChangeEnd, ExcessRecord, ExceptionRecord, KeyRecord, KillRecord, LimitsRecord,
-    PrincipalRecord, VerdictRecord, LedgerState,
+    AuthorizationRecord, BreakGlassRecord, ChangeEnd, DelegationRecord, DriftRecord,
+    ExceptionRecord, ExcessRecord, KeyRecord, KillRecord, LedgerState, LimitsRecord,
+    PrincipalRecord, ProposedChange, VerdictRecord,
 };
 use crate::act::{Act, Gate};
 use crate::id::Id;
 use crate::record::SignedAct;
-use crate::registry::{ApprovalRecord, RegisteredComponent, RecordRef, PromotionRecord, ComponentStage, RegisteredRun};
+use crate::registry::{
+    ApprovalRecord, ComponentStage, PromotionRecord, RecordRef, RegisteredComponent, RegisteredRun,
+};
 use crate::role::{PrincipalKind, Role, Roles};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
@@ -149,7 +152,8 @@ impl LedgerState {
                 let subject = (verdict.gate, verdict.subject);
                 self.said.entry(subject).or_default().push(deed.index);
                 let verdict = verdict.clone();
-                self.verdicts.insert(deed.index, VerdictRecord { verdict, deed });
+                self.verdicts
+                    .insert(deed.index, VerdictRecord { verdict, deed });
             }
             Act::ComponentSubmit {
                 component,
@@ -363,7 +367,12 @@ impl LedgerState {
         }
     }
 
-    fn change(&mut self, digest: &Digest, stage: Option<ComponentStage>, how: impl FnOnce(&mut RegisteredComponent)) {
+    fn change(
+        &mut self,
+        digest: &Digest,
+        stage: Option<ComponentStage>,
+        how: impl FnOnce(&mut RegisteredComponent),
+    ) {
         if let Some(component) = self.registry.components.get_mut(digest) {
             component.stage = stage.unwrap_or(component.stage);
             how(component);

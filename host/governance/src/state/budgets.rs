@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use counterfoil_trading::time::UnixNanos;
 
 use super::LedgerState;
-use crate::act::{UsageBudget, BudgetHolder, Usage};
+use crate::act::{BudgetHolder, Usage, UsageBudget};
 use crate::id::Id;
 use crate::registry::RecordRef;
 use crate::report::UsageTotals;

@@ -114,7 +114,11 @@ impl LedgerState {
     }
 
     /// The change that waits for signatures.
-    pub(super) fn waiting(&self, proposed: u64, time: UnixNanos) -> Result<&ProposedChange, Denial> {
+    pub(super) fn waiting(
+        &self,
+        proposed: u64,
+        time: UnixNanos,
+    ) -> Result<&ProposedChange, Denial> {
         let Some(change) = self.changes.get(&proposed) else {
             let why = format!("record {proposed} proposes no change");
             let hint = "counterfoil change list shows those that wait";
@@ -136,7 +140,12 @@ impl LedgerState {
 
     /// The voices that count for a change now: each signer's key counts still, and whoever they
     /// speak for belongs to the class still.
-    pub(super) fn tally(&self, change: &ProposedChange, class: ApprovalClass, time: UnixNanos) -> BTreeSet<Id> {
+    pub(super) fn tally(
+        &self,
+        change: &ProposedChange,
+        class: ApprovalClass,
+        time: UnixNanos,
+    ) -> BTreeSet<Id> {
         let counts = |(voice, deed): &&(Id, RecordRef)| {
             let key = self.keys.get(&deed.key);
             self.belongs(class, voice) && key.is_some_and(|key| key.counts(time))

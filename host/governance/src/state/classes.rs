@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::{PrincipalRecord, LedgerState};
+use super::{LedgerState, PrincipalRecord};
 use crate::act::{Act, ApprovalClass, ApprovalClassRules, Delegation};
 use crate::id::Id;
 use crate::registry::RecordRef;

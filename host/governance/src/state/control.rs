@@ -4,7 +4,7 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::LedgerState;
-use crate::act::{DigestSet, PolicyException, Gate, GateOutcome, ExceptionSubject, GateVerdict};
+use crate::act::{DigestSet, ExceptionSubject, Gate, GateOutcome, GateVerdict, PolicyException};
 use crate::id::Id;
 use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
@@ -82,7 +82,8 @@ impl LedgerState {
                     "policy was {bundle}, is {now} since record {} by {}",
                     deed.index, deed.by
                 );
-                let hint = "ask the policy in force, and have what it is asked about approved again";
+                let hint =
+                    "ask the policy in force, and have what it is asked about approved again";
                 Denial::new(Rule::PolicyChanged, why, hint)
             }
         }

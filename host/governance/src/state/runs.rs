@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::LedgerState;
-use crate::act::{StartAuthorization, KillScope, RunTerms};
+use crate::act::{KillScope, RunTerms, StartAuthorization};
 use crate::id::Id;
 use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};

@@ -100,7 +100,9 @@ fn what_is_no_envelope_or_no_statement_is_refused() {
             "sig is not base64",
         ),
     ] {
-        let error = DsseEnvelope::parse(text.as_bytes()).unwrap_err().to_string();
+        let error = DsseEnvelope::parse(text.as_bytes())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(part), "{error}");
     }
     let error = attest::InTotoStatement::parse(

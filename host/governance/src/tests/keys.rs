@@ -134,7 +134,8 @@ fn a_ledger_begins_once_and_with_a_first_record_that_holds() {
         };
         let previous = counterfoil_journal::entry::GENESIS;
         let place = ("counterfoil/ledger/test", previous);
-        let signed = SignedAct::sign(place, UnixNanos(0), id("ada"), act, &hand(actor_seed)).unwrap();
+        let signed =
+            SignedAct::sign(place, UnixNanos(0), id("ada"), act, &hand(actor_seed)).unwrap();
         let path = folder.path().join("ledger");
         let result = Ledger::create(&path, &id("test"), Box::new(hand(LOG_SEED)), &signed);
         let made = path.exists();

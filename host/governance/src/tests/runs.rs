@@ -254,7 +254,9 @@ fn a_kill_switch_stops_starts_until_somebody_else_lifts_it() {
     // A runner asks, and goes on asking.
     let state = desk.ledger.state();
     assert!(state.killed(&digest("run"), &id("desk-7")).is_none());
-    let killed = desk.act("erin", kill(KillScope::Run(digest("run")))).unwrap();
+    let killed = desk
+        .act("erin", kill(KillScope::Run(digest("run"))))
+        .unwrap();
     let state = desk.ledger.state();
     let found = state.killed(&digest("run"), &id("desk-7"));
     assert_eq!(found.map(|(index, _)| index), Some(killed));

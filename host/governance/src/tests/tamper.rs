@@ -220,7 +220,8 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     desk.act("bob", submit("two")).unwrap();
     // An act that was signed before another record came is not taken for one signed now.
     let place = ("counterfoil/ledger/test", before);
-    let signed = SignedAct::sign(place, UnixNanos(99), id("bob"), submit("three"), &hand(2)).unwrap();
+    let signed =
+        SignedAct::sign(place, UnixNanos(99), id("bob"), submit("three"), &hand(2)).unwrap();
     let error = desk.ledger.append(signed).unwrap_err();
     assert!(matches!(error, LedgerError::Stale { .. }), "{error}");
     // The log of another name, or of another key, is not this one.

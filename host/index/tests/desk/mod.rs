@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use counterfoil_governance::act::{Act, PolicyException, ExceptionSubject};
+use counterfoil_governance::act::{Act, ExceptionSubject, PolicyException};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, origin};
 pub(crate) use counterfoil_governance::record::LedgerRecord;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use counterfoil_base::digest;
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{DigestSet, EvidenceKind, KillScope, ExceptionSubject};
-use counterfoil_governance::evidence::{EvidenceError as PieceError, EvidenceAttestation};
+use counterfoil_governance::act::{DigestSet, EvidenceKind, ExceptionSubject, KillScope};
+use counterfoil_governance::evidence::{EvidenceAttestation, EvidenceError as PieceError};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::registry::RegisteredComponent;
 use counterfoil_governance::rule::Denial;
@@ -43,10 +43,7 @@ pub enum DocumentError {
     Store(#[from] EvidenceError),
     /// A piece of evidence does not hold.
     #[error("the evidence {digest} does not hold: {source}")]
-    Piece {
-        digest: Digest,
-        source: PieceError,
-    },
+    Piece { digest: Digest, source: PieceError },
 }
 
 /// What the gate of promotion is told of a component under a digest set.
@@ -251,10 +248,11 @@ fn pieces(
     let store = EvidenceStore::new(data, &digest.0);
     for (kind, digest_of_piece) in &evidence.0 {
         let bytes = store.get(&digest_of_piece.0)?;
-        let piece = EvidenceAttestation::open(state, &bytes).map_err(|source| DocumentError::Piece {
-            digest: *digest_of_piece,
-            source,
-        })?;
+        let piece =
+            EvidenceAttestation::open(state, &bytes).map_err(|source| DocumentError::Piece {
+                digest: *digest_of_piece,
+                source,
+            })?;
         let objection = piece.objection(state, (digest, component), now);
         let passed = objection.is_none() && piece.kind == *kind;
         found.insert(*kind, Counted { piece, passed });

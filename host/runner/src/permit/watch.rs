@@ -5,7 +5,7 @@ use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{RunEnd, KillScope};
+use counterfoil_governance::act::{KillScope, RunEnd};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::{AccessDenial, Rule};
 use counterfoil_governance::state::LedgerState;

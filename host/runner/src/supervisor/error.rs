@@ -8,9 +8,9 @@ use super::feeds::OpenError;
 use super::kept::KeptError;
 use super::status::RunState;
 use crate::error::RunnerError;
-use counterfoil_governance::rule::AccessDenial;
 use crate::store::data_dir::DataDirError;
 use crate::store::files::FileError;
+use counterfoil_governance::rule::AccessDenial;
 
 /// Why a run is not started, stopped, killed or gone on with.
 #[derive(Debug, thiserror::Error)]

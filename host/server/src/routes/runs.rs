@@ -70,7 +70,8 @@ pub(crate) async fn start(
         let grant = grant.map_err(|denied| match manifest.run_id() {
             Ok(run) => {
                 let run = Digest(run);
-                own.ledger.refuse(&caller.id, ActName::RunStart, &run, denied)
+                own.ledger
+                    .refuse(&caller.id, ActName::RunStart, &run, denied)
             }
             Err(_) => denied.into(),
         })?;

@@ -11,7 +11,7 @@ use counterfoil_policy::bundle::Bundle;
 use counterfoil_runner::gates::Archive;
 use serde_json::{Map, Value, json};
 
-use crate::people::{table, record_json};
+use crate::people::{record_json, table};
 use crate::places::Places;
 
 /// One line a difference: a field or file with what it is now and what it would be.

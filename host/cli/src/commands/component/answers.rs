@@ -1,8 +1,8 @@
 //! What the registry answers about components: history, list, one of them, its runs.
 
+use anyhow::Result;
 use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_approval::ledger_view::LedgerView;
-use anyhow::Result;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet};
 use counterfoil_governance::registry::RegisteredComponent;
@@ -14,7 +14,7 @@ use crate::args::{Filter, OneComponent};
 use crate::commands::ledger::tell_records;
 use crate::output::{Answer, pairs, say, say_json};
 use crate::people::ledger_access;
-use crate::people::{self, table, record_json};
+use crate::people::{self, record_json, table};
 use crate::places::Places;
 
 /// Every record about a component, denied ones too.
@@ -42,7 +42,8 @@ pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
 /// authorizations and its runs.
 fn names(view: &LedgerView, component: &Digest) -> Vec<Value> {
     let mut names = vec![record_json::digest(component)];
-    let of = |set: &DigestSet| (set.component == *component).then(|| record_json::digest(&set.digest()));
+    let of =
+        |set: &DigestSet| (set.component == *component).then(|| record_json::digest(&set.digest()));
     for record in &view.verified.records {
         #[expect(
             clippy::wildcard_enum_match_arm,
@@ -50,7 +51,9 @@ fn names(view: &LedgerView, component: &Digest) -> Vec<Value> {
         )]
         let name = match &record.signed.act {
             Act::ComponentApprove { set, .. } | Act::ComponentPromote { set } => of(set),
-            Act::StartAuthorize(one) => of(&one.terms.set).map(|_| record_json::digest(&one.digest())),
+            Act::StartAuthorize(one) => {
+                of(&one.terms.set).map(|_| record_json::digest(&one.digest()))
+            }
             Act::RunStart(one) => of(&one.terms.set).map(|_| record_json::digest(&one.run)),
             _ => None,
         };
@@ -71,7 +74,12 @@ pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "submitted",
         "approvals",
     ];
-    table::print(places, table::filter(all, filter)?, &columns, "no component");
+    table::print(
+        places,
+        table::filter(all, filter)?,
+        &columns,
+        "no component",
+    );
     Ok(Answer::Yes)
 }
 
@@ -122,13 +130,16 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     value["bytes"] = json!(is);
     if places.json {
         value["submitted-by"] = record_json::deed(&one.submitted);
-        value["validated-by"] = json!(one.validated.as_ref().map(|(_, deed)| record_json::deed(deed)));
+        value["validated-by"] = json!(
+            one.validated
+                .as_ref()
+                .map(|(_, deed)| record_json::deed(deed))
+        );
         value["evidence"] = json!(pieces);
         value["approvals"] = json!(approvals);
-        value["archived"] =
-            json!(one.archived.as_ref().map(|(reason, deed)| {
-                record_json::join(record_json::deed(deed), json!({ "reason": reason }))
-            }));
+        value["archived"] = json!(one.archived.as_ref().map(|(reason, deed)| {
+            record_json::join(record_json::deed(deed), json!({ "reason": reason }))
+        }));
         value["rollback"] = json!(back);
         say_json(&value);
         return Ok(answer);

@@ -1,12 +1,12 @@
 //! `component approve`: an approver's signature over exactly four digests.
 
-use counterfoil_approval::ledger_client::LedgerClient;
-use counterfoil_approval::ledger_client::ActOutcome;
-use counterfoil_governance::act::ActName;
-use counterfoil_approval::host_checks::check_component_bytes;
-use counterfoil_approval::host_checks::validated_evidence;
-use counterfoil_approval::host_checks::policy_in_force;
 use crate::people::ledger_access::require;
+use counterfoil_approval::host_checks::check_component_bytes;
+use counterfoil_approval::host_checks::policy_in_force;
+use counterfoil_approval::host_checks::validated_evidence;
+use counterfoil_approval::ledger_client::ActOutcome;
+use counterfoil_approval::ledger_client::LedgerClient;
+use counterfoil_governance::act::ActName;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -31,13 +31,27 @@ pub(super) fn run(places: &Places, args: &ComponentApprove) -> Result<Answer> {
     let mut client = ledger_access::open(places)?;
     let component = people::component(client.state(), &args.component)?;
     let act = ActName::ComponentApprove;
-    let set = set_of(places, &mut client, act, &component, args.manifest.as_deref())?;
+    let set = set_of(
+        places,
+        &mut client,
+        act,
+        &component,
+        args.manifest.as_deref(),
+    )?;
     let outcome = sign(&mut client, set, args.output.as_deref())?;
     let what = format!(
         "{} approves {component} under limits {}, policy {} and evidence {}",
-        client.actor(), set.limits, set.policy, set.evidence
+        client.actor(),
+        set.limits,
+        set.policy,
+        set.evidence
     );
-    Ok(print_outcome(places, outcome, &what, record_json::set(&set)))
+    Ok(print_outcome(
+        places,
+        outcome,
+        &what,
+        record_json::set(&set),
+    ))
 }
 
 /// Signs the approval of a set, as an envelope and as an act.
@@ -87,7 +101,10 @@ pub(crate) fn set_of(
     })
 }
 
-fn limits(pieces: &BTreeMap<EvidenceKind, EvidenceAttestation>, manifest: Option<&Path>) -> Result<Digest> {
+fn limits(
+    pieces: &BTreeMap<EvidenceKind, EvidenceAttestation>,
+    manifest: Option<&Path>,
+) -> Result<Digest> {
     if let Some(path) = manifest {
         let text = String::from_utf8(read_whole(path)?)?;
         let manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;

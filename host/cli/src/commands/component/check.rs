@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_base::digest::Digest;
 use counterfoil_approval::host_checks::{HostCheckError, check_component_bytes};
 use counterfoil_approval::ledger_view::LedgerView;
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{ActName, EvidenceKind};
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::Access;
@@ -21,7 +21,7 @@ use crate::args::ComponentValidate;
 use crate::commands::{admit, backtest};
 use crate::output::{Answer, say, say_json};
 use crate::people::ledger_access;
-use crate::people::{self, table, record_json};
+use crate::people::{self, record_json, table};
 use crate::places::Places;
 use crate::progress::bar;
 
@@ -54,12 +54,7 @@ fn thresholds(text: &str) -> Result<Thresholds> {
 
 impl Check<'_> {
     /// Makes every piece but the tests', which are the author's to attest.
-    fn make(
-        &self,
-        places: &Places,
-        view: &LedgerView,
-        component: Digest,
-    ) -> Result<Vec<Made>> {
+    fn make(&self, places: &Places, view: &LedgerView, component: Digest) -> Result<Vec<Made>> {
         let maker = Maker::new(places, view, component)?;
         let access = Access::CheckComponent(&component);
         let allowed = view.state().check_access(maker.by(), access, now());

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use counterfoil_base::digest::Digest;
 use counterfoil_approval::host_checks::{check_component_bytes, open_piece};
 use counterfoil_approval::ledger_client::{ActOutcome, LedgerActor};
 use counterfoil_approval::ledger_view::LedgerView;
-use counterfoil_governance::act::{Act, ActName, EvidenceSet, EvidenceKind};
+use counterfoil_base::digest::Digest;
+use counterfoil_governance::act::{Act, ActName, EvidenceKind, EvidenceSet};
 use counterfoil_governance::attest::DsseEnvelope;
 use counterfoil_governance::evidence::{EvidenceAttestation, statement};
 use counterfoil_governance::id::Id;
@@ -88,7 +88,8 @@ struct Found {
 fn find(places: &Places, state: &LedgerState, component: &Digest, now: UnixNanos) -> Result<Found> {
     let store = EvidenceStore::new(&places.data, &component.0);
     let registered = state.registry().components().get(component);
-    let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, EvidenceAttestation)> = BTreeMap::new();
+    let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, EvidenceAttestation)> =
+        BTreeMap::new();
     for digest in store.all()? {
         let piece = store.get(&digest).map_err(anyhow::Error::from);
         let piece = piece.and_then(|bytes| Ok(EvidenceAttestation::open(state, &bytes)?));
@@ -180,7 +181,11 @@ pub(super) fn recorded(
 }
 
 /// Every piece of a draft that is on disk, passed or not: what a reviewer could rest on.
-pub(super) fn on_disk(places: &Places, state: &LedgerState, component: &Digest) -> Result<Vec<Value>> {
+pub(super) fn on_disk(
+    places: &Places,
+    state: &LedgerState,
+    component: &Digest,
+) -> Result<Vec<Value>> {
     let store = EvidenceStore::new(&places.data, &component.0);
     let row = |digest: [u8; 32]| {
         let digest = Digest(digest);
@@ -200,7 +205,11 @@ pub(super) fn on_disk(places: &Places, state: &LedgerState, component: &Digest) 
 }
 
 /// A piece with what was measured, or why it cannot be opened.
-fn told(kind: Option<EvidenceKind>, digest: &Digest, piece: Result<(EvidenceAttestation, String)>) -> Value {
+fn told(
+    kind: Option<EvidenceKind>,
+    digest: &Digest,
+    piece: Result<(EvidenceAttestation, String)>,
+) -> Value {
     let (kind, by, time, is, measured) = match piece {
         Ok((piece, is)) => (
             Some(piece.kind),

@@ -15,11 +15,22 @@ pub(super) fn run(places: &Places, args: &ComponentPromote) -> Result<Answer> {
     let mut client = ledger_access::open(places)?;
     let component = people::component(client.state(), &args.component)?;
     let act = ActName::ComponentPromote;
-    let set = set_of(places, &mut client, act, &component, args.manifest.as_deref())?;
+    let set = set_of(
+        places,
+        &mut client,
+        act,
+        &component,
+        args.manifest.as_deref(),
+    )?;
     let outcome = client.act(Act::ComponentPromote { set })?;
     let what = format!(
         "{component} is approved: it may be started under limits {}",
         set.limits
     );
-    Ok(print_outcome(places, outcome, &what, record_json::set(&set)))
+    Ok(print_outcome(
+        places,
+        outcome,
+        &what,
+        record_json::set(&set),
+    ))
 }

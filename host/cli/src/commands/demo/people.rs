@@ -1,16 +1,16 @@
 //! The demo's people: a strategy goes from draft to approved, each step by this very program in
 //! another process, as its own person would call it.
 
-use counterfoil_approval::ledger_view;
 use anyhow::{Context as _, Result, ensure};
+use counterfoil_approval::ledger_view;
 use counterfoil_runner::store::data_dir::{Execution, MANIFEST_FILE};
 use counterfoil_runner::store::files::write_whole;
 use serde_json::{Value, json};
 
 use super::stage::{Stage, program, text};
 use crate::output::{say, table};
-use crate::people::rows;
 use crate::people::ledger_access;
+use crate::people::rows;
 
 /// The strategy that is approved.
 pub(super) const STRATEGY: &str = "buy-and-hold";

@@ -1,9 +1,9 @@
 //! `policy eval`: the policy is asked at a gate.
 
 use anyhow::{Context as _, Result};
-use counterfoil_base::digest::Digest;
 use counterfoil_approval::host_checks::policy_in_force;
 use counterfoil_approval::ledger_client::LedgerClient;
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName, account_digest};
 use counterfoil_governance::id::Id;
 use counterfoil_policy::gate::Gate;
@@ -35,7 +35,13 @@ fn promotion(places: &Places, args: &EvalPromotion) -> Result<Answer> {
     let mut client = ledger_access::open(places)?;
     let component = people::component(client.state(), &args.component)?;
     let act = ActName::Verdict;
-    let set = set_of(places, &mut client, act, &component, args.manifest.as_deref())?;
+    let set = set_of(
+        places,
+        &mut client,
+        act,
+        &component,
+        args.manifest.as_deref(),
+    )?;
     let document = gates::promotion(&places.data, client.state(), &set, client.time())?;
     ask(places, client, &document, set.digest(), args.print_input)
 }
@@ -77,7 +83,13 @@ pub(crate) fn asked_limits(client: &LedgerClient, args: &EvalLimits) -> Result<(
         daily_loss: args.daily_loss,
         drawdown_bps: args.drawdown_bps,
     };
-    let document = gates::limits(client.state(), client.actor().as_str(), of, asked, client.time());
+    let document = gates::limits(
+        client.state(),
+        client.actor().as_str(),
+        of,
+        asked,
+        client.time(),
+    );
     Ok((account, document))
 }
 

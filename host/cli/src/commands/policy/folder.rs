@@ -1,7 +1,7 @@
 //! `policy init|show|test|set`: a policy's folder.
 
-use counterfoil_governance::act::ActName;
 use counterfoil_approval::host_checks::check_policy_tests;
+use counterfoil_governance::act::ActName;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};

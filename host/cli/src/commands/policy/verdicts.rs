@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::child::evaluator;
 use crate::args::{Filter, PolicyReEvaluate};
 use crate::output::{Answer, say, say_json};
-use crate::people::rows;
 use crate::people::ledger_access;
+use crate::people::rows;
 use crate::places::Places;
 
 pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
@@ -20,7 +20,12 @@ pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
     let columns = [
         "record", "time", "gate", "subject", "outcome", "policy", "by", "reasons",
     ];
-    table::print(places, table::filter(found, filter)?, &columns, "no verdict");
+    table::print(
+        places,
+        table::filter(found, filter)?,
+        &columns,
+        "no verdict",
+    );
     Ok(Answer::Yes)
 }
 

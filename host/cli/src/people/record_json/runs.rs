@@ -1,6 +1,6 @@
 //! What acts on runs say, in JSON.
 
-use counterfoil_governance::act::{Act, BudgetHolder, RunStart, KillScope, RunTerms};
+use counterfoil_governance::act::{Act, BudgetHolder, KillScope, RunStart, RunTerms};
 use serde_json::{Value, json};
 
 use super::{digest, join, set, text, until};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{ActContext, LedgerState, Judgment, authentic_key, judge_act};
-use crate::act::{Act, ActName, BreakGlass, ApprovalClass, ApprovalClassRules, Delegation};
+use super::{ActContext, Judgment, LedgerState, authentic_key, judge_act};
+use crate::act::{Act, ActName, ApprovalClass, ApprovalClassRules, BreakGlass, Delegation};
 use crate::id::Id;
 use crate::role::{PrincipalKind, Role};
 use crate::rule::{Denial, Rule};
@@ -85,7 +85,12 @@ fn takes_more(state: &LedgerState, act: &Act) -> Result<ApprovalClass, Denial> {
 }
 
 /// Whether somebody may propose such an act, which others sign.
-fn may_propose(state: &LedgerState, doing: ActContext<'_>, act: &Act, class: ApprovalClass) -> Judgment {
+fn may_propose(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    act: &Act,
+    class: ApprovalClass,
+) -> Judgment {
     if !state.voices(class, doing.by, doing.time).is_empty() {
         return Ok(());
     }
@@ -163,7 +168,11 @@ pub(super) fn setup_end(state: &LedgerState, doing: ActContext<'_>) -> Judgment 
     state.check_classes(rule, &state.principals, None)
 }
 
-pub(super) fn class_set(state: &LedgerState, doing: ActContext<'_>, set: &ApprovalClassRules) -> Judgment {
+pub(super) fn class_set(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    set: &ApprovalClassRules,
+) -> Judgment {
     if set.approvals < set.class.approvals_min() {
         let (class, least) = (set.class.name(), set.class.approvals_min());
         let why = format!("the class {class} takes at least {least} signatures");
@@ -185,7 +194,11 @@ pub(super) fn class_set(state: &LedgerState, doing: ActContext<'_>, set: &Approv
 
 /// Only who belongs to a class lets another speak for them, for a while; so nobody passes on what
 /// was passed to them.
-pub(super) fn delegate(state: &LedgerState, doing: ActContext<'_>, delegation: &Delegation) -> Judgment {
+pub(super) fn delegate(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    delegation: &Delegation,
+) -> Judgment {
     let (class, to) = (delegation.class, &delegation.to);
     told(&delegation.reason)?;
     super::known(state, to)?;
@@ -234,7 +247,11 @@ pub(super) fn delegate_end(
     Err(Denial::new(Rule::RoleMissing, why, who))
 }
 
-pub(super) fn break_glass(state: &LedgerState, doing: ActContext<'_>, glass: &BreakGlass) -> Judgment {
+pub(super) fn break_glass(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    glass: &BreakGlass,
+) -> Judgment {
     told(&glass.reason)?;
     let person = |id: &Id| {
         state
@@ -268,7 +285,11 @@ pub(super) fn break_glass(state: &LedgerState, doing: ActContext<'_>, glass: &Br
 }
 
 /// One person does what takes two, under the glass that they broke, within its scope and time.
-pub(super) fn emergency(state: &LedgerState, doing: ActContext<'_>, (opened, act): (u64, &Act)) -> Judgment {
+pub(super) fn emergency(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (opened, act): (u64, &Act),
+) -> Judgment {
     let broken = state.glass(opened)?;
     let name = act.name();
     let wrong = if broken.deed.by != *doing.by {
@@ -288,7 +309,11 @@ pub(super) fn emergency(state: &LedgerState, doing: ActContext<'_>, (opened, act
     Err(Denial::new(Rule::BreakGlassScope, why, hint))
 }
 
-pub(super) fn close(state: &LedgerState, doing: ActContext<'_>, (opened, reason): (u64, &str)) -> Judgment {
+pub(super) fn close(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (opened, reason): (u64, &str),
+) -> Judgment {
     let broken = state.glass(opened)?;
     told(reason)?;
     if broken.open(doing.time) {

@@ -3,7 +3,7 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::{ActContext, LedgerState};
-use crate::act::{PolicyException, Gate, GateOutcome, ExceptionSubject, GateVerdict};
+use crate::act::{ExceptionSubject, Gate, GateOutcome, GateVerdict, PolicyException};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
@@ -107,7 +107,11 @@ fn fit(exception: &PolicyException, time: UnixNanos) -> super::Judgment {
 }
 
 /// Only what holds can be ended.
-pub(super) fn exception_end(state: &LedgerState, doing: ActContext<'_>, granted: u64) -> super::Judgment {
+pub(super) fn exception_end(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    granted: u64,
+) -> super::Judgment {
     let found = state.exceptions.get(&granted);
     if found.is_some_and(|one| one.holds(doing.time)) {
         return Ok(());

@@ -1,7 +1,7 @@
 //! Whether drift and refusals are recorded as they must be. What is there must never be looked at
 //! here: whoever records it looked.
 
-use super::{ActContext, LedgerState, Judgment};
+use super::{ActContext, Judgment, LedgerState};
 use crate::act::{DriftFinding, HostRefusal};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};

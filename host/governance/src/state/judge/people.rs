@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::{ASK_ADMINISTRATOR, ActContext, LedgerState, Judgment, known, signature};
+use super::{ASK_ADMINISTRATOR, ActContext, Judgment, LedgerState, known, signature};
 use crate::id::Id;
 use crate::record::{SignedAct, rotation_message};
 use crate::role::{Role, Roles};
@@ -80,7 +80,12 @@ fn new_key(state: &LedgerState, key: &PublicKey) -> Judgment {
     Ok(())
 }
 
-pub(super) fn roles_set(state: &LedgerState, doing: ActContext<'_>, id: &Id, roles: &Roles) -> Judgment {
+pub(super) fn roles_set(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    id: &Id,
+    roles: &Roles,
+) -> Judgment {
     known(state, id)?;
     if id == doing.by {
         let why = format!("{id} would change its own roles");
@@ -102,7 +107,12 @@ pub(super) fn roles_set(state: &LedgerState, doing: ActContext<'_>, id: &Id, rol
     state.check_classes(rule, &principals, None)
 }
 
-pub(super) fn key_revoke(state: &LedgerState, doing: ActContext<'_>, id: &Id, key: PublicKey) -> Judgment {
+pub(super) fn key_revoke(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    id: &Id,
+    key: PublicKey,
+) -> Judgment {
     let actor = doing.by;
     let principal = state.principals.get(actor);
     let administers = principal.is_some_and(|one| one.roles.contains(&Role::Administrator));

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::{ActContext, LedgerState, Judgment};
-use crate::act::{ApprovalClass, DigestSet, EvidenceSet, EvidenceKind, Gate};
+use super::{ActContext, Judgment, LedgerState};
+use crate::act::{ApprovalClass, DigestSet, EvidenceKind, EvidenceSet, Gate};
 use crate::attest;
 use crate::id::Id;
-use crate::registry::{RegisteredComponent, ComponentStage};
+use crate::registry::{ComponentStage, RegisteredComponent};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;

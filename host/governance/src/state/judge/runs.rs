@@ -3,9 +3,10 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::changes::told;
-use super::{ActContext, LedgerState, Judgment};
+use super::{ActContext, Judgment, LedgerState};
 use crate::act::{
-    StartAuthorization, UsageBudget, Gate, BudgetHolder, RunEnd, RunStart, KillScope, Usage, account_digest,
+    BudgetHolder, Gate, KillScope, RunEnd, RunStart, StartAuthorization, Usage, UsageBudget,
+    account_digest,
 };
 use crate::id::Id;
 use crate::role::{PrincipalKind, Role};
@@ -47,7 +48,11 @@ pub(super) fn limits_set(
     Err(Denial::new(Rule::LimitsChanged, why, hint))
 }
 
-pub(super) fn authorize(state: &LedgerState, doing: ActContext<'_>, asked: &StartAuthorization) -> Judgment {
+pub(super) fn authorize(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    asked: &StartAuthorization,
+) -> Judgment {
     state.check_setup()?;
     let (from, until) = (asked.not_before, asked.not_after);
     let longest = from.0.saturating_add(WINDOW_NANOS_MAX);
@@ -179,7 +184,10 @@ pub(super) fn end(state: &LedgerState, doing: ActContext<'_>, end: &RunEnd) -> J
     Err(Denial::new(Rule::RunEnded, why, "nothing is left to do"))
 }
 
-fn known_run<'a>(state: &'a LedgerState, run: &Digest) -> Result<&'a crate::registry::RegisteredRun, Denial> {
+fn known_run<'a>(
+    state: &'a LedgerState,
+    run: &Digest,
+) -> Result<&'a crate::registry::RegisteredRun, Denial> {
     state.registry.runs.get(run).ok_or_else(|| {
         let why = format!("run {run} was not started");
         Denial::new(
@@ -191,7 +199,11 @@ fn known_run<'a>(state: &'a LedgerState, run: &Digest) -> Result<&'a crate::regi
 }
 
 /// Whoever watches may stop, and so may a service; stopping early does no harm.
-pub(super) fn kill(state: &LedgerState, doing: ActContext<'_>, (scope, reason): (&KillScope, &str)) -> Judgment {
+pub(super) fn kill(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (scope, reason): (&KillScope, &str),
+) -> Judgment {
     const MAY: [Role; 4] = [
         Role::Operator,
         Role::Approver,
@@ -211,7 +223,11 @@ pub(super) fn kill(state: &LedgerState, doing: ActContext<'_>, (scope, reason): 
 }
 
 /// Who stopped it does not say that it may go on.
-pub(super) fn kill_lift(state: &LedgerState, doing: ActContext<'_>, (killed, reason): (u64, &str)) -> Judgment {
+pub(super) fn kill_lift(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (killed, reason): (u64, &str),
+) -> Judgment {
     let found = state.kills.get(&killed).filter(|one| one.lifted.is_none());
     let Some(found) = found else {
         let why = format!("record {killed} throws no kill switch that is still thrown");
@@ -223,12 +239,20 @@ pub(super) fn kill_lift(state: &LedgerState, doing: ActContext<'_>, (killed, rea
         return Ok(());
     }
     let why = format!("{} threw this kill switch", doing.by);
-    let who = state.who_signs(crate::act::ApprovalClass::Operations, doing.time, &[doing.by]);
+    let who = state.who_signs(
+        crate::act::ApprovalClass::Operations,
+        doing.time,
+        &[doing.by],
+    );
     Err(Denial::new(Rule::DutyKill, why, who))
 }
 
 /// Nobody is given what they use by themselves.
-pub(super) fn budget_set(state: &LedgerState, doing: ActContext<'_>, budget: &UsageBudget) -> Judgment {
+pub(super) fn budget_set(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    budget: &UsageBudget,
+) -> Judgment {
     own_budget(state, doing, &budget.of)
 }
 
@@ -263,7 +287,11 @@ fn own_budget(state: &LedgerState, doing: ActContext<'_>, of: &BudgetHolder) -> 
         "{} would decide on the budget of {of}, which is their own",
         doing.by
     );
-    let who = state.who_signs(crate::act::ApprovalClass::Operations, doing.time, &[doing.by]);
+    let who = state.who_signs(
+        crate::act::ApprovalClass::Operations,
+        doing.time,
+        &[doing.by],
+    );
     Err(Denial::new(Rule::DutyBudget, why, who))
 }
 
