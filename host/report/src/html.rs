@@ -9,7 +9,7 @@ mod tables;
 use core::fmt::Write as _;
 
 use crate::chart::Svg;
-use crate::report::{Render, RenderError};
+use crate::render::{Render, RenderError};
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/copy.js");

@@ -8,7 +8,7 @@ use crate::drawdown::Fall;
 use crate::facts::Facts;
 use crate::figures::Figures;
 use crate::moment;
-use crate::report::{Render, RenderError};
+use crate::render::{Render, RenderError};
 
 /// The format of the file.
 const FORMAT: &str = "counterfoil-report/1";
@@ -22,7 +22,7 @@ pub(crate) fn report(render: &Render<'_>) -> Result<Vec<u8>, RenderError> {
 pub(crate) fn value(render: &Render<'_>) -> Result<Value, RenderError> {
     let (subject, facts, figures) = (render.subject, render.facts, render.figures);
     let data = subject.data.as_ref().map(|data| {
-        let finding = |one: &crate::DataFinding| {
+        let finding = |one: &crate::render::DataFinding| {
             json!({ "code": one.code, "count": one.count, "message": one.message })
         };
         data.iter().map(finding).collect::<Vec<Value>>()

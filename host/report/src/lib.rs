@@ -23,6 +23,7 @@ mod json;
 mod moment;
 mod monte_carlo;
 mod number;
+mod render;
 mod report;
 mod returns;
 mod sentences;
@@ -37,7 +38,7 @@ pub use facts::Facts;
 pub use figures::Figures;
 pub use gather::{Gather, GatherError};
 pub use monte_carlo::{Draw, MonteCarlo, PERCENTILES, SAMPLES_MAX, Sample};
-pub use report::{DataFinding, Render, RenderError, Subject, Verdict};
+pub use render::{DataFinding, Render, RenderError, Subject, Verdict};
 pub use sweep::{STATISTICS, Statistics, SweepOutcome, SweepRow, SweepTable};
 
 /// The files of a report, in the sequence in which they are written.

@@ -5,7 +5,7 @@ use counterfoil_trading::units::Money;
 
 use crate::moment;
 use crate::number::{count_text, float_text, money_text, percent_text, signed_percent_text};
-use crate::report::Render;
+use crate::render::Render;
 
 /// Where nothing can be said.
 pub(crate) const NOTHING: &str = "\u{2013}";

@@ -5,11 +5,11 @@ use std::io;
 
 use counterfoil_trading::bar::BarError;
 use counterfoil_trading::instrument::InstrumentError;
-use counterfoil_trading::time::{Timeframe, UnixNanos};
+use counterfoil_trading::time::Timeframe;
 
 use crate::quality::findings::Finding;
-use crate::source::options::EpochUnit;
-pub use crate::store::read_error::ReadError;
+use crate::source::choices::EpochUnit;
+use crate::store::read_error::ReadError;
 
 /// Why no snapshot was made. Nothing is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -275,45 +275,6 @@ pub enum IngestError {
     /// The same snapshot is there already, and damaged.
     #[error("the snapshot is there already, but damaged; remove its directory and ingest again")]
     Damaged(#[source] Box<ReadError>),
-}
-
-/// Why no bars were drawn from a snapshot.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ResampleError {
-    /// There is nothing to draw from.
-    #[error("the selection has no bars to draw from")]
-    Empty,
-    /// More bars than are held in memory.
-    #[error("more than {max} bars to draw from; take a shorter range or fewer instruments")]
-    TooMany {
-        /// Most bars.
-        max: usize,
-    },
-    /// What a bar did cannot be told from the close before it.
-    #[error(
-        "{symbol}: no close to compare the bar that closes at {close_time:?} with; see the dividend or split before it"
-    )]
-    Reference {
-        /// The instrument.
-        symbol: String,
-        /// When the bar closes.
-        close_time: UnixNanos,
-    },
-    /// A drawn price does not fit in 64 bits.
-    #[error("{symbol}: a price of sample {sample} does not fit; draw longer blocks, or fewer bars")]
-    Beyond {
-        /// The instrument.
-        symbol: String,
-        /// The sample, from 0.
-        sample: u32,
-    },
-    /// The source cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The sample cannot be written.
-    #[error(transparent)]
-    Write(#[from] IngestError),
 }
 
 impl From<ReadError> for IngestError {

@@ -5,10 +5,10 @@ pub mod derive;
 pub mod ingest;
 pub mod lineage;
 pub mod raw;
-pub mod recipe;
 pub mod report;
 
 pub(crate) mod bars;
 pub(crate) mod curate;
 pub(crate) mod merge;
 pub(crate) mod normalize;
+pub(crate) mod publish;

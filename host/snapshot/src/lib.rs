@@ -20,7 +20,9 @@
 
 pub mod error;
 pub mod layers;
+mod layout;
 pub mod quality;
+pub mod snapshot_store;
 pub mod source;
 pub mod spool;
 pub mod store;

@@ -1,6 +1,8 @@
 //! A vendor's file as rows: formats, columns, times, scales. It must never know what becomes of a row.
 
+pub mod choices;
 pub mod options;
+pub mod progress;
 
 pub(crate) mod columns;
 pub(crate) mod fields;
@@ -9,6 +11,7 @@ pub(crate) mod lines;
 pub(crate) mod mapping;
 pub(crate) mod records;
 pub(crate) mod row;
+pub(crate) mod row_error;
 pub(crate) mod scales;
 pub(crate) mod symbols;
 pub(crate) mod table;

@@ -9,10 +9,12 @@ use counterfoil_runner::run::backtest::snapshot_store;
 use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::error::IngestError;
-use counterfoil_snapshot::layers::ingest::{Ingested, Progress};
+use counterfoil_snapshot::layers::ingest::Ingested;
 use counterfoil_snapshot::quality::accept::Acceptance;
 use counterfoil_snapshot::quality::findings::{FindingsData, RuleCount, Severity};
-use counterfoil_snapshot::source::options::{IngestOptions, SideFile, SourceKind};
+use counterfoil_snapshot::source::choices::SourceKind;
+use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
+use counterfoil_snapshot::source::progress::Progress;
 use serde_json::{Value, json};
 
 use super::data::print_findings;

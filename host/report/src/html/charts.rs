@@ -8,7 +8,7 @@ use super::Page;
 use crate::chart::{Axis, Chart, Ink, Layer, Shape, Width};
 use crate::facts::{Lines, Mark};
 use crate::number::{self, count_text};
-use crate::report::{Render, RenderError};
+use crate::render::{Render, RenderError};
 use crate::sentences::plural;
 use crate::thin::{BUCKETS_NARROW, BUCKETS_WIDE, Point, Thin};
 use crate::ticks::{self, Tick};

@@ -6,7 +6,7 @@ use counterfoil_trading::manifest::DataSource;
 use super::Page;
 use crate::moment;
 use crate::number::count_text;
-use crate::report::{Render, RenderError};
+use crate::render::{Render, RenderError};
 
 fn row(page: &mut Page, name: &str, value: &str) {
     page.element("<tr><th>", name, "</th>");

@@ -5,7 +5,7 @@ use super::Page;
 use crate::facts::Ending;
 use crate::moment;
 use crate::number::count_text;
-use crate::report::Render;
+use crate::render::Render;
 use crate::sentences::{self, Tone};
 
 pub(super) fn head(page: &mut Page, render: &Render<'_>) {

@@ -12,7 +12,7 @@ use crate::moment;
 use crate::number::{
     self, count_text, float_text, grouped, money_text, percent_text, signed_money_text,
 };
-use crate::report::{Render, RenderError};
+use crate::render::{Render, RenderError};
 use crate::sentences::{
     self, Tone, amount, percent, plural, ratio, signed_percent, tone_of, tone_of_money,
 };

@@ -5,7 +5,7 @@ use cap_std::fs::Dir;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
-use counterfoil_snapshot::store::folder::SnapshotStore;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::store::selection::{InstrumentCommitment, Selection};
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_trading::corporate::CorporateAction;

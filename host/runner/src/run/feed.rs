@@ -17,7 +17,7 @@ pub use of_broker::OfBroker;
 pub use snapshot::SnapshotFeed;
 pub use source::{Came, LINE_BYTES_MAX, LineSource, Patient, SILENCE_MAX, Treatment};
 
-use counterfoil_snapshot::error::ReadError;
+use counterfoil_snapshot::store::read_error::ReadError;
 use counterfoil_trading::record::{RefusedInput, Stop};
 use counterfoil_trading::slice::{Slice, SliceError};
 

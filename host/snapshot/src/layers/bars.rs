@@ -7,9 +7,10 @@ use counterfoil_trading::time::Timeframe;
 use counterfoil_trading::units::{Price, Volume};
 
 use crate::error::IngestError;
+use crate::source::choices::TimeMeaning;
 use crate::source::interval::interval;
-use crate::source::options::TimeMeaning;
 use crate::source::row::Row;
+use crate::source::scales::rescale;
 
 /// What all bars of a source have in common.
 #[derive(Clone, Copy, Debug)]
@@ -94,10 +95,4 @@ pub(crate) fn bar(
         line: row.line,
         source,
     })
-}
-
-/// The same number with more decimals; `None` if it does not fit or has more already.
-pub(crate) fn rescale(value: i64, from: u8, to: u8) -> Option<i64> {
-    let factor = 10_i64.checked_pow(u32::from(to.checked_sub(from)?))?;
-    value.checked_mul(factor)
 }

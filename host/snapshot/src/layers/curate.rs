@@ -8,24 +8,25 @@ use cap_std::fs::Dir;
 use counterfoil_trading::corporate::ActionKind;
 use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 
-use crate::error::{IngestError, ReadError};
-use crate::layers::ingest::Progress;
+use crate::error::IngestError;
 use crate::layers::merge::{Merge, bar_text, tickers};
-use crate::layers::normalize::NORMALIZED;
+use crate::layers::publish::{noted, publish_layer};
 use crate::layers::raw;
-use crate::layers::recipe::{self, Input, RULES, Recipe};
+use crate::layout::{ACTIONS, DataLayer, FINDINGS, QUARANTINE, SESSIONS};
 use crate::quality::accept::{Acceptance, Accepted};
-use crate::quality::actions::{ACTIONS, Action, format_actions, parse_actions};
+use crate::quality::actions::{Action, format_actions, parse_actions};
 use crate::quality::calendar::{Expected, parse_calendar};
 use crate::quality::checks::{Checker, Frame};
-use crate::quality::findings::{FINDINGS, Finding, Findings, Policy, Rule, Severity};
+use crate::quality::findings::{Finding, Policy, Rule, Severity};
+use crate::quality::findings_file::Findings;
 use crate::quality::quarantine::{Quarantine, QuarantinedRow};
-use crate::quality::sessions::{self, SESSIONS};
+use crate::quality::sessions;
+use crate::source::progress::Progress;
 use crate::spool::staging::{Staging, sync};
-use crate::store::folder::{MANIFEST, QUARANTINE, SNAPSHOTS, load};
-use crate::store::manifest::{
-    FORMAT, InstrumentData, ListData, Manifest, NORMALIZED_FORMAT, SourceData,
-};
+use crate::store::load::load;
+use crate::store::manifest::{InstrumentData, ListData, Manifest, SourceData};
+use crate::store::read_error::ReadError;
+use crate::store::recipe::{Input, RULES, Recipe};
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::write::InstrumentWriter;
@@ -108,8 +109,8 @@ pub(crate) fn curate(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Curated, IngestError> {
     let recipe = plan.recipe();
-    if let Some(id) = recipe::find(data, SNAPSHOTS, &recipe)?
-        && data.exists(format!("{SNAPSHOTS}/{}", id.hex()))
+    if let Some(id) = noted(data, DataLayer::Snapshots, &recipe)?
+        && data.exists(format!("{}/{}", DataLayer::Snapshots.folder(), id.hex()))
     {
         let there = found(data, SnapshotId(id))?;
         if there.snapshot.manifest().recipe == recipe {
@@ -117,21 +118,16 @@ pub(crate) fn curate(
         }
     }
     let inputs = Inputs::open(data, plan)?;
-    let staging = Staging::new(data, SNAPSHOTS)?;
+    let staging = Staging::new(data, DataLayer::Snapshots.folder())?;
     let manifest = write(&staging, &inputs, recipe, plan, progress)?;
-    let bytes = manifest
-        .canonical()
-        .map_err(IngestError::encode(MANIFEST))?;
-    let id = SnapshotId(Digest::of(&bytes));
-    staging.write(MANIFEST, &bytes)?;
-    let new = staging.publish(&id.0)?;
-    recipe::note(data, SNAPSHOTS, &manifest.recipe, &id.0)?;
-    if !new {
+    let published = publish_layer(data, DataLayer::Snapshots, staging, &manifest)?;
+    let id = SnapshotId(published.id);
+    if !published.is_new {
         return found(data, id);
     }
     Ok(Curated {
         id,
-        snapshot: load(data, SNAPSHOTS, FORMAT, &id.0)?,
+        snapshot: load(data, DataLayer::Snapshots, &id.0)?,
         already_there: false,
     })
 }
@@ -139,7 +135,7 @@ pub(crate) fn curate(
 /// "Already there" is said of a snapshot that holds, not of a directory with its name.
 fn found(data: &Dir, id: SnapshotId) -> Result<Curated, IngestError> {
     let damaged = |error| IngestError::Damaged(Box::new(error));
-    let snapshot = load(data, SNAPSHOTS, FORMAT, &id.0).map_err(damaged)?;
+    let snapshot = load(data, DataLayer::Snapshots, &id.0).map_err(damaged)?;
     snapshot.verify_all().map_err(damaged)?;
     Ok(Curated {
         id,
@@ -152,7 +148,7 @@ impl Inputs {
     fn open(data: &Dir, plan: &Plan) -> Result<Self, IngestError> {
         let mut layers: Vec<Snapshot> = Vec::new();
         for id in &plan.normalized {
-            let layer = load(data, NORMALIZED, NORMALIZED_FORMAT, id)?;
+            let layer = load(data, DataLayer::Normalized, id)?;
             if let Some(first) = layers.first() {
                 let (expected, got) = (first.manifest().timeframe, layer.manifest().timeframe);
                 if expected != got {
@@ -218,7 +214,7 @@ impl Inputs {
         for layer in &self.layers {
             for place in 0..layer.manifest().instruments.len() {
                 let mut bars = layer.bars(place);
-                while let Some(bar) = bars.next_bar().map_err(ReadError::into_layer)? {
+                while let Some(bar) = bars.next_bar().map_err(IngestError::from)? {
                     days.insert(bar.get().open_time.day());
                 }
             }
@@ -309,7 +305,7 @@ fn write(
         actions: write_actions(staging, inputs, &symbols)?,
         data_sha256: Manifest::data_digest(inputs.timeframe, &instruments),
         findings: Some(findings),
-        format: FORMAT.to_owned(),
+        format: DataLayer::Snapshots.format().to_owned(),
         sessions: write_sessions(staging, inputs, &instruments)?,
         instruments,
         quarantine: quarantine.data,

@@ -72,7 +72,8 @@ pub(crate) fn derive(
         ingested_at: options.ingested_at,
     };
     let raw = raw::put(data, source, options.limits.bytes_max, &arrival)?;
-    let mut records = records::open(data, &raw.sha256, name, &mapping, options.limits)?;
+    let file = raw::open_checked(data, &raw.sha256)?;
+    let mut records = records::open(file, name, &mapping, options.limits)?;
     let symbol = options.symbol.as_deref().or(mapping.symbol.as_deref());
     let columns = AdjustedColumns::find(name, records.header(), symbol, &mapping)?;
     let times = mapping

@@ -5,41 +5,24 @@ use std::io::Read;
 
 use cap_std::fs::Dir;
 
-use crate::error::{IngestError, ReadError};
+use crate::error::IngestError;
 use crate::layers::curate::{Curated, Plan, curate, renames};
 use crate::layers::normalize::{Job, normalize};
 use crate::layers::raw::{self, Arrival};
 use crate::layers::report::IngestReport;
+use crate::layout::DataLayer;
 use crate::quality::accept::Acceptance;
 use crate::quality::actions::parse_actions;
 use crate::quality::calendar::parse_calendar;
 use crate::source::mapping::Mapping;
 use crate::source::options::{IngestLimits, IngestOptions, SideFile};
 use crate::source::scales::{lot, price_grid};
-use crate::store::folder::{SNAPSHOTS, load};
-use crate::store::manifest::{FORMAT, Manifest};
+use crate::store::load::load;
+use crate::store::manifest::Manifest;
+use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
 use counterfoil_base::digest::Digest;
-
-/// How far an ingestion is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Progress {
-    /// The source is read.
-    Reading {
-        /// Rows read.
-        rows: u64,
-        /// Bytes read, after decompression.
-        bytes: u64,
-    },
-    /// The bars are written.
-    Writing {
-        /// Bars written.
-        bars: u64,
-        /// Bars in all.
-        bars_total: u64,
-    },
-}
 
 /// What ingestion made.
 #[derive(Clone, Debug)]
@@ -73,7 +56,7 @@ pub(crate) fn ingest(
         parse_calendar(&file.name, &file.bytes)?;
     }
     let plan_before = match &options.revises {
-        Some(id) => plan_of(&load(data, SNAPSHOTS, FORMAT, &id.0)?)?,
+        Some(id) => plan_of(&load(data, DataLayer::Snapshots, &id.0)?)?,
         None => Plan::default(),
     };
     let arrival = Arrival {
@@ -134,7 +117,7 @@ pub(crate) fn accept(
     acceptance: &Acceptance,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Ingested, IngestError> {
-    let snapshot = load(data, SNAPSHOTS, FORMAT, &id.0)?;
+    let snapshot = load(data, DataLayer::Snapshots, &id.0)?;
     let rules = snapshot
         .manifest()
         .findings
@@ -172,7 +155,7 @@ fn told(curated: Curated) -> Result<Ingested, IngestError> {
         snapshot,
         already_there,
     } = curated;
-    let report = IngestReport::of(&snapshot).map_err(ReadError::into_layer)?;
+    let report = IngestReport::of(&snapshot).map_err(IngestError::from)?;
     Ok(Ingested {
         id,
         manifest: snapshot.manifest().clone(),

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
 
-use crate::error::ReadError;
-use crate::layers::normalize::NORMALIZED;
 use crate::layers::raw::{self, Receipt};
-use crate::store::folder::{SNAPSHOTS, load};
-use crate::store::manifest::{FORMAT, NORMALIZED_FORMAT};
+use crate::layout::DataLayer;
+use crate::store::load::load;
+use crate::store::read_error::ReadError;
+use crate::store::recipe::DRAWN_FROM;
 use crate::store::snapshot_id::SnapshotId;
-use crate::synthetic::drawn::DRAWN_FROM;
 use counterfoil_base::digest::Digest;
 
 /// Where a snapshot comes from.
@@ -54,11 +53,11 @@ pub struct InputFile {
 }
 
 pub(crate) fn lineage(data: &Dir, id: &SnapshotId) -> Result<Lineage, ReadError> {
-    let snapshot = load(data, SNAPSHOTS, FORMAT, &id.0)?;
+    let snapshot = load(data, DataLayer::Snapshots, &id.0)?;
     let recipe = &snapshot.manifest().recipe;
     let mut normalized = Vec::new();
     for id in recipe.inputs_of("normalized") {
-        let layer = load(data, NORMALIZED, NORMALIZED_FORMAT, &id)?;
+        let layer = load(data, DataLayer::Normalized, &id)?;
         let manifest = layer.manifest();
         let inputs = manifest.recipe.inputs.iter();
         let files = inputs.map(|input| file(data, &input.role, input.sha256));

@@ -9,10 +9,11 @@ use counterfoil_trading::decimal;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::units::{Price, Volume};
 
-use crate::error::{IngestError, ReadError};
-use crate::layers::bars::rescale;
+use crate::error::IngestError;
+use crate::source::scales::rescale;
 use crate::store::batches::{BarReader, Range};
 use crate::store::manifest::{InstrumentData, TickerData};
+use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
 
 /// A bar, and what it takes the place of.
@@ -152,7 +153,7 @@ impl Merge {
         let Some(input) = self.inputs.get_mut(place) else {
             return Ok(());
         };
-        let bar = input.reader.next_bar().map_err(ReadError::into_layer)?;
+        let bar = input.reader.next_bar().map_err(IngestError::from)?;
         input.head = match bar {
             None => None,
             Some(bar) if (input.price_scale, input.volume_scale) == (price_scale, volume_scale) => {

@@ -10,14 +10,16 @@ use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
 use crate::layers::bars::{Frame, bar, check_sequence};
-use crate::layers::ingest::Progress;
-use crate::layers::raw::RawFile;
-use crate::layers::recipe::{self, Input, RULES, Recipe};
+use crate::layers::publish::{find_layer, publish_layer};
+use crate::layers::raw::{self, RawFile};
+use crate::layout::{DataLayer, QUARANTINE};
 use crate::quality::deferred::{duplicate, put};
 use crate::quality::quarantine::Quarantine;
+use crate::source::choices::SourceKind;
 use crate::source::interval::from_gap;
 use crate::source::mapping::Mapping;
-use crate::source::options::{IngestOptions, SourceKind};
+use crate::source::options::IngestOptions;
+use crate::source::progress::Progress;
 use crate::source::records;
 use crate::source::row::check_symbol;
 use crate::source::scales::{lot, price_grid, price_scale, volume_scale};
@@ -26,13 +28,11 @@ use crate::source::times::{Times, date};
 use crate::source::trades::read_trades;
 use crate::spool::series::{Series, Share, Step};
 use crate::spool::staging::{Staging, sync};
-use crate::store::folder::{MANIFEST, QUARANTINE, load};
-use crate::store::manifest::{InstrumentData, Manifest, NORMALIZED_FORMAT, SourceData, TickerData};
+use crate::store::load::load;
+use crate::store::manifest::{InstrumentData, Manifest, SourceData, TickerData};
+use crate::store::recipe::{Input, RULES, Recipe};
 use crate::store::write::InstrumentWriter;
 use counterfoil_base::digest::Digest;
-
-/// The directory of the layer, in the data directory.
-pub(crate) const NORMALIZED: &str = "normalized";
 
 /// A ticker that an instrument got after its first.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -121,25 +121,17 @@ pub(crate) fn normalize(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Digest, IngestError> {
     let recipe = job.recipe();
-    if let Some(id) = recipe::find(data, NORMALIZED, &recipe)?
-        && load(data, NORMALIZED, NORMALIZED_FORMAT, &id)
-            .is_ok_and(|there| there.manifest().recipe == recipe)
-    {
+    if let Some(id) = find_layer(data, DataLayer::Normalized, &recipe)? {
         return Ok(id);
     }
-    let staging = Staging::new(data, NORMALIZED)?;
+    let staging = Staging::new(data, DataLayer::Normalized.folder())?;
     let manifest = read_and_write(data, &staging, job, recipe, progress)?;
-    let bytes = manifest
-        .canonical()
-        .map_err(IngestError::encode(MANIFEST))?;
-    let id = Digest::of(&bytes);
-    staging.write(MANIFEST, &bytes)?;
-    if !staging.publish(&id)? {
-        // Whatever is made of it is checked batch by batch.
-        load(data, NORMALIZED, NORMALIZED_FORMAT, &id)?;
+    let published = publish_layer(data, DataLayer::Normalized, staging, &manifest)?;
+    if !published.is_new {
+        // Only the manifest: curation checks every batch that it reads.
+        load(data, DataLayer::Normalized, &published.id)?;
     }
-    recipe::note(data, NORMALIZED, &manifest.recipe, &id)?;
-    Ok(id)
+    Ok(published.id)
 }
 
 fn read_and_write(
@@ -157,10 +149,11 @@ fn read_and_write(
         check_symbol(symbol).map_err(option("symbol"))?;
     }
     let times = job.mapping.times(options).map_err(option("mapping"))?;
-    let mut records = records::open(data, &job.raw.sha256, name, job.mapping, options.limits)?;
+    let file = raw::open_checked(data, &job.raw.sha256)?;
+    let mut records = records::open(file, name, job.mapping, options.limits)?;
     let quarantine = Quarantine::new(staging.create(QUARANTINE)?);
     // Removed when it goes out of scope; after a kill, by the next ingestion.
-    let scratch = Staging::new(data, NORMALIZED)?;
+    let scratch = Staging::new(data, DataLayer::Normalized.folder())?;
     let reading = Reading {
         name,
         symbol: job.symbol(),
@@ -249,7 +242,7 @@ fn write_table(
         sessions: None,
         data_sha256: Manifest::data_digest(timeframe, &instruments),
         findings: None,
-        format: NORMALIZED_FORMAT.to_owned(),
+        format: DataLayer::Normalized.format().to_owned(),
         instruments,
         quarantine: quarantine.data,
         recipe,

@@ -13,13 +13,14 @@ use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{IngestError, ReadError};
+use crate::error::IngestError;
+use crate::layout::RAW;
 use crate::spool::staging::{Staging, sync, write_whole};
+use crate::store::hashing::HashingReader;
+use crate::store::read_error::ReadError;
 use crate::store::text::{as_text, optional_nanos};
 use counterfoil_base::digest::Digest;
 
-/// The directory of the layer, in the data directory.
-pub(crate) const RAW: &str = "raw";
 /// The bytes.
 const FILE: &str = "file";
 /// The format of a receipt.
@@ -134,9 +135,26 @@ pub(crate) fn place(sha256: &Digest) -> String {
 }
 
 /// Opens a file of the layer; its bytes are not checked yet.
-pub(crate) fn open(data: &Dir, sha256: &Digest) -> Result<File, ReadError> {
+fn open(data: &Dir, sha256: &Digest) -> Result<File, ReadError> {
     let name = format!("{}/{FILE}", place(sha256));
     data.open(&name).map_err(ReadError::io(&name))
+}
+
+/// Opens a file of the layer whose bytes were checked against its name.
+pub(crate) fn open_checked(data: &Dir, sha256: &Digest) -> Result<File, ReadError> {
+    let place = place(sha256);
+    let (got, _) = HashingReader::new(open(data, sha256)?)
+        .finish()
+        .map_err(ReadError::io(&place))?;
+    if got != *sha256 {
+        return Err(ReadError::Digest {
+            file: place,
+            part: "the raw file".to_owned(),
+            expected: *sha256,
+            got,
+        });
+    }
+    open(data, sha256)
 }
 
 /// All of a small file of the layer, checked.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::Timeframe;
 
-use crate::error::ReadError;
 use crate::quality::findings::FindingsData;
 use crate::quality::quarantine::QuarantinedRow;
 use crate::store::manifest::Manifest;
+use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
 
 /// Quarantined rows in a report; all of them are in the file.

@@ -14,13 +14,10 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money};
 
 use crate::error::IngestError;
+use crate::source::choices::TimeMeaning;
 use crate::source::fields::Fields;
-use crate::source::options::TimeMeaning;
 use crate::source::row::check_symbol;
 use crate::source::times::{nanos, show};
-
-/// The actions' file, beside the manifest of a snapshot.
-pub(crate) const ACTIONS: &str = "actions.csv";
 
 /// The first line of a file of actions.
 const HEADER: &str = "instrument,ex_date,action,value";

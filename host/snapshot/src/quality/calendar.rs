@@ -323,7 +323,7 @@ mod tests {
     fn check(calendar: &str, timeframe: &str, before: &str, next: &str, expect: &str) {
         let expected = parse_calendar("c.json", calendar.as_bytes()).unwrap();
         let time =
-            |text| UnixNanos(nanos(text, crate::source::options::TimeMeaning::Open).unwrap());
+            |text| UnixNanos(nanos(text, crate::source::choices::TimeMeaning::Open).unwrap());
         let got = expected.missing(timeframe.parse().unwrap(), time(before), time(next));
         let got = got.map_or_else(
             || "none".to_owned(),
@@ -387,7 +387,7 @@ mod tests {
         let check = |calendar: &str, timeframe: &str, range: [&str; 2], expect: &str| {
             let expected = parse_calendar("c.json", calendar.as_bytes()).unwrap();
             let [from, to] = range.map(|text| {
-                UnixNanos(nanos(text, crate::source::options::TimeMeaning::Open).unwrap())
+                UnixNanos(nanos(text, crate::source::choices::TimeMeaning::Open).unwrap())
             });
             let ends = expected.session_ends(timeframe.parse().unwrap(), from, to);
             let ends: Vec<String> = ends.into_iter().map(show).collect();
@@ -444,7 +444,7 @@ mod tests {
     fn a_bar_outside_every_session_is_seen() {
         let york = parse_calendar("c.json", YORK.as_bytes()).unwrap();
         let closed = |timeframe: &str, text: &str| {
-            let time = nanos(text, crate::source::options::TimeMeaning::Open).unwrap();
+            let time = nanos(text, crate::source::choices::TimeMeaning::Open).unwrap();
             york.is_closed(timeframe.parse().unwrap(), UnixNanos(time))
         };
         assert!(!closed("1d", "2003-07-02"));

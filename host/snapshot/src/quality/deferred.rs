@@ -4,11 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
-use crate::quality::quarantine::{Bad, Quarantine, QuarantinedRow, Reason};
+use crate::layout::QUARANTINE;
+use crate::quality::quarantine::{Quarantine, QuarantinedRow};
+use crate::source::row_error::{Bad, Reason};
 use crate::spool::frames::{FrameReader, FrameWriter};
 use crate::spool::sort::Sorter;
 use crate::spool::staging::Staging;
-use crate::store::folder::QUARANTINE;
 
 /// One line of the source, as it stood.
 #[derive(Deserialize, Serialize)]

@@ -4,22 +4,12 @@
 use core::fmt;
 use core::str::FromStr;
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write as _};
 
-use cap_std::fs::File;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use crate::quality::accept::Accepted;
-use crate::source::options::WordError;
+use crate::source::choices::WordError;
 use crate::store::text::as_text;
 use counterfoil_base::digest::Digest;
-
-/// The findings' file, beside the manifest.
-pub(crate) const FINDINGS: &str = "findings.jsonl";
-
-/// Findings kept for messages; all of them are in the file.
-const EXAMPLES_MAX: usize = 100;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -79,7 +69,7 @@ impl fmt::Display for Severity {
 }
 
 /// A rule that bars are held against. Rows that are no bars have the rules of
-/// [`Reason`](crate::quality::quarantine::Reason), all of them errors.
+/// [`Reason`](crate::source::row_error::Reason), all of them errors.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Rule {
     /// High is 10 times above, or low 10 times below, both the bar before and the bar after.
@@ -270,69 +260,6 @@ impl Finding {
             date,
             ..self
         }
-    }
-}
-
-/// The findings' file while it is written.
-#[derive(Debug)]
-pub(crate) struct Findings {
-    file: BufWriter<File>,
-    hash: Sha256,
-    rules: BTreeMap<String, RuleCount>,
-    /// Errors that nobody accepted, the first of them.
-    pub(crate) errors: Vec<Finding>,
-    pub(crate) errors_count: u64,
-    accepted: Accepted,
-}
-
-impl Findings {
-    pub(crate) fn new(file: BufWriter<File>, accepted: Accepted) -> Self {
-        Self {
-            file,
-            hash: Sha256::new(),
-            rules: BTreeMap::new(),
-            errors: Vec::new(),
-            errors_count: 0,
-            accepted,
-        }
-    }
-
-    /// Writes a finding. `true` if its bar may be used: it is no error, or somebody accepted it.
-    /// A row that is no bar (`is_row`) stays aside even if its finding is accepted.
-    pub(crate) fn add(&mut self, mut finding: Finding) -> io::Result<bool> {
-        finding.accepted_by = self.accepted.by(&finding);
-        let accepted = finding.accepted_by.is_some();
-        let usable = accepted || finding.severity != Severity::Error;
-        if finding.line.is_none() {
-            finding.quarantined = !usable;
-        }
-        let mut line = serde_json_canonicalizer::to_vec(&finding).map_err(io::Error::other)?;
-        line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.hash.update(&line);
-        let count = self.rules.entry(finding.rule.clone()).or_insert(RuleCount {
-            accepted: 0,
-            count: 0,
-            severity: finding.severity,
-        });
-        count.count = count.count.saturating_add(1);
-        count.accepted = count.accepted.saturating_add(accepted.into());
-        if !usable {
-            self.errors_count = self.errors_count.saturating_add(1);
-            if self.errors.len() < EXAMPLES_MAX {
-                self.errors.push(finding);
-            }
-        }
-        Ok(usable)
-    }
-
-    pub(crate) fn finish(self) -> (BufWriter<File>, FindingsData) {
-        let data = FindingsData {
-            file: FINDINGS.to_owned(),
-            rules: self.rules,
-            sha256: Digest::finish(self.hash),
-        };
-        (self.file, data)
     }
 }
 

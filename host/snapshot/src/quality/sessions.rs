@@ -10,14 +10,12 @@
 use counterfoil_trading::time::UnixNanos;
 
 use crate::error::IngestError;
-use crate::source::options::TimeMeaning;
+use crate::layout::SESSIONS;
+use crate::source::choices::TimeMeaning;
 use crate::source::times::{nanos, show};
 use crate::spool::staging::Staging;
 use crate::store::manifest::ListData;
 use counterfoil_base::digest::Digest;
-
-/// The sessions' file, beside the manifest of a snapshot.
-pub(crate) const SESSIONS: &str = "sessions.csv";
 
 /// The first line of the file.
 const HEADER: &str = "session_end";

@@ -1,8 +1,8 @@
 //! Which column means what, by its usual names or a mapping. It must never look at a row.
 
 use crate::error::IngestError;
-use crate::quality::quarantine::{Bad, Reason};
 use crate::source::mapping::Mapping;
+use crate::source::row_error::{Bad, Reason};
 use crate::source::times::{Key, Times};
 
 /// A number column.

@@ -2,7 +2,7 @@
 
 use csv_core::ReadRecordResult;
 
-use crate::quality::quarantine::{Bad, Reason};
+use crate::source::row_error::{Bad, Reason};
 
 /// Cuts a line into fields. Owns the buffers, so that a row costs no allocation.
 pub(crate) struct Fields {

@@ -5,7 +5,7 @@ use counterfoil_trading::time::{DAY_NANOS, Timeframe, UnixNanos};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use crate::source::options::TimeMeaning;
+use crate::source::choices::TimeMeaning;
 
 /// Open and close time of the bar with the stated time, or `None` when they do not fit.
 pub(crate) fn interval(

@@ -1,54 +1,17 @@
-//! The bytes of a source: hashed as they come, unpacked if they are gzip, cut into lines of
+//! The bytes of a source: unpacked if they are gzip, cut into lines of
 //! bounded length. It must never know what a row means.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
-use sha2::{Digest as _, Sha256};
 
 use crate::source::options::ROW_BYTES_MAX;
-use counterfoil_base::digest::Digest;
 
 /// The first bytes of every gzip member. Source: RFC 1952, 2.3.1.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 65_536;
-
-/// A reader that hashes and counts what passes.
-#[derive(Debug)]
-pub(crate) struct HashingReader<R> {
-    inner: R,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<R: Read> HashingReader<R> {
-    pub(crate) fn new(inner: R) -> Self {
-        Self {
-            inner,
-            hash: Sha256::new(),
-            bytes: 0,
-        }
-    }
-
-    /// Reads what is left, and gives digest and size of the whole source.
-    pub(crate) fn finish(mut self) -> io::Result<(Digest, u64)> {
-        io::copy(&mut self, &mut io::sink())?;
-        Ok((Digest::finish(self.hash), self.bytes))
-    }
-}
-
-impl<R: Read> Read for HashingReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hash.update(buffer.get(..count).unwrap_or_default());
-        self.bytes = self
-            .bytes
-            .saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-        Ok(count)
-    }
-}
 
 /// What became of one line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

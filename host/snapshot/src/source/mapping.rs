@@ -14,7 +14,8 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::Deserialize;
 
 use crate::error::IngestError;
-use crate::source::options::{EpochUnit, IngestOptions, SideFile, TimeMeaning};
+use crate::source::choices::{EpochUnit, TimeMeaning};
+use crate::source::options::{IngestOptions, SideFile};
 use crate::source::times::{Format, TimeReader};
 
 /// What a column can mean.

@@ -4,17 +4,14 @@
 mod columnar;
 mod csv;
 
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom};
 
-use cap_std::fs::{Dir, File};
+use cap_std::fs::File;
 
-use crate::error::{IngestError, ReadError};
-use crate::layers::raw;
-use crate::quality::quarantine::Bad;
-use crate::source::lines::HashingReader;
+use crate::error::IngestError;
 use crate::source::mapping::Mapping;
 use crate::source::options::IngestLimits;
-use counterfoil_base::digest::Digest;
+use crate::source::row_error::Bad;
 
 /// One row, or what stands in its place.
 pub(crate) enum Record<'a> {
@@ -49,15 +46,13 @@ const PARQUET_MAGIC: &[u8] = b"PAR1";
 /// The first bytes of an Arrow IPC file. Source: Arrow Columnar Format, IPC File Format.
 const ARROW_MAGIC: &[u8] = b"ARROW1";
 
-/// Opens a file of the raw layer, once its bytes were checked.
+/// Opens a source in the format that its first bytes show.
 pub(crate) fn open(
-    data: &Dir,
-    sha256: &Digest,
+    mut file: File,
     name: &str,
     mapping: &Mapping,
     limits: IngestLimits,
 ) -> Result<Box<dyn Records>, IngestError> {
-    let mut file = checked(data, sha256)?;
     let mut magic = Vec::new();
     file.by_ref()
         .take(6)
@@ -72,22 +67,4 @@ pub(crate) fn open(
     }
     let delimiter = mapping.delimiter().unwrap_or(b',');
     Ok(Box::new(csv::Csv::open(file, name, delimiter, limits)?))
-}
-
-/// A file of the raw layer whose bytes are those of its name, at its beginning.
-fn checked(data: &Dir, sha256: &Digest) -> Result<File, IngestError> {
-    let place = raw::place(sha256);
-    let io = |error: io::Error| IngestError::from(ReadError::io(&place)(error));
-    let (got, _) = HashingReader::new(raw::open(data, sha256)?)
-        .finish()
-        .map_err(io)?;
-    if got != *sha256 {
-        return Err(IngestError::from(ReadError::Digest {
-            file: place,
-            part: "the raw file".to_owned(),
-            expected: *sha256,
-            got,
-        }));
-    }
-    Ok(raw::open(data, sha256)?)
 }

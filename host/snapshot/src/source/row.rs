@@ -7,8 +7,8 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Price, Volume};
 use serde::{Deserialize, Serialize};
 
-use crate::quality::quarantine::{Bad, Reason};
 use crate::source::columns::{Column, Columns};
+use crate::source::row_error::{Bad, Reason};
 use crate::source::scales::PriceGrid;
 use crate::source::times::{Key, Times};
 

@@ -112,3 +112,9 @@ pub(crate) fn lot(options: &IngestOptions) -> Result<(u8, i64), IngestError> {
     }
     Ok((scale, lot))
 }
+
+/// The same number with more decimals; `None` if it does not fit or has more already.
+pub(crate) fn rescale(value: i64, from: u8, to: u8) -> Option<i64> {
+    let factor = 10_i64.checked_pow(u32::from(to.checked_sub(from)?))?;
+    value.checked_mul(factor)
+}

@@ -4,12 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
-use crate::layers::ingest::Progress;
 use crate::quality::deferred::{Aside, Repeat};
 use crate::quality::quarantine::Quarantine;
 use crate::source::columns::Columns;
 use crate::source::mapping::Mapping;
 use crate::source::options::{INSTRUMENTS_MAX, IngestOptions};
+use crate::source::progress::Progress;
 use crate::source::records::{Record, Records};
 use crate::source::row::{Row, parse};
 use crate::source::scales::PriceGrid;

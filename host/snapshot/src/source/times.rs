@@ -8,7 +8,7 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
 use crate::error::IngestError;
-use crate::source::options::{EpochUnit, TimeMeaning};
+use crate::source::choices::{EpochUnit, TimeMeaning};
 
 /// The longest text of a time: ISO 8601 with nanoseconds and offset has 35 characters.
 const TIME_BYTES_MAX: usize = 40;

@@ -10,10 +10,8 @@ use std::io::{self, BufWriter, Write as _};
 use cap_std::fs::{Dir, File, OpenOptions};
 
 use crate::error::IngestError;
+use crate::layout::LOCKS;
 use counterfoil_base::digest::Digest;
-
-/// The directory of the lock files, in the data directory.
-const LOCKS: &str = "locks";
 
 /// Held while a directory is made or leftovers are removed.
 const LOCK_ALL: &str = "locks/all";

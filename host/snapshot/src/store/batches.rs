@@ -10,10 +10,10 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::error::ReadError;
 use crate::store::arrow_file::{BarColumns, decode, schema};
+use crate::store::contents::Contents;
 use crate::store::manifest::{BatchData, InstrumentData};
-use crate::store::snapshot::Contents;
+use crate::store::read_error::ReadError;
 use counterfoil_base::digest::Digest;
 
 /// Bars whose open time is at or after `from` and before `to`.

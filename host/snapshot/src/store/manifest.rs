@@ -9,18 +9,11 @@ use counterfoil_trading::time::{Timeframe, UnixNanos};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::layers::recipe::Recipe;
 use crate::quality::findings::FindingsData;
+use crate::store::recipe::{DRAWN_FROM, Recipe};
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::text::{as_text, nanos};
-use crate::synthetic::drawn::DRAWN_FROM;
 use counterfoil_base::digest::Digest;
-
-/// The format of a snapshot, the curated layer.
-pub const FORMAT: &str = "counterfoil-snapshot/2";
-
-/// The format of the normalized layer.
-pub const NORMALIZED_FORMAT: &str = "counterfoil-normalized/1";
 
 /// Bars in one record batch, the unit that is read and checked at once: 448 KiB of columns, small
 /// enough for a cache and large enough that one hash call costs nothing beside the hashing.
@@ -42,7 +35,7 @@ pub struct Manifest {
     pub data_sha256: Digest,
     /// What the checks found; in a snapshot only.
     pub findings: Option<FindingsData>,
-    /// [`FORMAT`] or [`NORMALIZED_FORMAT`].
+    /// `counterfoil-snapshot/2` or `counterfoil-normalized/1`.
     pub format: String,
     /// The instruments, by symbol.
     pub instruments: Vec<InstrumentData>,

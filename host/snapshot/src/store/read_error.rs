@@ -6,7 +6,6 @@ use arrow_schema::ArrowError;
 use counterfoil_trading::bar::BarError;
 use counterfoil_trading::slice::SliceError;
 
-use crate::error::IngestError;
 use counterfoil_base::digest::Digest;
 
 /// Why a snapshot cannot be read.
@@ -111,10 +110,6 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    pub(crate) fn into_layer(self) -> IngestError {
-        IngestError::from(self)
-    }
-
     pub(crate) fn io(file: &str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io {
             file: file.to_owned(),

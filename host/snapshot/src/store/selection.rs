@@ -9,12 +9,12 @@ use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use sha2::{Digest as _, Sha256};
 
-use crate::error::ReadError;
 use crate::quality::actions::Action;
 use crate::store::batches::{BarReader, Range};
+use crate::store::contents::Contents;
 use crate::store::manifest::InstrumentData;
+use crate::store::read_error::ReadError;
 use crate::store::slices::Slices;
-use crate::store::snapshot::Contents;
 use crate::store::snapshot_id::SnapshotId;
 use counterfoil_base::digest::Digest;
 

@@ -8,8 +8,8 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::error::ReadError;
 use crate::store::batches::BarReader;
+use crate::store::read_error::ReadError;
 
 /// The slices of a selection, in sequence of close time.
 #[derive(Debug)]

@@ -10,14 +10,13 @@ use counterfoil_trading::time::UnixNanos;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::ReadError;
-use crate::quality::actions::{Action, parse_actions};
 use crate::quality::findings::Finding;
 use crate::quality::quarantine::QuarantinedRow;
-use crate::quality::sessions::parse_sessions;
-use crate::source::lines::HashingReader;
 use crate::store::batches::{BarReader, Range};
-use crate::store::manifest::{InstrumentData, ListData, Manifest};
+use crate::store::contents::Contents;
+use crate::store::hashing::HashingReader;
+use crate::store::manifest::{InstrumentData, Manifest};
+use crate::store::read_error::ReadError;
 use crate::store::selection::Selection;
 use crate::store::snapshot_id::SnapshotId;
 use counterfoil_base::digest::Digest;
@@ -31,17 +30,6 @@ pub struct Snapshot {
     contents: Arc<Contents>,
 }
 
-/// What readers of a snapshot share.
-#[derive(Debug)]
-pub(crate) struct Contents {
-    pub(crate) id: SnapshotId,
-    pub(crate) dir: Dir,
-    /// The directory's path in the data directory, for messages.
-    place: String,
-    pub(crate) manifest: Manifest,
-    pub(crate) instruments: Vec<Instrument>,
-}
-
 /// What was read and holds.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Verified {
@@ -51,54 +39,6 @@ pub struct Verified {
     pub bars: u64,
     /// Quarantined rows.
     pub quarantined: u64,
-}
-
-impl Contents {
-    pub(crate) fn file_name(&self, file: &str) -> String {
-        format!("{}/{file}", self.place)
-    }
-
-    /// The corporate actions, from a file whose digest was checked.
-    pub(crate) fn actions(&self) -> Result<Vec<Action>, ReadError> {
-        let Some(data) = &self.manifest.actions else {
-            return Ok(Vec::new());
-        };
-        self.list(data, |name, bytes| {
-            parse_actions(name, bytes).map_err(|error| error.to_string())
-        })
-    }
-
-    /// When sessions ended, by time; none without a calendar.
-    pub(crate) fn session_ends(&self) -> Result<Vec<UnixNanos>, ReadError> {
-        let Some(data) = &self.manifest.sessions else {
-            return Ok(Vec::new());
-        };
-        self.list(data, |_, bytes| parse_sessions(bytes))
-    }
-
-    /// What a file beside the manifest lists, once its digest was checked.
-    fn list<T>(
-        &self,
-        data: &ListData,
-        parse: impl FnOnce(&str, &[u8]) -> Result<Vec<T>, String>,
-    ) -> Result<Vec<T>, ReadError> {
-        let name = self.file_name(&data.file);
-        let bytes = self.dir.read(&data.file).map_err(ReadError::io(&name))?;
-        let got = Digest::of(&bytes);
-        if got != data.sha256 {
-            return Err(ReadError::Digest {
-                file: name,
-                part: "the file".to_owned(),
-                expected: data.sha256,
-                got,
-            });
-        }
-        let all = parse(&name, &bytes).map_err(|reason| ReadError::malformed(&name, reason))?;
-        if u64::try_from(all.len()) != Ok(data.count) {
-            return Err(ReadError::malformed(&name, "another number of lines"));
-        }
-        Ok(all)
-    }
 }
 
 impl Snapshot {

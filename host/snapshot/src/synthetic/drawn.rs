@@ -6,43 +6,35 @@ use std::collections::BTreeMap;
 use cap_std::fs::Dir;
 use counterfoil_trading::instrument::Instrument;
 
-use crate::error::{IngestError, ResampleError};
-use crate::layers::recipe::{self, Input, RULES, Recipe};
+use crate::error::IngestError;
+use crate::layers::publish::{find_layer, publish_layer};
+use crate::layout::{DataLayer, FINDINGS, QUARANTINE};
 use crate::quality::accept::Accepted;
-use crate::quality::findings::{FINDINGS, Findings};
+use crate::quality::findings_file::Findings;
 use crate::quality::quarantine::Quarantine;
 use crate::quality::sessions;
 use crate::spool::staging::{Staging, sync};
-use crate::store::folder::{MANIFEST, QUARANTINE, SNAPSHOTS, load};
-use crate::store::manifest::{FORMAT, InstrumentData, Manifest, TickerData};
+use crate::store::load::load;
+use crate::store::manifest::{InstrumentData, Manifest, TickerData};
+use crate::store::recipe::{DRAWN_FROM, Input, RULES, Recipe};
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::write::InstrumentWriter;
 use crate::synthetic::resample::{Deck, Resample};
-use counterfoil_base::digest::Digest;
-
-/// The role of the snapshot that bars were drawn from.
-pub(crate) const DRAWN_FROM: &str = "snapshot";
+use crate::synthetic::resample_error::ResampleError;
 
 /// The snapshot of a sample, which is made unless it is there.
 pub(crate) fn write(data: &Dir, deck: &Deck, how: &Resample) -> Result<SnapshotId, ResampleError> {
     let recipe = recipe_of(deck, how);
-    if let Some(id) = recipe::find(data, SNAPSHOTS, &recipe)?
-        && load(data, SNAPSHOTS, FORMAT, &id).is_ok_and(|there| there.manifest().recipe == recipe)
-    {
+    if let Some(id) = find_layer(data, DataLayer::Snapshots, &recipe)? {
         return Ok(SnapshotId(id));
     }
-    let staging = Staging::new(data, SNAPSHOTS)?;
+    let staging = Staging::new(data, DataLayer::Snapshots.folder())?;
     let manifest = manifest(&staging, deck, how, recipe)?;
-    let bytes = manifest
-        .canonical()
-        .map_err(IngestError::encode(MANIFEST))?;
-    let id = Digest::of(&bytes);
-    staging.write(MANIFEST, &bytes)?;
-    if !staging.publish(&id)? {
-        load(data, SNAPSHOTS, FORMAT, &id)?;
+    let published = publish_layer(data, DataLayer::Snapshots, staging, &manifest)?;
+    if !published.is_new {
+        load(data, DataLayer::Snapshots, &published.id)?;
     }
-    recipe::note(data, SNAPSHOTS, &manifest.recipe, &id)?;
-    Ok(SnapshotId(id))
+    Ok(SnapshotId(published.id))
 }
 
 fn recipe_of(deck: &Deck, how: &Resample) -> Recipe {
@@ -95,7 +87,7 @@ fn manifest(
         actions: None,
         data_sha256: Manifest::data_digest(deck.timeframe, &instruments),
         findings: Some(findings),
-        format: FORMAT.to_owned(),
+        format: DataLayer::Snapshots.format().to_owned(),
         instruments,
         quarantine: quarantine.data,
         recipe,

@@ -18,9 +18,9 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{MONEY_SCALE, Price, Volume};
 
-use crate::error::ResampleError;
 use crate::store::selection::Selection;
 use crate::store::snapshot_id::SnapshotId;
+use crate::synthetic::resample_error::ResampleError;
 
 /// Bars that are drawn from: all of them are in memory, at 80 bytes each.
 pub const BARS_MAX: usize = 10_000_000;

@@ -4,10 +4,10 @@ use std::io::Read;
 
 use super::{Record, Records};
 use crate::error::IngestError;
-use crate::quality::quarantine::{Bad, Reason};
 use crate::source::fields::Fields;
 use crate::source::lines::{Line, Lines};
 use crate::source::options::IngestLimits;
+use crate::source::row_error::{Bad, Reason};
 
 /// The lines of a CSV file.
 pub(super) struct Csv {

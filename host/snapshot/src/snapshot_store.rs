@@ -4,29 +4,22 @@ use std::io::{self, Read};
 
 use cap_std::fs::Dir;
 
-use crate::error::{IngestError, ReadError, ResampleError};
+use crate::error::IngestError;
 use crate::layers::derive::{Derived, derive};
 use crate::layers::ingest::{Ingested, Progress, accept, ingest};
 use crate::layers::lineage::{Lineage, lineage};
+use crate::layout::DataLayer;
 use crate::quality::accept::Acceptance;
 use crate::source::options::IngestOptions;
-use crate::store::manifest::{FORMAT, Manifest};
+use crate::store::load::load;
+use crate::store::manifest::Manifest;
+use crate::store::read_error::ReadError;
 use crate::store::selection::Selection;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
 use crate::synthetic::drawn::write;
 use crate::synthetic::resample::{Deck, Resample};
-use counterfoil_base::digest::Digest;
-
-/// The directory of all snapshots, in the data directory.
-pub(crate) const SNAPSHOTS: &str = "snapshots";
-/// The manifest's file name.
-pub(crate) const MANIFEST: &str = "manifest.json";
-/// The quarantine's file name.
-pub(crate) const QUARANTINE: &str = "quarantine.jsonl";
-
-/// Bytes of a manifest: 200 bytes a batch, so a billion bars and more.
-const MANIFEST_BYTES_MAX: u64 = 64 << 20;
+use crate::synthetic::resample_error::ResampleError;
 
 /// The snapshots of one data directory.
 #[derive(Debug)]
@@ -132,8 +125,7 @@ impl SnapshotStore {
     /// Returns [`ReadError`] if the directory cannot be read. A damaged snapshot is in the list.
     pub fn list(&self) -> Result<Vec<SnapshotSummary>, ReadError> {
         let summary = |id: SnapshotId| {
-            let manifest = load(&self.data, SNAPSHOTS, FORMAT, &id.0)
-                .map(|snapshot| snapshot.manifest().clone());
+            let manifest = self.load(&id).map(|snapshot| snapshot.manifest().clone());
             SnapshotSummary { id, manifest }
         };
         Ok(self.ids()?.into_iter().map(summary).collect())
@@ -172,18 +164,19 @@ impl SnapshotStore {
     ///
     /// Returns [`ReadError`] if it is not there or was changed.
     pub fn load(&self, id: &SnapshotId) -> Result<Snapshot, ReadError> {
-        load(&self.data, SNAPSHOTS, FORMAT, &id.0)
+        load(&self.data, DataLayer::Snapshots, &id.0)
     }
 
     fn ids(&self) -> Result<Vec<SnapshotId>, ReadError> {
-        let entries = match self.data.read_dir(SNAPSHOTS) {
+        let folder = DataLayer::Snapshots.folder();
+        let entries = match self.data.read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(ReadError::io(SNAPSHOTS)(error)),
+            Err(error) => return Err(ReadError::io(folder)(error)),
         };
         let mut ids = Vec::new();
         for entry in entries {
-            let name = entry.map_err(ReadError::io(SNAPSHOTS))?.file_name();
+            let name = entry.map_err(ReadError::io(folder))?.file_name();
             // Temporary directories, and what is not ours, have other names.
             let id = name
                 .to_str()
@@ -193,61 +186,4 @@ impl SnapshotStore {
         ids.sort_unstable();
         Ok(ids)
     }
-}
-
-/// What every format of a manifest has.
-#[derive(serde::Deserialize)]
-struct Stated {
-    format: String,
-}
-
-/// Opens a snapshot or a normalized file and checks its manifest against its id.
-pub(crate) fn load(
-    data: &Dir,
-    layer: &str,
-    format: &str,
-    id: &Digest,
-) -> Result<Snapshot, ReadError> {
-    let place = format!("{layer}/{}", id.hex());
-    let dir = data.open_dir(&place).map_err(|source| {
-        if source.kind() == io::ErrorKind::NotFound {
-            return ReadError::NotFound { id: id.to_string() };
-        }
-        ReadError::Io {
-            file: place.clone(),
-            source,
-        }
-    })?;
-    let file = format!("{place}/{MANIFEST}");
-    let mut bytes = Vec::new();
-    dir.open(MANIFEST)
-        .and_then(|open| open.take(MANIFEST_BYTES_MAX).read_to_end(&mut bytes))
-        .map_err(ReadError::io(&file))?;
-    let got = Digest::of(&bytes);
-    if got != *id {
-        let part = "the manifest".to_owned();
-        return Err(ReadError::Digest {
-            file,
-            part,
-            expected: *id,
-            got,
-        });
-    }
-    let malformed = |error: serde_json::Error| ReadError::malformed(&file, error.to_string());
-    let stated: Stated = serde_json::from_slice(&bytes).map_err(malformed)?;
-    if stated.format != format {
-        return Err(ReadError::Format {
-            file,
-            got: stated.format,
-            expected: format.to_owned(),
-        });
-    }
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(malformed)?;
-    if manifest.canonical().map_err(malformed)? != bytes {
-        return Err(ReadError::malformed(&file, "it is not in canonical form"));
-    }
-    manifest
-        .check()
-        .map_err(|reason| ReadError::malformed(&file, reason))?;
-    Snapshot::new(dir, place, SnapshotId(*id), manifest)
 }

@@ -1,0 +1,91 @@
+//! Why a row cannot be used, as a stable code and a sentence. It must never know the whole row.
+
+use core::fmt;
+
+use counterfoil_trading::bar::BarError;
+use serde::{Deserialize, Serialize};
+
+/// Why a row is no bar.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Reason {
+    /// The bytes are no UTF-8.
+    NotUtf8,
+    /// The row is longer than a row may be.
+    RowTooLong,
+    /// A quote is open at the end of the line.
+    Quotes,
+    /// Not as many fields as the header has.
+    Fields,
+    /// The symbol is empty, longer than 64 bytes or holds a control character.
+    Symbol,
+    /// The time cannot be read.
+    Time,
+    /// A price or volume is no plain decimal number.
+    Number,
+    /// A price has more decimals than the price scale that was asked for.
+    TooFine,
+    /// A price is no multiple of the tick that was asked for.
+    OffTick,
+    /// The interval is empty.
+    Interval,
+    /// Low is above high.
+    Crossed,
+    /// Open or close lies outside low and high.
+    OutsideRange,
+    /// A price is zero or below.
+    NotPositive,
+    /// The volume is below zero.
+    NegativeVolume,
+    /// The instrument has a bar of that time already.
+    Duplicate,
+}
+
+impl Reason {
+    /// Its stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotUtf8 => "not-utf8",
+            Self::RowTooLong => "row-too-long",
+            Self::Quotes => "quotes",
+            Self::Fields => "fields",
+            Self::Symbol => "symbol",
+            Self::Time => "time",
+            Self::Number => "number",
+            Self::TooFine => "too-fine",
+            Self::OffTick => "off-tick",
+            Self::Interval => "interval",
+            Self::Crossed => "crossed",
+            Self::OutsideRange => "outside-range",
+            Self::NotPositive => "not-positive",
+            Self::NegativeVolume => "negative-volume",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl From<&BarError> for Reason {
+    fn from(error: &BarError) -> Self {
+        match error {
+            BarError::Crossed { .. } => Self::Crossed,
+            BarError::OutsideRange { .. } => Self::OutsideRange,
+            BarError::NotPositive { .. } => Self::NotPositive,
+            BarError::NegativeVolume { .. } => Self::NegativeVolume,
+            // The enum may grow; until it is named here a new reason is told by its message.
+            BarError::Interval { .. } | _ => Self::Interval,
+        }
+    }
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Bad {
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+}

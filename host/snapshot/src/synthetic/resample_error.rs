@@ -1,0 +1,45 @@
+//! What can go wrong while bars are drawn. A message says what to change.
+
+use counterfoil_trading::time::UnixNanos;
+
+use crate::error::IngestError;
+use crate::store::read_error::ReadError;
+
+/// Why no bars were drawn from a snapshot.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResampleError {
+    /// There is nothing to draw from.
+    #[error("the selection has no bars to draw from")]
+    Empty,
+    /// More bars than are held in memory.
+    #[error("more than {max} bars to draw from; take a shorter range or fewer instruments")]
+    TooMany {
+        /// Most bars.
+        max: usize,
+    },
+    /// What a bar did cannot be told from the close before it.
+    #[error(
+        "{symbol}: no close to compare the bar that closes at {close_time:?} with; see the dividend or split before it"
+    )]
+    Reference {
+        /// The instrument.
+        symbol: String,
+        /// When the bar closes.
+        close_time: UnixNanos,
+    },
+    /// A drawn price does not fit in 64 bits.
+    #[error("{symbol}: a price of sample {sample} does not fit; draw longer blocks, or fewer bars")]
+    Beyond {
+        /// The instrument.
+        symbol: String,
+        /// The sample, from 0.
+        sample: u32,
+    },
+    /// The source cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The sample cannot be written.
+    #[error(transparent)]
+    Write(#[from] IngestError),
+}
