@@ -28,10 +28,10 @@ pub enum IndexError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Another process uses it.
-    #[error("another process uses the index")]
+    #[error("another process is using the index")]
     Busy,
     /// The database could not be read or written.
-    #[error("the index's database: {0}")]
+    #[error("the index database failed: {0}")]
     Database(#[from] sled::Error),
 }
 

@@ -33,7 +33,7 @@ pub enum GatherError {
         instrument: u32,
     },
     /// An amount does not fit.
-    #[error("an amount in entry {entry} does not fit")]
+    #[error("an amount in entry {entry} does not fit in 128 bits")]
     Overflow {
         /// The journal entry.
         entry: u64,

@@ -50,7 +50,7 @@ pub struct Subject {
 #[non_exhaustive]
 pub enum RenderError {
     /// An amount does not fit.
-    #[error("an amount of the report does not fit")]
+    #[error("an amount in the report does not fit in 128 bits")]
     Overflow,
     /// A chart could not be drawn.
     #[error(transparent)]

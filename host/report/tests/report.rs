@@ -360,6 +360,6 @@ fn a_record_that_does_not_fit_the_manifest_is_an_error_with_its_entry() {
             fuel: 0,
         });
         let error = gather.record(42, &record).unwrap_err().to_string();
-        assert_eq!(error, "an amount in entry 42 does not fit");
+        assert_eq!(error, "an amount in entry 42 does not fit in 128 bits");
     }
 }

@@ -1,5 +1,5 @@
-//! What can go wrong: one enum for making a snapshot, one for reading it. A message names the
-//! file, the line and the column, and says what to do.
+//! Why no snapshot was made. A message names the file, the line and the column, and says what to
+//! do.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use crate::quality::findings::Finding;
 use crate::source::choices::EpochUnit;
 use crate::store::read_error::ReadError;
 
-/// Why no snapshot was made. Nothing is left behind.
+/// Why no snapshot was made. No entry of a layer is left incomplete.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IngestError {
@@ -59,7 +59,9 @@ pub enum IngestError {
         reason: String,
     },
     /// The header lacks a column.
-    #[error("{file}, line 1: no column for {column}; call it {accepted}; there are {found}{hint}")]
+    #[error(
+        "{file}, line 1: no column for {column}: name it {accepted}; the header has {found}{hint}"
+    )]
     MissingColumn {
         /// The source.
         file: String,
@@ -69,12 +71,12 @@ pub enum IngestError {
         accepted: String,
         /// The names in the header.
         found: String,
-        /// Another way on, if there is one.
+        /// What else would do, if anything.
         hint: &'static str,
     },
     /// Two columns of the header mean the same.
     #[error(
-        "{file}, line 1: columns {first:?} and {second:?} both give the {column}; rename or remove one"
+        "{file}, line 1: columns {first:?} and {second:?} both name the {column}; rename or remove one"
     )]
     TwoColumns {
         /// The source.
@@ -87,9 +89,7 @@ pub enum IngestError {
         second: String,
     },
     /// A symbol was given for a file that has a symbol column.
-    #[error(
-        "{file}, line 1: column {column:?} gives the symbol, and so does the option; leave the option away"
-    )]
+    #[error("{file}, line 1: column {column:?} already gives the symbol; drop the symbol option")]
     SymbolTwice {
         /// The source.
         file: String,
@@ -98,7 +98,7 @@ pub enum IngestError {
     },
     /// The unit of numeric times cannot be told.
     #[error(
-        "{file}, line {line}, column {column}: {text} may be s, ms, us or ns since 1970; give the unit, or write the time as YYYY-MM-DD or ISO 8601"
+        "{file}, line {line}, column {column}: {text} could be s, ms, us or ns since 1970; state the unit, or write the time as YYYY-MM-DD or ISO 8601"
     )]
     AmbiguousEpoch {
         /// The source.
@@ -112,7 +112,7 @@ pub enum IngestError {
     },
     /// Numeric times of two units in one file.
     #[error(
-        "{file}, column {column}: line {first_line} looks like {first_unit} since 1970 and line {second_line} like {second_unit}; use one unit, or give it"
+        "{file}, column {column}: line {first_line} looks like {first_unit} since 1970 and line {second_line} like {second_unit}; use one unit, or state it"
     )]
     MixedEpochs {
         /// The source.
@@ -141,7 +141,7 @@ pub enum IngestError {
         column: String,
     },
     /// No timeframe was given and the data does not tell.
-    #[error("{file}: the timeframe cannot be told: {reason}; give it, such as 1m, 1h, 1d or 1M")]
+    #[error("{file}: cannot infer the timeframe: {reason}; state it, such as 1m, 1h, 1d or 1M")]
     NoTimeframe {
         /// The source.
         file: String,
@@ -150,7 +150,7 @@ pub enum IngestError {
     },
     /// Two bars of one instrument would close at the same time.
     #[error(
-        "{file}: {symbol}: lines {first_line} and {second_line} close at the same time as bars of {timeframe}; give another timeframe"
+        "{file}: {symbol}: lines {first_line} and {second_line} would close at the same time as bars of {timeframe}; state another timeframe"
     )]
     SameClose {
         /// The source.
@@ -166,7 +166,7 @@ pub enum IngestError {
     },
     /// A price or volume does not fit at the scale of the file.
     #[error(
-        "{file}, line {line}, {column}: too large for {scale} decimals, which line {finest_line} has; correct that line, or give a smaller scale"
+        "{file}, line {line}, {column}: too large for {scale} decimals, which line {finest_line} has; correct that line, or state a smaller scale"
     )]
     NumberTooLarge {
         /// The source.
@@ -181,7 +181,7 @@ pub enum IngestError {
         finest_line: u64,
     },
     /// Not a single row is a bar.
-    #[error("{file}: none of {rows} rows is a bar; the first: {first}")]
+    #[error("{file}: no valid bar in {rows} rows; the first problem: {first}")]
     NoBars {
         /// The source.
         file: String,
@@ -191,7 +191,7 @@ pub enum IngestError {
         first: String,
     },
     /// An instrument's definition does not hold.
-    #[error("{file}: an instrument that cannot be; see its scales")]
+    #[error("{file}: invalid instrument; check its scales, tick and lot")]
     Instrument {
         /// The source.
         file: String,
@@ -200,7 +200,9 @@ pub enum IngestError {
         source: InstrumentError,
     },
     /// A row that passed every check is no bar: a bug here.
-    #[error("{file}, line {line}: passed the checks and is no bar; report this")]
+    #[error(
+        "{file}, line {line}: the row passed all checks but is not a valid bar; please report this bug"
+    )]
     Inconsistent {
         /// The source.
         file: String,
@@ -211,7 +213,7 @@ pub enum IngestError {
         source: BarError,
     },
     /// The snapshot cannot be written.
-    #[error("cannot write {file}; check space and permissions of the data directory")]
+    #[error("cannot write {file}; check free space and permissions of the data directory")]
     Write {
         /// The file or directory.
         file: String,
@@ -238,7 +240,7 @@ pub enum IngestError {
         reason: String,
     },
     /// The file cannot be read as what it seems to be.
-    #[error("{file}: no readable {format}: {reason}; fetch it again, or write it anew")]
+    #[error("{file}: cannot be read as {format}: {reason}; download or export it again")]
     Unreadable {
         /// The source.
         file: String,
@@ -248,7 +250,7 @@ pub enum IngestError {
         reason: String,
     },
     /// Files of several timeframes cannot be one snapshot.
-    #[error("{file}: bars of {got}, and the files before it have {expected}; make two snapshots")]
+    #[error("{file}: bars of {got}, but earlier files have bars of {expected}; make two snapshots")]
     Timeframes {
         /// The source.
         file: String,
@@ -259,7 +261,7 @@ pub enum IngestError {
     },
     /// The policy is to refuse, and there are errors that nobody accepted.
     #[error(
-        "refused: {count} errors that nobody accepted, the first: {first}; mend the source, accept the findings, or use the policy quarantine"
+        "refused: {count} errors are not accepted, the first: {first}; fix the source, accept the findings, or use the policy quarantine"
     )]
     Refused {
         /// How many.
@@ -270,10 +272,12 @@ pub enum IngestError {
         findings: Vec<Finding>,
     },
     /// A layer that this one is made from cannot be read.
-    #[error("a layer that is needed does not hold; remove its directory and ingest the file again")]
+    #[error(
+        "a required layer is missing or damaged; remove its directory and ingest the file again"
+    )]
     Layer(#[source] Box<ReadError>),
     /// The same snapshot is there already, and damaged.
-    #[error("the snapshot is there already, but damaged; remove its directory and ingest again")]
+    #[error("the snapshot already exists but is damaged; remove its directory and ingest again")]
     Damaged(#[source] Box<ReadError>),
 }
 

@@ -308,7 +308,7 @@ fn a_late_or_revised_file_makes_a_new_snapshot_and_the_old_one_stays() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("bars of 1m, and the files before it have 1d"),
+        error.contains("bars of 1m, but earlier files have bars of 1d"),
         "{error}"
     );
 }
@@ -355,7 +355,7 @@ fn errors_are_quarantined_or_refused_by_policy() {
     assert!(
         error
             .to_string()
-            .contains("refused: 2 errors that nobody accepted, the first: f.csv, line 7: time"),
+            .contains("refused: 2 errors are not accepted, the first: f.csv, line 7: time"),
         "{error}"
     );
     let IngestError::Refused { findings, .. } = &error else {
@@ -844,7 +844,9 @@ fn floats_that_are_no_number_and_columns_of_a_wrong_type_are_put_aside_or_refuse
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("none of 2 rows is a bar; the first: line 2: column time: \"\" is no time"),
+        error.contains(
+            "no valid bar in 2 rows; the first problem: line 2: column time: \"\" is no time"
+        ),
         "{error}"
     );
 }
@@ -860,7 +862,7 @@ fn a_damaged_columnar_file_is_refused_and_never_ends_the_host() {
         for length in [6, 12, good.len() / 2, good.len() - 1] {
             let error = data.ingest(&good[..length], &daily()).unwrap_err();
             assert!(
-                text(&error).contains("f.csv: no readable "),
+                text(&error).contains("f.csv: cannot be read as "),
                 "{}",
                 text(&error)
             );
@@ -979,7 +981,7 @@ fn a_mapping_reads_a_vendors_own_columns_and_local_times() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("no column for the mapping; call it Opn; there are Day, Clock"),
+        error.contains("no column for the mapping: name it Opn; the header has Day, Clock"),
         "{error}"
     );
 }

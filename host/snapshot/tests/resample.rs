@@ -117,7 +117,7 @@ fn one_block_of_everything_is_the_source_bar_for_bar() {
         .store
         .ingest(&b"x"[..], "f.csv", &revising, &mut |_| {});
     let said = error.unwrap_err().to_string();
-    assert!(said.contains("drawn from another"), "{said}");
+    assert!(said.contains("resample of another"), "{said}");
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn a_snapshot_is_found_by_any_beginning_that_only_it_has() {
                 .resolve(text)
                 .unwrap_err()
                 .to_string()
-                .contains("is no snapshot id")
+                .contains("is not a valid snapshot id")
         );
     }
 }
@@ -453,7 +453,7 @@ fn a_file_that_is_none_is_refused_with_file_line_and_way_on() {
     check_refused(
         b"\xff\xfet\0i\0m\0e\0\n",
         &any,
-        "no header: the line is no UTF-8",
+        "no header: the line is not valid UTF-8",
     );
     check_refused(
         &vec![b','; 100_000],
@@ -469,23 +469,23 @@ fn a_file_that_is_none_is_refused_with_file_line_and_way_on() {
     check_refused(
         HEADER.as_bytes(),
         &any,
-        "none of 0 rows is a bar; the first: there is none",
+        "no valid bar in 0 rows; the first problem: there is none",
     );
     check_refused(
         format!("{HEADER}A\n").as_bytes(),
         &any,
-        "none of 1 rows is a bar; the first: line 2: 1 fields",
+        "no valid bar in 1 rows; the first problem: line 2: 1 fields",
     );
     check_refused(
         format!("{HEADER}{row}").as_bytes(),
         &any,
-        "the timeframe cannot be told: no instrument has two bars; give it",
+        "cannot infer the timeframe: no instrument has two bars; state it",
     );
     let epochs = format!("{HEADER}A,60,1,2,1,2,1\nA,120,1,2,1,2,1\n");
     check_refused(
         epochs.as_bytes(),
         &any,
-        "line 2, column time: 60 may be s, ms, us or ns",
+        "line 2, column time: 60 could be s, ms, us or ns",
     );
 }
 

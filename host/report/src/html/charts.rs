@@ -51,7 +51,7 @@ pub(super) fn equity(page: &mut Page, render: &Render<'_>) -> Result<(), RenderE
     page.raw("<h2>Equity and drawdown</h2>\n");
     let slices = &render.facts.slices;
     let Some(span) = span(render).filter(|_| slices.len() > 1) else {
-        page.raw("<p class=\"note\">There are not enough bars for a picture.</p>\n");
+        page.raw("<p class=\"note\">There are not enough bars for a chart.</p>\n");
         return Ok(());
     };
     let (mut equity, mut drawdown) = (Thin::new(BUCKETS_WIDE), Thin::new(BUCKETS_WIDE));
@@ -75,7 +75,7 @@ pub(super) fn equity(page: &mut Page, render: &Render<'_>) -> Result<(), RenderE
     page.element(
         "<figcaption>Equity in ",
         &render.manifest.account.currency,
-        " after each slice; the level line is what the account began with.</figcaption></figure>\n",
+        " after each slice; the horizontal line is the starting cash.</figcaption></figure>\n",
     );
     page.raw("<figure>\n");
     Figure {
@@ -159,7 +159,7 @@ fn one(
     page.element("<figcaption>", &count_text(fills), "");
     page.raw(plural(fills, " fill", " fills"));
     if price.marked(Width::Wide).1 {
-        page.raw("; where many lie close together, one stands for them");
+        page.raw("; where several are close together, one marker stands for them");
     }
     page.raw(".</figcaption></figure>\n");
     Ok(())

@@ -30,7 +30,7 @@ pub(super) fn what_ran(page: &mut Page, render: &Render<'_>) -> Result<(), Rende
             let end = |end: &Option<String>, none: &str| end.clone().unwrap_or(none.to_owned());
             if from.is_some() || to.is_some() {
                 let range = format!("{} to {}", end(from, "its start"), end(to, "its end"));
-                row(page, "Range asked for", &range);
+                row(page, "Requested range", &range);
             }
         }
         DataSource::Feed {
@@ -59,7 +59,7 @@ pub(super) fn what_ran(page: &mut Page, render: &Render<'_>) -> Result<(), Rende
         .map(|(name, value)| format!("{name} = {value}"))
         .collect();
     let parameters = if parameters.is_empty() {
-        "the component\u{2019}s own".to_owned()
+        "the component\u{2019}s defaults".to_owned()
     } else {
         parameters.join(", ")
     };
@@ -95,10 +95,10 @@ pub(super) fn how_to_check(page: &mut Page, render: &Render<'_>) {
     page.raw("<h2 id=\"check\">What is proven, and how to check it</h2>\n");
     if subject.verdict.good {
         page.raw("<p>When this report was made, the auditor\u{2019}s library read the journal ");
-        page.raw("with the log\u{2019}s public key and said:</p>\n");
+        page.raw("with the log\u{2019}s public key and reported:</p>\n");
     } else {
         page.raw("<p><strong class=\"loss\">Nothing is proven by this report: the journal does ");
-        page.raw("not verify.</strong> The auditor\u{2019}s library said:</p>\n");
+        page.raw("not verify.</strong> The auditor\u{2019}s library reported:</p>\n");
     }
     page.element("<pre>", subject.verdict.text.trim_end(), "</pre>\n");
     if subject.verdict.good {
@@ -107,9 +107,9 @@ pub(super) fn how_to_check(page: &mut Page, render: &Render<'_>) {
         page.raw("fill, fee and amount is what the rules give for the recorded answers.</li>\n");
         page.raw("<li><strong>Proven by a replay:</strong> the component of this digest gives ");
         page.raw("these answers on these bars.</li>\n");
-        page.raw("<li><strong>Not proven:</strong> that this file is as it was made (make it ");
+        page.raw("<li><strong>Not proven:</strong> that this file is unaltered (make it ");
         page.raw("again: the same run gives the same bytes), that the public key is the right ");
-        page.raw("one, that the bars are what the market did, or that any of it happens again.");
+        page.raw("one, that the bars are what the market did, or that past results will repeat.");
         page.raw("</li>\n</ul>\n");
     }
     let run = &subject.short;
@@ -122,19 +122,19 @@ pub(super) fn how_to_check(page: &mut Page, render: &Render<'_>) {
     let replay = format!("counterfoil replay {run}");
     command(
         page,
-        "Let the component decide again and compare every decision:",
+        "Replay the component and compare every decision:",
         &replay,
     );
     let (first, asking) = facts.first_entries;
     if let Some(entry) = asking.or(first) {
         let proof = format!("counterfoil proof {run} --entry {entry}");
-        let what = "Write the proof of one decision as a file of its own; the trades above name \
-                    the entries that asked for them:";
+        let what = "Export the proof of one decision to its own file; the trades above name the \
+                    entries whose decisions requested them:";
         command(page, what, &proof);
     }
     let report = format!("counterfoil report {run}");
     command(page, "Make this report again:", &report);
-    page.raw("<p class=\"note\">An auditor needs no part of this program but ");
+    page.raw("<p class=\"note\">An auditor needs only ");
     page.raw("<code>counterfoil-verify</code>, the journal and the public key; docs/AUDIT.md ");
-    page.raw("says how.</p>\n");
+    page.raw("explains how.</p>\n");
 }

@@ -41,7 +41,7 @@ fn verdict(page: &mut Page, render: &Render<'_>) {
     }
     page.raw("<div class=\"box bad\" role=\"alert\"><p><strong>This journal does not verify. ");
     page.raw("Trust nothing on this page.</strong></p>");
-    page.raw("<p>What the verifier said:</p>");
+    page.raw("<p>The verifier reported:</p>");
     page.element("<pre>", verdict.text.trim_end(), "</pre></div>\n");
 }
 
@@ -50,8 +50,8 @@ fn ending(page: &mut Page, render: &Render<'_>) {
         Ending::EndOfData => {}
         Ending::NotClosed => {
             page.raw("<div class=\"box warn\"><p><strong>The run is not closed.</strong> It is ");
-            page.raw("under way, or its process was stopped. What follows is as far as its ");
-            page.raw("journal goes.</p></div>\n");
+            page.raw("still running, or its process was stopped. The figures below cover the ");
+            page.raw("journal so far.</p></div>\n");
         }
         Ending::Stopped => {
             page.raw("<div class=\"box warn\"><p><strong>The host stopped the run");
@@ -79,7 +79,7 @@ fn ending(page: &mut Page, render: &Render<'_>) {
             page.raw(".</strong> The run ended there.</p>");
             if let Some(fault) = &render.facts.fault {
                 if !fault.message.is_empty() {
-                    page.element("<p>It said: ", &fault.message, "</p>");
+                    page.element("<p>Its message: ", &fault.message, "</p>");
                 }
                 if !fault.trace.is_empty() {
                     page.element("<pre>", fault.trace.trim_end(), "</pre>");
@@ -105,7 +105,7 @@ fn refused_inputs(page: &mut Page, render: &Render<'_>) {
         " input was refused",
         " inputs were refused",
     ));
-    page.raw("</strong> and recorded; no run may see them.</p><ul>");
+    page.raw("</strong> and recorded; the strategy never sees them.</p><ul>");
     for (reason, count) in inputs.iter().take(SHOWN) {
         page.element("<li>", reason, " (");
         page.element("", &count_text(*count), ")</li>");

@@ -157,7 +157,7 @@ pub(super) fn trades(page: &mut Page, render: &Render<'_>) -> Result<(), RenderE
     let all = &render.facts.trades;
     page.raw("<h2>Trades</h2>\n");
     if all.is_empty() {
-        page.raw("<p class=\"note\">There were none.</p>\n");
+        page.raw("<p class=\"note\">No trades.</p>\n");
         return Ok(());
     }
     page.raw("<div class=\"scroll\"><table class=\"trades\"><thead><tr><th class=\"n\">#</th>");
@@ -184,8 +184,8 @@ pub(super) fn trades(page: &mut Page, render: &Render<'_>) -> Result<(), RenderE
         page.raw(" trades; all rows are in trades.csv and trades.arrow. ");
     }
     page.raw("A trade runs from flat to flat, or to the other side. Net is after fees and borrow, with dividends; slippage ");
-    page.raw("is in the prices. The entry is the place in the journal of the decision that asked ");
-    page.raw("for it. Times are the closes of bars: that of a daily bar is the midnight after ");
+    page.raw("is in the prices. The entry is the journal index of the decision that requested ");
+    page.raw("the trade. Times are the closes of bars: that of a daily bar is the midnight after ");
     page.raw("its day.</p>\n");
     Ok(())
 }
@@ -238,7 +238,7 @@ fn price(instrument: &Instrument, price: Option<i128>) -> String {
 pub(super) fn costs(page: &mut Page, render: &Render<'_>) -> Result<(), RenderError> {
     let facts = render.facts;
     let costs = &facts.costs;
-    page.raw("<h2>What trading cost</h2>\n<div class=\"scroll\"><table><thead><tr><th>Kind</th>");
+    page.raw("<h2>Trading costs</h2>\n<div class=\"scroll\"><table><thead><tr><th>Kind</th>");
     page.element(
         "<th class=\"n\">",
         &render.manifest.account.currency,
@@ -248,7 +248,7 @@ pub(super) fn costs(page: &mut Page, render: &Render<'_>) -> Result<(), RenderEr
     let traded = number::money(facts.traded);
     let mut total = Money::ZERO;
     for (name, cost, how) in [
-        ("Fees", costs.fees, "beside the price, for each fill"),
+        ("Fees", costs.fees, "on top of the price, for each fill"),
         (
             "Slippage",
             costs.slippage,
@@ -259,14 +259,14 @@ pub(super) fn costs(page: &mut Page, render: &Render<'_>) -> Result<(), RenderEr
         total = total.plus(cost).ok_or(RenderError::Overflow)?;
         cost_row(page, name, (cost, traded), how);
     }
-    cost_row(page, "Together", (total, traded), "");
+    cost_row(page, "Total", (total, traded), "");
     page.raw("</tbody></table></div>\n");
     page.element(
         "<p class=\"note\">Bought and sold: ",
         &money_text(facts.traded),
         " ",
     );
-    page.element("", &render.manifest.account.currency, " in all. ");
+    page.element("", &render.manifest.account.currency, " in total. ");
     if costs.dividends != Money::ZERO {
         let dividends = signed_money_text(costs.dividends);
         page.element("Dividends received less those paid: ", &dividends, ". ");
@@ -289,9 +289,9 @@ fn cost_row(page: &mut Page, name: &str, (cost, traded): (Money, f64), how: &'st
 
 pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
     let orders = &render.facts.orders;
-    page.raw("<h2>Orders</h2>\n<p>The risk gate let ");
+    page.raw("<h2>Orders</h2>\n<p>The risk gate approved ");
     page.text(&count_text(orders.approved));
-    page.raw(" of the strategy\u{2019}s requests through and refused ");
+    page.raw(" of the strategy\u{2019}s requests and refused ");
     page.text(&count_text(orders.refused.values().sum()));
     page.raw("; there were ");
     page.text(&count_text(orders.fills));
@@ -299,7 +299,7 @@ pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
     if orders.clamped > 0 {
         page.raw(", ");
         page.text(&count_text(orders.clamped));
-        page.raw(" of them with slippage cut at the end of the bar\u{2019}s range");
+        page.raw(" of them with slippage capped at the bar\u{2019}s range");
     }
     if orders.margin_calls > 0 {
         page.raw(". <strong>Margin calls: ");
@@ -322,7 +322,7 @@ pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
         return;
     }
     page.raw("<div class=\"scroll\"><table><thead><tr><th>Outcome</th><th>Code</th>");
-    page.raw("<th class=\"n\">Times</th></tr></thead><tbody>\n");
+    page.raw("<th class=\"n\">Count</th></tr></thead><tbody>\n");
     for (outcome, code, count) in rows {
         page.element("<tr><td>", outcome, "</td>");
         page.element("<td>", code, "</td>");
@@ -337,19 +337,19 @@ pub(super) fn fuel(page: &mut Page, render: &Render<'_>) {
     };
     let limit = render.manifest.limits.fuel_per_callback;
     let share = number::count(fuel.most) / number::count(limit);
-    page.raw("<h2>Fuel</h2>\n<p>Half of all bars took no more than ");
+    page.raw("<h2>Fuel</h2>\n<p>Half of all bars used at most ");
     page.element(
         "<strong>",
         &count_text(fuel.median),
         "</strong> units of fuel, ",
     );
     page.element(
-        "99 of 100 no more than <strong>",
+        "99 of 100 at most <strong>",
         &count_text(fuel.p99),
         "</strong>, ",
     );
     page.element(
-        "and the dearest <strong>",
+        "and the most expensive <strong>",
         &count_text(fuel.most),
         "</strong>: ",
     );
@@ -360,15 +360,13 @@ pub(super) fn fuel(page: &mut Page, render: &Render<'_>) {
 pub(super) fn data(page: &mut Page, render: &Render<'_>) {
     page.raw("<h2>Data quality</h2>\n");
     if let DataSource::Feed { .. } = &render.manifest.data {
-        page.raw(
-            "<p class=\"note\">The bars came from a feed. What no run may see was refused and ",
-        );
-        page.raw("recorded; what the strategy saw is in the journal.</p>\n");
+        page.raw("<p class=\"note\">The bars came from a feed. Invalid inputs were refused and ");
+        page.raw("recorded; the journal holds what the strategy saw.</p>\n");
         return;
     }
     let Some(findings) = &render.subject.data else {
-        page.raw("<p class=\"note\">The snapshot is not at hand, so nothing is known of its ");
-        page.raw("quality. What the strategy saw is in the journal all the same.</p>\n");
+        page.raw("<p class=\"note\">The snapshot is not available, so its quality is ");
+        page.raw("unknown. The journal still holds what the strategy saw.</p>\n");
         return;
     };
     if findings.is_empty() {
@@ -376,7 +374,7 @@ pub(super) fn data(page: &mut Page, render: &Render<'_>) {
         return;
     }
     page.raw("<div class=\"scroll\"><table><thead><tr><th>Finding</th>");
-    page.raw("<th class=\"n\">Times</th><th>What it means</th></tr></thead><tbody>\n");
+    page.raw("<th class=\"n\">Count</th><th>What it means</th></tr></thead><tbody>\n");
     for one in findings {
         page.element("<tr><td class=\"nowrap\">", &one.code, "</td>");
         page.element("<td class=\"n\">", &count_text(one.count), "</td>");

@@ -104,7 +104,7 @@ fn plan_of(snapshot: &Snapshot) -> Result<Plan, IngestError> {
     if plan.normalized.is_empty() {
         return Err(IngestError::Option {
             option: "revises",
-            reason: "the snapshot was drawn from another one; revise that".to_owned(),
+            reason: "the snapshot is a resample of another one; revise that one".to_owned(),
         });
     }
     Ok(plan)
@@ -139,7 +139,7 @@ pub(crate) fn accept(
         return Err(IngestError::Option {
             option: "rule",
             reason: format!(
-                "no finding of {} is of that instrument, date or line; `counterfoil data report` lists them",
+                "no finding of {} matches that instrument, date or line; `counterfoil data report` lists them",
                 acceptance.rule
             ),
         });

@@ -196,7 +196,10 @@ pub(crate) fn receipts(data: &Dir, sha256: &Digest) -> Result<Vec<Receipt>, Read
             .and_then(|open| open.take(RECEIPT_BYTES_MAX).read_to_end(&mut bytes))
             .map_err(ReadError::io(&file))?;
         if Digest::of(&bytes).hex() != hex {
-            return Err(ReadError::malformed(&file, "its name is not its digest"));
+            return Err(ReadError::malformed(
+                &file,
+                "its name does not match its digest",
+            ));
         }
         let receipt: Receipt = serde_json::from_slice(&bytes)
             .map_err(|error| ReadError::malformed(&file, error.to_string()))?;

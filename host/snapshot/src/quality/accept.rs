@@ -57,18 +57,21 @@ impl Acceptance {
             ("rule", &self.rule),
         ] {
             if text.trim().is_empty() {
-                return Err(error(option, "an acceptance says who, why and which rule"));
+                return Err(error(
+                    option,
+                    "must not be empty: an acceptance states who, why and which rule",
+                ));
             }
         }
         if self.format != ACCEPTANCE_FORMAT {
-            return Err(error("format", ACCEPTANCE_FORMAT));
+            return Err(error("format", &format!("must be {ACCEPTANCE_FORMAT}")));
         }
         let date = self.date.as_deref();
         if date.is_some_and(|date| date.len() != 10 || date.parse::<jiff::civil::Date>().is_err()) {
-            return Err(error("date", "a date is YYYY-MM-DD"));
+            return Err(error("date", "must be YYYY-MM-DD"));
         }
         if self.line.is_some() && self.file.is_none() {
-            return Err(error("line", "a line is one of a file; name the file too"));
+            return Err(error("line", "a line belongs to a file; name the file too"));
         }
         serde_json_canonicalizer::to_vec(self).map_err(IngestError::encode("acceptance"))
     }

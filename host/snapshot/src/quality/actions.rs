@@ -69,7 +69,7 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<Action>, IngestErro
         line: u64::try_from(line).unwrap_or(u64::MAX),
         reason,
     };
-    let text = core::str::from_utf8(bytes).map_err(|_| error(1, "no UTF-8".to_owned()))?;
+    let text = core::str::from_utf8(bytes).map_err(|_| error(1, "not valid UTF-8".to_owned()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = (1..).zip(text.lines());
     if lines.next().is_none_or(|(_, line)| line.trim() != HEADER) {
@@ -131,7 +131,7 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
             let both = parts.and_then(|(new, old)| part(new).zip(part(old)));
             let (new, old) = both.filter(|(new, old)| new != old).ok_or_else(|| {
                 format!(
-                    "{value:?} is no split: NEW:OLD, such as 2:1, a holder of 1 has 2 afterwards"
+                    "{value:?} is not a valid split: write NEW:OLD; after 2:1 a holder of 1 share has 2"
                 )
             })?;
             Ok(ActionKind::Split { new, old })
@@ -161,8 +161,8 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
             })
         }
         other => Err(format!(
-            "no action {other:?}; there are split, dividend, special-dividend, symbol, delisting \
-             and halt"
+            "unknown action {other:?}; use split, dividend, special-dividend, symbol, delisting \
+             or halt"
         )),
     }
 }
@@ -267,16 +267,19 @@ mod tests {
         check("A,2004-11-15,split", "line 2: 3 fields, not 4");
         check("A,15.11.2004,split,2:1", "is no time");
         for value in ["2", "0:1", "1:1", "2:0", "-2:1", "2/1", "99999999999:1"] {
-            check(&format!("A,2004-11-15,split,{value}"), "is no split");
+            check(
+                &format!("A,2004-11-15,split,{value}"),
+                "is not a valid split",
+            );
         }
         check("A,2004-11-15,dividend,0", "not above zero");
         check("A,2004-11-15,dividend,1e3", "not a decimal");
         check("A,2004-11-15,delisting,-1", "below zero");
         check(
             "A,2004-11-15,merger,1",
-            "no action \"merger\"; there are split",
+            "unknown action \"merger\"; use split",
         );
-        check(",2004-11-15,split,2:1", "is no symbol");
+        check(",2004-11-15,split,2:1", "is not a valid symbol");
         let error = parse_actions("a.csv", b"symbol,date\n")
             .unwrap_err()
             .to_string();

@@ -80,8 +80,12 @@ pub(crate) fn parse_calendar(name: &str, bytes: &[u8]) -> Result<Expected, Inges
         line: u64::try_from(line).unwrap_or(u64::MAX),
         reason,
     };
-    let file: File = serde_json::from_slice(bytes)
-        .map_err(|problem| error(problem.line(), format!("{problem}; or the word 24x7")))?;
+    let file: File = serde_json::from_slice(bytes).map_err(|problem| {
+        error(
+            problem.line(),
+            format!("{problem}; expected a JSON object or the word 24x7"),
+        )
+    })?;
     let calendar = Calendar::new(&file).map_err(|reason| error(1, reason))?;
     Ok(Expected::Calendar(Box::new(calendar)))
 }
@@ -90,17 +94,17 @@ impl Calendar {
     fn new(file: &File) -> Result<Self, String> {
         let date = |text: &String| {
             text.parse::<Date>()
-                .map_err(|_| format!("{text:?} is no date: YYYY-MM-DD"))
+                .map_err(|_| format!("{text:?} is not a date: write YYYY-MM-DD"))
         };
         let time = |text: &String| {
             text.parse::<Time>()
-                .map_err(|_| format!("{text:?} is no time of day: HH:MM"))
+                .map_err(|_| format!("{text:?} is not a time of day: write HH:MM"))
         };
         let weekday = |text: &String| {
             let place = (1..).zip(WEEKDAYS).find(|(_, name)| name == text);
             place
                 .map(|(number, _)| number)
-                .ok_or_else(|| format!("{text:?} is none of {}", WEEKDAYS.join(", ")))
+                .ok_or_else(|| format!("{text:?} is not a weekday: use {}", WEEKDAYS.join(", ")))
         };
         let early = |(day, close): (&String, &String)| Ok::<_, String>((date(day)?, time(close)?));
         let calendar = Self {
@@ -121,7 +125,7 @@ impl Calendar {
         };
         if calendar.weekdays.is_empty() || calendar.open >= calendar.close {
             return Err(
-                "a calendar has weekdays, and a session that opens before it closes".to_owned(),
+                "a calendar needs weekdays and a session that opens before it closes".to_owned(),
             );
         }
         let mut early = calendar.early_closes.iter();
@@ -464,14 +468,14 @@ mod tests {
         check("24/7", "c.json, line 1: ");
         check(
             &YORK.replace("America/New_York", "Moon"),
-            "no time zone \"Moon\"",
+            "unknown time zone \"Moon\"",
         );
         check(
             &YORK.replace("\"mon\"", "\"Monday\""),
-            "\"Monday\" is none of mon",
+            "\"Monday\" is not a weekday: use mon",
         );
         check(&YORK.replace("16:00", "09:00"), "opens before it closes");
-        check(&YORK.replace("2003-07-04", "4 July"), "is no date");
+        check(&YORK.replace("2003-07-04", "4 July"), "is not a date");
         check(
             &YORK.replace("13:00", "09:30"),
             "2003-07-03 closes at 09:30, before it opens",

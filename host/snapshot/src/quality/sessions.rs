@@ -48,7 +48,7 @@ fn format_sessions(ends: &[UnixNanos]) -> String {
 
 /// The ends in a file, or what does not hold of it.
 pub(crate) fn parse_sessions(bytes: &[u8]) -> Result<Vec<UnixNanos>, String> {
-    let text = core::str::from_utf8(bytes).map_err(|_| "no UTF-8".to_owned())?;
+    let text = core::str::from_utf8(bytes).map_err(|_| "not valid UTF-8".to_owned())?;
     let mut lines = text.lines();
     if lines.next() != Some(HEADER) {
         return Err(format!("the first line is not {HEADER}"));
@@ -56,7 +56,7 @@ pub(crate) fn parse_sessions(bytes: &[u8]) -> Result<Vec<UnixNanos>, String> {
     let end = |line| nanos(line, TimeMeaning::Open).map(UnixNanos);
     let ends = lines.map(end).collect::<Result<Vec<_>, _>>()?;
     if !ends.is_sorted_by(|a, b| a < b) {
-        return Err("the ends of sessions are not sorted, each once".to_owned());
+        return Err("session ends are not in ascending order".to_owned());
     }
     Ok(ends)
 }
@@ -76,7 +76,13 @@ mod tests {
         };
         check("", "the first line is not session_end");
         check("session_end\nsoon\n", "is no time");
-        check("session_end\n2003-07-02\n2003-07-02\n", "not sorted");
-        check("session_end\n2003-07-03\n2003-07-02\n", "not sorted");
+        check(
+            "session_end\n2003-07-02\n2003-07-02\n",
+            "not in ascending order",
+        );
+        check(
+            "session_end\n2003-07-03\n2003-07-02\n",
+            "not in ascending order",
+        );
     }
 }

@@ -234,7 +234,7 @@ impl<'a> Found<'a> {
             .any(|index| known(&index))
             && found.time.is_empty()
         {
-            let reason = format!("none of {header:?} is a column that it should have");
+            let reason = format!("no known column among {header:?}");
             return Err(IngestError::NoHeader {
                 file: file.to_owned(),
                 reason,
@@ -333,7 +333,7 @@ impl<'a> Found<'a> {
             accepted: names.map_or_else(String::new, |(_, names)| names.join(", ")),
             found: self.header.join(", "),
             hint: if meaning == "symbol" {
-                "; or give the symbol as an option"
+                "; or state the symbol as an option"
             } else {
                 "; or name it in a mapping"
             },
@@ -381,27 +381,27 @@ mod tests {
         check(
             "time,symbol,open,high,low,close,volume",
             a,
-            "leave the option away",
+            "drop the symbol option",
         );
         check(
             "time,open,high,low,close,volume",
             None,
-            "no column for symbol; call it symbol, ticker;",
+            "no column for symbol: name it symbol, ticker;",
         );
         check(
             "time,open,high,low,close",
             a,
-            "no column for volume; call it volume; there are time, open",
+            "no column for volume: name it volume; the header has time, open",
         );
         check(
             "date,time,open,high,low,close,volume",
             a,
-            "\"date\" and \"time\" both give the time",
+            "\"date\" and \"time\" both name the time",
         );
         check(
             "time,open,high,low,close,Close,volume",
             a,
-            "\"close\" and \"Close\" both give the close",
+            "\"close\" and \"Close\" both name the close",
         );
         check("2003-01-02,1,2,3,4,5", a, "line 1: no header");
         check("", a, "line 1: no header");

@@ -50,7 +50,7 @@ pub(crate) fn from_gap(gap: Option<i64>) -> Result<Timeframe, String> {
     }
     if gap <= 0 || gap.checked_rem(1_000_000_000) != Some(0) {
         return Err(format!(
-            "the smallest gap between two bars is {gap} ns, no whole seconds"
+            "the smallest gap between two bars is {gap} ns, which is not a whole number of seconds"
         ));
     }
     Ok(Timeframe::Fixed(gap))

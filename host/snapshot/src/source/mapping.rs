@@ -63,7 +63,10 @@ impl Mapping {
         for meaning in mapping.columns.keys() {
             if !MEANINGS.contains(&meaning.as_str()) {
                 let known = MEANINGS.join(", ");
-                return Err(error(1, format!("columns: {meaning:?} is none of {known}")));
+                return Err(error(
+                    1,
+                    format!("columns: unknown meaning {meaning:?}; use {known}"),
+                ));
             }
         }
         mapping
@@ -73,7 +76,7 @@ impl Mapping {
         if mapping.time.columns.len() > 2 {
             return Err(error(
                 1,
-                "time.columns: one column, or two: date and clock".to_owned(),
+                "time.columns: name one column, or two for date and clock".to_owned(),
             ));
         }
         Ok(mapping)
@@ -84,7 +87,7 @@ impl Mapping {
         match self.delimiter.as_deref().map(str::as_bytes) {
             None => Ok(b','),
             Some([byte]) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
-            Some(_) => Err("delimiter: one ASCII character, such as ; or \\t".to_owned()),
+            Some(_) => Err("delimiter: must be one ASCII character, such as ; or \\t".to_owned()),
         }
     }
 
@@ -100,7 +103,7 @@ impl Mapping {
             (None, Some(pattern)) if pattern.contains('%') => Format::Pattern(pattern.to_owned()),
             (None, Some(text)) => Format::Epoch(Some(text.parse::<EpochUnit>().map_err(|_| {
                 format!(
-                    "time.format: {text:?} is none of date, iso, epoch, s, ms, us, ns, or a pattern such as %d.%m.%Y %H:%M"
+                    "time.format: unknown format {text:?}; use date, iso, epoch, s, ms, us, ns, or a pattern such as %d.%m.%Y %H:%M"
                 )
             })?)),
         };
@@ -119,6 +122,6 @@ impl Mapping {
 /// A time zone of the database that is compiled in.
 pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZoneDatabase::bundled().get(name).map_err(|_| {
-        format!("no time zone {name:?}; give an IANA name such as America/New_York, or UTC")
+        format!("unknown time zone {name:?}; use an IANA name such as America/New_York, or UTC")
     })
 }

@@ -12,6 +12,9 @@ use crate::source::row_error::{Bad, Reason};
 use crate::source::scales::PriceGrid;
 use crate::source::times::{Key, Times};
 
+/// Bytes of a symbol: longer than any vendor's, short enough for a line of a table.
+const SYMBOL_BYTES_MAX: usize = 64;
+
 /// One bar as it stands in the source, at scales of its own. Rows sort by time, then by line.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) struct Row {
@@ -45,10 +48,7 @@ pub(crate) fn parse<'a>(
     }
     let field = |place: usize| fields.get(place).copied().unwrap_or_default();
     let symbol = columns.symbol.map_or(symbol, field);
-    check_symbol(symbol).map_err(|message| Bad {
-        reason: Reason::Symbol,
-        message,
-    })?;
+    check_row_symbol(symbol)?;
     let key = columns.key(fields, times)?;
     let number = |column: Column| Number::parse(field(column.place), column.name);
     let [open, high, low, close] = columns.prices;
@@ -81,14 +81,41 @@ pub(crate) fn parse<'a>(
     Ok((symbol, key, row))
 }
 
-/// What is wrong with a symbol, if anything.
+/// Whether a text can name an instrument.
+fn is_symbol(text: &str) -> bool {
+    // Symbols become parts of file names and lines on terminals, so length and control characters
+    // are bounded here, where they come in.
+    !text.is_empty() && text.len() <= SYMBOL_BYTES_MAX && !text.chars().any(char::is_control)
+}
+
+/// Checks a symbol that the caller states, or one in a file of actions.
+///
+/// # Errors
+///
+/// Returns a sentence for people.
 pub(crate) fn check_symbol(symbol: &str) -> Result<(), String> {
-    if symbol.is_empty() || symbol.len() > 64 || symbol.chars().any(char::is_control) {
-        return Err(format!(
-            "{symbol:?} is no symbol: 1 to 64 bytes without control characters"
-        ));
+    if is_symbol(symbol) {
+        return Ok(());
     }
-    Ok(())
+    Err(format!(
+        "{symbol:?} is not a valid symbol: use 1 to {SYMBOL_BYTES_MAX} bytes without control characters"
+    ))
+}
+
+/// Checks the symbol of a row.
+///
+/// # Errors
+///
+/// Returns [`Bad`], whose message goes into the quarantine.
+pub(crate) fn check_row_symbol(symbol: &str) -> Result<(), Bad> {
+    if is_symbol(symbol) {
+        return Ok(());
+    }
+    // The quarantine's bytes are part of what names a snapshot, so this text never changes.
+    Err(Bad {
+        reason: Reason::Symbol,
+        message: format!("{symbol:?} is no symbol: 1 to 64 bytes without control characters"),
+    })
 }
 
 /// A decimal number, exact.

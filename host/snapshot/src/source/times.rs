@@ -339,12 +339,12 @@ mod tests {
         check_mapped(
             r#"{"format": "dd.mm"}"#,
             "x",
-            "\"dd.mm\" is none of date, iso",
+            "unknown format \"dd.mm\"; use date, iso",
         );
         check_mapped(
             r#"{"zone": "Mars/Base"}"#,
             "x",
-            "no time zone \"Mars/Base\"; give an IANA name",
+            "unknown time zone \"Mars/Base\"; use an IANA name",
         );
         check_mapped(r#"{"columns": ["a", "b", "c"]}"#, "x", "date and clock");
         check_mapped(r#"{"colums": []}"#, "x", "m.json, line 1: unknown field");
@@ -431,7 +431,7 @@ mod tests {
         check_unit(
             &["60", "120"],
             None,
-            "line 2, column ts: 60 may be s, ms, us or ns",
+            "line 2, column ts: 60 could be s, ms, us or ns",
         );
         check_unit(&["20030102"], None, "write the time as YYYY-MM-DD");
         check_unit(&["60", "120"], Some(EpochUnit::Millis), "1000000 ns");

@@ -17,7 +17,7 @@ use crate::source::choices::TimeMeaning;
 use crate::source::columns::{Column, TradeColumns};
 use crate::source::progress::Progress;
 use crate::source::records::{Record, Records};
-use crate::source::row::{Number, Row, check_grid, check_symbol};
+use crate::source::row::{Number, Row, check_grid, check_row_symbol};
 use crate::source::row_error::{Bad, Reason};
 use crate::source::scales::rescale;
 use crate::source::symbols::{Place, Symbols};
@@ -139,14 +139,14 @@ fn timeframe(reading: &Reading<'_>, times: &Times) -> Result<Timeframe, IngestEr
         Some(Timeframe::Months(_)) | None => {
             return Err(IngestError::Option {
                 option: "timeframe",
-                reason: "trades need one of a fixed length, such as 1m or 1d".to_owned(),
+                reason: "trades need a timeframe of fixed length, such as 1m or 1d".to_owned(),
             });
         }
     };
     if times.meaning() == TimeMeaning::Close {
         return Err(IngestError::Option {
             option: "time",
-            reason: "a trade has one time; leave the option away".to_owned(),
+            reason: "a trade has one time; drop this option".to_owned(),
         });
     }
     Ok(timeframe)
@@ -168,7 +168,7 @@ fn parse<'a>(
     let symbol = columns
         .symbol
         .map_or(reading.symbol.unwrap_or_default(), field);
-    check_symbol(symbol).map_err(|message| bad(Reason::Symbol, message))?;
+    check_row_symbol(symbol)?;
     let key = columns.time.key(fields, times)?;
     let number = |column: Column| {
         let number = Number::parse(field(column.place), column.name)?;

@@ -106,7 +106,7 @@ impl<T: DeserializeOwned> FrameReader<T> {
         self.file.read_exact(&mut length)?;
         let length = u32::from_le_bytes(length);
         if length > FRAME_BYTES_MAX {
-            return Err(io::Error::other("the file was changed"));
+            return Err(io::Error::other("the temporary file was changed"));
         }
         self.frame.clear();
         self.frame

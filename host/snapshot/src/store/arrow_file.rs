@@ -200,12 +200,12 @@ pub(crate) fn decode(
     };
     let time = |place: usize| {
         let column = column(place)?.as_primitive_opt::<TimestampNanosecondType>();
-        let column = column.ok_or_else(|| malformed("a time column is none"))?;
+        let column = column.ok_or_else(|| malformed("a time column has another type"))?;
         Ok::<_, ArrowError>(column.values().clone())
     };
     let number = |place: usize| {
         let column = column(place)?.as_primitive_opt::<Int64Type>();
-        let column = column.ok_or_else(|| malformed("a number column is none"))?;
+        let column = column.ok_or_else(|| malformed("a number column has another type"))?;
         Ok::<_, ArrowError>(column.values().clone())
     };
     Ok(BarColumns {
@@ -233,14 +233,14 @@ fn check_message(bytes: &[u8], metadata: i32, body: i64, bars: u64) -> Result<()
         .ok_or_else(|| malformed("no record batch"))?;
     if batch.compression().is_some() || i64::try_from(bars) != Ok(batch.length()) {
         return Err(malformed(
-            "compressed, or another number of bars than the manifest says",
+            "the batch is compressed, or its number of bars differs from the manifest",
         ));
     }
     let nodes = batch.nodes().ok_or_else(|| malformed("no columns"))?;
     let buffers = batch.buffers().ok_or_else(|| malformed("no buffers"))?;
     // Two buffers a column: which values are there, and the values.
     if nodes.len() != COLUMNS || buffers.len() != COLUMNS.saturating_mul(2) {
-        return Err(malformed("another number of columns"));
+        return Err(malformed("wrong number of columns"));
     }
     if nodes
         .iter()

@@ -65,7 +65,10 @@ impl Contents {
         }
         let all = parse(&name, &bytes).map_err(|reason| ReadError::malformed(&name, reason))?;
         if u64::try_from(all.len()) != Ok(data.count) {
-            return Err(ReadError::malformed(&name, "another number of lines"));
+            return Err(ReadError::malformed(
+                &name,
+                "the number of lines differs from the manifest",
+            ));
         }
         Ok(all)
     }

@@ -279,7 +279,7 @@ impl Manifest {
             check_file_name(file)?;
         }
         if !self.instruments.is_sorted_by(|a, b| a.symbol < b.symbol) {
-            return Err("instruments are not sorted by symbol, each once".to_owned());
+            return Err("instruments are not in ascending order of symbol".to_owned());
         }
         self.instruments.iter().try_for_each(InstrumentData::check)
     }
@@ -312,7 +312,7 @@ impl InstrumentData {
                 .last()
                 .is_none_or(|batch| batch.file >= self.files.len())
         {
-            return Err(format!("{symbol}: a record batch of no file"));
+            return Err(format!("{symbol}: a record batch names no file"));
         }
         let mut bars: u64 = 0;
         for batch in &self.batches {
@@ -339,7 +339,7 @@ impl InstrumentData {
 
 fn check_file_name(file: &str) -> Result<(), String> {
     if file.is_empty() || file.contains(['/', '\\', '\0']) {
-        return Err(format!("{file:?} is no plain file name"));
+        return Err(format!("{file:?} is not a plain file name"));
     }
     Ok(())
 }

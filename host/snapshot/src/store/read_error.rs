@@ -19,7 +19,9 @@ pub enum ReadError {
         id: String,
     },
     /// The text can be no name of a snapshot.
-    #[error("{text:?} is no snapshot id: sha256: and up to 64 lower-case hexadecimal digits")]
+    #[error(
+        "{text:?} is not a valid snapshot id: expected sha256: and up to 64 lower-case hexadecimal digits"
+    )]
     BadId {
         /// The text.
         text: String,
@@ -65,7 +67,7 @@ pub enum ReadError {
     },
     /// A manifest of another format: an older or a newer program made it.
     #[error(
-        "{file} has format {got:?}, and this program reads {expected:?}; ingest the source again, or use the program that made it"
+        "{file} has format {got:?}, but this program reads {expected:?}; ingest the source again, or use the program that made it"
     )]
     Format {
         /// The file.
@@ -76,7 +78,9 @@ pub enum ReadError {
         expected: String,
     },
     /// A bar that does not hold, under a digest that does.
-    #[error("{file}: bar {index} is no closed bar; the snapshot was not made by this program")]
+    #[error(
+        "{file}: bar {index} is not a valid closed bar; the snapshot was not made by this program"
+    )]
     Bar {
         /// The file.
         file: String,
@@ -96,7 +100,7 @@ pub enum ReadError {
     },
     /// A range that ends before it begins.
     #[error(
-        "the range is empty: it begins at {from} and ends before {to} (nanoseconds since 1970)"
+        "the range is empty: it starts at {from} and ends at {to}, exclusive (nanoseconds since 1970)"
     )]
     EmptyRange {
         /// Start, inclusive.
@@ -105,7 +109,7 @@ pub enum ReadError {
         to: i64,
     },
     /// Bars that cannot share a slice: a bug here.
-    #[error("bars cannot share a slice; report this")]
+    #[error("bars cannot share a slice; please report this bug")]
     Slice(#[from] SliceError),
 }
 

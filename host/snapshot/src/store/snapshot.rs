@@ -263,7 +263,7 @@ impl Snapshot {
             {
                 return Err(ReadError::malformed(
                     &name,
-                    "first or last bar is not that of the manifest",
+                    "the first or last bar differs from the manifest",
                 ));
             }
             verified.bars = verified.bars.saturating_add(count);

@@ -13,14 +13,14 @@ pub enum ResampleError {
     #[error("the selection has no bars to draw from")]
     Empty,
     /// More bars than are held in memory.
-    #[error("more than {max} bars to draw from; take a shorter range or fewer instruments")]
+    #[error("more than {max} bars to draw from; select a shorter range or fewer instruments")]
     TooMany {
         /// Most bars.
         max: usize,
     },
     /// What a bar did cannot be told from the close before it.
     #[error(
-        "{symbol}: no close to compare the bar that closes at {close_time:?} with; see the dividend or split before it"
+        "{symbol}: no valid reference close for the bar closing at {close_time:?}; check the dividend or split before it"
     )]
     Reference {
         /// The instrument.
@@ -29,7 +29,9 @@ pub enum ResampleError {
         close_time: UnixNanos,
     },
     /// A drawn price does not fit in 64 bits.
-    #[error("{symbol}: a price of sample {sample} does not fit; draw longer blocks, or fewer bars")]
+    #[error(
+        "{symbol}: a price of sample {sample} does not fit in 64 bits; draw longer blocks, or fewer bars"
+    )]
     Beyond {
         /// The instrument.
         symbol: String,

@@ -95,7 +95,7 @@ fn header(schema: &Schema) -> Result<Vec<String>, ArrowError> {
 /// Runs a reader of Arrow's; a panic in it is an error of the file.
 fn guarded<T>(run: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        let reason = "the reader gave up on its contents".to_owned();
+        let reason = "the Arrow reader failed on the contents".to_owned();
         Err(ArrowError::ParseError(reason))
     })
 }

@@ -50,10 +50,11 @@ impl Csv {
             .map_err(IngestError::source(&self.name, 0))?;
         match read {
             Line::Whole => {}
-            Line::TooLong(_) => return Err(none("the line is too long for one")),
+            Line::TooLong(_) => return Err(none("the line is too long")),
             Line::End => return Err(none("the file is empty")),
         }
-        let text = core::str::from_utf8(&self.buffer).map_err(|_| none("the line is no UTF-8"))?;
+        let text =
+            core::str::from_utf8(&self.buffer).map_err(|_| none("the line is not valid UTF-8"))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let header = self.fields.cut(text).map_err(|bad| none(&bad.message))?;
         Ok(header.into_iter().map(str::to_owned).collect())

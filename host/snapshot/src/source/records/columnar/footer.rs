@@ -27,7 +27,7 @@ pub(super) fn check(mut file: &File) -> Result<(), ArrowError> {
     let footer_at = trailer_at
         .checked_sub(length)
         .filter(|_| length <= FOOTER_BYTES_MAX)
-        .ok_or_else(|| malformed("the footer has an absurd length"))?;
+        .ok_or_else(|| malformed("the footer length is out of range"))?;
     let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
     file.seek(SeekFrom::Start(footer_at))?;
     file.read_exact(&mut footer)?;
