@@ -12,5 +12,5 @@ mod seal;
 mod search;
 mod store;
 
-pub use search::{By, Found, Term, Want, rebuild, search, standing};
+pub use search::{AnsweredBy, AnyTerm, SearchCandidates, SearchTerm, rebuild, search, standing};
 pub use store::{IndexError, TERM_BYTES_MAX};

@@ -8,18 +8,18 @@ use counterfoil_governance::ledger::{LedgerError, Verified, verify, verify_after
 use counterfoil_governance::record::Record;
 use counterfoil_journal::key::VerifierKey;
 
-use crate::store::{self, IndexError, Store};
+use crate::store::{self, IndexError, IndexStore};
 
 /// Something that a record says, as text: a field and its value.
-pub type Term = String;
+pub type SearchTerm = String;
 
 /// What a record must say: one of these, or something that begins like one of them.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Want(pub BTreeSet<Term>);
+pub struct AnyTerm(pub BTreeSet<SearchTerm>);
 
 /// How an answer was found.
 #[derive(Debug)]
-pub enum By {
+pub enum AnsweredBy {
     /// With the index.
     Index,
     /// In the ledger alone, and why.
@@ -28,14 +28,14 @@ pub enum By {
 
 /// The ledger, and where in it to look.
 #[derive(Debug)]
-pub struct Found {
+pub struct SearchCandidates {
     /// The ledger's records, checked now or when the index was made.
     pub verified: Verified,
     /// The records that may say all that is wanted, by number; they are to be asked themselves.
     /// Without an index, every record.
     pub candidates: BTreeSet<u64>,
     /// How it was found.
-    pub by: By,
+    pub by: AnsweredBy,
 }
 
 /// Looks for the records of the ledger in `bytes` that say all of what is wanted. `terms` are what
@@ -47,10 +47,10 @@ pub struct Found {
 pub fn search(
     (bytes, key): (&[u8], &VerifierKey),
     folder: &Path,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<Term>,
-    wanted: &[Want],
-) -> Result<Found, LedgerError> {
-    let store = match Store::open(folder, key.name()) {
+    terms: &dyn Fn(u64, &Record) -> BTreeSet<SearchTerm>,
+    wanted: &[AnyTerm],
+) -> Result<SearchCandidates, LedgerError> {
+    let store = match IndexStore::open(folder, key.name()) {
         Ok(store) => store,
         Err(error) => return Ok(alone(verify(bytes, key)?, error)),
     };
@@ -61,10 +61,10 @@ pub fn search(
     };
     let found = store.and_then(|store| with(store, &verified, terms, wanted));
     match found {
-        Ok(candidates) => Ok(Found {
+        Ok(candidates) => Ok(SearchCandidates {
             verified,
             candidates,
-            by: By::Index,
+            by: AnsweredBy::Index,
         }),
         Err(error) => Ok(alone(verified, error)),
     }
@@ -78,8 +78,8 @@ pub fn search(
 pub fn rebuild(
     ledger: (&[u8], &VerifierKey),
     folder: &Path,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<Term>,
-) -> Result<Found, LedgerError> {
+    terms: &dyn Fn(u64, &Record) -> BTreeSet<SearchTerm>,
+) -> Result<SearchCandidates, LedgerError> {
     match store::remove(folder) {
         Ok(()) => search(ledger, folder, terms, &[]),
         Err(error) => Ok(alone(verify(ledger.0, ledger.1)?, error)),
@@ -92,16 +92,16 @@ pub fn standing(folder: &Path) -> Option<u64> {
     store::sealed(folder).map(|seal| seal.mark.size)
 }
 
-fn emptied(mut store: Store) -> Result<Store, IndexError> {
+fn emptied(mut store: IndexStore) -> Result<IndexStore, IndexError> {
     store.clear()?;
     Ok(store)
 }
 
-fn alone(verified: Verified, error: IndexError) -> Found {
-    Found {
+fn alone(verified: Verified, error: IndexError) -> SearchCandidates {
+    SearchCandidates {
         candidates: all(&verified),
         verified,
-        by: By::Ledger(error),
+        by: AnsweredBy::Ledger(error),
     }
 }
 
@@ -111,10 +111,10 @@ fn all(verified: &Verified) -> BTreeSet<u64> {
 
 /// Brings the index up to the ledger, asks it, and closes it.
 fn with(
-    mut store: Store,
+    mut store: IndexStore,
     verified: &Verified,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<Term>,
-    wanted: &[Want],
+    terms: &dyn Fn(u64, &Record) -> BTreeSet<SearchTerm>,
+    wanted: &[AnyTerm],
 ) -> Result<BTreeSet<u64>, IndexError> {
     let known = store.mark().map_or(0, |mark| mark.size);
     let records = verified.records.iter().zip(0..);

@@ -9,7 +9,7 @@ use counterfoil_governance::FileError;
 use counterfoil_governance::ledger::Mark;
 
 use crate::files;
-use crate::seal::Seal;
+use crate::seal::IndexSeal;
 
 /// The most bytes of a term that are kept: what is longer is found by its beginning.
 pub const TERM_BYTES_MAX: usize = 160;
@@ -37,7 +37,7 @@ pub enum IndexError {
 
 /// The index of one ledger, held by this process.
 #[derive(Debug)]
-pub(crate) struct Store {
+pub(crate) struct IndexStore {
     folder: PathBuf,
     origin: String,
     db: sled::Db,
@@ -46,13 +46,13 @@ pub(crate) struct Store {
     _lock: File,
 }
 
-impl Store {
+impl IndexStore {
     /// Opens the index in `folder` for the ledger `origin`. One that is missing, damaged, or of
     /// another ledger is empty.
     pub(crate) fn open(folder: &Path, origin: &str) -> Result<Self, IndexError> {
         let lock = lock(folder)?;
         let seal = fs::read(folder.join(SEAL)).ok();
-        let seal = seal.and_then(|bytes| Seal::decode(&bytes));
+        let seal = seal.and_then(|bytes| IndexSeal::decode(&bytes));
         let db_folder = folder.join(DB);
         // What cannot even be read is no index.
         let digest = files::digest(&db_folder).ok();
@@ -130,7 +130,7 @@ impl Store {
         } = self;
         db.flush()?;
         drop(db);
-        let seal = Seal {
+        let seal = IndexSeal {
             origin,
             mark,
             files: files::digest(&folder.join(DB))?,
@@ -150,9 +150,9 @@ pub(crate) fn remove(folder: &Path) -> Result<(), IndexError> {
 }
 
 /// What the seal says, without opening anything else.
-pub(crate) fn sealed(folder: &Path) -> Option<Seal> {
+pub(crate) fn sealed(folder: &Path) -> Option<IndexSeal> {
     let bytes = fs::read(folder.join(SEAL)).ok()?;
-    Seal::decode(&bytes)
+    IndexSeal::decode(&bytes)
 }
 
 const SEAL: &str = "seal";

@@ -11,11 +11,14 @@ use counterfoil_trading::record::{CloseReason, Decision, Record, Verdict};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price};
 
-use crate::book::{Book, Done};
-use crate::facts::{Costs, Ending, Facts, Fault, Lines, Mark, Orders, Slice};
+use crate::book::{BookedFill, TradeBook};
+use crate::facts::{
+    FaultFacts, FillMark, InstrumentFacts, OrderFacts, RunEnding, RunFacts, SliceFacts,
+    TradingCosts,
+};
 use crate::number;
-use crate::thin::{BUCKETS_WIDE, Thin};
-use crate::trade::{End, Trade};
+use crate::thin::{BUCKETS_WIDE, ThinnedLine};
+use crate::trade::{RoundTrip, TradeEnd};
 
 /// Why a journal's records are no run.
 #[derive(Debug, thiserror::Error)]
@@ -42,15 +45,15 @@ pub enum GatherError {
 
 /// Who asked for an order.
 #[derive(Clone, Debug)]
-struct Asked {
+struct OrderOrigin {
     entry: u64,
     reason: Option<String>,
 }
 
 /// One instrument while records come in.
 #[derive(Debug, Default)]
-struct Held {
-    book: Book,
+struct HeldInstrument {
+    book: TradeBook,
     mark: Option<Price>,
     /// The absolute value of the position.
     value: Money,
@@ -58,15 +61,15 @@ struct Held {
 
 /// Gathers facts from records.
 #[derive(Debug)]
-pub struct Gather {
-    facts: Facts,
-    held: Vec<Held>,
+pub struct FactsGatherer {
+    facts: RunFacts,
+    held: Vec<HeldInstrument>,
     exposure: Money,
     /// Working orders, by client order id.
-    asked: BTreeMap<u64, Asked>,
+    asked: BTreeMap<u64, OrderOrigin>,
 }
 
-impl Gather {
+impl FactsGatherer {
     /// Nothing gathered yet, for a run of this manifest.
     ///
     /// # Errors
@@ -74,18 +77,22 @@ impl Gather {
     /// Returns [`GatherError`] if the manifest does not hold.
     pub fn new(manifest: &Manifest) -> Result<Self, GatherError> {
         let setup: RunSetup = manifest.setup()?;
-        let lines = |_: &Instrument| Lines {
-            price: Thin::new(BUCKETS_WIDE),
-            position: Thin::new(BUCKETS_WIDE),
+        let lines = |_: &Instrument| InstrumentFacts {
+            price: ThinnedLine::new(BUCKETS_WIDE),
+            position: ThinnedLine::new(BUCKETS_WIDE),
             marks: Vec::new(),
             traded: Money::ZERO,
             bars: 0,
         };
         Ok(Self {
-            held: setup.instruments.iter().map(|_| Held::default()).collect(),
+            held: setup
+                .instruments
+                .iter()
+                .map(|_| HeldInstrument::default())
+                .collect(),
             exposure: Money::ZERO,
             asked: BTreeMap::new(),
-            facts: Facts {
+            facts: RunFacts {
                 starting_cash: setup.cash,
                 timeframe: setup.timeframe,
                 host: String::new(),
@@ -93,14 +100,14 @@ impl Gather {
                 lines: setup.instruments.iter().map(lines).collect(),
                 instruments: setup.instruments,
                 trades: Vec::new(),
-                costs: Costs::default(),
+                costs: TradingCosts::default(),
                 traded: Money::ZERO,
                 fuel: Vec::new(),
-                orders: Orders::default(),
+                orders: OrderFacts::default(),
                 fault: None,
                 refused_inputs: BTreeMap::new(),
                 first_entries: (None, None),
-                ending: Ending::NotClosed,
+                ending: RunEnding::NotClosed,
                 stop: None,
             },
         })
@@ -128,7 +135,7 @@ impl Gather {
             }
             Record::Decision(decision) => self.decision(entry, decision)?,
             Record::Fault(fault) => {
-                self.facts.fault = Some(Fault {
+                self.facts.fault = Some(FaultFacts {
                     name: fault.fault.name(),
                     callback: fault.callback.name(),
                     time: fault.time,
@@ -142,16 +149,16 @@ impl Gather {
             }
             Record::Close(close) => {
                 self.facts.ending = match close.reason {
-                    CloseReason::EndOfData => Ending::EndOfData,
-                    CloseReason::Fault => Ending::Fault,
-                    CloseReason::Stopped => Ending::Stopped,
+                    CloseReason::EndOfData => RunEnding::EndOfData,
+                    CloseReason::Fault => RunEnding::Fault,
+                    CloseReason::Stopped => RunEnding::Stopped,
                 };
             }
             Record::MarginCall(call) => {
                 self.facts.orders.margin_calls += 1;
                 for order in &call.orders {
                     let reason = Some("margin call: the host's own order".to_owned());
-                    let asked = Asked { entry, reason };
+                    let asked = OrderOrigin { entry, reason };
                     self.asked.insert(order.client_order_id.0, asked);
                 }
             }
@@ -165,10 +172,10 @@ impl Gather {
 
     /// The facts, once all records were taken.
     #[must_use]
-    pub fn finish(mut self) -> Facts {
+    pub fn finish(mut self) -> RunFacts {
         let instruments = &self.facts.instruments;
         for (instrument, held) in instruments.iter().zip(self.held) {
-            let open: Option<Trade> = held.book.finish(instrument, held.mark);
+            let open: Option<RoundTrip> = held.book.finish(instrument, held.mark);
             self.facts.trades.extend(open);
         }
         self.facts.fuel.sort_unstable();
@@ -193,13 +200,13 @@ impl Gather {
         if fill.leaves_quantity.0 == 0 {
             self.asked.remove(&id);
         }
-        let done = Done {
+        let done = BookedFill {
             side: fill.side,
             quantity: fill.quantity,
             price: fill.price,
             fee: fill.fee,
             slippage: fill.slippage,
-            end: End {
+            end: TradeEnd {
                 time: fill.time,
                 // A fill comes before the decision on its bar.
                 bar: lines.bars,
@@ -210,7 +217,7 @@ impl Gather {
         let trades = &mut self.facts.trades;
         let booked = held.book.fill((fill.instrument, instrument), &done, trades);
         booked.ok_or_else(overflow)?;
-        lines.marks.push(Mark {
+        lines.marks.push(FillMark {
             time: fill.time.0,
             price: number::decimal(fill.price.0.into(), instrument.price_scale()),
             side: fill.side,
@@ -247,7 +254,7 @@ impl Gather {
             return Err(unknown(entry, id.0));
         };
         let overflow = || GatherError::Overflow { entry };
-        let end = || End {
+        let end = || TradeEnd {
             time,
             bar: lines.bars,
             entry: None,
@@ -296,7 +303,7 @@ impl Gather {
         ) else {
             return Err(unknown(entry, bar.instrument.0));
         };
-        let ended = held.book.settle(decision.position, || End {
+        let ended = held.book.settle(decision.position, || TradeEnd {
             time: bar.close_time,
             bar: decision.index,
             entry: None,
@@ -319,7 +326,7 @@ impl Gather {
         lines.bars += 1;
         self.facts.fuel.push(decision.circumstances.fuel);
         self.requests(entry, decision);
-        let slice = Slice {
+        let slice = SliceFacts {
             time: bar.close_time,
             cash: decision.cash,
             equity: decision.equity,
@@ -346,7 +353,7 @@ impl Gather {
                     self.facts.orders.approved += 1;
                     if let Some(order) = request.intent.order() {
                         let reason = request.reason.clone();
-                        let asked = Asked { entry, reason };
+                        let asked = OrderOrigin { entry, reason };
                         self.asked.insert(order.client_order_id.0, asked);
                     }
                 }

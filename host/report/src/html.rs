@@ -8,8 +8,8 @@ mod tables;
 
 use core::fmt::Write as _;
 
-use crate::chart::Svg;
-use crate::render::{Render, RenderError};
+use crate::chart::SvgText;
+use crate::render::{ReportError, RunReport};
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/copy.js");
@@ -18,12 +18,12 @@ const SCRIPT: &str = include_str!("html/copy.js");
 /// into its reasons. A test compares.
 const SCRIPT_SHA256: &str = "EycSC1ifELQbECbV6ma3v4ump9TvMpUkPskGZbC5EAE=";
 
-/// A page that is being written. What is not from this program goes in by [`Page::text`] alone:
+/// A page that is being written. What is not from this program goes in by [`HtmlPage::text`] alone:
 /// the other ways take texts that are fixed when the program is built, or pictures of ours.
 #[derive(Debug, Default)]
-pub(crate) struct Page(String);
+pub(crate) struct HtmlPage(String);
 
-impl Page {
+impl HtmlPage {
     /// Markup of this program.
     pub(crate) fn raw(&mut self, markup: &'static str) {
         self.0.push_str(markup);
@@ -52,7 +52,7 @@ impl Page {
     }
 
     /// A picture.
-    pub(crate) fn picture(&mut self, picture: &Svg) {
+    pub(crate) fn picture(&mut self, picture: &SvgText) {
         self.0.push_str(picture.as_str());
     }
 
@@ -69,8 +69,8 @@ fn is_direction(letter: char) -> bool {
 }
 
 /// The whole page.
-pub(crate) fn page(render: &Render<'_>) -> Result<String, RenderError> {
-    let mut page = Page::default();
+pub(crate) fn page(render: &RunReport<'_>) -> Result<String, ReportError> {
+    let mut page = HtmlPage::default();
     page.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; ");
     page.raw("style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; script-src 'sha256-");
@@ -132,7 +132,7 @@ mod tests {
             ("two\nlines", "two\nlines"),
         ];
         for (text, expect) in table {
-            let mut page = Page::default();
+            let mut page = HtmlPage::default();
             page.text(text);
             assert_eq!(page.0, expect);
         }

@@ -4,22 +4,22 @@
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
-use crate::drawdown::Fall;
-use crate::facts::Facts;
-use crate::figures::Figures;
+use crate::drawdown::Drawdown;
+use crate::facts::RunFacts;
+use crate::figures::ReportFigures;
 use crate::moment;
-use crate::render::{Render, RenderError};
+use crate::render::{ReportError, RunReport};
 
 /// The format of the file.
 const FORMAT: &str = "counterfoil-report/1";
 
-pub(crate) fn report(render: &Render<'_>) -> Result<Vec<u8>, RenderError> {
+pub(crate) fn report(render: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
     let mut bytes = serde_json::to_vec_pretty(&value(render)?)?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-pub(crate) fn value(render: &Render<'_>) -> Result<Value, RenderError> {
+pub(crate) fn value(render: &RunReport<'_>) -> Result<Value, ReportError> {
     let (subject, facts, figures) = (render.subject, render.facts, render.figures);
     let data = subject.data.as_ref().map(|data| {
         let finding = |one: &crate::render::DataFinding| {
@@ -68,7 +68,7 @@ pub(crate) fn value(render: &Render<'_>) -> Result<Value, RenderError> {
     }))
 }
 
-fn fault(facts: &Facts) -> Value {
+fn fault(facts: &RunFacts) -> Value {
     let fault = facts.fault.as_ref().map(|fault| {
         json!({
             "name": fault.name,
@@ -81,7 +81,7 @@ fn fault(facts: &Facts) -> Value {
     json!(fault)
 }
 
-fn orders(facts: &Facts) -> Value {
+fn orders(facts: &RunFacts) -> Value {
     let orders = &facts.orders;
     let event = |((status, code), count): (&(&str, &str), &u64)| json!({ "status": status, "code": code, "count": count });
     json!({
@@ -96,7 +96,7 @@ fn orders(facts: &Facts) -> Value {
     })
 }
 
-fn statistics(figures: &Figures) -> Value {
+fn statistics(figures: &ReportFigures) -> Value {
     let returns = &figures.returns;
     let falls = &figures.falls;
     json!({
@@ -123,7 +123,7 @@ fn statistics(figures: &Figures) -> Value {
     })
 }
 
-fn fall(fall: &Fall) -> Value {
+fn fall(fall: &Drawdown) -> Value {
     json!({
         "depth": fall.depth,
         "peak": fall.peak.map(moment::rfc3339),
@@ -132,7 +132,7 @@ fn fall(fall: &Fall) -> Value {
     })
 }
 
-fn trades(facts: &Facts, figures: &Figures) -> Value {
+fn trades(facts: &RunFacts, figures: &ReportFigures) -> Value {
     let text = |amount: Option<Money>| amount.map(Money::to_text);
     let trades = &figures.trades;
     json!({
@@ -156,24 +156,24 @@ fn trades(facts: &Facts, figures: &Figures) -> Value {
     })
 }
 
-fn months(figures: &Figures) -> Value {
-    let month = |one: &crate::figures::Month| {
+fn months(figures: &ReportFigures) -> Value {
+    let month = |one: &crate::figures::MonthReturn| {
         let name = format!("{:04}-{:02}", one.year, one.number);
         json!({ "month": name, "return": one.change })
     };
     figures.months.iter().map(month).collect()
 }
 
-fn years(figures: &Figures) -> Value {
+fn years(figures: &ReportFigures) -> Value {
     let year = |one: &(i16, Option<f64>)| json!({ "year": one.0, "return": one.1 });
     figures.years.iter().map(year).collect()
 }
 
-fn instruments(facts: &Facts) -> Value {
+fn instruments(facts: &RunFacts) -> Value {
     let rows = facts.instruments.iter().zip(&facts.lines);
     let row = |(instrument, lines): (
         &counterfoil_trading::instrument::Instrument,
-        &crate::facts::Lines,
+        &crate::facts::InstrumentFacts,
     )| {
         let mut row = Map::new();
         row.insert("symbol".to_owned(), json!(instrument.symbol()));

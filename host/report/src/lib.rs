@@ -34,11 +34,11 @@ mod trade;
 
 pub use calendar::PeriodsPerYear;
 pub use chart::ChartError;
-pub use facts::Facts;
-pub use figures::Figures;
-pub use gather::{Gather, GatherError};
-pub use monte_carlo::{Draw, MonteCarlo, PERCENTILES, SAMPLES_MAX, Sample};
-pub use render::{DataFinding, Render, RenderError, Subject, Verdict};
+pub use facts::RunFacts;
+pub use figures::ReportFigures;
+pub use gather::{FactsGatherer, GatherError};
+pub use monte_carlo::{PERCENTILES, SAMPLES_MAX, TradeDraw, TradeSample, TradeSimulation};
+pub use render::{DataFinding, ReportError, ReportSubject, RunReport, VerifierReport};
 pub use sweep::{STATISTICS, Statistics, SweepOutcome, SweepRow, SweepTable};
 
 /// The files of a report, in the sequence in which they are written.

@@ -5,12 +5,12 @@ use arrow_schema::ArrowError;
 use counterfoil_trading::manifest::{Manifest, ManifestError};
 
 use crate::chart::ChartError;
-use crate::facts::Facts;
-use crate::figures::Figures;
+use crate::facts::RunFacts;
+use crate::figures::ReportFigures;
 
 /// What the auditor's library said of the journal, in its own words.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Verdict {
+pub struct VerifierReport {
     /// Whether the journal is intact and complete.
     pub good: bool,
     /// Every line of it.
@@ -30,7 +30,7 @@ pub struct DataFinding {
 
 /// What the caller knows of the run besides its records.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub struct ReportSubject {
     /// The run id, as 64 hex digits.
     pub run: String,
     /// Which execution of it.
@@ -40,7 +40,7 @@ pub struct Subject {
     /// The decision digest as hex digits, where the verifier reached the end.
     pub decision_digest: Option<String>,
     /// What the verifier said.
-    pub verdict: Verdict,
+    pub verdict: VerifierReport,
     /// What ingestion noted of the data; `None` where the snapshot is not at hand.
     pub data: Option<Vec<DataFinding>>,
 }
@@ -48,7 +48,7 @@ pub struct Subject {
 /// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RenderError {
+pub enum ReportError {
     /// An amount does not fit.
     #[error("an amount in the report does not fit in 128 bits")]
     Overflow,
@@ -68,13 +68,13 @@ pub enum RenderError {
 
 /// Everything a report shows.
 #[derive(Clone, Copy, Debug)]
-pub struct Render<'a> {
+pub struct RunReport<'a> {
     /// What the caller knows.
-    pub subject: &'a Subject,
+    pub subject: &'a ReportSubject,
     /// The manifest.
     pub manifest: &'a Manifest,
     /// What the run came to.
-    pub facts: &'a Facts,
+    pub facts: &'a RunFacts,
     /// Its figures.
-    pub figures: &'a Figures,
+    pub figures: &'a ReportFigures,
 }

@@ -1,18 +1,18 @@
 //! A report's files, from facts, figures and what the caller knows of the run. It must never know
 //! where the files go.
 
-use crate::render::{Render, RenderError};
+use crate::render::{ReportError, RunReport};
 use crate::{arrow_file, csv, html, json, sentences};
 
-impl Render<'_> {
+impl RunReport<'_> {
     /// The files with their names, those of [`crate::FILES`].
     ///
     /// # Errors
     ///
-    /// Returns [`RenderError`] if one of them cannot be made.
-    pub fn files(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RenderError> {
-        let trades = csv::trades(self.facts).ok_or(RenderError::Overflow)?;
-        let trades_arrow = arrow_file::trades(self.facts).ok_or(RenderError::Overflow)??;
+    /// Returns [`ReportError`] if one of them cannot be made.
+    pub fn files(&self) -> Result<Vec<(&'static str, Vec<u8>)>, ReportError> {
+        let trades = csv::trades(self.facts).ok_or(ReportError::Overflow)?;
+        let trades_arrow = arrow_file::trades(self.facts).ok_or(ReportError::Overflow)??;
         Ok(vec![
             ("report.json", json::report(self)?),
             ("trades.csv", trades.into_bytes()),
@@ -42,8 +42,8 @@ impl Render<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`RenderError`] if an amount does not fit.
-    pub fn json(&self) -> Result<serde_json::Value, RenderError> {
+    /// Returns [`ReportError`] if an amount does not fit.
+    pub fn json(&self) -> Result<serde_json::Value, ReportError> {
         json::value(self)
     }
 }

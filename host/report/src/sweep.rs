@@ -10,9 +10,9 @@ use counterfoil_trading::record::{Close, CloseReason};
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
-use crate::arrow_file::{self, Column};
+use crate::arrow_file::{self, NamedColumn};
 use crate::csv;
-use crate::figures::Figures;
+use crate::figures::ReportFigures;
 use crate::monte_carlo::{PERCENTILES, nearest_ranks};
 
 /// Columns of statistics, in sequence. `docs/REPORT.md` says what each means.
@@ -75,7 +75,7 @@ pub struct SweepTable {
     pub rows: Vec<SweepRow>,
 }
 
-impl Figures {
+impl ReportFigures {
     /// The figures that a sweep's table shows.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
@@ -211,7 +211,7 @@ impl SweepTable {
     /// Returns [`ArrowError`] if an amount does not fit.
     pub fn arrow(&self) -> Result<Vec<u8>, ArrowError> {
         let outcomes = || self.rows.iter().map(|row| row.outcome.as_ref().ok());
-        let mut columns: Vec<Column<'_>> = Vec::new();
+        let mut columns: Vec<NamedColumn<'_>> = Vec::new();
         for (place, field) in self.fields.iter().enumerate() {
             let values = self.rows.iter().map(|row| row.values.get(place));
             let values = values.map(|value| value.map(String::as_str));

@@ -9,27 +9,27 @@ pub(crate) const BUCKETS_WIDE: usize = 500;
 pub(crate) const BUCKETS_NARROW: usize = 150;
 
 /// One point: when, in nanoseconds, and how much.
-pub(crate) type Point = (i64, f64);
+pub(crate) type LinePoint = (i64, f64);
 
 /// Keeps a line in flat memory. Every bucket holds the same number of points; when there are too
 /// many buckets, neighbours are joined and hold twice as many.
 #[derive(Clone, Debug)]
-pub(crate) struct Thin {
+pub(crate) struct ThinnedLine {
     per_bucket: u64,
-    buckets: Vec<Bucket>,
+    buckets: Vec<LineBucket>,
     most: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Bucket {
+struct LineBucket {
     count: u64,
-    first: Point,
-    low: Point,
-    high: Point,
-    last: Point,
+    first: LinePoint,
+    low: LinePoint,
+    high: LinePoint,
+    last: LinePoint,
 }
 
-impl Bucket {
+impl LineBucket {
     fn join(&mut self, later: &Self) {
         self.count = self.count.saturating_add(later.count);
         if later.low.1 < self.low.1 {
@@ -42,7 +42,7 @@ impl Bucket {
     }
 }
 
-impl Thin {
+impl ThinnedLine {
     /// An empty line that keeps so many buckets at most.
     pub(crate) fn new(buckets: usize) -> Self {
         Self {
@@ -53,8 +53,8 @@ impl Thin {
     }
 
     /// Adds a point that is not earlier than those before it.
-    pub(crate) fn push(&mut self, point: Point) {
-        let one = Bucket {
+    pub(crate) fn push(&mut self, point: LinePoint) {
+        let one = LineBucket {
             count: 1,
             first: point,
             low: point,
@@ -76,7 +76,7 @@ impl Thin {
     }
 
     fn halve(&mut self) {
-        let mut half: Vec<Bucket> = Vec::with_capacity(self.most);
+        let mut half: Vec<LineBucket> = Vec::with_capacity(self.most);
         for pair in self.buckets.chunks(2) {
             if let Some(first) = pair.first() {
                 let mut joined = *first;
@@ -91,8 +91,8 @@ impl Thin {
     }
 
     /// The points, in sequence of time.
-    pub(crate) fn points(&self) -> Vec<Point> {
-        let mut points: Vec<Point> = Vec::with_capacity(self.buckets.len().saturating_mul(4));
+    pub(crate) fn points(&self) -> Vec<LinePoint> {
+        let mut points: Vec<LinePoint> = Vec::with_capacity(self.buckets.len().saturating_mul(4));
         for bucket in &self.buckets {
             let (early, late) = if bucket.low.0 <= bucket.high.0 {
                 (bucket.low, bucket.high)
@@ -101,7 +101,7 @@ impl Thin {
             };
             for point in [bucket.first, early, late, bucket.last] {
                 let same =
-                    |last: &Point| last.0 == point.0 && last.1.to_bits() == point.1.to_bits();
+                    |last: &LinePoint| last.0 == point.0 && last.1.to_bits() == point.1.to_bits();
                 if !points.last().is_some_and(same) {
                     points.push(point);
                 }
@@ -126,12 +126,12 @@ mod tests {
 
     #[test]
     fn a_short_line_is_kept_whole_and_a_long_one_keeps_its_ends_and_extremes() {
-        let mut thin = Thin::new(4);
+        let mut thin = ThinnedLine::new(4);
         for point in [(0, 1.0), (1, 5.0), (2, -2.0)] {
             thin.push(point);
         }
         assert_eq!(thin.points(), [(0, 1.0), (1, 5.0), (2, -2.0)]);
-        let mut thin = Thin::new(4);
+        let mut thin = ThinnedLine::new(4);
         let mut low = 0.0_f64;
         for time in 0..1_000_i64 {
             let value = crate::number::signed(time * 7_919 % 1_000) - 500.0;

@@ -10,14 +10,14 @@ use crate::number;
 
 /// Which way a trade profits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Direction {
+pub(crate) enum TradeDirection {
     /// From a rising price.
     Long,
     /// From a falling price.
     Short,
 }
 
-impl Direction {
+impl TradeDirection {
     /// `long` or `short`.
     #[must_use]
     pub(crate) const fn name(self) -> &'static str {
@@ -30,7 +30,7 @@ impl Direction {
 
 /// Where a trade began or ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct End {
+pub(crate) struct TradeEnd {
     /// Close time of the bar of the fill.
     pub(crate) time: UnixNanos,
     /// The index of that bar among its instrument's bars, from 0.
@@ -43,15 +43,15 @@ pub(crate) struct End {
 
 /// One round trip.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Trade {
+pub(crate) struct RoundTrip {
     /// What was traded.
     pub(crate) instrument: InstrumentId,
     /// Long or short.
-    pub(crate) direction: Direction,
+    pub(crate) direction: TradeDirection,
     /// Where it began.
-    pub(crate) opened: End,
+    pub(crate) opened: TradeEnd,
     /// Where it ended; `None` while it is open.
-    pub(crate) closed: Option<End>,
+    pub(crate) closed: Option<TradeEnd>,
     /// Everything that was bought (long) or sold (short) to open it.
     pub(crate) entered: Quantity,
     /// The notional of that.
@@ -74,14 +74,14 @@ pub(crate) struct Trade {
     pub(crate) fills: u64,
 }
 
-impl Trade {
+impl RoundTrip {
     /// Profit and loss before fees and borrow; `None` when it does not fit.
     #[must_use]
     pub(crate) fn gross(&self) -> Option<Money> {
         let back = self.exit_value.plus(self.open_value)?;
         let traded = match self.direction {
-            Direction::Long => back.minus(self.entry_value),
-            Direction::Short => self.entry_value.minus(back),
+            TradeDirection::Long => back.minus(self.entry_value),
+            TradeDirection::Short => self.entry_value.minus(back),
         };
         traded?.plus(self.actions)
     }

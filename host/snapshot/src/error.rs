@@ -7,7 +7,7 @@ use counterfoil_trading::bar::BarError;
 use counterfoil_trading::instrument::InstrumentError;
 use counterfoil_trading::time::Timeframe;
 
-use crate::quality::findings::Finding;
+use crate::quality::findings::QualityFinding;
 use crate::source::choices::EpochUnit;
 use crate::store::read_error::ReadError;
 
@@ -269,7 +269,7 @@ pub enum IngestError {
         /// The first.
         first: String,
         /// The first hundred.
-        findings: Vec<Finding>,
+        findings: Vec<QualityFinding>,
     },
     /// A layer that this one is made from cannot be read.
     #[error(

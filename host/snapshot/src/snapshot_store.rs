@@ -5,20 +5,20 @@ use std::io::{self, Read};
 use cap_std::fs::Dir;
 
 use crate::error::IngestError;
-use crate::layers::derive::{Derived, derive};
-use crate::layers::ingest::{Ingested, Progress, accept, ingest};
-use crate::layers::lineage::{Lineage, lineage};
+use crate::layers::derive::{DerivedActions, derive};
+use crate::layers::ingest::{IngestOutcome, Progress, accept, ingest};
+use crate::layers::lineage::{SnapshotLineage, lineage};
 use crate::layout::DataLayer;
-use crate::quality::accept::Acceptance;
+use crate::quality::accept::FindingAcceptance;
 use crate::source::options::IngestOptions;
 use crate::store::load::load;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::LayerManifest;
 use crate::store::read_error::ReadError;
-use crate::store::selection::Selection;
+use crate::store::selection::BarSelection;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
 use crate::synthetic::drawn::write;
-use crate::synthetic::resample::{Deck, Resample};
+use crate::synthetic::resample::{BarDeck, SampleSpec};
 use crate::synthetic::resample_error::ResampleError;
 
 /// The snapshots of one data directory.
@@ -33,7 +33,7 @@ pub struct SnapshotSummary {
     /// Its name.
     pub id: SnapshotId,
     /// What it holds, or why that cannot be read. Only the manifest was checked.
-    pub manifest: Result<Manifest, ReadError>,
+    pub manifest: Result<LayerManifest, ReadError>,
 }
 
 impl SnapshotStore {
@@ -57,7 +57,7 @@ impl SnapshotStore {
         name: &str,
         options: &IngestOptions,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Ingested, IngestError> {
+    ) -> Result<IngestOutcome, IngestError> {
         ingest(&self.data, source, name, options, progress)
     }
 
@@ -71,9 +71,9 @@ impl SnapshotStore {
     pub fn accept(
         &self,
         id: &SnapshotId,
-        acceptance: &Acceptance,
+        acceptance: &FindingAcceptance,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Ingested, IngestError> {
+    ) -> Result<IngestOutcome, IngestError> {
         accept(&self.data, id, acceptance, progress)
     }
 
@@ -82,8 +82,8 @@ impl SnapshotStore {
     /// # Errors
     ///
     /// Returns [`ResampleError`] if there are none or too many, or if they cannot be read.
-    pub fn deck(&self, selection: &Selection) -> Result<Deck, ResampleError> {
-        Deck::read(selection)
+    pub fn deck(&self, selection: &BarSelection) -> Result<BarDeck, ResampleError> {
+        BarDeck::read(selection)
     }
 
     /// Makes a snapshot of one sample, or finds it.
@@ -91,7 +91,7 @@ impl SnapshotStore {
     /// # Errors
     ///
     /// Returns [`ResampleError`] if a price does not fit, or if it cannot be written.
-    pub fn resample(&self, deck: &Deck, how: &Resample) -> Result<SnapshotId, ResampleError> {
+    pub fn resample(&self, deck: &BarDeck, how: &SampleSpec) -> Result<SnapshotId, ResampleError> {
         write(&self.data, deck, how)
     }
 
@@ -100,7 +100,7 @@ impl SnapshotStore {
     /// # Errors
     ///
     /// Returns [`ReadError`] if a layer is missing or was changed.
-    pub fn lineage(&self, id: &SnapshotId) -> Result<Lineage, ReadError> {
+    pub fn lineage(&self, id: &SnapshotId) -> Result<SnapshotLineage, ReadError> {
         lineage(&self.data, id)
     }
 
@@ -114,7 +114,7 @@ impl SnapshotStore {
         source: impl Read,
         name: &str,
         options: &IngestOptions,
-    ) -> Result<Derived, IngestError> {
+    ) -> Result<DerivedActions, IngestError> {
         derive(&self.data, source, name, options)
     }
 

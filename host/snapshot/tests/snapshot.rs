@@ -11,11 +11,11 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use counterfoil_base::digest::Digest;
 use counterfoil_snapshot::error::IngestError;
-use counterfoil_snapshot::layers::ingest::Ingested;
+use counterfoil_snapshot::layers::ingest::IngestOutcome;
 use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::source::choices::TimeMeaning;
 use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions};
-use counterfoil_snapshot::store::selection::Selection;
+use counterfoil_snapshot::store::selection::BarSelection;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::slice::Slice;
@@ -40,18 +40,18 @@ impl Data {
         }
     }
 
-    fn ingest(&self, bytes: &[u8], options: &IngestOptions) -> Result<Ingested, IngestError> {
+    fn ingest(&self, bytes: &[u8], options: &IngestOptions) -> Result<IngestOutcome, IngestError> {
         self.store.ingest(bytes, "f.csv", options, &mut |_| {})
     }
 
-    fn rows(&self, rows: &str) -> Result<Ingested, IngestError> {
+    fn rows(&self, rows: &str) -> Result<IngestOutcome, IngestError> {
         self.ingest(
             format!("{HEADER}{rows}").as_bytes(),
             &IngestOptions::default(),
         )
     }
 
-    fn select(&self, ingested: &Ingested) -> Selection {
+    fn select(&self, ingested: &IngestOutcome) -> BarSelection {
         self.store
             .load(&ingested.id)
             .unwrap()
@@ -70,7 +70,7 @@ fn real() -> Vec<u8> {
     fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
 }
 
-fn bars(selection: &Selection) -> Vec<ClosedBar> {
+fn bars(selection: &BarSelection) -> Vec<ClosedBar> {
     let mut slices = selection.slices();
     let mut slice = Slice::default();
     let mut all = Vec::new();
@@ -379,7 +379,7 @@ fn times_that_are_closes_give_the_same_bars_as_times_that_are_opens() {
     };
     let close = data.ingest(csv.as_bytes(), &options).unwrap();
     assert_ne!(open.id, close.id);
-    let digest = |ingested: &Ingested| ingested.manifest.instruments[0].bars_sha256;
+    let digest = |ingested: &IngestOutcome| ingested.manifest.instruments[0].bars_sha256;
     assert_eq!(digest(&open), digest(&close));
 }
 

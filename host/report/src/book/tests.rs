@@ -13,14 +13,14 @@ fn instrument() -> Instrument {
     Instrument::new("ABC".to_owned(), (2, 1), (0, 1), 0).unwrap()
 }
 
-fn done(signed: i64, price: Price, fee: Money, bar: u64) -> Done {
-    Done {
+fn done(signed: i64, price: Price, fee: Money, bar: u64) -> BookedFill {
+    BookedFill {
         side: if signed > 0 { Side::Buy } else { Side::Sell },
         quantity: Quantity(signed.abs()),
         price,
         fee,
         slippage: Money(1),
-        end: End {
+        end: TradeEnd {
             time: UnixNanos(0),
             bar,
             entry: None,
@@ -29,7 +29,7 @@ fn done(signed: i64, price: Price, fee: Money, bar: u64) -> Done {
     }
 }
 
-fn short(trade: &Trade) -> String {
+fn short(trade: &RoundTrip) -> String {
     let until = match &trade.closed {
         Some(end) => end.bar.to_string(),
         None => "open".to_owned(),
@@ -52,7 +52,7 @@ fn short(trade: &Trade) -> String {
 #[track_caller]
 fn check(fills: &str, mark: &str, expect: &[&str]) {
     let instrument = instrument();
-    let mut book = Book::default();
+    let mut book = TradeBook::default();
     let mut got = Vec::new();
     for (bar, word) in fills.split_whitespace().enumerate() {
         let (quantity, price) = word.split_once('@').unwrap();
@@ -104,7 +104,7 @@ fn a_trade_runs_from_flat_to_flat_or_to_the_other_side() {
 #[test]
 fn a_holding_that_changes_without_a_fill_is_taken_over() {
     let instrument = instrument();
-    let mut book = Book::default();
+    let mut book = TradeBook::default();
     let buy = done(10, Price(1_000), Money::ZERO, 0);
     let mut trades = Vec::new();
     book.fill((ID, &instrument), &buy, &mut trades).unwrap();
@@ -120,9 +120,9 @@ fn a_holding_that_changes_without_a_fill_is_taken_over() {
 #[test]
 fn dividends_and_borrow_fees_belong_to_the_trade_they_were_for() {
     let instrument = instrument();
-    let (mut book, mut trades) = (Book::default(), Vec::new());
+    let (mut book, mut trades) = (TradeBook::default(), Vec::new());
     let end = |bar| done(1, Price(1), Money::ZERO, bar).end;
-    let fill = |book: &mut Book, trades: &mut Vec<Trade>, signed, bar| {
+    let fill = |book: &mut TradeBook, trades: &mut Vec<RoundTrip>, signed, bar| {
         let done = done(signed, Price(1_000), Money::ZERO, bar);
         book.fill((ID, &instrument), &done, trades).unwrap();
     };
@@ -152,7 +152,7 @@ proptest! {
         mark in 1_i64..5_000,
     ) {
         let instrument = instrument();
-        let mut book = Book::default();
+        let mut book = TradeBook::default();
         let (mut cash, mut paid, mut held) = (0_i128, 0_i128, 0_i64);
         let mut trades = Vec::new();
         for (signed, price, fee) in fills.into_iter().filter(|fill| fill.0 != 0) {

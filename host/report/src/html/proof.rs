@@ -3,22 +3,22 @@
 
 use counterfoil_trading::manifest::DataSource;
 
-use super::Page;
+use super::HtmlPage;
 use crate::moment;
 use crate::number::count_text;
-use crate::render::{Render, RenderError};
+use crate::render::{ReportError, RunReport};
 
-fn row(page: &mut Page, name: &str, value: &str) {
+fn row(page: &mut HtmlPage, name: &str, value: &str) {
     page.element("<tr><th>", name, "</th>");
     page.element("<td>", value, "</td></tr>\n");
 }
 
-fn digest(page: &mut Page, name: &str, value: &str) {
+fn digest(page: &mut HtmlPage, name: &str, value: &str) {
     page.element("<tr><th>", name, "</th>");
     page.element("<td class=\"digest\">", value, "</td></tr>\n");
 }
 
-pub(super) fn what_ran(page: &mut Page, render: &Render<'_>) -> Result<(), RenderError> {
+pub(super) fn what_ran(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
     let (subject, manifest, facts) = (render.subject, render.manifest, render.facts);
     page.raw("<h2>What ran</h2>\n<table class=\"facts\"><tbody>\n");
     digest(page, "Run", &format!("sha256:{}", subject.run));
@@ -84,13 +84,13 @@ pub(super) fn what_ran(page: &mut Page, render: &Render<'_>) -> Result<(), Rende
     Ok(())
 }
 
-fn command(page: &mut Page, what: &str, command: &str) {
+fn command(page: &mut HtmlPage, what: &str, command: &str) {
     page.element("<p class=\"note\">", what, "</p>\n");
     page.element("<div class=\"command\"><code>", command, "</code>");
     page.raw("<button class=\"copy\" type=\"button\" hidden>Copy</button></div>\n");
 }
 
-pub(super) fn how_to_check(page: &mut Page, render: &Render<'_>) {
+pub(super) fn how_to_check(page: &mut HtmlPage, render: &RunReport<'_>) {
     let (subject, facts) = (render.subject, render.facts);
     page.raw("<h2 id=\"check\">What is proven, and how to check it</h2>\n");
     if subject.verdict.good {

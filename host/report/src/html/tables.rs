@@ -6,37 +6,37 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::DataSource;
 use counterfoil_trading::units::Money;
 
-use super::Page;
-use crate::figures::Month;
+use super::HtmlPage;
+use crate::figures::MonthReturn;
 use crate::moment;
 use crate::number::{
     self, count_text, float_text, grouped, money_text, percent_text, signed_money_text,
 };
-use crate::render::{Render, RenderError};
+use crate::render::{ReportError, RunReport};
 use crate::sentences::{
-    self, Tone, amount, percent, plural, ratio, signed_percent, tone_of, tone_of_money,
+    self, FigureTone, amount, percent, plural, ratio, signed_percent, tone_of, tone_of_money,
 };
-use crate::trade::Trade;
+use crate::trade::RoundTrip;
 
 /// Trades shown at each end of the list.
 const TRADES_SHOWN_AT_EACH_END: usize = 30;
 
 /// A number with the colour of its sign.
-fn toned(page: &mut Page, text: &str, tone: Tone) {
+fn toned(page: &mut HtmlPage, text: &str, tone: FigureTone) {
     page.raw(match tone {
-        Tone::Plain => "<td class=\"n\">",
-        Tone::Gain => "<td class=\"n gain\">",
-        Tone::Loss => "<td class=\"n loss\">",
+        FigureTone::Plain => "<td class=\"n\">",
+        FigureTone::Gain => "<td class=\"n gain\">",
+        FigureTone::Loss => "<td class=\"n loss\">",
     });
     page.element("", text, "</td>");
 }
 
-fn row(page: &mut Page, name: &str, value: &str) {
+fn row(page: &mut HtmlPage, name: &str, value: &str) {
     page.element("<tr><th>", name, "</th>");
     page.element("<td class=\"n\">", value, "</td></tr>\n");
 }
 
-pub(super) fn months(page: &mut Page, render: &Render<'_>) {
+pub(super) fn months(page: &mut HtmlPage, render: &RunReport<'_>) {
     let figures = render.figures;
     if figures.months.len() < 2 {
         return;
@@ -64,7 +64,7 @@ pub(super) fn months(page: &mut Page, render: &Render<'_>) {
     page.raw("</p>\n");
 }
 
-fn heat(page: &mut Page, month: Option<&Month>) {
+fn heat(page: &mut HtmlPage, month: Option<&MonthReturn>) {
     let change = month.and_then(|month| month.change);
     page.raw(match change {
         Some(change) if change > 0.10 => "<td class=\"g4\">",
@@ -89,7 +89,7 @@ fn hundredths(change: Option<f64>) -> String {
     })
 }
 
-pub(super) fn figures(page: &mut Page, render: &Render<'_>) {
+pub(super) fn figures(page: &mut HtmlPage, render: &RunReport<'_>) {
     let (figures, currency) = (render.figures, &render.manifest.account.currency);
     let (returns, trades) = (&figures.returns, &figures.trades);
     page.raw("<h2>All figures</h2>\n<div class=\"pairs\">\n<table><tbody>\n");
@@ -153,7 +153,7 @@ pub(super) fn figures(page: &mut Page, render: &Render<'_>) {
     page.raw("Ratios take a risk-free rate of zero. Every formula is in docs/REPORT.md.</p>\n");
 }
 
-pub(super) fn trades(page: &mut Page, render: &Render<'_>) -> Result<(), RenderError> {
+pub(super) fn trades(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
     let all = &render.facts.trades;
     page.raw("<h2>Trades</h2>\n");
     if all.is_empty() {
@@ -191,14 +191,14 @@ pub(super) fn trades(page: &mut Page, render: &Render<'_>) -> Result<(), RenderE
 }
 
 fn trade_row(
-    page: &mut Page,
-    render: &Render<'_>,
+    page: &mut HtmlPage,
+    render: &RunReport<'_>,
     place: usize,
-    trade: &Trade,
-) -> Result<(), RenderError> {
+    trade: &RoundTrip,
+) -> Result<(), ReportError> {
     let instrument = render.facts.instruments.get(trade.instrument.index());
-    let instrument = instrument.ok_or(RenderError::Overflow)?;
-    let net = trade.net().ok_or(RenderError::Overflow)?;
+    let instrument = instrument.ok_or(ReportError::Overflow)?;
+    let net = trade.net().ok_or(ReportError::Overflow)?;
     let (entry, exit) = trade.average_prices(instrument);
     page.raw("<tr><td class=\"n\">");
     page.number(place.saturating_add(1));
@@ -235,7 +235,7 @@ fn price(instrument: &Instrument, price: Option<i128>) -> String {
     grouped(&decimal::format(rounded, scale))
 }
 
-pub(super) fn costs(page: &mut Page, render: &Render<'_>) -> Result<(), RenderError> {
+pub(super) fn costs(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
     let facts = render.facts;
     let costs = &facts.costs;
     page.raw("<h2>Trading costs</h2>\n<div class=\"scroll\"><table><thead><tr><th>Kind</th>");
@@ -256,7 +256,7 @@ pub(super) fn costs(page: &mut Page, render: &Render<'_>) -> Result<(), RenderEr
         ),
         ("Borrow", costs.borrow, "for short positions, by time"),
     ] {
-        total = total.plus(cost).ok_or(RenderError::Overflow)?;
+        total = total.plus(cost).ok_or(ReportError::Overflow)?;
         cost_row(page, name, (cost, traded), how);
     }
     cost_row(page, "Total", (total, traded), "");
@@ -273,13 +273,13 @@ pub(super) fn costs(page: &mut Page, render: &Render<'_>) -> Result<(), RenderEr
     }
     let gain = facts.final_equity().minus(facts.starting_cash);
     let before = gain.and_then(|gain| gain.plus(total));
-    let before = before.ok_or(RenderError::Overflow)?;
+    let before = before.ok_or(ReportError::Overflow)?;
     let before = signed_money_text(before);
     page.element("Profit and loss before these costs: ", &before, ".</p>\n");
     Ok(())
 }
 
-fn cost_row(page: &mut Page, name: &str, (cost, traded): (Money, f64), how: &'static str) {
+fn cost_row(page: &mut HtmlPage, name: &str, (cost, traded): (Money, f64), how: &'static str) {
     let bps = number::money(cost) / traded * 10_000.0;
     page.element("<tr><th>", name, "</th>");
     page.element("<td class=\"n\">", &money_text(cost), "</td>");
@@ -287,7 +287,7 @@ fn cost_row(page: &mut Page, name: &str, (cost, traded): (Money, f64), how: &'st
     page.element("<td class=\"why\">", how, "</td></tr>\n");
 }
 
-pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
+pub(super) fn orders(page: &mut HtmlPage, render: &RunReport<'_>) {
     let orders = &render.facts.orders;
     page.raw("<h2>Orders</h2>\n<p>The risk gate approved ");
     page.text(&count_text(orders.approved));
@@ -331,7 +331,7 @@ pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
     page.raw("</tbody></table></div>\n");
 }
 
-pub(super) fn fuel(page: &mut Page, render: &Render<'_>) {
+pub(super) fn fuel(page: &mut HtmlPage, render: &RunReport<'_>) {
     let Some(fuel) = render.figures.fuel else {
         return;
     };
@@ -357,7 +357,7 @@ pub(super) fn fuel(page: &mut Page, render: &Render<'_>) {
     page.element("", &count_text(limit), ".</p>\n");
 }
 
-pub(super) fn data(page: &mut Page, render: &Render<'_>) {
+pub(super) fn data(page: &mut HtmlPage, render: &RunReport<'_>) {
     page.raw("<h2>Data quality</h2>\n");
     if let DataSource::Feed { .. } = &render.manifest.data {
         page.raw("<p class=\"note\">The bars came from a feed. Invalid inputs were refused and ");

@@ -6,7 +6,7 @@ use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_snapshot::snapshot_store::SnapshotStore;
-use counterfoil_snapshot::store::selection::{InstrumentCommitment, Selection};
+use counterfoil_snapshot::store::selection::{BarSelection, InstrumentCommitment};
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RunSetup};
@@ -90,7 +90,7 @@ pub fn selection_of(
     data: &DataDir,
     manifest: &Manifest,
     setup: &RunSetup,
-) -> Result<Selection, RunnerError> {
+) -> Result<BarSelection, RunnerError> {
     let DataSource::Snapshot { id, from, to } = &manifest.data else {
         return Err(RunnerError::Disagrees {
             what: "the data source",
@@ -129,7 +129,7 @@ pub struct Inputs {
 ///
 /// Returns [`RunnerError`] if the actions were changed or cannot be read, or if bars must be read
 /// and do not hold.
-pub fn inputs_of(selection: &Selection) -> Result<Inputs, RunnerError> {
+pub fn inputs_of(selection: &BarSelection) -> Result<Inputs, RunnerError> {
     let bars = selection.commitment()?;
     let mut actions = selection.actions()?;
     let last = bars.iter().filter_map(|one| one.last_close).max();
@@ -178,7 +178,7 @@ fn time(field: &'static str, text: Option<&str>) -> Result<Option<UnixNanos>, Ru
 /// Whether a selection has the manifest's instruments and timeframe.
 pub(crate) fn check(
     snapshot: &Snapshot,
-    selection: &Selection,
+    selection: &BarSelection,
     manifest: &Manifest,
     setup: &RunSetup,
 ) -> Result<(), RunnerError> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::Builder;
 
 use counterfoil_connect::feed::market::Market;
-use counterfoil_snapshot::store::selection::Selection;
+use counterfoil_snapshot::store::selection::BarSelection;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,7 @@ pub(super) enum Opened {
 
 /// What a replay needs.
 pub(super) struct Replay {
-    selection: Selection,
+    selection: BarSelection,
     setup: RunSetup,
     speed: Option<u32>,
 }
@@ -204,7 +204,7 @@ fn selected(
     data: &DataDir,
     manifest: &Manifest,
     snapshot: &str,
-) -> Result<(Selection, RunSetup), RunnerError> {
+) -> Result<(BarSelection, RunSetup), RunnerError> {
     let setup = manifest.setup()?;
     let store = snapshot_store(data)?;
     let snapshot = store.load(&store.resolve(snapshot)?)?;

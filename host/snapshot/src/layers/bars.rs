@@ -9,12 +9,12 @@ use counterfoil_trading::units::{Price, Volume};
 use crate::error::IngestError;
 use crate::source::choices::TimeMeaning;
 use crate::source::interval::interval;
-use crate::source::row::Row;
+use crate::source::row::SourceRow;
 use crate::source::scales::rescale;
 
 /// What all bars of a source have in common.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Frame<'a> {
+pub(crate) struct BarConversion<'a> {
     pub(crate) source: &'a str,
     pub(crate) time_column: &'a str,
     pub(crate) nanos_per_key: i64,
@@ -30,7 +30,7 @@ pub(crate) fn check_sequence(
     next: &RawBar,
     (first_line, second_line): (u64, u64),
     instrument: &Instrument,
-    frame: &Frame<'_>,
+    frame: &BarConversion<'_>,
 ) -> Result<(), IngestError> {
     if last.close_time < next.close_time {
         return Ok(());
@@ -48,9 +48,9 @@ pub(crate) fn check_sequence(
 
 /// The bar that a row stands for.
 pub(crate) fn bar(
-    row: &Row,
+    row: &SourceRow,
     instrument: &Instrument,
-    frame: &Frame<'_>,
+    frame: &BarConversion<'_>,
 ) -> Result<ClosedBar, IngestError> {
     let file = || frame.source.to_owned();
     let times = row

@@ -9,24 +9,24 @@ use counterfoil_trading::corporate::ActionKind;
 use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 
 use crate::error::IngestError;
-use crate::layers::merge::{Merge, bar_text, tickers};
+use crate::layers::merge::{BarMerge, bar_text, tickers};
 use crate::layers::publish::{noted, publish_layer};
 use crate::layers::raw;
 use crate::layout::{ACTIONS, DataLayer, FINDINGS, QUARANTINE, SESSIONS};
-use crate::quality::accept::{Acceptance, Accepted};
-use crate::quality::actions::{Action, format_actions, parse_actions};
-use crate::quality::calendar::{Expected, parse_calendar};
-use crate::quality::checks::{Checker, Frame};
-use crate::quality::findings::{Finding, Policy, Rule, Severity};
-use crate::quality::findings_file::Findings;
-use crate::quality::quarantine::{Quarantine, QuarantinedRow};
+use crate::quality::accept::{AcceptanceList, FindingAcceptance};
+use crate::quality::actions::{SymbolAction, format_actions, parse_actions};
+use crate::quality::calendar::{ExpectedBars, parse_calendar};
+use crate::quality::checks::{BarChecker, CheckContext};
+use crate::quality::findings::{ErrorPolicy, QualityFinding, QualityRule, Severity};
+use crate::quality::findings_file::FindingsWriter;
+use crate::quality::quarantine::{QuarantineWriter, QuarantinedRow};
 use crate::quality::sessions;
-use crate::source::progress::Progress;
-use crate::spool::staging::{Staging, sync};
+use crate::source::progress::IngestProgress;
+use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
-use crate::store::manifest::{InstrumentData, ListData, Manifest, SourceData};
+use crate::store::manifest::{LayerInstrument, LayerList, LayerManifest, LayerSource};
 use crate::store::read_error::ReadError;
-use crate::store::recipe::{Input, RULES, Recipe};
+use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::write::InstrumentWriter;
@@ -34,25 +34,25 @@ use counterfoil_base::digest::Digest;
 
 /// What a snapshot is made from, all of it by digest.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct CurationPlan {
     /// Normalized files, in the sequence in which they count.
     pub(crate) normalized: Vec<Digest>,
     pub(crate) actions: Option<Digest>,
     pub(crate) calendar: Option<Digest>,
     pub(crate) accepted: BTreeSet<Digest>,
-    pub(crate) policy: Policy,
+    pub(crate) policy: ErrorPolicy,
 }
 
 /// What curating made.
-pub(crate) struct Curated {
+pub(crate) struct CuratedSnapshot {
     pub(crate) id: SnapshotId,
     pub(crate) snapshot: Snapshot,
     pub(crate) already_there: bool,
 }
 
-impl Plan {
+impl CurationPlan {
     /// The plan of a snapshot that is there.
-    pub(crate) fn of(recipe: &Recipe) -> Self {
+    pub(crate) fn of(recipe: &LayerRecipe) -> Self {
         let policy = recipe.settings.get("policy");
         Self {
             normalized: recipe.inputs_of("normalized").collect(),
@@ -65,10 +65,10 @@ impl Plan {
         }
     }
 
-    fn recipe(&self) -> Recipe {
+    fn recipe(&self) -> LayerRecipe {
         let mut inputs = Vec::new();
         let mut add = |role: &str, digests: &mut dyn Iterator<Item = &Digest>| {
-            inputs.extend(digests.map(|sha256| Input {
+            inputs.extend(digests.map(|sha256| RecipeInput {
                 role: role.to_owned(),
                 sha256: *sha256,
             }));
@@ -85,7 +85,7 @@ impl Plan {
         // An older program made snapshots of the same inputs without sessions: those are others.
         let sessions = self.calendar.map(|_| SESSIONS.to_owned());
         settings.extend(sessions.map(|file| ("sessions".to_owned(), file)));
-        Recipe {
+        LayerRecipe {
             inputs,
             rules: RULES,
             settings,
@@ -94,20 +94,20 @@ impl Plan {
 }
 
 /// Everything that a plan names, opened and checked.
-struct Inputs {
+struct CurationInputs {
     layers: Vec<Snapshot>,
-    actions: Vec<Action>,
-    calendar: Option<Expected>,
-    accepted: Accepted,
+    actions: Vec<SymbolAction>,
+    calendar: Option<ExpectedBars>,
+    accepted: AcceptanceList,
     timeframe: Timeframe,
 }
 
 /// The snapshot of a plan, which is made unless it is there.
 pub(crate) fn curate(
     data: &Dir,
-    plan: &Plan,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Curated, IngestError> {
+    plan: &CurationPlan,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<CuratedSnapshot, IngestError> {
     let recipe = plan.recipe();
     if let Some(id) = noted(data, DataLayer::Snapshots, &recipe)?
         && data.exists(format!("{}/{}", DataLayer::Snapshots.folder(), id.hex()))
@@ -117,15 +117,15 @@ pub(crate) fn curate(
             return Ok(there);
         }
     }
-    let inputs = Inputs::open(data, plan)?;
-    let staging = Staging::new(data, DataLayer::Snapshots.folder())?;
+    let inputs = CurationInputs::open(data, plan)?;
+    let staging = StagingDir::new(data, DataLayer::Snapshots.folder())?;
     let manifest = write(&staging, &inputs, recipe, plan, progress)?;
     let published = publish_layer(data, DataLayer::Snapshots, staging, &manifest)?;
     let id = SnapshotId(published.id);
     if !published.is_new {
         return found(data, id);
     }
-    Ok(Curated {
+    Ok(CuratedSnapshot {
         id,
         snapshot: load(data, DataLayer::Snapshots, &id.0)?,
         already_there: false,
@@ -133,19 +133,19 @@ pub(crate) fn curate(
 }
 
 /// "Already there" is said of a snapshot that holds, not of a directory with its name.
-fn found(data: &Dir, id: SnapshotId) -> Result<Curated, IngestError> {
+fn found(data: &Dir, id: SnapshotId) -> Result<CuratedSnapshot, IngestError> {
     let damaged = |error| IngestError::Damaged(Box::new(error));
     let snapshot = load(data, DataLayer::Snapshots, &id.0).map_err(damaged)?;
     snapshot.verify_all().map_err(damaged)?;
-    Ok(Curated {
+    Ok(CuratedSnapshot {
         id,
         snapshot,
         already_there: true,
     })
 }
 
-impl Inputs {
-    fn open(data: &Dir, plan: &Plan) -> Result<Self, IngestError> {
+impl CurationInputs {
+    fn open(data: &Dir, plan: &CurationPlan) -> Result<Self, IngestError> {
         let mut layers: Vec<Snapshot> = Vec::new();
         for id in &plan.normalized {
             let layer = load(data, DataLayer::Normalized, id)?;
@@ -171,10 +171,10 @@ impl Inputs {
             Some(sha256) => Some(parse_calendar("calendar", &raw::read_small(data, sha256)?)?),
             None => None,
         };
-        let mut accepted = Accepted::default();
+        let mut accepted = AcceptanceList::default();
         for sha256 in &plan.accepted {
             let bytes = raw::read_small(data, sha256)?;
-            let one: Acceptance = serde_json::from_slice(&bytes)
+            let one: FindingAcceptance = serde_json::from_slice(&bytes)
                 .map_err(|error| ReadError::malformed(&raw::place(sha256), error.to_string()))?;
             accepted.0.push(one);
         }
@@ -187,7 +187,7 @@ impl Inputs {
         })
     }
 
-    fn sources(&self) -> Vec<SourceData> {
+    fn sources(&self) -> Vec<LayerSource> {
         let all = self.layers.iter();
         all.flat_map(|layer| layer.manifest().sources.clone())
             .collect()
@@ -203,12 +203,12 @@ impl Inputs {
 
     /// What bars are expected: as the calendar says, or for daily bars on the dates on which any
     /// instrument has one.
-    fn expected(&self) -> Result<Expected, IngestError> {
+    fn expected(&self) -> Result<ExpectedBars, IngestError> {
         if let Some(calendar) = &self.calendar {
             return Ok(calendar.clone());
         }
         if self.timeframe != Timeframe::Fixed(DAY_NANOS) {
-            return Ok(Expected::Unknown);
+            return Ok(ExpectedBars::Unknown);
         }
         let mut days = BTreeSet::new();
         for layer in &self.layers {
@@ -219,19 +219,19 @@ impl Inputs {
                 }
             }
         }
-        Ok(Expected::Dates(days))
+        Ok(ExpectedBars::Dates(days))
     }
 }
 
 /// The files of a snapshot while they are written.
-struct Output<'a> {
-    staging: &'a Staging,
-    findings: Findings,
-    quarantine: Quarantine,
+struct CurationOutput<'a> {
+    staging: &'a StagingDir,
+    findings: FindingsWriter,
+    quarantine: QuarantineWriter,
 }
 
-impl Output<'_> {
-    fn find(&mut self, finding: Finding) -> Result<bool, IngestError> {
+impl CurationOutput<'_> {
+    fn find(&mut self, finding: QualityFinding) -> Result<bool, IngestError> {
         self.findings
             .add(finding)
             .map_err(IngestError::write(FINDINGS))
@@ -240,24 +240,24 @@ impl Output<'_> {
 
 /// Writes all files of a snapshot but the manifest.
 fn write(
-    staging: &Staging,
-    inputs: &Inputs,
-    recipe: Recipe,
-    plan: &Plan,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Manifest, IngestError> {
+    staging: &StagingDir,
+    inputs: &CurationInputs,
+    recipe: LayerRecipe,
+    plan: &CurationPlan,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<LayerManifest, IngestError> {
     let expected = inputs.expected()?;
-    let mut out = Output {
+    let mut out = CurationOutput {
         staging,
-        findings: Findings::new(staging.create(FINDINGS)?, inputs.accepted.clone()),
-        quarantine: Quarantine::new(staging.create(QUARANTINE)?),
+        findings: FindingsWriter::new(staging.create(FINDINGS)?, inputs.accepted.clone()),
+        quarantine: QuarantineWriter::new(staging.create(QUARANTINE)?),
     };
     for layer in &inputs.layers {
         take_over(layer, &mut out)?;
     }
     let symbols = inputs.symbols();
     say_once(inputs, &expected, &symbols, &mut out)?;
-    let frame = Frame {
+    let frame = CheckContext {
         timeframe: inputs.timeframe,
         expected: &expected,
         actions: &inputs.actions,
@@ -274,7 +274,7 @@ fn write(
             &mut out,
             &mut |more| {
                 bars = bars.saturating_add(more);
-                progress(Progress::Writing { bars, bars_total });
+                progress(IngestProgress::Writing { bars, bars_total });
             },
         )?);
     }
@@ -283,7 +283,7 @@ fn write(
         core::mem::take(&mut out.findings.errors),
         out.findings.errors_count,
     );
-    if plan.policy == Policy::Refuse && count > 0 {
+    if plan.policy == ErrorPolicy::Refuse && count > 0 {
         return Err(refused(errors, count));
     }
     if instruments.is_empty() {
@@ -301,9 +301,9 @@ fn write(
     sync(file, FINDINGS)?;
     let (file, quarantine) = out.quarantine.finish();
     sync(file, QUARANTINE)?;
-    Ok(Manifest {
+    Ok(LayerManifest {
         actions: write_actions(staging, inputs, &symbols)?,
-        data_sha256: Manifest::data_digest(inputs.timeframe, &instruments),
+        data_sha256: LayerManifest::data_digest(inputs.timeframe, &instruments),
         findings: Some(findings),
         format: DataLayer::Snapshots.format().to_owned(),
         sessions: write_sessions(staging, inputs, &instruments)?,
@@ -315,7 +315,7 @@ fn write(
     })
 }
 
-fn refused(findings: Vec<Finding>, count: u64) -> IngestError {
+fn refused(findings: Vec<QualityFinding>, count: u64) -> IngestError {
     let first = findings.first().map(|one| {
         let place = match (&one.file, one.line, &one.instrument, &one.date) {
             (Some(file), Some(line), _, _) => format!("{file}, line {line}"),
@@ -332,14 +332,14 @@ fn refused(findings: Vec<Finding>, count: u64) -> IngestError {
 }
 
 /// The rows that a normalized file put aside: each is an error here.
-fn take_over(layer: &Snapshot, out: &mut Output<'_>) -> Result<(), IngestError> {
+fn take_over(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Result<(), IngestError> {
     let data = &layer.manifest().quarantine;
     let (open, name) = layer.checked(&data.file, data.sha256)?;
     for line in BufReader::new(open).lines() {
         let line = line.map_err(ReadError::io(&name))?;
         let row: QuarantinedRow = serde_json::from_str(&line)
             .map_err(|error| ReadError::malformed(&name, error.to_string()))?;
-        out.find(Finding {
+        out.find(QualityFinding {
             accepted_by: None,
             date: None,
             file: Some(row.file.clone()),
@@ -359,16 +359,16 @@ fn take_over(layer: &Snapshot, out: &mut Output<'_>) -> Result<(), IngestError> 
 
 /// What is said of sources and actions, not of bars.
 fn say_once(
-    inputs: &Inputs,
-    expected: &Expected,
+    inputs: &CurationInputs,
+    expected: &ExpectedBars,
     symbols: &BTreeSet<String>,
-    out: &mut Output<'_>,
+    out: &mut CurationOutput<'_>,
 ) -> Result<(), IngestError> {
     for layer in &inputs.layers {
         for source in &layer.manifest().sources {
             let mut say = |rule, message: String| {
-                let finding = Finding::of(rule, message);
-                out.find(Finding {
+                let finding = QualityFinding::of(rule, message);
+                out.find(QualityFinding {
                     file: Some(source.name.clone()),
                     ..finding
                 })
@@ -377,11 +377,11 @@ fn say_once(
                 let count = source.out_of_order;
                 let what =
                     "rows came after a later one of their instrument and were put in their place";
-                say(Rule::OutOfOrder, format!("{count} {what}"))?;
+                say(QualityRule::OutOfOrder, format!("{count} {what}"))?;
             }
             if !source.ignored_columns.is_empty() {
                 say(
-                    Rule::IgnoredColumn,
+                    QualityRule::IgnoredColumn,
                     format!("not read: {}", source.ignored_columns.join(", ")),
                 )?;
             }
@@ -390,16 +390,16 @@ fn say_once(
                     "{}: the smallest gap between two bars of one instrument",
                     inputs.timeframe
                 );
-                say(Rule::InferredTimeframe, message)?;
+                say(QualityRule::InferredTimeframe, message)?;
             }
         }
     }
-    if matches!(expected, Expected::Unknown) {
+    if matches!(expected, ExpectedBars::Unknown) {
         let message = format!(
             "bars of {}, and no calendar: gaps were not looked for",
             inputs.timeframe
         );
-        out.find(Finding::of(Rule::NoCalendar, message))?;
+        out.find(QualityFinding::of(QualityRule::NoCalendar, message))?;
     }
     for action in inputs
         .actions
@@ -408,32 +408,35 @@ fn say_once(
     {
         let message = "an action of an instrument that is not in the data".to_owned();
         let date = crate::source::times::date(action.ex_time);
-        out.find(Finding::of(Rule::UnusedAction, message).about(&action.instrument, Some(date)))?;
+        out.find(
+            QualityFinding::of(QualityRule::UnusedAction, message)
+                .about(&action.instrument, Some(date)),
+        )?;
     }
     Ok(())
 }
 
 /// Checks and writes the bars of one instrument.
 fn write_instrument(
-    inputs: &Inputs,
-    frame: Frame<'_>,
+    inputs: &CurationInputs,
+    frame: CheckContext<'_>,
     (index, symbol): (usize, &str),
-    out: &mut Output<'_>,
+    out: &mut CurationOutput<'_>,
     progress: &mut dyn FnMut(u64),
-) -> Result<Option<InstrumentData>, IngestError> {
-    let mut merge = Merge::new(&inputs.layers, symbol)?;
+) -> Result<Option<LayerInstrument>, IngestError> {
+    let mut merge = BarMerge::new(&inputs.layers, symbol)?;
     let instrument = merge.instrument.clone();
     let mut writer = InstrumentWriter::new(out.staging, index, &instrument);
-    let mut checker = Checker::new(symbol, instrument.price_scale(), frame);
+    let mut checker = BarChecker::new(symbol, instrument.price_scale(), frame);
     let mut told: u64 = 0;
     while let Some((merged, next)) = merge.next()? {
         let raw = *merged.bar.get();
         if let Some(before) = merged.revised {
             let message = format!("was {}", bar_text(&instrument, &before));
             let date = crate::source::times::date(raw.open_time);
-            out.find(Finding::of(Rule::Revised, message).about(symbol, Some(date)))?;
+            out.find(QualityFinding::of(QualityRule::Revised, message).about(symbol, Some(date)))?;
         }
-        let mut bad: Option<Finding> = None;
+        let mut bad: Option<QualityFinding> = None;
         for finding in checker.check(&raw, next.as_ref()) {
             if !out.find(finding.clone())? {
                 bad = Some(finding);
@@ -468,21 +471,21 @@ fn write_instrument(
 
 /// The actions of the instruments that are there.
 fn write_actions(
-    staging: &Staging,
-    inputs: &Inputs,
+    staging: &StagingDir,
+    inputs: &CurationInputs,
     symbols: &BTreeSet<String>,
-) -> Result<Option<ListData>, IngestError> {
+) -> Result<Option<LayerList>, IngestError> {
     let used = inputs
         .actions
         .iter()
         .filter(|one| symbols.contains(&one.instrument));
-    let used: Vec<Action> = used.cloned().collect();
+    let used: Vec<SymbolAction> = used.cloned().collect();
     if used.is_empty() {
         return Ok(None);
     }
     let text = format_actions(&used);
     staging.write(ACTIONS, text.as_bytes())?;
-    Ok(Some(ListData {
+    Ok(Some(LayerList {
         count: u64::try_from(used.len()).unwrap_or(u64::MAX),
         file: ACTIONS.to_owned(),
         sha256: Digest::of(text.as_bytes()),
@@ -491,10 +494,10 @@ fn write_actions(
 
 /// When the calendar's sessions ended, from the last one before the bars to the last bar.
 fn write_sessions(
-    staging: &Staging,
-    inputs: &Inputs,
-    instruments: &[InstrumentData],
-) -> Result<Option<ListData>, IngestError> {
+    staging: &StagingDir,
+    inputs: &CurationInputs,
+    instruments: &[LayerInstrument],
+) -> Result<Option<LayerList>, IngestError> {
     let first = instruments.iter().map(|one| one.first_open).min();
     let last = instruments.iter().map(|one| one.last_close).max();
     let (Some(calendar), Some((first, last))) = (&inputs.calendar, first.zip(last)) else {
@@ -507,9 +510,9 @@ fn write_sessions(
 }
 
 /// The tickers that instruments got after their first, from a file of actions.
-pub(crate) fn renames(actions: &[Action]) -> Vec<crate::layers::normalize::Rename> {
-    let rename = |one: &Action| match &one.kind {
-        ActionKind::SymbolChange { symbol } => Some(crate::layers::normalize::Rename {
+pub(crate) fn renames(actions: &[SymbolAction]) -> Vec<crate::layers::normalize::TickerRename> {
+    let rename = |one: &SymbolAction| match &one.kind {
+        ActionKind::SymbolChange { symbol } => Some(crate::layers::normalize::TickerRename {
             from: one.ex_time,
             instrument: one.instrument.clone(),
             ticker: symbol.clone(),

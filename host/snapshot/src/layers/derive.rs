@@ -17,14 +17,14 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money};
 
 use crate::error::IngestError;
-use crate::layers::raw::{self, Arrival};
-use crate::quality::actions::Action;
+use crate::layers::raw::{self, ReceiptDraft};
+use crate::quality::actions::SymbolAction;
 use crate::source::columns::AdjustedColumns;
-use crate::source::mapping::Mapping;
+use crate::source::mapping::ColumnMapping;
 use crate::source::options::IngestOptions;
-use crate::source::records::{self, Record};
-use crate::source::row::{Number, check_symbol};
-use crate::source::times::{Times, date};
+use crate::source::records::{self, SourceRecord};
+use crate::source::row::{ExactNumber, check_symbol};
+use crate::source::times::{TimeParser, date};
 
 /// Decimals at which adjusted closes are compared: with closes up to 10^5 at scale 9 the product
 /// fits in 128 bits.
@@ -38,16 +38,16 @@ const SPECIAL_FACTOR: i128 = 5;
 
 /// What was found.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Derived {
+pub struct DerivedActions {
     /// The actions, as a file of actions has them.
-    pub actions: Vec<Action>,
+    pub actions: Vec<SymbolAction>,
     /// Changes that no split and no dividend explains, and rows that could not be read.
     pub unexplained: Vec<String>,
 }
 
 /// One day of one instrument.
 #[derive(Clone, Copy, Debug)]
-struct Day {
+struct AdjustedClose {
     time: i64,
     /// At scale 9.
     close: i128,
@@ -62,9 +62,9 @@ pub(crate) fn derive(
     source: impl Read,
     name: &str,
     options: &IngestOptions,
-) -> Result<Derived, IngestError> {
-    let mapping = Mapping::parse(options.mapping.as_ref())?;
-    let arrival = Arrival {
+) -> Result<DerivedActions, IngestError> {
+    let mapping = ColumnMapping::parse(options.mapping.as_ref())?;
+    let arrival = ReceiptDraft {
         name,
         role: "bars",
         vendor: options.vendor.as_deref(),
@@ -82,20 +82,20 @@ pub(crate) fn derive(
             option: "mapping",
             reason,
         })?;
-    let mut times = Times::new(times);
-    let mut days: BTreeMap<String, Vec<Day>> = BTreeMap::new();
-    let mut derived = Derived::default();
+    let mut times = TimeParser::new(times);
+    let mut days: BTreeMap<String, Vec<AdjustedClose>> = BTreeMap::new();
+    let mut derived = DerivedActions::default();
     loop {
         let (line, fields) = match records.next()? {
-            Record::End => break,
-            Record::Blank => continue,
-            Record::Bad { line, bad, .. } => {
+            SourceRecord::End => break,
+            SourceRecord::Blank => continue,
+            SourceRecord::Bad { line, bad, .. } => {
                 derived
                     .unexplained
                     .push(format!("line {line}: {}", bad.message));
                 continue;
             }
-            Record::Row { line, fields, .. } => (line, fields),
+            SourceRecord::Row { line, fields, .. } => (line, fields),
         };
         match parse(&fields, &columns, symbol, &mut times, line) {
             Ok((symbol, day)) => days.entry(symbol).or_default().push(day),
@@ -118,9 +118,9 @@ fn parse(
     fields: &[&str],
     columns: &AdjustedColumns,
     symbol: Option<&str>,
-    times: &mut Times,
+    times: &mut TimeParser,
     line: u64,
-) -> Result<(String, Day), String> {
+) -> Result<(String, AdjustedClose), String> {
     if fields.len() != columns.count {
         return Err(format!(
             "{} fields, the header has {}",
@@ -133,7 +133,7 @@ fn parse(
     check_symbol(symbol)?;
     let key = columns.time.key(fields, times).map_err(|bad| bad.message)?;
     let number = |place: usize, name: &str, scale: u8| {
-        let number = Number::parse(field(place), name).map_err(|bad| bad.message)?;
+        let number = ExactNumber::parse(field(place), name).map_err(|bad| bad.message)?;
         let finer = decimal::power_of_ten(decimal::SCALE_MAX.saturating_sub(scale)).unwrap_or(1);
         let value = decimal::divide_half_even(number.at_18, finer).filter(|value| *value > 0);
         value.ok_or_else(|| format!("column {name}: not above zero"))
@@ -141,7 +141,7 @@ fn parse(
     let text = field(columns.adjusted.place);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX);
-    let day = Day {
+    let day = AdjustedClose {
         time: key.time,
         close: number(columns.close.place, "close", MONEY_SCALE)?,
         adjusted: number(columns.adjusted.place, "adjusted", ADJUSTED_SCALE)?,
@@ -151,7 +151,7 @@ fn parse(
     Ok((symbol.to_owned(), day))
 }
 
-fn find(symbol: &str, days: &[Day], nanos_per_key: i64, derived: &mut Derived) {
+fn find(symbol: &str, days: &[AdjustedClose], nanos_per_key: i64, derived: &mut DerivedActions) {
     // As many digits as any adjusted close of the instrument shows: shorter ones ended in zeros.
     let shown = days
         .iter()
@@ -161,15 +161,15 @@ fn find(symbol: &str, days: &[Day], nanos_per_key: i64, derived: &mut Derived) {
     for (before, day) in days.iter().zip(days.iter().skip(1)) {
         let time = UnixNanos(day.time.saturating_mul(nanos_per_key));
         let mut add = |kind| {
-            derived.actions.push(Action {
+            derived.actions.push(SymbolAction {
                 ex_time: time,
                 instrument: symbol.to_owned(),
                 kind,
             });
         };
         match explain(before, day, digits) {
-            Some(Change::Nothing) => {}
-            Some(Change::Split(new, old)) => {
+            Some(AdjustmentCause::Nothing) => {}
+            Some(AdjustmentCause::Split(new, old)) => {
                 add(ActionKind::Split { new, old });
                 // Dividends are for one share, and shares are others now.
                 regular = regular.and_then(|money| {
@@ -177,7 +177,7 @@ fn find(symbol: &str, days: &[Day], nanos_per_key: i64, derived: &mut Derived) {
                     decimal::divide_half_even(shares, i128::from(new.get())).map(Money)
                 });
             }
-            Some(Change::Dividend(money)) => {
+            Some(AdjustmentCause::Dividend(money)) => {
                 let usual = regular.filter(|usual| {
                     usual
                         .0
@@ -206,19 +206,19 @@ fn find(symbol: &str, days: &[Day], nanos_per_key: i64, derived: &mut Derived) {
     }
 }
 
-enum Change {
+enum AdjustmentCause {
     Nothing,
     Split(NonZeroU32, NonZeroU32),
     Dividend(Money),
 }
 
 /// What happened between two days, as far as the digits show it.
-fn explain(before: &Day, day: &Day, digits: u32) -> Option<Change> {
+fn explain(before: &AdjustedClose, day: &AdjustedClose, digits: u32) -> Option<AdjustmentCause> {
     let product = before.close.checked_mul(day.adjusted)?;
     let without = decimal::divide_half_even(product, before.adjusted)?;
     // Half a unit of the last digit shown, of both adjusted closes, carried to X: twice that is
     // what arithmetic in the vendor's own program may have cost.
-    let half = |day: &Day| {
+    let half = |day: &AdjustedClose| {
         let decimals = digits
             .saturating_sub(day.digits.0)
             .min(u32::from(ADJUSTED_SCALE));
@@ -236,7 +236,7 @@ fn explain(before: &Day, day: &Day, digits: u32) -> Option<Change> {
         .checked_add(2)?;
     let more = without.checked_sub(day.close)?;
     if more.abs() <= error {
-        return Some(Change::Nothing);
+        return Some(AdjustmentCause::Nothing);
     }
     // A change of a fifth and more that is a ratio of small numbers is a split.
     if more.abs().checked_mul(5)? >= day.close {
@@ -249,7 +249,7 @@ fn explain(before: &Day, day: &Day, digits: u32) -> Option<Change> {
                 if distance.abs() <= error.checked_mul(wide_old)? {
                     return NonZeroU32::new(new)
                         .zip(NonZeroU32::new(old))
-                        .map(|(new, old)| Change::Split(new, old));
+                        .map(|(new, old)| AdjustmentCause::Split(new, old));
                 }
             }
         }
@@ -257,7 +257,7 @@ fn explain(before: &Day, day: &Day, digits: u32) -> Option<Change> {
     if more < 0 {
         return None;
     }
-    shortest(more, error).map(|money| Change::Dividend(Money(money)))
+    shortest(more, error).map(|money| AdjustmentCause::Dividend(Money(money)))
 }
 
 /// The amount with the fewest decimals that is as near as the digits can tell; none where even

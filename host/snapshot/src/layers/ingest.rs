@@ -6,19 +6,19 @@ use std::io::Read;
 use cap_std::fs::Dir;
 
 use crate::error::IngestError;
-use crate::layers::curate::{Curated, Plan, curate, renames};
-use crate::layers::normalize::{Job, normalize};
-use crate::layers::raw::{self, Arrival};
+use crate::layers::curate::{CuratedSnapshot, CurationPlan, curate, renames};
+use crate::layers::normalize::{NormalizeJob, normalize};
+use crate::layers::raw::{self, ReceiptDraft};
 use crate::layers::report::IngestReport;
 use crate::layout::DataLayer;
-use crate::quality::accept::Acceptance;
+use crate::quality::accept::FindingAcceptance;
 use crate::quality::actions::parse_actions;
 use crate::quality::calendar::parse_calendar;
-use crate::source::mapping::Mapping;
+use crate::source::mapping::ColumnMapping;
 use crate::source::options::{IngestLimits, IngestOptions, SideFile};
 use crate::source::scales::{lot, price_grid};
 use crate::store::load::load;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::LayerManifest;
 use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
@@ -26,11 +26,11 @@ use counterfoil_base::digest::Digest;
 
 /// What ingestion made.
 #[derive(Clone, Debug)]
-pub struct Ingested {
+pub struct IngestOutcome {
     /// The snapshot's name.
     pub id: SnapshotId,
     /// What it holds.
-    pub manifest: Manifest,
+    pub manifest: LayerManifest,
     /// Whether the same snapshot was there before; it was read whole, and holds.
     pub already_there: bool,
     /// What to tell the user.
@@ -43,11 +43,11 @@ pub(crate) fn ingest(
     name: &str,
     options: &IngestOptions,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Ingested, IngestError> {
+) -> Result<IngestOutcome, IngestError> {
     // What can be told without the source is told before it is copied.
     price_grid(options)?;
     lot(options)?;
-    let mapping = Mapping::parse(options.mapping.as_ref())?;
+    let mapping = ColumnMapping::parse(options.mapping.as_ref())?;
     let actions = match &options.actions {
         Some(file) => parse_actions(&file.name, &file.bytes)?,
         None => Vec::new(),
@@ -57,9 +57,9 @@ pub(crate) fn ingest(
     }
     let plan_before = match &options.revises {
         Some(id) => plan_of(&load(data, DataLayer::Snapshots, &id.0)?)?,
-        None => Plan::default(),
+        None => CurationPlan::default(),
     };
-    let arrival = Arrival {
+    let arrival = ReceiptDraft {
         name,
         role: options.kind.name(),
         vendor: options.vendor.as_deref(),
@@ -74,7 +74,7 @@ pub(crate) fn ingest(
         }
         _ => renames(&actions),
     };
-    let job = Job {
+    let job = NormalizeJob {
         raw,
         name,
         options,
@@ -83,7 +83,7 @@ pub(crate) fn ingest(
         renames,
     };
     let normalized = normalize(data, &job, progress)?;
-    let mut plan = Plan {
+    let mut plan = CurationPlan {
         actions: side("actions", &options.actions)?.or(plan_before.actions),
         calendar: side("calendar", &options.calendar)?.or(plan_before.calendar),
         policy: options.policy,
@@ -99,8 +99,8 @@ pub(crate) fn ingest(
 }
 
 /// The plan of a snapshot that is revised.
-fn plan_of(snapshot: &Snapshot) -> Result<Plan, IngestError> {
-    let plan = Plan::of(&snapshot.manifest().recipe);
+fn plan_of(snapshot: &Snapshot) -> Result<CurationPlan, IngestError> {
+    let plan = CurationPlan::of(&snapshot.manifest().recipe);
     if plan.normalized.is_empty() {
         return Err(IngestError::Option {
             option: "revises",
@@ -114,9 +114,9 @@ fn plan_of(snapshot: &Snapshot) -> Result<Plan, IngestError> {
 pub(crate) fn accept(
     data: &Dir,
     id: &SnapshotId,
-    acceptance: &Acceptance,
+    acceptance: &FindingAcceptance,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Ingested, IngestError> {
+) -> Result<IngestOutcome, IngestError> {
     let snapshot = load(data, DataLayer::Snapshots, &id.0)?;
     let rules = snapshot
         .manifest()
@@ -144,19 +144,19 @@ pub(crate) fn accept(
             ),
         });
     }
-    let mut plan = Plan::of(&snapshot.manifest().recipe);
+    let mut plan = CurationPlan::of(&snapshot.manifest().recipe);
     plan.accepted.insert(put_acceptance(data, acceptance)?);
     told(curate(data, &plan, progress)?)
 }
 
-fn told(curated: Curated) -> Result<Ingested, IngestError> {
-    let Curated {
+fn told(curated: CuratedSnapshot) -> Result<IngestOutcome, IngestError> {
+    let CuratedSnapshot {
         id,
         snapshot,
         already_there,
     } = curated;
     let report = IngestReport::of(&snapshot).map_err(IngestError::from)?;
-    Ok(Ingested {
+    Ok(IngestOutcome {
         id,
         manifest: snapshot.manifest().clone(),
         already_there,
@@ -172,7 +172,7 @@ fn put_side(
     options: &IngestOptions,
 ) -> Result<Option<Digest>, IngestError> {
     let Some(file) = file else { return Ok(None) };
-    let arrival = Arrival {
+    let arrival = ReceiptDraft {
         name: &file.name,
         role,
         vendor: options.vendor.as_deref(),
@@ -184,9 +184,9 @@ fn put_side(
     Ok(Some(raw.sha256))
 }
 
-fn put_acceptance(data: &Dir, acceptance: &Acceptance) -> Result<Digest, IngestError> {
+fn put_acceptance(data: &Dir, acceptance: &FindingAcceptance) -> Result<Digest, IngestError> {
     let bytes = acceptance.canonical()?;
-    let arrival = Arrival {
+    let arrival = ReceiptDraft {
         name: "acceptance.json",
         role: "acceptance",
         vendor: None,

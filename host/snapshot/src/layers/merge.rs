@@ -11,28 +11,28 @@ use counterfoil_trading::units::{Price, Volume};
 
 use crate::error::IngestError;
 use crate::source::scales::rescale;
-use crate::store::batches::{BarReader, Range};
-use crate::store::manifest::{InstrumentData, TickerData};
+use crate::store::batches::{BarReader, TimeRange};
+use crate::store::manifest::{LayerInstrument, LayerTicker};
 use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
 
 /// A bar, and what it takes the place of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Merged {
+pub(crate) struct MergedBar {
     pub(crate) bar: ClosedBar,
     /// The other bar of that time, in an earlier file.
     pub(crate) revised: Option<ClosedBar>,
 }
 
 /// The bars of one instrument.
-pub(crate) struct Merge {
+pub(crate) struct BarMerge {
     pub(crate) instrument: Instrument,
-    inputs: Vec<Input>,
+    inputs: Vec<MergeInput>,
     /// One bar ahead.
-    next: Option<Merged>,
+    next: Option<MergedBar>,
 }
 
-struct Input {
+struct MergeInput {
     name: String,
     reader: BarReader,
     price_scale: u8,
@@ -41,9 +41,9 @@ struct Input {
 }
 
 /// The tickers of an instrument, from all files that have it.
-pub(crate) fn tickers(layers: &[Snapshot], symbol: &str) -> Vec<TickerData> {
+pub(crate) fn tickers(layers: &[Snapshot], symbol: &str) -> Vec<LayerTicker> {
     let of = layers.iter().filter_map(|layer| find(layer, symbol));
-    let mut all: Vec<TickerData> = of.flat_map(|(_, data)| data.tickers.clone()).collect();
+    let mut all: Vec<LayerTicker> = of.flat_map(|(_, data)| data.tickers.clone()).collect();
     all.sort();
     let mut seen = Vec::new();
     all.retain(|one| {
@@ -54,13 +54,13 @@ pub(crate) fn tickers(layers: &[Snapshot], symbol: &str) -> Vec<TickerData> {
     all
 }
 
-fn find<'a>(layer: &'a Snapshot, symbol: &str) -> Option<(usize, &'a InstrumentData)> {
+fn find<'a>(layer: &'a Snapshot, symbol: &str) -> Option<(usize, &'a LayerInstrument)> {
     let all = layer.manifest().instruments.iter().enumerate();
     let mut found = all.filter(|(_, data)| data.symbol == symbol);
     found.next()
 }
 
-impl Merge {
+impl BarMerge {
     pub(crate) fn new(layers: &[Snapshot], symbol: &str) -> Result<Self, IngestError> {
         let mut inputs = Vec::new();
         let mut all = Vec::new();
@@ -69,13 +69,13 @@ impl Merge {
                 continue;
             };
             all.push(data);
-            inputs.push(Input {
+            inputs.push(MergeInput {
                 name: layer.source_name(),
                 reader: BarReader::new(
                     Arc::clone(layer.contents()),
                     place,
                     InstrumentId(0),
-                    Range::default(),
+                    TimeRange::default(),
                 ),
                 price_scale: data.price_scale,
                 volume_scale: data.volume_scale,
@@ -83,7 +83,7 @@ impl Merge {
             });
         }
         let finest =
-            |of: fn(&InstrumentData) -> u8| all.iter().map(|data| of(data)).max().unwrap_or(0);
+            |of: fn(&LayerInstrument) -> u8| all.iter().map(|data| of(data)).max().unwrap_or(0);
         let price_scale = finest(|data| data.price_scale);
         // A grid that both files' prices stand on.
         let tick = all
@@ -115,7 +115,7 @@ impl Merge {
     }
 
     /// The next bar, and the one after it.
-    pub(crate) fn next(&mut self) -> Result<Option<(Merged, Option<RawBar>)>, IngestError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(MergedBar, Option<RawBar>)>, IngestError> {
         let Some(bar) = self.next.take() else {
             return Ok(None);
         };
@@ -123,12 +123,12 @@ impl Merge {
         Ok(Some((bar, self.next.map(|next| *next.bar.get()))))
     }
 
-    fn take(&mut self) -> Result<Option<Merged>, IngestError> {
+    fn take(&mut self) -> Result<Option<MergedBar>, IngestError> {
         let heads = self.inputs.iter().filter_map(|input| input.head.as_ref());
         let Some(close_time) = heads.map(|bar| bar.get().close_time).min() else {
             return Ok(None);
         };
-        let mut merged: Option<Merged> = None;
+        let mut merged: Option<MergedBar> = None;
         for place in 0..self.inputs.len() {
             let head = self.inputs.get(place).and_then(|input| input.head);
             let Some(bar) = head.filter(|bar| bar.get().close_time == close_time) else {
@@ -137,7 +137,7 @@ impl Merge {
             self.advance(place)?;
             let before = merged.map(|one| one.bar);
             let earlier = merged.and_then(|one| one.revised);
-            merged = Some(Merged {
+            merged = Some(MergedBar {
                 bar,
                 revised: before.filter(|before| *before != bar).or(earlier),
             });
@@ -165,7 +165,7 @@ impl Merge {
     }
 }
 
-impl Input {
+impl MergeInput {
     /// The same bar at finer scales.
     fn scaled(
         &self,

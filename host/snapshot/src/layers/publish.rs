@@ -8,14 +8,14 @@ use counterfoil_base::digest::Digest;
 
 use crate::error::IngestError;
 use crate::layout::{DataLayer, MANIFEST, RECIPES};
-use crate::spool::staging::{Staging, write_whole};
+use crate::spool::staging::{StagingDir, write_whole};
 use crate::store::load::load;
-use crate::store::manifest::Manifest;
-use crate::store::recipe::Recipe;
+use crate::store::manifest::LayerManifest;
+use crate::store::recipe::LayerRecipe;
 
 /// An entry of a layer under its name.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PublishedEntry {
+pub(crate) struct PublishedLayer {
     /// The digest of its manifest.
     pub(crate) id: Digest,
     /// Whether it is new; otherwise an entry of the same name was there before, which the caller
@@ -35,9 +35,9 @@ const NOTE_BYTES_MAX: u64 = 128;
 pub(crate) fn publish_layer(
     data: &Dir,
     layer: DataLayer,
-    staging: Staging,
-    manifest: &Manifest,
-) -> Result<PublishedEntry, IngestError> {
+    staging: StagingDir,
+    manifest: &LayerManifest,
+) -> Result<PublishedLayer, IngestError> {
     let bytes = manifest
         .canonical()
         .map_err(IngestError::encode(MANIFEST))?;
@@ -49,7 +49,7 @@ pub(crate) fn publish_layer(
     // A crash here costs only the note: the next ingestion does the work again and arrives at the
     // same name.
     note(data, layer, &manifest.recipe, &id)?;
-    Ok(PublishedEntry { id, is_new })
+    Ok(PublishedLayer { id, is_new })
 }
 
 /// The entry that a recipe gave before, if it is there and was made by this recipe.
@@ -60,7 +60,7 @@ pub(crate) fn publish_layer(
 pub(crate) fn find_layer(
     data: &Dir,
     layer: DataLayer,
-    recipe: &Recipe,
+    recipe: &LayerRecipe,
 ) -> Result<Option<Digest>, IngestError> {
     // Notes are not signed and may be edited: the entry's own manifest has the last word on its
     // recipe.
@@ -77,7 +77,7 @@ pub(crate) fn find_layer(
 pub(crate) fn noted(
     data: &Dir,
     layer: DataLayer,
-    recipe: &Recipe,
+    recipe: &LayerRecipe,
 ) -> Result<Option<Digest>, IngestError> {
     let name = format!("{RECIPES}/{}", note_name(layer, recipe)?);
     let mut text = String::new();
@@ -88,7 +88,12 @@ pub(crate) fn noted(
     Ok(read.ok().and_then(|_| text.trim().parse().ok()))
 }
 
-fn note(data: &Dir, layer: DataLayer, recipe: &Recipe, id: &Digest) -> Result<(), IngestError> {
+fn note(
+    data: &Dir,
+    layer: DataLayer,
+    recipe: &LayerRecipe,
+    id: &Digest,
+) -> Result<(), IngestError> {
     data.create_dir_all(RECIPES)
         .map_err(IngestError::write(RECIPES))?;
     let dir = data
@@ -98,6 +103,6 @@ fn note(data: &Dir, layer: DataLayer, recipe: &Recipe, id: &Digest) -> Result<()
     write_whole(&dir, &name, id.to_string().as_bytes()).map_err(IngestError::write(&name))
 }
 
-fn note_name(layer: DataLayer, recipe: &Recipe) -> Result<String, IngestError> {
+fn note_name(layer: DataLayer, recipe: &LayerRecipe) -> Result<String, IngestError> {
     Ok(format!("{}-{}", layer.folder(), recipe.digest()?.hex()))
 }

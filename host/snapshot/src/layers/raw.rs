@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::IngestError;
 use crate::layout::RAW;
-use crate::spool::staging::{Staging, sync, write_whole};
+use crate::spool::staging::{StagingDir, sync, write_whole};
 use crate::store::hashing::HashingReader;
 use crate::store::read_error::ReadError;
 use crate::store::text::{as_text, optional_nanos};
@@ -33,7 +33,7 @@ const SMALL_FILE_BYTES_MAX: u64 = 64 << 20;
 /// That a file came, from whom and when. The same file may come more than once.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Receipt {
+pub struct RawReceipt {
     /// [`RECEIPT_FORMAT`].
     pub format: String,
     /// When it was ingested, as the caller said; nobody here reads a clock.
@@ -61,7 +61,7 @@ pub(crate) struct RawFile {
 
 /// What a receipt says of a file whose digest is not known yet.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival<'a> {
+pub(crate) struct ReceiptDraft<'a> {
     pub(crate) name: &'a str,
     pub(crate) role: &'a str,
     pub(crate) vendor: Option<&'a str>,
@@ -74,9 +74,9 @@ pub(crate) fn put(
     data: &Dir,
     mut source: impl Read,
     bytes_max: u64,
-    arrival: &Arrival<'_>,
+    arrival: &ReceiptDraft<'_>,
 ) -> Result<RawFile, IngestError> {
-    let staging = Staging::new(data, RAW)?;
+    let staging = StagingDir::new(data, RAW)?;
     let mut file = staging.create(FILE)?;
     let mut hash = Sha256::new();
     let mut bytes: u64 = 0;
@@ -104,7 +104,7 @@ pub(crate) fn put(
     sync(file, FILE)?;
     let sha256 = Digest::finish(hash);
     staging.publish(&sha256)?;
-    let receipt = Receipt {
+    let receipt = RawReceipt {
         format: RECEIPT_FORMAT.to_owned(),
         ingested_at: arrival.ingested_at,
         name: arrival.name.to_owned(),
@@ -117,7 +117,7 @@ pub(crate) fn put(
     Ok(RawFile { sha256, bytes })
 }
 
-fn add_receipt(data: &Dir, receipt: &Receipt) -> Result<(), IngestError> {
+fn add_receipt(data: &Dir, receipt: &RawReceipt) -> Result<(), IngestError> {
     let bytes =
         serde_json_canonicalizer::to_vec(receipt).map_err(IngestError::encode("receipt"))?;
     let name = format!("receipt-{}.json", Digest::of(&bytes).hex());
@@ -178,7 +178,7 @@ pub(crate) fn read_small(data: &Dir, sha256: &Digest) -> Result<Vec<u8>, ReadErr
 }
 
 /// Every receipt of a file, oldest first.
-pub(crate) fn receipts(data: &Dir, sha256: &Digest) -> Result<Vec<Receipt>, ReadError> {
+pub(crate) fn receipts(data: &Dir, sha256: &Digest) -> Result<Vec<RawReceipt>, ReadError> {
     let place = place(sha256);
     let dir = data.open_dir(&place).map_err(ReadError::io(&place))?;
     let mut all = Vec::new();
@@ -201,7 +201,7 @@ pub(crate) fn receipts(data: &Dir, sha256: &Digest) -> Result<Vec<Receipt>, Read
                 "its name does not match its digest",
             ));
         }
-        let receipt: Receipt = serde_json::from_slice(&bytes)
+        let receipt: RawReceipt = serde_json::from_slice(&bytes)
             .map_err(|error| ReadError::malformed(&file, error.to_string()))?;
         if receipt.sha256 != *sha256 {
             return Err(ReadError::malformed(

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::Timeframe;
 
-use crate::quality::findings::FindingsData;
+use crate::quality::findings::LayerFindings;
 use crate::quality::quarantine::QuarantinedRow;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::LayerManifest;
 use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
 
@@ -27,7 +27,7 @@ pub struct IngestReport {
     /// The first hundred quarantined rows.
     pub examples: Vec<QuarantinedRow>,
     /// What the checks found, by rule.
-    pub findings: FindingsData,
+    pub findings: LayerFindings,
     /// Rows that came after a later one of their instrument; they were put in their place.
     pub out_of_order: u64,
     /// Blank lines.
@@ -46,7 +46,7 @@ pub struct IngestReport {
 
 impl IngestReport {
     pub(crate) fn of(snapshot: &Snapshot) -> Result<Self, ReadError> {
-        let manifest: &Manifest = snapshot.manifest();
+        let manifest: &LayerManifest = snapshot.manifest();
         let sources = || manifest.sources.iter();
         let instruments = || manifest.instruments.iter();
         let findings = manifest.findings.clone();

@@ -5,7 +5,7 @@ use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
-use crate::quality::findings::Finding;
+use crate::quality::findings::QualityFinding;
 use crate::store::text::optional_nanos;
 
 /// The format of a record of acceptance.
@@ -14,7 +14,7 @@ pub const ACCEPTANCE_FORMAT: &str = "counterfoil-acceptance/1";
 /// That somebody accepts findings of a rule. It is kept in the raw layer, named by its digest.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Acceptance {
+pub struct FindingAcceptance {
     /// When, as the caller said.
     #[serde(with = "optional_nanos", default)]
     pub at: Option<UnixNanos>,
@@ -40,7 +40,7 @@ pub struct Acceptance {
     pub rule: String,
 }
 
-impl Acceptance {
+impl FindingAcceptance {
     /// Canonical bytes of a record that holds.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Acceptance {
     }
 
     /// Whether a finding is one of those accepted.
-    pub(crate) fn covers(&self, finding: &Finding) -> bool {
+    pub(crate) fn covers(&self, finding: &QualityFinding) -> bool {
         let same =
             |asked: &Option<String>, there: &Option<String>| asked.is_none() || asked == there;
         self.rule == finding.rule
@@ -90,11 +90,11 @@ impl Acceptance {
 
 /// All acceptances that count for a snapshot.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Accepted(pub(crate) Vec<Acceptance>);
+pub(crate) struct AcceptanceList(pub(crate) Vec<FindingAcceptance>);
 
-impl Accepted {
+impl AcceptanceList {
     /// Who accepted a finding, if anybody did.
-    pub(crate) fn by(&self, finding: &Finding) -> Option<String> {
+    pub(crate) fn by(&self, finding: &QualityFinding) -> Option<String> {
         let found = self.0.iter().find(|one| one.covers(finding));
         found.map(|one| one.by.clone())
     }

@@ -15,7 +15,7 @@ use counterfoil_trading::units::{MONEY_SCALE, Money};
 
 use crate::error::IngestError;
 use crate::source::choices::TimeMeaning;
-use crate::source::fields::Fields;
+use crate::source::fields::FieldSplitter;
 use crate::source::row::check_symbol;
 use crate::source::times::{nanos, show};
 
@@ -27,7 +27,7 @@ const ACTIONS_MAX: usize = 1_000_000;
 
 /// One action of an instrument that is named by its canonical id.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Action {
+pub struct SymbolAction {
     /// The first moment at which the instrument trades without the right.
     pub ex_time: UnixNanos,
     /// The canonical id: the first ticker it had.
@@ -36,7 +36,7 @@ pub struct Action {
     pub kind: ActionKind,
 }
 
-impl Action {
+impl SymbolAction {
     /// What sorts a list of actions: time, instrument, and splits before what is paid on new
     /// shares.
     fn key(&self) -> (UnixNanos, &str, u8) {
@@ -63,7 +63,7 @@ fn rank(kind: &ActionKind) -> u8 {
 /// # Errors
 ///
 /// Returns [`IngestError::Side`] naming the line and what does not hold.
-pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<Action>, IngestError> {
+pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<SymbolAction>, IngestError> {
     let error = |line: usize, reason: String| IngestError::Side {
         file: file.to_owned(),
         line: u64::try_from(line).unwrap_or(u64::MAX),
@@ -75,8 +75,8 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<Action>, IngestErro
     if lines.next().is_none_or(|(_, line)| line.trim() != HEADER) {
         return Err(error(1, format!("the first line must be {HEADER}")));
     }
-    let mut fields = Fields::new(b',');
-    let mut all: Vec<(usize, Action)> = Vec::new();
+    let mut fields = FieldSplitter::new(b',');
+    let mut all: Vec<(usize, SymbolAction)> = Vec::new();
     for (number, line) in lines {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
@@ -92,7 +92,7 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<Action>, IngestErro
         let ex_time = nanos(ex_date, TimeMeaning::Open).map_err(|reason| error(number, reason))?;
         all.push((
             number,
-            Action {
+            SymbolAction {
                 ex_time: UnixNanos(ex_time),
                 instrument: (*instrument).to_owned(),
                 kind: kind(action, value, ex_time).map_err(|reason| error(number, reason))?,
@@ -169,7 +169,7 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
 
 /// The file of these actions, which reads back as they are.
 #[must_use]
-pub fn format_actions(actions: &[Action]) -> String {
+pub fn format_actions(actions: &[SymbolAction]) -> String {
     let mut text = format!("{HEADER}\n");
     for one in actions {
         let (name, value) = match &one.kind {

@@ -22,7 +22,7 @@ use crate::source::mapping::zone;
 
 /// The bars that are expected.
 #[derive(Clone, Debug)]
-pub(crate) enum Expected {
+pub(crate) enum ExpectedBars {
     /// Nothing is known.
     Unknown,
     /// One a date, on the dates on which any instrument has one; by number of the UTC day.
@@ -30,7 +30,7 @@ pub(crate) enum Expected {
     /// One after the other.
     Always,
     /// Those of a calendar.
-    Calendar(Box<Calendar>),
+    Calendar(Box<TradingCalendar>),
 }
 
 /// How far back the last session before the data is looked for: longer than any venue was closed.
@@ -38,7 +38,7 @@ const CLOSED_DAYS_MAX: i64 = 366;
 
 /// A trading calendar.
 #[derive(Clone, Debug)]
-pub(crate) struct Calendar {
+pub(crate) struct TradingCalendar {
     zone: TimeZone,
     weekdays: BTreeSet<i8>,
     open: Time,
@@ -49,7 +49,7 @@ pub(crate) struct Calendar {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct CalendarFile {
     zone: String,
     weekdays: Vec<String>,
     open: String,
@@ -64,34 +64,34 @@ const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Bars that are missing between two bars.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Missing {
+pub(crate) struct MissingBars {
     pub(crate) count: u64,
     pub(crate) first: UnixNanos,
     pub(crate) last: UnixNanos,
 }
 
 /// The calendar in a file.
-pub(crate) fn parse_calendar(name: &str, bytes: &[u8]) -> Result<Expected, IngestError> {
+pub(crate) fn parse_calendar(name: &str, bytes: &[u8]) -> Result<ExpectedBars, IngestError> {
     if bytes.trim_ascii() == b"24x7" {
-        return Ok(Expected::Always);
+        return Ok(ExpectedBars::Always);
     }
     let error = |line: usize, reason: String| IngestError::Side {
         file: name.to_owned(),
         line: u64::try_from(line).unwrap_or(u64::MAX),
         reason,
     };
-    let file: File = serde_json::from_slice(bytes).map_err(|problem| {
+    let file: CalendarFile = serde_json::from_slice(bytes).map_err(|problem| {
         error(
             problem.line(),
             format!("{problem}; expected a JSON object or the word 24x7"),
         )
     })?;
-    let calendar = Calendar::new(&file).map_err(|reason| error(1, reason))?;
-    Ok(Expected::Calendar(Box::new(calendar)))
+    let calendar = TradingCalendar::new(&file).map_err(|reason| error(1, reason))?;
+    Ok(ExpectedBars::Calendar(Box::new(calendar)))
 }
 
-impl Calendar {
-    fn new(file: &File) -> Result<Self, String> {
+impl TradingCalendar {
+    fn new(file: &CalendarFile) -> Result<Self, String> {
         let date = |text: &String| {
             text.parse::<Date>()
                 .map_err(|_| format!("{text:?} is not a date: write YYYY-MM-DD"))
@@ -165,7 +165,7 @@ impl Calendar {
 
     /// First open time and number of the bars of a date that open after `after` and before
     /// `before`, and the last open time.
-    fn slots(&self, date: Date, step: i64, after: i64, before: i64) -> Option<Missing> {
+    fn slots(&self, date: Date, step: i64, after: i64, before: i64) -> Option<MissingBars> {
         let (open, close) = self.session(date)?;
         // The first multiple of the step, from the open, that is after `after`.
         let skip = after
@@ -177,7 +177,7 @@ impl Calendar {
         let first = open.checked_add(skip.checked_mul(step)?)?;
         let room = end.checked_sub(first).filter(|room| *room > 0)?;
         let more = room.checked_sub(1)?.checked_div(step)?;
-        Some(Missing {
+        Some(MissingBars {
             count: u64::try_from(more).ok()?.saturating_add(1),
             first: UnixNanos(first),
             last: UnixNanos(first.checked_add(more.checked_mul(step)?)?),
@@ -185,14 +185,14 @@ impl Calendar {
     }
 }
 
-impl Expected {
+impl ExpectedBars {
     /// The bars that are expected between two that are there, by their open times.
     pub(crate) fn missing(
         &self,
         timeframe: Timeframe,
         before: UnixNanos,
         next: UnixNanos,
-    ) -> Option<Missing> {
+    ) -> Option<MissingBars> {
         let Timeframe::Fixed(step) = timeframe else {
             return None;
         };
@@ -204,7 +204,7 @@ impl Expected {
             Self::Unknown => None,
             Self::Always => {
                 let more = to.checked_sub(from)?.checked_sub(1)?.checked_div(step)?;
-                Some(Missing {
+                Some(MissingBars {
                     count: u64::try_from(more).ok()?.saturating_add(1),
                     first: UnixNanos(from),
                     last: UnixNanos(from.checked_add(more.checked_mul(step)?)?),
@@ -282,16 +282,16 @@ impl Expected {
     }
 }
 
-fn one(time: i64) -> Missing {
-    Missing {
+fn one(time: i64) -> MissingBars {
+    MissingBars {
         count: 1,
         first: UnixNanos(time),
         last: UnixNanos(time),
     }
 }
 
-fn sum(all: impl Iterator<Item = Missing>) -> Option<Missing> {
-    all.reduce(|sum, next| Missing {
+fn sum(all: impl Iterator<Item = MissingBars>) -> Option<MissingBars> {
+    all.reduce(|sum, next| MissingBars {
         count: sum.count.saturating_add(next.count),
         first: sum.first,
         last: next.last,

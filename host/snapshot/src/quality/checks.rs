@@ -7,9 +7,9 @@ use counterfoil_trading::decimal;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{Price, Volume};
 
-use crate::quality::actions::Action;
-use crate::quality::calendar::Expected;
-use crate::quality::findings::{Finding, Rule, Severity};
+use crate::quality::actions::SymbolAction;
+use crate::quality::calendar::ExpectedBars;
+use crate::quality::findings::{QualityFinding, QualityRule, Severity};
 use crate::source::times::{date, show};
 
 /// How far a price stands from both neighbours to be absurd.
@@ -37,19 +37,19 @@ const USUAL_SPLITS: [(i128, i128); 13] = [
 
 /// What all instruments of a snapshot are held against.
 #[derive(Clone, Copy)]
-pub(crate) struct Frame<'a> {
+pub(crate) struct CheckContext<'a> {
     pub(crate) timeframe: Timeframe,
-    pub(crate) expected: &'a Expected,
-    pub(crate) actions: &'a [Action],
+    pub(crate) expected: &'a ExpectedBars,
+    pub(crate) actions: &'a [SymbolAction],
 }
 
 /// The rules, and what they need to remember of one instrument.
-pub(crate) struct Checker<'a> {
+pub(crate) struct BarChecker<'a> {
     symbol: &'a str,
     price_scale: u8,
-    frame: Frame<'a>,
+    frame: CheckContext<'a>,
     /// The actions of this instrument that can explain prices, by ex-time.
-    actions: Vec<&'a Action>,
+    actions: Vec<&'a SymbolAction>,
     delisted: Option<UnixNanos>,
     /// The last bar that may be used.
     before: Option<RawBar>,
@@ -60,13 +60,13 @@ pub(crate) struct Checker<'a> {
     zero_volume: u64,
 }
 
-impl<'a> Checker<'a> {
-    pub(crate) fn new(symbol: &'a str, price_scale: u8, frame: Frame<'a>) -> Self {
+impl<'a> BarChecker<'a> {
+    pub(crate) fn new(symbol: &'a str, price_scale: u8, frame: CheckContext<'a>) -> Self {
         let own = frame.actions.iter().filter(|one| one.instrument == symbol);
         // A halt says why there are no prices, not why they jump.
-        let is_halt = |one: &&Action| matches!(one.kind, ActionKind::Halt { .. });
-        let actions: Vec<&Action> = own.filter(|one| !is_halt(one)).collect();
-        let is_delisting = |one: &&&Action| matches!(one.kind, ActionKind::Delisting { .. });
+        let is_halt = |one: &&SymbolAction| matches!(one.kind, ActionKind::Halt { .. });
+        let actions: Vec<&SymbolAction> = own.filter(|one| !is_halt(one)).collect();
+        let is_delisting = |one: &&&SymbolAction| matches!(one.kind, ActionKind::Delisting { .. });
         let delisted = actions.iter().find(is_delisting).map(|one| one.ex_time);
         Self {
             symbol,
@@ -83,7 +83,7 @@ impl<'a> Checker<'a> {
     }
 
     /// What is to be said of a bar, knowing the one after it.
-    pub(crate) fn check(&mut self, bar: &RawBar, next: Option<&RawBar>) -> Vec<Finding> {
+    pub(crate) fn check(&mut self, bar: &RawBar, next: Option<&RawBar>) -> Vec<QualityFinding> {
         let mut found = Vec::new();
         let before = self.before;
         self.check_time(bar, &mut found);
@@ -101,7 +101,7 @@ impl<'a> Checker<'a> {
                     "the same prices and volume as the {} bars before it",
                     self.same
                 );
-                found.push(self.about(Rule::Stale, bar, message));
+                found.push(self.about(QualityRule::Stale, bar, message));
             }
         }
         self.zero_volume = self
@@ -117,24 +117,26 @@ impl<'a> Checker<'a> {
     }
 
     /// What is to be said once, after the last bar.
-    pub(crate) fn finish(self) -> Vec<Finding> {
+    pub(crate) fn finish(self) -> Vec<QualityFinding> {
         let mut found = Vec::new();
         let mut count = |rule, count: u64, what: &str| {
             if count > 0 {
-                found.push(Finding::of(rule, format!("{count} {what}")).about(self.symbol, None));
+                found.push(
+                    QualityFinding::of(rule, format!("{count} {what}")).about(self.symbol, None),
+                );
             }
         };
         let overlap = "bars open before the bar before them closed; the timeframe may be too long";
-        count(Rule::Overlap, self.overlaps, overlap);
+        count(QualityRule::Overlap, self.overlaps, overlap);
         count(
-            Rule::ZeroVolume,
+            QualityRule::ZeroVolume,
             self.zero_volume,
             "bars without any volume; nothing fills on them",
         );
         found
     }
 
-    fn about(&self, rule: Rule, bar: &RawBar, message: String) -> Finding {
+    fn about(&self, rule: QualityRule, bar: &RawBar, message: String) -> QualityFinding {
         // A date says which daily bar; of shorter ones there are many a day.
         let time = show(bar.open_time);
         let message = if time.len() > 10 {
@@ -142,7 +144,7 @@ impl<'a> Checker<'a> {
         } else {
             message
         };
-        Finding::of(rule, message).about(self.symbol, Some(date(bar.open_time)))
+        QualityFinding::of(rule, message).about(self.symbol, Some(date(bar.open_time)))
     }
 
     fn text(&self, price: Price) -> String {
@@ -150,16 +152,16 @@ impl<'a> Checker<'a> {
     }
 
     /// The actions whose ex-time lies after one bar's open and before another bar's close.
-    fn actions(&self, after: UnixNanos, before: UnixNanos) -> impl Iterator<Item = &Action> {
+    fn actions(&self, after: UnixNanos, before: UnixNanos) -> impl Iterator<Item = &SymbolAction> {
         let from = self.actions.partition_point(|one| one.ex_time <= after);
         let rest = self.actions.get(from..).unwrap_or_default().iter();
         rest.take_while(move |one| one.ex_time < before).copied()
     }
 
-    fn check_time(&mut self, bar: &RawBar, found: &mut Vec<Finding>) {
+    fn check_time(&mut self, bar: &RawBar, found: &mut Vec<QualityFinding>) {
         if let Some(since) = self.delisted.filter(|since| *since <= bar.open_time) {
             let message = format!("delisted since {}", show(since));
-            found.push(self.about(Rule::AfterDelisting, bar, message));
+            found.push(self.about(QualityRule::AfterDelisting, bar, message));
         }
         if self
             .frame
@@ -167,7 +169,7 @@ impl<'a> Checker<'a> {
             .is_closed(self.frame.timeframe, bar.open_time)
         {
             let message = "the calendar says that the venue is closed".to_owned();
-            found.push(self.about(Rule::ClosedVenue, bar, message));
+            found.push(self.about(QualityRule::ClosedVenue, bar, message));
         }
         let Some(seen) = &self.seen else { return };
         self.overlaps = self
@@ -180,7 +182,7 @@ impl<'a> Checker<'a> {
                 1 => format!("no bar opens at {first}"),
                 count => format!("{count} bars are missing, {first} to {last}"),
             };
-            found.push(self.about(Rule::Gap, bar, message));
+            found.push(self.about(QualityRule::Gap, bar, message));
         }
     }
 
@@ -190,7 +192,7 @@ impl<'a> Checker<'a> {
         before: &RawBar,
         bar: &RawBar,
         next: &RawBar,
-        found: &mut Vec<Finding>,
+        found: &mut Vec<QualityFinding>,
     ) {
         let wide = |price: Price| i128::from(price.0);
         let highest = wide(before.high.max(next.high));
@@ -198,9 +200,9 @@ impl<'a> Checker<'a> {
         let (high, low) = (wide(bar.high), wide(bar.low));
         let times = |value: i128, factor: i128| value.saturating_mul(factor);
         let rule = if high >= times(highest, ABSURD_FACTOR) || times(low, ABSURD_FACTOR) <= lowest {
-            Rule::AbsurdPrice
+            QualityRule::AbsurdPrice
         } else if times(high, 2) >= times(highest, 3) || times(low, 3) <= times(lowest, 2) {
-            Rule::Outlier
+            QualityRule::Outlier
         } else {
             return;
         };
@@ -217,7 +219,7 @@ impl<'a> Checker<'a> {
     }
 
     /// From the close before to the open: with an action, does it fit; without one, what is it.
-    fn check_jump(&self, before: &RawBar, bar: &RawBar, found: &mut Vec<Finding>) {
+    fn check_jump(&self, before: &RawBar, bar: &RawBar, found: &mut Vec<QualityFinding>) {
         let (close, open) = (i128::from(before.close.0), i128::from(bar.open.0));
         let from_to = || format!("{} to {}", self.text(before.close), self.text(bar.open));
         let mut explained = false;
@@ -228,7 +230,7 @@ impl<'a> Checker<'a> {
                 if !is_near(close, open, (new, old), 25) {
                     let message =
                         format!("a split of {new}:{old}, and close to open is {}", from_to());
-                    found.push(self.about(Rule::SplitWithoutJump, bar, message));
+                    found.push(self.about(QualityRule::SplitWithoutJump, bar, message));
                 }
             }
         }
@@ -244,14 +246,14 @@ impl<'a> Checker<'a> {
                     "close to open is {}: a split of {new}:{old} that no action states?",
                     from_to()
                 );
-                found.push(self.about(Rule::MissingSplit, bar, message));
+                found.push(self.about(QualityRule::MissingSplit, bar, message));
                 return;
             }
         }
         let (more, less) = (close.max(open), close.min(open));
         if more.saturating_mul(2) >= less.saturating_mul(3) {
             let message = format!("close to open is {}, and no action says why", from_to());
-            found.push(self.about(Rule::Jump, bar, message));
+            found.push(self.about(QualityRule::Jump, bar, message));
         }
     }
 }
@@ -277,8 +279,8 @@ mod tests {
     fn check(actions: &str, bars: &[[i64; 6]], expect: &[&str]) {
         let text = format!("instrument,ex_date,action,value\n{actions}");
         let actions = parse_actions("a", text.as_bytes()).unwrap();
-        let expected = Expected::Dates((0..100).collect::<BTreeSet<i64>>());
-        let frame = Frame {
+        let expected = ExpectedBars::Dates((0..100).collect::<BTreeSet<i64>>());
+        let frame = CheckContext {
             timeframe: "1d".parse().unwrap(),
             expected: &expected,
             actions: &actions,
@@ -296,7 +298,7 @@ mod tests {
                 ..RawBar::default()
             })
             .collect();
-        let mut checker = Checker::new("A", 0, frame);
+        let mut checker = BarChecker::new("A", 0, frame);
         let mut found = Vec::new();
         for (place, bar) in raw.iter().enumerate() {
             let new = checker.check(bar, raw.get(place + 1));

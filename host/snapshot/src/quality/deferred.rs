@@ -5,24 +5,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
 use crate::layout::QUARANTINE;
-use crate::quality::quarantine::{Quarantine, QuarantinedRow};
-use crate::source::row_error::{Bad, Reason};
-use crate::spool::frames::{FrameReader, FrameWriter};
-use crate::spool::sort::Sorter;
-use crate::spool::staging::Staging;
+use crate::quality::quarantine::{QuarantineWriter, QuarantinedRow};
+use crate::source::row_error::{RowError, RowErrorCode};
+use crate::spool::frames::{SpoolReader, SpoolWriter};
+use crate::spool::sort::ExternalSorter;
+use crate::spool::staging::StagingDir;
 
 /// One line of the source, as it stood.
 #[derive(Deserialize, Serialize)]
-struct Entry {
+struct DeferredRow {
     line: u64,
     /// What is wrong with it, or nothing that is known yet.
-    bad: Option<(Reason, String)>,
+    bad: Option<(RowErrorCode, String)>,
     row: String,
 }
 
 /// A second row of one instrument and time, or of one trade.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub(crate) struct Repeat {
+pub(crate) struct RepeatedRow {
     /// Its line.
     pub(crate) line: u64,
     /// The line that is kept.
@@ -32,25 +32,25 @@ pub(crate) struct Repeat {
 }
 
 /// Collects what is put aside.
-pub(crate) struct Aside<'a> {
-    scratch: &'a Staging,
-    entries: Option<FrameWriter>,
-    repeats: Sorter<'a, Repeat>,
+pub(crate) struct DeferredRows<'a> {
+    scratch: &'a StagingDir,
+    entries: Option<SpoolWriter>,
+    repeats: ExternalSorter<'a, RepeatedRow>,
     late: u64,
 }
 
-impl<'a> Aside<'a> {
-    pub(crate) fn new(scratch: &'a Staging, rows_in_memory: usize) -> Self {
+impl<'a> DeferredRows<'a> {
+    pub(crate) fn new(scratch: &'a StagingDir, rows_in_memory: usize) -> Self {
         Self {
             scratch,
             entries: None,
-            repeats: Sorter::new(scratch, "repeats", rows_in_memory),
+            repeats: ExternalSorter::new(scratch, "repeats", rows_in_memory),
             late: 0,
         }
     }
 
     /// A row that is no bar.
-    pub(crate) fn bad(&mut self, line: u64, bad: Bad, row: &[u8]) -> Result<(), IngestError> {
+    pub(crate) fn bad(&mut self, line: u64, bad: RowError, row: &[u8]) -> Result<(), IngestError> {
         self.add(line, Some((bad.reason, bad.message)), row)
     }
 
@@ -63,14 +63,14 @@ impl<'a> Aside<'a> {
     fn add(
         &mut self,
         line: u64,
-        bad: Option<(Reason, String)>,
+        bad: Option<(RowErrorCode, String)>,
         row: &[u8],
     ) -> Result<(), IngestError> {
         let entries = match self.entries.take() {
             Some(entries) => entries,
-            None => FrameWriter::new(self.scratch, "aside".to_owned())?,
+            None => SpoolWriter::new(self.scratch, "aside".to_owned())?,
         };
-        self.entries.insert(entries).add(&Entry {
+        self.entries.insert(entries).add(&DeferredRow {
             line,
             bad,
             row: String::from_utf8_lossy(row).into_owned(),
@@ -78,7 +78,7 @@ impl<'a> Aside<'a> {
     }
 
     /// Says that a row which came [`late`](Self::late) is a repeat.
-    pub(crate) fn repeat(&mut self, repeat: Repeat) -> Result<(), IngestError> {
+    pub(crate) fn repeat(&mut self, repeat: RepeatedRow) -> Result<(), IngestError> {
         self.late = self.late.saturating_sub(1);
         self.repeats.add(repeat)
     }
@@ -88,17 +88,17 @@ impl<'a> Aside<'a> {
     pub(crate) fn settle(
         self,
         file: &str,
-        quarantine: &mut Quarantine,
+        quarantine: &mut QuarantineWriter,
     ) -> Result<u64, IngestError> {
         let Some(entries) = self.entries else {
             return Ok(0);
         };
-        let mut entries = FrameReader::<Entry>::new(self.scratch, &entries.finish()?, 0)?;
+        let mut entries = SpoolReader::<DeferredRow>::new(self.scratch, &entries.finish()?, 0)?;
         let mut repeats = self.repeats.finish()?;
         let mut repeat = repeats.next()?;
         while let Some(entry) = entries.next()? {
             let bad = match (entry.bad, repeat) {
-                (Some((reason, message)), _) => Bad { reason, message },
+                (Some((reason, message)), _) => RowError { reason, message },
                 (None, Some(one)) if one.line == entry.line => {
                     repeat = repeats.next()?;
                     duplicate(one.same, one.first)
@@ -113,10 +113,10 @@ impl<'a> Aside<'a> {
 
 /// Puts a row into the quarantine.
 pub(crate) fn put(
-    quarantine: &mut Quarantine,
+    quarantine: &mut QuarantineWriter,
     file: &str,
     line: u64,
-    bad: Bad,
+    bad: RowError,
     row: String,
 ) -> Result<(), IngestError> {
     let row = QuarantinedRow {
@@ -130,14 +130,14 @@ pub(crate) fn put(
 }
 
 /// What is said of a second row of one instrument and time.
-pub(crate) fn duplicate(same: bool, line: u64) -> Bad {
+pub(crate) fn duplicate(same: bool, line: u64) -> RowError {
     let how = if same {
         "repeats"
     } else {
         "has the instrument and time, and other values, of"
     };
-    Bad {
-        reason: Reason::Duplicate,
+    RowError {
+        reason: RowErrorCode::Duplicate,
         message: format!("{how} line {line}, which is kept"),
     }
 }

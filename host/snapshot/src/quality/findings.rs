@@ -26,7 +26,7 @@ pub enum Severity {
 /// What happens to data with an error that nobody accepted.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Policy {
+pub enum ErrorPolicy {
     /// The row or bar is put aside, the others are used.
     #[default]
     Quarantine,
@@ -34,7 +34,7 @@ pub enum Policy {
     Refuse,
 }
 
-impl FromStr for Policy {
+impl FromStr for ErrorPolicy {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
@@ -49,7 +49,7 @@ impl FromStr for Policy {
     }
 }
 
-impl fmt::Display for Policy {
+impl fmt::Display for ErrorPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Quarantine => "quarantine",
@@ -69,9 +69,9 @@ impl fmt::Display for Severity {
 }
 
 /// A rule that bars are held against. Rows that are no bars have the rules of
-/// [`Reason`](crate::source::row_error::Reason), all of them errors.
+/// [`Reason`](crate::source::row_error::RowErrorCode), all of them errors.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Rule {
+pub enum QualityRule {
     /// High is 10 times above, or low 10 times below, both the bar before and the bar after.
     AbsurdPrice,
     /// The bar opens when its instrument was delisted.
@@ -108,7 +108,7 @@ pub enum Rule {
     NoCalendar,
 }
 
-impl Rule {
+impl QualityRule {
     /// Every rule.
     pub const ALL: [Self; 17] = [
         Self::AbsurdPrice,
@@ -181,7 +181,7 @@ impl Rule {
 /// One finding; one line of `findings.jsonl`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Finding {
+pub struct QualityFinding {
     /// Who accepted it, if anybody did.
     pub accepted_by: Option<String>,
     /// The UTC date on which the bar opens, if it is about one.
@@ -217,7 +217,7 @@ pub struct RuleCount {
 /// The findings' file and what is in it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct FindingsData {
+pub struct LayerFindings {
     /// Name of the file, beside the manifest.
     pub file: String,
     /// By rule, how often it was met.
@@ -227,7 +227,7 @@ pub struct FindingsData {
     pub sha256: Digest,
 }
 
-impl FindingsData {
+impl LayerFindings {
     /// Findings of a severity that nobody accepted.
     #[must_use]
     pub fn open(&self, severity: Severity) -> u64 {
@@ -238,9 +238,9 @@ impl FindingsData {
     }
 }
 
-impl Finding {
+impl QualityFinding {
     /// A finding of a rule, about nothing yet.
-    pub(crate) fn of(rule: Rule, message: String) -> Self {
+    pub(crate) fn of(rule: QualityRule, message: String) -> Self {
         Self {
             accepted_by: None,
             date: None,
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn every_rule_has_a_name_of_its_own() {
         let names: std::collections::BTreeSet<&str> =
-            Rule::ALL.iter().map(|rule| rule.name()).collect();
-        assert_eq!(names.len(), Rule::ALL.len());
+            QualityRule::ALL.iter().map(|rule| rule.name()).collect();
+        assert_eq!(names.len(), QualityRule::ALL.len());
     }
 }

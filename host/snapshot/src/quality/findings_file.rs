@@ -9,26 +9,26 @@ use counterfoil_base::digest::Digest;
 use sha2::{Digest as _, Sha256};
 
 use crate::layout::FINDINGS;
-use crate::quality::accept::Accepted;
-use crate::quality::findings::{Finding, FindingsData, RuleCount, Severity};
+use crate::quality::accept::AcceptanceList;
+use crate::quality::findings::{LayerFindings, QualityFinding, RuleCount, Severity};
 
 /// Findings kept for messages; all of them are in the file.
 const EXAMPLES_MAX: usize = 100;
 
 /// The findings' file while it is written.
 #[derive(Debug)]
-pub(crate) struct Findings {
+pub(crate) struct FindingsWriter {
     file: BufWriter<File>,
     hash: Sha256,
     rules: BTreeMap<String, RuleCount>,
     /// Errors that nobody accepted, the first of them.
-    pub(crate) errors: Vec<Finding>,
+    pub(crate) errors: Vec<QualityFinding>,
     pub(crate) errors_count: u64,
-    accepted: Accepted,
+    accepted: AcceptanceList,
 }
 
-impl Findings {
-    pub(crate) fn new(file: BufWriter<File>, accepted: Accepted) -> Self {
+impl FindingsWriter {
+    pub(crate) fn new(file: BufWriter<File>, accepted: AcceptanceList) -> Self {
         Self {
             file,
             hash: Sha256::new(),
@@ -41,7 +41,7 @@ impl Findings {
 
     /// Writes a finding. `true` if its bar may be used: it is no error, or somebody accepted it.
     /// A row that is no bar (`is_row`) stays aside even if its finding is accepted.
-    pub(crate) fn add(&mut self, mut finding: Finding) -> io::Result<bool> {
+    pub(crate) fn add(&mut self, mut finding: QualityFinding) -> io::Result<bool> {
         finding.accepted_by = self.accepted.by(&finding);
         let accepted = finding.accepted_by.is_some();
         let usable = accepted || finding.severity != Severity::Error;
@@ -68,8 +68,8 @@ impl Findings {
         Ok(usable)
     }
 
-    pub(crate) fn finish(self) -> (BufWriter<File>, FindingsData) {
-        let data = FindingsData {
+    pub(crate) fn finish(self) -> (BufWriter<File>, LayerFindings) {
+        let data = LayerFindings {
             file: FINDINGS.to_owned(),
             rules: self.rules,
             sha256: Digest::finish(self.hash),

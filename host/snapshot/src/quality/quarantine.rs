@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::layout::QUARANTINE;
-use crate::store::manifest::QuarantineData;
+use crate::store::manifest::LayerQuarantine;
 use counterfoil_base::digest::Digest;
 
 /// One quarantined row; one line of `quarantine.jsonl`.
@@ -21,7 +21,7 @@ pub struct QuarantinedRow {
     pub line: u64,
     /// What is wrong, with the column, for people.
     pub message: String,
-    /// [`Reason::code`](crate::source::row_error::Reason::code), or the name of a [`Rule`](crate::quality::findings::Rule).
+    /// [`Reason::code`](crate::source::row_error::RowErrorCode::code), or the name of a [`Rule`](crate::quality::findings::QualityRule).
     pub reason: String,
     /// The row as it stood; bytes that are no UTF-8 replaced, and cut where it was too long.
     pub row: String,
@@ -32,7 +32,7 @@ const EXAMPLES_MAX: usize = 1;
 
 /// The quarantine file while it is written.
 #[derive(Debug)]
-pub(crate) struct Quarantine {
+pub(crate) struct QuarantineWriter {
     file: BufWriter<File>,
     hash: Sha256,
     bytes: u64,
@@ -44,10 +44,10 @@ pub(crate) struct Quarantine {
 /// What went into the file.
 #[derive(Debug)]
 pub(crate) struct Quarantined {
-    pub(crate) data: QuarantineData,
+    pub(crate) data: LayerQuarantine,
 }
 
-impl Quarantine {
+impl QuarantineWriter {
     pub(crate) fn new(file: BufWriter<File>) -> Self {
         Self {
             file,
@@ -77,7 +77,7 @@ impl Quarantine {
     }
 
     pub(crate) fn finish(self) -> (BufWriter<File>, Quarantined) {
-        let data = QuarantineData {
+        let data = LayerQuarantine {
             bytes: self.bytes,
             file: QUARANTINE.to_owned(),
             reasons: self.reasons,

@@ -13,8 +13,8 @@ use crate::error::IngestError;
 use crate::layout::SESSIONS;
 use crate::source::choices::TimeMeaning;
 use crate::source::times::{nanos, show};
-use crate::spool::staging::Staging;
-use crate::store::manifest::ListData;
+use crate::spool::staging::StagingDir;
+use crate::store::manifest::LayerList;
 use counterfoil_base::digest::Digest;
 
 /// The first line of the file.
@@ -22,15 +22,15 @@ const HEADER: &str = "session_end";
 
 /// Writes the file of these ends, if there are any, and tells what it lists.
 pub(crate) fn write(
-    staging: &Staging,
+    staging: &StagingDir,
     ends: &[UnixNanos],
-) -> Result<Option<ListData>, IngestError> {
+) -> Result<Option<LayerList>, IngestError> {
     if ends.is_empty() {
         return Ok(None);
     }
     let text = format_sessions(ends);
     staging.write(SESSIONS, text.as_bytes())?;
-    Ok(Some(ListData {
+    Ok(Some(LayerList {
         count: u64::try_from(ends.len()).unwrap_or(u64::MAX),
         file: SESSIONS.to_owned(),
         sha256: Digest::of(text.as_bytes()),

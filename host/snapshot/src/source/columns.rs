@@ -1,13 +1,13 @@
 //! Which column means what, by its usual names or a mapping. It must never look at a row.
 
 use crate::error::IngestError;
-use crate::source::mapping::Mapping;
-use crate::source::row_error::{Bad, Reason};
-use crate::source::times::{Key, Times};
+use crate::source::mapping::ColumnMapping;
+use crate::source::row_error::{RowError, RowErrorCode};
+use crate::source::times::{TimeKey, TimeParser};
 
 /// A number column.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Column {
+pub(crate) struct NumberColumn {
     /// Its place in the row.
     pub(crate) place: usize,
     /// Its name, for messages.
@@ -24,12 +24,12 @@ pub(crate) struct TimeColumns {
 
 /// The columns of a source of bars.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Columns {
+pub(crate) struct BarColumns {
     pub(crate) time: TimeColumns,
     pub(crate) symbol: Option<usize>,
     /// Open, high, low, close.
-    pub(crate) prices: [Column; 4],
-    pub(crate) volume: Column,
+    pub(crate) prices: [NumberColumn; 4],
+    pub(crate) volume: NumberColumn,
     /// How many fields a row has.
     pub(crate) count: usize,
     /// Columns that mean nothing here.
@@ -37,11 +37,11 @@ pub(crate) struct Columns {
 }
 
 /// What a column can mean, and the names it may have.
-type Meaning = (&'static str, &'static [&'static str]);
+type ColumnMeaning = (&'static str, &'static [&'static str]);
 
-const TIME: Meaning = ("time", &["time", "timestamp", "ts", "date", "datetime"]);
-const SYMBOL: Meaning = ("symbol", &["symbol", "ticker"]);
-const BARS: [Meaning; 7] = [
+const TIME: ColumnMeaning = ("time", &["time", "timestamp", "ts", "date", "datetime"]);
+const SYMBOL: ColumnMeaning = ("symbol", &["symbol", "ticker"]);
+const BARS: [ColumnMeaning; 7] = [
     TIME,
     SYMBOL,
     ("open", &["open"]),
@@ -50,14 +50,14 @@ const BARS: [Meaning; 7] = [
     ("close", &["close"]),
     ("volume", &["volume"]),
 ];
-const TRADES: [Meaning; 5] = [
+const TRADES: [ColumnMeaning; 5] = [
     TIME,
     SYMBOL,
     ("price", &["price"]),
     ("size", &["size", "quantity", "qty", "amount"]),
     ("id", &["id", "trade_id"]),
 ];
-const ADJUSTED: [Meaning; 4] = [
+const ADJUSTED: [ColumnMeaning; 4] = [
     TIME,
     SYMBOL,
     ("close", &["close"]),
@@ -78,8 +78,8 @@ const ADJUSTED: [Meaning; 4] = [
 pub(crate) struct TradeColumns {
     pub(crate) time: TimeColumns,
     pub(crate) symbol: Option<usize>,
-    pub(crate) price: Column,
-    pub(crate) size: Column,
+    pub(crate) price: NumberColumn,
+    pub(crate) size: NumberColumn,
     pub(crate) id: Option<usize>,
     pub(crate) count: usize,
     pub(crate) ignored: Vec<String>,
@@ -90,21 +90,21 @@ pub(crate) struct TradeColumns {
 pub(crate) struct AdjustedColumns {
     pub(crate) time: TimeColumns,
     pub(crate) symbol: Option<usize>,
-    pub(crate) close: Column,
-    pub(crate) adjusted: Column,
+    pub(crate) close: NumberColumn,
+    pub(crate) adjusted: NumberColumn,
     pub(crate) count: usize,
 }
 
-impl Columns {
+impl BarColumns {
     /// Finds the columns in a header. Where the symbol is given as an option, no column is needed
     /// and none may be there.
     pub(crate) fn find(
         file: &str,
         header: &[String],
         symbol: Option<&str>,
-        mapping: &Mapping,
+        mapping: &ColumnMapping,
     ) -> Result<Self, IngestError> {
-        let found = Found::new(file, header, mapping, &BARS)?;
+        let found = HeaderColumns::new(file, header, mapping, &BARS)?;
         Ok(Self {
             symbol: found.symbol(symbol)?,
             time: found.time()?,
@@ -121,7 +121,7 @@ impl Columns {
     }
 
     /// The key of a row's time.
-    pub(crate) fn key(&self, fields: &[&str], times: &Times) -> Result<Key, Bad> {
+    pub(crate) fn key(&self, fields: &[&str], times: &TimeParser) -> Result<TimeKey, RowError> {
         self.time.key(fields, times)
     }
 }
@@ -131,9 +131,9 @@ impl TradeColumns {
         file: &str,
         header: &[String],
         symbol: Option<&str>,
-        mapping: &Mapping,
+        mapping: &ColumnMapping,
     ) -> Result<Self, IngestError> {
-        let found = Found::new(file, header, mapping, &TRADES)?;
+        let found = HeaderColumns::new(file, header, mapping, &TRADES)?;
         Ok(Self {
             symbol: found.symbol(symbol)?,
             time: found.time()?,
@@ -151,9 +151,9 @@ impl AdjustedColumns {
         file: &str,
         header: &[String],
         symbol: Option<&str>,
-        mapping: &Mapping,
+        mapping: &ColumnMapping,
     ) -> Result<Self, IngestError> {
-        let found = Found::new(file, header, mapping, &ADJUSTED)?;
+        let found = HeaderColumns::new(file, header, mapping, &ADJUSTED)?;
         Ok(Self {
             symbol: found.symbol(symbol)?,
             time: found.time()?,
@@ -166,35 +166,35 @@ impl AdjustedColumns {
 
 impl TimeColumns {
     /// The key of a row's time.
-    pub(crate) fn key(&self, fields: &[&str], times: &Times) -> Result<Key, Bad> {
+    pub(crate) fn key(&self, fields: &[&str], times: &TimeParser) -> Result<TimeKey, RowError> {
         let field = |place: &usize| fields.get(*place).copied().unwrap_or_default();
         let key = match self.places.as_slice() {
             [one] => times.key(field(one)),
             all => times.key(&all.iter().map(field).collect::<Vec<_>>().join(" ")),
         };
-        key.map_err(|message| Bad {
-            reason: Reason::Time,
+        key.map_err(|message| RowError {
+            reason: RowErrorCode::Time,
             message: format!("column {}: {message}", self.name),
         })
     }
 }
 
 /// What a header says.
-struct Found<'a> {
+struct HeaderColumns<'a> {
     file: &'a str,
     header: &'a [String],
-    meanings: &'static [Meaning],
+    meanings: &'static [ColumnMeaning],
     places: Vec<Option<usize>>,
     time: Vec<usize>,
     ignored: Vec<String>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> HeaderColumns<'a> {
     fn new(
         file: &'a str,
         header: &'a [String],
-        mapping: &Mapping,
-        meanings: &'static [Meaning],
+        mapping: &ColumnMapping,
+        meanings: &'static [ColumnMeaning],
     ) -> Result<Self, IngestError> {
         let mut found = Self {
             file,
@@ -244,7 +244,12 @@ impl<'a> Found<'a> {
     }
 
     /// Takes a column that the mapping does not name by its usual name.
-    fn take(&mut self, place: usize, name: &str, mapping: &Mapping) -> Result<(), IngestError> {
+    fn take(
+        &mut self,
+        place: usize,
+        name: &str,
+        mapping: &ColumnMapping,
+    ) -> Result<(), IngestError> {
         let lower = name.to_lowercase();
         let index = self
             .meanings
@@ -294,9 +299,9 @@ impl<'a> Found<'a> {
         self.places.get(index).copied().flatten()
     }
 
-    fn column(&self, meaning: &'static str) -> Result<Column, IngestError> {
+    fn column(&self, meaning: &'static str) -> Result<NumberColumn, IngestError> {
         let place = self.place(meaning).ok_or_else(|| self.missing(meaning))?;
-        Ok(Column {
+        Ok(NumberColumn {
             place,
             name: meaning,
         })
@@ -348,7 +353,7 @@ mod tests {
     #[track_caller]
     fn check(header: &str, symbol: Option<&str>, expect: &str) {
         let header: Vec<String> = header.split(',').map(str::to_owned).collect();
-        let got = match Columns::find("f.csv", &header, symbol, &Mapping::default()) {
+        let got = match BarColumns::find("f.csv", &header, symbol, &ColumnMapping::default()) {
             Ok(c) => format!(
                 "time {:?} symbol {:?} prices {:?} volume {} ignored {}",
                 c.time.places,

@@ -2,16 +2,16 @@
 
 use csv_core::ReadRecordResult;
 
-use crate::source::row_error::{Bad, Reason};
+use crate::source::row_error::{RowError, RowErrorCode};
 
 /// Cuts a line into fields. Owns the buffers, so that a row costs no allocation.
-pub(crate) struct Fields {
+pub(crate) struct FieldSplitter {
     reader: csv_core::Reader,
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
-impl Fields {
+impl FieldSplitter {
     /// Cuts at a delimiter, which is ASCII.
     pub(crate) fn new(delimiter: u8) -> Self {
         Self {
@@ -22,7 +22,7 @@ impl Fields {
     }
 
     /// The fields of a line, white space around them apart.
-    pub(crate) fn cut<'a>(&'a mut self, line: &str) -> Result<Vec<&'a str>, Bad> {
+    pub(crate) fn cut<'a>(&'a mut self, line: &str) -> Result<Vec<&'a str>, RowError> {
         self.reader.reset();
         self.bytes.clear();
         self.bytes.resize(line.len().saturating_add(1), 0);
@@ -41,8 +41,8 @@ impl Fields {
                 ReadRecordResult::InputEmpty if !ended => (ended, input) = (true, b"\n"),
                 ReadRecordResult::InputEmpty => {
                     let message = "a quote is open at the end of the line".to_owned();
-                    return Err(Bad {
-                        reason: Reason::Quotes,
+                    return Err(RowError {
+                        reason: RowErrorCode::Quotes,
                         message,
                     });
                 }

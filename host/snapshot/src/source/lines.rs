@@ -15,7 +15,7 @@ const CHUNK_BYTES: usize = 65_536;
 
 /// What became of one line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Line {
+pub(crate) enum SourceLine {
     /// It is in the buffer, without its end.
     Whole,
     /// Its beginning is in the buffer; it had this many bytes.
@@ -25,7 +25,7 @@ pub(crate) enum Line {
 }
 
 /// The lines of a source.
-pub(crate) struct Lines<'a> {
+pub(crate) struct LineReader<'a> {
     inner: Box<dyn BufRead + 'a>,
     /// The line last read; the first is 1.
     pub(crate) number: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Lines<'a> {
     pub(crate) gzip: bool,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineReader<'a> {
     pub(crate) fn open(source: impl Read + 'a) -> io::Result<Self> {
         let mut reader = BufReader::with_capacity(CHUNK_BYTES, source);
         let mut magic = Vec::new();
@@ -59,11 +59,11 @@ impl<'a> Lines<'a> {
 
     /// Puts the next line into `buffer`. However long the line, no more than a row's worth of it
     /// is ever in memory.
-    pub(crate) fn next_into(&mut self, buffer: &mut Vec<u8>) -> io::Result<Line> {
+    pub(crate) fn next_into(&mut self, buffer: &mut Vec<u8>) -> io::Result<SourceLine> {
         buffer.clear();
         let first = self.part(buffer)?;
         if first == 0 {
-            return Ok(Line::End);
+            return Ok(SourceLine::End);
         }
         self.number = self.number.saturating_add(1);
         if buffer.ends_with(b"\n") {
@@ -71,7 +71,7 @@ impl<'a> Lines<'a> {
             if buffer.ends_with(b"\r") {
                 buffer.pop();
             }
-            return Ok(Line::Whole);
+            return Ok(SourceLine::Whole);
         }
         let mut length = first;
         let mut rest = Vec::new();
@@ -84,9 +84,9 @@ impl<'a> Lines<'a> {
             }
         }
         Ok(if length == first {
-            Line::Whole
+            SourceLine::Whole
         } else {
-            Line::TooLong(length)
+            SourceLine::TooLong(length)
         })
     }
 
@@ -108,14 +108,14 @@ mod tests {
     use super::*;
 
     fn lines(bytes: &[u8]) -> Vec<String> {
-        let mut lines = Lines::open(bytes).unwrap();
+        let mut lines = LineReader::open(bytes).unwrap();
         let mut buffer = Vec::new();
         let mut all = Vec::new();
         loop {
             match lines.next_into(&mut buffer).unwrap() {
-                Line::End => return all,
-                Line::Whole => all.push(String::from_utf8(buffer.clone()).unwrap()),
-                Line::TooLong(length) => all.push(format!("{length} bytes")),
+                SourceLine::End => return all,
+                SourceLine::Whole => all.push(String::from_utf8(buffer.clone()).unwrap()),
+                SourceLine::TooLong(length) => all.push(format!("{length} bytes")),
             }
         }
     }

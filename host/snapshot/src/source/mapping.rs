@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::error::IngestError;
 use crate::source::choices::{EpochUnit, TimeMeaning};
 use crate::source::options::{IngestOptions, SideFile};
-use crate::source::times::{Format, TimeReader};
+use crate::source::times::{TimeFormat, TimeReader};
 
 /// What a column can mean.
 const MEANINGS: [&str; 10] = [
@@ -26,7 +26,7 @@ const MEANINGS: [&str; 10] = [
 /// Column names, delimiter and times of a source.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Mapping {
+pub(crate) struct ColumnMapping {
     /// By meaning, the column's name.
     pub(crate) columns: BTreeMap<String, String>,
     delimiter: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) struct TimeMapping {
     zone: Option<String>,
 }
 
-impl Mapping {
+impl ColumnMapping {
     /// The mapping in a file; without one, the usual names.
     pub(crate) fn parse(file: Option<&SideFile>) -> Result<Self, IngestError> {
         let Some(file) = file else {
@@ -95,13 +95,13 @@ impl Mapping {
     pub(crate) fn times(&self, options: &IngestOptions) -> Result<TimeReader, String> {
         let time = &self.time;
         let format = match (options.epoch_unit, time.format.as_deref()) {
-            (Some(unit), _) => Format::Epoch(Some(unit)),
-            (None, None) => Format::Any,
-            (None, Some("date")) => Format::Date,
-            (None, Some("iso")) => Format::Iso,
-            (None, Some("epoch")) => Format::Epoch(None),
-            (None, Some(pattern)) if pattern.contains('%') => Format::Pattern(pattern.to_owned()),
-            (None, Some(text)) => Format::Epoch(Some(text.parse::<EpochUnit>().map_err(|_| {
+            (Some(unit), _) => TimeFormat::Epoch(Some(unit)),
+            (None, None) => TimeFormat::Any,
+            (None, Some("date")) => TimeFormat::Date,
+            (None, Some("iso")) => TimeFormat::Iso,
+            (None, Some("epoch")) => TimeFormat::Epoch(None),
+            (None, Some(pattern)) if pattern.contains('%') => TimeFormat::Pattern(pattern.to_owned()),
+            (None, Some(text)) => TimeFormat::Epoch(Some(text.parse::<EpochUnit>().map_err(|_| {
                 format!(
                     "time.format: unknown format {text:?}; use date, iso, epoch, s, ms, us, ns, or a pattern such as %d.%m.%Y %H:%M"
                 )

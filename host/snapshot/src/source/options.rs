@@ -2,8 +2,8 @@
 
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
-use crate::quality::accept::Acceptance;
-use crate::quality::findings::Policy;
+use crate::quality::accept::FindingAcceptance;
+use crate::quality::findings::ErrorPolicy;
 use crate::source::choices::{EpochUnit, SourceKind, TimeMeaning};
 use crate::store::snapshot_id::SnapshotId;
 
@@ -70,9 +70,9 @@ pub struct IngestOptions {
     /// date on which any instrument has one.
     pub calendar: Option<SideFile>,
     /// What happens to data with errors.
-    pub policy: Policy,
+    pub policy: ErrorPolicy,
     /// Findings that somebody accepts.
-    pub accepted: Vec<Acceptance>,
+    pub accepted: Vec<FindingAcceptance>,
     /// A snapshot whose files this one adds to: where both have a bar, this file's counts.
     pub revises: Option<SnapshotId>,
     /// The limits.

@@ -2,7 +2,7 @@
 
 /// How far an ingestion is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Progress {
+pub enum IngestProgress {
     /// The source is read.
     Reading {
         /// Rows read.

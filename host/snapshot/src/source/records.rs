@@ -9,12 +9,12 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use cap_std::fs::File;
 
 use crate::error::IngestError;
-use crate::source::mapping::Mapping;
+use crate::source::mapping::ColumnMapping;
 use crate::source::options::IngestLimits;
-use crate::source::row_error::Bad;
+use crate::source::row_error::RowError;
 
 /// One row, or what stands in its place.
-pub(crate) enum Record<'a> {
+pub(crate) enum SourceRecord<'a> {
     /// A row and its fields.
     Row {
         line: u64,
@@ -22,7 +22,11 @@ pub(crate) enum Record<'a> {
         raw: &'a [u8],
     },
     /// A line that is no row.
-    Bad { line: u64, bad: Bad, raw: &'a [u8] },
+    Bad {
+        line: u64,
+        bad: RowError,
+        raw: &'a [u8],
+    },
     /// A blank line.
     Blank,
     /// There is no more.
@@ -30,11 +34,11 @@ pub(crate) enum Record<'a> {
 }
 
 /// The rows of a source, one after the other.
-pub(crate) trait Records {
+pub(crate) trait SourceRecords {
     /// The names of the columns.
     fn header(&self) -> &[String];
     /// The next row.
-    fn next(&mut self) -> Result<Record<'_>, IngestError>;
+    fn next(&mut self) -> Result<SourceRecord<'_>, IngestError>;
     /// Bytes read so far, after decompression.
     fn bytes(&self) -> u64;
     /// `csv`, `parquet` or `arrow`, and how it is packed.
@@ -50,9 +54,9 @@ const ARROW_MAGIC: &[u8] = b"ARROW1";
 pub(crate) fn open(
     mut file: File,
     name: &str,
-    mapping: &Mapping,
+    mapping: &ColumnMapping,
     limits: IngestLimits,
-) -> Result<Box<dyn Records>, IngestError> {
+) -> Result<Box<dyn SourceRecords>, IngestError> {
     let mut magic = Vec::new();
     file.by_ref()
         .take(6)

@@ -7,18 +7,18 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Price, Volume};
 use serde::{Deserialize, Serialize};
 
-use crate::source::columns::{Column, Columns};
-use crate::source::row_error::{Bad, Reason};
+use crate::source::columns::{BarColumns, NumberColumn};
+use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::scales::PriceGrid;
-use crate::source::times::{Key, Times};
+use crate::source::times::{TimeKey, TimeParser};
 
 /// Bytes of a symbol: longer than any vendor's, short enough for a line of a table.
 const SYMBOL_BYTES_MAX: usize = 64;
 
 /// One bar as it stands in the source, at scales of its own. Rows sort by time, then by line.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub(crate) struct Row {
-    /// The time as it sorts; see [`Times`].
+pub(crate) struct SourceRow {
+    /// The time as it sorts; see [`TimeParser`].
     pub(crate) time: i64,
     pub(crate) line: u64,
     /// Open, high, low, close.
@@ -29,20 +29,20 @@ pub(crate) struct Row {
 }
 
 /// A row, its symbol and its time.
-pub(crate) type Parsed<'a> = (&'a str, Key, Row);
+pub(crate) type ParsedRow<'a> = (&'a str, TimeKey, SourceRow);
 
 /// The row that the fields of line `line` stand for.
 pub(crate) fn parse<'a>(
     fields: &[&'a str],
-    columns: &Columns,
+    columns: &BarColumns,
     symbol: &'a str,
-    (times, grid): (&Times, PriceGrid),
+    (times, grid): (&TimeParser, PriceGrid),
     line: u64,
-) -> Result<Parsed<'a>, Bad> {
+) -> Result<ParsedRow<'a>, RowError> {
     if fields.len() != columns.count {
         let message = format!("{} fields, the header has {}", fields.len(), columns.count);
-        return Err(Bad {
-            reason: Reason::Fields,
+        return Err(RowError {
+            reason: RowErrorCode::Fields,
             message,
         });
     }
@@ -50,7 +50,7 @@ pub(crate) fn parse<'a>(
     let symbol = columns.symbol.map_or(symbol, field);
     check_row_symbol(symbol)?;
     let key = columns.key(fields, times)?;
-    let number = |column: Column| Number::parse(field(column.place), column.name);
+    let number = |column: NumberColumn| ExactNumber::parse(field(column.place), column.name);
     let [open, high, low, close] = columns.prices;
     let prices = [number(open)?, number(high)?, number(low)?, number(close)?];
     for (price, column) in prices.iter().zip(columns.prices) {
@@ -62,7 +62,7 @@ pub(crate) fn parse<'a>(
     for ((place, price), column) in scaled.iter_mut().zip(prices).zip(columns.prices) {
         *place = price.at(price_scale, column.name)?;
     }
-    let row = Row {
+    let row = SourceRow {
         time: key.time,
         line,
         prices: scaled,
@@ -70,8 +70,8 @@ pub(crate) fn parse<'a>(
         price_scale,
         volume_scale: volume.decimals,
     };
-    check_bar(&row).map_err(|error| Bad {
-        reason: Reason::from(&error),
+    check_bar(&row).map_err(|error| RowError {
+        reason: RowErrorCode::from(&error),
         message: explain(
             &error,
             &columns.prices.map(|column| field(column.place)),
@@ -106,29 +106,29 @@ pub(crate) fn check_symbol(symbol: &str) -> Result<(), String> {
 ///
 /// # Errors
 ///
-/// Returns [`Bad`], whose message goes into the quarantine.
-pub(crate) fn check_row_symbol(symbol: &str) -> Result<(), Bad> {
+/// Returns [`RowError`], whose message goes into the quarantine.
+pub(crate) fn check_row_symbol(symbol: &str) -> Result<(), RowError> {
     if is_symbol(symbol) {
         return Ok(());
     }
     // The quarantine's bytes are part of what names a snapshot, so this text never changes.
-    Err(Bad {
-        reason: Reason::Symbol,
+    Err(RowError {
+        reason: RowErrorCode::Symbol,
         message: format!("{symbol:?} is no symbol: 1 to 64 bytes without control characters"),
     })
 }
 
 /// A decimal number, exact.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Number {
+pub(crate) struct ExactNumber {
     pub(crate) at_18: i128,
     pub(crate) decimals: u8,
 }
 
-impl Number {
-    pub(crate) fn parse(text: &str, column: &str) -> Result<Self, Bad> {
-        let bad = |message: String| Bad {
-            reason: Reason::Number,
+impl ExactNumber {
+    pub(crate) fn parse(text: &str, column: &str) -> Result<Self, RowError> {
+        let bad = |message: String| RowError {
+            reason: RowErrorCode::Number,
             message,
         };
         let at_18 = decimal::parse(text, SCALE_MAX)
@@ -139,30 +139,30 @@ impl Number {
     }
 
     /// The integer at a scale that is not coarser than its decimals.
-    pub(crate) fn at(self, scale: u8, column: &str) -> Result<i64, Bad> {
+    pub(crate) fn at(self, scale: u8, column: &str) -> Result<i64, RowError> {
         let finer = decimal::power_of_ten(SCALE_MAX.saturating_sub(scale)).unwrap_or(1);
         let value = self
             .at_18
             .checked_div(finer)
             .and_then(|value| i64::try_from(value).ok());
-        value.ok_or_else(|| Bad {
-            reason: Reason::Number,
+        value.ok_or_else(|| RowError {
+            reason: RowErrorCode::Number,
             message: format!("column {column}: too large for {scale} decimals in 64 bits"),
         })
     }
 }
 
 pub(crate) fn check_grid(
-    price: &Number,
-    column: Column,
+    price: &ExactNumber,
+    column: NumberColumn,
     text: &str,
     grid: PriceGrid,
-) -> Result<(), Bad> {
+) -> Result<(), RowError> {
     let name = column.name;
     if let Some(scale) = grid.scale.filter(|scale| price.decimals > *scale) {
         let message = format!("column {name}: {text} has more than {scale} decimals");
-        return Err(Bad {
-            reason: Reason::TooFine,
+        return Err(RowError {
+            reason: RowErrorCode::TooFine,
             message,
         });
     }
@@ -170,8 +170,8 @@ pub(crate) fn check_grid(
         && price.at_18.checked_rem(tick) != Some(0)
     {
         let message = format!("column {name}: {text} is no multiple of the tick");
-        return Err(Bad {
-            reason: Reason::OffTick,
+        return Err(RowError {
+            reason: RowErrorCode::OffTick,
             message,
         });
     }
@@ -179,7 +179,7 @@ pub(crate) fn check_grid(
 }
 
 /// Whether prices and volume agree. The interval is any: the timeframe may not be known yet.
-fn check_bar(row: &Row) -> Result<ClosedBar, BarError> {
+fn check_bar(row: &SourceRow) -> Result<ClosedBar, BarError> {
     let [open, high, low, close] = row.prices.map(Price);
     ClosedBar::parse(RawBar {
         instrument: InstrumentId(0),
@@ -209,17 +209,17 @@ fn explain(error: &BarError, [open, high, low, close]: &[&str; 4], volume: &str)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::fields::Fields;
-    use crate::source::mapping::Mapping;
+    use crate::source::fields::FieldSplitter;
+    use crate::source::mapping::ColumnMapping;
     use crate::source::times::TimeReader;
 
     #[track_caller]
     fn check(line: &str, grid: PriceGrid, expect: &str) {
         let header =
             ["symbol", "time", "open", "high", "low", "close", "volume"].map(str::to_owned);
-        let columns = Columns::find("f.csv", &header, None, &Mapping::default()).unwrap();
-        let times = Times::new(TimeReader::default());
-        let mut fields = Fields::new(b',');
+        let columns = BarColumns::find("f.csv", &header, None, &ColumnMapping::default()).unwrap();
+        let times = TimeParser::new(TimeReader::default());
+        let mut fields = FieldSplitter::new(b',');
         let got = fields
             .cut(line)
             .and_then(|fields| {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a row is no bar.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub enum Reason {
+pub enum RowErrorCode {
     /// The bytes are no UTF-8.
     NotUtf8,
     /// The row is longer than a row may be.
@@ -40,7 +40,7 @@ pub enum Reason {
     Duplicate,
 }
 
-impl Reason {
+impl RowErrorCode {
     /// Its stable code.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -64,13 +64,13 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RowErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
     }
 }
 
-impl From<&BarError> for Reason {
+impl From<&BarError> for RowErrorCode {
     fn from(error: &BarError) -> Self {
         match error {
             BarError::Crossed { .. } => Self::Crossed,
@@ -85,7 +85,7 @@ impl From<&BarError> for Reason {
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Bad {
-    pub(crate) reason: Reason,
+pub(crate) struct RowError {
+    pub(crate) reason: RowErrorCode,
     pub(crate) message: String,
 }

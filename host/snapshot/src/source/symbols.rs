@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 
 /// Symbols by name.
 #[derive(Debug)]
-pub(crate) struct Symbols<T> {
+pub(crate) struct SymbolTable<T> {
     known: BTreeMap<String, (u32, T)>,
 }
 
 /// Whether something comes after all that came before it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum RowArrival {
     /// After everything of its symbol.
     Last,
     /// Not after everything: it is late, or a repeat.
     Late,
 }
 
-impl<T: PartialOrd> Symbols<T> {
+impl<T: PartialOrd> SymbolTable<T> {
     pub(crate) const fn new() -> Self {
         Self {
             known: BTreeMap::new(),
@@ -30,17 +30,17 @@ impl<T: PartialOrd> Symbols<T> {
     }
 
     /// The number of a symbol, and where `key` stands among what it had.
-    pub(crate) fn take(&mut self, symbol: &str, key: T) -> (u32, Place) {
+    pub(crate) fn take(&mut self, symbol: &str, key: T) -> (u32, RowArrival) {
         match self.known.get_mut(symbol) {
             Some((number, latest)) if *latest < key => {
                 *latest = key;
-                (*number, Place::Last)
+                (*number, RowArrival::Last)
             }
-            Some((number, _)) => (*number, Place::Late),
+            Some((number, _)) => (*number, RowArrival::Late),
             None => {
                 let number = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
                 self.known.insert(symbol.to_owned(), (number, key));
-                (number, Place::Last)
+                (number, RowArrival::Last)
             }
         }
     }

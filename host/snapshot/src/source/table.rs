@@ -4,71 +4,71 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
-use crate::quality::deferred::{Aside, Repeat};
-use crate::quality::quarantine::Quarantine;
-use crate::source::columns::Columns;
-use crate::source::mapping::Mapping;
+use crate::quality::deferred::{DeferredRows, RepeatedRow};
+use crate::quality::quarantine::QuarantineWriter;
+use crate::source::columns::BarColumns;
+use crate::source::mapping::ColumnMapping;
 use crate::source::options::{INSTRUMENTS_MAX, IngestOptions};
-use crate::source::progress::Progress;
-use crate::source::records::{Record, Records};
-use crate::source::row::{Row, parse};
+use crate::source::progress::IngestProgress;
+use crate::source::records::{SourceRecord, SourceRecords};
+use crate::source::row::{SourceRow, parse};
 use crate::source::scales::PriceGrid;
-use crate::source::symbols::{Place, Symbols};
-use crate::source::times::Times;
-use crate::spool::series::{Series, SeriesWriter};
-use crate::spool::sort::Sorter;
-use crate::spool::staging::Staging;
+use crate::source::symbols::{RowArrival, SymbolTable};
+use crate::source::times::TimeParser;
+use crate::spool::series::{SeriesFile, SeriesWriter};
+use crate::spool::sort::ExternalSorter;
+use crate::spool::staging::StagingDir;
 
 /// Rows between two calls of the progress function.
 const ROWS_PER_PROGRESS: u64 = 65_536;
 
 /// Everything a source says, before scales and timeframe are known.
-pub(crate) struct Table<'a> {
+pub(crate) struct SourceTable<'a> {
     pub(crate) time_name: String,
     pub(crate) ignored: Vec<String>,
-    pub(crate) series: Series<'a>,
-    pub(crate) times: Times,
-    pub(crate) quarantine: Quarantine,
+    pub(crate) series: SeriesFile<'a>,
+    pub(crate) times: TimeParser,
+    pub(crate) quarantine: QuarantineWriter,
     pub(crate) rows: u64,
     pub(crate) blank_lines: u64,
     /// Rows that came after a later one of their ticker.
     pub(crate) out_of_order: u64,
-    pub(crate) finest: Finest,
+    pub(crate) finest: MaxPrecision,
 }
 
 /// Most decimals in prices and in volume, and the first line that has them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Finest(pub(crate) [(u8, u64); 2]);
+pub(crate) struct MaxPrecision(pub(crate) [(u8, u64); 2]);
 
 /// A row and the number of its symbol.
 #[derive(Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-struct Numbered {
+struct NumberedRow {
     symbol: u32,
-    row: Row,
+    row: SourceRow,
 }
 
 /// What a source is read with.
 #[derive(Clone, Copy)]
-pub(crate) struct Reading<'a> {
+pub(crate) struct SourceContext<'a> {
     pub(crate) name: &'a str,
     pub(crate) symbol: Option<&'a str>,
     pub(crate) grid: PriceGrid,
     pub(crate) options: &'a IngestOptions,
-    pub(crate) mapping: &'a Mapping,
+    pub(crate) mapping: &'a ColumnMapping,
     /// Where files lie while the source is read.
-    pub(crate) scratch: &'a Staging,
+    pub(crate) scratch: &'a StagingDir,
 }
 
 /// Counts rows, and refuses what is more than a source may hold.
 #[derive(Default)]
-pub(crate) struct Counter {
+pub(crate) struct RowCounter {
     pub(crate) rows: u64,
 }
 
-impl Counter {
+impl RowCounter {
     pub(crate) fn count(
         &mut self,
-        reading: &Reading<'_>,
+        reading: &SourceContext<'_>,
         line: u64,
         instruments: usize,
     ) -> Result<(), IngestError> {
@@ -90,9 +90,9 @@ impl Counter {
         Ok(())
     }
 
-    pub(crate) fn tell(&self, bytes: u64, end: bool, progress: &mut dyn FnMut(Progress)) {
+    pub(crate) fn tell(&self, bytes: u64, end: bool, progress: &mut dyn FnMut(IngestProgress)) {
         if end || self.rows.is_multiple_of(ROWS_PER_PROGRESS) {
-            progress(Progress::Reading {
+            progress(IngestProgress::Reading {
                 rows: self.rows,
                 bytes,
             });
@@ -102,28 +102,28 @@ impl Counter {
 
 /// Reads all rows of a source of bars.
 pub(crate) fn read_table<'a>(
-    records: &mut dyn Records,
-    reading: &Reading<'a>,
-    mut times: Times,
-    (mut quarantine, progress): (Quarantine, &mut dyn FnMut(Progress)),
-) -> Result<Table<'a>, IngestError> {
+    records: &mut dyn SourceRecords,
+    reading: &SourceContext<'a>,
+    mut times: TimeParser,
+    (mut quarantine, progress): (QuarantineWriter, &mut dyn FnMut(IngestProgress)),
+) -> Result<SourceTable<'a>, IngestError> {
     let name = reading.name;
-    let columns = Columns::find(name, records.header(), reading.symbol, reading.mapping)?;
+    let columns = BarColumns::find(name, records.header(), reading.symbol, reading.mapping)?;
     let rows_in_memory = reading.options.limits.rows_in_memory;
-    let mut sorter = Sorter::new(reading.scratch, "rows", rows_in_memory);
-    let mut aside = Aside::new(reading.scratch, rows_in_memory);
-    let mut symbols = Symbols::new();
-    let mut counter = Counter::default();
+    let mut sorter = ExternalSorter::new(reading.scratch, "rows", rows_in_memory);
+    let mut aside = DeferredRows::new(reading.scratch, rows_in_memory);
+    let mut symbols = SymbolTable::new();
+    let mut counter = RowCounter::default();
     let mut blank_lines: u64 = 0;
     loop {
         let (line, taken, raw) = match records.next()? {
-            Record::End => break,
-            Record::Blank => {
+            SourceRecord::End => break,
+            SourceRecord::Blank => {
                 blank_lines = blank_lines.saturating_add(1);
                 continue;
             }
-            Record::Bad { line, bad, raw } => (line, Err(bad), raw),
-            Record::Row { line, fields, raw } => {
+            SourceRecord::Bad { line, bad, raw } => (line, Err(bad), raw),
+            SourceRecord::Row { line, fields, raw } => {
                 let given = reading.symbol.unwrap_or_default();
                 let parsed = parse(&fields, &columns, given, (&times, reading.grid), line);
                 let taken = parsed.map(|(symbol, key, row)| {
@@ -137,10 +137,10 @@ pub(crate) fn read_table<'a>(
         match taken {
             Err(bad) => aside.bad(line, bad, raw)?,
             Ok((row, (symbol, place))) => {
-                if place == Place::Late {
+                if place == RowArrival::Late {
                     aside.late(line, raw)?;
                 }
-                sorter.add(Numbered { symbol, row })?;
+                sorter.add(NumberedRow { symbol, row })?;
             }
         }
         counter.tell(records.bytes(), false, progress);
@@ -148,7 +148,7 @@ pub(crate) fn read_table<'a>(
     counter.tell(records.bytes(), true, progress);
     let names = symbols.names();
     let (series, finest) = sift(reading, sorter, &names, &mut aside, &mut times)?;
-    Ok(Table {
+    Ok(SourceTable {
         time_name: columns.time.name,
         ignored: columns.ignored,
         series,
@@ -163,21 +163,21 @@ pub(crate) fn read_table<'a>(
 
 /// The rows of each symbol by time; of those with one time the first in the source.
 fn sift<'a>(
-    reading: &Reading<'a>,
-    sorter: Sorter<'a, Numbered>,
+    reading: &SourceContext<'a>,
+    sorter: ExternalSorter<'a, NumberedRow>,
     names: &[&str],
-    aside: &mut Aside<'_>,
-    times: &mut Times,
-) -> Result<(Series<'a>, Finest), IngestError> {
+    aside: &mut DeferredRows<'_>,
+    times: &mut TimeParser,
+) -> Result<(SeriesFile<'a>, MaxPrecision), IngestError> {
     let mut rows = sorter.finish()?;
     let mut series = SeriesWriter::new(reading.scratch)?;
-    let mut finest = Finest::default();
-    let mut before: Option<Numbered> = None;
+    let mut finest = MaxPrecision::default();
+    let mut before: Option<NumberedRow> = None;
     while let Some(next) = rows.next()? {
         let row = next.row;
         let same_symbol = before.as_ref().filter(|kept| kept.symbol == next.symbol);
         if let Some(kept) = same_symbol.filter(|kept| kept.row.time == row.time) {
-            aside.repeat(Repeat {
+            aside.repeat(RepeatedRow {
                 line: row.line,
                 first: kept.row.line,
                 same: (kept.row.prices, kept.row.volume) == (row.prices, row.volume),
@@ -196,7 +196,7 @@ fn sift<'a>(
     Ok((series.finish(reading.scratch)?, finest))
 }
 
-impl Table<'_> {
+impl SourceTable<'_> {
     /// An error that tells the first reason, if not a single row is a bar.
     pub(crate) fn check_not_empty(&self, file: &str) -> Result<(), IngestError> {
         if !self.series.parts.is_empty() {
@@ -214,7 +214,7 @@ impl Table<'_> {
     }
 }
 
-impl Finest {
+impl MaxPrecision {
     /// Takes the scales of a line, in any sequence of lines.
     pub(crate) fn take(&mut self, price_scale: u8, volume_scale: u8, line: u64) {
         for (finest, scale) in self.0.iter_mut().zip([price_scale, volume_scale]) {

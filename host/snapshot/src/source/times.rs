@@ -19,7 +19,7 @@ const TELLING_SECONDS: (i64, i64) = (315_532_800, 4_102_444_800);
 
 /// How the times of a source are written.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Format {
+pub(crate) enum TimeFormat {
     /// Dates and ISO 8601, or numbers since 1970; not both in one file.
     #[default]
     Any,
@@ -37,17 +37,17 @@ pub(crate) enum Format {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TimeReader {
     pub(crate) meaning: TimeMeaning,
-    pub(crate) format: Format,
+    pub(crate) format: TimeFormat,
     /// The zone of times that state none; without it UTC.
     pub(crate) zone: Option<TimeZone>,
 }
 
 /// Turns time fields into keys: numbers of one unit, in sequence of time.
 #[derive(Debug)]
-pub(crate) struct Times {
+pub(crate) struct TimeParser {
     reader: TimeReader,
     given: Option<EpochUnit>,
-    kind: Option<Kind>,
+    kind: Option<TimeNotation>,
     /// The first numeric time, for messages.
     first: Option<(u64, i64)>,
     /// By unit, the first line whose number tells that unit.
@@ -55,16 +55,16 @@ pub(crate) struct Times {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kind {
+enum TimeNotation {
     Text,
     Epoch,
 }
 
-impl Times {
+impl TimeParser {
     pub(crate) fn new(reader: TimeReader) -> Self {
         let given = match &reader.format {
-            Format::Epoch(unit) => *unit,
-            Format::Any | Format::Date | Format::Iso | Format::Pattern(_) => None,
+            TimeFormat::Epoch(unit) => *unit,
+            TimeFormat::Any | TimeFormat::Date | TimeFormat::Iso | TimeFormat::Pattern(_) => None,
         };
         Self {
             reader,
@@ -85,43 +85,47 @@ impl Times {
     }
 
     /// The key of one time field, or what is wrong with it.
-    pub(crate) fn key(&self, text: &str) -> Result<Key, String> {
+    pub(crate) fn key(&self, text: &str) -> Result<TimeKey, String> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         let kind = match (&self.reader.format, number) {
-            (Format::Any | Format::Epoch(_), true) => Kind::Epoch,
-            (Format::Epoch(_), false) => return Err(format!("{text:?} is no number since 1970")),
-            _ => Kind::Text,
+            (TimeFormat::Any | TimeFormat::Epoch(_), true) => TimeNotation::Epoch,
+            (TimeFormat::Epoch(_), false) => {
+                return Err(format!("{text:?} is no number since 1970"));
+            }
+            _ => TimeNotation::Text,
         };
         if self.kind.is_some_and(|first| first != kind) {
             return Err(match kind {
-                Kind::Epoch => format!("{text:?} is a number, and earlier rows have dates"),
-                Kind::Text => format!("{text:?} is no number, and earlier rows have numbers"),
+                TimeNotation::Epoch => format!("{text:?} is a number, and earlier rows have dates"),
+                TimeNotation::Text => {
+                    format!("{text:?} is no number, and earlier rows have numbers")
+                }
             });
         }
         let time = match kind {
-            Kind::Epoch => text
+            TimeNotation::Epoch => text
                 .parse()
                 .map_err(|_| format!("{text:?} is too large a number"))?,
-            Kind::Text => self.reader.nanos(text)?,
+            TimeNotation::Text => self.reader.nanos(text)?,
         };
-        Ok(Key { time, kind })
+        Ok(TimeKey { time, kind })
     }
 
     /// Remembers the key of a row that was taken.
-    pub(crate) fn take(&mut self, key: &Key, line: u64) {
+    pub(crate) fn take(&mut self, key: &TimeKey, line: u64) {
         self.see(key);
         self.tell(key.time, line);
     }
 
     /// Remembers how a time was written: those after it must be written so too.
-    pub(crate) fn see(&mut self, key: &Key) {
+    pub(crate) fn see(&mut self, key: &TimeKey) {
         self.kind = Some(key.kind);
     }
 
     /// Takes what a key of a line says of the unit, in any sequence of lines.
     pub(crate) fn tell(&mut self, time: i64, line: u64) {
-        if self.kind != Some(Kind::Epoch) {
+        if self.kind != Some(TimeNotation::Epoch) {
             return;
         }
         if self.first.is_none_or(|(first, _)| line < first) {
@@ -170,9 +174,9 @@ impl Times {
 
 /// One time, as it sorts.
 #[derive(Debug)]
-pub(crate) struct Key {
+pub(crate) struct TimeKey {
     pub(crate) time: i64,
-    kind: Kind,
+    kind: TimeNotation,
 }
 
 impl TimeReader {
@@ -180,16 +184,16 @@ impl TimeReader {
     /// or, where times are closes, the one it ends with: a zone never moves it.
     fn nanos(&self, text: &str) -> Result<i64, String> {
         let unreadable = || match &self.format {
-            Format::Date => format!("{text:?} is no time: a date is YYYY-MM-DD"),
-            Format::Pattern(pattern) => format!("{text:?} is no time of the form {pattern}"),
-            Format::Any | Format::Iso | Format::Epoch(_) => format!(
+            TimeFormat::Date => format!("{text:?} is no time: a date is YYYY-MM-DD"),
+            TimeFormat::Pattern(pattern) => format!("{text:?} is no time of the form {pattern}"),
+            TimeFormat::Any | TimeFormat::Iso | TimeFormat::Epoch(_) => format!(
                 "{text:?} is no time: YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970"
             ),
         };
         if text.len() > TIME_BYTES_MAX || text.contains('[') || !text.is_ascii() {
             return Err(unreadable());
         }
-        if let Format::Pattern(pattern) = &self.format {
+        if let TimeFormat::Pattern(pattern) = &self.format {
             let parsed = strtime::parse(pattern, text).map_err(|_| unreadable())?;
             if let Ok(moment) = parsed.to_timestamp() {
                 return narrow(moment).ok_or_else(|| too_far(text));
@@ -199,10 +203,10 @@ impl TimeReader {
             }
             return self.midnight(parsed.to_date().map_err(|_| unreadable())?, text);
         }
-        if text.len() == 10 && self.format != Format::Iso {
+        if text.len() == 10 && self.format != TimeFormat::Iso {
             return self.midnight(text.parse().map_err(|_| unreadable())?, text);
         }
-        if self.format == Format::Date {
+        if self.format == TimeFormat::Date {
             return Err(unreadable());
         }
         if let Ok(moment) = text.parse::<Timestamp>() {
@@ -276,12 +280,12 @@ pub(crate) fn date(time: UnixNanos) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::mapping::Mapping;
+    use crate::source::mapping::ColumnMapping;
     use crate::source::options::{IngestOptions, SideFile};
 
-    fn times(meaning: TimeMeaning, given: Option<EpochUnit>) -> Times {
-        let format = given.map_or(Format::Any, |unit| Format::Epoch(Some(unit)));
-        Times::new(TimeReader {
+    fn times(meaning: TimeMeaning, given: Option<EpochUnit>) -> TimeParser {
+        let format = given.map_or(TimeFormat::Any, |unit| TimeFormat::Epoch(Some(unit)));
+        TimeParser::new(TimeReader {
             meaning,
             format,
             zone: None,
@@ -294,10 +298,10 @@ mod tests {
             name: "m.json".to_owned(),
             bytes: format!("{{\"time\": {time}}}").into_bytes(),
         };
-        let got = Mapping::parse(Some(&file))
+        let got = ColumnMapping::parse(Some(&file))
             .map_err(|error| error.to_string())
             .and_then(|mapping| mapping.times(&IngestOptions::default()))
-            .and_then(|reader| Times::new(reader).key(text))
+            .and_then(|reader| TimeParser::new(reader).key(text))
             .map_or_else(|error| error, |key| show(UnixNanos(key.time)));
         assert!(got.contains(expect), "{time} {text:?}: {got}");
     }
@@ -353,7 +357,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, meaning: TimeMeaning, expect: &str) {
         let got = match times(meaning, None).key(text) {
-            Ok(key) if key.kind == Kind::Epoch => format!("number {}", key.time),
+            Ok(key) if key.kind == TimeNotation::Epoch => format!("number {}", key.time),
             Ok(key) => Timestamp::from_nanosecond(i128::from(key.time))
                 .unwrap()
                 .to_string(),

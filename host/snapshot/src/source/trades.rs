@@ -11,24 +11,24 @@ use counterfoil_trading::units::{Price, Volume};
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
-use crate::quality::deferred::{Aside, Repeat, put};
-use crate::quality::quarantine::Quarantine;
+use crate::quality::deferred::{DeferredRows, RepeatedRow, put};
+use crate::quality::quarantine::QuarantineWriter;
 use crate::source::choices::TimeMeaning;
-use crate::source::columns::{Column, TradeColumns};
-use crate::source::progress::Progress;
-use crate::source::records::{Record, Records};
-use crate::source::row::{Number, Row, check_grid, check_row_symbol};
-use crate::source::row_error::{Bad, Reason};
+use crate::source::columns::{NumberColumn, TradeColumns};
+use crate::source::progress::IngestProgress;
+use crate::source::records::{SourceRecord, SourceRecords};
+use crate::source::row::{ExactNumber, SourceRow, check_grid, check_row_symbol};
+use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::scales::rescale;
-use crate::source::symbols::{Place, Symbols};
-use crate::source::table::{Counter, Finest, Reading, Table};
-use crate::source::times::Times;
+use crate::source::symbols::{RowArrival, SymbolTable};
+use crate::source::table::{MaxPrecision, RowCounter, SourceContext, SourceTable};
+use crate::source::times::TimeParser;
 use crate::spool::series::SeriesWriter;
-use crate::spool::sort::{Sorted, Sorter};
+use crate::spool::sort::{ExternalSorter, SortedRows};
 
 /// One trade as it stands in the source, at scales of its own.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-struct Deal {
+struct RawTrade {
     time: i64,
     price: i64,
     size: i64,
@@ -37,53 +37,53 @@ struct Deal {
 }
 
 /// An id that sorts as a number does: shorter text first.
-type Id = (usize, String);
+type TradeId = (usize, String);
 
 /// A trade by number of its symbol, id and line: a second one of an id stands beside the first.
-type ById = (u32, Id, u64, Deal);
+type ById = (u32, TradeId, u64, RawTrade);
 
 /// A trade by rank of its symbol, time, id and line: as the aggregator takes them.
-type ByTime = (u32, i64, Id, u64, Deal);
+type ByTime = (u32, i64, TradeId, u64, RawTrade);
 
 /// What trades are aggregated with.
-struct Scales<'a> {
+struct TradeScales<'a> {
     timeframe: Timeframe,
     nanos_per_key: i64,
-    finest: Finest,
+    finest: MaxPrecision,
     file: &'a str,
     time_name: &'a str,
 }
 
 /// Reads all trades of a source, and makes bars of them.
 pub(crate) fn read_trades<'a>(
-    records: &mut dyn Records,
-    reading: &Reading<'a>,
-    mut times: Times,
-    (mut quarantine, progress): (Quarantine, &mut dyn FnMut(Progress)),
-) -> Result<Table<'a>, IngestError> {
+    records: &mut dyn SourceRecords,
+    reading: &SourceContext<'a>,
+    mut times: TimeParser,
+    (mut quarantine, progress): (QuarantineWriter, &mut dyn FnMut(IngestProgress)),
+) -> Result<SourceTable<'a>, IngestError> {
     let name = reading.name;
     let timeframe = timeframe(reading, &times)?;
     let columns = TradeColumns::find(name, records.header(), reading.symbol, reading.mapping)?;
     let rows_in_memory = reading.options.limits.rows_in_memory;
-    let mut sorter = Sorter::new(reading.scratch, "ids", rows_in_memory);
-    let mut aside = Aside::new(reading.scratch, rows_in_memory);
-    let mut symbols = Symbols::new();
-    let mut counter = Counter::default();
+    let mut sorter = ExternalSorter::new(reading.scratch, "ids", rows_in_memory);
+    let mut aside = DeferredRows::new(reading.scratch, rows_in_memory);
+    let mut symbols = SymbolTable::new();
+    let mut counter = RowCounter::default();
     let mut blank_lines: u64 = 0;
     loop {
         let (line, taken, raw) = match records.next()? {
-            Record::End => break,
-            Record::Blank => {
+            SourceRecord::End => break,
+            SourceRecord::Blank => {
                 blank_lines = blank_lines.saturating_add(1);
                 continue;
             }
-            Record::Bad { line, bad, raw } => (line, Err(bad), raw),
-            Record::Row { line, fields, raw } => {
+            SourceRecord::Bad { line, bad, raw } => (line, Err(bad), raw),
+            SourceRecord::Row { line, fields, raw } => {
                 let parsed = parse(&fields, &columns, reading, &mut times);
                 let taken = parsed.map(|(symbol, id, deal)| {
                     let (symbol, place) = symbols.take(symbol, id.clone());
                     // Trades without an id repeat nothing.
-                    let is_late = place == Place::Late && id.0 > 0;
+                    let is_late = place == RowArrival::Late && id.0 > 0;
                     (is_late, (symbol, id, line, deal))
                 });
                 (line, taken, raw)
@@ -104,7 +104,7 @@ pub(crate) fn read_trades<'a>(
     counter.tell(records.bytes(), true, progress);
     let (trades, finest) = sift(reading, sorter, &symbols.ranks(), &mut aside, &mut times)?;
     aside.settle(name, &mut quarantine)?;
-    let scales = Scales {
+    let scales = TradeScales {
         timeframe,
         nanos_per_key: times.nanos_per_key(name, &columns.time.name)?,
         finest,
@@ -119,11 +119,11 @@ pub(crate) fn read_trades<'a>(
         &mut series,
         &mut quarantine,
     )?;
-    Ok(Table {
+    Ok(SourceTable {
         time_name: columns.time.name,
         ignored: columns.ignored,
         series: series.finish(reading.scratch)?,
-        times: Times::done(),
+        times: TimeParser::done(),
         quarantine,
         rows: counter.rows,
         blank_lines,
@@ -133,7 +133,7 @@ pub(crate) fn read_trades<'a>(
 }
 
 /// The length of the bars that trades become.
-fn timeframe(reading: &Reading<'_>, times: &Times) -> Result<Timeframe, IngestError> {
+fn timeframe(reading: &SourceContext<'_>, times: &TimeParser) -> Result<Timeframe, IngestError> {
     let timeframe = match reading.options.timeframe {
         Some(Timeframe::Fixed(nanos)) => Timeframe::Fixed(nanos),
         Some(Timeframe::Months(_)) | None => {
@@ -156,13 +156,13 @@ fn timeframe(reading: &Reading<'_>, times: &Times) -> Result<Timeframe, IngestEr
 fn parse<'a>(
     fields: &[&'a str],
     columns: &TradeColumns,
-    reading: &Reading<'a>,
-    times: &mut Times,
-) -> Result<(&'a str, Id, Deal), Bad> {
-    let bad = |reason, message| Bad { reason, message };
+    reading: &SourceContext<'a>,
+    times: &mut TimeParser,
+) -> Result<(&'a str, TradeId, RawTrade), RowError> {
+    let bad = |reason, message| RowError { reason, message };
     if fields.len() != columns.count {
         let message = format!("{} fields, the header has {}", fields.len(), columns.count);
-        return Err(bad(Reason::Fields, message));
+        return Err(bad(RowErrorCode::Fields, message));
     }
     let field = |place: usize| fields.get(place).copied().unwrap_or_default();
     let symbol = columns
@@ -170,9 +170,9 @@ fn parse<'a>(
         .map_or(reading.symbol.unwrap_or_default(), field);
     check_row_symbol(symbol)?;
     let key = columns.time.key(fields, times)?;
-    let number = |column: Column| {
-        let number = Number::parse(field(column.place), column.name)?;
-        Ok::<_, Bad>((number, number.at(number.decimals, column.name)?))
+    let number = |column: NumberColumn| {
+        let number = ExactNumber::parse(field(column.place), column.name)?;
+        Ok::<_, RowError>((number, number.at(number.decimals, column.name)?))
     };
     let (price, price_value) = number(columns.price)?;
     check_grid(
@@ -184,15 +184,15 @@ fn parse<'a>(
     let (size, size_value) = number(columns.size)?;
     if price_value <= 0 {
         let message = format!("price {} is not above zero", field(columns.price.place));
-        return Err(bad(Reason::NotPositive, message));
+        return Err(bad(RowErrorCode::NotPositive, message));
     }
     if size_value <= 0 {
         let message = format!("size {} is not above zero", field(columns.size.place));
-        return Err(bad(Reason::NegativeVolume, message));
+        return Err(bad(RowErrorCode::NegativeVolume, message));
     }
     times.see(&key);
     let id = columns.id.map(field).unwrap_or_default();
-    let deal = Deal {
+    let deal = RawTrade {
         time: key.time,
         price: price_value,
         size: size_value,
@@ -204,23 +204,23 @@ fn parse<'a>(
 
 /// The trades by symbol and time; of those with one id the first in the source.
 fn sift<'a>(
-    reading: &Reading<'a>,
-    sorter: Sorter<'a, ById>,
+    reading: &SourceContext<'a>,
+    sorter: ExternalSorter<'a, ById>,
     ranks: &[u32],
-    aside: &mut Aside<'_>,
-    times: &mut Times,
-) -> Result<(Sorted<'a, ByTime>, Finest), IngestError> {
+    aside: &mut DeferredRows<'_>,
+    times: &mut TimeParser,
+) -> Result<(SortedRows<'a, ByTime>, MaxPrecision), IngestError> {
     let mut by_id = sorter.finish()?;
     let rows_in_memory = reading.options.limits.rows_in_memory;
-    let mut by_time = Sorter::new(reading.scratch, "trades", rows_in_memory);
-    let mut finest = Finest::default();
-    let mut before: Option<(u32, Id, u64)> = None;
+    let mut by_time = ExternalSorter::new(reading.scratch, "trades", rows_in_memory);
+    let mut finest = MaxPrecision::default();
+    let mut before: Option<(u32, TradeId, u64)> = None;
     while let Some((symbol, id, line, deal)) = by_id.next()? {
         if let Some((_, _, first)) = before
             .as_ref()
             .filter(|(other, first, _)| id.0 > 0 && *other == symbol && *first == id)
         {
-            aside.repeat(Repeat {
+            aside.repeat(RepeatedRow {
                 line,
                 first: *first,
                 same: true,
@@ -239,11 +239,11 @@ fn sift<'a>(
 
 /// The bars of all trades, symbol by symbol.
 fn aggregate(
-    mut trades: Sorted<'_, ByTime>,
+    mut trades: SortedRows<'_, ByTime>,
     names: &[&str],
-    scales: &Scales<'_>,
+    scales: &TradeScales<'_>,
     series: &mut SeriesWriter,
-    quarantine: &mut Quarantine,
+    quarantine: &mut QuarantineWriter,
 ) -> Result<(), IngestError> {
     let aggregator = || {
         Aggregator::new(scales.timeframe, 0).map_err(|error| IngestError::Option {
@@ -265,8 +265,8 @@ fn aggregate(
         }
         if let Err(error) = bars.push(scales.trade(&deal, line)?, &mut closed) {
             // The sizes of one bar do not fit: nothing of it is dropped in silence.
-            let bad = Bad {
-                reason: Reason::Number,
+            let bad = RowError {
+                reason: RowErrorCode::Number,
                 message: error.to_string(),
             };
             let text = decimal::format(i128::from(deal.size), deal.size_scale);
@@ -281,14 +281,14 @@ fn aggregate(
 /// Writes the bars that closed, each as a row.
 fn write(
     closed: &mut Vec<ClosedBar>,
-    scales: &Scales<'_>,
+    scales: &TradeScales<'_>,
     series: &mut SeriesWriter,
 ) -> Result<(), IngestError> {
-    let Finest([(price_scale, _), (volume_scale, _)]) = scales.finest;
+    let MaxPrecision([(price_scale, _), (volume_scale, _)]) = scales.finest;
     for bar in closed.drain(..) {
         let raw = bar.get();
         // A bar of trades has no line of its own.
-        series.add(&Row {
+        series.add(&SourceRow {
             time: raw.open_time.0,
             line: 0,
             prices: [raw.open.0, raw.high.0, raw.low.0, raw.close.0],
@@ -300,10 +300,10 @@ fn write(
     Ok(())
 }
 
-impl Scales<'_> {
+impl TradeScales<'_> {
     /// The trade at the finest scales of the source.
-    fn trade(&self, deal: &Deal, line: u64) -> Result<Trade, IngestError> {
-        let Finest([(price_scale, price_line), (volume_scale, volume_line)]) = self.finest;
+    fn trade(&self, deal: &RawTrade, line: u64) -> Result<Trade, IngestError> {
+        let MaxPrecision([(price_scale, price_line), (volume_scale, volume_line)]) = self.finest;
         let too_large = |column, scale, finest_line| IngestError::NumberTooLarge {
             file: self.file.to_owned(),
             line,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::IngestError;
-use crate::spool::staging::Staging;
+use crate::spool::staging::StagingDir;
 
 /// Bytes read at once. A merge holds as many times this as it has inputs.
 const BUFFER_BYTES: usize = 32_768;
@@ -21,15 +21,15 @@ const BUFFER_BYTES: usize = 32_768;
 const FRAME_BYTES_MAX: u32 = 1 << 20;
 
 /// Writes frames to a new file.
-pub(crate) struct FrameWriter {
+pub(crate) struct SpoolWriter {
     name: String,
     file: BufWriter<File>,
     frame: Vec<u8>,
     offset: u64,
 }
 
-impl FrameWriter {
-    pub(crate) fn new(scratch: &Staging, name: String) -> Result<Self, IngestError> {
+impl SpoolWriter {
+    pub(crate) fn new(scratch: &StagingDir, name: String) -> Result<Self, IngestError> {
         Ok(Self {
             file: scratch.create(&name)?,
             name,
@@ -68,15 +68,15 @@ impl FrameWriter {
 }
 
 /// Reads the frames of a file, from one of them on.
-pub(crate) struct FrameReader<T> {
+pub(crate) struct SpoolReader<T> {
     name: String,
     file: BufReader<File>,
     frame: Vec<u8>,
     rows: PhantomData<fn() -> T>,
 }
 
-impl<T: DeserializeOwned> FrameReader<T> {
-    pub(crate) fn new(scratch: &Staging, name: &str, offset: u64) -> Result<Self, IngestError> {
+impl<T: DeserializeOwned> SpoolReader<T> {
+    pub(crate) fn new(scratch: &StagingDir, name: &str, offset: u64) -> Result<Self, IngestError> {
         let mut file = scratch.open(name)?;
         file.seek(SeekFrom::Start(offset))
             .map_err(IngestError::source(name, 0))?;

@@ -11,21 +11,21 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::IngestError;
-use crate::spool::frames::{FrameReader, FrameWriter};
-use crate::spool::staging::Staging;
+use crate::spool::frames::{SpoolReader, SpoolWriter};
+use crate::spool::staging::StagingDir;
 
 /// Runs that are merged at once: each is an open file with a buffer.
 const RUNS_PER_MERGE: usize = 64;
 
 /// Takes rows in any sequence.
-pub(crate) struct Sorter<'a, T> {
-    scratch: &'a Staging,
+pub(crate) struct ExternalSorter<'a, T> {
+    scratch: &'a StagingDir,
     /// What its files are called.
     name: &'static str,
     /// Rows in memory, at most.
     most: usize,
     rows: Vec<T>,
-    open: Option<Run<T>>,
+    open: Option<SortedChunk<T>>,
     /// Runs by how often their rows were merged, so that each row is merged a few times in all.
     levels: Vec<Vec<String>>,
     made: u64,
@@ -33,13 +33,13 @@ pub(crate) struct Sorter<'a, T> {
 
 /// The run that is written, and its last row: rows that begin where it ends go on in it, so that a
 /// source that is sorted is one run.
-struct Run<T> {
-    writer: FrameWriter,
+struct SortedChunk<T> {
+    writer: SpoolWriter,
     last: T,
 }
 
-impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
-    pub(crate) fn new(scratch: &'a Staging, name: &'static str, most: usize) -> Self {
+impl<'a, T: Ord + Serialize + DeserializeOwned> ExternalSorter<'a, T> {
+    pub(crate) fn new(scratch: &'a StagingDir, name: &'static str, most: usize) -> Self {
         Self {
             scratch,
             name,
@@ -60,16 +60,16 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
     }
 
     /// All rows, the smallest first.
-    pub(crate) fn finish(mut self) -> Result<Sorted<'a, T>, IngestError> {
+    pub(crate) fn finish(mut self) -> Result<SortedRows<'a, T>, IngestError> {
         self.rows.sort_unstable();
         let open = self.open.take();
         self.close(open)?;
         let runs = self.levels.iter().flatten();
         let mut inputs = runs
-            .map(|run| FrameReader::new(self.scratch, run, 0).map(Input::File))
+            .map(|run| SpoolReader::new(self.scratch, run, 0).map(SortedInput::File))
             .collect::<Result<Vec<_>, _>>()?;
-        inputs.push(Input::Memory(self.rows.into_iter()));
-        Sorted::new(self.scratch, inputs)
+        inputs.push(SortedInput::Memory(self.rows.into_iter()));
+        SortedRows::new(self.scratch, inputs)
     }
 
     /// Moves the rows in memory to disk.
@@ -80,13 +80,13 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
             (Some(run), Some(first)) if run.last <= *first => run.writer,
             (run, _) => {
                 self.close(run)?;
-                FrameWriter::new(self.scratch, self.next_name())?
+                SpoolWriter::new(self.scratch, self.next_name())?
             }
         };
         for row in &rows {
             writer.add(row)?;
         }
-        self.open = rows.pop().map(|last| Run { writer, last });
+        self.open = rows.pop().map(|last| SortedChunk { writer, last });
         rows.clear();
         self.rows = rows;
         Ok(())
@@ -98,7 +98,7 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
     }
 
     /// Ends a run. Where there are many of one level they become one.
-    fn close(&mut self, run: Option<Run<T>>) -> Result<(), IngestError> {
+    fn close(&mut self, run: Option<SortedChunk<T>>) -> Result<(), IngestError> {
         let Some(run) = run else { return Ok(()) };
         let mut name = run.writer.finish()?;
         for level in 0.. {
@@ -121,10 +121,10 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
     fn merge(&mut self, runs: &[String]) -> Result<String, IngestError> {
         let inputs = runs
             .iter()
-            .map(|run| FrameReader::new(self.scratch, run, 0).map(Input::File))
+            .map(|run| SpoolReader::new(self.scratch, run, 0).map(SortedInput::File))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut sorted = Sorted::<T>::new(self.scratch, inputs)?;
-        let mut writer = FrameWriter::new(self.scratch, self.next_name())?;
+        let mut sorted = SortedRows::<T>::new(self.scratch, inputs)?;
+        let mut writer = SpoolWriter::new(self.scratch, self.next_name())?;
         while let Some(row) = sorted.next()? {
             writer.add(&row)?;
         }
@@ -133,20 +133,20 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
 }
 
 /// Rows in sequence. A file is removed once its last row was given.
-pub(crate) struct Sorted<'a, T> {
-    scratch: &'a Staging,
-    inputs: Vec<Input<T>>,
+pub(crate) struct SortedRows<'a, T> {
+    scratch: &'a StagingDir,
+    inputs: Vec<SortedInput<T>>,
     /// The next row of each input.
     heads: BinaryHeap<Reverse<(T, usize)>>,
 }
 
-enum Input<T> {
+enum SortedInput<T> {
     Memory(IntoIter<T>),
-    File(FrameReader<T>),
+    File(SpoolReader<T>),
 }
 
-impl<'a, T: Ord + DeserializeOwned> Sorted<'a, T> {
-    fn new(scratch: &'a Staging, inputs: Vec<Input<T>>) -> Result<Self, IngestError> {
+impl<'a, T: Ord + DeserializeOwned> SortedRows<'a, T> {
+    fn new(scratch: &'a StagingDir, inputs: Vec<SortedInput<T>>) -> Result<Self, IngestError> {
         let mut sorted = Self {
             scratch,
             heads: BinaryHeap::with_capacity(inputs.len()),
@@ -169,8 +169,8 @@ impl<'a, T: Ord + DeserializeOwned> Sorted<'a, T> {
 
     fn advance(&mut self, place: usize) -> Result<(), IngestError> {
         let next = match self.inputs.get_mut(place) {
-            Some(Input::Memory(rows)) => rows.next(),
-            Some(Input::File(rows)) => {
+            Some(SortedInput::Memory(rows)) => rows.next(),
+            Some(SortedInput::File(rows)) => {
                 let next = rows.next()?;
                 if next.is_none() {
                     self.scratch.remove(rows.name())?;
@@ -196,8 +196,8 @@ mod tests {
     fn sorted(rows: &[(u8, u32)], most: usize) -> (Vec<(u8, u32)>, usize) {
         let folder = tempfile::tempdir().unwrap();
         let data = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
-        let scratch = Staging::new(&data, "normalized").unwrap();
-        let mut sorter = Sorter::new(&scratch, "rows", most);
+        let scratch = StagingDir::new(&data, "normalized").unwrap();
+        let mut sorter = ExternalSorter::new(&scratch, "rows", most);
         for row in rows {
             sorter.add(*row).unwrap();
         }

@@ -24,7 +24,7 @@ const TEMPORARY: &str = ".tmp-";
 
 /// The directory under its temporary name. Dropped before it is published, it is removed.
 #[derive(Debug)]
-pub(crate) struct Staging {
+pub(crate) struct StagingDir {
     layer: &'static str,
     parent: Dir,
     name: String,
@@ -34,7 +34,7 @@ pub(crate) struct Staging {
     _lock: std::fs::File,
 }
 
-impl Staging {
+impl StagingDir {
     /// A new directory in a layer, after what killed processes left there was removed.
     pub(crate) fn new(data: &Dir, layer: &'static str) -> Result<Self, IngestError> {
         for folder in [layer, LOCKS] {
@@ -115,7 +115,7 @@ impl Staging {
     }
 }
 
-impl Drop for Staging {
+impl Drop for StagingDir {
     fn drop(&mut self) {
         if !self.published {
             // What cannot be removed now is removed by the next ingestion.
@@ -207,10 +207,10 @@ mod tests {
             names.sort();
             names
         };
-        let first = Staging::new(&data, "snapshots").unwrap();
+        let first = StagingDir::new(&data, "snapshots").unwrap();
         first.write("file", b"half").unwrap();
         assert_eq!(names(), [".tmp-0", ".tmp-other"]);
-        let second = Staging::new(&data, "snapshots").unwrap();
+        let second = StagingDir::new(&data, "snapshots").unwrap();
         assert_eq!(names(), [".tmp-0", ".tmp-1", ".tmp-other"]);
         assert!(data.exists("snapshots/.tmp-0/file"), "it is in use");
         drop(first);
@@ -219,7 +219,7 @@ mod tests {
         assert!(second.publish(&id).unwrap());
         assert_eq!(names(), [".tmp-other".to_owned(), id.hex()]);
         assert!(
-            !Staging::new(&data, "snapshots")
+            !StagingDir::new(&data, "snapshots")
                 .unwrap()
                 .publish(&id)
                 .unwrap()

@@ -57,7 +57,7 @@ pub(crate) fn schema(instrument: &Instrument) -> Schema {
 
 /// Where a batch stands in its file, and its digest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Written {
+pub(crate) struct WrittenBatch {
     pub(crate) offset: u64,
     pub(crate) length: u64,
     pub(crate) sha256: Digest,
@@ -66,13 +66,13 @@ pub(crate) struct Written {
 /// Writes batches of bars to a file.
 pub(crate) struct BarWriter<W> {
     schema: Arc<Schema>,
-    writer: FileWriter<Tap<W>>,
+    writer: FileWriter<HashingWriter<W>>,
 }
 
 impl<W: Write> BarWriter<W> {
     pub(crate) fn new(file: W, instrument: &Instrument) -> Result<Self, ArrowError> {
         let schema = Arc::new(schema(instrument));
-        let tap = Tap {
+        let tap = HashingWriter {
             file,
             whole: Sha256::new(),
             block: Sha256::new(),
@@ -84,7 +84,7 @@ impl<W: Write> BarWriter<W> {
         })
     }
 
-    pub(crate) fn write(&mut self, bars: &[ClosedBar]) -> Result<Written, ArrowError> {
+    pub(crate) fn write(&mut self, bars: &[ClosedBar]) -> Result<WrittenBatch, ArrowError> {
         let time = |of: fn(&RawBar) -> UnixNanos| -> ArrayRef {
             let values = bars.iter().map(|bar| of(bar.get()).0);
             Arc::new(TimestampNanosecondArray::from_iter_values(values).with_timezone("UTC"))
@@ -110,7 +110,7 @@ impl<W: Write> BarWriter<W> {
         self.writer.write(&batch)?;
         let tap = self.writer.get_mut();
         let sha256 = Digest::finish(core::mem::take(&mut tap.block));
-        Ok(Written {
+        Ok(WrittenBatch {
             offset,
             length: tap.offset.saturating_sub(offset),
             sha256,
@@ -126,14 +126,14 @@ impl<W: Write> BarWriter<W> {
 }
 
 /// A writer that hashes what passes: all of it, and what came since the last batch began.
-struct Tap<W> {
+struct HashingWriter<W> {
     file: W,
     whole: Sha256,
     block: Sha256,
     offset: u64,
 }
 
-impl<W: Write> Write for Tap<W> {
+impl<W: Write> Write for HashingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
         let written = bytes.get(..count).unwrap_or_default();
@@ -152,7 +152,7 @@ impl<W: Write> Write for Tap<W> {
 
 /// The columns of one batch, as they lie in its buffer.
 #[derive(Clone, Debug)]
-pub(crate) struct BarColumns {
+pub(crate) struct BatchColumns {
     pub(crate) open_time: ScalarBuffer<i64>,
     close_time: ScalarBuffer<i64>,
     open: ScalarBuffer<i64>,
@@ -168,7 +168,7 @@ pub(crate) fn decode(
     schema: &Arc<Schema>,
     bytes: &Buffer,
     bars: u64,
-) -> Result<BarColumns, ArrowError> {
+) -> Result<BatchColumns, ArrowError> {
     let malformed = |reason: &str| ArrowError::IpcError(reason.to_owned());
     // The footer has these lengths too; taken from here, a batch needs nothing else of its file.
     let prefix = bytes
@@ -208,7 +208,7 @@ pub(crate) fn decode(
         let column = column.ok_or_else(|| malformed("a number column has another type"))?;
         Ok::<_, ArrowError>(column.values().clone())
     };
-    Ok(BarColumns {
+    Ok(BatchColumns {
         open_time: time(0)?,
         close_time: time(1)?,
         open: number(2)?,
@@ -260,7 +260,7 @@ fn check_message(bytes: &[u8], metadata: i32, body: i64, bars: u64) -> Result<()
     Ok(())
 }
 
-impl BarColumns {
+impl BatchColumns {
     /// The bar in one row; `None` beyond the last.
     pub(crate) fn bar(&self, row: usize, id: InstrumentId) -> Option<Result<ClosedBar, BarError>> {
         Some(ClosedBar::parse(RawBar {

@@ -10,15 +10,15 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::store::arrow_file::{BarColumns, decode, schema};
-use crate::store::contents::Contents;
-use crate::store::manifest::{BatchData, InstrumentData};
+use crate::store::arrow_file::{BatchColumns, decode, schema};
+use crate::store::contents::SnapshotContents;
+use crate::store::manifest::{LayerBatch, LayerInstrument};
 use crate::store::read_error::ReadError;
 use counterfoil_base::digest::Digest;
 
 /// Bars whose open time is at or after `from` and before `to`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Range {
+pub(crate) struct TimeRange {
     pub(crate) from: Option<UnixNanos>,
     pub(crate) to: Option<UnixNanos>,
 }
@@ -26,16 +26,16 @@ pub(crate) struct Range {
 /// Reads bars of one instrument in sequence of close time.
 #[derive(Debug)]
 pub(crate) struct BarReader {
-    contents: Arc<Contents>,
+    contents: Arc<SnapshotContents>,
     /// The instrument's place in the manifest.
     place: usize,
     /// Its id in the selection.
     id: InstrumentId,
-    range: Range,
+    range: TimeRange,
     schema: Option<Arc<Schema>>,
     next_batch: usize,
     buffer: Option<Buffer>,
-    columns: Option<BarColumns>,
+    columns: Option<BatchColumns>,
     row: usize,
     /// The row after the last of the batch that is in the range.
     end: usize,
@@ -45,16 +45,16 @@ pub(crate) struct BarReader {
 }
 
 /// The name of the file that a batch is in; the manifest was checked to have one.
-fn file_of<'a>(data: &'a InstrumentData, batch: &BatchData) -> &'a str {
+fn file_of<'a>(data: &'a LayerInstrument, batch: &LayerBatch) -> &'a str {
     data.files.get(batch.file).map_or("", |one| &one.file)
 }
 
 impl BarReader {
     pub(crate) fn new(
-        contents: Arc<Contents>,
+        contents: Arc<SnapshotContents>,
         place: usize,
         id: InstrumentId,
-        range: Range,
+        range: TimeRange,
     ) -> Self {
         Self {
             contents,
@@ -145,10 +145,10 @@ impl BarReader {
 
     fn read(
         &mut self,
-        contents: &Contents,
-        data: &InstrumentData,
-        batch: &BatchData,
-    ) -> Result<BarColumns, ReadError> {
+        contents: &SnapshotContents,
+        data: &LayerInstrument,
+        batch: &LayerBatch,
+    ) -> Result<BatchColumns, ReadError> {
         let file = file_of(data, batch);
         let name = contents.file_name(file);
         // Opened for each batch: more instruments than a process may have files stay readable.

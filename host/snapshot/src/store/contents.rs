@@ -6,30 +6,30 @@ use counterfoil_base::digest::Digest;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::quality::actions::{Action, parse_actions};
+use crate::quality::actions::{SymbolAction, parse_actions};
 use crate::quality::sessions::parse_sessions;
-use crate::store::manifest::{ListData, Manifest};
+use crate::store::manifest::{LayerList, LayerManifest};
 use crate::store::read_error::ReadError;
 use crate::store::snapshot_id::SnapshotId;
 
 /// What readers of a snapshot share.
 #[derive(Debug)]
-pub(crate) struct Contents {
+pub(crate) struct SnapshotContents {
     pub(crate) id: SnapshotId,
     pub(crate) dir: Dir,
     /// The directory's path in the data directory, for messages.
     pub(crate) place: String,
-    pub(crate) manifest: Manifest,
+    pub(crate) manifest: LayerManifest,
     pub(crate) instruments: Vec<Instrument>,
 }
 
-impl Contents {
+impl SnapshotContents {
     pub(crate) fn file_name(&self, file: &str) -> String {
         format!("{}/{file}", self.place)
     }
 
     /// The corporate actions, from a file whose digest was checked.
-    pub(crate) fn actions(&self) -> Result<Vec<Action>, ReadError> {
+    pub(crate) fn actions(&self) -> Result<Vec<SymbolAction>, ReadError> {
         let Some(data) = &self.manifest.actions else {
             return Ok(Vec::new());
         };
@@ -49,7 +49,7 @@ impl Contents {
     /// What a file beside the manifest lists, once its digest was checked.
     fn list<T>(
         &self,
-        data: &ListData,
+        data: &LayerList,
         parse: impl FnOnce(&str, &[u8]) -> Result<Vec<T>, String>,
     ) -> Result<Vec<T>, ReadError> {
         let name = self.file_name(&data.file);

@@ -7,7 +7,7 @@ use cap_std::fs::Dir;
 use counterfoil_base::digest::Digest;
 
 use crate::layout::{DataLayer, MANIFEST};
-use crate::store::manifest::Manifest;
+use crate::store::manifest::LayerManifest;
 use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
@@ -57,7 +57,7 @@ pub(crate) fn load(data: &Dir, layer: DataLayer, id: &Digest) -> Result<Snapshot
             expected: layer.format().to_owned(),
         });
     }
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(malformed)?;
+    let manifest: LayerManifest = serde_json::from_slice(&bytes).map_err(malformed)?;
     if manifest.canonical().map_err(malformed)? != bytes {
         return Err(ReadError::malformed(&file, "it is not in canonical form"));
     }

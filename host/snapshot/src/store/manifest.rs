@@ -9,8 +9,8 @@ use counterfoil_trading::time::{Timeframe, UnixNanos};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::quality::findings::FindingsData;
-use crate::store::recipe::{DRAWN_FROM, Recipe};
+use crate::quality::findings::LayerFindings;
+use crate::store::recipe::{DRAWN_FROM, LayerRecipe};
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::text::{as_text, nanos};
 use counterfoil_base::digest::Digest;
@@ -26,28 +26,28 @@ pub const BARS_PER_FILE_MIN: u64 = 65_536;
 /// What a snapshot, or a file in the normalized layer, holds.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
+pub struct LayerManifest {
     /// The corporate actions; in a snapshot only.
-    pub actions: Option<ListData>,
+    pub actions: Option<LayerList>,
     /// SHA-256 over timeframe, instruments and their bars, whatever they were read from: equal
     /// data has an equal digest.
     #[serde(with = "as_text")]
     pub data_sha256: Digest,
     /// What the checks found; in a snapshot only.
-    pub findings: Option<FindingsData>,
+    pub findings: Option<LayerFindings>,
     /// `counterfoil-snapshot/2` or `counterfoil-normalized/1`.
     pub format: String,
     /// The instruments, by symbol.
-    pub instruments: Vec<InstrumentData>,
+    pub instruments: Vec<LayerInstrument>,
     /// The rows and bars that were put aside.
-    pub quarantine: QuarantineData,
+    pub quarantine: LayerQuarantine,
     /// What it was made from, and how.
-    pub recipe: Recipe,
+    pub recipe: LayerRecipe,
     /// When the sessions of its calendar ended; in a snapshot with a calendar that has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sessions: Option<ListData>,
+    pub sessions: Option<LayerList>,
     /// The files it was made from, in the sequence in which they count.
-    pub sources: Vec<SourceData>,
+    pub sources: Vec<LayerSource>,
     /// The length of every bar.
     #[serde(with = "as_text")]
     pub timeframe: Timeframe,
@@ -56,7 +56,7 @@ pub struct Manifest {
 /// A list in a file of its own.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct ListData {
+pub struct LayerList {
     /// Number of lines, the first apart.
     pub count: u64,
     /// Name of the file, beside the manifest.
@@ -69,7 +69,7 @@ pub struct ListData {
 /// A ticker and since when it names the instrument.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct TickerData {
+pub struct LayerTicker {
     /// The first moment; for the first ticker, the open of the first bar.
     #[serde(with = "nanos")]
     pub from: UnixNanos,
@@ -80,17 +80,17 @@ pub struct TickerData {
 /// One instrument and its bars.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct InstrumentData {
+pub struct LayerInstrument {
     /// Number of bars, at least one.
     pub bars: u64,
     /// SHA-256 over the canonical bytes of all bars, in sequence of close time.
     #[serde(with = "as_text")]
     pub bars_sha256: Digest,
     /// The record batches of the Arrow file, in sequence of close time.
-    pub batches: Vec<BatchData>,
+    pub batches: Vec<LayerBatch>,
     /// The Arrow files, in sequence of close time: one for each span of whole months in UTC that
     /// holds at least [`BARS_PER_FILE_MIN`] bars, and one for the rest.
-    pub files: Vec<FileData>,
+    pub files: Vec<LayerFile>,
     /// Close time of the first bar.
     #[serde(with = "nanos")]
     pub first_close: UnixNanos,
@@ -116,7 +116,7 @@ pub struct InstrumentData {
     #[serde(with = "as_text")]
     pub tick_size: i64,
     /// The tickers it had, by time.
-    pub tickers: Vec<TickerData>,
+    pub tickers: Vec<LayerTicker>,
     /// Decimals of a volume.
     pub volume_scale: u8,
 }
@@ -124,7 +124,7 @@ pub struct InstrumentData {
 /// One Arrow file.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct FileData {
+pub struct LayerFile {
     /// Its name, beside the manifest: the instrument's number and symbol, and the month of its
     /// first bar.
     pub file: String,
@@ -136,7 +136,7 @@ pub struct FileData {
 /// One record batch of an Arrow file: the bytes of its message, metadata and body.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct BatchData {
+pub struct LayerBatch {
     /// Number of bars, at most [`BARS_PER_BATCH`].
     pub bars: u64,
     /// Close time of its first bar.
@@ -159,7 +159,7 @@ pub struct BatchData {
 /// The quarantine file and what is in it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct QuarantineData {
+pub struct LayerQuarantine {
     /// Size of the file.
     pub bytes: u64,
     /// Name of the file, beside the manifest.
@@ -176,7 +176,7 @@ pub struct QuarantineData {
 /// A file that went in, and what was seen while it was read.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct SourceData {
+pub struct LayerSource {
     /// Blank lines in it.
     pub blank_lines: u64,
     /// Size of the file as it came.
@@ -202,7 +202,7 @@ pub struct SourceData {
     pub vendor: Option<String>,
 }
 
-impl Manifest {
+impl LayerManifest {
     /// The canonical JSON: sorted keys, no white space, no floats.
     ///
     /// # Errors
@@ -216,7 +216,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Returns [`serde_json::Error`] as [`Manifest::canonical`] does.
+    /// Returns [`serde_json::Error`] as [`LayerManifest::canonical`] does.
     pub fn id(&self) -> Result<SnapshotId, serde_json::Error> {
         Ok(SnapshotId(Digest::of(&self.canonical()?)))
     }
@@ -236,7 +236,7 @@ impl Manifest {
     }
 
     /// The digest of the data alone: timeframe, instruments and bars.
-    pub(crate) fn data_digest(timeframe: Timeframe, instruments: &[InstrumentData]) -> Digest {
+    pub(crate) fn data_digest(timeframe: Timeframe, instruments: &[LayerInstrument]) -> Digest {
         let mut hash = Sha256::new();
         let mut text = |text: &str| {
             let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
@@ -281,11 +281,11 @@ impl Manifest {
         if !self.instruments.is_sorted_by(|a, b| a.symbol < b.symbol) {
             return Err("instruments are not in ascending order of symbol".to_owned());
         }
-        self.instruments.iter().try_for_each(InstrumentData::check)
+        self.instruments.iter().try_for_each(LayerInstrument::check)
     }
 }
 
-impl InstrumentData {
+impl LayerInstrument {
     /// The instrument, as the trading rules see it.
     ///
     /// # Errors

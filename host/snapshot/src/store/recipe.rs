@@ -19,7 +19,7 @@ pub(crate) const DRAWN_FROM: &str = "snapshot";
 /// One file or layer that went in.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Input {
+pub struct RecipeInput {
     /// `raw`, `normalized`, `mapping`, `calendar`, `actions`, `acceptance` or `snapshot`.
     pub role: String,
     /// Its digest; for a layer, that of its manifest.
@@ -30,16 +30,16 @@ pub struct Input {
 /// Inputs and settings of a layer.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recipe {
+pub struct LayerRecipe {
     /// What went in, in the sequence in which it counts.
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<RecipeInput>,
     /// [`RULES`].
     pub rules: u32,
     /// Every setting that can change the result, by name.
     pub settings: BTreeMap<String, String>,
 }
 
-impl Recipe {
+impl LayerRecipe {
     /// The digest of the canonical JSON, under which the result is found.
     pub(crate) fn digest(&self) -> Result<Digest, IngestError> {
         let bytes =
@@ -49,7 +49,7 @@ impl Recipe {
 
     /// The inputs of one role.
     pub fn inputs_of(&self, role: &str) -> impl Iterator<Item = Digest> {
-        let of = move |input: &&Input| input.role == role;
+        let of = move |input: &&RecipeInput| input.role == role;
         self.inputs.iter().filter(of).map(|input| input.sha256)
     }
 }

@@ -9,22 +9,22 @@ use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use sha2::{Digest as _, Sha256};
 
-use crate::quality::actions::Action;
-use crate::store::batches::{BarReader, Range};
-use crate::store::contents::Contents;
-use crate::store::manifest::InstrumentData;
+use crate::quality::actions::SymbolAction;
+use crate::store::batches::{BarReader, TimeRange};
+use crate::store::contents::SnapshotContents;
+use crate::store::manifest::LayerInstrument;
 use crate::store::read_error::ReadError;
-use crate::store::slices::Slices;
+use crate::store::slices::SliceReader;
 use crate::store::snapshot_id::SnapshotId;
 use counterfoil_base::digest::Digest;
 
 /// Bars of a snapshot. The id of an instrument is its place among the selected ones, by symbol.
 #[derive(Clone, Debug)]
-pub struct Selection {
-    contents: Arc<Contents>,
+pub struct BarSelection {
+    contents: Arc<SnapshotContents>,
     /// Places in the manifest, in sequence.
     places: Vec<usize>,
-    range: Range,
+    range: TimeRange,
 }
 
 /// What can be said of an instrument's bars before a run reads them.
@@ -42,8 +42,12 @@ pub struct InstrumentCommitment {
     pub bars_sha256: Digest,
 }
 
-impl Selection {
-    pub(crate) fn new(contents: Arc<Contents>, places: Vec<usize>, range: Range) -> Self {
+impl BarSelection {
+    pub(crate) fn new(
+        contents: Arc<SnapshotContents>,
+        places: Vec<usize>,
+        range: TimeRange,
+    ) -> Self {
         Self {
             contents,
             places,
@@ -118,7 +122,7 @@ impl Selection {
             .zip(0..)
             .map(|(one, id)| (one.symbol().to_owned(), InstrumentId(id)))
             .collect();
-        let inside = |one: &Action| {
+        let inside = |one: &SymbolAction| {
             let last = match one.kind {
                 ActionKind::Halt { until } => UnixNanos(until.0.saturating_sub(1)),
                 ActionKind::Split { .. }
@@ -179,7 +183,7 @@ impl Selection {
 
     /// The bars, slice by slice.
     #[must_use]
-    pub fn slices(&self) -> Slices {
+    pub fn slices(&self) -> SliceReader {
         let readers = self.places.iter().zip(0..).map(|(place, id)| {
             BarReader::new(
                 Arc::clone(&self.contents),
@@ -188,13 +192,13 @@ impl Selection {
                 self.range,
             )
         });
-        Slices::new(readers.collect())
+        SliceReader::new(readers.collect())
     }
 
     fn read_commitment(
         &self,
         place: usize,
-        data: &InstrumentData,
+        data: &LayerInstrument,
     ) -> Result<InstrumentCommitment, ReadError> {
         let contents = Arc::clone(&self.contents);
         let mut bars = BarReader::new(contents, place, InstrumentId(0), self.range);
@@ -219,7 +223,7 @@ impl Selection {
     }
 }
 
-fn is_whole(data: &InstrumentData, range: Range) -> bool {
+fn is_whole(data: &LayerInstrument, range: TimeRange) -> bool {
     range.from.is_none_or(|from| from <= data.first_open)
         && range.to.is_none_or(|to| data.last_open < to)
 }

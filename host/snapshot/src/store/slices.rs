@@ -13,25 +13,25 @@ use crate::store::read_error::ReadError;
 
 /// The slices of a selection, in sequence of close time.
 #[derive(Debug)]
-pub struct Slices {
-    inputs: Vec<Input>,
+pub struct SliceReader {
+    inputs: Vec<InstrumentHead>,
     /// Close time and place of each input's next bar, earliest first.
     next: BinaryHeap<Reverse<(UnixNanos, usize)>>,
     started: bool,
 }
 
 #[derive(Debug)]
-struct Input {
+struct InstrumentHead {
     reader: BarReader,
     head: Option<ClosedBar>,
 }
 
-impl Slices {
+impl SliceReader {
     pub(crate) fn new(readers: Vec<BarReader>) -> Self {
         let next = BinaryHeap::with_capacity(readers.len());
         let inputs = readers
             .into_iter()
-            .map(|reader| Input { reader, head: None })
+            .map(|reader| InstrumentHead { reader, head: None })
             .collect();
         Self {
             inputs,

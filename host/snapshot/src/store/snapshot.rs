@@ -10,14 +10,14 @@ use counterfoil_trading::time::UnixNanos;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use crate::quality::findings::Finding;
+use crate::quality::findings::QualityFinding;
 use crate::quality::quarantine::QuarantinedRow;
-use crate::store::batches::{BarReader, Range};
-use crate::store::contents::Contents;
+use crate::store::batches::{BarReader, TimeRange};
+use crate::store::contents::SnapshotContents;
 use crate::store::hashing::HashingReader;
-use crate::store::manifest::{InstrumentData, Manifest};
+use crate::store::manifest::{LayerInstrument, LayerManifest};
 use crate::store::read_error::ReadError;
-use crate::store::selection::Selection;
+use crate::store::selection::BarSelection;
 use crate::store::snapshot_id::SnapshotId;
 use counterfoil_base::digest::Digest;
 
@@ -27,12 +27,12 @@ const LINE_BYTES_MAX: u64 = 1 << 20;
 /// A snapshot whose manifest was checked against its id. Bars are checked as they are read.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    contents: Arc<Contents>,
+    contents: Arc<SnapshotContents>,
 }
 
 /// What was read and holds.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Verified {
+pub struct VerifiedSnapshot {
     /// Files, the manifest included.
     pub files: u64,
     /// Bars.
@@ -46,14 +46,14 @@ impl Snapshot {
         dir: Dir,
         place: String,
         id: SnapshotId,
-        manifest: Manifest,
+        manifest: LayerManifest,
     ) -> Result<Self, ReadError> {
-        let instruments = manifest.instruments.iter().map(InstrumentData::instrument);
+        let instruments = manifest.instruments.iter().map(LayerInstrument::instrument);
         let instruments = instruments
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| ReadError::malformed(&place, error.to_string()))?;
         Ok(Self {
-            contents: Arc::new(Contents {
+            contents: Arc::new(SnapshotContents {
                 id,
                 dir,
                 place,
@@ -71,11 +71,11 @@ impl Snapshot {
 
     /// What it holds.
     #[must_use]
-    pub fn manifest(&self) -> &Manifest {
+    pub fn manifest(&self) -> &LayerManifest {
         &self.contents.manifest
     }
 
-    pub(crate) fn contents(&self) -> &Arc<Contents> {
+    pub(crate) fn contents(&self) -> &Arc<SnapshotContents> {
         &self.contents
     }
 
@@ -88,7 +88,7 @@ impl Snapshot {
     /// All bars of the instrument at a place of the manifest.
     pub(crate) fn bars(&self, place: usize) -> BarReader {
         let contents = Arc::clone(&self.contents);
-        BarReader::new(contents, place, InstrumentId(0), Range::default())
+        BarReader::new(contents, place, InstrumentId(0), TimeRange::default())
     }
 
     /// Its instruments, by symbol.
@@ -111,7 +111,7 @@ impl Snapshot {
         symbols: &[String],
         from: Option<UnixNanos>,
         to: Option<UnixNanos>,
-    ) -> Result<Selection, ReadError> {
+    ) -> Result<BarSelection, ReadError> {
         if let (Some(from), Some(to)) = (from, to)
             && from >= to
         {
@@ -135,10 +135,10 @@ impl Snapshot {
         // The manifest is sorted by symbol, so places are in sequence of symbols.
         places.sort_unstable();
         places.dedup();
-        Ok(Selection::new(
+        Ok(BarSelection::new(
             Arc::clone(&self.contents),
             places,
-            Range { from, to },
+            TimeRange { from, to },
         ))
     }
 
@@ -157,7 +157,7 @@ impl Snapshot {
     /// # Errors
     ///
     /// Returns [`ReadError`] if the file was changed or cannot be read.
-    pub fn findings(&self, most: usize) -> Result<Vec<Finding>, ReadError> {
+    pub fn findings(&self, most: usize) -> Result<Vec<QualityFinding>, ReadError> {
         match &self.manifest().findings {
             Some(data) => self.lines(&data.file, data.sha256, most),
             None => Ok(Vec::new()),
@@ -203,11 +203,11 @@ impl Snapshot {
     /// # Errors
     ///
     /// Returns [`ReadError`] naming the first file that does not hold.
-    pub fn verify_all(&self) -> Result<Verified, ReadError> {
+    pub fn verify_all(&self) -> Result<VerifiedSnapshot, ReadError> {
         let manifest = self.manifest();
         self.check_file(&manifest.quarantine.file, manifest.quarantine.sha256)?;
         let quarantined = manifest.quarantine.rows;
-        let mut verified = Verified {
+        let mut verified = VerifiedSnapshot {
             files: 2,
             bars: 0,
             quarantined,
@@ -225,7 +225,7 @@ impl Snapshot {
                 verified.files = verified.files.saturating_add(1);
             }
             let contents = Arc::clone(&self.contents);
-            let mut bars = BarReader::new(contents, place, InstrumentId(0), Range::default());
+            let mut bars = BarReader::new(contents, place, InstrumentId(0), TimeRange::default());
             let mut hash = Sha256::new();
             let mut count: u64 = 0;
             let mut ends = None;

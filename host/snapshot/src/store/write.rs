@@ -11,30 +11,30 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::IngestError;
 use crate::source::times::date;
-use crate::spool::staging::{Staging, sync};
+use crate::spool::staging::{StagingDir, sync};
 use crate::store::arrow_file::BarWriter;
 use crate::store::manifest::{
-    BARS_PER_BATCH, BARS_PER_FILE_MIN, BatchData, FileData, InstrumentData, TickerData,
+    BARS_PER_BATCH, BARS_PER_FILE_MIN, LayerBatch, LayerFile, LayerInstrument, LayerTicker,
 };
 use counterfoil_base::digest::Digest;
 
 /// Writes the bars of one instrument, sorted by close time.
 pub(crate) struct InstrumentWriter<'a> {
-    staging: &'a Staging,
+    staging: &'a StagingDir,
     /// Makes the names of its files unique in the layer.
     index: usize,
     instrument: Instrument,
-    open: Option<OpenFile>,
-    files: Vec<FileData>,
+    open: Option<OpenArrowFile>,
+    files: Vec<LayerFile>,
     hash: Sha256,
     batch: Vec<ClosedBar>,
-    batches: Vec<BatchData>,
+    batches: Vec<LayerBatch>,
     ends: Option<(RawBar, RawBar)>,
     bars: u64,
 }
 
 /// The file that is written.
-struct OpenFile {
+struct OpenArrowFile {
     name: String,
     writer: BarWriter<BufWriter<File>>,
     bars: u64,
@@ -42,7 +42,7 @@ struct OpenFile {
 
 impl<'a> InstrumentWriter<'a> {
     /// The files of an instrument; none is made before the first bar.
-    pub(crate) fn new(staging: &'a Staging, index: usize, instrument: &Instrument) -> Self {
+    pub(crate) fn new(staging: &'a StagingDir, index: usize, instrument: &Instrument) -> Self {
         Self {
             staging,
             index,
@@ -88,7 +88,7 @@ impl<'a> InstrumentWriter<'a> {
         let symbol = file_part(self.instrument.symbol());
         let name = format!("{:04}-{symbol}-{}.arrow", self.index, month(first));
         let writer = BarWriter::new(self.staging.create(&name)?, &self.instrument);
-        self.open = Some(OpenFile {
+        self.open = Some(OpenArrowFile {
             writer: writer.map_err(encode(&name))?,
             name,
             bars: 0,
@@ -98,12 +98,12 @@ impl<'a> InstrumentWriter<'a> {
 
     fn end_file(&mut self) -> Result<(), IngestError> {
         self.write_batch()?;
-        let Some(OpenFile { name, writer, .. }) = self.open.take() else {
+        let Some(OpenArrowFile { name, writer, .. }) = self.open.take() else {
             return Ok(());
         };
         let (file, sha256) = writer.finish().map_err(encode(&name))?;
         sync(file, &name)?;
-        self.files.push(FileData { file: name, sha256 });
+        self.files.push(LayerFile { file: name, sha256 });
         Ok(())
     }
 
@@ -115,7 +115,7 @@ impl<'a> InstrumentWriter<'a> {
             return Ok(());
         };
         let written = open.writer.write(&self.batch).map_err(encode(&open.name))?;
-        self.batches.push(BatchData {
+        self.batches.push(LayerBatch {
             bars: u64::try_from(self.batch.len()).unwrap_or(u64::MAX),
             file: self.files.len(),
             first_close: first.get().close_time,
@@ -131,13 +131,13 @@ impl<'a> InstrumentWriter<'a> {
     /// Ends the last file; `None` if there was no bar.
     pub(crate) fn finish(
         mut self,
-        tickers: Vec<TickerData>,
-    ) -> Result<Option<InstrumentData>, IngestError> {
+        tickers: Vec<LayerTicker>,
+    ) -> Result<Option<LayerInstrument>, IngestError> {
         self.end_file()?;
         let Some((first, last)) = self.ends else {
             return Ok(None);
         };
-        Ok(Some(InstrumentData {
+        Ok(Some(LayerInstrument {
             bars: self.bars,
             bars_sha256: Digest::finish(self.hash),
             batches: self.batches,

@@ -9,26 +9,30 @@ use counterfoil_trading::instrument::Instrument;
 use crate::error::IngestError;
 use crate::layers::publish::{find_layer, publish_layer};
 use crate::layout::{DataLayer, FINDINGS, QUARANTINE};
-use crate::quality::accept::Accepted;
-use crate::quality::findings_file::Findings;
-use crate::quality::quarantine::Quarantine;
+use crate::quality::accept::AcceptanceList;
+use crate::quality::findings_file::FindingsWriter;
+use crate::quality::quarantine::QuarantineWriter;
 use crate::quality::sessions;
-use crate::spool::staging::{Staging, sync};
+use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
-use crate::store::manifest::{InstrumentData, Manifest, TickerData};
-use crate::store::recipe::{DRAWN_FROM, Input, RULES, Recipe};
+use crate::store::manifest::{LayerInstrument, LayerManifest, LayerTicker};
+use crate::store::recipe::{DRAWN_FROM, LayerRecipe, RULES, RecipeInput};
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::write::InstrumentWriter;
-use crate::synthetic::resample::{Deck, Resample};
+use crate::synthetic::resample::{BarDeck, SampleSpec};
 use crate::synthetic::resample_error::ResampleError;
 
 /// The snapshot of a sample, which is made unless it is there.
-pub(crate) fn write(data: &Dir, deck: &Deck, how: &Resample) -> Result<SnapshotId, ResampleError> {
+pub(crate) fn write(
+    data: &Dir,
+    deck: &BarDeck,
+    how: &SampleSpec,
+) -> Result<SnapshotId, ResampleError> {
     let recipe = recipe_of(deck, how);
     if let Some(id) = find_layer(data, DataLayer::Snapshots, &recipe)? {
         return Ok(SnapshotId(id));
     }
-    let staging = Staging::new(data, DataLayer::Snapshots.folder())?;
+    let staging = StagingDir::new(data, DataLayer::Snapshots.folder())?;
     let manifest = manifest(&staging, deck, how, recipe)?;
     let published = publish_layer(data, DataLayer::Snapshots, staging, &manifest)?;
     if !published.is_new {
@@ -37,7 +41,7 @@ pub(crate) fn write(data: &Dir, deck: &Deck, how: &Resample) -> Result<SnapshotI
     Ok(SnapshotId(published.id))
 }
 
-fn recipe_of(deck: &Deck, how: &Resample) -> Recipe {
+fn recipe_of(deck: &BarDeck, how: &SampleSpec) -> LayerRecipe {
     let symbols: Vec<&str> = deck.instruments.iter().map(Instrument::symbol).collect();
     let mut settings = BTreeMap::from([
         ("block".to_owned(), how.block.to_string()),
@@ -49,8 +53,8 @@ fn recipe_of(deck: &Deck, how: &Resample) -> Recipe {
     for (name, bound) in ["from", "to"].into_iter().zip(deck.range) {
         settings.extend(bound.map(|bound| (name.to_owned(), bound.0.to_string())));
     }
-    Recipe {
-        inputs: vec![Input {
+    LayerRecipe {
+        inputs: vec![RecipeInput {
             role: DRAWN_FROM.to_owned(),
             sha256: deck.source.0,
         }],
@@ -60,32 +64,32 @@ fn recipe_of(deck: &Deck, how: &Resample) -> Recipe {
 }
 
 fn manifest(
-    staging: &Staging,
-    deck: &Deck,
-    how: &Resample,
-    recipe: Recipe,
-) -> Result<Manifest, ResampleError> {
-    let mut instruments: Vec<InstrumentData> = Vec::new();
+    staging: &StagingDir,
+    deck: &BarDeck,
+    how: &SampleSpec,
+    recipe: LayerRecipe,
+) -> Result<LayerManifest, ResampleError> {
+    let mut instruments: Vec<LayerInstrument> = Vec::new();
     for (index, (instrument, bars)) in deck.instruments.iter().zip(deck.bars(how)?).enumerate() {
         let mut writer = InstrumentWriter::new(staging, index, instrument);
         let first = bars.first().map(|bar| bar.get().open_time);
         for bar in bars {
             writer.add(bar)?;
         }
-        let ticker = TickerData {
+        let ticker = LayerTicker {
             from: first.unwrap_or_default(),
             symbol: instrument.symbol().to_owned(),
         };
         instruments.extend(writer.finish(vec![ticker])?);
     }
-    let findings = Findings::new(staging.create(FINDINGS)?, Accepted::default());
+    let findings = FindingsWriter::new(staging.create(FINDINGS)?, AcceptanceList::default());
     let (file, findings) = findings.finish();
     sync(file, FINDINGS)?;
-    let (file, quarantine) = Quarantine::new(staging.create(QUARANTINE)?).finish();
+    let (file, quarantine) = QuarantineWriter::new(staging.create(QUARANTINE)?).finish();
     sync(file, QUARANTINE)?;
-    Ok(Manifest {
+    Ok(LayerManifest {
         actions: None,
-        data_sha256: Manifest::data_digest(deck.timeframe, &instruments),
+        data_sha256: LayerManifest::data_digest(deck.timeframe, &instruments),
         findings: Some(findings),
         format: DataLayer::Snapshots.format().to_owned(),
         instruments,

@@ -18,7 +18,7 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{MONEY_SCALE, Price, Volume};
 
-use crate::store::selection::Selection;
+use crate::store::selection::BarSelection;
 use crate::store::snapshot_id::SnapshotId;
 use crate::synthetic::resample_error::ResampleError;
 
@@ -27,7 +27,7 @@ pub const BARS_MAX: usize = 10_000_000;
 
 /// How bars are drawn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Draw {
+pub enum BlockDraw {
     /// Blocks of a random length, each from a random place and going on at the beginning after the
     /// end, until there are as many slices as the source has: some twice, some never.
     ///
@@ -40,9 +40,9 @@ pub enum Draw {
 
 /// One sample.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Resample {
+pub struct SampleSpec {
     /// How bars are drawn.
-    pub draw: Draw,
+    pub draw: BlockDraw,
     /// Slices in a block, at least one; of a stationary bootstrap the mean.
     pub block: u32,
     /// The seed of all samples.
@@ -53,7 +53,7 @@ pub struct Resample {
 
 /// Bars to draw from.
 #[derive(Debug)]
-pub struct Deck {
+pub struct BarDeck {
     pub(crate) source: SnapshotId,
     pub(crate) range: [Option<UnixNanos>; 2],
     pub(crate) timeframe: Timeframe,
@@ -64,14 +64,14 @@ pub struct Deck {
     times: Vec<(UnixNanos, UnixNanos)>,
     /// By slice, where its cards begin; and their end.
     starts: Vec<usize>,
-    cards: Vec<Card>,
+    cards: Vec<RelativeBar>,
     /// The first open of each instrument: where its prices begin.
     first: Vec<Price>,
 }
 
 /// What a bar did.
 #[derive(Clone, Copy, Debug)]
-struct Card {
+struct RelativeBar {
     instrument: usize,
     /// Open, high, low, close.
     prices: [Price; 4],
@@ -83,7 +83,7 @@ struct Card {
 /// Decimals of a reference beyond those of a price: what a dividend's nano-units are rounded to.
 const REFERENCE_DIGITS: u8 = 9;
 
-impl Draw {
+impl BlockDraw {
     /// `stationary` or `shuffle`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -94,13 +94,13 @@ impl Draw {
     }
 }
 
-impl Deck {
+impl BarDeck {
     /// Reads all bars of a selection.
     ///
     /// # Errors
     ///
     /// Returns [`ResampleError`] if there are none or too many, or if they cannot be read.
-    pub(crate) fn read(selection: &Selection) -> Result<Self, ResampleError> {
+    pub(crate) fn read(selection: &BarSelection) -> Result<Self, ResampleError> {
         let instruments = selection.instruments();
         let mut actions = selection.actions()?.into_iter().peekable();
         let mut last: BTreeMap<usize, Price> = BTreeMap::new();
@@ -140,7 +140,7 @@ impl Deck {
                 let before = last.insert(at, raw.close).unwrap_or(raw.open);
                 let events = since.remove(&at).unwrap_or_default();
                 let reference = deck.reference(at, before, &events);
-                deck.cards.push(Card {
+                deck.cards.push(RelativeBar {
                     instrument: at,
                     prices: [raw.open, raw.high, raw.low, raw.close],
                     volume: raw.volume,
@@ -199,18 +199,18 @@ impl Deck {
     }
 
     /// The slices of a sample, by their place in the source.
-    fn draw(&self, how: &Resample) -> Vec<usize> {
+    fn draw(&self, how: &SampleSpec) -> Vec<usize> {
         let count = self.times.len();
         let block = usize::try_from(how.block).unwrap_or(usize::MAX).max(1);
         let mut random = Random::of_sample(how.seed, how.sample);
         match how.draw {
-            Draw::Shuffle => {
+            BlockDraw::Shuffle => {
                 let all: Vec<usize> = (0..count).collect();
                 let mut blocks: Vec<&[usize]> = all.chunks(block).collect();
                 random.shuffle(&mut blocks);
                 blocks.concat()
             }
-            Draw::Stationary => {
+            BlockDraw::Stationary => {
                 let mut all = Vec::with_capacity(count);
                 let mut at = random.below(count);
                 while all.len() < count {
@@ -228,7 +228,7 @@ impl Deck {
     }
 
     /// The bars of a sample, by instrument, each in sequence of time.
-    pub(crate) fn bars(&self, how: &Resample) -> Result<Vec<Vec<ClosedBar>>, ResampleError> {
+    pub(crate) fn bars(&self, how: &SampleSpec) -> Result<Vec<Vec<ClosedBar>>, ResampleError> {
         let mut last = self.first.clone();
         let mut bars = vec![Vec::new(); self.instruments.len()];
         for (drawn, (open_time, close_time)) in self.draw(how).into_iter().zip(&self.times) {
@@ -270,7 +270,7 @@ impl Deck {
     }
 }
 
-impl Card {
+impl RelativeBar {
     /// The bar's prices after another close, on the grid: none below one tick. What is larger
     /// before rounding is not smaller after it, so open and close stay between low and high.
     fn from(&self, base: Price, tick: i64) -> Option<[Price; 4]> {
@@ -296,8 +296,8 @@ mod tests {
     use super::*;
     use counterfoil_base::digest::Digest;
 
-    fn deck(slices: i64) -> Deck {
-        Deck {
+    fn deck(slices: i64) -> BarDeck {
+        BarDeck {
             source: SnapshotId(Digest::of(b"")),
             range: [None, None],
             timeframe: Timeframe::Fixed(1),
@@ -312,8 +312,8 @@ mod tests {
         }
     }
 
-    fn how(draw: Draw, block: u32, sample: u32) -> Resample {
-        Resample {
+    fn how(draw: BlockDraw, block: u32, sample: u32) -> SampleSpec {
+        SampleSpec {
             draw,
             block,
             seed: 7,
@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn a_shuffle_has_each_slice_once_and_keeps_its_blocks_together() {
         for (block, count) in [(1, 10), (3, 10), (10, 10), (99, 10), (4, 1)] {
-            let drawn = deck(count).draw(&how(Draw::Shuffle, block, 0));
+            let drawn = deck(count).draw(&how(BlockDraw::Shuffle, block, 0));
             let mut sorted = drawn.clone();
             sorted.sort_unstable();
             let all: Vec<usize> = (0..usize::try_from(count).unwrap()).collect();
@@ -345,7 +345,7 @@ mod tests {
         let deck = deck(count);
         let (mut ends, mut seen) = (0, vec![0; 1_000]);
         for sample in 0..200 {
-            let drawn = deck.draw(&how(Draw::Stationary, block, sample));
+            let drawn = deck.draw(&how(BlockDraw::Stationary, block, sample));
             assert_eq!(drawn.len(), 1_000);
             ends += drawn
                 .windows(2)
@@ -367,10 +367,10 @@ mod tests {
     #[test]
     fn a_seed_draws_the_same_again_and_each_sample_another() {
         let deck = deck(100);
-        let one = deck.draw(&how(Draw::Stationary, 5, 3));
-        assert_eq!(one, deck.draw(&how(Draw::Stationary, 5, 3)));
-        assert_ne!(one, deck.draw(&how(Draw::Stationary, 5, 4)));
-        // Of another writing: `python3` with the lines of `Random` and `Deck::draw`.
+        let one = deck.draw(&how(BlockDraw::Stationary, 5, 3));
+        assert_eq!(one, deck.draw(&how(BlockDraw::Stationary, 5, 3)));
+        assert_ne!(one, deck.draw(&how(BlockDraw::Stationary, 5, 4)));
+        // Of another writing: `python3` with the lines of `Random` and `BarDeck::draw`.
         assert_eq!(one[..10], [32, 33, 34, 35, 36, 76, 26, 72, 73, 61]);
     }
 }

@@ -1,7 +1,7 @@
 //! A sweep over bars that did not happen: a run's bars drawn again, each sample a snapshot of its
 //! own and an item of the sweep. It must never know how bars are drawn.
 
-use counterfoil_snapshot::synthetic::resample::Resample;
+use counterfoil_snapshot::synthetic::resample::SampleSpec;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 
 use super::Item;
@@ -19,7 +19,7 @@ use crate::store::data_dir::DataDir;
 pub fn samples(
     data: &DataDir,
     base: &Manifest,
-    first: Resample,
+    first: SampleSpec,
     count: u32,
     progress: &mut dyn FnMut(u32),
 ) -> Result<Vec<Item>, RunnerError> {
@@ -27,7 +27,7 @@ pub fn samples(
     let deck = store.deck(&selection_of(data, base, &base.setup()?)?)?;
     let mut items = Vec::new();
     for place in 0..count {
-        let how = Resample {
+        let how = SampleSpec {
             sample: first.sample.saturating_add(place),
             ..first
         };

@@ -22,7 +22,7 @@ use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{Record, Records};
+use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
 use crate::source::options::IngestLimits;
 use crate::source::times::date;
@@ -35,14 +35,14 @@ const ROWS_PER_BATCH: usize = 8_192;
 /// Columns of one file: each costs memory while its batch is read.
 const COLUMNS_MAX: usize = 4_096;
 
-type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
+type BatchIterator = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
 /// The rows of a columnar file.
-struct Columnar {
+struct ColumnarRecords {
     name: String,
     format: &'static str,
     header: Vec<String>,
-    batches: Batches,
+    batches: BatchIterator,
     batch: Option<RecordBatch>,
     row: usize,
     /// Rows given so far; the first is line 2, as if the names stood in line 1.
@@ -57,30 +57,30 @@ pub(super) fn open_parquet(
     file: File,
     name: &str,
     limits: IngestLimits,
-) -> Result<Box<dyn Records>, IngestError> {
+) -> Result<Box<dyn SourceRecords>, IngestError> {
     let open = || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ArrowError::from)?;
         let schema = builder.schema().clone();
         let reader = builder.with_batch_size(ROWS_PER_BATCH).build();
-        let batches: Batches = Box::new(reader.map_err(ArrowError::from)?);
+        let batches: BatchIterator = Box::new(reader.map_err(ArrowError::from)?);
         Ok((header(&schema)?, batches))
     };
-    Columnar::open(name, "parquet", limits, open)
+    ColumnarRecords::open(name, "parquet", limits, open)
 }
 
 pub(super) fn open_arrow(
     file: File,
     name: &str,
     limits: IngestLimits,
-) -> Result<Box<dyn Records>, IngestError> {
+) -> Result<Box<dyn SourceRecords>, IngestError> {
     let open = || {
         footer::check(&file)?;
         let reader = FileReader::try_new(file, None)?;
         let header = header(&reader.schema())?;
-        let batches: Batches = Box::new(reader);
+        let batches: BatchIterator = Box::new(reader);
         Ok((header, batches))
     };
-    Columnar::open(name, "arrow", limits, open)
+    ColumnarRecords::open(name, "arrow", limits, open)
 }
 
 fn header(schema: &Schema) -> Result<Vec<String>, ArrowError> {
@@ -100,13 +100,13 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowErr
     })
 }
 
-impl Columnar {
+impl ColumnarRecords {
     fn open(
         name: &str,
         format: &'static str,
         limits: IngestLimits,
-        open: impl FnOnce() -> Result<(Vec<String>, Batches), ArrowError>,
-    ) -> Result<Box<dyn Records>, IngestError> {
+        open: impl FnOnce() -> Result<(Vec<String>, BatchIterator), ArrowError>,
+    ) -> Result<Box<dyn SourceRecords>, IngestError> {
         let (header, batches) = guarded(open).map_err(unreadable(name, format))?;
         Ok(Box::new(Self {
             name: name.to_owned(),
@@ -161,14 +161,14 @@ fn unreadable(name: &str, format: &'static str) -> impl FnOnce(ArrowError) -> In
     }
 }
 
-impl Records for Columnar {
+impl SourceRecords for ColumnarRecords {
     fn header(&self) -> &[String] {
         &self.header
     }
 
-    fn next(&mut self) -> Result<Record<'_>, IngestError> {
+    fn next(&mut self) -> Result<SourceRecord<'_>, IngestError> {
         if !self.fill()? {
-            return Ok(Record::End);
+            return Ok(SourceRecord::End);
         }
         self.text.clear();
         self.ends.clear();
@@ -188,7 +188,7 @@ impl Records for Columnar {
             fields.push(self.text.get(from..*end).unwrap_or_default());
             from = end.saturating_add(1);
         }
-        Ok(Record::Row {
+        Ok(SourceRecord::Row {
             line: self.rows.saturating_add(1),
             fields,
             raw: self.text.as_bytes(),
