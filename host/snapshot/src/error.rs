@@ -212,6 +212,14 @@ pub enum IngestError {
         #[source]
         source: BarError,
     },
+    /// What this program relies on does not hold: a bug here.
+    #[error("{file}: {reason}; please report this bug")]
+    Internal {
+        /// The source.
+        file: String,
+        /// What does not hold.
+        reason: String,
+    },
     /// The snapshot cannot be written.
     #[error("cannot write {file}; check free space and permissions of the data directory")]
     Write {

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use cap_std::fs::Dir;
 
 use crate::error::IngestError;
-use crate::layers::derive::{DerivedActions, derive};
+use crate::layers::derive::{DerivedActions, derive_actions};
 use crate::layers::ingest::{IngestOutcome, Progress, accept, ingest};
 use crate::layers::lineage::{SnapshotLineage, lineage};
 use crate::layout::DataLayer;
@@ -17,7 +17,7 @@ use crate::store::read_error::ReadError;
 use crate::store::selection::BarSelection;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
-use crate::synthetic::drawn::write;
+use crate::synthetic::drawn::write_sample;
 use crate::synthetic::resample::{BarDeck, SampleSpec};
 use crate::synthetic::resample_error::ResampleError;
 
@@ -66,8 +66,8 @@ impl SnapshotStore {
     ///
     /// # Errors
     ///
-    /// Returns [`IngestError`] if the acceptance does not say who, why and what, or there is no
-    /// such finding.
+    /// Returns [`IngestError`] if the acceptance lacks a name, a reason or a rule, or there is no such
+    /// finding.
     pub fn accept(
         &self,
         id: &SnapshotId,
@@ -92,7 +92,7 @@ impl SnapshotStore {
     ///
     /// Returns [`ResampleError`] if a price does not fit, or if it cannot be written.
     pub fn resample(&self, deck: &BarDeck, how: &SampleSpec) -> Result<SnapshotId, ResampleError> {
-        write(&self.data, deck, how)
+        write_sample(&self.data, deck, how)
     }
 
     /// Where a snapshot comes from.
@@ -115,7 +115,7 @@ impl SnapshotStore {
         name: &str,
         options: &IngestOptions,
     ) -> Result<DerivedActions, IngestError> {
-        derive(&self.data, source, name, options)
+        derive_actions(&self.data, source, name, options)
     }
 
     /// All snapshots, by id.
@@ -144,16 +144,17 @@ impl SnapshotStore {
                 text: text.to_owned(),
             });
         }
-        let mut found = self.ids()?;
-        found.retain(|id| id.hex().starts_with(prefix));
-        match found.as_slice() {
+        // A prefix of two snapshots is an error: a run on the wrong data would be recorded as right.
+        let mut matching = self.ids()?;
+        matching.retain(|id| id.hex().starts_with(prefix));
+        match matching.as_slice() {
             [id] => Ok(*id),
             [] => Err(ReadError::NotFound {
                 id: text.to_owned(),
             }),
             [_, _, ..] => Err(ReadError::AmbiguousId {
                 prefix: text.to_owned(),
-                count: found.len(),
+                count: matching.len(),
             }),
         }
     }

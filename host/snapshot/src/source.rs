@@ -9,6 +9,8 @@ pub(crate) mod fields;
 pub(crate) mod interval;
 pub(crate) mod lines;
 pub(crate) mod mapping;
+pub(crate) mod precision;
+pub(crate) mod reading;
 pub(crate) mod records;
 pub(crate) mod row;
 pub(crate) mod row_error;

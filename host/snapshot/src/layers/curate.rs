@@ -10,6 +10,7 @@ use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 
 use crate::error::IngestError;
 use crate::layers::merge::{BarMerge, bar_text, tickers};
+use crate::layers::normalize::TickerRename;
 use crate::layers::publish::{noted, publish_layer};
 use crate::layers::raw;
 use crate::layout::{ACTIONS, DataLayer, FINDINGS, QUARANTINE, SESSIONS};
@@ -21,7 +22,9 @@ use crate::quality::findings::{ErrorPolicy, QualityFinding, QualityRule, Severit
 use crate::quality::findings_file::FindingsWriter;
 use crate::quality::quarantine::{QuarantineWriter, QuarantinedRow};
 use crate::quality::sessions;
+use crate::source::choices::WordError;
 use crate::source::progress::IngestProgress;
+use crate::source::times::date;
 use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
 use crate::store::manifest::{LayerInstrument, LayerList, LayerManifest, LayerSource};
@@ -31,6 +34,9 @@ use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::write::InstrumentWriter;
 use counterfoil_base::digest::Digest;
+
+/// Bars between two calls of the progress function.
+const BARS_PER_PROGRESS: u64 = 8_192;
 
 /// What a snapshot is made from, all of it by digest.
 #[derive(Clone, Debug, Default)]
@@ -52,17 +58,29 @@ pub(crate) struct CuratedSnapshot {
 
 impl CurationPlan {
     /// The plan of a snapshot that is there.
-    pub(crate) fn of(recipe: &LayerRecipe) -> Self {
-        let policy = recipe.settings.get("policy");
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError`] if the recipe names a policy that this program does not know.
+    pub(crate) fn of(recipe: &LayerRecipe) -> Result<Self, IngestError> {
+        // An unknown policy is not read as the default: "refuse" spelled by a newer program would
+        // become "quarantine", and a snapshot would be made that should have been refused.
+        let policy = match recipe.settings.get("policy") {
+            Some(text) => text
+                .parse()
+                .map_err(|error: WordError| IngestError::Option {
+                    option: "policy",
+                    reason: error.to_string(),
+                })?,
+            None => ErrorPolicy::default(),
+        };
+        Ok(Self {
             normalized: recipe.inputs_of("normalized").collect(),
             actions: recipe.inputs_of("actions").next(),
             calendar: recipe.inputs_of("calendar").next(),
             accepted: recipe.inputs_of("acceptance").collect(),
-            policy: policy
-                .and_then(|text| text.parse().ok())
-                .unwrap_or_default(),
-        }
+            policy,
+        })
     }
 
     fn recipe(&self) -> LayerRecipe {
@@ -112,9 +130,10 @@ pub(crate) fn curate(
     if let Some(id) = noted(data, DataLayer::Snapshots, &recipe)?
         && data.exists(format!("{}/{}", DataLayer::Snapshots.folder(), id.hex()))
     {
-        let there = found(data, SnapshotId(id))?;
-        if there.snapshot.manifest().recipe == recipe {
-            return Ok(there);
+        // The note is only a hint. It counts if the snapshot's own manifest states this recipe.
+        let known = existing(data, SnapshotId(id))?;
+        if known.snapshot.manifest().recipe == recipe {
+            return Ok(known);
         }
     }
     let inputs = CurationInputs::open(data, plan)?;
@@ -123,7 +142,7 @@ pub(crate) fn curate(
     let published = publish_layer(data, DataLayer::Snapshots, staging, &manifest)?;
     let id = SnapshotId(published.id);
     if !published.is_new {
-        return found(data, id);
+        return existing(data, id);
     }
     Ok(CuratedSnapshot {
         id,
@@ -132,8 +151,9 @@ pub(crate) fn curate(
     })
 }
 
-/// "Already there" is said of a snapshot that holds, not of a directory with its name.
-fn found(data: &Dir, id: SnapshotId) -> Result<CuratedSnapshot, IngestError> {
+/// A snapshot that was there before, read whole: "already there" is reported of a snapshot whose
+/// every byte was checked, not of a directory with its name.
+fn existing(data: &Dir, id: SnapshotId) -> Result<CuratedSnapshot, IngestError> {
     let damaged = |error| IngestError::Damaged(Box::new(error));
     let snapshot = load(data, DataLayer::Snapshots, &id.0).map_err(damaged)?;
     snapshot.verify_all().map_err(damaged)?;
@@ -162,7 +182,13 @@ impl CurationInputs {
             }
             layers.push(layer);
         }
-        let timeframe = layers.first().map(|layer| layer.manifest().timeframe);
+        let timeframe = layers
+            .first()
+            .map(|layer| layer.manifest().timeframe)
+            .ok_or_else(|| IngestError::Internal {
+                file: "snapshot".to_owned(),
+                reason: "no normalized file to make it from".to_owned(),
+            })?;
         let actions = match &plan.actions {
             Some(sha256) => parse_actions("actions", &raw::read_small(data, sha256)?)?,
             None => Vec::new(),
@@ -174,31 +200,32 @@ impl CurationInputs {
         let mut accepted = AcceptanceList::default();
         for sha256 in &plan.accepted {
             let bytes = raw::read_small(data, sha256)?;
-            let one: FindingAcceptance = serde_json::from_slice(&bytes)
+            let acceptance: FindingAcceptance = serde_json::from_slice(&bytes)
                 .map_err(|error| ReadError::malformed(&raw::place(sha256), error.to_string()))?;
-            accepted.0.push(one);
+            accepted.0.push(acceptance);
         }
         Ok(Self {
             layers,
             actions,
             calendar,
             accepted,
-            timeframe: timeframe.unwrap_or(Timeframe::Fixed(DAY_NANOS)),
+            timeframe,
         })
     }
 
     fn sources(&self) -> Vec<LayerSource> {
-        let all = self.layers.iter();
-        all.flat_map(|layer| layer.manifest().sources.clone())
+        self.layers
+            .iter()
+            .flat_map(|layer| layer.manifest().sources.clone())
             .collect()
     }
 
     fn symbols(&self) -> BTreeSet<String> {
-        let all = self
-            .layers
+        self.layers
             .iter()
-            .flat_map(|layer| &layer.manifest().instruments);
-        all.map(|one| one.symbol.clone()).collect()
+            .flat_map(|layer| &layer.manifest().instruments)
+            .map(|instrument| instrument.symbol.clone())
+            .collect()
     }
 
     /// What bars are expected: as the calendar says, or for daily bars on the dates on which any
@@ -253,11 +280,11 @@ fn write(
         quarantine: QuarantineWriter::new(staging.create(QUARANTINE)?),
     };
     for layer in &inputs.layers {
-        take_over(layer, &mut out)?;
+        take_over_quarantine(layer, &mut out)?;
     }
     let symbols = inputs.symbols();
-    say_once(inputs, &expected, &symbols, &mut out)?;
-    let frame = CheckContext {
+    report_sources(inputs, &expected, &symbols, &mut out)?;
+    let context = CheckContext {
         timeframe: inputs.timeframe,
         expected: &expected,
         actions: &inputs.actions,
@@ -267,22 +294,20 @@ fn write(
     let mut bars: u64 = 0;
     let mut instruments = Vec::new();
     for (index, symbol) in symbols.iter().enumerate() {
-        instruments.extend(write_instrument(
-            inputs,
-            frame,
-            (index, symbol),
-            &mut out,
-            &mut |more| {
-                bars = bars.saturating_add(more);
-                progress(IngestProgress::Writing { bars, bars_total });
-            },
-        )?);
+        let mut progress = |more: u64| {
+            bars = bars.saturating_add(more);
+            progress(IngestProgress::Writing { bars, bars_total });
+        };
+        let written = write_instrument(inputs, context, index, symbol, &mut out, &mut progress)?;
+        instruments.extend(written);
     }
     let sources = inputs.sources();
     let (errors, count) = (
         core::mem::take(&mut out.findings.errors),
         out.findings.errors_count,
     );
+    // Only now, although the first error was known earlier: the user gets all of them at once. The
+    // staged files go with their directory.
     if plan.policy == ErrorPolicy::Refuse && count > 0 {
         return Err(refused(errors, count));
     }
@@ -308,7 +333,7 @@ fn write(
         format: DataLayer::Snapshots.format().to_owned(),
         sessions: write_sessions(staging, inputs, &instruments)?,
         instruments,
-        quarantine: quarantine.data,
+        quarantine,
         recipe,
         sources,
         timeframe: inputs.timeframe,
@@ -332,9 +357,11 @@ fn refused(findings: Vec<QualityFinding>, count: u64) -> IngestError {
 }
 
 /// The rows that a normalized file put aside: each is an error here.
-fn take_over(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Result<(), IngestError> {
+fn take_over_quarantine(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Result<(), IngestError> {
     let data = &layer.manifest().quarantine;
     let (open, name) = layer.checked(&data.file, data.sha256)?;
+    // Not bounded line by line: the file was written by this program a moment ago, or its digest
+    // stands in a manifest that was.
     for line in BufReader::new(open).lines() {
         let line = line.map_err(ReadError::io(&name))?;
         let row: QuarantinedRow = serde_json::from_str(&line)
@@ -357,8 +384,8 @@ fn take_over(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Result<(), Inges
     Ok(())
 }
 
-/// What is said of sources and actions, not of bars.
-fn say_once(
+/// Reports what was found about sources and actions, not about bars.
+fn report_sources(
     inputs: &CurationInputs,
     expected: &ExpectedBars,
     symbols: &BTreeSet<String>,
@@ -366,7 +393,7 @@ fn say_once(
 ) -> Result<(), IngestError> {
     for layer in &inputs.layers {
         for source in &layer.manifest().sources {
-            let mut say = |rule, message: String| {
+            let mut report = |rule, message: String| {
                 let finding = QualityFinding::of(rule, message);
                 out.find(QualityFinding {
                     file: Some(source.name.clone()),
@@ -377,10 +404,10 @@ fn say_once(
                 let count = source.out_of_order;
                 let what =
                     "rows came after a later one of their instrument and were put in their place";
-                say(QualityRule::OutOfOrder, format!("{count} {what}"))?;
+                report(QualityRule::OutOfOrder, format!("{count} {what}"))?;
             }
             if !source.ignored_columns.is_empty() {
-                say(
+                report(
                     QualityRule::IgnoredColumn,
                     format!("not read: {}", source.ignored_columns.join(", ")),
                 )?;
@@ -390,7 +417,7 @@ fn say_once(
                     "{}: the smallest gap between two bars of one instrument",
                     inputs.timeframe
                 );
-                say(QualityRule::InferredTimeframe, message)?;
+                report(QualityRule::InferredTimeframe, message)?;
             }
         }
     }
@@ -407,7 +434,7 @@ fn say_once(
         .filter(|one| !symbols.contains(&one.instrument))
     {
         let message = "an action of an instrument that is not in the data".to_owned();
-        let date = crate::source::times::date(action.ex_time);
+        let date = date(action.ex_time);
         out.find(
             QualityFinding::of(QualityRule::UnusedAction, message)
                 .about(&action.instrument, Some(date)),
@@ -419,34 +446,37 @@ fn say_once(
 /// Checks and writes the bars of one instrument.
 fn write_instrument(
     inputs: &CurationInputs,
-    frame: CheckContext<'_>,
-    (index, symbol): (usize, &str),
+    context: CheckContext<'_>,
+    index: usize,
+    symbol: &str,
     out: &mut CurationOutput<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Option<LayerInstrument>, IngestError> {
     let mut merge = BarMerge::new(&inputs.layers, symbol)?;
     let instrument = merge.instrument.clone();
     let mut writer = InstrumentWriter::new(out.staging, index, &instrument);
-    let mut checker = BarChecker::new(symbol, instrument.price_scale(), frame);
-    let mut told: u64 = 0;
+    let mut checker = BarChecker::new(symbol, instrument.price_scale(), context);
+    let mut bars: u64 = 0;
     while let Some((merged, next)) = merge.next()? {
         let raw = *merged.bar.get();
         if let Some(before) = merged.revised {
             let message = format!("was {}", bar_text(&instrument, &before));
-            let date = crate::source::times::date(raw.open_time);
+            let date = date(raw.open_time);
             out.find(QualityFinding::of(QualityRule::Revised, message).about(symbol, Some(date)))?;
         }
-        let mut bad: Option<QualityFinding> = None;
+        let mut error: Option<QualityFinding> = None;
         for finding in checker.check(&raw, next.as_ref()) {
             if !out.find(finding.clone())? {
-                bad = Some(finding);
+                error = Some(finding);
             }
         }
-        told = told.saturating_add(1);
-        if told.is_multiple_of(8_192) {
-            progress(8_192);
+        bars = bars.saturating_add(1);
+        if bars.is_multiple_of(BARS_PER_PROGRESS) {
+            progress(BARS_PER_PROGRESS);
         }
-        let Some(bad) = bad else {
+        let Some(error) = error else {
+            // Only a bar that is used becomes the one to compare the next with: after a price of
+            // 0.01 that was refused, the next good price must not look like a jump.
             checker.keep(&raw);
             writer.add(merged.bar)?;
             continue;
@@ -454,32 +484,34 @@ fn write_instrument(
         let row = QuarantinedRow {
             file: String::new(),
             line: 0,
-            message: bad.message,
-            reason: bad.rule,
+            message: error.message,
+            reason: error.rule,
             row: bar_text(&instrument, &merged.bar),
         };
         out.quarantine
             .add(row)
             .map_err(IngestError::write(QUARANTINE))?;
     }
-    progress(told.checked_rem(8_192).unwrap_or(0));
+    progress(bars.checked_rem(BARS_PER_PROGRESS).unwrap_or(0));
     for finding in checker.finish() {
         out.find(finding)?;
     }
     writer.finish(tickers(&inputs.layers, symbol))
 }
 
-/// The actions of the instruments that are there.
+/// Writes the actions of the instruments that the snapshot has: equal data gives an equal snapshot,
+/// whatever else the file of actions lists.
 fn write_actions(
     staging: &StagingDir,
     inputs: &CurationInputs,
     symbols: &BTreeSet<String>,
 ) -> Result<Option<LayerList>, IngestError> {
-    let used = inputs
+    let used: Vec<SymbolAction> = inputs
         .actions
         .iter()
-        .filter(|one| symbols.contains(&one.instrument));
-    let used: Vec<SymbolAction> = used.cloned().collect();
+        .filter(|action| symbols.contains(&action.instrument))
+        .cloned()
+        .collect();
     if used.is_empty() {
         return Ok(None);
     }
@@ -510,9 +542,9 @@ fn write_sessions(
 }
 
 /// The tickers that instruments got after their first, from a file of actions.
-pub(crate) fn renames(actions: &[SymbolAction]) -> Vec<crate::layers::normalize::TickerRename> {
+pub(crate) fn renames(actions: &[SymbolAction]) -> Vec<TickerRename> {
     let rename = |one: &SymbolAction| match &one.kind {
-        ActionKind::SymbolChange { symbol } => Some(crate::layers::normalize::TickerRename {
+        ActionKind::SymbolChange { symbol } => Some(TickerRename {
             from: one.ex_time,
             instrument: one.instrument.clone(),
             ticker: symbol.clone(),

@@ -19,11 +19,11 @@ use counterfoil_trading::units::{MONEY_SCALE, Money};
 use crate::error::IngestError;
 use crate::layers::raw::{self, ReceiptDraft};
 use crate::quality::actions::SymbolAction;
-use crate::source::columns::AdjustedColumns;
+use crate::source::columns::{AdjustedColumns, HeaderContext, field};
 use crate::source::mapping::ColumnMapping;
 use crate::source::options::IngestOptions;
 use crate::source::records::{self, SourceRecord};
-use crate::source::row::{ExactNumber, check_symbol};
+use crate::source::row::ExactNumber;
 use crate::source::times::{TimeParser, date};
 
 /// Decimals at which adjusted closes are compared: with closes up to 10^5 at scale 9 the product
@@ -57,7 +57,7 @@ struct AdjustedClose {
     digits: (u32, u32),
 }
 
-pub(crate) fn derive(
+pub(crate) fn derive_actions(
     data: &Dir,
     source: impl Read,
     name: &str,
@@ -71,11 +71,17 @@ pub(crate) fn derive(
         schema: mapping.schema.as_deref(),
         ingested_at: options.ingested_at,
     };
+    // The file is kept like any other: the actions that come out of it can be traced to it.
     let raw = raw::put(data, source, options.limits.bytes_max, &arrival)?;
     let file = raw::open_checked(data, &raw.sha256)?;
     let mut records = records::open(file, name, &mapping, options.limits)?;
     let symbol = options.symbol.as_deref().or(mapping.symbol.as_deref());
-    let columns = AdjustedColumns::find(name, records.header(), symbol, &mapping)?;
+    let columns = AdjustedColumns::find(HeaderContext {
+        file: name,
+        header: records.header(),
+        symbol,
+        mapping: &mapping,
+    })?;
     let times = mapping
         .times(options)
         .map_err(|reason| IngestError::Option {
@@ -89,24 +95,24 @@ pub(crate) fn derive(
         let (line, fields) = match records.next()? {
             SourceRecord::End => break,
             SourceRecord::Blank => continue,
-            SourceRecord::Bad { line, bad, .. } => {
-                derived
-                    .unexplained
-                    .push(format!("line {line}: {}", bad.message));
+            SourceRecord::Invalid { line, error, .. } => {
+                let message = format!("line {line}: {}", error.message);
+                derived.unexplained.push(message);
                 continue;
             }
             SourceRecord::Row { line, fields, .. } => (line, fields),
         };
-        match parse(&fields, &columns, symbol, &mut times, line) {
+        match parse_close(&fields, &columns, symbol, &mut times, line) {
             Ok((symbol, day)) => days.entry(symbol).or_default().push(day),
             Err(reason) => derived.unexplained.push(format!("line {line}: {reason}")),
         }
     }
-    let nanos_per_key = times.nanos_per_key(name, &columns.time.name)?;
+    let nanos_per_key = times.nanos_per_key(name, &columns.common.time.name)?;
     for (symbol, mut days) in days {
+        // Stable, so that of two rows with one date the first in the file counts, as in ingestion.
         days.sort_by_key(|day| day.time);
         days.dedup_by_key(|day| day.time);
-        find(&symbol, &days, nanos_per_key, &mut derived);
+        find_actions(&symbol, &days, nanos_per_key, &mut derived);
     }
     derived
         .actions
@@ -114,44 +120,43 @@ pub(crate) fn derive(
     Ok(derived)
 }
 
-fn parse(
+fn parse_close(
     fields: &[&str],
     columns: &AdjustedColumns,
     symbol: Option<&str>,
     times: &mut TimeParser,
     line: u64,
 ) -> Result<(String, AdjustedClose), String> {
-    if fields.len() != columns.count {
-        return Err(format!(
-            "{} fields, the header has {}",
-            fields.len(),
-            columns.count
-        ));
-    }
-    let field = |place: usize| fields.get(place).copied().unwrap_or_default();
-    let symbol = columns.symbol.map_or(symbol.unwrap_or_default(), field);
-    check_symbol(symbol)?;
-    let key = columns.time.key(fields, times).map_err(|bad| bad.message)?;
+    let (symbol, time) = columns
+        .common
+        .symbol_and_time(fields, symbol, times)
+        .map_err(|error| error.message)?;
+    let text = |place: usize| field(fields, place).map_err(|error| error.message);
     let number = |place: usize, name: &str, scale: u8| {
-        let number = ExactNumber::parse(field(place), name).map_err(|bad| bad.message)?;
+        let number = ExactNumber::parse(text(place)?, name).map_err(|error| error.message)?;
         let finer = decimal::power_of_ten(decimal::SCALE_MAX.saturating_sub(scale)).unwrap_or(1);
         let value = decimal::divide_half_even(number.at_18, finer).filter(|value| *value > 0);
         value.ok_or_else(|| format!("column {name}: not above zero"))
     };
-    let text = field(columns.adjusted.place);
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let adjusted = text(columns.adjusted.place)?;
+    let (whole, fraction) = adjusted.split_once('.').unwrap_or((adjusted, ""));
     let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX);
     let day = AdjustedClose {
-        time: key.time,
+        time: time.time,
         close: number(columns.close.place, "close", MONEY_SCALE)?,
         adjusted: number(columns.adjusted.place, "adjusted", ADJUSTED_SCALE)?,
         digits: (length(whole.trim_start_matches('0')), length(fraction)),
     };
-    times.take(&key, line);
+    times.note(&time, line);
     Ok((symbol.to_owned(), day))
 }
 
-fn find(symbol: &str, days: &[AdjustedClose], nanos_per_key: i64, derived: &mut DerivedActions) {
+fn find_actions(
+    symbol: &str,
+    days: &[AdjustedClose],
+    nanos_per_key: i64,
+    derived: &mut DerivedActions,
+) {
     // As many digits as any adjusted close of the instrument shows: shorter ones ended in zeros.
     let shown = days
         .iter()
@@ -254,6 +259,7 @@ fn explain(before: &AdjustedClose, day: &AdjustedClose, digits: u32) -> Option<A
             }
         }
     }
+    // The adjusted price fell by less than the traded one: no payment does that.
     if more < 0 {
         return None;
     }
@@ -266,6 +272,8 @@ fn shortest(amount: i128, error: i128) -> Option<i128> {
     for decimals in 0..=6 {
         let unit = decimal::power_of_ten(MONEY_SCALE.checked_sub(decimals)?)?;
         let near = decimal::divide_half_even(amount, unit)?.checked_mul(unit)?;
+        // Companies pay round amounts. Of all amounts inside the error the shortest is the likely
+        // one; a longer one would be noise of the vendor's arithmetic.
         if near > 0 && near.checked_sub(amount)?.abs() <= error {
             return Some(near);
         }

@@ -44,7 +44,7 @@ pub(crate) fn ingest(
     options: &IngestOptions,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<IngestOutcome, IngestError> {
-    // What can be told without the source is told before it is copied.
+    // What can be refused without the source is refused before a copy of gigabytes is made.
     price_grid(options)?;
     lot(options)?;
     let mapping = ColumnMapping::parse(options.mapping.as_ref())?;
@@ -66,9 +66,12 @@ pub(crate) fn ingest(
         schema: mapping.schema.as_deref(),
         ingested_at: options.ingested_at,
     };
+    // The raw file is kept even if what follows fails: it is evidence of what the vendor sent, and
+    // the next try does not need it again.
     let raw = raw::put(data, source, options.limits.bytes_max, &arrival)?;
     let side = |role, file: &Option<SideFile>| put_side(data, role, file.as_ref(), options);
     let renames = match (&options.actions, plan_before.actions) {
+        // A revision without a file of actions keeps that of the snapshot, and with it the tickers.
         (None, Some(sha256)) => {
             renames(&parse_actions("actions", &raw::read_small(data, &sha256)?)?)
         }
@@ -90,17 +93,19 @@ pub(crate) fn ingest(
         normalized: plan_before.normalized,
         accepted: plan_before.accepted,
     };
+    // The same file again moves to the end: it is the latest word, and where files disagree the
+    // later one counts.
     plan.normalized.retain(|id| *id != normalized);
     plan.normalized.push(normalized);
     for acceptance in &options.accepted {
         plan.accepted.insert(put_acceptance(data, acceptance)?);
     }
-    told(curate(data, &plan, progress)?)
+    outcome(curate(data, &plan, progress)?)
 }
 
 /// The plan of a snapshot that is revised.
 fn plan_of(snapshot: &Snapshot) -> Result<CurationPlan, IngestError> {
-    let plan = CurationPlan::of(&snapshot.manifest().recipe);
+    let plan = CurationPlan::of(&snapshot.manifest().recipe)?;
     if plan.normalized.is_empty() {
         return Err(IngestError::Option {
             option: "revises",
@@ -123,6 +128,8 @@ pub(crate) fn accept(
         .findings
         .as_ref()
         .map(|data| &data.rules);
+    // An acceptance that covers nothing is a typing error. Kept, it would cover a finding of a later
+    // revision that its author never saw.
     if rules.is_none_or(|rules| !rules.contains_key(&acceptance.rule)) {
         let known = rules.map(|rules| rules.keys().cloned().collect::<Vec<_>>().join(", "));
         return Err(IngestError::Option {
@@ -134,8 +141,8 @@ pub(crate) fn accept(
             ),
         });
     }
-    let found = snapshot.findings(usize::MAX)?;
-    if !found.iter().any(|finding| acceptance.covers(finding)) {
+    let findings = snapshot.findings(usize::MAX)?;
+    if !findings.iter().any(|finding| acceptance.covers(finding)) {
         return Err(IngestError::Option {
             option: "rule",
             reason: format!(
@@ -144,12 +151,12 @@ pub(crate) fn accept(
             ),
         });
     }
-    let mut plan = CurationPlan::of(&snapshot.manifest().recipe);
+    let mut plan = CurationPlan::of(&snapshot.manifest().recipe)?;
     plan.accepted.insert(put_acceptance(data, acceptance)?);
-    told(curate(data, &plan, progress)?)
+    outcome(curate(data, &plan, progress)?)
 }
 
-fn told(curated: CuratedSnapshot) -> Result<IngestOutcome, IngestError> {
+fn outcome(curated: CuratedSnapshot) -> Result<IngestOutcome, IngestError> {
     let CuratedSnapshot {
         id,
         snapshot,

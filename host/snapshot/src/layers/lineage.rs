@@ -83,6 +83,8 @@ pub(crate) fn lineage(data: &Dir, id: &SnapshotId) -> Result<SnapshotLineage, Re
 }
 
 fn file(data: &Dir, role: &str, sha256: Digest) -> Result<LineageFile, ReadError> {
+    // Raw files may be moved to an archive once a snapshot was made; the lineage then still names
+    // them by digest.
     let there = data.exists(raw::place(&sha256));
     Ok(LineageFile {
         role: role.to_owned(),

@@ -42,14 +42,17 @@ struct MergeInput {
 
 /// The tickers of an instrument, from all files that have it.
 pub(crate) fn tickers(layers: &[Snapshot], symbol: &str) -> Vec<LayerTicker> {
-    let of = layers.iter().filter_map(|layer| find(layer, symbol));
-    let mut all: Vec<LayerTicker> = of.flat_map(|(_, data)| data.tickers.clone()).collect();
+    let mut all: Vec<LayerTicker> = layers
+        .iter()
+        .filter_map(|layer| find(layer, symbol))
+        .flat_map(|(_, data)| data.tickers.clone())
+        .collect();
     all.sort();
     let mut seen = Vec::new();
-    all.retain(|one| {
-        let new = !seen.contains(&one.symbol);
-        seen.push(one.symbol.clone());
-        new
+    all.retain(|ticker| {
+        let is_new = !seen.contains(&ticker.symbol);
+        seen.push(ticker.symbol.clone());
+        is_new
     });
     all
 }
@@ -88,8 +91,10 @@ impl BarMerge {
         // A grid that both files' prices stand on.
         let tick = all
             .iter()
-            .filter_map(|data| rescale(data.tick_size, data.price_scale, price_scale));
-        let tick = tick.reduce(greatest_common_divisor).unwrap_or(1);
+            .filter_map(|data| rescale(data.tick_size, data.price_scale, price_scale))
+            .reduce(greatest_common_divisor)
+            .unwrap_or(1);
+        // Quantities are the account's matter and not the data's: the first file decides.
         let quantity = all
             .first()
             .map_or((0, 1), |data| (data.quantity_scale, data.lot_size));
@@ -115,6 +120,7 @@ impl BarMerge {
     }
 
     /// The next bar, and the one after it.
+    // The bar after it goes along, because the checks compare a bar with both neighbours.
     pub(crate) fn next(&mut self) -> Result<Option<(MergedBar, Option<RawBar>)>, IngestError> {
         let Some(bar) = self.next.take() else {
             return Ok(None);
@@ -135,8 +141,10 @@ impl BarMerge {
                 continue;
             };
             self.advance(place)?;
-            let before = merged.map(|one| one.bar);
-            let earlier = merged.and_then(|one| one.revised);
+            // Later files replace earlier ones, in the sequence of the recipe and not of their
+            // arrival: the same files in the same sequence give the same snapshot.
+            let before = merged.map(|merged| merged.bar);
+            let earlier = merged.and_then(|merged| merged.revised);
             merged = Some(MergedBar {
                 bar,
                 revised: before.filter(|before| *before != bar).or(earlier),

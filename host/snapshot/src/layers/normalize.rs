@@ -9,21 +9,22 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
-use crate::layers::bars::{BarConversion, bar, check_sequence};
+use crate::layers::bars::{BarConversion, LineBar, check_sequence, closed_bar};
 use crate::layers::publish::{find_layer, publish_layer};
 use crate::layers::raw::{self, RawFile};
 use crate::layout::{DataLayer, QUARANTINE};
-use crate::quality::deferred::{duplicate, put};
+use crate::quality::deferred::{duplicate_error, quarantine_row};
 use crate::quality::quarantine::QuarantineWriter;
 use crate::source::choices::SourceKind;
 use crate::source::interval::from_gap;
 use crate::source::mapping::ColumnMapping;
 use crate::source::options::IngestOptions;
 use crate::source::progress::IngestProgress;
+use crate::source::reading::SourceContext;
 use crate::source::records;
-use crate::source::row::check_symbol;
-use crate::source::scales::{lot, price_grid, price_scale, volume_scale};
-use crate::source::table::{MaxPrecision, SourceContext, SourceTable, read_table};
+use crate::source::scales::{GridScale, lot, price_grid, price_scale, volume_scale};
+use crate::source::symbols::check_symbol;
+use crate::source::table::{SourceTable, read_table};
 use crate::source::times::{TimeParser, date};
 use crate::source::trades::read_trades;
 use crate::spool::series::{SeriesFile, SeriesStep, TickerShare};
@@ -33,6 +34,9 @@ use crate::store::manifest::{LayerInstrument, LayerManifest, LayerSource, LayerT
 use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
 use crate::store::write::InstrumentWriter;
 use counterfoil_base::digest::Digest;
+
+/// Bars between two calls of the progress function.
+const BARS_PER_PROGRESS: u64 = 8_192;
 
 /// A ticker that an instrument got after its first.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -155,7 +159,7 @@ fn read_and_write(
     let quarantine = QuarantineWriter::new(staging.create(QUARANTINE)?);
     // Removed when it goes out of scope; after a kill, by the next ingestion.
     let scratch = StagingDir::new(data, DataLayer::Normalized.folder())?;
-    let reading = SourceContext {
+    let context = SourceContext {
         name,
         symbol: job.symbol(),
         grid,
@@ -165,25 +169,21 @@ fn read_and_write(
     };
     let times = TimeParser::new(times);
     let table = match options.kind {
-        SourceKind::Bars => {
-            read_table(&mut *records, &reading, times, (quarantine, &mut *progress))?
-        }
-        SourceKind::Trades => {
-            read_trades(&mut *records, &reading, times, (quarantine, &mut *progress))?
-        }
+        SourceKind::Bars => read_table(&mut *records, &context, times, quarantine, progress)?,
+        SourceKind::Trades => read_trades(&mut *records, &context, times, quarantine, progress)?,
     };
     let (format, compression) = records.format();
     drop(records);
     table.check_not_empty(name)?;
     let source = LayerSource {
-        blank_lines: table.blank_lines,
+        blank_lines: table.counts.blank_lines,
         bytes: job.raw.bytes,
         compression: compression.to_owned(),
         format: format.to_owned(),
         ignored_columns: table.ignored.clone(),
         name: name.to_owned(),
         out_of_order: table.out_of_order,
-        rows: table.rows,
+        rows: table.counts.rows,
         sha256: job.raw.sha256,
         timeframe_inferred: options.timeframe.is_none(),
         vendor: options.vendor.clone(),
@@ -206,36 +206,37 @@ fn write_table(
         series,
         times,
         mut quarantine,
-        finest: MaxPrecision([finest_price, finest_volume]),
+        precision,
         ..
     } = table;
     let nanos_per_key = times.nanos_per_key(name, &time_name)?;
-    let (shares, tickers) = rename(&series, job, nanos_per_key)?;
+    let ownership = assign_tickers(&series, job, nanos_per_key)?;
     let timeframe = match options.timeframe {
         Some(timeframe) => timeframe,
-        None => infer_timeframe(name, &series, &shares, nanos_per_key)?,
+        None => infer_timeframe(name, &series, &ownership.shares, nanos_per_key)?,
     };
-    let (price_scale, tick_size, finest_price_line) = price_scale(options, finest_price)?;
-    let (volume_scale, finest_volume_line) = volume_scale(options, finest_volume)?;
-    let frame = BarConversion {
+    let (prices, price_line) = price_scale(options, precision.price)?;
+    let (volume, volume_line) = volume_scale(options, precision.volume)?;
+    let conversion = BarConversion {
         source: name,
         time_column: &time_name,
         nanos_per_key,
         timeframe,
         meaning: times.meaning(),
-        finest_lines: [finest_price_line, finest_volume_line],
+        price_line,
+        volume_line,
     };
     let scales = InstrumentScales {
-        prices: (price_scale, tick_size),
+        prices,
         quantities: lot(options)?,
-        volume: volume_scale,
+        volume,
     };
     let mut output = NormalizeOutput {
         staging,
         quarantine: &mut quarantine,
         progress,
     };
-    let instruments = output.write_bars(&series, (shares, tickers), scales, &frame)?;
+    let instruments = output.write_bars(&series, ownership, scales, &conversion)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
     Ok(LayerManifest {
@@ -245,80 +246,90 @@ fn write_table(
         findings: None,
         format: DataLayer::Normalized.format().to_owned(),
         instruments,
-        quarantine: quarantine.data,
+        quarantine,
         recipe,
         sources: vec![source],
         timeframe,
     })
 }
 
-/// By instrument, the tickers it got after its first.
-type TickersByInstrument = BTreeMap<String, Vec<LayerTicker>>;
+/// Which rows of which tickers are whose.
+struct TickerOwnership {
+    shares: SharesByInstrument,
+    /// By instrument, the tickers it got after its first.
+    later_tickers: BTreeMap<String, Vec<LayerTicker>>,
+}
 
 /// Gives the rows of a ticker to the instrument that had it at the time.
-fn rename(
+fn assign_tickers(
     series: &SeriesFile<'_>,
     job: &NormalizeJob<'_>,
     nanos_per_key: i64,
-) -> Result<(SharesByInstrument, TickersByInstrument), IngestError> {
+) -> Result<TickerOwnership, IngestError> {
     let whole = |part| TickerShare {
         part,
         from: None,
         to: None,
         ticker: None,
     };
-    let parts = series.parts.iter();
-    let mut shares: SharesByInstrument = parts
+    let mut shares: SharesByInstrument = series
+        .parts
+        .iter()
         .map(|(ticker, part)| (ticker.clone(), vec![whole(*part)]))
         .collect();
-    let mut tickers = TickersByInstrument::new();
-    for one in &job.renames {
-        let Some(all) = shares.remove(&one.ticker) else {
+    let mut later_tickers: BTreeMap<String, Vec<LayerTicker>> = BTreeMap::new();
+    for rename in &job.renames {
+        let Some(all) = shares.remove(&rename.ticker) else {
             continue;
         };
         let (mut moved, mut kept) = (Vec::new(), Vec::new());
         for share in all {
-            let before = share.to.map_or(one.from, |to| to.min(one.from));
-            let after = share.from.map_or(one.from, |from| from.max(one.from));
+            let before = share.to.map_or(rename.from, |to| to.min(rename.from));
+            let after = share.from.map_or(rename.from, |from| from.max(rename.from));
             kept.push(TickerShare {
                 to: Some(before),
                 ..share.clone()
             });
             moved.push(TickerShare {
                 from: Some(after),
-                ticker: Some(one.ticker.clone()),
+                ticker: Some(rename.ticker.clone()),
                 ..share
             });
         }
-        let there = |share: &TickerShare| series.rows(core::slice::from_ref(share), nanos_per_key);
-        for part in [&mut moved, &mut kept] {
-            let mut found = Vec::with_capacity(part.len());
-            for share in part.drain(..) {
-                if there(&share)?.next()?.is_some() {
-                    found.push(share);
+        // A share without a row must go: an instrument of it would be listed without a bar.
+        let rows_of =
+            |share: &TickerShare| series.rows(core::slice::from_ref(share), nanos_per_key);
+        for shares in [&mut moved, &mut kept] {
+            let mut filled = Vec::with_capacity(shares.len());
+            for share in shares.drain(..) {
+                if rows_of(&share)?.next()?.is_some() {
+                    filled.push(share);
                 }
             }
-            *part = found;
+            *shares = filled;
         }
         if !kept.is_empty() {
-            shares.insert(one.ticker.clone(), kept);
+            shares.insert(rename.ticker.clone(), kept);
         }
         if moved.is_empty() {
             continue;
         }
-        tickers
-            .entry(one.instrument.clone())
+        later_tickers
+            .entry(rename.instrument.clone())
             .or_default()
             .push(LayerTicker {
-                from: one.from,
-                symbol: one.ticker.clone(),
+                from: rename.from,
+                symbol: rename.ticker.clone(),
             });
         shares
-            .entry(one.instrument.clone())
+            .entry(rename.instrument.clone())
             .or_default()
             .extend(moved);
     }
-    Ok((shares, tickers))
+    Ok(TickerOwnership {
+        shares,
+        later_tickers,
+    })
 }
 
 /// What a normalized file is written to.
@@ -331,12 +342,25 @@ struct NormalizeOutput<'a> {
 /// Decimals and grids of a source's instruments.
 #[derive(Clone, Copy)]
 struct InstrumentScales {
-    /// Of a price, with its tick.
-    prices: (u8, i64),
-    /// Of a quantity, with its lot.
-    quantities: (u8, i64),
-    /// Of a volume.
+    prices: GridScale,
+    quantities: GridScale,
+    /// Decimals of a volume.
     volume: u8,
+}
+
+impl InstrumentScales {
+    fn instrument(&self, symbol: &str, source: &str) -> Result<Instrument, IngestError> {
+        Instrument::new(
+            symbol.to_owned(),
+            (self.prices.scale, self.prices.step),
+            (self.quantities.scale, self.quantities.step),
+            self.volume,
+        )
+        .map_err(|error| IngestError::Instrument {
+            file: source.to_owned(),
+            source: error,
+        })
+    }
 }
 
 impl NormalizeOutput<'_> {
@@ -344,76 +368,66 @@ impl NormalizeOutput<'_> {
     fn write_bars(
         &mut self,
         series: &SeriesFile<'_>,
-        (shares, mut tickers): (SharesByInstrument, TickersByInstrument),
+        mut ownership: TickerOwnership,
         scales: InstrumentScales,
-        frame: &BarConversion<'_>,
+        conversion: &BarConversion<'_>,
     ) -> Result<Vec<LayerInstrument>, IngestError> {
         let bars_total = series.parts.values().map(|part| part.rows).sum();
         let mut bars: u64 = 0;
-        let mut all = Vec::with_capacity(shares.len());
-        for (index, (symbol, shares)) in shares.into_iter().enumerate() {
-            let later = tickers.remove(&symbol).unwrap_or_default();
-            let InstrumentScales {
-                prices,
-                quantities,
-                volume,
-            } = scales;
-            let instrument =
-                Instrument::new(symbol.clone(), prices, quantities, volume).map_err(|source| {
-                    IngestError::Instrument {
-                        file: frame.source.to_owned(),
-                        source,
-                    }
-                })?;
+        let mut all = Vec::with_capacity(ownership.shares.len());
+        for (index, (symbol, shares)) in ownership.shares.into_iter().enumerate() {
+            let instrument = scales.instrument(&symbol, conversion.source)?;
             let mut writer = InstrumentWriter::new(self.staging, index, &instrument);
-            let mut rows = series.rows(&shares, frame.nanos_per_key)?;
-            let mut last = None;
+            let mut rows = series.rows(&shares, conversion.nanos_per_key)?;
+            let mut last: Option<LineBar> = None;
             let mut first = None;
             while let Some(step) = rows.next()? {
                 let SeriesStep::Row(row) = step else {
-                    self.repeat(&symbol, &step, frame)?;
+                    self.quarantine_repeat(&symbol, &step, conversion)?;
                     continue;
                 };
-                let bar = bar(&row, &instrument, frame)?;
-                let raw = *bar.get();
-                if let Some((line, before)) = last {
-                    check_sequence(&before, &raw, (line, row.line), &instrument, frame)?;
+                let bar = closed_bar(&row, &instrument, conversion)?;
+                let next = LineBar {
+                    line: row.line,
+                    bar: *bar.get(),
+                };
+                if let Some(last) = &last {
+                    check_sequence(last, &next, &symbol, conversion)?;
                 }
-                last = Some((row.line, raw));
-                first = first.or(Some(raw.open_time));
+                last = Some(next);
+                first = first.or(Some(next.bar.open_time));
                 writer.add(bar)?;
                 bars = bars.saturating_add(1);
-                if bars.is_multiple_of(8_192) {
+                if bars.is_multiple_of(BARS_PER_PROGRESS) {
                     (self.progress)(IngestProgress::Writing { bars, bars_total });
                 }
             }
-            let mut tickers = vec![LayerTicker {
-                from: first.unwrap_or_default(),
-                symbol,
-            }];
-            tickers.extend(later);
+            // Without a bar there is no file, and nothing to list.
+            let Some(from) = first else { continue };
+            let later = ownership.later_tickers.remove(&symbol);
+            let mut tickers = vec![LayerTicker { from, symbol }];
+            tickers.extend(later.into_iter().flatten());
             all.extend(writer.finish(tickers)?);
         }
         (self.progress)(IngestProgress::Writing { bars, bars_total });
         Ok(all)
     }
 
-    /// Puts a row of a later ticker aside whose time the instrument has already.
-    fn repeat(
+    /// Quarantines a row of a later ticker whose time the instrument has already.
+    fn quarantine_repeat(
         &mut self,
         symbol: &str,
         step: &SeriesStep,
-        frame: &BarConversion<'_>,
+        conversion: &BarConversion<'_>,
     ) -> Result<(), IngestError> {
         let SeriesStep::Repeat { row, first, ticker } = step else {
             return Ok(());
         };
         let same = (first.prices, first.volume) == (row.prices, row.volume);
-        let time = row.time.checked_mul(frame.nanos_per_key);
-        let day = date(UnixNanos(time.unwrap_or_default()));
+        let day = date(conversion.stated_time(row)?);
         let text = format!("{symbol} (now {ticker}) {day}");
-        let bad = duplicate(same, first.line);
-        put(self.quarantine, frame.source, row.line, bad, text)
+        let error = duplicate_error(same, first.line);
+        quarantine_row(self.quarantine, conversion.source, row.line, error, text)
     }
 }
 

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::IngestError;
 use crate::layout::RAW;
 use crate::spool::staging::{StagingDir, sync, write_whole};
-use crate::store::hashing::HashingReader;
+use crate::store::hashing::{HashingReader, too_many_bytes};
 use crate::store::read_error::ReadError;
 use crate::store::text::{as_text, optional_nanos};
 use counterfoil_base::digest::Digest;
@@ -76,6 +76,8 @@ pub(crate) fn put(
     bytes_max: u64,
     arrival: &ReceiptDraft<'_>,
 ) -> Result<RawFile, IngestError> {
+    // The name is the digest, which is known only after the last byte: until then the file lies in
+    // a temporary directory, and a crash leaves nothing under a name of the layer.
     let staging = StagingDir::new(data, RAW)?;
     let mut file = staging.create(FILE)?;
     let mut hash = Sha256::new();
@@ -88,8 +90,11 @@ pub(crate) fn put(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(IngestError::source(arrival.name, 0)(error)),
         };
-        let part = buffer.get(..count).unwrap_or_default();
+        let part = buffer
+            .get(..count)
+            .ok_or_else(|| IngestError::source(arrival.name, 0)(too_many_bytes()))?;
         bytes = bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        // Counted as they come: a source without an end, such as a pipe, must not fill the disk.
         if bytes > bytes_max {
             return Err(IngestError::TooLarge {
                 file: arrival.name.to_owned(),
@@ -101,8 +106,11 @@ pub(crate) fn put(
         hash.update(part);
         file.write_all(part).map_err(IngestError::write(FILE))?;
     }
+    // Durable before it is named. The other way round, a power failure could leave a name over a
+    // file that was never written whole.
     sync(file, FILE)?;
     let sha256 = Digest::finish(hash);
+    // `false` means that the same bytes are there already; the copy goes with its directory.
     staging.publish(&sha256)?;
     let receipt = RawReceipt {
         format: RECEIPT_FORMAT.to_owned(),
@@ -113,6 +121,8 @@ pub(crate) fn put(
         sha256,
         vendor: arrival.vendor.map(str::to_owned),
     };
+    // A crash before this line leaves the file without a receipt of this arrival. The caller got no
+    // answer and brings the file again, which adds the receipt.
     add_receipt(data, &receipt)?;
     Ok(RawFile { sha256, bytes })
 }
@@ -123,6 +133,8 @@ fn add_receipt(data: &Dir, receipt: &RawReceipt) -> Result<(), IngestError> {
     let name = format!("receipt-{}.json", Digest::of(&bytes).hex());
     let place = place(&receipt.sha256);
     let dir = data.open_dir(&place).map_err(IngestError::write(&place))?;
+    // Named by its own digest: the same arrival twice is one receipt, and another one never
+    // overwrites it.
     if dir.exists(&name) {
         return Ok(());
     }
@@ -154,6 +166,9 @@ pub(crate) fn open_checked(data: &Dir, sha256: &Digest) -> Result<File, ReadErro
             got,
         });
     }
+    // Opened again rather than rewound, so that the reader begins with a clean handle. A process
+    // that can write here between both could as well have written before: the layer's files are
+    // trusted as far as the data directory's permissions go.
     open(data, sha256)
 }
 
@@ -162,6 +177,7 @@ pub(crate) fn read_small(data: &Dir, sha256: &Digest) -> Result<Vec<u8>, ReadErr
     let name = format!("{}/{FILE}", place(sha256));
     let mut bytes = Vec::new();
     open(data, sha256)?
+        // A larger file reads short, and its digest does not match: it is refused, not cut.
         .take(SMALL_FILE_BYTES_MAX)
         .read_to_end(&mut bytes)
         .map_err(ReadError::io(&name))?;
@@ -184,6 +200,7 @@ pub(crate) fn receipts(data: &Dir, sha256: &Digest) -> Result<Vec<RawReceipt>, R
     let mut all = Vec::new();
     for entry in dir.entries().map_err(ReadError::io(&place))? {
         let name = entry.map_err(ReadError::io(&place))?.file_name();
+        // Temporary files of a crashed process have other names; they are not receipts.
         let Some(hex) = name
             .to_str()
             .and_then(|name| name.strip_prefix("receipt-")?.strip_suffix(".json"))
@@ -195,6 +212,7 @@ pub(crate) fn receipts(data: &Dir, sha256: &Digest) -> Result<Vec<RawReceipt>, R
         dir.open(&name)
             .and_then(|open| open.take(RECEIPT_BYTES_MAX).read_to_end(&mut bytes))
             .map_err(ReadError::io(&file))?;
+        // Receipts say who vouched for the data, so one that was edited must not be shown.
         if Digest::of(&bytes).hex() != hex {
             return Err(ReadError::malformed(
                 &file,
@@ -203,6 +221,7 @@ pub(crate) fn receipts(data: &Dir, sha256: &Digest) -> Result<Vec<RawReceipt>, R
         }
         let receipt: RawReceipt = serde_json::from_slice(&bytes)
             .map_err(|error| ReadError::malformed(&file, error.to_string()))?;
+        // A whole receipt that was copied here from another file's folder has a right name too.
         if receipt.sha256 != *sha256 {
             return Err(ReadError::malformed(
                 &file,

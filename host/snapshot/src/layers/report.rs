@@ -49,24 +49,32 @@ impl IngestReport {
         let manifest: &LayerManifest = snapshot.manifest();
         let sources = || manifest.sources.iter();
         let instruments = || manifest.instruments.iter();
-        let findings = manifest.findings.clone();
+        let findings = manifest
+            .findings
+            .clone()
+            .ok_or_else(|| ReadError::malformed(&snapshot.id().to_string(), "no findings"))?;
         Ok(Self {
-            rows: sources().map(|one| one.rows).sum(),
+            rows: sources().map(|source| source.rows).sum(),
             bars: manifest.bars(),
             quarantined: manifest.quarantine.rows,
             reasons: manifest.quarantine.reasons.clone(),
             examples: snapshot.quarantine(EXAMPLES_MAX)?,
-            findings: findings
-                .ok_or_else(|| ReadError::malformed(&snapshot.id().to_string(), "no findings"))?,
-            out_of_order: sources().map(|one| one.out_of_order).sum(),
-            blank_lines: sources().map(|one| one.blank_lines).sum(),
+            findings,
+            out_of_order: sources().map(|source| source.out_of_order).sum(),
+            blank_lines: sources().map(|source| source.blank_lines).sum(),
             ignored_columns: sources()
-                .flat_map(|one| one.ignored_columns.clone())
+                .flat_map(|source| source.ignored_columns.clone())
                 .collect(),
             timeframe: manifest.timeframe,
-            timeframe_inferred: sources().any(|one| one.timeframe_inferred),
-            price_scale: instruments().map(|one| one.price_scale).max().unwrap_or(0),
-            volume_scale: instruments().map(|one| one.volume_scale).max().unwrap_or(0),
+            timeframe_inferred: sources().any(|source| source.timeframe_inferred),
+            price_scale: instruments()
+                .map(|instrument| instrument.price_scale)
+                .max()
+                .unwrap_or(0),
+            volume_scale: instruments()
+                .map(|instrument| instrument.volume_scale)
+                .max()
+                .unwrap_or(0),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Findings that somebody accepts, with name and reason. It must never accept more than was
+//! Findings that a person accepts, with name and reason. It must never accept more than was
 //! named.
 
 use counterfoil_trading::time::UnixNanos;
@@ -11,7 +11,7 @@ use crate::store::text::optional_nanos;
 /// The format of a record of acceptance.
 pub const ACCEPTANCE_FORMAT: &str = "counterfoil-acceptance/1";
 
-/// That somebody accepts findings of a rule. It is kept in the raw layer, named by its digest.
+/// A person accepts findings of a rule. It is kept in the raw layer, named by its digest.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct FindingAcceptance {
@@ -41,7 +41,7 @@ pub struct FindingAcceptance {
 }
 
 impl FindingAcceptance {
-    /// Canonical bytes of a record that holds.
+    /// The canonical bytes of a valid acceptance.
     ///
     /// # Errors
     ///
@@ -56,6 +56,7 @@ impl FindingAcceptance {
             ("reason", &self.reason),
             ("rule", &self.rule),
         ] {
+            // An acceptance is a statement of a person. It is worth nothing without a name and a reason.
             if text.trim().is_empty() {
                 return Err(error(
                     option,
@@ -70,6 +71,7 @@ impl FindingAcceptance {
         if date.is_some_and(|date| date.len() != 10 || date.parse::<jiff::civil::Date>().is_err()) {
             return Err(error("date", "must be YYYY-MM-DD"));
         }
+        // A snapshot has several files, and line 7 of another one is another row.
         if self.line.is_some() && self.file.is_none() {
             return Err(error("line", "a line belongs to a file; name the file too"));
         }
@@ -78,6 +80,8 @@ impl FindingAcceptance {
 
     /// Whether a finding is one of those accepted.
     pub(crate) fn covers(&self, finding: &QualityFinding) -> bool {
+        // What is not stated covers every finding of the rule; what is stated must match exactly, so
+        // that an acceptance never reaches further than its author wrote.
         let same =
             |asked: &Option<String>, there: &Option<String>| asked.is_none() || asked == there;
         self.rule == finding.rule
@@ -93,9 +97,11 @@ impl FindingAcceptance {
 pub(crate) struct AcceptanceList(pub(crate) Vec<FindingAcceptance>);
 
 impl AcceptanceList {
-    /// Who accepted a finding, if anybody did.
+    /// The person who accepted a finding, if one did.
     pub(crate) fn by(&self, finding: &QualityFinding) -> Option<String> {
-        let found = self.0.iter().find(|one| one.covers(finding));
-        found.map(|one| one.by.clone())
+        self.0
+            .iter()
+            .find(|acceptance| acceptance.covers(finding))
+            .map(|acceptance| acceptance.by.clone())
     }
 }

@@ -16,7 +16,7 @@ use counterfoil_trading::units::{MONEY_SCALE, Money};
 use crate::error::IngestError;
 use crate::source::choices::TimeMeaning;
 use crate::source::fields::FieldSplitter;
-use crate::source::row::check_symbol;
+use crate::source::symbols::check_symbol;
 use crate::source::times::{nanos, show};
 
 /// The first line of a file of actions.
@@ -69,8 +69,10 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<SymbolAction>, Inge
         line: u64::try_from(line).unwrap_or(u64::MAX),
         reason,
     };
-    let text = core::str::from_utf8(bytes).map_err(|_| error(1, "not valid UTF-8".to_owned()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Excel writes a byte order mark before the header.
+    let text = core::str::from_utf8(bytes)
+        .map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
+        .map_err(|_| error(1, "not valid UTF-8".to_owned()))?;
     let mut lines = (1..).zip(text.lines());
     if lines.next().is_none_or(|(_, line)| line.trim() != HEADER) {
         return Err(error(1, format!("the first line must be {HEADER}")));
@@ -81,7 +83,9 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<SymbolAction>, Inge
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        let cut = fields.cut(line).map_err(|bad| error(number, bad.message))?;
+        let cut = fields
+            .split(line)
+            .map_err(|bad| error(number, bad.message))?;
         let [instrument, ex_date, action, value] = cut.as_slice() else {
             return Err(error(
                 number,
@@ -98,12 +102,15 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<SymbolAction>, Inge
                 kind: kind(action, value, ex_time).map_err(|reason| error(number, reason))?,
             },
         ));
+        // All of them are sorted in memory, and a run holds those of its instruments.
         if all.len() > ACTIONS_MAX {
             return Err(error(number, format!("more than {ACTIONS_MAX} actions")));
         }
     }
     all.sort_by(|(_, a), (_, b)| a.key().cmp(&b.key()));
     for ((first, a), (second, b)) in all.iter().zip(all.iter().skip(1)) {
+        // Twice the same dividend is twice the money. It is more likely a file joined from two, and
+        // which of both lines was meant cannot be known.
         if a.key() == b.key() {
             let reason = format!(
                 "repeats the instrument, date and action of line {}",
@@ -153,6 +160,7 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
         }
         "halt" => {
             let until = nanos(value, TimeMeaning::Open)?;
+            // A halt that never lasts would be dropped by every range, in silence.
             if until <= ex_time {
                 return Err(format!("a halt until {value} ends before it begins"));
             }
@@ -208,6 +216,7 @@ fn amount(money: Money) -> String {
 }
 
 fn quoted(text: String) -> String {
+    // A field that begins with # would be read back as a remark.
     if text.contains([',', '"']) || text.starts_with('#') {
         return format!("\"{}\"", text.replace('"', "\"\""));
     }

@@ -106,7 +106,6 @@ impl TradingCalendar {
                 .map(|(number, _)| number)
                 .ok_or_else(|| format!("{text:?} is not a weekday: use {}", WEEKDAYS.join(", ")))
         };
-        let early = |(day, close): (&String, &String)| Ok::<_, String>((date(day)?, time(close)?));
         let calendar = Self {
             zone: zone(&file.zone)?,
             weekdays: file
@@ -120,7 +119,7 @@ impl TradingCalendar {
             early_closes: file
                 .early_closes
                 .iter()
-                .map(early)
+                .map(|(day, close)| Ok::<_, String>((date(day)?, time(close)?)))
                 .collect::<Result<_, _>>()?,
         };
         if calendar.weekdays.is_empty() || calendar.open >= calendar.close {
@@ -128,6 +127,8 @@ impl TradingCalendar {
                 "a calendar needs weekdays and a session that opens before it closes".to_owned(),
             );
         }
+        // A session that ends before it begins would make every bar of its date a bar of a closed
+        // venue.
         let mut early = calendar.early_closes.iter();
         if let Some((date, close)) = early.find(|(_, close)| **close <= calendar.open) {
             let close = close.strftime("%H:%M");
@@ -147,6 +148,8 @@ impl TradingCalendar {
             return None;
         }
         let close = self.early_closes.get(&date).unwrap_or(&self.close);
+        // Clock times of the venue's zone on that date: the offset to UTC changes twice a year, and
+        // what was 21:00 in winter is 20:00 in summer.
         let at = |time: &Time| {
             let moment = self.zone.to_timestamp(date.to_datetime(*time)).ok()?;
             i64::try_from(moment.as_nanosecond()).ok()
@@ -175,8 +178,9 @@ impl TradingCalendar {
             .max(0);
         let end = close.min(before);
         let first = open.checked_add(skip.checked_mul(step)?)?;
-        let room = end.checked_sub(first).filter(|room| *room > 0)?;
-        let more = room.checked_sub(1)?.checked_div(step)?;
+        let span = end.checked_sub(first).filter(|span| *span > 0)?;
+        // Counted by division, never one by one: a year of seconds is missing in one step.
+        let more = span.checked_sub(1)?.checked_div(step)?;
         Some(MissingBars {
             count: u64::try_from(more).ok()?.saturating_add(1),
             first: UnixNanos(first),
@@ -197,6 +201,7 @@ impl ExpectedBars {
             return None;
         };
         let (from, to) = (before.0.checked_add(step)?, next.0);
+        // A step of zero or below would divide by zero below; a manifest from elsewhere may state one.
         if from >= to || step <= 0 {
             return None;
         }
@@ -212,7 +217,7 @@ impl ExpectedBars {
             }
             Self::Dates(days) => {
                 let inside = days.range(before.day().checked_add(1)?..next.day());
-                sum(inside.map(|day| one(day.saturating_mul(DAY_NANOS))))
+                sum(inside.map(|day| one_missing(day.saturating_mul(DAY_NANOS))))
             }
             Self::Calendar(calendar) if step >= DAY_NANOS => {
                 if step > DAY_NANOS {
@@ -221,7 +226,7 @@ impl ExpectedBars {
                 let (first, last) = (date_of(&TimeZone::UTC, from)?, date_of(&TimeZone::UTC, to)?);
                 let days =
                     dates(first, last).filter(|date| *date < last && calendar.trades_on(*date));
-                sum(days.filter_map(|date| Some(one(midnight(date)?))))
+                sum(days.filter_map(|date| Some(one_missing(midnight(date)?))))
             }
             Self::Calendar(calendar) => {
                 let zone = &calendar.zone;
@@ -248,6 +253,8 @@ impl ExpectedBars {
         } else {
             &TimeZone::UTC
         };
+        // From before the data: a strategy that starts on a Monday must know that Friday's session
+        // ended, so the last end before the first bar belongs to the snapshot.
         let back = CLOSED_DAYS_MAX.saturating_mul(DAY_NANOS);
         let first = date_of(zone, from.0.saturating_sub(back));
         let Some((first, last)) = first.zip(date_of(zone, to.0)) else {
@@ -260,8 +267,11 @@ impl ExpectedBars {
                 calendar.end_of_date(date)
             }
         };
-        let ends = dates(first, last).filter_map(end).map(UnixNanos);
-        let mut ends: Vec<UnixNanos> = ends.filter(|end| *end < to).collect();
+        let mut ends: Vec<UnixNanos> = dates(first, last)
+            .filter_map(end)
+            .map(UnixNanos)
+            .filter(|end| *end < to)
+            .collect();
         let before = ends.partition_point(|end| *end <= from);
         ends.drain(..before.saturating_sub(1));
         ends
@@ -282,7 +292,7 @@ impl ExpectedBars {
     }
 }
 
-fn one(time: i64) -> MissingBars {
+fn one_missing(time: i64) -> MissingBars {
     MissingBars {
         count: 1,
         first: UnixNanos(time),
@@ -329,11 +339,14 @@ mod tests {
         let time =
             |text| UnixNanos(nanos(text, crate::source::choices::TimeMeaning::Open).unwrap());
         let got = expected.missing(timeframe.parse().unwrap(), time(before), time(next));
-        let got = got.map_or_else(
+        let text = got.map_or_else(
             || "none".to_owned(),
-            |one| format!("{} {} {}", one.count, show(one.first), show(one.last)),
+            |missing| {
+                let (first, last) = (show(missing.first), show(missing.last));
+                format!("{} {first} {last}", missing.count)
+            },
         );
-        assert_eq!(got, expect);
+        assert_eq!(text, expect);
     }
 
     #[test]

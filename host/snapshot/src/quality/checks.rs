@@ -47,7 +47,7 @@ pub(crate) struct CheckContext<'a> {
 pub(crate) struct BarChecker<'a> {
     symbol: &'a str,
     price_scale: u8,
-    frame: CheckContext<'a>,
+    context: CheckContext<'a>,
     /// The actions of this instrument that can explain prices, by ex-time.
     actions: Vec<&'a SymbolAction>,
     delisted: Option<UnixNanos>,
@@ -61,17 +61,22 @@ pub(crate) struct BarChecker<'a> {
 }
 
 impl<'a> BarChecker<'a> {
-    pub(crate) fn new(symbol: &'a str, price_scale: u8, frame: CheckContext<'a>) -> Self {
-        let own = frame.actions.iter().filter(|one| one.instrument == symbol);
+    pub(crate) fn new(symbol: &'a str, price_scale: u8, context: CheckContext<'a>) -> Self {
         // A halt says why there are no prices, not why they jump.
-        let is_halt = |one: &&SymbolAction| matches!(one.kind, ActionKind::Halt { .. });
-        let actions: Vec<&SymbolAction> = own.filter(|one| !is_halt(one)).collect();
-        let is_delisting = |one: &&&SymbolAction| matches!(one.kind, ActionKind::Delisting { .. });
-        let delisted = actions.iter().find(is_delisting).map(|one| one.ex_time);
+        let actions: Vec<&SymbolAction> = context
+            .actions
+            .iter()
+            .filter(|action| action.instrument == symbol)
+            .filter(|action| !matches!(action.kind, ActionKind::Halt { .. }))
+            .collect();
+        let delisted = actions
+            .iter()
+            .find(|action| matches!(action.kind, ActionKind::Delisting { .. }))
+            .map(|action| action.ex_time);
         Self {
             symbol,
             price_scale,
-            frame,
+            context,
             actions,
             delisted,
             before: None,
@@ -82,20 +87,23 @@ impl<'a> BarChecker<'a> {
         }
     }
 
-    /// What is to be said of a bar, knowing the one after it.
+    /// The findings about a bar; `next` is the bar after it.
     pub(crate) fn check(&mut self, bar: &RawBar, next: Option<&RawBar>) -> Vec<QualityFinding> {
         let mut found = Vec::new();
         let before = self.before;
         self.check_time(bar, &mut found);
+        // With both neighbours only: at the ends of the data a spike cannot be told from a new level.
         if let (Some(before), Some(next)) = (&before, next) {
             self.check_neighbours(before, bar, next, &mut found);
         }
+        // A bar that is an error already would only add a jump there and a jump back.
         let is_bad = found.iter().any(|one| one.severity == Severity::Error);
         if let Some(before) = before.as_ref().filter(|_| !is_bad) {
             self.check_jump(before, bar, &mut found);
             let values = |bar: &RawBar| (bar.open, bar.high, bar.low, bar.close, bar.volume);
             let same = values(before) == values(bar) && bar.volume > Volume(0);
             self.same = if same { self.same.saturating_add(1) } else { 0 };
+            // Reported once, when the third is seen: a feed that hangs repeats for hours.
             if self.same.saturating_add(1) == STALE_BARS {
                 let message = format!(
                     "the same prices and volume as the {} bars before it",
@@ -116,7 +124,7 @@ impl<'a> BarChecker<'a> {
         self.before = Some(*bar);
     }
 
-    /// What is to be said once, after the last bar.
+    /// The findings that are reported once, after the last bar.
     pub(crate) fn finish(self) -> Vec<QualityFinding> {
         let mut found = Vec::new();
         let mut count = |rule, count: u64, what: &str| {
@@ -164,19 +172,20 @@ impl<'a> BarChecker<'a> {
             found.push(self.about(QualityRule::AfterDelisting, bar, message));
         }
         if self
-            .frame
+            .context
             .expected
-            .is_closed(self.frame.timeframe, bar.open_time)
+            .is_closed(self.context.timeframe, bar.open_time)
         {
             let message = "the calendar says that the venue is closed".to_owned();
             found.push(self.about(QualityRule::ClosedVenue, bar, message));
         }
+        // Against the last bar seen, usable or not: a bar that was quarantined is no gap.
         let Some(seen) = &self.seen else { return };
         self.overlaps = self
             .overlaps
             .saturating_add((bar.open_time < seen.close_time).into());
-        let expected = self.frame.expected;
-        if let Some(gap) = expected.missing(self.frame.timeframe, seen.open_time, bar.open_time) {
+        let expected = self.context.expected;
+        if let Some(gap) = expected.missing(self.context.timeframe, seen.open_time, bar.open_time) {
             let (first, last) = (show(gap.first), show(gap.last));
             let message = match gap.count {
                 1 => format!("no bar opens at {first}"),
@@ -198,6 +207,8 @@ impl<'a> BarChecker<'a> {
         let highest = wide(before.high.max(next.high));
         let lowest = wide(before.low.min(next.low));
         let (high, low) = (wide(bar.high), wide(bar.low));
+        // Products are compared, never quotients: a price of zero needs no case of its own and
+        // nothing is rounded.
         let times = |value: i128, factor: i128| value.saturating_mul(factor);
         let rule = if high >= times(highest, ABSURD_FACTOR) || times(low, ABSURD_FACTOR) <= lowest {
             QualityRule::AbsurdPrice
@@ -224,10 +235,11 @@ impl<'a> BarChecker<'a> {
         let from_to = || format!("{} to {}", self.text(before.close), self.text(bar.open));
         let mut explained = false;
         for action in self.actions(before.open_time, bar.close_time) {
+            // Any action explains a jump. Only a split says how large it should be.
             explained = true;
             if let ActionKind::Split { new, old } = action.kind {
                 let (new, old) = (i128::from(new.get()), i128::from(old.get()));
-                if !is_near(close, open, (new, old), 25) {
+                if !is_near(close, open, new, old, 25) {
                     let message =
                         format!("a split of {new}:{old}, and close to open is {}", from_to());
                     found.push(self.about(QualityRule::SplitWithoutJump, bar, message));
@@ -241,7 +253,7 @@ impl<'a> BarChecker<'a> {
             .iter()
             .flat_map(|(new, old)| [(*new, *old), (*old, *new)]);
         for (new, old) in both_ways {
-            if is_near(close, open, (new, old), 3) {
+            if is_near(close, open, new, old, 3) {
                 let message = format!(
                     "close to open is {}: a split of {new}:{old} that no action states?",
                     from_to()
@@ -259,7 +271,7 @@ impl<'a> BarChecker<'a> {
 }
 
 /// Whether close / open is within `percent` of new / old.
-fn is_near(close: i128, open: i128, (new, old): (i128, i128), percent: i128) -> bool {
+fn is_near(close: i128, open: i128, new: i128, old: i128, percent: i128) -> bool {
     let (got, exact) = (close.saturating_mul(old), open.saturating_mul(new));
     let distance = got.saturating_sub(exact).abs();
     distance.saturating_mul(100) <= exact.saturating_mul(percent)
@@ -280,7 +292,7 @@ mod tests {
         let text = format!("instrument,ex_date,action,value\n{actions}");
         let actions = parse_actions("a", text.as_bytes()).unwrap();
         let expected = ExpectedBars::Dates((0..100).collect::<BTreeSet<i64>>());
-        let frame = CheckContext {
+        let context = CheckContext {
             timeframe: "1d".parse().unwrap(),
             expected: &expected,
             actions: &actions,
@@ -298,7 +310,7 @@ mod tests {
                 ..RawBar::default()
             })
             .collect();
-        let mut checker = BarChecker::new("A", 0, frame);
+        let mut checker = BarChecker::new("A", 0, context);
         let mut found = Vec::new();
         for (place, bar) in raw.iter().enumerate() {
             let new = checker.check(bar, raw.get(place + 1));
@@ -316,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_that_agree_with_their_neighbours_are_not_spoken_of() {
+    fn bars_that_agree_with_their_neighbours_have_no_finding() {
         check(
             "",
             &[
@@ -366,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_split_is_stated_and_seen_or_told() {
+    fn a_split_is_stated_and_seen_or_reported() {
         let bars = [
             [1, 100, 100, 100, 100, 1],
             [2, 51, 51, 51, 51, 1],

@@ -45,6 +45,8 @@ impl FindingsWriter {
         finding.accepted_by = self.accepted.by(&finding);
         let accepted = finding.accepted_by.is_some();
         let usable = accepted || finding.severity != Severity::Error;
+        // A row that is no bar stays in quarantine even if its finding is accepted: there is no bar
+        // that could be used.
         if finding.line.is_none() {
             finding.quarantined = !usable;
         }
@@ -61,6 +63,7 @@ impl FindingsWriter {
         count.accepted = count.accepted.saturating_add(accepted.into());
         if !usable {
             self.errors_count = self.errors_count.saturating_add(1);
+            // Bounded, as a source may have as many errors as rows; the file has all of them.
             if self.errors.len() < EXAMPLES_MAX {
                 self.errors.push(finding);
             }

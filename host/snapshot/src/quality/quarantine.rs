@@ -41,12 +41,6 @@ pub(crate) struct QuarantineWriter {
     pub(crate) examples: Vec<QuarantinedRow>,
 }
 
-/// What went into the file.
-#[derive(Debug)]
-pub(crate) struct Quarantined {
-    pub(crate) data: LayerQuarantine,
-}
-
 impl QuarantineWriter {
     pub(crate) fn new(file: BufWriter<File>) -> Self {
         Self {
@@ -62,6 +56,8 @@ impl QuarantineWriter {
     pub(crate) fn add(&mut self, row: QuarantinedRow) -> io::Result<()> {
         let mut line = serde_json_canonicalizer::to_vec(&row).map_err(io::Error::other)?;
         line.push(b'\n');
+        // Canonical JSON, so that the digest is the same on every machine: it goes into the manifest,
+        // whose digest names the snapshot.
         self.file.write_all(&line)?;
         self.hash.update(&line);
         self.bytes = self
@@ -76,14 +72,14 @@ impl QuarantineWriter {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> (BufWriter<File>, Quarantined) {
-        let data = LayerQuarantine {
+    pub(crate) fn finish(self) -> (BufWriter<File>, LayerQuarantine) {
+        let summary = LayerQuarantine {
             bytes: self.bytes,
             file: QUARANTINE.to_owned(),
             reasons: self.reasons,
             rows: self.rows,
             sha256: Digest::finish(self.hash),
         };
-        (self.file, Quarantined { data })
+        (self.file, summary)
     }
 }

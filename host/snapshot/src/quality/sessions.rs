@@ -25,6 +25,7 @@ pub(crate) fn write(
     staging: &StagingDir,
     ends: &[UnixNanos],
 ) -> Result<Option<LayerList>, IngestError> {
+    // No file rather than an empty one: a venue that never closes has no sessions to list.
     if ends.is_empty() {
         return Ok(None);
     }
@@ -55,6 +56,7 @@ pub(crate) fn parse_sessions(bytes: &[u8]) -> Result<Vec<UnixNanos>, String> {
     }
     let end = |line| nanos(line, TimeMeaning::Open).map(UnixNanos);
     let ends = lines.map(end).collect::<Result<Vec<_>, _>>()?;
+    // Readers search it by bisection, which finds nothing useful in a list out of sequence.
     if !ends.is_sorted_by(|a, b| a < b) {
         return Err("session ends are not in ascending order".to_owned());
     }

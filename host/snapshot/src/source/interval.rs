@@ -42,12 +42,14 @@ pub(crate) fn from_gap(gap: Option<i64>) -> Result<Timeframe, String> {
     let days = gap
         .checked_div(DAY_NANOS)
         .filter(|_| gap.checked_rem(DAY_NANOS) == Some(0));
+    // The smallest gap of monthly bars is a February, of quarters and years likewise the shortest.
     match days {
         Some(28..=31) => return Ok(Timeframe::Months(1)),
         Some(90..=92) => return Ok(Timeframe::Months(3)),
         Some(365..=366) => return Ok(Timeframe::Months(12)),
         Some(_) | None => {}
     }
+    // A gap of milliseconds is a file of trades or of ticks; its rows are not bars of that length.
     if gap <= 0 || gap.checked_rem(1_000_000_000) != Some(0) {
         return Err(format!(
             "the smallest gap between two bars is {gap} ns, which is not a whole number of seconds"

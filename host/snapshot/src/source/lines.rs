@@ -37,11 +37,14 @@ pub(crate) struct LineReader<'a> {
 impl<'a> LineReader<'a> {
     pub(crate) fn open(source: impl Read + 'a) -> io::Result<Self> {
         let mut reader = BufReader::with_capacity(CHUNK_BYTES, source);
+        // By its bytes, not by its name: vendors send gzip without the suffix and plain files with it.
         let mut magic = Vec::new();
         Read::by_ref(&mut reader).take(2).read_to_end(&mut magic)?;
         let gzip = magic == GZIP_MAGIC;
         let whole = io::Cursor::new(magic).chain(reader);
         let inner: Box<dyn BufRead + 'a> = if gzip {
+            // Several members in sequence are one file (RFC 1952, 2.2). A decoder of one member would
+            // end after the first, and the rest of the data would be missing without an error.
             Box::new(BufReader::with_capacity(
                 CHUNK_BYTES,
                 MultiGzDecoder::new(whole),
@@ -73,6 +76,8 @@ impl<'a> LineReader<'a> {
             }
             return Ok(SourceLine::Whole);
         }
+        // The rest of a long line is read and dropped piece by piece: a file that is one line of
+        // gigabytes costs time and no memory, and the line after it is found.
         let mut length = first;
         let mut rest = Vec::new();
         loop {
@@ -83,6 +88,7 @@ impl<'a> LineReader<'a> {
                 break;
             }
         }
+        // Nothing followed: it is the last line, without an end.
         Ok(if length == first {
             SourceLine::Whole
         } else {

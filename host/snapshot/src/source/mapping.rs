@@ -61,6 +61,8 @@ impl ColumnMapping {
         let mapping: Self = serde_json::from_slice(&file.bytes)
             .map_err(|problem| error(problem.line(), problem.to_string()))?;
         for meaning in mapping.columns.keys() {
+            // A misspelled meaning would be no meaning: its column would be found by its usual name,
+            // or ignored, and the user would not know.
             if !MEANINGS.contains(&meaning.as_str()) {
                 let known = MEANINGS.join(", ");
                 return Err(error(
@@ -107,6 +109,8 @@ impl ColumnMapping {
                 )
             })?)),
         };
+        // "open" is also the default of the option, so it cannot override a mapping that states
+        // "close": a mapping is written for one vendor, a default for none.
         let meaning = match (options.time, time.meaning) {
             (TimeMeaning::Open, Some(stated)) => stated,
             (given, _) => given,
@@ -121,6 +125,8 @@ impl ColumnMapping {
 
 /// A time zone of the database that is compiled in.
 pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
+    // The bundled database and not the machine's: rules of past years differ between machines, and
+    // the same file would give two snapshots.
     TimeZoneDatabase::bundled().get(name).map_err(|_| {
         format!("unknown time zone {name:?}; use an IANA name such as America/New_York, or UTC")
     })

@@ -22,9 +22,9 @@ pub(crate) enum SourceRecord<'a> {
         raw: &'a [u8],
     },
     /// A line that is no row.
-    Bad {
+    Invalid {
         line: u64,
-        bad: RowError,
+        error: RowError,
         raw: &'a [u8],
     },
     /// A blank line.
@@ -63,12 +63,16 @@ pub(crate) fn open(
         .read_to_end(&mut magic)
         .and_then(|_| file.seek(SeekFrom::Start(0)))
         .map_err(IngestError::source(name, 0))?;
+    // By its first bytes, so that a wrong suffix cannot send a binary file through the CSV parser.
     if magic.starts_with(PARQUET_MAGIC) {
         return columnar::open_parquet(file.into_std(), name, limits);
     }
     if magic.starts_with(ARROW_MAGIC) {
         return columnar::open_arrow(file.into_std(), name, limits);
     }
-    let delimiter = mapping.delimiter().unwrap_or(b',');
+    let delimiter = mapping.delimiter().map_err(|reason| IngestError::Option {
+        option: "mapping",
+        reason,
+    })?;
     Ok(Box::new(csv::Csv::open(file, name, delimiter, limits)?))
 }

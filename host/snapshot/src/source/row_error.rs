@@ -83,9 +83,10 @@ impl From<&BarError> for RowErrorCode {
     }
 }
 
-/// What is wrong with a line.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Why a line is no usable row. The message goes into the quarantine, whose bytes are part of what
+/// names a snapshot: its wording changes only with the rules' version.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct RowError {
-    pub(crate) reason: RowErrorCode,
+    pub(crate) code: RowErrorCode,
     pub(crate) message: String,
 }

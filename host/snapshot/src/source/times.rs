@@ -1,6 +1,7 @@
 //! What a time field says: a date, an ISO 8601 moment, or a number since 1970. It must never read
 //! a clock or the machine's time zone database.
 
+use counterfoil_base::time_text::rfc3339;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -76,7 +77,7 @@ impl TimeParser {
     }
 
     /// For times that are nanoseconds already, and opens.
-    pub(crate) fn done() -> Self {
+    pub(crate) fn of_nanos() -> Self {
         Self::new(TimeReader::default())
     }
 
@@ -86,6 +87,7 @@ impl TimeParser {
 
     /// The key of one time field, or what is wrong with it.
     pub(crate) fn key(&self, text: &str) -> Result<TimeKey, String> {
+        // The wording of these errors goes into the quarantine: it is part of what names a snapshot.
         let digits = text.strip_prefix('-').unwrap_or(text);
         let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         let kind = match (&self.reader.format, number) {
@@ -95,6 +97,8 @@ impl TimeParser {
             }
             _ => TimeNotation::Text,
         };
+        // `20030102` is a number and `2003-01-02` a date. In one file either could be the mistake,
+        // and read together they would be 1970 and 2003.
         if self.kind.is_some_and(|first| first != kind) {
             return Err(match kind {
                 TimeNotation::Epoch => format!("{text:?} is a number, and earlier rows have dates"),
@@ -113,21 +117,23 @@ impl TimeParser {
     }
 
     /// Remembers the key of a row that was taken.
-    pub(crate) fn take(&mut self, key: &TimeKey, line: u64) {
-        self.see(key);
-        self.tell(key.time, line);
+    pub(crate) fn note(&mut self, key: &TimeKey, line: u64) {
+        self.note_notation(key);
+        self.note_unit(key.time, line);
     }
 
     /// Remembers how a time was written: those after it must be written so too.
-    pub(crate) fn see(&mut self, key: &TimeKey) {
+    pub(crate) fn note_notation(&mut self, key: &TimeKey) {
         self.kind = Some(key.kind);
     }
 
     /// Takes what a key of a line says of the unit, in any sequence of lines.
-    pub(crate) fn tell(&mut self, time: i64, line: u64) {
+    pub(crate) fn note_unit(&mut self, time: i64, line: u64) {
         if self.kind != Some(TimeNotation::Epoch) {
             return;
         }
+        // The smallest line and not the first that is seen, since rows come in sequence of time: the
+        // same file gives the same message in whatever order it is read.
         if self.first.is_none_or(|(first, _)| line < first) {
             self.first = Some((line, time));
         }
@@ -148,9 +154,13 @@ impl TimeParser {
         if let Some(unit) = self.given {
             return Ok(unit.nanos());
         }
-        let told = EpochUnit::ALL.iter().zip(self.telling);
-        let mut told = told.filter_map(|(unit, line)| Some((*unit, line?)));
-        match (told.next(), told.next()) {
+        let mut units = EpochUnit::ALL
+            .iter()
+            .zip(self.telling)
+            .filter_map(|(unit, line)| Some((*unit, line?)));
+        // Exactly one unit, or an error: a guess between seconds and milliseconds that is wrong
+        // moves every bar by decades.
+        match (units.next(), units.next()) {
             (Some((unit, _)), None) => Ok(unit.nanos()),
             (Some((first_unit, first_line)), Some((second_unit, second_line))) => {
                 Err(IngestError::MixedEpochs {
@@ -190,6 +200,7 @@ impl TimeReader {
                 "{text:?} is no time: YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970"
             ),
         };
+        // A zone in brackets is refused: it can contradict the offset before it.
         if text.len() > TIME_BYTES_MAX || text.contains('[') || !text.is_ascii() {
             return Err(unreadable());
         }
@@ -214,17 +225,22 @@ impl TimeReader {
         }
         // What follows the date of a naive time is digits, colons and points: anything else would
         // be an offset that is not understood, and must not be taken for UTC.
-        let clock = text.get(11..).unwrap_or_default();
         let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b':' | b'.');
-        if clock.is_empty() || !clock.bytes().all(plain) {
+        let has_plain_clock = text
+            .get(11..)
+            .is_some_and(|clock| !clock.is_empty() && clock.bytes().all(plain));
+        if !has_plain_clock {
             return Err(unreadable());
         }
         self.at_zone(text.parse().map_err(|_| unreadable())?, text)
     }
 
     fn midnight(&self, date: Date, text: &str) -> Result<i64, String> {
-        let midnight = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok();
-        let midnight = midnight.and_then(narrow).ok_or_else(|| too_far(text))?;
+        let midnight = TimeZone::UTC
+            .to_timestamp(date.at(0, 0, 0, 0))
+            .ok()
+            .and_then(narrow)
+            .ok_or_else(|| too_far(text))?;
         match self.meaning {
             TimeMeaning::Open => Ok(midnight),
             TimeMeaning::Close => midnight.checked_add(DAY_NANOS).ok_or_else(|| too_far(text)),
@@ -265,8 +281,7 @@ pub(crate) fn nanos(text: &str, meaning: TimeMeaning) -> Result<i64, String> {
 
 /// The shortest text of a time: a date where it is midnight in UTC, ISO 8601 otherwise.
 pub(crate) fn show(time: UnixNanos) -> String {
-    let text = Timestamp::from_nanosecond(i128::from(time.0)).map(|moment| moment.to_string());
-    let text = text.unwrap_or_default();
+    let text = rfc3339(time.0);
     text.strip_suffix("T00:00:00Z")
         .map(str::to_owned)
         .unwrap_or(text)
@@ -414,7 +429,7 @@ mod tests {
         for text in texts {
             line += 1;
             match all.key(text) {
-                Ok(key) => all.take(&key, line),
+                Ok(key) => all.note(&key, line),
                 Err(error) => return assert!(error.contains(expect), "{texts:?}: {error}"),
             }
         }

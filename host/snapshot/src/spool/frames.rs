@@ -48,6 +48,7 @@ impl SpoolWriter {
         frame.clear();
         self.frame = postcard::to_extend(row, frame).map_err(IngestError::encode(&self.name))?;
         let length = u32::try_from(self.frame.len()).unwrap_or(u32::MAX);
+        // Checked here too, so that what the reader refuses was never written by us.
         if length > FRAME_BYTES_MAX {
             return Err(IngestError::encode(&self.name)("a row is too long"));
         }
@@ -99,12 +100,15 @@ impl<T: DeserializeOwned> SpoolReader<T> {
     }
 
     fn read(&mut self) -> io::Result<Option<T>> {
+        // An end before a frame is the end of the file; one inside a frame is an error below.
         if self.file.fill_buf()?.is_empty() {
             return Ok(None);
         }
         let mut length = [0; 4];
         self.file.read_exact(&mut length)?;
         let length = u32::from_le_bytes(length);
+        // The file is ours and lives as long as the ingestion, but a full or failing disk can
+        // change it: a length that is garbage must not become an allocation.
         if length > FRAME_BYTES_MAX {
             return Err(io::Error::other("the temporary file was changed"));
         }

@@ -144,10 +144,12 @@ impl ShareReader {
             let Some(row) = self.reader.next()? else {
                 break;
             };
-            // A time that does not fit is after every other.
+            // A time that does not fit in 64 bits is after every other. It is not refused here: the
+            // conversion to bars names its line.
             let time = row.time.checked_mul(nanos_per_key);
             let reaches = |limit: UnixNanos| time.is_none_or(|time| time >= limit.0);
             if self.share.to.is_some_and(reaches) {
+                // Rows are in sequence of time, so none after this one belongs to the share.
                 self.left = 0;
             } else if self.share.from.is_none_or(reaches) {
                 self.head = Some(row);
@@ -160,7 +162,7 @@ impl ShareReader {
 impl InstrumentRows {
     pub(crate) fn next(&mut self) -> Result<Option<SeriesStep>, IngestError> {
         let heads = self.inputs.iter_mut().filter(|input| input.head.is_some());
-        // Of equals `min_by_key` gives the first.
+        // Of equals `min_by_key` gives the first: the order of shares decides which row counts.
         let Some(input) = heads.min_by_key(|input| input.head.map(|row| row.time)) else {
             return Ok(None);
         };
@@ -169,7 +171,15 @@ impl InstrumentRows {
         };
         input.advance(self.nanos_per_key)?;
         if let Some(first) = self.last.filter(|last| last.time == row.time) {
-            let ticker = input.share.ticker.clone().unwrap_or_default();
+            // Rows of one ticker have each time once, so a repeat comes from a later ticker.
+            let ticker = input
+                .share
+                .ticker
+                .clone()
+                .ok_or_else(|| IngestError::Internal {
+                    file: input.reader.name().to_owned(),
+                    reason: format!("line {} repeats a time of its own ticker", row.line),
+                })?;
             return Ok(Some(SeriesStep::Repeat { row, first, ticker }));
         }
         self.last = Some(row);

@@ -20,6 +20,8 @@ use sha2::{Digest as _, Sha256};
 
 use counterfoil_base::digest::Digest;
 
+use crate::store::hashing::too_many_bytes;
+
 /// Columns of a file.
 const COLUMNS: usize = 7;
 
@@ -105,6 +107,7 @@ impl<W: Write> BarWriter<W> {
         ];
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         let tap = self.writer.get_mut();
+        // The writer put the schema before the first batch: it belongs to no batch's digest.
         tap.block = Sha256::new();
         let offset = tap.offset;
         self.writer.write(&batch)?;
@@ -136,7 +139,8 @@ struct HashingWriter<W> {
 impl<W: Write> Write for HashingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
-        let written = bytes.get(..count).unwrap_or_default();
+        // Only what the file took is hashed: a short write is followed by another one.
+        let written = bytes.get(..count).ok_or_else(too_many_bytes)?;
         self.whole.update(written);
         self.block.update(written);
         self.offset = self
@@ -178,20 +182,22 @@ pub(crate) fn decode(
     if [a, b, c, d] != CONTINUATION {
         return Err(malformed("no message at the start of the batch"));
     }
+    // A signed length of the file's own: a negative one must not become a huge one.
     let metadata = i32::from_le_bytes(length)
         .checked_add(8)
-        .filter(|length| *length >= 8);
-    let metadata = metadata.ok_or_else(|| malformed("bad metadata length"))?;
-    let total = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-    let body = total
+        .filter(|length| *length >= 8)
+        .ok_or_else(|| malformed("bad metadata length"))?;
+    let body = i64::try_from(bytes.len())
+        .unwrap_or(i64::MAX)
         .checked_sub(i64::from(metadata))
-        .filter(|body| *body >= 0);
-    let body = body.ok_or_else(|| malformed("metadata is longer than the batch"))?;
+        .filter(|body| *body >= 0)
+        .ok_or_else(|| malformed("metadata is longer than the batch"))?;
     check_message(bytes, metadata, body, bars)?;
     let decoder = FileDecoder::new(Arc::clone(schema), MetadataVersion::V5);
     let block = Block::new(0, metadata, body);
-    let batch = decoder.read_record_batch(&block, bytes)?;
-    let batch = batch.ok_or_else(|| malformed("no record batch"))?;
+    let batch = decoder
+        .read_record_batch(&block, bytes)?
+        .ok_or_else(|| malformed("no record batch"))?;
     let column = |place: usize| {
         let column = batch.columns().get(place);
         column
@@ -199,14 +205,16 @@ pub(crate) fn decode(
             .ok_or_else(|| malformed("a column is missing or has empty values"))
     };
     let time = |place: usize| {
-        let column = column(place)?.as_primitive_opt::<TimestampNanosecondType>();
-        let column = column.ok_or_else(|| malformed("a time column has another type"))?;
-        Ok::<_, ArrowError>(column.values().clone())
+        column(place)?
+            .as_primitive_opt::<TimestampNanosecondType>()
+            .map(|column| column.values().clone())
+            .ok_or_else(|| malformed("a time column has another type"))
     };
     let number = |place: usize| {
-        let column = column(place)?.as_primitive_opt::<Int64Type>();
-        let column = column.ok_or_else(|| malformed("a number column has another type"))?;
-        Ok::<_, ArrowError>(column.values().clone())
+        column(place)?
+            .as_primitive_opt::<Int64Type>()
+            .map(|column| column.values().clone())
+            .ok_or_else(|| malformed("a number column has another type"))
     };
     Ok(BatchColumns {
         open_time: time(0)?,
@@ -231,6 +239,7 @@ fn check_message(bytes: &[u8], metadata: i32, body: i64, bars: u64) -> Result<()
     let batch = message
         .header_as_record_batch()
         .ok_or_else(|| malformed("no record batch"))?;
+    // Compressed buffers would be unpacked to a size that the batch states: nothing here bounds it.
     if batch.compression().is_some() || i64::try_from(bars) != Ok(batch.length()) {
         return Err(malformed(
             "the batch is compressed, or its number of bars differs from the manifest",
@@ -248,6 +257,7 @@ fn check_message(bytes: &[u8], metadata: i32, body: i64, bars: u64) -> Result<()
     {
         return Err(malformed("a column has another length, or empty values"));
     }
+    // Checked one by one: Arrow's reader slices the body at these offsets and panics beyond it.
     let inside = |offset: i64, length: i64| {
         offset >= 0 && length >= 0 && offset.checked_add(length).is_some_and(|end| end <= body)
     };

@@ -45,8 +45,8 @@ pub(crate) struct BarReader {
 }
 
 /// The name of the file that a batch is in; the manifest was checked to have one.
-fn file_of<'a>(data: &'a LayerInstrument, batch: &LayerBatch) -> &'a str {
-    data.files.get(batch.file).map_or("", |one| &one.file)
+fn file_of<'a>(data: &'a LayerInstrument, batch: &LayerBatch) -> Option<&'a str> {
+    data.files.get(batch.file).map(|file| file.file.as_str())
 }
 
 impl BarReader {
@@ -81,6 +81,8 @@ impl BarReader {
             {
                 let bar = bar.map_err(|source| self.bad_bar(source))?;
                 let close_time = bar.get().close_time;
+                // The manifest's digests are its maker's own. Bars in another
+                // sequence would show a strategy the future, so the sequence is checked as well.
                 if self.last_close.is_some_and(|last| last >= close_time) {
                     return Err(self.malformed("bars are not sorted by close time"));
                 }
@@ -149,20 +151,25 @@ impl BarReader {
         data: &LayerInstrument,
         batch: &LayerBatch,
     ) -> Result<BatchColumns, ReadError> {
-        let file = file_of(data, batch);
+        let file =
+            file_of(data, batch).ok_or_else(|| self.malformed("a record batch names no file"))?;
         let name = contents.file_name(file);
         // Opened for each batch: more instruments than a process may have files stay readable.
         let mut file = contents.dir.open(file).map_err(ReadError::io(&name))?;
-        // The last batch's memory serves the next; nobody else holds it any more.
+        // The last batch's memory serves the next: no other buffer refers to it any more.
         let spare = self
             .buffer
             .take()
             .and_then(|buffer| buffer.into_mutable().ok());
         let mut bytes = spare.unwrap_or_else(|| MutableBuffer::new(0));
+        // The length was bounded when the manifest was checked, so it is never a reader's whole
+        // memory.
         bytes.resize(usize::try_from(batch.length).unwrap_or(usize::MAX), 0);
         file.seek(SeekFrom::Start(batch.offset))
             .and_then(|_| file.read_exact(bytes.as_slice_mut()))
             .map_err(ReadError::io(&name))?;
+        // Compared before a byte is decoded, on every read: a file that changes while a run reads
+        // it ends the run, and no bar of it is seen.
         let got = Digest::of(bytes.as_slice());
         if got != batch.sha256 {
             let part = format!("record batch {}", self.next_batch);
@@ -191,8 +198,8 @@ impl BarReader {
     fn name(&self) -> String {
         let data = self.contents.manifest.instruments.get(self.place);
         let last = self.next_batch.saturating_sub(1);
-        let file = data.and_then(|data| Some(file_of(data, data.batches.get(last)?)));
-        self.contents.file_name(file.unwrap_or_default())
+        let file = data.and_then(|data| file_of(data, data.batches.get(last)?));
+        self.contents.file_name(file.unwrap_or("record batches"))
     }
 
     #[cold]

@@ -53,6 +53,7 @@ impl SnapshotContents {
         parse: impl FnOnce(&str, &[u8]) -> Result<Vec<T>, String>,
     ) -> Result<Vec<T>, ReadError> {
         let name = self.file_name(&data.file);
+        // Read once and hashed in memory: opened twice, the file could change in between.
         let bytes = self.dir.read(&data.file).map_err(ReadError::io(&name))?;
         let got = Digest::of(&bytes);
         if got != data.sha256 {
@@ -64,6 +65,7 @@ impl SnapshotContents {
             });
         }
         let all = parse(&name, &bytes).map_err(|reason| ReadError::malformed(&name, reason))?;
+        // A parser that skipped a line would lose a corporate action without an error.
         if u64::try_from(all.len()) != Ok(data.count) {
             return Err(ReadError::malformed(
                 &name,

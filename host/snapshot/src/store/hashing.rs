@@ -32,10 +32,18 @@ impl<R: Read> HashingReader<R> {
 impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.hash.update(buffer.get(..count).unwrap_or_default());
+        // A reader that claims more than it was given room for has read something else than what
+        // would be hashed here.
+        let read = buffer.get(..count).ok_or_else(too_many_bytes)?;
+        self.hash.update(read);
         self.bytes = self
             .bytes
             .saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(count)
     }
+}
+
+/// The error of a reader or writer that counts more bytes than its buffer has.
+pub(crate) fn too_many_bytes() -> io::Error {
+    io::Error::other("more bytes were counted than the buffer holds")
 }

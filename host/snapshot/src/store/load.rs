@@ -36,8 +36,11 @@ pub(crate) fn load(data: &Dir, layer: DataLayer, id: &Digest) -> Result<Snapshot
     let file = format!("{place}/{MANIFEST}");
     let mut bytes = Vec::new();
     dir.open(MANIFEST)
+        // A larger manifest reads short, and its digest does not match.
         .and_then(|open| open.take(MANIFEST_BYTES_MAX).read_to_end(&mut bytes))
         .map_err(ReadError::io(&file))?;
+    // First of all, before any of it is parsed: the name is the digest that the caller asked for,
+    // and a run's manifest commits to it.
     let got = Digest::of(&bytes);
     if got != *id {
         let part = "the manifest".to_owned();
@@ -49,6 +52,8 @@ pub(crate) fn load(data: &Dir, layer: DataLayer, id: &Digest) -> Result<Snapshot
         });
     }
     let malformed = |error: serde_json::Error| ReadError::malformed(&file, error.to_string());
+    // The format before the rest: another version may have other fields, and its error would name
+    // a field instead of saying which program reads it.
     let stated: StatedFormat = serde_json::from_slice(&bytes).map_err(malformed)?;
     if stated.format != layer.format() {
         return Err(ReadError::Format {
@@ -58,9 +63,11 @@ pub(crate) fn load(data: &Dir, layer: DataLayer, id: &Digest) -> Result<Snapshot
         });
     }
     let manifest: LayerManifest = serde_json::from_slice(&bytes).map_err(malformed)?;
+    // Two texts of one manifest would be two ids of the same data. Only the canonical one counts.
     if manifest.canonical().map_err(malformed)? != bytes {
         return Err(ReadError::malformed(&file, "it is not in canonical form"));
     }
+    // The digest says who made it in no way: a snapshot from elsewhere may hold anything.
     manifest
         .check()
         .map_err(|reason| ReadError::malformed(&file, reason))?;

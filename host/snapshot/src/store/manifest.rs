@@ -239,6 +239,8 @@ impl LayerManifest {
     pub(crate) fn data_digest(timeframe: Timeframe, instruments: &[LayerInstrument]) -> Digest {
         let mut hash = Sha256::new();
         let mut text = |text: &str| {
+            // Length before text: joined without it, "ab" and "c" would have the digest of "a" and
+            // "bc".
             let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
             hash.update(length.to_be_bytes());
             hash.update(text);
@@ -272,12 +274,17 @@ impl LayerManifest {
 
     /// What does not hold although the digest does: the manifest was made by something else.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let lists = self.actions.iter().chain(&self.sessions);
-        let files = lists.map(|one| &one.file);
-        let files = files.chain(self.findings.iter().map(|one| &one.file));
-        for file in files.chain([&self.quarantine.file]) {
+        let lists = self
+            .actions
+            .iter()
+            .chain(&self.sessions)
+            .map(|list| &list.file);
+        let findings = self.findings.iter().map(|findings| &findings.file);
+        for file in lists.chain(findings).chain([&self.quarantine.file]) {
             check_file_name(file)?;
         }
+        // Strictly ascending: places in this list are the ids of instruments in a run, and a symbol
+        // that stood twice would have two.
         if !self.instruments.is_sorted_by(|a, b| a.symbol < b.symbol) {
             return Err("instruments are not in ascending order of symbol".to_owned());
         }
@@ -306,6 +313,7 @@ impl LayerInstrument {
         for one in &self.files {
             check_file_name(&one.file)?;
         }
+        // Readers go through the batches in this sequence, file by file.
         if !self.batches.is_sorted_by_key(|batch| batch.file)
             || self
                 .batches
@@ -316,6 +324,7 @@ impl LayerInstrument {
         }
         let mut bars: u64 = 0;
         for batch in &self.batches {
+            // The sizes of batches become allocations when they are read.
             if batch.bars == 0 || batch.bars > BARS_PER_BATCH {
                 return Err(format!("{symbol}: a record batch of {} bars", batch.bars));
             }
@@ -338,6 +347,8 @@ impl LayerInstrument {
 }
 
 fn check_file_name(file: &str) -> Result<(), String> {
+    // The directory handle keeps `..` inside the data directory, but not inside the snapshot: a
+    // manifest from elsewhere must not make other files of the data directory part of it.
     if file.is_empty() || file.contains(['/', '\\', '\0']) {
         return Err(format!("{file:?} is not a plain file name"));
     }

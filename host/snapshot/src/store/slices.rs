@@ -49,6 +49,7 @@ impl SliceReader {
     /// sound.
     pub fn next_into(&mut self, slice: &mut Slice) -> Result<bool, ReadError> {
         slice.clear();
+        // One instrument needs no heap: this is the path of most backtests.
         if let [input] = self.inputs.as_mut_slice() {
             let Some(bar) = input.reader.next_bar()? else {
                 return Ok(false);
@@ -82,6 +83,8 @@ impl SliceReader {
         let Some(input) = self.inputs.get_mut(place) else {
             return Ok(None);
         };
+        // One bar ahead of what was given, so that the heap knows the next close. No caller sees it
+        // before its slice comes.
         let head = input.reader.next_bar()?;
         if let Some(bar) = &head {
             self.next.push(Reverse((bar.get().close_time, place)));

@@ -48,8 +48,10 @@ impl Snapshot {
         id: SnapshotId,
         manifest: LayerManifest,
     ) -> Result<Self, ReadError> {
-        let instruments = manifest.instruments.iter().map(LayerInstrument::instrument);
-        let instruments = instruments
+        let instruments = manifest
+            .instruments
+            .iter()
+            .map(LayerInstrument::instrument)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| ReadError::malformed(&place, error.to_string()))?;
         Ok(Self {
@@ -134,6 +136,7 @@ impl Snapshot {
         }
         // The manifest is sorted by symbol, so places are in sequence of symbols.
         places.sort_unstable();
+        // A symbol that was named twice is one instrument: its bars must not come twice.
         places.dedup();
         Ok(BarSelection::new(
             Arc::clone(&self.contents),
@@ -175,6 +178,8 @@ impl Snapshot {
         let mut open = BufReader::new(open);
         let mut all = Vec::new();
         while all.len() < most {
+            // Bounded, because the digest only says that the file is what its maker wrote: a line
+            // of gigabytes would be read whole. One that is cut is no JSON and ends the reading.
             let mut line = Vec::new();
             let read = open
                 .by_ref()
@@ -183,8 +188,9 @@ impl Snapshot {
             if read.map_err(ReadError::io(&name))? == 0 {
                 break;
             }
-            let one = serde_json::from_slice(&line);
-            all.push(one.map_err(|error| ReadError::malformed(&name, error.to_string()))?);
+            let parsed = serde_json::from_slice(&line)
+                .map_err(|error| ReadError::malformed(&name, error.to_string()))?;
+            all.push(parsed);
         }
         Ok(all)
     }
@@ -213,8 +219,11 @@ impl Snapshot {
             quarantined,
         };
         let findings = manifest.findings.iter().map(|one| (&one.file, one.sha256));
-        let lists = manifest.actions.iter().chain(&manifest.sessions);
-        let lists = lists.map(|one| (&one.file, one.sha256));
+        let lists = manifest
+            .actions
+            .iter()
+            .chain(&manifest.sessions)
+            .map(|list| (&list.file, list.sha256));
         for (file, sha256) in findings.chain(lists) {
             self.check_file(file, sha256)?;
             verified.files = verified.files.saturating_add(1);
@@ -224,6 +233,8 @@ impl Snapshot {
                 self.check_file(&one.file, one.sha256)?;
                 verified.files = verified.files.saturating_add(1);
             }
+            // The file digests above cover every byte. This reads the bars as a run would, and
+            // compares what the manifest says of them: it may state other ends than the bars have.
             let contents = Arc::clone(&self.contents);
             let mut bars = BarReader::new(contents, place, InstrumentId(0), TimeRange::default());
             let mut hash = Sha256::new();
@@ -247,8 +258,8 @@ impl Snapshot {
                     got,
                 });
             }
-            let (first, last) = ends.unwrap_or_default();
-            let said = (
+            let (first, last) = ends.ok_or_else(|| ReadError::malformed(&name, "no bars"))?;
+            let stated = (
                 data.first_open,
                 data.first_close,
                 data.last_open,
@@ -259,7 +270,7 @@ impl Snapshot {
                 first.close_time,
                 last.open_time,
                 last.close_time,
-            ) != said
+            ) != stated
             {
                 return Err(ReadError::malformed(
                     &name,

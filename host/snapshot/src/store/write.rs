@@ -66,6 +66,8 @@ impl<'a> InstrumentWriter<'a> {
                 .is_some_and(|open| open.bars >= BARS_PER_FILE_MIN)
             && month(last.open_time) != month(raw.open_time)
         {
+            // Files end with a month, never within one: a later ingestion of more data makes the
+            // same early files again, whatever comes after them.
             self.end_file()?;
         }
         if self.open.is_none() {
@@ -102,6 +104,7 @@ impl<'a> InstrumentWriter<'a> {
             return Ok(());
         };
         let (file, sha256) = writer.finish().map_err(encode(&name))?;
+        // Durable before the manifest names it.
         sync(file, &name)?;
         self.files.push(LayerFile { file: name, sha256 });
         Ok(())
@@ -171,6 +174,7 @@ fn encode(name: &str) -> impl FnOnce(ArrowError) -> IngestError {
 
 /// The part of a file name that shows the symbol; the number before it makes the name unique.
 fn file_part(symbol: &str) -> String {
+    // Symbols come from vendors: a slash, a colon or a leading dot must not reach a file name.
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     symbol
         .chars()

@@ -72,14 +72,15 @@ fn manifest(
     let mut instruments: Vec<LayerInstrument> = Vec::new();
     for (index, (instrument, bars)) in deck.instruments.iter().zip(deck.bars(how)?).enumerate() {
         let mut writer = InstrumentWriter::new(staging, index, instrument);
-        let first = bars.first().map(|bar| bar.get().open_time);
+        // An instrument that was not drawn has no file, and is not listed.
+        let Some(first) = bars.first() else { continue };
+        let ticker = LayerTicker {
+            from: first.get().open_time,
+            symbol: instrument.symbol().to_owned(),
+        };
         for bar in bars {
             writer.add(bar)?;
         }
-        let ticker = LayerTicker {
-            from: first.unwrap_or_default(),
-            symbol: instrument.symbol().to_owned(),
-        };
         instruments.extend(writer.finish(vec![ticker])?);
     }
     let findings = FindingsWriter::new(staging.create(FINDINGS)?, AcceptanceList::default());
@@ -93,7 +94,7 @@ fn manifest(
         findings: Some(findings),
         format: DataLayer::Snapshots.format().to_owned(),
         instruments,
-        quarantine: quarantine.data,
+        quarantine,
         recipe,
         sessions: sessions::write(staging, &deck.session_ends)?,
         // No file went in that the source does not name.

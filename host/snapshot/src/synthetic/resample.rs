@@ -18,6 +18,7 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{MONEY_SCALE, Price, Volume};
 
+use crate::error::IngestError;
 use crate::store::selection::BarSelection;
 use crate::store::snapshot_id::SnapshotId;
 use crate::synthetic::resample_error::ResampleError;
@@ -138,6 +139,7 @@ impl BarDeck {
                 }
                 // The first bar has no close before it, and is taken from its own open.
                 let before = last.insert(at, raw.close).unwrap_or(raw.open);
+                // Actions since the instrument's last bar, which may be several slices ago.
                 let events = since.remove(&at).unwrap_or_default();
                 let reference = deck.reference(at, before, &events);
                 deck.cards.push(RelativeBar {
@@ -150,6 +152,7 @@ impl BarDeck {
                     })?,
                 });
             }
+            // Checked slice by slice: the source may be a hundred times larger than memory.
             if deck.cards.len() > BARS_MAX {
                 return Err(ResampleError::TooMany { max: BARS_MAX });
             }
@@ -183,6 +186,7 @@ impl BarDeck {
                     reference = divide_half_even(old_shares, i128::from(new.get()))?;
                 }
                 ActionKind::Dividend { per_unit, .. } => {
+                    // In more decimals than a price has, so that small dividends are not rounded away.
                     let paid = match scale.checked_sub(MONEY_SCALE) {
                         Some(finer) => per_unit.0.checked_mul(power_of_ten(finer)?)?,
                         None => return None,
@@ -195,6 +199,7 @@ impl BarDeck {
                 | ActionKind::SessionEnd => {}
             }
         }
+        // A dividend above the close would turn the price around and every bar after it.
         Some(reference).filter(|reference| *reference > 0)
     }
 
@@ -227,43 +232,50 @@ impl BarDeck {
         }
     }
 
+    /// The bars of one slice of the source.
+    fn slice(&self, place: usize) -> Option<&[RelativeBar]> {
+        let (start, end) = (
+            self.starts.get(place)?,
+            self.starts.get(place.checked_add(1)?)?,
+        );
+        self.cards.get(*start..*end)
+    }
+
     /// The bars of a sample, by instrument, each in sequence of time.
     pub(crate) fn bars(&self, how: &SampleSpec) -> Result<Vec<Vec<ClosedBar>>, ResampleError> {
         let mut last = self.first.clone();
         let mut bars = vec![Vec::new(); self.instruments.len()];
+        // Times are the source's, in their sequence; only the bars at them are drawn.
         for (drawn, (open_time, close_time)) in self.draw(how).into_iter().zip(&self.times) {
-            let end = self.starts.get(drawn.saturating_add(1)).copied();
-            let range =
-                self.starts.get(drawn).copied().unwrap_or_default()..end.unwrap_or_default();
-            for card in self.cards.get(range).unwrap_or_default() {
+            for card in self.slice(drawn).ok_or_else(|| inconsistent(drawn))? {
                 let at = card.instrument;
                 let beyond = || ResampleError::Beyond {
                     symbol: self.symbol(at),
                     sample: how.sample,
                 };
-                let (Some(base), Some(instrument)) = (last.get_mut(at), self.instruments.get(at))
+                let (Some(base), Some(instrument), Some(bars)) =
+                    (last.get_mut(at), self.instruments.get(at), bars.get_mut(at))
                 else {
-                    continue;
+                    return Err(inconsistent(drawn));
                 };
                 let prices = card
                     .from(*base, instrument.tick_size())
                     .ok_or_else(beyond)?;
                 let [open, high, low, close] = prices;
                 *base = close;
-                let bar = ClosedBar::parse(RawBar {
-                    open_time: *open_time,
-                    close_time: *close_time,
-                    open,
-                    high,
-                    low,
-                    close,
-                    volume: card.volume,
-                    ..RawBar::default()
-                });
-                let bar = bar.map_err(|_| beyond())?;
-                if let Some(bars) = bars.get_mut(at) {
-                    bars.push(bar);
-                }
+                bars.push(
+                    ClosedBar::parse(RawBar {
+                        open_time: *open_time,
+                        close_time: *close_time,
+                        open,
+                        high,
+                        low,
+                        close,
+                        volume: card.volume,
+                        ..RawBar::default()
+                    })
+                    .map_err(|_| beyond())?,
+                );
             }
         }
         Ok(bars)
@@ -279,12 +291,21 @@ impl RelativeBar {
         let base = i128::from(base.0).checked_mul(power_of_ten(REFERENCE_DIGITS)?)?;
         let mut all = self.prices;
         for price in &mut all {
+            // Rounded once, at the end. Rounded at each step, errors would add up along the path and
+            // drift away from the source's returns.
             let ticks = divide_half_even(base.checked_mul(i128::from(price.0))?, unit)?;
             let value = ticks.max(1).checked_mul(tick)?;
             *price = Price(i64::try_from(value).ok()?);
         }
         Some(all)
     }
+}
+
+fn inconsistent(slice: usize) -> ResampleError {
+    ResampleError::Write(IngestError::Internal {
+        file: "resample".to_owned(),
+        reason: format!("slice {slice} has no bars or no instrument"),
+    })
 }
 
 fn place(id: u32) -> usize {

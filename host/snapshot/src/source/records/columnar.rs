@@ -61,6 +61,7 @@ pub(super) fn open_parquet(
     let open = || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ArrowError::from)?;
         let schema = builder.schema().clone();
+        // A row group may hold a billion rows; no more than these are decoded at once.
         let reader = builder.with_batch_size(ROWS_PER_BATCH).build();
         let batches: BatchIterator = Box::new(reader.map_err(ArrowError::from)?);
         Ok((header(&schema)?, batches))
@@ -74,7 +75,9 @@ pub(super) fn open_arrow(
     limits: IngestLimits,
 ) -> Result<Box<dyn SourceRecords>, IngestError> {
     let open = || {
-        footer::check(&file)?;
+        // Before Arrow reads anything: it allocates what the footer says, and a footer of a few
+        // bytes can say 2^60.
+        footer::check_footer(&file)?;
         let reader = FileReader::try_new(file, None)?;
         let header = header(&reader.schema())?;
         let batches: BatchIterator = Box::new(reader);
@@ -84,6 +87,8 @@ pub(super) fn open_arrow(
 }
 
 fn header(schema: &Schema) -> Result<Vec<String>, ArrowError> {
+    // Each row becomes a text of all its columns: a schema of millions would make every row
+    // as long as a file.
     if schema.fields().len() > COLUMNS_MAX {
         let reason = format!("more than {COLUMNS_MAX} columns");
         return Err(ArrowError::SchemaError(reason));
@@ -93,8 +98,10 @@ fn header(schema: &Schema) -> Result<Vec<String>, ArrowError> {
 }
 
 /// Runs a reader of Arrow's; a panic in it is an error of the file.
-fn guarded<T>(run: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+fn guarded<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
+    // The closure's state is dropped with the error and never looked at again, so that a reader
+    // which panicked half-way cannot give another row.
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         let reason = "the Arrow reader failed on the contents".to_owned();
         Err(ArrowError::ParseError(reason))
     })
@@ -135,6 +142,8 @@ impl ColumnarRecords {
             let Some(batch) = next.map_err(unreadable(&self.name, self.format))? else {
                 return Ok(false);
             };
+            // What a batch takes in memory, since a small file may unpack to a large one: a column
+            // of a billion equal values is a few bytes of Parquet.
             let bytes = u64::try_from(batch.get_array_memory_size()).unwrap_or(u64::MAX);
             self.bytes = self.bytes.saturating_add(bytes);
             if self.bytes > self.limits.bytes_max {
@@ -145,8 +154,9 @@ impl ColumnarRecords {
                     unit: "bytes after decompression",
                 });
             }
-            let batch = guarded(|| plain(&batch));
-            self.batch = Some(batch.map_err(unreadable(&self.name, self.format))?);
+            let batch = guarded(|| without_dictionaries(&batch))
+                .map_err(unreadable(&self.name, self.format))?;
+            self.batch = Some(batch);
             self.row = 0;
         }
         Ok(true)
@@ -185,7 +195,14 @@ impl SourceRecords for ColumnarRecords {
         let mut from = 0;
         let mut fields = Vec::with_capacity(self.ends.len());
         for end in &self.ends {
-            fields.push(self.text.get(from..*end).unwrap_or_default());
+            let field = self
+                .text
+                .get(from..*end)
+                .ok_or_else(|| IngestError::Internal {
+                    file: self.name.clone(),
+                    reason: format!("row {} has no field up to {end}", self.rows),
+                })?;
+            fields.push(field);
             from = end.saturating_add(1);
         }
         Ok(SourceRecord::Row {
@@ -205,7 +222,7 @@ impl SourceRecords for ColumnarRecords {
 }
 
 /// The same batch with every dictionary written out.
-fn plain(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+fn without_dictionaries(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let column = |column: &ArrayRef| match column.as_any_dictionary_opt() {
         Some(packed) => take(packed.values(), packed.keys(), None),
         None => Ok(ArrayRef::clone(column)),
@@ -215,11 +232,13 @@ fn plain(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         .iter()
         .map(column)
         .collect::<Result<Vec<_>, _>>()?;
-    let field = |(field, column): (&Arc<Field>, &ArrayRef)| {
-        Field::new(field.name(), column.data_type().clone(), true)
-    };
     let schema = batch.schema();
-    let fields: Vec<Field> = schema.fields().iter().zip(&columns).map(field).collect();
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
+        .collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
@@ -230,6 +249,7 @@ fn plain(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     reason = "a type that is not listed has no text, whatever Arrow adds"
 )]
 fn cell(column: &ArrayRef, row: usize) -> String {
+    // A column may be shorter than its batch says: Arrow's accessors panic beyond the end.
     if row >= column.len() || column.is_null(row) {
         return String::new();
     }
@@ -261,6 +281,7 @@ fn cell(column: &ArrayRef, row: usize) -> String {
         // Rust writes the shortest decimal that reads back, without an exponent.
         DataType::Float32 => number!(types::Float32Type),
         DataType::Float64 => number!(types::Float64Type),
+        // Exact, unlike a float: the scale is the file's own and no digit is rounded.
         DataType::Decimal128(_, scale) => column
             .as_primitive_opt::<types::Decimal128Type>()
             .and_then(|values| exact(values.value(row), *scale)),
@@ -270,6 +291,8 @@ fn cell(column: &ArrayRef, row: usize) -> String {
         DataType::Timestamp(unit, zone) => {
             moment(column, row, *unit).map(|text| if zone.is_some() { text } else { naive(text) })
         }
+        // Lists, structs and the like become an empty field, which the row's own parser refuses
+        // where it needs a value there.
         _ => None,
     };
     text.unwrap_or_default()
@@ -313,6 +336,8 @@ fn moment(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<String> {
             1,
         ),
     };
+    // In 128 bits: seconds of 64 bits do not fit in 64 bits of nanoseconds. What is out of the
+    // calendar's range becomes an empty field and no other date.
     let nanos = i128::from(value).checked_mul(nanos)?;
     Timestamp::from_nanosecond(nanos)
         .ok()

@@ -55,8 +55,9 @@ impl CsvRecords {
         }
         let text =
             core::str::from_utf8(&self.buffer).map_err(|_| none("the line is not valid UTF-8"))?;
+        // Excel writes a byte order mark, which would become part of the first column's name.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let header = self.fields.cut(text).map_err(|bad| none(&bad.message))?;
+        let header = self.fields.split(text).map_err(|bad| none(&bad.message))?;
         Ok(header.into_iter().map(str::to_owned).collect())
     }
 }
@@ -73,6 +74,7 @@ impl SourceRecords for CsvRecords {
             .next_into(&mut self.buffer)
             .map_err(IngestError::source(&self.name, before))?;
         let line = self.lines.number;
+        // After decompression, and on every line: a gzip bomb of some megabytes ends here.
         if self.lines.bytes > self.limits.bytes_max {
             return Err(IngestError::TooLarge {
                 file: self.name.clone(),
@@ -82,31 +84,32 @@ impl SourceRecords for CsvRecords {
             });
         }
         let raw = self.buffer.as_slice();
-        let bad = |reason, message| {
-            let bad = RowError { reason, message };
-            Ok(SourceRecord::Bad { line, bad, raw })
+        let invalid = |code, message| {
+            let error = RowError { code, message };
+            Ok(SourceRecord::Invalid { line, error, raw })
         };
         match read {
             SourceLine::End => return Ok(SourceRecord::End),
             SourceLine::TooLong(bytes) => {
                 let message = format!("the row has {bytes} bytes; its beginning is kept");
-                return bad(RowErrorCode::RowTooLong, message);
+                return invalid(RowErrorCode::RowTooLong, message);
             }
             SourceLine::Whole if raw.iter().all(u8::is_ascii_whitespace) => {
                 return Ok(SourceRecord::Blank);
             }
             SourceLine::Whole => {}
         }
+        // One bad line in a file of millions is quarantined; it must not cost the file.
         let text = match core::str::from_utf8(raw) {
             Ok(text) => text,
             Err(error) => {
                 let at = error.valid_up_to().saturating_add(1);
-                return bad(RowErrorCode::NotUtf8, format!("byte {at} is no UTF-8"));
+                return invalid(RowErrorCode::NotUtf8, format!("byte {at} is no UTF-8"));
             }
         };
-        match self.fields.cut(text) {
+        match self.fields.split(text) {
             Ok(fields) => Ok(SourceRecord::Row { line, fields, raw }),
-            Err(bad) => Ok(SourceRecord::Bad { line, bad, raw }),
+            Err(error) => Ok(SourceRecord::Invalid { line, error, raw }),
         }
     }
 
