@@ -159,7 +159,7 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let want = || vec![AnyTerm(BTreeSet::from(["rule=rule.77".to_owned()]))];
     let ask = |made: &Made| -> SearchCandidates {
-        search((&made.bytes, &key), folder.path(), &terms, &want()).unwrap()
+        search(&made.bytes, &key, folder.path(), &terms, &want()).unwrap()
     };
     let mark = timed("without an index: everything is checked", || {
         let verified = verify(&made.bytes, &key).unwrap();

@@ -32,7 +32,7 @@ impl IndexSeal {
         )
     }
 
-    /// The seal in this text; nothing if it is none.
+    /// The seal in this text; `None` if it is malformed.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let text = core::str::from_utf8(bytes).ok()?;
         let mut lines = text.lines();
@@ -58,6 +58,7 @@ impl IndexSeal {
             mark,
             files,
         };
+        // Every seal has one text. A second one, such as `+7` for 7, was not written by this program.
         (seal.encode() == text).then_some(seal)
     }
 }

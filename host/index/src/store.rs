@@ -20,7 +20,7 @@ const CACHE_BYTES: u64 = 32 << 20;
 /// Terms added to sled at once: large enough to be quick, small enough for memory.
 const BATCH_TERMS: usize = 20_000;
 
-/// Why the index is not at hand; whoever asked answers without it.
+/// Why the index cannot be used; the caller answers from the ledger.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IndexError {
@@ -51,16 +51,20 @@ impl IndexStore {
     /// another ledger is empty.
     pub(crate) fn open(folder: &Path, origin: &str) -> Result<Self, IndexError> {
         let lock = lock(folder)?;
-        let seal = fs::read(folder.join(SEAL)).ok();
-        let seal = seal.and_then(|bytes| IndexSeal::decode(&bytes));
         let db_folder = folder.join(DB);
-        // What cannot even be read is no index.
+        // Files that cannot even be read have no digest, and match no seal.
         let digest = files::digest(&db_folder).ok();
-        let seal = seal.filter(|seal| seal.origin == origin && Some(seal.files) == digest);
+        // sled trusts its own files: a page that was changed can make it panic, or answer with
+        // records that never were. So they are opened only if every byte is what was sealed.
+        let seal = fs::read(folder.join(SEAL))
+            .ok()
+            .and_then(|bytes| IndexSeal::decode(&bytes))
+            .filter(|seal| seal.origin == origin && Some(seal.files) == digest);
         if seal.is_none() {
             clear(folder)?;
         } else {
-            // Whoever dies from here on leaves files without a seal.
+            // A process that dies from here on leaves files without a seal, which the next one throws
+            // away. With the old seal beside new files it would do the same, one read later.
             files::remove(&folder.join(SEAL))?;
         }
         Ok(Self {
@@ -93,6 +97,7 @@ impl IndexStore {
         for (index, terms) in records {
             for term in terms {
                 let mut key = cut(&term).to_vec();
+                // Ends the term, so that "a" followed by a number is not the beginning of "ab".
                 key.push(0);
                 key.extend(index.to_be_bytes());
                 batch.insert(key, &[]);
@@ -112,9 +117,13 @@ impl IndexStore {
         let mut found = BTreeSet::new();
         for key in self.db.scan_prefix(cut(beginning)).keys() {
             let key = key?;
-            let number = key.len().checked_sub(8).and_then(|from| key.get(from..));
-            let number = number.and_then(|bytes| bytes.try_into().ok());
-            found.extend(number.map(u64::from_be_bytes));
+            let number = key
+                .len()
+                .checked_sub(8)
+                .and_then(|from| key.get(from..))
+                .and_then(|bytes| bytes.try_into().ok())
+                .map(u64::from_be_bytes);
+            found.extend(number);
         }
         Ok(found)
     }
@@ -129,6 +138,7 @@ impl IndexStore {
             ..
         } = self;
         db.flush()?;
+        // Closed before its files are hashed: sled writes until then.
         drop(db);
         let seal = IndexSeal {
             origin,
@@ -141,7 +151,7 @@ impl IndexStore {
     }
 }
 
-/// Takes the index away; it is made again when somebody searches.
+/// Removes the index; the next search makes it again.
 pub(crate) fn remove(folder: &Path) -> Result<(), IndexError> {
     let lock = lock(folder)?;
     clear(folder)?;
@@ -149,7 +159,7 @@ pub(crate) fn remove(folder: &Path) -> Result<(), IndexError> {
     Ok(())
 }
 
-/// What the seal says, without opening anything else.
+/// The seal, without opening anything else.
 pub(crate) fn sealed(folder: &Path) -> Option<IndexSeal> {
     let bytes = fs::read(folder.join(SEAL)).ok()?;
     IndexSeal::decode(&bytes)
@@ -159,18 +169,20 @@ const SEAL: &str = "seal";
 const DB: &str = "db";
 
 fn clear(folder: &Path) -> Result<(), IndexError> {
+    // The seal first: a crash in between leaves files without one, not a seal without its files.
     files::remove(&folder.join(SEAL))?;
     files::remove(&folder.join(DB))?;
     Ok(())
 }
 
-/// The right to use the index. The kernel gives it back when a process dies.
+/// Takes the lock on the index. The kernel drops it when the process dies.
 fn lock(folder: &Path) -> Result<File, IndexError> {
     fs::create_dir_all(folder).map_err(FileError::at("create folder", folder))?;
     let path = folder.join("lock");
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     let file = options.open(&path).map_err(FileError::at("open", &path))?;
+    // Not waited for: a search that the ledger can answer must not hang on another process.
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(IndexError::Busy),

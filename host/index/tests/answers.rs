@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use counterfoil_governance::ledger::verify;
 use counterfoil_index::{
-    AnsweredBy, AnyTerm, SearchTerm, TERM_BYTES_MAX, rebuild, search, standing,
+    AnsweredBy, AnyTerm, SearchTerm, TERM_BYTES_MAX, indexed_records, rebuild, search,
 };
 use desk::{Made, Record, key, terms};
 use proptest::prelude::*;
@@ -54,7 +54,7 @@ fn says(index: u64, record: &Record, wanted: &[AnyTerm]) -> bool {
 fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
     let mut by_index = Vec::new();
     for wanted in wants() {
-        let found = search((bytes, &key()), folder, &terms, &wanted).unwrap();
+        let found = search(bytes, &key(), folder, &terms, &wanted).unwrap();
         let records = &found.verified.records;
         let candidates = found.candidates.iter().copied();
         let candidates = candidates.filter(|index| {
@@ -77,13 +77,13 @@ fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
 fn the_index_is_used_and_narrows_the_search() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = MADE.up_to(60);
-    assert_eq!(standing(folder.path()), None);
+    assert_eq!(indexed_records(folder.path()), None);
     assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
-    assert_eq!(standing(folder.path()), Some(60));
+    assert_eq!(indexed_records(folder.path()), Some(60));
     let want = AnyTerm(BTreeSet::from(["rule=rule-1".to_owned()]));
-    let found = search((bytes, &key()), folder.path(), &terms, &[want]).unwrap();
+    let found = search(bytes, &key(), folder.path(), &terms, &[want]).unwrap();
     assert!(found.candidates.len() < 30, "{:?}", found.candidates);
-    let found = rebuild((bytes, &key()), folder.path(), &terms).unwrap();
+    let found = rebuild(bytes, &key(), folder.path(), &terms).unwrap();
     assert!(matches!(found.by, AnsweredBy::Index));
     check(bytes, folder.path());
 }
@@ -97,7 +97,7 @@ fn a_second_process_answers_from_the_ledger_alone() {
     let lock = fs::File::open(folder.path().join("lock")).unwrap();
     lock.lock().unwrap();
     assert!(check(bytes, folder.path()).iter().all(|by_index| !by_index));
-    let found = rebuild((bytes, &key()), folder.path(), &terms).unwrap();
+    let found = rebuild(bytes, &key(), folder.path(), &terms).unwrap();
     assert!(matches!(found.by, AnsweredBy::Ledger(_)));
     lock.unlock().unwrap();
     assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
@@ -127,7 +127,7 @@ fn long_terms_are_found_by_their_beginning() {
     for wanted in [format!("{long}7"), long.clone(), "reason=xx".to_owned()] {
         let want = AnyTerm(BTreeSet::from([wanted]));
         let bytes = MADE.up_to(10);
-        let found = search((bytes, &key()), folder.path(), &said, &[want]).unwrap();
+        let found = search(bytes, &key(), folder.path(), &said, &[want]).unwrap();
         assert!(found.candidates.contains(&7), "{:?}", found.candidates);
     }
 }
@@ -139,7 +139,7 @@ fn a_ledger_that_does_not_hold_is_no_answer_with_an_index_either() {
     check(&bytes, folder.path());
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    let found = search((&bytes, &key()), folder.path(), &terms, &[]);
+    let found = search(&bytes, &key(), folder.path(), &terms, &[]);
     let whole = verify(&bytes, &key());
     assert_eq!(found.is_err(), whole.is_err());
     // And the index, which was emptied for it, serves the good one again.

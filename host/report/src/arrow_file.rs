@@ -176,11 +176,12 @@ fn money(values: impl Iterator<Item = Money>) -> Result<ArrayRef, ArrowError> {
 fn quantities<'a>(
     values: impl Iterator<Item = (Quantity, &'a Instrument)>,
 ) -> Result<ArrayRef, ArrowError> {
-    let widened = |(quantity, instrument): (Quantity, &Instrument)| {
+    // One scale for the column, the finest that any instrument may have: nothing is rounded.
+    let widened = values.map(|(quantity, instrument)| {
         let missing = 18_u8.saturating_sub(instrument.quantity_scale());
         i128::from(quantity.0).checked_mul(power_of_ten(missing)?)
-    };
-    decimals(values.map(widened), QUANTITY_DECIMALS)
+    });
+    decimals(widened, QUANTITY_DECIMALS)
 }
 
 pub(crate) fn decimals(
@@ -188,5 +189,6 @@ pub(crate) fn decimals(
     scale: i8,
 ) -> Result<ArrayRef, ArrowError> {
     let array: Decimal128Array = values.collect();
+    // Refuses a value of more digits than the column has, rather than cutting it.
     Ok(Arc::new(array.with_precision_and_scale(DIGITS, scale)?))
 }

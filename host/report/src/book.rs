@@ -40,7 +40,8 @@ impl TradeBook {
     /// Books a fill, and adds the trade that it ended, if any. `None`: an amount does not fit.
     pub(crate) fn fill(
         &mut self,
-        instrument: (InstrumentId, &Instrument),
+        id: InstrumentId,
+        instrument: &Instrument,
         done: &BookedFill,
         trades: &mut Vec<RoundTrip>,
     ) -> Option<()> {
@@ -50,27 +51,29 @@ impl TradeBook {
         };
         let whole = FillPart {
             quantity: done.quantity.0,
-            value: instrument.1.notional(done.price, done.quantity)?,
+            value: instrument.notional(done.price, done.quantity)?,
             fee: done.fee,
             slippage: done.slippage,
         };
         let after = self.held.checked_add(signed)?;
         let opens = self.open.is_none() || self.held == 0 || (self.held > 0) == (signed > 0);
         if opens {
-            self.enter(instrument.0, done, &whole)?;
+            self.enter(id, done, &whole)?;
             self.held = after;
             return Some(());
         }
         let closing = i64::try_from(self.held.unsigned_abs().min(signed.unsigned_abs())).ok()?;
-        let (closes, rest) = split(instrument.1, done, &whole, closing)?;
+        let (closes, rest) = split(instrument, done, &whole, closing)?;
         self.exit(&closes)?;
         self.held = after;
+        // Still on the side it was opened on: the trade was closed in part and stays open.
         if after != 0 && (after > 0) != (signed > 0) {
             return Some(());
         }
         trades.extend(self.close(done));
         if rest.quantity > 0 {
-            self.enter(instrument.0, done, &rest)?;
+            // The other side of zero: a trade of its own, opened by the same order.
+            self.enter(id, done, &rest)?;
         }
         Some(())
     }
@@ -78,10 +81,12 @@ impl TradeBook {
     /// Books what a corporate action left of the holding, and its cash. `None`: it does not fit.
     pub(crate) fn action(
         &mut self,
-        (held, cash): (Quantity, Money),
+        held: Quantity,
+        cash: Money,
         end: impl FnOnce() -> TradeEnd,
         trades: &mut Vec<RoundTrip>,
     ) -> Option<()> {
+        // Before the holding is settled: a delisting pays and ends the trade in one action.
         if let Some(trade) = &mut self.open {
             trade.actions = trade.actions.plus(cash)?;
         }
@@ -103,6 +108,7 @@ impl TradeBook {
             .rev()
             .filter(|trade| trade.instrument == id);
         let open = self.open.iter_mut();
+        // A fee without any short trade is left to the account: it is in the costs, and in no trade.
         if let Some(trade) = open.chain(ended).find(short) {
             trade.borrow = trade.borrow.plus(fee)?;
         }
@@ -131,6 +137,7 @@ impl TradeBook {
     /// The open trade, its holding valued at `mark`.
     pub(crate) fn finish(self, instrument: &Instrument, mark: Option<Price>) -> Option<RoundTrip> {
         let mut trade = self.open?;
+        // Valued, not closed: the report must not show a profit that no fill realized as one.
         let held = Quantity(self.held.checked_abs()?);
         trade.open_value =
             mark.map_or(Some(Money::ZERO), |mark| instrument.notional(mark, held))?;
@@ -201,6 +208,7 @@ fn split(
         fee: share(whole.fee)?,
         slippage: share(whole.slippage)?,
     };
+    // By subtraction: shares rounded on their own could sum to a cent more than the fee.
     let rest = FillPart {
         quantity: whole.quantity.checked_sub(closing)?,
         value: whole.value.minus(closes.value)?,

@@ -29,6 +29,8 @@ impl PeriodsPerYear {
             Timeframe::Fixed(nanos) if nanos > DAY_NANOS => {
                 Self::LongBars(number::signed(DAY_NANOS) * 365.0 / number::signed(nanos))
             }
+            // From the data and not from the market's name: a bar on a Saturday shows that the venue
+            // trades then, whatever it is called.
             Timeframe::Fixed(_) if days.into_iter().any(is_weekend) => Self::EveryDay,
             Timeframe::Fixed(_) => Self::Weekdays,
         }

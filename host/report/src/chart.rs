@@ -111,6 +111,7 @@ impl ValueFormatter<f64> for ChartAxis {
     }
 
     fn format_ext(&self, value: &f64) -> String {
+        // By bits: the library gives back the very value that it was given as a tick.
         let named = self
             .ticks
             .iter()
@@ -229,12 +230,18 @@ impl Chart {
 
     /// The drawing with the page's colours, and a head of our own.
     fn finish(&self, text: &str) -> String {
-        let body = text.split_once('\n').map_or("", |(_, body)| body);
-        let mut body = body.replace("font-family=\"sans-serif\" ", "");
+        // Without the library's first line, which has a size in pixels and no label for a reader.
+        let mut body = text
+            .split_once('\n')
+            .map_or("", |(_, body)| body)
+            .replace("font-family=\"sans-serif\" ", "");
+        // The drawing library knows fixed colours only. Each ink is drawn in a colour of its own that
+        // no data can produce, and gets the name of the page's variable here.
         for (ink, name) in ChartInk::ALL {
             let RGBColor(red, green, blue) = ink.color();
             body = body.replace(&format!("#{red:02X}{green:02X}{blue:02X}"), name);
         }
+        // What plotters writes for every shape and no reader needs: a page has thousands of them.
         let body = body
             .replace(" opacity=\"1\"", "")
             .replace(" \"/>", "\"/>")
@@ -253,6 +260,8 @@ impl Chart {
 fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut out: Vec<(f64, f64)> = Vec::with_capacity(points.len().saturating_mul(2));
     for point in points {
+        // A position holds until the next one: a straight line between both would show holdings
+        // that the account never had.
         if let Some(last) = out.last().copied()
             && last.1.to_bits() != point.1.to_bits()
         {

@@ -89,17 +89,21 @@ pub(crate) fn equity(facts: &RunFacts, figures: &ReportFigures) -> String {
 
 /// The shortest text that reads back as the same float.
 pub(crate) fn float(value: f64) -> String {
+    // Debug and not Display: it writes 1e300 in six characters instead of 301, and -0.0 as such.
     format!("{value:?}")
 }
 
 /// A text from outside as one field.
 pub(crate) fn foreign(text: &str) -> String {
+    // A strategy chooses symbols and reasons. A spreadsheet runs a cell that begins so: with
+    // `=HYPERLINK(…)` it would send other cells to an address of the strategy's author.
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     let text = if formula {
         format!("'{text}")
     } else {
         text.to_owned()
     };
+    // Quoted with an apostrophe too: some readers drop one that begins an unquoted field.
     if text.contains([',', '"', '\n', '\r', '\'']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {

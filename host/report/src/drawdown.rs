@@ -43,6 +43,7 @@ pub(crate) fn series(start: f64, equity: &[f64]) -> Vec<f64> {
     let mut peak = start;
     let below = |now: &f64| {
         peak = peak.max(*now);
+        // Equity that never was above zero has no fall in per cent.
         if peak > 0.0 { now / peak - 1.0 } else { 0.0 }
     };
     equity.iter().map(below).collect()
@@ -66,6 +67,7 @@ pub(crate) fn falls(times: &[UnixNanos], drawdowns: &[f64]) -> DrawdownSummary {
                 until: time,
             });
             fall.until = time;
+            // Below and not equal: of two troughs of one depth the first is named.
             if depth < fall.depth {
                 fall.depth = depth;
                 fall.trough = time;
@@ -76,17 +78,18 @@ pub(crate) fn falls(times: &[UnixNanos], drawdowns: &[f64]) -> DrawdownSummary {
         if let Some(mut fall) = open.take() {
             fall.recovered = Some(time);
             fall.until = time;
-            all.take(fall, begin);
+            all.note(fall, begin);
         }
     }
+    // A fall that lasts to the end counts as long as it was seen; it has no recovery.
     if let Some(fall) = open {
-        all.take(fall, begin);
+        all.note(fall, begin);
     }
     all
 }
 
 impl DrawdownSummary {
-    fn take(&mut self, fall: Drawdown, begin: UnixNanos) {
+    fn note(&mut self, fall: Drawdown, begin: UnixNanos) {
         if self
             .deepest
             .is_none_or(|deepest| fall.depth < deepest.depth)

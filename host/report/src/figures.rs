@@ -137,6 +137,8 @@ impl ReportFigures {
         let returns = ReturnFigures::of(start, &closes, periods.number());
         let drawdowns = drawdown::series(start, &equity);
         let falls = drawdown::falls(&times, &drawdowns);
+        // Days with a bar and not of the calendar: a run of one stock over a holiday week traded on
+        // fewer days.
         let years = number::length(days.len()) / periods.number();
         let mean = sum(equity.iter().copied()) / number::length(equity.len());
         let turnover = number::money(facts.traded) / mean / years;
@@ -147,6 +149,7 @@ impl ReportFigures {
             months: by_month(start, &days),
             years: by_year(start, &days),
             exposure: exposure(&facts.slices, &equity),
+            // Without bars this is 0 / 0, with an equity around zero anything: a dash says more.
             turnover: (mean > 0.0 && turnover.is_finite()).then_some(turnover),
             trades: trades(&facts.trades)?,
             fuel: fuel(&facts.fuel),
@@ -174,12 +177,14 @@ fn by_day(times: &[UnixNanos], equity: &[f64]) -> Vec<DayEquity> {
 
 fn by_month(start: f64, days: &[DayEquity]) -> Vec<MonthReturn> {
     let changes = changes(start, days, |date| (date.year(), date.month()));
-    let month = |((year, number), change)| MonthReturn {
-        year,
-        number,
-        change,
-    };
-    changes.into_iter().map(month).collect()
+    changes
+        .into_iter()
+        .map(|((year, number), change)| MonthReturn {
+            year,
+            number,
+            change,
+        })
+        .collect()
 }
 
 fn by_year(start: f64, days: &[DayEquity]) -> Vec<(i16, Option<f64>)> {
@@ -202,6 +207,7 @@ fn changes<S: Copy + Eq>(
     }
     let mut before = start;
     let change = |(span, equity): (S, f64)| {
+        // From a loss of everything on there is no return that means anything.
         let change = (before > 0.0).then_some(equity / before - 1.0);
         before = equity;
         (span, change)
@@ -214,10 +220,12 @@ fn exposure(slices: &[SliceFacts], equity: &[f64]) -> ExposureFigures {
         return ExposureFigures::default();
     }
     let open = slices.iter().filter(|slice| slice.exposure != Money::ZERO);
-    let share = |(slice, equity): (&SliceFacts, &f64)| {
-        (*equity > 0.0).then(|| number::money(slice.exposure) / equity)
-    };
-    let shares: Vec<f64> = slices.iter().zip(equity).filter_map(share).collect();
+    let shares: Vec<f64> = slices
+        .iter()
+        .zip(equity)
+        .filter(|(_, equity)| **equity > 0.0)
+        .map(|(slice, equity)| number::money(slice.exposure) / equity)
+        .collect();
     let mean = sum(shares.iter().copied()) / number::length(shares.len());
     ExposureFigures {
         time: Some(number::length(open.count()) / number::length(slices.len())),
@@ -235,6 +243,7 @@ fn trades(all: &[RoundTrip]) -> Option<TradeFigures> {
             figures.open += 1;
             continue;
         };
+        // After fees and borrow: a trade that only wins before costs has lost.
         let net = trade.net()?;
         figures.closed += 1;
         figures.long += u64::from(trade.direction == TradeDirection::Long);
@@ -255,6 +264,7 @@ fn trades(all: &[RoundTrip]) -> Option<TradeFigures> {
         figures.hit_rate = Some(number::count(figures.won) / closed);
         figures.average_bars = Some(number::count(bars) / closed);
     }
+    // Without a loss the factor would be infinite; JSON has no such number.
     if figures.loss < Money::ZERO {
         let factor = number::money(figures.profit) / -number::money(figures.loss);
         figures.profit_factor = Some(factor);
@@ -272,6 +282,8 @@ fn mean(total: Money, count: u64) -> Option<Money> {
 /// The value at a nearest rank: the smallest that so many of a hundred do not exceed.
 fn fuel(sorted: &[u64]) -> Option<FuelFigures> {
     let rank = |percent: usize| {
+        // By nearest rank the value is one that occurred; between two of them lies fuel that no bar
+        // took.
         let rank = sorted.len().saturating_mul(percent).div_ceil(100);
         sorted.get(rank.saturating_sub(1)).copied()
     };

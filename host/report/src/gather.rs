@@ -20,7 +20,7 @@ use crate::number;
 use crate::thin::{BUCKETS_WIDE, ThinnedLine};
 use crate::trade::{RoundTrip, TradeEnd};
 
-/// Why a journal's records are no run.
+/// Why no facts could be gathered from a journal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatherError {
@@ -43,7 +43,7 @@ pub enum GatherError {
     },
 }
 
-/// Who asked for an order.
+/// The decision that requested an order.
 #[derive(Clone, Debug)]
 struct OrderOrigin {
     entry: u64,
@@ -113,7 +113,7 @@ impl FactsGatherer {
         })
     }
 
-    /// Takes the next record of the journal, which stands at this entry.
+    /// Takes the next record of the journal, the one in `entry`.
     ///
     /// # Errors
     ///
@@ -156,6 +156,8 @@ impl FactsGatherer {
             }
             Record::MarginCall(call) => {
                 self.facts.orders.margin_calls += 1;
+                // The host's own orders: without this their trades would name no reason, as if the
+                // strategy had kept it to itself.
                 for order in &call.orders {
                     let reason = Some("margin call: the host's own order".to_owned());
                     let asked = OrderOrigin { entry, reason };
@@ -174,6 +176,7 @@ impl FactsGatherer {
     #[must_use]
     pub fn finish(mut self) -> RunFacts {
         let instruments = &self.facts.instruments;
+        // Open trades come after all closed ones, by instrument, whatever the journal's sequence.
         for (instrument, held) in instruments.iter().zip(self.held) {
             let open: Option<RoundTrip> = held.book.finish(instrument, held.mark);
             self.facts.trades.extend(open);
@@ -189,6 +192,7 @@ impl FactsGatherer {
             self.facts.lines.get_mut(place),
             self.held.get_mut(place),
         ) else {
+            // A journal from elsewhere may verify and still name what its manifest lacks.
             return Err(unknown(entry, fill.instrument.0));
         };
         let overflow = || GatherError::Overflow { entry };
@@ -197,6 +201,7 @@ impl FactsGatherer {
             .ok_or_else(overflow)?;
         let id = fill.client_order_id.0;
         let asked = self.asked.get(&id).cloned();
+        // Forgotten once it is filled, or a run of years would keep every order it ever had.
         if fill.leaves_quantity.0 == 0 {
             self.asked.remove(&id);
         }
@@ -215,13 +220,15 @@ impl FactsGatherer {
             },
         };
         let trades = &mut self.facts.trades;
-        let booked = held.book.fill((fill.instrument, instrument), &done, trades);
-        booked.ok_or_else(overflow)?;
+        held.book
+            .fill(fill.instrument, instrument, &done, trades)
+            .ok_or_else(overflow)?;
         lines.marks.push(FillMark {
             time: fill.time.0,
             price: number::decimal(fill.price.0.into(), instrument.price_scale()),
             side: fill.side,
         });
+        // All four sums before any is stored, so that an error leaves no half-counted fill.
         let sums = || {
             Some((
                 lines.traded.plus(value)?,
@@ -261,10 +268,9 @@ impl FactsGatherer {
             reason: Some("corporate action".to_owned()),
         };
         let trades = &mut self.facts.trades;
-        let booked = held
-            .book
-            .action((applied.quantity, applied.cash), end, trades);
-        booked.ok_or_else(overflow)?;
+        held.book
+            .action(applied.quantity, applied.cash, end, trades)
+            .ok_or_else(overflow)?;
         if let ActionKind::Dividend { .. } = applied.action.kind {
             let sum = self.facts.costs.dividends.plus(applied.cash);
             self.facts.costs.dividends = sum.ok_or_else(overflow)?;
@@ -274,8 +280,10 @@ impl FactsGatherer {
 
     fn borrow(&mut self, entry: u64, borrow: &BorrowFee) -> Result<(), GatherError> {
         let id = borrow.instrument;
-        let held = self.held.get_mut(id.index());
-        let held = held.ok_or_else(|| unknown(entry, id.0))?;
+        let held = self
+            .held
+            .get_mut(id.index())
+            .ok_or_else(|| unknown(entry, id.0))?;
         let overflow = || GatherError::Overflow { entry };
         let sum = self.facts.costs.borrow.plus(borrow.fee);
         self.facts.costs.borrow = sum.ok_or_else(overflow)?;
@@ -303,6 +311,7 @@ impl FactsGatherer {
         ) else {
             return Err(unknown(entry, bar.instrument.0));
         };
+        // The account has the last word: a delisting or a symbol change moves a holding without a fill.
         let ended = held.book.settle(decision.position, || TradeEnd {
             time: bar.close_time,
             bar: decision.index,
@@ -311,12 +320,20 @@ impl FactsGatherer {
         });
         self.facts.trades.extend(ended);
         held.mark = Some(bar.close);
-        let value = instrument.notional(bar.close, decision.position);
-        let value = value.and_then(|value| value.0.checked_abs()).map(Money);
-        let sum = |value: Money| self.exposure.minus(held.value)?.plus(value);
         let overflow = || GatherError::Overflow { entry };
-        let value = value.ok_or_else(overflow)?;
-        self.exposure = sum(value).ok_or_else(overflow)?;
+        // Gross: a long and a short position of one size are twice the risk and not none.
+        let value = instrument
+            .notional(bar.close, decision.position)
+            .and_then(|value| value.0.checked_abs())
+            .map(Money)
+            .ok_or_else(overflow)?;
+        // Only this instrument's part changes: summing all positions at every bar would take the
+        // square of their number.
+        let exposure = self
+            .exposure
+            .minus(held.value)
+            .and_then(|others| others.plus(value));
+        self.exposure = exposure.ok_or_else(overflow)?;
         held.value = value;
         let time = bar.close_time.0;
         let price = number::decimal(bar.close.0.into(), instrument.price_scale());
@@ -332,7 +349,7 @@ impl FactsGatherer {
             equity: decision.equity,
             exposure: self.exposure,
         };
-        // All decisions of a slice tell of one account; the last one knows every position.
+        // All decisions of a slice show one account; the last one knows every position.
         match self.facts.slices.last_mut() {
             Some(last) if last.time == slice.time => *last = slice,
             _ => self.facts.slices.push(slice),

@@ -39,7 +39,8 @@ impl HtmlPage {
                 '"' => self.0.push_str("&quot;"),
                 '\'' => self.0.push_str("&#39;"),
                 '\n' => self.0.push('\n'),
-                // Control characters, and those that turn the direction of what follows.
+                // Control characters, and those that turn the direction of what follows: with them
+                // a reason could make a loss read as a gain on the screen.
                 letter if letter.is_control() || is_direction(letter) => self.0.push('\u{fffd}'),
                 letter => self.0.push(letter),
             }
@@ -71,6 +72,8 @@ fn is_direction(letter: char) -> bool {
 /// The whole page.
 pub(crate) fn page(render: &RunReport<'_>) -> Result<String, ReportError> {
     let mut page = HtmlPage::default();
+    // The page is a file that people send to each other. It loads nothing and runs one script, so
+    // that a text which got past the escaping would still do nothing.
     page.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; ");
     page.raw("style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; script-src 'sha256-");
@@ -84,6 +87,7 @@ pub(crate) fn page(render: &RunReport<'_>) -> Result<String, ReportError> {
     );
     page.raw(STYLE);
     page.raw("</style>\n</head>\n<body>\n<main>\n");
+    // The verdict comes first: a reader who stops early must have seen it.
     summary::head(&mut page, render);
     charts::equity(&mut page, render)?;
     tables::months(&mut page, render);

@@ -22,11 +22,17 @@ pub(crate) fn report(render: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
 pub(crate) fn value(render: &RunReport<'_>) -> Result<Value, ReportError> {
     let (subject, facts, figures) = (render.subject, render.facts, render.figures);
     let data = subject.data.as_ref().map(|data| {
-        let finding = |one: &crate::render::DataFinding| {
-            json!({ "code": one.code, "count": one.count, "message": one.message })
-        };
-        data.iter().map(finding).collect::<Vec<Value>>()
+        data.iter()
+            .map(|finding| {
+                json!({
+                    "code": finding.code,
+                    "count": finding.count,
+                    "message": finding.message,
+                })
+            })
+            .collect::<Vec<Value>>()
     });
+    // Amounts are texts: a reader that takes JSON numbers as floats would round them at 2^53.
     Ok(json!({
         "format": FORMAT,
         "run-id": format!("sha256:{}", subject.run),
@@ -83,12 +89,16 @@ fn fault(facts: &RunFacts) -> Value {
 
 fn orders(facts: &RunFacts) -> Value {
     let orders = &facts.orders;
-    let event = |((status, code), count): (&(&str, &str), &u64)| json!({ "status": status, "code": code, "count": count });
+    let events: Vec<Value> = orders
+        .events
+        .iter()
+        .map(|((status, code), count)| json!({ "status": status, "code": code, "count": count }))
+        .collect();
     json!({
         "approved": orders.approved,
         "refused": orders.refused.values().sum::<u64>(),
         "refused-by-code": orders.refused,
-        "events": orders.events.iter().map(event).collect::<Vec<Value>>(),
+        "events": events,
         "margin-calls": orders.margin_calls,
         "fills": orders.fills,
         "fills-clamped": orders.clamped,
@@ -113,8 +123,8 @@ fn statistics(figures: &ReportFigures) -> Value {
         "worst-period": returns.worst,
         "positive-periods": returns.positive,
         "max-drawdown": falls.deepest.map_or(0.0, |fall| fall.depth),
-        "deepest-drawdown": falls.deepest.map(|one| fall(&one)),
-        "longest-drawdown": falls.longest.map(|one| fall(&one)),
+        "deepest-drawdown": falls.deepest.map(|deepest| fall(&deepest)),
+        "longest-drawdown": falls.longest.map(|longest| fall(&longest)),
         "longest-drawdown-days": falls.longest_days,
         "time-in-market": figures.exposure.time,
         "exposure-average": figures.exposure.average,
@@ -157,30 +167,36 @@ fn trades(facts: &RunFacts, figures: &ReportFigures) -> Value {
 }
 
 fn months(figures: &ReportFigures) -> Value {
-    let month = |one: &crate::figures::MonthReturn| {
-        let name = format!("{:04}-{:02}", one.year, one.number);
-        json!({ "month": name, "return": one.change })
-    };
-    figures.months.iter().map(month).collect()
+    figures
+        .months
+        .iter()
+        .map(|month| {
+            let name = format!("{:04}-{:02}", month.year, month.number);
+            json!({ "month": name, "return": month.change })
+        })
+        .collect()
 }
 
 fn years(figures: &ReportFigures) -> Value {
-    let year = |one: &(i16, Option<f64>)| json!({ "year": one.0, "return": one.1 });
-    figures.years.iter().map(year).collect()
+    figures
+        .years
+        .iter()
+        .map(|(year, change)| json!({ "year": year, "return": change }))
+        .collect()
 }
 
 fn instruments(facts: &RunFacts) -> Value {
-    let rows = facts.instruments.iter().zip(&facts.lines);
-    let row = |(instrument, lines): (
-        &counterfoil_trading::instrument::Instrument,
-        &crate::facts::InstrumentFacts,
-    )| {
-        let mut row = Map::new();
-        row.insert("symbol".to_owned(), json!(instrument.symbol()));
-        row.insert("bars".to_owned(), json!(lines.bars));
-        row.insert("fills".to_owned(), json!(lines.marks.len()));
-        row.insert("traded".to_owned(), json!(lines.traded.to_text()));
-        Value::Object(row)
-    };
-    rows.map(row).collect()
+    facts
+        .instruments
+        .iter()
+        .zip(&facts.lines)
+        .map(|(instrument, lines)| {
+            let mut row = Map::new();
+            row.insert("symbol".to_owned(), json!(instrument.symbol()));
+            row.insert("bars".to_owned(), json!(lines.bars));
+            row.insert("fills".to_owned(), json!(lines.marks.len()));
+            row.insert("traded".to_owned(), json!(lines.traded.to_text()));
+            Value::Object(row)
+        })
+        .collect()
 }

@@ -70,8 +70,10 @@ impl TradeSimulation {
     /// How many samples lost money.
     #[must_use]
     pub fn losses(&self) -> usize {
-        let lost = self.samples.iter().filter(|one| one.profit < Money::ZERO);
-        lost.count()
+        self.samples
+            .iter()
+            .filter(|sample| sample.profit < Money::ZERO)
+            .count()
     }
 }
 
@@ -81,15 +83,18 @@ fn simulate(
     samples: u32,
     seed: u64,
 ) -> Option<TradeSimulation> {
+    // Each sample is kept for its percentile, so their number is memory.
     if profits.is_empty() || samples > SAMPLES_MAX {
         return None;
     }
     let mut random = Random::new(seed);
+    // Shuffled further from sample to sample and never put back: a shuffle of a shuffle is as
+    // random, and the copy is saved.
     let mut drawn = profits.to_vec();
     let samples = (0..samples).map(|_| {
         match draw {
             TradeDraw::Shuffle => random.shuffle(&mut drawn),
-            TradeDraw::Bootstrap => resample(&mut random, profits, &mut drawn),
+            TradeDraw::Bootstrap => resample(&mut random, profits, &mut drawn)?,
         }
         sample(&drawn)
     });
@@ -105,6 +110,7 @@ fn sample(profits: &[Money]) -> Option<TradeSample> {
     for profit in profits {
         sum = sum.plus(*profit)?;
         peak = peak.max(sum);
+        // From the highest sum so far, which begins at zero: a first loss is a fall as well.
         drawdown = drawdown.max(peak.minus(sum)?);
     }
     Some(TradeSample {
@@ -127,11 +133,11 @@ pub(crate) fn nearest_ranks<T: Copy>(sorted: &[T]) -> [Option<T>; PERCENTILES.le
     })
 }
 
-fn resample(random: &mut Random, from: &[Money], into: &mut [Money]) {
+fn resample(random: &mut Random, from: &[Money], into: &mut [Money]) -> Option<()> {
     for value in into {
-        let place = random.below(from.len());
-        *value = from.get(place).copied().unwrap_or(Money::ZERO);
+        *value = *from.get(random.below(from.len()))?;
     }
+    Some(())
 }
 
 #[cfg(test)]

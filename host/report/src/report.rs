@@ -11,6 +11,7 @@ impl RunReport<'_> {
     ///
     /// Returns [`ReportError`] if one of them cannot be made.
     pub fn files(&self) -> Result<Vec<(&'static str, Vec<u8>)>, ReportError> {
+        // All in memory before any is written: a report that fails half-way leaves no half of itself.
         let trades = csv::trades(self.facts).ok_or(ReportError::Overflow)?;
         let trades_arrow = arrow_file::trades(self.facts).ok_or(ReportError::Overflow)??;
         Ok(vec![

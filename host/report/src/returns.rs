@@ -28,6 +28,8 @@ pub(crate) fn returns(start: f64, equity: &[f64]) -> Option<Vec<f64>> {
     let mut last = start;
     let mut all = Vec::with_capacity(equity.len());
     for now in equity {
+        // After a loss of everything a return has no base: the account of such a run is shown, its
+        // ratios are not.
         if last <= 0.0 || !last.is_finite() || !now.is_finite() {
             return None;
         }
@@ -52,6 +54,8 @@ impl ReturnFigures {
         };
         let count = crate::number::length(returns.len());
         let growth = last / start;
+        // `libm` and no `powf`: the standard library's may differ in the last bit from machine to
+        // machine, and the report's bytes are compared.
         let annual = (growth > 0.0).then(|| libm::pow(growth, periods_per_year / count) - 1.0);
         let mean = sum(returns.iter().copied()) / count;
         let spread = spread(&returns, mean, count);
@@ -65,6 +69,7 @@ impl ReturnFigures {
             total: Some(growth - 1.0),
             annual,
             volatility: spread.map(|spread| spread * year),
+            // Without any spread the ratio would be infinite, or 0 / 0.
             sharpe: spread
                 .filter(|spread| *spread > 0.0)
                 .map(|spread| mean / spread * year),
@@ -94,6 +99,7 @@ fn spread(returns: &[f64], mean: f64, count: f64) -> Option<f64> {
 
 /// The sum, in sequence.
 pub(crate) fn sum(values: impl Iterator<Item = f64>) -> f64 {
+    // In sequence and in one chain: sums in another order differ in the last bits.
     values.fold(0.0, |sum, value| sum + value)
 }
 

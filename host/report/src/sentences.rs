@@ -29,6 +29,7 @@ pub(crate) struct HeadlineTile {
 
 pub(crate) fn tone_of(value: Option<f64>) -> FigureTone {
     match value {
+        // NaN is neither, and gets no colour.
         Some(value) if value > 0.0 => FigureTone::Gain,
         Some(value) if value < 0.0 => FigureTone::Loss,
         _ => FigureTone::Plain,
@@ -150,6 +151,7 @@ pub(crate) fn subject(render: &RunReport<'_>) -> String {
     if more > 0 {
         names = format!("{names} and {more} more");
     }
+    // Six names and the number of the others: a universe of 500 would fill the page.
     let what = plural(count, "instrument", "instruments");
     let range = match render.facts.ends() {
         Some((first, last)) => format!(

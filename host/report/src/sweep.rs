@@ -140,6 +140,8 @@ impl SweepTable {
     /// What the runs that ended with their data came to.
     pub fn ended(&self) -> impl Iterator<Item = &SweepOutcome> {
         let all = self.rows.iter().filter_map(|row| row.outcome.as_ref().ok());
+        // A run that a fault or a limit ended early has a profit too, of fewer bars: among the others
+        // it would only be noise.
         all.filter(|one| one.close.reason == CloseReason::EndOfData)
     }
 
@@ -157,6 +159,7 @@ impl SweepTable {
     pub fn distribution(&self, statistic: &str) -> [Option<f64>; PERCENTILES.len()] {
         let values = self.ended().filter_map(|one| one.statistic(statistic));
         let mut all: Vec<f64> = values.collect();
+        // A total order: with the partial one of floats a single NaN could scramble the ranks.
         all.sort_unstable_by(f64::total_cmp);
         nearest_ranks(&all)
     }
@@ -164,8 +167,12 @@ impl SweepTable {
     /// The table as CSV (RFC 4180) with a header.
     #[must_use]
     pub fn csv(&self) -> String {
-        let fixed = ["run", "ended"].into_iter().chain(COUNTS).chain(AMOUNTS);
-        let fixed = fixed.chain(STATISTICS).chain(["decision-digest", "error"]);
+        let fixed = ["run", "ended"]
+            .into_iter()
+            .chain(COUNTS)
+            .chain(AMOUNTS)
+            .chain(STATISTICS)
+            .chain(["decision-digest", "error"]);
         let head: Vec<String> = self
             .fields
             .iter()
@@ -213,8 +220,10 @@ impl SweepTable {
         let outcomes = || self.rows.iter().map(|row| row.outcome.as_ref().ok());
         let mut columns: Vec<NamedColumn<'_>> = Vec::new();
         for (place, field) in self.fields.iter().enumerate() {
-            let values = self.rows.iter().map(|row| row.values.get(place));
-            let values = values.map(|value| value.map(String::as_str));
+            let values = self
+                .rows
+                .iter()
+                .map(|row| row.values.get(place).map(String::as_str));
             columns.push((field, arrow_file::texts(values)));
         }
         let runs = self.rows.iter().map(|row| Some(row.run.as_str()));
@@ -240,8 +249,10 @@ impl SweepTable {
         let digests: Vec<Option<String>> = outcomes().map(|one| Some(one?.digest())).collect();
         let digests = digests.iter().map(Option::as_deref);
         columns.push(("decision-digest", arrow_file::texts(digests)));
-        let errors = self.rows.iter().map(|row| row.outcome.as_ref().err());
-        let errors = errors.map(|error| error.map(String::as_str));
+        let errors = self
+            .rows
+            .iter()
+            .map(|row| row.outcome.as_ref().err().map(String::as_str));
         columns.push(("error", arrow_file::texts(errors)));
         arrow_file::file_of_optional(&columns)
     }
@@ -257,6 +268,7 @@ fn csv_cells(row: &SweepRow) -> Vec<String> {
     cells.extend([row.run.clone(), row.ended().to_owned()]);
     match &row.outcome {
         Err(error) => {
+            // Every row has as many cells as the header, or a reader shifts the rest.
             let empty = COUNTS.len() + AMOUNTS.len() + STATISTICS.len() + 1;
             cells.extend(core::iter::repeat_n(String::new(), empty));
             cells.push(csv::foreign(error));

@@ -67,6 +67,8 @@ impl ThinnedLine {
             last.join(&one);
             return;
         }
+        // Full: half the buckets, twice the points in each. So memory is flat however long the run
+        // is, and nothing need be known of its length.
         if self.buckets.len() == self.most {
             self.halve();
             self.push(point);
@@ -94,12 +96,14 @@ impl ThinnedLine {
     pub(crate) fn points(&self) -> Vec<LinePoint> {
         let mut points: Vec<LinePoint> = Vec::with_capacity(self.buckets.len().saturating_mul(4));
         for bucket in &self.buckets {
+            // In sequence of time, or the line would be drawn backwards inside the bucket.
             let (early, late) = if bucket.low.0 <= bucket.high.0 {
                 (bucket.low, bucket.high)
             } else {
                 (bucket.high, bucket.low)
             };
             for point in [bucket.first, early, late, bucket.last] {
+                // A short line has buckets of one point: it is drawn once and not four times.
                 let same =
                     |last: &LinePoint| last.0 == point.0 && last.1.to_bits() == point.1.to_bits();
                 if !points.last().is_some_and(same) {

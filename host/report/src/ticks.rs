@@ -18,6 +18,7 @@ pub(crate) fn round_numbers(low: f64, high: f64, most: f64) -> Vec<f64> {
     let mut step = 1e-12;
     let steps = [2.0, 2.5, 2.0];
     let mut turn = 0_usize;
+    // Ends because the step grows by a factor and the span is finite, which was checked above.
     while span / step > most {
         step *= steps.get(turn % 3).copied().unwrap_or(2.0);
         turn = turn.saturating_add(1);
@@ -25,6 +26,7 @@ pub(crate) fn round_numbers(low: f64, high: f64, most: f64) -> Vec<f64> {
     let first = libm::ceil(low / step);
     let mut ticks = Vec::new();
     let mut place = 0.0;
+    // Multiplied anew for each tick: added up, the error of 0.1 would show in the tenth label.
     while (first + place) * step <= high {
         ticks.push((first + place) * step);
         place += 1.0;
@@ -113,6 +115,7 @@ fn even(low: i64, high: i64, step: i64) -> Vec<(i64, String)> {
         if time >= low {
             ticks.push((time, text(time)));
         }
+        // Beyond 64 bits there is no later tick: adding would wrap around to the first one.
         next = time.checked_add(step);
     }
     ticks

@@ -78,6 +78,7 @@ impl RoundTrip {
     /// Profit and loss before fees and borrow; `None` when it does not fit.
     #[must_use]
     pub(crate) fn gross(&self) -> Option<Money> {
+        // What is still held counts at its last close, so an open trade has a result too.
         let back = self.exit_value.plus(self.open_value)?;
         let traded = match self.direction {
             TradeDirection::Long => back.minus(self.entry_value),
@@ -120,6 +121,7 @@ impl RoundTrip {
 
 /// Value for one unit at scale 9, rounded half to even.
 fn average(instrument: &Instrument, value: Money, quantity: Quantity) -> Option<i128> {
+    // Scaled before the division, or an average over small quantities would lose its decimals.
     let units = 10_i128.checked_pow(u32::from(instrument.quantity_scale()))?;
     divide_half_even(value.0.checked_mul(units)?, i128::from(quantity.0))
 }

@@ -138,7 +138,7 @@ fn index(places: &Places, args: &LedgerIndex) -> Result<Answer> {
     } else {
         View::open(places)?.verified
     };
-    let (known, records) = (search::standing(places), view.mark().size);
+    let (known, records) = (search::indexed_records(places), view.mark().size);
     if places.json {
         say_json(&json!({ "records": records, "indexed": known }));
         return Ok(Answer::Yes);

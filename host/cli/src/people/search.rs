@@ -50,7 +50,7 @@ pub(crate) fn find(places: &Places, args: &LedgerSearch) -> Result<Vec<Value>> {
         (verified, all)
     } else {
         let folder = folder(places);
-        let found = counterfoil_index::search((&bytes, &key), &folder, &terms, &wanted);
+        let found = counterfoil_index::search(&bytes, &key, &folder, &terms, &wanted);
         let found = found.context(DOES_NOT_HOLD)?;
         told(&found.by);
         (found.verified, found.candidates)
@@ -66,12 +66,12 @@ const DOES_NOT_HOLD: &str = "the ledger does not hold";
 /// Makes the index anew.
 pub(crate) fn rebuild(places: &Places) -> Result<SearchCandidates> {
     let (bytes, key) = ledger(places)?;
-    counterfoil_index::rebuild((&bytes, &key), &folder(places), &terms).context(DOES_NOT_HOLD)
+    counterfoil_index::rebuild(&bytes, &key, &folder(places), &terms).context(DOES_NOT_HOLD)
 }
 
 /// How many records the index knows; nothing if there is none.
-pub(crate) fn standing(places: &Places) -> Option<u64> {
-    counterfoil_index::standing(&folder(places))
+pub(crate) fn indexed_records(places: &Places) -> Option<u64> {
+    counterfoil_index::indexed_records(&folder(places))
 }
 
 fn folder(places: &Places) -> std::path::PathBuf {

@@ -102,8 +102,11 @@ pub(super) fn instruments(page: &mut HtmlPage, render: &RunReport<'_>) -> Result
     let mut all: Vec<(&Instrument, &InstrumentFacts)> =
         facts.instruments.iter().zip(&facts.lines).collect();
     // A stable sort: equal ones stay in sequence of their ids.
-    all.sort_by_key(|one| core::cmp::Reverse(one.1.traded));
-    let traded = all.iter().filter(|one| !one.1.marks.is_empty()).count();
+    all.sort_by_key(|(_, lines)| core::cmp::Reverse(lines.traded));
+    let traded = all
+        .iter()
+        .filter(|(_, lines)| !lines.marks.is_empty())
+        .count();
     if traded == 0 {
         page.raw("<p class=\"note\">Nothing was bought or sold.</p>\n");
         return Ok(());
@@ -117,7 +120,7 @@ pub(super) fn instruments(page: &mut HtmlPage, render: &RunReport<'_>) -> Result
     };
     let shown = traded.min(INSTRUMENTS_SHOWN);
     for (instrument, lines) in all.into_iter().take(shown) {
-        one(page, span, instrument, lines)?;
+        instrument_charts(page, span, instrument, lines)?;
     }
     if traded > shown {
         page.raw("<p class=\"note\">The ");
@@ -129,7 +132,7 @@ pub(super) fn instruments(page: &mut HtmlPage, render: &RunReport<'_>) -> Result
     Ok(())
 }
 
-fn one(
+fn instrument_charts(
     page: &mut HtmlPage,
     span: TimeSpan,
     instrument: &Instrument,
@@ -171,6 +174,7 @@ fn one(
 
 fn span(render: &RunReport<'_>) -> Option<TimeSpan> {
     let (first, last) = render.facts.ends()?;
+    // One slice has no width, and places along it would be 0 / 0.
     (first.0 < last.0).then_some(TimeSpan {
         low: first.0,
         high: last.0,
@@ -203,6 +207,7 @@ impl TimeSpan {
 
 impl ChartFigure<'_> {
     fn put(&self, page: &mut HtmlPage) -> Result<(), ReportError> {
+        // Both in the file, one hidden by the style: the page has no script that could draw again.
         for width in [ChartWidth::Wide, ChartWidth::Narrow] {
             page.picture(&self.chart(width).draw()?);
             page.raw("\n");
@@ -216,9 +221,13 @@ impl ChartFigure<'_> {
             ChartWidth::Narrow => self.line.narrower(BUCKETS_NARROW).points(),
         };
         let (marks, _) = self.marked(width);
-        let values = points.iter().map(|point| point.1);
-        let values = values.chain(marks.iter().map(|mark| mark.price));
-        let y = self.y_axis(values.chain(self.level), width);
+        // Marks can lie outside the line: a fill inside a bar is beyond its close.
+        let values = points
+            .iter()
+            .map(|point| point.1)
+            .chain(marks.iter().map(|mark| mark.price))
+            .chain(self.level);
+        let y = self.y_axis(values, width);
         let at = |points: Vec<LinePoint>| {
             let place = |point: LinePoint| (self.span.place(point.0), point.1);
             points.into_iter().map(place).collect()
@@ -269,10 +278,12 @@ impl ChartFigure<'_> {
             low = low.min(value);
             high = high.max(value);
         }
+        // No finite value at all: any axis will do.
         if low > high {
             (low, high) = (0.0, 1.0);
         }
-        // Room for the line and the triangles, also where all values are one.
+        // Space for the line and the triangles, also where all values are equal: an axis without a
+        // height has nowhere to draw them.
         let pad = match self.unit {
             AxisUnit::Amount => (high - low) * 0.06 + (high.abs() * 1e-9).max(f64::MIN_POSITIVE),
             AxisUnit::Share => 0.0,
@@ -322,6 +333,8 @@ impl ChartFigure<'_> {
                 Side::Buy => &mut last_buy,
                 Side::Sell => &mut last_sell,
             };
+            // The first of each part: ten thousand triangles would be a black bar and a page of
+            // megabytes.
             if *last != Some(part(mark)) {
                 *last = Some(part(mark));
                 kept.push(*mark);

@@ -40,6 +40,7 @@ pub(super) fn what_ran(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<()
             row(page, "Start nonce", start_nonce);
         }
     }
+    // Missing where the verifier did not reach the end: a digest of half a run proves nothing.
     if let Some(hex) = &subject.decision_digest {
         digest(page, "Decision digest", &format!("sha256:{hex}"));
     }
@@ -78,6 +79,7 @@ pub(super) fn what_ran(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<()
     row(page, "Costs", &costs);
     row(page, "Host", &facts.host);
     page.raw("</tbody></table>\n<details><summary>The manifest, with every limit</summary>\n");
+    // By way of a value, whose keys are sorted: the page's bytes follow from the manifest alone.
     let value = serde_json::to_value(manifest)?;
     let text = serde_json::to_string_pretty(&value)?;
     page.element("<pre>", &text, "</pre></details>\n");
@@ -100,8 +102,11 @@ pub(super) fn how_to_check(page: &mut HtmlPage, render: &RunReport<'_>) {
         page.raw("<p><strong class=\"loss\">Nothing is proven by this report: the journal does ");
         page.raw("not verify.</strong> The auditor\u{2019}s library reported:</p>\n");
     }
+    // The verifier's own words, whole: a summary of them would be a second opinion.
     page.element("<pre>", subject.verdict.text.trim_end(), "</pre>\n");
     if subject.verdict.good {
+        // What is not proven stands beside what is, or a reader takes a clean journal for a good
+        // strategy.
         page.raw("<ul>\n<li><strong>Proven:</strong> nothing in the journal was changed, removed ");
         page.raw("or added since it was signed; every bar has its decision; every refusal, ");
         page.raw("fill, fee and amount is what the rules give for the recorded answers.</li>\n");
@@ -126,6 +131,7 @@ pub(super) fn how_to_check(page: &mut HtmlPage, render: &RunReport<'_>) {
         &replay,
     );
     let (first, asking) = facts.first_entries;
+    // A decision with an order shows more than the first bar, on which most strategies do nothing.
     if let Some(entry) = asking.or(first) {
         let proof = format!("counterfoil proof {run} --entry {entry}");
         let what = "Export the proof of one decision to its own file; the trades above name the \

@@ -39,6 +39,7 @@ fn verdict(page: &mut HtmlPage, render: &RunReport<'_>) {
         page.raw("rules. <a href=\"#check\">What that proves and how to check it</a></p></div>\n");
         return;
     }
+    // Above every figure and announced by screen readers: the figures below may be forged.
     page.raw("<div class=\"box bad\" role=\"alert\"><p><strong>This journal does not verify. ");
     page.raw("Trust nothing on this page.</strong></p>");
     page.raw("<p>The verifier reported:</p>");
@@ -71,6 +72,7 @@ fn ending(page: &mut HtmlPage, render: &RunReport<'_>) {
             if let Some(fault) = &render.facts.fault {
                 page.element(": ", fault.name, " in ");
                 page.element("", fault.callback, "");
+                // A fault in `init` has no slice yet.
                 if fault.time.0 != 0 {
                     let time = moment::text(fault.time);
                     page.element(", slice closing ", &time, "");
@@ -95,6 +97,7 @@ fn refused_inputs(page: &mut HtmlPage, render: &RunReport<'_>) {
     const SHOWN: usize = 5;
     let inputs = &render.facts.refused_inputs;
     let total: u64 = inputs.values().sum();
+    // Shown on top, because a run that refused inputs decided on fewer than were sent to it.
     if total == 0 {
         return;
     }

@@ -38,6 +38,7 @@ fn row(page: &mut HtmlPage, name: &str, value: &str) {
 
 pub(super) fn months(page: &mut HtmlPage, render: &RunReport<'_>) {
     let figures = render.figures;
+    // The table of one month would repeat the total.
     if figures.months.len() < 2 {
         return;
     }
@@ -50,11 +51,11 @@ pub(super) fn months(page: &mut HtmlPage, render: &RunReport<'_>) {
     for (year, total) in &figures.years {
         page.element("<tr><th>", &year.to_string(), "</th>");
         for month in 1..=12 {
-            let found = figures
+            let month = figures
                 .months
                 .iter()
-                .find(|one| one.year == *year && one.number == month);
-            heat(page, found);
+                .find(|candidate| candidate.year == *year && candidate.number == month);
+            heat(page, month);
         }
         toned(page, &hundredths(*total), tone_of(*total));
         page.raw("</tr>\n");
@@ -166,6 +167,8 @@ pub(super) fn trades(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), 
     page.raw("<th class=\"n\">Net</th><th class=\"n\">Return</th><th class=\"n\">Entry</th><th>Reason</th>");
     page.raw("</tr></thead><tbody>\n");
     let ends = TRADES_SHOWN_AT_EACH_END;
+    // Both ends, because a strategy may have changed in between; all rows are in the files beside
+    // the page.
     let cut = all.len() > 2 * ends;
     for (place, trade) in all.iter().enumerate() {
         if cut && place == ends {
@@ -196,8 +199,11 @@ fn trade_row(
     place: usize,
     trade: &RoundTrip,
 ) -> Result<(), ReportError> {
-    let instrument = render.facts.instruments.get(trade.instrument.index());
-    let instrument = instrument.ok_or(ReportError::Overflow)?;
+    let instrument = render
+        .facts
+        .instruments
+        .get(trade.instrument.index())
+        .ok_or(ReportError::Overflow)?;
     let net = trade.net().ok_or(ReportError::Overflow)?;
     let (entry, exit) = trade.average_prices(instrument);
     page.raw("<tr><td class=\"n\">");
@@ -206,8 +212,10 @@ fn trade_row(
     page.element("<td>", trade.direction.name(), "</td>");
     let opened = moment::text(trade.opened.time);
     page.element("<td class=\"nowrap\">", &opened, "</td>");
-    let closed = trade.closed.as_ref();
-    let closed = closed.map_or("open".to_owned(), |end| moment::text(end.time));
+    let closed = trade
+        .closed
+        .as_ref()
+        .map_or("open".to_owned(), |end| moment::text(end.time));
     page.element("<td class=\"nowrap\">", &closed, "</td>");
     let quantity = grouped(&instrument.quantity_text(trade.entered));
     page.element("<td class=\"n\">", &quantity, "</td>");
@@ -229,6 +237,7 @@ fn price(instrument: &Instrument, price: Option<i128>) -> String {
     let Some(price) = price else {
         return sentences::NOTHING.to_owned();
     };
+    // An average has more decimals than a price; those of the instrument are what a reader compares.
     let scale = instrument.price_scale().clamp(2, 9);
     let finer = decimal::power_of_ten(9_u8.saturating_sub(scale)).unwrap_or(1);
     let rounded = decimal::divide_half_even(price, finer).unwrap_or(0);
@@ -257,9 +266,9 @@ pub(super) fn costs(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), R
         ("Borrow", costs.borrow, "for short positions, by time"),
     ] {
         total = total.plus(cost).ok_or(ReportError::Overflow)?;
-        cost_row(page, name, (cost, traded), how);
+        cost_row(page, name, cost, traded, how);
     }
-    cost_row(page, "Total", (total, traded), "");
+    cost_row(page, "Total", total, traded, "");
     page.raw("</tbody></table></div>\n");
     page.element(
         "<p class=\"note\">Bought and sold: ",
@@ -271,15 +280,17 @@ pub(super) fn costs(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), R
         let dividends = signed_money_text(costs.dividends);
         page.element("Dividends received less those paid: ", &dividends, ". ");
     }
-    let gain = facts.final_equity().minus(facts.starting_cash);
-    let before = gain.and_then(|gain| gain.plus(total));
-    let before = before.ok_or(ReportError::Overflow)?;
+    let before = facts
+        .final_equity()
+        .minus(facts.starting_cash)
+        .and_then(|gain| gain.plus(total))
+        .ok_or(ReportError::Overflow)?;
     let before = signed_money_text(before);
     page.element("Profit and loss before these costs: ", &before, ".</p>\n");
     Ok(())
 }
 
-fn cost_row(page: &mut HtmlPage, name: &str, (cost, traded): (Money, f64), how: &'static str) {
+fn cost_row(page: &mut HtmlPage, name: &str, cost: Money, traded: f64, how: &'static str) {
     let bps = number::money(cost) / traded * 10_000.0;
     page.element("<tr><th>", name, "</th>");
     page.element("<td class=\"n\">", &money_text(cost), "</td>");
@@ -307,6 +318,7 @@ pub(super) fn orders(page: &mut HtmlPage, render: &RunReport<'_>) {
         page.raw("</strong>");
     }
     page.raw(".</p>\n");
+    // Accepted, filled and the like are the normal course; what went wrong is listed.
     let rejected = orders
         .events
         .iter()
@@ -364,6 +376,7 @@ pub(super) fn data(page: &mut HtmlPage, render: &RunReport<'_>) {
         page.raw("recorded; the journal holds what the strategy saw.</p>\n");
         return;
     }
+    // Unknown is not the same as clean, and the page says which.
     let Some(findings) = &render.subject.data else {
         page.raw("<p class=\"note\">The snapshot is not available, so its quality is ");
         page.raw("unknown. The journal still holds what the strategy saw.</p>\n");
@@ -375,10 +388,10 @@ pub(super) fn data(page: &mut HtmlPage, render: &RunReport<'_>) {
     }
     page.raw("<div class=\"scroll\"><table><thead><tr><th>Finding</th>");
     page.raw("<th class=\"n\">Count</th><th>What it means</th></tr></thead><tbody>\n");
-    for one in findings {
-        page.element("<tr><td class=\"nowrap\">", &one.code, "</td>");
-        page.element("<td class=\"n\">", &count_text(one.count), "</td>");
-        page.element("<td class=\"why\">", &one.message, "</td></tr>\n");
+    for finding in findings {
+        page.element("<tr><td class=\"nowrap\">", &finding.code, "</td>");
+        page.element("<td class=\"n\">", &count_text(finding.count), "</td>");
+        page.element("<td class=\"why\">", &finding.message, "</td></tr>\n");
     }
     page.raw("</tbody></table></div>\n");
 }
