@@ -120,14 +120,14 @@ fn find_candidates(
 ) -> Result<BTreeSet<u64>, IndexError> {
     let known = store.mark().map_or(0, |mark| mark.size);
     let records = verified.records.iter().zip(0..);
-    // Only what came since: a search of a long ledger costs what is new.
+    // Only records that are new: a search of a long ledger costs no more than those.
     let new = records.filter(|(_, index)| *index >= known);
     store.add(new.map(|(record, index)| (index, terms(index, record))))?;
     let mut found = all(verified);
     for want in wanted {
         let mut fits = BTreeSet::new();
         for term in &want.0 {
-            fits.extend(store.find(term)?);
+            fits.extend(store.find_prefix(term)?);
         }
         found.retain(|index| fits.contains(index));
     }

@@ -88,7 +88,7 @@ impl IndexStore {
         Ok(())
     }
 
-    /// Adds what records say, each with its number.
+    /// Adds the terms of records, each with its number.
     pub(crate) fn add(
         &mut self,
         records: impl Iterator<Item = (u64, BTreeSet<String>)>,
@@ -113,7 +113,7 @@ impl IndexStore {
     }
 
     /// The numbers of the records with a term that begins like this, and perhaps of some more.
-    pub(crate) fn find(&self, beginning: &str) -> Result<BTreeSet<u64>, IndexError> {
+    pub(crate) fn find_prefix(&self, beginning: &str) -> Result<BTreeSet<u64>, IndexError> {
         let mut found = BTreeSet::new();
         for key in self.db.scan_prefix(cut(beginning)).keys() {
             let key = key?;

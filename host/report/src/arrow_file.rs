@@ -47,7 +47,10 @@ fn trade_columns(
     gross: &[Money],
     net: &[Money],
 ) -> Result<Vec<NamedColumn<'static>>, ArrowError> {
-    let prices = || rows.iter().map(|(trade, one)| trade.average_prices(one));
+    let prices = || {
+        rows.iter()
+            .map(|(trade, instrument)| trade.average_prices(instrument))
+    };
     let amounts = |of: fn(&RoundTrip) -> Money| money(rows.iter().map(|row| of(row.0)));
     let closed = || rows.iter().map(|row| row.0.closed.as_ref());
     let opened = || rows.iter().map(|row| Some(&row.0.opened));
@@ -117,7 +120,7 @@ pub(crate) fn equity(facts: &RunFacts, figures: &ReportFigures) -> Result<Vec<u8
 }
 
 fn file(columns: &[NamedColumn<'_>]) -> Result<Vec<u8>, ArrowError> {
-    write(columns, |name| {
+    write_file(columns, |name| {
         ["closed", "bars", "entry_price", "exit_price", "return"].contains(&name)
             || name.ends_with("_reason")
             || name.ends_with("_by_entry")
@@ -126,10 +129,13 @@ fn file(columns: &[NamedColumn<'_>]) -> Result<Vec<u8>, ArrowError> {
 
 /// A file in which any value may be missing.
 pub(crate) fn file_of_optional(columns: &[NamedColumn<'_>]) -> Result<Vec<u8>, ArrowError> {
-    write(columns, |_| true)
+    write_file(columns, |_| true)
 }
 
-fn write(columns: &[NamedColumn<'_>], optional: fn(&str) -> bool) -> Result<Vec<u8>, ArrowError> {
+fn write_file(
+    columns: &[NamedColumn<'_>],
+    optional: fn(&str) -> bool,
+) -> Result<Vec<u8>, ArrowError> {
     let fields: Vec<Field> = columns
         .iter()
         .map(|(name, array)| {

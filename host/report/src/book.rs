@@ -17,7 +17,7 @@ pub(crate) struct BookedFill {
     pub(crate) price: Price,
     pub(crate) fee: Money,
     pub(crate) slippage: Money,
-    /// When, and who asked for it.
+    /// When, and the decision that requested it.
     pub(crate) end: TradeEnd,
 }
 
@@ -115,7 +115,7 @@ impl TradeBook {
         Some(())
     }
 
-    /// Takes over the holding that the account says it has. It differs from the sum of the fills
+    /// Takes over the account's holding. It differs from the sum of the fills
     /// only where something other than a fill changed it.
     pub(crate) fn settle(
         &mut self,

@@ -8,7 +8,7 @@ use crate::number;
 /// How many returns make a year.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PeriodsPerYear {
-    /// The caller said so.
+    /// Stated by the caller.
     Given(f64),
     /// Daily returns of weekdays only.
     Weekdays,
@@ -23,7 +23,7 @@ pub enum PeriodsPerYear {
 impl PeriodsPerYear {
     /// The number for a run with bars of this length and slices on these days, counted from
     /// 1970-01-01.
-    pub(crate) fn of(timeframe: Timeframe, days: impl IntoIterator<Item = i64>) -> Self {
+    pub(crate) fn from_bars(timeframe: Timeframe, days: impl IntoIterator<Item = i64>) -> Self {
         match timeframe {
             Timeframe::Months(months) => Self::Months(12.0 / f64::from(months)),
             Timeframe::Fixed(nanos) if nanos > DAY_NANOS => {
@@ -74,7 +74,7 @@ mod tests {
             ("3M", &[2], 4.0),
         ];
         for (bar, days, expect) in table {
-            let got = PeriodsPerYear::of(bar.parse().unwrap(), days.iter().copied());
+            let got = PeriodsPerYear::from_bars(bar.parse().unwrap(), days.iter().copied());
             assert_eq!(got.number().to_bits(), expect.to_bits(), "{bar} {days:?}");
         }
     }

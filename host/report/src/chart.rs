@@ -13,7 +13,7 @@ use crate::ticks::AxisTick;
 /// Everything is drawn at four times its size, because the SVG back end knows whole pixels only.
 const SCALE: u32 = 4;
 
-/// A colour that the page decides, by light or dark. In the drawing it is a number that stands
+/// A colour that the page decides, by light or dark. In the drawing it is a number that is
 /// for a name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ChartInk {

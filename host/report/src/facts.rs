@@ -1,4 +1,4 @@
-//! What a run came to, in exact numbers: the input of every figure, table and chart. It must
+//! The results of a run, in exact numbers: the input of every figure, table and chart. It must
 //! never know how a journal writes these things down.
 
 use std::collections::BTreeMap;
@@ -89,9 +89,9 @@ pub(crate) struct FaultFacts {
     pub(crate) callback: &'static str,
     /// Close time of its slice; 0 in `init`.
     pub(crate) time: UnixNanos,
-    /// What the strategy said.
+    /// The strategy's message.
     pub(crate) message: String,
-    /// What the engine says.
+    /// The engine's trace.
     pub(crate) trace: String,
 }
 
@@ -104,7 +104,7 @@ pub(crate) enum RunEnding {
     Fault,
     /// The host stopped the run.
     Stopped,
-    /// There is no closing record: the run is under way, or its process was stopped.
+    /// No closing record: the run is still running, or its process was stopped.
     NotClosed,
 }
 
@@ -121,7 +121,7 @@ impl RunEnding {
     }
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct RunFacts {
     /// Cash at the start.
@@ -150,7 +150,7 @@ pub struct RunFacts {
     pub(crate) fault: Option<FaultFacts>,
     /// Inputs that no run may see, with their reasons, by reason.
     pub(crate) refused_inputs: BTreeMap<String, u64>,
-    /// Journal entry of the first decision, and of the first that asked for something.
+    /// Journal entries of the first decision, and of the first with a request.
     pub(crate) first_entries: (Option<u64>, Option<u64>),
     /// How it ended.
     pub(crate) ending: RunEnding,

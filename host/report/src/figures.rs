@@ -119,10 +119,10 @@ pub struct ReportFigures {
 }
 
 impl ReportFigures {
-    /// The figures of a run, with the periods of a year as its bars say unless `periods` is
+    /// The figures of a run, with the periods of a year that follow from its bars, unless `periods` is
     /// given; `None` when an amount does not fit.
     #[must_use]
-    pub fn of(facts: &RunFacts, periods: Option<PeriodsPerYear>) -> Option<Self> {
+    pub fn from_facts(facts: &RunFacts, periods: Option<PeriodsPerYear>) -> Option<Self> {
         let start = number::money(facts.starting_cash);
         let equity: Vec<f64> = facts
             .slices
@@ -131,10 +131,10 @@ impl ReportFigures {
             .collect();
         let times: Vec<UnixNanos> = facts.slices.iter().map(|slice| slice.time).collect();
         let days = by_day(&times, &equity);
-        let of_bars = || PeriodsPerYear::of(facts.timeframe, days.iter().map(|day| day.day));
+        let of_bars = || PeriodsPerYear::from_bars(facts.timeframe, days.iter().map(|day| day.day));
         let periods = periods.unwrap_or_else(of_bars);
         let closes: Vec<f64> = days.iter().map(|day| day.equity).collect();
-        let returns = ReturnFigures::of(start, &closes, periods.number());
+        let returns = ReturnFigures::from_equity(start, &closes, periods.number());
         let drawdowns = drawdown::series(start, &equity);
         let falls = drawdown::falls(&times, &drawdowns);
         // Days with a bar and not of the calendar: a run of one stock over a holiday week traded on
@@ -149,7 +149,7 @@ impl ReportFigures {
             months: by_month(start, &days),
             years: by_year(start, &days),
             exposure: exposure(&facts.slices, &equity),
-            // Without bars this is 0 / 0, with an equity around zero anything: a dash says more.
+            // Without bars this is 0 / 0, with an equity around zero anything: a dash is clearer.
             turnover: (mean > 0.0 && turnover.is_finite()).then_some(turnover),
             trades: trades(&facts.trades)?,
             fuel: fuel(&facts.fuel),
@@ -207,7 +207,7 @@ fn changes<S: Copy + Eq>(
     }
     let mut before = start;
     let change = |(span, equity): (S, f64)| {
-        // From a loss of everything on there is no return that means anything.
+        // After a loss of everything no return means anything.
         let change = (before > 0.0).then_some(equity / before - 1.0);
         before = equity;
         (span, change)
@@ -319,7 +319,14 @@ mod tests {
         let days = [day(29, 110.0), day(30, 120.0), day(31, 60.0), day(90, 90.0)];
         let months: Vec<String> = by_month(100.0, &days)
             .iter()
-            .map(|one| format!("{}-{} {:.2}", one.year, one.number, one.change.unwrap()))
+            .map(|month| {
+                format!(
+                    "{}-{} {:.2}",
+                    month.year,
+                    month.number,
+                    month.change.unwrap()
+                )
+            })
             .collect();
         assert_eq!(months, ["1970-1 0.20", "1970-2 -0.50", "1970-4 0.50"]);
         assert_eq!(by_year(0.0, &days), [(1970, None)]);

@@ -29,18 +29,10 @@ pub enum GatherError {
     Manifest(#[from] ManifestError),
     /// A record names an instrument that the manifest does not have.
     #[error("entry {entry} names instrument {instrument}, which the manifest does not have")]
-    UnknownInstrument {
-        /// The journal entry.
-        entry: u64,
-        /// The instrument's number.
-        instrument: u32,
-    },
+    UnknownInstrument { entry: u64, instrument: u32 },
     /// An amount does not fit.
     #[error("an amount in entry {entry} does not fit in 128 bits")]
-    Overflow {
-        /// The journal entry.
-        entry: u64,
-    },
+    Overflow { entry: u64 },
 }
 
 /// The decision that requested an order.

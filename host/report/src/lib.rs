@@ -2,11 +2,11 @@
 //! statistics in floating point. It must never know a file, a clock, a network or the engine.
 //!
 //! ```text
-//! records ──► Gather ──► Facts ──► figures ──► report.json, trades.*, equity.*, report.html
+//! records ──► FactsGatherer ──► RunFacts ──► ReportFigures ──► report.json, trades.*, equity.*, report.html
 //! ```
 //!
 //! The same run gives the same bytes on every machine: sums go in sequence, and only
-//! `+ - * /`, square roots and `libm` are used on floats. `docs/REPORT.md` says what each figure
+//! `+ - * /`, square roots and `libm` are used on floats. `docs/REPORT.md` explains each figure
 //! means.
 
 mod arrow_file;

@@ -21,7 +21,7 @@ pub enum TradeDraw {
     Bootstrap,
 }
 
-/// What one sample came to.
+/// The result of one sample.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TradeSample {
     /// The sum of the trades' profits.
@@ -35,7 +35,7 @@ pub struct TradeSample {
 pub struct TradeSimulation {
     /// Closed trades that were drawn from.
     pub trades: usize,
-    /// What the trades came to as they were made.
+    /// The result of the trades in the sequence in which they were made.
     pub actual: TradeSample,
     /// The samples, in the sequence in which they were drawn.
     pub samples: Vec<TradeSample>,
@@ -49,7 +49,7 @@ impl TradeSimulation {
     /// without closed trades, with more samples than [`SAMPLES_MAX`], or when an amount does not
     /// fit.
     #[must_use]
-    pub fn of(facts: &RunFacts, draw: TradeDraw, samples: u32, seed: u64) -> Option<Self> {
+    pub fn from_facts(facts: &RunFacts, draw: TradeDraw, samples: u32, seed: u64) -> Option<Self> {
         let closed = facts.trades.iter().filter(|trade| trade.closed.is_some());
         let profits: Vec<Money> = closed.map(RoundTrip::net).collect::<Option<_>>()?;
         simulate(&profits, draw, samples, seed)
@@ -182,11 +182,11 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let profits = money(&profits);
-            let one = simulate(&profits, TradeDraw::Shuffle, 50, seed).unwrap();
-            let total: i128 = profits.iter().map(|one| one.0).sum();
-            prop_assert!(one.samples.iter().all(|sample| sample.profit.0 == total));
-            prop_assert!(one.samples.iter().all(|sample| sample.drawdown.0 >= -total.min(0)));
-            prop_assert_eq!(&one, &simulate(&profits, TradeDraw::Shuffle, 50, seed).unwrap());
+            let shuffled = simulate(&profits, TradeDraw::Shuffle, 50, seed).unwrap();
+            let total: i128 = profits.iter().map(|shuffled| shuffled.0).sum();
+            prop_assert!(shuffled.samples.iter().all(|sample| sample.profit.0 == total));
+            prop_assert!(shuffled.samples.iter().all(|sample| sample.drawdown.0 >= -total.min(0)));
+            prop_assert_eq!(&shuffled, &simulate(&profits, TradeDraw::Shuffle, 50, seed).unwrap());
             let drawn = simulate(&profits, TradeDraw::Bootstrap, 50, seed).unwrap();
             let most = profits.iter().map(|one| one.0).max().unwrap();
             let count = i128::try_from(profits.len()).unwrap();

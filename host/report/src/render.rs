@@ -8,7 +8,7 @@ use crate::chart::ChartError;
 use crate::facts::RunFacts;
 use crate::figures::ReportFigures;
 
-/// What the auditor's library said of the journal, in its own words.
+/// The answer of the auditor's library about the journal, in its own words.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VerifierReport {
     /// Whether the journal is intact and complete.
@@ -39,9 +39,9 @@ pub struct ReportSubject {
     pub short: String,
     /// The decision digest as hex digits, where the verifier reached the end.
     pub decision_digest: Option<String>,
-    /// What the verifier said.
+    /// The verifier's answer.
     pub verdict: VerifierReport,
-    /// What ingestion noted of the data; `None` where the snapshot is not at hand.
+    /// Findings of ingestion about the data; `None` where the snapshot is not available.
     pub data: Option<Vec<DataFinding>>,
 }
 
@@ -73,7 +73,7 @@ pub struct RunReport<'a> {
     pub subject: &'a ReportSubject,
     /// The manifest.
     pub manifest: &'a Manifest,
-    /// What the run came to.
+    /// Its results.
     pub facts: &'a RunFacts,
     /// Its figures.
     pub figures: &'a ReportFigures,

@@ -35,7 +35,7 @@ impl RunReport<'_> {
     pub fn headline(&self) -> Vec<(&'static str, String)> {
         sentences::headline(self)
             .into_iter()
-            .map(|one| (one.name, one.value))
+            .map(|tile| (tile.name, tile.value))
             .collect()
     }
 

@@ -45,7 +45,7 @@ impl ReturnFigures {
     /// Sources: W. F. Sharpe, "The Sharpe Ratio", 1994, with a risk-free rate of zero; F. A.
     /// Sortino and L. N. Price, "Performance Measurement in a Downside Risk Framework", 1994,
     /// with a target of zero; both as `empyrical` computes them.
-    pub(crate) fn of(start: f64, equity: &[f64], periods_per_year: f64) -> Self {
+    pub(crate) fn from_equity(start: f64, equity: &[f64], periods_per_year: f64) -> Self {
         let Some(returns) = returns(start, equity) else {
             return Self::default();
         };
@@ -60,10 +60,10 @@ impl ReturnFigures {
         let mean = sum(returns.iter().copied()) / count;
         let spread = spread(&returns, mean, count);
         let year = libm::sqrt(periods_per_year);
-        let below = sum(returns.iter().map(|one| one.min(0.0) * one.min(0.0)));
+        let below = sum(returns.iter().map(|value| value.min(0.0) * value.min(0.0)));
         let downside = libm::sqrt(below / count) * year;
-        let above = returns.iter().filter(|one| **one > 0.0).count();
-        let under = returns.iter().filter(|one| **one < 0.0).count();
+        let above = returns.iter().filter(|value| **value > 0.0).count();
+        let under = returns.iter().filter(|value| **value < 0.0).count();
         let moved = crate::number::length(above.saturating_add(under));
         Self {
             total: Some(growth - 1.0),
@@ -93,7 +93,7 @@ fn spread(returns: &[f64], mean: f64, count: f64) -> Option<f64> {
     if lowest.to_bits() == highest.to_bits() {
         return Some(0.0);
     }
-    let squares = sum(returns.iter().map(|one| (one - mean) * (one - mean)));
+    let squares = sum(returns.iter().map(|value| (value - mean) * (value - mean)));
     Some(libm::sqrt(squares / (count - 1.0)))
 }
 

@@ -7,7 +7,7 @@ use crate::moment;
 use crate::number::{count_text, float_text, money_text, percent_text, signed_percent_text};
 use crate::render::RunReport;
 
-/// Where nothing can be said.
+/// The text for an undefined figure.
 pub(crate) const NOTHING: &str = "\u{2013}";
 
 /// Whether a figure is good news.
@@ -144,7 +144,7 @@ pub(crate) fn subject(render: &RunReport<'_>) -> String {
         .instruments
         .iter()
         .take(6)
-        .map(|one| one.symbol.as_str())
+        .map(|instrument| instrument.symbol.as_str())
         .collect();
     let more = manifest.instruments.len().saturating_sub(names.len());
     let mut names = names.join(", ");
@@ -167,7 +167,7 @@ pub(crate) fn subject(render: &RunReport<'_>) -> String {
     )
 }
 
-/// Backtest or live, as people say it.
+/// The heading: backtest or live run.
 pub(crate) const fn kind(source: &DataSource) -> &'static str {
     match source {
         DataSource::Snapshot { .. } => "Backtest",

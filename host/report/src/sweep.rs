@@ -15,7 +15,7 @@ use crate::csv;
 use crate::figures::ReportFigures;
 use crate::monte_carlo::{PERCENTILES, nearest_ranks};
 
-/// Columns of statistics, in sequence. `docs/REPORT.md` says what each means.
+/// Columns of statistics, in sequence. `docs/REPORT.md` explains each.
 pub const STATISTICS: [&str; 12] = [
     "total-return",
     "annual-return",
@@ -44,18 +44,18 @@ const AMOUNTS: [&str; 6] = [
 ];
 const COUNTS: [&str; 3] = ["decisions", "fills", "refused"];
 
-/// What came of one item.
+/// One item and its outcome.
 #[derive(Clone, Debug)]
 pub struct SweepRow {
     /// The value of each field that was varied.
     pub values: Vec<String>,
     /// The run id, as 64 hex digits.
     pub run: String,
-    /// What the run came to, or why there is none.
+    /// Its result, or why there is none.
     pub outcome: Result<SweepOutcome, String>,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct SweepOutcome {
     /// Its closing record.
@@ -132,23 +132,23 @@ impl SweepRow {
     #[must_use]
     pub fn ended(&self) -> &'static str {
         let outcome = self.outcome.as_ref();
-        outcome.map_or("error", |one| one.close.reason.name())
+        outcome.map_or("error", |outcome| outcome.close.reason.name())
     }
 }
 
 impl SweepTable {
-    /// What the runs that ended with their data came to.
+    /// The results of the runs that reached the end of their data.
     pub fn ended(&self) -> impl Iterator<Item = &SweepOutcome> {
         let all = self.rows.iter().filter_map(|row| row.outcome.as_ref().ok());
         // A run that a fault or a limit ended early has a profit too, of fewer bars: among the others
         // it would only be noise.
-        all.filter(|one| one.close.reason == CloseReason::EndOfData)
+        all.filter(|outcome| outcome.close.reason == CloseReason::EndOfData)
     }
 
     /// The profits of those runs at [`PERCENTILES`], by nearest rank, the lowest first.
     #[must_use]
     pub fn profits(&self) -> [Option<Money>; PERCENTILES.len()] {
-        let mut all: Vec<Money> = self.ended().map(|one| one.profit).collect();
+        let mut all: Vec<Money> = self.ended().map(|outcome| outcome.profit).collect();
         all.sort_unstable();
         nearest_ranks(&all)
     }
@@ -157,7 +157,9 @@ impl SweepTable {
     /// first; where a statistic is not defined the run does not count.
     #[must_use]
     pub fn distribution(&self, statistic: &str) -> [Option<f64>; PERCENTILES.len()] {
-        let values = self.ended().filter_map(|one| one.statistic(statistic));
+        let values = self
+            .ended()
+            .filter_map(|outcome| outcome.statistic(statistic));
         let mut all: Vec<f64> = values.collect();
         // A total order: with the partial one of floats a single NaN could scramble the ranks.
         all.sort_unstable_by(f64::total_cmp);
@@ -231,22 +233,23 @@ impl SweepTable {
         let ended = self.rows.iter().map(|row| Some(row.ended()));
         columns.push(("ended", arrow_file::texts(ended)));
         for (place, name) in COUNTS.into_iter().enumerate() {
-            let counts = outcomes().map(|one| one?.counts().get(place).copied());
+            let counts = outcomes().map(|outcome| outcome?.counts().get(place).copied());
             columns.push((name, Arc::new(counts.collect::<UInt64Array>())));
         }
         for (place, name) in AMOUNTS.into_iter().enumerate() {
-            let amounts = outcomes().map(|one| Some(one?.amounts().get(place)?.0));
+            let amounts = outcomes().map(|outcome| Some(outcome?.amounts().get(place)?.0));
             columns.push((
                 name,
                 arrow_file::decimals(amounts, arrow_file::MONEY_DECIMALS)?,
             ));
         }
         for (place, name) in STATISTICS.into_iter().enumerate() {
-            let values = outcomes().map(|one| one?.statistics.get(place).copied()?);
+            let values = outcomes().map(|outcome| outcome?.statistics.get(place).copied()?);
             let array: ArrayRef = Arc::new(values.collect::<Float64Array>());
             columns.push((name, array));
         }
-        let digests: Vec<Option<String>> = outcomes().map(|one| Some(one?.digest())).collect();
+        let digests: Vec<Option<String>> =
+            outcomes().map(|outcome| Some(outcome?.digest())).collect();
         let digests = digests.iter().map(Option::as_deref);
         columns.push(("decision-digest", arrow_file::texts(digests)));
         let errors = self
@@ -259,7 +262,7 @@ impl SweepTable {
 }
 
 fn csv_cells(row: &SweepRow) -> Vec<String> {
-    // A number is no formula, whatever its sign.
+    // A number is not a formula, whatever its sign.
     let cell = |value: &String| match decimals_of(value) {
         Some(_) => value.clone(),
         None => csv::foreign(value),
@@ -273,12 +276,12 @@ fn csv_cells(row: &SweepRow) -> Vec<String> {
             cells.extend(core::iter::repeat_n(String::new(), empty));
             cells.push(csv::foreign(error));
         }
-        Ok(one) => {
-            cells.extend(one.counts().map(|count| count.to_string()));
-            cells.extend(one.amounts().map(Money::to_text));
-            let texts = one.statistics.map(|value| value.map(csv::float));
+        Ok(outcome) => {
+            cells.extend(outcome.counts().map(|count| count.to_string()));
+            cells.extend(outcome.amounts().map(Money::to_text));
+            let texts = outcome.statistics.map(|value| value.map(csv::float));
             cells.extend(texts.map(Option::unwrap_or_default));
-            cells.extend([one.digest(), String::new()]);
+            cells.extend([outcome.digest(), String::new()]);
         }
     }
     cells

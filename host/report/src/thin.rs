@@ -54,7 +54,7 @@ impl ThinnedLine {
 
     /// Adds a point that is not earlier than those before it.
     pub(crate) fn push(&mut self, point: LinePoint) {
-        let one = LineBucket {
+        let single = LineBucket {
             count: 1,
             first: point,
             low: point,
@@ -64,7 +64,7 @@ impl ThinnedLine {
         if let Some(last) = self.buckets.last_mut()
             && last.count < self.per_bucket
         {
-            last.join(&one);
+            last.join(&single);
             return;
         }
         // Full: half the buckets, twice the points in each. So memory is flat however long the run
@@ -74,7 +74,7 @@ impl ThinnedLine {
             self.push(point);
             return;
         }
-        self.buckets.push(one);
+        self.buckets.push(single);
     }
 
     fn halve(&mut self) {

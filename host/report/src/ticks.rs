@@ -1,4 +1,4 @@
-//! Where an axis has its labels, and what they say. It must never know what is drawn.
+//! Where an axis has its labels, and their texts. It must never know what is drawn.
 
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::civil::Date;

@@ -35,7 +35,7 @@ pub(crate) struct TradeEnd {
     pub(crate) time: UnixNanos,
     /// The index of that bar among its instrument's bars, from 0.
     pub(crate) bar: u64,
-    /// The journal entry of the decision that asked for the order, if the journal holds it.
+    /// The journal entry of the decision that requested the order, if the journal holds it.
     pub(crate) entry: Option<u64>,
     /// What the strategy gave as its reason.
     pub(crate) reason: Option<String>,

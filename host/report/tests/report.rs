@@ -19,7 +19,7 @@ use counterfoil_trading::order::{
 };
 use counterfoil_trading::record::{
     Close, CloseReason, Decision, DecisionCircumstances, Deliveries, Open, Record, RefusedInput,
-    VerifierReport as GateVerdict,
+    Verdict as GateVerdict,
 };
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
@@ -227,7 +227,7 @@ fn subject(good: bool) -> ReportSubject {
 
 fn files(records: &[Record], good: bool) -> Vec<(&'static str, Vec<u8>)> {
     let (facts, subject, manifest) = (facts(records), subject(good), manifest());
-    let figures = ReportFigures::of(&facts, None).unwrap();
+    let figures = ReportFigures::from_facts(&facts, None).unwrap();
     let render = RunReport {
         subject: &subject,
         manifest: &manifest,

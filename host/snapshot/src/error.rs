@@ -1,5 +1,5 @@
-//! Why no snapshot was made. A message names the file, the line and the column, and says what to
-//! do.
+//! Why no snapshot was made. A message names the file, the line and the
+//! column, and what to do.
 
 use std::io;
 
@@ -18,9 +18,7 @@ pub enum IngestError {
     /// An option does not hold.
     #[error("option {option}: {reason}")]
     Option {
-        /// Its name.
         option: &'static str,
-        /// What does not hold, and what would.
         reason: String,
     },
     /// The source cannot be read on.
@@ -28,50 +26,33 @@ pub enum IngestError {
         "{file}: cannot be read after line {line}; it may be truncated or damaged, fetch it again"
     )]
     Source {
-        /// The source.
         file: String,
-        /// The last line that could be read.
         line: u64,
-        /// What the reader said.
         #[source]
         source: io::Error,
     },
     /// The source is larger than a source may be.
     #[error("{file}, line {line}: more than {max} {unit}; split the file")]
     TooLarge {
-        /// The source.
         file: String,
-        /// Where the limit was reached.
         line: u64,
-        /// The limit.
         max: u64,
-        /// Of what.
         unit: &'static str,
     },
-    /// The first line is no header.
+    /// The first line is not a header.
     #[error(
         "{file}, line 1: no header: {reason}; the first line must name the columns, such as time,open,high,low,close,volume"
     )]
-    NoHeader {
-        /// The source.
-        file: String,
-        /// What it is instead.
-        reason: String,
-    },
+    NoHeader { file: String, reason: String },
     /// The header lacks a column.
     #[error(
         "{file}, line 1: no column for {column}: name it {accepted}; the header has {found}{hint}"
     )]
     MissingColumn {
-        /// The source.
         file: String,
-        /// What is missing.
         column: &'static str,
-        /// The names it may have.
         accepted: String,
-        /// The names in the header.
         found: String,
-        /// What else would do, if anything.
         hint: &'static str,
     },
     /// Two columns of the header mean the same.
@@ -79,35 +60,22 @@ pub enum IngestError {
         "{file}, line 1: columns {first:?} and {second:?} both name the {column}; rename or remove one"
     )]
     TwoColumns {
-        /// The source.
         file: String,
-        /// What both mean.
         column: &'static str,
-        /// One column.
         first: String,
-        /// The other.
         second: String,
     },
     /// A symbol was given for a file that has a symbol column.
     #[error("{file}, line 1: column {column:?} already gives the symbol; drop the symbol option")]
-    SymbolTwice {
-        /// The source.
-        file: String,
-        /// The column.
-        column: String,
-    },
-    /// The unit of numeric times cannot be told.
+    SymbolTwice { file: String, column: String },
+    /// The unit of numeric times is ambiguous.
     #[error(
         "{file}, line {line}, column {column}: {text} could be s, ms, us or ns since 1970; state the unit, or write the time as YYYY-MM-DD or ISO 8601"
     )]
     AmbiguousEpoch {
-        /// The source.
         file: String,
-        /// The first row with such a time.
         line: u64,
-        /// The time column.
         column: String,
-        /// The number.
         text: String,
     },
     /// Numeric times of two units in one file.
@@ -115,17 +83,11 @@ pub enum IngestError {
         "{file}, column {column}: line {first_line} looks like {first_unit} since 1970 and line {second_line} like {second_unit}; use one unit, or state it"
     )]
     MixedEpochs {
-        /// The source.
         file: String,
-        /// The time column.
         column: String,
-        /// A row of one unit.
         first_line: u64,
-        /// That unit.
         first_unit: EpochUnit,
-        /// A row of another.
         second_line: u64,
-        /// That unit.
         second_unit: EpochUnit,
     },
     /// A bar begins or ends before 1677 or after 2262.
@@ -133,35 +95,22 @@ pub enum IngestError {
         "{file}, line {line}, column {column}: the bar's times do not fit in 64 bits of nanoseconds (1677 to 2262); correct the time, its unit or the timeframe"
     )]
     TimeTooFar {
-        /// The source.
         file: String,
-        /// The row.
         line: u64,
-        /// The time column.
         column: String,
     },
-    /// No timeframe was given and the data does not tell.
+    /// No timeframe was stated, and the data does not show one.
     #[error("{file}: cannot infer the timeframe: {reason}; state it, such as 1m, 1h, 1d or 1M")]
-    NoTimeframe {
-        /// The source.
-        file: String,
-        /// Why not.
-        reason: String,
-    },
+    NoTimeframe { file: String, reason: String },
     /// Two bars of one instrument would close at the same time.
     #[error(
         "{file}: {symbol}: lines {first_line} and {second_line} would close at the same time as bars of {timeframe}; state another timeframe"
     )]
     SameClose {
-        /// The source.
         file: String,
-        /// The instrument.
         symbol: String,
-        /// One row.
         first_line: u64,
-        /// The other.
         second_line: u64,
-        /// The timeframe.
         timeframe: Timeframe,
     },
     /// A price or volume does not fit at the scale of the file.
@@ -169,13 +118,9 @@ pub enum IngestError {
         "{file}, line {line}, {column}: too large for {scale} decimals, which line {finest_line} has; correct that line, or state a smaller scale"
     )]
     NumberTooLarge {
-        /// The source.
         file: String,
-        /// The row that does not fit.
         line: u64,
-        /// `prices` or `volume`.
         column: &'static str,
-        /// The scale.
         scale: u8,
         /// The row with the most decimals; 0 where the scale was given.
         finest_line: u64,
@@ -183,100 +128,69 @@ pub enum IngestError {
     /// Not a single row is a bar.
     #[error("{file}: no valid bar in {rows} rows; the first problem: {first}")]
     NoBars {
-        /// The source.
         file: String,
-        /// Rows read.
         rows: u64,
-        /// What is wrong with the first one.
         first: String,
     },
     /// An instrument's definition does not hold.
     #[error("{file}: invalid instrument; check its scales, tick and lot")]
     Instrument {
-        /// The source.
         file: String,
-        /// What does not hold.
         #[source]
         source: InstrumentError,
     },
-    /// A row that passed every check is no bar: a bug here.
+    /// A row that passed every check is not a valid bar: a bug here.
     #[error(
         "{file}, line {line}: the row passed all checks but is not a valid bar; please report this bug"
     )]
     Inconsistent {
-        /// The source.
         file: String,
-        /// The row.
         line: u64,
-        /// What does not hold.
         #[source]
         source: BarError,
     },
     /// What this program relies on does not hold: a bug here.
     #[error("{file}: {reason}; please report this bug")]
-    Internal {
-        /// The source.
-        file: String,
-        /// What does not hold.
-        reason: String,
-    },
+    Internal { file: String, reason: String },
     /// The snapshot cannot be written.
     #[error("cannot write {file}; check free space and permissions of the data directory")]
     Write {
-        /// The file or directory.
         file: String,
-        /// What the system said.
         #[source]
         source: io::Error,
     },
     /// A record batch or the manifest cannot be encoded.
     #[error("cannot encode {file}: {reason}")]
-    Encode {
-        /// The file.
-        file: String,
-        /// What the encoder said.
-        reason: String,
-    },
+    Encode { file: String, reason: String },
     /// A mapping, a calendar, a file of actions or of acceptances does not hold.
     #[error("{file}, line {line}: {reason}")]
     Side {
-        /// The file.
         file: String,
         /// The line in it, from 1.
         line: u64,
-        /// What does not hold, and what would.
         reason: String,
     },
     /// The file cannot be read as what it seems to be.
     #[error("{file}: cannot be read as {format}: {reason}; download or export it again")]
     Unreadable {
-        /// The source.
         file: String,
-        /// `parquet` or `arrow`.
         format: &'static str,
-        /// What the reader said.
         reason: String,
     },
     /// Files of several timeframes cannot be one snapshot.
     #[error("{file}: bars of {got}, but earlier files have bars of {expected}; make two snapshots")]
     Timeframes {
-        /// The source.
         file: String,
-        /// Its timeframe.
         got: Timeframe,
-        /// The timeframe of the others.
         expected: Timeframe,
     },
-    /// The policy is to refuse, and there are errors that nobody accepted.
+    /// The policy is to refuse, and there are errors that are not accepted.
     #[error(
         "refused: {count} errors are not accepted, the first: {first}; fix the source, accept the findings, or use the policy quarantine"
     )]
     Refused {
-        /// How many.
         count: u64,
-        /// The first.
         first: String,
-        /// The first hundred.
         findings: Vec<QualityFinding>,
     },
     /// A layer that this one is made from cannot be read.

@@ -1,4 +1,4 @@
-//! The three layers, from a raw file to a snapshot, and what tells how a snapshot was made. It must never
+//! The three layers, from a raw file to a snapshot, and the lineage of a snapshot. It must never
 //! know a file format.
 
 pub mod derive;

@@ -6,11 +6,12 @@ use cap_std::fs::Dir;
 
 use crate::error::IngestError;
 use crate::layers::derive::{DerivedActions, derive_actions};
-use crate::layers::ingest::{IngestOutcome, Progress, accept, ingest};
+use crate::layers::ingest::{IngestOutcome, accept, ingest};
 use crate::layers::lineage::{SnapshotLineage, lineage};
 use crate::layout::DataLayer;
 use crate::quality::accept::FindingAcceptance;
 use crate::source::options::IngestOptions;
+use crate::source::progress::IngestProgress;
 use crate::store::load::load;
 use crate::store::manifest::LayerManifest;
 use crate::store::read_error::ReadError;
@@ -45,7 +46,7 @@ impl SnapshotStore {
 
     /// Makes a snapshot of a file: CSV, plain or gzip, Parquet or Arrow IPC. `name` is what
     /// messages and the manifest call it; the same bytes, name and options give the same snapshot,
-    /// whenever they came. What was made of the same inputs before is not made again.
+    /// whenever they arrive. What was made of the same inputs before is not made again.
     ///
     /// # Errors
     ///
@@ -56,7 +57,7 @@ impl SnapshotStore {
         source: impl Read,
         name: &str,
         options: &IngestOptions,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(IngestProgress),
     ) -> Result<IngestOutcome, IngestError> {
         ingest(&self.data, source, name, options, progress)
     }
@@ -72,7 +73,7 @@ impl SnapshotStore {
         &self,
         id: &SnapshotId,
         acceptance: &FindingAcceptance,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(IngestProgress),
     ) -> Result<IngestOutcome, IngestError> {
         accept(&self.data, id, acceptance, progress)
     }

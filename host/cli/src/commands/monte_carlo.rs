@@ -37,7 +37,7 @@ pub(crate) fn run(places: &Places, args: &Args) -> Result<Answer> {
     } else {
         TradeDraw::Bootstrap
     };
-    let drawn = TradeSimulation::of(&facts, draw, samples, args.seed)
+    let drawn = TradeSimulation::from_facts(&facts, draw, samples, args.seed)
         .context("the run has no closed trades to draw from")?;
     if places.json {
         say_json(&as_json(&drawn, args));

@@ -94,8 +94,8 @@ pub(crate) fn write(places: &Places, args: &Report) -> Result<Written> {
     let periods = args
         .periods_per_year
         .map(|number| PeriodsPerYear::Given(f64::from(number)));
-    let figures =
-        ReportFigures::of(&facts, periods).context("an amount of the report does not fit")?;
+    let figures = ReportFigures::from_facts(&facts, periods)
+        .context("an amount of the report does not fit")?;
     let render = RunReport {
         subject: &subject,
         manifest: &manifest,
@@ -137,7 +137,8 @@ pub(super) fn figures(execution: &Execution) -> Result<(RunFacts, ReportFigures)
     let (mut reader, _, mut gather) = begin(execution)?;
     gather_all(&mut reader, &mut gather, |_| {})?;
     let facts = gather.finish();
-    let figures = ReportFigures::of(&facts, None).context("an amount of the run does not fit")?;
+    let figures =
+        ReportFigures::from_facts(&facts, None).context("an amount of the run does not fit")?;
     Ok((facts, figures))
 }
 

@@ -74,7 +74,7 @@ pub(super) fn equity(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), 
         marks: &[],
     };
     page.raw("<figure>\n");
-    figure.put(page)?;
+    figure.draw_into(page)?;
     page.element(
         "<figcaption>Equity in ",
         &render.manifest.account.currency,
@@ -91,7 +91,7 @@ pub(super) fn equity(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), 
         level: Some(0.0),
         ..figure
     }
-    .put(page)?;
+    .draw_into(page)?;
     page.raw("<figcaption>Drawdown: equity below its running peak.</figcaption></figure>\n");
     Ok(())
 }
@@ -150,7 +150,7 @@ fn instrument_charts(
         level: None,
         marks: &lines.marks,
     };
-    price.put(page)?;
+    price.draw_into(page)?;
     ChartFigure {
         label: "Position over time",
         height: (92, 92),
@@ -161,7 +161,7 @@ fn instrument_charts(
         marks: &[],
         ..price
     }
-    .put(page)?;
+    .draw_into(page)?;
     let fills = u64::try_from(lines.marks.len()).unwrap_or(u64::MAX);
     page.element("<figcaption>", &count_text(fills), "");
     page.raw(plural(fills, " fill", " fills"));
@@ -206,7 +206,7 @@ impl TimeSpan {
 }
 
 impl ChartFigure<'_> {
-    fn put(&self, page: &mut HtmlPage) -> Result<(), ReportError> {
+    fn draw_into(&self, page: &mut HtmlPage) -> Result<(), ReportError> {
         // Both in the file, one hidden by the style: the page has no script that could draw again.
         for width in [ChartWidth::Wide, ChartWidth::Narrow] {
             page.picture(&self.chart(width).draw()?);

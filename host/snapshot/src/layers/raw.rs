@@ -1,9 +1,9 @@
-//! The raw layer: every file as it came, byte for byte, named by the SHA-256 of its bytes, with a
-//! receipt for each time it came. It must never look into a file.
+//! The raw layer: every file unchanged, named by the SHA-256 of its bytes, with a
+//! receipt for each arrival. It must never look into a file.
 //!
 //! ```text
 //! raw/<hex>/file                   the bytes
-//! raw/<hex>/receipt-<hex>.json     who sent it, when it came, what it was called then
+//! raw/<hex>/receipt-<hex>.json     who sent it, when, and under which name
 //! ```
 
 use std::io::{self, Read, Write as _};
@@ -30,16 +30,16 @@ const RECEIPT_BYTES_MAX: u64 = 65_536;
 /// Bytes of a mapping, a calendar, a file of actions: a million actions.
 const SMALL_FILE_BYTES_MAX: u64 = 64 << 20;
 
-/// That a file came, from whom and when. The same file may come more than once.
+/// One arrival of a file: from whom, when, under which name. The same file may arrive more than once.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawReceipt {
     /// [`RECEIPT_FORMAT`].
     pub format: String,
-    /// When it was ingested, as the caller said; nobody here reads a clock.
+    /// When it was ingested, as stated by the caller: this crate reads no clock.
     #[serde(with = "optional_nanos")]
     pub ingested_at: Option<UnixNanos>,
-    /// Its name when it came.
+    /// Its name on arrival.
     pub name: String,
     /// What it was taken for: `bars`, `trades`, `actions`, `calendar`, `mapping` or `acceptance`.
     pub role: String,
@@ -59,7 +59,7 @@ pub(crate) struct RawFile {
     pub(crate) bytes: u64,
 }
 
-/// What a receipt says of a file whose digest is not known yet.
+/// A receipt for a file whose digest is not known yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReceiptDraft<'a> {
     pub(crate) name: &'a str,
@@ -70,7 +70,7 @@ pub(crate) struct ReceiptDraft<'a> {
 }
 
 /// Copies a file into the layer, unless it is there, and adds a receipt.
-pub(crate) fn put(
+pub(crate) fn add_file(
     data: &Dir,
     mut source: impl Read,
     bytes_max: u64,

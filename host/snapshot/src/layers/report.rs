@@ -1,4 +1,4 @@
-//! What an ingestion saw, for people. It must never know a file.
+//! A summary of an ingestion, for people. It must never know a file.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::store::snapshot::Snapshot;
 /// Quarantined rows in a report; all of them are in the file.
 const EXAMPLES_MAX: usize = 100;
 
-/// What ingestion saw, all of it from the snapshot's manifest and files.
+/// A summary of an ingestion, all of it from the snapshot's manifest and files.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IngestReport {
     /// Rows of all sources, header and blank lines apart.
@@ -28,7 +28,7 @@ pub struct IngestReport {
     pub examples: Vec<QuarantinedRow>,
     /// What the checks found, by rule.
     pub findings: LayerFindings,
-    /// Rows that came after a later one of their instrument; they were put in their place.
+    /// Rows after a later one of their instrument; they were put in their place.
     pub out_of_order: u64,
     /// Blank lines.
     pub blank_lines: u64,
@@ -45,7 +45,7 @@ pub struct IngestReport {
 }
 
 impl IngestReport {
-    pub(crate) fn of(snapshot: &Snapshot) -> Result<Self, ReadError> {
+    pub(crate) fn from_snapshot(snapshot: &Snapshot) -> Result<Self, ReadError> {
         let manifest: &LayerManifest = snapshot.manifest();
         let sources = || manifest.sources.iter();
         let instruments = || manifest.instruments.iter();

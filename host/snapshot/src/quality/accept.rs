@@ -15,7 +15,7 @@ pub const ACCEPTANCE_FORMAT: &str = "counterfoil-acceptance/1";
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct FindingAcceptance {
-    /// When, as the caller said.
+    /// When, as stated by the caller.
     #[serde(with = "optional_nanos", default)]
     pub at: Option<UnixNanos>,
     /// Who.

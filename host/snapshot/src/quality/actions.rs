@@ -179,8 +179,8 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
 #[must_use]
 pub fn format_actions(actions: &[SymbolAction]) -> String {
     let mut text = format!("{HEADER}\n");
-    for one in actions {
-        let (name, value) = match &one.kind {
+    for action in actions {
+        let (name, value) = match &action.kind {
             ActionKind::Split { new, old } => ("split", format!("{new}:{old}")),
             ActionKind::Dividend { per_unit, special } => {
                 let name = if *special {
@@ -197,8 +197,8 @@ pub fn format_actions(actions: &[SymbolAction]) -> String {
             ActionKind::SessionEnd => continue,
         };
         let line = [
-            one.instrument.clone(),
-            show(one.ex_time),
+            action.instrument.clone(),
+            show(action.ex_time),
             name.to_owned(),
             value,
         ];

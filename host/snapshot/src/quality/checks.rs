@@ -12,7 +12,7 @@ use crate::quality::calendar::ExpectedBars;
 use crate::quality::findings::{QualityFinding, QualityRule, Severity};
 use crate::source::times::{date, show};
 
-/// How far a price stands from both neighbours to be absurd.
+/// How many times its neighbours a price must be to be absurd.
 const ABSURD_FACTOR: i128 = 10;
 
 /// Bars with the same prices and volume until they are called stale.
@@ -88,16 +88,18 @@ impl<'a> BarChecker<'a> {
     }
 
     /// The findings about a bar; `next` is the bar after it.
-    pub(crate) fn check(&mut self, bar: &RawBar, next: Option<&RawBar>) -> Vec<QualityFinding> {
+    pub(crate) fn check_bar(&mut self, bar: &RawBar, next: Option<&RawBar>) -> Vec<QualityFinding> {
         let mut found = Vec::new();
         let before = self.before;
         self.check_time(bar, &mut found);
-        // With both neighbours only: at the ends of the data a spike cannot be told from a new level.
+        // With both neighbours only: at the ends of the data a spike and a new level look alike.
         if let (Some(before), Some(next)) = (&before, next) {
             self.check_neighbours(before, bar, next, &mut found);
         }
         // A bar that is an error already would only add a jump there and a jump back.
-        let is_bad = found.iter().any(|one| one.severity == Severity::Error);
+        let is_bad = found
+            .iter()
+            .any(|finding| finding.severity == Severity::Error);
         if let Some(before) = before.as_ref().filter(|_| !is_bad) {
             self.check_jump(before, bar, &mut found);
             let values = |bar: &RawBar| (bar.open, bar.high, bar.low, bar.close, bar.volume);
@@ -130,7 +132,7 @@ impl<'a> BarChecker<'a> {
         let mut count = |rule, count: u64, what: &str| {
             if count > 0 {
                 found.push(
-                    QualityFinding::of(rule, format!("{count} {what}")).about(self.symbol, None),
+                    QualityFinding::new(rule, format!("{count} {what}")).about(self.symbol, None),
                 );
             }
         };
@@ -152,7 +154,7 @@ impl<'a> BarChecker<'a> {
         } else {
             message
         };
-        QualityFinding::of(rule, message).about(self.symbol, Some(date(bar.open_time)))
+        QualityFinding::new(rule, message).about(self.symbol, Some(date(bar.open_time)))
     }
 
     fn text(&self, price: Price) -> String {
@@ -161,9 +163,12 @@ impl<'a> BarChecker<'a> {
 
     /// The actions whose ex-time lies after one bar's open and before another bar's close.
     fn actions(&self, after: UnixNanos, before: UnixNanos) -> impl Iterator<Item = &SymbolAction> {
-        let from = self.actions.partition_point(|one| one.ex_time <= after);
+        let from = self
+            .actions
+            .partition_point(|action| action.ex_time <= after);
         let rest = self.actions.get(from..).unwrap_or_default().iter();
-        rest.take_while(move |one| one.ex_time < before).copied()
+        rest.take_while(move |action| action.ex_time < before)
+            .copied()
     }
 
     fn check_time(&mut self, bar: &RawBar, found: &mut Vec<QualityFinding>) {
@@ -313,8 +318,11 @@ mod tests {
         let mut checker = BarChecker::new("A", 0, context);
         let mut found = Vec::new();
         for (place, bar) in raw.iter().enumerate() {
-            let new = checker.check(bar, raw.get(place + 1));
-            if new.iter().all(|one| one.severity != Severity::Error) {
+            let new = checker.check_bar(bar, raw.get(place + 1));
+            if new
+                .iter()
+                .all(|finding| finding.severity != Severity::Error)
+            {
                 checker.keep(bar);
             }
             found.extend(new);
@@ -322,7 +330,13 @@ mod tests {
         found.extend(checker.finish());
         let got: Vec<String> = found
             .iter()
-            .map(|one| format!("{} {}", one.rule, one.date.clone().unwrap_or_default()))
+            .map(|finding| {
+                format!(
+                    "{} {}",
+                    finding.rule,
+                    finding.date.clone().unwrap_or_default()
+                )
+            })
             .collect();
         assert_eq!(got, expect, "{found:?}");
     }

@@ -1,4 +1,4 @@
-//! Rows that are put aside, or may have to be, in sequence of lines until the whole source was
+//! Rows that are quarantined, or may have to be, in sequence of lines until the whole source was
 //! read: only then is it known which of them repeat another. It must never know a price.
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub(crate) struct RepeatedRow {
     pub(crate) line: u64,
     /// The line that is kept.
     pub(crate) first: u64,
-    /// Whether both say the same.
+    /// Whether both have the same values.
     pub(crate) same: bool,
 }
 
@@ -80,12 +80,12 @@ impl<'a> DeferredRows<'a> {
 
     /// Marks a row that was [added as late](Self::add_late) as a repeat.
     pub(crate) fn mark_repeat(&mut self, repeat: RepeatedRow) -> Result<(), IngestError> {
-        // Counted as late when it came; a repeat is not used, so it is not out of sequence.
+        // Counted as late when it was read; a repeat is not used, so it is not out of sequence.
         self.late = self.late.saturating_sub(1);
         self.repeats.add(repeat)
     }
 
-    /// Puts what is no bar, and every repeat, into the quarantine of `file`, by line. Gives the
+    /// Writes rows that cannot be used, and every repeat, into the quarantine of `file`, by line. Returns the
     /// number of rows that were late and nothing worse.
     pub(crate) fn settle(
         self,

@@ -17,17 +17,17 @@ use counterfoil_base::digest::Digest;
 pub enum Severity {
     /// The row or bar cannot be used: the policy decides between quarantine and refusal.
     Error,
-    /// It can be used, and someone should look at it.
+    /// It can be used, but should be looked at.
     Warning,
     /// Good to know.
     Note,
 }
 
-/// What happens to data with an error that nobody accepted.
+/// What happens to data with an error that is not accepted.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ErrorPolicy {
-    /// The row or bar is put aside, the others are used.
+    /// The row or bar is quarantined, the others are used.
     #[default]
     Quarantine,
     /// No snapshot is made.
@@ -68,8 +68,8 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A rule that bars are held against. Rows that are no bars have the rules of
-/// [`Reason`](crate::source::row_error::RowErrorCode), all of them errors.
+/// A rule that bars are checked against. Rows that cannot be used have as their rule
+/// the code of their row error, and are always errors.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum QualityRule {
     /// High is 10 times above, or low 10 times below, both the bar before and the bar after.
@@ -78,7 +78,7 @@ pub enum QualityRule {
     AfterDelisting,
     /// Bars that the calendar expects are missing.
     Gap,
-    /// The bar opens when the calendar says that the venue is closed.
+    /// The bar opens while the venue is closed by the calendar.
     ClosedVenue,
     /// High is half as much again above, or low a third below, both neighbours.
     Outlier,
@@ -92,7 +92,7 @@ pub enum QualityRule {
     SplitWithoutJump,
     /// Bars open before the bar before them closed.
     Overlap,
-    /// Rows came after a later one of their instrument, and were put in their place.
+    /// Rows after a later one of their instrument, which were put in their place.
     OutOfOrder,
     /// Bars without any volume.
     ZeroVolume,
@@ -182,7 +182,7 @@ impl QualityRule {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct QualityFinding {
-    /// Who accepted it, if anybody did.
+    /// The person who accepted it, if one did.
     pub accepted_by: Option<String>,
     /// The UTC date on which the bar opens, if it is about one.
     pub date: Option<String>,
@@ -194,7 +194,7 @@ pub struct QualityFinding {
     pub line: Option<u64>,
     /// A sentence for people.
     pub message: String,
-    /// Whether the row or bar was put aside.
+    /// Whether the row or bar was quarantined.
     pub quarantined: bool,
     /// The rule's stable name.
     pub rule: String,
@@ -206,7 +206,7 @@ pub struct QualityFinding {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleCount {
-    /// Findings that somebody accepted.
+    /// Findings that were accepted.
     pub accepted: u64,
     /// All findings.
     pub count: u64,
@@ -228,7 +228,7 @@ pub struct LayerFindings {
 }
 
 impl LayerFindings {
-    /// Findings of a severity that nobody accepted.
+    /// Findings of a severity that are not accepted.
     #[must_use]
     pub fn open(&self, severity: Severity) -> u64 {
         let of = self.rules.values().filter(|rule| rule.severity == severity);
@@ -240,7 +240,7 @@ impl LayerFindings {
 
 impl QualityFinding {
     /// A finding of a rule, about nothing yet.
-    pub(crate) fn of(rule: QualityRule, message: String) -> Self {
+    pub(crate) fn new(rule: QualityRule, message: String) -> Self {
         Self {
             accepted_by: None,
             date: None,

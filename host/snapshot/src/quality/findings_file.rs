@@ -21,7 +21,7 @@ pub(crate) struct FindingsWriter {
     file: BufWriter<File>,
     hash: Sha256,
     rules: BTreeMap<String, RuleCount>,
-    /// Errors that nobody accepted, the first of them.
+    /// The first errors that are not accepted.
     pub(crate) errors: Vec<QualityFinding>,
     pub(crate) errors_count: u64,
     accepted: AcceptanceList,
@@ -39,13 +39,12 @@ impl FindingsWriter {
         }
     }
 
-    /// Writes a finding. `true` if its bar may be used: it is no error, or somebody accepted it.
-    /// A row that is no bar (`is_row`) stays aside even if its finding is accepted.
+    /// Writes a finding. `true` if its bar may be used: it is not an error, or it is accepted.
     pub(crate) fn add(&mut self, mut finding: QualityFinding) -> io::Result<bool> {
         finding.accepted_by = self.accepted.by(&finding);
         let accepted = finding.accepted_by.is_some();
         let usable = accepted || finding.severity != Severity::Error;
-        // A row that is no bar stays in quarantine even if its finding is accepted: there is no bar
+        // A row that cannot be used stays in quarantine even if its finding is accepted: there is no bar
         // that could be used.
         if finding.line.is_none() {
             finding.quarantined = !usable;

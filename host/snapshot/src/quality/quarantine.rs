@@ -1,4 +1,4 @@
-//! Rows that are no bars, with line, reason and text. It must never drop one.
+//! Rows and bars that cannot be used, with line, reason and text. It must never drop one.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write as _};
@@ -15,15 +15,15 @@ use counterfoil_base::digest::Digest;
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuarantinedRow {
-    /// The source's name; empty for a bar that the checks put aside.
+    /// The source's name; empty for a bar that the checks quarantined.
     pub file: String,
-    /// The line in it; the header is line 1. 0 for a bar that the checks put aside.
+    /// The line in it; the header is line 1. 0 for a bar that the checks quarantined.
     pub line: u64,
     /// What is wrong, with the column, for people.
     pub message: String,
-    /// [`Reason::code`](crate::source::row_error::RowErrorCode::code), or the name of a [`Rule`](crate::quality::findings::QualityRule).
+    /// the code of a row error, or the name of a [`Rule`](crate::quality::findings::QualityRule).
     pub reason: String,
-    /// The row as it stood; bytes that are no UTF-8 replaced, and cut where it was too long.
+    /// The row unchanged, except that bytes that are not UTF-8 are replaced and a row that was too long is cut.
     pub row: String,
 }
 

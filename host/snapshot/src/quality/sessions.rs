@@ -20,8 +20,8 @@ use counterfoil_base::digest::Digest;
 /// The first line of the file.
 const HEADER: &str = "session_end";
 
-/// Writes the file of these ends, if there are any, and tells what it lists.
-pub(crate) fn write(
+/// Writes the file of these ends, if there are any, and describes it for the manifest.
+pub(crate) fn write_session_ends(
     staging: &StagingDir,
     ends: &[UnixNanos],
 ) -> Result<Option<LayerList>, IngestError> {
@@ -30,7 +30,7 @@ pub(crate) fn write(
         return Ok(None);
     }
     let text = format_sessions(ends);
-    staging.write(SESSIONS, text.as_bytes())?;
+    staging.write_file(SESSIONS, text.as_bytes())?;
     Ok(Some(LayerList {
         count: u64::try_from(ends.len()).unwrap_or(u64::MAX),
         file: SESSIONS.to_owned(),

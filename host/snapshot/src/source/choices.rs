@@ -31,7 +31,7 @@ pub enum EpochUnit {
     Nanos,
 }
 
-/// A word that is not one of those asked for.
+/// A word that is not one of the known ones.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{text:?} is not one of {words}")]
 pub struct WordError {

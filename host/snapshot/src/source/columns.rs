@@ -15,7 +15,7 @@ pub(crate) struct NumberColumn {
     pub(crate) name: &'static str,
 }
 
-/// Where the time stands: one column, or date and clock in two.
+/// The columns of the time: one, or date and clock in two.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct TimeColumns {
     places: Vec<usize>,
@@ -257,7 +257,7 @@ impl<'a> HeaderColumns<'a> {
             columns.time.extend(columns.place("time"));
         }
         // A file without a header has prices in its first line: none of them is a known name. A
-        // lone "symbol" is no evidence, since it can be a ticker.
+        // lone "symbol" proves nothing, since it can be a ticker.
         let is_known =
             |meaning: &ColumnMeaning| meaning.0 != "symbol" && columns.place(meaning.0).is_some();
         if !meanings.iter().any(is_known) && columns.time.is_empty() {
@@ -270,12 +270,8 @@ impl<'a> HeaderColumns<'a> {
     }
 
     /// Takes a column that the mapping does not name by its usual name.
-    fn take(
-        &mut self,
-        place: usize,
-        name: &str,
-        mapping: &ColumnMapping,
-    ) -> Result<(), IngestError> {
+    fn assign(&mut self, place: usize, name: &str) -> Result<(), IngestError> {
+        let mapping = self.context.mapping;
         let lower = name.to_lowercase();
         let index = self
             .meanings

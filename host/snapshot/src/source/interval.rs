@@ -36,7 +36,7 @@ fn months(from: i64, count: i64) -> Option<i64> {
     i64::try_from(moment.as_nanosecond()).ok()
 }
 
-/// The timeframe whose bars stand `gap` nanoseconds apart, or why there is none.
+/// The timeframe whose bars are `gap` nanoseconds apart, or why there is none.
 pub(crate) fn from_gap(gap: Option<i64>) -> Result<Timeframe, String> {
     let gap = gap.ok_or("no instrument has two bars")?;
     let days = gap

@@ -20,7 +20,7 @@ pub(crate) enum SourceLine {
     Whole,
     /// Its beginning is in the buffer; it had this many bytes.
     TooLong(u64),
-    /// There is no more line.
+    /// The end of the source.
     End,
 }
 

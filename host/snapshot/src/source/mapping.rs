@@ -93,7 +93,7 @@ impl ColumnMapping {
         }
     }
 
-    /// How times are read: what the options say counts before what the mapping says.
+    /// How times are read; options override the mapping.
     pub(crate) fn times(&self, options: &IngestOptions) -> Result<TimeReader, String> {
         let time = &self.time;
         let format = match (options.epoch_unit, time.format.as_deref()) {

@@ -71,7 +71,7 @@ pub struct IngestOptions {
     pub calendar: Option<SideFile>,
     /// What happens to data with errors.
     pub policy: ErrorPolicy,
-    /// Findings that somebody accepts.
+    /// Findings that a person accepts.
     pub accepted: Vec<FindingAcceptance>,
     /// A snapshot whose files this one adds to: where both have a bar, this file's counts.
     pub revises: Option<SnapshotId>,

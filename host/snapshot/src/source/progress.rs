@@ -4,17 +4,7 @@
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum IngestProgress {
     /// The source is read.
-    Reading {
-        /// Rows read.
-        rows: u64,
-        /// Bytes read, after decompression.
-        bytes: u64,
-    },
+    Reading { rows: u64, bytes: u64 },
     /// The bars are written.
-    Writing {
-        /// Bars written.
-        bars: u64,
-        /// Bars in all.
-        bars_total: u64,
-    },
+    Writing { bars: u64, bars_total: u64 },
 }

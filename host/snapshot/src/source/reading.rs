@@ -28,7 +28,7 @@ pub(crate) struct SourceContext<'a> {
 
 /// What became of the fields of one row.
 pub(crate) enum RowOutcome {
-    /// It was taken, and comes after all others of its symbol.
+    /// It was taken, and is later than all others of its symbol.
     Taken,
     /// It was taken, and may repeat one before it.
     TakenLate,

@@ -13,7 +13,7 @@ use crate::source::mapping::ColumnMapping;
 use crate::source::options::IngestLimits;
 use crate::source::row_error::RowError;
 
-/// One row, or what stands in its place.
+/// One row, or what was read instead of one.
 pub(crate) enum SourceRecord<'a> {
     /// A row and its fields.
     Row {
@@ -21,7 +21,7 @@ pub(crate) enum SourceRecord<'a> {
         fields: Vec<&'a str>,
         raw: &'a [u8],
     },
-    /// A line that is no row.
+    /// A line that cannot be used.
     Invalid {
         line: u64,
         error: RowError,
@@ -29,7 +29,7 @@ pub(crate) enum SourceRecord<'a> {
     },
     /// A blank line.
     Blank,
-    /// There is no more.
+    /// The end of the source.
     End,
 }
 
@@ -74,5 +74,7 @@ pub(crate) fn open(
         option: "mapping",
         reason,
     })?;
-    Ok(Box::new(csv::Csv::open(file, name, delimiter, limits)?))
+    Ok(Box::new(csv::CsvRecords::open(
+        file, name, delimiter, limits,
+    )?))
 }

@@ -13,7 +13,7 @@ use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::scales::PriceGrid;
 use crate::source::times::{TimeKey, TimeParser};
 
-/// One bar as it stands in the source, at scales of its own. Rows sort by time, then by line.
+/// One bar of the source, at scales of its own. Rows sort by time, then by line.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) struct SourceRow {
     /// The time as it sorts; see [`TimeParser`].
@@ -102,7 +102,7 @@ impl ExactNumber {
         let at_18 = decimal::parse(text, SCALE_MAX)
             .map_err(|error| bad(format!("column {column}: {error}")))?;
         let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
-        // Trailing zeros are no precision: `1.50` and `1.5` are one value, and files mix both.
+        // Trailing zeros do not count: `1.50` and `1.5` are one value, and files mix both.
         let decimals = u8::try_from(fraction.trim_end_matches('0').len()).unwrap_or(SCALE_MAX);
         Ok(Self { at_18, decimals })
     }

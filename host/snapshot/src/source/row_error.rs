@@ -5,10 +5,10 @@ use core::fmt;
 use counterfoil_trading::bar::BarError;
 use serde::{Deserialize, Serialize};
 
-/// Why a row is no bar.
+/// Why a row cannot be used.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub enum RowErrorCode {
-    /// The bytes are no UTF-8.
+pub(crate) enum RowErrorCode {
+    /// The bytes are not UTF-8.
     NotUtf8,
     /// The row is longer than a row may be.
     RowTooLong,
@@ -20,11 +20,11 @@ pub enum RowErrorCode {
     Symbol,
     /// The time cannot be read.
     Time,
-    /// A price or volume is no plain decimal number.
+    /// A price or volume is not a plain decimal number.
     Number,
-    /// A price has more decimals than the price scale that was asked for.
+    /// A price has more decimals than the requested price scale.
     TooFine,
-    /// A price is no multiple of the tick that was asked for.
+    /// A price is not a multiple of the requested tick.
     OffTick,
     /// The interval is empty.
     Interval,
@@ -43,7 +43,7 @@ pub enum RowErrorCode {
 impl RowErrorCode {
     /// Its stable code.
     #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::NotUtf8 => "not-utf8",
             Self::RowTooLong => "row-too-long",
@@ -77,13 +77,13 @@ impl From<&BarError> for RowErrorCode {
             BarError::OutsideRange { .. } => Self::OutsideRange,
             BarError::NotPositive { .. } => Self::NotPositive,
             BarError::NegativeVolume { .. } => Self::NegativeVolume,
-            // The enum may grow; until it is named here a new reason is told by its message.
+            // The enum may grow; a new reason has only its message until it is named here.
             BarError::Interval { .. } | _ => Self::Interval,
         }
     }
 }
 
-/// Why a line is no usable row. The message goes into the quarantine, whose bytes are part of what
+/// Why a line cannot be used. The message goes into the quarantine, whose bytes are part of what
 /// names a snapshot: its wording changes only with the rules' version.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct RowError {

@@ -1,4 +1,4 @@
-//! Decimals and grids of prices, volumes and quantities: what was asked for, and what the file says.
+//! Decimals and grids of prices, volumes and quantities: what the caller asks for, and what the file has.
 //! It must never round.
 
 use counterfoil_trading::decimal::{self, SCALE_MAX};
@@ -107,7 +107,7 @@ pub(crate) fn volume_scale(
     }
 }
 
-/// Quantity scale and lot size at that scale: whole units, unless something else was asked for.
+/// Quantity scale and lot size at that scale: whole units, unless the caller asks for others.
 pub(crate) fn lot(options: &IngestOptions) -> Result<GridScale, IngestError> {
     let error = |reason: String| IngestError::Option {
         option: "lot",

@@ -15,7 +15,7 @@ pub(crate) struct SymbolTable<T> {
     known: BTreeMap<String, (u32, T)>,
 }
 
-/// Whether something comes after all that came before it.
+/// Whether a row is later than all rows of its symbol before it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum RowArrival {
     /// After everything of its symbol.
@@ -35,7 +35,7 @@ impl<T: PartialOrd> SymbolTable<T> {
         self.known.len()
     }
 
-    /// The number of a symbol, and where `key` stands among what it had.
+    /// The number of a symbol, and whether `key` is later than all it had before.
     pub(crate) fn note(&mut self, symbol: &str, key: T) -> (u32, RowArrival) {
         match self.known.get_mut(symbol) {
             Some((number, latest)) if *latest < key => {

@@ -1,4 +1,4 @@
-//! All rows of a source, each taken or put aside, before scales and timeframe are known. It must
+//! All rows of a source, each taken or quarantined, before scales and timeframe are known. It must
 //! never write a bar, and never hold more rows than fit in the memory it was given.
 
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub(crate) struct SourceTable<'a> {
     pub(crate) times: TimeParser,
     pub(crate) quarantine: QuarantineWriter,
     pub(crate) counts: RowCounts,
-    /// Rows that came after a later one of their ticker.
+    /// Rows after a later one of their ticker.
     pub(crate) out_of_order: u64,
     pub(crate) precision: MaxPrecision,
 }
@@ -120,7 +120,7 @@ fn keep_first_rows<'a>(
 }
 
 impl SourceTable<'_> {
-    /// An error that tells the first reason, if not a single row is a bar.
+    /// An error with the first reason, if no row can be used.
     pub(crate) fn check_not_empty(&self, file: &str) -> Result<(), IngestError> {
         if !self.series.parts.is_empty() {
             return Ok(());

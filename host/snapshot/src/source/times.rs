@@ -1,4 +1,4 @@
-//! What a time field says: a date, an ISO 8601 moment, or a number since 1970. It must never read
+//! A time field as a time: a date, an ISO 8601 moment, or a number since 1970. It must never read
 //! a clock or the machine's time zone database.
 
 use counterfoil_base::time_text::rfc3339;
@@ -15,7 +15,7 @@ use crate::source::choices::{EpochUnit, TimeMeaning};
 const TIME_BYTES_MAX: usize = 40;
 
 /// Seconds since 1970 at 1980-01-01 and at 2100-01-01. In no two units does one number fall
-/// between them, so a number that does tells its unit.
+/// between them, so a number that does shows its unit.
 const TELLING_SECONDS: (i64, i64) = (315_532_800, 4_102_444_800);
 
 /// How the times of a source are written.
@@ -28,7 +28,7 @@ pub(crate) enum TimeFormat {
     Date,
     /// ISO 8601 alone.
     Iso,
-    /// Numbers since 1970 alone; without a unit their size tells it.
+    /// Numbers since 1970 alone; without a unit their size decides.
     Epoch(Option<EpochUnit>),
     /// A pattern of strptime, such as `%d.%m.%Y %H:%M`.
     Pattern(String),
@@ -51,7 +51,7 @@ pub(crate) struct TimeParser {
     kind: Option<TimeNotation>,
     /// The first numeric time, for messages.
     first: Option<(u64, i64)>,
-    /// By unit, the first line whose number tells that unit.
+    /// By unit, the first line whose number shows that unit.
     telling: [Option<u64>; EpochUnit::ALL.len()],
 }
 
@@ -127,7 +127,7 @@ impl TimeParser {
         self.kind = Some(key.kind);
     }
 
-    /// Takes what a key of a line says of the unit, in any sequence of lines.
+    /// Notes which unit the key of a line shows, in any sequence of lines.
     pub(crate) fn note_unit(&mut self, time: i64, line: u64) {
         if self.kind != Some(TimeNotation::Epoch) {
             return;
@@ -247,8 +247,8 @@ impl TimeReader {
         }
     }
 
-    /// A time without a zone, in the zone of the source. A time that the clocks showed twice, or
-    /// never, is told and not guessed.
+    /// A time without a zone, in the zone of the source. A time that the clocks showed twice or
+    /// never is an error and not guessed.
     fn at_zone(&self, civil: DateTime, text: &str) -> Result<i64, String> {
         let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
         let ambiguous = zone.to_ambiguous_timestamp(civil);

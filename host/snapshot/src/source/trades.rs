@@ -28,7 +28,7 @@ use crate::source::times::{TimeKey, TimeParser};
 use crate::spool::series::SeriesWriter;
 use crate::spool::sort::{ExternalSorter, SortedRows};
 
-/// One trade as it stands in the source, at scales of its own.
+/// One trade of the source, at scales of its own.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 struct RawTrade {
     time: i64,
@@ -45,7 +45,7 @@ struct TradeId {
     text: String,
 }
 
-/// Trades in sequence of symbol number, id and line: a second one of an id stands beside the first.
+/// Trades in sequence of symbol number, id and line: trades of one id are next to each other.
 #[derive(Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 struct TradeById {
     symbol: u32,
@@ -310,7 +310,7 @@ fn aggregate(
         } = next;
         if at != Some(rank) {
             bars.finish(&mut closed);
-            write(&mut closed, scales, series)?;
+            write_bars(&mut closed, scales, series)?;
             bars = aggregator()?;
             series.begin(by_number(names, rank, scales.file)?);
             at = Some(rank);
@@ -325,14 +325,14 @@ fn aggregate(
             let text = decimal::format(i128::from(trade.size), trade.size_scale);
             quarantine_row(quarantine, scales.file, line, error, text)?;
         }
-        write(&mut closed, scales, series)?;
+        write_bars(&mut closed, scales, series)?;
     }
     bars.finish(&mut closed);
-    write(&mut closed, scales, series)
+    write_bars(&mut closed, scales, series)
 }
 
 /// Writes the bars that closed, each as a row.
-fn write(
+fn write_bars(
     closed: &mut Vec<ClosedBar>,
     scales: &TradeScales<'_>,
     series: &mut SeriesWriter,

@@ -95,7 +95,7 @@ impl StagingDir {
     }
 
     /// Writes a whole file and makes it durable.
-    pub(crate) fn write(&self, file: &str, bytes: &[u8]) -> Result<(), IngestError> {
+    pub(crate) fn write_file(&self, file: &str, bytes: &[u8]) -> Result<(), IngestError> {
         let mut open = self.create(file)?;
         open.write_all(bytes).map_err(IngestError::write(file))?;
         sync(open, file)
@@ -209,7 +209,7 @@ mod tests {
     fn what_a_killed_ingestion_left_goes_and_what_is_in_use_stays() {
         let folder = tempfile::tempdir().unwrap();
         let data = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
-        // As a killed process leaves them: directories, and locks that nobody holds.
+        // As a killed process leaves them: directories, and locks that no process holds.
         for number in [0, 3] {
             data.create_dir_all(format!("snapshots/.tmp-{number}/deep"))
                 .unwrap();
@@ -227,7 +227,7 @@ mod tests {
             names
         };
         let first = StagingDir::new(&data, "snapshots").unwrap();
-        first.write("file", b"half").unwrap();
+        first.write_file("file", b"half").unwrap();
         assert_eq!(names(), [".tmp-0", ".tmp-other"]);
         let second = StagingDir::new(&data, "snapshots").unwrap();
         assert_eq!(names(), [".tmp-0", ".tmp-1", ".tmp-other"]);

@@ -28,7 +28,7 @@ const COLUMNS: usize = 7;
 /// What every message of the format begins with. Source: Arrow IPC, encapsulated message format.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
-/// The columns of an instrument's file. The scales stand in the metadata of the fields.
+/// The columns of an instrument's file. The scales are in the metadata of the fields.
 pub(crate) fn schema(instrument: &Instrument) -> Schema {
     let time = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
     let scaled = |name: &str, scale: u8| {
@@ -57,7 +57,7 @@ pub(crate) fn schema(instrument: &Instrument) -> Schema {
     Schema::new_with_metadata(fields, Metadata::from_iter(metadata))
 }
 
-/// Where a batch stands in its file, and its digest.
+/// The place of a batch in its file, and its digest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct WrittenBatch {
     pub(crate) offset: u64,
@@ -86,7 +86,7 @@ impl<W: Write> BarWriter<W> {
         })
     }
 
-    pub(crate) fn write(&mut self, bars: &[ClosedBar]) -> Result<WrittenBatch, ArrowError> {
+    pub(crate) fn write_batch(&mut self, bars: &[ClosedBar]) -> Result<WrittenBatch, ArrowError> {
         let time = |of: fn(&RawBar) -> UnixNanos| -> ArrayRef {
             let values = bars.iter().map(|bar| of(bar.get()).0);
             Arc::new(TimestampNanosecondArray::from_iter_values(values).with_timezone("UTC"))
@@ -128,7 +128,7 @@ impl<W: Write> BarWriter<W> {
     }
 }
 
-/// A writer that hashes what passes: all of it, and what came since the last batch began.
+/// A writer that hashes what passes: the whole file, and the bytes since the last batch began.
 struct HashingWriter<W> {
     file: W,
     whole: Sha256,
@@ -308,7 +308,7 @@ mod tests {
             .map(|time| ClosedBar::parse(raw(time)).unwrap())
             .collect();
         let mut writer = BarWriter::new(Vec::new(), &instrument).unwrap();
-        let place = writer.write(&bars).unwrap();
+        let place = writer.write_batch(&bars).unwrap();
         let (file, _) = writer.finish().unwrap();
         let from = usize::try_from(place.offset).unwrap();
         let to = from + usize::try_from(place.length).unwrap();

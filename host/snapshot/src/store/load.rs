@@ -67,9 +67,9 @@ pub(crate) fn load(data: &Dir, layer: DataLayer, id: &Digest) -> Result<Snapshot
     if manifest.canonical().map_err(malformed)? != bytes {
         return Err(ReadError::malformed(&file, "it is not in canonical form"));
     }
-    // The digest says who made it in no way: a snapshot from elsewhere may hold anything.
+    // The digest does not show who made it: a snapshot from elsewhere may hold anything.
     manifest
-        .check()
+        .check_contents()
         .map_err(|reason| ReadError::malformed(&file, reason))?;
     Snapshot::new(dir, place, SnapshotId(*id), manifest)
 }

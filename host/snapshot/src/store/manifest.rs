@@ -39,7 +39,7 @@ pub struct LayerManifest {
     pub format: String,
     /// The instruments, by symbol.
     pub instruments: Vec<LayerInstrument>,
-    /// The rows and bars that were put aside.
+    /// The rows and bars that were quarantined.
     pub quarantine: LayerQuarantine,
     /// What it was made from, and how.
     pub recipe: LayerRecipe,
@@ -179,7 +179,7 @@ pub struct LayerQuarantine {
 pub struct LayerSource {
     /// Blank lines in it.
     pub blank_lines: u64,
-    /// Size of the file as it came.
+    /// Size of the file, before decompression.
     pub bytes: u64,
     /// `gzip` or `none`.
     pub compression: String,
@@ -189,11 +189,11 @@ pub struct LayerSource {
     pub ignored_columns: Vec<String>,
     /// Its name, for people.
     pub name: String,
-    /// Rows that came after a later one of their instrument, and were put in their place.
+    /// Rows after a later one of their instrument, which were put in their place.
     pub out_of_order: u64,
     /// Rows in it, header and blank lines apart.
     pub rows: u64,
-    /// SHA-256 of the file as it came.
+    /// SHA-256 of the file, before decompression.
     #[serde(with = "as_text")]
     pub sha256: Digest,
     /// Whether the timeframe was taken from the data.
@@ -232,7 +232,7 @@ impl LayerManifest {
     pub fn bars(&self) -> u64 {
         self.instruments
             .iter()
-            .fold(0, |sum, one| sum.saturating_add(one.bars))
+            .fold(0, |sum, instrument| sum.saturating_add(instrument.bars))
     }
 
     /// The digest of the data alone: timeframe, instruments and bars.
@@ -246,16 +246,20 @@ impl LayerManifest {
             hash.update(text);
         };
         text(&timeframe.to_string());
-        for one in instruments {
-            text(&one.symbol);
-            for ticker in &one.tickers {
+        for instrument in instruments {
+            text(&instrument.symbol);
+            for ticker in &instrument.tickers {
                 text(&format!("{} {}", ticker.from.0, ticker.symbol));
             }
             text(&format!(
                 "{} {} {} {} {}",
-                one.price_scale, one.tick_size, one.quantity_scale, one.lot_size, one.volume_scale
+                instrument.price_scale,
+                instrument.tick_size,
+                instrument.quantity_scale,
+                instrument.lot_size,
+                instrument.volume_scale
             ));
-            text(&format!("{} {}", one.bars, one.bars_sha256));
+            text(&format!("{} {}", instrument.bars, instrument.bars_sha256));
         }
         Digest::finish(hash)
     }
@@ -263,17 +267,23 @@ impl LayerManifest {
     /// The earliest open time of a bar.
     #[must_use]
     pub fn first_open(&self) -> Option<UnixNanos> {
-        self.instruments.iter().map(|one| one.first_open).min()
+        self.instruments
+            .iter()
+            .map(|instrument| instrument.first_open)
+            .min()
     }
 
     /// The latest close time of a bar.
     #[must_use]
     pub fn last_close(&self) -> Option<UnixNanos> {
-        self.instruments.iter().map(|one| one.last_close).max()
+        self.instruments
+            .iter()
+            .map(|instrument| instrument.last_close)
+            .max()
     }
 
     /// What does not hold although the digest does: the manifest was made by something else.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check_contents(&self) -> Result<(), String> {
         let lists = self
             .actions
             .iter()
@@ -284,11 +294,13 @@ impl LayerManifest {
             check_file_name(file)?;
         }
         // Strictly ascending: places in this list are the ids of instruments in a run, and a symbol
-        // that stood twice would have two.
+        // that was there twice would have two.
         if !self.instruments.is_sorted_by(|a, b| a.symbol < b.symbol) {
             return Err("instruments are not in ascending order of symbol".to_owned());
         }
-        self.instruments.iter().try_for_each(LayerInstrument::check)
+        self.instruments
+            .iter()
+            .try_for_each(LayerInstrument::check_batches)
     }
 }
 
@@ -307,11 +319,11 @@ impl LayerInstrument {
         )
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check_batches(&self) -> Result<(), String> {
         let symbol = &self.symbol;
         self.instrument().map_err(|error| error.to_string())?;
-        for one in &self.files {
-            check_file_name(&one.file)?;
+        for file in &self.files {
+            check_file_name(&file.file)?;
         }
         // Readers go through the batches in this sequence, file by file.
         if !self.batches.is_sorted_by_key(|batch| batch.file)

@@ -27,7 +27,7 @@ pub struct BarSelection {
     range: TimeRange,
 }
 
-/// What can be said of an instrument's bars before a run reads them.
+/// What a journal commits to about an instrument's bars.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InstrumentCommitment {
     /// The instrument.
@@ -81,7 +81,7 @@ impl BarSelection {
     }
 
     /// Number, ends and digest of the bars of each instrument, in sequence of id. Where an
-    /// instrument is selected whole this is what the manifest says, otherwise its bars are read.
+    /// instrument is selected whole this is from the manifest, otherwise its bars are read.
     ///
     /// # Errors
     ///
@@ -122,33 +122,33 @@ impl BarSelection {
             .instruments()
             .iter()
             .zip(0..)
-            .map(|(one, id)| (one.symbol().to_owned(), InstrumentId(id)))
+            .map(|(instrument, id)| (instrument.symbol().to_owned(), InstrumentId(id)))
             .collect();
-        let inside = |one: &SymbolAction| {
-            let last = match one.kind {
+        let inside = |action: &SymbolAction| {
+            let last = match action.kind {
                 ActionKind::Halt { until } => UnixNanos(until.0.saturating_sub(1)),
                 ActionKind::Split { .. }
                 | ActionKind::Dividend { .. }
                 | ActionKind::SymbolChange { .. }
                 | ActionKind::Delisting { .. }
-                | ActionKind::SessionEnd => one.ex_time,
+                | ActionKind::SessionEnd => action.ex_time,
             };
             self.range.from.is_none_or(|from| from <= last)
-                && self.range.to.is_none_or(|to| one.ex_time < to)
+                && self.range.to.is_none_or(|to| action.ex_time < to)
         };
-        let all = self.contents.actions()?.into_iter().filter_map(|one| {
-            let instrument = *ids.get(&one.instrument)?;
-            inside(&one).then_some(CorporateAction {
+        let all = self.contents.actions()?.into_iter().filter_map(|action| {
+            let instrument = *ids.get(&action.instrument)?;
+            inside(&action).then_some(CorporateAction {
                 instrument,
-                ex_time: one.ex_time,
-                kind: one.kind,
+                ex_time: action.ex_time,
+                kind: action.kind,
             })
         });
         let mut all: Vec<CorporateAction> = all.collect();
         // The file is sorted by time, symbol and kind, and ids are in sequence of symbols; the end
-        // of a session comes behind.
+        // of a session is last.
         self.add_session_ends(&mut all)?;
-        all.sort_by_key(|one| (one.ex_time, one.instrument));
+        all.sort_by_key(|action| (action.ex_time, action.instrument));
         Ok(all)
     }
 
@@ -171,7 +171,7 @@ impl BarSelection {
                 .range
                 .to
                 .map_or(data.last_close, |to| to.min(data.last_close));
-            // The last one before the first bar says that there are sessions.
+            // The last one before the first bar shows that there are sessions.
             let first = ends.partition_point(|end| *end <= from).saturating_sub(1);
             let own = ends.iter().skip(first).take_while(|end| **end < to);
             all.extend(own.map(|end| CorporateAction {

@@ -71,7 +71,7 @@ impl Snapshot {
         self.contents.id
     }
 
-    /// What it holds.
+    /// Its manifest.
     #[must_use]
     pub fn manifest(&self) -> &LayerManifest {
         &self.contents.manifest
@@ -178,8 +178,8 @@ impl Snapshot {
         let mut open = BufReader::new(open);
         let mut all = Vec::new();
         while all.len() < most {
-            // Bounded, because the digest only says that the file is what its maker wrote: a line
-            // of gigabytes would be read whole. One that is cut is no JSON and ends the reading.
+            // Bounded, because the digest only shows that the file is what its maker wrote: a line
+            // of gigabytes would be read whole. One that is cut is not valid JSON and ends the reading.
             let mut line = Vec::new();
             let read = open
                 .by_ref()
@@ -218,7 +218,10 @@ impl Snapshot {
             bars: 0,
             quarantined,
         };
-        let findings = manifest.findings.iter().map(|one| (&one.file, one.sha256));
+        let findings = manifest
+            .findings
+            .iter()
+            .map(|findings| (&findings.file, findings.sha256));
         let lists = manifest
             .actions
             .iter()
@@ -229,57 +232,63 @@ impl Snapshot {
             verified.files = verified.files.saturating_add(1);
         }
         for (place, data) in manifest.instruments.iter().enumerate() {
-            for one in &data.files {
-                self.check_file(&one.file, one.sha256)?;
+            for file in &data.files {
+                self.check_file(&file.file, file.sha256)?;
                 verified.files = verified.files.saturating_add(1);
             }
-            // The file digests above cover every byte. This reads the bars as a run would, and
-            // compares what the manifest says of them: it may state other ends than the bars have.
-            let contents = Arc::clone(&self.contents);
-            let mut bars = BarReader::new(contents, place, InstrumentId(0), TimeRange::default());
-            let mut hash = Sha256::new();
-            let mut count: u64 = 0;
-            let mut ends = None;
-            while let Some(bar) = bars.next_bar()? {
-                hash.update(bar.canonical());
-                count = count.saturating_add(1);
-                ends = Some((ends.map_or(*bar.get(), |(first, _)| first), *bar.get()));
-            }
-            let name = self
-                .contents
-                .file_name(data.files.last().map_or("", |one| &one.file));
-            let got = Digest::finish(hash);
-            if got != data.bars_sha256 {
-                let part = "the sequence of bars".to_owned();
-                return Err(ReadError::Digest {
-                    file: name,
-                    part,
-                    expected: data.bars_sha256,
-                    got,
-                });
-            }
-            let (first, last) = ends.ok_or_else(|| ReadError::malformed(&name, "no bars"))?;
-            let stated = (
-                data.first_open,
-                data.first_close,
-                data.last_open,
-                data.last_close,
-            );
-            if (
-                first.open_time,
-                first.close_time,
-                last.open_time,
-                last.close_time,
-            ) != stated
-            {
-                return Err(ReadError::malformed(
-                    &name,
-                    "the first or last bar differs from the manifest",
-                ));
-            }
-            verified.bars = verified.bars.saturating_add(count);
+            let bars = self.verify_bars(place, data)?;
+            verified.bars = verified.bars.saturating_add(bars);
         }
         Ok(verified)
+    }
+
+    /// Reads all bars of an instrument, and returns their number.
+    fn verify_bars(&self, place: usize, data: &LayerInstrument) -> Result<u64, ReadError> {
+        // The digests of the files cover every byte. This reads the bars as a run would, and
+        // compares what the manifest states of them: it may state other ends than the bars have.
+        let contents = Arc::clone(&self.contents);
+        let mut bars = BarReader::new(contents, place, InstrumentId(0), TimeRange::default());
+        let mut hash = Sha256::new();
+        let mut count: u64 = 0;
+        let mut ends = None;
+        while let Some(bar) = bars.next_bar()? {
+            hash.update(bar.canonical());
+            count = count.saturating_add(1);
+            ends = Some((ends.map_or(*bar.get(), |(first, _)| first), *bar.get()));
+        }
+        let name = self
+            .contents
+            .file_name(data.files.last().map_or("", |file| &file.file));
+        let got = Digest::finish(hash);
+        if got != data.bars_sha256 {
+            let part = "the sequence of bars".to_owned();
+            return Err(ReadError::Digest {
+                file: name,
+                part,
+                expected: data.bars_sha256,
+                got,
+            });
+        }
+        let (first, last) = ends.ok_or_else(|| ReadError::malformed(&name, "no bars"))?;
+        let stated = (
+            data.first_open,
+            data.first_close,
+            data.last_open,
+            data.last_close,
+        );
+        if (
+            first.open_time,
+            first.close_time,
+            last.open_time,
+            last.close_time,
+        ) != stated
+        {
+            return Err(ReadError::malformed(
+                &name,
+                "the first or last bar differs from the manifest",
+            ));
+        }
+        Ok(count)
     }
 
     fn check_file(&self, file: &str, expected: Digest) -> Result<(), ReadError> {

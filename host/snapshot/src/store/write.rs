@@ -117,7 +117,10 @@ impl<'a> InstrumentWriter<'a> {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
-        let written = open.writer.write(&self.batch).map_err(encode(&open.name))?;
+        let written = open
+            .writer
+            .write_batch(&self.batch)
+            .map_err(encode(&open.name))?;
         self.batches.push(LayerBatch {
             bars: u64::try_from(self.batch.len()).unwrap_or(u64::MAX),
             file: self.files.len(),

@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 use cap_std::fs::Dir;
 use counterfoil_trading::instrument::Instrument;
 
-use crate::error::IngestError;
 use crate::layers::publish::{find_layer, publish_layer};
 use crate::layout::{DataLayer, FINDINGS, QUARANTINE};
 use crate::quality::accept::AcceptanceList;
 use crate::quality::findings_file::FindingsWriter;
 use crate::quality::quarantine::QuarantineWriter;
-use crate::quality::sessions;
+use crate::quality::sessions::write_session_ends;
 use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
 use crate::store::manifest::{LayerInstrument, LayerManifest, LayerTicker};
@@ -23,7 +22,7 @@ use crate::synthetic::resample::{BarDeck, SampleSpec};
 use crate::synthetic::resample_error::ResampleError;
 
 /// The snapshot of a sample, which is made unless it is there.
-pub(crate) fn write(
+pub(crate) fn write_sample(
     data: &Dir,
     deck: &BarDeck,
     how: &SampleSpec,
@@ -96,7 +95,7 @@ fn manifest(
         instruments,
         quarantine,
         recipe,
-        sessions: sessions::write(staging, &deck.session_ends)?,
+        sessions: write_session_ends(staging, &deck.session_ends)?,
         // No file went in that the source does not name.
         sources: Vec::new(),
         timeframe: deck.timeframe,

@@ -3,7 +3,7 @@
 //!
 //! A bar is taken as what it did to the close before it: open, high, low and close over that close,
 //! which is first brought to the bar's own shares by a split and lessened by a dividend. So a drawn
-//! bar is in one piece with the one before it, its prices stand in the sequence they stood in, and
+//! bar is in one piece with the one before it, its prices keep their sequence, and
 //! corporate actions are in the prices. All instruments of one moment are drawn together. The
 //! times are those of the source, and volumes come with their bars.
 
@@ -29,7 +29,7 @@ pub const BARS_MAX: usize = 10_000_000;
 /// How bars are drawn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum BlockDraw {
-    /// Blocks of a random length, each from a random place and going on at the beginning after the
+    /// Blocks of a random length, each from a random place and continuing at the beginning after the
     /// end, until there are as many slices as the source has: some twice, some never.
     ///
     /// Source: D. N. Politis and J. P. Romano, "The Stationary Bootstrap", Journal of the American
@@ -122,7 +122,7 @@ impl BarDeck {
             let Some(close_time) = slice.close_time() else {
                 continue;
             };
-            let before = |one: &CorporateAction| one.ex_time < close_time;
+            let before = |action: &CorporateAction| action.ex_time < close_time;
             while let Some(action) = actions.next_if(before) {
                 let place = place(action.instrument.0);
                 since.entry(place).or_default().push(action);
@@ -165,8 +165,8 @@ impl BarDeck {
     }
 
     fn symbol(&self, instrument: usize) -> String {
-        let one = self.instruments.get(instrument);
-        one.map_or_else(String::new, |one| one.symbol().to_owned())
+        let instrument = self.instruments.get(instrument);
+        instrument.map_or_else(String::new, |instrument| instrument.symbol().to_owned())
     }
 
     /// The close before a bar, on the bar's own shares and without what was paid on them.
@@ -376,7 +376,7 @@ mod tests {
                 seen[place] += 1;
             }
         }
-        // 199,800 pairs, one in 20 the end of a block, less one in a thousand that goes on by chance:
+        // 199,800 pairs, one in 20 the end of a block, less one in a thousand that continues by chance:
         // 9,980 with a deviation of 97.
         assert!((9_600..10_360).contains(&ends), "{ends}");
         // Circular: the first and the last are drawn as often as any.
@@ -388,10 +388,10 @@ mod tests {
     #[test]
     fn a_seed_draws_the_same_again_and_each_sample_another() {
         let deck = deck(100);
-        let one = deck.draw(&how(BlockDraw::Stationary, 5, 3));
-        assert_eq!(one, deck.draw(&how(BlockDraw::Stationary, 5, 3)));
-        assert_ne!(one, deck.draw(&how(BlockDraw::Stationary, 5, 4)));
+        let third = deck.draw(&how(BlockDraw::Stationary, 5, 3));
+        assert_eq!(third, deck.draw(&how(BlockDraw::Stationary, 5, 3)));
+        assert_ne!(third, deck.draw(&how(BlockDraw::Stationary, 5, 4)));
         // Of another writing: `python3` with the lines of `Random` and `BarDeck::draw`.
-        assert_eq!(one[..10], [32, 33, 34, 35, 36, 76, 26, 72, 73, 61]);
+        assert_eq!(third[..10], [32, 33, 34, 35, 36, 76, 26, 72, 73, 61]);
     }
 }

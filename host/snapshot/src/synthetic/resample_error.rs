@@ -1,4 +1,4 @@
-//! What can go wrong while bars are drawn. A message says what to change.
+//! Why no bars were drawn. A message names what to change.
 
 use counterfoil_trading::time::UnixNanos;
 
@@ -14,18 +14,13 @@ pub enum ResampleError {
     Empty,
     /// More bars than are held in memory.
     #[error("more than {max} bars to draw from; select a shorter range or fewer instruments")]
-    TooMany {
-        /// Most bars.
-        max: usize,
-    },
-    /// What a bar did cannot be told from the close before it.
+    TooMany { max: usize },
+    /// A bar's move cannot be computed from the close before it.
     #[error(
         "{symbol}: no valid reference close for the bar closing at {close_time:?}; check the dividend or split before it"
     )]
     Reference {
-        /// The instrument.
         symbol: String,
-        /// When the bar closes.
         close_time: UnixNanos,
     },
     /// A drawn price does not fit in 64 bits.
@@ -33,7 +28,6 @@ pub enum ResampleError {
         "{symbol}: a price of sample {sample} does not fit in 64 bits; draw longer blocks, or fewer bars"
     )]
     Beyond {
-        /// The instrument.
         symbol: String,
         /// The sample, from 0.
         sample: u32,

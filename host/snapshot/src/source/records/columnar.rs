@@ -1,6 +1,6 @@
 //! Rows of Parquet and of Arrow IPC files, batch by batch. Numbers become decimal text: a binary
 //! float becomes the shortest decimal that reads back as the same float, so that 118.56 is 118.56
-//! and never a digit more; NaN and the infinities become text that is no number.
+//! and never a digit more; NaN and the infinities become text that no number parser accepts.
 //!
 //! Arrow's readers panic at some damaged files. Such a file is refused like any other: what a
 //! vendor sends must not end the host.
@@ -45,7 +45,7 @@ struct ColumnarRecords {
     batches: BatchIterator,
     batch: Option<RecordBatch>,
     row: usize,
-    /// Rows given so far; the first is line 2, as if the names stood in line 1.
+    /// Rows given so far; the first is line 2, as if the names were in line 1.
     rows: u64,
     bytes: u64,
     text: String,
@@ -75,8 +75,8 @@ pub(super) fn open_arrow(
     limits: IngestLimits,
 ) -> Result<Box<dyn SourceRecords>, IngestError> {
     let open = || {
-        // Before Arrow reads anything: it allocates what the footer says, and a footer of a few
-        // bytes can say 2^60.
+        // Before Arrow reads anything: it allocates what the footer states, and a footer of a few
+        // bytes can state 2^60.
         footer::check_footer(&file)?;
         let reader = FileReader::try_new(file, None)?;
         let header = header(&reader.schema())?;
@@ -242,7 +242,7 @@ fn without_dictionaries(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> 
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
-/// The text of one value; empty where there is none, and for types that are no text, number or
+/// The text of one value; empty where there is none, and for types other than text, number or
 /// time.
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -344,7 +344,7 @@ fn moment(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<String> {
         .map(|moment| moment.to_string())
 }
 
-/// A time that states no zone: the source's zone is the mapping's to say.
+/// A time without a zone: the mapping states the source's zone.
 fn naive(text: String) -> String {
     text.strip_suffix('Z').map(str::to_owned).unwrap_or(text)
 }

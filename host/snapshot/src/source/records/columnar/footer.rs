@@ -1,5 +1,5 @@
 //! The footer of an Arrow IPC file, checked before Arrow's reader follows it: that reader
-//! allocates whatever a length says. It must never read a value.
+//! allocates whatever a length states. It must never read a value.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
