@@ -11,7 +11,7 @@ use counterfoil_runner::run::journal::{AnyJournal, JournalFile, RunJournal as _,
 use counterfoil_runner::run::replay::Replay;
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::study::lookahead::{Sight, audit, audit_host};
-use counterfoil_runner::study::tape::Tape;
+use counterfoil_runner::run::replay::probe::LookAheadProbe;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
@@ -46,7 +46,7 @@ const BUYS_ON_A_SIGN: &str = r#"(func (export "on-bar")
 /// the next close is higher.
 struct Hole {
     guest: Guest,
-    tape: Tape,
+    tape: LookAheadProbe,
 }
 
 impl Strategy for Hole {
@@ -97,7 +97,7 @@ impl Strategy for Hole {
 /// A feed that reads everything first, and leaves what is to come on the tape.
 struct ReadsAhead {
     slices: std::vec::IntoIter<Slice>,
-    tape: Tape,
+    tape: LookAheadProbe,
 }
 
 impl Feed for ReadsAhead {
@@ -146,7 +146,7 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     let _watchdog = Watchdog::start(ready.compiled.engine()).unwrap();
     let stack = ready.compiled.engine().settings().thread_stack_bytes();
     guest_thread(stack, || {
-        let tape = Tape::default();
+        let tape = LookAheadProbe::default();
         let mut feed = ReadsAhead {
             slices: slices.into_iter(),
             tape: tape.clone(),
@@ -194,7 +194,7 @@ fn a_host_that_lets_a_strategy_see_the_next_bar_is_caught() {
     assert!(report.is_good(), "nothing in the journal gives it away");
     assert!(report.fills > Some(10), "{:?}", report.fills);
 
-    let tape = Tape::default();
+    let tape = LookAheadProbe::default();
     let on_that_host = |sight| {
         let seen = tape.clone();
         let host = move |guest| Hole { guest, tape: seen };

@@ -4,7 +4,7 @@
 use core::fmt::Write as _;
 
 use counterfoil_runner::study::lookahead::audit;
-use counterfoil_runner::study::tape::Tape;
+use counterfoil_runner::run::replay::probe::LookAheadProbe;
 use counterfoil_tests::guests::component;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{World, over_a_feed};
@@ -241,7 +241,7 @@ fn an_audit_poisons_the_ends_of_sessions_too() {
     };
     let mut slice = Slice::default();
     slice.add(ClosedBar::parse(raw).unwrap()).unwrap();
-    let tape = Tape::default();
+    let tape = LookAheadProbe::default();
     tape.garble(&slice, 1);
     let ahead = (1..=64).filter_map(|place| tape.ahead(place));
     let actions = ahead.flat_map(|slice| slice.actions().to_vec());

@@ -10,6 +10,7 @@ pub mod extent;
 pub mod feed;
 pub mod journal;
 pub mod live;
+pub mod permission;
 pub mod replay;
 pub mod resume;
 pub mod usage;

@@ -337,7 +337,7 @@ impl Supervisor {
         Ok(Conditions {
             policy: grant.terms().set.policy.0,
             told: run.told.clone(),
-            permit: Some(PermitWatch::new(records, run.manifest.clone())),
+            permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
             broker: broker.map_err(RunnerError::from)?,
             ..live::conditions(&settings.data, &run.manifest, most)?
         })

@@ -28,11 +28,11 @@ use crate::orders::gateway::{BookTerms, DecidedBefore, Gateway, Terms};
 use crate::orders::kill::{KillSwitch, Told};
 use crate::orders::lease::{Lease, LeaseError, RunSlot};
 use crate::orders::limits::LimitsWatch;
-use crate::permit::PermitWatch;
 use crate::run::component::{self, Shared};
 use crate::run::drive::{self, Observer};
 use crate::run::feed::{Feed, OfBroker};
 use crate::run::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
+use crate::run::permission::RunPermission;
 use crate::store::data_dir::{DataDir, Execution};
 use crate::store::keys::SharedSigner;
 use crate::store::lock::RunLock;
@@ -73,8 +73,8 @@ pub struct Conditions {
     pub policy: [u8; 32],
     /// How this process stops the run.
     pub told: Told,
-    /// The permission of a run that people authorized.
-    pub permit: Option<PermitWatch>,
+    /// The permission of a run that people authorized; `None` for a run that needs none.
+    pub permit: Option<Box<dyn RunPermission>>,
     /// The broker that takes its orders; `None` for the paper venue.
     pub broker: Option<Bridge>,
 }

@@ -2,6 +2,7 @@
 //! part must come out as it was recorded.
 
 mod compare;
+pub mod probe;
 mod recorded;
 
 use std::collections::VecDeque;
@@ -27,8 +28,8 @@ use crate::run::component::{Ready, ready_for};
 use crate::run::feed::SnapshotFeed;
 use crate::run::journal::JournalReader;
 use crate::store::data_dir::{DataDir, Execution};
-use crate::study::tape::Tape;
 use compare::Comparer;
+use probe::LookAheadProbe;
 use recorded::{Batch, Recorded, Recorder, SLICES_PER_BATCH, Tail};
 
 /// Batches of slices under way between the two threads: a bound on memory.
@@ -102,9 +103,9 @@ pub enum Sight<'a> {
     /// Nothing is put in its reach: a replay.
     None,
     /// What comes, as far as the batch goes: a replay on a host that reads ahead.
-    Truth(&'a Tape),
+    Truth(&'a LookAheadProbe),
     /// Garbage, and slices come one by one, each when its step begins: the audit.
-    Garbage(&'a Tape),
+    Garbage(&'a LookAheadProbe),
 }
 
 impl Sight<'_> {

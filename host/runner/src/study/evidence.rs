@@ -8,9 +8,8 @@ use counterfoil_sandbox::admission;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_snapshot::quality::findings::Severity;
 use counterfoil_trading::limits::SandboxLimits;
-use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, WORLD, canonical_json};
+use counterfoil_trading::manifest::{DataSource, Manifest, WORLD};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::error::RunnerError;
 use crate::run::backtest::snapshot_store;
@@ -41,17 +40,6 @@ impl Checked {
 
 /// Hears the number of decisions made again.
 pub type Progress<'a> = &'a mut (dyn FnMut(u64) + Send);
-
-/// The digest of the limits that a manifest puts an account under: SHA-256 of their canonical JSON
-/// (RFC 8785), as a policy gives them.
-///
-/// # Errors
-///
-/// Returns [`ManifestError`] if they have no canonical form.
-pub fn limits_digest(manifest: &Manifest) -> Result<[u8; 32], ManifestError> {
-    let limits = json!(manifest.risk);
-    Ok(Sha256::digest(canonical_json(&limits)?).into())
-}
 
 /// Whether a component is admitted, compiles, and describes itself.
 #[must_use]

@@ -10,9 +10,9 @@ use counterfoil_trading::strategy::Strategy;
 
 use crate::error::RunnerError;
 pub use crate::run::replay::Sight;
+use crate::run::replay::probe::LookAheadProbe;
 use crate::run::replay::{Replay, again};
 use crate::store::data_dir::{DataDir, Execution};
-use crate::study::tape::Tape;
 
 /// Decides a run again over garbage and compares. `progress` hears the number of decisions.
 ///
@@ -25,7 +25,7 @@ pub fn audit(
     engine: EngineSettings,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Replay, RunnerError> {
-    let tape = Tape::default();
+    let tape = LookAheadProbe::default();
     let host = |guest| guest;
     let sight = Sight::Garbage(&tape);
     audit_host(data, execution, engine, sight, host, progress)

@@ -14,8 +14,8 @@ use crate::clock;
 use crate::orders::kill::KillSwitch;
 use crate::orders::lease::{LeaseError, RunSlot};
 use crate::orders::limits::LimitsWatch;
-use crate::permit::PermitWatch;
 use crate::run::feed::{Feed, FeedError, Next};
+use crate::run::permission::RunPermission;
 
 /// The conditions of one run.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Guard {
     pub(super) kill: KillSwitch,
     pub(super) limits: LimitsWatch,
     pub(super) slot: RunSlot,
-    permit: Option<PermitWatch>,
+    permit: Option<Box<dyn RunPermission>>,
     stopped: Mutex<Option<Stop>>,
 }
 
@@ -34,7 +34,7 @@ impl Guard {
         kill: KillSwitch,
         limits: LimitsWatch,
         slot: RunSlot,
-        permit: Option<PermitWatch>,
+        permit: Option<Box<dyn RunPermission>>,
     ) -> Self {
         Self {
             kill,

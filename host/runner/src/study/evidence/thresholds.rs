@@ -8,7 +8,7 @@ use counterfoil_trading::units::{BPS_SCALE, BasisPoints, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Checked, limits_digest, run_facts};
+use super::{Checked, run_facts};
 use crate::error::RunnerError;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
@@ -123,7 +123,7 @@ pub fn thresholds(
     }
     let mut facts = run_facts(run);
     facts["dearer-run-id"] = json!(format!("sha256:{}", dearer.run));
-    facts["limits"] = json!(format!("sha256:{}", hex::encode(limits_digest(&manifest)?)));
+    facts["limits"] = json!(manifest.limits_digest()?);
     facts["drawdown-bps"] = json!(whole(figures.drawdown_bps));
     facts["slippage-loss-bps"] = json!(whole(slippage_loss));
     facts["fuel-p99"] = json!(figures.fuel_p99);

@@ -16,11 +16,11 @@ const GARBAGE_SLICES: usize = 64;
 
 /// The slices beyond the one being decided, nearest first. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Tape {
+pub struct LookAheadProbe {
     ahead: Arc<Mutex<Vec<Slice>>>,
 }
 
-impl Tape {
+impl LookAheadProbe {
     /// The slice this many places beyond the one being decided, from 1.
     #[must_use]
     pub fn ahead(&self, places: usize) -> Option<Slice> {
