@@ -6,11 +6,11 @@ use counterfoil_runner::run::backtest::{inputs_of, selection_of};
 use counterfoil_runner::run::component::ready_for;
 use counterfoil_runner::run::drive::drive;
 use counterfoil_runner::run::execute::HOST;
-use counterfoil_runner::run::feed::{Feed, FeedError, Next};
+use counterfoil_runner::run::feed::{SliceFeed, FeedError, FeedItem};
 use counterfoil_runner::run::journal::{AnyJournal, JournalFile, RunJournal as _, Sealer, Sealing};
-use counterfoil_runner::run::replay::Replay;
+use counterfoil_runner::run::replay::ReplayReport;
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::study::lookahead::{Sight, audit, audit_host};
+use counterfoil_runner::study::lookahead::{FutureView, audit, audit_host};
 use counterfoil_runner::run::replay::probe::LookAheadProbe;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_sandbox::thread::guest_thread;
@@ -100,14 +100,14 @@ struct ReadsAhead {
     tape: LookAheadProbe,
 }
 
-impl Feed for ReadsAhead {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl SliceFeed for ReadsAhead {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         let Some(next) = self.slices.next() else {
-            return Ok(Next::End);
+            return Ok(FeedItem::End);
         };
         *slice = next;
         self.tape.show(self.slices.as_slice().iter());
-        Ok(Next::Slice)
+        Ok(FeedItem::Slice)
     }
 }
 
@@ -167,7 +167,7 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     execution
 }
 
-fn audited(world: &World, execution: &Execution) -> Replay {
+fn audited(world: &World, execution: &Execution) -> ReplayReport {
     audit(&world.data, execution, world.engine(), &mut |_| {}).unwrap()
 }
 
@@ -202,13 +202,13 @@ fn a_host_that_lets_a_strategy_see_the_next_bar_is_caught() {
         let data = &world.data;
         audit_host(data, &execution, engine, sight, host, &mut |_| {}).unwrap()
     };
-    let replayed = on_that_host(Sight::Truth(&tape));
+    let replayed = on_that_host(FutureView::Truth(&tape));
     assert!(
         replayed.is_identical(),
         "the hole is there in a replay too, which finds nothing: {:?}",
         replayed.difference
     );
-    let found = on_that_host(Sight::Garbage(&tape));
+    let found = on_that_host(FutureView::Garbage(&tape));
     let difference = found.difference.expect("the audit finds it");
     assert!(matches!(
         difference.recorded.as_deref(),

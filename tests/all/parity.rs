@@ -6,7 +6,7 @@ use counterfoil_journal::public_key::PublicKey as GovernanceKey;
 use counterfoil_journal::signer::Ed25519Signer;
 use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::study::parity::{Cause, PARITY_TYPE, Parity, Question, parity, statement};
+use counterfoil_runner::study::parity::{ParityCause, PARITY_TYPE, ParityReport, ParityRequest, parity, statement};
 use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{Ignore, World, over_a_feed, public_key, signer};
 use counterfoil_trading::time::UnixNanos;
@@ -34,8 +34,8 @@ fn held(
     execution: &Execution,
     through: Option<UnixNanos>,
     snapshot: Option<&str>,
-) -> Result<Parity, Box<RunnerError>> {
-    let question = Question {
+) -> Result<ParityReport, Box<RunnerError>> {
+    let question = ParityRequest {
         data: &world.data,
         execution,
         key: &public_key(),
@@ -127,9 +127,9 @@ fn the_cause_of_a_difference_is_named() {
         some
     };
     for (sent, cause) in [
-        (revised, Cause::DataRevised),
-        (without(20), Cause::DataRevised),
-        (late, Cause::LateBar),
+        (revised, ParityCause::DataRevised),
+        (without(20), ParityCause::DataRevised),
+        (late, ParityCause::LateBar),
     ] {
         let world = World::small(DAYS);
         assert_eq!(world.snapshot.to_string(), id);
@@ -195,7 +195,7 @@ fn a_bar_decided_too_late_is_a_verdict_that_everybody_derives_again() {
     assert!(replay.is_identical(), "{replay:?}");
     let found = held(&world, &done.execution, None, None).unwrap();
     let (_, named) = found.first.as_ref().unwrap();
-    assert_eq!(*named, Cause::LateBar);
+    assert_eq!(*named, ParityCause::LateBar);
     // So does a process that goes on with it after a kill, at whichever byte.
     let signed = signed_ends(&journal);
     let cut = *signed.get(signed.len() / 2).unwrap();

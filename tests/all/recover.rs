@@ -10,10 +10,10 @@ use std::thread;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::run::drive::drive;
-use counterfoil_runner::run::execute::{HOST, Prepared};
+use counterfoil_runner::run::execute::{HOST, PreparedComponent};
 use counterfoil_runner::run::feed::LineFeed;
 use counterfoil_runner::run::journal::{InlineJournal, JournalFile, Sealer, Sealing};
-use counterfoil_runner::run::resume::{Around, Found, Halt, Notice, Opened, Resumed, open};
+use counterfoil_runner::run::resume::{ResumeDeps, ResumePoint, ResumeBlocked, ResumeEvent, ResumeAttempt, ResumeOutcome, open};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_tests::child;
 use counterfoil_tests::journals::{records, verified};
@@ -32,9 +32,9 @@ use counterfoil_trading::venue::simulated::SimulatedVenue;
 /// What is told of one resumption.
 #[derive(Debug)]
 pub(crate) struct Told {
-    found: Found,
-    notices: Vec<Notice>,
-    pub(crate) ended: Result<Close, Halt>,
+    found: ResumePoint,
+    notices: Vec<ResumeEvent>,
+    pub(crate) ended: Result<Close, ResumeBlocked>,
 }
 
 /// Resumes an execution; `lines` are what its feed sends.
@@ -51,15 +51,15 @@ fn resume_with(
     world: &World,
     execution: &Execution,
     lines: &str,
-    component: Option<&Prepared>,
+    component: Option<&PreparedComponent>,
 ) -> Result<Told, Box<RunnerError>> {
     let mut notices = Vec::new();
-    let mut told = |notice: &Notice| notices.push(notice.clone());
+    let mut told = |notice: &ResumeEvent| notices.push(notice.clone());
     let ready = match open(&world.data, execution, signer())? {
-        Opened::Ready(ready) => ready,
-        Opened::Halted(halt) => {
+        ResumeAttempt::Ready(ready) => ready,
+        ResumeAttempt::Halted(halt) => {
             return Ok(Told {
-                found: Found {
+                found: ResumePoint {
                     records: 0,
                     decisions: 0,
                     uncovered: 0,
@@ -78,7 +78,7 @@ fn resume_with(
         own = ready.prepare(&world.data, world.engine())?;
         &own
     };
-    let around = Around {
+    let around = ResumeDeps {
         data: &world.data,
         component,
         observer: &mut Ignore,
@@ -91,8 +91,8 @@ fn resume_with(
         ready.backtest(Sealing::RunThread, around)?
     };
     let ended = match resumed {
-        Resumed::Ended { outcome, .. } => Ok(outcome.close),
-        Resumed::Halted(halt) => Err(*halt),
+        ResumeOutcome::Ended { outcome, .. } => Ok(outcome.close),
+        ResumeOutcome::Halted(halt) => Err(*halt),
     };
     Ok(Told {
         found,
@@ -171,7 +171,7 @@ fn check_cut(
     manifest: &Manifest,
     (whole, close): (&[u8], &Close),
     (length, signed): (usize, usize),
-    (lines, component): (&str, &Prepared),
+    (lines, component): (&str, &PreparedComponent),
 ) {
     let execution = killed(world, manifest, &whole[..length]);
     let told = resume_with(world, &execution, lines, Some(component)).unwrap();
@@ -190,7 +190,7 @@ fn check_cut(
     let cuts = told
         .notices
         .iter()
-        .filter(|one| matches!(one, Notice::Cut(_)));
+        .filter(|one| matches!(one, ResumeEvent::Cut(_)));
     assert_eq!(cuts.count(), expect.len(), "{place}: and told");
     let journal = std::fs::read(execution.journal()).unwrap();
     assert_eq!(journal[..signed], whole[..signed], "{place}");
@@ -220,7 +220,7 @@ fn check_every_cut(manifest: &Manifest, whole: &[u8], close: &Close, lines: &str
                 let _component = small(&world);
                 let setup = manifest.setup().unwrap();
                 let engine = world.engine();
-                let component = Prepared::new(&world.data, manifest, &setup, engine).unwrap();
+                let component = PreparedComponent::new(&world.data, manifest, &setup, engine).unwrap();
                 loop {
                     let length = next.fetch_add(1, Ordering::Relaxed);
                     // The last checkpoint closes the run: there is nothing to resume then.
@@ -374,8 +374,8 @@ fn a_journal_with_any_byte_changed_is_not_gone_on_with() {
         let execution = killed(&world, &manifest, &journal);
         let opened = open(&world.data, &execution, signer());
         let why = match opened {
-            Ok(Opened::Ready(_)) => panic!("byte {place} of {signed} was changed, and it goes on"),
-            Ok(Opened::Halted(halt)) => halt.to_string(),
+            Ok(ResumeAttempt::Ready(_)) => panic!("byte {place} of {signed} was changed, and it goes on"),
+            Ok(ResumeAttempt::Halted(halt)) => halt.to_string(),
             Err(error) => error.to_string(),
         };
         let names = why.contains("record ") || why.contains("byte ");

@@ -21,7 +21,7 @@ use crate::run::feed::FeedError;
 use crate::run::journal::{JournalError, ReadJournalError};
 use crate::store::data_dir::DataDirError;
 use crate::store::files::FileError;
-use crate::store::keys::KeyError;
+use crate::store::keys::KeyDirError;
 use crate::store::lock::LockError;
 
 /// Why a run did not start, or stopped.
@@ -137,7 +137,7 @@ pub enum RunnerError {
     File(#[from] FileError),
     /// The signing key.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] KeyDirError),
     /// The snapshot.
     #[error(transparent)]
     Snapshot(#[from] ReadError),

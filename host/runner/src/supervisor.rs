@@ -43,7 +43,7 @@ use crate::orders::kill::KillSwitch;
 use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::orders::venues::Venues;
 use crate::permit::{Grant, PermitWatch, Records};
-use crate::run::execute::Conditions;
+use crate::run::execute::LiveContext;
 use crate::run::live;
 use crate::store::data_dir::DataDir;
 
@@ -329,12 +329,12 @@ impl Supervisor {
     }
 
     /// Under which conditions a granted run trades its account.
-    fn conditions(&self, run: &Supervised, grant: &Grant) -> Result<Conditions, SuperviseError> {
+    fn conditions(&self, run: &Supervised, grant: &Grant) -> Result<LiveContext, SuperviseError> {
         let settings = &self.inner.settings;
         let most = settings.runs_per_account;
         let records = Arc::clone(&settings.records);
         let broker = settings.venues.broker(&run.manifest, &run.setup);
-        Ok(Conditions {
+        Ok(LiveContext {
             policy: grant.terms().set.policy.0,
             told: run.told.clone(),
             permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
@@ -346,7 +346,7 @@ impl Supervisor {
     fn component_of(
         &self,
         run: &Supervised,
-    ) -> Result<crate::run::component::Shared, SuperviseError> {
+    ) -> Result<crate::run::component::SharedComponent, SuperviseError> {
         let Settings { data, engine, .. } = &self.inner.settings;
         let components = &self.inner.components;
         Ok(components.get(data, &run.manifest, &run.setup, engine)?)

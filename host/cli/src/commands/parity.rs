@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::files::write_whole;
-use counterfoil_runner::study::parity::{Parity as Found, Question, parity, statement};
+use counterfoil_runner::study::parity::{ParityReport as Found, ParityRequest, parity, statement};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::record::Record;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -18,7 +18,7 @@ use crate::progress::Watcher;
 pub(crate) fn run(places: &Places, args: &Parity) -> Result<Answer> {
     let execution = places.data.find(&args.run)?;
     let signer = places.keys.signer()?;
-    let question = Question {
+    let question = ParityRequest {
         data: &places.data,
         execution: &execution,
         key: &PublicKey::new(places.keys.public_key()?)?,

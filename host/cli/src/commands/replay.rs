@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::run::replay::{Replay as Replayed, replay};
+use counterfoil_runner::run::replay::{ReplayReport as Replayed, replay};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_runner::times::show_time;
 use counterfoil_sandbox::engine::EngineSettings;

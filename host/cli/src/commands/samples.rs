@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::study::sweep::{Item, samples};
+use counterfoil_runner::study::sweep::{SweepItem, samples};
 use counterfoil_snapshot::synthetic::resample::{Draw, Resample};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::Close;
@@ -83,7 +83,7 @@ fn actual(
     })
 }
 
-fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<Item>> {
+fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<SweepItem>> {
     let first = Resample {
         draw: how(args),
         block: args.block,

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{SweepRow, SweepTable};
 use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::run::backtest::{selection_of, snapshot_store};
-use counterfoil_runner::study::sweep::{Done, Item, Split, Windows, over, splits};
+use counterfoil_runner::study::sweep::{SweepItemRun, SweepItem, WalkSplit, WalkWindows, over, splits};
 use counterfoil_runner::times::parse_time;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
@@ -19,7 +19,7 @@ use crate::places::Places;
 
 /// One split with what was chosen in it.
 struct Walked {
-    split: Split,
+    split: WalkSplit,
     values: Vec<String>,
     train: Money,
 }
@@ -31,7 +31,7 @@ const TRAIN_PROFIT: &str = "train-profit";
 pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
     let base = backtest::manifest_of(places, &args.sweep.base)?;
     let (first, end) = range(places, &base)?;
-    let windows = Windows {
+    let windows = WalkWindows {
         train_days: args.train,
         test_days: args.test,
         is_anchored: args.anchored,
@@ -58,7 +58,7 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
         .zip(trains.chunks(each).zip(done.chunks(each)))
     {
         let (item, profit) = best(items, done)?;
-        tests.push(Item {
+        tests.push(SweepItem {
             values: item.values.clone(),
             manifest: over(&item.manifest, &split.test),
         });
@@ -104,7 +104,7 @@ fn columns(fields: &[String]) -> Vec<String> {
 }
 
 /// What stands in them.
-fn cells(split: &Split, values: &[String], train: Money) -> Vec<String> {
+fn cells(split: &WalkSplit, values: &[String], train: Money) -> Vec<String> {
     let windows = split.train.iter().chain(&split.test);
     let all = windows.chain(values).cloned();
     all.chain([train.to_text()]).collect()
@@ -132,8 +132,8 @@ fn range(places: &Places, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
 }
 
 /// The item with the most profit; of equals the first. A run that ended by a fault is none.
-fn best<'a>(items: &'a [Item], done: &[Result<Done, RunnerError>]) -> Result<(&'a Item, Money)> {
-    let mut best: Option<(&Item, Money)> = None;
+fn best<'a>(items: &'a [SweepItem], done: &[Result<SweepItemRun, RunnerError>]) -> Result<(&'a SweepItem, Money)> {
+    let mut best: Option<(&SweepItem, Money)> = None;
     for (item, done) in items.iter().zip(done) {
         let done = match done {
             Ok(done) => done,
@@ -150,7 +150,7 @@ fn best<'a>(items: &'a [Item], done: &[Result<Done, RunnerError>]) -> Result<(&'
     best.context("every run of a window ended by a fault")
 }
 
-fn profit(item: &Item, done: &Done) -> Result<Money> {
+fn profit(item: &SweepItem, done: &SweepItemRun) -> Result<Money> {
     let cash = item.manifest.setup()?.cash;
     Ok(Money(done.close.equity.0.saturating_sub(cash.0)))
 }

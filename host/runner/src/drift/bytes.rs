@@ -7,7 +7,7 @@ use counterfoil_governance::state::State;
 use super::{DriftError, Found, MISSING};
 use crate::gates::{Archive, ArchiveError};
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::study::evidence::{EvidenceError, EvidenceStore};
+use crate::study::evidence::{EvidenceStoreError, EvidenceStore};
 
 pub(super) fn look(data: &DataDir, state: &State, all: &mut Found) -> Result<(), DriftError> {
     for (component, one) in state.registry().components() {
@@ -75,10 +75,10 @@ fn component_bytes(data: &DataDir, component: &Digest) -> Result<Option<String>,
 fn evidence_bytes(store: &EvidenceStore, digest: &Digest) -> Result<Option<String>, DriftError> {
     match store.get(&digest.0) {
         Ok(_) => Ok(None),
-        Err(EvidenceError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
-        Err(EvidenceError::Changed { found, .. }) => Ok(Some(format!("sha256:{found}"))),
-        Err(EvidenceError::TooLong { bytes, .. }) => Ok(Some(format!("{bytes} bytes"))),
-        Err(EvidenceError::File(error)) => Err(error.into()),
+        Err(EvidenceStoreError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
+        Err(EvidenceStoreError::Changed { found, .. }) => Ok(Some(format!("sha256:{found}"))),
+        Err(EvidenceStoreError::TooLong { bytes, .. }) => Ok(Some(format!("{bytes} bytes"))),
+        Err(EvidenceStoreError::File(error)) => Err(error.into()),
     }
 }
 

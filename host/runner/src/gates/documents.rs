@@ -20,7 +20,7 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
 use crate::store::data_dir::DataDir;
-use crate::study::evidence::{EvidenceError, EvidenceStore};
+use crate::study::evidence::{EvidenceStoreError, EvidenceStore};
 
 /// The largest number of an input: readers of JSON agree on those below 2^53.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -40,7 +40,7 @@ pub enum DocumentError {
     },
     /// A piece of evidence is not there as it was recorded.
     #[error(transparent)]
-    Store(#[from] EvidenceError),
+    Store(#[from] EvidenceStoreError),
     /// A piece of evidence does not hold.
     #[error("the evidence {digest} does not hold: {source}")]
     Piece {

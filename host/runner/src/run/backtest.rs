@@ -17,8 +17,8 @@ use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::RunnerError;
-use crate::run::drive::Observer;
-use crate::run::execute::{Outcome, Start, execute};
+use crate::run::drive::RunObserver;
+use crate::run::execute::{ExecutionOutcome, ExecutionConfig, execute};
 use crate::run::feed::SnapshotFeed;
 use crate::run::journal::Sealing;
 use crate::store::data_dir::DataDir;
@@ -47,8 +47,8 @@ pub fn backtest(
     manifest: &Manifest,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Outcome, RunnerError> {
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ExecutionOutcome, RunnerError> {
     backtest_sealing(data, manifest, engine, signer, Sealing::OwnThread, observer)
 }
 
@@ -63,11 +63,11 @@ pub fn backtest_sealing(
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
     sealing: Sealing,
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Outcome, RunnerError> {
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ExecutionOutcome, RunnerError> {
     let setup = manifest.setup()?;
     let mut inputs = inputs_of(&selection_of(data, manifest, &setup)?)?;
-    let start = Start {
+    let start = ExecutionConfig {
         data,
         manifest,
         setup: &setup,
@@ -116,7 +116,7 @@ pub fn selection_of(
 
 /// What a run over a selection gets.
 #[derive(Debug)]
-pub struct Inputs {
+pub struct SnapshotInputs {
     /// What the open record promises.
     pub commitments: Vec<Commitment>,
     /// The slices with the corporate actions that fall in them.
@@ -129,13 +129,13 @@ pub struct Inputs {
 ///
 /// Returns [`RunnerError`] if the actions were changed or cannot be read, or if bars must be read
 /// and do not hold.
-pub fn inputs_of(selection: &Selection) -> Result<Inputs, RunnerError> {
+pub fn inputs_of(selection: &Selection) -> Result<SnapshotInputs, RunnerError> {
     let bars = selection.commitment()?;
     let mut actions = selection.actions()?;
     let last = bars.iter().filter_map(|one| one.last_close).max();
     // Later ones join no slice of the run.
     actions.retain(|one| Some(one.ex_time) < last);
-    Ok(Inputs {
+    Ok(SnapshotInputs {
         commitments: commitments(bars, actions.clone()),
         feed: SnapshotFeed::new(selection.slices(), actions),
     })

@@ -17,7 +17,7 @@ use crate::store::data_dir::DataDir;
 
 /// A component, compiled, with what it says of itself.
 #[derive(Clone, Debug)]
-pub struct Ready {
+pub struct CompiledComponent {
     /// The compiled component.
     pub compiled: Compiled,
     /// What it says of itself.
@@ -33,13 +33,13 @@ pub fn ready(
     bytes: &[u8],
     limits: &SandboxLimits,
     settings: EngineSettings,
-) -> Result<Ready, RunnerError> {
+) -> Result<CompiledComponent, RunnerError> {
     let engine = Engine::new(settings.for_limits(limits))?;
     let compiled = load(&engine, bytes)?;
     let stack = engine.settings().thread_stack_bytes();
     let description =
         guest_thread(stack, || describe(&compiled, limits)).map_err(RunnerError::Thread)??;
-    Ok(Ready {
+    Ok(CompiledComponent {
         compiled,
         description,
     })
@@ -55,7 +55,7 @@ pub fn ready_for(
     manifest: &Manifest,
     setup: &RunSetup,
     settings: EngineSettings,
-) -> Result<(Ready, Setup), RunnerError> {
+) -> Result<(CompiledComponent, Setup), RunnerError> {
     let bytes = data.component(&setup.component)?;
     let ready = ready(&bytes, &manifest.limits, settings)?;
     let guest = setup_for(&ready, manifest, setup)?;
@@ -68,7 +68,7 @@ pub fn ready_for(
 ///
 /// Returns [`RunnerError`] if the manifest names another component, or they do not agree.
 pub fn setup_for(
-    ready: &Ready,
+    ready: &CompiledComponent,
     manifest: &Manifest,
     setup: &RunSetup,
 ) -> Result<Setup, RunnerError> {
@@ -102,12 +102,12 @@ pub fn setup_for(
 /// A component that is ready, with the one watchdog of its engine: two of them would make every
 /// deadline come twice as early. Cloning is cheap, and the clones may run at the same time.
 #[derive(Clone, Debug)]
-pub struct Shared {
-    pub(crate) ready: Ready,
+pub struct SharedComponent {
+    pub(crate) ready: CompiledComponent,
     _watchdog: Arc<Watchdog>,
 }
 
-impl Shared {
+impl SharedComponent {
     /// Makes the manifest's component ready.
     ///
     /// # Errors

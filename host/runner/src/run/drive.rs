@@ -8,11 +8,11 @@ use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::venue::Venue;
 
 use crate::error::RunnerError;
-use crate::run::feed::{Feed, Next};
+use crate::run::feed::{SliceFeed, FeedItem};
 use crate::run::journal::{JournalError, RunJournal};
 
 /// What is heard of a run under way.
-pub trait Observer<S> {
+pub trait RunObserver<S> {
     /// A slice was taken down the path.
     fn stepped(&mut self, strategy: &mut S, run: &Run);
     /// An input was refused and recorded.
@@ -33,10 +33,10 @@ pub fn drive<F, S, V, J, C>(
     feed: &mut F,
     run: &mut Run,
     ports: &mut Ports<'_, S, V, J, C>,
-    observer: &mut dyn Observer<S>,
+    observer: &mut dyn RunObserver<S>,
 ) -> Result<Close, RunnerError>
 where
-    F: Feed,
+    F: SliceFeed,
     S: Strategy,
     V: Venue,
     J: RunJournal,
@@ -45,21 +45,21 @@ where
     let mut slice = Slice::default();
     loop {
         match feed.next(&mut slice)? {
-            Next::End => break,
-            Next::Known => observer.skipped(),
-            Next::Nothing => {}
-            Next::Stop(stop) => {
+            FeedItem::End => break,
+            FeedItem::Known => observer.skipped(),
+            FeedItem::Nothing => {}
+            FeedItem::Stop(stop) => {
                 observer.stopped(&stop);
                 run.halt(stop, ports)?;
                 break;
             }
-            Next::Refused(input) => {
+            FeedItem::Refused(input) => {
                 let mut body = Vec::new();
                 input.encode(&mut body);
                 append_outside(&body, ports.journal)?;
                 observer.refused(&input);
             }
-            Next::Slice => {
+            FeedItem::Slice => {
                 let account = run.account_view();
                 let differs = ports.venue.reconcile(&slice, &account);
                 if let Some(stop) = differs.map_err(RunError::Venue)? {

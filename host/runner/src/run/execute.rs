@@ -28,9 +28,9 @@ use crate::orders::gateway::{BookTerms, DecidedBefore, Gateway, Terms};
 use crate::orders::kill::{KillSwitch, Told};
 use crate::orders::lease::{Lease, LeaseError, RunSlot};
 use crate::orders::limits::LimitsWatch;
-use crate::run::component::{self, Shared};
-use crate::run::drive::{self, Observer};
-use crate::run::feed::{Feed, OfBroker};
+use crate::run::component::{self, SharedComponent};
+use crate::run::drive::{self, RunObserver};
+use crate::run::feed::{SliceFeed, BrokerActionFilter};
 use crate::run::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
 use crate::run::permission::RunPermission;
 use crate::store::data_dir::{DataDir, Execution};
@@ -41,7 +41,7 @@ use crate::store::lock::RunLock;
 pub const HOST: &str = concat!("counterfoil ", env!("CARGO_PKG_VERSION"));
 
 /// What an execution is made of.
-pub struct Start<'a> {
+pub struct ExecutionConfig<'a> {
     /// Where components and journals lie.
     pub data: &'a DataDir,
     /// The manifest.
@@ -59,12 +59,12 @@ pub struct Start<'a> {
     /// On which thread records are sealed.
     pub sealing: Sealing,
     /// Under which conditions it trades an account, through the gateway; `None` for a simulation.
-    pub conditions: Option<Conditions>,
+    pub conditions: Option<LiveContext>,
 }
 
 /// Under which conditions a run trades an account.
 #[derive(Debug)]
-pub struct Conditions {
+pub struct LiveContext {
     /// Its place among the account's runs.
     pub slot: RunSlot,
     /// The limits of run and account.
@@ -83,7 +83,7 @@ pub struct Conditions {
 /// limits of a broker for requests.
 pub const RECONCILE_NANOS: i64 = 60_000_000_000;
 
-impl Conditions {
+impl LiveContext {
     /// The venue that the run's manifest asks for.
     ///
     /// # Errors
@@ -149,9 +149,9 @@ fn broker_place(data: &DataDir, key: &str) -> Result<RunSlot, LeaseError> {
     Lease::of_process(data, &Id::parse(&name)?)?.admit(1)
 }
 
-impl core::fmt::Debug for Start<'_> {
+impl core::fmt::Debug for ExecutionConfig<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Start")
+        f.debug_struct("ExecutionConfig")
             .field("once", &self.once)
             .finish_non_exhaustive()
     }
@@ -159,7 +159,7 @@ impl core::fmt::Debug for Start<'_> {
 
 /// What an execution came to.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct ExecutionOutcome {
     /// Which.
     pub execution: Execution,
     /// Its closing record.
@@ -173,17 +173,17 @@ pub struct Outcome {
 /// Returns [`RunnerError`] if anything it names is missing or does not agree (then nothing was
 /// written), or if the host could not go on (then the journal has no closing record).
 pub fn execute<F, C>(
-    start: Start<'_>,
+    start: ExecutionConfig<'_>,
     feed: &mut F,
     clock: &mut C,
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Outcome, RunnerError>
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ExecutionOutcome, RunnerError>
 where
-    F: Feed + Send,
+    F: SliceFeed + Send,
     C: Clock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
-    let guest = Prepared::new(data, manifest, setup, start.engine.clone())?;
+    let guest = PreparedComponent::new(data, manifest, setup, start.engine.clone())?;
     execute_prepared(start, &guest, feed, clock, observer)
 }
 
@@ -193,14 +193,14 @@ where
 ///
 /// As [`execute`], and if the component was made ready for another run.
 pub fn execute_prepared<F, C>(
-    start: Start<'_>,
-    guest: &Prepared,
+    start: ExecutionConfig<'_>,
+    guest: &PreparedComponent,
     feed: &mut F,
     clock: &mut C,
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Outcome, RunnerError>
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ExecutionOutcome, RunnerError>
 where
-    F: Feed + Send,
+    F: SliceFeed + Send,
     C: Clock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
@@ -244,24 +244,24 @@ where
             decide(guest, terms, feed, clock, ends, observer)?
         }
         Some((mut gateway, guard)) => {
-            let mut feed = OfBroker::new(Guarded::new(feed, guard), setup);
+            let mut feed = BrokerActionFilter::new(Guarded::new(feed, guard), setup);
             let ends = (&mut journal, &mut gateway);
             decide(guest, terms, &mut feed, clock, ends, observer)?
         }
     };
     journal.finish()?;
-    Ok(Outcome { execution, close })
+    Ok(ExecutionOutcome { execution, close })
 }
 
 /// A component that is ready for a manifest, and what its `init` is told.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct PreparedComponent {
     run: [u8; 32],
-    shared: Shared,
+    shared: SharedComponent,
     setup: Setup,
 }
 
-impl Prepared {
+impl PreparedComponent {
     /// Makes the component of a manifest ready.
     ///
     /// # Errors
@@ -273,7 +273,7 @@ impl Prepared {
         setup: &RunSetup,
         engine: EngineSettings,
     ) -> Result<Self, RunnerError> {
-        let shared = Shared::new(data, manifest, setup, engine)?;
+        let shared = SharedComponent::new(data, manifest, setup, engine)?;
         Self::share(&shared, manifest, setup)
     }
 
@@ -283,7 +283,7 @@ impl Prepared {
     ///
     /// Returns [`RunnerError`] if it does not agree with the manifest.
     pub fn share(
-        shared: &Shared,
+        shared: &SharedComponent,
         manifest: &Manifest,
         setup: &RunSetup,
     ) -> Result<Self, RunnerError> {
@@ -324,15 +324,15 @@ impl Prepared {
 
 /// Takes a feed down the path from its first slice to the closing record.
 pub(crate) fn decide<F, C, J, V>(
-    guest: &Prepared,
+    guest: &PreparedComponent,
     (manifest, setup): (&Manifest, &RunSetup),
     feed: &mut F,
     clock: &mut C,
     (journal, venue): (&mut J, &mut V),
-    observer: &mut (dyn Observer<Guest> + Send),
+    observer: &mut (dyn RunObserver<Guest> + Send),
 ) -> Result<Close, RunnerError>
 where
-    F: Feed + Send,
+    F: SliceFeed + Send,
     C: Clock + Send,
     J: RunJournal + Send,
     V: Venue + Send,

@@ -8,7 +8,7 @@ use crate::run::journal::{JournalReader, ReadJournalError};
 
 /// How far a journal goes.
 #[derive(Clone, Debug)]
-pub struct Extent {
+pub struct JournalExtent {
     /// The first record.
     pub open: Open,
     /// Entries, the open record included.
@@ -19,7 +19,7 @@ pub struct Extent {
     pub close: Option<Close>,
 }
 
-impl Extent {
+impl JournalExtent {
     /// Reads the journal at `path` once.
     ///
     /// # Errors

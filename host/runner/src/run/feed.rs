@@ -11,11 +11,11 @@ mod source;
 
 pub use connected::{ConnectedFeed, EventSource};
 pub(crate) use line::bar_in;
-pub use lines::{Decided, LineFeed};
-pub use market::{AnyFeed, Bars, MarketBars, Source};
-pub use of_broker::OfBroker;
+pub use lines::{DecidedBars, LineFeed};
+pub use market::{AnyFeed, BarSource, MarketBars, FeedSource};
+pub use of_broker::BrokerActionFilter;
 pub use snapshot::SnapshotFeed;
-pub use source::{Came, LINE_BYTES_MAX, LineSource, Patient, SILENCE_MAX, Treatment};
+pub use source::{LineRead, LINE_BYTES_MAX, LineSource, TimedLineReader, SILENCE_MAX, LineTreatment};
 
 use counterfoil_snapshot::error::ReadError;
 use counterfoil_trading::record::{RefusedInput, Stop};
@@ -23,7 +23,7 @@ use counterfoil_trading::slice::{Slice, SliceError};
 
 /// What a feed has next.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Next {
+pub enum FeedItem {
     /// The slice is whole.
     Slice,
     /// Something that no run may see; it is recorded.
@@ -54,11 +54,11 @@ pub enum FeedError {
 }
 
 /// Where slices come from, in the sequence of their close times.
-pub trait Feed {
+pub trait SliceFeed {
     /// Fills `slice` with the next one.
     ///
     /// # Errors
     ///
     /// Returns [`FeedError`] if it is not known whether there is another.
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError>;
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError>;
 }

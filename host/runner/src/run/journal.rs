@@ -11,7 +11,7 @@ pub use any::{AnyJournal, Sealing};
 pub use file::JournalFile;
 pub use pipelined::PipelinedJournal;
 pub use reader::{JournalReader, ReadJournalError};
-pub use sealer::{Sealed, Sealer};
+pub use sealer::{JournalHead, Sealer};
 
 use counterfoil_journal::entry::EntryError;
 use counterfoil_journal::frame::FrameError;

@@ -13,9 +13,9 @@ use crate::error::RunnerError;
 use crate::orders::kill::{KillSwitch, Told};
 use crate::orders::lease::{Lease, LeaseError, RUNS_PER_ACCOUNT_MAX};
 use crate::orders::limits::{LimitsWatch, Need};
-use crate::run::drive::Observer;
-use crate::run::execute::{Conditions, Outcome, Prepared, Start, execute_prepared};
-use crate::run::feed::{Bars, Decided};
+use crate::run::drive::RunObserver;
+use crate::run::execute::{LiveContext, ExecutionOutcome, PreparedComponent, ExecutionConfig, execute_prepared};
+use crate::run::feed::{BarSource, DecidedBars};
 use crate::run::journal::Sealing;
 use crate::store::data_dir::DataDir;
 
@@ -25,17 +25,17 @@ use crate::store::data_dir::DataDir;
 ///
 /// As [`execute`]; and if the manifest names no feed, signs less than every decision, was started
 /// before, or if account, limits or kill switch keep it from starting.
-pub fn live<B: Bars>(
+pub fn live<B: BarSource>(
     data: &DataDir,
     manifest: &Manifest,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
     (source, broker): (B, Option<Bridge>),
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Outcome, RunnerError> {
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ExecutionOutcome, RunnerError> {
     let setup = manifest.setup()?;
     check(manifest, &setup)?;
-    let component = Prepared::new(data, manifest, &setup, engine)?;
+    let component = PreparedComponent::new(data, manifest, &setup, engine)?;
     let mut conditions = conditions(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
     conditions.broker = broker;
     not_killed(data, manifest)?;
@@ -44,17 +44,17 @@ pub fn live<B: Bars>(
 }
 
 /// As [`live`], with a component that was made ready and under conditions that were found before.
-pub(crate) fn live_under<B: Bars>(
-    (data, conditions): (&DataDir, Conditions),
+pub(crate) fn live_under<B: BarSource>(
+    (data, conditions): (&DataDir, LiveContext),
     manifest: &Manifest,
-    component: &Prepared,
+    component: &PreparedComponent,
     signer: Box<dyn Signer + Send>,
     source: B,
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Outcome, RunnerError> {
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ExecutionOutcome, RunnerError> {
     let setup = manifest.setup()?;
     check(manifest, &setup)?;
-    let start = Start {
+    let start = ExecutionConfig {
         data,
         manifest,
         setup: &setup,
@@ -65,7 +65,7 @@ pub(crate) fn live_under<B: Bars>(
         sealing: Sealing::RunThread,
         conditions: Some(conditions),
     };
-    let mut feed = source.open(manifest, &setup, Decided::default())?;
+    let mut feed = source.open(manifest, &setup, DecidedBars::default())?;
     execute_prepared(start, component, &mut feed, &mut WallClock::new(), observer)
 }
 
@@ -122,14 +122,14 @@ pub(crate) fn conditions(
     data: &DataDir,
     manifest: &Manifest,
     most: usize,
-) -> Result<Conditions, RunnerError> {
+) -> Result<LiveContext, RunnerError> {
     let account = &Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
     let lease = Lease::of_process(data, account)?;
     let slot = lease.admit(most)?;
     // Paper moves no money, so an account may do without limits of its own there.
     let when = (Need::IfThere, clock::now());
     let limits = LimitsWatch::start(data, account, manifest, when);
-    Ok(Conditions {
+    Ok(LiveContext {
         slot,
         limits: limits.map_err(RunnerError::NotStarted)?,
         // Where nobody authorized a start, the manifest is all that a run is started under.

@@ -24,20 +24,20 @@ use counterfoil_trading::venue::withheld::Withheld;
 use crate::clock::RecordedTimes;
 use crate::error::RunnerError;
 use crate::run::backtest::{inputs_of, selection_of};
-use crate::run::component::{Ready, ready_for};
+use crate::run::component::{CompiledComponent, ready_for};
 use crate::run::feed::SnapshotFeed;
 use crate::run::journal::JournalReader;
 use crate::store::data_dir::{DataDir, Execution};
-use compare::Comparer;
+use compare::RecordComparer;
 use probe::LookAheadProbe;
-use recorded::{Batch, Recorded, Recorder, SLICES_PER_BATCH, Tail};
+use recorded::{SliceBatch, RecordedSlice, RecordedSliceReader, SLICES_PER_BATCH, JournalTail};
 
 /// Batches of slices under way between the two threads: a bound on memory.
 const BATCHES: usize = 4;
 
 /// What a replay found.
 #[derive(Clone, Debug)]
-pub struct Replay {
+pub struct ReplayReport {
     /// Records that came out as recorded.
     pub identical: u64,
     /// Decisions made again.
@@ -45,7 +45,7 @@ pub struct Replay {
     /// The decision digest of the re-execution, if nothing differs.
     pub decision_digest: Option<[u8; 32]>,
     /// The first difference, if any.
-    pub difference: Option<Difference>,
+    pub difference: Option<RecordDifference>,
     /// Close time of the first journaled slice that is not the snapshot's, if any.
     pub foreign_slice: Option<UnixNanos>,
     /// Whether a closing record was reached. Without one the replay ends before the last slice,
@@ -53,7 +53,7 @@ pub struct Replay {
     pub closed: bool,
 }
 
-impl Replay {
+impl ReplayReport {
     /// Whether the inputs are the snapshot's and every decision came out as recorded.
     #[must_use]
     pub fn is_identical(&self) -> bool {
@@ -63,7 +63,7 @@ impl Replay {
 
 /// The first record that came out differently.
 #[derive(Clone, Debug)]
-pub struct Difference {
+pub struct RecordDifference {
     /// The journal entry.
     pub index: u64,
     /// What the journal says, or `None` where it has no such record.
@@ -86,12 +86,12 @@ pub fn replay(
     execution: &Execution,
     engine: EngineSettings,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Replay, RunnerError> {
+) -> Result<ReplayReport, RunnerError> {
     again(
         data,
         execution,
         engine,
-        Sight::None,
+        FutureView::None,
         |guest| guest,
         progress,
     )
@@ -99,7 +99,7 @@ pub fn replay(
 
 /// What the host that decides again can see of the slices beyond the one at hand.
 #[derive(Clone, Copy, Debug)]
-pub enum Sight<'a> {
+pub enum FutureView<'a> {
     /// Nothing is put in its reach: a replay.
     None,
     /// What comes, as far as the batch goes: a replay on a host that reads ahead.
@@ -108,7 +108,7 @@ pub enum Sight<'a> {
     Garbage(&'a LookAheadProbe),
 }
 
-impl Sight<'_> {
+impl FutureView<'_> {
     /// Slices in one batch, and batches that may wait on the channel.
     const fn pace(self) -> (usize, usize) {
         match self {
@@ -118,7 +118,7 @@ impl Sight<'_> {
     }
 
     /// Sets the tape for the step of the batch's slice at `place`.
-    fn set(self, batch: &[Recorded], place: usize, salt: u64) {
+    fn set(self, batch: &[RecordedSlice], place: usize, salt: u64) {
         match self {
             Self::None => {}
             Self::Truth(tape) => tape.show(batch.iter().skip(place + 1).map(|one| &one.slice)),
@@ -136,17 +136,17 @@ pub(crate) fn again<S: Strategy>(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
-    sight: Sight<'_>,
+    sight: FutureView<'_>,
     host: impl FnOnce(Guest) -> S + Send,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Replay, RunnerError> {
+) -> Result<ReplayReport, RunnerError> {
     let path = execution.journal();
     let open = JournalReader::open(&path)?.open_record()?;
     let manifest = Manifest::parse(&open.manifest)?;
     let setup = manifest.setup()?;
     let snapshot = check_inputs(data, &manifest, &setup, &open)?;
     let (ready, guest) = ready_for(data, &manifest, &setup, engine)?;
-    let again = Again {
+    let again = ReplayJob {
         manifest: &manifest,
         setup: &setup,
         ready,
@@ -156,10 +156,10 @@ pub(crate) fn again<S: Strategy>(
     let engine = again.ready.compiled.engine();
     let _watchdog = Watchdog::start(engine).map_err(RunnerError::Thread)?;
     let stack = engine.settings().thread_stack_bytes();
-    let recorder = Recorder::open(&path, snapshot)?;
+    let recorder = RecordedSliceReader::open(&path, snapshot)?;
     let (slices, waiting) = sight.pace();
-    let (send, receive) = sync_channel::<Batch>(waiting);
-    let (give_back, empty) = sync_channel::<Batch>(BATCHES);
+    let (send, receive) = sync_channel::<SliceBatch>(waiting);
+    let (give_back, empty) = sync_channel::<SliceBatch>(BATCHES);
     let (decided, tail) = thread::scope(|scope| {
         let reading = thread::Builder::new()
             .name("recorded".to_owned())
@@ -177,7 +177,7 @@ pub(crate) fn again<S: Strategy>(
 }
 
 /// What the two threads found, put together.
-fn conclude(decided: Decided, tail: Option<Tail>) -> Replay {
+fn conclude(decided: ReplayTally, tail: Option<JournalTail>) -> ReplayReport {
     let whole = decided.difference.is_none() && decided.foreign_slice.is_none();
     let closed = tail.as_ref().and_then(|tail| tail.close.clone());
     let digest = tail.filter(|_| whole).map(|tail| tail.digest);
@@ -185,12 +185,12 @@ fn conclude(decided: Decided, tail: Option<Tail>) -> Replay {
     let misstated = closed
         .clone()
         .filter(|(_, close)| digest.is_some_and(|digest| digest != close.decision_digest))
-        .map(|(index, close)| Difference {
+        .map(|(index, close)| RecordDifference {
             index,
             recorded: Some(Box::new(Record::Close(close))),
             replayed: None,
         });
-    Replay {
+    ReplayReport {
         identical: decided.identical,
         decisions: decided.decisions,
         decision_digest: digest,
@@ -201,31 +201,31 @@ fn conclude(decided: Decided, tail: Option<Tail>) -> Replay {
 }
 
 /// What is run again.
-struct Again<'a> {
+struct ReplayJob<'a> {
     manifest: &'a Manifest,
     setup: &'a RunSetup,
-    ready: Ready,
+    ready: CompiledComponent,
     guest: Setup,
-    sight: Sight<'a>,
+    sight: FutureView<'a>,
 }
 
 /// What came of deciding again.
 #[derive(Debug, Default)]
-struct Decided {
-    difference: Option<Difference>,
+struct ReplayTally {
+    difference: Option<RecordDifference>,
     foreign_slice: Option<UnixNanos>,
     decisions: u64,
     identical: u64,
 }
 
-impl Again<'_> {
+impl ReplayJob<'_> {
     fn run<S: Strategy>(
         &self,
-        slices: Receiver<Batch>,
-        give_back: &SyncSender<Batch>,
+        slices: Receiver<SliceBatch>,
+        give_back: &SyncSender<SliceBatch>,
         host: impl FnOnce(Guest) -> S,
         progress: &mut (dyn FnMut(u64) + Send),
-    ) -> Result<Decided, RunnerError> {
+    ) -> Result<ReplayTally, RunnerError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
         let mut venue = Withheld::new(setup);
@@ -236,7 +236,7 @@ impl Again<'_> {
             Err(error) => return Err(error.into()),
         };
         let mut clock = RecordedTimes::new(VecDeque::new(), NoClock);
-        let mut decided = Decided::default();
+        let mut decided = ReplayTally::default();
         // The channel ends with the journal, or with an error that the other thread reports.
         for batch in slices {
             for (place, one) in batch.iter().enumerate() {
@@ -248,7 +248,7 @@ impl Again<'_> {
                 venue.expect(&one.from_outside);
                 clock.clear();
                 one.times.iter().for_each(|times| clock.add(*times));
-                let mut comparer = Comparer::new(one);
+                let mut comparer = RecordComparer::new(one);
                 let outcome = match &mut guest {
                     Ok(guest) => {
                         let mut ports = Ports {

@@ -24,10 +24,10 @@ use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 use counterfoil_verify::{Finding, Options, PublicKey, verify_journal};
 
-pub use cut::Cut;
+pub use cut::CutTail;
 pub(crate) use cut::keep;
-pub use journal::Notice;
-pub(crate) use signed::Signed;
+pub use journal::ResumeEvent;
+pub(crate) use signed::SignedPrefix;
 
 use crate::clock::{self, RecordedTimes, WallClock};
 use crate::error::RunnerError;
@@ -35,24 +35,24 @@ use crate::orders::gateway::Gateway;
 use crate::orders::gateway::guard::Guarded;
 use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::run::backtest::{inputs_of, selection_of};
-use crate::run::component::Shared;
-use crate::run::drive::{self, Observer};
-use crate::run::execute::{Conditions, HOST, Outcome, Prepared, decide};
-use crate::run::feed::{Bars, Feed, OfBroker};
+use crate::run::component::SharedComponent;
+use crate::run::drive::{self, RunObserver};
+use crate::run::execute::{LiveContext, HOST, ExecutionOutcome, PreparedComponent, decide};
+use crate::run::feed::{BarSource, SliceFeed, BrokerActionFilter};
 use crate::run::journal::{JournalReader, RunJournal as _, Sealing};
 use crate::run::live::conditions;
-use crate::run::replay::{Difference, check_inputs};
+use crate::run::replay::{RecordDifference, check_inputs};
 use crate::store::data_dir::{DataDir, Execution};
 use crate::store::files::at;
 use crate::store::keys::SharedSigner;
 use crate::store::lock::RunLock;
-use feed::Again;
-use journal::{GoingOn, Held};
-use known::Known;
+use feed::ReplayThenLive;
+use journal::{ResumedJournal, JournalContinuation};
+use known::RecordedRun;
 
 /// Why a run does not go on. No byte of its journal was changed.
 #[derive(Clone, Debug)]
-pub enum Halt {
+pub enum ResumeBlocked {
     /// The journal does not verify.
     Broken(Finding),
     /// A signed checkpoint stands behind bytes that are no part of a journal.
@@ -70,10 +70,10 @@ pub enum Halt {
         found: String,
     },
     /// A record came out differently when it was decided again.
-    Difference(Difference),
+    Difference(RecordDifference),
 }
 
-impl fmt::Display for Halt {
+impl fmt::Display for ResumeBlocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken(finding) => write!(f, "the journal does not verify: {finding}"),
@@ -98,25 +98,25 @@ impl fmt::Display for Halt {
 
 /// What opening a run for its resumption came to.
 #[derive(Debug)]
-pub enum Opened {
+pub enum ResumeAttempt {
     /// It can go on.
     Ready(Box<Resumption>),
     /// It cannot.
-    Halted(Box<Halt>),
+    Halted(Box<ResumeBlocked>),
 }
 
 /// What a resumption came to.
 #[derive(Debug)]
-pub enum Resumed {
+pub enum ResumeOutcome {
     /// The run went on to its closing record.
     Ended {
         /// What it came to.
-        outcome: Box<Outcome>,
+        outcome: Box<ExecutionOutcome>,
         /// Records that were decided again and came out as recorded.
         compared: u64,
     },
     /// It halted.
-    Halted(Box<Halt>),
+    Halted(Box<ResumeBlocked>),
 }
 
 /// A run that was killed, verified and locked, with nothing changed yet.
@@ -125,8 +125,8 @@ pub struct Resumption {
     manifest: Manifest,
     setup: RunSetup,
     open: Option<Open>,
-    known: Known,
-    signed: Signed,
+    known: RecordedRun,
+    signed: SignedPrefix,
     signer: SharedSigner,
     _lock: RunLock,
 }
@@ -141,7 +141,7 @@ impl fmt::Debug for Resumption {
 
 /// What a resumption begins with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Found {
+pub struct ResumePoint {
     /// Records that a checkpoint covers.
     pub records: u64,
     /// Bars decided among them.
@@ -153,20 +153,20 @@ pub struct Found {
 }
 
 /// What is needed beside the journal.
-pub struct Around<'a> {
+pub struct ResumeDeps<'a> {
     /// Where components and snapshots lie.
     pub data: &'a DataDir,
     /// The run's component, made ready.
-    pub component: &'a Prepared,
+    pub component: &'a PreparedComponent,
     /// Hears of progress and refused inputs, but not of what was decided before.
-    pub observer: &'a mut (dyn Observer<Guest> + Send),
+    pub observer: &'a mut (dyn RunObserver<Guest> + Send),
     /// Hears how the resumption goes.
-    pub tell: &'a mut (dyn FnMut(&Notice) + Send),
+    pub tell: &'a mut (dyn FnMut(&ResumeEvent) + Send),
 }
 
-impl fmt::Debug for Around<'_> {
+impl fmt::Debug for ResumeDeps<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Around").finish_non_exhaustive()
+        f.debug_struct("ResumeDeps").finish_non_exhaustive()
     }
 }
 
@@ -180,32 +180,32 @@ pub fn open(
     data: &DataDir,
     execution: &Execution,
     signer: Box<dyn Signer + Send>,
-) -> Result<Opened, RunnerError> {
+) -> Result<ResumeAttempt, RunnerError> {
     let lock = RunLock::take(execution)?;
     let path = execution.journal();
-    let covered = Signed::scan(&path)?;
+    let covered = SignedPrefix::scan(&path)?;
     let key = signer.verifying_key();
-    let mut known = Known::default();
+    let mut known = RecordedRun::default();
     if covered.end > 0 {
         let file = File::open(&path).map_err(at("open", &path))?;
         let key = PublicKey::new(key)?;
         let report = verify_journal(file.take(covered.end), &key, Options::default())?;
         if let Some(finding) = report.findings.first() {
-            return Ok(halted(Halt::Broken(finding.clone())));
+            return Ok(halted(ResumeBlocked::Broken(finding.clone())));
         }
         if let Some(found) = report.origin.filter(|found| *found != execution.origin()) {
-            return Ok(halted(Halt::OtherRun { found }));
+            return Ok(halted(ResumeBlocked::OtherRun { found }));
         }
     }
     if let Some(covers) = covered.checkpoint_beyond(&VerifierKey::new(&execution.origin(), &key)?) {
-        return Ok(halted(Halt::Damaged {
+        return Ok(halted(ResumeBlocked::Damaged {
             offset: covered.end,
             entries: covered.entries,
             signed: covers,
         }));
     }
     if covered.end > 0 {
-        known = Known::read(&path, covered.entries)?;
+        known = RecordedRun::read(&path, covered.entries)?;
     }
     if known.is_closed {
         let run = execution.short();
@@ -216,7 +216,7 @@ pub fn open(
         Some(open) => Manifest::parse(&open.manifest)?,
         None => Manifest::parse(&data.manifest_text(execution)?)?,
     };
-    Ok(Opened::Ready(Box::new(Resumption {
+    Ok(ResumeAttempt::Ready(Box::new(Resumption {
         execution: execution.clone(),
         setup: manifest.setup()?,
         manifest,
@@ -228,15 +228,15 @@ pub fn open(
     })))
 }
 
-fn halted(halt: Halt) -> Opened {
-    Opened::Halted(Box::new(halt))
+fn halted(halt: ResumeBlocked) -> ResumeAttempt {
+    ResumeAttempt::Halted(Box::new(halt))
 }
 
 impl Resumption {
     /// What there is.
     #[must_use]
-    pub fn found(&self) -> Found {
-        Found {
+    pub fn found(&self) -> ResumePoint {
+        ResumePoint {
             records: self.signed.entries,
             decisions: self.known.bars,
             uncovered: self.signed.uncovered,
@@ -249,8 +249,8 @@ impl Resumption {
     /// # Errors
     ///
     /// Returns [`RunnerError`] if it is missing, was changed, or does not agree with the manifest.
-    pub fn prepare(&self, data: &DataDir, engine: EngineSettings) -> Result<Prepared, RunnerError> {
-        Prepared::new(data, &self.manifest, &self.setup, engine)
+    pub fn prepare(&self, data: &DataDir, engine: EngineSettings) -> Result<PreparedComponent, RunnerError> {
+        PreparedComponent::new(data, &self.manifest, &self.setup, engine)
     }
 
     /// As [`Resumption::prepare`], with a component that other runs may use at the same time.
@@ -258,8 +258,8 @@ impl Resumption {
     /// # Errors
     ///
     /// As [`Resumption::prepare`].
-    pub fn share(&self, shared: &Shared) -> Result<Prepared, RunnerError> {
-        Prepared::share(shared, &self.manifest, &self.setup)
+    pub fn share(&self, shared: &SharedComponent) -> Result<PreparedComponent, RunnerError> {
+        PreparedComponent::share(shared, &self.manifest, &self.setup)
     }
 
     /// The close time of the last slice that has a decided bar; none if there is none, or if the
@@ -281,7 +281,7 @@ impl Resumption {
     ///
     /// Returns [`RunnerError`] if anything the manifest names is missing or does not agree (then
     /// nothing was changed), or if the host could not go on (then it can be resumed again).
-    pub fn backtest(self, sealing: Sealing, around: Around<'_>) -> Result<Resumed, RunnerError> {
+    pub fn backtest(self, sealing: Sealing, around: ResumeDeps<'_>) -> Result<ResumeOutcome, RunnerError> {
         let (data, manifest, setup) = (around.data, &self.manifest, &self.setup);
         let mut promised = None;
         let feed = match &self.open {
@@ -306,23 +306,23 @@ impl Resumption {
     /// # Errors
     ///
     /// As [`Resumption::backtest`].
-    pub fn live<B: Bars>(
+    pub fn live<B: BarSource>(
         self,
         (source, broker): (B, Option<Bridge>),
-        around: Around<'_>,
-    ) -> Result<Resumed, RunnerError> {
+        around: ResumeDeps<'_>,
+    ) -> Result<ResumeOutcome, RunnerError> {
         let mut conditions = conditions(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
         conditions.broker = broker;
         self.live_under(conditions, source, around)
     }
 
     /// As [`Resumption::live`], under conditions that were found before.
-    pub(crate) fn live_under<B: Bars>(
+    pub(crate) fn live_under<B: BarSource>(
         mut self,
-        mut conditions: Conditions,
+        mut conditions: LiveContext,
         source: B,
-        around: Around<'_>,
-    ) -> Result<Resumed, RunnerError> {
+        around: ResumeDeps<'_>,
+    ) -> Result<ResumeOutcome, RunnerError> {
         if !matches!(self.manifest.data, DataSource::Feed { .. }) {
             return Err(RunnerError::Disagrees {
                 what: "the data source",
@@ -347,9 +347,9 @@ impl Resumption {
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
         let mut bars = source.open(&self.manifest, &self.setup, decided)?;
         let bars = Guarded::new(&mut bars, guard);
-        let bars = OfBroker::new(bars, &self.setup);
+        let bars = BrokerActionFilter::new(bars, &self.setup);
         let recorded = (slices, self.known.stop.take());
-        let mut feed = Again::new(recorded, bars, is_open);
+        let mut feed = ReplayThenLive::new(recorded, bars, is_open);
         let plans = core::mem::take(&mut self.known.plans);
         let times = core::mem::take(&mut self.known.times);
         let is_begun = self.open.is_some();
@@ -363,16 +363,16 @@ impl Resumption {
         self.go_on(ends, &mut clock, None, sealing, around)
     }
 
-    fn go_on<F: Feed + Send, V: Venue + Send, C: Clock + Send>(
+    fn go_on<F: SliceFeed + Send, V: Venue + Send, C: Clock + Send>(
         self,
         (feed, venue): (&mut F, &mut V),
         clock: &mut C,
         promised: Option<Vec<Commitment>>,
         sealing: Sealing,
-        around: Around<'_>,
-    ) -> Result<Resumed, RunnerError> {
+        around: ResumeDeps<'_>,
+    ) -> Result<ResumeOutcome, RunnerError> {
         let (manifest, setup) = (&self.manifest, &self.setup);
-        let Around {
+        let ResumeDeps {
             component,
             observer,
             tell,
@@ -383,7 +383,7 @@ impl Resumption {
             Some(_) => Some(JournalReader::open(&self.execution.journal())?),
             None => None,
         };
-        let held = Held {
+        let held = JournalContinuation {
             execution: self.execution.clone(),
             signed: self.signed,
             sealed: self.known.sealed,
@@ -391,7 +391,7 @@ impl Resumption {
             cadence: setup.cadence,
             sealing,
         };
-        let mut journal = GoingOn::new(recorded, held, tell);
+        let mut journal = ResumedJournal::new(recorded, held, tell);
         if self.open.is_none() {
             let open = Open {
                 manifest: manifest.canonical()?,
@@ -403,7 +403,7 @@ impl Resumption {
             open.encode(&mut body);
             drive::append_outside(&body, &mut journal)?;
         }
-        let mut observer = Hushed {
+        let mut observer = SuppressReplayed {
             inner: observer,
             decided: self.known.bars,
         };
@@ -417,14 +417,14 @@ impl Resumption {
             &mut observer,
         );
         if let Some(difference) = journal.take_difference() {
-            return Ok(Resumed::Halted(Box::new(Halt::Difference(difference))));
+            return Ok(ResumeOutcome::Halted(Box::new(ResumeBlocked::Difference(difference))));
         }
         let close = decided?;
         let compared = journal.compared();
         journal.finish()?;
         let execution = self.execution;
-        Ok(Resumed::Ended {
-            outcome: Box::new(Outcome { execution, close }),
+        Ok(ResumeOutcome::Ended {
+            outcome: Box::new(ExecutionOutcome { execution, close }),
             compared,
         })
     }
@@ -432,13 +432,13 @@ impl Resumption {
 
 /// Keeps from the observer what it heard before the kill: the strategy's log is written again
 /// while it decides again.
-struct Hushed<'a> {
-    inner: &'a mut (dyn Observer<Guest> + Send),
+struct SuppressReplayed<'a> {
+    inner: &'a mut (dyn RunObserver<Guest> + Send),
     /// Bars that were decided before.
     decided: u64,
 }
 
-impl Observer<Guest> for Hushed<'_> {
+impl RunObserver<Guest> for SuppressReplayed<'_> {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         if run.totals().decisions <= self.decided {
             let _heard_before = strategy.take_log();

@@ -11,7 +11,7 @@ use crate::store::files::at;
 
 /// What the executions of one run used so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Used {
+pub struct RunUsage {
     /// Fuel of every decision.
     pub fuel: u64,
     /// From the first bar's coming to the last decision, in nanoseconds, as the host's clock said;
@@ -26,8 +26,8 @@ pub struct Used {
 /// # Errors
 ///
 /// Returns [`RunnerError`] if a journal or a folder cannot be read.
-pub fn used(executions: &[Execution]) -> Result<Used, RunnerError> {
-    let mut sum = Used::default();
+pub fn used(executions: &[Execution]) -> Result<RunUsage, RunnerError> {
+    let mut sum = RunUsage::default();
     for execution in executions {
         let one = of_one(execution)?;
         sum.fuel = sum.fuel.saturating_add(one.fuel);
@@ -37,7 +37,7 @@ pub fn used(executions: &[Execution]) -> Result<Used, RunnerError> {
     Ok(sum)
 }
 
-fn of_one(execution: &Execution) -> Result<Used, RunnerError> {
+fn of_one(execution: &Execution) -> Result<RunUsage, RunnerError> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let (mut fuel, mut first, mut last) = (0_u64, None, None);
     while let Some(body) = reader.next_body()? {
@@ -63,7 +63,7 @@ fn of_one(execution: &Execution) -> Result<Used, RunnerError> {
         let found = entry.metadata().map_err(at("read", &path))?;
         bytes = bytes.saturating_add(found.len());
     }
-    Ok(Used {
+    Ok(RunUsage {
         fuel,
         wall_nanos: u64::try_from(wall).unwrap_or(0),
         bytes,

@@ -15,7 +15,7 @@ use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
 use crate::store::data_dir::{DataDir, DataDirError};
 use crate::store::files::{self, FileError, at};
 
-pub use people::{OwnKey, PEOPLE_FOLDER, PeopleKeys};
+pub use people::{PersonKey, PEOPLE_FOLDER, PeopleKeys};
 
 /// The secret key's file: 64 hex digits, the seed of RFC 8032.
 pub const SECRET_FILE: &str = "log-signing.key";
@@ -25,7 +25,7 @@ pub const PUBLIC_FILE: &str = "log-signing.pub";
 /// Why there is no key to sign with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KeyError {
+pub enum KeyDirError {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -132,9 +132,9 @@ impl KeyDir {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if the key cannot be read, is open to others, cannot be made, or may not
+    /// Returns [`KeyDirError`] if the key cannot be read, is open to others, cannot be made, or may not
     /// be made since another key has signed.
-    pub fn signer(&self) -> Result<Ed25519Signer, KeyError> {
+    pub fn signer(&self) -> Result<Ed25519Signer, KeyDirError> {
         let path = self.path.join(SECRET_FILE);
         if !path.exists() {
             self.check_unsigned()?;
@@ -167,8 +167,8 @@ impl KeyDir {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if there is no key yet or it cannot be read.
-    pub fn public_key(&self) -> Result<[u8; 32], KeyError> {
+    /// Returns [`KeyDirError`] if there is no key yet or it cannot be read.
+    pub fn public_key(&self) -> Result<[u8; 32], KeyDirError> {
         read_public(&self.path.join(PUBLIC_FILE))
     }
 
@@ -176,8 +176,8 @@ impl KeyDir {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if it cannot be read, or is open to others.
-    pub fn secret_public(&self) -> Result<Option<[u8; 32]>, KeyError> {
+    /// Returns [`KeyDirError`] if it cannot be read, or is open to others.
+    pub fn secret_public(&self) -> Result<Option<[u8; 32]>, KeyDirError> {
         let path = self.path.join(SECRET_FILE);
         if !path.exists() {
             return Ok(None);
@@ -187,11 +187,11 @@ impl KeyDir {
     }
 
     /// Whether no other key has signed here, as far as the folder and the data show.
-    fn check_unsigned(&self) -> Result<(), KeyError> {
+    fn check_unsigned(&self) -> Result<(), KeyDirError> {
         let folder = || self.path.display().to_string();
         if self.path.join(PUBLIC_FILE).exists() {
             let folder = folder();
-            return Err(KeyError::SecretMissing { folder });
+            return Err(KeyDirError::SecretMissing { folder });
         }
         let Some(data) = &self.data else {
             return Ok(());
@@ -200,12 +200,12 @@ impl KeyDir {
             return Ok(());
         };
         let (folder, signed) = (folder(), signed.display().to_string());
-        Err(KeyError::SignedBefore { folder, signed })
+        Err(KeyDirError::SignedBefore { folder, signed })
     }
 
-    fn fill(&self, path: &Path, mut file: fs::File) -> Result<(), KeyError> {
+    fn fill(&self, path: &Path, mut file: fs::File) -> Result<(), KeyDirError> {
         let mut seed = [0_u8; 32];
-        getrandom::fill(&mut seed).map_err(|error| KeyError::Random(error.to_string()))?;
+        getrandom::fill(&mut seed).map_err(|error| KeyDirError::Random(error.to_string()))?;
         let written = writeln!(file, "{}", hex::encode(seed)).and_then(|()| file.sync_all());
         if let Err(error) = written {
             // A key file that is not whole would lock the owner out: take it away again.
@@ -221,19 +221,19 @@ impl KeyDir {
 ///
 /// # Errors
 ///
-/// Returns [`KeyError`] if the file cannot be read or holds something else.
-pub fn read_public(path: &Path) -> Result<[u8; 32], KeyError> {
+/// Returns [`KeyDirError`] if the file cannot be read or holds something else.
+pub fn read_public(path: &Path) -> Result<[u8; 32], KeyDirError> {
     parse(path, &files::read_whole(path)?)
 }
 
-fn read_secret(path: &Path) -> Result<[u8; 32], KeyError> {
+fn read_secret(path: &Path) -> Result<[u8; 32], KeyDirError> {
     let mode = fs::metadata(path)
         .map_err(at("read", path))?
         .permissions()
         .mode()
         & 0o777;
     if mode & 0o077 != 0 {
-        return Err(KeyError::Open {
+        return Err(KeyDirError::Open {
             path: path.display().to_string(),
             mode,
         });
@@ -241,9 +241,9 @@ fn read_secret(path: &Path) -> Result<[u8; 32], KeyError> {
     parse(path, &files::read_whole(path)?)
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<[u8; 32], KeyError> {
+fn parse(path: &Path, bytes: &[u8]) -> Result<[u8; 32], KeyDirError> {
     let mut key = [0; 32];
-    hex::decode_to_slice(bytes.trim_ascii(), &mut key).map_err(|_| KeyError::Malformed {
+    hex::decode_to_slice(bytes.trim_ascii(), &mut key).map_err(|_| KeyDirError::Malformed {
         path: path.display().to_string(),
     })?;
     Ok(key)
@@ -253,10 +253,10 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<[u8; 32], KeyError> {
 ///
 /// # Errors
 ///
-/// Returns [`KeyError`] if the operating system gave no random bytes.
-pub fn random_hex() -> Result<String, KeyError> {
+/// Returns [`KeyDirError`] if the operating system gave no random bytes.
+pub fn random_hex() -> Result<String, KeyDirError> {
     let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
+    getrandom::fill(&mut bytes).map_err(|error| KeyDirError::Random(error.to_string()))?;
     Ok(hex::encode(bytes))
 }
 
@@ -307,7 +307,7 @@ mod tests {
         fs::create_dir(dir("auditor").path()).unwrap();
         fs::write(dir("auditor").path().join(PUBLIC_FILE), &public).unwrap();
         let error = dir("auditor").signer().unwrap_err();
-        assert!(matches!(error, KeyError::SecretMissing { .. }), "{error}");
+        assert!(matches!(error, KeyDirError::SecretMissing { .. }), "{error}");
         let kept = fs::read(dir("auditor").path().join(PUBLIC_FILE)).unwrap();
         assert_eq!(kept, public);
         assert!(!dir("auditor").path().join(SECRET_FILE).exists());
@@ -318,7 +318,7 @@ mod tests {
             fs::create_dir_all(signed.parent().unwrap()).unwrap();
             fs::write(&signed, "signed").unwrap();
             let error = dir("empty").signer().unwrap_err();
-            assert!(matches!(error, KeyError::SignedBefore { .. }), "{error}");
+            assert!(matches!(error, KeyDirError::SignedBefore { .. }), "{error}");
             assert!(!dir("empty").path().exists());
             fs::remove_file(&signed).unwrap();
         }

@@ -16,18 +16,18 @@ use crate::store::data_dir::{DataDir, Execution};
 
 /// What two runs have apart.
 #[derive(Clone, Debug)]
-pub struct Comparison {
+pub struct RunComparison {
     /// Fields of the manifests that differ, by name.
     pub fields: Vec<FieldDifference>,
     /// How many decisions stand in each journal.
     pub decisions: [u64; 2],
     /// The first bar that only one run saw, that differs, or on which the strategies asked for
     /// other things or the gates said otherwise.
-    pub decision: Option<Site>,
+    pub decision: Option<DifferingBar>,
     /// The first bar after which the accounts differ.
-    pub account: Option<Site>,
+    pub account: Option<DifferingBar>,
     /// What became of the starting cash, if both journals were closed.
-    pub profit: Option<[Profit; 2]>,
+    pub profit: Option<[ProfitBreakdown; 2]>,
 }
 
 /// One field of the manifest with both values.
@@ -41,7 +41,7 @@ pub struct FieldDifference {
 
 /// What differs at a bar.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Aspect {
+pub enum DifferenceAspect {
     /// Only the first run has a decision on it.
     OnlyInFirst,
     /// Only the second run has.
@@ -56,7 +56,7 @@ pub enum Aspect {
     Account,
 }
 
-impl Aspect {
+impl DifferenceAspect {
     /// Its stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -73,9 +73,9 @@ impl Aspect {
 
 /// A bar at which two runs differ.
 #[derive(Clone, Debug)]
-pub struct Site {
+pub struct DifferingBar {
     /// In what.
-    pub aspect: Aspect,
+    pub aspect: DifferenceAspect,
     /// The bar's close time.
     pub close_time: UnixNanos,
     /// The instrument's symbol.
@@ -86,7 +86,7 @@ pub struct Site {
 
 /// What became of a run's starting cash. `price` and dividends less the costs is `total`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Profit {
+pub struct ProfitBreakdown {
     /// Equity at the end less starting cash.
     pub total: Money,
     /// What prices alone brought, before every cost.
@@ -106,12 +106,12 @@ pub struct Profit {
 /// # Errors
 ///
 /// Returns [`RunnerError`] if a journal or manifest cannot be read.
-pub fn compare(data: &DataDir, pair: [&Execution; 2]) -> Result<Comparison, RunnerError> {
+pub fn compare(data: &DataDir, pair: [&Execution; 2]) -> Result<RunComparison, RunnerError> {
     let manifests = [manifest_of(data, pair[0])?, manifest_of(data, pair[1])?];
     let setups = [manifests[0].setup()?, manifests[1].setup()?];
     let mut sides = [
-        Side::open(pair[0], &setups[0])?,
-        Side::open(pair[1], &setups[1])?,
+        DecisionReader::open(pair[0], &setups[0])?,
+        DecisionReader::open(pair[1], &setups[1])?,
     ];
     let (mut decision, mut account) = (None, None);
     while decision.is_none() || account.is_none() {
@@ -132,7 +132,7 @@ pub fn compare(data: &DataDir, pair: [&Execution; 2]) -> Result<Comparison, Runn
     }
     let [first, second] = &sides;
     let profit = first.profit(&setups[0]).zip(second.profit(&setups[1]));
-    Ok(Comparison {
+    Ok(RunComparison {
         fields: fields(&manifests)?,
         decisions: [first.count, second.count],
         decision,
@@ -146,7 +146,7 @@ fn manifest_of(data: &DataDir, execution: &Execution) -> Result<Manifest, Runner
 }
 
 /// One run's decisions, front to back.
-pub(crate) struct Side {
+pub(crate) struct DecisionReader {
     reader: JournalReader,
     symbols: Vec<String>,
     head: Option<(u64, Decision)>,
@@ -154,7 +154,7 @@ pub(crate) struct Side {
     close: Option<Close>,
 }
 
-impl Side {
+impl DecisionReader {
     pub(crate) fn open(execution: &Execution, setup: &RunSetup) -> Result<Self, ReadJournalError> {
         let symbols = setup.instruments.iter().map(|one| one.symbol().to_owned());
         let mut side = Self {
@@ -196,7 +196,7 @@ impl Side {
         Some((bar.close_time, symbol.map_or("", String::as_str)))
     }
 
-    fn profit(&self, setup: &RunSetup) -> Option<Profit> {
+    fn profit(&self, setup: &RunSetup) -> Option<ProfitBreakdown> {
         let close = self.close.as_ref()?;
         let total = close.equity.0.checked_sub(setup.cash.0)?;
         let price = total
@@ -204,7 +204,7 @@ impl Side {
             .checked_add(close.slippage.0)?
             .checked_add(close.borrow.0)?
             .checked_sub(close.dividends.0)?;
-        Some(Profit {
+        Some(ProfitBreakdown {
             total: Money(total),
             price: Money(price),
             fees: close.fees,
@@ -216,13 +216,13 @@ impl Side {
 }
 
 /// The decisions of both runs on one bar; one of them where only one run saw it.
-pub(crate) struct Pair {
+pub(crate) struct DecisionPair {
     pub(crate) close_time: UnixNanos,
     pub(crate) symbol: String,
     pub(crate) sides: [Option<(u64, Decision)>; 2],
 }
 
-pub(crate) fn next_pair(sides: &mut [Side; 2]) -> Result<Option<Pair>, ReadJournalError> {
+pub(crate) fn next_pair(sides: &mut [DecisionReader; 2]) -> Result<Option<DecisionPair>, ReadJournalError> {
     let [first, second] = sides;
     let order = match (first.key(), second.key()) {
         (None, None) => return Ok(None),
@@ -239,7 +239,7 @@ pub(crate) fn next_pair(sides: &mut [Side; 2]) -> Result<Option<Pair>, ReadJourn
         return Ok(None);
     };
     let symbol = symbol.to_owned();
-    let take = |side: &mut Side, taken: bool| {
+    let take = |side: &mut DecisionReader, taken: bool| {
         let head = side.head.take_if(|_| taken);
         if taken {
             side.advance()?;
@@ -250,19 +250,19 @@ pub(crate) fn next_pair(sides: &mut [Side; 2]) -> Result<Option<Pair>, ReadJourn
         take(first, order != Ordering::Greater)?,
         take(second, order != Ordering::Less)?,
     ];
-    Ok(Some(Pair {
+    Ok(Some(DecisionPair {
         close_time,
         symbol,
         sides,
     }))
 }
 
-impl Pair {
-    pub(crate) fn decision_aspect(&self) -> Option<Aspect> {
+impl DecisionPair {
+    pub(crate) fn decision_aspect(&self) -> Option<DifferenceAspect> {
         let (first, second) = match &self.sides {
             [Some((_, first)), Some((_, second))] => (first, second),
-            [Some(_), None] => return Some(Aspect::OnlyInFirst),
-            [None, _] => return Some(Aspect::OnlyInSecond),
+            [Some(_), None] => return Some(DifferenceAspect::OnlyInFirst),
+            [None, _] => return Some(DifferenceAspect::OnlyInSecond),
         };
         let values = |one: &Decision| {
             let bar = *one.bar.get();
@@ -270,30 +270,30 @@ impl Pair {
             (bar.open_time, prices, bar.volume)
         };
         if values(first) != values(second) {
-            Some(Aspect::Bar)
+            Some(DifferenceAspect::Bar)
         } else if first.requests != second.requests {
-            Some(Aspect::Requests)
+            Some(DifferenceAspect::Requests)
         } else if first.verdicts != second.verdicts {
-            Some(Aspect::Verdicts)
+            Some(DifferenceAspect::Verdicts)
         } else {
             None
         }
     }
 
-    pub(crate) fn account_aspect(&self) -> Option<Aspect> {
+    pub(crate) fn account_aspect(&self) -> Option<DifferenceAspect> {
         let [Some((_, first)), Some((_, second))] = &self.sides else {
             return None;
         };
         let values = |one: &Decision| (one.cash, one.equity, one.position);
-        (values(first) != values(second)).then_some(Aspect::Account)
+        (values(first) != values(second)).then_some(DifferenceAspect::Account)
     }
 
-    pub(crate) fn site(&self, aspect: Aspect) -> Site {
+    pub(crate) fn site(&self, aspect: DifferenceAspect) -> DifferingBar {
         let boxed = |side: &Option<(u64, Decision)>| {
             let (index, decision) = side.as_ref()?;
             Some((*index, Box::new(decision.clone())))
         };
-        Site {
+        DifferingBar {
             aspect,
             close_time: self.close_time,
             symbol: self.symbol.clone(),

@@ -14,23 +14,23 @@ use serde_json::{Value, json};
 use crate::error::RunnerError;
 use crate::run::backtest::snapshot_store;
 use crate::run::component::ready;
-use crate::run::replay::{Replay, replay};
+use crate::run::replay::{ReplayReport, replay};
 use crate::store::data_dir::{DataDir, Execution};
 use crate::study::lookahead;
 
-pub use store::{EvidenceError, EvidenceStore};
-pub use thresholds::{Thresholds, ThresholdsError, dearer, thresholds};
+pub use store::{EvidenceStoreError, EvidenceStore};
+pub use thresholds::{RunThresholds, ThresholdsError, dearer, thresholds};
 
 /// What a check found.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Checked {
+pub struct EvidenceCheck {
     /// Why it is not good enough, one sentence each; empty if it is.
     pub reasons: Vec<String>,
     /// What was found, as a JSON object.
     pub facts: Value,
 }
 
-impl Checked {
+impl EvidenceCheck {
     /// Whether it is good enough.
     #[must_use]
     pub const fn passed(&self) -> bool {
@@ -39,11 +39,11 @@ impl Checked {
 }
 
 /// Hears the number of decisions made again.
-pub type Progress<'a> = &'a mut (dyn FnMut(u64) + Send);
+pub type ProgressCallback<'a> = &'a mut (dyn FnMut(u64) + Send);
 
 /// Whether a component is admitted, compiles, and describes itself.
 #[must_use]
-pub fn admission(bytes: &[u8], limits: &SandboxLimits, engine: EngineSettings) -> Checked {
+pub fn admission(bytes: &[u8], limits: &SandboxLimits, engine: EngineSettings) -> EvidenceCheck {
     let found = admission::check(bytes)
         .map_err(|error| error.to_string())
         .and_then(|()| ready(bytes, limits, engine).map_err(|error| error.to_string()));
@@ -61,11 +61,11 @@ pub fn admission(bytes: &[u8], limits: &SandboxLimits, engine: EngineSettings) -
             facts["author"] = json!(said.author);
             facts["warm-up"] = json!(said.warm_up);
             let reasons = Vec::new();
-            Checked { reasons, facts }
+            EvidenceCheck { reasons, facts }
         }
         Err(reason) => {
             let reasons = vec![format!("not admitted: {reason}")];
-            Checked { reasons, facts }
+            EvidenceCheck { reasons, facts }
         }
     }
 }
@@ -76,11 +76,11 @@ pub fn admission(bytes: &[u8], limits: &SandboxLimits, engine: EngineSettings) -
 /// # Errors
 ///
 /// Returns [`RunnerError`] if it cannot be read, or was changed.
-pub fn quality(data: &DataDir, manifest: &Manifest) -> Result<Checked, RunnerError> {
+pub fn quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceCheck, RunnerError> {
     let DataSource::Snapshot { id, .. } = &manifest.data else {
         let reasons = vec!["the manifest names a feed, not a snapshot".to_owned()];
         let facts = json!({ "snapshot": null });
-        return Ok(Checked { reasons, facts });
+        return Ok(EvidenceCheck { reasons, facts });
     };
     let store = snapshot_store(data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
@@ -102,7 +102,7 @@ pub fn quality(data: &DataDir, manifest: &Manifest) -> Result<Checked, RunnerErr
         "open-errors": open,
         "rules": findings.map(|data| &data.rules),
     });
-    Ok(Checked { reasons, facts })
+    Ok(EvidenceCheck { reasons, facts })
 }
 
 /// Whether a run comes out as recorded on every one of these back ends, which are two or more.
@@ -114,8 +114,8 @@ pub fn replays(
     data: &DataDir,
     execution: &Execution,
     engines: Vec<(&str, EngineSettings)>,
-    progress: Progress<'_>,
-) -> Result<Checked, RunnerError> {
+    progress: ProgressCallback<'_>,
+) -> Result<EvidenceCheck, RunnerError> {
     let (mut reasons, mut all) = (Vec::new(), Vec::new());
     if engines.len() < 2 {
         reasons.push("one back end cannot be compared with another".to_owned());
@@ -132,7 +132,7 @@ pub fn replays(
         }));
     }
     facts["back-ends"] = Value::Array(all);
-    Ok(Checked { reasons, facts })
+    Ok(EvidenceCheck { reasons, facts })
 }
 
 /// Whether every decision comes out as recorded while what lies beyond the bar at hand is garbage.
@@ -144,15 +144,15 @@ pub fn no_look_ahead(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
-    progress: Progress<'_>,
-) -> Result<Checked, RunnerError> {
+    progress: ProgressCallback<'_>,
+) -> Result<EvidenceCheck, RunnerError> {
     let mut reasons = Vec::new();
     let found = lookahead::audit(data, execution, engine, progress)?;
     judge(&found, "over garbage", &mut reasons);
     let mut facts = run_facts(execution);
     facts["decisions"] = json!(found.decisions);
     facts["decision-digest"] = digest(&found);
-    Ok(Checked { reasons, facts })
+    Ok(EvidenceCheck { reasons, facts })
 }
 
 fn run_facts(execution: &Execution) -> Value {
@@ -162,12 +162,12 @@ fn run_facts(execution: &Execution) -> Value {
     })
 }
 
-fn digest(found: &Replay) -> Value {
+fn digest(found: &ReplayReport) -> Value {
     let digest = found.decision_digest.map(hex::encode);
     json!(digest.map(|digits| format!("sha256:{digits}")))
 }
 
-fn judge(found: &Replay, how: &str, reasons: &mut Vec<String>) -> bool {
+fn judge(found: &ReplayReport, how: &str, reasons: &mut Vec<String>) -> bool {
     let before = reasons.len();
     if let Some(difference) = &found.difference {
         let index = difference.index;

@@ -9,9 +9,9 @@ use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::strategy::Strategy;
 
 use crate::error::RunnerError;
-pub use crate::run::replay::Sight;
+pub use crate::run::replay::FutureView;
 use crate::run::replay::probe::LookAheadProbe;
-use crate::run::replay::{Replay, again};
+use crate::run::replay::{ReplayReport, again};
 use crate::store::data_dir::{DataDir, Execution};
 
 /// Decides a run again over garbage and compares. `progress` hears the number of decisions.
@@ -24,10 +24,10 @@ pub fn audit(
     execution: &Execution,
     engine: EngineSettings,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Replay, RunnerError> {
+) -> Result<ReplayReport, RunnerError> {
     let tape = LookAheadProbe::default();
     let host = |guest| guest;
-    let sight = Sight::Garbage(&tape);
+    let sight = FutureView::Garbage(&tape);
     audit_host(data, execution, engine, sight, host, progress)
 }
 
@@ -41,9 +41,9 @@ pub fn audit_host<S: Strategy>(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
-    sight: Sight<'_>,
+    sight: FutureView<'_>,
     host: impl FnOnce(Guest) -> S + Send,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Replay, RunnerError> {
+) -> Result<ReplayReport, RunnerError> {
     again(data, execution, engine, sight, host, progress)
 }

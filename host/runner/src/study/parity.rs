@@ -20,25 +20,25 @@ use counterfoil_trading::record::{Close, Decision, Verdict};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_verify::{Options, PublicKey, verify_journal};
 
-pub use cause::Cause;
-pub use statement::{PARITY_TYPE, Statement, statement};
+pub use cause::ParityCause;
+pub use statement::{PARITY_TYPE, ParityStatement, statement};
 
 use crate::error::RunnerError;
 use crate::run::backtest::{backtest_sealing, snapshot_store};
-use crate::run::drive::Observer;
+use crate::run::drive::RunObserver;
 use crate::run::journal::Sealing;
-use crate::run::resume::Signed;
+use crate::run::resume::SignedPrefix;
 use crate::store::data_dir::{DataDir, Execution};
 use crate::store::files::at;
-use crate::study::compare::{Pair, Side, Site, next_pair};
+use crate::study::compare::{DecisionPair, DecisionReader, DifferingBar, next_pair};
 use crate::times::show_time;
-use bars::Taken;
+use bars::LiveBars;
 
 /// Decisions for one signed checkpoint of the re-execution: what a backtest takes by default.
 const CADENCE: u32 = 4096;
 
 /// What is held against what.
-pub struct Question<'a> {
+pub struct ParityRequest<'a> {
     /// Where the run, its component and snapshots lie.
     pub data: &'a DataDir,
     /// The live run.
@@ -53,9 +53,9 @@ pub struct Question<'a> {
     pub now: UnixNanos,
 }
 
-impl core::fmt::Debug for Question<'_> {
+impl core::fmt::Debug for ParityRequest<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Question")
+        f.debug_struct("ParityRequest")
             .field("execution", &self.execution)
             .field("through", &self.through)
             .field("snapshot", &self.snapshot)
@@ -65,7 +65,7 @@ impl core::fmt::Debug for Question<'_> {
 
 /// What was found.
 #[derive(Clone, Debug)]
-pub struct Parity {
+pub struct ParityReport {
     /// The live run's manifest.
     pub manifest: Manifest,
     /// What of the live run's journal was verified.
@@ -86,10 +86,10 @@ pub struct Parity {
     /// said, and the account after it.
     pub equal: u64,
     /// The first that is not, and why.
-    pub first: Option<(Site, Cause)>,
+    pub first: Option<(DifferingBar, ParityCause)>,
 }
 
-impl Parity {
+impl ParityReport {
     /// Whether every decision came out as it was recorded live.
     #[must_use]
     pub fn is_equal(&self) -> bool {
@@ -104,12 +104,12 @@ impl Parity {
 /// Returns [`RunnerError`] if the journal does not verify, if it is no live run's or has no whole
 /// slice yet, or if it could not be told.
 pub fn parity(
-    question: &Question<'_>,
+    question: &ParityRequest<'_>,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Parity, RunnerError> {
-    let Question {
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ParityReport, RunnerError> {
+    let ParityRequest {
         data, execution, ..
     } = question;
     let live = verified(execution, question.key)?;
@@ -124,7 +124,7 @@ pub fn parity(
         });
     }
     let setup = manifest.setup()?;
-    let taken = Taken::read(execution, &setup, live.size, question.through)?;
+    let taken = LiveBars::read(execution, &setup, live.size, question.through)?;
     let closes = taken.closes().ok_or_else(|| RunnerError::NoSlice {
         run: execution.short(),
     })?;
@@ -155,11 +155,11 @@ pub fn parity(
     };
     let outcome = backtest_sealing(data, &again, engine, signer, Sealing::OwnThread, observer)?;
     let sides = [
-        Side::open(execution, &setup)?,
-        Side::open(&outcome.execution, &setup)?,
+        DecisionReader::open(execution, &setup)?,
+        DecisionReader::open(&outcome.execution, &setup)?,
     ];
     let held = hold(sides, closes.1, &taken)?;
-    Ok(Parity {
+    Ok(ParityReport {
         manifest,
         live,
         again: outcome.execution,
@@ -176,7 +176,7 @@ pub fn parity(
 /// The last checkpoint of a journal of which everything before it verifies.
 fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, RunnerError> {
     let path = execution.journal();
-    let covered = Signed::scan(&path)?;
+    let covered = SignedPrefix::scan(&path)?;
     let run = || execution.short();
     if covered.end == 0 {
         return Err(RunnerError::NoSlice { run: run() });
@@ -193,14 +193,14 @@ fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, Runner
 
 /// Decisions of two runs, held against each other.
 #[derive(Default)]
-struct Held {
+struct ParityTally {
     decisions: [u64; 2],
     equal: u64,
-    first: Option<(Site, Cause)>,
+    first: Option<(DifferingBar, ParityCause)>,
 }
 
-fn hold(mut sides: [Side; 2], last: UnixNanos, taken: &Taken) -> Result<Held, RunnerError> {
-    let mut held = Held::default();
+fn hold(mut sides: [DecisionReader; 2], last: UnixNanos, taken: &LiveBars) -> Result<ParityTally, RunnerError> {
+    let mut held = ParityTally::default();
     while let Some(pair) = next_pair(&mut sides)? {
         // Beyond it the live run may have gone on.
         if pair.close_time > last {
@@ -226,10 +226,10 @@ fn is_late([live, _]: &[Option<(u64, Decision)>; 2]) -> bool {
         .any(|verdict| *verdict == Verdict::Refused(Code::BarTooLate))
 }
 
-fn difference(pair: &Pair, taken: &Taken) -> Option<(Site, Cause)> {
+fn difference(pair: &DecisionPair, taken: &LiveBars) -> Option<(DifferingBar, ParityCause)> {
     let (decision, account) = (pair.decision_aspect(), pair.account_aspect());
     let aspect = decision.or(account)?;
     let late = taken.is_refused(&pair.symbol, pair.close_time) || is_late(&pair.sides);
-    let cause = Cause::of(aspect, account.is_some(), late);
+    let cause = ParityCause::of(aspect, account.is_some(), late);
     Some((pair.site(aspect), cause))
 }

@@ -36,7 +36,7 @@ pub enum MakeProofError {
 
 /// Which decision is to be proved.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Which {
+pub enum DecisionSelector {
     /// The entry with this index.
     Entry(u64),
     /// The decision on the `bar`-th bar (from 0) of the `instrument`-th instrument.
@@ -53,7 +53,7 @@ pub enum Which {
 /// # Errors
 ///
 /// Returns [`MakeProofError`] if there is no such decision or no checkpoint covers it.
-pub fn prove(execution: &Execution, which: &Which) -> Result<TlogProof, MakeProofError> {
+pub fn prove(execution: &Execution, which: &DecisionSelector) -> Result<TlogProof, MakeProofError> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let mut leaves: Vec<Hash> = Vec::new();
     let mut found: Option<(u64, Vec<u8>)> = None;
@@ -95,7 +95,7 @@ pub fn prove(execution: &Execution, which: &Which) -> Result<TlogProof, MakeProo
     })
 }
 
-impl core::fmt::Display for Which {
+impl core::fmt::Display for DecisionSelector {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Entry(index) => write!(f, "at entry {index}"),
@@ -106,10 +106,10 @@ impl core::fmt::Display for Which {
     }
 }
 
-fn fits(which: &Which, index: u64, body: &[u8]) -> Result<bool, ReadJournalError> {
+fn fits(which: &DecisionSelector, index: u64, body: &[u8]) -> Result<bool, ReadJournalError> {
     match which {
-        Which::Entry(asked) => Ok(*asked == index),
-        Which::Bar { instrument, bar } => {
+        DecisionSelector::Entry(asked) => Ok(*asked == index),
+        DecisionSelector::Bar { instrument, bar } => {
             let decision = Decision::decode(body)?;
             Ok(decision.bar.get().instrument.0 == *instrument && decision.index == *bar)
         }

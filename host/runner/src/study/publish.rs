@@ -31,7 +31,7 @@ pub enum PublishError {
 
 /// What was published.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Published {
+pub struct PublishReport {
     /// Entries, all of them covered by the checkpoint.
     pub entries: u64,
     /// Files written, the checkpoint included.
@@ -52,9 +52,9 @@ pub fn publish(
     execution: &Execution,
     folder: &Path,
     progress: &mut dyn FnMut(u64),
-) -> Result<Published, PublishError> {
+) -> Result<PublishReport, PublishError> {
     let (size, checkpoint) = last_checkpoint(execution)?;
-    let mut out = Folder {
+    let mut out = TileFolder {
         root: folder,
         files: 0,
     };
@@ -80,7 +80,7 @@ pub fn publish(
         out.write(&name, &contents)?;
     }
     out.file(&folder.join("checkpoint"), checkpoint.as_bytes())?;
-    Ok(Published {
+    Ok(PublishReport {
         entries: size,
         files: out.files,
     })
@@ -94,12 +94,12 @@ fn last_checkpoint(execution: &Execution) -> Result<(u64, String), PublishError>
     last.ok_or(PublishError::NothingSigned)
 }
 
-struct Folder<'a> {
+struct TileFolder<'a> {
     root: &'a Path,
     files: u64,
 }
 
-impl Folder<'_> {
+impl TileFolder<'_> {
     fn bundle(&mut self, last: u64, width: u64, bundle: &[u8]) -> Result<(), PublishError> {
         let index = last / u64::from(TILE_WIDTH);
         let width = u16::try_from(width).unwrap_or(TILE_WIDTH);

@@ -19,19 +19,19 @@ use counterfoil_trading::run::Run;
 use counterfoil_verify::{Options, PublicKey, verify_journal};
 use sha2::{Digest as _, Sha256};
 
-pub use axis::{Axis, AxisError};
-pub use item::{Item, SweepError, grid, listed};
+pub use axis::{SweepAxis, SweepAxisError};
+pub use item::{SweepItem, SweepError, grid, listed};
 pub use samples::samples;
-pub use walk::{Split, Windows, over, splits};
+pub use walk::{WalkSplit, WalkWindows, over, splits};
 
 use crate::error::RunnerError;
 use crate::run::backtest::backtest_sealing;
-use crate::run::drive::Observer;
+use crate::run::drive::RunObserver;
 use crate::run::journal::Sealing;
 use crate::store::data_dir::{DataDir, Execution};
 
 /// What every item of a sweep shares.
-pub struct Bench<'a> {
+pub struct SweepConfig<'a> {
     /// Where components, snapshots and journals lie.
     pub data: &'a DataDir,
     /// Back end, optimisation and cache: none of them may change a result.
@@ -40,9 +40,9 @@ pub struct Bench<'a> {
     pub signer: &'a (dyn Fn() -> Box<dyn Signer + Send> + Sync),
 }
 
-impl core::fmt::Debug for Bench<'_> {
+impl core::fmt::Debug for SweepConfig<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Bench")
+        f.debug_struct("SweepConfig")
             .field("data", &self.data)
             .finish_non_exhaustive()
     }
@@ -50,7 +50,7 @@ impl core::fmt::Debug for Bench<'_> {
 
 /// What came of one item.
 #[derive(Clone, Debug)]
-pub struct Done {
+pub struct SweepItemRun {
     /// Its execution.
     pub execution: Execution,
     /// Its closing record.
@@ -64,7 +64,7 @@ pub struct Done {
 /// # Errors
 ///
 /// Returns [`RunnerError`] if a manifest cannot be written canonically.
-pub fn sweep_id(items: &[Item]) -> Result<[u8; 32], RunnerError> {
+pub fn sweep_id(items: &[SweepItem]) -> Result<[u8; 32], RunnerError> {
     let mut hasher = Sha256::new();
     for item in items {
         hasher.update(item.manifest.run_id()?);
@@ -80,11 +80,11 @@ pub fn sweep_id(items: &[Item]) -> Result<[u8; 32], RunnerError> {
 /// Returns [`RunnerError`] if there is no thread to be had. What is wrong with one item stands in
 /// its place and stops no other.
 pub fn sweep(
-    bench: &Bench<'_>,
-    items: &[Item],
+    bench: &SweepConfig<'_>,
+    items: &[SweepItem],
     workers: usize,
     progress: &mut dyn FnMut(usize),
-) -> Result<Vec<Result<Done, RunnerError>>, RunnerError> {
+) -> Result<Vec<Result<SweepItemRun, RunnerError>>, RunnerError> {
     let next = AtomicUsize::new(0);
     let (send, receive) = channel();
     thread::scope(|scope| {
@@ -113,18 +113,18 @@ pub fn sweep(
     })
 }
 
-fn take<'a>(next: &AtomicUsize, items: &'a [Item]) -> Option<(usize, &'a Item)> {
+fn take<'a>(next: &AtomicUsize, items: &'a [SweepItem]) -> Option<(usize, &'a SweepItem)> {
     let place = next.fetch_add(1, Ordering::Relaxed);
     items.get(place).map(|item| (place, item))
 }
 
 /// Finds or makes the run of one item.
-fn one(bench: &Bench<'_>, item: &Item) -> Result<Done, RunnerError> {
+fn one(bench: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, RunnerError> {
     let run = hex::encode(item.manifest.run_id()?);
     let signer = (bench.signer)();
     for execution in bench.data.executions_of(&run)?.into_iter().rev() {
         if let Some(close) = sound(&execution, signer.as_ref()) {
-            return Ok(Done {
+            return Ok(SweepItemRun {
                 execution,
                 close,
                 is_reused: true,
@@ -139,9 +139,9 @@ fn one(bench: &Bench<'_>, item: &Item) -> Result<Done, RunnerError> {
         engine,
         signer,
         sealing,
-        &mut Deaf,
+        &mut SilentObserver,
     )?;
-    Ok(Done {
+    Ok(SweepItemRun {
         execution: done.execution,
         close: done.close,
         is_reused: false,
@@ -158,9 +158,9 @@ fn sound(execution: &Execution, signer: &dyn Signer) -> Option<Close> {
 }
 
 /// Hears nothing.
-struct Deaf;
+struct SilentObserver;
 
-impl Observer<Guest> for Deaf {
+impl RunObserver<Guest> for SilentObserver {
     fn stepped(&mut self, _strategy: &mut Guest, _run: &Run) {}
     fn refused(&mut self, _input: &RefusedInput) {}
 }

@@ -21,7 +21,7 @@ use super::run::Supervised;
 use crate::error::RunnerError;
 use crate::orders::venues::{Venues, market_of};
 use crate::run::backtest::{check, snapshot_store};
-use crate::run::feed::{Came, LineSource as _, MarketBars};
+use crate::run::feed::{LineRead, LineSource as _, MarketBars};
 use crate::store::data_dir::DataDir;
 
 /// How long a connection to a feed may take to come about.
@@ -281,11 +281,11 @@ fn copy_lines(stream: TcpStream, inlet: &Inlet) {
     loop {
         let mut line = Vec::new();
         match reader.next_line(&mut line) {
-            Ok(Came::Line) if inlet.put(line) => {}
-            Ok(Came::Line) => return,
+            Ok(LineRead::Line) if inlet.put(line) => {}
+            Ok(LineRead::Line) => return,
             // A stream waits as long as its sender does.
-            Ok(Came::Nothing) => {}
-            Ok(Came::End) => return inlet.finish(),
+            Ok(LineRead::Nothing) => {}
+            Ok(LineRead::End) => return inlet.finish(),
             Err(error) => return inlet.fail(error.to_string()),
         }
     }

@@ -16,18 +16,18 @@ use super::run::{Supervised, Watch};
 use super::status::RunState;
 use crate::error::RunnerError;
 use crate::orders::venues::Venues;
-use crate::run::component::Shared;
+use crate::run::component::SharedComponent;
 use crate::run::ending::ending;
-use crate::run::execute::{Conditions, Outcome, Prepared};
+use crate::run::execute::{LiveContext, ExecutionOutcome, PreparedComponent};
 use crate::run::live::live_under;
-use crate::run::resume::{self, Around, Notice, Resumed};
+use crate::run::resume::{self, ResumeDeps, ResumeEvent, ResumeOutcome};
 use crate::store::data_dir::{DataDir, Execution};
 
 /// A run that is ready to begin.
 pub(super) struct Ready {
-    pub(super) component: Shared,
+    pub(super) component: SharedComponent,
     pub(super) signer: Box<dyn Signer + Send>,
-    pub(super) conditions: Conditions,
+    pub(super) conditions: LiveContext,
     pub(super) begin: Begin,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum Begin {
 
 /// How it ended.
 enum End {
-    Closed(Box<Outcome>),
+    Closed(Box<ExecutionOutcome>),
     ClosedBefore,
     Halted(String),
 }
@@ -233,7 +233,7 @@ fn take(
     let starting = [RunState::Starting];
     match ready.begin {
         Begin::Anew(feed) => {
-            let component = Prepared::share(&ready.component, &run.manifest, &run.setup)?;
+            let component = PreparedComponent::share(&ready.component, &run.manifest, &run.setup)?;
             let (bars, _line) = feed.begin(run, None)?;
             run.advance(&starting, RunState::Running, None);
             let mut watch = Watch(run);
@@ -258,13 +258,13 @@ fn take(
 fn go_on(
     (data, venues): (&DataDir, &Arc<Venues>),
     run: &Supervised,
-    (component, conditions): (&Shared, Conditions),
+    (component, conditions): (&SharedComponent, LiveContext),
     signer: Box<dyn Signer + Send>,
     execution: &Execution,
 ) -> Result<End, WorkError> {
     let resumption = match resume::open(data, execution, signer) {
-        Ok(resume::Opened::Ready(resumption)) => resumption,
-        Ok(resume::Opened::Halted(halt)) => return Ok(End::Halted(halt.to_string())),
+        Ok(resume::ResumeAttempt::Ready(resumption)) => resumption,
+        Ok(resume::ResumeAttempt::Halted(halt)) => return Ok(End::Halted(halt.to_string())),
         Err(RunnerError::RunEnded { .. }) => return Ok(End::ClosedBefore),
         Err(error) => return Err(error.into()),
     };
@@ -272,20 +272,20 @@ fn go_on(
     let feed = feeds::open((data, venues), &run.manifest, &run.feed)?;
     let (bars, _line) = feed.begin(run, resumption.last_close())?;
     let resuming = [RunState::Resuming];
-    let mut tell = |notice: &Notice| {
-        if let Notice::Compared { records } = notice {
+    let mut tell = |notice: &ResumeEvent| {
+        if let ResumeEvent::Compared { records } = notice {
             let reason = format!("{records} records came out as recorded");
             run.advance(&resuming, RunState::Running, Some(reason));
         }
     };
-    let around = Around {
+    let around = ResumeDeps {
         data,
         component: &component,
         observer: &mut Watch(run),
         tell: &mut tell,
     };
     match resumption.live_under(conditions, bars, around)? {
-        Resumed::Ended { outcome, .. } => Ok(End::Closed(outcome)),
-        Resumed::Halted(halt) => Ok(End::Halted(halt.to_string())),
+        ResumeOutcome::Ended { outcome, .. } => Ok(End::Closed(outcome)),
+        ResumeOutcome::Halted(halt) => Ok(End::Halted(halt.to_string())),
     }
 }

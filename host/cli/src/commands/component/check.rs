@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{EvidenceKind, Refused};
-use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::store::files::read_whole;
-use counterfoil_runner::study::evidence::{self, Checked, Thresholds, dearer};
+use counterfoil_runner::study::evidence::{self, EvidenceCheck, RunThresholds, dearer};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ use crate::progress::bar;
 /// What is to be checked, and against what.
 struct Check<'a> {
     manifest: &'a Manifest,
-    thresholds: Thresholds,
+    thresholds: RunThresholds,
 }
 
 pub(super) fn run(places: &Places, args: &ComponentValidate) -> Result<Answer> {
@@ -43,9 +43,9 @@ pub(super) fn run(places: &Places, args: &ComponentValidate) -> Result<Answer> {
     }
 }
 
-fn thresholds(text: &str) -> Result<Thresholds> {
+fn thresholds(text: &str) -> Result<RunThresholds> {
     if text == "research" {
-        return Ok(Thresholds::research());
+        return Ok(RunThresholds::research());
     }
     let bytes = read_whole(Path::new(text))?;
     serde_json::from_slice(&bytes).with_context(|| format!("thresholds in {text}"))
@@ -118,8 +118,8 @@ impl Check<'_> {
     fn decided_again(
         &self,
         places: &Places,
-        outcome: &Outcome,
-    ) -> Result<Vec<(EvidenceKind, Checked)>> {
+        outcome: &ExecutionOutcome,
+    ) -> Result<Vec<(EvidenceKind, EvidenceCheck)>> {
         let bar = bar("deciding again", 0);
         let mut progress = |decisions: u64| {
             if decisions.is_multiple_of(1024) {

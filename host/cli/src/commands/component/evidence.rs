@@ -13,7 +13,7 @@ use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::data_dir::DataDirError;
 use counterfoil_runner::store::keys::PeopleKeys;
-use counterfoil_runner::study::evidence::{Checked, EvidenceStore};
+use counterfoil_runner::study::evidence::{EvidenceCheck, EvidenceStore};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ impl Maker {
     }
 
     /// Signs a finding and keeps it, passed or not.
-    pub(super) fn keep(&self, kind: EvidenceKind, found: &Checked) -> Result<Made> {
+    pub(super) fn keep(&self, kind: EvidenceKind, found: &EvidenceCheck) -> Result<Made> {
         let time = show_time(now());
         let facts = (found.facts.clone(), found.reasons.as_slice());
         let statement = statement(

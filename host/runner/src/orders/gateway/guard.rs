@@ -14,7 +14,7 @@ use crate::clock;
 use crate::orders::kill::KillSwitch;
 use crate::orders::lease::{LeaseError, RunSlot};
 use crate::orders::limits::LimitsWatch;
-use crate::run::feed::{Feed, FeedError, Next};
+use crate::run::feed::{SliceFeed, FeedError, FeedItem};
 use crate::run::permission::RunPermission;
 
 /// The conditions of one run.
@@ -122,22 +122,22 @@ impl<'a, F> Guarded<'a, F> {
     }
 }
 
-impl<F: Feed> Feed for Guarded<'_, F> {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl<F: SliceFeed> SliceFeed for Guarded<'_, F> {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         loop {
             if let Err(stop) = self.guard.check(clock::now()) {
-                return Ok(Next::Stop(stop));
+                return Ok(FeedItem::Stop(stop));
             }
             match self.inner.next(slice)? {
-                Next::Nothing => {}
-                Next::Slice => break,
-                next @ (Next::Refused(_) | Next::Known | Next::Stop(_) | Next::End) => {
+                FeedItem::Nothing => {}
+                FeedItem::Slice => break,
+                next @ (FeedItem::Refused(_) | FeedItem::Known | FeedItem::Stop(_) | FeedItem::End) => {
                     return Ok(next);
                 }
             }
         }
         // A slice that came with a stop is not decided.
         let stop = self.guard.check(clock::now()).err();
-        Ok(stop.map_or(Next::Slice, Next::Stop))
+        Ok(stop.map_or(FeedItem::Slice, FeedItem::Stop))
     }
 }

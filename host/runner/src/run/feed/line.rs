@@ -16,7 +16,7 @@ use crate::times::parse_time;
 /// texts, dates, or whole nanoseconds since 1970.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Line<'a> {
+struct FeedLine<'a> {
     #[serde(default)]
     end_of_slice: bool,
     /// Of the instrument with that symbol, or of all.
@@ -40,18 +40,18 @@ struct Line<'a> {
 }
 
 /// What a line means for the slice under way.
-pub(super) enum Step {
+pub(super) enum LineContent {
     Bar(ClosedBar),
     SessionEnds(Vec<SessionEnd>),
     EndOfSlice,
 }
 
 /// What a line says of these instruments, or why it says nothing.
-pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<Step, String> {
-    let line: Line<'_> =
+pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<LineContent, String> {
+    let line: FeedLine<'_> =
         serde_json::from_slice(line.trim_ascii()).map_err(|error| error.to_string())?;
     if line.end_of_slice {
-        return Ok(Step::EndOfSlice);
+        return Ok(LineContent::EndOfSlice);
     }
     if let Some(end) = line.session_end {
         let end = time("session-end", Some(end))?;
@@ -60,7 +60,7 @@ pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<Step, Str
             None => (0..).map(InstrumentId).take(instruments.len()).collect(),
         };
         let ends = ids.into_iter().map(|id| (end, id));
-        return Ok(Step::SessionEnds(ends.collect()));
+        return Ok(LineContent::SessionEnds(ends.collect()));
     }
     let symbol = line.symbol.ok_or("field symbol is missing")?;
     let (id, instrument) = named(instruments, symbol)?;
@@ -83,14 +83,14 @@ pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<Step, Str
     };
     ClosedBar::parse(raw)
         .map_err(|error| error.to_string())
-        .map(Step::Bar)
+        .map(LineContent::Bar)
 }
 
 /// The bar in a line that a feed refused, if there is one.
 pub(crate) fn bar_in(line: &[u8], instruments: &[Instrument]) -> Option<ClosedBar> {
     match parse(line, instruments) {
-        Ok(Step::Bar(bar)) => Some(bar),
-        Ok(Step::SessionEnds(_) | Step::EndOfSlice) | Err(_) => None,
+        Ok(LineContent::Bar(bar)) => Some(bar),
+        Ok(LineContent::SessionEnds(_) | LineContent::EndOfSlice) | Err(_) => None,
     }
 }
 

@@ -12,10 +12,10 @@ use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
-use super::line::{Step, parse};
+use super::line::{LineContent, parse};
 use super::sessions::SessionEnds;
-use super::source::{Came, LineSource, Treatment};
-use super::{Feed, FeedError, Next};
+use super::source::{LineRead, LineSource, LineTreatment};
+use super::{SliceFeed, FeedError, FeedItem};
 use crate::clock;
 
 /// How far ahead of this machine's clock a bar may close: as far as two clocks that are kept in step
@@ -43,7 +43,7 @@ pub struct LineFeed<R> {
 
 /// What a run has decided of a feed that is connected again.
 #[derive(Debug, Default)]
-pub struct Decided {
+pub struct DecidedBars {
     /// Every bar.
     pub bars: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
     /// The bars of a last slice that may not be whole.
@@ -59,11 +59,11 @@ pub struct Decided {
 impl<R: LineSource> LineFeed<R> {
     /// A feed of the manifest's instruments.
     pub fn new(source: R, instruments: &[Instrument]) -> Self {
-        Self::go_on(source, instruments, Decided::default())
+        Self::go_on(source, instruments, DecidedBars::default())
     }
 
     /// A feed that may send again what was decided before, and ends the slice that is open.
-    pub fn go_on(source: R, instruments: &[Instrument], decided: Decided) -> Self {
+    pub fn go_on(source: R, instruments: &[Instrument], decided: DecidedBars) -> Self {
         Self {
             source,
             instruments: instruments.to_vec(),
@@ -78,7 +78,7 @@ impl<R: LineSource> LineFeed<R> {
     }
 
     /// What a bar is that was decided before; `None` if it was not.
-    fn known(&mut self, bar: &ClosedBar) -> Option<Next> {
+    fn known(&mut self, bar: &ClosedBar) -> Option<FeedItem> {
         let place = (bar.get().close_time, bar.get().instrument);
         let decided = self.decided.get(&place)?;
         self.is_behind = self
@@ -86,35 +86,35 @@ impl<R: LineSource> LineFeed<R> {
             .close_time()
             .is_none_or(|under_way| place.0 < under_way);
         Some(if decided == bar {
-            self.source.treated(Treatment::Known);
-            Next::Known
+            self.source.treated(LineTreatment::Known);
+            FeedItem::Known
         } else {
             self.refused("another bar of this time was decided before".to_owned())
         })
     }
 
     /// Reads a line without its end.
-    fn read_line(&mut self) -> Result<Came, FeedError> {
+    fn read_line(&mut self) -> Result<LineRead, FeedError> {
         self.line.clear();
         let more = self.source.next_line(&mut self.line);
         more.map_err(FeedError::Stream)
     }
 
-    fn refused(&mut self, reason: String) -> Next {
-        self.source.treated(Treatment::Refused(reason.clone()));
-        Next::Refused(RefusedInput {
+    fn refused(&mut self, reason: String) -> FeedItem {
+        self.source.treated(LineTreatment::Refused(reason.clone()));
+        FeedItem::Refused(RefusedInput {
             reason,
             input: self.line.trim_ascii().to_vec(),
         })
     }
 
     /// Gives the slice under way out.
-    fn give(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+    fn give(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         core::mem::swap(slice, &mut self.pending);
         self.pending.clear();
         self.session_ends.join(slice)?;
         self.ended = slice.close_time();
-        Ok(Next::Slice)
+        Ok(FeedItem::Slice)
     }
 
     fn is_whole(&self) -> bool {
@@ -122,8 +122,8 @@ impl<R: LineSource> LineFeed<R> {
     }
 }
 
-impl<R: LineSource> Feed for LineFeed<R> {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl<R: LineSource> SliceFeed for LineFeed<R> {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         slice.clear();
         if let Some(bar) = self.ahead.take() {
             self.pending.add(bar)?;
@@ -133,33 +133,33 @@ impl<R: LineSource> Feed for LineFeed<R> {
                 return self.give(slice);
             }
             match self.read_line()? {
-                Came::Line => {}
-                Came::Nothing => return Ok(Next::Nothing),
-                Came::End if self.pending.bars().is_empty() => return Ok(Next::End),
-                Came::End => return self.give(slice),
+                LineRead::Line => {}
+                LineRead::Nothing => return Ok(FeedItem::Nothing),
+                LineRead::End if self.pending.bars().is_empty() => return Ok(FeedItem::End),
+                LineRead::End => return self.give(slice),
             }
             if self.line.trim_ascii().is_empty() {
-                self.source.treated(Treatment::Mark);
-                return Ok(Next::Nothing);
+                self.source.treated(LineTreatment::Mark);
+                return Ok(FeedItem::Nothing);
             }
             let bar = match parse(&self.line, &self.instruments) {
-                Ok(Step::Bar(bar)) => bar,
-                Ok(Step::EndOfSlice) => {
-                    self.source.treated(Treatment::Mark);
+                Ok(LineContent::Bar(bar)) => bar,
+                Ok(LineContent::EndOfSlice) => {
+                    self.source.treated(LineTreatment::Mark);
                     let is_of_another = core::mem::take(&mut self.is_behind);
                     if is_of_another || self.pending.bars().is_empty() {
-                        return Ok(Next::Nothing);
+                        return Ok(FeedItem::Nothing);
                     }
                     return self.give(slice);
                 }
-                Ok(Step::SessionEnds(ends)) => match self.session_ends.add(&ends) {
+                Ok(LineContent::SessionEnds(ends)) => match self.session_ends.add(&ends) {
                     Ok(true) => {
-                        self.source.treated(Treatment::Taken);
-                        return Ok(Next::Nothing);
+                        self.source.treated(LineTreatment::Taken);
+                        return Ok(FeedItem::Nothing);
                     }
                     Ok(false) => {
-                        self.source.treated(Treatment::Known);
-                        return Ok(Next::Known);
+                        self.source.treated(LineTreatment::Known);
+                        return Ok(FeedItem::Known);
                     }
                     Err(reason) => return Ok(self.refused(reason)),
                 },
@@ -182,7 +182,7 @@ impl<R: LineSource> Feed for LineFeed<R> {
                     return Ok(self.refused("closes before the slice under way".to_owned()));
                 }
                 Some(under_way) if time > under_way => {
-                    self.source.treated(Treatment::Taken);
+                    self.source.treated(LineTreatment::Taken);
                     self.ahead = Some(bar);
                     return self.give(slice);
                 }
@@ -191,7 +191,7 @@ impl<R: LineSource> Feed for LineFeed<R> {
             if let Err(error) = self.pending.add(bar) {
                 return Ok(self.refused(error.to_string()));
             }
-            self.source.treated(Treatment::Taken);
+            self.source.treated(LineTreatment::Taken);
         }
     }
 }

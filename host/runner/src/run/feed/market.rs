@@ -12,16 +12,16 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
 use super::connected::{ConnectedFeed, EventSource};
-use super::lines::{Decided, LineFeed};
+use super::lines::{DecidedBars, LineFeed};
 use super::source::LineSource;
-use super::{Feed, FeedError, Next};
+use super::{SliceFeed, FeedError, FeedItem};
 use crate::error::RunnerError;
 use crate::orders::venues::Venues;
 
 /// Bars that nobody has asked for yet.
-pub trait Bars {
+pub trait BarSource {
     /// The feed that they come by.
-    type Feed: Feed + Send;
+    type Feed: SliceFeed + Send;
 
     /// Begins to take them, after what the run has decided.
     ///
@@ -32,18 +32,18 @@ pub trait Bars {
         self,
         manifest: &Manifest,
         setup: &RunSetup,
-        decided: Decided,
+        decided: DecidedBars,
     ) -> Result<Self::Feed, RunnerError>;
 }
 
-impl<R: LineSource + Send> Bars for R {
+impl<R: LineSource + Send> BarSource for R {
     type Feed = LineFeed<R>;
 
     fn open(
         self,
         _manifest: &Manifest,
         setup: &RunSetup,
-        decided: Decided,
+        decided: DecidedBars,
     ) -> Result<Self::Feed, RunnerError> {
         Ok(LineFeed::go_on(self, &setup.instruments, decided))
     }
@@ -63,7 +63,7 @@ impl MarketBars {
     fn open_through<S: EventSource>(
         &self,
         (manifest, setup): (&Manifest, &RunSetup),
-        decided: Decided,
+        decided: DecidedBars,
         wrap: impl FnOnce(Inbox) -> S,
     ) -> Result<ConnectedFeed<S>, RunnerError> {
         let mut last: BTreeMap<InstrumentId, UnixNanos> = BTreeMap::new();
@@ -81,14 +81,14 @@ impl MarketBars {
 
 /// Lines, or a market.
 #[derive(Debug)]
-pub enum Source<R> {
+pub enum FeedSource<R> {
     /// Closed bars as newline-delimited JSON.
     Lines(R),
     /// A venue's market.
     Market(MarketBars),
 }
 
-/// The feed of a [`Source`].
+/// The feed of a [`FeedSource`].
 #[derive(Debug)]
 pub enum AnyFeed<R, S> {
     /// Of lines.
@@ -97,8 +97,8 @@ pub enum AnyFeed<R, S> {
     Market(ConnectedFeed<S>),
 }
 
-impl<R: LineSource, S: EventSource> Feed for AnyFeed<R, S> {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl<R: LineSource, S: EventSource> SliceFeed for AnyFeed<R, S> {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         match self {
             Self::Lines(feed) => feed.next(slice),
             Self::Market(feed) => feed.next(slice),
@@ -106,29 +106,29 @@ impl<R: LineSource, S: EventSource> Feed for AnyFeed<R, S> {
     }
 }
 
-impl<R: LineSource + Send> Bars for Source<R> {
+impl<R: LineSource + Send> BarSource for FeedSource<R> {
     type Feed = AnyFeed<R, Inbox>;
 
     fn open(
         self,
         manifest: &Manifest,
         setup: &RunSetup,
-        decided: Decided,
+        decided: DecidedBars,
     ) -> Result<Self::Feed, RunnerError> {
         self.open_through((manifest, setup), decided, |inbox| inbox)
     }
 }
 
-impl<R: LineSource + Send> Source<R> {
-    /// As [`Bars::open`], through a wrapper of a market's events.
+impl<R: LineSource + Send> FeedSource<R> {
+    /// As [`BarSource::open`], through a wrapper of a market's events.
     ///
     /// # Errors
     ///
-    /// As [`Bars::open`].
+    /// As [`BarSource::open`].
     pub fn open_through<S: EventSource>(
         self,
         (manifest, setup): (&Manifest, &RunSetup),
-        decided: Decided,
+        decided: DecidedBars,
         wrap: impl FnOnce(Inbox) -> S,
     ) -> Result<AnyFeed<R, S>, RunnerError> {
         match self {

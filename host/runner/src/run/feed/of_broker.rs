@@ -9,11 +9,11 @@ use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::record::{FaultAction, RefusedInput, Stop, StopCause};
 use counterfoil_trading::slice::Slice;
 
-use super::{Feed, FeedError, Next};
+use super::{SliceFeed, FeedError, FeedItem};
 
 /// A feed as it is for a run of this venue.
 #[derive(Debug)]
-pub struct OfBroker<F> {
+pub struct BrokerActionFilter<F> {
     inner: F,
     is_broker: bool,
     takes_back: bool,
@@ -22,7 +22,7 @@ pub struct OfBroker<F> {
     next: Option<Slice>,
 }
 
-impl<F> OfBroker<F> {
+impl<F> BrokerActionFilter<F> {
     /// The feed of a run; one without a broker is as it was.
     pub fn new(inner: F, setup: &RunSetup) -> Self {
         let is_broker = setup.broker.is_some();
@@ -36,29 +36,29 @@ impl<F> OfBroker<F> {
     }
 }
 
-impl<F: Feed> Feed for OfBroker<F> {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl<F: SliceFeed> SliceFeed for BrokerActionFilter<F> {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         loop {
             if let Some(refused) = self.refused.pop_front() {
-                return Ok(Next::Refused(refused));
+                return Ok(FeedItem::Refused(refused));
             }
             if let Some(next) = self.next.take() {
                 *slice = next;
-                return Ok(Next::Slice);
+                return Ok(FeedItem::Slice);
             }
             let next = self.inner.next(slice)?;
-            if next == Next::End && self.takes_back {
-                return Ok(Next::Stop(Stop {
+            if next == FeedItem::End && self.takes_back {
+                return Ok(FeedItem::Stop(Stop {
                     cause: StopCause::FeedEnded,
                     message: "the feed ended, or the run was told to stop".to_owned(),
                 }));
             }
-            if !self.is_broker || next != Next::Slice {
+            if !self.is_broker || next != FeedItem::Slice {
                 return Ok(next);
             }
             let is_end = |kind: &ActionKind| matches!(kind, ActionKind::SessionEnd);
             if slice.actions().iter().all(|one| is_end(&one.kind)) {
-                return Ok(Next::Slice);
+                return Ok(FeedItem::Slice);
             }
             let mut plain = Slice::default();
             for action in slice.actions() {
@@ -92,13 +92,13 @@ mod tests {
     use super::*;
 
     /// One slice with a split and the end of a session, then no more.
-    struct One(bool);
+    struct SingleSlice(bool);
 
-    impl Feed for One {
-        fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+    impl SliceFeed for SingleSlice {
+        fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
             slice.clear();
             if core::mem::replace(&mut self.0, true) {
-                return Ok(Next::End);
+                return Ok(FeedItem::End);
             }
             let split = ActionKind::Split {
                 new: NonZeroU32::MAX,
@@ -122,15 +122,15 @@ mod tests {
                 volume: Volume(1),
             });
             slice.add(bar.unwrap())?;
-            Ok(Next::Slice)
+            Ok(FeedItem::Slice)
         }
     }
 
     #[test]
     fn a_broker_splits_its_own_shares_and_sessions_still_end() {
         for is_strict in [false, true] {
-            let mut feed = OfBroker {
-                inner: One(false),
+            let mut feed = BrokerActionFilter {
+                inner: SingleSlice(false),
                 is_broker: is_strict,
                 takes_back: is_strict,
                 refused: VecDeque::new(),
@@ -138,7 +138,7 @@ mod tests {
             };
             let mut slice = Slice::default();
             if is_strict {
-                let Next::Refused(refused) = feed.next(&mut slice).unwrap() else {
+                let FeedItem::Refused(refused) = feed.next(&mut slice).unwrap() else {
                     panic!("the split passes");
                 };
                 assert_eq!(
@@ -146,11 +146,11 @@ mod tests {
                     "the broker applies its own corporate actions"
                 );
             }
-            assert_eq!(feed.next(&mut slice).unwrap(), Next::Slice);
+            assert_eq!(feed.next(&mut slice).unwrap(), FeedItem::Slice);
             let actions = if is_strict { 1 } else { 2 };
             assert_eq!((slice.actions().len(), slice.bars().len()), (actions, 1));
             let end = feed.next(&mut slice).unwrap();
-            assert_eq!(matches!(end, Next::Stop(_)), is_strict, "{end:?}");
+            assert_eq!(matches!(end, FeedItem::Stop(_)), is_strict, "{end:?}");
         }
     }
 }

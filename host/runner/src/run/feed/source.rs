@@ -16,7 +16,7 @@ pub const SILENCE_MAX: Duration = Duration::from_millis(500);
 
 /// What came of waiting for a line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Came {
+pub enum LineRead {
     /// A line.
     Line,
     /// Nothing so far; there may be more.
@@ -28,41 +28,41 @@ pub enum Came {
 /// Where lines come from.
 pub trait LineSource {
     /// Puts the next line, without more than [`LINE_BYTES_MAX`] of its bytes, into `line`, which is
-    /// empty. A source that can wait for long says [`Came::Nothing`] every [`SILENCE_MAX`].
+    /// empty. A source that can wait for long says [`LineRead::Nothing`] every [`SILENCE_MAX`].
     ///
     /// # Errors
     ///
     /// Returns an error if it is not known whether there is another.
-    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came>;
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead>;
 
     /// Hears what became of the line that was given last.
-    fn treated(&mut self, _treatment: Treatment) {}
+    fn treated(&mut self, _treatment: LineTreatment) {}
 }
 
 /// Waits as long as the reader does.
 impl<R: BufRead> LineSource for R {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead> {
         let mut limited = io::Read::take(self, LINE_BYTES_MAX);
         let read = limited.read_until(b'\n', line)?;
-        Ok(if read > 0 { Came::Line } else { Came::End })
+        Ok(if read > 0 { LineRead::Line } else { LineRead::End })
     }
 }
 
 /// The lines of a reader that may be silent for long. They are read on a thread of their own, one
 /// at a time and only when asked for, so that none is taken from a stream before its turn.
-pub struct Patient {
+pub struct TimedLineReader {
     ask: SyncSender<()>,
     lines: Receiver<io::Result<Option<Vec<u8>>>>,
     is_asked: bool,
 }
 
-impl fmt::Debug for Patient {
+impl fmt::Debug for TimedLineReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Patient").finish_non_exhaustive()
+        f.debug_struct("TimedLineReader").finish_non_exhaustive()
     }
 }
 
-impl Patient {
+impl TimedLineReader {
     /// The lines of this reader. Its thread ends with the stream, or with the process.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Patient {
             while asked.recv().is_ok() {
                 let mut line = Vec::new();
                 let read = reader.next_line(&mut line);
-                let read = read.map(|came| (came == Came::Line).then_some(line));
+                let read = read.map(|came| (came == LineRead::Line).then_some(line));
                 if tell.send(read).is_err() {
                     return;
                 }
@@ -89,23 +89,23 @@ impl Patient {
     }
 }
 
-impl LineSource for Patient {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came> {
+impl LineSource for TimedLineReader {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead> {
         let gone = || io::Error::other("the thread that reads the feed is gone");
         if !self.is_asked {
             self.ask.send(()).map_err(|_| gone())?;
             self.is_asked = true;
         }
         match self.lines.recv_timeout(SILENCE_MAX) {
-            Err(RecvTimeoutError::Timeout) => Ok(Came::Nothing),
+            Err(RecvTimeoutError::Timeout) => Ok(LineRead::Nothing),
             Err(RecvTimeoutError::Disconnected) => Err(gone()),
             Ok(read) => {
                 self.is_asked = false;
                 let Some(read) = read? else {
-                    return Ok(Came::End);
+                    return Ok(LineRead::End);
                 };
                 *line = read;
-                Ok(Came::Line)
+                Ok(LineRead::Line)
             }
         }
     }
@@ -113,7 +113,7 @@ impl LineSource for Patient {
 
 /// What became of a line.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Treatment {
+pub enum LineTreatment {
     /// A closed bar, or the ends of sessions, of a slice that will be decided.
     Taken,
     /// A mark, or an empty line.

@@ -17,31 +17,31 @@ const BATCHES: usize = 8;
 
 /// Records on their way to the writing thread.
 #[derive(Debug, Default)]
-struct Batch {
+struct JournalBatch {
     bytes: Vec<u8>,
-    records: Vec<Span>,
+    records: Vec<RecordSpan>,
 }
 
 /// Where one record lies in its batch.
 #[derive(Clone, Copy, Debug)]
-struct Span {
+struct RecordSpan {
     end: usize,
     is_decision: bool,
 }
 
 /// What is asked of the writing thread.
 #[derive(Debug)]
-enum Task {
-    Add(Batch),
+enum SealerTask {
+    Add(JournalBatch),
     Digest(SyncSender<DecisionDigest>),
 }
 
 /// A journal with a thread of its own.
 #[derive(Debug)]
 pub struct PipelinedJournal {
-    batch: Batch,
-    tasks: Option<SyncSender<Task>>,
-    empty: Receiver<Batch>,
+    batch: JournalBatch,
+    tasks: Option<SyncSender<SealerTask>>,
+    empty: Receiver<JournalBatch>,
     thread: Option<JoinHandle<Result<(), JournalError>>>,
 }
 
@@ -52,21 +52,21 @@ impl PipelinedJournal {
     ///
     /// Returns the system's error if there is no thread to be had.
     pub fn start(mut sealer: Sealer) -> std::io::Result<Self> {
-        let (tasks, inbox) = sync_channel::<Task>(BATCHES);
-        let (give_back, empty) = sync_channel::<Batch>(BATCHES);
+        let (tasks, inbox) = sync_channel::<SealerTask>(BATCHES);
+        let (give_back, empty) = sync_channel::<JournalBatch>(BATCHES);
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
                 while let Ok(task) = inbox.recv() {
                     match task {
-                        Task::Add(mut batch) => {
+                        SealerTask::Add(mut batch) => {
                             add_all(&mut sealer, &batch)?;
                             batch.bytes.clear();
                             batch.records.clear();
                             // Nobody takes it once the engine has ended, which is no loss.
                             let _unused = give_back.try_send(batch);
                         }
-                        Task::Digest(answer) => {
+                        SealerTask::Digest(answer) => {
                             sealer.write()?;
                             let _gone = answer.send(sealer.digest().clone());
                         }
@@ -75,14 +75,14 @@ impl PipelinedJournal {
                 sealer.finish()
             })?;
         Ok(Self {
-            batch: Batch::default(),
+            batch: JournalBatch::default(),
             tasks: Some(tasks),
             empty,
             thread: Some(thread),
         })
     }
 
-    fn send(&mut self, task: Task) -> Result<(), JournalError> {
+    fn send(&mut self, task: SealerTask) -> Result<(), JournalError> {
         let sent = self
             .tasks
             .as_ref()
@@ -93,7 +93,7 @@ impl PipelinedJournal {
     fn flush(&mut self) -> Result<(), JournalError> {
         let next = self.empty.try_recv().unwrap_or_default();
         let full = core::mem::replace(&mut self.batch, next);
-        self.send(Task::Add(full))
+        self.send(SealerTask::Add(full))
     }
 
     /// Why the thread is gone.
@@ -106,7 +106,7 @@ impl PipelinedJournal {
     }
 }
 
-fn add_all(sealer: &mut Sealer, batch: &Batch) -> Result<(), JournalError> {
+fn add_all(sealer: &mut Sealer, batch: &JournalBatch) -> Result<(), JournalError> {
     let mut start = 0;
     for span in &batch.records {
         let body = batch.bytes.get(start..span.end).unwrap_or_default();
@@ -127,7 +127,7 @@ impl Journal for PipelinedJournal {
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
         self.batch.bytes.extend_from_slice(record.body);
         let end = self.batch.bytes.len();
-        self.batch.records.push(Span {
+        self.batch.records.push(RecordSpan {
             end,
             is_decision: record.is_decision,
         });
@@ -143,7 +143,7 @@ impl RunJournal for PipelinedJournal {
     fn digest(&mut self) -> Result<DecisionDigest, JournalError> {
         self.flush()?;
         let (answer, digest) = sync_channel(1);
-        self.send(Task::Digest(answer))?;
+        self.send(SealerTask::Digest(answer))?;
         digest.recv().map_err(|_| self.reason())
     }
 

@@ -17,7 +17,7 @@ const WRITE_BYTES: usize = 256 << 10;
 
 /// Where a sealer stands after a record: all that the next one needs.
 #[derive(Clone, Debug, Default)]
-pub struct Sealed {
+pub struct JournalHead {
     /// The end of the chain.
     pub chain: Chain,
     /// The tree.
@@ -60,7 +60,7 @@ impl Sealer {
         origin: String,
         cadence: u64,
     ) -> Self {
-        Self::go_on(file, signer, origin, cadence, Sealed::default())
+        Self::go_on(file, signer, origin, cadence, JournalHead::default())
     }
 
     /// A sealer for a journal that ends with a checkpoint over everything in it.
@@ -70,7 +70,7 @@ impl Sealer {
         signer: Box<dyn Signer + Send>,
         origin: String,
         cadence: u64,
-        sealed: Sealed,
+        sealed: JournalHead,
     ) -> Self {
         Self {
             file,

@@ -5,27 +5,27 @@ use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::record::{Record, digested_part};
 use counterfoil_trading::run::{Progress, RunError};
 
-use super::Difference;
-use super::recorded::Recorded;
+use super::RecordDifference;
+use super::recorded::RecordedSlice;
 use crate::error::RunnerError;
 use crate::run::journal::ReadJournalError;
 
 /// Compares the records of one slice.
-pub(super) struct Comparer<'a> {
-    recorded: &'a Recorded,
+pub(super) struct RecordComparer<'a> {
+    recorded: &'a RecordedSlice,
     next: usize,
 }
 
 /// Why a step was stopped.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum ReplayStop {
     /// A recorded record cannot be read.
     Read(ReadJournalError),
     /// A record came out differently.
-    Difference(Box<Difference>),
+    Difference(Box<RecordDifference>),
 }
 
-impl core::fmt::Display for Stop {
+impl core::fmt::Display for ReplayStop {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Read(error) => error.fmt(f),
@@ -34,8 +34,8 @@ impl core::fmt::Display for Stop {
     }
 }
 
-impl<'a> Comparer<'a> {
-    pub(super) const fn new(recorded: &'a Recorded) -> Self {
+impl<'a> RecordComparer<'a> {
+    pub(super) const fn new(recorded: &'a RecordedSlice) -> Self {
         Self { recorded, next: 0 }
     }
 
@@ -51,19 +51,19 @@ impl<'a> Comparer<'a> {
     /// Returns [`RunnerError`] if it cannot be told.
     pub(super) fn difference(
         &self,
-        outcome: Result<Progress, RunError<Stop>>,
-    ) -> Result<Option<Difference>, RunnerError> {
+        outcome: Result<Progress, RunError<ReplayStop>>,
+    ) -> Result<Option<RecordDifference>, RunnerError> {
         match outcome {
             Ok(_) => {
                 let missing = self.recorded.record(self.next);
-                Ok(missing.map(|(index, body)| Difference {
+                Ok(missing.map(|(index, body)| RecordDifference {
                     index,
                     recorded: Record::decode(body).ok().map(Box::new),
                     replayed: None,
                 }))
             }
-            Err(RunError::Journal(Stop::Difference(found))) => Ok(Some(*found)),
-            Err(RunError::Journal(Stop::Read(error))) => Err(error.into()),
+            Err(RunError::Journal(ReplayStop::Difference(found))) => Ok(Some(*found)),
+            Err(RunError::Journal(ReplayStop::Read(error))) => Err(error.into()),
             Err(other) => Err(RunError::Host(other.to_string()).into()),
         }
     }
@@ -76,22 +76,22 @@ impl<'a> Comparer<'a> {
     }
 }
 
-impl Journal for Comparer<'_> {
-    type Error = Stop;
+impl Journal for RecordComparer<'_> {
+    type Error = ReplayStop;
 
-    fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Stop> {
+    fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), ReplayStop> {
         let Some(part) = record.digested else {
             return Ok(());
         };
         let recorded = self.recorded.record(self.next);
         if let Some((_, body)) = recorded {
-            let there = digested_part(body).map_err(|error| Stop::Read(error.into()))?;
+            let there = digested_part(body).map_err(|error| ReplayStop::Read(error.into()))?;
             if there == Some(part) {
                 self.next = self.next.saturating_add(1);
                 return Ok(());
             }
         }
-        Err(Stop::Difference(Box::new(Difference {
+        Err(ReplayStop::Difference(Box::new(RecordDifference {
             index: recorded.map_or_else(|| self.end(), |(index, _)| index),
             recorded: recorded.and_then(|(_, body)| Record::decode(body).ok().map(Box::new)),
             replayed: Record::decode(record.body).ok().map(Box::new),

@@ -40,7 +40,7 @@ impl LookAheadProbe {
     pub fn garble(&self, current: &Slice, salt: u64) {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         ahead.clear();
-        let mut random = Garbage(Random::new(salt));
+        let mut random = GarbageDraws(Random::new(salt));
         ahead.extend((0..GARBAGE_SLICES).map(|place| {
             let mut slice = Slice::default();
             for bar in current.bars() {
@@ -59,9 +59,9 @@ impl LookAheadProbe {
 }
 
 /// A generator of garbage, the same on every machine.
-struct Garbage(Random);
+struct GarbageDraws(Random);
 
-impl Garbage {
+impl GarbageDraws {
     /// A number from 1 to `most`.
     fn number(&mut self, most: u64) -> i64 {
         let place = self.0.below(usize::try_from(most).unwrap_or(usize::MAX));

@@ -11,18 +11,18 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::error::RunnerError;
-use crate::run::feed::{Feed as _, FeedError, Next, SnapshotFeed};
+use crate::run::feed::{SliceFeed as _, FeedError, FeedItem, SnapshotFeed};
 use crate::run::journal::{JournalReader, ReadJournalError};
 
 /// Slices handed over at once: enough that the threads meet rarely, small enough for a cache.
 pub(super) const SLICES_PER_BATCH: usize = 256;
 
 /// Slices on their way to the engine thread. A batch comes back and is filled again.
-pub(super) type Batch = Vec<Recorded>;
+pub(super) type SliceBatch = Vec<RecordedSlice>;
 
 /// One slice as the journal has it. A fault of `init` is a slice without bars.
 #[derive(Debug, Default)]
-pub(super) struct Recorded {
+pub(super) struct RecordedSlice {
     /// Its bars.
     pub(super) slice: Slice,
     /// Whether these are not the snapshot's bars. Nothing follows then.
@@ -40,7 +40,7 @@ pub(super) struct Recorded {
     ends: Vec<(u64, usize)>,
 }
 
-impl Recorded {
+impl RecordedSlice {
     /// Entry index and bytes of the record at `place`, if there are so many.
     pub(super) fn record(&self, place: usize) -> Option<(u64, &[u8])> {
         let (index, end) = *self.ends.get(place)?;
@@ -87,7 +87,7 @@ impl Recorded {
 
 /// What is known once the journal was read to its end.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(super) struct JournalTail {
     /// The decision digest over the recorded deterministic parts.
     pub(super) digest: [u8; 32],
     /// The closing record with its entry index.
@@ -95,7 +95,7 @@ pub(super) struct Tail {
 }
 
 /// Reads the journal and groups its records.
-pub(super) struct Recorder {
+pub(super) struct RecordedSliceReader {
     reader: JournalReader,
     snapshot: Option<SnapshotFeed>,
     expected: Slice,
@@ -104,7 +104,7 @@ pub(super) struct Recorder {
     is_over: bool,
 }
 
-impl Recorder {
+impl RecordedSliceReader {
     /// A recorder at the front of the journal at `path`. Without a snapshot the bars are taken as
     /// the journal has them.
     pub(super) fn open(
@@ -125,12 +125,12 @@ impl Recorder {
     pub(super) fn run(
         mut self,
         slices: usize,
-        send: &SyncSender<Batch>,
-        empty: &Receiver<Batch>,
-    ) -> Result<Option<Tail>, RunnerError> {
+        send: &SyncSender<SliceBatch>,
+        empty: &Receiver<SliceBatch>,
+    ) -> Result<Option<JournalTail>, RunnerError> {
         while !self.is_over {
             let mut batch = empty.try_recv().unwrap_or_default();
-            batch.resize_with(slices, Recorded::default);
+            batch.resize_with(slices, RecordedSlice::default);
             let mut filled = 0;
             for one in &mut batch {
                 if !self.fill(one)? {
@@ -143,7 +143,7 @@ impl Recorder {
                 return Ok(None);
             }
         }
-        Ok(Some(Tail {
+        Ok(Some(JournalTail {
             digest: self.digest.value(),
             close: self.close,
         }))
@@ -151,7 +151,7 @@ impl Recorder {
 
     /// Fills `out` with the next slice; false at the end. The last slice of a journal that was not
     /// closed is left out unless it ends in a fault: a crash can fall between two of its bars.
-    fn fill(&mut self, out: &mut Recorded) -> Result<bool, RunnerError> {
+    fn fill(&mut self, out: &mut RecordedSlice) -> Result<bool, RunnerError> {
         out.clear();
         if self.is_over {
             return Ok(false);
@@ -215,20 +215,20 @@ impl Recorder {
         Ok(true)
     }
 
-    fn hold_against_snapshot(&mut self, out: &mut Recorded) -> Result<(), RunnerError> {
+    fn hold_against_snapshot(&mut self, out: &mut RecordedSlice) -> Result<(), RunnerError> {
         let Some(snapshot) = &mut self.snapshot else {
             return Ok(());
         };
         if out.slice.bars().is_empty() {
             return Ok(());
         }
-        let there = snapshot.next(&mut self.expected)? == Next::Slice;
+        let there = snapshot.next(&mut self.expected)? == FeedItem::Slice;
         out.is_foreign = !(there && self.expected == out.slice);
         self.is_over |= out.is_foreign;
         Ok(())
     }
 
-    fn digest(&mut self, out: &Recorded) -> Result<(), ReadJournalError> {
+    fn digest(&mut self, out: &RecordedSlice) -> Result<(), ReadJournalError> {
         for place in 0..out.records() {
             let Some((_, body)) = out.record(place) else {
                 break;

@@ -10,7 +10,7 @@ const CUT_FILE: &str = "cut-";
 
 /// What was cut off a journal.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Cut {
+pub struct CutTail {
     /// Where in the journal it began.
     pub offset: u64,
     /// How many bytes.
@@ -25,7 +25,7 @@ pub struct Cut {
 /// # Errors
 ///
 /// Returns [`FileError`] if it is not certain that they are kept; the journal is as it was then.
-pub(crate) fn keep(folder: &Path, offset: u64, tail: &[u8]) -> Result<Option<Cut>, FileError> {
+pub(crate) fn keep(folder: &Path, offset: u64, tail: &[u8]) -> Result<Option<CutTail>, FileError> {
     if tail.is_empty() {
         return Ok(None);
     }
@@ -38,7 +38,7 @@ pub(crate) fn keep(folder: &Path, offset: u64, tail: &[u8]) -> Result<Option<Cut
         number = number.saturating_add(1);
     };
     files::write_whole(&kept, tail)?;
-    Ok(Some(Cut {
+    Ok(Some(CutTail {
         offset,
         bytes: u64::try_from(tail.len()).unwrap_or(u64::MAX),
         kept,

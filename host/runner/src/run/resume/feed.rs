@@ -7,7 +7,7 @@ use std::vec::IntoIter;
 use counterfoil_trading::record::{RefusedInput, Stop};
 use counterfoil_trading::slice::Slice;
 
-use crate::run::feed::{Feed, FeedError, Next};
+use crate::run::feed::{SliceFeed, FeedError, FeedItem};
 
 /// Refused inputs that wait for the end of a half-recorded slice: more than a feed sends within
 /// one, and a bound on memory. Beyond it they are recorded at once.
@@ -15,7 +15,7 @@ const WAITING_MAX: usize = 1_024;
 
 /// The journal's slices, then the feed's.
 #[derive(Debug)]
-pub(super) struct Again<F> {
+pub(super) struct ReplayThenLive<F> {
     recorded: IntoIter<Slice>,
     /// The stop that ended the run after them.
     stop: Option<Stop>,
@@ -26,7 +26,7 @@ pub(super) struct Again<F> {
     waiting: VecDeque<RefusedInput>,
 }
 
-impl<F: Feed> Again<F> {
+impl<F: SliceFeed> ReplayThenLive<F> {
     pub(super) fn new(
         (recorded, stop): (Vec<Slice>, Option<Stop>),
         then: F,
@@ -42,35 +42,35 @@ impl<F: Feed> Again<F> {
     }
 }
 
-impl<F: Feed> Feed for Again<F> {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl<F: SliceFeed> SliceFeed for ReplayThenLive<F> {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         if let Some(next) = self.recorded.next() {
             *slice = next;
-            return Ok(Next::Slice);
+            return Ok(FeedItem::Slice);
         }
         if let Some(stop) = self.stop.take() {
-            return Ok(Next::Stop(stop));
+            return Ok(FeedItem::Stop(stop));
         }
         loop {
             if !self.is_open
                 && let Some(input) = self.waiting.pop_front()
             {
-                return Ok(Next::Refused(input));
+                return Ok(FeedItem::Refused(input));
             }
             match self.then.next(slice)? {
-                Next::Refused(input) if self.is_open && self.waiting.len() < WAITING_MAX => {
+                FeedItem::Refused(input) if self.is_open && self.waiting.len() < WAITING_MAX => {
                     self.waiting.push_back(input);
                 }
-                Next::Slice => {
+                FeedItem::Slice => {
                     self.is_open = false;
-                    return Ok(Next::Slice);
+                    return Ok(FeedItem::Slice);
                 }
-                Next::End if !self.waiting.is_empty() => self.is_open = false,
-                next @ (Next::Refused(_)
-                | Next::Known
-                | Next::Nothing
-                | Next::Stop(_)
-                | Next::End) => {
+                FeedItem::End if !self.waiting.is_empty() => self.is_open = false,
+                next @ (FeedItem::Refused(_)
+                | FeedItem::Known
+                | FeedItem::Nothing
+                | FeedItem::Stop(_)
+                | FeedItem::End) => {
                     return Ok(next);
                 }
             }

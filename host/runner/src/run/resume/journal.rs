@@ -8,57 +8,57 @@ use counterfoil_trading::record::{
     KIND_CLOSE, KIND_OPEN, KIND_REFUSED, Record, digested_part, kind_of,
 };
 
-use super::cut::{Cut, keep};
-use super::signed::Signed;
+use super::cut::{CutTail, keep};
+use super::signed::SignedPrefix;
 use crate::run::journal::{
-    AnyJournal, JournalError, JournalFile, JournalReader, ReadJournalError, RunJournal, Sealed,
+    AnyJournal, JournalError, JournalFile, JournalReader, ReadJournalError, RunJournal, JournalHead,
     Sealer, Sealing,
 };
-use crate::run::replay::Difference;
+use crate::run::replay::RecordDifference;
 use crate::store::data_dir::Execution;
 
 /// What is heard of a resumption under way.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Notice {
+pub enum ResumeEvent {
     /// Every record of the journal came out as recorded.
     Compared {
         /// How many.
         records: u64,
     },
     /// What no checkpoint covers was cut off and is kept.
-    Cut(Cut),
+    Cut(CutTail),
 }
 
 /// What is needed to go on writing.
-pub(super) struct Held {
+pub(super) struct JournalContinuation {
     pub(super) execution: Execution,
-    pub(super) signed: Signed,
-    pub(super) sealed: Sealed,
+    pub(super) signed: SignedPrefix,
+    pub(super) sealed: JournalHead,
     pub(super) signer: Box<dyn Signer + Send>,
     pub(super) cadence: u64,
     pub(super) sealing: Sealing,
 }
 
 /// The comparing journal that turns into the appending one.
-pub(super) struct GoingOn<'a> {
+pub(super) struct ResumedJournal<'a> {
     recorded: Option<JournalReader>,
     /// Entries that are signed.
     until: u64,
     compared: u64,
     is_told: bool,
-    held: Option<Held>,
+    held: Option<JournalContinuation>,
     digest: DecisionDigest,
     appending: Option<AnyJournal>,
-    difference: Option<Difference>,
-    tell: &'a mut (dyn FnMut(&Notice) + Send),
+    difference: Option<RecordDifference>,
+    tell: &'a mut (dyn FnMut(&ResumeEvent) + Send),
 }
 
-impl<'a> GoingOn<'a> {
+impl<'a> ResumedJournal<'a> {
     /// A journal over the signed part, whose records `recorded` reads.
     pub(super) fn new(
         recorded: Option<JournalReader>,
-        held: Held,
-        tell: &'a mut (dyn FnMut(&Notice) + Send),
+        held: JournalContinuation,
+        tell: &'a mut (dyn FnMut(&ResumeEvent) + Send),
     ) -> Self {
         Self {
             recorded,
@@ -74,7 +74,7 @@ impl<'a> GoingOn<'a> {
     }
 
     /// The difference that stopped the run, if one did.
-    pub(super) fn take_difference(&mut self) -> Option<Difference> {
+    pub(super) fn take_difference(&mut self) -> Option<RecordDifference> {
         self.difference.take()
     }
 
@@ -115,7 +115,7 @@ impl<'a> GoingOn<'a> {
             self.compared = self.compared.saturating_add(1);
             return Ok(());
         }
-        self.difference = Some(Difference {
+        self.difference = Some(RecordDifference {
             index,
             recorded: Record::decode(body).ok().map(Box::new),
             replayed: Record::decode(record.body).ok().map(Box::new),
@@ -128,14 +128,14 @@ impl<'a> GoingOn<'a> {
         if !self.is_told {
             self.is_told = true;
             let records = self.compared;
-            (self.tell)(&Notice::Compared { records });
+            (self.tell)(&ResumeEvent::Compared { records });
         }
     }
 
     /// The journal that appends. At the first call what no checkpoint covers is kept, then cut.
     fn appending(&mut self) -> Result<&mut AnyJournal, JournalError> {
         if let Some(held) = self.held.take() {
-            let Held {
+            let JournalContinuation {
                 execution,
                 signed,
                 sealed,
@@ -146,7 +146,7 @@ impl<'a> GoingOn<'a> {
             let cut = keep(&execution.folder, signed.end, &signed.tail)?;
             let file = JournalFile::go_on(&execution.journal(), signed.end)?;
             if let Some(cut) = cut {
-                (self.tell)(&Notice::Cut(cut));
+                (self.tell)(&ResumeEvent::Cut(cut));
             }
             let sealer = Sealer::go_on(file, signer, execution.origin(), cadence, sealed);
             let journal = AnyJournal::start(sealer, cadence, sealing);
@@ -157,7 +157,7 @@ impl<'a> GoingOn<'a> {
     }
 }
 
-impl Journal for GoingOn<'_> {
+impl Journal for ResumedJournal<'_> {
     type Error = JournalError;
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
@@ -177,7 +177,7 @@ impl Journal for GoingOn<'_> {
     }
 }
 
-impl RunJournal for GoingOn<'_> {
+impl RunJournal for ResumedJournal<'_> {
     fn digest(&mut self) -> Result<DecisionDigest, JournalError> {
         match &mut self.appending {
             Some(journal) => journal.digest(),

@@ -15,14 +15,14 @@ use counterfoil_trading::venue::told::Told;
 use crate::error::RunnerError;
 use crate::orders::gateway::DecidedBefore;
 use crate::orders::gateway::broker::Recorded;
-use crate::run::feed::{Decided, FeedError};
-use crate::run::journal::{JournalReader, ReadJournalError, Sealed};
+use crate::run::feed::{DecidedBars, FeedError};
+use crate::run::journal::{JournalReader, ReadJournalError, JournalHead};
 
 /// What the signed part says.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct RecordedRun {
     pub(super) open: Option<Open>,
-    pub(super) sealed: Sealed,
+    pub(super) sealed: JournalHead,
     /// Records that count for the decision digest.
     pub(super) records: u64,
     /// Bars decided.
@@ -41,19 +41,19 @@ pub(super) struct Known {
     /// The bars of a feed, by slice.
     slices: Vec<Slice>,
     /// What stands before the bars of the slice after them.
-    next: Option<NextSlice>,
+    next: Option<UndecidedSlice>,
     /// What a broker said, and until when.
     told: Recorded,
 }
 
 /// A slice of which no bar is decided.
 #[derive(Debug)]
-struct NextSlice {
+struct UndecidedSlice {
     close: UnixNanos,
     actions: Vec<CorporateAction>,
 }
 
-impl Known {
+impl RecordedRun {
     /// Reads the first `entries` entries of the journal at `path`, which the verifier found good.
     pub(super) fn read(path: &Path, entries: u64) -> Result<Self, RunnerError> {
         let mut known = Self::default();
@@ -139,7 +139,7 @@ impl Known {
         if self.next.as_ref().is_none_or(|next| next.close != close) {
             self.next = None;
         }
-        let new = || NextSlice {
+        let new = || UndecidedSlice {
             close,
             actions: Vec::new(),
         };
@@ -202,9 +202,9 @@ impl Known {
     pub(super) fn take_slices(
         &mut self,
         instruments: usize,
-    ) -> Result<(Vec<Slice>, Decided), FeedError> {
+    ) -> Result<(Vec<Slice>, DecidedBars), FeedError> {
         let mut slices = core::mem::take(&mut self.slices);
-        let mut decided = Decided {
+        let mut decided = DecidedBars {
             settled: slices.last().and_then(Slice::close_time),
             ..Decided::default()
         };

@@ -19,7 +19,7 @@ const SIGNATURES: &[u8] = "\n\n\u{2014} ".as_bytes();
 
 /// A journal's file in two parts.
 #[derive(Debug, Default)]
-pub(crate) struct Signed {
+pub(crate) struct SignedPrefix {
     /// Where the last checkpoint's frame ends; 0 if there is none.
     pub(crate) end: u64,
     /// Entries before it.
@@ -30,7 +30,7 @@ pub(crate) struct Signed {
     pub(crate) tail: Vec<u8>,
 }
 
-impl Signed {
+impl SignedPrefix {
     /// Reads the frames of the file at `path`, up to the first bytes that are none. A file that is
     /// not there has no part.
     pub(crate) fn scan(path: &Path) -> Result<Self, FileError> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 
-use super::{KeyDir, KeyError, read_secret};
+use super::{KeyDir, KeyDirError, read_secret};
 use crate::store::files::{self, at};
 
 /// The folder for them in the key folder.
@@ -25,7 +25,7 @@ pub struct PeopleKeys {
 
 /// A key that lies in the folder.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct OwnKey {
+pub struct PersonKey {
     /// Whose it is, in the one form of the name.
     pub name: String,
     /// The public key.
@@ -37,9 +37,9 @@ impl PeopleKeys {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if others can write in it, or if it lies in the data directory `data`,
+    /// Returns [`KeyDirError`] if others can write in it, or if it lies in the data directory `data`,
     /// of which copies are made and handed on.
-    pub fn open(keys: &KeyDir, data: &Path) -> Result<Self, KeyError> {
+    pub fn open(keys: &KeyDir, data: &Path) -> Result<Self, KeyDirError> {
         let folder = keys.path().join(PEOPLE_FOLDER);
         fs::DirBuilder::new()
             .recursive(true)
@@ -50,7 +50,7 @@ impl PeopleKeys {
         let real = folder.canonicalize().map_err(at("find", &folder))?;
         let data = data.canonicalize().map_err(at("find", data))?;
         if real.starts_with(&data) {
-            return Err(KeyError::InData {
+            return Err(KeyDirError::InData {
                 path: real.display().to_string(),
                 data: data.display().to_string(),
             });
@@ -60,7 +60,7 @@ impl PeopleKeys {
             let mode = mode.mode() & 0o7777;
             if mode & 0o022 != 0 {
                 let path = path.display().to_string();
-                return Err(KeyError::FolderOpen { path, mode });
+                return Err(KeyDirError::FolderOpen { path, mode });
             }
         }
         Ok(Self { folder })
@@ -77,10 +77,10 @@ impl PeopleKeys {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if the name cannot be that of a file, or the file cannot be made.
-    pub fn make(&self, name: &str) -> Result<[u8; 32], KeyError> {
+    /// Returns [`KeyDirError`] if the name cannot be that of a file, or the file cannot be made.
+    pub fn make(&self, name: &str) -> Result<[u8; 32], KeyDirError> {
         let mut seed = [0_u8; 32];
-        getrandom::fill(&mut seed).map_err(|error| KeyError::Random(error.to_string()))?;
+        getrandom::fill(&mut seed).map_err(|error| KeyDirError::Random(error.to_string()))?;
         let public = Ed25519Signer::from_seed(&seed).verifying_key();
         let path = self.path(name, &public)?;
         let folder = &self.folder;
@@ -102,8 +102,8 @@ impl PeopleKeys {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if the folder cannot be read.
-    pub fn all(&self) -> Result<Vec<OwnKey>, KeyError> {
+    /// Returns [`KeyDirError`] if the folder cannot be read.
+    pub fn all(&self) -> Result<Vec<PersonKey>, KeyDirError> {
         let mut all = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(at("read folder", &self.folder))? {
             let entry = entry.map_err(at("read folder", &self.folder))?;
@@ -117,27 +117,27 @@ impl PeopleKeys {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if the file is not there, can be read by others, or holds another key.
+    /// Returns [`KeyDirError`] if the file is not there, can be read by others, or holds another key.
     pub fn signer(
         &self,
         name: &str,
         public: &[u8; 32],
-    ) -> Result<Box<dyn Signer + Send>, KeyError> {
+    ) -> Result<Box<dyn Signer + Send>, KeyDirError> {
         let path = self.path(name, public)?;
         let signer = Ed25519Signer::from_seed(&read_secret(&path)?);
         if signer.verifying_key() != *public {
-            return Err(KeyError::Malformed {
+            return Err(KeyDirError::Malformed {
                 path: path.display().to_string(),
             });
         }
         Ok(Box::new(signer))
     }
 
-    pub(crate) fn path(&self, name: &str, public: &[u8; 32]) -> Result<PathBuf, KeyError> {
+    pub(crate) fn path(&self, name: &str, public: &[u8; 32]) -> Result<PathBuf, KeyDirError> {
         let file = format!("{name}.{}{ENDING}", hex::encode(public));
         let plain = !name.is_empty() && !name.contains(['/', '\0']);
         if !plain {
-            return Err(KeyError::Name {
+            return Err(KeyDirError::Name {
                 name: name.to_owned(),
             });
         }
@@ -145,12 +145,12 @@ impl PeopleKeys {
     }
 }
 
-fn parse_name(file: &str) -> Option<OwnKey> {
+fn parse_name(file: &str) -> Option<PersonKey> {
     let (name, digits) = file.strip_suffix(ENDING)?.rsplit_once('.')?;
     let mut public = [0; 32];
     hex::decode_to_slice(digits, &mut public).ok()?;
     let name = name.to_owned();
-    Some(OwnKey { name, public })
+    Some(PersonKey { name, public })
 }
 
 #[cfg(test)]
@@ -213,12 +213,12 @@ mod tests {
         PeopleKeys::open(&keys, &data).unwrap();
         let inside = KeyDir::new(data.join("keys"));
         let error = PeopleKeys::open(&inside, &data).unwrap_err();
-        assert!(matches!(error, KeyError::InData { .. }), "{error}");
+        assert!(matches!(error, KeyDirError::InData { .. }), "{error}");
         // Through a link too.
         let link = data.parent().unwrap().join("link");
         std::os::unix::fs::symlink(&data, &link).unwrap();
         let error = PeopleKeys::open(&KeyDir::new(link.join("keys")), &data).unwrap_err();
-        assert!(matches!(error, KeyError::InData { .. }), "{error}");
+        assert!(matches!(error, KeyDirError::InData { .. }), "{error}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) const PIECE_BYTES_MAX: u64 = 1 << 20;
 /// Why a piece of evidence is not there.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum EvidenceError {
+pub enum EvidenceStoreError {
     /// The file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -68,8 +68,8 @@ impl EvidenceStore {
     ///
     /// # Errors
     ///
-    /// Returns [`EvidenceError`] if it cannot be written.
-    pub fn put(&self, bytes: &[u8]) -> Result<[u8; 32], EvidenceError> {
+    /// Returns [`EvidenceStoreError`] if it cannot be written.
+    pub fn put(&self, bytes: &[u8]) -> Result<[u8; 32], EvidenceStoreError> {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
         files::make_folder(&self.folder)?;
         files::write_whole(&self.path(&digest), bytes)?;
@@ -80,8 +80,8 @@ impl EvidenceStore {
     ///
     /// # Errors
     ///
-    /// Returns [`EvidenceError`] if it is missing or was changed.
-    pub fn get(&self, digest: &[u8; 32]) -> Result<Vec<u8>, EvidenceError> {
+    /// Returns [`EvidenceStoreError`] if it is missing or was changed.
+    pub fn get(&self, digest: &[u8; 32]) -> Result<Vec<u8>, EvidenceStoreError> {
         let path = self.path(digest);
         let found = fs::metadata(&path).and_then(|found| {
             let bytes = found.len();
@@ -100,13 +100,13 @@ impl EvidenceStore {
                     return Ok(bytes);
                 }
                 let (path, found) = (path(), hex::encode(found));
-                Err(EvidenceError::Changed { path, found })
+                Err(EvidenceStoreError::Changed { path, found })
             }
-            Ok(Err(bytes)) => Err(EvidenceError::TooLong {
+            Ok(Err(bytes)) => Err(EvidenceStoreError::TooLong {
                 path: path(),
                 bytes,
             }),
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(EvidenceError::Missing {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(EvidenceStoreError::Missing {
                 digest: hex::encode(digest),
                 folder: self.folder.display().to_string(),
             }),
@@ -118,8 +118,8 @@ impl EvidenceStore {
     ///
     /// # Errors
     ///
-    /// Returns [`EvidenceError`] if the folder cannot be read.
-    pub fn all(&self) -> Result<Vec<[u8; 32]>, EvidenceError> {
+    /// Returns [`EvidenceStoreError`] if the folder cannot be read.
+    pub fn all(&self) -> Result<Vec<[u8; 32]>, EvidenceStoreError> {
         let mut all = Vec::new();
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,

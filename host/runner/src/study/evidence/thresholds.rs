@@ -8,7 +8,7 @@ use counterfoil_trading::units::{BPS_SCALE, BasisPoints, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Checked, run_facts};
+use super::{EvidenceCheck, run_facts};
 use crate::error::RunnerError;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
@@ -16,7 +16,7 @@ use crate::store::data_dir::{DataDir, Execution};
 /// What a run may come to. Every one must be there.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Thresholds {
+pub struct RunThresholds {
     /// The largest fall of equity from a peak before it, in basis points of the peak.
     pub drawdown_max_bps: u32,
     /// Basis points of slippage that the dearer run has more.
@@ -27,7 +27,7 @@ pub struct Thresholds {
     pub fuel_p99_max_bps: u32,
 }
 
-impl Thresholds {
+impl RunThresholds {
     /// Those of the preset `research`: half of a peak, a fifth of the cash for ten basis points
     /// more, half of the fuel.
     #[must_use]
@@ -60,7 +60,7 @@ pub enum ThresholdsError {
 /// # Errors
 ///
 /// Returns [`ThresholdsError`] if there is no such rate.
-pub fn dearer(manifest: &Manifest, thresholds: &Thresholds) -> Result<Manifest, ThresholdsError> {
+pub fn dearer(manifest: &Manifest, thresholds: &RunThresholds) -> Result<Manifest, ThresholdsError> {
     let (base, added) = (&manifest.costs.slippage_bps, thresholds.slippage_added_bps);
     let sum = || {
         let one = decimal::power_of_ten(BPS_SCALE)?;
@@ -86,10 +86,10 @@ pub fn thresholds(
     data: &DataDir,
     run: &Execution,
     dearer: &Execution,
-    thresholds: &Thresholds,
-) -> Result<Checked, RunnerError> {
+    thresholds: &RunThresholds,
+) -> Result<EvidenceCheck, RunnerError> {
     let manifest = Manifest::parse(&data.manifest_text(run)?)?;
-    let (figures, other) = (Figures::of(run)?, Figures::of(dearer)?);
+    let (figures, other) = (ThresholdFigures::of(run)?, ThresholdFigures::of(dearer)?);
     let lost = figures.ended.0.saturating_sub(other.ended.0);
     let slippage_loss = share(lost, manifest.setup()?.cash.0);
     let limit = manifest.limits.fuel_per_callback;
@@ -132,11 +132,11 @@ pub fn thresholds(
     facts["final-equity"] = json!(figures.ended.to_text());
     facts["dearer-final-equity"] = json!(other.ended.to_text());
     facts["thresholds"] = json!(thresholds);
-    Ok(Checked { reasons, facts })
+    Ok(EvidenceCheck { reasons, facts })
 }
 
 /// What a journal's records come to.
-struct Figures {
+struct ThresholdFigures {
     drawdown_bps: i128,
     fuel_p99: u64,
     decisions: usize,
@@ -144,7 +144,7 @@ struct Figures {
     closed_well: bool,
 }
 
-impl Figures {
+impl ThresholdFigures {
     fn of(execution: &Execution) -> Result<Self, RunnerError> {
         let mut reader = JournalReader::open(&execution.journal())?;
         let (mut peak, mut drawdown_bps, mut fuel) = (0, 0, Vec::new());

@@ -29,7 +29,7 @@ use crate::store::files::at;
 const HEADER: &str = "symbol,time,open,high,low,close,volume";
 
 /// How far a journal's whole slices go, and what was refused on the way.
-pub(super) struct Taken {
+pub(super) struct LiveBars {
     /// Entries that hold them.
     entries: u64,
     /// The earliest open of any bar in them.
@@ -44,7 +44,7 @@ pub(super) struct Taken {
     seen: BTreeSet<InstrumentId>,
 }
 
-impl Taken {
+impl LiveBars {
     /// Reads the first `entries` entries of a journal, as far as the last whole slice that closes
     /// by `through`.
     pub(super) fn read(
@@ -62,7 +62,7 @@ impl Taken {
             seen: BTreeSet::new(),
         };
         let mut reader = JournalReader::open(&execution.journal())?;
-        let mut under_way = UnderWay::default();
+        let mut under_way = PartialSlice::default();
         while reader.index() < entries {
             let before = reader.index();
             let Some(body) = reader.next_body()? else {
@@ -133,7 +133,7 @@ impl Taken {
     }
 
     /// Notes that the slice under way is whole, with everything before entry `end`.
-    fn end(&mut self, under_way: &mut UnderWay, end: u64) {
+    fn end(&mut self, under_way: &mut PartialSlice, end: u64) {
         let ended = core::mem::take(under_way);
         let Some(close) = ended.close else { return };
         let first = self.closes.map_or(close, |(first, _)| first);
@@ -225,13 +225,13 @@ impl Taken {
 
 /// The slice whose bars are being read.
 #[derive(Default)]
-struct UnderWay {
+struct PartialSlice {
     close: Option<UnixNanos>,
     first_open: UnixNanos,
     bars: usize,
 }
 
-impl UnderWay {
+impl PartialSlice {
     fn add(&mut self, bar: &ClosedBar) {
         let bar = bar.get();
         let first_open = if self.close.is_none() {

@@ -8,10 +8,10 @@ use counterfoil_trading::record::{Decision, Record};
 use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
-use super::{Cause, Parity};
+use super::{ParityCause, ParityReport};
 use crate::error::RunnerError;
 use crate::store::data_dir::Execution;
-use crate::study::compare::Site;
+use crate::study::compare::DifferingBar;
 use crate::times::show_time;
 
 /// The type of the statement's predicate.
@@ -19,7 +19,7 @@ pub const PARITY_TYPE: &str = "urn:counterfoil:parity:1";
 
 /// A parity statement.
 #[derive(Clone, Debug)]
-pub struct Statement {
+pub struct ParityStatement {
     /// What is stated; `docs/OPERATE.md` has its fields.
     pub predicate: Value,
     /// A DSSE envelope that holds it in an in-toto Statement, as canonical JSON.
@@ -33,9 +33,9 @@ pub struct Statement {
 /// Returns [`RunnerError`] if the manifest's digests do not parse or the signer does not sign.
 pub fn statement(
     live: &Execution,
-    found: &Parity,
+    found: &ParityReport,
     signer: &(dyn Signer + Send),
-) -> Result<Statement, RunnerError> {
+) -> Result<ParityStatement, RunnerError> {
     let predicate = predicate(live, found)?;
     let subject = |name: &'static str, text: &str| {
         Ok::<_, ManifestError>(Subject::new(name, Digest(digest(name, text)?)))
@@ -48,13 +48,13 @@ pub fn statement(
     let attested = Attested::new(subjects, PARITY_TYPE, predicate.clone());
     let mut envelope = Envelope::new(&attested)?;
     envelope.sign(signer)?;
-    Ok(Statement {
+    Ok(ParityStatement {
         predicate,
         envelope: envelope.encode()?,
     })
 }
 
-fn predicate(live: &Execution, found: &Parity) -> Result<Value, RunnerError> {
+fn predicate(live: &Execution, found: &ParityReport) -> Result<Value, RunnerError> {
     let (from, through) = found.closes;
     let difference = match &found.first {
         Some((site, cause)) => Some(described(found, site, *cause)?),
@@ -83,7 +83,7 @@ fn predicate(live: &Execution, found: &Parity) -> Result<Value, RunnerError> {
     }))
 }
 
-fn described(found: &Parity, site: &Site, cause: Cause) -> Result<Value, RunnerError> {
+fn described(found: &ParityReport, site: &DifferingBar, cause: ParityCause) -> Result<Value, RunnerError> {
     let instruments = found.manifest.setup()?.instruments;
     let describe = Describe::new(&instruments);
     let decided = |one: &Option<(u64, Box<Decision>)>| {

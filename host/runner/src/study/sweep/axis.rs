@@ -9,7 +9,7 @@ pub(super) const VALUES_MAX: usize = 100_000;
 
 /// A field of the manifest and the values it takes.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Axis {
+pub struct SweepAxis {
     /// A parameter's name, or the place of another field, such as `costs.fee-bps`.
     pub field: String,
     /// Its values, in sequence.
@@ -19,18 +19,18 @@ pub struct Axis {
 /// Why a text is no axis.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{text:?}: {reason}; expected NAME=VALUE,VALUE,… or NAME=FROM..TO:STEP with TO included")]
-pub struct AxisError {
+pub struct SweepAxisError {
     /// The text.
     pub text: String,
     /// What is wrong with it.
     pub reason: &'static str,
 }
 
-impl FromStr for Axis {
-    type Err = AxisError;
+impl FromStr for SweepAxis {
+    type Err = SweepAxisError;
 
-    fn from_str(text: &str) -> Result<Self, AxisError> {
-        let error = |reason| AxisError {
+    fn from_str(text: &str) -> Result<Self, SweepAxisError> {
+        let error = |reason| SweepAxisError {
             text: text.to_owned(),
             reason,
         };
@@ -87,7 +87,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        let found = match text.parse::<Axis>() {
+        let found = match text.parse::<SweepAxis>() {
             Ok(axis) => format!("{}: {}", axis.field, axis.values.join(" ")),
             Err(error) => error.reason.to_owned(),
         };

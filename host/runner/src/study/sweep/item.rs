@@ -3,14 +3,14 @@
 use counterfoil_trading::manifest::{Manifest, ManifestError};
 use serde_json::Value;
 
-use super::Axis;
+use super::SweepAxis;
 
 /// The most items of one sweep: a journal is kept for each.
 const ITEMS_MAX: usize = 100_000;
 
 /// One combination of values.
 #[derive(Clone, Debug)]
-pub struct Item {
+pub struct SweepItem {
     /// The value on each axis, in the sequence of the axes.
     pub values: Vec<String>,
     /// The manifest with these values in it.
@@ -64,7 +64,7 @@ pub enum SweepError {
 /// # Errors
 ///
 /// Returns [`SweepError`] if a field is unknown or a value does not fit it.
-pub fn grid(base: &Manifest, axes: &[Axis]) -> Result<Vec<Item>, SweepError> {
+pub fn grid(base: &Manifest, axes: &[SweepAxis]) -> Result<Vec<SweepItem>, SweepError> {
     let mut rows = vec![Vec::new()];
     for axis in axes {
         if rows.len().saturating_mul(axis.values.len()) > ITEMS_MAX {
@@ -94,7 +94,7 @@ pub fn listed(
     base: &Manifest,
     fields: &[String],
     rows: Vec<Vec<String>>,
-) -> Result<Vec<Item>, SweepError> {
+) -> Result<Vec<SweepItem>, SweepError> {
     if rows.len() > ITEMS_MAX {
         return Err(SweepError::TooMany);
     }
@@ -124,7 +124,7 @@ pub fn listed(
                 values: values.join(" "),
                 source,
             })?;
-        Ok(Item { values, manifest })
+        Ok(SweepItem { values, manifest })
     });
     items.collect()
 }

@@ -4,7 +4,7 @@
 use counterfoil_snapshot::synthetic::resample::Resample;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 
-use super::Item;
+use super::SweepItem;
 use crate::error::RunnerError;
 use crate::run::backtest::{selection_of, snapshot_store};
 use crate::store::data_dir::DataDir;
@@ -22,7 +22,7 @@ pub fn samples(
     first: Resample,
     count: u32,
     progress: &mut dyn FnMut(u32),
-) -> Result<Vec<Item>, RunnerError> {
+) -> Result<Vec<SweepItem>, RunnerError> {
     let store = snapshot_store(data)?;
     let deck = store.deck(&selection_of(data, base, &base.setup()?)?)?;
     let mut items = Vec::new();
@@ -38,7 +38,7 @@ pub fn samples(
             from: None,
             to: None,
         };
-        items.push(Item {
+        items.push(SweepItem {
             values: vec![how.sample.to_string()],
             manifest,
         });

@@ -11,7 +11,7 @@ const SPLITS_MAX: usize = 10_000;
 
 /// Lengths of the two windows, in UTC days.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Windows {
+pub struct WalkWindows {
     /// Days to choose in.
     pub train_days: u32,
     /// Days to be judged by, and by which the windows move on.
@@ -22,7 +22,7 @@ pub struct Windows {
 
 /// Two windows, as dates: the first day of each, and the first day after it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Split {
+pub struct WalkSplit {
     /// The window to choose in.
     pub train: [String; 2],
     /// The window to be judged by. No bar of it was seen in choosing.
@@ -32,7 +32,7 @@ pub struct Split {
 /// The splits of the time from `first` to `end`. The last test window may be cut short by the end
 /// of the data; a window without a day has none.
 #[must_use]
-pub fn splits(first: UnixNanos, end: UnixNanos, windows: Windows) -> Vec<Split> {
+pub fn splits(first: UnixNanos, end: UnixNanos, windows: WalkWindows) -> Vec<WalkSplit> {
     let day = |time: i64| time.div_euclid(DAY_NANOS);
     let (first, end) = (day(first.0), day(end.0.saturating_sub(1)).saturating_add(1));
     let (train, test) = (i64::from(windows.train_days), i64::from(windows.test_days));
@@ -46,7 +46,7 @@ pub fn splits(first: UnixNanos, end: UnixNanos, windows: Windows) -> Vec<Split> 
         let start = if windows.is_anchored { first } else { from };
         let date = |day: i64| show_time(UnixNanos(day.saturating_mul(DAY_NANOS)));
         let until = middle.saturating_add(test).min(end);
-        all.push(Split {
+        all.push(WalkSplit {
             train: [date(start), date(middle)],
             test: [date(middle), date(until)],
         });
@@ -73,7 +73,7 @@ mod tests {
     /// Splits of the first `days` days of 1970 as `train|test` day numbers in January.
     #[track_caller]
     fn check(days: i64, train_days: u32, test_days: u32, is_anchored: bool, expected: &str) {
-        let windows = Windows {
+        let windows = WalkWindows {
             train_days,
             test_days,
             is_anchored,
