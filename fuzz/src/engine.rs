@@ -1,7 +1,7 @@
 //! What needs the crates that bring wasmtime: live lines and components. It must never compile or
 //! run a component.
 
-use counterfoil_runner::run::feed::{SliceFeed, LineFeed, FeedItem};
+use counterfoil_runner::run::feed::{FeedItem, LineFeed, SliceFeed};
 use counterfoil_sandbox::admission;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::slice::Slice;

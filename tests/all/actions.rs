@@ -1,8 +1,8 @@
 //! Corporate actions and margin calls from a feed through a real guest into a journal that the
 //! auditor verifies and a replay repeats, with nothing but the journal to go by.
 
-use counterfoil_runner::run::execute::{ExecutionOutcome, ExecutionConfig, execute};
-use counterfoil_runner::run::feed::{SliceFeed, FeedError, FeedItem};
+use counterfoil_runner::run::execute::{ExecutionConfig, ExecutionOutcome, execute};
+use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_tests::guests::component;

@@ -24,7 +24,8 @@ fn child() {
     let Some((data, manifest, engine)) = child::place(FOLDER, MANIFEST) else {
         return;
     };
-    let _outcome: ExecutionOutcome = backtest(&data, &manifest, engine, signer(), &mut Ignore).unwrap();
+    let _outcome: ExecutionOutcome =
+        backtest(&data, &manifest, engine, signer(), &mut Ignore).unwrap();
 }
 
 /// Starts a run in another process and kills it once its journal has `bytes` bytes. Whether it

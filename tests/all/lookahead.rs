@@ -3,15 +3,15 @@
 
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::run::backtest::{inputs_of, selection_of};
-use counterfoil_runner::run::component::ready_for;
+use counterfoil_runner::run::component::compile_for_manifest;
 use counterfoil_runner::run::drive::drive;
 use counterfoil_runner::run::execute::HOST;
-use counterfoil_runner::run::feed::{SliceFeed, FeedError, FeedItem};
+use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
 use counterfoil_runner::run::journal::{AnyJournal, JournalFile, RunJournal as _, Sealer, Sealing};
 use counterfoil_runner::run::replay::ReplayReport;
+use counterfoil_runner::run::replay::probe::LookAheadProbe;
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::study::lookahead::{FutureView, audit, audit_host};
-use counterfoil_runner::run::replay::probe::LookAheadProbe;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
@@ -115,7 +115,8 @@ impl SliceFeed for ReadsAhead {
 fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     let setup = manifest.setup().unwrap();
     let selection = selection_of(&world.data, manifest, &setup).unwrap();
-    let (ready, guest) = ready_for(&world.data, manifest, &setup, world.engine()).unwrap();
+    let (ready, guest) =
+        compile_for_manifest(&world.data, manifest, &setup, world.engine()).unwrap();
     let canonical = manifest.canonical().unwrap();
     let run = manifest.run_id().unwrap();
     let execution = world.data.new_execution(&run, &canonical, false).unwrap();

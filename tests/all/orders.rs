@@ -24,7 +24,7 @@ use counterfoil_runner::orders::lease::Lease;
 use counterfoil_runner::orders::limits::{AccountLimits, LimitsWatch, Need};
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::run::resume::{ResumeDeps, ResumeAttempt, ResumeOutcome, open};
+use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, ResumeOutcome, open};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_runner::store::keys::SharedSigner;
 use counterfoil_tests::journals::{decisions, records, verified};

@@ -6,7 +6,9 @@ use counterfoil_journal::public_key::PublicKey as GovernanceKey;
 use counterfoil_journal::signer::Ed25519Signer;
 use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::study::parity::{ParityCause, PARITY_TYPE, ParityReport, ParityRequest, parity, statement};
+use counterfoil_runner::study::parity::{
+    PARITY_TYPE, ParityCause, ParityReport, ParityRequest, parity, parity_statement,
+};
 use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{Ignore, World, over_a_feed, public_key, signer};
 use counterfoil_trading::time::UnixNanos;
@@ -166,7 +168,7 @@ fn the_statement_is_signed_and_says_what_was_found() {
     let run = live(&world, &lines(&world).join("\n"));
     let found = held(&world, &run, None, None).unwrap();
     let key = Ed25519Signer::from_seed(&[7; 32]);
-    let made = statement(&run, &found, &key).unwrap();
+    let made = parity_statement(&run, &found, &key).unwrap();
     let envelope = Envelope::parse(&made.envelope).unwrap();
     let public = GovernanceKey(counterfoil_journal::signer::Signer::verifying_key(&key));
     let (stated, _) = envelope.verify(&[public]).unwrap();

@@ -13,7 +13,9 @@ use counterfoil_runner::run::drive::drive;
 use counterfoil_runner::run::execute::{HOST, PreparedComponent};
 use counterfoil_runner::run::feed::LineFeed;
 use counterfoil_runner::run::journal::{InlineJournal, JournalFile, Sealer, Sealing};
-use counterfoil_runner::run::resume::{ResumeDeps, ResumePoint, ResumeBlocked, ResumeEvent, ResumeAttempt, ResumeOutcome, open};
+use counterfoil_runner::run::resume::{
+    ResumeAttempt, ResumeBlocked, ResumeDeps, ResumeEvent, ResumeOutcome, ResumePoint, open,
+};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_tests::child;
 use counterfoil_tests::journals::{records, verified};
@@ -220,7 +222,8 @@ fn check_every_cut(manifest: &Manifest, whole: &[u8], close: &Close, lines: &str
                 let _component = small(&world);
                 let setup = manifest.setup().unwrap();
                 let engine = world.engine();
-                let component = PreparedComponent::new(&world.data, manifest, &setup, engine).unwrap();
+                let component =
+                    PreparedComponent::new(&world.data, manifest, &setup, engine).unwrap();
                 loop {
                     let length = next.fetch_add(1, Ordering::Relaxed);
                     // The last checkpoint closes the run: there is nothing to resume then.
@@ -374,7 +377,9 @@ fn a_journal_with_any_byte_changed_is_not_gone_on_with() {
         let execution = killed(&world, &manifest, &journal);
         let opened = open(&world.data, &execution, signer());
         let why = match opened {
-            Ok(ResumeAttempt::Ready(_)) => panic!("byte {place} of {signed} was changed, and it goes on"),
+            Ok(ResumeAttempt::Ready(_)) => {
+                panic!("byte {place} of {signed} was changed, and it goes on")
+            }
             Ok(ResumeAttempt::Halted(halt)) => halt.to_string(),
             Err(error) => error.to_string(),
         };

@@ -5,7 +5,7 @@ use std::path::Path;
 use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_runner::run::feed::BarSource;
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::run::resume::{ResumeDeps, ResumeAttempt, ResumeOutcome, open};
+use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, ResumeOutcome, open};
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::Manifest;

@@ -251,7 +251,11 @@ impl World {
     /// # Errors
     ///
     /// As the runner's own.
-    pub fn live(&self, manifest: &Manifest, lines: &str) -> Result<ExecutionOutcome, Box<RunnerError>> {
+    pub fn live(
+        &self,
+        manifest: &Manifest,
+        lines: &str,
+    ) -> Result<ExecutionOutcome, Box<RunnerError>> {
         let engine = self.engine();
         let source = lines.as_bytes();
         live(

@@ -4,7 +4,6 @@
 pub mod backtest;
 pub mod component;
 pub mod drive;
-pub mod ending;
 pub mod execute;
 pub mod extent;
 pub mod feed;
@@ -13,4 +12,5 @@ pub mod live;
 pub mod permission;
 pub mod replay;
 pub mod resume;
+pub mod run_end;
 pub mod usage;

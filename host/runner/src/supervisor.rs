@@ -274,7 +274,7 @@ impl Supervisor {
         let inner = &self.inner;
         let data = &inner.settings.data;
         let setup = manifest.setup()?;
-        live::check(&manifest, &setup)?;
+        live::check_manifest(&manifest, &setup)?;
         let id = hex::encode(manifest.run_id()?);
         check_grant(grant, &id)?;
         if !data.executions_of(&id)?.is_empty() {
@@ -314,7 +314,7 @@ impl Supervisor {
 
     fn make_ready(&self, run: &Supervised, grant: &Grant) -> Result<Ready, SuperviseError> {
         let settings = &self.inner.settings;
-        live::not_killed(&settings.data, &run.manifest)?;
+        live::check_kill_switches(&settings.data, &run.manifest)?;
         // Held from here on: who has no place trades nothing.
         let conditions = self.conditions(run, grant)?;
         let component = self.component_of(run)?;
@@ -339,7 +339,7 @@ impl Supervisor {
             told: run.told.clone(),
             permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
             broker: broker.map_err(RunnerError::from)?,
-            ..live::conditions(&settings.data, &run.manifest, most)?
+            ..live::live_context(&settings.data, &run.manifest, most)?
         })
     }
 

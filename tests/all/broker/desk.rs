@@ -14,7 +14,7 @@ use counterfoil_runner::orders::venues::Venues;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::feed::{LineRead, LineSource};
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::run::resume::{self, ResumeDeps, ResumeAttempt, ResumeOutcome};
+use counterfoil_runner::run::resume::{self, ResumeAttempt, ResumeDeps, ResumeOutcome};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::gateway::LogRecord;
@@ -152,7 +152,8 @@ impl Desk {
         let execution = world.data.executions_of(&run).unwrap().pop().unwrap();
         let bridge = self.bridge();
         stepped(world, &self.manifest, usize::MAX, act, |lines| {
-            let ResumeAttempt::Ready(ready) = resume::open(&world.data, &execution, signer()).unwrap()
+            let ResumeAttempt::Ready(ready) =
+                resume::open(&world.data, &execution, signer()).unwrap()
             else {
                 panic!("the journal does not hold");
             };

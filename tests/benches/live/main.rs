@@ -26,7 +26,7 @@ use counterfoil_runner::orders::venues::Venues;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::feed::{LineRead, LineSource};
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::run::resume::{ResumeDeps, ResumeAttempt, ResumeOutcome, open};
+use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, ResumeOutcome, open};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 use serde_json::json;

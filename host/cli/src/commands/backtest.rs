@@ -36,7 +36,11 @@ pub(crate) fn run(places: &Places, args: &BacktestOrResume) -> Result<Answer> {
     })
 }
 
-pub(crate) fn execute(places: &Places, manifest: &Manifest, backend: &str) -> Result<ExecutionOutcome> {
+pub(crate) fn execute(
+    places: &Places,
+    manifest: &Manifest,
+    backend: &str,
+) -> Result<ExecutionOutcome> {
     let mut watcher = Watcher::new(0);
     let signer = Box::new(places.keys.signer()?);
     let done = backtest(

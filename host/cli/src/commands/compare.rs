@@ -1,7 +1,7 @@
 //! `compare`: two runs side by side.
 
 use anyhow::Result;
-use counterfoil_runner::study::compare::{RunComparison, ProfitBreakdown, DifferingBar, compare};
+use counterfoil_runner::study::compare::{DifferingBar, ProfitBreakdown, RunComparison, compare};
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;

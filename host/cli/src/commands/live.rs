@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_runner::orders::gateway::broker::Bridge;
 use counterfoil_runner::orders::venues::{Venues, market_of};
 use counterfoil_runner::run::backtest::snapshot_store;
-use counterfoil_runner::run::feed::{MarketBars, TimedLineReader, FeedSource};
+use counterfoil_runner::run::feed::{FeedSource, MarketBars, TimedLineReader};
 use counterfoil_runner::run::live::live;
 use counterfoil_runner::store::files::read_whole;
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
@@ -62,13 +62,19 @@ pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
 }
 
 /// Where the bars come from, and the broker that the manifest names, if it names one.
-fn ends_of(manifest: &Manifest, args: &Live) -> Result<(FeedSource<TimedLineReader>, Option<Bridge>)> {
+fn ends_of(
+    manifest: &Manifest,
+    args: &Live,
+) -> Result<(FeedSource<TimedLineReader>, Option<Bridge>)> {
     let venues = Arc::new(venues_of(args.broker.venues.as_deref())?);
     let setup = manifest.setup()?;
     let broker = venues.broker(manifest, &setup)?;
     let Some(market) = market_of(manifest) else {
         // A feed may be silent for long, and a run that waits must hear that it is stopped.
-        return Ok((FeedSource::Lines(TimedLineReader::new(reader_of(args)?)?), broker));
+        return Ok((
+            FeedSource::Lines(TimedLineReader::new(reader_of(args)?)?),
+            broker,
+        ));
     };
     if args.connect.is_some() || args.listen.is_some() {
         bail!(

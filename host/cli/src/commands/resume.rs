@@ -3,10 +3,11 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::orders::gateway::broker::Bridge;
-use counterfoil_runner::run::feed::{TimedLineReader, FeedSource};
+use counterfoil_runner::run::feed::{FeedSource, TimedLineReader};
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_runner::run::resume::{
-    ResumeDeps, CutTail, ResumePoint, ResumeBlocked, ResumeEvent, ResumeAttempt, ResumeOutcome, Resumption, open,
+    CutTail, ResumeAttempt, ResumeBlocked, ResumeDeps, ResumeEvent, ResumeOutcome, ResumePoint,
+    Resumption, open,
 };
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
@@ -163,7 +164,9 @@ fn halted(places: &Places, run: &str, halt: &ResumeBlocked, instruments: &[Instr
     };
     let sides = match halt {
         ResumeBlocked::Difference(found) => Some((side(&found.recorded), side(&found.replayed))),
-        ResumeBlocked::Broken(_) | ResumeBlocked::Damaged { .. } | ResumeBlocked::OtherRun { .. } => None,
+        ResumeBlocked::Broken(_)
+        | ResumeBlocked::Damaged { .. }
+        | ResumeBlocked::OtherRun { .. } => None,
     };
     if places.json {
         say_json(&json!({

@@ -8,7 +8,10 @@ use counterfoil_journal::signer::Signer;
 use counterfoil_report::{SweepOutcome, SweepRow, SweepTable};
 use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::store::files::{make_folder, read_whole, write_whole};
-use counterfoil_runner::study::sweep::{SweepAxis, SweepConfig, SweepItemRun, SweepItem, grid, listed, sweep, sweep_id};
+use counterfoil_runner::study::sweep::{
+    SweepAxis, SweepConfig, SweepItem, SweepItemRun, items_from_grid, items_from_rows, sweep,
+    sweep_id,
+};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::CloseReason;
 use counterfoil_trading::units::Money;
@@ -53,7 +56,8 @@ pub(super) fn make(places: &Places, args: &Sweep) -> Result<Made> {
     let (id, folder) = place_of(places, &items)?;
     let done = execute(places, (args.workers, &args.base.backend), &items)?;
     let table = table_of(fields, &items, &done)?;
-    let found = |one: &&Result<SweepItemRun, RunnerError>| one.as_ref().is_ok_and(|done| done.is_reused);
+    let found =
+        |one: &&Result<SweepItemRun, RunnerError>| one.as_ref().is_ok_and(|done| done.is_reused);
     let made = Made {
         id,
         folder,
@@ -172,9 +176,11 @@ pub(super) fn execute(
 pub(super) fn items_of(base: &Manifest, args: &Sweep) -> Result<(Vec<String>, Vec<SweepItem>)> {
     let Some(path) = &args.list else {
         let axes = args.vary.iter().map(|text| text.parse());
-        let axes = axes.collect::<Result<Vec<SweepAxis>, _>>().context("--vary")?;
+        let axes = axes
+            .collect::<Result<Vec<SweepAxis>, _>>()
+            .context("--vary")?;
         let fields = axes.iter().map(|axis| axis.field.clone()).collect();
-        return Ok((fields, grid(base, &axes)?));
+        return Ok((fields, items_from_grid(base, &axes)?));
     };
     let text = String::from_utf8(read_whole(path)?);
     let text = text.with_context(|| format!("{}", path.display()))?;
@@ -184,7 +190,7 @@ pub(super) fn items_of(base: &Manifest, args: &Sweep) -> Result<(Vec<String>, Ve
         bail!("{}: no header with the names of fields", path.display());
     };
     let rows: Vec<Vec<String>> = core::iter::from_fn(next).collect();
-    let items = listed(base, &fields, rows);
+    let items = items_from_rows(base, &fields, rows);
     Ok((
         fields,
         items.with_context(|| format!("{}", path.display()))?,

@@ -4,7 +4,9 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{SweepRow, SweepTable};
 use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::run::backtest::{selection_of, snapshot_store};
-use counterfoil_runner::study::sweep::{SweepItemRun, SweepItem, WalkSplit, WalkWindows, over, splits};
+use counterfoil_runner::study::sweep::{
+    SweepItem, SweepItemRun, WalkSplit, WalkWindows, walk_splits, with_window,
+};
 use counterfoil_runner::times::parse_time;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
@@ -36,7 +38,7 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
         test_days: args.test,
         is_anchored: args.anchored,
     };
-    let splits = splits(first, end, windows);
+    let splits = walk_splits(first, end, windows);
     if splits.is_empty() {
         bail!(
             "no split: the data is not longer than --train {} days, or a window has no days",
@@ -46,7 +48,7 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
     let (fields, _) = sweep::items_of(&base, &args.sweep)?;
     let mut trains = Vec::new();
     for split in &splits {
-        trains.extend(sweep::items_of(&over(&base, &split.train), &args.sweep)?.1);
+        trains.extend(sweep::items_of(&with_window(&base, &split.train), &args.sweep)?.1);
     }
     let how = (args.sweep.workers, args.sweep.base.backend.as_str());
     let done = sweep::execute(places, how, &trains)?;
@@ -60,7 +62,7 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
         let (item, profit) = best(items, done)?;
         tests.push(SweepItem {
             values: item.values.clone(),
-            manifest: over(&item.manifest, &split.test),
+            manifest: with_window(&item.manifest, &split.test),
         });
         chosen.push(profit);
     }
@@ -132,7 +134,10 @@ fn range(places: &Places, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
 }
 
 /// The item with the most profit; of equals the first. A run that ended by a fault is none.
-fn best<'a>(items: &'a [SweepItem], done: &[Result<SweepItemRun, RunnerError>]) -> Result<(&'a SweepItem, Money)> {
+fn best<'a>(
+    items: &'a [SweepItem],
+    done: &[Result<SweepItemRun, RunnerError>],
+) -> Result<(&'a SweepItem, Money)> {
     let mut best: Option<(&SweepItem, Money)> = None;
     for (item, done) in items.iter().zip(done) {
         let done = match done {

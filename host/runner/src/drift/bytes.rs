@@ -7,7 +7,7 @@ use counterfoil_governance::state::State;
 use super::{DriftError, Found, MISSING};
 use crate::gates::{Archive, ArchiveError};
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::study::evidence::{EvidenceStoreError, EvidenceStore};
+use crate::study::evidence::{EvidenceStore, EvidenceStoreError};
 
 pub(super) fn look(data: &DataDir, state: &State, all: &mut Found) -> Result<(), DriftError> {
     for (component, one) in state.registry().components() {

@@ -14,7 +14,8 @@ use super::{DriftError, Found, MISSING};
 use crate::store::data_dir::DataDir;
 use crate::store::files::at;
 use crate::store::keys::{
-    KeyDir, KeyDirError, PersonKey, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, SECRET_FILE, read_public,
+    KeyDir, KeyDirError, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, PersonKey, SECRET_FILE,
+    read_public,
 };
 use crate::times::show_time;
 

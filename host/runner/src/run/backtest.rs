@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::RunnerError;
 use crate::run::drive::RunObserver;
-use crate::run::execute::{ExecutionOutcome, ExecutionConfig, execute};
+use crate::run::execute::{ExecutionConfig, ExecutionOutcome, execute};
 use crate::run::feed::SnapshotFeed;
 use crate::run::journal::Sealing;
 use crate::store::data_dir::DataDir;
@@ -110,7 +110,7 @@ pub fn selection_of(
     let from = time("data.snapshot.from", from.as_deref())?;
     let to = time("data.snapshot.to", to.as_deref())?;
     let selection = snapshot.select(&symbols, from, to)?;
-    check(&snapshot, &selection, manifest, setup)?;
+    check_selection(&snapshot, &selection, manifest, setup)?;
     Ok(selection)
 }
 
@@ -176,7 +176,7 @@ fn time(field: &'static str, text: Option<&str>) -> Result<Option<UnixNanos>, Ru
 }
 
 /// Whether a selection has the manifest's instruments and timeframe.
-pub(crate) fn check(
+pub(crate) fn check_selection(
     snapshot: &Snapshot,
     selection: &Selection,
     manifest: &Manifest,

@@ -29,7 +29,7 @@ pub struct CompiledComponent {
 /// # Errors
 ///
 /// Returns [`RunnerError`] if the component is refused or is at fault already.
-pub fn ready(
+pub fn compile_component(
     bytes: &[u8],
     limits: &SandboxLimits,
     settings: EngineSettings,
@@ -50,15 +50,15 @@ pub fn ready(
 /// # Errors
 ///
 /// Returns [`RunnerError`] if the manifest and the component do not agree.
-pub fn ready_for(
+pub fn compile_for_manifest(
     data: &DataDir,
     manifest: &Manifest,
     setup: &RunSetup,
     settings: EngineSettings,
 ) -> Result<(CompiledComponent, Setup), RunnerError> {
     let bytes = data.component(&setup.component)?;
-    let ready = ready(&bytes, &manifest.limits, settings)?;
-    let guest = setup_for(&ready, manifest, setup)?;
+    let ready = compile_component(&bytes, &manifest.limits, settings)?;
+    let guest = guest_setup(&ready, manifest, setup)?;
     Ok((ready, guest))
 }
 
@@ -67,7 +67,7 @@ pub fn ready_for(
 /// # Errors
 ///
 /// Returns [`RunnerError`] if the manifest names another component, or they do not agree.
-pub fn setup_for(
+pub fn guest_setup(
     ready: &CompiledComponent,
     manifest: &Manifest,
     setup: &RunSetup,
@@ -112,14 +112,14 @@ impl SharedComponent {
     ///
     /// # Errors
     ///
-    /// As [`ready_for`], and if there is no thread to be had.
+    /// As [`compile_for_manifest`], and if there is no thread to be had.
     pub fn new(
         data: &DataDir,
         manifest: &Manifest,
         setup: &RunSetup,
         settings: EngineSettings,
     ) -> Result<Self, RunnerError> {
-        let (ready, _told) = ready_for(data, manifest, setup, settings)?;
+        let (ready, _told) = compile_for_manifest(data, manifest, setup, settings)?;
         let watchdog = Watchdog::start(ready.compiled.engine()).map_err(RunnerError::Thread)?;
         Ok(Self {
             ready,

@@ -8,7 +8,7 @@ use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::venue::Venue;
 
 use crate::error::RunnerError;
-use crate::run::feed::{SliceFeed, FeedItem};
+use crate::run::feed::{FeedItem, SliceFeed};
 use crate::run::journal::{JournalError, RunJournal};
 
 /// What is heard of a run under way.

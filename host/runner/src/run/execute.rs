@@ -30,7 +30,7 @@ use crate::orders::lease::{Lease, LeaseError, RunSlot};
 use crate::orders::limits::LimitsWatch;
 use crate::run::component::{self, SharedComponent};
 use crate::run::drive::{self, RunObserver};
-use crate::run::feed::{SliceFeed, BrokerActionFilter};
+use crate::run::feed::{BrokerActionFilter, SliceFeed};
 use crate::run::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
 use crate::run::permission::RunPermission;
 use crate::store::data_dir::{DataDir, Execution};
@@ -289,7 +289,7 @@ impl PreparedComponent {
     ) -> Result<Self, RunnerError> {
         Ok(Self {
             run: manifest.run_id()?,
-            setup: component::setup_for(&shared.ready, manifest, setup)?,
+            setup: component::guest_setup(&shared.ready, manifest, setup)?,
             shared: shared.clone(),
         })
     }

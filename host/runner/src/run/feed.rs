@@ -1,21 +1,23 @@
 //! Where slices come from. A feed must never know what a run does with them.
 
+mod broker_actions;
 mod connected;
 mod line;
+mod line_source;
 mod lines;
 mod market;
-mod of_broker;
 mod sessions;
 mod snapshot;
-mod source;
 
+pub use broker_actions::BrokerActionFilter;
 pub use connected::{ConnectedFeed, EventSource};
 pub(crate) use line::bar_in;
+pub use line_source::{
+    LINE_BYTES_MAX, LineRead, LineSource, LineTreatment, SILENCE_MAX, TimedLineReader,
+};
 pub use lines::{DecidedBars, LineFeed};
-pub use market::{AnyFeed, BarSource, MarketBars, FeedSource};
-pub use of_broker::BrokerActionFilter;
+pub use market::{AnyFeed, BarSource, FeedSource, MarketBars};
 pub use snapshot::SnapshotFeed;
-pub use source::{LineRead, LINE_BYTES_MAX, LineSource, TimedLineReader, SILENCE_MAX, LineTreatment};
 
 use counterfoil_snapshot::error::ReadError;
 use counterfoil_trading::record::{RefusedInput, Stop};

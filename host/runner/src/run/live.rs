@@ -14,7 +14,9 @@ use crate::orders::kill::{KillSwitch, Told};
 use crate::orders::lease::{Lease, LeaseError, RUNS_PER_ACCOUNT_MAX};
 use crate::orders::limits::{LimitsWatch, Need};
 use crate::run::drive::RunObserver;
-use crate::run::execute::{LiveContext, ExecutionOutcome, PreparedComponent, ExecutionConfig, execute_prepared};
+use crate::run::execute::{
+    ExecutionConfig, ExecutionOutcome, LiveContext, PreparedComponent, execute_prepared,
+};
 use crate::run::feed::{BarSource, DecidedBars};
 use crate::run::journal::Sealing;
 use crate::store::data_dir::DataDir;
@@ -34,17 +36,17 @@ pub fn live<B: BarSource>(
     observer: &mut (dyn RunObserver<Guest> + Send),
 ) -> Result<ExecutionOutcome, RunnerError> {
     let setup = manifest.setup()?;
-    check(manifest, &setup)?;
+    check_manifest(manifest, &setup)?;
     let component = PreparedComponent::new(data, manifest, &setup, engine)?;
-    let mut conditions = conditions(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
+    let mut conditions = live_context(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
     conditions.broker = broker;
-    not_killed(data, manifest)?;
+    check_kill_switches(data, manifest)?;
     let place = (data, conditions);
-    live_under(place, manifest, &component, signer, source, observer)
+    live_in_context(place, manifest, &component, signer, source, observer)
 }
 
 /// As [`live`], with a component that was made ready and under conditions that were found before.
-pub(crate) fn live_under<B: BarSource>(
+pub(crate) fn live_in_context<B: BarSource>(
     (data, conditions): (&DataDir, LiveContext),
     manifest: &Manifest,
     component: &PreparedComponent,
@@ -53,7 +55,7 @@ pub(crate) fn live_under<B: BarSource>(
     observer: &mut (dyn RunObserver<Guest> + Send),
 ) -> Result<ExecutionOutcome, RunnerError> {
     let setup = manifest.setup()?;
-    check(manifest, &setup)?;
+    check_manifest(manifest, &setup)?;
     let start = ExecutionConfig {
         data,
         manifest,
@@ -74,7 +76,7 @@ pub(crate) fn live_under<B: BarSource>(
 /// # Errors
 ///
 /// Returns [`RunnerError`] naming what is otherwise.
-pub fn check(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
+pub fn check_manifest(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
     if !matches!(manifest.data, DataSource::Feed { .. }) {
         return Err(RunnerError::Disagrees {
             what: "the data source",
@@ -106,7 +108,7 @@ pub fn check(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
 }
 
 /// Refuses a start while a kill switch of its account or of the installation is thrown.
-pub(crate) fn not_killed(data: &DataDir, manifest: &Manifest) -> Result<(), RunnerError> {
+pub(crate) fn check_kill_switches(data: &DataDir, manifest: &Manifest) -> Result<(), RunnerError> {
     let account = Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
     let stop = KillSwitch::new(data, &account, None).check();
     stop.map_or(Ok(()), Err).map_err(RunnerError::NotStarted)
@@ -118,7 +120,7 @@ pub(crate) fn not_killed(data: &DataDir, manifest: &Manifest) -> Result<(), Runn
 /// # Errors
 ///
 /// Returns [`RunnerError`] if one of them keeps it from starting.
-pub(crate) fn conditions(
+pub(crate) fn live_context(
     data: &DataDir,
     manifest: &Manifest,
     most: usize,

@@ -3,7 +3,7 @@
 
 mod compare;
 pub mod probe;
-mod recorded;
+mod recorded_slices;
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -24,13 +24,15 @@ use counterfoil_trading::venue::withheld::Withheld;
 use crate::clock::RecordedTimes;
 use crate::error::RunnerError;
 use crate::run::backtest::{inputs_of, selection_of};
-use crate::run::component::{CompiledComponent, ready_for};
+use crate::run::component::{CompiledComponent, compile_for_manifest};
 use crate::run::feed::SnapshotFeed;
 use crate::run::journal::JournalReader;
 use crate::store::data_dir::{DataDir, Execution};
 use compare::RecordComparer;
 use probe::LookAheadProbe;
-use recorded::{SliceBatch, RecordedSlice, RecordedSliceReader, SLICES_PER_BATCH, JournalTail};
+use recorded_slices::{
+    JournalTail, RecordedSlice, RecordedSliceReader, SLICES_PER_BATCH, SliceBatch,
+};
 
 /// Batches of slices under way between the two threads: a bound on memory.
 const BATCHES: usize = 4;
@@ -87,7 +89,7 @@ pub fn replay(
     engine: EngineSettings,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<ReplayReport, RunnerError> {
-    again(
+    replay_with_host(
         data,
         execution,
         engine,
@@ -132,7 +134,7 @@ impl FutureView<'_> {
 }
 
 /// Decides a run again on a host that wraps the guest with `host`, and compares.
-pub(crate) fn again<S: Strategy>(
+pub(crate) fn replay_with_host<S: Strategy>(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
@@ -145,7 +147,7 @@ pub(crate) fn again<S: Strategy>(
     let manifest = Manifest::parse(&open.manifest)?;
     let setup = manifest.setup()?;
     let snapshot = check_inputs(data, &manifest, &setup, &open)?;
-    let (ready, guest) = ready_for(data, &manifest, &setup, engine)?;
+    let (ready, guest) = compile_for_manifest(data, &manifest, &setup, engine)?;
     let again = ReplayJob {
         manifest: &manifest,
         setup: &setup,

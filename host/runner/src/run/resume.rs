@@ -1,11 +1,11 @@
 //! Goes on with a run that was killed: its journal is verified, decided again and compared, and
 //! only then is the next bar taken. It must never know which record of a difference is right.
 
-mod cut;
-mod feed;
-mod journal;
-mod known;
-mod signed;
+mod cut_tail;
+mod recorded_run;
+mod replay_then_live;
+mod resumed_journal;
+mod signed_prefix;
 
 use core::fmt;
 use std::fs::File;
@@ -24,10 +24,10 @@ use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 use counterfoil_verify::{Finding, Options, PublicKey, verify_journal};
 
-pub use cut::CutTail;
-pub(crate) use cut::keep;
-pub use journal::ResumeEvent;
-pub(crate) use signed::SignedPrefix;
+pub use cut_tail::CutTail;
+pub(crate) use cut_tail::keep_tail;
+pub use resumed_journal::ResumeEvent;
+pub(crate) use signed_prefix::SignedPrefix;
 
 use crate::clock::{self, RecordedTimes, WallClock};
 use crate::error::RunnerError;
@@ -37,18 +37,18 @@ use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::run::backtest::{inputs_of, selection_of};
 use crate::run::component::SharedComponent;
 use crate::run::drive::{self, RunObserver};
-use crate::run::execute::{LiveContext, HOST, ExecutionOutcome, PreparedComponent, decide};
-use crate::run::feed::{BarSource, SliceFeed, BrokerActionFilter};
+use crate::run::execute::{ExecutionOutcome, HOST, LiveContext, PreparedComponent, decide};
+use crate::run::feed::{BarSource, BrokerActionFilter, SliceFeed};
 use crate::run::journal::{JournalReader, RunJournal as _, Sealing};
-use crate::run::live::conditions;
+use crate::run::live::live_context;
 use crate::run::replay::{RecordDifference, check_inputs};
 use crate::store::data_dir::{DataDir, Execution};
 use crate::store::files::at;
 use crate::store::keys::SharedSigner;
 use crate::store::lock::RunLock;
-use feed::ReplayThenLive;
-use journal::{ResumedJournal, JournalContinuation};
-use known::RecordedRun;
+use recorded_run::RecordedRun;
+use replay_then_live::ReplayThenLive;
+use resumed_journal::{JournalContinuation, ResumedJournal};
 
 /// Why a run does not go on. No byte of its journal was changed.
 #[derive(Clone, Debug)]
@@ -249,7 +249,11 @@ impl Resumption {
     /// # Errors
     ///
     /// Returns [`RunnerError`] if it is missing, was changed, or does not agree with the manifest.
-    pub fn prepare(&self, data: &DataDir, engine: EngineSettings) -> Result<PreparedComponent, RunnerError> {
+    pub fn prepare(
+        &self,
+        data: &DataDir,
+        engine: EngineSettings,
+    ) -> Result<PreparedComponent, RunnerError> {
         PreparedComponent::new(data, &self.manifest, &self.setup, engine)
     }
 
@@ -281,7 +285,11 @@ impl Resumption {
     ///
     /// Returns [`RunnerError`] if anything the manifest names is missing or does not agree (then
     /// nothing was changed), or if the host could not go on (then it can be resumed again).
-    pub fn backtest(self, sealing: Sealing, around: ResumeDeps<'_>) -> Result<ResumeOutcome, RunnerError> {
+    pub fn backtest(
+        self,
+        sealing: Sealing,
+        around: ResumeDeps<'_>,
+    ) -> Result<ResumeOutcome, RunnerError> {
         let (data, manifest, setup) = (around.data, &self.manifest, &self.setup);
         let mut promised = None;
         let feed = match &self.open {
@@ -311,7 +319,7 @@ impl Resumption {
         (source, broker): (B, Option<Bridge>),
         around: ResumeDeps<'_>,
     ) -> Result<ResumeOutcome, RunnerError> {
-        let mut conditions = conditions(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
+        let mut conditions = live_context(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
         conditions.broker = broker;
         self.live_under(conditions, source, around)
     }
@@ -417,7 +425,9 @@ impl Resumption {
             &mut observer,
         );
         if let Some(difference) = journal.take_difference() {
-            return Ok(ResumeOutcome::Halted(Box::new(ResumeBlocked::Difference(difference))));
+            return Ok(ResumeOutcome::Halted(Box::new(ResumeBlocked::Difference(
+                difference,
+            ))));
         }
         let close = decided?;
         let compared = journal.compared();

@@ -26,7 +26,7 @@ pub struct RunUsage {
 /// # Errors
 ///
 /// Returns [`RunnerError`] if a journal or a folder cannot be read.
-pub fn used(executions: &[Execution]) -> Result<RunUsage, RunnerError> {
+pub fn run_usage(executions: &[Execution]) -> Result<RunUsage, RunnerError> {
     let mut sum = RunUsage::default();
     for execution in executions {
         let one = of_one(execution)?;

@@ -15,7 +15,7 @@ use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
 use crate::store::data_dir::{DataDir, DataDirError};
 use crate::store::files::{self, FileError, at};
 
-pub use people::{PersonKey, PEOPLE_FOLDER, PeopleKeys};
+pub use people::{PEOPLE_FOLDER, PeopleKeys, PersonKey};
 
 /// The secret key's file: 64 hex digits, the seed of RFC 8032.
 pub const SECRET_FILE: &str = "log-signing.key";
@@ -307,7 +307,10 @@ mod tests {
         fs::create_dir(dir("auditor").path()).unwrap();
         fs::write(dir("auditor").path().join(PUBLIC_FILE), &public).unwrap();
         let error = dir("auditor").signer().unwrap_err();
-        assert!(matches!(error, KeyDirError::SecretMissing { .. }), "{error}");
+        assert!(
+            matches!(error, KeyDirError::SecretMissing { .. }),
+            "{error}"
+        );
         let kept = fs::read(dir("auditor").path().join(PUBLIC_FILE)).unwrap();
         assert_eq!(kept, public);
         assert!(!dir("auditor").path().join(SECRET_FILE).exists());

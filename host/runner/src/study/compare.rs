@@ -222,7 +222,9 @@ pub(crate) struct DecisionPair {
     pub(crate) sides: [Option<(u64, Decision)>; 2],
 }
 
-pub(crate) fn next_pair(sides: &mut [DecisionReader; 2]) -> Result<Option<DecisionPair>, ReadJournalError> {
+pub(crate) fn next_pair(
+    sides: &mut [DecisionReader; 2],
+) -> Result<Option<DecisionPair>, ReadJournalError> {
     let [first, second] = sides;
     let order = match (first.key(), second.key()) {
         (None, None) => return Ok(None),

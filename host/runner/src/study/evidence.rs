@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 
 use crate::error::RunnerError;
 use crate::run::backtest::snapshot_store;
-use crate::run::component::ready;
+use crate::run::component::compile_component;
 use crate::run::replay::{ReplayReport, replay};
 use crate::store::data_dir::{DataDir, Execution};
 use crate::study::lookahead;
 
-pub use store::{EvidenceStoreError, EvidenceStore};
-pub use thresholds::{RunThresholds, ThresholdsError, dearer, thresholds};
+pub use store::{EvidenceStore, EvidenceStoreError};
+pub use thresholds::{RunThresholds, ThresholdsError, check_thresholds, with_added_slippage};
 
 /// What a check found.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -43,10 +43,14 @@ pub type ProgressCallback<'a> = &'a mut (dyn FnMut(u64) + Send);
 
 /// Whether a component is admitted, compiles, and describes itself.
 #[must_use]
-pub fn admission(bytes: &[u8], limits: &SandboxLimits, engine: EngineSettings) -> EvidenceCheck {
+pub fn check_admission(
+    bytes: &[u8],
+    limits: &SandboxLimits,
+    engine: EngineSettings,
+) -> EvidenceCheck {
     let found = admission::check(bytes)
         .map_err(|error| error.to_string())
-        .and_then(|()| ready(bytes, limits, engine).map_err(|error| error.to_string()));
+        .and_then(|()| compile_component(bytes, limits, engine).map_err(|error| error.to_string()));
     let mut facts = json!({
         "bytes": bytes.len(),
         "world": WORLD,
@@ -76,7 +80,7 @@ pub fn admission(bytes: &[u8], limits: &SandboxLimits, engine: EngineSettings) -
 /// # Errors
 ///
 /// Returns [`RunnerError`] if it cannot be read, or was changed.
-pub fn quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceCheck, RunnerError> {
+pub fn check_quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceCheck, RunnerError> {
     let DataSource::Snapshot { id, .. } = &manifest.data else {
         let reasons = vec!["the manifest names a feed, not a snapshot".to_owned()];
         let facts = json!({ "snapshot": null });
@@ -110,7 +114,7 @@ pub fn quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceCheck, Run
 /// # Errors
 ///
 /// Returns [`RunnerError`] if it could not be told.
-pub fn replays(
+pub fn check_replays(
     data: &DataDir,
     execution: &Execution,
     engines: Vec<(&str, EngineSettings)>,
@@ -140,7 +144,7 @@ pub fn replays(
 /// # Errors
 ///
 /// Returns [`RunnerError`] if it could not be told.
-pub fn no_look_ahead(
+pub fn check_look_ahead(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,

@@ -11,7 +11,7 @@ use counterfoil_trading::strategy::Strategy;
 use crate::error::RunnerError;
 pub use crate::run::replay::FutureView;
 use crate::run::replay::probe::LookAheadProbe;
-use crate::run::replay::{ReplayReport, again};
+use crate::run::replay::{ReplayReport, replay_with_host};
 use crate::store::data_dir::{DataDir, Execution};
 
 /// Decides a run again over garbage and compares. `progress` hears the number of decisions.
@@ -45,5 +45,5 @@ pub fn audit_host<S: Strategy>(
     host: impl FnOnce(Guest) -> S + Send,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<ReplayReport, RunnerError> {
-    again(data, execution, engine, sight, host, progress)
+    replay_with_host(data, execution, engine, sight, host, progress)
 }

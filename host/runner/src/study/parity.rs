@@ -3,8 +3,8 @@
 //! and every decision is held against the one that was recorded live. It must never know which of
 //! the two is right.
 
-mod bars;
 mod cause;
+mod live_bars;
 mod statement;
 
 use std::fs::File;
@@ -21,7 +21,7 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_verify::{Options, PublicKey, verify_journal};
 
 pub use cause::ParityCause;
-pub use statement::{PARITY_TYPE, ParityStatement, statement};
+pub use statement::{PARITY_TYPE, ParityStatement, parity_statement};
 
 use crate::error::RunnerError;
 use crate::run::backtest::{backtest_sealing, snapshot_store};
@@ -32,7 +32,7 @@ use crate::store::data_dir::{DataDir, Execution};
 use crate::store::files::at;
 use crate::study::compare::{DecisionPair, DecisionReader, DifferingBar, next_pair};
 use crate::times::show_time;
-use bars::LiveBars;
+use live_bars::LiveBars;
 
 /// Decisions for one signed checkpoint of the re-execution: what a backtest takes by default.
 const CADENCE: u32 = 4096;
@@ -199,7 +199,11 @@ struct ParityTally {
     first: Option<(DifferingBar, ParityCause)>,
 }
 
-fn hold(mut sides: [DecisionReader; 2], last: UnixNanos, taken: &LiveBars) -> Result<ParityTally, RunnerError> {
+fn hold(
+    mut sides: [DecisionReader; 2],
+    last: UnixNanos,
+    taken: &LiveBars,
+) -> Result<ParityTally, RunnerError> {
     let mut held = ParityTally::default();
     while let Some(pair) = next_pair(&mut sides)? {
         // Beyond it the live run may have gone on.

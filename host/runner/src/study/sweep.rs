@@ -20,9 +20,9 @@ use counterfoil_verify::{Options, PublicKey, verify_journal};
 use sha2::{Digest as _, Sha256};
 
 pub use axis::{SweepAxis, SweepAxisError};
-pub use item::{SweepItem, SweepError, grid, listed};
-pub use samples::samples;
-pub use walk::{WalkSplit, WalkWindows, over, splits};
+pub use item::{SweepError, SweepItem, items_from_grid, items_from_rows};
+pub use samples::sample_items;
+pub use walk::{WalkSplit, WalkWindows, walk_splits, with_window};
 
 use crate::error::RunnerError;
 use crate::run::backtest::backtest_sealing;
@@ -93,8 +93,8 @@ pub fn sweep(
             thread::Builder::new()
                 .name(format!("sweep-{worker}"))
                 .spawn_scoped(scope, move || {
-                    while let Some((place, item)) = take(next, items) {
-                        if send.send((place, one(bench, item))).is_err() {
+                    while let Some((place, item)) = next_item(next, items) {
+                        if send.send((place, run_item(bench, item))).is_err() {
                             return;
                         }
                     }
@@ -113,17 +113,17 @@ pub fn sweep(
     })
 }
 
-fn take<'a>(next: &AtomicUsize, items: &'a [SweepItem]) -> Option<(usize, &'a SweepItem)> {
+fn next_item<'a>(next: &AtomicUsize, items: &'a [SweepItem]) -> Option<(usize, &'a SweepItem)> {
     let place = next.fetch_add(1, Ordering::Relaxed);
     items.get(place).map(|item| (place, item))
 }
 
 /// Finds or makes the run of one item.
-fn one(bench: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, RunnerError> {
+fn run_item(bench: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, RunnerError> {
     let run = hex::encode(item.manifest.run_id()?);
     let signer = (bench.signer)();
     for execution in bench.data.executions_of(&run)?.into_iter().rev() {
-        if let Some(close) = sound(&execution, signer.as_ref()) {
+        if let Some(close) = verified_close(&execution, signer.as_ref()) {
             return Ok(SweepItemRun {
                 execution,
                 close,
@@ -150,7 +150,7 @@ fn one(bench: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, Runner
 
 /// The closing record of an execution whose journal verifies and is complete. What an interrupted
 /// sweep left, or what was changed since, is passed over and run again.
-fn sound(execution: &Execution, signer: &dyn Signer) -> Option<Close> {
+fn verified_close(execution: &Execution, signer: &dyn Signer) -> Option<Close> {
     let key = PublicKey::new(signer.verifying_key()).ok()?;
     let file = File::open(execution.journal()).ok()?;
     let report = verify_journal(file, &key, Options::default()).ok()?;

@@ -11,7 +11,8 @@ use super::run::Supervised;
 use super::status::RunState;
 use crate::error::RunnerError;
 use crate::run::feed::{
-    AnyFeed, BarSource, LineRead, DecidedBars, EventSource, LineSource, MarketBars, FeedSource, LineTreatment,
+    AnyFeed, BarSource, DecidedBars, EventSource, FeedSource, LineRead, LineSource, LineTreatment,
+    MarketBars,
 };
 
 /// Bars that nobody has asked for yet: lines that somebody puts into the run's inlet, or a venue's

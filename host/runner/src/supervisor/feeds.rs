@@ -20,7 +20,7 @@ use super::replay;
 use super::run::Supervised;
 use crate::error::RunnerError;
 use crate::orders::venues::{Venues, market_of};
-use crate::run::backtest::{check, snapshot_store};
+use crate::run::backtest::{check_selection, snapshot_store};
 use crate::run::feed::{LineRead, LineSource as _, MarketBars};
 use crate::store::data_dir::DataDir;
 
@@ -210,7 +210,7 @@ fn selected(
     let snapshot = store.load(&store.resolve(snapshot)?)?;
     let symbols = setup.instruments.iter().map(|one| one.symbol().to_owned());
     let selection = snapshot.select(&symbols.collect::<Vec<_>>(), None, None)?;
-    check(&snapshot, &selection, manifest, &setup)?;
+    check_selection(&snapshot, &selection, manifest, &setup)?;
     Ok((selection, setup))
 }
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::run::feed::{LineRead, LINE_BYTES_MAX, LineSource, SILENCE_MAX, LineTreatment};
+use crate::run::feed::{LINE_BYTES_MAX, LineRead, LineSource, LineTreatment, SILENCE_MAX};
 
 /// Lines that wait for one run: a minute of sixteen instruments at a bar a second.
 pub const LINES_MAX: usize = 1_024;

@@ -17,10 +17,10 @@ use super::status::RunState;
 use crate::error::RunnerError;
 use crate::orders::venues::Venues;
 use crate::run::component::SharedComponent;
-use crate::run::ending::ending;
-use crate::run::execute::{LiveContext, ExecutionOutcome, PreparedComponent};
-use crate::run::live::live_under;
+use crate::run::execute::{ExecutionOutcome, LiveContext, PreparedComponent};
+use crate::run::live::live_in_context;
 use crate::run::resume::{self, ResumeDeps, ResumeEvent, ResumeOutcome};
+use crate::run::run_end::run_end;
 use crate::store::data_dir::{DataDir, Execution};
 
 /// A run that is ready to begin.
@@ -124,7 +124,7 @@ fn record(
     let Some(execution) = executions.last() else {
         return Ok(());
     };
-    if let Some(end) = ending(execution, key)? {
+    if let Some(end) = run_end(execution, key)? {
         run.close(end.decisions.0);
         settings.records.end(end)?;
     }
@@ -237,7 +237,7 @@ fn take(
             let (bars, _line) = feed.begin(run, None)?;
             run.advance(&starting, RunState::Running, None);
             let mut watch = Watch(run);
-            let done = live_under(
+            let done = live_in_context(
                 (data, ready.conditions),
                 &run.manifest,
                 &component,

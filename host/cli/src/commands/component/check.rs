@@ -7,7 +7,9 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{EvidenceKind, Refused};
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::store::files::read_whole;
-use counterfoil_runner::study::evidence::{self, EvidenceCheck, RunThresholds, dearer};
+use counterfoil_runner::study::evidence::{
+    self, EvidenceCheck, RunThresholds, with_added_slippage,
+};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
@@ -103,9 +105,9 @@ impl Check<'_> {
             &self.manifest.limits,
             &engine,
         )?;
-        let found = evidence::admission(&bytes, &self.manifest.limits, engine);
+        let found = evidence::check_admission(&bytes, &self.manifest.limits, engine);
         all.push(maker.keep(EvidenceKind::Admission, &found)?);
-        let found = evidence::quality(&places.data, self.manifest)?;
+        let found = evidence::check_quality(&places.data, self.manifest)?;
         all.push(maker.keep(EvidenceKind::SnapshotQuality, &found)?);
         let outcome = backtest::execute(places, self.manifest, "cranelift")?;
         for (kind, found) in self.decided_again(places, &outcome)? {
@@ -130,12 +132,12 @@ impl Check<'_> {
         let names = ["cranelift", "pulley"];
         let engines = names.map(|name| Ok((name, places.engine(name)?)));
         let engines = engines.into_iter().collect::<Result<Vec<_>>>()?;
-        let replay = evidence::replays(data, run, engines, &mut progress)?;
+        let replay = evidence::check_replays(data, run, engines, &mut progress)?;
         let engine = places.engine("cranelift")?;
-        let ahead = evidence::no_look_ahead(data, run, engine, &mut progress)?;
-        let dearer = dearer(self.manifest, &self.thresholds)?;
+        let ahead = evidence::check_look_ahead(data, run, engine, &mut progress)?;
+        let dearer = with_added_slippage(self.manifest, &self.thresholds)?;
         let dearer = backtest::execute(places, &dearer, "cranelift")?;
-        let within = evidence::thresholds(data, run, &dearer.execution, &self.thresholds)?;
+        let within = evidence::check_thresholds(data, run, &dearer.execution, &self.thresholds)?;
         bar.finish_and_clear();
         Ok(vec![
             (EvidenceKind::Replay, replay),

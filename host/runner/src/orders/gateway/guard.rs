@@ -14,7 +14,7 @@ use crate::clock;
 use crate::orders::kill::KillSwitch;
 use crate::orders::lease::{LeaseError, RunSlot};
 use crate::orders::limits::LimitsWatch;
-use crate::run::feed::{SliceFeed, FeedError, FeedItem};
+use crate::run::feed::{FeedError, FeedItem, SliceFeed};
 use crate::run::permission::RunPermission;
 
 /// The conditions of one run.
@@ -131,7 +131,10 @@ impl<F: SliceFeed> SliceFeed for Guarded<'_, F> {
             match self.inner.next(slice)? {
                 FeedItem::Nothing => {}
                 FeedItem::Slice => break,
-                next @ (FeedItem::Refused(_) | FeedItem::Known | FeedItem::Stop(_) | FeedItem::End) => {
+                next @ (FeedItem::Refused(_)
+                | FeedItem::Known
+                | FeedItem::Stop(_)
+                | FeedItem::End) => {
                     return Ok(next);
                 }
             }

@@ -15,7 +15,7 @@ use counterfoil_trading::gateway::{Authorization, LogRecord, Mark, Occasion, Rec
 use counterfoil_trading::journal::RecordBytes;
 
 use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer};
-use crate::run::resume::{SignedPrefix, keep};
+use crate::run::resume::{SignedPrefix, keep_tail};
 use crate::store::data_dir::Execution;
 use crate::store::files::{FileError, at};
 
@@ -126,7 +126,7 @@ impl OrderLog {
             });
         }
         let (known, at_end) = read(&path, found.end, key)?;
-        keep(&execution.folder, found.end, &found.tail)?;
+        keep_tail(&execution.folder, found.end, &found.tail)?;
         let file = JournalFile::go_on(&path, found.end)?;
         let own = Sealer::go_on(file, signer, origin(execution), 1, at_end);
         Ok((Self::over(own), known))

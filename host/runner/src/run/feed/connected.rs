@@ -13,7 +13,7 @@ use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
-use super::{DecidedBars, SliceFeed, FeedError, FeedItem, SILENCE_MAX};
+use super::{DecidedBars, FeedError, FeedItem, SILENCE_MAX, SliceFeed};
 
 /// Where a venue's events come from.
 pub trait EventSource {
@@ -87,7 +87,11 @@ impl<S: EventSource> SliceFeed for ConnectedFeed<S> {
                 Heard::Nothing => return Ok(FeedItem::Nothing),
                 Heard::End => {
                     let is_left = self.slicer.finish(slice);
-                    return Ok(if is_left { FeedItem::Slice } else { FeedItem::End });
+                    return Ok(if is_left {
+                        FeedItem::Slice
+                    } else {
+                        FeedItem::End
+                    });
                 }
             };
             match self.slicer.take(event, slice)? {

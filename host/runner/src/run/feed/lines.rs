@@ -13,9 +13,9 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
 use super::line::{LineContent, parse};
+use super::line_source::{LineRead, LineSource, LineTreatment};
 use super::sessions::SessionEnds;
-use super::source::{LineRead, LineSource, LineTreatment};
-use super::{SliceFeed, FeedError, FeedItem};
+use super::{FeedError, FeedItem, SliceFeed};
 use crate::clock;
 
 /// How far ahead of this machine's clock a bar may close: as far as two clocks that are kept in step

@@ -12,9 +12,9 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
 use super::connected::{ConnectedFeed, EventSource};
+use super::line_source::LineSource;
 use super::lines::{DecidedBars, LineFeed};
-use super::source::LineSource;
-use super::{SliceFeed, FeedError, FeedItem};
+use super::{FeedError, FeedItem, SliceFeed};
 use crate::error::RunnerError;
 use crate::orders::venues::Venues;
 

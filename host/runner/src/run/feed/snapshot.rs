@@ -7,7 +7,7 @@ use counterfoil_snapshot::store::slices::Slices;
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::slice::{Slice, SliceError};
 
-use super::{SliceFeed, FeedError, FeedItem};
+use super::{FeedError, FeedItem, SliceFeed};
 
 /// Slices of a snapshot.
 #[derive(Debug)]

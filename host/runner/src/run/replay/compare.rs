@@ -6,7 +6,7 @@ use counterfoil_trading::record::{Record, digested_part};
 use counterfoil_trading::run::{Progress, RunError};
 
 use super::RecordDifference;
-use super::recorded::RecordedSlice;
+use super::recorded_slices::RecordedSlice;
 use crate::error::RunnerError;
 use crate::run::journal::ReadJournalError;
 

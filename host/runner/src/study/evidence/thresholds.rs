@@ -60,7 +60,10 @@ pub enum ThresholdsError {
 /// # Errors
 ///
 /// Returns [`ThresholdsError`] if there is no such rate.
-pub fn dearer(manifest: &Manifest, thresholds: &RunThresholds) -> Result<Manifest, ThresholdsError> {
+pub fn with_added_slippage(
+    manifest: &Manifest,
+    thresholds: &RunThresholds,
+) -> Result<Manifest, ThresholdsError> {
     let (base, added) = (&manifest.costs.slippage_bps, thresholds.slippage_added_bps);
     let sum = || {
         let one = decimal::power_of_ten(BPS_SCALE)?;
@@ -82,7 +85,7 @@ pub fn dearer(manifest: &Manifest, thresholds: &RunThresholds) -> Result<Manifes
 /// # Errors
 ///
 /// Returns [`RunnerError`] if a journal cannot be read.
-pub fn thresholds(
+pub fn check_thresholds(
     data: &DataDir,
     run: &Execution,
     dearer: &Execution,

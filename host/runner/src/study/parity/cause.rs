@@ -61,7 +61,9 @@ impl ParityCause {
     pub(super) const fn of(aspect: DifferenceAspect, account_differs: bool, late: bool) -> Self {
         match aspect {
             DifferenceAspect::OnlyInSecond if late => Self::LateBar,
-            DifferenceAspect::OnlyInFirst | DifferenceAspect::OnlyInSecond | DifferenceAspect::Bar => Self::DataRevised,
+            DifferenceAspect::OnlyInFirst
+            | DifferenceAspect::OnlyInSecond
+            | DifferenceAspect::Bar => Self::DataRevised,
             // What was filled in this slice stands in its account: it came before the question.
             _ if account_differs => Self::FillDiffered,
             DifferenceAspect::Verdicts if late => Self::LateBar,
@@ -78,17 +80,67 @@ mod tests {
     #[test]
     fn each_difference_has_one_cause() {
         let table = [
-            (DifferenceAspect::OnlyInFirst, false, false, ParityCause::DataRevised),
-            (DifferenceAspect::OnlyInFirst, false, true, ParityCause::DataRevised),
-            (DifferenceAspect::OnlyInSecond, false, false, ParityCause::DataRevised),
-            (DifferenceAspect::OnlyInSecond, false, true, ParityCause::LateBar),
+            (
+                DifferenceAspect::OnlyInFirst,
+                false,
+                false,
+                ParityCause::DataRevised,
+            ),
+            (
+                DifferenceAspect::OnlyInFirst,
+                false,
+                true,
+                ParityCause::DataRevised,
+            ),
+            (
+                DifferenceAspect::OnlyInSecond,
+                false,
+                false,
+                ParityCause::DataRevised,
+            ),
+            (
+                DifferenceAspect::OnlyInSecond,
+                false,
+                true,
+                ParityCause::LateBar,
+            ),
             (DifferenceAspect::Bar, true, true, ParityCause::DataRevised),
-            (DifferenceAspect::Account, true, false, ParityCause::FillDiffered),
-            (DifferenceAspect::Requests, true, false, ParityCause::FillDiffered),
-            (DifferenceAspect::Verdicts, true, false, ParityCause::FillDiffered),
-            (DifferenceAspect::Requests, false, false, ParityCause::DecisionDiffered),
-            (DifferenceAspect::Verdicts, false, false, ParityCause::LimitChanged),
-            (DifferenceAspect::Verdicts, false, true, ParityCause::LateBar),
+            (
+                DifferenceAspect::Account,
+                true,
+                false,
+                ParityCause::FillDiffered,
+            ),
+            (
+                DifferenceAspect::Requests,
+                true,
+                false,
+                ParityCause::FillDiffered,
+            ),
+            (
+                DifferenceAspect::Verdicts,
+                true,
+                false,
+                ParityCause::FillDiffered,
+            ),
+            (
+                DifferenceAspect::Requests,
+                false,
+                false,
+                ParityCause::DecisionDiffered,
+            ),
+            (
+                DifferenceAspect::Verdicts,
+                false,
+                false,
+                ParityCause::LimitChanged,
+            ),
+            (
+                DifferenceAspect::Verdicts,
+                false,
+                true,
+                ParityCause::LateBar,
+            ),
         ];
         for (aspect, account, late, cause) in table {
             assert_eq!(ParityCause::of(aspect, account, late), cause, "{aspect:?}");

@@ -31,7 +31,7 @@ pub struct ParityStatement {
 /// # Errors
 ///
 /// Returns [`RunnerError`] if the manifest's digests do not parse or the signer does not sign.
-pub fn statement(
+pub fn parity_statement(
     live: &Execution,
     found: &ParityReport,
     signer: &(dyn Signer + Send),
@@ -83,7 +83,11 @@ fn predicate(live: &Execution, found: &ParityReport) -> Result<Value, RunnerErro
     }))
 }
 
-fn described(found: &ParityReport, site: &DifferingBar, cause: ParityCause) -> Result<Value, RunnerError> {
+fn described(
+    found: &ParityReport,
+    site: &DifferingBar,
+    cause: ParityCause,
+) -> Result<Value, RunnerError> {
     let instruments = found.manifest.setup()?.instruments;
     let describe = Describe::new(&instruments);
     let decided = |one: &Option<(u64, Box<Decision>)>| {

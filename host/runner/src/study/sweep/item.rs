@@ -64,7 +64,7 @@ pub enum SweepError {
 /// # Errors
 ///
 /// Returns [`SweepError`] if a field is unknown or a value does not fit it.
-pub fn grid(base: &Manifest, axes: &[SweepAxis]) -> Result<Vec<SweepItem>, SweepError> {
+pub fn items_from_grid(base: &Manifest, axes: &[SweepAxis]) -> Result<Vec<SweepItem>, SweepError> {
     let mut rows = vec![Vec::new()];
     for axis in axes {
         if rows.len().saturating_mul(axis.values.len()) > ITEMS_MAX {
@@ -82,15 +82,15 @@ pub fn grid(base: &Manifest, axes: &[SweepAxis]) -> Result<Vec<SweepItem>, Sweep
             .collect();
     }
     let fields: Vec<String> = axes.iter().map(|axis| axis.field.clone()).collect();
-    listed(base, &fields, rows)
+    items_from_rows(base, &fields, rows)
 }
 
 /// An item for each row of values.
 ///
 /// # Errors
 ///
-/// As [`grid`].
-pub fn listed(
+/// As [`items_from_grid`].
+pub fn items_from_rows(
     base: &Manifest,
     fields: &[String],
     rows: Vec<Vec<String>>,

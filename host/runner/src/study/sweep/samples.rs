@@ -16,7 +16,7 @@ use crate::store::data_dir::DataDir;
 /// # Errors
 ///
 /// Returns [`RunnerError`] if the manifest is not over a snapshot, or if a sample cannot be made.
-pub fn samples(
+pub fn sample_items(
     data: &DataDir,
     base: &Manifest,
     first: Resample,

@@ -32,7 +32,7 @@ pub struct WalkSplit {
 /// The splits of the time from `first` to `end`. The last test window may be cut short by the end
 /// of the data; a window without a day has none.
 #[must_use]
-pub fn splits(first: UnixNanos, end: UnixNanos, windows: WalkWindows) -> Vec<WalkSplit> {
+pub fn walk_splits(first: UnixNanos, end: UnixNanos, windows: WalkWindows) -> Vec<WalkSplit> {
     let day = |time: i64| time.div_euclid(DAY_NANOS);
     let (first, end) = (day(first.0), day(end.0.saturating_sub(1)).saturating_add(1));
     let (train, test) = (i64::from(windows.train_days), i64::from(windows.test_days));
@@ -57,7 +57,7 @@ pub fn splits(first: UnixNanos, end: UnixNanos, windows: WalkWindows) -> Vec<Wal
 
 /// The manifest over one window of its snapshot; a manifest over a feed is as it was.
 #[must_use]
-pub fn over(manifest: &Manifest, window: &[String; 2]) -> Manifest {
+pub fn with_window(manifest: &Manifest, window: &[String; 2]) -> Manifest {
     let mut manifest = manifest.clone();
     if let DataSource::Snapshot { from, to, .. } = &mut manifest.data {
         let [start, end] = window.clone();
@@ -78,7 +78,7 @@ mod tests {
             test_days,
             is_anchored,
         };
-        let all = splits(UnixNanos(0), UnixNanos(days * DAY_NANOS), windows);
+        let all = walk_splits(UnixNanos(0), UnixNanos(days * DAY_NANOS), windows);
         let number = |date: &String| date.strip_prefix("1970-01-").unwrap().to_owned();
         let texts = all.iter().map(|split| {
             let [a, b] = split.train.each_ref().map(number);

@@ -25,7 +25,11 @@ pub struct CutTail {
 /// # Errors
 ///
 /// Returns [`FileError`] if it is not certain that they are kept; the journal is as it was then.
-pub(crate) fn keep(folder: &Path, offset: u64, tail: &[u8]) -> Result<Option<CutTail>, FileError> {
+pub(crate) fn keep_tail(
+    folder: &Path,
+    offset: u64,
+    tail: &[u8],
+) -> Result<Option<CutTail>, FileError> {
     if tail.is_empty() {
         return Ok(None);
     }

@@ -8,11 +8,11 @@ use counterfoil_trading::record::{
     KIND_CLOSE, KIND_OPEN, KIND_REFUSED, Record, digested_part, kind_of,
 };
 
-use super::cut::{CutTail, keep};
-use super::signed::SignedPrefix;
+use super::cut_tail::{CutTail, keep_tail};
+use super::signed_prefix::SignedPrefix;
 use crate::run::journal::{
-    AnyJournal, JournalError, JournalFile, JournalReader, ReadJournalError, RunJournal, JournalHead,
-    Sealer, Sealing,
+    AnyJournal, JournalError, JournalFile, JournalHead, JournalReader, ReadJournalError,
+    RunJournal, Sealer, Sealing,
 };
 use crate::run::replay::RecordDifference;
 use crate::store::data_dir::Execution;
@@ -143,7 +143,7 @@ impl<'a> ResumedJournal<'a> {
                 cadence,
                 sealing,
             } = held;
-            let cut = keep(&execution.folder, signed.end, &signed.tail)?;
+            let cut = keep_tail(&execution.folder, signed.end, &signed.tail)?;
             let file = JournalFile::go_on(&execution.journal(), signed.end)?;
             if let Some(cut) = cut {
                 (self.tell)(&ResumeEvent::Cut(cut));

@@ -44,7 +44,11 @@ impl<R: BufRead> LineSource for R {
     fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead> {
         let mut limited = io::Read::take(self, LINE_BYTES_MAX);
         let read = limited.read_until(b'\n', line)?;
-        Ok(if read > 0 { LineRead::Line } else { LineRead::End })
+        Ok(if read > 0 {
+            LineRead::Line
+        } else {
+            LineRead::End
+        })
     }
 }
 

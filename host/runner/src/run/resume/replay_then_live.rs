@@ -7,7 +7,7 @@ use std::vec::IntoIter;
 use counterfoil_trading::record::{RefusedInput, Stop};
 use counterfoil_trading::slice::Slice;
 
-use crate::run::feed::{SliceFeed, FeedError, FeedItem};
+use crate::run::feed::{FeedError, FeedItem, SliceFeed};
 
 /// Refused inputs that wait for the end of a half-recorded slice: more than a feed sends within
 /// one, and a bound on memory. Beyond it they are recorded at once.

@@ -16,7 +16,7 @@ use crate::store::data_dir::Execution;
 /// # Errors
 ///
 /// Returns [`RunnerError`] if the journal cannot be read.
-pub fn ending(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, RunnerError> {
+pub fn run_end(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, RunnerError> {
     let key = VerifierKey::new(&execution.origin(), key)?;
     let mut journal = JournalReader::open(&execution.journal())?;
     let mut stop = None;

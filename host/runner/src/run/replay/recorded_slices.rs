@@ -11,7 +11,7 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::error::RunnerError;
-use crate::run::feed::{SliceFeed as _, FeedError, FeedItem, SnapshotFeed};
+use crate::run::feed::{FeedError, FeedItem, SliceFeed as _, SnapshotFeed};
 use crate::run::journal::{JournalReader, ReadJournalError};
 
 /// Slices handed over at once: enough that the threads meet rarely, small enough for a cache.

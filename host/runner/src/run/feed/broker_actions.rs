@@ -9,7 +9,7 @@ use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::record::{FaultAction, RefusedInput, Stop, StopCause};
 use counterfoil_trading::slice::Slice;
 
-use super::{SliceFeed, FeedError, FeedItem};
+use super::{FeedError, FeedItem, SliceFeed};
 
 /// A feed as it is for a run of this venue.
 #[derive(Debug)]

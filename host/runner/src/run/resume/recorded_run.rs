@@ -16,7 +16,7 @@ use crate::error::RunnerError;
 use crate::orders::gateway::DecidedBefore;
 use crate::orders::gateway::broker::Recorded;
 use crate::run::feed::{DecidedBars, FeedError};
-use crate::run::journal::{JournalReader, ReadJournalError, JournalHead};
+use crate::run::journal::{JournalHead, JournalReader, ReadJournalError};
 
 /// What the signed part says.
 #[derive(Debug, Default)]
