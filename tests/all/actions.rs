@@ -112,7 +112,7 @@ fn run(world: &World, manifest: &Manifest, mut feed: Slices) -> ExecutionOutcome
         commitments: None,
         once: true,
         sealing: Sealing::RunThread,
-        conditions: None,
+        context: None,
     };
     execute(start, &mut feed, &mut NoClock, &mut Ignore).unwrap()
 }

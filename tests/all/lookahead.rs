@@ -2,11 +2,11 @@
 //! on that same host.
 
 use counterfoil_journal::signer::Signer;
-use counterfoil_runner::run::backtest::{inputs_of, selection_of};
 use counterfoil_runner::run::component::compile_for_manifest;
 use counterfoil_runner::run::drive::drive;
 use counterfoil_runner::run::execute::HOST;
 use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
+use counterfoil_runner::run::inputs::{inputs_of, selection_of};
 use counterfoil_runner::run::journal::{AnyJournal, JournalFile, RunJournal as _, Sealer, Sealing};
 use counterfoil_runner::run::replay::ReplayReport;
 use counterfoil_runner::run::replay::probe::LookAheadProbe;

@@ -12,7 +12,6 @@ use std::thread;
 
 use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::orders::gateway::client::{Cleared, Found, Reply, VenueClient};
 use counterfoil_runner::orders::gateway::guard::Guard;
 use counterfoil_runner::orders::gateway::token::SignedToken;
@@ -22,7 +21,7 @@ use counterfoil_runner::orders::gateway::{
 use counterfoil_runner::orders::kill::{KillSwitch, Target, kill, lift};
 use counterfoil_runner::orders::lease::Lease;
 use counterfoil_runner::orders::limits::{AccountLimits, LimitsWatch, Need};
-use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
 use counterfoil_runner::run::live::live;
 use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, ResumeOutcome, open};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
@@ -588,7 +587,7 @@ fn live_then<'a>(
     world: &'a World,
     manifest: &Manifest,
     act: impl FnOnce() + Send + 'a,
-) -> Result<ExecutionOutcome, Box<RunnerError>> {
+) -> Result<ExecutionOutcome, Box<ExecuteError>> {
     let lines = world.lines(manifest);
     let source = Then {
         bytes: lines.as_bytes(),
@@ -601,7 +600,8 @@ fn live_then<'a>(
         manifest,
         world.engine(),
         signer(),
-        (source, None),
+        source,
+        None,
         &mut Ignore,
     )
     .map_err(Box::new)
@@ -884,11 +884,11 @@ fn resume(world: &World, execution: &Execution, lines: &str) -> ExecutionOutcome
         data: &world.data,
         component: &component,
         observer: &mut Ignore,
-        tell: &mut |_| {},
+        on_event: &mut |_| {},
     };
-    match ready.live((lines.as_bytes(), None), around).unwrap() {
+    match ready.live(lines.as_bytes(), None, around).unwrap() {
         ResumeOutcome::Ended { outcome, .. } => *outcome,
-        ResumeOutcome::Halted(halt) => panic!("{halt}"),
+        ResumeOutcome::Blocked(halt) => panic!("{halt}"),
     }
 }
 

@@ -4,10 +4,9 @@
 use counterfoil_governance::attest::Envelope;
 use counterfoil_journal::public_key::PublicKey as GovernanceKey;
 use counterfoil_journal::signer::Ed25519Signer;
-use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::study::parity::{
-    PARITY_TYPE, ParityCause, ParityReport, ParityRequest, parity, parity_statement,
+    PARITY_TYPE, ParityCause, ParityError, ParityReport, ParityRequest, parity, parity_statement,
 };
 use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{Ignore, World, over_a_feed, public_key, signer};
@@ -36,7 +35,7 @@ fn held(
     execution: &Execution,
     through: Option<UnixNanos>,
     snapshot: Option<&str>,
-) -> Result<ParityReport, Box<RunnerError>> {
+) -> Result<ParityReport, Box<ParityError>> {
     let question = ParityRequest {
         data: &world.data,
         execution,
@@ -103,7 +102,7 @@ fn a_run_under_way_is_held_as_far_as_its_last_whole_slice() {
     );
     std::fs::write(run.journal(), &whole[..600]).unwrap();
     let error = held(&world, &run, None, None).unwrap_err();
-    assert!(matches!(*error, RunnerError::NoSlice { .. }), "{error}");
+    assert!(matches!(*error, ParityError::NoSlice { .. }), "{error}");
 }
 
 #[test]
@@ -155,11 +154,11 @@ fn a_changed_journal_and_a_backtest_have_no_parity() {
     bytes[middle] ^= 1;
     std::fs::write(run.journal(), &bytes).unwrap();
     let error = held(&world, &run, None, None).unwrap_err();
-    assert!(matches!(*error, RunnerError::NotIntact { .. }), "{error}");
+    assert!(matches!(*error, ParityError::NotIntact { .. }), "{error}");
     let backtest = world.cross(&["AAA"], 1, 2, 10);
     let backtest = world.backtest(&backtest, world.engine()).unwrap().execution;
     let error = held(&world, &backtest, None, None).unwrap_err();
-    assert!(matches!(*error, RunnerError::Disagrees { .. }), "{error}");
+    assert!(matches!(*error, ParityError::NotLive(_)), "{error}");
 }
 
 #[test]

@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use counterfoil_journal::frame::{Frame, FrameReader};
-use counterfoil_runner::error::RunnerError;
+use counterfoil_runner::run::component::PreparedComponent;
 use counterfoil_runner::run::drive::drive;
-use counterfoil_runner::run::execute::{HOST, PreparedComponent};
+use counterfoil_runner::run::execute::HOST;
 use counterfoil_runner::run::feed::LineFeed;
 use counterfoil_runner::run::journal::{InlineJournal, JournalFile, Sealer, Sealing};
 use counterfoil_runner::run::resume::{
@@ -44,7 +44,7 @@ pub(crate) fn resume(
     world: &World,
     execution: &Execution,
     lines: &str,
-) -> Result<Told, Box<RunnerError>> {
+) -> Result<Told, Box<dyn core::error::Error>> {
     resume_with(world, execution, lines, None)
 }
 
@@ -54,12 +54,12 @@ fn resume_with(
     execution: &Execution,
     lines: &str,
     component: Option<&PreparedComponent>,
-) -> Result<Told, Box<RunnerError>> {
+) -> Result<Told, Box<dyn core::error::Error>> {
     let mut notices = Vec::new();
     let mut told = |notice: &ResumeEvent| notices.push(notice.clone());
     let ready = match open(&world.data, execution, signer())? {
         ResumeAttempt::Ready(ready) => ready,
-        ResumeAttempt::Halted(halt) => {
+        ResumeAttempt::Blocked(halt) => {
             return Ok(Told {
                 found: ResumePoint {
                     records: 0,
@@ -72,7 +72,7 @@ fn resume_with(
             });
         }
     };
-    let found = ready.found();
+    let found = ready.resume_point();
     let own;
     let component = if let Some(component) = component {
         component
@@ -84,17 +84,17 @@ fn resume_with(
         data: &world.data,
         component,
         observer: &mut Ignore,
-        tell: &mut told,
+        on_event: &mut told,
     };
     let is_live = matches!(ready.manifest().data, DataSource::Feed { .. });
     let resumed = if is_live {
-        ready.live((lines.as_bytes(), None), around)?
+        ready.live(lines.as_bytes(), None, around)?
     } else {
         ready.backtest(Sealing::RunThread, around)?
     };
     let ended = match resumed {
         ResumeOutcome::Ended { outcome, .. } => Ok(outcome.close),
-        ResumeOutcome::Halted(halt) => Err(*halt),
+        ResumeOutcome::Blocked(halt) => Err(*halt),
     };
     Ok(Told {
         found,
@@ -380,7 +380,7 @@ fn a_journal_with_any_byte_changed_is_not_gone_on_with() {
             Ok(ResumeAttempt::Ready(_)) => {
                 panic!("byte {place} of {signed} was changed, and it goes on")
             }
-            Ok(ResumeAttempt::Halted(halt)) => halt.to_string(),
+            Ok(ResumeAttempt::Blocked(halt)) => halt.to_string(),
             Err(error) => error.to_string(),
         };
         let names = why.contains("record ") || why.contains("byte ");
@@ -560,7 +560,7 @@ pub(crate) const MANIFEST: &str = "recover.json";
 fn child() {
     if let Some(place) = child::place(FOLDER, MANIFEST) {
         let lines = std::io::BufReader::new(std::io::stdin());
-        child::live_or_resume(place, (lines, None));
+        child::live_or_resume(place, lines, None);
     }
 }
 

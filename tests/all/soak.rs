@@ -104,8 +104,8 @@ fn decided(world: &World, run: &str) -> usize {
         return 0;
     };
     match open(&world.data, &execution, signer()).unwrap() {
-        ResumeAttempt::Ready(ready) => usize::try_from(ready.found().decisions).unwrap(),
-        ResumeAttempt::Halted(halt) => panic!("{halt}"),
+        ResumeAttempt::Ready(ready) => usize::try_from(ready.resume_point().decisions).unwrap(),
+        ResumeAttempt::Blocked(halt) => panic!("{halt}"),
     }
 }
 

@@ -2,7 +2,7 @@
 //! trusts nothing that does not verify.
 
 use counterfoil_journal::signer::Signer;
-use counterfoil_runner::error::RunnerError;
+use counterfoil_runner::run::execute::ExecuteError;
 use counterfoil_runner::study::sweep::{
     SweepAxis, SweepConfig, SweepError, SweepItem, SweepItemRun, items_from_grid, items_from_rows,
     sweep,
@@ -23,7 +23,7 @@ fn swept(
     world: &World,
     items: &[SweepItem],
     workers: usize,
-) -> Vec<Result<SweepItemRun, RunnerError>> {
+) -> Vec<Result<SweepItemRun, ExecuteError>> {
     let signer = || -> Box<dyn Signer + Send> { signer() };
     let bench = SweepConfig {
         data: &world.data,
@@ -36,13 +36,13 @@ fn swept(
     all
 }
 
-fn closes(all: &[Result<SweepItemRun, RunnerError>]) -> Vec<&Close> {
+fn closes(all: &[Result<SweepItemRun, ExecuteError>]) -> Vec<&Close> {
     all.iter()
         .map(|done| &done.as_ref().unwrap().close)
         .collect()
 }
 
-fn reused(all: &[Result<SweepItemRun, RunnerError>]) -> Vec<bool> {
+fn reused(all: &[Result<SweepItemRun, ExecuteError>]) -> Vec<bool> {
     let reused = all.iter().map(|done| done.as_ref().unwrap().is_reused);
     reused.collect()
 }
@@ -59,7 +59,7 @@ fn one_worker_or_four_give_the_same_as_single_backtests() {
     assert!(closes(&first).iter().all(|close| close.fills > 0));
     let alone = one.backtest(&items[7].manifest, one.engine()).unwrap();
     assert_eq!(&alone.close, closes(&first)[7], "sealed on another thread");
-    let journal = |done: &Result<SweepItemRun, RunnerError>| {
+    let journal = |done: &Result<SweepItemRun, ExecuteError>| {
         std::fs::read(done.as_ref().unwrap().execution.journal()).unwrap()
     };
     assert_eq!(journal(&first[7]), journal(&second[7]));

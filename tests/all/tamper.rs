@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use counterfoil_journal::frame::{Frame, FrameReader};
-use counterfoil_runner::run::backtest::snapshot_store;
 use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::{JournalFile, Sealer};
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_tests::guests::component;

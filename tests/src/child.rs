@@ -30,10 +30,20 @@ pub fn place(variable: &str, manifest: &str) -> Option<Place> {
 }
 
 /// Starts the live run of the manifest, or goes on with it if it was started.
-pub fn live_or_resume<B: BarSource>((data, manifest, engine): Place, ends: (B, Option<Bridge>)) {
+pub fn live_or_resume<B: BarSource>(place: Place, source: B, broker: Option<Bridge>) {
+    let (data, manifest, engine) = place;
     let run = hex::encode(manifest.run_id().unwrap());
     let Some(execution) = data.executions_of(&run).unwrap().pop() else {
-        live(&data, &manifest, engine, signer(), ends, &mut Ignore).unwrap();
+        live(
+            &data,
+            &manifest,
+            engine,
+            signer(),
+            source,
+            broker,
+            &mut Ignore,
+        )
+        .unwrap();
         return;
     };
     let ResumeAttempt::Ready(ready) = open(&data, &execution, signer()).unwrap() else {
@@ -44,8 +54,8 @@ pub fn live_or_resume<B: BarSource>((data, manifest, engine): Place, ends: (B, O
         data: &data,
         component: &component,
         observer: &mut Ignore,
-        tell: &mut |_| {},
+        on_event: &mut |_| {},
     };
-    let resumed = ready.live(ends, around).unwrap();
+    let resumed = ready.live(source, broker, around).unwrap();
     assert!(matches!(resumed, ResumeOutcome::Ended { .. }));
 }

@@ -8,12 +8,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
-use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::run::backtest::{backtest, snapshot_store};
 use counterfoil_runner::run::drive::RunObserver;
-use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::run::replay::{ReplayReport, replay};
+use counterfoil_runner::run::replay::{ReplayError, ReplayReport, replay};
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
@@ -242,7 +241,7 @@ impl World {
         &self,
         manifest: &Manifest,
         engine: EngineSettings,
-    ) -> Result<ExecutionOutcome, Box<RunnerError>> {
+    ) -> Result<ExecutionOutcome, Box<ExecuteError>> {
         backtest(&self.data, manifest, engine, signer(), &mut Ignore).map_err(Box::new)
     }
 
@@ -255,7 +254,7 @@ impl World {
         &self,
         manifest: &Manifest,
         lines: &str,
-    ) -> Result<ExecutionOutcome, Box<RunnerError>> {
+    ) -> Result<ExecutionOutcome, Box<ExecuteError>> {
         let engine = self.engine();
         let source = lines.as_bytes();
         live(
@@ -263,7 +262,8 @@ impl World {
             manifest,
             engine,
             signer(),
-            (source, None),
+            source,
+            None,
             &mut Ignore,
         )
         .map_err(Box::new)
@@ -274,7 +274,7 @@ impl World {
     /// # Errors
     ///
     /// As the runner's own.
-    pub fn replay(&self, outcome: &ExecutionOutcome) -> Result<ReplayReport, Box<RunnerError>> {
+    pub fn replay(&self, outcome: &ExecutionOutcome) -> Result<ReplayReport, Box<ReplayError>> {
         let engine = self.engine();
         replay(&self.data, &outcome.execution, engine, &mut |_| {}).map_err(Box::new)
     }

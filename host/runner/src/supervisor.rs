@@ -38,12 +38,11 @@ use self::kept::{Kept, Meant};
 use self::run::{Parts, Supervised};
 use self::status::{RunState, Status};
 use self::work::{Begin, Ready};
-use crate::error::RunnerError;
 use crate::orders::kill::KillSwitch;
 use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::orders::venues::Venues;
 use crate::permit::{Grant, PermitWatch, Records};
-use crate::run::execute::LiveContext;
+use crate::run::execute::{ExecuteError, LiveContext};
 use crate::run::live;
 use crate::store::data_dir::DataDir;
 
@@ -338,7 +337,7 @@ impl Supervisor {
             policy: grant.terms().set.policy.0,
             told: run.told.clone(),
             permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
-            broker: broker.map_err(RunnerError::from)?,
+            broker: broker.map_err(Box::new).map_err(ExecuteError::from)?,
             ..live::live_context(&settings.data, &run.manifest, most)?
         })
     }
@@ -456,7 +455,7 @@ impl Supervisor {
                 conditions: {
                     let switch = KillSwitch::new(&settings.data, &run.account, Some(&execution));
                     let stop = switch.check().map_or(Ok(()), Err);
-                    stop.map_err(RunnerError::NotStarted)?;
+                    stop.map_err(ExecuteError::NotStarted)?;
                     self.conditions(run, grant)?
                 },
                 component: self.component_of(run)?,

@@ -7,11 +7,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::orders::gateway::broker::Bridge;
 use counterfoil_runner::orders::gateway::order_log;
 use counterfoil_runner::orders::venues::Venues;
-use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
 use counterfoil_runner::run::feed::{LineRead, LineSource};
 use counterfoil_runner::run::live::live;
 use counterfoil_runner::run::resume::{self, ResumeAttempt, ResumeDeps, ResumeOutcome};
@@ -129,17 +128,17 @@ impl Desk {
         world: &World,
         slices: usize,
         act: impl FnOnce(&mut Steps),
-    ) -> Result<ExecutionOutcome, Box<RunnerError>> {
+    ) -> Result<ExecutionOutcome, Box<ExecuteError>> {
         let bridge = self.bridge();
         stepped(world, &self.manifest, slices, act, |lines| {
             let engine = world.engine();
-            let ends = (lines, Some(bridge));
             live(
                 &world.data,
                 &self.manifest,
                 engine,
                 signer(),
-                ends,
+                lines,
+                Some(bridge),
                 &mut Ignore,
             )
             .map_err(Box::new)
@@ -162,24 +161,24 @@ impl Desk {
                 data: &world.data,
                 component: &component,
                 observer: &mut Ignore,
-                tell: &mut |_| {},
+                on_event: &mut |_| {},
             };
-            match ready.live((lines, Some(bridge)), around).unwrap() {
+            match ready.live(lines, Some(bridge), around).unwrap() {
                 ResumeOutcome::Ended { outcome, .. } => *outcome,
-                ResumeOutcome::Halted(halt) => panic!("{halt}"),
+                ResumeOutcome::Blocked(halt) => panic!("{halt}"),
             }
         })
     }
 
     /// Why a manifest does not start.
     pub(crate) fn refusal(&self, world: &World, manifest: &Manifest) -> String {
-        let ends = (&b""[..], Some(self.bridge()));
         let done = live(
             &world.data,
             manifest,
             world.engine(),
             signer(),
-            ends,
+            &b""[..],
+            Some(self.bridge()),
             &mut Ignore,
         );
         done.unwrap_err().to_string()

@@ -134,8 +134,8 @@ fn child() {
     };
     let (data, manifest, _) = &place;
     let bridge = bridge(data.root(), manifest, &std::env::var(PORTS).unwrap());
-    let ends = (Asking(BufReader::new(stdin())), Some(bridge));
-    child::live_or_resume(place, ends);
+    let source = Asking(BufReader::new(stdin()));
+    child::live_or_resume(place, source, Some(bridge));
 }
 
 /// A process that decides what it is sent.
@@ -324,8 +324,8 @@ fn decided(world: &World, run: &str) -> usize {
         return 0;
     };
     match open(&world.data, &execution, signer()).unwrap() {
-        ResumeAttempt::Ready(ready) => usize::try_from(ready.found().decisions).unwrap(),
-        ResumeAttempt::Halted(halt) => panic!("{halt}"),
+        ResumeAttempt::Ready(ready) => usize::try_from(ready.resume_point().decisions).unwrap(),
+        ResumeAttempt::Blocked(halt) => panic!("{halt}"),
     }
 }
 

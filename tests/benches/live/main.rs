@@ -105,9 +105,17 @@ fn run(
     };
     std::thread::scope(|scope| {
         let running = scope.spawn(|| {
-            let ends = (source, broker);
             let engine = world.engine();
-            live(&world.data, manifest, engine, signer(), ends, &mut Ignore).unwrap()
+            live(
+                &world.data,
+                manifest,
+                engine,
+                signer(),
+                source,
+                broker,
+                &mut Ignore,
+            )
+            .unwrap()
         });
         let mut spans = Vec::new();
         let mut sent: Option<Stopwatch> = None;
@@ -179,9 +187,9 @@ fn recover(world: &World, done: &ExecutionOutcome, bars: u64) -> u128 {
         data: &world.data,
         component: &component,
         observer: &mut Ignore,
-        tell: &mut |_| {},
+        on_event: &mut |_| {},
     };
-    let ResumeOutcome::Ended { outcome, .. } = ready.live((&b""[..], None), around).unwrap() else {
+    let ResumeOutcome::Ended { outcome, .. } = ready.live(&b""[..], None, around).unwrap() else {
         panic!("the run does not come out as recorded");
     };
     let micros = watch.elapsed().as_micros().max(1);

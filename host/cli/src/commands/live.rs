@@ -8,8 +8,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use counterfoil_runner::orders::gateway::broker::Bridge;
 use counterfoil_runner::orders::venues::{Venues, market_of};
-use counterfoil_runner::run::backtest::snapshot_store;
 use counterfoil_runner::run::feed::{FeedSource, MarketBars, TimedLineReader};
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::live::live;
 use counterfoil_runner::store::files::read_whole;
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
@@ -44,8 +44,16 @@ pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
             "run {run}: waiting for bars, one JSON object a line; the end of the stream ends it"
         ),
     });
-    let ends = ends_of(&manifest, args)?;
-    let done = live(&places.data, &manifest, engine, signer, ends, &mut watcher);
+    let (source, broker) = ends_of(&manifest, args)?;
+    let done = live(
+        &places.data,
+        &manifest,
+        engine,
+        signer,
+        source,
+        broker,
+        &mut watcher,
+    );
     watcher.finish();
     let outcome = done?;
     if places.json {

@@ -35,8 +35,8 @@ pub(crate) fn live(
     ends: impl FnOnce(&Manifest) -> Result<(FeedSource<TimedLineReader>, Option<Bridge>)>,
 ) -> Result<Answer> {
     go_on(places, run, backend, |ready, around| {
-        let ends = ends(ready.manifest())?;
-        Ok(ready.live(ends, around)?)
+        let (source, broker) = ends(ready.manifest())?;
+        Ok(ready.live(source, broker, around)?)
     })
 }
 
@@ -50,9 +50,9 @@ fn go_on(
     let short = execution.short();
     let ready = match open(&places.data, &execution, Box::new(places.keys.signer()?))? {
         ResumeAttempt::Ready(ready) => ready,
-        ResumeAttempt::Halted(halt) => return Ok(halted(places, &short, &halt, &[])),
+        ResumeAttempt::Blocked(halt) => return Ok(halted(places, &short, &halt, &[])),
     };
-    let found = ready.found();
+    let found = ready.resume_point();
     note(&opening(&short, &found));
     let manifest = ready.manifest().clone();
     let instruments = manifest.setup()?.instruments;
@@ -74,13 +74,13 @@ fn go_on(
         data: &places.data,
         component: &component,
         observer: &mut watcher,
-        tell: &mut tell,
+        on_event: &mut tell,
     };
     let resumed = act(*ready, around);
     watcher.finish();
     let (outcome, compared) = match resumed? {
         ResumeOutcome::Ended { outcome, compared } => (outcome, compared),
-        ResumeOutcome::Halted(halt) => return Ok(halted(places, &short, &halt, &instruments)),
+        ResumeOutcome::Blocked(halt) => return Ok(halted(places, &short, &halt, &instruments)),
     };
     if places.json {
         let mut value = report::outcome_json(&manifest, &outcome)?;

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context as _, Result, bail};
 use counterfoil_journal::signer::Signer;
 use counterfoil_report::{SweepOutcome, SweepRow, SweepTable};
-use counterfoil_runner::error::RunnerError;
+use counterfoil_runner::run::execute::ExecuteError;
 use counterfoil_runner::store::files::{make_folder, read_whole, write_whole};
 use counterfoil_runner::study::sweep::{
     SweepAxis, SweepConfig, SweepItem, SweepItemRun, items_from_grid, items_from_rows, sweep,
@@ -46,7 +46,7 @@ pub(super) struct Made {
     table: SweepTable,
     reused: usize,
     failed: usize,
-    failure: Option<RunnerError>,
+    failure: Option<ExecuteError>,
 }
 
 /// Runs a sweep and writes its table.
@@ -57,7 +57,7 @@ pub(super) fn make(places: &Places, args: &Sweep) -> Result<Made> {
     let done = execute(places, (args.workers, &args.base.backend), &items)?;
     let table = table_of(fields, &items, &done)?;
     let found =
-        |one: &&Result<SweepItemRun, RunnerError>| one.as_ref().is_ok_and(|done| done.is_reused);
+        |one: &&Result<SweepItemRun, ExecuteError>| one.as_ref().is_ok_and(|done| done.is_reused);
     let made = Made {
         id,
         folder,
@@ -74,7 +74,7 @@ pub(super) fn make(places: &Places, args: &Sweep) -> Result<Made> {
 pub(super) fn table_of(
     fields: Vec<String>,
     items: &[SweepItem],
-    done: &[Result<SweepItemRun, RunnerError>],
+    done: &[Result<SweepItemRun, ExecuteError>],
 ) -> Result<SweepTable> {
     let rows = items.iter().zip(done).map(|(item, done)| row(item, done));
     Ok(SweepTable {
@@ -154,7 +154,7 @@ pub(super) fn execute(
     places: &Places,
     (workers, backend): (Option<usize>, &str),
     items: &[SweepItem],
-) -> Result<Vec<Result<SweepItemRun, RunnerError>>> {
+) -> Result<Vec<Result<SweepItemRun, ExecuteError>>> {
     let cores = available_parallelism().map_or(1, usize::from);
     let workers = workers.unwrap_or(cores).max(1);
     let key = places.keys.signer()?;
@@ -202,7 +202,7 @@ fn cells(line: &str) -> Vec<String> {
     line.split(',').map(|cell| cell.trim().to_owned()).collect()
 }
 
-pub(super) fn row(item: &SweepItem, done: &Result<SweepItemRun, RunnerError>) -> Result<SweepRow> {
+pub(super) fn row(item: &SweepItem, done: &Result<SweepItemRun, ExecuteError>) -> Result<SweepRow> {
     let outcome = match done {
         Err(error) => Err(error.to_string()),
         Ok(done) => {

@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{SweepRow, SweepTable};
-use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::run::backtest::{selection_of, snapshot_store};
+use counterfoil_runner::run::execute::ExecuteError;
+use counterfoil_runner::run::inputs::{selection_of, snapshot_store};
 use counterfoil_runner::study::sweep::{
     SweepItem, SweepItemRun, WalkSplit, WalkWindows, walk_splits, with_window,
 };
@@ -136,7 +136,7 @@ fn range(places: &Places, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
 /// The item with the most profit; of equals the first. A run that ended by a fault is none.
 fn best<'a>(
     items: &'a [SweepItem],
-    done: &[Result<SweepItemRun, RunnerError>],
+    done: &[Result<SweepItemRun, ExecuteError>],
 ) -> Result<(&'a SweepItem, Money)> {
     let mut best: Option<(&SweepItem, Money)> = None;
     for (item, done) in items.iter().zip(done) {

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use counterfoil_runner::run::backtest::snapshot_store;
 use counterfoil_runner::run::component::compile_component;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_trading::limits::SandboxLimits;

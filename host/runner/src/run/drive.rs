@@ -7,11 +7,23 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::venue::Venue;
 
-use crate::error::RunnerError;
-use crate::run::feed::{FeedItem, SliceFeed};
+use crate::run::feed::{FeedError, FeedItem, SliceFeed};
 use crate::run::journal::{JournalError, RunJournal};
 
-/// What is heard of a run under way.
+/// Why a run could not continue. Its journal has no closing record then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriveError {
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The venue, the journal or the host failed.
+    #[error(transparent)]
+    Run(#[from] RunError<JournalError>),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Receives the progress of a run.
 pub trait RunObserver<S> {
     /// A slice was taken down the path.
     fn stepped(&mut self, strategy: &mut S, run: &Run);
@@ -27,14 +39,14 @@ pub trait RunObserver<S> {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if feed, venue, journal or host cannot go on; the journal then has no
+/// Returns [`DriveError`] if feed, venue, journal or host cannot go on; the journal then has no
 /// closing record.
 pub fn drive<F, S, V, J, C>(
     feed: &mut F,
     run: &mut Run,
     ports: &mut Ports<'_, S, V, J, C>,
     observer: &mut dyn RunObserver<S>,
-) -> Result<Close, RunnerError>
+) -> Result<Close, DriveError>
 where
     F: SliceFeed,
     S: Strategy,
@@ -82,8 +94,8 @@ where
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the journal does not take it.
-pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<Close, RunnerError> {
+/// Returns [`DriveError`] if the journal does not take it.
+pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<Close, DriveError> {
     let digest = journal.digest()?;
     Ok(run.close(&digest, journal)?)
 }

@@ -8,10 +8,9 @@ use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
-use counterfoil_sandbox::setup::Setup;
 use counterfoil_sandbox::thread::guest_thread;
-use counterfoil_trading::manifest::{Manifest, RunSetup};
-use counterfoil_trading::record::{Close, Commitment, Open};
+use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
+use counterfoil_trading::record::{Close, Commitment, Open, Stop};
 use counterfoil_trading::run::{Clock, Ports, Run};
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::units::Money;
@@ -19,23 +18,28 @@ use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::RunnerError;
 use crate::orders::gateway::any::AnyVenue;
 use crate::orders::gateway::broker::{BrokerVenue, Recorded};
 use crate::orders::gateway::guard::{Guard, Guarded};
 use crate::orders::gateway::paper::PaperVenue;
-use crate::orders::gateway::{BookTerms, DecidedBefore, Gateway, Terms};
+use crate::orders::gateway::{BookTerms, DecidedBefore, Gateway, GatewayError, Terms};
 use crate::orders::kill::{KillSwitch, Told};
 use crate::orders::lease::{Lease, LeaseError, RunSlot};
 use crate::orders::limits::LimitsWatch;
-use crate::run::component::{self, SharedComponent};
-use crate::run::drive::{self, RunObserver};
+use crate::orders::venues::VenuesError;
+use crate::run::component::{ComponentError, PreparedComponent};
+use crate::run::drive::{self, DriveError, RunObserver};
 use crate::run::feed::{BrokerActionFilter, SliceFeed};
-use crate::run::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
+use crate::run::inputs::InputsError;
+use crate::run::journal::{
+    AnyJournal, JournalError, JournalFile, ReadJournalError, RunJournal, Sealer, Sealing,
+};
+use crate::run::mismatch::ManifestMismatch;
 use crate::run::permission::RunPermission;
-use crate::store::data_dir::{DataDir, Execution};
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
+use crate::store::files::FileError;
 use crate::store::keys::SharedSigner;
-use crate::store::lock::RunLock;
+use crate::store::lock::{LockError, RunLock};
 
 /// The build of this host, as journals name it.
 pub const HOST: &str = concat!("counterfoil ", env!("CARGO_PKG_VERSION"));
@@ -58,11 +62,11 @@ pub struct ExecutionConfig<'a> {
     pub once: bool,
     /// On which thread records are sealed.
     pub sealing: Sealing,
-    /// Under which conditions it trades an account, through the gateway; `None` for a simulation.
-    pub conditions: Option<LiveContext>,
+    /// What a run needs to trade an account through the gateway; `None` for a simulation.
+    pub context: Option<LiveContext>,
 }
 
-/// Under which conditions a run trades an account.
+/// What a run needs to trade an account: its place under the lease, limits, permission and broker.
 #[derive(Debug)]
 pub struct LiveContext {
     /// Its place among the account's runs.
@@ -88,14 +92,14 @@ impl LiveContext {
     ///
     /// # Errors
     ///
-    /// Returns [`RunnerError::Disagrees`] if it asks for a broker that is not there, or the other way
+    /// Returns [`ManifestMismatch`] if it asks for a broker that is not there, or the other way
     /// round.
     pub(crate) fn venue(
         &mut self,
         data: &DataDir,
         setup: &RunSetup,
         recorded: Recorded,
-    ) -> Result<AnyVenue, RunnerError> {
+    ) -> Result<AnyVenue, ExecuteError> {
         let (stated, found) = match (setup.broker, self.broker.take()) {
             (None, None) => return Ok(AnyVenue::Paper(Box::new(PaperVenue::new(setup)))),
             (Some(_), Some(bridge)) => {
@@ -106,13 +110,14 @@ impl LiveContext {
             (Some(_), None) => ("a broker", "the paper venue"),
             (None, Some(_)) => ("the paper venue", "a broker"),
         };
-        Err(RunnerError::Disagrees {
-            what: "the venue",
+        Err(ManifestMismatch {
+            subject: "the venue",
             place: "this start",
             found: found.to_owned(),
             stated: stated.to_owned(),
-            way_on: "name the broker in the manifest and with --broker, or in neither",
-        })
+            hint: "name the broker in the manifest and with --broker, or in neither",
+        }
+        .into())
     }
 
     /// The conditions of an execution, watched over, and the terms of its gateway. What does not hold
@@ -121,7 +126,8 @@ impl LiveContext {
         self,
         data: &DataDir,
         execution: &Execution,
-        (signer, setup): (&SharedSigner, &RunSetup),
+        signer: &SharedSigner,
+        setup: &RunSetup,
     ) -> (Arc<Guard>, Terms) {
         let account = self.slot.lease().account();
         let kill = KillSwitch::with(data, account, Some(execution), self.told);
@@ -166,18 +172,60 @@ pub struct ExecutionOutcome {
     pub close: Close,
 }
 
+/// Why a run did not start, or stopped without a closing record.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecuteError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Mismatch(#[from] ManifestMismatch),
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    #[error(transparent)]
+    Inputs(#[from] InputsError),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The journal's file could not be created.
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// A kill switch, a limit or the permission keeps the run from starting.
+    #[error("{}: the run does not start: {}", .0.cause.name(), .0.message)]
+    NotStarted(Stop),
+    #[error(transparent)]
+    Venue(#[from] Box<VenuesError>),
+    /// The host could not start the guest.
+    #[error(transparent)]
+    Guest(#[from] StartError),
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The recorded part of a resumed run could not be read.
+    #[error(transparent)]
+    ReadJournal(#[from] ReadJournalError),
+    #[error("cannot start a thread for the run: {0}")]
+    Thread(std::io::Error),
+}
+
 /// Runs a manifest over a feed.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if anything it names is missing or does not agree (then nothing was
+/// Returns [`ExecuteError`] if anything it names is missing or does not agree (then nothing was
 /// written), or if the host could not go on (then the journal has no closing record).
 pub fn execute<F, C>(
     start: ExecutionConfig<'_>,
     feed: &mut F,
     clock: &mut C,
     observer: &mut (dyn RunObserver<Guest> + Send),
-) -> Result<ExecutionOutcome, RunnerError>
+) -> Result<ExecutionOutcome, ExecuteError>
 where
     F: SliceFeed + Send,
     C: Clock + Send,
@@ -198,7 +246,7 @@ pub fn execute_prepared<F, C>(
     feed: &mut F,
     clock: &mut C,
     observer: &mut (dyn RunObserver<Guest> + Send),
-) -> Result<ExecutionOutcome, RunnerError>
+) -> Result<ExecutionOutcome, ExecuteError>
 where
     F: SliceFeed + Send,
     C: Clock + Send,
@@ -218,11 +266,11 @@ where
     };
     let signer = SharedSigner::new(start.signer);
     // The order log begins before the journal: a journal without one was never traded by.
-    let gateway = match start.conditions {
+    let gateway = match start.context {
         None => None,
-        Some(mut conditions) => {
-            let venue = conditions.venue(data, setup, Recorded::default())?;
-            let (guard, terms) = conditions.watch(data, &execution, (&signer, setup));
+        Some(mut context) => {
+            let venue = context.venue(data, setup, Recorded::default())?;
+            let (guard, terms) = context.watch(data, &execution, &signer, setup);
             let mut gateway = Gateway::open(venue, &execution, terms, DecidedBefore::new())?;
             gateway.begin()?;
             Some((gateway, guard))
@@ -232,112 +280,61 @@ where
     let cadence = setup.cadence;
     let sealer = Sealer::new(file, Box::new(signer), execution.origin(), cadence);
     let mut journal =
-        AnyJournal::start(sealer, cadence, start.sealing).map_err(RunnerError::Thread)?;
+        AnyJournal::start(sealer, cadence, start.sealing).map_err(ExecuteError::Thread)?;
     let mut body = Vec::new();
     open.encode(&mut body);
     drive::append_outside(&body, &mut journal)?;
-    let terms = (manifest, setup);
     let close = match gateway {
         None => {
             let mut venue = SimulatedVenue::new(setup);
-            let ends = (&mut journal, &mut venue);
-            decide(guest, terms, feed, clock, ends, observer)?
+            run_guest(
+                guest,
+                manifest,
+                setup,
+                feed,
+                clock,
+                &mut journal,
+                &mut venue,
+                observer,
+            )?
         }
         Some((mut gateway, guard)) => {
             let mut feed = BrokerActionFilter::new(Guarded::new(feed, guard), setup);
-            let ends = (&mut journal, &mut gateway);
-            decide(guest, terms, &mut feed, clock, ends, observer)?
+            run_guest(
+                guest,
+                manifest,
+                setup,
+                &mut feed,
+                clock,
+                &mut journal,
+                &mut gateway,
+                observer,
+            )?
         }
     };
     journal.finish()?;
     Ok(ExecutionOutcome { execution, close })
 }
 
-/// A component that is ready for a manifest, and what its `init` is told.
-#[derive(Debug)]
-pub struct PreparedComponent {
-    run: [u8; 32],
-    shared: SharedComponent,
-    setup: Setup,
-}
-
-impl PreparedComponent {
-    /// Makes the component of a manifest ready.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`RunnerError`] if it is missing, was changed, or does not agree with the manifest.
-    pub fn new(
-        data: &DataDir,
-        manifest: &Manifest,
-        setup: &RunSetup,
-        engine: EngineSettings,
-    ) -> Result<Self, RunnerError> {
-        let shared = SharedComponent::new(data, manifest, setup, engine)?;
-        Self::share(&shared, manifest, setup)
-    }
-
-    /// Makes a component that other runs may use at the same time ready for this manifest.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`RunnerError`] if it does not agree with the manifest.
-    pub fn share(
-        shared: &SharedComponent,
-        manifest: &Manifest,
-        setup: &RunSetup,
-    ) -> Result<Self, RunnerError> {
-        Ok(Self {
-            run: manifest.run_id()?,
-            setup: component::guest_setup(&shared.ready, manifest, setup)?,
-            shared: shared.clone(),
-        })
-    }
-
-    /// Refuses to be used for another run.
-    pub(crate) fn check_run(&self, run: &str) -> Result<(), RunnerError> {
-        let ready_for = hex::encode(self.run);
-        if ready_for == run {
-            return Ok(());
-        }
-        Err(RunnerError::Disagrees {
-            what: "the run",
-            place: "the component made ready",
-            found: ready_for,
-            stated: run.to_owned(),
-            way_on: "make the component ready for this run",
-        })
-    }
-
-    /// The settings of its engine.
-    #[must_use]
-    pub fn engine(&self) -> &EngineSettings {
-        self.shared.ready.compiled.engine().settings()
-    }
-
-    /// The run that it was made ready for.
-    #[must_use]
-    pub const fn run(&self) -> &[u8; 32] {
-        &self.run
-    }
-}
-
-/// Takes a feed down the path from its first slice to the closing record.
-pub(crate) fn decide<F, C, J, V>(
+/// Starts the guest on a thread of its own and drives the run from the feed's first slice to the closing
+/// record.
+pub(crate) fn run_guest<F, C, J, V>(
     guest: &PreparedComponent,
-    (manifest, setup): (&Manifest, &RunSetup),
+    manifest: &Manifest,
+    setup: &RunSetup,
     feed: &mut F,
     clock: &mut C,
-    (journal, venue): (&mut J, &mut V),
+    journal: &mut J,
+    venue: &mut V,
     observer: &mut (dyn RunObserver<Guest> + Send),
-) -> Result<Close, RunnerError>
+) -> Result<Close, ExecuteError>
 where
     F: SliceFeed + Send,
     C: Clock + Send,
     J: RunJournal + Send,
     V: Venue + Send,
 {
-    let compiled = &guest.shared.ready.compiled;
+    let compiled = guest.compiled();
     let stack = compiled.engine().settings().thread_stack_bytes();
     guest_thread(stack, || {
         let mut run = Run::new(setup);
@@ -349,13 +346,13 @@ where
                     journal,
                     clock,
                 };
-                drive::drive(feed, &mut run, &mut ports, observer)
+                Ok(drive::drive(feed, &mut run, &mut ports, observer)?)
             }
-            Err(StartError::Fault { fault, .. }) => fail_init(&mut run, fault, venue, journal),
+            Err(StartError::Fault { fault, .. }) => Ok(fail_init(&mut run, fault, venue, journal)?),
             Err(error) => Err(error.into()),
         }
     })
-    .map_err(RunnerError::Thread)?
+    .map_err(ExecuteError::Thread)?
 }
 
 fn fail_init<J: RunJournal, V: Venue>(
@@ -363,7 +360,7 @@ fn fail_init<J: RunJournal, V: Venue>(
     fault: StrategyFault,
     venue: &mut V,
     journal: &mut J,
-) -> Result<Close, RunnerError> {
+) -> Result<Close, DriveError> {
     let mut ports = Ports {
         strategy: &mut (),
         venue,

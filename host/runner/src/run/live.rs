@@ -9,16 +9,17 @@ use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 
 use crate::clock::{self, WallClock};
-use crate::error::RunnerError;
 use crate::orders::kill::{KillSwitch, Told};
 use crate::orders::lease::{Lease, LeaseError, RUNS_PER_ACCOUNT_MAX};
 use crate::orders::limits::{LimitsWatch, Need};
+use crate::run::component::PreparedComponent;
 use crate::run::drive::RunObserver;
 use crate::run::execute::{
-    ExecutionConfig, ExecutionOutcome, LiveContext, PreparedComponent, execute_prepared,
+    ExecuteError, ExecutionConfig, ExecutionOutcome, LiveContext, execute_prepared,
 };
 use crate::run::feed::{BarSource, DecidedBars};
 use crate::run::journal::Sealing;
+use crate::run::mismatch::ManifestMismatch;
 use crate::store::data_dir::DataDir;
 
 /// Runs a manifest over closed bars from `source`.
@@ -32,28 +33,31 @@ pub fn live<B: BarSource>(
     manifest: &Manifest,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
-    (source, broker): (B, Option<Bridge>),
+    source: B,
+    broker: Option<Bridge>,
     observer: &mut (dyn RunObserver<Guest> + Send),
-) -> Result<ExecutionOutcome, RunnerError> {
+) -> Result<ExecutionOutcome, ExecuteError> {
     let setup = manifest.setup()?;
     check_manifest(manifest, &setup)?;
     let component = PreparedComponent::new(data, manifest, &setup, engine)?;
-    let mut conditions = live_context(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
-    conditions.broker = broker;
+    let mut context = live_context(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
+    context.broker = broker;
     check_kill_switches(data, manifest)?;
-    let place = (data, conditions);
-    live_in_context(place, manifest, &component, signer, source, observer)
+    live_in_context(
+        data, context, manifest, &component, signer, source, observer,
+    )
 }
 
 /// As [`live`], with a component that was made ready and under conditions that were found before.
 pub(crate) fn live_in_context<B: BarSource>(
-    (data, conditions): (&DataDir, LiveContext),
+    data: &DataDir,
+    context: LiveContext,
     manifest: &Manifest,
     component: &PreparedComponent,
     signer: Box<dyn Signer + Send>,
     source: B,
     observer: &mut (dyn RunObserver<Guest> + Send),
-) -> Result<ExecutionOutcome, RunnerError> {
+) -> Result<ExecutionOutcome, ExecuteError> {
     let setup = manifest.setup()?;
     check_manifest(manifest, &setup)?;
     let start = ExecutionConfig {
@@ -65,7 +69,7 @@ pub(crate) fn live_in_context<B: BarSource>(
         commitments: None,
         once: true,
         sealing: Sealing::RunThread,
-        conditions: Some(conditions),
+        context: Some(context),
     };
     let mut feed = source.open(manifest, &setup, DecidedBars::default())?;
     execute_prepared(start, component, &mut feed, &mut WallClock::new(), observer)
@@ -75,43 +79,43 @@ pub(crate) fn live_in_context<B: BarSource>(
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] naming what is otherwise.
-pub fn check_manifest(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
+/// Returns [`ManifestMismatch`] for the first value that keeps it from being run live.
+pub fn check_manifest(manifest: &Manifest, setup: &RunSetup) -> Result<(), ManifestMismatch> {
     if !matches!(manifest.data, DataSource::Feed { .. }) {
-        return Err(RunnerError::Disagrees {
-            what: "the data source",
+        return Err(ManifestMismatch {
+            subject: "the data source",
             place: "a live run",
             found: "a feed".to_owned(),
             stated: "a snapshot".to_owned(),
-            way_on: "start it with `counterfoil backtest`",
+            hint: "start it with `counterfoil backtest`",
         });
     }
     if setup.cadence != 1 {
-        return Err(RunnerError::Disagrees {
-            what: "the cadence",
+        return Err(ManifestMismatch {
+            subject: "the cadence",
             place: "a live run",
             found: "1".to_owned(),
             stated: setup.cadence.to_string(),
-            way_on: "set cadence to 1: a decision is signed before its order leaves",
+            hint: "set cadence to 1: a decision is signed before its order leaves",
         });
     }
     if setup.broker.is_some_and(|broker| broker.is_live) {
-        return Err(RunnerError::Disagrees {
-            what: "the broker's environment",
+        return Err(ManifestMismatch {
+            subject: "the broker's environment",
             place: "a start that nobody authorized for money",
             found: "paper".to_owned(),
             stated: "live".to_owned(),
-            way_on: "set data.feed.broker.environment to paper",
+            hint: "set data.feed.broker.environment to paper",
         });
     }
     Ok(())
 }
 
 /// Refuses a start while a kill switch of its account or of the installation is thrown.
-pub(crate) fn check_kill_switches(data: &DataDir, manifest: &Manifest) -> Result<(), RunnerError> {
+pub(crate) fn check_kill_switches(data: &DataDir, manifest: &Manifest) -> Result<(), ExecuteError> {
     let account = Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
     let stop = KillSwitch::new(data, &account, None).check();
-    stop.map_or(Ok(()), Err).map_err(RunnerError::NotStarted)
+    stop.map_or(Ok(()), Err).map_err(ExecuteError::NotStarted)
 }
 
 /// The conditions under which a run of the manifest trades its account: a place among `most` under the
@@ -119,12 +123,12 @@ pub(crate) fn check_kill_switches(data: &DataDir, manifest: &Manifest) -> Result
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if one of them keeps it from starting.
+/// Returns [`ExecuteError`] if one of them keeps it from starting.
 pub(crate) fn live_context(
     data: &DataDir,
     manifest: &Manifest,
     most: usize,
-) -> Result<LiveContext, RunnerError> {
+) -> Result<LiveContext, ExecuteError> {
     let account = &Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
     let lease = Lease::of_process(data, account)?;
     let slot = lease.admit(most)?;
@@ -133,7 +137,7 @@ pub(crate) fn live_context(
     let limits = LimitsWatch::start(data, account, manifest, when);
     Ok(LiveContext {
         slot,
-        limits: limits.map_err(RunnerError::NotStarted)?,
+        limits: limits.map_err(ExecuteError::NotStarted)?,
         // Where nobody authorized a start, the manifest is all that a run is started under.
         policy: manifest.run_id()?,
         told: Told::default(),

@@ -14,19 +14,19 @@ use counterfoil_sandbox::guest::{Guest, StartError};
 use counterfoil_sandbox::setup::Setup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
-use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
-use counterfoil_trading::record::{Open, Record};
+use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
+use counterfoil_trading::record::Record;
 use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::clock::RecordedTimes;
-use crate::error::RunnerError;
-use crate::run::backtest::{inputs_of, selection_of};
-use crate::run::component::{CompiledComponent, compile_for_manifest};
-use crate::run::feed::SnapshotFeed;
-use crate::run::journal::JournalReader;
+use crate::run::component::{CompiledComponent, ComponentError, compile_for_manifest};
+use crate::run::feed::FeedError;
+use crate::run::inputs::{InputsError, check_inputs};
+use crate::run::inputs::{inputs_of, selection_of};
+use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
 use compare::RecordComparer;
 use probe::LookAheadProbe;
@@ -36,6 +36,32 @@ use recorded_slices::{
 
 /// Batches of slices under way between the two threads: a bound on memory.
 const BATCHES: usize = 4;
+
+/// Why a run could not be replayed. It says nothing about the run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Inputs(#[from] InputsError),
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    /// The host could not start the guest.
+    #[error(transparent)]
+    Guest(#[from] StartError),
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The host could not take a recorded slice through the run again.
+    #[error("the host could not replay a slice: {0}")]
+    Step(String),
+    #[error("cannot start a thread for the replay: {0}")]
+    Thread(std::io::Error),
+    #[error("the thread that reads the journal ended early")]
+    ReaderGone,
+}
 
 /// What a replay found.
 #[derive(Clone, Debug)]
@@ -82,13 +108,13 @@ pub struct RecordDifference {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if it could not be told: a part is missing or unreadable.
+/// Returns [`ReplayError`] if it could not be told: a part is missing or unreadable.
 pub fn replay(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<ReplayReport, RunnerError> {
+) -> Result<ReplayReport, ReplayError> {
     replay_with_host(
         data,
         execution,
@@ -141,7 +167,7 @@ pub(crate) fn replay_with_host<S: Strategy>(
     sight: FutureView<'_>,
     host: impl FnOnce(Guest) -> S + Send,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<ReplayReport, RunnerError> {
+) -> Result<ReplayReport, ReplayError> {
     let path = execution.journal();
     let open = JournalReader::open(&path)?.open_record()?;
     let manifest = Manifest::parse(&open.manifest)?;
@@ -156,7 +182,7 @@ pub(crate) fn replay_with_host<S: Strategy>(
         sight,
     };
     let engine = again.ready.compiled.engine();
-    let _watchdog = Watchdog::start(engine).map_err(RunnerError::Thread)?;
+    let _watchdog = Watchdog::start(engine).map_err(ReplayError::Thread)?;
     let stack = engine.settings().thread_stack_bytes();
     let recorder = RecordedSliceReader::open(&path, snapshot)?;
     let (slices, waiting) = sight.pace();
@@ -166,14 +192,14 @@ pub(crate) fn replay_with_host<S: Strategy>(
         let reading = thread::Builder::new()
             .name("recorded".to_owned())
             .spawn_scoped(scope, move || recorder.run(slices, &send, &empty))
-            .map_err(RunnerError::Thread)?;
+            .map_err(ReplayError::Thread)?;
         // The receiver goes along, so that a reader that waits to send hears when nobody listens.
         let again = &again;
         let decided = guest_thread(stack, move || {
             again.run(receive, &give_back, host, progress)
         });
-        let tail = reading.join().map_err(|_| RunnerError::ThreadGone)??;
-        Ok::<_, RunnerError>((decided.map_err(RunnerError::Thread)??, tail))
+        let tail = reading.join().map_err(|_| ReplayError::ReaderGone)??;
+        Ok::<_, ReplayError>((decided.map_err(ReplayError::Thread)??, tail))
     })?;
     Ok(conclude(decided, tail))
 }
@@ -227,7 +253,7 @@ impl ReplayJob<'_> {
         give_back: &SyncSender<SliceBatch>,
         host: impl FnOnce(Guest) -> S,
         progress: &mut (dyn FnMut(u64) + Send),
-    ) -> Result<ReplayTally, RunnerError> {
+    ) -> Result<ReplayTally, ReplayError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
         let mut venue = Withheld::new(setup);
@@ -289,29 +315,4 @@ impl ReplayJob<'_> {
         }
         Ok(decided)
     }
-}
-
-/// The snapshot that the manifest names, if it names one, checked against the promise of the open
-/// record.
-pub(crate) fn check_inputs(
-    data: &DataDir,
-    manifest: &Manifest,
-    setup: &RunSetup,
-    open: &Open,
-) -> Result<Option<SnapshotFeed>, RunnerError> {
-    if matches!(manifest.data, DataSource::Feed { .. }) {
-        return Ok(None);
-    }
-    let inputs = inputs_of(&selection_of(data, manifest, setup)?)?;
-    let there = inputs.commitments;
-    if open.commitments.as_ref() == Some(&there) {
-        return Ok(Some(inputs.feed));
-    }
-    Err(RunnerError::Disagrees {
-        what: "what is promised of bars and corporate actions",
-        place: "the snapshot",
-        found: format!("{there:?}"),
-        stated: format!("{:?}", open.commitments),
-        way_on: "the journal was not made from this snapshot: do not trust it",
-    })
 }

@@ -12,17 +12,20 @@ use std::fs::File;
 use std::io::Read as _;
 
 use counterfoil_connect::broker::bridge::Bridge;
-use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::key::{KeyError, VerifierKey};
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
-use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
+use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::{Commitment, Open, RefusedInput, Stop};
 use counterfoil_trading::run::{Clock, NoClock, Run};
+use counterfoil_trading::slice::SliceError;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
-use counterfoil_verify::{Finding, Options, PublicKey, verify_journal};
+use counterfoil_verify::{
+    Finding, Options, PublicKey, PublicKeyError, VerifyError, verify_journal,
+};
 
 pub use cut_tail::CutTail;
 pub(crate) use cut_tail::keep_tail;
@@ -30,27 +33,58 @@ pub use resumed_journal::ResumeEvent;
 pub(crate) use signed_prefix::SignedPrefix;
 
 use crate::clock::{self, RecordedTimes, WallClock};
-use crate::error::RunnerError;
 use crate::orders::gateway::Gateway;
 use crate::orders::gateway::guard::Guarded;
 use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
-use crate::run::backtest::{inputs_of, selection_of};
-use crate::run::component::SharedComponent;
-use crate::run::drive::{self, RunObserver};
-use crate::run::execute::{ExecutionOutcome, HOST, LiveContext, PreparedComponent, decide};
+use crate::run::component::{ComponentError, PreparedComponent, SharedComponent};
+use crate::run::drive::{self, DriveError, RunObserver};
+use crate::run::execute::{ExecuteError, ExecutionOutcome, HOST, LiveContext, run_guest};
 use crate::run::feed::{BarSource, BrokerActionFilter, SliceFeed};
-use crate::run::journal::{JournalReader, RunJournal as _, Sealing};
+use crate::run::inputs::{check_inputs, inputs_of, selection_of};
+use crate::run::journal::{JournalReader, ReadJournalError, RunJournal as _, Sealing};
 use crate::run::live::live_context;
-use crate::run::replay::{RecordDifference, check_inputs};
-use crate::store::data_dir::{DataDir, Execution};
-use crate::store::files::at;
+use crate::run::mismatch::ManifestMismatch;
+use crate::run::replay::RecordDifference;
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
+use crate::store::files::{FileError, at};
 use crate::store::keys::SharedSigner;
-use crate::store::lock::RunLock;
+use crate::store::lock::{LockError, RunLock};
 use recorded_run::RecordedRun;
 use replay_then_live::ReplayThenLive;
 use resumed_journal::{JournalContinuation, ResumedJournal};
 
-/// Why a run does not go on. No byte of its journal was changed.
+/// Why a run could not be opened for its resumption. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The signer's public key is not a valid one.
+    #[error("the signing key cannot verify the journal: {0}")]
+    PublicKey(#[from] PublicKeyError),
+    /// The run's origin is not the name of a key.
+    #[error("invalid origin of the run: {0}")]
+    Origin(#[from] KeyError),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error(transparent)]
+    ReadJournal(#[from] ReadJournalError),
+    #[error(transparent)]
+    Slice(#[from] SliceError),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error("run {run} is closed; there is nothing to resume")]
+    Ended {
+        /// The run's short name.
+        run: String,
+    },
+}
+
+/// Why a run is not resumed. No byte of its journal was changed.
 #[derive(Clone, Debug)]
 pub enum ResumeBlocked {
     /// The journal does not verify.
@@ -102,7 +136,7 @@ pub enum ResumeAttempt {
     /// It can go on.
     Ready(Box<Resumption>),
     /// It cannot.
-    Halted(Box<ResumeBlocked>),
+    Blocked(Box<ResumeBlocked>),
 }
 
 /// What a resumption came to.
@@ -116,7 +150,7 @@ pub enum ResumeOutcome {
         compared: u64,
     },
     /// It halted.
-    Halted(Box<ResumeBlocked>),
+    Blocked(Box<ResumeBlocked>),
 }
 
 /// A run that was killed, verified and locked, with nothing changed yet.
@@ -161,7 +195,7 @@ pub struct ResumeDeps<'a> {
     /// Hears of progress and refused inputs, but not of what was decided before.
     pub observer: &'a mut (dyn RunObserver<Guest> + Send),
     /// Hears how the resumption goes.
-    pub tell: &'a mut (dyn FnMut(&ResumeEvent) + Send),
+    pub on_event: &'a mut (dyn FnMut(&ResumeEvent) + Send),
 }
 
 impl fmt::Debug for ResumeDeps<'_> {
@@ -174,13 +208,13 @@ impl fmt::Debug for ResumeDeps<'_> {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if another process has the run, if it has ended, or if it could not be
+/// Returns [`ResumeError`] if another process has the run, if it has ended, or if it could not be
 /// told whether the journal holds.
 pub fn open(
     data: &DataDir,
     execution: &Execution,
     signer: Box<dyn Signer + Send>,
-) -> Result<ResumeAttempt, RunnerError> {
+) -> Result<ResumeAttempt, ResumeError> {
     let lock = RunLock::take(execution)?;
     let path = execution.journal();
     let covered = SignedPrefix::scan(&path)?;
@@ -209,7 +243,7 @@ pub fn open(
     }
     if known.is_closed {
         let run = execution.short();
-        return Err(RunnerError::RunEnded { run });
+        return Err(ResumeError::Ended { run });
     }
     let open = known.open.take();
     let manifest = match &open {
@@ -229,13 +263,13 @@ pub fn open(
 }
 
 fn halted(halt: ResumeBlocked) -> ResumeAttempt {
-    ResumeAttempt::Halted(Box::new(halt))
+    ResumeAttempt::Blocked(Box::new(halt))
 }
 
 impl Resumption {
     /// What there is.
     #[must_use]
-    pub fn found(&self) -> ResumePoint {
+    pub fn resume_point(&self) -> ResumePoint {
         ResumePoint {
             records: self.signed.entries,
             decisions: self.known.bars,
@@ -248,12 +282,12 @@ impl Resumption {
     ///
     /// # Errors
     ///
-    /// Returns [`RunnerError`] if it is missing, was changed, or does not agree with the manifest.
+    /// Returns [`ExecuteError`] if it is missing, was changed, or does not agree with the manifest.
     pub fn prepare(
         &self,
         data: &DataDir,
         engine: EngineSettings,
-    ) -> Result<PreparedComponent, RunnerError> {
+    ) -> Result<PreparedComponent, ComponentError> {
         PreparedComponent::new(data, &self.manifest, &self.setup, engine)
     }
 
@@ -262,7 +296,7 @@ impl Resumption {
     /// # Errors
     ///
     /// As [`Resumption::prepare`].
-    pub fn share(&self, shared: &SharedComponent) -> Result<PreparedComponent, RunnerError> {
+    pub fn share(&self, shared: &SharedComponent) -> Result<PreparedComponent, ComponentError> {
         PreparedComponent::share(shared, &self.manifest, &self.setup)
     }
 
@@ -283,13 +317,13 @@ impl Resumption {
     ///
     /// # Errors
     ///
-    /// Returns [`RunnerError`] if anything the manifest names is missing or does not agree (then
+    /// Returns [`ExecuteError`] if anything the manifest names is missing or does not agree (then
     /// nothing was changed), or if the host could not go on (then it can be resumed again).
     pub fn backtest(
         self,
         sealing: Sealing,
         around: ResumeDeps<'_>,
-    ) -> Result<ResumeOutcome, RunnerError> {
+    ) -> Result<ResumeOutcome, ExecuteError> {
         let (data, manifest, setup) = (around.data, &self.manifest, &self.setup);
         let mut promised = None;
         let feed = match &self.open {
@@ -305,8 +339,14 @@ impl Resumption {
         };
         // The snapshot brings again what was decided: no slice comes from the journal.
         let mut venue = SimulatedVenue::new(setup);
-        let ends = (&mut feed, &mut venue);
-        self.go_on(ends, &mut NoClock, promised, sealing, around)
+        self.resume(
+            &mut feed,
+            &mut venue,
+            &mut NoClock,
+            promised,
+            sealing,
+            around,
+        )
     }
 
     /// Goes on with a live run, over closed bars from `source`.
@@ -316,48 +356,51 @@ impl Resumption {
     /// As [`Resumption::backtest`].
     pub fn live<B: BarSource>(
         self,
-        (source, broker): (B, Option<Bridge>),
+        source: B,
+        broker: Option<Bridge>,
         around: ResumeDeps<'_>,
-    ) -> Result<ResumeOutcome, RunnerError> {
-        let mut conditions = live_context(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
-        conditions.broker = broker;
-        self.live_under(conditions, source, around)
+    ) -> Result<ResumeOutcome, ExecuteError> {
+        let mut context = live_context(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
+        context.broker = broker;
+        self.live_in_context(context, source, around)
     }
 
-    /// As [`Resumption::live`], under conditions that were found before.
-    pub(crate) fn live_under<B: BarSource>(
+    /// As [`Resumption::live`], in a context that was made before.
+    pub(crate) fn live_in_context<B: BarSource>(
         mut self,
-        mut conditions: LiveContext,
+        mut context: LiveContext,
         source: B,
         around: ResumeDeps<'_>,
-    ) -> Result<ResumeOutcome, RunnerError> {
+    ) -> Result<ResumeOutcome, ExecuteError> {
         if !matches!(self.manifest.data, DataSource::Feed { .. }) {
-            return Err(RunnerError::Disagrees {
-                what: "the data source",
+            return Err(ManifestMismatch {
+                subject: "the data source",
                 place: "a live run",
                 found: "a feed".to_owned(),
                 stated: "a snapshot".to_owned(),
-                way_on: "resume it with `counterfoil backtest --resume`",
-            });
+                hint: "resume it with `counterfoil backtest --resume`",
+            }
+            .into());
         }
         let recorded = self.known.take_told();
-        let venue = conditions.venue(around.data, &self.setup, recorded)?;
-        let own = (&self.signer, &self.setup);
-        let (guard, terms) = conditions.watch(around.data, &self.execution, own);
+        let venue = context.venue(around.data, &self.setup, recorded)?;
+        let (guard, terms) = context.watch(around.data, &self.execution, &self.signer, &self.setup);
         if let Err(stop) = guard.check(clock::now())
             && !stop.cause.is_kill()
         {
-            return Err(RunnerError::NotStarted(stop));
+            return Err(ExecuteError::NotStarted(stop));
         }
         // A run that somebody killed goes on to take its orders back, and closes: its feed says so.
         let instruments = &self.setup.instruments;
-        let (slices, decided) = self.known.take_slices(instruments.len())?;
+        let (slices, decided) = self
+            .known
+            .take_slices(instruments.len())
+            .map_err(|error| DriveError::Feed(error.into()))?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
         let mut bars = source.open(&self.manifest, &self.setup, decided)?;
         let bars = Guarded::new(&mut bars, guard);
         let bars = BrokerActionFilter::new(bars, &self.setup);
-        let recorded = (slices, self.known.stop.take());
-        let mut feed = ReplayThenLive::new(recorded, bars, is_open);
+        let mut feed = ReplayThenLive::new(slices, self.known.stop.take(), bars, is_open);
         let plans = core::mem::take(&mut self.known.plans);
         let times = core::mem::take(&mut self.known.times);
         let is_begun = self.open.is_some();
@@ -366,24 +409,24 @@ impl Resumption {
             gateway.begin()?;
         }
         let sealing = Sealing::RunThread;
-        let ends = (&mut feed, &mut gateway);
         let mut clock = RecordedTimes::new(times, WallClock::new());
-        self.go_on(ends, &mut clock, None, sealing, around)
+        self.resume(&mut feed, &mut gateway, &mut clock, None, sealing, around)
     }
 
-    fn go_on<F: SliceFeed + Send, V: Venue + Send, C: Clock + Send>(
+    fn resume<F: SliceFeed + Send, V: Venue + Send, C: Clock + Send>(
         self,
-        (feed, venue): (&mut F, &mut V),
+        feed: &mut F,
+        venue: &mut V,
         clock: &mut C,
         promised: Option<Vec<Commitment>>,
         sealing: Sealing,
         around: ResumeDeps<'_>,
-    ) -> Result<ResumeOutcome, RunnerError> {
+    ) -> Result<ResumeOutcome, ExecuteError> {
         let (manifest, setup) = (&self.manifest, &self.setup);
         let ResumeDeps {
             component,
             observer,
-            tell,
+            on_event,
             ..
         } = around;
         component.check_run(&self.execution.run)?;
@@ -399,7 +442,7 @@ impl Resumption {
             cadence: setup.cadence,
             sealing,
         };
-        let mut journal = ResumedJournal::new(recorded, held, tell);
+        let mut journal = ResumedJournal::new(recorded, held, on_event);
         if self.open.is_none() {
             let open = Open {
                 manifest: manifest.canonical()?,
@@ -415,17 +458,18 @@ impl Resumption {
             inner: observer,
             decided: self.known.bars,
         };
-        let terms = (manifest, setup);
-        let decided = decide(
+        let decided = run_guest(
             component,
-            terms,
+            manifest,
+            setup,
             feed,
             clock,
-            (&mut journal, venue),
+            &mut journal,
+            venue,
             &mut observer,
         );
         if let Some(difference) = journal.take_difference() {
-            return Ok(ResumeOutcome::Halted(Box::new(ResumeBlocked::Difference(
+            return Ok(ResumeOutcome::Blocked(Box::new(ResumeBlocked::Difference(
                 difference,
             ))));
         }

@@ -4,19 +4,29 @@
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::RunEnd;
 use counterfoil_journal::checkpoint::Checkpoint;
-use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::key::{KeyError, VerifierKey};
 use counterfoil_trading::record::{Close, KIND_CLOSE, KIND_STOP, StopRecord, kind_of};
 
-use crate::error::RunnerError;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
+
+/// Why it could not be read how a run ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunEndError {
+    /// The run's origin is not the name of a key.
+    #[error("invalid origin of the run: {0}")]
+    Origin(#[from] KeyError),
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+}
 
 /// The end of an execution; `None` while its journal has no closing record that is signed.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the journal cannot be read.
-pub fn run_end(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, RunnerError> {
+/// Returns [`RunEndError`] if the journal cannot be read.
+pub fn run_end(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, RunEndError> {
     let key = VerifierKey::new(&execution.origin(), key)?;
     let mut journal = JournalReader::open(&execution.journal())?;
     let mut stop = None;

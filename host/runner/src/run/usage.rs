@@ -4,10 +4,19 @@ use std::fs;
 
 use counterfoil_trading::record::{Decision, KIND_DECISION, kind_of};
 
-use crate::error::RunnerError;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
-use crate::store::files::at;
+use crate::store::files::{FileError, at};
+
+/// Why the usage of a run could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UsageError {
+    #[error(transparent)]
+    Folder(#[from] FileError),
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+}
 
 /// What the executions of one run used so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -25,8 +34,8 @@ pub struct RunUsage {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if a journal or a folder cannot be read.
-pub fn run_usage(executions: &[Execution]) -> Result<RunUsage, RunnerError> {
+/// Returns [`UsageError`] if a journal or a folder cannot be read.
+pub fn run_usage(executions: &[Execution]) -> Result<RunUsage, UsageError> {
     let mut sum = RunUsage::default();
     for execution in executions {
         let one = of_one(execution)?;
@@ -37,7 +46,7 @@ pub fn run_usage(executions: &[Execution]) -> Result<RunUsage, RunnerError> {
     Ok(sum)
 }
 
-fn of_one(execution: &Execution) -> Result<RunUsage, RunnerError> {
+fn of_one(execution: &Execution) -> Result<RunUsage, UsageError> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let (mut fuel, mut first, mut last) = (0_u64, None, None);
     while let Some(body) = reader.next_body()? {

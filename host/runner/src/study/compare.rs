@@ -4,17 +4,28 @@
 use core::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use counterfoil_trading::manifest::{Manifest, RunSetup};
+use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::{Close, Decision, KIND_CLOSE, KIND_DECISION, kind_of};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use serde_json::Value;
 
-use crate::error::RunnerError;
 use crate::run::journal::{JournalReader, ReadJournalError};
-use crate::store::data_dir::{DataDir, Execution};
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
 
-/// What two runs have apart.
+/// Why two runs could not be compared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompareError {
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+}
+
+/// How two runs differ.
 #[derive(Clone, Debug)]
 pub struct RunComparison {
     /// Fields of the manifests that differ, by name.
@@ -105,8 +116,8 @@ pub struct ProfitBreakdown {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if a journal or manifest cannot be read.
-pub fn compare(data: &DataDir, pair: [&Execution; 2]) -> Result<RunComparison, RunnerError> {
+/// Returns [`CompareError`] if a journal or manifest cannot be read.
+pub fn compare(data: &DataDir, pair: [&Execution; 2]) -> Result<RunComparison, CompareError> {
     let manifests = [manifest_of(data, pair[0])?, manifest_of(data, pair[1])?];
     let setups = [manifests[0].setup()?, manifests[1].setup()?];
     let mut sides = [
@@ -141,7 +152,7 @@ pub fn compare(data: &DataDir, pair: [&Execution; 2]) -> Result<RunComparison, R
     })
 }
 
-fn manifest_of(data: &DataDir, execution: &Execution) -> Result<Manifest, RunnerError> {
+fn manifest_of(data: &DataDir, execution: &Execution) -> Result<Manifest, CompareError> {
     Ok(Manifest::parse(&data.manifest_text(execution)?)?)
 }
 
@@ -305,7 +316,7 @@ impl DecisionPair {
 }
 
 /// The fields in which two manifests differ, by name.
-fn fields(manifests: &[Manifest; 2]) -> Result<Vec<FieldDifference>, RunnerError> {
+fn fields(manifests: &[Manifest; 2]) -> Result<Vec<FieldDifference>, ManifestError> {
     let mut flat = [BTreeMap::new(), BTreeMap::new()];
     for (manifest, flat) in manifests.iter().zip(&mut flat) {
         let json: Value = serde_json::from_str(&manifest.canonical()?).unwrap_or_default();

@@ -11,10 +11,9 @@ use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{DataSource, Manifest, WORLD};
 use serde_json::{Value, json};
 
-use crate::error::RunnerError;
-use crate::run::backtest::snapshot_store;
 use crate::run::component::compile_component;
-use crate::run::replay::{ReplayReport, replay};
+use crate::run::inputs::{InputsError, snapshot_store};
+use crate::run::replay::{ReplayError, ReplayReport, replay};
 use crate::store::data_dir::{DataDir, Execution};
 use crate::study::lookahead;
 
@@ -79,8 +78,8 @@ pub fn check_admission(
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if it cannot be read, or was changed.
-pub fn check_quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceCheck, RunnerError> {
+/// Returns [`InputsError`] if it cannot be read, or was changed.
+pub fn check_quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceCheck, InputsError> {
     let DataSource::Snapshot { id, .. } = &manifest.data else {
         let reasons = vec!["the manifest names a feed, not a snapshot".to_owned()];
         let facts = json!({ "snapshot": null });
@@ -113,13 +112,13 @@ pub fn check_quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceChec
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if it could not be told.
+/// Returns [`ReplayError`] if it could not be told.
 pub fn check_replays(
     data: &DataDir,
     execution: &Execution,
     engines: Vec<(&str, EngineSettings)>,
     progress: ProgressCallback<'_>,
-) -> Result<EvidenceCheck, RunnerError> {
+) -> Result<EvidenceCheck, ReplayError> {
     let (mut reasons, mut all) = (Vec::new(), Vec::new());
     if engines.len() < 2 {
         reasons.push("one back end cannot be compared with another".to_owned());
@@ -143,13 +142,13 @@ pub fn check_replays(
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if it could not be told.
+/// Returns [`ReplayError`] if it could not be told.
 pub fn check_look_ahead(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
     progress: ProgressCallback<'_>,
-) -> Result<EvidenceCheck, RunnerError> {
+) -> Result<EvidenceCheck, ReplayError> {
     let mut reasons = Vec::new();
     let found = lookahead::audit(data, execution, engine, progress)?;
     judge(&found, "over garbage", &mut reasons);

@@ -8,10 +8,9 @@ use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::strategy::Strategy;
 
-use crate::error::RunnerError;
 pub use crate::run::replay::FutureView;
 use crate::run::replay::probe::LookAheadProbe;
-use crate::run::replay::{ReplayReport, replay_with_host};
+use crate::run::replay::{ReplayError, ReplayReport, replay_with_host};
 use crate::store::data_dir::{DataDir, Execution};
 
 /// Decides a run again over garbage and compares. `progress` hears the number of decisions.
@@ -24,7 +23,7 @@ pub fn audit(
     execution: &Execution,
     engine: EngineSettings,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<ReplayReport, RunnerError> {
+) -> Result<ReplayReport, ReplayError> {
     let tape = LookAheadProbe::default();
     let host = |guest| guest;
     let sight = FutureView::Garbage(&tape);
@@ -44,6 +43,6 @@ pub fn audit_host<S: Strategy>(
     sight: FutureView<'_>,
     host: impl FnOnce(Guest) -> S + Send,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<ReplayReport, RunnerError> {
+) -> Result<ReplayReport, ReplayError> {
     replay_with_host(data, execution, engine, sight, host, progress)
 }

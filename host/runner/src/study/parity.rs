@@ -10,32 +10,87 @@ mod statement;
 use std::fs::File;
 use std::io::Read as _;
 
+use counterfoil_governance::attest::AttestError;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
+use counterfoil_snapshot::error::{IngestError, ReadError};
 use counterfoil_trading::execution::Code;
-use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError};
 use counterfoil_trading::record::{Close, Decision, Verdict};
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_verify::{Options, PublicKey, verify_journal};
+use counterfoil_verify::{Finding, Options, PublicKey, VerifyError, verify_journal};
 
 pub use cause::ParityCause;
 pub use statement::{PARITY_TYPE, ParityStatement, parity_statement};
 
-use crate::error::RunnerError;
-use crate::run::backtest::{backtest_sealing, snapshot_store};
+use crate::run::backtest::backtest_sealing;
 use crate::run::drive::RunObserver;
-use crate::run::journal::Sealing;
+use crate::run::execute::ExecuteError;
+use crate::run::inputs::snapshot_store;
+use crate::run::journal::{ReadJournalError, Sealing};
+use crate::run::mismatch::ManifestMismatch;
 use crate::run::resume::SignedPrefix;
-use crate::store::data_dir::{DataDir, Execution};
-use crate::store::files::at;
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
+use crate::store::files::{FileError, at};
 use crate::study::compare::{DecisionPair, DecisionReader, DifferingBar, next_pair};
 use crate::times::show_time;
 use live_bars::LiveBars;
 
 /// Decisions for one signed checkpoint of the re-execution: what a backtest takes by default.
 const CADENCE: u32 = 4096;
+
+/// Why a live run could not be compared with its backtest.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParityError {
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The run is not a live run.
+    #[error(transparent)]
+    NotLive(#[from] ManifestMismatch),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error("the journal of run {run} does not verify: {finding}")]
+    NotIntact { run: String, finding: Box<Finding> },
+    #[error("run {run} has no whole signed slice yet; wait for its first bars")]
+    NoSlice { run: String },
+    /// The run's bars alone would give another run.
+    #[error(
+        "run {run} received corporate actions or ends of sessions, which its bars alone do not show; \
+         compare it with a snapshot that has them: --snapshot ID"
+    )]
+    HasActions { run: String },
+    /// A snapshot of the run's bars would lack these instruments.
+    #[error(
+        "run {run} has no bar of {symbols} yet, so its bars do not make a snapshot of everything it trades; \
+         compare it with one that has them: --snapshot ID"
+    )]
+    InstrumentsWithoutBars { run: String, symbols: String },
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+    /// The journal or the copy of its bars could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Snapshot(#[from] ReadError),
+    /// The run's bars could not be made into a snapshot.
+    #[error(transparent)]
+    Ingest(Box<IngestError>),
+    #[error(transparent)]
+    Backtest(#[from] ExecuteError),
+    #[error(transparent)]
+    Statement(#[from] AttestError),
+}
+
+impl From<IngestError> for ParityError {
+    fn from(error: IngestError) -> Self {
+        Self::Ingest(Box::new(error))
+    }
+}
 
 /// What is held against what.
 pub struct ParityRequest<'a> {
@@ -101,48 +156,49 @@ impl ParityReport {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the journal does not verify, if it is no live run's or has no whole
+/// Returns [`ParityError`] if the journal does not verify, if it is no live run's or has no whole
 /// slice yet, or if it could not be told.
 pub fn parity(
     question: &ParityRequest<'_>,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
     observer: &mut (dyn RunObserver<Guest> + Send),
-) -> Result<ParityReport, RunnerError> {
+) -> Result<ParityReport, ParityError> {
     let ParityRequest {
         data, execution, ..
     } = question;
     let live = verified(execution, question.key)?;
     let manifest = Manifest::parse(&data.manifest_text(execution)?)?;
     if !matches!(manifest.data, DataSource::Feed { .. }) {
-        return Err(RunnerError::Disagrees {
-            what: "the data source",
+        return Err(ManifestMismatch {
+            subject: "the data source",
             place: "a live run",
             found: "a feed".to_owned(),
             stated: "a snapshot".to_owned(),
-            way_on: "a backtest is held against itself with `counterfoil replay`",
-        });
+            hint: "a backtest is held against itself with `counterfoil replay`",
+        }
+        .into());
     }
     let setup = manifest.setup()?;
     let taken = LiveBars::read(execution, &setup, live.size, question.through)?;
-    let closes = taken.closes().ok_or_else(|| RunnerError::NoSlice {
+    let closes = taken.closes().ok_or_else(|| ParityError::NoSlice {
         run: execution.short(),
     })?;
     let store = snapshot_store(data)?;
     let snapshot = match question.snapshot {
         Some(name) => store.resolve(name)?,
         None if taken.has_actions => {
-            return Err(RunnerError::NotOnlyBars {
+            return Err(ParityError::HasActions {
                 run: execution.short(),
             });
         }
         None if !taken.silent(&setup).is_empty() => {
-            return Err(RunnerError::Silent {
+            return Err(ParityError::InstrumentsWithoutBars {
                 run: execution.short(),
                 symbols: taken.silent(&setup).join(", "),
             });
         }
-        None => taken.ingest(&store, data, execution, (&setup, question.now))?,
+        None => taken.ingest(&store, data, execution, &setup, question.now)?,
     };
     let again = Manifest {
         data: DataSource::Snapshot {
@@ -158,7 +214,7 @@ pub fn parity(
         DecisionReader::open(execution, &setup)?,
         DecisionReader::open(&outcome.execution, &setup)?,
     ];
-    let held = hold(sides, closes.1, &taken)?;
+    let held = compare_decisions(sides, closes.1, &taken)?;
     Ok(ParityReport {
         manifest,
         live,
@@ -174,21 +230,21 @@ pub fn parity(
 }
 
 /// The last checkpoint of a journal of which everything before it verifies.
-fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, RunnerError> {
+fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, ParityError> {
     let path = execution.journal();
     let covered = SignedPrefix::scan(&path)?;
     let run = || execution.short();
     if covered.end == 0 {
-        return Err(RunnerError::NoSlice { run: run() });
+        return Err(ParityError::NoSlice { run: run() });
     }
     let file = File::open(&path).map_err(at("open", &path))?;
     let report = verify_journal(file.take(covered.end), key, Options::default())?;
     if let Some(finding) = report.findings.into_iter().next() {
         let (run, finding) = (run(), Box::new(finding));
-        return Err(RunnerError::NotIntact { run, finding });
+        return Err(ParityError::NotIntact { run, finding });
     }
     let checkpoint = report.last_checkpoint;
-    checkpoint.ok_or_else(|| RunnerError::NoSlice { run: run() })
+    checkpoint.ok_or_else(|| ParityError::NoSlice { run: run() })
 }
 
 /// Decisions of two runs, held against each other.
@@ -199,11 +255,11 @@ struct ParityTally {
     first: Option<(DifferingBar, ParityCause)>,
 }
 
-fn hold(
+fn compare_decisions(
     mut sides: [DecisionReader; 2],
     last: UnixNanos,
     taken: &LiveBars,
-) -> Result<ParityTally, RunnerError> {
+) -> Result<ParityTally, ReadJournalError> {
     let mut held = ParityTally::default();
     while let Some(pair) = next_pair(&mut sides)? {
         // Beyond it the live run may have gone on.

@@ -14,6 +14,7 @@ use std::thread;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
+use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::record::{Close, RefusedInput};
 use counterfoil_trading::run::Run;
 use counterfoil_verify::{Options, PublicKey, verify_journal};
@@ -21,12 +22,12 @@ use sha2::{Digest as _, Sha256};
 
 pub use axis::{SweepAxis, SweepAxisError};
 pub use item::{SweepError, SweepItem, items_from_grid, items_from_rows};
-pub use samples::sample_items;
+pub use samples::{SamplesError, sample_items};
 pub use walk::{WalkSplit, WalkWindows, walk_splits, with_window};
 
-use crate::error::RunnerError;
 use crate::run::backtest::backtest_sealing;
 use crate::run::drive::RunObserver;
+use crate::run::execute::ExecuteError;
 use crate::run::journal::Sealing;
 use crate::store::data_dir::{DataDir, Execution};
 
@@ -63,8 +64,8 @@ pub struct SweepItemRun {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if a manifest cannot be written canonically.
-pub fn sweep_id(items: &[SweepItem]) -> Result<[u8; 32], RunnerError> {
+/// Returns [`ManifestError`] if a manifest cannot be written canonically.
+pub fn sweep_id(items: &[SweepItem]) -> Result<[u8; 32], ManifestError> {
     let mut hasher = Sha256::new();
     for item in items {
         hasher.update(item.manifest.run_id()?);
@@ -77,14 +78,14 @@ pub fn sweep_id(items: &[SweepItem]) -> Result<[u8; 32], RunnerError> {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if there is no thread to be had. What is wrong with one item stands in
+/// Returns [`ExecuteError`] if there is no thread to be had. What is wrong with one item stands in
 /// its place and stops no other.
 pub fn sweep(
     bench: &SweepConfig<'_>,
     items: &[SweepItem],
     workers: usize,
     progress: &mut dyn FnMut(usize),
-) -> Result<Vec<Result<SweepItemRun, RunnerError>>, RunnerError> {
+) -> Result<Vec<Result<SweepItemRun, ExecuteError>>, ExecuteError> {
     let next = AtomicUsize::new(0);
     let (send, receive) = channel();
     thread::scope(|scope| {
@@ -99,7 +100,7 @@ pub fn sweep(
                         }
                     }
                 })
-                .map_err(RunnerError::Thread)?;
+                .map_err(ExecuteError::Thread)?;
         }
         drop(send);
         let mut all: Vec<_> = receive
@@ -119,7 +120,7 @@ fn next_item<'a>(next: &AtomicUsize, items: &'a [SweepItem]) -> Option<(usize, &
 }
 
 /// Finds or makes the run of one item.
-fn run_item(bench: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, RunnerError> {
+fn run_item(bench: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, ExecuteError> {
     let run = hex::encode(item.manifest.run_id()?);
     let signer = (bench.signer)();
     for execution in bench.data.executions_of(&run)?.into_iter().rev() {

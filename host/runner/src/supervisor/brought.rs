@@ -9,7 +9,7 @@ use counterfoil_trading::manifest::{Manifest, RunSetup};
 use super::inlet::Outlet;
 use super::run::Supervised;
 use super::status::RunState;
-use crate::error::RunnerError;
+use crate::orders::venues::VenuesError;
 use crate::run::feed::{
     AnyFeed, BarSource, DecidedBars, EventSource, FeedSource, LineRead, LineSource, LineTreatment,
     MarketBars,
@@ -43,9 +43,9 @@ impl<'a> BarSource for Brought<'a> {
         manifest: &Manifest,
         setup: &RunSetup,
         decided: DecidedBars,
-    ) -> Result<Self::Feed, RunnerError> {
+    ) -> Result<Self::Feed, Box<VenuesError>> {
         let Self { source, run } = self;
-        source.open_through((manifest, setup), decided, |inbox| Told { inbox, run })
+        source.open_through(manifest, setup, decided, |inbox| Told { inbox, run })
     }
 }
 

@@ -6,8 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 
-use crate::error::RunnerError;
-use crate::run::component::SharedComponent;
+use crate::run::component::{ComponentError, SharedComponent};
 use crate::store::data_dir::DataDir;
 
 /// Components kept ready: each may be many MiB of code.
@@ -31,7 +30,7 @@ impl Components {
         manifest: &Manifest,
         setup: &RunSetup,
         engine: &EngineSettings,
-    ) -> Result<SharedComponent, RunnerError> {
+    ) -> Result<SharedComponent, ComponentError> {
         let fuel = engine.clone().for_limits(&manifest.limits).fuel_max;
         let name = (setup.component, fuel);
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);

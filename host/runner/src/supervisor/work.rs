@@ -14,12 +14,11 @@ use super::inlet::Order;
 use super::kept::{Kept, Meant};
 use super::run::{Supervised, Watch};
 use super::status::RunState;
-use crate::error::RunnerError;
 use crate::orders::venues::Venues;
-use crate::run::component::SharedComponent;
-use crate::run::execute::{ExecutionOutcome, LiveContext, PreparedComponent};
+use crate::run::component::{ComponentError, PreparedComponent, SharedComponent};
+use crate::run::execute::{ExecuteError, ExecutionOutcome, LiveContext};
 use crate::run::live::live_in_context;
-use crate::run::resume::{self, ResumeDeps, ResumeEvent, ResumeOutcome};
+use crate::run::resume::{self, ResumeDeps, ResumeError, ResumeEvent, ResumeOutcome};
 use crate::run::run_end::run_end;
 use crate::store::data_dir::{DataDir, Execution};
 
@@ -50,14 +49,18 @@ enum End {
 #[derive(Debug, thiserror::Error)]
 enum WorkError {
     #[error(transparent)]
-    Runner(Box<RunnerError>),
+    Run(Box<ExecuteError>),
+    #[error(transparent)]
+    Resume(Box<ResumeError>),
+    #[error(transparent)]
+    Component(#[from] ComponentError),
     #[error(transparent)]
     Feed(#[from] OpenError),
 }
 
-impl From<RunnerError> for WorkError {
-    fn from(error: RunnerError) -> Self {
-        Self::Runner(Box::new(error))
+impl From<ExecuteError> for WorkError {
+    fn from(error: ExecuteError) -> Self {
+        Self::Run(Box::new(error))
     }
 }
 
@@ -79,7 +82,7 @@ pub(super) fn work(settings: &Settings, run: &Supervised, ready: Ready) {
             Some("its journal was closed before".to_owned()),
         ),
         Ok(Ok(End::Halted(reason))) => (RunState::Halted, Some(reason)),
-        Ok(Err(WorkError::Runner(error))) if matches!(*error, RunnerError::NotStarted(_)) => {
+        Ok(Err(WorkError::Run(error))) if matches!(*error, ExecuteError::NotStarted(_)) => {
             not_started(&error)
         }
         Ok(Err(error)) => match run.inlet.ordered() {
@@ -155,8 +158,8 @@ fn stopped(stop: &Stop, otherwise: RunState) -> (RunState, Option<String>) {
     )
 }
 
-fn not_started(error: &RunnerError) -> (RunState, Option<String>) {
-    if let RunnerError::NotStarted(stop) = error {
+fn not_started(error: &ExecuteError) -> (RunState, Option<String>) {
+    if let ExecuteError::NotStarted(stop) = error {
         return stopped(stop, RunState::Halted);
     }
     (RunState::Halted, Some(error.to_string()))
@@ -213,7 +216,7 @@ fn write(
     state: RunState,
     reason: Option<String>,
 ) -> Result<(), super::SuperviseError> {
-    let manifest = run.manifest.canonical().map_err(RunnerError::from)?;
+    let manifest = run.manifest.canonical()?;
     let mut kept = Kept::new(manifest, run.feed.clone(), run.by.to_string());
     let goes_on = state.is_active() || matches!(state, RunState::Suspended | RunState::Interrupted);
     if !goes_on {
@@ -238,7 +241,8 @@ fn take(
             run.advance(&starting, RunState::Running, None);
             let mut watch = Watch(run);
             let done = live_in_context(
-                (data, ready.conditions),
+                data,
+                ready.conditions,
                 &run.manifest,
                 &component,
                 ready.signer,
@@ -264,9 +268,9 @@ fn go_on(
 ) -> Result<End, WorkError> {
     let resumption = match resume::open(data, execution, signer) {
         Ok(resume::ResumeAttempt::Ready(resumption)) => resumption,
-        Ok(resume::ResumeAttempt::Halted(halt)) => return Ok(End::Halted(halt.to_string())),
-        Err(RunnerError::RunEnded { .. }) => return Ok(End::ClosedBefore),
-        Err(error) => return Err(error.into()),
+        Ok(resume::ResumeAttempt::Blocked(halt)) => return Ok(End::Halted(halt.to_string())),
+        Err(ResumeError::Ended { .. }) => return Ok(End::ClosedBefore),
+        Err(error) => return Err(WorkError::Resume(Box::new(error))),
     };
     let component = resumption.share(component)?;
     let feed = feeds::open((data, venues), &run.manifest, &run.feed)?;
@@ -282,10 +286,10 @@ fn go_on(
         data,
         component: &component,
         observer: &mut Watch(run),
-        tell: &mut tell,
+        on_event: &mut tell,
     };
-    match resumption.live_under(conditions, bars, around)? {
+    match resumption.live_in_context(conditions, bars, around)? {
         ResumeOutcome::Ended { outcome, .. } => Ok(End::Closed(outcome)),
-        ResumeOutcome::Halted(halt) => Ok(End::Halted(halt.to_string())),
+        ResumeOutcome::Blocked(halt) => Ok(End::Halted(halt.to_string())),
     }
 }

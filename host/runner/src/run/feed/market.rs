@@ -15,8 +15,7 @@ use super::connected::{ConnectedFeed, EventSource};
 use super::line_source::LineSource;
 use super::lines::{DecidedBars, LineFeed};
 use super::{FeedError, FeedItem, SliceFeed};
-use crate::error::RunnerError;
-use crate::orders::venues::Venues;
+use crate::orders::venues::{Venues, VenuesError};
 
 /// Bars that nobody has asked for yet.
 pub trait BarSource {
@@ -27,13 +26,13 @@ pub trait BarSource {
     ///
     /// # Errors
     ///
-    /// Returns [`RunnerError`] if they cannot be had. Nothing was taken then.
+    /// Returns [`VenuesError`] if they cannot be had. Nothing was taken then.
     fn open(
         self,
         manifest: &Manifest,
         setup: &RunSetup,
         decided: DecidedBars,
-    ) -> Result<Self::Feed, RunnerError>;
+    ) -> Result<Self::Feed, Box<VenuesError>>;
 }
 
 impl<R: LineSource + Send> BarSource for R {
@@ -44,7 +43,7 @@ impl<R: LineSource + Send> BarSource for R {
         _manifest: &Manifest,
         setup: &RunSetup,
         decided: DecidedBars,
-    ) -> Result<Self::Feed, RunnerError> {
+    ) -> Result<Self::Feed, Box<VenuesError>> {
         Ok(LineFeed::go_on(self, &setup.instruments, decided))
     }
 }
@@ -62,18 +61,20 @@ impl MarketBars {
     /// Begins to take them, through a wrapper of the events' source.
     fn open_through<S: EventSource>(
         &self,
-        (manifest, setup): (&Manifest, &RunSetup),
+        manifest: &Manifest,
+        setup: &RunSetup,
         decided: DecidedBars,
         wrap: impl FnOnce(Inbox) -> S,
-    ) -> Result<ConnectedFeed<S>, RunnerError> {
+    ) -> Result<ConnectedFeed<S>, Box<VenuesError>> {
         let mut last: BTreeMap<InstrumentId, UnixNanos> = BTreeMap::new();
         for (close, instrument) in decided.bars.keys() {
             // They are in the sequence of their close times.
             last.insert(*instrument, *close);
         }
-        let terms = (manifest, setup);
-        let inbox = self.venues.connect(self.market, terms, last);
-        let inbox = inbox.map_err(|error| RunnerError::Venue(Box::new(error)))?;
+        let inbox = self
+            .venues
+            .connect(self.market, (manifest, setup), last)
+            .map_err(Box::new)?;
         let count = setup.instruments.len();
         Ok(ConnectedFeed::new(wrap(inbox), count, decided))
     }
@@ -114,8 +115,8 @@ impl<R: LineSource + Send> BarSource for FeedSource<R> {
         manifest: &Manifest,
         setup: &RunSetup,
         decided: DecidedBars,
-    ) -> Result<Self::Feed, RunnerError> {
-        self.open_through((manifest, setup), decided, |inbox| inbox)
+    ) -> Result<Self::Feed, Box<VenuesError>> {
+        self.open_through(manifest, setup, decided, |inbox| inbox)
     }
 }
 
@@ -127,14 +128,15 @@ impl<R: LineSource + Send> FeedSource<R> {
     /// As [`BarSource::open`].
     pub fn open_through<S: EventSource>(
         self,
-        (manifest, setup): (&Manifest, &RunSetup),
+        manifest: &Manifest,
+        setup: &RunSetup,
         decided: DecidedBars,
         wrap: impl FnOnce(Inbox) -> S,
-    ) -> Result<AnyFeed<R, S>, RunnerError> {
+    ) -> Result<AnyFeed<R, S>, Box<VenuesError>> {
         match self {
             Self::Lines(lines) => Ok(AnyFeed::Lines(lines.open(manifest, setup, decided)?)),
             Self::Market(bars) => {
-                let feed = bars.open_through((manifest, setup), decided, wrap)?;
+                let feed = bars.open_through(manifest, setup, decided, wrap)?;
                 Ok(AnyFeed::Market(feed))
             }
         }

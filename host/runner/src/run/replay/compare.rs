@@ -5,9 +5,8 @@ use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::record::{Record, digested_part};
 use counterfoil_trading::run::{Progress, RunError};
 
-use super::RecordDifference;
 use super::recorded_slices::RecordedSlice;
-use crate::error::RunnerError;
+use super::{RecordDifference, ReplayError};
 use crate::run::journal::ReadJournalError;
 
 /// Compares the records of one slice.
@@ -48,11 +47,11 @@ impl<'a> RecordComparer<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`RunnerError`] if it cannot be told.
+    /// Returns [`ReplayError`] if it cannot be told.
     pub(super) fn difference(
         &self,
         outcome: Result<Progress, RunError<ReplayStop>>,
-    ) -> Result<Option<RecordDifference>, RunnerError> {
+    ) -> Result<Option<RecordDifference>, ReplayError> {
         match outcome {
             Ok(_) => {
                 let missing = self.recorded.record(self.next);
@@ -64,7 +63,7 @@ impl<'a> RecordComparer<'a> {
             }
             Err(RunError::Journal(ReplayStop::Difference(found))) => Ok(Some(*found)),
             Err(RunError::Journal(ReplayStop::Read(error))) => Err(error.into()),
-            Err(other) => Err(RunError::Host(other.to_string()).into()),
+            Err(other) => Err(ReplayError::Step(other.to_string())),
         }
     }
 

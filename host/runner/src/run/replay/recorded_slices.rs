@@ -10,7 +10,7 @@ use counterfoil_trading::record::{Callback, Close, Record, Stop, digested_part};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::error::RunnerError;
+use super::ReplayError;
 use crate::run::feed::{FeedError, FeedItem, SliceFeed as _, SnapshotFeed};
 use crate::run::journal::{JournalReader, ReadJournalError};
 
@@ -127,7 +127,7 @@ impl RecordedSliceReader {
         slices: usize,
         send: &SyncSender<SliceBatch>,
         empty: &Receiver<SliceBatch>,
-    ) -> Result<Option<JournalTail>, RunnerError> {
+    ) -> Result<Option<JournalTail>, ReplayError> {
         while !self.is_over {
             let mut batch = empty.try_recv().unwrap_or_default();
             batch.resize_with(slices, RecordedSlice::default);
@@ -151,7 +151,7 @@ impl RecordedSliceReader {
 
     /// Fills `out` with the next slice; false at the end. The last slice of a journal that was not
     /// closed is left out unless it ends in a fault: a crash can fall between two of its bars.
-    fn fill(&mut self, out: &mut RecordedSlice) -> Result<bool, RunnerError> {
+    fn fill(&mut self, out: &mut RecordedSlice) -> Result<bool, ReplayError> {
         out.clear();
         if self.is_over {
             return Ok(false);
@@ -215,7 +215,7 @@ impl RecordedSliceReader {
         Ok(true)
     }
 
-    fn hold_against_snapshot(&mut self, out: &mut RecordedSlice) -> Result<(), RunnerError> {
+    fn hold_against_snapshot(&mut self, out: &mut RecordedSlice) -> Result<(), ReplayError> {
         let Some(snapshot) = &mut self.snapshot else {
             return Ok(());
         };

@@ -8,14 +8,14 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::corporate::{ActionKind, CorporateAction};
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{Deliveries, Open, PlanNote, Record, Stop, digested_part};
-use counterfoil_trading::slice::Slice;
+use counterfoil_trading::slice::{Slice, SliceError};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::told::Told;
 
-use crate::error::RunnerError;
+use super::ResumeError;
 use crate::orders::gateway::DecidedBefore;
 use crate::orders::gateway::broker::Recorded;
-use crate::run::feed::{DecidedBars, FeedError};
+use crate::run::feed::DecidedBars;
 use crate::run::journal::{JournalHead, JournalReader, ReadJournalError};
 
 /// What the signed part says.
@@ -55,7 +55,7 @@ struct UndecidedSlice {
 
 impl RecordedRun {
     /// Reads the first `entries` entries of the journal at `path`, which the verifier found good.
-    pub(super) fn read(path: &Path, entries: u64) -> Result<Self, RunnerError> {
+    pub(super) fn read(path: &Path, entries: u64) -> Result<Self, ResumeError> {
         let mut known = Self::default();
         let mut reader = JournalReader::open(path)?;
         while reader.index() < entries {
@@ -77,7 +77,7 @@ impl RecordedRun {
         Ok(known)
     }
 
-    fn add(&mut self, record: Record) -> Result<(), RunnerError> {
+    fn add(&mut self, record: Record) -> Result<(), ResumeError> {
         let decisions = self.sealed.decisions.saturating_add(1);
         match record {
             Record::Open(open) => self.open = Some(open),
@@ -122,7 +122,7 @@ impl RecordedRun {
                 self.is_ahead = false;
                 if self.is_feed() {
                     self.times.push_back(one.circumstances.times);
-                    self.add_bar(&one.bar).map_err(RunnerError::Feed)?;
+                    self.add_bar(&one.bar)?;
                 }
             }
         }
@@ -165,7 +165,7 @@ impl RecordedRun {
             .extend(plans.iter().map(|plan| (plan.token, decided)));
     }
 
-    fn add_bar(&mut self, bar: &ClosedBar) -> Result<(), FeedError> {
+    fn add_bar(&mut self, bar: &ClosedBar) -> Result<(), SliceError> {
         let time = bar.get().close_time;
         match self.slices.last_mut() {
             Some(last) if last.close_time() == Some(time) => last.add(*bar)?,
@@ -198,11 +198,11 @@ impl RecordedRun {
     ///
     /// # Errors
     ///
-    /// Returns [`FeedError`] if a recorded action does not hold.
+    /// Returns [`SliceError`] if a recorded action does not hold.
     pub(super) fn take_slices(
         &mut self,
         instruments: usize,
-    ) -> Result<(Vec<Slice>, DecidedBars), FeedError> {
+    ) -> Result<(Vec<Slice>, DecidedBars), SliceError> {
         let mut slices = core::mem::take(&mut self.slices);
         let mut decided = DecidedBars {
             settled: slices.last().and_then(Slice::close_time),

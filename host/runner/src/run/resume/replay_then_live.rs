@@ -27,11 +27,7 @@ pub(super) struct ReplayThenLive<F> {
 }
 
 impl<F: SliceFeed> ReplayThenLive<F> {
-    pub(super) fn new(
-        (recorded, stop): (Vec<Slice>, Option<Stop>),
-        then: F,
-        is_open: bool,
-    ) -> Self {
+    pub(super) fn new(recorded: Vec<Slice>, stop: Option<Stop>, then: F, is_open: bool) -> Self {
         Self {
             recorded: recorded.into_iter(),
             stop,

@@ -45,12 +45,12 @@ pub(super) struct ResumedJournal<'a> {
     /// Entries that are signed.
     until: u64,
     compared: u64,
-    is_told: bool,
+    is_reported: bool,
     held: Option<JournalContinuation>,
     digest: DecisionDigest,
     appending: Option<AnyJournal>,
     difference: Option<RecordDifference>,
-    tell: &'a mut (dyn FnMut(&ResumeEvent) + Send),
+    on_event: &'a mut (dyn FnMut(&ResumeEvent) + Send),
 }
 
 impl<'a> ResumedJournal<'a> {
@@ -58,18 +58,18 @@ impl<'a> ResumedJournal<'a> {
     pub(super) fn new(
         recorded: Option<JournalReader>,
         held: JournalContinuation,
-        tell: &'a mut (dyn FnMut(&ResumeEvent) + Send),
+        on_event: &'a mut (dyn FnMut(&ResumeEvent) + Send),
     ) -> Self {
         Self {
             recorded,
             until: held.signed.entries,
             compared: 0,
-            is_told: false,
+            is_reported: false,
             digest: held.sealed.digest.clone(),
             held: Some(held),
             appending: None,
             difference: None,
-            tell,
+            on_event,
         }
     }
 
@@ -124,11 +124,11 @@ impl<'a> ResumedJournal<'a> {
     }
 
     /// Says once that all came out as recorded.
-    fn tell_compared(&mut self) {
-        if !self.is_told {
-            self.is_told = true;
+    fn report_compared(&mut self) {
+        if !self.is_reported {
+            self.is_reported = true;
             let records = self.compared;
-            (self.tell)(&ResumeEvent::Compared { records });
+            (self.on_event)(&ResumeEvent::Compared { records });
         }
     }
 
@@ -146,7 +146,7 @@ impl<'a> ResumedJournal<'a> {
             let cut = keep_tail(&execution.folder, signed.end, &signed.tail)?;
             let file = JournalFile::go_on(&execution.journal(), signed.end)?;
             if let Some(cut) = cut {
-                (self.tell)(&ResumeEvent::Cut(cut));
+                (self.on_event)(&ResumeEvent::Cut(cut));
             }
             let sealer = Sealer::go_on(file, signer, execution.origin(), cadence, sealed);
             let journal = AnyJournal::start(sealer, cadence, sealing);
@@ -166,12 +166,12 @@ impl Journal for ResumedJournal<'_> {
             if kind_of(record.body)? != KIND_REFUSED {
                 self.compare(record)?;
                 if !self.is_left().map_err(|error| read(&error))? {
-                    self.tell_compared();
+                    self.report_compared();
                 }
                 return Ok(());
             }
         } else {
-            self.tell_compared();
+            self.report_compared();
         }
         self.appending()?.accept(record)
     }

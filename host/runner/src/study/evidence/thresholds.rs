@@ -2,16 +2,15 @@
 //! use a float: the same run has the same figures anywhere.
 
 use counterfoil_trading::decimal;
-use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::manifest::{Manifest, ManifestError};
 use counterfoil_trading::record::{Close, Decision, KIND_CLOSE, KIND_DECISION, kind_of};
 use counterfoil_trading::units::{BPS_SCALE, BasisPoints, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{EvidenceCheck, run_facts};
-use crate::error::RunnerError;
 use crate::run::journal::{JournalReader, ReadJournalError};
-use crate::store::data_dir::{DataDir, Execution};
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
 
 /// What a run may come to. Every one must be there.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -42,9 +41,15 @@ impl RunThresholds {
 }
 
 /// Why a run cannot be held against thresholds.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ThresholdsError {
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
     /// There is no dearer run to compare with.
     #[error("slippage of {base} basis points and {added} more is no rate; it ends at 10000")]
     Slippage {
@@ -84,15 +89,18 @@ pub fn with_added_slippage(
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if a journal cannot be read.
+/// Returns [`ThresholdsError`] if a journal cannot be read.
 pub fn check_thresholds(
     data: &DataDir,
     run: &Execution,
     dearer: &Execution,
     thresholds: &RunThresholds,
-) -> Result<EvidenceCheck, RunnerError> {
+) -> Result<EvidenceCheck, ThresholdsError> {
     let manifest = Manifest::parse(&data.manifest_text(run)?)?;
-    let (figures, other) = (ThresholdFigures::of(run)?, ThresholdFigures::of(dearer)?);
+    let (figures, other) = (
+        ThresholdFigures::read(run)?,
+        ThresholdFigures::read(dearer)?,
+    );
     let lost = figures.ended.0.saturating_sub(other.ended.0);
     let slippage_loss = share(lost, manifest.setup()?.cash.0);
     let limit = manifest.limits.fuel_per_callback;
@@ -148,14 +156,14 @@ struct ThresholdFigures {
 }
 
 impl ThresholdFigures {
-    fn of(execution: &Execution) -> Result<Self, RunnerError> {
+    fn read(execution: &Execution) -> Result<Self, ReadJournalError> {
         let mut reader = JournalReader::open(&execution.journal())?;
         let (mut peak, mut drawdown_bps, mut fuel) = (0, 0, Vec::new());
         let (mut ended, mut closed_well) = (Money::ZERO, false);
         while let Some(body) = reader.next_body()? {
-            match kind_of(body).map_err(ReadJournalError::from)? {
+            match kind_of(body)? {
                 KIND_DECISION => {
-                    let decision = Decision::decode(body).map_err(ReadJournalError::from)?;
+                    let decision = Decision::decode(body)?;
                     let equity = decision.equity.0;
                     peak = equity.max(peak);
                     drawdown_bps = share(peak.saturating_sub(equity), peak).max(drawdown_bps);
@@ -163,7 +171,7 @@ impl ThresholdFigures {
                     ended = decision.equity;
                 }
                 KIND_CLOSE => {
-                    let close = Close::decode(body).map_err(ReadJournalError::from)?;
+                    let close = Close::decode(body)?;
                     ended = close.equity;
                     closed_well =
                         close.reason == counterfoil_trading::record::CloseReason::EndOfData;

@@ -19,7 +19,7 @@ use counterfoil_trading::record::{
 };
 use counterfoil_trading::time::UnixNanos;
 
-use crate::error::RunnerError;
+use super::ParityError;
 use crate::run::feed::bar_in;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
@@ -52,7 +52,7 @@ impl LiveBars {
         setup: &RunSetup,
         entries: u64,
         through: Option<UnixNanos>,
-    ) -> Result<Self, RunnerError> {
+    ) -> Result<Self, ReadJournalError> {
         let mut taken = Self {
             entries: 0,
             first_open: UnixNanos(i64::MAX),
@@ -68,14 +68,14 @@ impl LiveBars {
             let Some(body) = reader.next_body()? else {
                 break;
             };
-            match kind_of(body).map_err(ReadJournalError::from)? {
+            match kind_of(body)? {
                 KIND_REFUSED => {
-                    let refused = RefusedInput::decode(body).map_err(ReadJournalError::from)?;
+                    let refused = RefusedInput::decode(body)?;
                     taken.refuse(&refused, &setup.instruments);
                     continue;
                 }
                 KIND_DELIVERIES => {
-                    let one = Deliveries::decode(body).map_err(ReadJournalError::from)?;
+                    let one = Deliveries::decode(body)?;
                     let is_action = |one: &Delivery| matches!(one, Delivery::Action(_));
                     taken.has_actions |= one.deliveries.iter().any(is_action);
                     taken.end(&mut under_way, before);
@@ -88,7 +88,7 @@ impl LiveBars {
                     continue;
                 }
             }
-            let one = Decision::decode(body).map_err(ReadJournalError::from)?;
+            let one = Decision::decode(body)?;
             let close = one.bar.get().close_time;
             if under_way.close != Some(close) {
                 taken.end(&mut under_way, before);
@@ -149,8 +149,9 @@ impl LiveBars {
         store: &SnapshotStore,
         data: &DataDir,
         execution: &Execution,
-        (setup, now): (&RunSetup, UnixNanos),
-    ) -> Result<SnapshotId, RunnerError> {
+        setup: &RunSetup,
+        now: UnixNanos,
+    ) -> Result<SnapshotId, ParityError> {
         let mut snapshot = None;
         let mut grids: Vec<InstrumentEntry> = Vec::new();
         for instrument in &setup.instruments {
@@ -181,7 +182,7 @@ impl LiveBars {
             let made = store.ingest(file, &name, &options, &mut |_| {})?;
             snapshot = Some(made.id);
         }
-        snapshot.ok_or_else(|| RunnerError::NoSlice {
+        snapshot.ok_or_else(|| ParityError::NoSlice {
             run: execution.short(),
         })
     }
@@ -193,9 +194,9 @@ impl LiveBars {
         execution: &Execution,
         instruments: &[Instrument],
         is_wanted: &dyn Fn(&Instrument) -> bool,
-    ) -> Result<(), RunnerError> {
+    ) -> Result<(), ParityError> {
         let path = execution.journal();
-        let io = |error| RunnerError::File(at("copy the bars of", &path)(error));
+        let io = |error| ParityError::File(at("copy the bars of", &path)(error));
         let mut out = BufWriter::new(&mut *file);
         writeln!(out, "{HEADER}").map_err(io)?;
         let mut reader = JournalReader::open(&path)?;

@@ -8,8 +8,7 @@ use counterfoil_trading::record::{Decision, Record};
 use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
-use super::{ParityCause, ParityReport};
-use crate::error::RunnerError;
+use super::{ParityCause, ParityError, ParityReport};
 use crate::store::data_dir::Execution;
 use crate::study::compare::DifferingBar;
 use crate::times::show_time;
@@ -30,12 +29,12 @@ pub struct ParityStatement {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the manifest's digests do not parse or the signer does not sign.
+/// Returns [`ParityError`] if the manifest's digests do not parse or the signer does not sign.
 pub fn parity_statement(
     live: &Execution,
     found: &ParityReport,
     signer: &(dyn Signer + Send),
-) -> Result<ParityStatement, RunnerError> {
+) -> Result<ParityStatement, ParityError> {
     let predicate = predicate(live, found)?;
     let subject = |name: &'static str, text: &str| {
         Ok::<_, ManifestError>(Subject::new(name, Digest(digest(name, text)?)))
@@ -54,7 +53,7 @@ pub fn parity_statement(
     })
 }
 
-fn predicate(live: &Execution, found: &ParityReport) -> Result<Value, RunnerError> {
+fn predicate(live: &Execution, found: &ParityReport) -> Result<Value, ManifestError> {
     let (from, through) = found.closes;
     let difference = match &found.first {
         Some((site, cause)) => Some(described(found, site, *cause)?),
@@ -87,7 +86,7 @@ fn described(
     found: &ParityReport,
     site: &DifferingBar,
     cause: ParityCause,
-) -> Result<Value, RunnerError> {
+) -> Result<Value, ManifestError> {
     let instruments = found.manifest.setup()?.instruments;
     let describe = Describe::new(&instruments);
     let decided = |one: &Option<(u64, Box<Decision>)>| {

@@ -1,13 +1,31 @@
 //! A sweep over bars that did not happen: a run's bars drawn again, each sample a snapshot of its
 //! own and an item of the sweep. It must never know how bars are drawn.
 
+use counterfoil_snapshot::error::ResampleError;
 use counterfoil_snapshot::synthetic::resample::Resample;
-use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError};
 
 use super::SweepItem;
-use crate::error::RunnerError;
-use crate::run::backtest::{selection_of, snapshot_store};
+use crate::run::inputs::{InputsError, selection_of, snapshot_store};
 use crate::store::data_dir::DataDir;
+
+/// Why no samples could be drawn.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SamplesError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Inputs(#[from] InputsError),
+    #[error(transparent)]
+    Resample(Box<ResampleError>),
+}
+
+impl From<ResampleError> for SamplesError {
+    fn from(error: ResampleError) -> Self {
+        Self::Resample(Box::new(error))
+    }
+}
 
 /// An item for each of `count` samples, from `first.sample` on: the manifest over a snapshot of
 /// drawn bars, which is made unless it is there. The value of an item is the number of its sample,
@@ -15,15 +33,15 @@ use crate::store::data_dir::DataDir;
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the manifest is not over a snapshot, or if a sample cannot be made.
+/// Returns [`SamplesError`] if the manifest is not over a snapshot, or if a sample cannot be made.
 pub fn sample_items(
     data: &DataDir,
     base: &Manifest,
     first: Resample,
     count: u32,
     progress: &mut dyn FnMut(u32),
-) -> Result<Vec<SweepItem>, RunnerError> {
-    let store = snapshot_store(data)?;
+) -> Result<Vec<SweepItem>, SamplesError> {
+    let store = snapshot_store(data).map_err(InputsError::from)?;
     let deck = store.deck(&selection_of(data, base, &base.setup()?)?)?;
     let mut items = Vec::new();
     for place in 0..count {
