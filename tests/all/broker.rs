@@ -427,7 +427,7 @@ fn money_is_not_risked_and_costs_are_not_reckoned_twice() {
         };
         "live".clone_into(&mut broker.environment);
     });
-    assert!(live.contains("nobody authorized"), "{live}");
+    assert!(live.contains("without an authorization"), "{live}");
     let fees = refused(&|manifest| "1".clone_into(&mut manifest.costs.fee_bps));
     assert!(fees.contains("no fee, slippage or borrow fee"), "{fees}");
     let paper = refused(&|manifest| {

@@ -527,7 +527,7 @@ fn a_decision_that_comes_out_differently_halts_the_run_and_is_named() {
         .iter()
         .position(|record| matches!(record, Record::Decision(one) if one.requests.as_ref().is_some_and(|all| !all.is_empty())))
         .unwrap();
-    let expect = format!("record {first} comes out differently when it is decided again");
+    let expect = format!("record {first} replays differently");
     assert_eq!(why, expect);
 }
 

@@ -18,7 +18,7 @@ use crate::report;
 
 pub(crate) fn run(places: &Places, args: &Show) -> Result<Answer> {
     let execution = places.data.find(&args.run)?;
-    let extent = JournalExtent::of(&execution.journal())?;
+    let extent = JournalExtent::read(&execution.journal())?;
     let manifest = Manifest::parse(&extent.open.manifest)?;
     let setup = manifest.setup()?;
     if args.manifest {

@@ -1,4 +1,5 @@
-//! A component made ready: admitted, compiled, and its parameters understood.
+//! A component prepared for a run: admitted, compiled, described, its parameters parsed. It must never know where
+//! the bars come from.
 
 use std::sync::Arc;
 
@@ -46,12 +47,10 @@ pub enum ComponentError {
     Thread(std::io::Error),
 }
 
-/// A component, compiled, with what it says of itself.
+/// A compiled component with its own description.
 #[derive(Clone, Debug)]
 pub struct CompiledComponent {
-    /// The compiled component.
     pub compiled: Compiled,
-    /// What it says of itself.
     pub description: Description,
 }
 
@@ -59,7 +58,7 @@ pub struct CompiledComponent {
 ///
 /// # Errors
 ///
-/// Returns [`ComponentError`] if the component is refused or is at fault already.
+/// Returns [`ComponentError`] if the component is not admitted, or faults while it describes itself.
 pub fn compile_component(
     bytes: &[u8],
     limits: &SandboxLimits,
@@ -76,11 +75,11 @@ pub fn compile_component(
     })
 }
 
-/// Makes the manifest's component ready, and what its `init` will be told.
+/// Compiles the manifest's component, and the setup that its `init` receives.
 ///
 /// # Errors
 ///
-/// Returns [`ComponentError`] if the manifest and the component do not agree.
+/// Returns [`ComponentError`] if the component is missing, was changed, or contradicts the manifest.
 pub fn compile_for_manifest(
     data: &DataDir,
     manifest: &Manifest,
@@ -93,16 +92,18 @@ pub fn compile_for_manifest(
     Ok((ready, guest))
 }
 
-/// What the `init` of a component that is ready will be told.
+/// The setup that the component's `init` receives.
 ///
 /// # Errors
 ///
-/// Returns [`ComponentError`] if the manifest names another component, or they do not agree.
+/// Returns [`ComponentError`] if the manifest names another component, or contradicts it.
 pub fn guest_setup(
     ready: &CompiledComponent,
     manifest: &Manifest,
     setup: &RunSetup,
 ) -> Result<Setup, ComponentError> {
+    // The settings decide fuel and traps, so another engine could decide another way on the same bars. A run
+    // never starts with a digest that its replay could not reproduce.
     let ours = settings_digest();
     if ours != setup.engine {
         return Err(ManifestMismatch {
@@ -114,13 +115,15 @@ pub fn guest_setup(
         }
         .into());
     }
+    // The cache of compiled components is looked up by name, and a caller may pass the wrong one: what runs is
+    // the component that the manifest's digest names, or nothing.
     if ready.compiled.digest().0 != setup.component {
         return Err(ManifestMismatch {
             subject: "the component",
-            place: "what was made ready",
+            place: "the compiled component",
             found: format!("sha256:{}", ready.compiled.digest()),
             stated: manifest.component.clone(),
-            hint: "make the manifest's own component ready",
+            hint: "compile the component that the manifest names",
         }
         .into());
     }
@@ -132,8 +135,8 @@ pub fn guest_setup(
     })
 }
 
-/// A component that is ready, with the one watchdog of its engine: two of them would make every
-/// deadline come twice as early. Cloning is cheap, and the clones may run at the same time.
+/// A compiled component with the only watchdog of its engine: with two, every deadline would come twice as early.
+/// Clones are cheap and may run at the same time.
 #[derive(Clone, Debug)]
 pub struct SharedComponent {
     ready: CompiledComponent,
@@ -141,18 +144,18 @@ pub struct SharedComponent {
 }
 
 impl SharedComponent {
-    /// Makes the manifest's component ready.
+    /// Compiles the manifest's component.
     ///
     /// # Errors
     ///
-    /// As [`compile_for_manifest`], and if there is no thread to be had.
+    /// As [`compile_for_manifest`], and if the watchdog's thread could not be started.
     pub fn new(
         data: &DataDir,
         manifest: &Manifest,
         setup: &RunSetup,
         settings: EngineSettings,
     ) -> Result<Self, ComponentError> {
-        let (ready, _told) = compile_for_manifest(data, manifest, setup, settings)?;
+        let (ready, _setup) = compile_for_manifest(data, manifest, setup, settings)?;
         let watchdog = Watchdog::start(ready.compiled.engine()).map_err(ComponentError::Thread)?;
         Ok(Self {
             ready,
@@ -170,11 +173,11 @@ pub struct PreparedComponent {
 }
 
 impl PreparedComponent {
-    /// Makes the component of a manifest ready.
+    /// Compiles and prepares the component of a manifest.
     ///
     /// # Errors
     ///
-    /// Returns [`ComponentError`] if it is missing, was changed, or does not agree with the manifest.
+    /// Returns [`ComponentError`] if it is missing, was changed, or contradicts the manifest.
     pub fn new(
         data: &DataDir,
         manifest: &Manifest,
@@ -185,11 +188,11 @@ impl PreparedComponent {
         Self::share(&shared, manifest, setup)
     }
 
-    /// Makes a component that other runs may use at the same time ready for this manifest.
+    /// Prepares a component that other runs may use at the same time for this manifest.
     ///
     /// # Errors
     ///
-    /// Returns [`ComponentError`] if it does not agree with the manifest.
+    /// Returns [`ComponentError`] if it contradicts the manifest.
     pub fn share(
         shared: &SharedComponent,
         manifest: &Manifest,
@@ -210,14 +213,13 @@ impl PreparedComponent {
         }
         Err(ManifestMismatch {
             subject: "the run",
-            place: "the component made ready",
+            place: "the prepared component",
             found: ready_for,
             stated: run.to_owned(),
-            hint: "make the component ready for this run",
+            hint: "prepare the component for this run",
         })
     }
 
-    /// The settings of its engine.
     #[must_use]
     pub fn engine(&self) -> &EngineSettings {
         self.shared.ready.compiled.engine().settings()
@@ -228,7 +230,7 @@ impl PreparedComponent {
         &self.shared.ready.compiled
     }
 
-    /// The run that it was made ready for.
+    /// The id of the run that it is prepared for.
     #[must_use]
     pub const fn run(&self) -> &[u8; 32] {
         &self.run

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
@@ -16,7 +17,6 @@ use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
-use sha2::{Digest as _, Sha256};
 
 use crate::orders::gateway::any::AnyVenue;
 use crate::orders::gateway::broker::{BrokerVenue, Recorded};
@@ -41,26 +41,22 @@ use crate::store::files::FileError;
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};
 
-/// The build of this host, as journals name it.
+/// The build of this host, as the open record names it.
 pub const HOST: &str = concat!("counterfoil ", env!("CARGO_PKG_VERSION"));
 
-/// What an execution is made of.
+/// Everything that one execution needs.
 pub struct ExecutionConfig<'a> {
-    /// Where components and journals lie.
     pub data: &'a DataDir,
-    /// The manifest.
     pub manifest: &'a Manifest,
-    /// Its values.
+    /// The manifest's parsed values.
     pub setup: &'a RunSetup,
-    /// Back end, optimisation and cache: none of them may change a result.
+    /// Back end, optimization and cache, none of which may change a result.
     pub engine: EngineSettings,
-    /// Signs checkpoints.
     pub signer: Box<dyn Signer + Send>,
-    /// What the open record promises of the bars; `None` for a feed.
+    /// The open record's commitments to bars and actions; `None` for a feed.
     pub commitments: Option<Vec<Commitment>>,
     /// Whether a second execution is refused, as for a feed.
     pub once: bool,
-    /// On which thread records are sealed.
     pub sealing: Sealing,
     /// What a run needs to trade an account through the gateway; `None` for a simulation.
     pub context: Option<LiveContext>,
@@ -69,37 +65,37 @@ pub struct ExecutionConfig<'a> {
 /// What a run needs to trade an account: its place under the lease, limits, permission and broker.
 #[derive(Debug)]
 pub struct LiveContext {
-    /// Its place among the account's runs.
+    /// The run's place among the account's runs.
     pub slot: RunSlot,
-    /// The limits of run and account.
     pub limits: LimitsWatch,
     /// The digest of the policy that the run was started under.
     pub policy: [u8; 32],
-    /// How this process stops the run.
     pub told: Told,
     /// The permission of a run that people authorized; `None` for a run that needs none.
     pub permit: Option<Box<dyn RunPermission>>,
-    /// The broker that takes its orders; `None` for the paper venue.
+    /// The broker that takes the run's orders; `None` for the paper venue.
     pub broker: Option<Bridge>,
 }
 
-/// The time between two looks at a venue's books: short against a trading day, long against the
-/// limits of a broker for requests.
+/// Time between two reconciliations with a venue's books: short against a trading day, long against a broker's
+/// rate limits.
 pub const RECONCILE_NANOS: i64 = 60_000_000_000;
 
 impl LiveContext {
-    /// The venue that the run's manifest asks for.
+    /// The venue that the manifest names.
     ///
     /// # Errors
     ///
-    /// Returns [`ManifestMismatch`] if it asks for a broker that is not there, or the other way
-    /// round.
+    /// Returns [`ExecuteError`] if the manifest names a broker and none was given, or the other way round, or if
+    /// another run trades the broker's account.
     pub(crate) fn venue(
         &mut self,
         data: &DataDir,
         setup: &RunSetup,
         recorded: Recorded,
     ) -> Result<AnyVenue, ExecuteError> {
+        // Neither case falls back to the other venue: a paper run whose orders reach a broker moves money, and a
+        // broker run on paper reports fills that never happened.
         let (stated, found) = match (setup.broker, self.broker.take()) {
             (None, None) => return Ok(AnyVenue::Paper(Box::new(PaperVenue::new(setup)))),
             (Some(_), Some(bridge)) => {
@@ -120,8 +116,8 @@ impl LiveContext {
         .into())
     }
 
-    /// The conditions of an execution, watched over, and the terms of its gateway. What does not hold
-    /// from here on ends the run with a record.
+    /// The guard that watches this context from here on, and the terms of the gateway. A condition that fails from
+    /// now on ends the run with a record.
     pub(crate) fn watch(
         self,
         data: &DataDir,
@@ -147,12 +143,12 @@ impl LiveContext {
     }
 }
 
-/// The one place at a broker's account, whatever the run's own account is called: two runs there would
-/// each take the other for somebody else.
+/// The only slot at a broker's account, whatever the run's own account is called. Each of two runs there would
+/// take the other's orders for foreign ones.
 fn broker_place(data: &DataDir, key: &str) -> Result<RunSlot, LeaseError> {
-    let digest = hex::encode(Sha256::digest(key));
-    let name = format!("broker-{}", digest.get(..16).unwrap_or_default());
-    Lease::of_process(data, &Id::parse(&name)?)?.admit(1)
+    // A broker's key name may hold characters that no id allows; the start of its digest never does.
+    let digest: String = Digest::of(key.as_bytes()).hex().chars().take(16).collect();
+    Lease::of_process(data, &Id::parse(&format!("broker-{digest}"))?)?.admit(1)
 }
 
 impl core::fmt::Debug for ExecutionConfig<'_> {
@@ -163,12 +159,10 @@ impl core::fmt::Debug for ExecutionConfig<'_> {
     }
 }
 
-/// What an execution came to.
+/// An execution that reached its closing record.
 #[derive(Clone, Debug)]
 pub struct ExecutionOutcome {
-    /// Which.
     pub execution: Execution,
-    /// Its closing record.
     pub close: Close,
 }
 
@@ -218,8 +212,8 @@ pub enum ExecuteError {
 ///
 /// # Errors
 ///
-/// Returns [`ExecuteError`] if anything it names is missing or does not agree (then nothing was
-/// written), or if the host could not go on (then the journal has no closing record).
+/// Returns [`ExecuteError`] if anything that the manifest names is missing or contradicts it (nothing is written
+/// then), or if the host could not continue (the journal has no closing record then).
 pub fn execute<F, C>(
     start: ExecutionConfig<'_>,
     feed: &mut F,
@@ -235,11 +229,11 @@ where
     execute_prepared(start, &guest, feed, clock, observer)
 }
 
-/// As [`execute`], with a component that was made ready before.
+/// As [`execute`], with a component that was prepared before.
 ///
 /// # Errors
 ///
-/// As [`execute`], and if the component was made ready for another run.
+/// As [`execute`], and if the component was prepared for another run.
 pub fn execute_prepared<F, C>(
     start: ExecutionConfig<'_>,
     guest: &PreparedComponent,
@@ -255,8 +249,11 @@ where
     let run_id = manifest.run_id()?;
     guest.check_run(&hex::encode(run_id))?;
     let canonical = manifest.canonical()?;
+    // A crash after this line leaves a folder without a journal. A resumption finds no signed entry in it and
+    // begins the run there, so a live manifest that starts once is not used up by it.
     let execution = data.new_execution(&run_id, &canonical, start.once)?;
-    // Held until the journal is closed; a process that is killed gives it back.
+    // Held until the journal is closed. Two writers would interleave entries of two chains in one file. The kernel
+    // releases the lock when the process is killed.
     let _lock = RunLock::take(&execution)?;
     let open = Open {
         manifest: canonical,
@@ -265,7 +262,9 @@ where
         commitments: start.commitments,
     };
     let signer = SharedSigner::new(start.signer);
-    // The order log begins before the journal: a journal without one was never traded by.
+    // The order log begins before the journal. If the process stops between the two, no decision exists that
+    // could have sent an order; the other way round, a journal without an order log could belong to a run whose
+    // orders are at the venue.
     let gateway = match start.context {
         None => None,
         Some(mut context) => {
@@ -281,6 +280,8 @@ where
     let sealer = Sealer::new(file, Box::new(signer), execution.origin(), cadence);
     let mut journal =
         AnyJournal::start(sealer, cadence, start.sealing).map_err(ExecuteError::Thread)?;
+    // The open record is signed at once (it lies outside the digest): an unsigned manifest could be exchanged for
+    // another before the first checkpoint.
     let mut body = Vec::new();
     open.encode(&mut body);
     drive::append_outside(&body, &mut journal)?;
@@ -299,6 +300,8 @@ where
             )?
         }
         Some((mut gateway, guard)) => {
+            // The guard is asked before the feed. Where a kill and the end of the feed come together, the kill is
+            // recorded as the cause, and not the harmless end that the filter makes of a feed's last item.
             let mut feed = BrokerActionFilter::new(Guarded::new(feed, guard), setup);
             run_guest(
                 guest,
@@ -312,6 +315,8 @@ where
             )?
         }
     };
+    // Only a journal that is synced to its last byte counts as closed; the caller records the run's end in the
+    // ledger after this.
     journal.finish()?;
     Ok(ExecutionOutcome { execution, close })
 }

@@ -1,4 +1,4 @@
-//! A run over a live feed, through the gateway into the paper venue or to a broker: the same path,
+//! A run over a live feed, through the gateway to the paper venue or a broker: the same path as a backtest with
 //! another feed, venue and clock.
 
 use counterfoil_connect::broker::bridge::Bridge;
@@ -26,7 +26,7 @@ use crate::store::data_dir::DataDir;
 ///
 /// # Errors
 ///
-/// As [`execute`]; and if the manifest names no feed, signs less than every decision, was started
+/// As [`crate::run::execute::execute`], and if the manifest names no feed, signs less than every decision, was started
 /// before, or if account, limits or kill switch keep it from starting.
 pub fn live<B: BarSource>(
     data: &DataDir,
@@ -48,7 +48,7 @@ pub fn live<B: BarSource>(
     )
 }
 
-/// As [`live`], with a component that was made ready and under conditions that were found before.
+/// As [`live`], with a component that was prepared and a context that was made before.
 pub(crate) fn live_in_context<B: BarSource>(
     data: &DataDir,
     context: LiveContext,
@@ -75,7 +75,7 @@ pub(crate) fn live_in_context<B: BarSource>(
     execute_prepared(start, component, &mut feed, &mut WallClock::new(), observer)
 }
 
-/// Whether a manifest can be run live: over a feed, every decision signed.
+/// Checks that a manifest can be run live: over a feed, every decision signed, no money at stake.
 ///
 /// # Errors
 ///
@@ -90,6 +90,8 @@ pub fn check_manifest(manifest: &Manifest, setup: &RunSetup) -> Result<(), Manif
             hint: "start it with `counterfoil backtest`",
         });
     }
+    // With a larger cadence an order could leave before its decision is signed and durable; after a crash the
+    // journal would not explain the order.
     if setup.cadence != 1 {
         return Err(ManifestMismatch {
             subject: "the cadence",
@@ -99,10 +101,12 @@ pub fn check_manifest(manifest: &Manifest, setup: &RunSetup) -> Result<(), Manif
             hint: "set cadence to 1: a decision is signed before its order leaves",
         });
     }
+    // No record in the ledger authorizes live money yet, so no manifest may reach a live environment, whatever the
+    // caller passes as broker.
     if setup.broker.is_some_and(|broker| broker.is_live) {
         return Err(ManifestMismatch {
             subject: "the broker's environment",
-            place: "a start that nobody authorized for money",
+            place: "a start without an authorization for money",
             found: "paper".to_owned(),
             stated: "live".to_owned(),
             hint: "set data.feed.broker.environment to paper",
@@ -111,19 +115,19 @@ pub fn check_manifest(manifest: &Manifest, setup: &RunSetup) -> Result<(), Manif
     Ok(())
 }
 
-/// Refuses a start while a kill switch of its account or of the installation is thrown.
+/// Refuses a start while a kill switch of its account or of the installation is on.
 pub(crate) fn check_kill_switches(data: &DataDir, manifest: &Manifest) -> Result<(), ExecuteError> {
     let account = Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
     let stop = KillSwitch::new(data, &account, None).check();
     stop.map_or(Ok(()), Err).map_err(ExecuteError::NotStarted)
 }
 
-/// The conditions under which a run of the manifest trades its account: a place among `most` under the
-/// lease, and limits that hold. Whether a kill switch is thrown is not asked here.
+/// The context in which a run of the manifest trades its account: one of `most` slots under the account's lease,
+/// and limits that hold. It does not look at kill switches.
 ///
 /// # Errors
 ///
-/// Returns [`ExecuteError`] if one of them keeps it from starting.
+/// Returns [`ExecuteError`] if the lease, the slots or the limits keep the run from starting.
 pub(crate) fn live_context(
     data: &DataDir,
     manifest: &Manifest,
@@ -132,13 +136,13 @@ pub(crate) fn live_context(
     let account = &Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
     let lease = Lease::of_process(data, account)?;
     let slot = lease.admit(most)?;
-    // Paper moves no money, so an account may do without limits of its own there.
+    // Paper moves no money, so an account without limits may trade there.
     let when = (Need::IfThere, clock::now());
     let limits = LimitsWatch::start(data, account, manifest, when);
     Ok(LiveContext {
         slot,
         limits: limits.map_err(ExecuteError::NotStarted)?,
-        // Where nobody authorized a start, the manifest is all that a run is started under.
+        // Without an authorization the manifest itself is the policy that the order log names.
         policy: manifest.run_id()?,
         told: Told::default(),
         permit: None,

@@ -1,5 +1,5 @@
-//! Goes on with a run that was killed: its journal is verified, decided again and compared, and
-//! only then is the next bar taken. It must never know which record of a difference is right.
+//! Resumes a run whose process ended: the journal is verified, replayed and compared, and only then is the next bar
+//! taken. It must never decide which record of a difference is right.
 
 mod cut_tail;
 mod recorded_run;
@@ -87,23 +87,22 @@ pub enum ResumeError {
 /// Why a run is not resumed. No byte of its journal was changed.
 #[derive(Clone, Debug)]
 pub enum ResumeBlocked {
-    /// The journal does not verify.
     Broken(Finding),
-    /// A signed checkpoint stands behind bytes that are no part of a journal.
+    /// A signed checkpoint follows bytes that are not part of a journal.
     Damaged {
-        /// Where in the file the journal breaks, or where its last good checkpoint ends.
+        /// Where in the file the last good checkpoint ends.
         offset: u64,
-        /// Entries before it.
+        /// Entries before the offset.
         entries: u64,
-        /// Entries that a checkpoint behind it covers.
+        /// Entries that the later checkpoint covers.
         signed: u64,
     },
     /// The journal is another run's.
     OtherRun {
-        /// The origin it has.
+        /// The origin in the journal.
         found: String,
     },
-    /// A record came out differently when it was decided again.
+    /// A record replays differently.
     Difference(RecordDifference),
 }
 
@@ -118,42 +117,34 @@ impl fmt::Display for ResumeBlocked {
             } => write!(
                 f,
                 "the journal was changed after byte {offset}: {entries} records are whole there, \
-                 and a checkpoint further on covers {signed}"
+                 and a later checkpoint covers {signed}"
             ),
-            Self::OtherRun { found } => write!(f, "the journal is another run's: {found}"),
-            Self::Difference(found) => write!(
-                f,
-                "record {} comes out differently when it is decided again",
-                found.index
-            ),
+            Self::OtherRun { found } => write!(f, "the journal belongs to another run: {found}"),
+            Self::Difference(found) => write!(f, "record {} replays differently", found.index),
         }
     }
 }
 
-/// What opening a run for its resumption came to.
+/// Outcome of opening a run for its resumption.
 #[derive(Debug)]
 pub enum ResumeAttempt {
-    /// It can go on.
     Ready(Box<Resumption>),
-    /// It cannot.
     Blocked(Box<ResumeBlocked>),
 }
 
-/// What a resumption came to.
+/// Outcome of a resumption.
 #[derive(Debug)]
 pub enum ResumeOutcome {
-    /// The run went on to its closing record.
+    /// The run reached its closing record.
     Ended {
-        /// What it came to.
         outcome: Box<ExecutionOutcome>,
-        /// Records that were decided again and came out as recorded.
+        /// Records that replayed as recorded.
         compared: u64,
     },
-    /// It halted.
     Blocked(Box<ResumeBlocked>),
 }
 
-/// A run that was killed, verified and locked, with nothing changed yet.
+/// A run that is verified and locked for its resumption. Nothing is changed yet.
 pub struct Resumption {
     execution: Execution,
     manifest: Manifest,
@@ -173,28 +164,27 @@ impl fmt::Debug for Resumption {
     }
 }
 
-/// What a resumption begins with.
+/// Where a resumption begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ResumePoint {
     /// Records that a checkpoint covers.
     pub records: u64,
-    /// Bars decided among them.
+    /// Bars decided in them.
     pub decisions: u64,
-    /// Whole records after the last checkpoint, which are decided again.
+    /// Whole records after the last checkpoint; the run decides their bars again.
     pub uncovered: u64,
     /// All bytes after the last checkpoint.
     pub tail_bytes: u64,
 }
 
-/// What is needed beside the journal.
+/// Everything that a resumption needs beside the journal.
 pub struct ResumeDeps<'a> {
-    /// Where components and snapshots lie.
     pub data: &'a DataDir,
-    /// The run's component, made ready.
+    /// The run's prepared component.
     pub component: &'a PreparedComponent,
-    /// Hears of progress and refused inputs, but not of what was decided before.
+    /// Receives progress and refused inputs, but not of bars that are decided already.
     pub observer: &'a mut (dyn RunObserver<Guest> + Send),
-    /// Hears how the resumption goes.
+    /// Receives the progress of the resumption itself.
     pub on_event: &'a mut (dyn FnMut(&ResumeEvent) + Send),
 }
 
@@ -204,17 +194,19 @@ impl fmt::Debug for ResumeDeps<'_> {
     }
 }
 
-/// Takes the lock of an execution and verifies what is signed of its journal.
+/// Takes an execution's lock and verifies the signed part of its journal.
 ///
 /// # Errors
 ///
-/// Returns [`ResumeError`] if another process has the run, if it has ended, or if it could not be
-/// told whether the journal holds.
+/// Returns [`ResumeError`] if another process holds the run, if the run is closed, or if the journal could not be
+/// verified.
 pub fn open(
     data: &DataDir,
     execution: &Execution,
     signer: Box<dyn Signer + Send>,
 ) -> Result<ResumeAttempt, ResumeError> {
+    // The lock comes before the first read: a run that is still alive elsewhere would append while its journal is
+    // scanned, and what looks like a torn tail would be its next decision.
     let lock = RunLock::take(execution)?;
     let path = execution.journal();
     let covered = SignedPrefix::scan(&path)?;
@@ -223,14 +215,20 @@ pub fn open(
     if covered.end > 0 {
         let file = File::open(&path).map_err(at("open", &path))?;
         let key = PublicKey::new(key)?;
+        // Only the signed prefix is verified. Behind it a crash may leave anything, which is cut and never read as
+        // a record.
         let report = verify_journal(file.take(covered.end), &key, Options::default())?;
         if let Some(finding) = report.findings.first() {
             return Ok(halted(ResumeBlocked::Broken(finding.clone())));
         }
+        // A journal of another run verifies under the same key. Without this check it could be put in this run's
+        // folder, and this run would continue from its positions.
         if let Some(found) = report.origin.filter(|found| *found != execution.origin()) {
             return Ok(halted(ResumeBlocked::OtherRun { found }));
         }
     }
+    // A crash tears the end of the file and nothing else. A genuine checkpoint in the tail means that bytes in
+    // front of it were changed: cutting there would let an attacker take back signed decisions.
     if let Some(covers) = covered.checkpoint_beyond(&VerifierKey::new(&execution.origin(), &key)?) {
         return Ok(halted(ResumeBlocked::Damaged {
             offset: covered.end,
@@ -245,6 +243,8 @@ pub fn open(
         let run = execution.short();
         return Err(ResumeError::Ended { run });
     }
+    // The signed copy of the manifest goes before the file beside the journal. Where nothing is signed yet, the
+    // file is checked against the run's id, which is its digest.
     let open = known.open.take();
     let manifest = match &open {
         Some(open) => Manifest::parse(&open.manifest)?,
@@ -267,7 +267,7 @@ fn halted(halt: ResumeBlocked) -> ResumeAttempt {
 }
 
 impl Resumption {
-    /// What there is.
+    /// Where the resumption begins.
     #[must_use]
     pub fn resume_point(&self) -> ResumePoint {
         ResumePoint {
@@ -278,11 +278,11 @@ impl Resumption {
         }
     }
 
-    /// Makes the run's component ready. Back end, optimisation and cache never change a result.
+    /// Prepares the run's component. Back end, optimization and cache never change a result.
     ///
     /// # Errors
     ///
-    /// Returns [`ExecuteError`] if it is missing, was changed, or does not agree with the manifest.
+    /// Returns [`ComponentError`] if it is missing, was changed, or contradicts the manifest.
     pub fn prepare(
         &self,
         data: &DataDir,
@@ -300,25 +300,24 @@ impl Resumption {
         PreparedComponent::share(shared, &self.manifest, &self.setup)
     }
 
-    /// The close time of the last slice that has a decided bar; none if there is none, or if the
-    /// run's bars come from a snapshot.
+    /// The close time of the last slice with a decided bar; `None` if there is none, or if the bars come from a
+    /// snapshot.
     #[must_use]
     pub fn last_close(&self) -> Option<UnixNanos> {
         self.known.last_close()
     }
 
-    /// The manifest.
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Goes on with a backtest, over the rest of its snapshot.
+    /// Resumes a backtest, over the rest of its snapshot.
     ///
     /// # Errors
     ///
-    /// Returns [`ExecuteError`] if anything the manifest names is missing or does not agree (then
-    /// nothing was changed), or if the host could not go on (then it can be resumed again).
+    /// Returns [`ExecuteError`] if anything that the manifest names is missing or contradicts it (nothing is changed
+    /// then), or if the host could not continue (the run can be resumed again then).
     pub fn backtest(
         self,
         sealing: Sealing,
@@ -337,7 +336,8 @@ impl Resumption {
             promised = Some(inputs.commitments);
             inputs.feed
         };
-        // The snapshot brings again what was decided: no slice comes from the journal.
+        // The snapshot gives the decided slices again, so none comes from the journal. Their commitments were
+        // compared above: a snapshot that changed since would make every record differ for the wrong reason.
         let mut venue = SimulatedVenue::new(setup);
         self.resume(
             &mut feed,
@@ -349,7 +349,7 @@ impl Resumption {
         )
     }
 
-    /// Goes on with a live run, over closed bars from `source`.
+    /// Resumes a live run, over closed bars from `source`.
     ///
     /// # Errors
     ///
@@ -382,15 +382,17 @@ impl Resumption {
             }
             .into());
         }
-        let recorded = self.known.take_told();
-        let venue = context.venue(around.data, &self.setup, recorded)?;
+        let reports = self.known.take_broker_reports();
+        let venue = context.venue(around.data, &self.setup, reports)?;
         let (guard, terms) = context.watch(around.data, &self.execution, &self.signer, &self.setup);
+        // Before the feed is opened, so that a refused resumption takes no bar from it.
         if let Err(stop) = guard.check(clock::now())
             && !stop.cause.is_kill()
         {
             return Err(ExecuteError::NotStarted(stop));
         }
-        // A run that somebody killed goes on to take its orders back, and closes: its feed says so.
+        // A killed run is resumed all the same: it has to cancel its orders and close. The guarded feed stops it
+        // before the next bar.
         let instruments = &self.setup.instruments;
         let (slices, decided) = self
             .known
@@ -434,15 +436,15 @@ impl Resumption {
             Some(_) => Some(JournalReader::open(&self.execution.journal())?),
             None => None,
         };
-        let held = JournalContinuation {
+        let continuation = JournalContinuation {
             execution: self.execution.clone(),
             signed: self.signed,
-            sealed: self.known.sealed,
+            head: self.known.head,
             signer: Box::new(self.signer),
             cadence: setup.cadence,
             sealing,
         };
-        let mut journal = ResumedJournal::new(recorded, held, on_event);
+        let mut journal = ResumedJournal::new(recorded, continuation, on_event);
         if self.open.is_none() {
             let open = Open {
                 manifest: manifest.canonical()?,
@@ -468,6 +470,8 @@ impl Resumption {
             venue,
             &mut observer,
         );
+        // Asked before the outcome's error: a difference stops the run by an error of its own making, and is a
+        // finding about the journal, not a failure of the host.
         if let Some(difference) = journal.take_difference() {
             return Ok(ResumeOutcome::Blocked(Box::new(ResumeBlocked::Difference(
                 difference,
@@ -484,18 +488,18 @@ impl Resumption {
     }
 }
 
-/// Keeps from the observer what it heard before the kill: the strategy's log is written again
-/// while it decides again.
+/// Hides decisions from the observer that it observed before the process ended: the strategy writes its log again
+/// while it is replayed.
 struct SuppressReplayed<'a> {
     inner: &'a mut (dyn RunObserver<Guest> + Send),
-    /// Bars that were decided before.
+    /// Bars that were decided before the process ended.
     decided: u64,
 }
 
 impl RunObserver<Guest> for SuppressReplayed<'_> {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         if run.totals().decisions <= self.decided {
-            let _heard_before = strategy.take_log();
+            let _logged_before = strategy.take_log();
         } else {
             self.inner.stepped(strategy, run);
         }

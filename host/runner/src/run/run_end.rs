@@ -1,5 +1,5 @@
-//! How a run ended, as its closed journal says and the ledger takes it. It must never take the word
-//! of a journal whose last checkpoint the log's key did not sign.
+//! How a run ended, read from its closed journal for the ledger. It must never trust a journal whose last
+//! checkpoint the log's key did not sign.
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::RunEnd;
@@ -41,8 +41,9 @@ pub fn run_end(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, 
             _ => {}
         }
     }
-    let signed = journal.last_checkpoint();
-    let signed = signed.and_then(|(entries, note)| {
+    // The checkpoint must cover every entry, not most of them: with bytes appended after it, a forged closing
+    // record would get into the ledger under a genuine signature.
+    let signed = journal.last_checkpoint().and_then(|(entries, note)| {
         let checkpoint = Checkpoint::open_own(note.as_bytes(), &key).ok()?;
         (checkpoint.size == *entries && *entries == journal.index()).then_some(checkpoint)
     });

@@ -1,4 +1,5 @@
-//! What a run used, as its journal and its folder say. It must never know whose budget that is.
+//! Resources that a run used, read from its journal and folder. It must never know whose budget they count
+//! against.
 
 use std::fs;
 
@@ -18,19 +19,19 @@ pub enum UsageError {
     Journal(#[from] ReadJournalError),
 }
 
-/// What the executions of one run used so far.
+/// Resources that the executions of one run used so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct RunUsage {
-    /// Fuel of every decision.
+    /// Fuel of all decisions.
     pub fuel: u64,
-    /// From the first bar's coming to the last decision, in nanoseconds, as the host's clock said;
-    /// nothing over a snapshot, whose journal knows no clock.
+    /// From the receipt of the first bar to the last decision, in nanoseconds of the host's clock; 0 over a
+    /// snapshot, whose journal has no clock.
     pub wall_nanos: u64,
-    /// Bytes of every file in the folders.
+    /// Bytes of all files in the folders.
     pub bytes: u64,
 }
 
-/// What these executions used, summed; a journal may grow meanwhile.
+/// The sum over these executions. A journal may grow while it is read.
 ///
 /// # Errors
 ///
@@ -38,15 +39,15 @@ pub struct RunUsage {
 pub fn run_usage(executions: &[Execution]) -> Result<RunUsage, UsageError> {
     let mut sum = RunUsage::default();
     for execution in executions {
-        let one = of_one(execution)?;
-        sum.fuel = sum.fuel.saturating_add(one.fuel);
-        sum.wall_nanos = sum.wall_nanos.saturating_add(one.wall_nanos);
-        sum.bytes = sum.bytes.saturating_add(one.bytes);
+        let used = execution_usage(execution)?;
+        sum.fuel = sum.fuel.saturating_add(used.fuel);
+        sum.wall_nanos = sum.wall_nanos.saturating_add(used.wall_nanos);
+        sum.bytes = sum.bytes.saturating_add(used.bytes);
     }
     Ok(sum)
 }
 
-fn of_one(execution: &Execution) -> Result<RunUsage, UsageError> {
+fn execution_usage(execution: &Execution) -> Result<RunUsage, UsageError> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let (mut fuel, mut first, mut last) = (0_u64, None, None);
     while let Some(body) = reader.next_body()? {
@@ -74,6 +75,7 @@ fn of_one(execution: &Execution) -> Result<RunUsage, UsageError> {
     }
     Ok(RunUsage {
         fuel,
+        // A wall clock that was set back must not turn into a credit for the budget.
         wall_nanos: u64::try_from(wall).unwrap_or(0),
         bytes,
     })

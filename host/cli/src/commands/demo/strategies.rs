@@ -209,7 +209,7 @@ fn ask_proof(name: &str, outcome: &ExecutionOutcome, file: &Path) -> Result<args
     let fills = report::fills(&outcome.execution)?;
     let first = fills.first().context("the demo's runs have fills")?;
     let manifest: Manifest = Manifest::parse(
-        &counterfoil_runner::run::extent::JournalExtent::of(&outcome.execution.journal())?
+        &counterfoil_runner::run::extent::JournalExtent::read(&outcome.execution.journal())?
             .open
             .manifest,
     )?;

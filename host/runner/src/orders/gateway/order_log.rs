@@ -127,8 +127,8 @@ impl OrderLog {
         }
         let (known, at_end) = read(&path, found.end, key)?;
         keep_tail(&execution.folder, found.end, &found.tail)?;
-        let file = JournalFile::go_on(&path, found.end)?;
-        let own = Sealer::go_on(file, signer, origin(execution), 1, at_end);
+        let file = JournalFile::reopen(&path, found.end)?;
+        let own = Sealer::resume(file, signer, origin(execution), 1, at_end);
         Ok((Self::over(own), known))
     }
 

@@ -59,7 +59,7 @@ pub struct DecidedBars {
 impl<R: LineSource> LineFeed<R> {
     /// A feed of the manifest's instruments.
     pub fn new(source: R, instruments: &[Instrument]) -> Self {
-        Self::go_on(source, instruments, DecidedBars::default())
+        Self::resume(source, instruments, DecidedBars::default())
     }
 
     /// A feed that may send again what was decided before, and ends the slice that is open.

@@ -44,7 +44,7 @@ impl<R: LineSource + Send> BarSource for R {
         setup: &RunSetup,
         decided: DecidedBars,
     ) -> Result<Self::Feed, Box<VenuesError>> {
-        Ok(LineFeed::go_on(self, &setup.instruments, decided))
+        Ok(LineFeed::resume(self, &setup.instruments, decided))
     }
 }
 

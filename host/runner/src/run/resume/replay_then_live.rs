@@ -1,5 +1,5 @@
-//! A feed that begins with the slices that a journal holds. It must never know what was decided
-//! about them.
+//! A feed that gives a journal's slices first and the live feed's after them. It must never know what was decided
+//! about either.
 
 use std::collections::VecDeque;
 use std::vec::IntoIter;
@@ -9,19 +9,19 @@ use counterfoil_trading::slice::Slice;
 
 use crate::run::feed::{FeedError, FeedItem, SliceFeed};
 
-/// Refused inputs that wait for the end of a half-recorded slice: more than a feed sends within
-/// one, and a bound on memory. Beyond it they are recorded at once.
+/// Refused inputs that wait for the end of a partly recorded slice: more than a feed sends within one, and a bound
+/// on memory. Further ones are recorded at once.
 const WAITING_MAX: usize = 1_024;
 
-/// The journal's slices, then the feed's.
+/// Gives the journal's slices, then the feed's.
 #[derive(Debug)]
 pub(super) struct ReplayThenLive<F> {
     recorded: IntoIter<Slice>,
-    /// The stop that ended the run after them.
+    /// The recorded stop after them.
     stop: Option<Stop>,
     then: F,
-    /// Whether the slice that the journal holds in part is still to come. Until it came out as
-    /// recorded, nothing may be appended.
+    /// Whether the slice that the journal holds in part is still to come. Nothing may be appended until its
+    /// recorded part is compared.
     is_open: bool,
     waiting: VecDeque<RefusedInput>,
 }
@@ -44,6 +44,8 @@ impl<F: SliceFeed> SliceFeed for ReplayThenLive<F> {
             *slice = next;
             return Ok(FeedItem::Slice);
         }
+        // A recorded stop is given again before the live feed is read: the process may have ended between the stop
+        // and the closing record, and the run must close for the reason that is signed.
         if let Some(stop) = self.stop.take() {
             return Ok(FeedItem::Stop(stop));
         }
@@ -54,6 +56,8 @@ impl<F: SliceFeed> SliceFeed for ReplayThenLive<F> {
                 return Ok(FeedItem::Refused(input));
             }
             match self.then.next(slice)? {
+                // Appending the refusal now would cut the tail in the middle of a slice whose recorded decisions
+                // are not compared yet.
                 FeedItem::Refused(input) if self.is_open && self.waiting.len() < WAITING_MAX => {
                     self.waiting.push_back(input);
                 }

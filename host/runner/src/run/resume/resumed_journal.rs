@@ -1,5 +1,5 @@
-//! A journal that compares while there are recorded records, and appends once they are used up.
-//! Until the first append no byte of the file changes; it must never know which side is right.
+//! A journal that compares new records with the recorded ones, and appends once those are used up. Until the first
+//! append no byte of the file changes. It must never decide which side of a difference is right.
 
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::digest::DecisionDigest;
@@ -17,36 +17,33 @@ use crate::run::journal::{
 use crate::run::replay::RecordDifference;
 use crate::store::data_dir::Execution;
 
-/// What is heard of a resumption under way.
+/// Progress of a resumption.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ResumeEvent {
-    /// Every record of the journal came out as recorded.
-    Compared {
-        /// How many.
-        records: u64,
-    },
-    /// What no checkpoint covers was cut off and is kept.
+    /// Every recorded record replayed as recorded.
+    Compared { records: u64 },
+    /// The unsigned tail was cut off and is kept.
     Cut(CutTail),
 }
 
-/// What is needed to go on writing.
+/// Everything that appending to the journal needs.
 pub(super) struct JournalContinuation {
     pub(super) execution: Execution,
     pub(super) signed: SignedPrefix,
-    pub(super) sealed: JournalHead,
+    pub(super) head: JournalHead,
     pub(super) signer: Box<dyn Signer + Send>,
     pub(super) cadence: u64,
     pub(super) sealing: Sealing,
 }
 
-/// The comparing journal that turns into the appending one.
+/// Compares first, then appends.
 pub(super) struct ResumedJournal<'a> {
     recorded: Option<JournalReader>,
-    /// Entries that are signed.
+    /// Number of signed entries.
     until: u64,
     compared: u64,
     is_reported: bool,
-    held: Option<JournalContinuation>,
+    continuation: Option<JournalContinuation>,
     digest: DecisionDigest,
     appending: Option<AnyJournal>,
     difference: Option<RecordDifference>,
@@ -54,36 +51,36 @@ pub(super) struct ResumedJournal<'a> {
 }
 
 impl<'a> ResumedJournal<'a> {
-    /// A journal over the signed part, whose records `recorded` reads.
+    /// A journal over the signed part, whose records `recorded` reads; `None` if nothing is signed.
     pub(super) fn new(
         recorded: Option<JournalReader>,
-        held: JournalContinuation,
+        continuation: JournalContinuation,
         on_event: &'a mut (dyn FnMut(&ResumeEvent) + Send),
     ) -> Self {
         Self {
             recorded,
-            until: held.signed.entries,
+            until: continuation.signed.entries,
             compared: 0,
             is_reported: false,
-            digest: held.sealed.digest.clone(),
-            held: Some(held),
+            digest: continuation.head.digest.clone(),
+            continuation: Some(continuation),
             appending: None,
             difference: None,
             on_event,
         }
     }
 
-    /// The difference that stopped the run, if one did.
+    /// The difference that stopped the run, if any.
     pub(super) fn take_difference(&mut self) -> Option<RecordDifference> {
         self.difference.take()
     }
 
-    /// Records that came out as recorded.
+    /// Records that replayed as recorded.
     pub(super) const fn compared(&self) -> u64 {
         self.compared
     }
 
-    /// Whether a recorded record that counts for the digest is left; it is the reader's next then.
+    /// Whether a recorded record within the decision digest is left. It is the reader's next then.
     fn is_left(&mut self) -> Result<bool, ReadJournalError> {
         let until = self.until;
         if let Some(reader) = &mut self.recorded {
@@ -91,6 +88,8 @@ impl<'a> ResumedJournal<'a> {
                 let Some(body) = reader.peek_body()? else {
                     break;
                 };
+                // Records outside the digest are not made again by a replay: the open record is written once, and
+                // a feed does not send its refused lines a second time.
                 if !matches!(kind_of(body)?, KIND_OPEN | KIND_REFUSED | KIND_CLOSE) {
                     return Ok(true);
                 }
@@ -101,13 +100,13 @@ impl<'a> ResumedJournal<'a> {
         Ok(false)
     }
 
-    /// Compares the record with the reader's next.
+    /// Compares the record with the next recorded one.
     fn compare(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
         let Some(reader) = &mut self.recorded else {
             return Ok(());
         };
         let index = reader.index();
-        let Some(body) = reader.peek_body().map_err(|error| read(&error))? else {
+        let Some(body) = reader.peek_body().map_err(|error| read_error(&error))? else {
             return Ok(());
         };
         if record.digested.is_some() && digested_part(body)? == record.digested {
@@ -115,6 +114,8 @@ impl<'a> ResumedJournal<'a> {
             self.compared = self.compared.saturating_add(1);
             return Ok(());
         }
+        // The error keeps the run from releasing anything that it decided differently, and the file is untouched:
+        // an auditor sees the journal as the earlier process left it.
         self.difference = Some(RecordDifference {
             index,
             recorded: Record::decode(body).ok().map(Box::new),
@@ -123,7 +124,7 @@ impl<'a> ResumedJournal<'a> {
         Err(JournalError::Differs { index })
     }
 
-    /// Says once that all came out as recorded.
+    /// Reports once that every recorded record replayed as recorded.
     fn report_compared(&mut self) {
         if !self.is_reported {
             self.is_reported = true;
@@ -132,27 +133,31 @@ impl<'a> ResumedJournal<'a> {
         }
     }
 
-    /// The journal that appends. At the first call what no checkpoint covers is kept, then cut.
+    /// The appending journal. The first call keeps the unsigned tail, then cuts it.
     fn appending(&mut self) -> Result<&mut AnyJournal, JournalError> {
-        if let Some(held) = self.held.take() {
+        if let Some(continuation) = self.continuation.take() {
             let JournalContinuation {
                 execution,
                 signed,
-                sealed,
+                head,
                 signer,
                 cadence,
                 sealing,
-            } = held;
+            } = continuation;
+            // Copy, sync, cut, append, in this order. A crash after the copy leaves a second copy at the next
+            // resumption; a crash after the cut leaves a journal that ends at its last checkpoint. The cut comes
+            // as late as the first append, so that a resumption that finds a difference changes nothing.
             let cut = keep_tail(&execution.folder, signed.end, &signed.tail)?;
-            let file = JournalFile::go_on(&execution.journal(), signed.end)?;
+            let file = JournalFile::reopen(&execution.journal(), signed.end)?;
             if let Some(cut) = cut {
                 (self.on_event)(&ResumeEvent::Cut(cut));
             }
-            let sealer = Sealer::go_on(file, signer, execution.origin(), cadence, sealed);
-            let journal = AnyJournal::start(sealer, cadence, sealing);
-            self.appending = Some(journal.map_err(|_| JournalError::ThreadGone)?);
+            let sealer = Sealer::resume(file, signer, execution.origin(), cadence, head);
+            let journal = AnyJournal::start(sealer, cadence, sealing)
+                .map_err(|_| JournalError::ThreadGone)?;
+            self.appending = Some(journal);
         }
-        // Without it an earlier append failed: the run has stopped then.
+        // Without a continuation and a journal an earlier append failed, and the run has stopped.
         self.appending.as_mut().ok_or(JournalError::ThreadGone)
     }
 }
@@ -161,11 +166,12 @@ impl Journal for ResumedJournal<'_> {
     type Error = JournalError;
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
-        if self.is_left().map_err(|error| read(&error))? {
-            // A refused input is no part of what is decided again; a closing record is too early.
+        if self.is_left().map_err(|error| read_error(&error))? {
+            // A refused input that arrives before the comparison has ended is appended as it is. Everything else
+            // must equal the next recorded record, a closing record included, which would come too early.
             if kind_of(record.body)? != KIND_REFUSED {
                 self.compare(record)?;
-                if !self.is_left().map_err(|error| read(&error))? {
+                if !self.is_left().map_err(|error| read_error(&error))? {
                     self.report_compared();
                 }
                 return Ok(());
@@ -190,7 +196,7 @@ impl RunJournal for ResumedJournal<'_> {
     }
 }
 
-/// The signed part was read and verified before, so that this is the disk's doing.
-fn read(error: &ReadJournalError) -> JournalError {
+/// The signed part was read and verified before, so an error now is the disk's.
+fn read_error(error: &ReadJournalError) -> JournalError {
     JournalError::Recorded(error.to_string())
 }
