@@ -106,7 +106,7 @@ impl SliceFeed for ReadsAhead {
             return Ok(FeedItem::End);
         };
         *slice = next;
-        self.tape.show(self.slices.as_slice().iter());
+        self.tape.show_truth(self.slices.as_slice().iter());
         Ok(FeedItem::Slice)
     }
 }

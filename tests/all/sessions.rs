@@ -242,7 +242,7 @@ fn an_audit_poisons_the_ends_of_sessions_too() {
     let mut slice = Slice::default();
     slice.add(ClosedBar::parse(raw).unwrap()).unwrap();
     let tape = LookAheadProbe::default();
-    tape.garble(&slice, 1);
+    tape.show_garbage(&slice, 1);
     let ahead = (1..=64).filter_map(|place| tape.ahead(place));
     let actions = ahead.flat_map(|slice| slice.actions().to_vec());
     let ends = actions.filter(|one| one.kind == ActionKind::SessionEnd);

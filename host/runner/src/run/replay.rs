@@ -1,5 +1,5 @@
-//! Re-execution: the component decides again on the journaled inputs, and every deterministic
-//! part must come out as it was recorded.
+//! Replay: the component decides again on the journaled inputs, and every deterministic part must equal the recorded
+//! one. It must never write to the run's folder.
 
 mod compare;
 pub mod probe;
@@ -34,7 +34,7 @@ use recorded_slices::{
     JournalTail, RecordedSlice, RecordedSliceReader, SLICES_PER_BATCH, SliceBatch,
 };
 
-/// Batches of slices under way between the two threads: a bound on memory.
+/// Batches of slices in flight between the two threads: a bound on memory.
 const BATCHES: usize = 4;
 
 /// Why a run could not be replayed. It says nothing about the run.
@@ -63,18 +63,17 @@ pub enum ReplayError {
     ReaderGone,
 }
 
-/// What a replay found.
+/// Outcome of a replay.
 #[derive(Clone, Debug)]
 pub struct ReplayReport {
-    /// Records that came out as recorded.
+    /// Records that replayed as recorded.
     pub identical: u64,
     /// Decisions made again.
     pub decisions: u64,
-    /// The decision digest of the re-execution, if nothing differs.
+    /// The decision digest of the replay, if nothing differs.
     pub decision_digest: Option<[u8; 32]>,
-    /// The first difference, if any.
     pub difference: Option<RecordDifference>,
-    /// Close time of the first journaled slice that is not the snapshot's, if any.
+    /// Close time of the first journaled slice that differs from the snapshot's, if any.
     pub foreign_slice: Option<UnixNanos>,
     /// Whether a closing record was reached. Without one the replay ends before the last slice,
     /// which may not be whole.
@@ -82,33 +81,33 @@ pub struct ReplayReport {
 }
 
 impl ReplayReport {
-    /// Whether the inputs are the snapshot's and every decision came out as recorded.
+    /// Whether the inputs are the snapshot's and every decision replayed as recorded.
     #[must_use]
     pub fn is_identical(&self) -> bool {
         self.difference.is_none() && self.foreign_slice.is_none()
     }
 }
 
-/// The first record that came out differently.
+/// The first record that replayed differently.
 #[derive(Clone, Debug)]
 pub struct RecordDifference {
-    /// The journal entry.
+    /// The index of the journal entry.
     pub index: u64,
-    /// What the journal says, or `None` where it has no such record.
+    /// The journal's record; `None` where it has no such record.
     pub recorded: Option<Box<Record>>,
-    /// What the re-execution gives, or `None` where it gives no such record.
+    /// The replay's record; `None` where it gives no such record.
     pub replayed: Option<Box<Record>>,
 }
 
-/// Re-executes a run and compares. `progress` hears the number of decisions after each slice.
+/// Replays a run and compares. `progress` receives the number of decisions after each slice.
 ///
-/// The journal's signatures are the verifier's work; what is checked here is that the inputs are
-/// those of the snapshot and that the component decides as recorded. One thread reads the journal
-/// and the snapshot and holds one against the other; another decides again and compares.
+/// Signatures are checked by the verifier. Replay checks that the inputs are the snapshot's and that the component
+/// decides as recorded. One thread reads the journal and the snapshot and compares their bars; another decides again
+/// and compares the records.
 ///
 /// # Errors
 ///
-/// Returns [`ReplayError`] if it could not be told: a part is missing or unreadable.
+/// Returns [`ReplayError`] if a part is missing or unreadable.
 pub fn replay(
     data: &DataDir,
     execution: &Execution,
@@ -125,19 +124,19 @@ pub fn replay(
     )
 }
 
-/// What the host that decides again can see of the slices beyond the one at hand.
+/// What a replaying host can see of the slices after the current one.
 #[derive(Clone, Copy, Debug)]
 pub enum FutureView<'a> {
-    /// Nothing is put in its reach: a replay.
+    /// Nothing: a replay.
     None,
-    /// What comes, as far as the batch goes: a replay on a host that reads ahead.
+    /// The true slices, as far as the batch goes: a replay on a host that reads ahead.
     Truth(&'a LookAheadProbe),
-    /// Garbage, and slices come one by one, each when its step begins: the audit.
+    /// Garbage. Slices cross to the replaying thread one by one, each when its step begins: the look-ahead audit.
     Garbage(&'a LookAheadProbe),
 }
 
 impl FutureView<'_> {
-    /// Slices in one batch, and batches that may wait on the channel.
+    /// Slices in a batch, and batches that may wait in the channel.
     const fn pace(self) -> (usize, usize) {
         match self {
             Self::None | Self::Truth(_) => (SLICES_PER_BATCH, BATCHES),
@@ -145,21 +144,23 @@ impl FutureView<'_> {
         }
     }
 
-    /// Sets the tape for the step of the batch's slice at `place`.
+    /// Sets the probe for the step of the batch's slice at `place`.
     fn set(self, batch: &[RecordedSlice], place: usize, salt: u64) {
         match self {
             Self::None => {}
-            Self::Truth(tape) => tape.show(batch.iter().skip(place + 1).map(|one| &one.slice)),
-            Self::Garbage(tape) => {
-                if let Some(one) = batch.get(place) {
-                    tape.garble(&one.slice, salt);
+            Self::Truth(probe) => {
+                probe.show_truth(batch.iter().skip(place + 1).map(|recorded| &recorded.slice))
+            }
+            Self::Garbage(probe) => {
+                if let Some(current) = batch.get(place) {
+                    probe.show_garbage(&current.slice, salt);
                 }
             }
         }
     }
 }
 
-/// Decides a run again on a host that wraps the guest with `host`, and compares.
+/// Replays a run on a host that wraps the guest with `host`, and compares.
 pub(crate) fn replay_with_host<S: Strategy>(
     data: &DataDir,
     execution: &Execution,
@@ -174,29 +175,30 @@ pub(crate) fn replay_with_host<S: Strategy>(
     let setup = manifest.setup()?;
     let snapshot = check_inputs(data, &manifest, &setup, &open)?;
     let (ready, guest) = compile_for_manifest(data, &manifest, &setup, engine)?;
-    let again = ReplayJob {
+    let job = ReplayJob {
         manifest: &manifest,
         setup: &setup,
         ready,
         guest,
         sight,
     };
-    let engine = again.ready.compiled.engine();
+    let engine = job.ready.compiled.engine();
     let _watchdog = Watchdog::start(engine).map_err(ReplayError::Thread)?;
     let stack = engine.settings().thread_stack_bytes();
-    let recorder = RecordedSliceReader::open(&path, snapshot)?;
+    let reader = RecordedSliceReader::open(&path, snapshot)?;
     let (slices, waiting) = sight.pace();
     let (send, receive) = sync_channel::<SliceBatch>(waiting);
     let (give_back, empty) = sync_channel::<SliceBatch>(BATCHES);
     let (decided, tail) = thread::scope(|scope| {
         let reading = thread::Builder::new()
             .name("recorded".to_owned())
-            .spawn_scoped(scope, move || recorder.run(slices, &send, &empty))
+            .spawn_scoped(scope, move || reader.send_slices(slices, &send, &empty))
             .map_err(ReplayError::Thread)?;
-        // The receiver goes along, so that a reader that waits to send hears when nobody listens.
-        let again = &again;
+        // The receiver moves into the replaying thread. When that thread ends at a difference, a reader that waits
+        // to send gets an error and ends too, instead of blocking the join for ever.
+        let job = &job;
         let decided = guest_thread(stack, move || {
-            again.run(receive, &give_back, host, progress)
+            job.replay_slices(receive, &give_back, host, progress)
         });
         let tail = reading.join().map_err(|_| ReplayError::ReaderGone)??;
         Ok::<_, ReplayError>((decided.map_err(ReplayError::Thread)??, tail))
@@ -204,12 +206,13 @@ pub(crate) fn replay_with_host<S: Strategy>(
     Ok(conclude(decided, tail))
 }
 
-/// What the two threads found, put together.
+/// The report from what the two threads found.
 fn conclude(decided: ReplayTally, tail: Option<JournalTail>) -> ReplayReport {
     let whole = decided.difference.is_none() && decided.foreign_slice.is_none();
     let closed = tail.as_ref().and_then(|tail| tail.close.clone());
     let digest = tail.filter(|_| whole).map(|tail| tail.digest);
-    // Every record came out as recorded, so the closing record must state their digest.
+    // The records equal the recorded ones, so the closing record has to state their digest. A forged closing record
+    // would pass the comparison of records, as it lies outside the digest.
     let misstated = closed
         .clone()
         .filter(|(_, close)| digest.is_some_and(|digest| digest != close.decision_digest))
@@ -228,7 +231,7 @@ fn conclude(decided: ReplayTally, tail: Option<JournalTail>) -> ReplayReport {
     }
 }
 
-/// What is run again.
+/// The run that is replayed.
 struct ReplayJob<'a> {
     manifest: &'a Manifest,
     setup: &'a RunSetup,
@@ -237,7 +240,7 @@ struct ReplayJob<'a> {
     sight: FutureView<'a>,
 }
 
-/// What came of deciding again.
+/// Counts and findings of the replaying thread.
 #[derive(Debug, Default)]
 struct ReplayTally {
     difference: Option<RecordDifference>,
@@ -247,7 +250,7 @@ struct ReplayTally {
 }
 
 impl ReplayJob<'_> {
-    fn run<S: Strategy>(
+    fn replay_slices<S: Strategy>(
         &self,
         slices: Receiver<SliceBatch>,
         give_back: &SyncSender<SliceBatch>,
@@ -265,18 +268,20 @@ impl ReplayJob<'_> {
         };
         let mut clock = RecordedTimes::new(VecDeque::new(), NoClock);
         let mut decided = ReplayTally::default();
-        // The channel ends with the journal, or with an error that the other thread reports.
+        // The channel ends with the journal, or with an error that the reading thread returns.
         for batch in slices {
-            for (place, one) in batch.iter().enumerate() {
+            for (place, recorded) in batch.iter().enumerate() {
                 self.sight.set(&batch, place, decided.decisions);
-                if one.is_foreign {
-                    decided.foreign_slice = one.slice.close_time();
+                if recorded.is_foreign {
+                    decided.foreign_slice = recorded.slice.close_time();
                     return Ok(decided);
                 }
-                venue.expect(&one.from_outside);
+                // Broker reports are inputs that the host cannot compute; they are taken from the journal, and so
+                // are the clock's times, which the risk gate uses to refuse late orders.
+                venue.expect(&recorded.from_outside);
                 clock.clear();
-                one.times.iter().for_each(|times| clock.add(*times));
-                let mut comparer = RecordComparer::new(one);
+                recorded.times.iter().for_each(|times| clock.add(*times));
+                let mut comparer = RecordComparer::new(recorded);
                 let outcome = match &mut guest {
                     Ok(guest) => {
                         let mut ports = Ports {
@@ -285,8 +290,8 @@ impl ReplayJob<'_> {
                             journal: &mut comparer,
                             clock: &mut clock,
                         };
-                        match &one.stop {
-                            None => run.step(&one.slice, &mut ports),
+                        match &recorded.stop {
+                            None => run.step(&recorded.slice, &mut ports),
                             Some(stop) => run
                                 .halt(stop.clone(), &mut ports)
                                 .map(|()| Progress::Faulted),
@@ -310,7 +315,7 @@ impl ReplayJob<'_> {
                 }
                 progress(decided.decisions);
             }
-            // Filled again there; nobody takes it once all was read, which is no loss.
+            // Returned to be filled again. Once the reader has ended there is no receiver, and it is dropped.
             let _unused = give_back.try_send(batch);
         }
         Ok(decided)

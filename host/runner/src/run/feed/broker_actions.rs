@@ -1,6 +1,6 @@
-//! The feed of a broker's run. The broker applies its own corporate actions, so one that the feed tells
-//! is refused; ends of sessions are no action of the account, and pass. Where the run's orders are to
-//! be taken back at its end, the end is a stop: afterwards nobody would look after them.
+//! Drops corporate actions that the broker applies itself, and passes session ends through, which do not touch the
+//! account. If the run's orders are to be canceled at its end, the end of the feed becomes a stop. It must never know
+//! which broker it is.
 
 use std::collections::VecDeque;
 
@@ -11,25 +11,25 @@ use counterfoil_trading::slice::Slice;
 
 use super::{FeedError, FeedItem, SliceFeed};
 
-/// A feed as it is for a run of this venue.
+/// Drops corporate actions the broker applies itself; passes everything else through.
 #[derive(Debug)]
 pub struct BrokerActionFilter<F> {
     inner: F,
     is_broker: bool,
-    takes_back: bool,
+    cancels_at_end: bool,
     refused: VecDeque<RefusedInput>,
-    /// The slice without its actions, which comes after they were refused.
+    /// The slice without its actions, given after the refusals.
     next: Option<Slice>,
 }
 
 impl<F> BrokerActionFilter<F> {
-    /// The feed of a run; one without a broker is as it was.
+    /// The filtered feed of a run. Without a broker it passes everything through.
     pub fn new(inner: F, setup: &RunSetup) -> Self {
         let is_broker = setup.broker.is_some();
         Self {
             inner,
             is_broker,
-            takes_back: is_broker && setup.on_fault == FaultAction::Cancel,
+            cancels_at_end: is_broker && setup.on_fault == FaultAction::Cancel,
             refused: VecDeque::new(),
             next: None,
         }
@@ -47,7 +47,9 @@ impl<F: SliceFeed> SliceFeed for BrokerActionFilter<F> {
                 return Ok(FeedItem::Slice);
             }
             let next = self.inner.next(slice)?;
-            if next == FeedItem::End && self.takes_back {
+            // A closed run does not watch its orders. Without this stop, which cancels them first, orders would work
+            // at the broker with no process behind them.
+            if next == FeedItem::End && self.cancels_at_end {
                 return Ok(FeedItem::Stop(Stop {
                     cause: StopCause::FeedEnded,
                     message: "the feed ended, or the run was told to stop".to_owned(),
@@ -56,6 +58,9 @@ impl<F: SliceFeed> SliceFeed for BrokerActionFilter<F> {
             if !self.is_broker || next != FeedItem::Slice {
                 return Ok(next);
             }
+            // Applied twice, a split would double the run's position against the broker's, and the next
+            // reconciliation would stop the run. Dropped without a record, the jump in price
+            // would stay unexplained.
             let is_end = |kind: &ActionKind| matches!(kind, ActionKind::SessionEnd);
             if slice.actions().iter().all(|one| is_end(&one.kind)) {
                 return Ok(FeedItem::Slice);
@@ -132,7 +137,7 @@ mod tests {
             let mut feed = BrokerActionFilter {
                 inner: SingleSlice(false),
                 is_broker: is_strict,
-                takes_back: is_strict,
+                cancels_at_end: is_strict,
                 refused: VecDeque::new(),
                 next: None,
             };

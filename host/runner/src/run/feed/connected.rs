@@ -1,5 +1,4 @@
-//! A venue's feed as the run's thread sees it. It must never know which venue, or how it is
-//! reached.
+//! A venue's events as a feed of slices. It must never know which venue it is, or how it is reached.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,13 +14,13 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::{DecidedBars, FeedError, FeedItem, SILENCE_MAX, SliceFeed};
 
-/// Where a venue's events come from.
+/// A source of a venue's events.
 pub trait EventSource {
-    /// The next event; [`Heard::Nothing`] every [`SILENCE_MAX`] while there is none.
+    /// The next event; [`Heard::Nothing`] every [`SILENCE_MAX`] while there is no event.
     ///
     /// # Errors
     ///
-    /// Returns an error if nothing more may be taken.
+    /// Returns an error if no further event may be taken.
     fn next_event(&mut self) -> io::Result<Heard>;
 }
 
@@ -31,20 +30,19 @@ impl EventSource for Inbox {
     }
 }
 
-/// A feed of a venue's events: bars become slices, and what is to be recorded is refused input,
-/// with the event's code as the beginning of its reason.
+/// A feed of a venue's events. Bars become slices; other events are recorded as refused input, whose reason begins
+/// with the event's code.
 #[derive(Debug)]
 pub struct ConnectedFeed<S> {
     source: S,
     slicer: Slicer,
     decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
-    /// Whether the slice that [`Slicer::next`] may hold was looked for.
+    /// Whether [`Slicer::next`] may hold a whole slice that is not given yet.
     is_fresh: bool,
 }
 
 impl<S: EventSource> ConnectedFeed<S> {
-    /// A feed of so many instruments, which may send again what was decided before, and ends the
-    /// slice that is open.
+    /// A feed of this many instruments. It may send decided bars again, and ends the slice that is open.
     pub fn new(source: S, instruments: usize, decided: DecidedBars) -> Self {
         Self {
             source,
@@ -54,9 +52,11 @@ impl<S: EventSource> ConnectedFeed<S> {
         }
     }
 
-    /// What an event outside every slice is to the run.
+    /// The feed item of an event outside every slice.
     fn note(&self, event: &FeedEvent) -> FeedItem {
         if let FeedEvent::OutOfOrder(bar) | FeedEvent::Late(bar) = event {
+            // Equal in every field, not by time alone: a venue that revises a bar after a reconnection must leave
+            // a trace in the journal.
             let place = (bar.get().close_time, bar.get().instrument);
             if self.decided.get(&place) == Some(bar) {
                 return FeedItem::Known;

@@ -1,5 +1,4 @@
-//! Where the lines of a feed come from, and what it hears of them. It must never know what a line
-//! says.
+//! Where the lines of a feed come from, and what is reported back about each. It must never know what a line means.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,38 +9,38 @@ use std::thread::Builder;
 /// The most bytes of one line: a bar takes about 200.
 pub const LINE_BYTES_MAX: u64 = 64 << 10;
 
-/// How long a source that has nothing may keep its run from looking whether it was stopped: short
-/// for whoever threw a switch, long beside the few files that a look reads.
+/// How long a silent source may keep its run from checking for a stop: short for the operator who throws a kill
+/// switch, long against the few files that a check reads.
 pub const SILENCE_MAX: Duration = Duration::from_millis(500);
 
-/// What came of waiting for a line.
+/// Outcome of waiting for a line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LineRead {
-    /// A line.
     Line,
-    /// Nothing so far; there may be more.
+    /// No line so far. There may be more.
     Nothing,
-    /// There is no more.
     End,
 }
 
-/// Where lines come from.
+/// A source of lines.
 pub trait LineSource {
-    /// Puts the next line, without more than [`LINE_BYTES_MAX`] of its bytes, into `line`, which is
-    /// empty. A source that can wait for long says [`LineRead::Nothing`] every [`SILENCE_MAX`].
+    /// Reads at most [`LINE_BYTES_MAX`] bytes of the next line into `line`, which is empty. A source that can wait for
+    /// long returns [`LineRead::Nothing`] every [`SILENCE_MAX`].
     ///
     /// # Errors
     ///
-    /// Returns an error if it is not known whether there is another.
+    /// Returns an error if there may be another line and it cannot be read.
     fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead>;
 
-    /// Hears what became of the line that was given last.
+    /// Reports how the last line was treated.
     fn treated(&mut self, _treatment: LineTreatment) {}
 }
 
-/// Waits as long as the reader does.
+/// Blocks as long as the reader does.
 impl<R: BufRead> LineSource for R {
     fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead> {
+        // A stream without line ends would fill the memory; the rest of a long line is read as the next one, which
+        // does not parse either and is refused.
         let mut limited = io::Read::take(self, LINE_BYTES_MAX);
         let read = limited.read_until(b'\n', line)?;
         Ok(if read > 0 {
@@ -52,8 +51,8 @@ impl<R: BufRead> LineSource for R {
     }
 }
 
-/// The lines of a reader that may be silent for long. They are read on a thread of their own, one
-/// at a time and only when asked for, so that none is taken from a stream before its turn.
+/// Reads lines with a timeout, from a reader that may be silent for long. A thread of its own reads one line at a time
+/// and only on request, so no line is taken from the stream before its turn.
 pub struct TimedLineReader {
     ask: SyncSender<()>,
     lines: Receiver<io::Result<Option<Vec<u8>>>>,
@@ -67,11 +66,11 @@ impl fmt::Debug for TimedLineReader {
 }
 
 impl TimedLineReader {
-    /// The lines of this reader. Its thread ends with the stream, or with the process.
+    /// Starts the reading thread. It ends with the stream, or with the process.
     ///
     /// # Errors
     ///
-    /// Returns the system's error if there is no thread to be had.
+    /// Returns the operating system's error if the thread could not be started.
     pub fn new<R: BufRead + Send + 'static>(mut reader: R) -> io::Result<Self> {
         let (ask, asked) = sync_channel(1);
         let (tell, lines) = sync_channel(1);
@@ -95,11 +94,12 @@ impl TimedLineReader {
 
 impl LineSource for TimedLineReader {
     fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead> {
-        let gone = || io::Error::other("the thread that reads the feed is gone");
+        let gone = || io::Error::other("the thread that reads the feed ended early");
         if !self.is_asked {
             self.ask.send(()).map_err(|_| gone())?;
             self.is_asked = true;
         }
+        // A request that timed out stays open: its line is taken at the next call, and not lost.
         match self.lines.recv_timeout(SILENCE_MAX) {
             Err(RecvTimeoutError::Timeout) => Ok(LineRead::Nothing),
             Err(RecvTimeoutError::Disconnected) => Err(gone()),
@@ -115,14 +115,14 @@ impl LineSource for TimedLineReader {
     }
 }
 
-/// What became of a line.
+/// How a line was treated.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum LineTreatment {
-    /// A closed bar, or the ends of sessions, of a slice that will be decided.
+    /// A closed bar, or session ends, of a slice that will be decided.
     Taken,
     /// A mark, or an empty line.
     Mark,
-    /// What was recorded before.
+    /// It is recorded already.
     Known,
     /// It is recorded as refused.
     Refused(String),

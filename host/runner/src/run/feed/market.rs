@@ -1,5 +1,5 @@
-//! Where a run's bars come from, opened once it is known which of them the run has: lines, or a
-//! venue's market. It must never know what a run does with a bar.
+//! Where a run's bars come from: lines, or a venue's market. Both are opened after the run knows which bars are
+//! decided. It must never know what a run does with a bar.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,16 +17,15 @@ use super::lines::{DecidedBars, LineFeed};
 use super::{FeedError, FeedItem, SliceFeed};
 use crate::orders::venues::{Venues, VenuesError};
 
-/// Bars that nobody has asked for yet.
+/// Bars that are not taken yet. Opening is the first use of the stream, so a run that does not start consumes nothing.
 pub trait BarSource {
-    /// The feed that they come by.
     type Feed: SliceFeed + Send;
 
-    /// Begins to take them, after what the run has decided.
+    /// Opens the feed of bars after the decided ones.
     ///
     /// # Errors
     ///
-    /// Returns [`VenuesError`] if they cannot be had. Nothing was taken then.
+    /// Returns [`VenuesError`] if the venue cannot be reached. No bar is taken then.
     fn open(
         self,
         manifest: &Manifest,
@@ -51,14 +50,12 @@ impl<R: LineSource + Send> BarSource for R {
 /// The bars of a venue's market.
 #[derive(Clone, Debug)]
 pub struct MarketBars {
-    /// How venues are reached.
     pub venues: Arc<Venues>,
-    /// Which market.
     pub market: Market,
 }
 
 impl MarketBars {
-    /// Begins to take them, through a wrapper of the events' source.
+    /// Opens the feed through a wrapper around the source of events.
     fn open_through<S: EventSource>(
         &self,
         manifest: &Manifest,
@@ -68,7 +65,7 @@ impl MarketBars {
     ) -> Result<ConnectedFeed<S>, Box<VenuesError>> {
         let mut last: BTreeMap<InstrumentId, UnixNanos> = BTreeMap::new();
         for (close, instrument) in decided.bars.keys() {
-            // They are in the sequence of their close times.
+            // The map is in the order of close times, so the last insertion of an instrument is its last bar.
             last.insert(*instrument, *close);
         }
         let inbox = self
@@ -80,21 +77,17 @@ impl MarketBars {
     }
 }
 
-/// Lines, or a market.
+/// Lines of JSON, or a venue's market.
 #[derive(Debug)]
 pub enum FeedSource<R> {
-    /// Closed bars as newline-delimited JSON.
     Lines(R),
-    /// A venue's market.
     Market(MarketBars),
 }
 
 /// The feed of a [`FeedSource`].
 #[derive(Debug)]
 pub enum AnyFeed<R, S> {
-    /// Of lines.
     Lines(LineFeed<R>),
-    /// Of a market.
     Market(ConnectedFeed<S>),
 }
 
@@ -121,7 +114,7 @@ impl<R: LineSource + Send> BarSource for FeedSource<R> {
 }
 
 impl<R: LineSource + Send> FeedSource<R> {
-    /// As [`BarSource::open`], through a wrapper of a market's events.
+    /// As [`BarSource::open`], through a wrapper around a market's events.
     ///
     /// # Errors
     ///

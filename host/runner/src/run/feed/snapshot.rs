@@ -9,7 +9,7 @@ use counterfoil_trading::slice::{Slice, SliceError};
 
 use super::{FeedError, FeedItem, SliceFeed};
 
-/// Slices of a snapshot.
+/// A feed of a snapshot's slices, with its corporate actions.
 #[derive(Debug)]
 pub struct SnapshotFeed {
     slices: Slices,
@@ -37,7 +37,7 @@ impl SliceFeed for SnapshotFeed {
     }
 }
 
-/// Corporate actions that did not join a slice yet, by ex-time.
+/// Corporate actions that are in no slice yet, by ex-time.
 #[derive(Debug)]
 struct PendingActions(Peekable<IntoIter<CorporateAction>>);
 
@@ -47,8 +47,8 @@ impl PendingActions {
         Self(actions.into_iter().peekable())
     }
 
-    /// Gives the slice what happened before its close. A close is the first moment after a bar, so
-    /// an action of that moment belongs to the next slice.
+    /// Moves the actions before the slice's close time into it. The close time is the first moment after a bar, so an
+    /// action at that moment belongs to the next slice.
     fn join(&mut self, slice: &mut Slice) -> Result<(), SliceError> {
         let Some(close) = slice.close_time() else {
             return Ok(());

@@ -1,5 +1,5 @@
-//! A journal that compares with the recorded one instead of writing. It must never know which of
-//! the two is right.
+//! A journal that compares records with the recorded ones instead of writing. It must never decide which of the two
+//! is right.
 
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::record::{Record, digested_part};
@@ -18,9 +18,7 @@ pub(super) struct RecordComparer<'a> {
 /// Why a step was stopped.
 #[derive(Debug)]
 pub(super) enum ReplayStop {
-    /// A recorded record cannot be read.
     Read(ReadJournalError),
-    /// A record came out differently.
     Difference(Box<RecordDifference>),
 }
 
@@ -38,21 +36,23 @@ impl<'a> RecordComparer<'a> {
         Self { recorded, next: 0 }
     }
 
-    /// Records that came out as recorded.
+    /// Records that replayed as recorded.
     pub(super) fn identical(&self) -> u64 {
         u64::try_from(self.next).unwrap_or(u64::MAX)
     }
 
-    /// The difference in this slice, if there is one, after a step with this outcome.
+    /// The difference in this slice, if any, after a step with this outcome.
     ///
     /// # Errors
     ///
-    /// Returns [`ReplayError`] if it cannot be told.
+    /// Returns [`ReplayError`] if the step failed for another reason than a difference.
     pub(super) fn difference(
         &self,
         outcome: Result<Progress, RunError<ReplayStop>>,
     ) -> Result<Option<RecordDifference>, ReplayError> {
         match outcome {
+            // A step that went well may have made fewer records than the journal has: without this check, decisions
+            // inserted after the genuine ones would replay as identical.
             Ok(_) => {
                 let missing = self.recorded.record(self.next);
                 Ok(missing.map(|(index, body)| RecordDifference {
@@ -67,7 +67,7 @@ impl<'a> RecordComparer<'a> {
         }
     }
 
-    /// The entry after the slice's last one.
+    /// The index after the slice's last entry.
     fn end(&self) -> u64 {
         let last = self.recorded.records().checked_sub(1);
         let last = last.and_then(|last| self.recorded.record(last));
@@ -79,11 +79,13 @@ impl Journal for RecordComparer<'_> {
     type Error = ReplayStop;
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), ReplayStop> {
+        // The closing record is compared at the end, by the digest that it states.
         let Some(part) = record.digested else {
             return Ok(());
         };
         let recorded = self.recorded.record(self.next);
         if let Some((_, body)) = recorded {
+            // Only the deterministic part counts. Fuel and times stand outside it and may differ per machine.
             let there = digested_part(body).map_err(|error| ReplayStop::Read(error.into()))?;
             if there == Some(part) {
                 self.next = self.next.saturating_add(1);
