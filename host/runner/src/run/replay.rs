@@ -165,7 +165,7 @@ pub(crate) fn replay_with_host<S: Strategy>(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
-    sight: FutureView<'_>,
+    view: FutureView<'_>,
     host: impl FnOnce(Guest) -> S + Send,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<ReplayReport, ReplayError> {
@@ -180,13 +180,13 @@ pub(crate) fn replay_with_host<S: Strategy>(
         setup: &setup,
         ready,
         guest,
-        sight,
+        view,
     };
     let engine = job.ready.compiled.engine();
     let _watchdog = Watchdog::start(engine).map_err(ReplayError::Thread)?;
     let stack = engine.settings().thread_stack_bytes();
     let reader = RecordedSliceReader::open(&path, snapshot)?;
-    let (slices, waiting) = sight.pace();
+    let (slices, waiting) = view.pace();
     let (send, receive) = sync_channel::<SliceBatch>(waiting);
     let (give_back, empty) = sync_channel::<SliceBatch>(BATCHES);
     let (decided, tail) = thread::scope(|scope| {
@@ -237,7 +237,7 @@ struct ReplayJob<'a> {
     setup: &'a RunSetup,
     ready: CompiledComponent,
     guest: Setup,
-    sight: FutureView<'a>,
+    view: FutureView<'a>,
 }
 
 /// Counts and findings of the replaying thread.
@@ -271,7 +271,7 @@ impl ReplayJob<'_> {
         // The channel ends with the journal, or with an error that the reading thread returns.
         for batch in slices {
             for (place, recorded) in batch.iter().enumerate() {
-                self.sight.set(&batch, place, decided.decisions);
+                self.view.set(&batch, place, decided.decisions);
                 if recorded.is_foreign {
                     decided.foreign_slice = recorded.slice.close_time();
                     return Ok(decided);

@@ -1,5 +1,5 @@
-//! Two runs side by side: what their manifests say differently, the first decision that differs,
-//! and where the difference in profit comes from. It must never know which of them is right.
+//! Two runs side by side: fields of their manifests that differ, the first decision that differs, and where the
+//! difference in profit comes from. It must never decide which of them is right.
 
 use core::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,45 +30,44 @@ pub enum CompareError {
 pub struct RunComparison {
     /// Fields of the manifests that differ, by name.
     pub fields: Vec<FieldDifference>,
-    /// How many decisions stand in each journal.
+    /// Decisions in each journal.
     pub decisions: [u64; 2],
-    /// The first bar that only one run saw, that differs, or on which the strategies asked for
-    /// other things or the gates said otherwise.
+    /// The first bar that only one run has, that differs, or on which requests or risk verdicts differ.
     pub decision: Option<DifferingBar>,
     /// The first bar after which the accounts differ.
     pub account: Option<DifferingBar>,
-    /// What became of the starting cash, if both journals were closed.
+    /// Profit of each run, if both journals are closed.
     pub profit: Option<[ProfitBreakdown; 2]>,
 }
 
 /// One field of the manifest with both values.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FieldDifference {
-    /// Its place, such as `costs.fee-bps`.
+    /// The path of the field, such as `costs.fee-bps`.
     pub field: String,
-    /// Its value in each manifest, where it has one.
+    /// The value in each manifest; `None` where it has no such field.
     pub values: [Option<String>; 2],
 }
 
-/// What differs at a bar.
+/// In what two runs differ at a bar.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DifferenceAspect {
     /// Only the first run has a decision on it.
     OnlyInFirst,
-    /// Only the second run has.
+    /// Only the second run has a decision on it.
     OnlyInSecond,
     /// The bar's own values.
     Bar,
-    /// What the strategy asked for.
+    /// The strategy's requests.
     Requests,
-    /// What the risk gate said.
+    /// The risk gate's verdicts.
     Verdicts,
     /// Cash, equity or position.
     Account,
 }
 
 impl DifferenceAspect {
-    /// Its stable name.
+    /// The stable name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -85,28 +84,23 @@ impl DifferenceAspect {
 /// A bar at which two runs differ.
 #[derive(Clone, Debug)]
 pub struct DifferingBar {
-    /// In what.
     pub aspect: DifferenceAspect,
-    /// The bar's close time.
     pub close_time: UnixNanos,
     /// The instrument's symbol.
     pub symbol: String,
-    /// Entry index and decision of each run, where it has one.
+    /// Entry index and decision of each run; `None` where a run has none.
     pub decisions: [Option<(u64, Box<Decision>)>; 2],
 }
 
-/// What became of a run's starting cash. `price` and dividends less the costs is `total`.
+/// The profit of a run: `total` is `price` plus dividends less costs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProfitBreakdown {
     /// Equity at the end less starting cash.
     pub total: Money,
-    /// What prices alone brought, before every cost.
+    /// Profit from prices alone, before all costs.
     pub price: Money,
-    /// Fees paid.
     pub fees: Money,
-    /// What slippage cost.
     pub slippage: Money,
-    /// Borrow fees paid.
     pub borrow: Money,
     /// Dividends received less those paid.
     pub dividends: Money,
@@ -156,7 +150,7 @@ fn manifest_of(data: &DataDir, execution: &Execution) -> Result<Manifest, Compar
     Ok(Manifest::parse(&data.manifest_text(execution)?)?)
 }
 
-/// One run's decisions, front to back.
+/// Reads one run's decisions, front to back.
 pub(crate) struct DecisionReader {
     reader: JournalReader,
     symbols: Vec<String>,
@@ -167,7 +161,10 @@ pub(crate) struct DecisionReader {
 
 impl DecisionReader {
     pub(crate) fn open(execution: &Execution, setup: &RunSetup) -> Result<Self, ReadJournalError> {
-        let symbols = setup.instruments.iter().map(|one| one.symbol().to_owned());
+        let symbols = setup
+            .instruments
+            .iter()
+            .map(|instrument| instrument.symbol().to_owned());
         let mut side = Self {
             reader: JournalReader::open(&execution.journal())?,
             symbols: symbols.collect(),
@@ -199,7 +196,7 @@ impl DecisionReader {
         }
     }
 
-    /// What the head is sorted by in every journal: close time, then symbol.
+    /// The sort key of the head, the same in every journal: close time, then symbol.
     fn key(&self) -> Option<(UnixNanos, &str)> {
         let (_, decision) = self.head.as_ref()?;
         let bar = decision.bar.get();
@@ -226,7 +223,7 @@ impl DecisionReader {
     }
 }
 
-/// The decisions of both runs on one bar; one of them where only one run saw it.
+/// The decisions of both runs on one bar, or of the only run that has it.
 pub(crate) struct DecisionPair {
     pub(crate) close_time: UnixNanos,
     pub(crate) symbol: String,
@@ -241,7 +238,7 @@ pub(crate) fn next_pair(
         (None, None) => return Ok(None),
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
-        (Some(one), Some(other)) => one.cmp(&other),
+        (Some(left), Some(right)) => left.cmp(&right),
     };
     let ahead = if order == Ordering::Greater {
         &*second
@@ -277,8 +274,8 @@ impl DecisionPair {
             [Some(_), None] => return Some(DifferenceAspect::OnlyInFirst),
             [None, _] => return Some(DifferenceAspect::OnlyInSecond),
         };
-        let values = |one: &Decision| {
-            let bar = *one.bar.get();
+        let values = |decision: &Decision| {
+            let bar = *decision.bar.get();
             let prices = [bar.open, bar.high, bar.low, bar.close];
             (bar.open_time, prices, bar.volume)
         };
@@ -297,7 +294,7 @@ impl DecisionPair {
         let [Some((_, first)), Some((_, second))] = &self.sides else {
             return None;
         };
-        let values = |one: &Decision| (one.cash, one.equity, one.position);
+        let values = |decision: &Decision| (decision.cash, decision.equity, decision.position);
         (values(first) != values(second)).then_some(DifferenceAspect::Account)
     }
 
@@ -315,11 +312,14 @@ impl DecisionPair {
     }
 }
 
-/// The fields in which two manifests differ, by name.
+/// The fields in which two manifests differ, by path.
 fn fields(manifests: &[Manifest; 2]) -> Result<Vec<FieldDifference>, ManifestError> {
     let mut flat = [BTreeMap::new(), BTreeMap::new()];
     for (manifest, flat) in manifests.iter().zip(&mut flat) {
-        let json: Value = serde_json::from_str(&manifest.canonical()?).unwrap_or_default();
+        let json: Value =
+            serde_json::from_str(&manifest.canonical()?).map_err(|error| ManifestError::Json {
+                message: error.to_string(),
+            })?;
         flatten("", &json, flat);
     }
     let [first, second] = &flat;
@@ -350,7 +350,8 @@ fn flatten(place: &str, value: &Value, out: &mut BTreeMap<String, String>) {
         }
         Value::Array(values) => {
             for (index, value) in values.iter().enumerate() {
-                // Instruments are known by name: their places differ where one run has more.
+                // Instruments are matched by symbol. By position, one more instrument in a run would make all the
+                // following ones differ.
                 let symbol = value.get("symbol").and_then(Value::as_str);
                 let name = symbol.map_or_else(|| index.to_string(), str::to_owned);
                 flatten(&below(&name), value, out);

@@ -1,5 +1,5 @@
-//! What can be shown of a component by running it: each check gives facts, and whether they are
-//! good enough. It must never know who asks, nor sign anything.
+//! Evidence about a component that is gained by running it: each check gives facts, and the reasons why they are not good
+//! enough. It must never know who asks, and never sign.
 
 mod store;
 mod thresholds;
@@ -20,27 +20,26 @@ use crate::study::lookahead;
 pub use store::{EvidenceStore, EvidenceStoreError};
 pub use thresholds::{RunThresholds, ThresholdsError, check_thresholds, with_added_slippage};
 
-/// What a check found.
+/// Outcome of a check.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EvidenceCheck {
-    /// Why it is not good enough, one sentence each; empty if it is.
+    /// Why the check failed, one sentence each; empty if it passed.
     pub reasons: Vec<String>,
-    /// What was found, as a JSON object.
+    /// The facts, as a JSON object.
     pub facts: Value,
 }
 
 impl EvidenceCheck {
-    /// Whether it is good enough.
     #[must_use]
     pub const fn passed(&self) -> bool {
         self.reasons.is_empty()
     }
 }
 
-/// Hears the number of decisions made again.
+/// Receives the number of replayed decisions.
 pub type ProgressCallback<'a> = &'a mut (dyn FnMut(u64) + Send);
 
-/// Whether a component is admitted, compiles, and describes itself.
+/// Checks that a component is admitted, compiles, and describes itself.
 #[must_use]
 pub fn check_admission(
     bytes: &[u8],
@@ -58,11 +57,11 @@ pub fn check_admission(
     });
     match found {
         Ok(ready) => {
-            let said = ready.description;
-            facts["name"] = json!(said.name);
-            facts["version"] = json!(said.version);
-            facts["author"] = json!(said.author);
-            facts["warm-up"] = json!(said.warm_up);
+            let description = ready.description;
+            facts["name"] = json!(description.name);
+            facts["version"] = json!(description.version);
+            facts["author"] = json!(description.author);
+            facts["warm-up"] = json!(description.warm_up);
             let reasons = Vec::new();
             EvidenceCheck { reasons, facts }
         }
@@ -73,12 +72,12 @@ pub fn check_admission(
     }
 }
 
-/// Whether every file of the manifest's snapshot is as it was written, and no error that the
-/// checks found in it is open.
+/// Checks that every file of the manifest's snapshot is as it was written, and that no error of its quality checks is
+/// open.
 ///
 /// # Errors
 ///
-/// Returns [`InputsError`] if it cannot be read, or was changed.
+/// Returns [`InputsError`] if the snapshot cannot be read, or was changed.
 pub fn check_quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceCheck, InputsError> {
     let DataSource::Snapshot { id, .. } = &manifest.data else {
         let reasons = vec!["the manifest names a feed, not a snapshot".to_owned()];
@@ -108,11 +107,11 @@ pub fn check_quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceChec
     Ok(EvidenceCheck { reasons, facts })
 }
 
-/// Whether a run comes out as recorded on every one of these back ends, which are two or more.
+/// Checks that a run replays as recorded on each of these back ends, of which there must be two or more.
 ///
 /// # Errors
 ///
-/// Returns [`ReplayError`] if it could not be told.
+/// Returns [`ReplayError`] if the run could not be replayed.
 pub fn check_replays(
     data: &DataDir,
     execution: &Execution,
@@ -120,6 +119,7 @@ pub fn check_replays(
     progress: ProgressCallback<'_>,
 ) -> Result<EvidenceCheck, ReplayError> {
     let (mut reasons, mut all) = (Vec::new(), Vec::new());
+    // One back end would agree with itself: a miscompiled component replays as recorded on the compiler that made it.
     if engines.len() < 2 {
         reasons.push("one back end cannot be compared with another".to_owned());
     }
@@ -138,11 +138,11 @@ pub fn check_replays(
     Ok(EvidenceCheck { reasons, facts })
 }
 
-/// Whether every decision comes out as recorded while what lies beyond the bar at hand is garbage.
+/// Checks that every decision replays as recorded while every later slice is garbage.
 ///
 /// # Errors
 ///
-/// Returns [`ReplayError`] if it could not be told.
+/// Returns [`ReplayError`] if the run could not be replayed.
 pub fn check_look_ahead(
     data: &DataDir,
     execution: &Execution,

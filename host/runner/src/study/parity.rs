@@ -1,7 +1,6 @@
-//! A live run held against its own backtest: the bars that it decided become a snapshot, or a
-//! vendor's snapshot stands in for them; the component decides again over it, down the same path;
-//! and every decision is held against the one that was recorded live. It must never know which of
-//! the two is right.
+//! A live run compared with its own backtest. The bars that it decided become a snapshot, or a vendor's snapshot takes
+//! their place; the component decides again over it, on the same path; and every decision is compared with the live one.
+//! It must never decide which of the two is right.
 
 mod cause;
 mod live_bars;
@@ -38,7 +37,7 @@ use crate::study::compare::{DecisionPair, DecisionReader, DifferingBar, next_pai
 use crate::times::show_time;
 use live_bars::LiveBars;
 
-/// Decisions for one signed checkpoint of the re-execution: what a backtest takes by default.
+/// Decisions per signed checkpoint of the backtest: a backtest's default.
 const CADENCE: u32 = 4096;
 
 /// Why a live run could not be compared with its backtest.
@@ -92,19 +91,18 @@ impl From<IngestError> for ParityError {
     }
 }
 
-/// What is held against what.
+/// The live run, and the bars of the backtest to compare it with.
 pub struct ParityRequest<'a> {
-    /// Where the run, its component and snapshots lie.
     pub data: &'a DataDir,
     /// The live run.
     pub execution: &'a Execution,
     /// The log's public key.
     pub key: &'a PublicKey,
-    /// Slices that close later are left out: a day's end. `None`: as far as the journal goes.
+    /// Slices that close later are left out, such as those after a day's end; `None` for the whole journal.
     pub through: Option<UnixNanos>,
-    /// The bars to decide again on, instead of those in the journal.
+    /// The name of a snapshot to use instead of the journal's own bars.
     pub snapshot: Option<&'a str>,
-    /// What time it is, for the receipt of the bars.
+    /// The current time, for the ingest receipt of the bars.
     pub now: UnixNanos,
 }
 
@@ -118,56 +116,57 @@ impl core::fmt::Debug for ParityRequest<'_> {
     }
 }
 
-/// What was found.
+/// Outcome of the comparison.
 #[derive(Clone, Debug)]
 pub struct ParityReport {
     /// The live run's manifest.
     pub manifest: Manifest,
-    /// What of the live run's journal was verified.
+    /// The verified checkpoint of the live run's journal.
     pub live: Checkpoint,
-    /// The re-execution.
+    /// The backtest.
     pub again: Execution,
-    /// Its closing record.
+    /// The backtest's closing record.
     pub close: Close,
-    /// The snapshot that it ran over, as `sha256:<hex>`.
+    /// The backtest's snapshot, as `sha256:<hex>`.
     pub snapshot: String,
-    /// Whether that was made of the journal's own bars.
+    /// Whether the snapshot was made of the journal's own bars.
     pub own_bars: bool,
-    /// Close times of the first and the last slice held.
+    /// Close times of the first and the last compared slice.
     pub closes: (UnixNanos, UnixNanos),
-    /// Decisions of the live run and of the re-execution.
+    /// Decisions of the live run and of the backtest.
     pub decisions: [u64; 2],
-    /// Bars on which both decided, and came to the same: the bar, what was asked for, what the gate
-    /// said, and the account after it.
+    /// Bars on which both decided the same: equal bar, requests, risk verdicts, and account after it.
     pub equal: u64,
-    /// The first that is not, and why.
+    /// The first difference and its cause.
     pub first: Option<(DifferingBar, ParityCause)>,
 }
 
 impl ParityReport {
-    /// Whether every decision came out as it was recorded live.
+    /// Whether every decision equals the live one.
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.first.is_none() && self.decisions == [self.equal; 2]
     }
 }
 
-/// Holds a live run against its backtest.
+/// Compares a live run with its backtest.
 ///
 /// # Errors
 ///
-/// Returns [`ParityError`] if the journal does not verify, if it is no live run's or has no whole
-/// slice yet, or if it could not be told.
+/// Returns [`ParityError`] if the journal does not verify, is not a live run's or has no whole slice yet, or if the
+/// backtest could not run.
 pub fn parity(
-    question: &ParityRequest<'_>,
+    request: &ParityRequest<'_>,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
     observer: &mut (dyn RunObserver<Guest> + Send),
 ) -> Result<ParityReport, ParityError> {
     let ParityRequest {
         data, execution, ..
-    } = question;
-    let live = verified(execution, question.key)?;
+    } = request;
+    // Verified before anything is read from it: the snapshot is made of these bars, and a forged journal would be
+    // compared with a backtest over its own forgery.
+    let live = verified(execution, request.key)?;
     let manifest = Manifest::parse(&data.manifest_text(execution)?)?;
     if !matches!(manifest.data, DataSource::Feed { .. }) {
         return Err(ManifestMismatch {
@@ -175,35 +174,35 @@ pub fn parity(
             place: "a live run",
             found: "a feed".to_owned(),
             stated: "a snapshot".to_owned(),
-            hint: "a backtest is held against itself with `counterfoil replay`",
+            hint: "compare a backtest with itself by `counterfoil replay`",
         }
         .into());
     }
     let setup = manifest.setup()?;
-    let taken = LiveBars::read(execution, &setup, live.size, question.through)?;
-    let closes = taken.closes().ok_or_else(|| ParityError::NoSlice {
+    let live_bars = LiveBars::read(execution, &setup, live.size, request.through)?;
+    let closes = live_bars.closes().ok_or_else(|| ParityError::NoSlice {
         run: execution.short(),
     })?;
     let store = snapshot_store(data)?;
-    let snapshot = match question.snapshot {
+    let snapshot = match request.snapshot {
         Some(name) => store.resolve(name)?,
-        None if taken.has_actions => {
+        None if live_bars.has_actions => {
             return Err(ParityError::HasActions {
                 run: execution.short(),
             });
         }
-        None if !taken.silent(&setup).is_empty() => {
+        None if !live_bars.without_bars(&setup).is_empty() => {
             return Err(ParityError::InstrumentsWithoutBars {
                 run: execution.short(),
-                symbols: taken.silent(&setup).join(", "),
+                symbols: live_bars.without_bars(&setup).join(", "),
             });
         }
-        None => taken.ingest(&store, data, execution, &setup, question.now)?,
+        None => live_bars.ingest(&store, data, execution, &setup, request.now)?,
     };
     let again = Manifest {
         data: DataSource::Snapshot {
             id: snapshot.to_string(),
-            from: Some(show_time(taken.first_open)),
+            from: Some(show_time(live_bars.first_open)),
             to: Some(show_time(closes.1)),
         },
         cadence: CADENCE,
@@ -214,22 +213,22 @@ pub fn parity(
         DecisionReader::open(execution, &setup)?,
         DecisionReader::open(&outcome.execution, &setup)?,
     ];
-    let held = compare_decisions(sides, closes.1, &taken)?;
+    let tally = compare_decisions(sides, closes.1, &live_bars)?;
     Ok(ParityReport {
         manifest,
         live,
         again: outcome.execution,
         close: outcome.close,
         snapshot: snapshot.to_string(),
-        own_bars: question.snapshot.is_none(),
+        own_bars: request.snapshot.is_none(),
         closes,
-        decisions: held.decisions,
-        equal: held.equal,
-        first: held.first,
+        decisions: tally.decisions,
+        equal: tally.equal,
+        first: tally.first,
     })
 }
 
-/// The last checkpoint of a journal of which everything before it verifies.
+/// The last checkpoint of a journal, with everything before it verified.
 fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, ParityError> {
     let path = execution.journal();
     let covered = SignedPrefix::scan(&path)?;
@@ -238,6 +237,7 @@ fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, Parity
         return Err(ParityError::NoSlice { run: run() });
     }
     let file = File::open(&path).map_err(at("open", &path))?;
+    // The run may be live: what its process appends behind the last checkpoint is not read here.
     let report = verify_journal(file.take(covered.end), key, Options::default())?;
     if let Some(finding) = report.findings.into_iter().next() {
         let (run, finding) = (run(), Box::new(finding));
@@ -247,7 +247,7 @@ fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, Parity
     checkpoint.ok_or_else(|| ParityError::NoSlice { run: run() })
 }
 
-/// Decisions of two runs, held against each other.
+/// Counts of the compared decisions.
 #[derive(Default)]
 struct ParityTally {
     decisions: [u64; 2],
@@ -258,27 +258,27 @@ struct ParityTally {
 fn compare_decisions(
     mut sides: [DecisionReader; 2],
     last: UnixNanos,
-    taken: &LiveBars,
+    live_bars: &LiveBars,
 ) -> Result<ParityTally, ReadJournalError> {
-    let mut held = ParityTally::default();
+    let mut tally = ParityTally::default();
     while let Some(pair) = next_pair(&mut sides)? {
-        // Beyond it the live run may have gone on.
+        // The live run may have decided further slices since the snapshot was made.
         if pair.close_time > last {
             break;
         }
-        for (count, side) in held.decisions.iter_mut().zip(&pair.sides) {
+        for (count, side) in tally.decisions.iter_mut().zip(&pair.sides) {
             *count = count.saturating_add(u64::from(side.is_some()));
         }
-        match difference(&pair, taken) {
-            None => held.equal = held.equal.saturating_add(1),
-            Some(found) if held.first.is_none() => held.first = Some(found),
+        match difference(&pair, live_bars) {
+            None => tally.equal = tally.equal.saturating_add(1),
+            Some(found) if tally.first.is_none() => tally.first = Some(found),
             Some(_) => {}
         }
     }
-    Ok(held)
+    Ok(tally)
 }
 
-/// Whether the live run decided the bar so late that its gate said so.
+/// Whether the live run decided the bar so late that its risk gate refused the orders.
 fn is_late([live, _]: &[Option<(u64, Decision)>; 2]) -> bool {
     let verdicts = live.iter().flat_map(|(_, decision)| &decision.verdicts);
     verdicts
@@ -286,10 +286,10 @@ fn is_late([live, _]: &[Option<(u64, Decision)>; 2]) -> bool {
         .any(|verdict| *verdict == Verdict::Refused(Code::BarTooLate))
 }
 
-fn difference(pair: &DecisionPair, taken: &LiveBars) -> Option<(DifferingBar, ParityCause)> {
+fn difference(pair: &DecisionPair, live_bars: &LiveBars) -> Option<(DifferingBar, ParityCause)> {
     let (decision, account) = (pair.decision_aspect(), pair.account_aspect());
     let aspect = decision.or(account)?;
-    let late = taken.is_refused(&pair.symbol, pair.close_time) || is_late(&pair.sides);
+    let late = live_bars.is_refused(&pair.symbol, pair.close_time) || is_late(&pair.sides);
     let cause = ParityCause::of(aspect, account.is_some(), late);
     Some((pair.site(aspect), cause))
 }

@@ -1,4 +1,4 @@
-//! Proofs of single decisions, derived from a journal's file.
+//! Inclusion proofs of single decisions, derived from a journal's file. It must never need the signing key.
 
 use counterfoil_journal::hash::{Hash, leaf_hash};
 use counterfoil_journal::inclusion::{ProofError, inclusion_proof};
@@ -8,44 +8,33 @@ use counterfoil_trading::record::{Decision, KIND_DECISION, kind_of};
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
 
-/// Why there is no proof.
+/// Why a decision could not be proved.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MakeProofError {
-    /// The journal could not be read.
     #[error(transparent)]
     Read(#[from] ReadJournalError),
-    /// The tree does not hold the entry.
     #[error(transparent)]
     Proof(#[from] ProofError),
-    /// No decision fits.
     #[error("the journal has no decision {asked}; it has {decisions}")]
     NoDecision {
-        /// What was asked for.
         asked: String,
-        /// How many there are.
+        /// The number of decisions in the journal.
         decisions: u64,
     },
-    /// No checkpoint covers the entry.
-    #[error("no checkpoint covers entry {index}: the run was stopped before it was signed")]
-    NotCovered {
-        /// The entry.
-        index: u64,
-    },
+    #[error(
+        "no checkpoint covers entry {index}: the process ended before it was signed; resume the run first"
+    )]
+    NotCovered { index: u64 },
 }
 
-/// Which decision is to be proved.
+/// Selects the decision to prove.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DecisionSelector {
     /// The entry with this index.
     Entry(u64),
     /// The decision on the `bar`-th bar (from 0) of the `instrument`-th instrument.
-    Bar {
-        /// The instrument's id.
-        instrument: u32,
-        /// The bar's index.
-        bar: u64,
-    },
+    Bar { instrument: u32, bar: u64 },
 }
 
 /// The proof of one decision, under the journal's last checkpoint.
@@ -60,7 +49,7 @@ pub fn prove(execution: &Execution, which: &DecisionSelector) -> Result<TlogProo
     let mut decisions = 0_u64;
     loop {
         let index = reader.index();
-        let is_it = match reader.peek_body()? {
+        let is_selected = match reader.peek_body()? {
             None => break,
             Some(body) => {
                 let decides = kind_of(body).map_err(ReadJournalError::from)? == KIND_DECISION;
@@ -70,7 +59,7 @@ pub fn prove(execution: &Execution, which: &DecisionSelector) -> Result<TlogProo
         };
         if let Some(entry) = reader.next_entry()? {
             leaves.push(leaf_hash(entry));
-            if is_it {
+            if is_selected {
                 found = Some((index, entry.to_vec()));
             }
         }
@@ -81,6 +70,8 @@ pub fn prove(execution: &Execution, which: &DecisionSelector) -> Result<TlogProo
             decisions,
         });
     };
+    // Of all checkpoints the last: an auditor who holds an older one can ask for consistency, while a proof under an old
+    // checkpoint could hide that the log was cut after it.
     let (size, checkpoint) = reader
         .last_checkpoint()
         .filter(|(size, _)| *size > index)

@@ -1,5 +1,5 @@
-//! Many runs of one manifest, each with other values in some of its fields. Every item is a run
-//! like any other, named by its manifest, so a sweep that was interrupted finds what it has done.
+//! Many runs of one manifest, each with other values in some of its fields. Every item is a run like any other, named by
+//! its manifest, so an interrupted sweep finds the runs that it has finished. It must never reuse a run unverified.
 
 mod axis;
 mod item;
@@ -31,13 +31,12 @@ use crate::run::execute::ExecuteError;
 use crate::run::journal::Sealing;
 use crate::store::data_dir::{DataDir, Execution};
 
-/// What every item of a sweep shares.
+/// Everything that the items of a sweep share.
 pub struct SweepConfig<'a> {
-    /// Where components, snapshots and journals lie.
     pub data: &'a DataDir,
-    /// Back end, optimisation and cache: none of them may change a result.
+    /// Back end, optimization and cache, none of which may change a result.
     pub engine: EngineSettings,
-    /// Makes the signer of one run.
+    /// Creates the signer of one run.
     pub signer: &'a (dyn Fn() -> Box<dyn Signer + Send> + Sync),
 }
 
@@ -49,18 +48,16 @@ impl core::fmt::Debug for SweepConfig<'_> {
     }
 }
 
-/// What came of one item.
+/// The run of one item.
 #[derive(Clone, Debug)]
 pub struct SweepItemRun {
-    /// Its execution.
     pub execution: Execution,
-    /// Its closing record.
     pub close: Close,
-    /// Whether an earlier execution was found and verified, and nothing was run.
+    /// Whether an earlier execution was found and verified instead of a new one run.
     pub is_reused: bool,
 }
 
-/// The name of a sweep: SHA-256 over the run ids of its items, in sequence.
+/// The name of a sweep: SHA-256 over the run ids of its items, in order.
 ///
 /// # Errors
 ///
@@ -73,15 +70,15 @@ pub fn sweep_id(items: &[SweepItem]) -> Result<[u8; 32], ManifestError> {
     Ok(hasher.finalize().into())
 }
 
-/// Runs all items, `workers` at a time, and gives what came of each in the sequence of the items,
-/// whatever the number of workers. `progress` hears how many are done.
+/// Runs all items, `workers` at a time. The outcomes are in the order of the items, whatever the number of workers.
+/// `progress` receives how many are done.
 ///
 /// # Errors
 ///
-/// Returns [`ExecuteError`] if there is no thread to be had. What is wrong with one item stands in
-/// its place and stops no other.
+/// Returns [`ExecuteError`] if a thread could not be started. The error of an item is in its place and stops no other
+/// item.
 pub fn sweep(
-    bench: &SweepConfig<'_>,
+    config: &SweepConfig<'_>,
     items: &[SweepItem],
     workers: usize,
     progress: &mut dyn FnMut(usize),
@@ -95,7 +92,8 @@ pub fn sweep(
                 .name(format!("sweep-{worker}"))
                 .spawn_scoped(scope, move || {
                     while let Some((place, item)) = next_item(next, items) {
-                        if send.send((place, run_item(bench, item))).is_err() {
+                        // The receiver is gone when the caller gave up; further items would run for nothing.
+                        if send.send((place, run_item(config, item))).is_err() {
                             return;
                         }
                     }
@@ -119,11 +117,11 @@ fn next_item<'a>(next: &AtomicUsize, items: &'a [SweepItem]) -> Option<(usize, &
     items.get(place).map(|item| (place, item))
 }
 
-/// Finds or makes the run of one item.
-fn run_item(bench: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, ExecuteError> {
+/// Finds or executes the run of one item.
+fn run_item(config: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, ExecuteError> {
     let run = hex::encode(item.manifest.run_id()?);
-    let signer = (bench.signer)();
-    for execution in bench.data.executions_of(&run)?.into_iter().rev() {
+    let signer = (config.signer)();
+    for execution in config.data.executions_of(&run)?.into_iter().rev() {
         if let Some(close) = verified_close(&execution, signer.as_ref()) {
             return Ok(SweepItemRun {
                 execution,
@@ -132,33 +130,33 @@ fn run_item(bench: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, E
             });
         }
     }
-    let engine = bench.engine.clone();
-    let sealing = Sealing::RunThread;
-    let done = backtest_sealing(
-        bench.data,
+    let outcome = backtest_sealing(
+        config.data,
         &item.manifest,
-        engine,
+        config.engine.clone(),
         signer,
-        sealing,
+        Sealing::RunThread,
         &mut SilentObserver,
     )?;
     Ok(SweepItemRun {
-        execution: done.execution,
-        close: done.close,
+        execution: outcome.execution,
+        close: outcome.close,
         is_reused: false,
     })
 }
 
-/// The closing record of an execution whose journal verifies and is complete. What an interrupted
-/// sweep left, or what was changed since, is passed over and run again.
+/// The closing record of an execution whose journal verifies and is closed. An execution that was interrupted, or changed
+/// since, is ignored, and the item runs again.
 fn verified_close(execution: &Execution, signer: &dyn Signer) -> Option<Close> {
     let key = PublicKey::new(signer.verifying_key()).ok()?;
     let file = File::open(execution.journal()).ok()?;
+    // A reused result goes into the sweep's table as if it was computed now, so it needs the same proof as one from a
+    // stranger: a journal that was edited to look profitable would otherwise win the sweep.
     let report = verify_journal(file, &key, Options::default()).ok()?;
     report.is_good().then_some(report.closed)?
 }
 
-/// Hears nothing.
+/// Ignores all progress.
 struct SilentObserver;
 
 impl RunObserver<Guest> for SilentObserver {

@@ -1,9 +1,11 @@
-//! Whether a run keeps to its thresholds: drawdown, what dearer slippage costs, fuel. It must never
-//! use a float: the same run has the same figures anywhere.
+//! Whether a run stays within thresholds of drawdown, slippage cost and fuel. It must never use a float: the same run has
+//! the same figures on every machine.
 
 use counterfoil_trading::decimal;
 use counterfoil_trading::manifest::{Manifest, ManifestError};
-use counterfoil_trading::record::{Close, Decision, KIND_CLOSE, KIND_DECISION, kind_of};
+use counterfoil_trading::record::{
+    Close, CloseReason, Decision, KIND_CLOSE, KIND_DECISION, kind_of,
+};
 use counterfoil_trading::units::{BPS_SCALE, BasisPoints, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -12,23 +14,23 @@ use super::{EvidenceCheck, run_facts};
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 
-/// What a run may come to. Every one must be there.
+/// The thresholds of a run. All fields are required.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RunThresholds {
-    /// The largest fall of equity from a peak before it, in basis points of the peak.
+    /// The largest drawdown of equity, in basis points of the peak before it.
     pub drawdown_max_bps: u32,
-    /// Basis points of slippage that the dearer run has more.
+    /// Slippage that the dearer run has on top, in basis points.
     pub slippage_added_bps: u32,
-    /// The most that the dearer run may end below the other, in basis points of starting cash.
+    /// How far the dearer run's final equity may be below the other's, in basis points of starting cash.
     pub slippage_loss_max_bps: u32,
-    /// The most fuel that 99 of 100 decisions may stay within, in basis points of the limit.
+    /// The 99th percentile of fuel per decision, in basis points of the limit.
     pub fuel_p99_max_bps: u32,
 }
 
 impl RunThresholds {
-    /// Those of the preset `research`: half of a peak, a fifth of the cash for ten basis points
-    /// more, half of the fuel.
+    /// The preset `research`: a drawdown of half the peak, a loss of a fifth of the cash by ten basis points more, half of
+    /// the fuel.
     #[must_use]
     pub const fn research() -> Self {
         Self {
@@ -40,7 +42,7 @@ impl RunThresholds {
     }
 }
 
-/// Why a run cannot be held against thresholds.
+/// Why a run could not be compared with its thresholds.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ThresholdsError {
@@ -50,29 +52,28 @@ pub enum ThresholdsError {
     Manifest(#[from] ManifestError),
     #[error(transparent)]
     Journal(#[from] ReadJournalError),
-    /// There is no dearer run to compare with.
-    #[error("slippage of {base} basis points and {added} more is no rate; it ends at 10000")]
+    /// The dearer run's slippage would not be a rate.
+    #[error("slippage of {base} basis points plus {added} exceeds the maximum rate of 10000")]
     Slippage {
-        /// The manifest's.
+        /// The manifest's slippage, in basis points.
         base: String,
-        /// What comes on top.
         added: u32,
     },
 }
 
-/// The manifest with more slippage, and nothing else changed.
+/// The manifest with more slippage and nothing else changed.
 ///
 /// # Errors
 ///
-/// Returns [`ThresholdsError`] if there is no such rate.
+/// Returns [`ThresholdsError`] if the sum is not a rate.
 pub fn with_added_slippage(
     manifest: &Manifest,
     thresholds: &RunThresholds,
 ) -> Result<Manifest, ThresholdsError> {
     let (base, added) = (&manifest.costs.slippage_bps, thresholds.slippage_added_bps);
     let sum = || {
-        let one = decimal::power_of_ten(BPS_SCALE)?;
-        let more = i128::from(added).checked_mul(one)?;
+        let basis_point = decimal::power_of_ten(BPS_SCALE)?;
+        let more = i128::from(added).checked_mul(basis_point)?;
         let sum = decimal::parse(base, BPS_SCALE).ok()?.checked_add(more)?;
         BasisPoints::parse(&decimal::format(sum, BPS_SCALE)).ok()
     };
@@ -85,11 +86,11 @@ pub fn with_added_slippage(
     Ok(dearer)
 }
 
-/// Whether a run, and the same one with dearer slippage, keep to the thresholds.
+/// Checks that a run, and the same run with dearer slippage, stay within the thresholds.
 ///
 /// # Errors
 ///
-/// Returns [`ThresholdsError`] if a journal cannot be read.
+/// Returns [`ThresholdsError`] if the manifest or a journal cannot be read.
 pub fn check_thresholds(
     data: &DataDir,
     run: &Execution,
@@ -146,7 +147,7 @@ pub fn check_thresholds(
     Ok(EvidenceCheck { reasons, facts })
 }
 
-/// What a journal's records come to.
+/// The figures of one journal.
 struct ThresholdFigures {
     drawdown_bps: i128,
     fuel_p99: u64,
@@ -173,8 +174,7 @@ impl ThresholdFigures {
                 KIND_CLOSE => {
                     let close = Close::decode(body)?;
                     ended = close.equity;
-                    closed_well =
-                        close.reason == counterfoil_trading::record::CloseReason::EndOfData;
+                    closed_well = close.reason == CloseReason::EndOfData;
                 }
                 _ => {}
             }
@@ -189,13 +189,13 @@ impl ThresholdFigures {
     }
 }
 
-/// A figure that every reader of JSON takes for the same number: cut at 2^53 - 1.
+/// A figure that every reader of JSON takes for the same number, capped at 2^53 - 1.
 fn whole(figure: i128) -> u64 {
     u64::try_from(figure).unwrap_or(u64::MAX).min((1 << 53) - 1)
 }
 
-/// A part in basis points of the whole, rounded up, so that a threshold is kept or not. Nothing
-/// of nothing is 0, something of nothing is everything there is.
+/// A part in basis points of the whole, rounded up, so a value just above a threshold is above it. Of a whole of zero,
+/// no part is 0 and any part is the maximum.
 fn share(part: i128, whole: i128) -> i128 {
     if part <= 0 {
         return 0;
@@ -207,7 +207,7 @@ fn share(part: i128, whole: i128) -> i128 {
     scaled.checked_div(whole).unwrap_or(i128::MAX)
 }
 
-/// The least value that 99 of 100 are not above (nearest rank); 0 of none.
+/// The 99th percentile by nearest rank; 0 of no values.
 fn p99(mut values: Vec<u64>) -> u64 {
     values.sort_unstable();
     let rank = values.len().saturating_mul(99).div_ceil(100);

@@ -1,25 +1,24 @@
-//! Why a decision came out otherwise. It must never read a journal.
+//! Why a decision differs. It must never read a journal.
 
 use crate::study::compare::DifferenceAspect;
 
 /// Why the first differing decision differs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ParityCause {
-    /// The bar is another one, or only one of the two has it.
+    /// The bar has other values, or only one of the two runs has it.
     DataRevised,
-    /// The live run was sent the bar after its slice had ended, and refused it; or decided it so
-    /// long after its close that the gate refused its orders.
+    /// The live run received the bar after its slice had ended and refused it, or decided it so long after its close that
+    /// the risk gate refused the orders.
     LateBar,
-    /// Bar and requests are the same, the account is not: something was filled otherwise.
+    /// Bar and requests are equal, the account is not: a fill differed.
     FillDiffered,
-    /// Bar, account and requests are the same, and the risk gate said otherwise.
+    /// Bar, account and requests are equal, the risk verdicts are not.
     LimitChanged,
-    /// Bar and account are the same, and the component asked for something else.
+    /// Bar and account are equal, the component's requests are not.
     DecisionDiffered,
 }
 
 impl ParityCause {
-    /// Every cause.
     pub const ALL: [Self; 5] = [
         Self::DataRevised,
         Self::LateBar,
@@ -28,7 +27,7 @@ impl ParityCause {
         Self::DecisionDiffered,
     ];
 
-    /// Its stable name.
+    /// The stable name in statements.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,7 +39,7 @@ impl ParityCause {
         }
     }
 
-    /// What it means, in a sentence.
+    /// The sentence in statements.
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
@@ -56,15 +55,15 @@ impl ParityCause {
         }
     }
 
-    /// The cause of a difference in `aspect`; whether the accounts differ as well, and whether the
-    /// live run had the bar too late.
+    /// The cause of a difference in `aspect`, by whether the accounts differ as well, and whether the live run had the bar
+    /// too late.
     pub(super) const fn of(aspect: DifferenceAspect, account_differs: bool, late: bool) -> Self {
         match aspect {
             DifferenceAspect::OnlyInSecond if late => Self::LateBar,
             DifferenceAspect::OnlyInFirst
             | DifferenceAspect::OnlyInSecond
             | DifferenceAspect::Bar => Self::DataRevised,
-            // What was filled in this slice stands in its account: it came before the question.
+            // Fills of a slice come before the strategy is called, so a differing account explains differing requests.
             _ if account_differs => Self::FillDiffered,
             DifferenceAspect::Verdicts if late => Self::LateBar,
             DifferenceAspect::Verdicts => Self::LimitChanged,

@@ -1,4 +1,5 @@
-//! What was found, as a signed statement that other people's tools can check.
+//! The outcome of a parity comparison as a signed in-toto statement, which other tools can check. It must never compare
+//! anything itself.
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::attest::{Envelope, Statement as Attested, Subject};
@@ -19,13 +20,13 @@ pub const PARITY_TYPE: &str = "urn:counterfoil:parity:1";
 /// A parity statement.
 #[derive(Clone, Debug)]
 pub struct ParityStatement {
-    /// What is stated; `docs/OPERATE.md` has its fields.
+    /// The predicate, whose fields `docs/OPERATE.md` lists.
     pub predicate: Value,
     /// A DSSE envelope that holds it in an in-toto Statement, as canonical JSON.
     pub envelope: Vec<u8>,
 }
 
-/// States what was found of `live`, signed.
+/// The signed statement about the comparison of `live`.
 ///
 /// # Errors
 ///

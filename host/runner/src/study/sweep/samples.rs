@@ -1,5 +1,5 @@
-//! A sweep over bars that did not happen: a run's bars drawn again, each sample a snapshot of its
-//! own and an item of the sweep. It must never know how bars are drawn.
+//! A sweep over resampled bars: each sample is a snapshot of its own and an item of the sweep. It must never know how
+//! bars are drawn.
 
 use counterfoil_snapshot::error::ResampleError;
 use counterfoil_snapshot::synthetic::resample::Resample;
@@ -27,9 +27,9 @@ impl From<ResampleError> for SamplesError {
     }
 }
 
-/// An item for each of `count` samples, from `first.sample` on: the manifest over a snapshot of
-/// drawn bars, which is made unless it is there. The value of an item is the number of its sample,
-/// from 0. `progress` hears how many are made.
+/// One item for each of `count` samples, from `first.sample` on: the manifest over a snapshot of drawn bars, which is
+/// made if it is missing. The value of an item is the number of its sample, from 0. `progress` receives how many are
+/// made.
 ///
 /// # Errors
 ///
