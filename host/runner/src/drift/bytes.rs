@@ -19,7 +19,7 @@ pub(super) fn look(data: &DataDir, state: &State, all: &mut Found) -> Result<(),
                 found,
             );
         }
-        let store = EvidenceStore::new(data, &component.0);
+        let store = EvidenceStore::new(data, component);
         let pieces = one.validated.iter().flat_map(|(evidence, _)| &evidence.0);
         for (kind, digest) in pieces {
             if let Some(found) = evidence_bytes(&store, digest)? {
@@ -73,7 +73,7 @@ fn component_bytes(data: &DataDir, component: &Digest) -> Result<Option<String>,
 }
 
 fn evidence_bytes(store: &EvidenceStore, digest: &Digest) -> Result<Option<String>, DriftError> {
-    match store.get(&digest.0) {
+    match store.get(digest) {
         Ok(_) => Ok(None),
         Err(EvidenceStoreError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
         Err(EvidenceStoreError::Changed { found, .. }) => Ok(Some(format!("sha256:{found}"))),

@@ -250,9 +250,9 @@ fn pieces(
     let Some((evidence, _)) = &component.validated else {
         return Ok(found);
     };
-    let store = EvidenceStore::new(data, &digest.0);
+    let store = EvidenceStore::new(data, digest);
     for (kind, digest_of_piece) in &evidence.0 {
-        let bytes = store.get(&digest_of_piece.0)?;
+        let bytes = store.get(digest_of_piece)?;
         let piece = Piece::open(state, &bytes).map_err(|source| DocumentError::Piece {
             digest: *digest_of_piece,
             source,
