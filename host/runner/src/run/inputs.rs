@@ -200,14 +200,13 @@ fn check_selection(
     manifest: &Manifest,
     setup: &RunSetup,
 ) -> Result<(), ManifestMismatch> {
-    let disagrees = |what, found: String, stated: String| {
-        let hint = "make the manifest from the snapshot again";
+    let disagrees = |subject, found: String, stated: String| {
         Err(ManifestMismatch {
-            what,
+            subject,
             place: "the snapshot",
             found,
             stated,
-            hint,
+            hint: "make the manifest from the snapshot again",
         })
     };
     let timeframe = snapshot.manifest().timeframe;

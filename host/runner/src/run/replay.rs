@@ -25,7 +25,6 @@ use crate::clock::RecordedTimes;
 use crate::run::component::{CompiledComponent, ComponentError, compile_for_manifest};
 use crate::run::feed::FeedError;
 use crate::run::inputs::{InputsError, check_inputs};
-use crate::run::inputs::{inputs_of, selection_of};
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
 use compare::RecordComparer;
@@ -149,7 +148,7 @@ impl FutureView<'_> {
         match self {
             Self::None => {}
             Self::Truth(probe) => {
-                probe.show_truth(batch.iter().skip(place + 1).map(|recorded| &recorded.slice))
+                probe.show_truth(batch.iter().skip(place + 1).map(|recorded| &recorded.slice));
             }
             Self::Garbage(probe) => {
                 if let Some(current) = batch.get(place) {

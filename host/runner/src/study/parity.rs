@@ -80,7 +80,7 @@ pub enum ParityError {
     #[error(transparent)]
     Ingest(Box<IngestError>),
     #[error(transparent)]
-    Backtest(#[from] ExecuteError),
+    Backtest(Box<ExecuteError>),
     #[error(transparent)]
     Statement(#[from] AttestError),
 }
@@ -88,6 +88,12 @@ pub enum ParityError {
 impl From<IngestError> for ParityError {
     fn from(error: IngestError) -> Self {
         Self::Ingest(Box::new(error))
+    }
+}
+
+impl From<ExecuteError> for ParityError {
+    fn from(error: ExecuteError) -> Self {
+        Self::Backtest(Box::new(error))
     }
 }
 

@@ -10,7 +10,7 @@ use std::thread::Builder;
 
 use counterfoil_connect::feed::market::Market;
 use counterfoil_snapshot::store::selection::Selection;
-use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
+use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
 use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ use super::brought::Brought;
 use super::inlet::Inlet;
 use super::replay;
 use super::run::Supervised;
-use crate::orders::venues::{Venues, market_of};
+use crate::orders::venues::{Venues, VenuesError, market_of};
 use crate::run::feed::{LineRead, LineSource as _, MarketBars};
 use crate::run::inputs::{InputsError, whole_selection};
 use crate::store::data_dir::DataDir;

@@ -191,7 +191,7 @@ fn read(
     let sealed = JournalHead {
         chain: summary.chain,
         tree: summary.tree,
-        ..Sealed::default()
+        ..JournalHead::default()
     };
     Ok((known, sealed))
 }

@@ -191,7 +191,7 @@ mod tests {
     fn a_feed_goes_on_where_the_run_stopped() {
         let mut decided = DecidedBars {
             ended: Some(UnixNanos(20)),
-            ..Decided::default()
+            ..DecidedBars::default()
         };
         for one in [bar(0, 20), bar(1, 20), bar(0, 30)] {
             let place = (one.get().close_time, one.get().instrument);

@@ -61,7 +61,7 @@ impl<R: LineSource> LineFeed<R> {
     }
 
     /// A feed that may send decided bars again, and ends the open slice.
-    pub fn go_on(source: R, instruments: &[Instrument], decided: DecidedBars) -> Self {
+    pub fn resume(source: R, instruments: &[Instrument], decided: DecidedBars) -> Self {
         Self {
             source,
             instruments: instruments.to_vec(),

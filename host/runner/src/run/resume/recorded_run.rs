@@ -212,7 +212,7 @@ impl RecordedRun {
         let mut slices = core::mem::take(&mut self.slices);
         let mut decided = DecidedBars {
             settled: slices.last().and_then(Slice::close_time),
-            ..Decided::default()
+            ..DecidedBars::default()
         };
         for bar in slices.iter().flat_map(Slice::bars) {
             let (time, id) = (bar.get().close_time, bar.get().instrument);

@@ -75,12 +75,15 @@ impl EvidenceStore {
     /// Returns [`EvidenceStoreError`] if it is missing, too long, or was changed.
     pub fn get(&self, digest: &Digest) -> Result<Vec<u8>, EvidenceStoreError> {
         let path = self.path(digest);
-        let read_error = |error: io::Error| match error.kind() {
-            ErrorKind::NotFound => EvidenceStoreError::Missing {
-                digest: digest.hex(),
-                folder: self.folder.display().to_string(),
-            },
-            _ => at("read", &path)(error).into(),
+        let read_error = |error: io::Error| {
+            if error.kind() == ErrorKind::NotFound {
+                EvidenceStoreError::Missing {
+                    digest: digest.hex(),
+                    folder: self.folder.display().to_string(),
+                }
+            } else {
+                at("read", &path)(error).into()
+            }
         };
         // The size first: anyone who can write to the data folder could otherwise fill this process's memory.
         let bytes = fs::metadata(&path).map_err(read_error)?.len();
