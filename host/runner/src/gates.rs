@@ -5,12 +5,12 @@
 mod archive;
 mod documents;
 
-use counterfoil_base::digest::{self, Digest};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{self, Gate, Outcome, Reason};
 use counterfoil_policy::bundle::{Bundle, BundleError};
 use counterfoil_policy::child::Evaluator;
-use counterfoil_policy::gate;
 use counterfoil_policy::verdict::{Verdict, limits_bytes};
+use counterfoil_policy::{digest, gate};
 use counterfoil_trading::manifest::{ManifestError, canonical_json};
 use serde_json::Value;
 

@@ -14,7 +14,8 @@ use std::fs::File;
 
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::clock::Stopwatch;
-use counterfoil_runner::run::backtest::{backtest_sealing, snapshot_store};
+use counterfoil_runner::run::backtest::backtest_sealing;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::drive::RunObserver;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::journal::Sealing;
