@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::run::backtest::backtest;
-use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::drive::RunObserver;
 use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::live::live;
 use counterfoil_runner::run::replay::{ReplayError, ReplayReport, replay};
 use counterfoil_runner::store::data_dir::DataDir;
