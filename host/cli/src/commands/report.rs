@@ -8,7 +8,7 @@ use counterfoil_report::{
     DataFinding, FILES, FactsGatherer, PeriodsPerYear, ReportFigures, ReportSubject, RunFacts,
     RunReport, VerifierReport,
 };
-use counterfoil_runner::run::backtest::snapshot_store;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::store::files::{make_folder, sync_folder, write_whole};

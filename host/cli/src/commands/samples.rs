@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::study::sweep::{Item, samples};
+use counterfoil_runner::study::sweep::{SweepItem, sample_items};
 use counterfoil_snapshot::synthetic::resample::{BlockDraw, SampleSpec};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::Close;
@@ -83,7 +83,7 @@ fn actual(
     })
 }
 
-fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<Item>> {
+fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<SweepItem>> {
     let first = SampleSpec {
         draw: how(args),
         block: args.block,
@@ -91,7 +91,7 @@ fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result
         sample: 0,
     };
     let bar = bar("drawing", u64::from(count));
-    let items = samples(&places.data, manifest, first, count, &mut |made| {
+    let items = sample_items(&places.data, manifest, first, count, &mut |made| {
         bar.set_position(u64::from(made));
     });
     bar.finish_and_clear();
