@@ -13,7 +13,7 @@ use super::{key, principal};
 use crate::args::AccessReview;
 use crate::output::{Answer, say, say_json};
 use crate::people::ledger_access;
-use crate::people::rows;
+use crate::people::table;
 use crate::places::Places;
 
 /// Roles that one principal can hold together but that belong to two for a second pair of eyes to

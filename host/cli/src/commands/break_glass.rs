@@ -28,7 +28,7 @@ pub(crate) fn run(places: &Places, args: &BreakGlass) -> Result<Answer> {
             let end = show_time(glass.until);
             let mut client = ledger_access::open(places)?;
             let outcome = client.act(Act::BreakGlassOpen(glass))?;
-            let record = done.as_ref().map_or(0, |done| done.index);
+            let record = outcome.clone().index().unwrap_or_default();
             let what = format!(
                 "{} may do alone until {end}: {}; with --emergency {record}, and a retrospective is owed",
                 client.actor(),

@@ -94,7 +94,7 @@ fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
     let execution = places.data.find(name)?;
     let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let all = places.data.executions_of(&execution.run)?;
-    let used = usage::used(&all)?;
+    let used = usage::run_usage(&all)?;
     let mut client = ledger_access::open(places)?;
     let run = Digest(manifest.run_id()?);
     let started = client.state().registry().runs().get(&run);

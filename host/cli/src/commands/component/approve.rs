@@ -6,13 +6,11 @@ use counterfoil_approval::host_checks::policy_in_force;
 use counterfoil_approval::host_checks::validated_evidence;
 use counterfoil_approval::ledger_client::ActOutcome;
 use counterfoil_approval::ledger_client::LedgerClient;
-use counterfoil_governance::act::ActName;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::evidence;
 use crate::args::ComponentApprove;
-use crate::commands::policy;
 use crate::output::Answer;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
@@ -20,11 +18,10 @@ use crate::people::{self, record_json};
 use crate::places::Places;
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, DigestSet, EvidenceKind, HostRefusal};
+use counterfoil_governance::act::{Act, ActName, DigestSet, EvidenceKind};
 use counterfoil_governance::attest;
 use counterfoil_governance::evidence::EvidenceAttestation;
 use counterfoil_runner::store::files::{read_whole, write_whole};
-use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_trading::manifest::Manifest;
 
 pub(super) fn run(places: &Places, args: &ComponentApprove) -> Result<Answer> {
@@ -108,7 +105,7 @@ fn limits(
     if let Some(path) = manifest {
         let text = String::from_utf8(read_whole(path)?)?;
         let manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;
-        return Ok(Digest(limits_digest(&manifest)?));
+        return Ok(manifest.limits_digest()?);
     }
     let Some(piece) = pieces.get(&EvidenceKind::Thresholds) else {
         return Ok(Digest([0; 32]));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::output::{Answer, pairs, say_json};
 use crate::people::ledger_access;
-use crate::people::rows;
+use crate::people::table;
 use crate::places::Places;
 
 /// Prints every list; yes if nobody has to look at any of them.

@@ -10,7 +10,7 @@ use super::child::evaluator;
 use crate::args::{Filter, PolicyReEvaluate};
 use crate::output::{Answer, say, say_json};
 use crate::people::ledger_access;
-use crate::people::rows;
+use crate::people::table;
 use crate::places::Places;
 
 pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
