@@ -164,7 +164,7 @@ impl Aim {
             match client.act(Act::KillLift { killed, reason })? {
                 ActOutcome::Recorded { index } => record = Some(index),
                 // Denied, or others must sign first: the file stays, so that no run starts meanwhile.
-                outcome => {
+                outcome @ (ActOutcome::Proposed { .. } | ActOutcome::Denied(_)) => {
                     let what = format!("the stop of record {killed} is lifted");
                     let facts = json!({ "target": self.name, "stopped": true, "changed": false });
                     return Ok(print_outcome(places, outcome, &what, facts));
