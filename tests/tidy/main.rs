@@ -1,4 +1,4 @@
-//! The rules of docs/ARCHITECTURE.md that a machine can check: who may depend on whom, where the
+//! The rules of docs/concepts/ARCHITECTURE.md that a machine can check: who may depend on whom, where the
 //! clock is read, how files begin and how long they are, and that documents agree with the source.
 //!
 //! It uses the standard library and `cargo tree` alone, so that nothing it checks can break it.
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn the_numbers_in_the_journal_format_are_those_of_the_source() {
-        let text = read("docs/JOURNAL_FORMAT.md");
+        let text = read("docs/reference/JOURNAL_FORMAT.md");
         let tables = [
             ("Order statuses", "order.rs", "OrderStatus"),
             ("Codes", "execution.rs", "Code"),

@@ -15,7 +15,7 @@ use crate::csv;
 use crate::figures::Figures;
 use crate::monte_carlo::{PERCENTILES, nearest_ranks};
 
-/// Columns of statistics, in sequence. `docs/REPORT.md` says what each means.
+/// Columns of statistics, in sequence. `docs/reference/REPORT.md` says what each means.
 pub const STATISTICS: [&str; 12] = [
     "total-return",
     "annual-return",

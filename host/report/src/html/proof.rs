@@ -135,6 +135,6 @@ pub(super) fn how_to_check(page: &mut Page, render: &Render<'_>) {
     let report = format!("counterfoil report {run}");
     command(page, "Make this report again:", &report);
     page.raw("<p class=\"note\">An auditor needs no part of this program but ");
-    page.raw("<code>counterfoil-verify</code>, the journal and the public key; docs/AUDIT.md ");
+    page.raw("<code>counterfoil-verify</code>, the journal and the public key; docs/start/AUDIT.md ");
     page.raw("says how.</p>\n");
 }

@@ -20,7 +20,7 @@ pub const PARITY_TYPE: &str = "urn:counterfoil:parity:1";
 /// A parity statement.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    /// What is stated; `docs/OPERATE.md` has its fields.
+    /// What is stated; `docs/start/OPERATE.md` has its fields.
     pub predicate: Value,
     /// A DSSE envelope that holds it in an in-toto Statement, as canonical JSON.
     pub envelope: Vec<u8>,
