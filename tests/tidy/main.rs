@@ -1,4 +1,4 @@
-//! The rules of docs/concepts/ARCHITECTURE.md that a machine can check: who may depend on whom, where the
+//! The rules of docs/concepts/ARCHITECTURE.md and CONTRIBUTING.md that a machine can check: who may depend on whom, where the
 //! clock is read, how files begin and how long they are, and that documents agree with the source.
 //!
 //! It uses the standard library and `cargo tree` alone, so that nothing it checks can break it.
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn a_document_has_one_title_and_its_links_lead_somewhere() {
         let mut all = files("docs", ".md");
-        for name in ["README.md", "CHANGELOG.md"] {
+        for name in ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"] {
             all.push((name.to_owned(), read(name)));
         }
         for (path, text) in all {
