@@ -1,5 +1,5 @@
-//! The rules of docs/concepts/ARCHITECTURE.md and CONTRIBUTING.md that a machine can check: who may depend on whom, where the
-//! clock is read, how files begin and how long they are, and that documents agree with the source.
+//! The rules of CONTRIBUTING.md that a machine can check: who may depend on whom, where the clock is
+//! read, how files begin and how long they are, and that documents agree with the source.
 //!
 //! It uses the standard library and `cargo tree` alone, so that nothing it checks can break it.
 
