@@ -34,6 +34,7 @@ mod health;
 mod keys;
 mod marks;
 mod model;
+mod page;
 mod policies;
 mod rotation;
 mod runs;
