@@ -4,9 +4,23 @@
 //! To write the generated parts: `UPDATE_DOCS=1 cargo test -p counterfoil-tests --test documents`.
 
 #[cfg(test)]
+mod generated;
+
+#[cfg(test)]
 mod tests {
+    use core::fmt::Write as _;
+    use std::collections::BTreeSet;
     use std::fs;
     use std::path::{Path, PathBuf};
+
+    use counterfoil_runner::study::parity::Cause;
+    use counterfoil_snapshot::quality::findings::Rule;
+    use counterfoil_trading::execution::Code;
+    use counterfoil_trading::gateway::Refusal;
+    use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest, RiskEntry};
+    use serde_json::Value;
+
+    use crate::generated;
 
     /// Folders and files at the top whose names in a document are paths of this repository.
     const TOP: &str = "host tests docs wit sdk-rust sdk-examples strategies fuzz Cargo.toml \
@@ -71,5 +85,104 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    /// The fields of a JSON value by their paths, as the table in MANIFEST.md writes them.
+    fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(map) if path != "parameters" => {
+                for (name, value) in map {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    fields(value, &format!("{path}{dot}{name}"), found);
+                }
+            }
+            Value::Array(items) => {
+                found.insert(path.to_owned());
+                for item in items {
+                    fields(item, &format!("{path}[]"), found);
+                }
+            }
+            _ => {
+                found.insert(path.to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_of_a_manifest_has_its_row() {
+        let page = read("docs/reference/MANIFEST.md");
+        let (_, example) = page.split_once("```json\n").unwrap();
+        let mut manifest = Manifest::parse(example.split("```").next().unwrap()).unwrap();
+        // Every optional field, so that all of them are written.
+        manifest.risk = RiskEntry {
+            bar_age_max_ms: Some(1),
+            clock_offset_max_ms: Some(1),
+            ..RiskEntry::research()
+        };
+        let mut found = BTreeSet::new();
+        fields(&serde_json::to_value(&manifest).unwrap(), "", &mut found);
+        manifest.data = DataSource::Feed {
+            name: "ticker".to_owned(),
+            start_nonce: "1".to_owned(),
+            broker: Some(BrokerEntry {
+                name: "alpaca".to_owned(),
+                environment: "paper".to_owned(),
+                cash_tolerance: "0".to_owned(),
+            }),
+        };
+        fields(&serde_json::to_value(&manifest).unwrap(), "", &mut found);
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+        let rows = rows.filter_map(|row| row.split('`').next());
+        let rows: BTreeSet<String> = rows.map(str::to_owned).collect();
+        assert_eq!(rows, found);
+    }
+
+    /// A table of two columns, the first one as code.
+    fn table<'a>(head: &str, rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        let mut out = format!("{head}\n| --- | --- |\n");
+        for (name, sentence) in rows {
+            writeln!(out, "| `{name}` | {sentence} |").unwrap();
+        }
+        out
+    }
+
+    #[test]
+    fn refusals_of_a_token_are_written_from_the_source_in_the_order_of_their_numbers() {
+        let rows = Refusal::ALL.iter().map(|one| (one.code(), one.sentence()));
+        let expected = table("| code | refused because |", rows);
+        generated::check("docs/reference/ORDER_LOG.md", "tokens", &expected);
+    }
+
+    #[test]
+    fn causes_of_a_difference_are_written_from_the_source() {
+        let rows = Cause::ALL.iter().map(|one| (one.name(), one.sentence()));
+        let expected = table("| cause | meaning |", rows);
+        generated::check("docs/start/OPERATE.md", "causes", &expected);
+    }
+
+    #[test]
+    fn codes_of_orders_are_written_from_the_source_with_their_numbers() {
+        let mut expected = String::from("| number | code | meaning |\n| --- | --- | --- |\n");
+        for (number, code) in Code::ALL.iter().enumerate() {
+            let (name, sentence) = match code {
+                Code::None => ("none".to_owned(), "no code; as a verdict: approved"),
+                code => (format!("`{}`", code.text().0), code.text().1),
+            };
+            writeln!(expected, "| {number} | {name} | {sentence} |").unwrap();
+        }
+        generated::check("docs/reference/JOURNAL_FORMAT.md", "codes", &expected);
+    }
+
+    #[test]
+    fn every_rule_of_the_checks_has_its_row_with_its_severity() {
+        let page = read("docs/start/DATA.md");
+        for rule in Rule::ALL {
+            let name = format!("`{}`", rule.name());
+            let severity = format!("| {} |", rule.severity());
+            let row = page.lines().find(|line| {
+                line.starts_with("| `") && line.contains(&name) && line.contains(&severity)
+            });
+            assert!(row.is_some(), "no row for {name} {severity}");
+        }
     }
 }
