@@ -13,8 +13,8 @@ mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    use counterfoil_runner::study::parity::Cause;
-    use counterfoil_snapshot::quality::findings::Rule;
+    use counterfoil_runner::study::parity::ParityCause;
+    use counterfoil_snapshot::quality::findings::QualityRule;
     use counterfoil_trading::execution::Code;
     use counterfoil_trading::gateway::Refusal;
     use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest, RiskEntry};
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn causes_of_a_difference_are_written_from_the_source() {
-        let rows = Cause::ALL.iter().map(|one| (one.name(), one.sentence()));
+        let rows = ParityCause::ALL.iter().map(|one| (one.name(), one.sentence()));
         let expected = table("| cause | meaning |", rows);
         generated::check("docs/start/OPERATE.md", "causes", &expected);
     }
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn every_rule_of_the_checks_has_its_row_with_its_severity() {
         let page = read("docs/start/DATA.md");
-        for rule in Rule::ALL {
+        for rule in QualityRule::ALL {
             let name = format!("`{}`", rule.name());
             let severity = format!("| {} |", rule.severity());
             let row = page.lines().find(|line| {
