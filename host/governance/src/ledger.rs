@@ -17,7 +17,8 @@ use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::Act;
-use crate::files::{self, FileError, LogFile};
+use crate::files::LogFile;
+use counterfoil_os::files::{FileError, read_whole};
 use crate::id::Id;
 use crate::record::{Record, Signed};
 use crate::rule::Denial;
@@ -150,7 +151,7 @@ impl LedgerError {
 ///
 /// As [`verify`], and [`LedgerError::Torn`] if the file ends within a record.
 pub fn read(path: &Path, key: &VerifierKey) -> Result<Verified, LedgerError> {
-    let verified = verify(&files::read_whole(path)?, key)?;
+    let verified = verify(&read_whole(path)?, key)?;
     match verified.torn_bytes {
         0 => Ok(verified),
         bytes => Err(LedgerError::Torn { bytes }),

@@ -6,12 +6,10 @@ use core::time::Duration;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::Command;
 
+use counterfoil_os::child::{ChildBounds, ChildEnd, OwnLimits, ask_child, lower_own_limits};
 use counterfoil_trading::cbor::{self, Reader};
-use rlimit::Resource;
 
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError};
 use crate::engine;
@@ -36,8 +34,6 @@ pub const EXIT_OUTPUT: u8 = 21;
 const FORMAT: &str = "counterfoil/policy-question/1";
 /// What stands for a gate where the tests are asked for.
 const TESTS: &str = "tests";
-/// Milliseconds between two looks at the process.
-const LOOK_MS: u64 = 2;
 
 /// What one evaluation may take.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -151,31 +147,16 @@ impl Evaluator {
             let text = format!("the evaluating process cannot be run: {error}");
             Silence::new(Refusal::Unavailable, text)
         };
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .args(&self.arguments)
             .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(io)?;
-        let answer = child
-            .stderr
-            .take()
-            .map(|stderr| thread::spawn(move || hear(stderr)));
-        if let Some(mut stdin) = child.stdin.take() {
-            // A process that dies before it has read all is seen by how it ends.
-            let _broken_pipe = stdin.write_all(question);
-        }
-        let status = wait(&mut child, self.limits.wall_ms).map_err(io)?;
-        if status.is_none() {
-            child.kill().and_then(|()| child.wait()).map_err(io)?;
-        }
-        let answer = answer
-            .and_then(|answer| answer.join().ok())
-            .unwrap_or_default();
-        let Some(status) = status else {
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let bounds = ChildBounds {
+            wall_time: Duration::from_millis(self.limits.wall_ms),
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        };
+        let ChildEnd::Exited { status, answer } = ask_child(&mut command, question, bounds).map_err(io)? else {
             let text = format!("no answer within {} ms", self.limits.wall_ms);
             return Err(Silence::new(Refusal::TimeOut, text));
         };
@@ -196,28 +177,6 @@ impl Evaluator {
             }
         }
     }
-}
-
-/// Everything the process says, up to one byte more than it may.
-fn hear(stderr: impl Read) -> Vec<u8> {
-    let most = u64::try_from(ANSWER_BYTES_MAX).unwrap_or(u64::MAX);
-    let mut said = Vec::new();
-    // What could not be read is missing from the answer, which is then none.
-    let _ = stderr.take(most.saturating_add(1)).read_to_end(&mut said);
-    said
-}
-
-/// The process's end, or none when the time is over. The channel is never sent to: it is a clock
-/// that this crate may have.
-fn wait(child: &mut Child, wall_ms: u64) -> io::Result<Option<ExitStatus>> {
-    let (_never_sends, clock) = mpsc::channel::<()>();
-    for _ in 0..wall_ms.div_ceil(LOOK_MS) {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        let _ = clock.recv_timeout(Duration::from_millis(LOOK_MS));
-    }
-    child.try_wait()
 }
 
 fn question(what: &str, bundle: &Bundle, input: &str, steps: u64) -> Vec<u8> {
@@ -244,11 +203,12 @@ pub fn child_main(
     answer: &mut dyn Write,
 ) -> Result<(), (u8, String)> {
     let setup = |error: &dyn core::fmt::Display| (EXIT_SETUP, error.to_string());
-    let lower = |resource: Resource, limit: u64| rlimit::setrlimit(resource, limit, limit);
-    lower(Resource::AS, limits.memory_bytes)
-        .and_then(|()| lower(Resource::CPU, limits.cpu_seconds))
-        .and_then(|()| lower(Resource::CORE, 0))
-        .map_err(|error| setup(&error))?;
+    // Before a byte of the question is read: from here on the operating system bounds what it can do.
+    lower_own_limits(OwnLimits {
+        memory_bytes: limits.memory_bytes,
+        cpu_seconds: limits.cpu_seconds,
+    })
+    .map_err(|error| setup(&error))?;
     let most = u64::try_from(BUNDLE_BYTES_MAX + INPUT_BYTES_MAX + 1_024).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     question

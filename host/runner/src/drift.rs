@@ -14,7 +14,7 @@ use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::store::files::FileError;
+use counterfoil_os::files::FileError;
 use crate::store::keys::{KeyDir, KeyError};
 
 /// Why it cannot be told what is there.

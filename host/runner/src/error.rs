@@ -20,7 +20,7 @@ use crate::orders::venues::VenuesError;
 use crate::run::feed::FeedError;
 use crate::run::journal::{JournalError, ReadJournalError};
 use crate::store::data_dir::DataDirError;
-use crate::store::files::FileError;
+use counterfoil_os::files::FileError;
 use crate::store::keys::KeyError;
 use crate::store::lock::LockError;
 

@@ -5,12 +5,14 @@ mod compare;
 mod judge;
 mod script;
 
+use std::collections::VecDeque;
+
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{
     Callback, Close, Decision, Deliveries, FaultRecord, Record, StopRecord,
 };
-use counterfoil_trading::run::{Ports, Run, RunError};
+use counterfoil_trading::run::{NoClock, Ports, RecordedTimes, Run, RunError};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::time::UnixNanos;
@@ -19,10 +21,10 @@ use counterfoil_trading::venue::withheld::Withheld;
 use crate::finding::{Cause, Finding};
 use crate::opened::{Names, Opened};
 use compare::{Bodies, Compare, Differs};
-use script::{RecordedTimes, Script};
+use script::Script;
 
 /// What is plugged into the path.
-type AuditPorts<'a, 'b> = Ports<'a, Script, Withheld, Compare<'b>, RecordedTimes>;
+type AuditPorts<'a, 'b> = Ports<'a, Script, Withheld, Compare<'b>, RecordedTimes<NoClock>>;
 
 /// The most bytes of records in one slice: a million deliveries, more than the most instruments,
 /// working orders and requests together can cause. Beyond it a journal is refused unread.
@@ -49,7 +51,7 @@ pub(crate) struct Rerunner {
     bodies: Bodies,
     slice: Slice,
     script: Script,
-    times: RecordedTimes,
+    times: RecordedTimes<NoClock>,
     time: Option<UnixNanos>,
     /// The first record that cannot be derived, and why.
     pub(crate) underived: Option<(u64, String)>,
@@ -69,7 +71,7 @@ impl Rerunner {
             bodies: Bodies::default(),
             slice: Slice::default(),
             script: Script::default(),
-            times: RecordedTimes::default(),
+            times: RecordedTimes::new(VecDeque::new(), NoClock),
             time: None,
             underived: None,
             closed: None,

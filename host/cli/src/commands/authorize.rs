@@ -9,7 +9,7 @@ use counterfoil_policy::verdict::{Reason, Verdict};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::gates;
 use counterfoil_runner::permit::terms_of;
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::manifest::Manifest;

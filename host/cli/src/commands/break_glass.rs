@@ -5,7 +5,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{self, Act};
 use counterfoil_governance::state::Broken;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};

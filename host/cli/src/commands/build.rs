@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use counterfoil_build::Toolchain;
 use counterfoil_build::{Built, Guest, build};
-use counterfoil_runner::store::files::write_whole;
+use counterfoil_os::files::write_whole;
 use counterfoil_sandbox::admission;
 use serde_json::json;
 

@@ -11,7 +11,7 @@ use counterfoil_runner::orders::venues::{Venues, market_of};
 use counterfoil_runner::run::backtest::snapshot_store;
 use counterfoil_runner::run::feed::{MarketBars, Patient, Source};
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 
 use super::backtest::bring_component;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_runner::gates::Archive;
-use counterfoil_runner::store::files::write_whole;
+use counterfoil_os::files::write_whole;
 use counterfoil_runner::store::keys::random_hex;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RiskEntry};
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::store::files::write_whole;
+use counterfoil_os::files::write_whole;
 use counterfoil_runner::study::parity::{Parity as Found, Question, parity, statement};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::record::Record;

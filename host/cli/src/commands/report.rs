@@ -10,7 +10,7 @@ use counterfoil_report::{
 use counterfoil_runner::run::backtest::snapshot_store;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::store::files::{make_folder, sync_folder, write_whole};
+use counterfoil_os::files::{make_folder, sync_folder, write_whole};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::{Open, Record};
 use serde_json::json;

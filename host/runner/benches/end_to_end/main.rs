@@ -13,7 +13,7 @@ mod made;
 use std::fs::File;
 
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
-use counterfoil_runner::clock::Stopwatch;
+use counterfoil_os::clock::Stopwatch;
 use counterfoil_runner::run::backtest::{backtest_sealing, snapshot_store};
 use counterfoil_runner::run::drive::Observer;
 use counterfoil_runner::run::execute::Outcome;

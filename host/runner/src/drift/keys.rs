@@ -12,7 +12,7 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found, MISSING};
 use crate::store::data_dir::DataDir;
-use crate::store::files::at;
+use counterfoil_os::files::FileError;
 use crate::store::keys::{
     KeyDir, KeyError, OwnKey, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, SECRET_FILE, read_public,
 };
@@ -162,6 +162,6 @@ fn mode_of(path: &Path) -> Result<Option<u32>, DriftError> {
     match fs::metadata(path) {
         Ok(found) => Ok(Some(found.permissions().mode() & 0o7777)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(at("read", path)(error).into()),
+        Err(error) => Err(FileError::at("read", path)(error).into()),
     }
 }

@@ -509,7 +509,7 @@ fn log_of(
     let path = order_log::path(execution);
     let is_there = path
         .try_exists()
-        .map_err(crate::store::files::at("look for", &path))?;
+        .map_err(FileError::at("look for", &path))?;
     let own = Box::new(signer.clone());
     if is_there {
         return OrderLog::go_on(execution, own, key);
@@ -518,7 +518,7 @@ fn log_of(
 }
 
 fn clock_record(time: UnixNanos) -> LogRecord {
-    let word = clock::kernel_clock().ok().map(|word| ClockWord {
+    let word = counterfoil_os::clock::kernel_clock().ok().map(|word| ClockWord {
         is_synchronized: word.is_synchronized,
         offset_max_nanos: word.offset_max_nanos,
         offset_estimate_nanos: word.offset_estimate_nanos,

@@ -15,7 +15,7 @@ use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::clock::kernel_clock;
+use counterfoil_os::clock::kernel_clock;
 use crate::store::data_dir::DataDir;
 use crate::times::parse_time;
 

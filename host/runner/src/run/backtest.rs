@@ -22,7 +22,7 @@ use crate::run::execute::{Outcome, Start, execute};
 use crate::run::feed::SnapshotFeed;
 use crate::run::journal::Sealing;
 use crate::store::data_dir::DataDir;
-use crate::store::files::at;
+use counterfoil_os::files::FileError;
 use crate::times::parse_time;
 
 /// The store of the data directory's snapshots.
@@ -33,7 +33,7 @@ use crate::times::parse_time;
 pub fn snapshot_store(data: &DataDir) -> Result<SnapshotStore, RunnerError> {
     let root = Dir::open_ambient_dir(data.root(), ambient_authority());
     Ok(SnapshotStore::open(
-        root.map_err(at("open folder", data.root()))?,
+        root.map_err(FileError::at("open folder", data.root()))?,
     ))
 }
 

@@ -19,7 +19,7 @@ use counterfoil_journal::signer::SignError;
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 
-use crate::store::files::FileError;
+use counterfoil_os::files::FileError;
 
 /// Why the journal did not take a record. Its state is unknown then: the run stops.
 #[derive(Debug, thiserror::Error)]

@@ -20,7 +20,7 @@ use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::withheld::Withheld;
 
-use crate::clock::RecordedTimes;
+use counterfoil_trading::run::RecordedTimes;
 use crate::error::RunnerError;
 use crate::run::backtest::{inputs_of, selection_of};
 use crate::run::component::{Ready, ready_for};

@@ -29,7 +29,8 @@ pub(crate) use cut::keep;
 pub use journal::Notice;
 pub(crate) use signed::Signed;
 
-use crate::clock::{self, RecordedTimes, WallClock};
+use crate::clock::{self, WallClock};
+use counterfoil_trading::run::RecordedTimes;
 use crate::error::RunnerError;
 use crate::orders::gateway::Gateway;
 use crate::orders::gateway::guard::Guarded;
@@ -43,7 +44,7 @@ use crate::run::journal::{JournalReader, RunJournal as _, Sealing};
 use crate::run::live::conditions;
 use crate::run::replay::{Difference, check_inputs};
 use crate::store::data_dir::{DataDir, Execution};
-use crate::store::files::at;
+use counterfoil_os::files::FileError;
 use crate::store::keys::SharedSigner;
 use crate::store::lock::RunLock;
 use feed::Again;
@@ -187,7 +188,7 @@ pub fn open(
     let key = signer.verifying_key();
     let mut known = Known::default();
     if covered.end > 0 {
-        let file = File::open(&path).map_err(at("open", &path))?;
+        let file = File::open(&path).map_err(FileError::at("open", &path))?;
         let key = PublicKey::new(key)?;
         let report = verify_journal(file.take(covered.end), &key, Options::default())?;
         if let Some(finding) = report.findings.first() {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
 
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
 pub use people::{OwnKey, PEOPLE_FOLDER, PeopleKeys};
 
@@ -143,7 +143,7 @@ impl KeyDir {
         folder.recursive(true).mode(0o700);
         folder
             .create(&self.path)
-            .map_err(at("create folder", &self.path))?;
+            .map_err(FileError::at("create folder", &self.path))?;
         let created = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -152,7 +152,7 @@ impl KeyDir {
         match created {
             Ok(file) => self.fill(&path, file)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(at("create", &path)(error).into()),
+            Err(error) => return Err(FileError::at("create", &path)(error).into()),
         }
         let signer = Ed25519Signer::from_seed(&read_secret(&path)?);
         let public = hex::encode(signer.verifying_key());
@@ -210,7 +210,7 @@ impl KeyDir {
         if let Err(error) = written {
             // A key file that is not whole would lock the owner out: take it away again.
             let _best_effort = fs::remove_file(path);
-            return Err(at("write", path)(error).into());
+            return Err(FileError::at("write", path)(error).into());
         }
         files::sync_folder(&self.path)?;
         Ok(())
@@ -228,7 +228,7 @@ pub fn read_public(path: &Path) -> Result<[u8; 32], KeyError> {
 
 fn read_secret(path: &Path) -> Result<[u8; 32], KeyError> {
     let mode = fs::metadata(path)
-        .map_err(at("read", path))?
+        .map_err(FileError::at("read", path))?
         .permissions()
         .mode()
         & 0o777;

@@ -29,7 +29,7 @@ use crate::run::drive::Observer;
 use crate::run::journal::Sealing;
 use crate::run::resume::Signed;
 use crate::store::data_dir::{DataDir, Execution};
-use crate::store::files::at;
+use counterfoil_os::files::FileError;
 use crate::study::compare::{Pair, Side, Site, next_pair};
 use crate::times::show_time;
 use bars::Taken;
@@ -181,7 +181,7 @@ fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, Runner
     if covered.end == 0 {
         return Err(RunnerError::NoSlice { run: run() });
     }
-    let file = File::open(&path).map_err(at("open", &path))?;
+    let file = File::open(&path).map_err(FileError::at("open", &path))?;
     let report = verify_journal(file.take(covered.end), key, Options::default())?;
     if let Some(finding) = report.findings.into_iter().next() {
         let (run, finding) = (run(), Box::new(finding));

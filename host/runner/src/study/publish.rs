@@ -9,7 +9,7 @@ use counterfoil_journal::tile::{TILE_WIDTH, TileCutter, TileKind, TileName};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
-use crate::store::files::{FileError, make_folder, write_whole};
+use counterfoil_os::files::{FileError, make_folder, write_whole};
 
 /// Why a journal could not be published.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use super::status::RunState;
 use crate::error::RunnerError;
 use crate::permit::Denied;
 use crate::store::data_dir::DataDirError;
-use crate::store::files::FileError;
+use counterfoil_os::files::FileError;
 
 /// Why a run is not started, stopped, killed or gone on with.
 #[derive(Debug, thiserror::Error)]

@@ -11,6 +11,7 @@ use cap_std::fs::{Dir, File, OpenOptions};
 
 use crate::error::IngestError;
 use counterfoil_base::digest::Digest;
+use counterfoil_os::lock::FileLock;
 
 /// The directory of the lock files, in the data directory.
 const LOCKS: &str = "locks";
@@ -33,7 +34,7 @@ pub(crate) struct Staging {
     dir: Dir,
     published: bool,
     /// Held until the directory is published or removed.
-    _lock: std::fs::File,
+    _lock: FileLock,
 }
 
 impl Staging {
@@ -44,19 +45,18 @@ impl Staging {
                 .map_err(IngestError::write(folder))?;
         }
         let parent = data.open_dir(layer).map_err(IngestError::write(layer))?;
-        let all = open_lock(data, LOCK_ALL).map_err(IngestError::write(LOCK_ALL))?;
-        all.lock().map_err(IngestError::write(LOCK_ALL))?;
+        let _all = open_lock(data, LOCK_ALL)
+            .and_then(FileLock::wait_of)
+            .map_err(IngestError::write(LOCK_ALL))?;
         clear(data, &parent, layer).map_err(IngestError::write(layer))?;
         for number in 0..STAGINGS_MAX {
             let place = lock_name(layer, number);
-            let lock = open_lock(data, &place).map_err(IngestError::write(&place))?;
-            match lock.try_lock() {
-                Ok(()) => {}
-                Err(std::fs::TryLockError::WouldBlock) => continue,
-                Err(std::fs::TryLockError::Error(error)) => {
-                    return Err(IngestError::write(&place)(error));
-                }
-            }
+            let lock = open_lock(data, &place)
+                .and_then(FileLock::try_of)
+                .map_err(IngestError::write(&place))?;
+            let Some(lock) = lock else {
+                continue;
+            };
             let name = format!("{TEMPORARY}{number}");
             parent
                 .create_dir(&name)
@@ -149,11 +149,9 @@ fn clear(data: &Dir, parent: &Dir, layer: &str) -> io::Result<()> {
         let Some(number) = number.filter(|number| *number < STAGINGS_MAX) else {
             continue;
         };
-        let lock = open_lock(data, &lock_name(layer, number))?;
-        match lock.try_lock() {
-            Ok(()) => parent.remove_dir_all(&name)?,
-            Err(std::fs::TryLockError::WouldBlock) => {}
-            Err(std::fs::TryLockError::Error(error)) => return Err(error),
+        let lock = FileLock::try_of(open_lock(data, &lock_name(layer, number))?)?;
+        if lock.is_some() {
+            parent.remove_dir_all(&name)?;
         }
     }
     Ok(())

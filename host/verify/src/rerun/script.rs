@@ -1,11 +1,10 @@
-//! The guest's part and the clock's, played from the journal's own records: what the strategy
-//! asked for, the fuel it used, its fault, and the times that were noted.
+//! The guest's part, played from the journal's own records: what the strategy asked for, the fuel it used and
+//! its fault.
 
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::order::Request;
 use counterfoil_trading::record::{Callback, Decision};
-use counterfoil_trading::run::Clock;
 use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy, StrategyFault};
 use counterfoil_trading::time::UnixNanos;
 
@@ -126,31 +125,5 @@ impl Strategy for Script {
 
     fn take_fuel(&mut self) -> u64 {
         core::mem::take(&mut self.fuel)
-    }
-}
-
-/// The times that the decisions of one slice note.
-#[derive(Debug, Default)]
-pub(super) struct RecordedTimes {
-    times: Vec<Option<(UnixNanos, UnixNanos)>>,
-    at: usize,
-}
-
-impl RecordedTimes {
-    pub(super) fn clear(&mut self) {
-        self.times.clear();
-        self.at = 0;
-    }
-
-    pub(super) fn add(&mut self, times: Option<(UnixNanos, UnixNanos)>) {
-        self.times.push(times);
-    }
-}
-
-impl Clock for RecordedTimes {
-    fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
-        let times = self.times.get(self.at).copied().flatten();
-        self.at = self.at.saturating_add(1);
-        times
     }
 }

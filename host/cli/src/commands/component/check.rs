@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{EvidenceKind, Refused};
 use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::study::evidence::{self, Checked, Thresholds, dearer};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};

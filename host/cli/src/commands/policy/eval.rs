@@ -8,7 +8,7 @@ use counterfoil_policy::gate::Gate;
 use counterfoil_policy::input::{Account, Asked, Input, Limits};
 use counterfoil_policy::verdict::Verdict;
 use counterfoil_runner::gates::{self, Archive};
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use serde_json::{Value, json};
 
 use super::child::evaluator;

@@ -9,7 +9,7 @@ use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
 use counterfoil_policy::suite::Suite;
 use counterfoil_runner::gates::Archive;
-use counterfoil_runner::store::files::{make_folder, write_whole};
+use counterfoil_os::files::{make_folder, write_whole};
 use serde_json::json;
 
 use super::child::evaluator;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_journal::frame::MAGIC;
 
-use crate::store::files::{FileError, at, sync_folder};
+use counterfoil_os::files::{FileError, sync_folder};
 
 /// An append-only file.
 #[derive(Debug)]
@@ -26,9 +26,9 @@ impl JournalFile {
             .append(true)
             .create_new(true)
             .open(path)
-            .map_err(at("create", path))?;
-        file.write_all(MAGIC).map_err(at("write", path))?;
-        file.sync_all().map_err(at("sync", path))?;
+            .map_err(FileError::at("create", path))?;
+        file.write_all(MAGIC).map_err(FileError::at("write", path))?;
+        file.sync_all().map_err(FileError::at("sync", path))?;
         if let Some(folder) = path.parent() {
             sync_folder(folder)?;
         }
@@ -45,18 +45,18 @@ impl JournalFile {
     ///
     /// Returns [`FileError`] if it cannot be opened or cut.
     pub fn go_on(path: &Path, length: u64) -> Result<Self, FileError> {
-        if length == 0 && !path.try_exists().map_err(at("look for", path))? {
+        if length == 0 && !path.try_exists().map_err(FileError::at("look for", path))? {
             return Self::create(path);
         }
         let mut file = OpenOptions::new()
             .append(true)
             .open(path)
-            .map_err(at("open", path))?;
-        file.set_len(length).map_err(at("cut", path))?;
+            .map_err(FileError::at("open", path))?;
+        file.set_len(length).map_err(FileError::at("cut", path))?;
         if length == 0 {
-            file.write_all(MAGIC).map_err(at("write", path))?;
+            file.write_all(MAGIC).map_err(FileError::at("write", path))?;
         }
-        file.sync_all().map_err(at("sync", path))?;
+        file.sync_all().map_err(FileError::at("sync", path))?;
         Ok(Self {
             file,
             path: path.to_path_buf(),
@@ -69,7 +69,7 @@ impl JournalFile {
     ///
     /// Returns [`FileError`] if they were not all written.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        self.file.write_all(bytes).map_err(at("write", &self.path))
+        self.file.write_all(bytes).map_err(FileError::at("write", &self.path))
     }
 
     /// Makes what was appended durable.
@@ -78,6 +78,6 @@ impl JournalFile {
     ///
     /// Returns [`FileError`] if the system could not say that it is.
     pub fn sync(&mut self) -> Result<(), FileError> {
-        self.file.sync_data().map_err(at("sync", &self.path))
+        self.file.sync_data().map_err(FileError::at("sync", &self.path))
     }
 }

@@ -3,14 +3,13 @@
 //! implement. It must never know what a name may do.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 
 use super::{KeyDir, KeyError, read_secret};
-use crate::store::files::{self, at};
+use counterfoil_os::files::{self, FileError};
 
 /// The folder for them in the key folder.
 pub const PEOPLE_FOLDER: &str = "people";
@@ -45,10 +44,10 @@ impl PeopleKeys {
             .recursive(true)
             .mode(0o700)
             .create(&folder)
-            .map_err(at("create folder", &folder))?;
+            .map_err(FileError::at("create folder", &folder))?;
         // After every link: what counts is where the bytes lie.
-        let real = folder.canonicalize().map_err(at("find", &folder))?;
-        let data = data.canonicalize().map_err(at("find", data))?;
+        let real = folder.canonicalize().map_err(FileError::at("find", &folder))?;
+        let data = data.canonicalize().map_err(FileError::at("find", data))?;
         if real.starts_with(&data) {
             return Err(KeyError::InData {
                 path: real.display().to_string(),
@@ -56,7 +55,7 @@ impl PeopleKeys {
             });
         }
         for path in [Some(real.as_path()), real.parent()].into_iter().flatten() {
-            let mode = fs::metadata(path).map_err(at("read", path))?.permissions();
+            let mode = fs::metadata(path).map_err(FileError::at("read", path))?.permissions();
             let mode = mode.mode() & 0o7777;
             if mode & 0o022 != 0 {
                 let path = path.display().to_string();
@@ -83,18 +82,7 @@ impl PeopleKeys {
         getrandom::fill(&mut seed).map_err(|error| KeyError::Random(error.to_string()))?;
         let public = Ed25519Signer::from_seed(&seed).verifying_key();
         let path = self.path(name, &public)?;
-        let folder = &self.folder;
-        // Whole or not there, and from its first byte for its owner only.
-        let mut temp = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .permissions(fs::Permissions::from_mode(0o600))
-            .tempfile_in(folder)
-            .map_err(at("write into", folder))?;
-        writeln!(temp, "{}", hex::encode(seed)).map_err(at("write", &path))?;
-        temp.as_file().sync_all().map_err(at("sync", &path))?;
-        temp.persist_noclobber(&path)
-            .map_err(|error| at("create", &path)(error.error))?;
-        files::sync_folder(folder)?;
+        files::create_secret(&path, format!("{}\n", hex::encode(seed)).as_bytes())?;
         Ok(public)
     }
 
@@ -105,8 +93,8 @@ impl PeopleKeys {
     /// Returns [`KeyError`] if the folder cannot be read.
     pub fn all(&self) -> Result<Vec<OwnKey>, KeyError> {
         let mut all = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(at("read folder", &self.folder))? {
-            let entry = entry.map_err(at("read folder", &self.folder))?;
+        for entry in fs::read_dir(&self.folder).map_err(FileError::at("read folder", &self.folder))? {
+            let entry = entry.map_err(FileError::at("read folder", &self.folder))?;
             all.extend(parse_name(&entry.file_name().to_string_lossy()));
         }
         all.sort();

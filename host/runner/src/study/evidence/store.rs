@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use sha2::{Digest as _, Sha256};
 
 use crate::store::data_dir::DataDir;
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
 /// The largest piece that is read, in bytes: one is a few thousand.
 pub(super) const PIECE_BYTES_MAX: u64 = 1 << 20;
@@ -110,7 +110,7 @@ impl EvidenceStore {
                 digest: hex::encode(digest),
                 folder: self.folder.display().to_string(),
             }),
-            Err(error) => Err(at("read", &self.path(digest))(error).into()),
+            Err(error) => Err(FileError::at("read", &self.path(digest))(error).into()),
         }
     }
 
@@ -124,10 +124,10 @@ impl EvidenceStore {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(all),
-            Err(error) => return Err(at("read folder", &self.folder)(error).into()),
+            Err(error) => return Err(FileError::at("read folder", &self.folder)(error).into()),
         };
         for entry in entries {
-            let entry = entry.map_err(at("read folder", &self.folder))?;
+            let entry = entry.map_err(FileError::at("read folder", &self.folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let mut digest = [0; 32];
             let digits = name.strip_suffix(".json").unwrap_or_default();

@@ -23,7 +23,7 @@ use crate::error::RunnerError;
 use crate::run::feed::bar_in;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
-use crate::store::files::at;
+use counterfoil_os::files::FileError;
 
 /// The first line of the file of bars.
 const HEADER: &str = "symbol,time,open,high,low,close,volume";
@@ -161,7 +161,7 @@ impl Taken {
         }
         for grid in &grids {
             let temp = tempfile::tempfile_in(data.root());
-            let mut file = temp.map_err(at("write into", data.root()))?;
+            let mut file = temp.map_err(FileError::at("write into", data.root()))?;
             let is_of = |one: &Instrument| grid_of(one) == *grid;
             self.write(&mut file, execution, &setup.instruments, &is_of)?;
             let options = IngestOptions {
@@ -195,7 +195,7 @@ impl Taken {
         is_wanted: &dyn Fn(&Instrument) -> bool,
     ) -> Result<(), RunnerError> {
         let path = execution.journal();
-        let io = |error| RunnerError::File(at("copy the bars of", &path)(error));
+        let io = |error| RunnerError::File(FileError::at("copy the bars of", &path)(error));
         let mut out = BufWriter::new(&mut *file);
         writeln!(out, "{HEADER}").map_err(io)?;
         let mut reader = JournalReader::open(&path)?;
