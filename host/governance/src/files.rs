@@ -33,7 +33,9 @@ impl LogFile {
             .map_err(FileError::at("open", path))?;
         if !try_lock(&file).map_err(FileError::at("lock", path))? {
             let busy = ErrorKind::WouldBlock.into();
-            return Err(FileError::at("lock (another program writes it)", path)(busy));
+            return Err(FileError::at("lock (another program writes it)", path)(
+                busy,
+            ));
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)

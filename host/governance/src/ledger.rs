@@ -18,12 +18,12 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::act::Act;
 use crate::files::LogFile;
-use counterfoil_os::files::{FileError, read_whole};
 use crate::id::Id;
 use crate::record::{Record, Signed};
 use crate::rule::Denial;
 use crate::state::State;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::files::{FileError, read_whole};
 
 mod walk;
 

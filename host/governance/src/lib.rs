@@ -16,6 +16,5 @@ pub mod role;
 pub mod rule;
 pub mod state;
 
-
 #[cfg(test)]
 mod tests;

@@ -156,7 +156,9 @@ impl Evaluator {
             wall_time: Duration::from_millis(self.limits.wall_ms),
             answer_bytes_max: ANSWER_BYTES_MAX,
         };
-        let ChildEnd::Exited { status, answer } = ask_child(&mut command, question, bounds).map_err(io)? else {
+        let ChildEnd::Exited { status, answer } =
+            ask_child(&mut command, question, bounds).map_err(io)?
+        else {
             let text = format!("no answer within {} ms", self.limits.wall_ms);
             return Err(Silence::new(Refusal::TimeOut, text));
         };

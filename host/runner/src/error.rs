@@ -20,9 +20,9 @@ use crate::orders::venues::VenuesError;
 use crate::run::feed::FeedError;
 use crate::run::journal::{JournalError, ReadJournalError};
 use crate::store::data_dir::DataDirError;
-use counterfoil_os::files::FileError;
 use crate::store::keys::KeyError;
 use crate::store::lock::LockError;
+use counterfoil_os::files::FileError;
 
 /// Why a run did not start, or stopped.
 #[derive(Debug, thiserror::Error)]

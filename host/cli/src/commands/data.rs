@@ -4,9 +4,9 @@
 use std::fs::File;
 
 use anyhow::{Context as _, Result};
+use counterfoil_os::files::write_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::backtest::snapshot_store;
-use counterfoil_os::files::write_whole;
 use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::layers::lineage::InputFile;
 use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, Acceptance};

@@ -1,8 +1,8 @@
 //! `parity`: a live run held against its own backtest, with a signed statement.
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::clock::now;
 use counterfoil_os::files::write_whole;
+use counterfoil_runner::clock::now;
 use counterfoil_runner::study::parity::{Parity as Found, Question, parity, statement};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::record::Record;

@@ -5,9 +5,9 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_journal::signer::Signer;
+use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_report::{SweepOutcome, SweepRow, SweepTable};
 use counterfoil_runner::error::RunnerError;
-use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_runner::study::sweep::{Axis, Bench, Done, Item, grid, listed, sweep, sweep_id};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::CloseReason;

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::store::data_dir::JOURNAL_FILE;
 use counterfoil_os::files::read_whole;
+use counterfoil_runner::store::data_dir::JOURNAL_FILE;
 use counterfoil_verify::{Options, Progress, PublicKey, Report};
 use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::json;

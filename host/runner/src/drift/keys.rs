@@ -12,11 +12,11 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found, MISSING};
 use crate::store::data_dir::DataDir;
-use counterfoil_os::files::FileError;
 use crate::store::keys::{
     KeyDir, KeyError, OwnKey, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, SECRET_FILE, read_public,
 };
 use crate::times::show_time;
+use counterfoil_os::files::FileError;
 
 /// What is declared of every file with a secret key.
 const OWNER_ALONE: &str = "its owner alone reads it";

@@ -518,11 +518,13 @@ fn log_of(
 }
 
 fn clock_record(time: UnixNanos) -> LogRecord {
-    let word = counterfoil_os::clock::kernel_clock().ok().map(|word| ClockWord {
-        is_synchronized: word.is_synchronized,
-        offset_max_nanos: word.offset_max_nanos,
-        offset_estimate_nanos: word.offset_estimate_nanos,
-    });
+    let word = counterfoil_os::clock::kernel_clock()
+        .ok()
+        .map(|word| ClockWord {
+            is_synchronized: word.is_synchronized,
+            offset_max_nanos: word.offset_max_nanos,
+            offset_estimate_nanos: word.offset_estimate_nanos,
+        });
     LogRecord::Clock { word, time }
 }
 

@@ -15,9 +15,9 @@ use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use counterfoil_os::clock::kernel_clock;
 use crate::store::data_dir::DataDir;
 use crate::times::parse_time;
+use counterfoil_os::clock::kernel_clock;
 
 /// The format of the file.
 pub const FORMAT: &str = "counterfoil-limits/1";

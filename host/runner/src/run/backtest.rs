@@ -22,8 +22,8 @@ use crate::run::execute::{Outcome, Start, execute};
 use crate::run::feed::SnapshotFeed;
 use crate::run::journal::Sealing;
 use crate::store::data_dir::DataDir;
-use counterfoil_os::files::FileError;
 use crate::times::parse_time;
+use counterfoil_os::files::FileError;
 
 /// The store of the data directory's snapshots.
 ///

@@ -20,7 +20,6 @@ use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::withheld::Withheld;
 
-use counterfoil_trading::run::RecordedTimes;
 use crate::error::RunnerError;
 use crate::run::backtest::{inputs_of, selection_of};
 use crate::run::component::{Ready, ready_for};
@@ -29,6 +28,7 @@ use crate::run::journal::JournalReader;
 use crate::store::data_dir::{DataDir, Execution};
 use crate::study::tape::Tape;
 use compare::Comparer;
+use counterfoil_trading::run::RecordedTimes;
 use recorded::{Batch, Recorded, Recorder, SLICES_PER_BATCH, Tail};
 
 /// Batches of slices under way between the two threads: a bound on memory.

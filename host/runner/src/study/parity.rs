@@ -29,10 +29,10 @@ use crate::run::drive::Observer;
 use crate::run::journal::Sealing;
 use crate::run::resume::Signed;
 use crate::store::data_dir::{DataDir, Execution};
-use counterfoil_os::files::FileError;
 use crate::study::compare::{Pair, Side, Site, next_pair};
 use crate::times::show_time;
 use bars::Taken;
+use counterfoil_os::files::FileError;
 
 /// Decisions for one signed checkpoint of the re-execution: what a backtest takes by default.
 const CADENCE: u32 = 4096;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use counterfoil_runner::run::execute::Outcome;
 use counterfoil_os::files::write_whole;
+use counterfoil_runner::run::execute::Outcome;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_verify::verify_proof;
 

@@ -27,7 +27,8 @@ impl JournalFile {
             .create_new(true)
             .open(path)
             .map_err(FileError::at("create", path))?;
-        file.write_all(MAGIC).map_err(FileError::at("write", path))?;
+        file.write_all(MAGIC)
+            .map_err(FileError::at("write", path))?;
         file.sync_all().map_err(FileError::at("sync", path))?;
         if let Some(folder) = path.parent() {
             sync_folder(folder)?;
@@ -54,7 +55,8 @@ impl JournalFile {
             .map_err(FileError::at("open", path))?;
         file.set_len(length).map_err(FileError::at("cut", path))?;
         if length == 0 {
-            file.write_all(MAGIC).map_err(FileError::at("write", path))?;
+            file.write_all(MAGIC)
+                .map_err(FileError::at("write", path))?;
         }
         file.sync_all().map_err(FileError::at("sync", path))?;
         Ok(Self {
@@ -69,7 +71,9 @@ impl JournalFile {
     ///
     /// Returns [`FileError`] if they were not all written.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        self.file.write_all(bytes).map_err(FileError::at("write", &self.path))
+        self.file
+            .write_all(bytes)
+            .map_err(FileError::at("write", &self.path))
     }
 
     /// Makes what was appended durable.
@@ -78,6 +82,8 @@ impl JournalFile {
     ///
     /// Returns [`FileError`] if the system could not say that it is.
     pub fn sync(&mut self) -> Result<(), FileError> {
-        self.file.sync_data().map_err(FileError::at("sync", &self.path))
+        self.file
+            .sync_data()
+            .map_err(FileError::at("sync", &self.path))
     }
 }

@@ -32,7 +32,10 @@ pub(crate) fn keep(folder: &Path, offset: u64, tail: &[u8]) -> Result<Option<Cut
     let mut number: u64 = 1;
     let kept = loop {
         let path = folder.join(format!("{CUT_FILE}{number}"));
-        if !path.try_exists().map_err(FileError::at("look for", &path))? {
+        if !path
+            .try_exists()
+            .map_err(FileError::at("look for", &path))?
+        {
             break path;
         }
         number = number.saturating_add(1);

@@ -44,7 +44,9 @@ impl Signed {
         let mut buffer = Vec::new();
         loop {
             let mut limited = (&file).take(READ_BYTES);
-            let read = limited.read_to_end(&mut buffer).map_err(FileError::at("read", path))?;
+            let read = limited
+                .read_to_end(&mut buffer)
+                .map_err(FileError::at("read", path))?;
             let mut start: usize = 0;
             let mut is_over = read == 0;
             while !is_over {

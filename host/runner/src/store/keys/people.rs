@@ -46,7 +46,9 @@ impl PeopleKeys {
             .create(&folder)
             .map_err(FileError::at("create folder", &folder))?;
         // After every link: what counts is where the bytes lie.
-        let real = folder.canonicalize().map_err(FileError::at("find", &folder))?;
+        let real = folder
+            .canonicalize()
+            .map_err(FileError::at("find", &folder))?;
         let data = data.canonicalize().map_err(FileError::at("find", data))?;
         if real.starts_with(&data) {
             return Err(KeyError::InData {
@@ -55,7 +57,9 @@ impl PeopleKeys {
             });
         }
         for path in [Some(real.as_path()), real.parent()].into_iter().flatten() {
-            let mode = fs::metadata(path).map_err(FileError::at("read", path))?.permissions();
+            let mode = fs::metadata(path)
+                .map_err(FileError::at("read", path))?
+                .permissions();
             let mode = mode.mode() & 0o7777;
             if mode & 0o022 != 0 {
                 let path = path.display().to_string();
@@ -93,7 +97,9 @@ impl PeopleKeys {
     /// Returns [`KeyError`] if the folder cannot be read.
     pub fn all(&self) -> Result<Vec<OwnKey>, KeyError> {
         let mut all = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(FileError::at("read folder", &self.folder))? {
+        for entry in
+            fs::read_dir(&self.folder).map_err(FileError::at("read folder", &self.folder))?
+        {
             let entry = entry.map_err(FileError::at("read folder", &self.folder))?;
             all.extend(parse_name(&entry.file_name().to_string_lossy()));
         }
