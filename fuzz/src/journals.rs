@@ -6,11 +6,12 @@ use std::io::Read;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{Chain, LINK_BYTES};
 use counterfoil_journal::frame::{Frame, FrameReader, MAGIC, write_checkpoint, write_entry};
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::record::{Close, Record, digested_part};
-use counterfoil_verify::{Integrity, Options, PublicKey, Report, verify_journal};
+use counterfoil_verify::{Integrity, Options, Report, verify_journal};
 
 use crate::records::encode;
 
@@ -19,7 +20,7 @@ pub const KEY_SEED: [u8; 32] = [7; 32];
 
 pub(crate) fn public_key() -> PublicKey {
     let bytes = Ed25519Signer::from_seed(&KEY_SEED).verifying_key();
-    PublicKey::new(bytes).expect("a key made from a seed is a key")
+    PublicKey(bytes)
 }
 
 /// Frames that are read are written back as the same bytes, and come out the same when the input

@@ -122,7 +122,8 @@ fn read_bounded(stderr: impl Read, bytes_max: usize) -> Vec<u8> {
     answer
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -135,7 +136,7 @@ mod tests {
             answer_bytes_max,
         };
         let mut command = Command::new("/bin/sh");
-        ask_child(command.args(["-c", script]), &[b'x'; LARGE], bounds).unwrap()
+        ask_child(command.args(["-c", script]), &vec![b'x'; LARGE], bounds).unwrap()
     }
 
     #[track_caller]

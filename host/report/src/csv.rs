@@ -40,10 +40,8 @@ fn trade_cells(facts: &Facts, place: usize, trade: &Trade) -> Option<Vec<String>
         place.saturating_add(1).to_string(),
         foreign(instrument.symbol()),
         trade.direction.name().to_owned(),
-        moment::rfc3339(trade.opened.time),
-        closed
-            .map(|end| moment::rfc3339(end.time))
-            .unwrap_or_default(),
+        trade.opened.time.rfc3339(),
+        closed.map(|end| end.time.rfc3339()).unwrap_or_default(),
         trade
             .bars()
             .map(|bars| bars.to_string())
@@ -75,7 +73,7 @@ pub(crate) fn equity(facts: &Facts, figures: &Figures) -> String {
     let mut out = format!("{EQUITY}\n");
     for (slice, drawdown) in facts.slices.iter().zip(&figures.drawdowns) {
         let row = [
-            moment::rfc3339(slice.time),
+            slice.time.rfc3339(),
             slice.cash.to_text(),
             slice.equity.to_text(),
             slice.exposure.to_text(),

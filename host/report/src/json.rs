@@ -41,8 +41,8 @@ pub(crate) fn value(render: &Render<'_>) -> Result<Value, RenderError> {
         "fault": fault(facts),
         "bars": facts.decisions(),
         "slices": facts.slices.len(),
-        "first-close": facts.ends().map(|ends| moment::rfc3339(ends.0)),
-        "last-close": facts.ends().map(|ends| moment::rfc3339(ends.1)),
+        "first-close": facts.ends().map(|ends| ends.0.rfc3339()),
+        "last-close": facts.ends().map(|ends| ends.1.rfc3339()),
         "account": {
             "currency": render.manifest.account.currency,
             "starting-cash": facts.starting_cash.to_text(),
@@ -73,7 +73,7 @@ fn fault(facts: &Facts) -> Value {
         json!({
             "name": fault.name,
             "callback": fault.callback,
-            "time": moment::text(fault.time),
+            "time": fault.time.date_or_time(),
             "message": fault.message,
             "trace": fault.trace,
         })
@@ -126,9 +126,9 @@ fn statistics(figures: &Figures) -> Value {
 fn fall(fall: &Fall) -> Value {
     json!({
         "depth": fall.depth,
-        "peak": fall.peak.map(moment::rfc3339),
-        "trough": moment::rfc3339(fall.trough),
-        "recovered": fall.recovered.map(moment::rfc3339),
+        "peak": fall.peak.map(UnixNanos::rfc3339),
+        "trough": fall.trough.rfc3339(),
+        "recovered": fall.recovered.map(UnixNanos::rfc3339),
     })
 }
 

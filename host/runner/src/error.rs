@@ -12,7 +12,7 @@ use counterfoil_snapshot::error::{IngestError, ReadError, ResampleError};
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::record::Stop;
 use counterfoil_trading::run::RunError;
-use counterfoil_verify::{Finding, PublicKeyError, VerifyError};
+use counterfoil_verify::{Finding, VerifyError};
 
 use crate::orders::gateway::GatewayError;
 use crate::orders::lease::LeaseError;
@@ -126,9 +126,6 @@ pub enum RunnerError {
     /// The journal could not be verified.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// The signer's key cannot verify.
-    #[error("the signing key cannot be verified with: {0}")]
-    PublicKey(#[from] PublicKeyError),
     /// The log's name cannot be a key's.
     #[error("the run's origin cannot be checked: {0}")]
     VerifierKey(#[from] VerifierKeyError),

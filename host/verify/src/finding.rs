@@ -9,8 +9,7 @@ use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::text::one_line;
-use crate::time::rfc3339;
+use counterfoil_base::text::harmless_line;
 
 /// One thing that is wrong, and the record at which it shows.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,9 +36,9 @@ impl fmt::Display for Finding {
             write!(f, " of {instrument}")?;
         }
         if let Some(time) = self.close_time {
-            write!(f, " closing at {}", rfc3339(time))?;
+            write!(f, " closing at {}", time.rfc3339())?;
         }
-        write!(f, ": {}", one_line(&self.cause.to_string()))
+        write!(f, ": {}", harmless_line(&self.cause.to_string()))
     }
 }
 

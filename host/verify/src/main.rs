@@ -9,7 +9,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use arguments::{Command, Job};
-use counterfoil_verify::{Options, Progress, PublicKey, harmless, is_of_ledger};
+use counterfoil_base::text::harmless;
+use counterfoil_journal::public_key::PublicKey;
+use counterfoil_verify::{Options, Progress, is_of_ledger, parse_key_file};
 use counterfoil_verify::{verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::{Value, json};
 
@@ -130,7 +132,7 @@ fn not_proved(job: &Job, error: &dyn core::fmt::Display) -> (String, u8) {
 }
 
 fn read_key(path: &Path) -> Result<PublicKey, String> {
-    PublicKey::parse(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
+    parse_key_file(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

@@ -10,7 +10,8 @@ use counterfoil_trading::record::{Open, Record};
 
 use crate::describe::{Describe, kind_name};
 use crate::finding::{Cause, Finding};
-use crate::key::PublicKey;
+use crate::key_file::log_key;
+use counterfoil_journal::public_key::PublicKey;
 
 /// What the first record says, once it holds.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ impl Opened {
         let setup = manifest.setup()?;
         check_commitments(&open, &manifest)?;
         let run_id = manifest.run_id()?;
-        let key = key.of_log(&origin(&run_id, open.execution))?;
+        let key = log_key(key, &origin(&run_id, open.execution))?;
         Ok(Self {
             names: Names(setup.instruments.as_slice().into()),
             open,

@@ -1,16 +1,20 @@
 //! One record proved from a `.tlog-proof` file of a run, without the journal. What the record says
 //! is told in plain words; whether the rules give it cannot be told from one record.
 
+use core::fmt;
+
 use counterfoil_journal::entry::{self, EntryError};
 use counterfoil_journal::proof::{TlogProof, TlogProofError};
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError};
 use counterfoil_trading::record::Record;
+use serde_json::{Value, json};
 
 use crate::describe::{Describe, kind_name};
-use crate::key::PublicKey;
+use crate::key_file::log_key;
 use crate::opened;
+use counterfoil_journal::public_key::PublicKey;
 
 /// What every run's origin begins with.
 const ORIGIN_PREFIX: &str = "counterfoil/run/";
@@ -85,7 +89,7 @@ pub fn verify_proof(
     let (run_id, execution) = parse_origin(origin).ok_or_else(|| ProofError::Origin {
         found: origin.to_owned(),
     })?;
-    let proved = proof.verify(&[key.of_log(origin)?], &[])?;
+    let proved = proof.verify(&[log_key(key, origin)?], &[])?;
     let (_, body) = entry::split(proved.entry, proved.index)?;
     let record = Record::decode(body)?;
     let own = match &record {
@@ -110,6 +114,35 @@ pub fn verify_proof(
         text: Describe::new(&instruments).record(&record),
         record,
     })
+}
+
+impl fmt::Display for ProvedRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let run_id = hex::encode(self.run_id);
+        writeln!(f, "run:    sha256:{run_id}, execution {}", self.execution)?;
+        writeln!(
+            f,
+            "proved: record {} of {} that the signed checkpoint covers, a {} record",
+            self.index, self.tree_size, self.kind
+        )?;
+        writeln!(f, "it says: {}", self.text)
+    }
+}
+
+impl ProvedRecord {
+    /// What was proved as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "good": true,
+            "run": format!("sha256:{}", hex::encode(self.run_id)),
+            "execution": self.execution,
+            "index": self.index,
+            "checkpoint": {"size": self.tree_size, "root": hex::encode(self.root)},
+            "kind": self.kind,
+            "text": self.text,
+        })
+    }
 }
 
 fn parse_origin(origin: &str) -> Option<([u8; 32], u64)> {

@@ -1,5 +1,8 @@
 //! What a verification found: integrity, the re-run and completeness, each a verdict of its own.
 
+mod json;
+mod text;
+
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::Close;

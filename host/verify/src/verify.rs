@@ -12,10 +12,10 @@ use crate::chain::{Chain, Chained, first_body};
 use crate::chunk::{Chunk, Chunks, End, body_of};
 use crate::completeness::Counter;
 use crate::finding::{Cause, Finding};
-use crate::key::PublicKey;
 use crate::opened::{Opened, origin};
 use crate::report::{Completeness, Integrity, Report, Rerun};
 use crate::rerun::Rerunner;
+use counterfoil_journal::public_key::PublicKey;
 
 /// Chunks under way to the second thread: 4 MiB at most wait there.
 const CHUNKS_WAITING_MAX: usize = 4;

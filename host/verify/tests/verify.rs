@@ -8,6 +8,7 @@ use common::{
     FEED, Fails, Plan, bars, key, manifest, run, run_with, seal, seal_as, signer, snapshot,
 };
 use counterfoil_journal::frame::MAGIC;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::corporate::{ActionKind, CorporateAction};
 use counterfoil_trading::execution::Delivery;
@@ -16,9 +17,7 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{Record, RefusedInput, deliveries};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::Money;
-use counterfoil_verify::{
-    Cause, Completeness, Integrity, Options, PublicKey, Report, Rerun, verify_journal,
-};
+use counterfoil_verify::{Cause, Completeness, Integrity, Options, Report, Rerun, verify_journal};
 
 fn verify(bytes: &[u8]) -> Report {
     verify_journal(bytes, &key(), Options::default()).unwrap()
@@ -241,7 +240,7 @@ fn no_truncated_journal_is_good() {
 fn another_key_is_refused_at_the_first_checkpoint() {
     let (manifest, bodies) = small();
     let bytes = seal(&bodies, &manifest, &signer());
-    let other = PublicKey::new(Ed25519Signer::from_seed(&[1; 32]).verifying_key()).unwrap();
+    let other = PublicKey(Ed25519Signer::from_seed(&[1; 32]).verifying_key());
     let report = verify_journal(&bytes[..], &other, Options::default()).unwrap();
     let Integrity::Broken(finding) = report.integrity else {
         panic!("{:?}", report.integrity);

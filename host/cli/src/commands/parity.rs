@@ -1,13 +1,13 @@
 //! `parity`: a live run held against its own backtest, with a signed statement.
 
 use anyhow::{Context as _, Result};
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::write_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::study::parity::{Parity as Found, Question, parity, statement};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::record::Record;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
-use counterfoil_verify::PublicKey;
 use counterfoil_verify::describe::Describe;
 
 use crate::args::Parity;
@@ -21,7 +21,7 @@ pub(crate) fn run(places: &Places, args: &Parity) -> Result<Answer> {
     let question = Question {
         data: &places.data,
         execution: &execution,
-        key: &PublicKey::new(places.keys.public_key()?)?,
+        key: &PublicKey(places.keys.public_key()?),
         through: args.day.as_deref().map(end_of).transpose()?,
         snapshot: args.snapshot.as_deref(),
         now: now(),

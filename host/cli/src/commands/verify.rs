@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::store::data_dir::JOURNAL_FILE;
-use counterfoil_verify::{Options, Progress, PublicKey, Report};
+use counterfoil_verify::{Options, Progress, Report, parse_key_file};
 use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::json;
 
@@ -55,10 +56,15 @@ pub(crate) fn public_key(places: &Places, path: Option<&Path>) -> Result<PublicK
             .keys
             .public_key()
             .context("no public key: give --key FILE")?;
-        return Ok(PublicKey::new(key)?);
+        let key = PublicKey(key);
+        ensure!(
+            key.is_usable(),
+            "the log's public key {key} cannot verify a signature"
+        );
+        return Ok(key);
     };
     let bytes = read_whole(path)?;
-    PublicKey::parse(&bytes).with_context(|| format!("{}", path.display()))
+    parse_key_file(&bytes).with_context(|| format!("{}", path.display()))
 }
 
 fn journal_path(places: &Places, what: &str) -> Result<PathBuf> {

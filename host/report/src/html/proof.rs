@@ -47,8 +47,8 @@ pub(super) fn what_ran(page: &mut Page, render: &Render<'_>) -> Result<(), Rende
     let bars = match facts.ends() {
         Some((first, last)) => format!(
             "{bars}, closing {} to {}",
-            moment::text(first),
-            moment::text(last)
+            first.date_or_time(),
+            last.date_or_time()
         ),
         None => bars,
     };

@@ -72,7 +72,7 @@ fn ending(page: &mut Page, render: &Render<'_>) {
                 page.element(": ", fault.name, " in ");
                 page.element("", fault.callback, "");
                 if fault.time.0 != 0 {
-                    let time = moment::text(fault.time);
+                    let time = fault.time.date_or_time();
                     page.element(", slice closing ", &time, "");
                 }
             }

@@ -12,6 +12,7 @@ mod made;
 
 use std::fs::File;
 
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_os::clock::Stopwatch;
 use counterfoil_runner::run::backtest::{backtest_sealing, snapshot_store};
@@ -26,7 +27,7 @@ use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
-use counterfoil_verify::{Options, PublicKey, verify_journal};
+use counterfoil_verify::{Options, verify_journal};
 
 /// Rounds of each step; the table has their median.
 const ROUNDS: usize = 5;
@@ -103,7 +104,7 @@ impl Bench<'_> {
 
     fn checks(&self, done: &Outcome) {
         let journal = done.execution.journal();
-        let key = PublicKey::new(signer().verifying_key()).unwrap();
+        let key = PublicKey(signer().verifying_key());
         for (what, integrity_only) in [
             ("verify, integrity only", true),
             ("verify, every record run again", false),

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::Read as _;
 
 use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
@@ -18,7 +19,7 @@ use counterfoil_trading::execution::Code;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::{Close, Decision, Verdict};
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_verify::{Options, PublicKey, verify_journal};
+use counterfoil_verify::{Options, verify_journal};
 
 pub use cause::Cause;
 pub use statement::{PARITY_TYPE, Statement, statement};

@@ -11,12 +11,13 @@ use std::fs::File;
 use std::sync::mpsc::channel;
 use std::thread;
 
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::record::{Close, RefusedInput};
 use counterfoil_trading::run::Run;
-use counterfoil_verify::{Options, PublicKey, verify_journal};
+use counterfoil_verify::{Options, verify_journal};
 use sha2::{Digest as _, Sha256};
 
 pub use axis::{Axis, AxisError};
@@ -151,7 +152,7 @@ fn one(bench: &Bench<'_>, item: &Item) -> Result<Done, RunnerError> {
 /// The closing record of an execution whose journal verifies and is complete. What an interrupted
 /// sweep left, or what was changed since, is passed over and run again.
 fn sound(execution: &Execution, signer: &dyn Signer) -> Option<Close> {
-    let key = PublicKey::new(signer.verifying_key()).ok()?;
+    let key = PublicKey(signer.verifying_key());
     let file = File::open(execution.journal()).ok()?;
     let report = verify_journal(file, &key, Options::default()).ok()?;
     report.is_good().then_some(report.closed)?

@@ -261,11 +261,7 @@ pub(crate) fn nanos(text: &str, meaning: TimeMeaning) -> Result<i64, String> {
 
 /// The shortest text of a time: a date where it is midnight in UTC, ISO 8601 otherwise.
 pub(crate) fn show(time: UnixNanos) -> String {
-    let text = Timestamp::from_nanosecond(i128::from(time.0)).map(|moment| moment.to_string());
-    let text = text.unwrap_or_default();
-    text.strip_suffix("T00:00:00Z")
-        .map(str::to_owned)
-        .unwrap_or(text)
+    time.date_or_time()
 }
 
 /// The UTC date of a time.
