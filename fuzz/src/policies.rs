@@ -1,7 +1,7 @@
 //! What the archive holds of policies: bundles and verdicts. It must never evaluate one.
 
+use counterfoil_base::gate::Gate;
 use counterfoil_policy::bundle::Bundle;
-use counterfoil_policy::gate::Gate;
 use counterfoil_policy::verdict::{Refusal, Verdict, limits_bytes};
 
 /// A bundle that is read is written back as the same bytes, and its files make the same bundle.

@@ -13,10 +13,10 @@ use counterfoil_trading::cbor::{self, Reader};
 
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError};
 use crate::engine;
-use crate::gate::Gate;
 use crate::suite::Suite;
 use crate::verdict::{Refusal, Verdict};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 
 /// The largest input, in bytes of canonical JSON: one of an approval has a few thousand.
 pub const INPUT_BYTES_MAX: usize = 1 << 20;

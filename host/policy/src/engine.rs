@@ -13,11 +13,11 @@ use regorus::{LimitError, Value};
 use serde::Deserialize;
 
 use crate::bundle::{Bundle, DATA_FILE};
-use crate::gate::Gate;
 use crate::suite::{Case, Coverage, Suite};
-use crate::verdict::{CODE_BYTES_MAX, Outcome, REASONS_MAX, Reason, Refusal, TEXT_BYTES_MAX};
+use crate::verdict::{CODE_BYTES_MAX, REASONS_MAX, Refusal, TEXT_BYTES_MAX};
 use crate::verdict::{Verdict, bounded};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 
 /// The engine asks for the time at every step of its work. This clock tells it the number of
 /// times that it was asked, in nanoseconds: so its execution timer counts steps, and whether a
@@ -63,8 +63,8 @@ macro_rules! fault {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Answer {
-    outcome: Outcome,
-    reasons: Vec<Reason>,
+    outcome: GateOutcome,
+    reasons: Vec<GateReason>,
     #[serde(default)]
     limits: Option<RiskEntry>,
 }
@@ -84,12 +84,21 @@ fn ask(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> Result<Answer, F
     let mut engine = load(bundle, steps)?;
     let input = Value::from_json_str(input).map_err(fault!(Refusal::Input))?;
     engine.set_input(input);
-    let value = value_of(&mut engine, gate.rule())?;
+    let value = value_of(&mut engine, verdict_rule(gate))?;
     if value == Value::Undefined {
-        let text = format!("{} has no value for this input", gate.rule());
+        let text = format!("{} has no value for this input", verdict_rule(gate));
         return Err(Fault::new(Refusal::Undefined, text));
     }
     parse(gate, &value)
+}
+
+/// The rule that answers at a gate.
+const fn verdict_rule(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Promotion => "data.counterfoil.promotion.verdict",
+        Gate::Start => "data.counterfoil.start.verdict",
+        Gate::Limits => "data.counterfoil.limits.verdict",
+    }
 }
 
 /// The value of one rule, and of no other: what the other gates would say to this input is not
@@ -129,10 +138,10 @@ fn parse(gate: Gate, value: &Value) -> Result<Answer, Fault> {
             )));
         }
     }
-    if answer.outcome == Outcome::Fail && answer.reasons.is_empty() {
+    if answer.outcome == GateOutcome::Fail && answer.reasons.is_empty() {
         return Err(shape(String::from("a fail without a reason")));
     }
-    let due = gate == Gate::Limits && answer.outcome == Outcome::Pass;
+    let due = gate == Gate::Limits && answer.outcome == GateOutcome::Pass;
     match &answer.limits {
         Some(_) if !due => Err(shape(String::from("limits in an answer that sets none"))),
         None if due => Err(shape(String::from("no limits in an answer that sets them"))),

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::verdict::{Reason, Refusal};
+use crate::verdict::Refusal;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::GateReason;
 
 /// One test rule.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -34,7 +35,7 @@ pub struct Suite {
     /// The digest of the bundle.
     pub digest: Digest,
     /// Why no test was run; none if they were.
-    pub refused: Option<Reason>,
+    pub refused: Option<GateReason>,
     /// Every test, in the order of the files and of their rules.
     pub cases: Vec<Case>,
     /// The coverage of every policy file.
@@ -48,7 +49,7 @@ impl Suite {
         let (code, text) = (refusal.code().to_owned(), text.to_owned());
         Self {
             digest,
-            refused: Some(Reason { code, text }),
+            refused: Some(GateReason { code, text }),
             cases: Vec::new(),
             coverage: Vec::new(),
         }

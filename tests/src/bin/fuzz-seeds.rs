@@ -12,6 +12,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use counterfoil_base::gate::Gate;
 use counterfoil_governance::record::Record;
 use counterfoil_journal::bundle;
 use counterfoil_journal::entry::GENESIS;
@@ -22,7 +23,6 @@ use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::tile;
 use counterfoil_journal::tree::Tree;
 use counterfoil_policy::bundle::Bundle;
-use counterfoil_policy::gate::Gate;
 use counterfoil_policy::starter;
 use counterfoil_policy::verdict::{Refusal, Verdict};
 use counterfoil_runner::run::execute::Outcome;

@@ -3,10 +3,11 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::GateReason;
 use counterfoil_governance::act::{Act, Authorization, DigestSet, Refused};
 use counterfoil_governance::state::{Authorized, State};
 use counterfoil_os::files::read_whole;
-use counterfoil_policy::verdict::{Reason, Verdict};
+use counterfoil_policy::verdict::Verdict;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::gates;
 use counterfoil_runner::permit::terms_of;
@@ -135,7 +136,7 @@ fn told(
     let found = state.authorizations().get(&index);
     let one = found.context("the authorization that was recorded")?;
     if places.json {
-        let reason = |one: &Reason| json!({ "code": one.code, "text": one.text });
+        let reason = |one: &GateReason| json!({ "code": one.code, "text": one.text });
         let mut value = row(state, (index, one), now());
         value["verdict"] = json!(asked.map(|(verdict, record)| json!({
             "record": record,

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 use counterfoil_policy::child::Limits;
-use counterfoil_policy::gate::Gate;
 use counterfoil_policy::input::{self, Input, Seconds, Set};
 use counterfoil_policy::starter;
 use counterfoil_policy::verdict::{Refusal, limits_digest};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use counterfoil_base::gate::Gate;
 use counterfoil_policy::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, FILES_MAX};
 use counterfoil_policy::child::Limits;
-use counterfoil_policy::gate::Gate;
 use counterfoil_policy::verdict::Verdict;
 use proptest::prelude::*;
 use serde_json::json;

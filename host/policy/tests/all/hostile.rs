@@ -2,8 +2,8 @@
 
 use core::fmt::Write as _;
 
+use counterfoil_base::gate::Gate;
 use counterfoil_policy::child::Limits;
-use counterfoil_policy::gate::Gate;
 use counterfoil_policy::verdict::Verdict;
 use serde_json::json;
 

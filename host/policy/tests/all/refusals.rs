@@ -1,9 +1,9 @@
 //! Whatever is not an answer is a fail with its own code: nothing a policy or a caller gets wrong
 //! lets anything pass.
 
+use counterfoil_base::gate::Gate;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::child::{INPUT_BYTES_MAX, Limits};
-use counterfoil_policy::gate::Gate;
 use counterfoil_policy::verdict::Verdict;
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! What the tests share: bundles of one file, an evaluator, and the evaluating process itself.
 
+use counterfoil_base::gate::Gate;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::child::{Evaluator, Limits, child_main};
-use counterfoil_policy::gate::Gate;
 use counterfoil_policy::verdict::Verdict;
 use serde_json::{Value, json};
 

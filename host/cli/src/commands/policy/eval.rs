@@ -2,10 +2,10 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 use counterfoil_governance::act::{Act, Refused, account_digest};
 use counterfoil_governance::id::Id;
 use counterfoil_os::files::read_whole;
-use counterfoil_policy::gate::Gate;
 use counterfoil_policy::input::{Account, Asked, Input, Limits};
 use counterfoil_policy::verdict::Verdict;
 use counterfoil_runner::gates::{self, Archive};
