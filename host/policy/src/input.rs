@@ -5,7 +5,7 @@ use counterfoil_trading::time::UnixNanos;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::gate::Gate;
+use counterfoil_base::gate::Gate;
 use counterfoil_base::digest::Digest;
 
 mod limits;
