@@ -11,7 +11,7 @@ use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::record::{Close, Record, digested_part};
-use counterfoil_verify::{Integrity, Options, Report, verify_journal};
+use counterfoil_verify::{Integrity, VerifyOptions, VerifyReport, verify_journal};
 
 use crate::records::encode;
 
@@ -92,11 +92,11 @@ impl Read for Slow<'_> {
 /// at it never finds less than without.
 pub fn journal(bytes: &[u8]) {
     let report = verified(bytes);
-    let slowly = verify_journal(Slow(bytes), &public_key(), Options::default());
+    let slowly = verify_journal(Slow(bytes), &public_key(), VerifyOptions::default());
     assert_eq!(report, slowly.expect("a slice can be read"));
-    let only = Options {
+    let only = VerifyOptions {
         integrity_only: true,
-        ..Options::default()
+        ..VerifyOptions::default()
     };
     let integrity = verify_journal(bytes, &public_key(), only).expect("a slice can be read");
     if report.integrity == Integrity::Intact {
@@ -146,11 +146,11 @@ pub fn forged(bytes: &[u8]) {
     check(&verified(&file));
 }
 
-fn verified(bytes: &[u8]) -> Report {
-    verify_journal(bytes, &public_key(), Options::default()).expect("a slice can be read")
+fn verified(bytes: &[u8]) -> VerifyReport {
+    verify_journal(bytes, &public_key(), VerifyOptions::default()).expect("a slice can be read")
 }
 
-fn check(report: &Report) {
+fn check(report: &VerifyReport) {
     assert!(report.decisions <= report.entries && report.refused_inputs <= report.entries);
     if report.is_good() {
         assert!(

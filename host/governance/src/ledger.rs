@@ -10,7 +10,7 @@ use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{Chain, EntryError};
 use counterfoil_journal::frame::{FrameError, MAGIC, write_checkpoint, write_entry};
 use counterfoil_journal::hash::Hash;
-use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::signer::{SignError, Signer};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::cbor::CborError;
@@ -56,7 +56,7 @@ pub enum LedgerError {
     Entry(#[from] EntryError),
     /// The log's key cannot be used.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] VerifierKeyError),
     /// The log's signer did not sign.
     #[error(transparent)]
     Sign(#[from] SignError),

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use counterfoil_governance::ledger::verify;
 use counterfoil_index::{By, TERM_BYTES_MAX, Term, Want, rebuild, search, standing};
+use counterfoil_os::lock::FileLock;
 use desk::{Made, Record, key, terms};
 use proptest::prelude::*;
 
@@ -92,8 +93,9 @@ fn a_second_process_answers_from_the_ledger_alone() {
     let bytes = MADE.up_to(20);
     check(bytes, folder.path());
     // The lock of another open file is another's, in this process too.
-    let lock = fs::File::open(folder.path().join("lock")).unwrap();
-    lock.lock().unwrap();
+    let lock = FileLock::try_take(&folder.path().join("lock"))
+        .unwrap()
+        .unwrap();
     assert!(check(bytes, folder.path()).iter().all(|by_index| !by_index));
     let found = rebuild((bytes, &key()), folder.path(), &terms).unwrap();
     assert!(matches!(found.by, By::Ledger(_)));

@@ -13,8 +13,8 @@ use counterfoil_trading::cbor::{self, Reader};
 
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError};
 use crate::engine;
-use crate::suite::Suite;
-use crate::verdict::{Refusal, Verdict};
+use crate::suite::TestSuite;
+use crate::verdict::{PolicyRefusal, PolicyVerdict};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::Gate;
 
@@ -37,7 +37,7 @@ const TESTS: &str = "tests";
 
 /// What one evaluation may take.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
+pub struct EvaluationLimits {
     /// Steps of the engine; of each test, where tests are run.
     pub steps: u64,
     /// Wall-clock milliseconds, kept by the asking process.
@@ -48,7 +48,7 @@ pub struct Limits {
     pub memory_bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for EvaluationLimits {
     /// The starter bundle takes a few thousand steps at a gate; an operator waits for seconds.
     fn default() -> Self {
         Self {
@@ -70,17 +70,17 @@ pub struct Evaluator {
     /// Variables of its environment; it gets no others.
     pub environment: Vec<(OsString, OsString)>,
     /// What it may take.
-    pub limits: Limits,
+    pub limits: EvaluationLimits,
 }
 
 /// Why the process gave no answer.
-struct Silence {
-    refusal: Refusal,
+struct NoAnswer {
+    refusal: PolicyRefusal,
     text: String,
 }
 
-impl Silence {
-    fn new(refusal: Refusal, text: impl Into<String>) -> Self {
+impl NoAnswer {
+    fn new(refusal: PolicyRefusal, text: impl Into<String>) -> Self {
         let text = text.into();
         Self { refusal, text }
     }
@@ -96,56 +96,59 @@ impl Evaluator {
         bundle: Result<&Bundle, &BundleError>,
         gate: Gate,
         input: &serde_json::Value,
-    ) -> Verdict {
+    ) -> PolicyVerdict {
         let canonical = engine::canonical(input);
         let input = canonical.as_ref().ok();
         let input = input.map(|text| Digest::of(text.as_bytes()));
         let digests = (bundle.ok().map(Bundle::digest), input);
-        let refused = |refusal, text: &str| Verdict::refused(gate, digests, refusal, text);
+        let refused = |refusal, text: &str| PolicyVerdict::refused(gate, digests, refusal, text);
         let bundle = match bundle {
             Ok(bundle) => bundle,
             Err(error @ BundleError::Missing { .. }) => {
-                return refused(Refusal::Missing, &error.to_string());
+                return refused(PolicyRefusal::Missing, &error.to_string());
             }
-            Err(error) => return refused(Refusal::Unreadable, &error.to_string()),
+            Err(error) => return refused(PolicyRefusal::Unreadable, &error.to_string()),
         };
         let input = match canonical {
             Ok(input) if input.len() <= INPUT_BYTES_MAX => input,
             Ok(input) => {
                 let bytes = input.len();
                 let text = format!("the input has {bytes} bytes, more than {INPUT_BYTES_MAX}");
-                return refused(Refusal::InputSize, &text);
+                return refused(PolicyRefusal::InputSize, &text);
             }
-            Err(text) => return refused(Refusal::Input, &text),
+            Err(text) => return refused(PolicyRefusal::Input, &text),
         };
         let answer = match self.ask(&question(gate.name(), bundle, &input, self.limits.steps)) {
             Ok(answer) => answer,
-            Err(Silence { refusal, text }) => return refused(refusal, &text),
+            Err(NoAnswer { refusal, text }) => return refused(refusal, &text),
         };
-        match Verdict::decode(&answer) {
+        match PolicyVerdict::decode(&answer) {
             Ok(verdict) if verdict.gate == gate && (verdict.bundle, verdict.input) == digests => {
                 verdict
             }
-            Ok(_) => refused(Refusal::Shape, "the process answered another question"),
-            Err(error) => refused(Refusal::Shape, &error.to_string()),
+            Ok(_) => refused(
+                PolicyRefusal::Shape,
+                "the process answered another question",
+            ),
+            Err(error) => refused(PolicyRefusal::Shape, &error.to_string()),
         }
     }
 
     /// Runs the bundle's own tests.
     #[must_use]
-    pub fn test(&self, bundle: &Bundle) -> Suite {
-        let refused = |refusal, text: &str| Suite::refused(bundle.digest(), refusal, text);
+    pub fn test(&self, bundle: &Bundle) -> TestSuite {
+        let refused = |refusal, text: &str| TestSuite::refused(bundle.digest(), refusal, text);
         match self.ask(&question(TESTS, bundle, "", self.limits.steps)) {
             Ok(answer) => serde_json::from_slice(&answer)
-                .unwrap_or_else(|error| refused(Refusal::Shape, &error.to_string())),
-            Err(Silence { refusal, text }) => refused(refusal, &text),
+                .unwrap_or_else(|error| refused(PolicyRefusal::Shape, &error.to_string())),
+            Err(NoAnswer { refusal, text }) => refused(refusal, &text),
         }
     }
 
-    fn ask(&self, question: &[u8]) -> Result<Vec<u8>, Silence> {
+    fn ask(&self, question: &[u8]) -> Result<Vec<u8>, NoAnswer> {
         let io = |error: io::Error| {
             let text = format!("the evaluating process cannot be run: {error}");
-            Silence::new(Refusal::Unavailable, text)
+            NoAnswer::new(PolicyRefusal::Unavailable, text)
         };
         let mut command = Command::new(&self.program);
         command
@@ -160,22 +163,22 @@ impl Evaluator {
             ask_child(&mut command, question, bounds).map_err(io)?
         else {
             let text = format!("no answer within {} ms", self.limits.wall_ms);
-            return Err(Silence::new(Refusal::TimeOut, text));
+            return Err(NoAnswer::new(PolicyRefusal::TimeOut, text));
         };
         let too_large = answer.len() > ANSWER_BYTES_MAX;
         match status.code().map(u8::try_from) {
             Some(Ok(EXIT_DONE)) if !too_large => Ok(answer),
             Some(Ok(EXIT_DONE | EXIT_OUTPUT)) => {
                 let text = format!("the answer has more than {ANSWER_BYTES_MAX} bytes");
-                Err(Silence::new(Refusal::Output, text))
+                Err(NoAnswer::new(PolicyRefusal::Output, text))
             }
             Some(Ok(EXIT_SETUP)) => {
                 let text = String::from_utf8_lossy(&answer);
-                Err(Silence::new(Refusal::Unavailable, text))
+                Err(NoAnswer::new(PolicyRefusal::Unavailable, text))
             }
             _ => {
                 let text = format!("the evaluating process ended without an answer ({status})");
-                Err(Silence::new(Refusal::Killed, text))
+                Err(NoAnswer::new(PolicyRefusal::Killed, text))
             }
         }
     }
@@ -200,7 +203,7 @@ fn question(what: &str, bundle: &Bundle, input: &str, steps: u64) -> Vec<u8> {
 /// Returns the exit code, [`EXIT_SETUP`] or [`EXIT_OUTPUT`], and the reason, which the caller
 /// writes where the answer would have stood.
 pub fn child_main(
-    limits: Limits,
+    limits: EvaluationLimits,
     question: &mut dyn Read,
     answer: &mut dyn Write,
 ) -> Result<(), (u8, String)> {

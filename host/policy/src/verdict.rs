@@ -18,7 +18,7 @@ pub const CODE_BYTES_MAX: usize = 64;
 
 /// Why the host refuses without, or against, what a policy says. The codes never change.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Refusal {
+pub enum PolicyRefusal {
     /// There is no policy.
     Missing,
     /// The bundle cannot be read or compiled.
@@ -45,7 +45,7 @@ pub enum Refusal {
     InputSize,
 }
 
-impl Refusal {
+impl PolicyRefusal {
     /// Every refusal.
     pub const ALL: [Self; 12] = [
         Self::Missing,
@@ -85,7 +85,7 @@ impl Refusal {
 /// What the policy, or the host in its place, says at a gate.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Verdict {
+pub struct PolicyVerdict {
     format: String,
     /// The gate.
     pub gate: Gate,
@@ -120,13 +120,13 @@ pub enum VerdictError {
     Limits,
 }
 
-impl Verdict {
+impl PolicyVerdict {
     /// A verdict of the host: the policy was not asked, or its answer does not count.
     #[must_use]
     pub fn refused(
         gate: Gate,
         (bundle, input): (Option<Digest>, Option<Digest>),
-        refusal: Refusal,
+        refusal: PolicyRefusal,
         text: &str,
     ) -> Self {
         let reason = GateReason {
@@ -183,7 +183,7 @@ impl Verdict {
     ///
     /// # Errors
     ///
-    /// Returns [`VerdictError`] if the bytes are not exactly what [`Verdict::encode`] writes.
+    /// Returns [`VerdictError`] if the bytes are not exactly what [`PolicyVerdict::encode`] writes.
     pub fn decode(bytes: &[u8]) -> Result<Self, VerdictError> {
         let verdict: Self = serde_json::from_slice(bytes)?;
         if verdict.format != FORMAT || verdict.encode()? != bytes {

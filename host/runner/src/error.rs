@@ -2,7 +2,7 @@
 //! journaled and end a run as an outcome.
 
 use counterfoil_governance::attest::AttestError;
-use counterfoil_journal::key::KeyError as VerifierKeyError;
+use counterfoil_journal::key::VerifierKeyError;
 use counterfoil_sandbox::arguments::ArgumentError;
 use counterfoil_sandbox::compile::CompileError;
 use counterfoil_sandbox::describe::DescribeError;

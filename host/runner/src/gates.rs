@@ -10,7 +10,7 @@ use counterfoil_base::gate::GateReason;
 use counterfoil_governance::act;
 use counterfoil_policy::bundle::{Bundle, BundleError};
 use counterfoil_policy::child::Evaluator;
-use counterfoil_policy::verdict::{Verdict, limits_bytes};
+use counterfoil_policy::verdict::{PolicyVerdict, limits_bytes};
 use counterfoil_trading::manifest::{ManifestError, canonical_json};
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ pub fn keep(
     archive: &Archive,
     bundle: &Bundle,
     input: &Value,
-    verdict: &Verdict,
+    verdict: &PolicyVerdict,
     subject: Digest,
 ) -> Result<act::Verdict, GateError> {
     let recorded = recorded(verdict, subject)?;
@@ -63,7 +63,7 @@ pub fn keep(
 }
 
 /// A verdict as the ledger records it.
-fn recorded(verdict: &Verdict, subject: Digest) -> Result<act::Verdict, GateError> {
+fn recorded(verdict: &PolicyVerdict, subject: Digest) -> Result<act::Verdict, GateError> {
     let limits = match &verdict.limits {
         Some(limits) => Some(Digest::of(&limits_bytes(limits)?)),
         None => None,

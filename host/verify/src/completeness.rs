@@ -8,21 +8,21 @@ use counterfoil_trading::record::{Commitment, Decision, Record};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
-use crate::opened::Opened;
+use crate::opened::OpenedJournal;
 use crate::report::BarsSeen;
 use counterfoil_base::text::harmless_line;
 
 /// The bars of all instruments so far.
 #[derive(Debug)]
-pub(crate) struct Counter {
+pub(crate) struct BarTally {
     is_closed: bool,
     /// Whether a fault ended the run: then later bars are not expected.
     is_faulted: bool,
-    instruments: Vec<Counted>,
+    instruments: Vec<InstrumentTally>,
 }
 
 #[derive(Debug)]
-struct Counted {
+struct InstrumentTally {
     symbol: String,
     promised: Option<Commitment>,
     bars: u64,
@@ -36,11 +36,11 @@ struct Counted {
     widest: Option<(i64, UnixNanos)>,
 }
 
-impl Counter {
-    pub(crate) fn new(opened: &Opened) -> Self {
+impl BarTally {
+    pub(crate) fn new(opened: &OpenedJournal) -> Self {
         let commitments = opened.open.commitments.as_deref().unwrap_or_default();
         let mut promised = commitments.iter();
-        let instruments = opened.setup.instruments.iter().map(|one| Counted {
+        let instruments = opened.setup.instruments.iter().map(|one| InstrumentTally {
             symbol: one.symbol().to_owned(),
             promised: promised.next().cloned(),
             bars: 0,
@@ -139,7 +139,7 @@ impl Counter {
     }
 }
 
-impl Counted {
+impl InstrumentTally {
     fn missing_actions(&self, ended_by_fault: bool) -> Option<String> {
         let symbol = &self.symbol;
         let promised = self.promised.as_ref()?;

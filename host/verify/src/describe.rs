@@ -31,11 +31,11 @@ pub const fn kind_name(record: &Record) -> &'static str {
 
 /// Says what records hold, in the names and scales of a manifest's instruments.
 #[derive(Clone, Copy, Debug)]
-pub struct Describe<'a> {
+pub struct RecordDescriber<'a> {
     instruments: &'a [Instrument],
 }
 
-impl<'a> Describe<'a> {
+impl<'a> RecordDescriber<'a> {
     /// With the instruments of a run's manifest; with none, numbers are shown unscaled.
     #[must_use]
     pub const fn new(instruments: &'a [Instrument]) -> Self {

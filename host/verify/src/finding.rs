@@ -4,7 +4,7 @@ use core::fmt;
 
 use counterfoil_journal::audit::AuditError;
 use counterfoil_journal::frame::FrameError;
-use counterfoil_journal::key::KeyError;
+use counterfoil_journal::key::VerifierKeyError;
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
@@ -23,7 +23,7 @@ pub struct Finding {
     /// The close time of the record's bar or slice, where it has one.
     pub close_time: Option<UnixNanos>,
     /// What is wrong.
-    pub cause: Cause,
+    pub cause: FindingCause,
 }
 
 impl fmt::Display for Finding {
@@ -45,7 +45,7 @@ impl fmt::Display for Finding {
 /// What is wrong.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum FindingCause {
     /// There is no first record.
     #[error("the journal holds no whole record")]
     Empty,
@@ -69,7 +69,7 @@ pub enum Cause {
     Audit(#[from] AuditError),
     /// The log's name cannot be a key's name.
     #[error("the run's origin cannot be checked: {0}")]
-    Key(#[from] KeyError),
+    Key(#[from] VerifierKeyError),
     /// A checkpoint is not where it must be.
     #[error("the checkpoint that must follow this record is missing")]
     CheckpointMissing,

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::public_key::PublicKey;
 
 /// Why a key file holds no usable key.
@@ -17,7 +17,7 @@ pub enum KeyFileError {
     Spelling,
     /// The line looks like a verifier key but is malformed, or no signature can be verified with the key.
     #[error("unusable public key in the key file: {0}")]
-    Key(#[from] KeyError),
+    Key(#[from] VerifierKeyError),
 }
 
 /// The Ed25519 public key in a file: a line `name+id+key` (of which only the key counts), 64 hex digits, base64, or
@@ -47,8 +47,8 @@ pub fn parse_key_file(file: &[u8]) -> Result<PublicKey, KeyFileError> {
 ///
 /// # Errors
 ///
-/// Returns [`KeyError`] if the origin cannot be a key's name, or no signature can be verified with the key.
-pub(crate) fn log_key(key: &PublicKey, origin: &str) -> Result<VerifierKey, KeyError> {
+/// Returns [`VerifierKeyError`] if the origin cannot be a key's name, or no signature can be verified with the key.
+pub(crate) fn log_key(key: &PublicKey, origin: &str) -> Result<VerifierKey, VerifierKeyError> {
     VerifierKey::new(origin, &key.0)
 }
 

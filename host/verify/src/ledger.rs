@@ -4,7 +4,7 @@
 use core::fmt;
 
 use counterfoil_journal::entry::{self, EntryError};
-use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::proof::{TlogProof, TlogProofError};
 use counterfoil_trading::cbor::{CborError, Reader};
 use counterfoil_trading::time::UnixNanos;
@@ -33,7 +33,7 @@ pub enum LedgerProofError {
     },
     /// The public key cannot be used under this origin.
     #[error("the origin cannot be checked: {0}")]
-    Key(#[from] KeyError),
+    Key(#[from] VerifierKeyError),
     /// The entry has no chain link.
     #[error("the proved entry is no ledger entry: {0}")]
     Entry(#[from] EntryError),

@@ -15,9 +15,9 @@ mod report;
 mod rerun;
 mod verify;
 
-pub use finding::{Cause, Finding};
+pub use finding::{Finding, FindingCause};
 pub use key_file::{KeyFileError, parse_key_file};
 pub use ledger::{LEDGER_ORIGIN, LedgerProofError, ProvedAct, is_of_ledger, verify_ledger_proof};
-pub use proof::{ProofError, ProvedRecord, verify_proof};
-pub use report::{BarsSeen, Completeness, Integrity, Report, Rerun};
-pub use verify::{Options, Progress, VerifyError, verify_journal};
+pub use proof::{ProvedRecord, RecordProofError, verify_proof};
+pub use report::{BarsSeen, Completeness, Integrity, Rerun, VerifyReport};
+pub use verify::{VerifyError, VerifyOptions, VerifyProgress, verify_journal};

@@ -11,7 +11,7 @@ use counterfoil_trading::manifest::{Manifest, ManifestError};
 use counterfoil_trading::record::Record;
 use serde_json::{Value, json};
 
-use crate::describe::{Describe, kind_name};
+use crate::describe::{RecordDescriber, kind_name};
 use crate::key_file::log_key;
 use crate::opened;
 use counterfoil_journal::public_key::PublicKey;
@@ -22,7 +22,7 @@ const ORIGIN_PREFIX: &str = "counterfoil/run/";
 /// Why a proof proves nothing.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ProofError {
+pub enum RecordProofError {
     /// The proof is malformed, not signed by the key, or of another record.
     #[error("the proof does not hold: {0}")]
     Proof(#[from] TlogProofError),
@@ -34,7 +34,7 @@ pub enum ProofError {
     },
     /// The public key cannot be used under this origin.
     #[error("the origin cannot be checked: {0}")]
-    Key(#[from] counterfoil_journal::key::KeyError),
+    Key(#[from] counterfoil_journal::key::VerifierKeyError),
     /// The entry has no chain link.
     #[error("the proved entry is no journal entry: {0}")]
     Entry(#[from] EntryError),
@@ -77,16 +77,16 @@ pub struct ProvedRecord {
 ///
 /// # Errors
 ///
-/// Returns [`ProofError`] that names what does not hold.
+/// Returns [`RecordProofError`] that names what does not hold.
 pub fn verify_proof(
     bytes: &[u8],
     key: &PublicKey,
     manifest: Option<&str>,
-) -> Result<ProvedRecord, ProofError> {
+) -> Result<ProvedRecord, RecordProofError> {
     let proof = TlogProof::parse(bytes)?;
     // The origin is only a claim until the signature under it holds.
     let origin = proof.checkpoint.lines().next().unwrap_or_default();
-    let (run_id, execution) = parse_origin(origin).ok_or_else(|| ProofError::Origin {
+    let (run_id, execution) = parse_origin(origin).ok_or_else(|| RecordProofError::Origin {
         found: origin.to_owned(),
     })?;
     let proved = proof.verify(&[log_key(key, origin)?], &[])?;
@@ -111,7 +111,7 @@ pub fn verify_proof(
         tree_size: checkpoint.size,
         root: checkpoint.root.0,
         kind: kind_name(&record),
-        text: Describe::new(&instruments).record(&record),
+        text: RecordDescriber::new(&instruments).record(&record),
         record,
     })
 }
@@ -154,10 +154,10 @@ fn parse_origin(origin: &str) -> Option<([u8; 32], u64)> {
     (opened::origin(&run_id, execution) == origin).then_some((run_id, execution))
 }
 
-fn instruments(manifest: &str, run_id: &[u8; 32]) -> Result<Vec<Instrument>, ProofError> {
+fn instruments(manifest: &str, run_id: &[u8; 32]) -> Result<Vec<Instrument>, RecordProofError> {
     let manifest = Manifest::parse(manifest)?;
     if manifest.run_id()? != *run_id {
-        return Err(ProofError::OtherManifest);
+        return Err(RecordProofError::OtherManifest);
     }
     Ok(manifest.setup()?.instruments)
 }

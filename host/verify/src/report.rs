@@ -80,7 +80,7 @@ pub struct BarsSeen {
 
 /// What is known of a journal after verification.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Report {
+pub struct VerifyReport {
     /// The run id: SHA-256 of the manifest in record 0.
     pub run_id: Option<[u8; 32]>,
     /// Which execution of the manifest it is.
@@ -119,7 +119,7 @@ pub struct Report {
     pub completeness: Completeness,
 }
 
-impl Report {
+impl VerifyReport {
     /// Whether the answer is yes: intact, and complete where that was asked for.
     #[must_use]
     pub fn is_good(&self) -> bool {
@@ -132,7 +132,7 @@ impl Report {
     }
 }
 
-impl Report {
+impl VerifyReport {
     /// The report on a journal whose first record does not hold.
     pub(crate) fn unopened(finding: Finding) -> Self {
         Self {

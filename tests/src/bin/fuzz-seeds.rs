@@ -24,7 +24,7 @@ use counterfoil_journal::tile;
 use counterfoil_journal::tree::Tree;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
-use counterfoil_policy::verdict::{Refusal, Verdict};
+use counterfoil_policy::verdict::{PolicyRefusal, PolicyVerdict};
 use counterfoil_runner::run::execute::Outcome;
 use counterfoil_runner::study::proof::{Which, prove};
 use counterfoil_tests::guests;
@@ -210,12 +210,12 @@ fn policies(corpus: &Corpus) {
     corpus.seed("bundle", "small", small.encode());
     let digest = Some(small.digest());
     for (gate, refusal) in [
-        (Gate::Promotion, Refusal::Missing),
-        (Gate::Start, Refusal::TimeOut),
-        (Gate::Limits, Refusal::Shape),
+        (Gate::Promotion, PolicyRefusal::Missing),
+        (Gate::Start, PolicyRefusal::TimeOut),
+        (Gate::Limits, PolicyRefusal::Shape),
     ] {
-        let bundle = digest.filter(|_| refusal != Refusal::Missing);
-        let refused = Verdict::refused(gate, (bundle, digest), refusal, "as it came");
+        let bundle = digest.filter(|_| refusal != PolicyRefusal::Missing);
+        let refused = PolicyVerdict::refused(gate, (bundle, digest), refusal, "as it came");
         corpus.seed("verdict", gate.name(), refused.encode().unwrap());
         let mut passed = serde_json::to_value(&refused).unwrap();
         passed["outcome"] = "pass".into();

@@ -7,7 +7,7 @@ use counterfoil_base::gate::GateReason;
 use counterfoil_governance::act::{Act, Authorization, DigestSet, Refused};
 use counterfoil_governance::state::{Authorized, State};
 use counterfoil_os::files::read_whole;
-use counterfoil_policy::verdict::Verdict;
+use counterfoil_policy::verdict::PolicyVerdict;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::gates;
 use counterfoil_runner::permit::terms_of;
@@ -129,7 +129,7 @@ fn told(
     places: &Places,
     state: &State,
     index: u64,
-    asked: Option<(&Verdict, u64)>,
+    asked: Option<(&PolicyVerdict, u64)>,
 ) -> Result<Answer> {
     let shut = asked.is_some_and(|(verdict, _)| !verdict.passes());
     let answer = if shut { Answer::No } else { Answer::Yes };

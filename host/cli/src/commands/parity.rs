@@ -8,7 +8,7 @@ use counterfoil_runner::study::parity::{Parity as Found, Question, parity, state
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::record::Record;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 
 use crate::args::Parity;
 use crate::output::{Answer, pairs, say, say_json};
@@ -89,7 +89,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
         return Ok(());
     };
     let instruments = found.manifest.setup()?.instruments;
-    let describe = Describe::new(&instruments);
+    let describe = RecordDescriber::new(&instruments);
     say(&format!(
         "first difference: {}: {} ({}), on the bar of {} closing at {}",
         cause.name(),

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::store::data_dir::JOURNAL_FILE;
-use counterfoil_verify::{Options, Progress, Report, parse_key_file};
+use counterfoil_verify::{VerifyOptions, VerifyProgress, VerifyReport, parse_key_file};
 use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::json;
 
@@ -36,14 +36,14 @@ pub(crate) fn run(places: &Places, args: &Verify) -> Result<Answer> {
     })
 }
 
-pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<Report> {
+pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<VerifyReport> {
     let file = File::open(journal).with_context(|| format!("cannot open {}", journal.display()))?;
     let total = file.metadata().map_or(0, |meta| meta.len());
     let bar = bar("verifying", total);
-    let mut progress = |progress: Progress| bar.set_position(progress.read);
-    let options = Options {
+    let mut progress = |progress: VerifyProgress| bar.set_position(progress.read);
+    let options = VerifyOptions {
         progress: Some(&mut progress),
-        ..Options::default()
+        ..VerifyOptions::default()
     };
     let report = verify_journal(file, key, options);
     bar.finish_and_clear();
@@ -131,6 +131,6 @@ fn manifest_of(places: &Places, bytes: &[u8]) -> Option<String> {
 }
 
 /// The auditor's own words, the same as `counterfoil-verify` prints.
-pub(crate) fn print(report: &Report) {
+pub(crate) fn print(report: &VerifyReport) {
     say(report.to_string().trim_end());
 }

@@ -27,7 +27,7 @@ use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
-use counterfoil_verify::{Options, verify_journal};
+use counterfoil_verify::{VerifyOptions, verify_journal};
 
 /// Rounds of each step; the table has their median.
 const ROUNDS: usize = 5;
@@ -111,9 +111,9 @@ impl Bench<'_> {
         ] {
             let rate = median(|| {
                 timed(self.bars, || {
-                    let options = Options {
+                    let options = VerifyOptions {
                         integrity_only,
-                        ..Options::default()
+                        ..VerifyOptions::default()
                     };
                     let report = verify_journal(File::open(&journal).unwrap(), &key, options);
                     assert!(report.unwrap().findings.is_empty());

@@ -3,10 +3,10 @@
 use counterfoil_sandbox::arguments::parse_arguments;
 use std::sync::Arc;
 
-use counterfoil_sandbox::compile::{Compiled, load};
+use counterfoil_sandbox::compile::{CompiledComponent, load};
 use counterfoil_sandbox::describe::{Description, describe};
 use counterfoil_sandbox::engine::{Engine, EngineSettings, settings_digest};
-use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::limits::SandboxLimits;
@@ -19,7 +19,7 @@ use crate::store::data_dir::DataDir;
 #[derive(Clone, Debug)]
 pub struct Ready {
     /// The compiled component.
-    pub compiled: Compiled,
+    pub compiled: CompiledComponent,
     /// What it says of itself.
     pub description: Description,
 }
@@ -55,7 +55,7 @@ pub fn ready_for(
     manifest: &Manifest,
     setup: &RunSetup,
     settings: EngineSettings,
-) -> Result<(Ready, Setup), RunnerError> {
+) -> Result<(Ready, GuestSetup), RunnerError> {
     let bytes = data.component(&setup.component)?;
     let ready = ready(&bytes, &manifest.limits, settings)?;
     let guest = setup_for(&ready, manifest, setup)?;
@@ -71,7 +71,7 @@ pub fn setup_for(
     ready: &Ready,
     manifest: &Manifest,
     setup: &RunSetup,
-) -> Result<Setup, RunnerError> {
+) -> Result<GuestSetup, RunnerError> {
     let ours = settings_digest();
     if ours != setup.engine {
         return Err(RunnerError::Disagrees {
@@ -92,7 +92,7 @@ pub fn setup_for(
         });
     }
     check_description(&ready.description, manifest, setup)?;
-    Ok(Setup {
+    Ok(GuestSetup {
         instruments: setup.instruments.clone(),
         arguments: parse_arguments(&ready.description, &manifest.parameters)?,
         seed: setup.seed,

@@ -8,7 +8,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
-use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 use counterfoil_trading::record::{Close, Commitment, Open};
@@ -258,7 +258,7 @@ where
 pub struct Prepared {
     run: [u8; 32],
     shared: Shared,
-    setup: Setup,
+    setup: GuestSetup,
 }
 
 impl Prepared {

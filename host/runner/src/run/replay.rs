@@ -10,7 +10,7 @@ use std::thread;
 
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
-use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
@@ -204,7 +204,7 @@ struct Again<'a> {
     manifest: &'a Manifest,
     setup: &'a RunSetup,
     ready: Ready,
-    guest: Setup,
+    guest: GuestSetup,
     sight: Sight<'a>,
 }
 

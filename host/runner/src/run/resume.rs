@@ -23,7 +23,7 @@ use counterfoil_trading::run::{Clock, NoClock, Run};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
-use counterfoil_verify::{Finding, Options, verify_journal};
+use counterfoil_verify::{Finding, VerifyOptions, verify_journal};
 
 pub use cut::Cut;
 pub(crate) use cut::keep;
@@ -191,7 +191,7 @@ pub fn open(
     if covered.end > 0 {
         let file = File::open(&path).map_err(FileError::at("open", &path))?;
         let key = PublicKey(key);
-        let report = verify_journal(file.take(covered.end), &key, Options::default())?;
+        let report = verify_journal(file.take(covered.end), &key, VerifyOptions::default())?;
         if let Some(finding) = report.findings.first() {
             return Ok(halted(Halt::Broken(finding.clone())));
         }

@@ -19,7 +19,7 @@ use counterfoil_trading::execution::Code;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::{Close, Decision, Verdict};
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_verify::{Options, verify_journal};
+use counterfoil_verify::{VerifyOptions, verify_journal};
 
 pub use cause::Cause;
 pub use statement::{PARITY_TYPE, Statement, statement};
@@ -183,7 +183,7 @@ fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, Runner
         return Err(RunnerError::NoSlice { run: run() });
     }
     let file = File::open(&path).map_err(FileError::at("open", &path))?;
-    let report = verify_journal(file.take(covered.end), key, Options::default())?;
+    let report = verify_journal(file.take(covered.end), key, VerifyOptions::default())?;
     if let Some(finding) = report.findings.into_iter().next() {
         let (run, finding) = (run(), Box::new(finding));
         return Err(RunnerError::NotIntact { run, finding });

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use counterfoil_journal::bundle::{BundleError, encode_entry};
+use counterfoil_journal::bundle::{EntryBundleError, encode_entry};
 use counterfoil_journal::hash::leaf_hash;
 use counterfoil_journal::tile::{TILE_WIDTH, TileCutter, TileKind, TileName};
 
@@ -23,7 +23,7 @@ pub enum PublishError {
     File(#[from] FileError),
     /// An entry does not fit in a bundle.
     #[error(transparent)]
-    Bundle(#[from] BundleError),
+    Bundle(#[from] EntryBundleError),
     /// Nothing is signed yet.
     #[error("the journal has no checkpoint yet: nothing of it can be published")]
     NothingSigned,

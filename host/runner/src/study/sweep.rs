@@ -17,7 +17,7 @@ use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::record::{Close, RefusedInput};
 use counterfoil_trading::run::Run;
-use counterfoil_verify::{Options, verify_journal};
+use counterfoil_verify::{VerifyOptions, verify_journal};
 use sha2::{Digest as _, Sha256};
 
 pub use axis::{Axis, AxisError};
@@ -154,7 +154,7 @@ fn one(bench: &Bench<'_>, item: &Item) -> Result<Done, RunnerError> {
 fn sound(execution: &Execution, signer: &dyn Signer) -> Option<Close> {
     let key = PublicKey(signer.verifying_key());
     let file = File::open(execution.journal()).ok()?;
-    let report = verify_journal(file, &key, Options::default()).ok()?;
+    let report = verify_journal(file, &key, VerifyOptions::default()).ok()?;
     report.is_good().then_some(report.closed)?
 }
 

@@ -3,10 +3,10 @@
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
-use super::{Completeness, Integrity, Report, Rerun};
+use super::{Completeness, Integrity, Rerun, VerifyReport};
 use crate::finding::Finding;
 
-impl Report {
+impl VerifyReport {
     /// The report as JSON: integrity, re-run and completeness apart.
     #[must_use]
     pub fn to_json(&self) -> Value {

@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use super::{Completeness, Integrity, Report, Rerun};
+use super::{Completeness, Integrity, Rerun, VerifyReport};
 
-impl fmt::Display for Report {
+impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Some(run_id), Some(execution)) = (&self.run_id, self.execution) {
             let run_id = hex::encode(run_id);

@@ -10,8 +10,8 @@ use counterfoil_trading::time::UnixNanos;
 
 /// One slice's part for the strategy.
 #[derive(Debug, Default)]
-pub(super) struct Script {
-    lines: Vec<Line>,
+pub(super) struct RecordedStrategy {
+    lines: Vec<ScriptedBar>,
     at: usize,
     deliveries_fuel: u64,
     fault: Option<(Callback, StrategyFault)>,
@@ -21,12 +21,12 @@ pub(super) struct Script {
 
 /// What the strategy did about one bar; no requests where it was at fault.
 #[derive(Debug)]
-struct Line {
+struct ScriptedBar {
     requests: Option<Vec<Request>>,
     fuel: u64,
 }
 
-impl Script {
+impl RecordedStrategy {
     /// Makes room for the next slice.
     pub(super) fn clear(&mut self) {
         self.lines.clear();
@@ -37,7 +37,7 @@ impl Script {
     }
 
     pub(super) fn add_decision(&mut self, decision: Decision) {
-        self.lines.push(Line {
+        self.lines.push(ScriptedBar {
             requests: decision.requests,
             fuel: decision.circumstances.fuel,
         });
@@ -74,7 +74,7 @@ impl Script {
     }
 }
 
-impl Strategy for Script {
+impl Strategy for RecordedStrategy {
     fn on_bar(
         &mut self,
         _bar: &BarView,

@@ -8,7 +8,7 @@ use counterfoil_governance::act::{Act, Refused};
 use counterfoil_os::files::{make_folder, write_whole};
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
-use counterfoil_policy::suite::Suite;
+use counterfoil_policy::suite::TestSuite;
 use counterfoil_runner::gates::Archive;
 use serde_json::json;
 
@@ -97,7 +97,7 @@ pub(super) fn test(places: &Places, folder: &Path) -> Result<Answer> {
     })
 }
 
-fn told(suite: &Suite) {
+fn told(suite: &TestSuite) {
     if let Some(reason) = &suite.refused {
         say(&format!("no test was run: {reason}"));
         return;

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use counterfoil_journal::audit::{AuditError, Audited, Auditor};
+use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
 use counterfoil_journal::frame::{FrameError, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
@@ -183,7 +183,7 @@ fn read(
         let parsed = frames.parse(rest)?;
         rest = rest.get(parsed.consumed..).unwrap_or_default();
         let Some(frame) = parsed.frame else { break };
-        if let Audited::Entry { body, .. } = auditor.frame(frame)? {
+        if let AuditedFrame::Entry { body, .. } = auditor.frame(frame)? {
             known.add(LogRecord::decode(body)?)?;
         }
     }
@@ -214,7 +214,7 @@ pub fn records(execution: &Execution, key: &VerifierKey) -> Result<Vec<LogRecord
         let Some(frame) = parsed.frame else {
             return Ok(all);
         };
-        if let Audited::Entry { body, .. } = auditor.frame(frame)? {
+        if let AuditedFrame::Entry { body, .. } = auditor.frame(frame)? {
             all.push(LogRecord::decode(body)?);
         }
     }

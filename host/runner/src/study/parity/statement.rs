@@ -5,7 +5,7 @@ use counterfoil_governance::attest::{Envelope, Statement as Attested, Subject};
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::manifest::{ManifestError, digest};
 use counterfoil_trading::record::{Decision, Record};
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
 use super::{Cause, Parity};
@@ -85,7 +85,7 @@ fn predicate(live: &Execution, found: &Parity) -> Result<Value, RunnerError> {
 
 fn described(found: &Parity, site: &Site, cause: Cause) -> Result<Value, RunnerError> {
     let instruments = found.manifest.setup()?.instruments;
-    let describe = Describe::new(&instruments);
+    let describe = RecordDescriber::new(&instruments);
     let decided = |one: &Option<(u64, Box<Decision>)>| {
         one.as_ref().map(|(entry, decision)| {
             let decision = describe.record(&Record::Decision((**decision).clone()));
