@@ -5,7 +5,6 @@ use counterfoil_trading::decimal;
 
 use crate::facts::Facts;
 use crate::figures::Figures;
-use crate::moment;
 use crate::trade::{End, Trade};
 
 const TRADES: &str = "number,instrument,direction,opened,closed,bars,entered,exited,entry_price,\

@@ -1,13 +1,13 @@
 //! `report.json`: every fact and figure. Money and prices are exact decimal texts, statistics are
 //! numbers, and what is not defined is null. It must never round.
 
+use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use crate::drawdown::Fall;
 use crate::facts::Facts;
 use crate::figures::Figures;
-use crate::moment;
 use crate::report::{Render, RenderError};
 
 /// The format of the file.

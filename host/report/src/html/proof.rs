@@ -4,7 +4,6 @@
 use counterfoil_trading::manifest::DataSource;
 
 use super::Page;
-use crate::moment;
 use crate::number::count_text;
 use crate::report::{Render, RenderError};
 

@@ -3,7 +3,6 @@
 
 use super::Page;
 use crate::facts::Ending;
-use crate::moment;
 use crate::number::count_text;
 use crate::report::Render;
 use crate::sentences::{self, Tone};

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_base::digest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{DigestSet, EvidenceKind, Scope, Subject};
 use counterfoil_governance::evidence::{EvidenceError as PieceError, Piece};
@@ -71,7 +70,7 @@ pub fn promotion(
     Ok(PromotionInput {
         time: UnixSeconds::before(now),
         set: set_of(set),
-        component: input::Component {
+        component: input::ComponentInput {
             strategy: component.strategy.to_string(),
             source_commit: component.provenance.source_commit.clone(),
             toolchain: component.provenance.toolchain.clone(),
@@ -101,10 +100,7 @@ pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<StartInput, Do
     let mut promoted = component.promotions.iter().rev().map(|one| one.set);
     let last = promoted.clone().next();
     let approved = promoted.find(|set| *set == terms.set).or(last);
-    let (parameters, limits) = (
-        digest::Digest(terms.parameters.0),
-        digest::Digest(terms.limits.0),
-    );
+    let (parameters, limits) = (terms.parameters, terms.limits);
     Ok(StartInput {
         time: UnixSeconds::before(now),
         set: set_of(&terms.set),
@@ -136,11 +132,8 @@ pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<StartInput, Do
             not_after: UnixSeconds::before(authorization.not_after),
             withdrawn: authorized.withdrawn.is_some(),
         }),
-        limits_in_force: state
-            .limits()
-            .get(&terms.account)
-            .map(|one| digest::Digest(one.limits.0)),
-        policy_in_force: state.policy().map(|one| digest::Digest(one.0)),
+        limits_in_force: state.limits().get(&terms.account).map(|one| one.limits),
+        policy_in_force: state.policy(),
         retrospectives_owed: owed(state),
         kills: kills(state, &terms.account),
         exceptions: exceptions(state),
@@ -197,12 +190,11 @@ pub fn limits(
 }
 
 fn set_of(set: &DigestSet) -> DigestSetInput {
-    let digest = |one: Digest| digest::Digest(one.0);
     DigestSetInput {
-        component: digest(set.component),
-        limits: digest(set.limits),
-        policy: digest(set.policy),
-        evidence: digest(set.evidence),
+        component: set.component,
+        limits: set.limits,
+        policy: set.policy,
+        evidence: set.evidence,
     }
 }
 
@@ -213,7 +205,7 @@ fn exceptions(state: &State) -> Vec<ExceptionInput> {
         let ended = granted.ended.as_ref().map(|(_, deed)| deed.time);
         let until = ended.map_or(exception.until, |ended| ended.min(exception.until));
         let (component, account) = match &exception.subject {
-            Subject::Component(one) => (Some(digest::Digest(one.0)), None),
+            Subject::Component(one) => (Some(*one), None),
             Subject::Account(one) => (None, Some(one.to_string())),
             Subject::Installation => (None, None),
         };
@@ -265,9 +257,9 @@ fn pieces(
     Ok(found)
 }
 
-fn evidence(pieces: &Pieces) -> input::Evidence {
+fn evidence(pieces: &Pieces) -> input::EvidenceInput {
     let get = |kind| pieces.get(&kind);
-    input::Evidence {
+    input::EvidenceInput {
         admission: get(EvidenceKind::Admission).map(|one| AdmissionInput { passed: one.passed }),
         unit_tests: get(EvidenceKind::UnitTests).map(|one| UnitTestsInput {
             passed: one.passed,

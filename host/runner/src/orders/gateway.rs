@@ -21,6 +21,7 @@ use std::sync::Arc;
 use counterfoil_connect::broker::order::Leave;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer as _;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::gateway::{
     Answer, Authorization, ClockWord, End, Event, Life, LogRecord, Lookup, Outcome, Phase, Refusal,

@@ -194,7 +194,8 @@ fn check_clock(limit: Option<i64>) -> Result<(), Stop> {
     let Some(limit) = limit else { return Ok(()) };
     let off = |why: String| stop(StopCause::ClockOff, why);
     let word = kernel_clock().map_err(|error| off(format!("the kernel does not say: {error}")))?;
-    word.check(limit).map_err(|error| off(error.to_string()))
+    word.check_within(limit)
+        .map_err(|error| off(error.to_string()))
 }
 
 /// Whether a run's limits keep within an account's; if not, the first field that does not.
