@@ -17,11 +17,13 @@ pub(crate) fn month_name(month: i8) -> &'static str {
 
 /// Date and time of a moment.
 pub(crate) fn civil(time: UnixNanos) -> DateTime {
-    // 64 bits of nanoseconds reach from 1677 to 2262, well inside jiff's range.
-    Timestamp::from_nanosecond(i128::from(time.0))
-        .unwrap_or(Timestamp::UNIX_EPOCH)
-        .to_zoned(TimeZone::UTC)
-        .datetime()
+    #[expect(
+        clippy::expect_used,
+        reason = "64 bits of nanoseconds reach from 1677 to 2262, well inside jiff's range"
+    )]
+    let moment = Timestamp::from_nanosecond(i128::from(time.0))
+        .expect("invariant: every time in 64 bits of nanoseconds is a timestamp");
+    moment.to_zoned(TimeZone::UTC).datetime()
 }
 
 /// The moment at which a date begins, where 64 bits hold it.
@@ -34,6 +36,7 @@ pub(crate) fn midnight(date: Date) -> Option<UnixNanos> {
 /// The number of the UTC day a bar that closes at this moment belongs to. A close is exclusive:
 /// the daily bar of a Friday closes at the midnight that begins Saturday.
 pub(crate) const fn day_of_close(close: UnixNanos) -> i64 {
+    // The last nanosecond inside the bar: the close itself begins the next day.
     close.0.saturating_sub(1).div_euclid(DAY_NANOS)
 }
 

@@ -4,7 +4,7 @@
 
 use std::io::Write as _;
 
-use counterfoil_sandbox::compile::{CompiledComponent, load};
+use counterfoil_sandbox::compile::{LoadedComponent, load};
 use counterfoil_sandbox::describe::describe;
 use counterfoil_sandbox::engine::{Backend, Engine, EngineSettings};
 use counterfoil_sandbox::guest::Guest;
@@ -32,7 +32,7 @@ fn main() {
     }
 }
 
-fn compiled(backend: Backend) -> Option<CompiledComponent> {
+fn compiled(backend: Backend) -> Option<LoadedComponent> {
     let path = format!("{}/{GUEST}", env!("CARGO_MANIFEST_DIR"));
     let bytes = std::fs::read(path).ok()?;
     let settings = EngineSettings {
@@ -42,7 +42,7 @@ fn compiled(backend: Backend) -> Option<CompiledComponent> {
     load(&Engine::new(settings).ok()?, &bytes).ok()
 }
 
-fn start(compiled: &CompiledComponent) -> Option<Guest> {
+fn start(compiled: &LoadedComponent) -> Option<Guest> {
     let limits = SandboxLimits::default();
     let description = describe(compiled, &limits).ok()?;
     let instrument = Instrument::new(String::from("ABC"), (2, 1), (0, 1), 0).ok()?;

@@ -47,21 +47,21 @@ pub enum CompileError {
 
 /// A compiled component, bound to its engine. Cloning is cheap.
 #[derive(Clone)]
-pub struct CompiledComponent {
+pub struct LoadedComponent {
     engine: Engine,
     digest: ComponentDigest,
     pre: wit::StrategyPre<GuestState>,
 }
 
-impl fmt::Debug for CompiledComponent {
+impl fmt::Debug for LoadedComponent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CompiledComponent")
+        f.debug_struct("LoadedComponent")
             .field("digest", &self.digest)
             .finish_non_exhaustive()
     }
 }
 
-impl CompiledComponent {
+impl LoadedComponent {
     /// What it was compiled from.
     #[must_use]
     pub fn digest(&self) -> ComponentDigest {
@@ -87,7 +87,7 @@ impl CompiledComponent {
 /// # Errors
 ///
 /// Returns [`CompileError`] if the component is not admitted or does not compile.
-pub fn load(engine: &Engine, bytes: &[u8]) -> Result<CompiledComponent, CompileError> {
+pub fn load(engine: &Engine, bytes: &[u8]) -> Result<LoadedComponent, CompileError> {
     admission::check(bytes)?;
     let refused = |error: wasmtime::Error| CompileError::Refused {
         reason: crate::fault::bounded(format!("{error:#}"), crate::fault::TRACE_BYTES_MAX),
@@ -95,7 +95,7 @@ pub fn load(engine: &Engine, bytes: &[u8]) -> Result<CompiledComponent, CompileE
     let component = Component::from_binary(engine.inner(), bytes).map_err(refused)?;
     let linker = imports::linker(engine.inner()).map_err(refused)?;
     let pre = linker.instantiate_pre(&component).map_err(refused)?;
-    Ok(CompiledComponent {
+    Ok(LoadedComponent {
         engine: engine.clone(),
         digest: ComponentDigest::of(bytes),
         pre: wit::StrategyPre::new(pre).map_err(refused)?,

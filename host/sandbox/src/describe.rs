@@ -7,7 +7,7 @@ use counterfoil_trading::decimal::SCALE_MAX;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::time::Timeframe;
 
-use crate::compile::CompiledComponent;
+use crate::compile::LoadedComponent;
 use crate::guest::{Guest, StartError};
 use crate::setup::ArgumentValue;
 
@@ -166,7 +166,7 @@ pub struct Description {
 ///
 /// Returns [`DescribeError`] if the guest is at fault or its description does not hold.
 pub fn describe(
-    compiled: &CompiledComponent,
+    compiled: &LoadedComponent,
     limits: &SandboxLimits,
 ) -> Result<Description, DescribeError> {
     let mut guest = Guest::instantiate(compiled, limits)?;

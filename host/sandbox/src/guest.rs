@@ -14,7 +14,7 @@ use counterfoil_trading::strategy::{
 use counterfoil_trading::time::UnixNanos;
 use wasmtime::Store;
 
-use crate::compile::CompiledComponent;
+use crate::compile::LoadedComponent;
 use crate::convert::{self, AnswerLimits};
 use crate::fault::{bounded, call_error, instantiation_error};
 use crate::setup::GuestSetup;
@@ -106,7 +106,7 @@ impl Guest {
     /// Returns [`StartError`] if the limits or the thread do not suit, or the guest is at fault;
     /// an error that `init` returns is the fault [`Fault::StrategyError`].
     pub fn start(
-        compiled: &CompiledComponent,
+        compiled: &LoadedComponent,
         limits: &SandboxLimits,
         setup: &GuestSetup,
     ) -> Result<Self, StartError> {
@@ -127,7 +127,7 @@ impl Guest {
 
     /// An instance on which nothing was called yet.
     pub(crate) fn instantiate(
-        compiled: &CompiledComponent,
+        compiled: &LoadedComponent,
         limits: &SandboxLimits,
     ) -> Result<Self, StartError> {
         limits.check()?;

@@ -7,11 +7,11 @@ use counterfoil_base::gate::GateReason;
 use counterfoil_governance::act::{Act, Authorization, DigestSet, Refused};
 use counterfoil_governance::state::{Authorized, State};
 use counterfoil_os::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_policy::verdict::PolicyVerdict;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::gates;
 use counterfoil_runner::permit::terms_of;
-use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
@@ -69,7 +69,7 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
         from.unwrap_or(second),
         people::time("--until", &args.until)?,
     );
-    let limits = Digest(limits_digest(&manifest)?);
+    let limits = manifest.limits_digest()?;
     let terms = match terms_of(&manifest, set(desk.state(), component, limits)) {
         Ok(terms) => terms,
         Err(denied) => {

@@ -33,7 +33,7 @@ fn the_moving_average_cross_orders_alike_on_every_engine() {
     assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
 }
 
-fn run(compiled: &counterfoil_sandbox::compile::CompiledComponent) -> (Vec<u64>, Vec<String>) {
+fn run(compiled: &counterfoil_sandbox::compile::LoadedComponent) -> (Vec<u64>, Vec<String>) {
     let limits = SandboxLimits::default();
     let description = describe(compiled, &limits).unwrap();
     assert_eq!(description.name, "moving-average-cross");

@@ -1,7 +1,7 @@
 //! Guests from text, engines, an account and bars: what the tests share.
 
 pub(crate) use counterfoil_guests::{WIT, component, encode, module, module_text};
-use counterfoil_sandbox::compile::{CompiledComponent, load};
+use counterfoil_sandbox::compile::{LoadedComponent, load};
 use counterfoil_sandbox::describe::describe;
 use counterfoil_sandbox::engine::{Backend, Engine, EngineSettings, OptLevel};
 use counterfoil_sandbox::guest::{Guest, StartError};
@@ -107,7 +107,7 @@ pub(crate) fn outcome(engine: &Engine, component: &[u8], limits: &SandboxLimits)
     guest_thread(stack, || run(&compiled, limits)).unwrap()
 }
 
-fn run(compiled: &CompiledComponent, limits: &SandboxLimits) -> Outcome {
+fn run(compiled: &LoadedComponent, limits: &SandboxLimits) -> Outcome {
     if let Err(error) = describe(compiled, limits) {
         return Outcome::Ended(error.to_string(), 0);
     }
