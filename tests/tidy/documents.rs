@@ -155,7 +155,9 @@ mod tests {
 
     #[test]
     fn causes_of_a_difference_are_written_from_the_source() {
-        let rows = ParityCause::ALL.iter().map(|one| (one.name(), one.sentence()));
+        let rows = ParityCause::ALL
+            .iter()
+            .map(|one| (one.name(), one.sentence()));
         let expected = table("| cause | meaning |", rows);
         generated::check("docs/start/OPERATE.md", "causes", &expected);
     }

@@ -268,7 +268,8 @@ mod tests {
 
     #[test]
     fn the_example_in_the_document_is_what_the_code_writes() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/JOURNAL_FORMAT.md");
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/JOURNAL_FORMAT.md");
         let text = std::fs::read_to_string(&path).unwrap();
         let (before, rest) = text.split_once(START).unwrap();
         let (found, after) = rest.split_once(END).unwrap();

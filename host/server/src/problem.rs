@@ -328,7 +328,10 @@ mod tests {
             let (name, status) = code.parts();
             assert!(seen.insert(name), "{name} twice");
             let row = format!("| `{name}` | {status} |");
-            assert!(text.contains(&row), "docs/reference/API.md has no row {row}");
+            assert!(
+                text.contains(&row),
+                "docs/reference/API.md has no row {row}"
+            );
         }
         let rows = text.lines().filter(|line| line.starts_with("| `")).count();
         assert!(rows >= seen.len());
