@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{ApprovalClass, ApprovalClassRules, Gate};
+use crate::act::{ApprovalClass, ApprovalClassRules};
 use crate::id::Id;
 use crate::record::SignedAct;
 use crate::registry::{ComponentRegistry, RecordRef};
 use crate::role::{PrincipalKind, Role, Roles};
 use crate::rule::Denial;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 use counterfoil_journal::public_key::PublicKey;
 
 mod access;

@@ -1,4 +1,4 @@
-//! Acts to deterministic CBOR and back, both from one table; docs/GOVERNANCE.md has the schema. It
+//! Acts to deterministic CBOR and back, both from one table; docs/reference/GOVERNANCE.md has the schema. It
 //! must never take a second form of anything.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,13 +10,14 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::{
     Act, ApprovalClass, ApprovalClassRules, BreakGlass, BudgetHolder, Delegation, DigestSet,
-    DriftFinding, EvidenceKind, EvidenceSet, ExceptionSubject, Gate, GateOutcome, GateReason,
-    GateVerdict, HostRefusal, KillScope, PolicyException, Provenance, RunEnd, RunStart, RunTerms,
-    StartAuthorization, Usage, UsageBudget,
+    DriftFinding, EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
+    PolicyException, Provenance, RunEnd, RunStart, RunTerms, StartAuthorization, Usage,
+    UsageBudget,
 };
 use crate::id::Id;
 use crate::role::{PrincipalKind, Role};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 use counterfoil_journal::public_key::PublicKey;
 
 /// Something that has one form in CBOR.

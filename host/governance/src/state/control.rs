@@ -4,11 +4,12 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::LedgerState;
-use crate::act::{DigestSet, ExceptionSubject, Gate, GateOutcome, GateVerdict, PolicyException};
+use crate::act::{DigestSet, ExceptionSubject, GateVerdict, PolicyException};
 use crate::id::Id;
 use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome};
 
 /// An exception as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use counterfoil_trading::time::UnixNanos;
 
 use super::{ActContext, Judgment, LedgerState};
-use crate::act::{ApprovalClass, DigestSet, EvidenceKind, EvidenceSet, Gate};
+use crate::act::{ApprovalClass, DigestSet, EvidenceKind, EvidenceSet};
 use crate::attest;
 use crate::id::Id;
 use crate::registry::{ComponentStage, RegisteredComponent};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 
 pub(super) fn new_component(state: &LedgerState, component: &Digest) -> Judgment {
     if !state.registry.components.contains_key(component) {
