@@ -4,4 +4,4 @@ pub(crate) mod about;
 pub(crate) mod bars;
 pub(crate) mod events;
 pub(crate) mod runs;
-pub(crate) mod sessions;
+pub(crate) mod logins;

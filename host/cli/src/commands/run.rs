@@ -8,9 +8,9 @@ use counterfoil_governance::id::Id;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
-use counterfoil_server::client::{Client, ClientError, Message};
+use counterfoil_server::client::{ApiClient, ClientError, ServerSentEvent};
 use counterfoil_server::types::{
-    EventReply, Feed, KillRequest, PositionsReply, RunReply, RunsReply, StartRequest,
+    EventReply, FeedRequest, KillRequest, PositionsReply, RunReply, RunsReply, StartRequest,
 };
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ fn ask(places: &Places, args: &Runner) -> Result<Answer> {
     }
 }
 
-fn kill(places: &Places, client: &Client, args: &KillRuns) -> Result<Answer> {
+fn kill(places: &Places, client: &ApiClient, args: &KillRuns) -> Result<Answer> {
     let body = KillRequest {
         reason: args.reason.clone(),
     };
@@ -76,12 +76,12 @@ fn kill(places: &Places, client: &Client, args: &KillRuns) -> Result<Answer> {
     list(places, &client.post(&path, &body)?)
 }
 
-fn signed_in(places: &Places, runner: &str) -> Result<Client> {
+fn signed_in(places: &Places, runner: &str) -> Result<ApiClient> {
     let principal = ledger_access::actor(places)?;
     let keys = PeopleKeys::open(&places.keys, places.data.root())?;
     let view = ledger_access::view(places)?;
     let actor = LedgerActor::with_best_key(&keys, view.state(), principal, now())?;
-    let mut client = Client::new(runner);
+    let mut client = ApiClient::new(runner);
     client.sign_in(&actor.id, actor.signing_key.as_ref())?;
     Ok(client)
 }
@@ -91,15 +91,15 @@ fn request(args: &RunStart) -> Result<StartRequest> {
     let manifest: Value = serde_json::from_slice(&text)
         .with_context(|| format!("{} is no manifest", args.manifest.display()))?;
     let feed = match (&args.replay, &args.tcp) {
-        (Some(snapshot), _) => Feed::Replay {
+        (Some(snapshot), _) => FeedRequest::Replay {
             snapshot: snapshot.clone(),
             speed: args.speed,
         },
-        (None, Some(address)) => Feed::Tcp {
+        (None, Some(address)) => FeedRequest::Tcp {
             address: address.clone(),
         },
-        (None, None) if args.market => Feed::Market {},
-        (None, None) => Feed::Push {},
+        (None, None) if args.market => FeedRequest::Market {},
+        (None, None) => FeedRequest::Push {},
     };
     Ok(StartRequest {
         authorization: args.authorization,
@@ -183,8 +183,8 @@ fn positions(places: &Places, reply: &PositionsReply) -> Result<Answer> {
 }
 
 /// Tells each event on a line of its own, until the runner ends or nobody reads.
-fn watch(places: &Places, client: &Client, args: &Watch) -> Result<Answer> {
-    let mut hear = |message: Message| {
+fn watch(places: &Places, client: &ApiClient, args: &Watch) -> Result<Answer> {
+    let mut hear = |message: ServerSentEvent| {
         let line = if places.json {
             let data: Value = serde_json::from_str(&message.data).unwrap_or_default();
             json!({ "id": message.id, "kind": message.kind, "data": data }).to_string()
@@ -200,7 +200,7 @@ fn watch(places: &Places, client: &Client, args: &Watch) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-fn event_text(message: &Message) -> String {
+fn event_text(message: &ServerSentEvent) -> String {
     let Ok(event) = serde_json::from_str::<EventReply>(&message.data) else {
         return format!("{} {}", message.kind, message.data);
     };

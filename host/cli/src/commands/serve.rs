@@ -10,7 +10,7 @@ use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Signers, Supervisor};
-use counterfoil_server::serve::{LogForm, Reach, Server, log, signal};
+use counterfoil_server::serve::{ListenReach, LogForm, Server, log, signal};
 use counterfoil_server::service_ledger::ServiceLedger;
 use serde_json::json;
 
@@ -62,9 +62,9 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
         venues: Arc::new(venues_of(args.venues.as_deref())?),
     });
     let reach = if args.allow_remote {
-        Reach::Everybody
+        ListenReach::AnyHost
     } else {
-        Reach::Loopback
+        ListenReach::Loopback
     };
     let server = Server::bind(args.listen, reach, supervisor, ledger)?;
     note(&format!(
