@@ -20,7 +20,6 @@ use std::sync::Arc;
 
 use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_os::clock::Stopwatch;
-use counterfoil_runner::clock::Stopwatch;
 use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::supervisor::inlet::Order;

@@ -19,13 +19,10 @@ mod runs;
 
 pub use codec::ActName;
 pub(crate) use codec::{id, signature};
-pub use control::{BreakGlass, Drift, Exception, Refused, Subject, Verdict};
 pub use control::{
     BreakGlass, DriftFinding, ExceptionSubject, GateVerdict, HostRefusal, PolicyException,
 };
 pub use people::{ApprovalClass, ApprovalClassRules, Delegation};
-pub use people::{Class, ClassSet, Delegation};
-pub use registry::{DigestSet, Evidence, EvidenceKind, Provenance};
 pub use registry::{DigestSet, EvidenceKind, EvidenceSet, Provenance};
 pub use runs::{
     BudgetHolder, KillScope, RunEnd, RunStart, RunTerms, StartAuthorization, Usage, UsageBudget,

@@ -14,7 +14,6 @@ use counterfoil_index::{
 };
 use counterfoil_os::lock::FileLock;
 use desk::{LedgerRecord, Made, key, terms};
-use desk::{Made, Record, key, terms};
 use proptest::prelude::*;
 
 /// A ledger with many records, and where each ends.

@@ -7,7 +7,6 @@ use counterfoil_base::gate::GateReason;
 use counterfoil_governance::act::{Act, ActName, DigestSet, StartAuthorization};
 use counterfoil_governance::state::{AuthorizationRecord, LedgerState};
 use counterfoil_os::files::read_whole;
-use counterfoil_os::files::read_whole;
 use counterfoil_policy::verdict::PolicyVerdict;
 use counterfoil_policy::verdict::{Reason, Verdict};
 use counterfoil_runner::clock::now;
