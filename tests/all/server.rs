@@ -25,13 +25,13 @@ use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Supervisor};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_server::client::{ApiClient, ClientError, ServerSentEvent};
+use counterfoil_server::login::login_message;
 use counterfoil_server::problem::Problem;
 use counterfoil_server::serve::{ListenReach, Server, check_address};
 use counterfoil_server::service_ledger::ServiceLedger;
-use counterfoil_server::login::login_message;
 use counterfoil_server::types::{
-    BarsReply, BarsRequest, LoginChallenge, FeedRequest, PositionsReply, RunReply, RunsReply, LoginReply,
-    LoginRequest, StartRequest,
+    BarsReply, BarsRequest, FeedRequest, LoginChallenge, LoginReply, LoginRequest, PositionsReply,
+    RunReply, RunsReply, StartRequest,
 };
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::world::{World, over_a_feed, signer};
@@ -744,7 +744,10 @@ fn an_address_that_others_can_reach_is_refused_unless_it_is_wanted() {
             good,
             "{text}"
         );
-        assert!(check_address(address, ListenReach::AnyHost).is_ok(), "{text}");
+        assert!(
+            check_address(address, ListenReach::AnyHost).is_ok(),
+            "{text}"
+        );
     }
 }
 

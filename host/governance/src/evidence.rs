@@ -63,9 +63,12 @@ pub struct EvidenceAttestation {
 #[must_use]
 pub fn statement(
     ledger: &str,
-    (kind, component): (EvidenceKind, Digest),
-    (by, time): (&Id, &str),
-    (facts, reasons): (Value, &[String]),
+    kind: EvidenceKind,
+    component: Digest,
+    by: &Id,
+    time: &str,
+    facts: Value,
+    reasons: &[String],
 ) -> InTotoStatement {
     let mut predicate = Map::new();
     let mut put = |name: &str, value: Value| predicate.insert(name.to_owned(), value);
@@ -145,7 +148,8 @@ impl EvidenceAttestation {
     pub fn objection(
         &self,
         state: &LedgerState,
-        (digest, component): (&Digest, &RegisteredComponent),
+        digest: &Digest,
+        component: &RegisteredComponent,
         now: UnixNanos,
     ) -> Option<String> {
         let (kind, by) = (self.kind.name(), &self.by);

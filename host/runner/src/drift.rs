@@ -139,7 +139,7 @@ pub fn look(
     let mut found = Found(BTreeSet::new());
     bytes::look(data, state, &mut found)?;
     people::look(state, now, &mut found);
-    keys::look((key_dir, data), state, now, &mut found)?;
+    keys::look(key_dir, data, state, now, &mut found)?;
     runs::look(data, state, now, &mut found)?;
     Ok(found.0)
 }

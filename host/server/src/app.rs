@@ -10,10 +10,10 @@ use counterfoil_runner::clock;
 use counterfoil_runner::supervisor::Supervisor;
 use tokio::sync::{Semaphore, watch};
 
-use crate::metrics::Metrics;
-use crate::problem::{ProblemCode, Problem};
-use crate::service_ledger::ServiceLedger;
 use crate::login::Logins;
+use crate::metrics::Metrics;
+use crate::problem::{Problem, ProblemCode};
+use crate::service_ledger::ServiceLedger;
 
 /// Bytes of a request's body: the largest manifest, or a thousand bars.
 pub const BODY_BYTES_MAX: usize = 1 << 20;

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-use crate::problem::Problem;
 use crate::login::login_message;
+use crate::problem::Problem;
 use crate::types::{LoginChallenge, LoginReply, LoginRequest};
 
 /// The time limit for connecting.

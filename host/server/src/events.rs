@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
 use crate::app::ApiState;
-use crate::problem::{ProblemCode, Problem};
+use crate::problem::{Problem, ProblemCode};
 use crate::types::EventReply;
 
 /// Events read from the ring at once.

@@ -14,14 +14,18 @@ use counterfoil_os::clock::Stopwatch;
 use serde::de::DeserializeOwned;
 
 use crate::app::ApiState;
-use crate::problem::{ProblemCode, Problem};
+use crate::problem::{Problem, ProblemCode};
 
 /// The time limit of a request with its body and its work, unless it watches. A start that compiles takes
 /// the longest.
 const REQUEST_MAX: Duration = Duration::from_mins(2);
 
 /// Checks a request, passes it on, and counts its status.
-pub(crate) async fn guard(State(app): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(
+    State(app): State<Arc<ApiState>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let watch = Stopwatch::start();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>();

@@ -11,7 +11,7 @@ use counterfoil_trading::cbor::{put_array, put_bytes, put_text};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
-use crate::problem::{ProblemCode, Problem};
+use crate::problem::{Problem, ProblemCode};
 
 /// Nanoseconds in a second.
 const SECOND: i64 = 1_000_000_000;
@@ -148,7 +148,11 @@ impl Logins {
         held.answered.retain(|_, until| now < *until);
         if held.answered.len() >= ANSWERED_MAX {
             let detail = "too many logins within a minute";
-            return Err(Problem::new(ProblemCode::Busy, detail, "try again in a minute"));
+            return Err(Problem::new(
+                ProblemCode::Busy,
+                detail,
+                "try again in a minute",
+            ));
         }
         // Lower case first: otherwise the same challenge in upper-case hex could be answered again.
         let form = challenge.to_ascii_lowercase();

@@ -121,8 +121,7 @@ impl Metrics {
             .set(whole(figures().map(|one| one.totals.fills).sum()));
         self.inputs_refused
             .set(whole(figures().map(|one| one.inputs_refused).sum()));
-        self.logins
-            .set(i64::try_from(sessions).unwrap_or(i64::MAX));
+        self.logins.set(i64::try_from(sessions).unwrap_or(i64::MAX));
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
         encode(&mut text, &registry).map_err(|error| Problem::internal(&error))?;

@@ -218,8 +218,14 @@ impl From<SuperviseError> for Problem {
             return denied.into();
         }
         let (code, hint) = match &error {
-            E::Unknown { .. } => (ProblemCode::RunUnknown, "list the runs, and use one of their ids"),
-            E::Ambiguous { .. } => (ProblemCode::RunAmbiguous, "give more digits of the run's id"),
+            E::Unknown { .. } => (
+                ProblemCode::RunUnknown,
+                "list the runs, and use one of their ids",
+            ),
+            E::Ambiguous { .. } => (
+                ProblemCode::RunAmbiguous,
+                "give more digits of the run's id",
+            ),
             E::StartedBefore { .. } => (ProblemCode::RunExists, "use a new start nonce"),
             E::Full { .. } => (
                 ProblemCode::RunnerFull,

@@ -64,7 +64,11 @@ pub fn router(app: Arc<ApiState>) -> Router {
         })
         .method_not_allowed_fallback(async || {
             let hint = "GET /openapi.json lists the routes with their methods";
-            Problem::new(ProblemCode::Method, "the route does not take this method", hint)
+            Problem::new(
+                ProblemCode::Method,
+                "the route does not take this method",
+                hint,
+            )
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(

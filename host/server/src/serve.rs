@@ -25,8 +25,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::ApiState;
-use crate::router::router;
 use crate::problem::Problem;
+use crate::router::router;
 use crate::service_ledger::ServiceLedger;
 
 /// Concurrent connections: every watcher, and each operator's tools many times over.

@@ -142,7 +142,7 @@ impl Aim {
             note(
                 "there is no ledger here: whoever can write the folder lifts it, and it stands in no record",
             );
-            return self.lifted(places, (was_set, None));
+            return self.lifted(places, was_set, None);
         }
         let mut client = ledger_access::open(places)?;
         let kills = client.state().kills().iter();
@@ -171,11 +171,11 @@ impl Aim {
                 }
             }
         }
-        self.lifted(places, (was_set || !thrown.is_empty(), record))
+        self.lifted(places, was_set || !thrown.is_empty(), record)
     }
 
     /// Takes the file away, and tells whether anything was stopped.
-    fn lifted(&self, places: &Places, (was_set, record): (bool, Option<u64>)) -> Result<Answer> {
+    fn lifted(&self, places: &Places, was_set: bool, record: Option<u64>) -> Result<Answer> {
         lift(&places.data, &self.target)?;
         if places.json {
             say_json(&json!({

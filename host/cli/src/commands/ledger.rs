@@ -90,7 +90,7 @@ pub(crate) fn init(places: &Places, args: &LedgerInit) -> Result<Answer> {
         log_holder,
     };
     let origin = ledger::origin(&name);
-    let genesis = SignedAct::sign((&origin, GENESIS), now(), actor.clone(), act, hand.as_ref())?;
+    let genesis = SignedAct::sign(&origin, GENESIS, now(), actor.clone(), act, hand.as_ref())?;
     let path = ledger_view::path_of(&places.data, &name);
     let made = ledger::Ledger::create(&path, &name, Box::new(log), &genesis);
     let outcome = match made {

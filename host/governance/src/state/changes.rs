@@ -176,7 +176,7 @@ impl LedgerState {
             let who = self.who_signs(class, time, &not);
             return Err(Denial::new(Rule::ChangeRepeated, why, who));
         }
-        let voice = self.voice((class, time), id, &but, &used)?;
+        let voice = self.voice(class, time, id, &but, &used)?;
         let voices = u64::try_from(used.len()).unwrap_or(u64::MAX);
         let complete = voices.saturating_add(1) >= self.class(class).approvals;
         Ok((voice, complete))

@@ -101,7 +101,8 @@ impl LedgerState {
     /// who have no vote in the matter.
     pub(super) fn voice(
         &self,
-        (class, time): (ApprovalClass, UnixNanos),
+        class: ApprovalClass,
+        time: UnixNanos,
         id: &Id,
         but: &[&Id],
         used: &BTreeSet<Id>,
@@ -150,7 +151,8 @@ impl LedgerState {
     /// Checks that every class has as many members with a key as must sign.
     pub(super) fn check_classes(
         &self,
-        (rule, time): (Rule, UnixNanos),
+        rule: Rule,
+        time: UnixNanos,
         principals: &BTreeMap<Id, PrincipalRecord>,
         set: Option<&ApprovalClassRules>,
     ) -> Result<(), Denial> {

@@ -92,7 +92,8 @@ impl LedgerState {
     /// is still open: the verdict may rest on it.
     pub(super) fn check_excepted(
         &self,
-        (index, time): (u64, UnixNanos),
+        index: u64,
+        time: UnixNanos,
         component: Option<&Digest>,
         account: Option<&Id>,
     ) -> Result<(), Denial> {

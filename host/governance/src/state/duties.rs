@@ -73,7 +73,8 @@ impl LedgerState {
         &self,
         component: &RegisteredComponent,
         actor: &Id,
-        (role, time): (Role, UnixNanos),
+        role: Role,
+        time: UnixNanos,
     ) -> Result<(), Denial> {
         if component.submitted.by != *actor {
             return Ok(());

@@ -138,7 +138,15 @@ fn a_back_dated_record_is_refused_when_written_and_when_read() {
     let at = bodies.len();
     let previous = desk.ledger.place();
     let time = UnixNanos(desk.time - 1);
-    let signed = SignedAct::sign(previous, time, id("bob"), submit("three"), &hand(2)).unwrap();
+    let signed = SignedAct::sign(
+        previous.0,
+        previous.1,
+        time,
+        id("bob"),
+        submit("three"),
+        &hand(2),
+    )
+    .unwrap();
     bodies.push(
         LedgerRecord {
             signed,
@@ -220,8 +228,15 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     desk.act("bob", submit("two")).unwrap();
     // An act that was signed before another record came is not taken for one signed now.
     let place = ("counterfoil/ledger/test", before);
-    let signed =
-        SignedAct::sign(place, UnixNanos(99), id("bob"), submit("three"), &hand(2)).unwrap();
+    let signed = SignedAct::sign(
+        place.0,
+        place.1,
+        UnixNanos(99),
+        id("bob"),
+        submit("three"),
+        &hand(2),
+    )
+    .unwrap();
     let error = desk.ledger.append(signed).unwrap_err();
     assert!(matches!(error, LedgerError::Stale { .. }), "{error}");
     // The log of another name, or of another key, is not this one.

@@ -30,7 +30,8 @@ pub(super) fn folder(key_dir: &KeyDir) -> String {
 }
 
 pub(super) fn look(
-    (key_dir, data): (&KeyDir, &DataDir),
+    key_dir: &KeyDir,
+    data: &DataDir,
     state: &LedgerState,
     now: UnixNanos,
     all: &mut Found,
@@ -55,7 +56,7 @@ pub(super) fn look(
     }
     let people = PeopleKeys::unchecked(key_dir);
     for key in people.all()? {
-        own(&people, &key, (state, now), all)?;
+        own(&people, &key, state, now, all)?;
     }
     Ok(())
 }
@@ -76,7 +77,8 @@ fn inside(key_dir: &KeyDir, path: &str) -> String {
 fn own(
     people: &PeopleKeys,
     key: &PersonKey,
-    (state, now): (&LedgerState, UnixNanos),
+    state: &LedgerState,
+    now: UnixNanos,
     all: &mut Found,
 ) -> Result<(), DriftError> {
     let path = people.path(&key.name, &key.public)?;

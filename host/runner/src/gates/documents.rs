@@ -59,7 +59,7 @@ pub fn promotion(
 ) -> Result<PromotionInput, DocumentError> {
     let component = state.registry().component(&set.component);
     let component = component.map_err(DocumentError::Unknown)?;
-    let pieces = pieces(data, state, (&set.component, component), now)?;
+    let pieces = pieces(data, state, &set.component, component, now)?;
     let approved = component.approvals.iter().filter(|one| one.set == *set);
     let reviewer = component.validated.as_ref();
     Ok(PromotionInput {
@@ -231,7 +231,8 @@ type Pieces = BTreeMap<EvidenceKind, Counted>;
 fn pieces(
     data: &DataDir,
     state: &LedgerState,
-    (digest, component): (&Digest, &RegisteredComponent),
+    digest: &Digest,
+    component: &RegisteredComponent,
     now: UnixNanos,
 ) -> Result<Pieces, DocumentError> {
     let mut found = Pieces::new();
@@ -246,7 +247,7 @@ fn pieces(
                 digest: *digest_of_piece,
                 source,
             })?;
-        let objection = piece.objection(state, (digest, component), now);
+        let objection = piece.objection(state, digest, component, now);
         let passed = objection.is_none() && piece.kind == *kind;
         found.insert(*kind, Counted { piece, passed });
     }

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use counterfoil_runner::clock;
 
 use crate::app::ApiState;
-use crate::router::openapi;
 use crate::problem::Problem;
+use crate::router::openapi;
 use crate::types::HealthReply;
 
 /// That the process answers

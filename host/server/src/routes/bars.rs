@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::app::ApiState;
 use crate::guard::json;
-use crate::problem::{ProblemCode, Problem};
+use crate::problem::{Problem, ProblemCode};
 use crate::types::{BarsReply, BarsRequest, TreatmentReply};
 
 /// How long a response waits for runs to read the bars. Bars that were not read are reported as waiting and

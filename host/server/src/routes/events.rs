@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 
 use crate::app::ApiState;
 use crate::events::{StreamStart, stream};
-use crate::problem::{ProblemCode, Problem};
+use crate::problem::{Problem, ProblemCode};
 use crate::types::EventsQuery;
 
 /// Watch the runs
@@ -28,7 +28,11 @@ pub(crate) async fn watch(
 ) -> Result<impl IntoResponse, Problem> {
     let caller = app.caller(&headers)?;
     let Query(query) = query.map_err(|error| {
-        Problem::new(ProblemCode::BodyMalformed, error.body_text(), "correct the query")
+        Problem::new(
+            ProblemCode::BodyMalformed,
+            error.body_text(),
+            "correct the query",
+        )
     })?;
     let run = match &query.run {
         Some(name) => Some(app.supervisor.status(name)?.run),

@@ -14,14 +14,16 @@ use counterfoil_runner::times::show_time;
 
 use crate::app::ApiState;
 use crate::guard::json;
-use crate::problem::{ProblemCode, Problem};
 use crate::login::login_message;
+use crate::problem::{Problem, ProblemCode};
 use crate::types::{LoginChallenge, LoginReply, LoginRequest};
 
 /// A challenge to be signed
 #[utoipa::path(post, path = "/v1/challenges", tag = "sessions",
     responses((status = 200, body = LoginChallenge), (status = "default", body = Problem)))]
-pub(crate) async fn challenge(State(app): State<Arc<ApiState>>) -> Result<Json<LoginChallenge>, Problem> {
+pub(crate) async fn challenge(
+    State(app): State<Arc<ApiState>>,
+) -> Result<Json<LoginChallenge>, Problem> {
     let (challenge, until) = app.logins.challenge(clock::now())?;
     Ok(Json(LoginChallenge {
         challenge,

@@ -18,7 +18,7 @@ use counterfoil_trading::manifest::Manifest;
 
 use crate::app::ApiState;
 use crate::guard::json;
-use crate::problem::{ProblemCode, Problem};
+use crate::problem::{Problem, ProblemCode};
 use crate::types::{KillRequest, PositionsReply, RunReply, RunsReply, StartRequest};
 
 /// Runs blocking work off the async executor.
@@ -92,7 +92,11 @@ pub(crate) async fn start(
 fn turn(app: &ApiState) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
     app.starts.try_acquire().map_err(|_| {
         let detail = "too many runs are being started";
-        Problem::new(ProblemCode::Busy, detail, "try again when they have started")
+        Problem::new(
+            ProblemCode::Busy,
+            detail,
+            "try again when they have started",
+        )
     })
 }
 
@@ -186,7 +190,11 @@ pub(crate) async fn kill_account(
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
     let account = Id::parse(&account).map_err(|error| {
         let hint = "use the account's name in the manifest";
-        Problem::new(ProblemCode::BodyMalformed, format!("the account: {error}"), hint)
+        Problem::new(
+            ProblemCode::BodyMalformed,
+            format!("the account: {error}"),
+            hint,
+        )
     });
     let target = account.map(|id| (Target::Account(id.clone()), KillScope::Account(id)));
     kill_all(app, headers, target, body).await
