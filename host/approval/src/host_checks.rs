@@ -4,6 +4,7 @@
 use core::error::Error;
 use std::collections::BTreeMap;
 
+use crate::gates::{PolicyArchive, PolicyArchiveError};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::EvidenceKind;
 use counterfoil_governance::evidence::{EvidenceAttestation, EvidenceError as PieceError};
@@ -12,7 +13,6 @@ use counterfoil_governance::state::LedgerState;
 use counterfoil_os::files::FileError;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::suite::TestSuite;
-use counterfoil_runner::gates::{Archive, ArchiveError};
 use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
 use counterfoil_runner::study::evidence::{EvidenceStore, EvidenceStoreError as StoreError};
 use serde_json::Value;
@@ -61,9 +61,9 @@ pub fn policy_in_force(data: &DataDir, state: &LedgerState) -> Result<Bundle, Ho
     };
     // The archive holds the bytes against the digest, so a policy that someone edited in place is
     // unreadable, and never asked.
-    let bytes = match Archive::new(data).get(&digest) {
+    let bytes = match PolicyArchive::new(data).get(&digest) {
         Ok(bytes) => bytes,
-        Err(ArchiveError::File(error)) => return Err(error.into()),
+        Err(PolicyArchiveError::File(error)) => return Err(error.into()),
         Err(error) => return Err(unreadable(error.to_string()).into()),
     };
     Bundle::decode(&bytes)

@@ -1,6 +1,7 @@
 //! `policy eval`: the policy is asked at a gate.
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::gates::{self, PolicyArchive};
 use counterfoil_approval::host_checks::policy_in_force;
 use counterfoil_approval::ledger_client::LedgerClient;
 use counterfoil_base::digest::Digest;
@@ -10,7 +11,6 @@ use counterfoil_governance::id::Id;
 use counterfoil_os::files::read_whole;
 use counterfoil_policy::input::{AccountInput, AskedLimits, GateInput, LimitsInput};
 use counterfoil_policy::verdict::PolicyVerdict;
-use counterfoil_runner::gates::{self, Archive};
 use serde_json::{Value, json};
 
 use super::child::evaluator;
@@ -125,7 +125,7 @@ pub(crate) fn said<T: GateInput>(
     let act = ActName::Verdict;
     let bundle = ledger_access::require(client, act, subject.to_string(), bundle)?;
     let verdict = evaluator()?.evaluate(Ok(&bundle), T::GATE, &input);
-    let archive = Archive::new(&places.data);
+    let archive = PolicyArchive::new(&places.data);
     let recorded = gates::keep(&archive, &bundle, &input, &verdict, subject)?;
     let index = client.act(Act::Verdict(recorded))?.index()?;
     Ok((verdict, index))

@@ -1,8 +1,8 @@
 //! `policy verdicts|re-evaluate`: what policies said, and whether they would say it again.
 
 use anyhow::{Result, bail};
+use counterfoil_approval::gates::{self, PolicyArchive};
 use counterfoil_governance::state::VerdictRecord;
-use counterfoil_runner::gates::{self, Archive};
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ pub(super) fn again(places: &Places, args: &PolicyReEvaluate) -> Result<Answer> 
     if let (Some(record), true) = (args.record, chosen.is_empty()) {
         bail!("record {record} is no verdict; `counterfoil policy verdicts` lists them");
     }
-    let (archive, evaluator) = (Archive::new(&places.data), evaluator()?);
+    let (archive, evaluator) = (PolicyArchive::new(&places.data), evaluator()?);
     let mut all = Vec::new();
     for (index, said) in chosen {
         let (now, differences) = gates::again(&archive, &evaluator, &said.verdict)?;

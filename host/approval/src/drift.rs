@@ -13,9 +13,9 @@ use counterfoil_governance::state::LedgerState;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::store::data_dir::{DataDir, DataDirError};
-use crate::store::keys::{KeyDir, KeyDirError};
 use counterfoil_os::files::FileError;
+use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
+use counterfoil_runner::store::keys::{KeyDir, KeyDirError};
 
 /// Why it cannot be told what is there.
 #[derive(Debug, thiserror::Error)]

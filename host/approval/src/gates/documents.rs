@@ -19,8 +19,8 @@ use counterfoil_policy::input::{
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
-use crate::store::data_dir::DataDir;
-use crate::study::evidence::{EvidenceStore, EvidenceStoreError};
+use counterfoil_runner::store::data_dir::DataDir;
+use counterfoil_runner::study::evidence::{EvidenceStore, EvidenceStoreError};
 
 /// The largest number of an input: readers of JSON agree on those below 2^53.
 const NUMBER_MAX: u64 = (1 << 53) - 1;

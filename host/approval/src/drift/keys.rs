@@ -11,13 +11,13 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found, MISSING};
-use crate::store::data_dir::DataDir;
-use crate::store::keys::{
+use counterfoil_os::files::FileError;
+use counterfoil_runner::store::data_dir::DataDir;
+use counterfoil_runner::store::keys::{
     KeyDir, KeyDirError, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, PersonKey, SECRET_FILE,
     read_public,
 };
-use crate::times::show_time;
-use counterfoil_os::files::FileError;
+use counterfoil_runner::times::show_time;
 
 /// What is declared of every file with a secret key.
 const OWNER_ALONE: &str = "its owner alone reads it";

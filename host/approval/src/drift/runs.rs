@@ -10,9 +10,9 @@ use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found};
-use crate::permit::may_go_on;
-use crate::store::data_dir::{DataDir, DataDirError, Execution};
-use crate::store::lock::is_held;
+use counterfoil_runner::permit::may_go_on;
+use counterfoil_runner::store::data_dir::{DataDir, DataDirError, Execution};
+use counterfoil_runner::store::lock::is_held;
 
 pub(super) fn look(
     data: &DataDir,
