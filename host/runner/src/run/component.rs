@@ -64,6 +64,7 @@ pub fn compile_component(
     limits: &SandboxLimits,
     settings: EngineSettings,
 ) -> Result<CompiledComponent, ComponentError> {
+    // The fuel limit belongs to the engine, so the engine is made for these limits.
     let engine = Engine::new(settings.for_limits(limits))?;
     let compiled = load(&engine, bytes)?;
     let stack = engine.settings().thread_stack_bytes();
@@ -207,6 +208,7 @@ impl PreparedComponent {
 
     /// Checks that the component was prepared for `run`, given as 64 hex digits.
     pub(crate) fn check_run(&self, run: &str) -> Result<(), ManifestMismatch> {
+        // Parameters are part of the prepared setup: another run's would be decided and journaled under this run's id.
         let ready_for = hex::encode(self.run);
         if ready_for == run {
             return Ok(());
@@ -249,6 +251,8 @@ fn check_description(
             has,
         })
     };
+    // The manifest states the warm-up so that the run id covers it. Taken from the component at each start, a host bug
+    // could let orders through earlier in a replay than in the run.
     if description.warm_up != manifest.warm_up {
         return Err(ManifestMismatch {
             subject: "the warm-up",

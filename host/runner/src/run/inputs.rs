@@ -70,6 +70,8 @@ pub fn selection_of(
         .into());
     };
     let store = snapshot_store(data)?;
+    // The id is the digest of the snapshot's manifest, which names the digest of every file: bars that were edited
+    // on disk are an error here, and never another result under the same run id.
     let snapshot = store.load(&store.resolve(id)?)?;
     let symbols: Vec<String> = manifest
         .instruments
@@ -125,7 +127,8 @@ pub fn inputs_of(selection: &Selection) -> Result<SnapshotInputs, InputsError> {
     let bars = selection.commitment()?;
     let mut actions = selection.actions()?;
     let last = bars.iter().filter_map(|one| one.last_close).max();
-    // Later ones join no slice of the run.
+    // An action after the last bar joins no slice. It is left out of the commitments too, so that they hold exactly
+    // what the run can meet.
     actions.retain(|one| Some(one.ex_time) < last);
     Ok(SnapshotInputs {
         commitments: commitments(bars, actions.clone()),
@@ -146,6 +149,8 @@ pub(crate) fn check_inputs(
     }
     let inputs = inputs_of(&selection_of(data, manifest, setup)?)?;
     let there = inputs.commitments;
+    // Compared before anything is decided again. A snapshot that differs from the one that the run promised would
+    // make honest decisions look wrong, or forged ones right.
     if open.commitments.as_ref() == Some(&there) {
         return Ok(Some(inputs.feed));
     }
@@ -163,7 +168,8 @@ fn commitments(
     bars: Vec<InstrumentCommitment>,
     mut actions: Vec<CorporateAction>,
 ) -> Vec<Commitment> {
-    // As the slices hand them on: of one instrument by time, then by kind.
+    // In the order of the slices: by time, then by kind. Any other order would give another digest of the same
+    // actions, and a replay would refuse a genuine journal.
     actions.sort();
     let all = bars.into_iter().zip(0..).map(|(one, id)| {
         let own = || actions.iter().filter(|action| action.instrument.0 == id);
@@ -209,6 +215,8 @@ fn check_selection(
             hint: "make the manifest from the snapshot again",
         })
     };
+    // The manifest repeats what the snapshot knows, so that the run id covers it. Neither value may win silently:
+    // another tick size would round every order.
     let timeframe = snapshot.manifest().timeframe;
     if timeframe != setup.timeframe {
         return disagrees(

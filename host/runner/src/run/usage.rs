@@ -67,6 +67,7 @@ fn execution_usage(execution: &Execution) -> Result<RunUsage, UsageError> {
     };
     let folder = &execution.folder;
     let mut bytes = 0_u64;
+    // Everything in the folder, not the journal alone: order logs and kept tails fill the disk as well.
     for entry in fs::read_dir(folder).map_err(at("read folder", folder))? {
         let entry = entry.map_err(at("read folder", folder))?;
         let path = entry.path();

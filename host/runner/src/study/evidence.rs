@@ -86,6 +86,7 @@ pub fn check_quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceChec
     };
     let store = snapshot_store(data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
+    // Every file is read. The snapshot's manifest alone would vouch for bars that were edited after their checks.
     let read = snapshot.verify_all()?;
     let findings = snapshot.manifest().findings.as_ref();
     let open = findings.map(|data| data.open(Severity::Error));
@@ -179,6 +180,7 @@ fn judge(found: &ReplayReport, how: &str, reasons: &mut Vec<String>) -> bool {
         reasons.push(format!(
             "decided again {how}, the journal's bars are not the snapshot's"
         ));
+    // An open run agrees with its replay up to the crash. As evidence it would show only the part that went well.
     } else if !found.closed {
         reasons.push("the run was not closed".to_owned());
     }

@@ -192,6 +192,8 @@ pub fn parity(
     let store = snapshot_store(data)?;
     let snapshot = match request.snapshot {
         Some(name) => store.resolve(name)?,
+        // A snapshot of bars alone has no splits and no session ends. The backtest would differ for that reason only,
+        // and the report would blame the strategy.
         None if live_bars.has_actions => {
             return Err(ParityError::HasActions {
                 run: execution.short(),
@@ -211,6 +213,7 @@ pub fn parity(
             from: Some(show_time(live_bars.first_open)),
             to: Some(show_time(closes.1)),
         },
+        // Live, every decision is signed; here nothing waits for a signature. The cadence is outside what is compared.
         cadence: CADENCE,
         ..manifest.clone()
     };

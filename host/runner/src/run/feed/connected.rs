@@ -85,6 +85,8 @@ impl<S: EventSource> SliceFeed for ConnectedFeed<S> {
             let event = match self.source.next_event().map_err(FeedError::Stream)? {
                 Heard::Event(event) => event,
                 Heard::Nothing => return Ok(FeedItem::Nothing),
+                // The open slice is given before the end: its bars are closed, and a run that stops here has decided
+                // everything that it received.
                 Heard::End => {
                     let is_left = self.slicer.finish(slice);
                     return Ok(if is_left {

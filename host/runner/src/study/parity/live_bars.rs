@@ -62,6 +62,7 @@ impl LiveBars {
         };
         let mut reader = JournalReader::open(&execution.journal())?;
         let mut open_slice = PartialSlice::default();
+        // Up to the verified checkpoint and not to the end of the file, to which the live run may still append.
         while reader.index() < entries {
             let before = reader.index();
             let Some(body) = reader.next_body()? else {
@@ -92,6 +93,7 @@ impl LiveBars {
             if open_slice.close != Some(close) {
                 live_bars.end(&mut open_slice, before);
             }
+            // Read no further: the slices come in order, so every later one is out as well.
             if through.is_some_and(|through| close > through) {
                 break;
             }

@@ -40,6 +40,7 @@ pub fn parity_statement(
     let subject = |name: &'static str, text: &str| {
         Ok::<_, ManifestError>(Subject::new(name, Digest(digest(name, text)?)))
     };
+    // By digest, so that the statement names these exact inputs whatever a later file of the same name holds.
     let subjects = vec![
         Subject::new("manifest", Digest(found.manifest.run_id()?)),
         subject("component", &found.manifest.component)?,
