@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::arguments::{ArgumentError, parse_arguments};
 use counterfoil_sandbox::compile::{CompileError, Compiled, load};
 use counterfoil_sandbox::describe::{DescribeError, Description, describe};
@@ -16,7 +17,7 @@ use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
 use crate::run::mismatch::ManifestMismatch;
 use crate::store::data_dir::{DataDir, DataDirError};
 
-/// Why a component could not be made ready for a run.
+/// Why a component could not be prepared for a run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ComponentError {
@@ -87,7 +88,7 @@ pub fn compile_for_manifest(
     setup: &RunSetup,
     settings: EngineSettings,
 ) -> Result<(CompiledComponent, Setup), ComponentError> {
-    let bytes = data.component(&setup.component)?;
+    let bytes = data.component(&Digest(setup.component))?;
     let ready = compile_component(&bytes, &manifest.limits, settings)?;
     let guest = guest_setup(&ready, manifest, setup)?;
     Ok((ready, guest))
@@ -110,7 +111,7 @@ pub fn guest_setup(
         return Err(ManifestMismatch {
             subject: "the engine-settings digest",
             place: "this host",
-            found: format!("sha256:{}", hex::encode(ours)),
+            found: Digest(ours).to_string(),
             stated: manifest.engine.clone(),
             hint: "use the host version that made the manifest, or make a new manifest",
         }

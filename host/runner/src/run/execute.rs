@@ -135,7 +135,9 @@ impl LiveContext {
             books: BookTerms {
                 instruments: setup.instruments.clone(),
                 cash: setup.cash,
-                cash_tolerance: setup.broker.map_or(Money::ZERO, |one| one.cash_tolerance),
+                cash_tolerance: setup
+                    .broker
+                    .map_or(Money::ZERO, |broker| broker.cash_tolerance),
                 interval_nanos: RECONCILE_NANOS,
             },
         };
@@ -246,8 +248,8 @@ where
     C: Clock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
-    let run_id = manifest.run_id()?;
-    guest.check_run(&hex::encode(run_id))?;
+    let run_id = Digest(manifest.run_id()?);
+    guest.check_run(&run_id.hex())?;
     let canonical = manifest.canonical()?;
     // A crash after this line leaves a folder without a journal. A resumption finds no signed entry in it and
     // begins the run there, so a live manifest that starts once is not used up by it.

@@ -49,7 +49,7 @@ pub fn snapshot_store(data: &DataDir) -> Result<SnapshotStore, FileError> {
     ))
 }
 
-/// The manifest's bars, checked against what the manifest says of them.
+/// The bars that the manifest names, checked against its timeframe and instruments.
 ///
 /// # Errors
 ///
@@ -126,10 +126,13 @@ pub struct SnapshotInputs {
 pub fn inputs_of(selection: &Selection) -> Result<SnapshotInputs, InputsError> {
     let bars = selection.commitment()?;
     let mut actions = selection.actions()?;
-    let last = bars.iter().filter_map(|one| one.last_close).max();
+    let last = bars
+        .iter()
+        .filter_map(|commitment| commitment.last_close)
+        .max();
     // An action after the last bar joins no slice. It is left out of the commitments too, so that they hold exactly
     // what the run can meet.
-    actions.retain(|one| Some(one.ex_time) < last);
+    actions.retain(|action| Some(action.ex_time) < last);
     Ok(SnapshotInputs {
         commitments: commitments(bars, actions.clone()),
         feed: SnapshotFeed::new(selection.slices(), actions),
@@ -171,18 +174,18 @@ fn commitments(
     // In the order of the slices: by time, then by kind. Any other order would give another digest of the same
     // actions, and a replay would refuse a genuine journal.
     actions.sort();
-    let all = bars.into_iter().zip(0..).map(|(one, id)| {
+    let all = bars.into_iter().zip(0..).map(|(bars, id)| {
         let own = || actions.iter().filter(|action| action.instrument.0 == id);
         let mut encoded = Vec::new();
         for action in own() {
             encode_action(action, &mut encoded);
         }
         Commitment {
-            symbol: one.symbol,
-            bars: one.bars,
-            first_close: one.first_close.unwrap_or_default(),
-            last_close: one.last_close.unwrap_or_default(),
-            bars_sha256: *one.bars_sha256.bytes(),
+            symbol: bars.symbol,
+            bars: bars.bars,
+            first_close: bars.first_close.unwrap_or_default(),
+            last_close: bars.last_close.unwrap_or_default(),
+            bars_sha256: *bars.bars_sha256.bytes(),
             actions: u64::try_from(own().count()).unwrap_or(u64::MAX),
             actions_sha256: Sha256::digest(&encoded).into(),
         }
@@ -228,10 +231,10 @@ fn check_selection(
     let there = selection.instruments();
     if there != setup.instruments {
         let list = |all: Vec<InstrumentEntry>| {
-            let texts = all.into_iter().map(|one| {
+            let texts = all.into_iter().map(|instrument| {
                 format!(
                     "{} (tick {}, lot {})",
-                    one.symbol, one.tick_size, one.lot_size
+                    instrument.symbol, instrument.tick_size, instrument.lot_size
                 )
             });
             texts.collect::<Vec<_>>().join(", ")

@@ -373,13 +373,9 @@ impl Resumption {
         around: ResumeDeps<'_>,
     ) -> Result<ResumeOutcome, ExecuteError> {
         if !matches!(self.manifest.data, DataSource::Feed { .. }) {
-            return Err(ManifestMismatch {
-                subject: "the data source",
-                place: "a live run",
-                found: "a feed".to_owned(),
-                stated: "a snapshot".to_owned(),
-                hint: "resume it with `counterfoil backtest --resume`",
-            }
+            return Err(ManifestMismatch::no_feed(
+                "resume it with `counterfoil backtest --resume`",
+            )
             .into());
         }
         let reports = self.known.take_broker_reports();

@@ -4,6 +4,7 @@
 mod store;
 mod thresholds;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::admission;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_snapshot::quality::findings::Severity;
@@ -52,7 +53,7 @@ pub fn check_admission(
     let mut facts = json!({
         "bytes": bytes.len(),
         "world": WORLD,
-        "engine": format!("sha256:{}", hex::encode(settings_digest())),
+        "engine": Digest(settings_digest()),
         "limits": limits,
     });
     match found {
@@ -167,8 +168,7 @@ fn run_facts(execution: &Execution) -> Value {
 }
 
 fn digest(found: &ReplayReport) -> Value {
-    let digest = found.decision_digest.map(hex::encode);
-    json!(digest.map(|digits| format!("sha256:{digits}")))
+    json!(found.decision_digest)
 }
 
 fn judge(found: &ReplayReport, how: &str, reasons: &mut Vec<String>) -> bool {

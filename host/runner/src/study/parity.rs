@@ -175,13 +175,9 @@ pub fn parity(
     let live = verified(execution, request.key)?;
     let manifest = Manifest::parse(&data.manifest_text(execution)?)?;
     if !matches!(manifest.data, DataSource::Feed { .. }) {
-        return Err(ManifestMismatch {
-            subject: "the data source",
-            place: "a live run",
-            found: "a feed".to_owned(),
-            stated: "a snapshot".to_owned(),
-            hint: "compare a backtest with itself by `counterfoil replay`",
-        }
+        return Err(ManifestMismatch::no_feed(
+            "compare a backtest with itself by `counterfoil replay`",
+        )
         .into());
     }
     let setup = manifest.setup()?;

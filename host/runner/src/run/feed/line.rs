@@ -104,7 +104,7 @@ fn named<'a>(
     symbol: &str,
 ) -> Result<(InstrumentId, &'a Instrument), String> {
     let all = (0..).map(InstrumentId).zip(instruments);
-    let mut all = all.filter(|(_, one)| one.symbol() == symbol);
+    let mut all = all.filter(|(_, instrument)| instrument.symbol() == symbol);
     all.next()
         .ok_or_else(|| format!("the run has no instrument {symbol:?}"))
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{Callback, Close, Record, Stop, digested_part};
@@ -89,7 +90,7 @@ impl RecordedSlice {
 #[derive(Debug)]
 pub(super) struct JournalTail {
     /// The decision digest over the recorded deterministic parts.
-    pub(super) digest: [u8; 32],
+    pub(super) digest: Digest,
     /// The closing record with its entry index; `None` while the run is open.
     pub(super) close: Option<(u64, Close)>,
 }
@@ -143,7 +144,7 @@ impl RecordedSliceReader {
             }
         }
         Ok(Some(JournalTail {
-            digest: self.digest.value(),
+            digest: Digest(self.digest.value()),
             close: self.close,
         }))
     }

@@ -233,7 +233,7 @@ mod tests {
         for name in ["", "../bob", "a/b", "a\0b"] {
             assert!(people.make(name).is_err(), "{name:?}");
         }
-        // Dots are letters like others: the file's name goes on behind them.
+        // Dots are letters like others: the file's name continues after them.
         people.make("..").unwrap();
         people.make("b.o.b").unwrap();
         let names: Vec<String> = people

@@ -78,7 +78,7 @@ fn predicate(live: &Execution, found: &ParityReport) -> Result<Value, ManifestEr
         },
         "again": {
             "log": found.again.origin(),
-            "decision-digest": format!("sha256:{}", hex::encode(found.close.decision_digest)),
+            "decision-digest": Digest(found.close.decision_digest),
         },
         "first-difference": difference,
     }))
@@ -91,8 +91,8 @@ fn described(
 ) -> Result<Value, ManifestError> {
     let instruments = found.manifest.setup()?.instruments;
     let describe = Describe::new(&instruments);
-    let decided = |one: &Option<(u64, Box<Decision>)>| {
-        one.as_ref().map(|(entry, decision)| {
+    let decided = |side: &Option<(u64, Box<Decision>)>| {
+        side.as_ref().map(|(entry, decision)| {
             let decision = describe.record(&Record::Decision((**decision).clone()));
             json!({ "entry": entry, "decision": decision })
         })
