@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 
 use counterfoil_governance::act::Drift;
 use counterfoil_governance::state::State;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::store::files::FileError;
 use crate::store::keys::{KeyDir, KeyDirError};
 
 /// Why it cannot be told what is there.

@@ -2,6 +2,5 @@
 
 pub mod content;
 pub mod data_dir;
-pub mod files;
 pub mod keys;
 pub mod lock;

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::study::sweep::{SweepItem, sample_items};
-use counterfoil_snapshot::synthetic::resample::{Draw, Resample};
+use counterfoil_snapshot::synthetic::resample::{BlockDraw, SampleSpec};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::Close;
 use counterfoil_trading::units::Money;
@@ -84,7 +84,7 @@ fn actual(
 }
 
 fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<SweepItem>> {
-    let first = Resample {
+    let first = SampleSpec {
         draw: how(args),
         block: args.block,
         seed: args.seed,
@@ -98,11 +98,11 @@ fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result
     Ok(items?)
 }
 
-const fn how(args: &Args) -> Draw {
+const fn how(args: &Args) -> BlockDraw {
     if args.shuffle {
-        Draw::Shuffle
+        BlockDraw::Shuffle
     } else {
-        Draw::Stationary
+        BlockDraw::Stationary
     }
 }
 
@@ -142,8 +142,10 @@ fn as_json(args: &Args, id: &str, table: &SweepTable, actual: &SweepOutcome) -> 
 
 fn print(args: &Args, whole: &SweepTable, actual: &SweepOutcome) {
     let how = match how(args) {
-        Draw::Stationary => format!("in blocks of {} on average, with replacement", args.block),
-        Draw::Shuffle => format!("in blocks of {}, in another sequence", args.block),
+        BlockDraw::Stationary => {
+            format!("in blocks of {} on average, with replacement", args.block)
+        }
+        BlockDraw::Shuffle => format!("in blocks of {}, in another sequence", args.block),
     };
     let (count, seed) = (whole.rows.len(), args.seed);
     say(&format!("bars drawn {how}; {count} samples, seed {seed}"));

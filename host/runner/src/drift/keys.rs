@@ -8,11 +8,11 @@ use std::path::Path;
 
 use counterfoil_governance::state::State;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found, MISSING};
 use crate::store::data_dir::DataDir;
-use crate::store::files::at;
 use crate::store::keys::{
     KeyDir, KeyDirError, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, PersonKey, SECRET_FILE,
     read_public,
@@ -163,6 +163,6 @@ fn mode_of(path: &Path) -> Result<Option<u32>, DriftError> {
     match fs::metadata(path) {
         Ok(found) => Ok(Some(found.permissions().mode() & 0o7777)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(at("read", path)(error).into()),
+        Err(error) => Err(FileError::at("read", path)(error).into()),
     }
 }

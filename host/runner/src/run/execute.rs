@@ -7,6 +7,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
+use counterfoil_os::files::FileError;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
 use counterfoil_sandbox::thread::guest_thread;
@@ -37,7 +38,6 @@ use crate::run::journal::{
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::permission::RunPermission;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
-use crate::store::files::FileError;
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};
 

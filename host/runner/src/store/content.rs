@@ -5,8 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use counterfoil_base::digest::Digest;
-
-use crate::store::files::{FileError, at};
+use counterfoil_os::files::FileError;
 
 /// Why a file named by a digest could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +30,7 @@ pub fn read_content(path: &Path, digest: &Digest) -> Result<Vec<u8>, ContentErro
         if error.kind() == ErrorKind::NotFound {
             ContentError::Missing
         } else {
-            at("read", path)(error).into()
+            FileError::at("read", path)(error).into()
         }
     })?;
     // The digest comes from a signed record, so the file itself needs no trust: changed bytes are never used.

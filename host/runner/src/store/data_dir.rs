@@ -13,9 +13,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use counterfoil_base::digest::Digest;
+use counterfoil_os::files::{self, FileError};
 
 use crate::store::content::{ContentError, read_content};
-use crate::store::files::{self, FileError, at};
 
 /// The journal's file in an execution's folder.
 pub const JOURNAL_FILE: &str = "journal";
@@ -212,7 +212,7 @@ impl DataDir {
                     }
                     number = number.saturating_add(1);
                 }
-                Err(error) => return Err(at("create folder", &path)(error).into()),
+                Err(error) => return Err(FileError::at("create folder", &path)(error).into()),
             }
         }
     }
@@ -332,8 +332,8 @@ impl DataDir {
 /// The names in a folder, sorted.
 fn names(folder: &Path) -> Result<Vec<String>, DataDirError> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(at("read folder", folder))? {
-        let entry = entry.map_err(at("read folder", folder))?;
+    for entry in fs::read_dir(folder).map_err(FileError::at("read folder", folder))? {
+        let entry = entry.map_err(FileError::at("read folder", folder))?;
         names.push(entry.file_name().to_string_lossy().into_owned());
     }
     names.sort();

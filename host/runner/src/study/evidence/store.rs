@@ -10,10 +10,10 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
+use counterfoil_os::files::{self, FileError};
 
 use crate::store::content::{ContentError, read_content};
 use crate::store::data_dir::DataDir;
-use crate::store::files::{self, FileError, at};
 
 /// The largest document that is read, in bytes. Genuine ones have a few thousand.
 pub(super) const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
@@ -109,10 +109,10 @@ impl EvidenceStore {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(all),
-            Err(error) => return Err(at("read folder", &self.folder)(error).into()),
+            Err(error) => return Err(FileError::at("read folder", &self.folder)(error).into()),
         };
         for entry in entries {
-            let entry = entry.map_err(at("read folder", &self.folder))?;
+            let entry = entry.map_err(FileError::at("read folder", &self.folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let mut digest = [0; 32];
             // Other files in the folder, such as temporary ones of a crash, are not evidence.
