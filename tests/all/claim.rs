@@ -1,7 +1,7 @@
 //! The claim itself: one component makes the same decisions in backtest, live, replay, on every
 //! back end, and beside itself.
 
-use counterfoil_runner::error::RunnerError;
+use counterfoil_runner::run::execute::ExecuteError;
 use counterfoil_runner::store::data_dir::DataDirError;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 use counterfoil_tests::journals::{records, verified};
@@ -50,7 +50,7 @@ fn a_component_decides_the_same_wherever_it_runs() {
         assert!(again.difference.is_none(), "{:?}", again.difference);
         assert!(again.closed);
         assert_eq!(again.decisions, 12_154);
-        let replayed = again.decision_digest.map(hex::encode);
+        let replayed = again.decision_digest.map(|digest| digest.hex());
         assert_eq!(replayed.as_deref(), Some(digest.as_str()), "replay");
         let report = verified(&std::fs::read(outcome.execution.journal()).unwrap());
         assert!(
@@ -137,7 +137,7 @@ fn a_live_manifest_starts_once() {
     assert!(
         matches!(
             *error,
-            RunnerError::DataDir(DataDirError::StartedBefore { .. })
+            ExecuteError::DataDir(DataDirError::StartedBefore { .. })
         ),
         "{error}"
     );

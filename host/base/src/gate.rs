@@ -2,6 +2,7 @@
 //! and never change.
 
 use alloc::string::String;
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,7 @@ impl Gate {
     /// The gate with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
+        // An unknown name is no gate: a misread one must not open another.
         Self::ALL.into_iter().find(|gate| gate.name() == name)
     }
 }
@@ -75,4 +77,10 @@ pub struct GateReason {
     pub code: String,
     /// The explanation for people.
     pub text: String,
+}
+
+impl fmt::Display for GateReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.text)
+    }
 }

@@ -8,6 +8,7 @@ const DAY_NANOS: i64 = 86_400_000_000_000;
 /// A time in nanoseconds since 1970 as `2026-01-31T16:00:00Z`, with a fraction where there is one.
 #[must_use]
 pub fn rfc3339(unix_nanos: i64) -> String {
+    // Euclidean: before 1970 the day is the one that begins before the time, as everywhere else.
     let (year, month, day) = civil(unix_nanos.div_euclid(DAY_NANOS));
     let nanos = unix_nanos.rem_euclid(DAY_NANOS);
     let (seconds, fraction) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
@@ -18,6 +19,16 @@ pub fn rfc3339(unix_nanos: i64) -> String {
     }
     let digits = format!("{fraction:09}");
     format!("{clock}.{}Z", digits.trim_end_matches('0'))
+}
+
+/// A time as people read it: the date alone at midnight, such as `2026-01-31`, else as [`rfc3339`].
+#[must_use]
+pub fn date_or_time(unix_nanos: i64) -> String {
+    if unix_nanos.rem_euclid(DAY_NANOS) == 0 {
+        let (year, month, day) = civil(unix_nanos.div_euclid(DAY_NANOS));
+        return format!("{year:04}-{month:02}-{day:02}");
+    }
+    rfc3339(unix_nanos)
 }
 
 /// The date of a day counted from 1970-01-01.
@@ -57,6 +68,8 @@ mod tests {
             assert_eq!(rfc3339(seconds * 1_000_000_000), text);
         }
         assert_eq!(rfc3339(1_500_000_000), "1970-01-01T00:00:01.5Z");
+        assert_eq!(date_or_time(951_782_400_000_000_000), "2000-02-29");
+        assert_eq!(date_or_time(1), "1970-01-01T00:00:00.000000001Z");
         assert_eq!(rfc3339(i64::MIN).get(..4), Some("1677"));
     }
 }

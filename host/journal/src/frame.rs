@@ -27,25 +27,14 @@ const CHECKPOINT_TAG: u8 = b'C';
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// The first bytes are others.
     #[error("this is not a journal, or one of another version: it begins with other bytes")]
     Magic,
-    /// A frame begins with a byte that stands for nothing.
     #[error("the frame at byte {offset} has the unknown tag {tag:#04x}")]
-    UnknownTag {
-        /// Where the frame begins.
-        offset: u64,
-        /// The byte found.
-        tag: u8,
-    },
-    /// A frame says that it is longer than its kind can be.
+    UnknownTag { offset: u64, tag: u8 },
     #[error("the frame at byte {offset} has a payload of {bytes} bytes, more than {bytes_max}")]
     TooLong {
-        /// Where the frame begins; for a frame to be written, 0.
         offset: u64,
-        /// The payload's length.
         bytes: u64,
-        /// The most its kind can hold.
         bytes_max: usize,
     },
 }
@@ -61,7 +50,7 @@ pub enum Frame<'a> {
 
 /// What a reader found at the beginning of its input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Parsed<'a> {
+pub struct ParsedFrame<'a> {
     /// The next frame; nothing if more input is needed.
     pub frame: Option<Frame<'a>>,
     /// How many bytes of the input are done with, magic included.
@@ -96,7 +85,7 @@ impl FrameReader {
     /// # Errors
     ///
     /// Returns a [`FrameError`] with the byte offset; the reader stays where it was.
-    pub fn parse<'a>(&mut self, input: &'a [u8]) -> Result<Parsed<'a>, FrameError> {
+    pub fn parse<'a>(&mut self, input: &'a [u8]) -> Result<ParsedFrame<'a>, FrameError> {
         if self.offset > 0 {
             let parsed = frame(input, self.offset)?;
             return Ok(self.consume(parsed));
@@ -112,21 +101,21 @@ impl FrameReader {
         if magic != MAGIC {
             return Err(FrameError::Magic);
         }
-        let Parsed { frame, consumed } = frame(rest, 16)?;
-        Ok(self.consume(Parsed {
+        let ParsedFrame { frame, consumed } = frame(rest, 16)?;
+        Ok(self.consume(ParsedFrame {
             frame,
             consumed: consumed.saturating_add(MAGIC.len()),
         }))
     }
 
-    fn consume<'a>(&mut self, parsed: Parsed<'a>) -> Parsed<'a> {
+    fn consume<'a>(&mut self, parsed: ParsedFrame<'a>) -> ParsedFrame<'a> {
         let consumed = u64::try_from(parsed.consumed).unwrap_or(u64::MAX);
         self.offset = self.offset.saturating_add(consumed);
         parsed
     }
 }
 
-const NOTHING: Parsed<'static> = Parsed {
+const NOTHING: ParsedFrame<'static> = ParsedFrame {
     frame: None,
     consumed: 0,
 };
@@ -168,18 +157,20 @@ fn write(tag: u8, payload: &[u8], bytes_max: usize, out: &mut Vec<u8>) -> Result
 }
 
 /// The frame at the beginning of `input`, which is at `offset` in the journal.
-fn frame(input: &[u8], offset: u64) -> Result<Parsed<'_>, FrameError> {
+fn frame(input: &[u8], offset: u64) -> Result<ParsedFrame<'_>, FrameError> {
     let Some((&tag, rest)) = input.split_first() else {
         return Ok(NOTHING);
     };
     let bytes_max = match tag {
         ENTRY_TAG => ENTRY_BYTES_MAX,
         CHECKPOINT_TAG => CHECKPOINT_BYTES_MAX,
+        // Not skipped: an unknown frame is unsigned bytes, in which anything could be hidden.
         _ => return Err(FrameError::UnknownTag { offset, tag }),
     };
     let Some((length, rest)) = rest.split_first_chunk() else {
         return Ok(NOTHING);
     };
+    // A length above the bound is refused now, before the caller buffers that many bytes in the hope of a whole frame.
     let length = u32::from_be_bytes(*length);
     let too_long = FrameError::TooLong {
         offset,
@@ -190,6 +181,7 @@ fn frame(input: &[u8], offset: u64) -> Result<Parsed<'_>, FrameError> {
     if length > bytes_max {
         return Err(too_long);
     }
+    // Not an error: a crash in the middle of a write leaves exactly this, and the caller decides what a torn tail means.
     let Some(payload) = rest.get(..length) else {
         return Ok(NOTHING);
     };
@@ -198,7 +190,7 @@ fn frame(input: &[u8], offset: u64) -> Result<Parsed<'_>, FrameError> {
     } else {
         Frame::Checkpoint(payload)
     };
-    Ok(Parsed {
+    Ok(ParsedFrame {
         frame: Some(frame),
         consumed: length.saturating_add(FRAME_HEAD_BYTES),
     })

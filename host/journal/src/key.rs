@@ -72,31 +72,15 @@ impl fmt::Display for KeyId {
 /// Why a key is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum KeyError {
-    /// The name cannot stand in a signature line.
+pub enum VerifierKeyError {
     #[error("{name:?} is not a key name: it is empty or holds a space, a plus or a control")]
-    Name {
-        /// The name.
-        name: String,
-    },
-    /// The text is not `name+id+key`.
+    Name { name: String },
     #[error("a verifier key is a name, an id of 8 hex digits and a base64 key, joined by plus")]
     Format,
-    /// The key is of a type that is not verified here.
     #[error("keys of the signature type {byte:#04x} are not supported")]
-    UnknownType {
-        /// The byte that stands for the type.
-        byte: u8,
-    },
-    /// The id is not the one computed from the key.
+    UnknownType { byte: u8 },
     #[error("the key id {found} does not belong to the key, whose id is {computed}")]
-    Id {
-        /// The id found in the text.
-        found: KeyId,
-        /// The id computed from the key.
-        computed: KeyId,
-    },
-    /// The public key is no point of the curve, or one for which anyone can sign.
+    Id { found: KeyId, computed: KeyId },
     #[error("the public key is not a usable Ed25519 key")]
     PublicKey,
 }
@@ -105,13 +89,14 @@ pub enum KeyError {
 ///
 /// # Errors
 ///
-/// Returns [`KeyError::Name`].
+/// Returns [`VerifierKeyError::Name`].
 ///
 /// Source: C2SP signed-note, format.
-pub fn check_name(name: &str) -> Result<(), KeyError> {
+pub fn check_name(name: &str) -> Result<(), VerifierKeyError> {
+    // Any of these would end the name early in a signature line, so that one line could be read as another key's.
     let refused = |c: char| c.is_whitespace() || c == '+' || c < ' ';
     if name.is_empty() || name.contains(refused) {
-        return Err(KeyError::Name {
+        return Err(VerifierKeyError::Name {
             name: name.to_string(),
         });
     }
@@ -134,8 +119,8 @@ impl VerifierKey {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError::Name`] or [`KeyError::PublicKey`].
-    pub fn new(name: &str, public_key: &[u8; 32]) -> Result<Self, KeyError> {
+    /// Returns [`VerifierKeyError::Name`] or [`VerifierKeyError::PublicKey`].
+    pub fn new(name: &str, public_key: &[u8; 32]) -> Result<Self, VerifierKeyError> {
         Self::with_type(name, SignatureType::Ed25519, public_key)
     }
 
@@ -143,8 +128,8 @@ impl VerifierKey {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError::Name`] or [`KeyError::PublicKey`].
-    pub fn witness(name: &str, public_key: &[u8; 32]) -> Result<Self, KeyError> {
+    /// Returns [`VerifierKeyError::Name`] or [`VerifierKeyError::PublicKey`].
+    pub fn witness(name: &str, public_key: &[u8; 32]) -> Result<Self, VerifierKeyError> {
         Self::with_type(name, SignatureType::CosignatureV1, public_key)
     }
 
@@ -152,11 +137,12 @@ impl VerifierKey {
         name: &str,
         signature_type: SignatureType,
         public_key: &[u8; 32],
-    ) -> Result<Self, KeyError> {
+    ) -> Result<Self, VerifierKeyError> {
         check_name(name)?;
-        let key = VerifyingKey::from_bytes(public_key).map_err(|_| KeyError::PublicKey)?;
+        let key = VerifyingKey::from_bytes(public_key).map_err(|_| VerifierKeyError::PublicKey)?;
+        // Under a key of small order one signature verifies for many messages: its holder could deny or swap what was signed.
         if key.is_weak() {
-            return Err(KeyError::PublicKey);
+            return Err(VerifierKeyError::PublicKey);
         }
         let id = KeyId::new(name, signature_type, public_key);
         Ok(Self {
@@ -171,21 +157,24 @@ impl VerifierKey {
     ///
     /// # Errors
     ///
-    /// Returns a [`KeyError`] that names the part that is wrong.
+    /// Returns a [`VerifierKeyError`] that names the part that is wrong.
     ///
     /// Source: C2SP signed-note, verifier keys.
-    pub fn parse(vkey: &str) -> Result<Self, KeyError> {
-        let (name, rest) = vkey.split_once('+').ok_or(KeyError::Format)?;
-        let (id, key) = rest.split_once('+').ok_or(KeyError::Format)?;
-        let found = parse_id(id).ok_or(KeyError::Format)?;
-        let key: Vec<u8> = STANDARD.decode(key).map_err(|_| KeyError::Format)?;
-        let (&byte, public_key) = key.split_first().ok_or(KeyError::Format)?;
+    pub fn parse(vkey: &str) -> Result<Self, VerifierKeyError> {
+        let (name, rest) = vkey.split_once('+').ok_or(VerifierKeyError::Format)?;
+        let (id, key) = rest.split_once('+').ok_or(VerifierKeyError::Format)?;
+        let found = parse_id(id).ok_or(VerifierKeyError::Format)?;
+        let key: Vec<u8> = STANDARD.decode(key).map_err(|_| VerifierKeyError::Format)?;
+        let (&byte, public_key) = key.split_first().ok_or(VerifierKeyError::Format)?;
         let signature_type =
-            SignatureType::from_byte(byte).ok_or(KeyError::UnknownType { byte })?;
-        let public_key = public_key.try_into().map_err(|_| KeyError::PublicKey)?;
+            SignatureType::from_byte(byte).ok_or(VerifierKeyError::UnknownType { byte })?;
+        let public_key = public_key
+            .try_into()
+            .map_err(|_| VerifierKeyError::PublicKey)?;
         let key = Self::with_type(name, signature_type, public_key)?;
+        // A copy of a key line that was damaged or edited must not name another key under the same label.
         if key.id != found {
-            return Err(KeyError::Id {
+            return Err(VerifierKeyError::Id {
                 found,
                 computed: key.id,
             });
@@ -235,6 +224,7 @@ impl fmt::Display for VerifierKey {
 
 /// Eight lowercase hex digits as a key id.
 fn parse_id(text: &str) -> Option<KeyId> {
+    // One spelling: two texts for one key would make two entries in a list of trusted keys.
     let lowercase_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if text.len() != 8 || !text.bytes().all(lowercase_hex) {
         return None;

@@ -12,36 +12,32 @@ use crate::{
 /// Why entries are not a span.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SpanError {
-    /// A span is one full subtree.
+pub enum LeafSpanError {
     #[error("a span is {SUBTREE_LEAVES} entries, not {entries}")]
-    Count {
-        /// How many there are.
-        entries: usize,
-    },
-    /// An entry does not follow the one before it.
+    Count { entries: usize },
     #[error(transparent)]
     Entry(#[from] EntryError),
 }
 
 /// 256 entries in a chain, whose first link is yet to be joined to what comes before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Span {
+pub struct LeafSpan {
     link: Hash,
     last: Hash,
     root: Hash,
 }
 
-impl Span {
+impl LeafSpan {
     /// The span of `entries`, the first of which has the index `start`. Each is hashed once.
     ///
     /// # Errors
     ///
-    /// Returns [`SpanError::Count`] if they are not 256, or [`SpanError::Entry`] with the
+    /// Returns [`LeafSpanError::Count`] if they are not 256, or [`LeafSpanError::Entry`] with the
     /// index of the first entry that does not follow the one before it.
-    pub fn check(entries: &[&[u8]], start: u64) -> Result<Self, SpanError> {
+    pub fn check(entries: &[&[u8]], start: u64) -> Result<Self, LeafSpanError> {
+        // Another number is not one node of the tree, and its root would be joined at the wrong height.
         if entries.len() != SUBTREE_LEAVES {
-            return Err(SpanError::Count {
+            return Err(LeafSpanError::Count {
                 entries: entries.len(),
             });
         }
@@ -51,6 +47,7 @@ impl Span {
             let index = start.saturating_add(at);
             let (found, _) = split(entry, index)?;
             match last {
+                // The first link stays open: the entry before it may be hashed on another thread. The auditor joins the two.
                 None => link = found,
                 Some(expected) if expected != found => {
                     return Err(EntryError::LinkBroken {

@@ -6,34 +6,26 @@ use std::collections::BTreeMap;
 use counterfoil_trading::decimal;
 
 use crate::describe::{Description, Parameter, ParameterType};
-use crate::setup::{Argument, Value};
+use crate::setup::{Argument, ArgumentValue};
 
 /// Why the texts are no arguments for this strategy.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArgumentError {
-    /// A name that the strategy does not take.
     #[error(
         "the strategy has no parameter {name:?}{}; it takes: {}",
         nearest.as_ref().map(|near| format!(" (did you mean {near}?)")).unwrap_or_default(),
         if known.is_empty() { String::from("none") } else { known.join(", ") }
     )]
     Unknown {
-        /// The name.
         name: String,
-        /// The parameter whose name is nearest to it, if one is near.
         nearest: Option<String>,
-        /// All parameters.
         known: Vec<String>,
     },
-    /// A value that the parameter does not take.
     #[error("{name} cannot be {text:?}: it takes {allowed}")]
     Value {
-        /// The parameter.
         name: String,
-        /// The value.
         text: String,
-        /// What it takes.
         allowed: String,
     },
 }
@@ -49,6 +41,7 @@ pub fn parse_arguments(
 ) -> Result<Vec<Argument>, ArgumentError> {
     let names = || description.parameters.iter().map(|known| &known.name);
     for name in texts.keys() {
+        // An unknown name is an error: a misspelt parameter would else leave the default in force without a word.
         if !names().any(|known| known == name) {
             return Err(ArgumentError::Unknown {
                 name: name.clone(),
@@ -70,20 +63,20 @@ pub fn parse_arguments(
         .collect()
 }
 
-fn parse_value(parameter: &Parameter, text: &str) -> Result<Value, ArgumentError> {
+fn parse_value(parameter: &Parameter, text: &str) -> Result<ArgumentValue, ArgumentError> {
     let value = match &parameter.of {
         ParameterType::Number { scale, .. } => decimal::parse(text, *scale)
             .ok()
             .and_then(|value| i64::try_from(value).ok())
-            .map(|value| Value::Number {
+            .map(|value| ArgumentValue::Number {
                 value,
                 scale: *scale,
             }),
-        ParameterType::Boolean => text.parse().ok().map(Value::Boolean),
+        ParameterType::Boolean => text.parse().ok().map(ArgumentValue::Boolean),
         ParameterType::Choice(choices) => (0_u32..)
             .zip(choices)
             .find(|(_, choice)| *choice == text)
-            .map(|(index, _)| Value::Choice(index)),
+            .map(|(index, _)| ArgumentValue::Choice(index)),
     };
     value
         .filter(|value| parameter.of.allows(value))
@@ -152,7 +145,7 @@ mod tests {
             of,
             default,
         };
-        let number = |value| Value::Number { value, scale: 1 };
+        let number = |value| ArgumentValue::Number { value, scale: 1 };
         let range = ParameterType::Number {
             scale: 1,
             min: -10,
@@ -170,8 +163,12 @@ mod tests {
             warm_up: 0,
             parameters: vec![
                 parameter("slow", range, number(200)),
-                parameter("mode", modes, Value::Choice(1)),
-                parameter("trace", ParameterType::Boolean, Value::Boolean(false)),
+                parameter("mode", modes, ArgumentValue::Choice(1)),
+                parameter(
+                    "trace",
+                    ParameterType::Boolean,
+                    ArgumentValue::Boolean(false),
+                ),
             ],
         }
     }
@@ -185,9 +182,9 @@ mod tests {
         let got = match parse_arguments(&description(), &texts.collect()) {
             Ok(arguments) => {
                 let values = arguments.iter().map(|argument| match argument.value {
-                    Value::Number { value, scale } => decimal::format(value.into(), scale),
-                    Value::Boolean(value) => value.to_string(),
-                    Value::Choice(index) => format!("#{index}"),
+                    ArgumentValue::Number { value, scale } => decimal::format(value.into(), scale),
+                    ArgumentValue::Boolean(value) => value.to_string(),
+                    ArgumentValue::Choice(index) => format!("#{index}"),
                 });
                 values.collect::<Vec<_>>().join(" ")
             }

@@ -3,12 +3,11 @@
 //! cache and exits; the parent ends it on time-out and loads from that cache.
 
 use core::time::Duration;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::process::Command;
 
-use rlimit::Resource;
+use counterfoil_os::child::{ChildBounds, ChildEnd, OwnLimits, ask_child, lower_own_limits};
 
 use crate::compile::load;
 use crate::engine::{Engine, EngineSettings};
@@ -20,9 +19,6 @@ pub const EXIT_DONE: u8 = 0;
 pub const EXIT_SETUP: u8 = 20;
 /// The component is not admitted or does not compile.
 pub const EXIT_REFUSED: u8 = 21;
-
-/// Milliseconds between two looks at the child.
-const LOOK_MS: u64 = 5;
 
 /// What one compilation may take.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,35 +46,18 @@ impl Default for CompileLimits {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChildError {
-    /// The child could not be started or watched.
-    #[error("the compiling process cannot be run")]
+    #[error("cannot run the compile process")]
     Io(#[from] io::Error),
-    /// It was ended because it took too long.
     #[error("the component did not compile within {wall_ms} ms")]
-    TimedOut {
-        /// The limit.
-        wall_ms: u64,
-    },
-    /// The operating system ended it: it went beyond its processor time or its memory.
+    TimedOut { wall_ms: u64 },
     #[error(
         "the component did not compile within its limits of processor time and memory ({status})"
     )]
-    Killed {
-        /// What the operating system says.
-        status: String,
-    },
-    /// The component is not admitted or does not compile.
+    Killed { status: String },
     #[error("{reason}")]
-    Refused {
-        /// What the child says.
-        reason: String,
-    },
-    /// The child could not begin.
-    #[error("the compiling process could not begin: {reason}")]
-    Setup {
-        /// What it says.
-        reason: String,
-    },
+    Refused { reason: String },
+    #[error("the compile process could not start: {reason}")]
+    Setup { reason: String },
 }
 
 /// Runs `command`, which must end in [`compile_child_main`], and waits for it as long as the
@@ -88,22 +67,17 @@ pub enum ChildError {
 ///
 /// Returns [`ChildError`] if the component was not compiled; then the cache has no code of it.
 pub fn compile_in_child(command: &mut Command, limits: CompileLimits) -> Result<(), ChildError> {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    let mut child = command.stderr(Stdio::piped()).spawn()?;
-    let Some(status) = wait(&mut child, limits.wall_ms)? else {
-        child.kill()?;
-        child.wait()?;
+    let bounds = ChildBounds {
+        wall_time: Duration::from_millis(limits.wall_ms),
+        answer_bytes_max: TRACE_BYTES_MAX,
+    };
+    let ChildEnd::Exited { status, answer } = ask_child(command, &[], bounds)? else {
         let wall_ms = limits.wall_ms;
         return Err(ChildError::TimedOut { wall_ms });
     };
-    // The child writes less than a pipe holds, so it never waited for a reader.
-    let mut said = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        let most = u64::try_from(TRACE_BYTES_MAX).unwrap_or(u64::MAX);
-        stderr.take(most).read_to_end(&mut said)?;
-    }
-    let reason = String::from_utf8_lossy(&said).trim().to_owned();
+    let reason = String::from_utf8_lossy(&answer).trim().to_owned();
     match status.code().map(u8::try_from) {
+        // The exit code decides, never the text: a component could make the compiler print what it likes.
         Some(Ok(EXIT_DONE)) => Ok(()),
         Some(Ok(EXIT_REFUSED)) => Err(ChildError::Refused { reason }),
         Some(Ok(EXIT_SETUP)) => Err(ChildError::Setup { reason }),
@@ -111,19 +85,6 @@ pub fn compile_in_child(command: &mut Command, limits: CompileLimits) -> Result<
             status: status.to_string(),
         }),
     }
-}
-
-/// The child's end, or none when the time is over. The channel is never sent to: it is a clock
-/// that this crate may have.
-fn wait(child: &mut Child, wall_ms: u64) -> io::Result<Option<ExitStatus>> {
-    let (_never_sends, clock) = mpsc::channel::<()>();
-    for _ in 0..wall_ms.div_ceil(LOOK_MS) {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        let _ = clock.recv_timeout(Duration::from_millis(LOOK_MS));
-    }
-    child.try_wait()
 }
 
 /// The child's side: lowers its own limits, admits and compiles the file into the cache of
@@ -143,14 +104,16 @@ pub fn compile_child_main(
             bounded(format!("{what}: {error}"), TRACE_BYTES_MAX),
         )
     };
+    // The compiled code reaches the parent through the cache only. Without one, the work would be thrown away.
     if settings.cache.is_none() {
         return Err((EXIT_SETUP, String::from("no cache to compile into")));
     }
-    let lower = |resource: Resource, limit: u64| rlimit::setrlimit(resource, limit, limit);
-    lower(Resource::AS, limits.memory_bytes)
-        .and_then(|()| lower(Resource::CPU, limits.cpu_seconds))
-        .and_then(|()| lower(Resource::CORE, 0))
-        .map_err(|error| setup("limits", &error))?;
+    // Before the file is read: from here on the operating system bounds what its compilation can take.
+    lower_own_limits(OwnLimits {
+        memory_bytes: limits.memory_bytes,
+        cpu_seconds: limits.cpu_seconds,
+    })
+    .map_err(|error| setup("limits", &error))?;
     let bytes = std::fs::read(component).map_err(|error| setup("component", &error))?;
     let engine = Engine::new(settings).map_err(|error| setup("engine", &error))?;
     match load(&engine, &bytes) {

@@ -9,7 +9,7 @@ use wasmtime::component::Component;
 use crate::admission::{self, AdmissionError};
 use crate::engine::Engine;
 use crate::imports;
-use crate::state::State;
+use crate::state::GuestState;
 use crate::wit;
 
 /// The SHA-256 of a component's bytes: what a strategy is called by.
@@ -34,34 +34,29 @@ impl fmt::Display for ComponentDigest {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileError {
-    /// The static checks did not let it through.
     #[error("the component is not admitted")]
     NotAdmitted(#[from] AdmissionError),
-    /// The compiler refuses it.
     #[error("the component does not compile: {reason}")]
-    Refused {
-        /// What wasmtime says.
-        reason: String,
-    },
+    Refused { reason: String },
 }
 
 /// A compiled component, bound to its engine. Cloning is cheap.
 #[derive(Clone)]
-pub struct Compiled {
+pub struct LoadedComponent {
     engine: Engine,
     digest: ComponentDigest,
-    pre: wit::StrategyPre<State>,
+    pre: wit::StrategyPre<GuestState>,
 }
 
-impl fmt::Debug for Compiled {
+impl fmt::Debug for LoadedComponent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Compiled")
+        f.debug_struct("LoadedComponent")
             .field("digest", &self.digest)
             .finish_non_exhaustive()
     }
 }
 
-impl Compiled {
+impl LoadedComponent {
     /// What it was compiled from.
     #[must_use]
     pub fn digest(&self) -> ComponentDigest {
@@ -74,7 +69,7 @@ impl Compiled {
         &self.engine
     }
 
-    pub(crate) fn pre(&self) -> &wit::StrategyPre<State> {
+    pub(crate) fn pre(&self) -> &wit::StrategyPre<GuestState> {
         &self.pre
     }
 }
@@ -87,15 +82,17 @@ impl Compiled {
 /// # Errors
 ///
 /// Returns [`CompileError`] if the component is not admitted or does not compile.
-pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Compiled, CompileError> {
+pub fn load(engine: &Engine, bytes: &[u8]) -> Result<LoadedComponent, CompileError> {
+    // Never skipped, also where the cache has the code: the cache is a folder, and its owner may have changed the rules since.
     admission::check(bytes)?;
     let refused = |error: wasmtime::Error| CompileError::Refused {
         reason: crate::fault::bounded(format!("{error:#}"), crate::fault::TRACE_BYTES_MAX),
     };
     let component = Component::from_binary(engine.inner(), bytes).map_err(refused)?;
     let linker = imports::linker(engine.inner()).map_err(refused)?;
+    // Every import is resolved now, from a linker that knows the contract only: nothing is looked up at run time.
     let pre = linker.instantiate_pre(&component).map_err(refused)?;
-    Ok(Compiled {
+    Ok(LoadedComponent {
         engine: engine.clone(),
         digest: ComponentDigest::of(bytes),
         pre: wit::StrategyPre::new(pre).map_err(refused)?,

@@ -6,7 +6,7 @@ use wasmtime::{Error, Result, StoreContextMut, Trap};
 use counterfoil_trading::instrument::InstrumentId;
 
 use crate::convert;
-use crate::state::{LogLevel, State};
+use crate::state::{GuestState, LogLevel};
 use crate::wit::counterfoil::strategy::types as wit;
 
 /// The interface of the account.
@@ -20,10 +20,10 @@ pub(crate) const FUEL_PER_CALL: u64 = 20;
 /// long list would else spend the host's time and not its own fuel.
 pub(crate) const FUEL_PER_ORDER: u64 = 20;
 
-type Store<'a> = StoreContextMut<'a, State>;
+type Store<'a> = StoreContextMut<'a, GuestState>;
 
 /// A linker that knows all that a strategy may import.
-pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<State>> {
+pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     let mut account = linker.instance(ACCOUNT)?;
     account.func_wrap("cash", |mut store: Store<'_>, (): ()| {
@@ -53,6 +53,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<State>> {
 /// One line. wasmtime has bounded the text by what one answer may hold before it got here.
 fn write(mut store: Store<'_>, (level, text): (wit::LogLevel, String)) -> Result<()> {
     charge(&mut store, FUEL_PER_CALL)?;
+    // Charged before it is kept: a guest that logs in a loop would fill the host's memory, not its own.
     let log = &mut store.data_mut().log;
     log.charge(text.len())?;
     let level = match level {
@@ -69,8 +70,9 @@ fn money(amount: counterfoil_trading::units::Money) -> Result<(wit::Money,)> {
     Ok((convert::money(amount)?,))
 }
 
-fn position_of(state: &State, id: InstrumentId) -> Result<(wit::Position,)> {
+fn position_of(state: &GuestState, id: InstrumentId) -> Result<(wit::Position,)> {
     let position = state.view.positions.get(id.index()).copied();
+    // An instrument that the run does not have is flat: a wrong id is the strategy's mistake, not a fault.
     let (quantity, cost) = position.unwrap_or_default();
     Ok((wit::Position {
         quantity: quantity.0,
@@ -81,6 +83,7 @@ fn position_of(state: &State, id: InstrumentId) -> Result<(wit::Position,)> {
 /// Takes fuel from the guest for what the host does for it.
 fn charge(store: &mut Store<'_>, cost: u64) -> Result<()> {
     let Some(left) = store.get_fuel()?.checked_sub(cost) else {
+        // All of it: the guest must not be able to make a cheap call after one that it could not pay.
         store.set_fuel(0)?;
         return Err(Error::from(Trap::OutOfFuel));
     };

@@ -8,20 +8,14 @@ use wasmtime::{Error, ResourceLimiter, Result};
 /// Why wasmtime was told to stop. It travels through wasmtime as an error and is found again by
 /// its type.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum Refusal {
-    /// The guest went beyond one of its limits.
+pub(crate) enum LimitBreach {
     #[error("the guest wants {wanted} {what}, the limit is {limit}")]
     Limit {
-        /// Which fault it is.
         fault: Fault,
-        /// Of what.
         what: &'static str,
-        /// How much it wants.
         wanted: u64,
-        /// How much it may have.
         limit: u64,
     },
-    /// The host has no more to give, or a value does not fit: no verdict on the guest.
     #[error("{0}")]
     Host(String),
 }
@@ -53,6 +47,7 @@ fn grown(total: u64, current: usize, desired: usize, limit: u64) -> Result<u64, 
     let growth = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
     let wanted = total.saturating_add(growth);
     if wanted > limit {
+        // The total over all memories: a limit for each would be multiplied by the number of memories.
         Err(wanted)
     } else {
         Ok(wanted)
@@ -74,7 +69,7 @@ impl ResourceLimiter for Limiter {
         match grown(self.memory_bytes, current, desired, limit) {
             Ok(total) => self.memory_bytes = total,
             Err(wanted) => {
-                return Err(Error::new(Refusal::Limit {
+                return Err(Error::new(LimitBreach::Limit {
                     fault: Fault::MemoryLimit,
                     what: "bytes of memory",
                     wanted,
@@ -90,14 +85,14 @@ impl ResourceLimiter for Limiter {
         // would make the guest's decision depend on the machine.
         let text = format!("{error:#}");
         Err(Error::new(if text.contains("memory type's limits") {
-            Refusal::Limit {
+            LimitBreach::Limit {
                 fault: Fault::MemoryLimit,
                 what: "bytes of memory",
                 wanted: 1 << 32,
                 limit: self.memory_limit,
             }
         } else {
-            Refusal::Host(format!("the host has no memory to give: {text}"))
+            LimitBreach::Host(format!("the host has no memory to give: {text}"))
         }))
     }
 
@@ -114,7 +109,7 @@ impl ResourceLimiter for Limiter {
         match grown(self.table_elements, current, desired, limit) {
             Ok(total) => self.table_elements = total,
             Err(wanted) => {
-                return Err(Error::new(Refusal::Limit {
+                return Err(Error::new(LimitBreach::Limit {
                     fault: Fault::TableLimit,
                     what: "table elements",
                     wanted,
@@ -126,7 +121,7 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_grow_failed(&mut self, error: Error) -> Result<()> {
-        Err(Error::new(Refusal::Host(format!(
+        Err(Error::new(LimitBreach::Host(format!(
             "the host has no table to give: {error:#}"
         ))))
     }

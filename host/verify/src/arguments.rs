@@ -5,18 +5,17 @@ use std::path::PathBuf;
 
 /// What is asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Command {
+pub(crate) enum VerifyCommand {
     /// The help text.
     Help,
-    /// A journal.
-    Journal(Job),
+    Journal(VerifyArguments),
     /// A proof of one record.
-    Proof(Job),
+    Proof(VerifyArguments),
 }
 
 /// What to check, and with what.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Job {
+pub(crate) struct VerifyArguments {
     /// The public key's file.
     pub(crate) key: PathBuf,
     /// The journal or proof.
@@ -32,25 +31,22 @@ pub(crate) struct Job {
 /// Why the arguments ask for nothing.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum UsageError {
-    /// An option that there is not, or not for this.
-    #[error("there is no option {option}")]
+    #[error("unknown option {option}")]
     Unknown { option: String },
-    /// An option without the file behind it.
-    #[error("{option} needs a file behind it")]
+    #[error("{option} needs a file")]
     NoValue { option: &'static str },
-    /// An option given twice.
-    #[error("{option} stands there twice")]
+    #[error("{option} is given twice")]
     Twice { option: &'static str },
-    /// No key.
-    #[error("--key FILE is missing: the log's public key")]
+    #[error("missing --key FILE, the log's public key")]
     NoKey,
-    /// Not one file.
-    #[error("exactly one file is checked at a time, not {given}")]
+    #[error("expected one file to check, got {given}")]
     Files { given: usize },
 }
 
 /// What the arguments ask for, the program's name left out.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<VerifyCommand, UsageError> {
     let mut arguments = arguments.into_iter().peekable();
     let is_proof = arguments.next_if(|first| first == "proof").is_some();
     let (mut key, mut manifest, mut files) = (None, None, Vec::new());
@@ -58,8 +54,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
             Some(text) if !only_files && text.starts_with('-') => match text {
+                // A file may be called like an option, and `proof` may be a journal's name.
                 "--" => only_files = true,
-                "--help" | "-h" => return Ok(Command::Help),
+                "--help" | "-h" => return Ok(VerifyCommand::Help),
                 "--json" => json = true,
                 "--integrity-only" if !is_proof => integrity_only = true,
                 "--key" => set("--key", &mut key, arguments.next())?,
@@ -77,7 +74,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let key = key.ok_or(UsageError::NoKey)?;
     let given = files.len();
     let [file] = <[PathBuf; 1]>::try_from(files).map_err(|_| UsageError::Files { given })?;
-    let job = Job {
+    let job = VerifyArguments {
         key,
         file,
         manifest,
@@ -85,9 +82,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         json,
     };
     Ok(if is_proof {
-        Command::Proof(job)
+        VerifyCommand::Proof(job)
     } else {
-        Command::Journal(job)
+        VerifyCommand::Journal(job)
     })
 }
 
@@ -98,6 +95,7 @@ fn set(
 ) -> Result<(), UsageError> {
     let value = value.ok_or(UsageError::NoValue { option })?;
     match place.replace(value.into()) {
+        // Two keys would leave it open which of them the verdict is about.
         None => Ok(()),
         Some(_) => Err(UsageError::Twice { option }),
     }
@@ -110,9 +108,9 @@ mod tests {
     #[track_caller]
     fn check(line: &str, expect: &str) {
         let got = match parse(line.split_whitespace().map(OsString::from)) {
-            Ok(Command::Help) => "help".to_owned(),
-            Ok(Command::Journal(job)) => format!("journal {}", job.file.display()),
-            Ok(Command::Proof(job)) => format!("proof {}", job.file.display()),
+            Ok(VerifyCommand::Help) => "help".to_owned(),
+            Ok(VerifyCommand::Journal(job)) => format!("journal {}", job.file.display()),
+            Ok(VerifyCommand::Proof(job)) => format!("proof {}", job.file.display()),
             Err(error) => error.to_string(),
         };
         assert_eq!(got, expect, "{line}");
@@ -126,19 +124,16 @@ mod tests {
         check("--key k -- --odd", "journal --odd");
         check("proof --manifest m --key k p", "proof p");
         check("--key k proof", "journal proof");
-        check("", "--key FILE is missing: the log's public key");
-        check("--key", "--key needs a file behind it");
-        check("--key k --key k j", "--key stands there twice");
-        check("--key k", "exactly one file is checked at a time, not 0");
-        check(
-            "--key k a b",
-            "exactly one file is checked at a time, not 2",
-        );
-        check("--manifest m --key k a", "there is no option --manifest");
+        check("", "missing --key FILE, the log's public key");
+        check("--key", "--key needs a file");
+        check("--key k --key k j", "--key is given twice");
+        check("--key k", "expected one file to check, got 0");
+        check("--key k a b", "expected one file to check, got 2");
+        check("--manifest m --key k a", "unknown option --manifest");
         check(
             "proof --integrity-only --key k a",
-            "there is no option --integrity-only",
+            "unknown option --integrity-only",
         );
-        check("-v", "there is no option -v");
+        check("-v", "unknown option -v");
     }
 }

@@ -8,22 +8,21 @@ use counterfoil_trading::record::{Commitment, Decision, Record};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
-use crate::opened::Opened;
+use crate::opened::OpenedJournal;
 use crate::report::BarsSeen;
-use crate::text::one_line;
-use crate::time::rfc3339;
+use counterfoil_base::text::harmless_line;
 
 /// The bars of all instruments so far.
 #[derive(Debug)]
-pub(crate) struct Counter {
+pub(crate) struct BarTally {
     is_closed: bool,
     /// Whether a fault ended the run: then later bars are not expected.
     is_faulted: bool,
-    instruments: Vec<Counted>,
+    instruments: Vec<InstrumentTally>,
 }
 
 #[derive(Debug)]
-struct Counted {
+struct InstrumentTally {
     symbol: String,
     promised: Option<Commitment>,
     bars: u64,
@@ -37,11 +36,11 @@ struct Counted {
     widest: Option<(i64, UnixNanos)>,
 }
 
-impl Counter {
-    pub(crate) fn new(opened: &Opened) -> Self {
+impl BarTally {
+    pub(crate) fn new(opened: &OpenedJournal) -> Self {
         let commitments = opened.open.commitments.as_deref().unwrap_or_default();
         let mut promised = commitments.iter();
-        let instruments = opened.setup.instruments.iter().map(|one| Counted {
+        let instruments = opened.setup.instruments.iter().map(|one| InstrumentTally {
             symbol: one.symbol().to_owned(),
             promised: promised.next().cloned(),
             bars: 0,
@@ -88,6 +87,7 @@ impl Counter {
             // The re-run names a bar of an unknown instrument.
             return;
         };
+        // The first gap only: later numbers are shifted by it and would report the same loss again.
         let last = counted.closes.map(|(_, last)| last);
         if decision.index != counted.bars && counted.gap.is_none() {
             counted.gap = Some((counted.bars, last));
@@ -101,6 +101,7 @@ impl Counter {
         counted.bars = counted.bars.saturating_add(1);
         let first = counted.closes.map_or(bar.close_time, |(first, _)| first);
         counted.closes = Some((first, bar.close_time));
+        // A feed promises nothing, so there is nothing to compare a digest with.
         if counted.promised.is_some() {
             counted.sha.update(decision.bar.canonical());
         }
@@ -140,35 +141,34 @@ impl Counter {
     }
 }
 
-impl Counted {
+impl InstrumentTally {
     fn missing_actions(&self, ended_by_fault: bool) -> Option<String> {
         let symbol = &self.symbol;
         let promised = self.promised.as_ref()?;
         let (here, all) = (self.actions, promised.actions);
+        // A run that stopped early did not read the rest, which is no loss of the journal.
         if here < all && ended_by_fault {
             return None;
         }
         if here != all {
             return Some(format!(
-                "{here} corporate actions of {symbol} where {all} were promised"
+                "{here} corporate actions of {symbol}, {all} promised"
             ));
         }
         let digest: [u8; 32] = self.actions_sha.clone().finalize().into();
         (digest != promised.actions_sha256).then(|| {
-            format!(
-                "the corporate actions of {symbol} are as many as promised, and are other actions"
-            )
+            format!("the corporate actions of {symbol} have the promised count but another digest")
         })
     }
 
     fn missing(&self, ended_by_fault: bool) -> Option<String> {
-        let symbol = one_line(&self.symbol);
+        let symbol = harmless_line(&self.symbol);
         if let Some((number, after)) = self.gap {
             return Some(match after {
                 None => format!("no record for the first bar of {symbol}"),
                 Some(after) => format!(
                     "no record for bar {number} of {symbol}, the one after the close at {}",
-                    rfc3339(after)
+                    after.rfc3339()
                 ),
             });
         }
@@ -178,23 +178,26 @@ impl Counted {
             let all = promised.bars;
             return (!none).then(|| format!("no record for any of the {all} bars of {symbol}"));
         };
+        // More than promised is as bad as less: an inserted bar makes the strategy trade on data that the source never
+        // had.
         if self.bars > promised.bars {
             let (bars, all) = (self.bars, promised.bars);
-            return Some(format!("{bars} bars of {symbol} where {all} were promised"));
+            return Some(format!("{bars} bars of {symbol}, {all} promised"));
         }
         if first != promised.first_close {
             return Some(format!(
                 "the first bar of {symbol} closes at {}, the first one promised at {}",
-                rfc3339(first),
-                rfc3339(promised.first_close)
+                first.rfc3339(),
+                promised.first_close.rfc3339()
             ));
         }
         let missing = promised.bars.saturating_sub(self.bars);
+        // Counts can be right and bars exchanged: only the digest of all bars tells.
         if missing == 0 {
             let digest: [u8; 32] = self.sha.clone().finalize().into();
             let same = last == promised.last_close && digest == promised.bars_sha256;
             return (!same).then(|| {
-                format!("the bars of {symbol} are as many as promised, and are other bars")
+                format!("the bars of {symbol} have the promised count but another digest")
             });
         }
         if last < promised.last_close {
@@ -202,7 +205,7 @@ impl Counted {
                 format!(
                     "no record for {missing} bars of {symbol}, some or all of them after the \
                      last close at {}",
-                    rfc3339(last)
+                    last.rfc3339()
                 )
             });
         }
@@ -210,9 +213,9 @@ impl Counted {
         Some(format!(
             "no record for {missing} bars of {symbol} between the closes at {} and {}; the widest \
              gap is after the close at {}",
-            rfc3339(first),
-            rfc3339(last),
-            rfc3339(after)
+            first.rfc3339(),
+            last.rfc3339(),
+            after.rfc3339()
         ))
     }
 }

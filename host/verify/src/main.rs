@@ -8,8 +8,10 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use arguments::{Command, Job};
-use counterfoil_verify::{Options, Progress, PublicKey, harmless, is_of_ledger};
+use arguments::{VerifyArguments, VerifyCommand};
+use counterfoil_base::text::harmless;
+use counterfoil_journal::public_key::PublicKey;
+use counterfoil_verify::{VerifyOptions, VerifyProgress, is_of_ledger, parse_key_file};
 use counterfoil_verify::{verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::{Value, json};
 
@@ -24,13 +26,13 @@ usage:
   JOURNAL            a journal file, or the directory that holds `journal`
   PROOF              a .tlog-proof file of one record, of a run or of a ledger
   --key FILE         the log's public key: a verifier key line, or 32 bytes as hex or base64
-  --integrity-only   only hashes, signatures and checkpoints: run no record again
-  --manifest FILE    shows a proved record with the names and scales of its run's manifest
-  --json             answers in JSON
-  --help             shows this text
+  --integrity-only   check hashes, signatures and checkpoints only; do not re-run the records
+  --manifest FILE    show a proved record with the names and scales of its run's manifest
+  --json             print JSON
+  --help             show this text
 
-exit codes: 0 intact and complete (with --integrity-only: intact), or proved; 1 not so;
-            2 could not tell; 64 wrong usage
+exit codes: 0 intact and complete (with --integrity-only: intact), or proved; 1 a finding;
+            2 unreadable file or key; 64 wrong usage
 ";
 
 /// The answer is no.
@@ -42,9 +44,9 @@ const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     let answer = match arguments::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Help) => Ok((HELP.to_owned(), 0)),
-        Ok(Command::Journal(job)) => journal(&job),
-        Ok(Command::Proof(job)) => proof(&job),
+        Ok(VerifyCommand::Help) => Ok((HELP.to_owned(), 0)),
+        Ok(VerifyCommand::Journal(job)) => journal(&job),
+        Ok(VerifyCommand::Proof(job)) => proof(&job),
         Err(wrong) => {
             let _unheard = writeln!(io::stderr(), "{wrong}\ntry: counterfoil-verify --help");
             return ExitCode::from(USAGE);
@@ -53,10 +55,12 @@ fn main() -> ExitCode {
     let (text, code) = match answer {
         Ok(answer) => answer,
         Err(reason) => {
-            let _unheard = writeln!(io::stderr(), "could not tell: {}", harmless(&reason));
+            let _unheard = writeln!(io::stderr(), "cannot verify: {}", harmless(&reason));
             return ExitCode::from(COULD_NOT_TELL);
         }
     };
+    // Everything printed passes the filter: names and reasons in a journal are chosen by its author, and an escape
+    // sequence could overwrite a verdict on the terminal.
     match io::stdout().write_all(harmless(&text).as_bytes()) {
         Ok(()) => ExitCode::from(code),
         Err(_) => ExitCode::from(COULD_NOT_TELL),
@@ -66,7 +70,7 @@ fn main() -> ExitCode {
 /// What is printed, and the exit code; or why nothing can be said.
 type Answer = Result<(String, u8), String>;
 
-fn journal(job: &Job) -> Answer {
+fn journal(job: &VerifyArguments) -> Answer {
     let key = read_key(&job.key)?;
     let path = if job.file.is_dir() {
         job.file.join("journal")
@@ -74,17 +78,18 @@ fn journal(job: &Job) -> Answer {
         job.file.clone()
     };
     let file = File::open(&path).map_err(|error| at(&path, &error))?;
+    // For the progress only. The length can change while the file is read, so nothing depends on it.
     let bytes_total = file.metadata().ok().map(|metadata| metadata.len());
     let to_terminal = !job.json && io::stderr().is_terminal();
     let mut shown = 0;
-    let mut progress = |progress: Progress| {
+    let mut progress = |progress: VerifyProgress| {
         let percent = percent(progress);
         if to_terminal && percent != shown {
             shown = percent;
             let _unheard = write!(io::stderr(), "\r{percent:3} %\r");
         }
     };
-    let options = Options {
+    let options = VerifyOptions {
         integrity_only: job.integrity_only,
         bytes_total,
         progress: Some(&mut progress),
@@ -100,9 +105,10 @@ fn journal(job: &Job) -> Answer {
     Ok((text, code))
 }
 
-fn proof(job: &Job) -> Answer {
+fn proof(job: &VerifyArguments) -> Answer {
     let key = read_key(&job.key)?;
     let bytes = read(&job.file)?;
+    // By the origin that the proof claims; the check below verifies that claim, so a false one only picks the wrong error.
     if is_of_ledger(&bytes) {
         return Ok(match verify_ledger_proof(&bytes, &key) {
             Ok(proved) if job.json => (line(&proved.to_json()), 0),
@@ -121,7 +127,7 @@ fn proof(job: &Job) -> Answer {
     })
 }
 
-fn not_proved(job: &Job, error: &dyn core::fmt::Display) -> (String, u8) {
+fn not_proved(job: &VerifyArguments, error: &dyn core::fmt::Display) -> (String, u8) {
     let why = error.to_string();
     if job.json {
         return (line(&json!({"good": false, "why": why})), NO);
@@ -130,7 +136,7 @@ fn not_proved(job: &Job, error: &dyn core::fmt::Display) -> (String, u8) {
 }
 
 fn read_key(path: &Path) -> Result<PublicKey, String> {
-    PublicKey::parse(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
+    parse_key_file(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -145,7 +151,7 @@ fn line(value: &Value) -> String {
     format!("{value}\n")
 }
 
-fn percent(progress: Progress) -> u64 {
+fn percent(progress: VerifyProgress) -> u64 {
     let total = progress.total.unwrap_or(0).max(1);
     progress.read.saturating_mul(100) / total
 }

@@ -1,5 +1,8 @@
 //! What a verification found: integrity, the re-run and completeness, each a verdict of its own.
 
+mod json;
+mod text;
+
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::Close;
@@ -56,10 +59,7 @@ pub enum Completeness {
         why: Vec<String>,
     },
     /// It cannot be told.
-    Unknown {
-        /// Why.
-        why: String,
-    },
+    Unknown { why: String },
 }
 
 /// The bars of one instrument that the journal decides.
@@ -67,7 +67,6 @@ pub enum Completeness {
 pub struct BarsSeen {
     /// The ticker.
     pub symbol: String,
-    /// How many.
     pub bars: u64,
     /// How many the open record promises; none for a feed.
     pub promised: Option<u64>,
@@ -77,14 +76,13 @@ pub struct BarsSeen {
 
 /// What is known of a journal after verification.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Report {
+pub struct VerifyReport {
     /// The run id: SHA-256 of the manifest in record 0.
     pub run_id: Option<[u8; 32]>,
     /// Which execution of the manifest it is.
     pub execution: Option<u64>,
     /// The build of the host that wrote it, for people.
     pub host: Option<String>,
-    /// The manifest.
     pub manifest: Option<Manifest>,
     /// The log's origin.
     pub origin: Option<String>,
@@ -116,20 +114,22 @@ pub struct Report {
     pub completeness: Completeness,
 }
 
-impl Report {
+impl VerifyReport {
     /// Whether the answer is yes: intact, and complete where that was asked for.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let complete = match &self.completeness {
             Completeness::Complete => true,
+            // Unknown is good only where it was not asked for: a broken journal is unknown as well.
             Completeness::Unknown { .. } => self.rerun == Rerun::NotAsked,
             Completeness::Incomplete { .. } => false,
         };
+        // Both verdicts: an intact journal can still lack bars, and a complete one can be forged.
         self.integrity == Integrity::Intact && complete
     }
 }
 
-impl Report {
+impl VerifyReport {
     /// The report on a journal whose first record does not hold.
     pub(crate) fn unopened(finding: Finding) -> Self {
         Self {
@@ -151,7 +151,7 @@ impl Report {
             integrity: Integrity::Broken(finding),
             rerun: Rerun::Stopped,
             completeness: Completeness::Unknown {
-                why: "the first record does not hold".to_owned(),
+                why: "the first record is invalid".to_owned(),
             },
         }
     }

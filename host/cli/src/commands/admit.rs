@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_runner::run::component::{Ready, ready};
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_base::digest::Digest;
+use counterfoil_os::files::read_whole;
+use counterfoil_runner::run::component::{CompiledComponent, compile_component};
 use counterfoil_sandbox::admission;
 use counterfoil_sandbox::child::{CompileLimits, compile_in_child};
 use counterfoil_sandbox::engine::EngineSettings;
@@ -21,25 +22,25 @@ pub(crate) fn component(
     text: &str,
     limits: &SandboxLimits,
     engine: &EngineSettings,
-) -> Result<([u8; 32], Ready)> {
+) -> Result<(Digest, CompiledComponent)> {
     let path = Path::new(text);
     let bytes = if path.is_file() {
         read_whole(path)?
     } else if let Ok(digest) = digest("component", text) {
-        places.data.component(&digest)?
+        places.data.component(&Digest(digest))?
     } else {
         bail!("no component {text:?}: it is neither a file nor sha256: and 64 hex digits");
     };
     admission::check(&bytes).with_context(|| format!("{text} is not admitted"))?;
     let digest = places.data.put_component(&bytes)?;
     compile(places, &digest, engine).with_context(|| format!("{text} is not admitted"))?;
-    let ready = ready(&bytes, limits, engine.clone())?;
+    let ready = compile_component(&bytes, limits, engine.clone())?;
     Ok((digest, ready))
 }
 
 /// Compiles in a process of its own, whose limits a compile bomb cannot get past. What it made
 /// comes out of the cache afterwards.
-fn compile(places: &Places, digest: &[u8; 32], engine: &EngineSettings) -> Result<()> {
+fn compile(places: &Places, digest: &Digest, engine: &EngineSettings) -> Result<()> {
     let program = std::env::current_exe().context("this program's own path")?;
     let mut child = Command::new(program);
     child

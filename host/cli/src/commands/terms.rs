@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_sandbox::engine::settings_digest;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::limits::SandboxLimits;
@@ -43,7 +43,7 @@ pub(crate) fn manifest(
     let (digest, ready) = admit::component(places, text, &limits, &engine)?;
     Ok(Manifest {
         format: FORMAT.to_owned(),
-        component: format!("sha256:{}", hex::encode(digest)),
+        component: digest.to_string(),
         world: WORLD.to_owned(),
         profile: PROFILE_PURE.to_owned(),
         engine: format!("sha256:{}", hex::encode(settings_digest())),

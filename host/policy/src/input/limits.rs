@@ -3,27 +3,25 @@
 
 use serde::Serialize;
 
-use super::{Exception, Seconds};
+use super::{ExceptionInput, UnixSeconds};
 
 /// The risk limits of an account are about to be set.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Limits {
-    /// Now.
-    pub time: Seconds,
+pub struct LimitsInput {
+    pub time: UnixSeconds,
     /// Who asks.
     pub asked_by: String,
     /// Whose limits.
-    pub account: Account,
+    pub account: AccountInput,
     /// What is asked for.
-    pub asked: Asked,
+    pub asked: AskedLimits,
     /// The exceptions that the ledger holds, ended ones too.
-    pub exceptions: Vec<Exception>,
+    pub exceptions: Vec<ExceptionInput>,
 }
 
 /// An account.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Account {
-    /// Its name.
+pub struct AccountInput {
     pub name: String,
     /// Who owns it.
     pub owner: String,
@@ -36,7 +34,7 @@ pub struct Account {
 /// What is asked for; nothing in place of a limit asks for as much as the account may have.
 /// Amounts are whole units of the settlement currency.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
-pub struct Asked {
+pub struct AskedLimits {
     /// Orders let through on one bar.
     pub orders_per_bar: Option<u32>,
     /// Orders let through on one UTC day.

@@ -10,7 +10,7 @@ use super::{
     CHOICES_MAX, Description, DescriptionError, NAME_BYTES_MAX, PARAMETERS_MAX, Parameter,
     ParameterType, SENTENCE_BYTES_MAX, WARM_UP_MAX,
 };
-use crate::setup::Value;
+use crate::setup::ArgumentValue;
 use crate::wit::counterfoil::strategy::types as wit;
 
 pub(super) fn parse(raw: wit::Description) -> Result<Description, DescriptionError> {
@@ -82,12 +82,12 @@ fn parse_parameter(raw: wit::Parameter) -> Result<Parameter, DescriptionError> {
         }
     };
     let default = match raw.default {
-        wit::ParameterValue::Number(number) => Value::Number {
+        wit::ParameterValue::Number(number) => ArgumentValue::Number {
             value: number.value,
             scale: number.scale,
         },
-        wit::ParameterValue::Boolean(value) => Value::Boolean(value),
-        wit::ParameterValue::Choice(index) => Value::Choice(index),
+        wit::ParameterValue::Boolean(value) => ArgumentValue::Boolean(value),
+        wit::ParameterValue::Choice(index) => ArgumentValue::Choice(index),
     };
     if !of.allows(&default) {
         return Err(DescriptionError::Default { name });
@@ -201,7 +201,7 @@ mod tests {
         );
         check(
             |raw| raw.parameters.push(parameter("fast")),
-            "two parameters are called fast",
+            "duplicate parameter fast",
         );
     }
 
@@ -222,9 +222,9 @@ mod tests {
         let choice = |names: &[&str]| {
             wit::ParameterType::Choice(names.iter().map(|&name| name.to_owned()).collect())
         };
-        let not_one = "the default of parameter fast is not one of its values";
+        let not_one = "the default of parameter fast is outside its range";
         let empty = "the range of parameter fast is empty or finer than 18 decimals";
-        let different = "the choices of parameter fast are none, too many, or not all different";
+        let different = "parameter fast has no choices, more than 64, or duplicate ones";
         check(of(range(2, -1, 1), number(0, 2)), "holds");
         check(of(range(2, -1, 1), number(0, 1)), not_one);
         check(of(range(2, -1, 1), number(2, 2)), not_one);

@@ -6,13 +6,13 @@ use counterfoil_trading::journal::{Journal, RecordBytes};
 
 /// Bodies of consecutive entries, one behind the other.
 #[derive(Debug, Default)]
-pub(super) struct Bodies {
+pub(super) struct SliceBodies {
     bytes: Vec<u8>,
     /// Each body's index, and where it ends.
     ends: Vec<(u64, usize)>,
 }
 
-impl Bodies {
+impl SliceBodies {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
@@ -42,15 +42,15 @@ impl Bodies {
     }
 }
 
-/// The rules gave another record than the journal holds.
+/// The re-run gave a record that differs from the journal's.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the rules give another record")]
+#[error("the re-run gives a different record")]
 pub(super) struct Differs;
 
 /// Takes records as a journal does, and compares.
 #[derive(Debug)]
-pub(super) struct Compare<'a> {
-    bodies: &'a Bodies,
+pub(super) struct RecordComparer<'a> {
+    bodies: &'a SliceBodies,
     digest: &'a mut DecisionDigest,
     /// Where the next record is compared.
     at: usize,
@@ -58,8 +58,8 @@ pub(super) struct Compare<'a> {
     produced: Option<Vec<u8>>,
 }
 
-impl<'a> Compare<'a> {
-    pub(super) fn new(bodies: &'a Bodies, digest: &'a mut DecisionDigest) -> Self {
+impl<'a> RecordComparer<'a> {
+    pub(super) fn new(bodies: &'a SliceBodies, digest: &'a mut DecisionDigest) -> Self {
         Self {
             bodies,
             digest,
@@ -74,15 +74,17 @@ impl<'a> Compare<'a> {
     }
 }
 
-impl Journal for Compare<'_> {
+impl Journal for RecordComparer<'_> {
     type Error = Differs;
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Differs> {
         let recorded = self.bodies.get(self.at).map(|(_, body)| body);
+        // Bytes, not values: two encodings of one value would be two digests of one run.
         if recorded != Some(record.body) {
             self.produced = Some(record.body.to_vec());
             return Err(Differs);
         }
+        // Only after the comparison: the digest must be over records that the rules confirmed.
         if let Some(part) = record.digested {
             self.digest.add(part);
         }

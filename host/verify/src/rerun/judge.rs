@@ -5,7 +5,7 @@ use counterfoil_trading::record::Record;
 use super::Rerunner;
 use crate::describe::kind_name;
 use crate::differ::first_difference;
-use crate::finding::{Cause, Finding};
+use crate::finding::{Finding, FindingCause};
 
 impl Rerunner {
     /// The record at a place of the slice, or the index after the last.
@@ -13,6 +13,7 @@ impl Rerunner {
         if let Some((index, body)) = self.bodies.get(at) {
             return (index, Some(body));
         }
+        // Behind the last record of the slice: the finding names the index where the missing record belongs.
         let last = at.checked_sub(1).and_then(|last| self.bodies.get(last));
         (last.map_or(0, |(last, _)| last.saturating_add(1)), None)
     }
@@ -33,7 +34,7 @@ impl Rerunner {
                 |record| format!("{}: {}", kind_name(record), describe.record(record)),
             )
         };
-        let cause = Cause::Differs {
+        let cause = FindingCause::Differs {
             field,
             journal: text(&journal),
             rules: text(&rules),

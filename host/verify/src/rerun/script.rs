@@ -1,18 +1,17 @@
-//! The guest's part and the clock's, played from the journal's own records: what the strategy
-//! asked for, the fuel it used, its fault, and the times that were noted.
+//! The guest's part, played from the journal's own records: what the strategy asked for, the fuel it used and
+//! its fault.
 
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::order::Request;
 use counterfoil_trading::record::{Callback, Decision};
-use counterfoil_trading::run::Clock;
 use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy, StrategyFault};
 use counterfoil_trading::time::UnixNanos;
 
 /// One slice's part for the strategy.
 #[derive(Debug, Default)]
-pub(super) struct Script {
-    lines: Vec<Line>,
+pub(super) struct RecordedStrategy {
+    lines: Vec<ScriptedBar>,
     at: usize,
     deliveries_fuel: u64,
     fault: Option<(Callback, StrategyFault)>,
@@ -22,12 +21,12 @@ pub(super) struct Script {
 
 /// What the strategy did about one bar; no requests where it was at fault.
 #[derive(Debug)]
-struct Line {
+struct ScriptedBar {
     requests: Option<Vec<Request>>,
     fuel: u64,
 }
 
-impl Script {
+impl RecordedStrategy {
     /// Makes room for the next slice.
     pub(super) fn clear(&mut self) {
         self.lines.clear();
@@ -38,7 +37,7 @@ impl Script {
     }
 
     pub(super) fn add_decision(&mut self, decision: Decision) {
-        self.lines.push(Line {
+        self.lines.push(ScriptedBar {
             requests: decision.requests,
             fuel: decision.circumstances.fuel,
         });
@@ -62,6 +61,7 @@ impl Script {
 
     /// The fault, if it happened in this callback.
     fn fault_of(&mut self, callback: Callback) -> Option<StrategyFault> {
+        // Taken once: the same fault in a second callback would be another run.
         let fault = self.fault.take_if(|(found, _)| *found == callback);
         fault.map(|(_, fault)| fault)
     }
@@ -75,13 +75,15 @@ impl Script {
     }
 }
 
-impl Strategy for Script {
+impl Strategy for RecordedStrategy {
     fn on_bar(
         &mut self,
         _bar: &BarView,
         _account: &AccountView<'_>,
         requests: &mut Vec<Request>,
     ) -> Result<(), CallError> {
+        // The rules ask for a bar that the journal did not decide: reported as an error, since an empty answer would look
+        // like a strategy that did nothing.
         let Some(line) = self.lines.get_mut(self.at) else {
             return Err(CallError::Host(
                 "no decision is recorded for the bar".to_owned(),
@@ -93,6 +95,7 @@ impl Strategy for Script {
             requests.append(recorded);
             return Ok(());
         }
+        // A decision without requests must have its fault record: else a decision could be emptied after the fact.
         let fault = self.fault_of(Callback::OnBar).ok_or_else(|| {
             CallError::Host(
                 "the decision says that the strategy was at fault, and no record of a fault in \
@@ -126,31 +129,5 @@ impl Strategy for Script {
 
     fn take_fuel(&mut self) -> u64 {
         core::mem::take(&mut self.fuel)
-    }
-}
-
-/// The times that the decisions of one slice note.
-#[derive(Debug, Default)]
-pub(super) struct RecordedTimes {
-    times: Vec<Option<(UnixNanos, UnixNanos)>>,
-    at: usize,
-}
-
-impl RecordedTimes {
-    pub(super) fn clear(&mut self) {
-        self.times.clear();
-        self.at = 0;
-    }
-
-    pub(super) fn add(&mut self, times: Option<(UnixNanos, UnixNanos)>) {
-        self.times.push(times);
-    }
-}
-
-impl Clock for RecordedTimes {
-    fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
-        let times = self.times.get(self.at).copied().flatten();
-        self.at = self.at.saturating_add(1);
-        times
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Provenance};
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::WORLD;
 use serde_json::json;
@@ -25,9 +25,8 @@ pub(super) fn run(places: &Places, args: &ComponentSubmit) -> Result<Answer> {
     // Admission keeps the bytes under their digest; what is not admitted is no component.
     let limits = SandboxLimits::default();
     let engine = places.engine("cranelift")?.for_limits(&limits);
-    let (digest, ready) =
+    let (component, ready) =
         admit::component(places, &args.file.display().to_string(), &limits, &engine)?;
-    let component = Digest(digest);
     let act = Act::ComponentSubmit {
         component,
         strategy: strategy.clone(),
