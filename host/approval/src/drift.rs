@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 
 use counterfoil_governance::act::DriftFinding;
 use counterfoil_governance::state::LedgerState;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
-use counterfoil_os::files::FileError;
 use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
 use counterfoil_runner::store::keys::{KeyDir, KeyDirError};
 

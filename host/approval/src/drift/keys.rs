@@ -8,10 +8,10 @@ use std::path::Path;
 
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found, MISSING};
-use counterfoil_os::files::FileError;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::keys::{
     KeyDir, KeyDirError, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, PersonKey, SECRET_FILE,

@@ -10,10 +10,10 @@ use std::io::{ErrorKind, Read as _};
 use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
+use counterfoil_os::files::{self, FileError};
 use counterfoil_policy::bundle::BUNDLE_BYTES_MAX;
 use counterfoil_policy::child::INPUT_BYTES_MAX;
 
-use counterfoil_os::files::{self, FileError};
 use counterfoil_runner::store::data_dir::DataDir;
 
 /// The most bytes of one thing in the archive: the larger of a bundle and an input.

@@ -68,7 +68,7 @@ impl Check<'_> {
         let intact = check_component_bytes(&places.data, view.state(), &component);
         refuse_unless(places, component, intact)?;
         let mut all = Vec::new();
-        let bytes = places.data.component(&component.0)?;
+        let bytes = places.data.component(&component)?;
         let engine = places
             .engine("cranelift")?
             .for_limits(&self.manifest.limits);
