@@ -134,9 +134,9 @@ impl ApiClient {
             challenge,
             signature: hex::encode(signing_key.sign(&message)?),
         };
-        let session: LoginReply = self.post("/v1/sessions", &request)?;
-        self.token = Some(session.token.clone());
-        Ok(session)
+        let login: LoginReply = self.post("/v1/sessions", &request)?;
+        self.token = Some(login.token.clone());
+        Ok(login)
     }
 
     /// Uses this token from here on.

@@ -38,7 +38,7 @@ pub(crate) struct Metrics {
     decided: Gauge,
     fills: Gauge,
     inputs_refused: Gauge,
-    sessions: Gauge,
+    logins: Gauge,
 }
 
 impl Metrics {
@@ -48,7 +48,7 @@ impl Metrics {
         let runs = Family::<RunStateLabels, Gauge>::default();
         let (connections_refused, events_lost) = (Counter::default(), Counter::default());
         let (decided, fills) = (Gauge::default(), Gauge::default());
-        let (inputs_refused, sessions) = (Gauge::default(), Gauge::default());
+        let (inputs_refused, logins) = (Gauge::default(), Gauge::default());
         registry.register("answers", "Requests answered", answers.clone());
         registry.register(
             "connections_refused",
@@ -72,7 +72,7 @@ impl Metrics {
             "Inputs refused and recorded by the runs listed",
             inputs_refused.clone(),
         );
-        registry.register("sessions", "Logins that count", sessions.clone());
+        registry.register("sessions", "Valid logins", logins.clone());
         Self {
             registry: Mutex::new(registry),
             answers,
@@ -82,7 +82,7 @@ impl Metrics {
             decided,
             fills,
             inputs_refused,
-            sessions,
+            logins,
         }
     }
 
@@ -103,7 +103,7 @@ impl Metrics {
     }
 
     /// The numbers now, in the text format.
-    pub(crate) fn text(&self, supervisor: &Supervisor, sessions: usize) -> Result<String, Problem> {
+    pub(crate) fn text(&self, supervisor: &Supervisor, logins: usize) -> Result<String, Problem> {
         let all = supervisor.list();
         let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         for state in RunState::ALL {
@@ -121,7 +121,7 @@ impl Metrics {
             .set(whole(figures().map(|one| one.totals.fills).sum()));
         self.inputs_refused
             .set(whole(figures().map(|one| one.inputs_refused).sum()));
-        self.logins.set(i64::try_from(sessions).unwrap_or(i64::MAX));
+        self.logins.set(i64::try_from(logins).unwrap_or(i64::MAX));
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
         encode(&mut text, &registry).map_err(|error| Problem::internal(&error))?;

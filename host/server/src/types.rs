@@ -34,11 +34,11 @@ pub struct LoginRequest {
     pub key: String,
     /// The challenge.
     pub challenge: String,
-    /// The Ed25519 signature over the session's message, as 128 hex digits.
+    /// The Ed25519 signature over the login message, as 128 hex digits.
     pub signature: String,
 }
 
-/// A session.
+/// A login.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LoginReply {

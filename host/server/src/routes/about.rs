@@ -27,8 +27,8 @@ pub(crate) async fn healthz() -> Json<HealthReply> {
 #[utoipa::path(get, path = "/metrics", tag = "about",
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub(crate) async fn metrics(State(app): State<Arc<ApiState>>) -> Result<Response, Problem> {
-    let sessions = app.logins.count(clock::now());
-    let text = app.metrics.text(&app.supervisor, sessions)?;
+    let logins = app.logins.count(clock::now());
+    let text = app.metrics.text(&app.supervisor, logins)?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
