@@ -26,9 +26,9 @@ pub(crate) use manifest::FeedManifest;
 pub(crate) use operate::{Authorize, AuthorizeStart, Budget, BudgetSet, Limits, Payer};
 pub(crate) use people::{
     AccessReview, BreakGlass, Change, Delegate, Drift, Exception, ExceptionEnd, ExceptionGrant,
-    ExceptionList, Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerIndex,
-    LedgerInit, LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify, OnePrincipal,
-    Principal, PrincipalAdd, PrincipalClass, PrincipalRoles, WhoApproved,
+    ExceptionList, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerIndex, LedgerInit,
+    LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify, OnePrincipal, Principal,
+    PrincipalAdd, PrincipalClass, PrincipalRoles, RowFilter, WhoApproved,
 };
 pub(crate) use policy::{
     EvalInput, EvalLimits, EvalPromotion, EvalStart, Policy, PolicyEval, PolicyReEvaluate,

@@ -2,10 +2,10 @@
 //! business rule: whatever decides something lives in the crates below.
 
 mod args;
+mod cli_context;
 mod commands;
 mod output;
 mod people;
-mod places;
 mod progress;
 mod report;
 
@@ -15,7 +15,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Args, Command};
-use crate::output::Answer;
+use crate::output::CommandAnswer;
 
 /// The question was answered and the answer is no: a run that is not intact, a difference, a fault.
 const EXIT_NO: u8 = 1;
@@ -42,11 +42,11 @@ fn main() -> ExitCode {
         }
     };
     match run(args) {
-        Ok(Answer::Yes) => ExitCode::SUCCESS,
-        Ok(Answer::No) => ExitCode::from(EXIT_NO),
+        Ok(CommandAnswer::Yes) => ExitCode::SUCCESS,
+        Ok(CommandAnswer::No) => ExitCode::from(EXIT_NO),
         Err(error) => {
             output::complain(&error);
-            let code = if error.is::<output::Misuse>() {
+            let code = if error.is::<output::CommandLineError>() {
                 EXIT_USAGE
             } else {
                 EXIT_COULD_NOT_TELL
@@ -56,12 +56,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: Args) -> anyhow::Result<Answer> {
+fn run(args: Args) -> anyhow::Result<CommandAnswer> {
     // The evaluating process knows no folder of anybody's.
     if matches!(args.command, Command::EvaluatePolicy) {
         return commands::policy::child::run();
     }
-    let places = places::Places::new(&args.global)?;
+    let places = cli_context::CliContext::new(&args.global)?;
     match args.command {
         Command::Demo(demo) => commands::demo::run(&places, &demo),
         Command::New(new) => commands::new::run(&places, &new),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// What a command found out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Answer {
+pub(crate) enum CommandAnswer {
     /// All is good.
     Yes,
     /// The answer is no.
@@ -16,9 +16,9 @@ pub(crate) enum Answer {
 
 /// The program was called wrongly: what was typed cannot mean anything, whatever the data.
 #[derive(Debug)]
-pub(crate) struct Misuse(String);
+pub(crate) struct CommandLineError(String);
 
-impl Misuse {
+impl CommandLineError {
     #[expect(
         clippy::new_ret_no_self,
         reason = "it is only ever made to be returned as an error"
@@ -28,13 +28,13 @@ impl Misuse {
     }
 }
 
-impl core::fmt::Display for Misuse {
+impl core::fmt::Display for CommandLineError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl core::error::Error for Misuse {}
+impl core::error::Error for CommandLineError {}
 
 /// Prints a line to standard output. A closed pipe is no error.
 pub(crate) fn say(line: &str) {

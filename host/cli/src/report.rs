@@ -17,7 +17,7 @@ use counterfoil_trading::record::{
 };
 use serde_json::{Value, json};
 
-use crate::output::{Answer, pairs, say, table};
+use crate::output::{CommandAnswer, pairs, say, table};
 
 /// One fill with the index of its bar.
 pub(crate) struct FillRow {
@@ -206,7 +206,7 @@ fn stop_of(outcome: &Outcome) -> Result<Option<StopRecord>> {
 }
 
 /// The exit code's answer: whether the run came to its end.
-pub(crate) fn answer_of(outcome: &Outcome) -> Result<Answer> {
+pub(crate) fn answer_of(outcome: &Outcome) -> Result<CommandAnswer> {
     let is_end = match outcome.close.reason {
         CloseReason::EndOfData => true,
         CloseReason::Fault => false,
@@ -214,7 +214,11 @@ pub(crate) fn answer_of(outcome: &Outcome) -> Result<Answer> {
             stop_of(outcome)?.is_some_and(|record| record.stop.cause == StopCause::FeedEnded)
         }
     };
-    Ok(if is_end { Answer::Yes } else { Answer::No })
+    Ok(if is_end {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    })
 }
 
 pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueHint};
 
-use super::people::Filter;
+use super::people::RowFilter;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Component {
@@ -25,7 +25,7 @@ pub(crate) enum Component {
     /// Every record about a component, its sets, exceptions, starts and runs, the oldest first
     History(OneComponent),
     /// List the components
-    List(Filter),
+    List(RowFilter),
     /// Show a component: stage, provenance, evidence, approvals, and which approval to go back to
     Show(OneComponent),
     /// Which runs used a component

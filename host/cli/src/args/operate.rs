@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueHint};
 
-use super::{EvalLimits, Filter};
+use super::{EvalLimits, RowFilter};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Authorize {
@@ -24,7 +24,7 @@ pub(crate) enum Authorize {
         #[arg(long)]
         all: bool,
         #[command(flatten)]
-        filter: Filter,
+        filter: RowFilter,
     },
 }
 
@@ -52,7 +52,7 @@ pub(crate) enum Limits {
         account: String,
     },
     /// List the limits in force of every account
-    List(Filter),
+    List(RowFilter),
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,7 +87,7 @@ pub(crate) enum Budget {
         tag: Vec<String>,
     },
     /// List the budgets with what is used of each; exit code 1 if one is used up
-    List(Filter),
+    List(RowFilter),
     /// What was used on a day, by owner, team and tag
     Report {
         /// The day (UTC) [default: today]

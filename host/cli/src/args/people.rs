@@ -17,7 +17,7 @@ pub(crate) enum Principal {
     /// Add a person or a service with its first key (administrator)
     Add(PrincipalAdd),
     /// List the principals with their roles
-    List(Filter),
+    List(RowFilter),
     /// Show one principal: roles, keys, what it did last
     Show(OnePrincipal),
     /// Give a principal these roles and no others (administrator, never one's own)
@@ -25,7 +25,7 @@ pub(crate) enum Principal {
     /// Say who belongs to an approval class, and how many of them must sign (administrator)
     Class(PrincipalClass),
     /// List the approval classes
-    Classes(Filter),
+    Classes(RowFilter),
 }
 
 #[derive(Debug, clap::Args)]
@@ -79,7 +79,7 @@ pub(crate) struct PrincipalRoles {
 
 /// Which rows of a list.
 #[derive(Debug, Default, clap::Args)]
-pub(crate) struct Filter {
+pub(crate) struct RowFilter {
     /// Only where a field of the --json form has this value, or begins with it; repeat for more
     #[arg(long = "where", value_name = "FIELD=VALUE")]
     pub(crate) conditions: Vec<String>,
@@ -96,7 +96,7 @@ pub(crate) enum Key {
     /// End a key (administrator any, everybody their own)
     Revoke(KeyRevoke),
     /// List every key: whose it is, whether it counts, until when, and which records added and ended it
-    List(Filter),
+    List(RowFilter),
 }
 
 #[derive(Debug, clap::Args)]
@@ -200,7 +200,7 @@ pub(crate) struct LedgerSearch {
     #[arg(long)]
     pub(crate) no_index: bool,
     #[command(flatten)]
-    pub(crate) filter: Filter,
+    pub(crate) filter: RowFilter,
 }
 
 #[derive(Debug, clap::Args)]
@@ -286,7 +286,7 @@ pub(crate) struct ExceptionList {
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) filter: Filter,
+    pub(crate) filter: RowFilter,
 }
 
 #[derive(Debug, Subcommand)]
@@ -315,7 +315,7 @@ pub(crate) enum Change {
         #[arg(long)]
         all: bool,
         #[command(flatten)]
-        filter: Filter,
+        filter: RowFilter,
     },
 }
 
@@ -354,7 +354,7 @@ pub(crate) enum Delegate {
         #[arg(long)]
         all: bool,
         #[command(flatten)]
-        filter: Filter,
+        filter: RowFilter,
     },
 }
 
@@ -392,7 +392,7 @@ pub(crate) enum BreakGlass {
         findings: String,
     },
     /// List every break-glass, and what is owed
-    List(Filter),
+    List(RowFilter),
 }
 
 #[derive(Debug, clap::Args)]
@@ -415,5 +415,5 @@ pub(crate) struct Drift {
     #[arg(long)]
     pub(crate) record: bool,
     #[command(flatten)]
-    pub(crate) filter: Filter,
+    pub(crate) filter: RowFilter,
 }

@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueHint};
 use counterfoil_policy::gate::Gate;
 
-use super::Filter;
+use super::RowFilter;
 
 /// The names of all gates.
 fn gates() -> PossibleValuesParser {
@@ -35,7 +35,7 @@ pub(crate) enum Policy {
     /// Put a policy in force (administrator, approver or compliance; signed by two)
     Set(PolicyFolder),
     /// List the recorded verdicts
-    Verdicts(Filter),
+    Verdicts(RowFilter),
     /// Ask again what was asked for recorded verdicts; exit code 1 if an answer differs
     ReEvaluate(PolicyReEvaluate),
 }

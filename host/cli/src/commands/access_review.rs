@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::{key, principal};
 use crate::args::AccessReview;
-use crate::output::{Answer, say, say_json};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json};
 use crate::people::rows;
 use crate::people::view::View;
-use crate::places::Places;
 
 /// Roles that one principal can hold together but that belong to two for a second pair of eyes to
 /// be one: the ledger keeps the duties apart by component, a review asks whether they should meet.
@@ -24,7 +24,7 @@ const TOGETHER: [(Role, Role); 4] = [
     (Role::Operator, Role::Administrator),
 ];
 
-pub(crate) fn run(places: &Places, args: &AccessReview) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &AccessReview) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let now = now();
     let soon = now
@@ -43,7 +43,7 @@ pub(crate) fn run(places: &Places, args: &AccessReview) -> Result<Answer> {
         say_json(
             &json!({ "time": time, "principals": people, "keys": keys, "findings": findings }),
         );
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let columns = [
         "principal",
@@ -64,7 +64,7 @@ pub(crate) fn run(places: &Places, args: &AccessReview) -> Result<Answer> {
         &["finding", "principal", "what"],
         "nothing to look at",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// What somebody should look at.

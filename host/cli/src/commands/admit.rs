@@ -12,12 +12,12 @@ use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::digest;
 
-use crate::places::Places;
+use crate::cli_context::CliContext;
 
 /// The component that `text` means, a file or the digest of one used before; its digest and what
 /// it says of itself.
 pub(crate) fn component(
-    places: &Places,
+    places: &CliContext,
     text: &str,
     limits: &SandboxLimits,
     engine: &EngineSettings,
@@ -39,7 +39,7 @@ pub(crate) fn component(
 
 /// Compiles in a process of its own, whose limits a compile bomb cannot get past. What it made
 /// comes out of the cache afterwards.
-fn compile(places: &Places, digest: &[u8; 32], engine: &EngineSettings) -> Result<()> {
+fn compile(places: &CliContext, digest: &[u8; 32], engine: &EngineSettings) -> Result<()> {
     let program = std::env::current_exe().context("this program's own path")?;
     let mut child = Command::new(program);
     child

@@ -17,13 +17,13 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use super::policy::eval::said;
-use crate::args::{Authorize, AuthorizeStart, Filter};
-use crate::output::{Answer, say, say_json};
+use crate::args::{Authorize, AuthorizeStart, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
 use crate::people::{self, rows, words};
-use crate::places::Places;
 
 /// The name of the act, where it is refused before the ledger is asked.
 const ACT: &str = "start-authorize";
@@ -31,7 +31,7 @@ const ACT: &str = "start-authorize";
 /// A second.
 const SECOND_NANOS: i64 = 1_000_000_000;
 
-pub(crate) fn run(places: &Places, args: &Authorize) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Authorize) -> Result<CommandAnswer> {
     match args {
         Authorize::Start(args) => start(places, args),
         Authorize::Withdraw { record, reason } => {
@@ -49,7 +49,7 @@ pub(crate) fn run(places: &Places, args: &Authorize) -> Result<Answer> {
     }
 }
 
-fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
+fn start(places: &CliContext, args: &AuthorizeStart) -> Result<CommandAnswer> {
     let text = String::from_utf8(read_whole(&args.manifest)?);
     let name = args.manifest.display();
     let manifest = Manifest::parse(&text.with_context(|| format!("{name}"))?);
@@ -125,13 +125,17 @@ fn set(state: &State, component: Digest, limits: Digest) -> DigestSet {
 /// Tells what was authorized, and what the policy says of it; it is not asked about a window that is
 /// to come.
 fn told(
-    places: &Places,
+    places: &CliContext,
     state: &State,
     index: u64,
     asked: Option<(&Verdict, u64)>,
-) -> Result<Answer> {
+) -> Result<CommandAnswer> {
     let shut = asked.is_some_and(|(verdict, _)| !verdict.passes());
-    let answer = if shut { Answer::No } else { Answer::Yes };
+    let answer = if shut {
+        CommandAnswer::No
+    } else {
+        CommandAnswer::Yes
+    };
     let found = state.authorizations().get(&index);
     let one = found.context("the authorization that was recorded")?;
     if places.json {
@@ -173,7 +177,7 @@ fn told(
     Ok(answer)
 }
 
-fn list(places: &Places, all: bool, filter: &Filter) -> Result<Answer> {
+fn list(places: &CliContext, all: bool, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let (state, time) = (view.state(), now());
     let found = state.authorizations().iter();
@@ -197,7 +201,7 @@ fn list(places: &Places, all: bool, filter: &Filter) -> Result<Answer> {
         &columns,
         "no authorization",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn row(state: &State, (index, one): (u64, &Authorized), time: UnixNanos) -> Value {

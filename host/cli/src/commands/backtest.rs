@@ -13,12 +13,12 @@ use sha2::{Digest as _, Sha256};
 use super::resume;
 use super::terms::{Bars, manifest};
 use crate::args::{Backtest, BacktestOrResume};
-use crate::output::{Answer, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say_json};
 use crate::progress::Watcher;
 use crate::report;
 
-pub(crate) fn run(places: &Places, args: &BacktestOrResume) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &BacktestOrResume) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
         return resume::backtest(places, run, &args.base.backend);
     }
@@ -31,12 +31,12 @@ pub(crate) fn run(places: &Places, args: &BacktestOrResume) -> Result<Answer> {
         report::print_outcome(&manifest, &outcome)?;
     }
     Ok(match outcome.close.reason {
-        CloseReason::EndOfData => Answer::Yes,
-        CloseReason::Fault | CloseReason::Stopped => Answer::No,
+        CloseReason::EndOfData => CommandAnswer::Yes,
+        CloseReason::Fault | CloseReason::Stopped => CommandAnswer::No,
     })
 }
 
-pub(crate) fn execute(places: &Places, manifest: &Manifest, backend: &str) -> Result<Outcome> {
+pub(crate) fn execute(places: &CliContext, manifest: &Manifest, backend: &str) -> Result<Outcome> {
     let mut watcher = Watcher::new(0);
     let signer = Box::new(places.keys.signer()?);
     let done = backtest(
@@ -52,7 +52,7 @@ pub(crate) fn execute(places: &Places, manifest: &Manifest, backend: &str) -> Re
 
 /// Takes in the file with the manifest's component, where one is given.
 pub(super) fn bring_component(
-    places: &Places,
+    places: &CliContext,
     manifest: &Manifest,
     file: Option<&str>,
 ) -> Result<()> {
@@ -69,7 +69,7 @@ pub(super) fn bring_component(
     Ok(())
 }
 
-pub(crate) fn manifest_of(places: &Places, args: &Backtest) -> Result<Manifest> {
+pub(crate) fn manifest_of(places: &CliContext, args: &Backtest) -> Result<Manifest> {
     if let Some(path) = &args.manifest {
         if args.snapshot.is_some() {
             bail!("give a manifest or flags, not both: the manifest says everything");

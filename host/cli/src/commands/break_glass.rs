@@ -10,15 +10,15 @@ use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
-use crate::args::{BreakGlass, Filter};
-use crate::output::Answer;
+use crate::args::{BreakGlass, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
 use crate::people::{self, rows, words};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &BreakGlass) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &BreakGlass) -> Result<CommandAnswer> {
     match args {
         BreakGlass::Open { act, until, reason } => {
             let glass = act::BreakGlass {
@@ -70,7 +70,7 @@ pub(crate) fn run(places: &Places, args: &BreakGlass) -> Result<Answer> {
     }
 }
 
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
+fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let now = now();
     let all = view.state().broken().iter();
@@ -84,7 +84,7 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         &columns,
         "no glass was broken",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn row(index: u64, one: &Broken, now: UnixNanos) -> Value {

@@ -13,18 +13,18 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
-use crate::args::{self, BudgetSet, Filter};
-use crate::output::{Answer, say, say_json};
+use crate::args::{self, BudgetSet, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
 use crate::people::{self, rows, words};
-use crate::places::Places;
 
 /// Nanoseconds in a second.
 const SECOND_NANOS: u64 = 1_000_000_000;
 
-pub(crate) fn run(places: &Places, args: &args::Budget) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &args::Budget) -> Result<CommandAnswer> {
     match args {
         args::Budget::Set(args) => set(places, args),
         args::Budget::Team { name, member } => {
@@ -67,7 +67,7 @@ fn payer(typed: &args::Payer) -> Result<Payer> {
     }
 }
 
-fn set(places: &Places, args: &BudgetSet) -> Result<Answer> {
+fn set(places: &CliContext, args: &BudgetSet) -> Result<CommandAnswer> {
     let of = payer(&args.payer)?;
     let budget = Budget {
         of: of.clone(),
@@ -82,7 +82,7 @@ fn set(places: &Places, args: &BudgetSet) -> Result<Answer> {
 }
 
 /// Records what a run used since it was recorded last; so it can be done every day, or twice.
-fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
+fn record(places: &CliContext, name: &str, tags: &[String]) -> Result<CommandAnswer> {
     let execution = places.data.find(name)?;
     let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let all = places.data.executions_of(&execution.run)?;
@@ -108,7 +108,7 @@ fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
         } else {
             say("all of it is on record");
         }
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let facts = json!({
         "run": words::digest(&run), "owner": words::text(&owner), "tags": tags,
@@ -130,7 +130,7 @@ fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
 }
 
 /// Every budget with what is used of it now.
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
+fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let (state, time) = (view.state(), now());
     let mut all = Vec::new();
@@ -168,11 +168,15 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "record",
     ];
     rows::tell(places, all, &columns, "no budget");
-    Ok(if over { Answer::No } else { Answer::Yes })
+    Ok(if over {
+        CommandAnswer::No
+    } else {
+        CommandAnswer::Yes
+    })
 }
 
 /// What was used on a day.
-fn report(places: &Places, day: Option<&str>) -> Result<Answer> {
+fn report(places: &CliContext, day: Option<&str>) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let time = people::time_if("--day", day)?.unwrap_or_else(now);
     let day = day_of(time);
@@ -191,12 +195,12 @@ fn report(places: &Places, day: Option<&str>) -> Result<Answer> {
     }
     if places.json {
         say_json(&json!({ "day": date, "used": all }));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     say(&format!("used on {date} (UTC), as runs reported it:"));
     let columns = ["of", "name", "runs", "fuel", "wall-nanos", "bytes"];
     rows::tell(places, all, &columns, "nothing");
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn row(of: &str, name: &str, used: &Used) -> Value {

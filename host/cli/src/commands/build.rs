@@ -10,10 +10,10 @@ use counterfoil_sandbox::admission;
 use serde_json::json;
 
 use crate::args::Build;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json};
 
-pub(crate) fn run(places: &Places, args: &Build) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Build) -> Result<CommandAnswer> {
     let folder = args.folder.canonicalize();
     let folder = folder.with_context(|| format!("no folder {}", args.folder.display()))?;
     let toolchain = Toolchain::detect()?;
@@ -32,7 +32,7 @@ pub(crate) fn run(places: &Places, args: &Build) -> Result<Answer> {
         .unwrap_or_else(|| folder.join(file_name(&built.module_path)));
     write_whole(&path, &built.component)?;
     print(places, &path, &built);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn file_name(module: &Path) -> PathBuf {
@@ -44,7 +44,7 @@ fn file_name(module: &Path) -> PathBuf {
     PathBuf::from(format!("{stem}.wasm"))
 }
 
-fn print(places: &Places, path: &Path, built: &Built) {
+fn print(places: &CliContext, path: &Path, built: &Built) {
     let digest = format!("sha256:{}", built.digest);
     if places.json {
         say_json(&json!({ "component": path, "digest": digest, "bytes": built.component.len() }));

@@ -10,14 +10,14 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use crate::args;
-use crate::output::{Answer, pairs, say, say_json};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
 use crate::people::{rows, words};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &args::Change) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &args::Change) -> Result<CommandAnswer> {
     match args {
         args::Change::Approve { record } => approve(places, *record),
         args::Change::Withdraw { record, reason } => {
@@ -32,7 +32,7 @@ pub(crate) fn run(places: &Places, args: &args::Change) -> Result<Answer> {
 }
 
 /// What somebody is asked to sign, field by field.
-fn show(places: &Places, proposed: u64) -> Result<Answer> {
+fn show(places: &CliContext, proposed: u64) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let change = view.state().changes().get(&proposed);
     let change = change.with_context(|| {
@@ -43,7 +43,7 @@ fn show(places: &Places, proposed: u64) -> Result<Answer> {
     let mut value = row(places, &view, proposed, change);
     if places.json {
         say_json(&value);
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let differences = value["proposes"].take();
     let fields = value.as_object().into_iter().flatten();
@@ -61,10 +61,10 @@ fn show(places: &Places, proposed: u64) -> Result<Answer> {
             "next: counterfoil change approve {proposed} --as ANOTHER"
         ));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn approve(places: &Places, proposed: u64) -> Result<Answer> {
+fn approve(places: &CliContext, proposed: u64) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let done = desk.act(Act::ChangeApprove { proposed })?;
     let change = desk.state().changes().get(&proposed);
@@ -83,7 +83,7 @@ fn approve(places: &Places, proposed: u64) -> Result<Answer> {
     Ok(tell(places, done, &what, facts))
 }
 
-fn list(places: &Places, all: bool, filter: &args::Filter) -> Result<Answer> {
+fn list(places: &CliContext, all: bool, filter: &args::RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let now = now();
     let changes = view.state().changes().iter();
@@ -96,10 +96,10 @@ fn list(places: &Places, all: bool, filter: &args::Filter) -> Result<Answer> {
     ];
     let none = "no change waits for signatures";
     rows::tell(places, rows::filter(found, filter)?, &columns, none);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn row(places: &Places, view: &View, index: u64, one: &Change) -> Value {
+fn row(places: &CliContext, view: &View, index: u64, one: &Change) -> Value {
     let class = one.act.class();
     let needed = class.map(|class| view.state().class(class).approvals);
     let ended = one.ended.as_ref().map(|(ending, deed)| match ending {

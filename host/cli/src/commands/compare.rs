@@ -11,10 +11,10 @@ use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
 use crate::args::Compare;
-use crate::output::{Answer, say, say_json, table};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json, table};
 
-pub(crate) fn run(places: &Places, args: &Compare) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Compare) -> Result<CommandAnswer> {
     let first = places.data.find(&args.first)?;
     let second = places.data.find(&args.second)?;
     let found = compare(&places.data, [&first, &second])?;
@@ -29,7 +29,11 @@ pub(crate) fn run(places: &Places, args: &Compare) -> Result<Answer> {
         print(&found, &instruments, [&first.short(), &second.short()]);
     }
     let same = found.decision.is_none() && found.account.is_none();
-    Ok(if same { Answer::Yes } else { Answer::No })
+    Ok(if same {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    })
 }
 
 /// What each run decided at a site, in words.

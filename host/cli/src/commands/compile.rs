@@ -7,7 +7,7 @@ use counterfoil_sandbox::child::{CompileLimits, compile_child_main};
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 
 use crate::args::CompileComponent;
-use crate::output::{Answer, note};
+use crate::output::{CommandAnswer, note};
 
 /// The name of a back end on this command's line.
 pub(crate) fn name_of(engine: &EngineSettings) -> &'static str {
@@ -18,7 +18,7 @@ pub(crate) fn name_of(engine: &EngineSettings) -> &'static str {
     }
 }
 
-pub(crate) fn run(args: &CompileComponent) -> Result<Answer> {
+pub(crate) fn run(args: &CompileComponent) -> Result<CommandAnswer> {
     let [file, cache, backend, fuel] = args.rest.as_slice() else {
         bail!("compile-component takes FILE CACHE BACKEND FUEL");
     };
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &CompileComponent) -> Result<Answer> {
         cache: Some(PathBuf::from(cache)),
     };
     match compile_child_main(Path::new(file), settings, CompileLimits::default()) {
-        Ok(()) => Ok(Answer::Yes),
+        Ok(()) => Ok(CommandAnswer::Yes),
         Err((code, reason)) => {
             note(&reason);
             std::process::exit(i32::from(code))

@@ -15,14 +15,14 @@ use counterfoil_governance::act::Act;
 use serde_json::json;
 
 use crate::args::{Component, ComponentArchive};
-use crate::output::Answer;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people;
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::words;
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &Component) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Component) -> Result<CommandAnswer> {
     match args {
         Component::Submit(args) => submit::run(places, args),
         Component::AttestTests(args) => tests::run(places, args),
@@ -38,7 +38,7 @@ pub(crate) fn run(places: &Places, args: &Component) -> Result<Answer> {
     }
 }
 
-fn archive(places: &Places, args: &ComponentArchive) -> Result<Answer> {
+fn archive(places: &CliContext, args: &ComponentArchive) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
     let reason = args.reason.clone();

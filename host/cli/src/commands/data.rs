@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 
 use super::ingest::{self, side_file};
 use crate::args::{Data, DataAccept, DataLineage, DataReport, DeriveActions};
-use crate::output::{Answer, pairs, say, say_json, table};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json, table};
 
-pub(crate) fn run(places: &Places, args: &Data) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Data) -> Result<CommandAnswer> {
     match args {
         Data::Report(args) => report(places, args),
         Data::Accept(args) => accept(places, args),
@@ -30,12 +30,12 @@ pub(crate) fn run(places: &Places, args: &Data) -> Result<Answer> {
     }
 }
 
-fn open(places: &Places, id: &str) -> Result<Snapshot> {
+fn open(places: &CliContext, id: &str) -> Result<Snapshot> {
     let store = snapshot_store(&places.data)?;
     Ok(store.load(&store.resolve(id)?)?)
 }
 
-fn report(places: &Places, args: &DataReport) -> Result<Answer> {
+fn report(places: &CliContext, args: &DataReport) -> Result<CommandAnswer> {
     let snapshot = open(places, &args.snapshot)?;
     let mut findings = snapshot.findings(usize::MAX)?;
     findings.retain(|one| args.rule.as_ref().is_none_or(|rule| *rule == one.rule));
@@ -43,7 +43,11 @@ fn report(places: &Places, args: &DataReport) -> Result<Answer> {
     findings.truncate(args.most);
     let data = snapshot.manifest().findings.as_ref();
     let open = data.map_or(0, |data| data.open(Severity::Error));
-    let answer = if open == 0 { Answer::Yes } else { Answer::No };
+    let answer = if open == 0 {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    };
     if places.json {
         say_json(&json!({
             "snapshot": snapshot.id().to_string(),
@@ -103,7 +107,7 @@ pub(crate) fn print_findings(findings: &[Finding]) {
     table(&rows);
 }
 
-fn accept(places: &Places, args: &DataAccept) -> Result<Answer> {
+fn accept(places: &CliContext, args: &DataAccept) -> Result<CommandAnswer> {
     let store = snapshot_store(&places.data)?;
     let id = store.resolve(&args.snapshot)?;
     let acceptance = Acceptance {
@@ -127,10 +131,10 @@ fn accept(places: &Places, args: &DataAccept) -> Result<Answer> {
     } else {
         ingest::print(&done);
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn lineage(places: &Places, args: &DataLineage) -> Result<Answer> {
+fn lineage(places: &CliContext, args: &DataLineage) -> Result<CommandAnswer> {
     let store = snapshot_store(&places.data)?;
     let all = store.lineage(&store.resolve(&args.snapshot)?)?;
     if places.json {
@@ -149,7 +153,7 @@ fn lineage(places: &Places, args: &DataLineage) -> Result<Answer> {
             "files": all.files.iter().map(file_json).collect::<Vec<_>>(),
             "normalized": normalized.collect::<Vec<_>>(),
         }));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     pairs(&[("snapshot", all.id.to_string())]);
     for (name, value) in &all.settings {
@@ -166,7 +170,7 @@ fn lineage(places: &Places, args: &DataLineage) -> Result<Answer> {
         }
         one.files.iter().for_each(|file| print_file(file, "    "));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn file_json(file: &InputFile) -> Value {
@@ -191,7 +195,7 @@ fn print_file(file: &InputFile, indent: &str) {
     }
 }
 
-fn derive_actions(places: &Places, args: &DeriveActions) -> Result<Answer> {
+fn derive_actions(places: &CliContext, args: &DeriveActions) -> Result<CommandAnswer> {
     let path = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
     let name = args.file.file_name().context("the file has no name")?;
@@ -227,5 +231,9 @@ fn derive_actions(places: &Places, args: &DeriveActions) -> Result<Answer> {
         crate::output::note(&format!("not explained: {one}"));
     }
     let explained = derived.unexplained.is_empty();
-    Ok(if explained { Answer::Yes } else { Answer::No })
+    Ok(if explained {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    })
 }

@@ -8,14 +8,14 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use crate::args::Delegate;
-use crate::output::Answer;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
 use crate::people::{self, rows};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Delegate) -> Result<CommandAnswer> {
     match args {
         Delegate::To {
             name,
@@ -70,7 +70,7 @@ pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
                 &columns,
                 "no delegation",
             );
-            Ok(Answer::Yes)
+            Ok(CommandAnswer::Yes)
         }
     }
 }

@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use self::stage::Stage;
 use self::strategies::{EXAMPLES, Shown, show, sweep_it, take_in};
 use crate::args;
-use crate::output::{Answer, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json};
 use crate::report;
 
-pub(crate) fn run(global: &Places, args: &args::Demo) -> Result<Answer> {
+pub(crate) fn run(global: &CliContext, args: &args::Demo) -> Result<CommandAnswer> {
     let watch = Stopwatch::start();
     let folder = args
         .folder
@@ -83,7 +83,7 @@ pub(crate) fn run(global: &Places, args: &args::Demo) -> Result<Answer> {
         summary::tell(folder, &snapshot, &shown, &approved, &operated);
         say(&format!("It took {:.1} s.", watch.elapsed().as_secs_f64()));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn as_json(shown: &Shown) -> Result<Value> {

@@ -12,17 +12,17 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use crate::args;
-use crate::output::{Answer, complain, say, say_json};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, complain, say, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
 use crate::people::{rows, words};
-use crate::places::Places;
 
 /// What a list of differences shows.
 const COLUMNS: [&str; 5] = ["rule", "subject", "declared", "found", "record"];
 
-pub(crate) fn run(places: &Places, args: &args::Drift) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &args::Drift) -> Result<CommandAnswer> {
     if !args.record {
         let view = View::open_as_found(places)?;
         let found = seen(places, view.state(), now())?;
@@ -45,7 +45,7 @@ pub(crate) fn run(places: &Places, args: &args::Drift) -> Result<Answer> {
 }
 
 /// Tells what is there when nothing can be recorded.
-fn untold(places: &Places, args: &args::Drift, error: &anyhow::Error) -> Result<Answer> {
+fn untold(places: &CliContext, args: &args::Drift, error: &anyhow::Error) -> Result<CommandAnswer> {
     let Ok(view) = View::open_as_found(places) else {
         return Err(anyhow::anyhow!("{error:#}"));
     };
@@ -59,7 +59,7 @@ fn untold(places: &Places, args: &args::Drift, error: &anyhow::Error) -> Result<
     Ok(tell(places, all, &Recorded::default()))
 }
 
-fn seen(places: &Places, state: &State, time: UnixNanos) -> Result<BTreeSet<Drift>> {
+fn seen(places: &CliContext, state: &State, time: UnixNanos) -> Result<BTreeSet<Drift>> {
     look(&places.data, &places.keys, state, time).context("what is there cannot be told")
 }
 
@@ -72,7 +72,7 @@ struct Recorded {
 
 /// Records what is new, and the end of what stood and is there no more.
 fn record(
-    places: &Places,
+    places: &CliContext,
     desk: &mut Desk,
     found: &BTreeSet<Drift>,
 ) -> Result<Result<Recorded, Refusal>> {
@@ -110,11 +110,11 @@ fn row(state: &State, drift: &Drift) -> Value {
     value
 }
 
-fn tell(places: &Places, all: Vec<Value>, recorded: &Recorded) -> Answer {
+fn tell(places: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAnswer {
     let answer = if all.is_empty() {
-        Answer::Yes
+        CommandAnswer::Yes
     } else {
-        Answer::No
+        CommandAnswer::No
     };
     if places.json {
         say_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));

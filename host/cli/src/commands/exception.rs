@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use super::policy::in_force;
 use crate::args::{Exception, ExceptionEnd, ExceptionGrant, ExceptionList};
-use crate::output::Answer;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people::desk::Desk;
 use crate::people::refusal::{Refusal, tell};
 use crate::people::view::View;
 use crate::people::{self, rows, words};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &Exception) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Exception) -> Result<CommandAnswer> {
     match args {
         Exception::Grant(args) => grant(places, args),
         Exception::End(args) => end(places, args),
@@ -24,7 +24,7 @@ pub(crate) fn run(places: &Places, args: &Exception) -> Result<Answer> {
     }
 }
 
-fn grant(places: &Places, args: &ExceptionGrant) -> Result<Answer> {
+fn grant(places: &CliContext, args: &ExceptionGrant) -> Result<CommandAnswer> {
     let (owner, until) = (
         people::id("--owner", &args.owner)?,
         people::time("--until", &args.until)?,
@@ -63,7 +63,7 @@ fn grant(places: &Places, args: &ExceptionGrant) -> Result<Answer> {
 
 /// The refusal of an exception that could bend nothing: the policy in force says which of its rules
 /// give way, and this is none of them. What the ledger's own rules are, the ledger says.
-fn unbending(places: &Places, desk: &mut Desk, rule: &str) -> Result<Option<Refusal>> {
+fn unbending(places: &CliContext, desk: &mut Desk, rule: &str) -> Result<Option<Refusal>> {
     let Some(giving_way) = giving_way(places, desk)? else {
         return Ok(None);
     };
@@ -81,7 +81,7 @@ fn unbending(places: &Places, desk: &mut Desk, rule: &str) -> Result<Option<Refu
 }
 
 /// The rules that give way, where the policy in force lists them as the starter does.
-fn giving_way(places: &Places, desk: &Desk) -> Result<Option<Vec<String>>> {
+fn giving_way(places: &CliContext, desk: &Desk) -> Result<Option<Vec<String>>> {
     if desk.state().policy().is_none() {
         return Ok(None);
     }
@@ -96,14 +96,14 @@ fn giving_way(places: &Places, desk: &Desk) -> Result<Option<Vec<String>>> {
     Ok(rules.map(|rules| rules.iter().filter_map(text).collect()))
 }
 
-fn end(places: &Places, args: &ExceptionEnd) -> Result<Answer> {
+fn end(places: &CliContext, args: &ExceptionEnd) -> Result<CommandAnswer> {
     let (granted, reason) = (args.record, args.reason.clone());
     let done = Desk::open(places)?.act(Act::ExceptionEnd { granted, reason })?;
     let what = format!("the exception of record {granted} is over");
     Ok(tell(places, done, &what, json!({ "granted-by": granted })))
 }
 
-fn list(places: &Places, args: &ExceptionList) -> Result<Answer> {
+fn list(places: &CliContext, args: &ExceptionList) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let now = now();
     let all = view.state().exceptions().iter();
@@ -132,5 +132,5 @@ fn list(places: &Places, args: &ExceptionList) -> Result<Answer> {
         &columns,
         "no exception",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

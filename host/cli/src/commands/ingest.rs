@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 
 use super::data::print_findings;
 use crate::args::Ingest;
-use crate::output::{Answer, pairs, say, say_json, short, table};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json, short, table};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &Places, args: &Ingest) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Ingest) -> Result<CommandAnswer> {
     let done = match ingest(places, args) {
         Ok(done) => done,
         Err(error) => return refused(places, error),
@@ -31,10 +31,10 @@ pub(crate) fn run(places: &Places, args: &Ingest) -> Result<Answer> {
     } else {
         print(&done);
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-pub(crate) fn ingest(places: &Places, args: &Ingest) -> Result<Ingested> {
+pub(crate) fn ingest(places: &CliContext, args: &Ingest) -> Result<Ingested> {
     let path = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
     let name = args
@@ -53,7 +53,7 @@ pub(crate) fn ingest(places: &Places, args: &Ingest) -> Result<Ingested> {
     Ok(done?)
 }
 
-fn options(places: &Places, args: &Ingest) -> Result<IngestOptions> {
+fn options(places: &CliContext, args: &Ingest) -> Result<IngestOptions> {
     let accepted = args.accept.iter().map(|path| {
         let whole = serde_json::from_slice::<Value>(&read_whole(path)?);
         let record = whole.map(|whole| whole.get("acceptance").cloned().unwrap_or(whole));
@@ -107,7 +107,7 @@ pub(crate) fn side_file(path: Option<&Path>) -> Result<Option<SideFile>> {
 }
 
 /// A refusal by policy is an answer, and its findings are what it says; anything else is none.
-fn refused(places: &Places, error: anyhow::Error) -> Result<Answer> {
+fn refused(places: &CliContext, error: anyhow::Error) -> Result<CommandAnswer> {
     let Some(IngestError::Refused {
         count, findings, ..
     }) = error.downcast_ref()
@@ -120,7 +120,7 @@ fn refused(places: &Places, error: anyhow::Error) -> Result<Answer> {
         say(&error.to_string());
         print_findings(findings);
     }
-    Ok(Answer::No)
+    Ok(CommandAnswer::No)
 }
 
 fn as_json(done: &Ingested) -> Value {

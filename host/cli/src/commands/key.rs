@@ -9,13 +9,13 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
 use serde_json::{Value, json};
 
-use crate::args::{Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate};
-use crate::output::{Answer, note, say, say_json};
+use crate::args::{Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, note, say, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
 use crate::people::{self, rows, words};
-use crate::places::Places;
 
 /// What a list of keys shows.
 pub(crate) const COLUMNS: [&str; 6] = [
@@ -27,7 +27,7 @@ pub(crate) const COLUMNS: [&str; 6] = [
     "ended-by",
 ];
 
-pub(crate) fn run(places: &Places, args: &Key) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Key) -> Result<CommandAnswer> {
     match args {
         Key::New(args) => new(places, args),
         Key::Add(args) => add(places, args),
@@ -37,7 +37,7 @@ pub(crate) fn run(places: &Places, args: &Key) -> Result<Answer> {
     }
 }
 
-fn new(places: &Places, args: &KeyNew) -> Result<Answer> {
+fn new(places: &CliContext, args: &KeyNew) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let keys = PeopleKeys::open(&places.keys, places.data.root())?;
     let public = PublicKey(keys.make(id.as_str())?);
@@ -57,10 +57,10 @@ fn new(places: &Places, args: &KeyNew) -> Result<Answer> {
         };
         note(&format!("next: an administrator runs counterfoil {next}"));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn add(places: &Places, args: &KeyAdd) -> Result<Answer> {
+fn add(places: &CliContext, args: &KeyAdd) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let key = people::public_key(&args.key)?;
     let until = people::time_if("--until", args.until.as_deref())?;
@@ -80,7 +80,7 @@ fn add(places: &Places, args: &KeyAdd) -> Result<Answer> {
 
 /// The new key lies in its file before the ledger hears of it: whatever a crash interrupts, one of
 /// the two counts and is there.
-fn rotate(places: &Places, args: &KeyRotate) -> Result<Answer> {
+fn rotate(places: &CliContext, args: &KeyRotate) -> Result<CommandAnswer> {
     let until = people::time_if("--until", args.until.as_deref())?;
     let mut desk = Desk::open(places)?;
     let key = PublicKey(desk.people.make(desk.actor.as_str())?);
@@ -95,7 +95,7 @@ fn rotate(places: &Places, args: &KeyRotate) -> Result<Answer> {
     ))
 }
 
-fn revoke(places: &Places, args: &KeyRevoke) -> Result<Answer> {
+fn revoke(places: &CliContext, args: &KeyRevoke) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let known: Vec<Digest> = desk
         .state()
@@ -127,11 +127,11 @@ fn revoke(places: &Places, args: &KeyRevoke) -> Result<Answer> {
     ))
 }
 
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
+fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let found = rows::filter(rows(view.state()), filter)?;
     rows::tell(places, found, &COLUMNS, "no key");
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// Every key, the oldest first.

@@ -11,12 +11,12 @@ use counterfoil_trading::manifest::Manifest;
 use serde_json::json;
 
 use crate::args::Kill;
-use crate::output::{Answer, note, say, say_json};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, note, say, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::Refusal;
 use crate::people::view;
 use crate::people::{self, refusal};
-use crate::places::Places;
 
 /// What is recorded where nobody gave a reason; the ledger takes none that is empty.
 const NO_REASON: &str = "no reason was given";
@@ -29,7 +29,7 @@ struct Aim {
     name: String,
 }
 
-pub(crate) fn run(places: &Places, args: &Kill) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Kill) -> Result<CommandAnswer> {
     let aim = Aim::of(places, args)?;
     let reason = match args.reason.trim() {
         "" => NO_REASON,
@@ -57,7 +57,7 @@ pub(crate) fn run(places: &Places, args: &Kill) -> Result<Answer> {
             "target": aim.name, "stopped": true, "changed": true, "record": record,
             "unrecorded": why,
         }));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     say(&format!(
         "{} is stopped: what runs ends before its next slice, and nothing starts; lift it with --lift",
@@ -70,11 +70,11 @@ pub(crate) fn run(places: &Places, args: &Kill) -> Result<Answer> {
             why.unwrap_or_default()
         )),
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 impl Aim {
-    fn of(places: &Places, args: &Kill) -> Result<Self> {
+    fn of(places: &CliContext, args: &Kill) -> Result<Self> {
         if let Some(run) = &args.run {
             let execution = execution(places, run)?;
             let digest = people::digest(&execution.run).context("a run id is a digest")?;
@@ -100,7 +100,7 @@ impl Aim {
     }
 
     /// The record of the stop, in the name of who acts; or why there is none.
-    fn record(&self, places: &Places, reason: &str) -> Result<u64> {
+    fn record(&self, places: &CliContext, reason: &str) -> Result<u64> {
         let mut desk = Desk::open(places)?;
         let act = Act::Kill {
             scope: self.scope.clone(),
@@ -113,7 +113,7 @@ impl Aim {
     }
 
     /// Whether anything of that name runs, ran or may run.
-    fn is_known(&self, places: &Places) -> Result<bool> {
+    fn is_known(&self, places: &CliContext) -> Result<bool> {
         let account = match &self.target {
             Target::Installation => return Ok(true),
             Target::Run(execution) => return Ok(execution.folder.exists()),
@@ -137,7 +137,7 @@ impl Aim {
     }
 
     /// Lifts the stop: in the ledger by whoever may, and only then the file.
-    fn lift(&self, places: &Places, reason: &str) -> Result<Answer> {
+    fn lift(&self, places: &CliContext, reason: &str) -> Result<CommandAnswer> {
         let was_set = is_set(&places.data, &self.target);
         if view::all(&view::folder(places))?.is_empty() {
             note(
@@ -195,7 +195,11 @@ impl Aim {
     }
 
     /// Takes the file away, and tells whether anything was stopped.
-    fn lifted(&self, places: &Places, (was_set, record): (bool, Option<u64>)) -> Result<Answer> {
+    fn lifted(
+        &self,
+        places: &CliContext,
+        (was_set, record): (bool, Option<u64>),
+    ) -> Result<CommandAnswer> {
         lift(&places.data, &self.target)?;
         if places.json {
             say_json(&json!({
@@ -209,12 +213,16 @@ impl Aim {
         } else {
             say(&format!("{} was not stopped", self.name));
         }
-        Ok(if was_set { Answer::Yes } else { Answer::No })
+        Ok(if was_set {
+            CommandAnswer::Yes
+        } else {
+            CommandAnswer::No
+        })
     }
 }
 
 /// The execution that was typed. One that is not here can be stopped by its whole id: it may come.
-fn execution(places: &Places, name: &str) -> Result<Execution> {
+fn execution(places: &CliContext, name: &str) -> Result<Execution> {
     match places.data.find(name) {
         Ok(found) => Ok(found),
         Err(error @ DataDirError::NoRun { .. }) => {

@@ -22,17 +22,17 @@ use crate::args::{
     Ledger, LedgerIndex, LedgerInit, LedgerProof, LedgerSearch, LedgerShow, LedgerTail,
     LedgerVerify,
 };
-use crate::output::{Answer, pairs, say, say_json};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json};
 use crate::people::desk;
 use crate::people::refusal::{Refusal, tell};
 use crate::people::view::{self, View};
 use crate::people::{self, rows, search, words};
-use crate::places::Places;
 
 /// What a list of records shows.
 const COLUMNS: [&str; 6] = ["record", "time", "actor", "act", "denied", "about"];
 
-pub(crate) fn run(places: &Places, args: &Ledger) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Ledger) -> Result<CommandAnswer> {
     match args {
         Ledger::Init(args) => init(places, args),
         Ledger::EndSetup => {
@@ -61,7 +61,7 @@ pub(crate) fn run(places: &Places, args: &Ledger) -> Result<Answer> {
     }
 }
 
-pub(crate) fn init(places: &Places, args: &LedgerInit) -> Result<Answer> {
+pub(crate) fn init(places: &CliContext, args: &LedgerInit) -> Result<CommandAnswer> {
     let name = people::id("the ledger's name", &args.name)?;
     let log_holder = people::id("--log-holder", &args.log_holder)?;
     let actor = desk::actor(places)?;
@@ -106,7 +106,7 @@ pub(crate) fn init(places: &Places, args: &LedgerInit) -> Result<Answer> {
 }
 
 /// Tells rows of records, with what each is about in a column of its own.
-pub(crate) fn tell_records(places: &Places, mut found: Vec<Value>) {
+pub(crate) fn tell_records(places: &CliContext, mut found: Vec<Value>) {
     if !places.json {
         for row in &mut found {
             row["about"] = json!(words::about(row));
@@ -115,20 +115,20 @@ pub(crate) fn tell_records(places: &Places, mut found: Vec<Value>) {
     rows::tell(places, found, &COLUMNS, "no record");
 }
 
-fn tail(places: &Places, args: &LedgerTail) -> Result<Answer> {
+fn tail(places: &CliContext, args: &LedgerTail) -> Result<CommandAnswer> {
     let mut all = View::open(places)?.rows();
     let first = all.len().saturating_sub(args.count);
     tell_records(places, all.split_off(first));
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn search(places: &Places, args: &LedgerSearch) -> Result<Answer> {
+fn search(places: &CliContext, args: &LedgerSearch) -> Result<CommandAnswer> {
     tell_records(places, search::find(places, args)?);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// How much of the ledger the index knows; made anew, if that is asked for.
-fn index(places: &Places, args: &LedgerIndex) -> Result<Answer> {
+fn index(places: &CliContext, args: &LedgerIndex) -> Result<CommandAnswer> {
     let view = if args.rebuild {
         let found = search::rebuild(places)?;
         if let By::Ledger(error) = found.by {
@@ -141,17 +141,17 @@ fn index(places: &Places, args: &LedgerIndex) -> Result<Answer> {
     let (known, records) = (search::standing(places), view.mark().size);
     if places.json {
         say_json(&json!({ "records": records, "indexed": known }));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let known = known.map_or_else(
         || "none: the next search makes it".to_owned(),
         |known| format!("{known} records"),
     );
     pairs(&[("ledger", format!("{records} records")), ("index", known)]);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn show(places: &Places, args: &LedgerShow) -> Result<Answer> {
+fn show(places: &CliContext, args: &LedgerShow) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let count = view.verified.records.len();
     let place = usize::try_from(args.record).ok();
@@ -160,7 +160,7 @@ fn show(places: &Places, args: &LedgerShow) -> Result<Answer> {
     let value = words::record(args.record, record);
     if places.json {
         say_json(&value);
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let fields = value.as_object().into_iter().flatten();
     let told: Vec<(&str, String)> = fields
@@ -168,10 +168,10 @@ fn show(places: &Places, args: &LedgerShow) -> Result<Answer> {
         .map(|(name, field)| (name.as_str(), rows::plain(field)))
         .collect();
     pairs(&told);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn verify(places: &Places, args: &LedgerVerify) -> Result<Answer> {
+fn verify(places: &CliContext, args: &LedgerVerify) -> Result<CommandAnswer> {
     let (name, path) = view::find(places)?;
     let key = match &args.key {
         Some(path) => read_public(path)?,
@@ -183,13 +183,13 @@ fn verify(places: &Places, args: &LedgerVerify) -> Result<Answer> {
     let key = counterfoil_journal::key::VerifierKey::new(&ledger::origin(&name), &key)?;
     let found = ledger::verify(&read_whole(&path)?, &key);
     let answer = match &found {
-        Ok(found) if found.torn_bytes == 0 => Answer::Yes,
-        Ok(_) | Err(_) => Answer::No,
+        Ok(found) if found.torn_bytes == 0 => CommandAnswer::Yes,
+        Ok(_) | Err(_) => CommandAnswer::No,
     };
     if places.json {
         say_json(&match found {
             Ok(found) => json!({
-                "good": answer == Answer::Yes,
+                "good": answer == CommandAnswer::Yes,
                 "ledger": key.name(),
                 "records": found.records.len(),
                 "denials": found.state.denials(),
@@ -205,7 +205,7 @@ fn verify(places: &Places, args: &LedgerVerify) -> Result<Answer> {
     match found {
         Err(error) => say(&format!("not intact: {error}")),
         Ok(found) => {
-            let head = if answer == Answer::Yes {
+            let head = if answer == CommandAnswer::Yes {
                 "intact"
             } else {
                 "not whole"
@@ -221,7 +221,7 @@ fn verify(places: &Places, args: &LedgerVerify) -> Result<Answer> {
     Ok(answer)
 }
 
-fn proof(places: &Places, args: &LedgerProof) -> Result<Answer> {
+fn proof(places: &CliContext, args: &LedgerProof) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let proof = prove(&read_whole(&view.path)?, &view.key, args.record)?;
     let name = || PathBuf::from(format!("{}-{}.tlog-proof", view.name, args.record));
@@ -239,5 +239,5 @@ fn proof(places: &Places, args: &LedgerProof) -> Result<Answer> {
             "next: counterfoil-verify proof --key log-signing.pub {path}"
         ));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

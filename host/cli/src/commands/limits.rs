@@ -9,15 +9,15 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::policy::eval::{self, asked_limits, said};
-use crate::args::{EvalLimits, Filter, Limits};
-use crate::output::{Answer, say_json};
+use crate::args::{EvalLimits, Limits, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::{Refusal, tell};
 use crate::people::view::View;
 use crate::people::{self, rows, words};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &Limits) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Limits) -> Result<CommandAnswer> {
     match args {
         Limits::Set(args) => set(places, args),
         Limits::Show { account } => show(places, account),
@@ -25,7 +25,7 @@ pub(crate) fn run(places: &Places, args: &Limits) -> Result<Answer> {
     }
 }
 
-fn set(places: &Places, args: &EvalLimits) -> Result<Answer> {
+fn set(places: &CliContext, args: &EvalLimits) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let (account, document) = asked_limits(&desk, args)?;
     if args.print_input {
@@ -52,7 +52,7 @@ fn set(places: &Places, args: &EvalLimits) -> Result<Answer> {
     Ok(tell(places, done, &what, facts))
 }
 
-fn show(places: &Places, account: &str) -> Result<Answer> {
+fn show(places: &CliContext, account: &str) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let account = people::id("the account", account)?;
     let Some(found) = view.state().limits().get(&account) else {
@@ -65,10 +65,10 @@ fn show(places: &Places, account: &str) -> Result<Answer> {
         .with_context(|| format!("the limits {} in the archive", found.limits))?;
     // JSON in either form: it is what a manifest takes.
     say_json(&value);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
+fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let all = view.state().limits().iter().map(|(account, one)| {
         json!({
@@ -87,5 +87,5 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         &columns,
         "no limits",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

@@ -18,15 +18,15 @@ use super::backtest::bring_component;
 use super::resume;
 use super::terms::{Bars, manifest};
 use crate::args::Live;
-use crate::output::{Answer, note, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, note, say_json};
 use crate::progress::Watcher;
 use crate::report;
 
 /// The back end of live runs: the one that decides fastest.
 const BACKEND: &str = "cranelift";
 
-pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Live) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
         return resume::live(places, run, BACKEND, |manifest| ends_of(manifest, args));
     }
@@ -99,7 +99,7 @@ fn reader_of(args: &Live) -> Result<Box<dyn BufRead + Send>> {
     Ok(Box::new(BufReader::new(stream)))
 }
 
-fn manifest_of(places: &Places, args: &Live) -> Result<Manifest> {
+fn manifest_of(places: &CliContext, args: &Live) -> Result<Manifest> {
     if let Some(path) = &args.manifest {
         let text = String::from_utf8(read_whole(path)?);
         let text = text.with_context(|| format!("{}", path.display()))?;

@@ -13,15 +13,15 @@ use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RiskE
 use serde_json::json;
 
 use crate::args::FeedManifest;
-use crate::output::{Answer, pairs, say, say_json};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json};
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
-use crate::places::Places;
 
 /// Decisions for one checkpoint: live, each is signed before its order leaves.
 const CADENCE: u32 = 1;
 
-pub(crate) fn run(places: &Places, args: &FeedManifest) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &FeedManifest) -> Result<CommandAnswer> {
     let execution = places.data.find(&args.run)?;
     let of = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let view = View::open(places)?;
@@ -66,16 +66,16 @@ fn chosen(all: &[InstrumentEntry], symbols: &[String]) -> Result<Vec<InstrumentE
 }
 
 /// The limits in force, from the archive.
-fn risk(places: &Places, limits: &Digest) -> Result<RiskEntry> {
+fn risk(places: &CliContext, limits: &Digest) -> Result<RiskEntry> {
     let bytes = Archive::new(&places.data).get(limits)?;
     serde_json::from_slice(&bytes).with_context(|| format!("the limits {limits} in the archive"))
 }
 
-fn tell(places: &Places, manifest: &Manifest, path: &Path) -> Result<Answer> {
+fn tell(places: &CliContext, manifest: &Manifest, path: &Path) -> Result<CommandAnswer> {
     let run = hex::encode(manifest.run_id()?);
     if places.json {
         say_json(&json!({ "run": run, "manifest": path, "account": manifest.account.name }));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     pairs(&[
         ("manifest", path.display().to_string()),
@@ -86,5 +86,5 @@ fn tell(places: &Places, manifest: &Manifest, path: &Path) -> Result<Answer> {
         "next: counterfoil authorize start {} --until TIME",
         path.display()
     ));
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::{report, samples, verify};
 use crate::args::MonteCarlo as Args;
-use crate::output::{Answer, say, say_json, table};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json, table};
 
 /// Samples of trades that are drawn if no number is asked for.
 const SAMPLES: u32 = 10_000;
 
-pub(crate) fn run(places: &Places, args: &Args) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Args) -> Result<CommandAnswer> {
     let execution = places.data.find(&args.run)?;
     let key = verify::public_key(places, None)?;
     let verified = verify::verify(&execution.journal(), &key)?;
@@ -44,7 +44,7 @@ pub(crate) fn run(places: &Places, args: &Args) -> Result<Answer> {
     } else {
         print(&drawn, args);
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn as_json(drawn: &MonteCarlo, args: &Args) -> Value {

@@ -8,13 +8,13 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use crate::args::New;
-use crate::output::{Answer, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json};
 
 /// The most folders below the template: a template is small.
 const DEPTH_MAX: usize = 4;
 
-pub(crate) fn run(places: &Places, args: &New) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &New) -> Result<CommandAnswer> {
     check_name(&args.name)?;
     let sdk = args
         .sdk
@@ -56,7 +56,7 @@ pub(crate) fn run(places: &Places, args: &New) -> Result<Answer> {
             "next: cd {name} && cargo test && counterfoil build"
         ));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn check_name(name: &str) -> Result<()> {

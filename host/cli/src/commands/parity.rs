@@ -11,11 +11,11 @@ use counterfoil_verify::PublicKey;
 use counterfoil_verify::describe::Describe;
 
 use crate::args::Parity;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json};
 use crate::progress::Watcher;
 
-pub(crate) fn run(places: &Places, args: &Parity) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Parity) -> Result<CommandAnswer> {
     let execution = places.data.find(&args.run)?;
     let signer = places.keys.signer()?;
     let question = Question {
@@ -47,9 +47,9 @@ pub(crate) fn run(places: &Places, args: &Parity) -> Result<Answer> {
         say(&format!("statement: {}", path.display()));
     }
     Ok(if found.is_equal() {
-        Answer::Yes
+        CommandAnswer::Yes
     } else {
-        Answer::No
+        CommandAnswer::No
     })
 }
 

@@ -11,10 +11,10 @@ use counterfoil_policy::bundle::Bundle;
 use counterfoil_runner::gates::{Archive, ArchiveError};
 
 use crate::args::Policy;
-use crate::output::Answer;
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 
-pub(crate) fn run(places: &Places, args: &Policy) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Policy) -> Result<CommandAnswer> {
     match args {
         Policy::Init { folder } => folder::init(places, folder),
         Policy::Show { folder } => folder::show(places, folder.as_deref()),
@@ -43,7 +43,7 @@ impl core::fmt::Display for Shut {
 impl core::error::Error for Shut {}
 
 /// The policy in force, from the archive; or why there is none that could be asked.
-pub(crate) fn in_force(places: &Places, state: &State) -> Result<Result<Bundle, Shut>> {
+pub(crate) fn in_force(places: &CliContext, state: &State) -> Result<Result<Bundle, Shut>> {
     let Some(digest) = state.policy() else {
         return Ok(Err(Shut {
             rule: "policy.missing",

@@ -9,15 +9,17 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::key;
-use crate::args::{Filter, OnePrincipal, Principal, PrincipalAdd, PrincipalClass, PrincipalRoles};
-use crate::output::{Answer, pairs, say_json};
+use crate::args::{
+    OnePrincipal, Principal, PrincipalAdd, PrincipalClass, PrincipalRoles, RowFilter,
+};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::{Refusal, tell};
 use crate::people::view::View;
 use crate::people::{self, rows, words};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &Principal) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Principal) -> Result<CommandAnswer> {
     match args {
         Principal::Add(args) => add(places, args),
         Principal::List(filter) => list(places, filter),
@@ -28,7 +30,7 @@ pub(crate) fn run(places: &Places, args: &Principal) -> Result<Answer> {
     }
 }
 
-fn add(places: &Places, args: &PrincipalAdd) -> Result<Answer> {
+fn add(places: &CliContext, args: &PrincipalAdd) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let kind = if args.service {
         Kind::Service
@@ -56,7 +58,7 @@ fn add(places: &Places, args: &PrincipalAdd) -> Result<Answer> {
     ))
 }
 
-fn roles(places: &Places, args: &PrincipalRoles) -> Result<Answer> {
+fn roles(places: &CliContext, args: &PrincipalRoles) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let act = Act::RolesSet {
         id: id.clone(),
@@ -77,7 +79,7 @@ fn roles(places: &Places, args: &PrincipalRoles) -> Result<Answer> {
     ))
 }
 
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
+fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let all = view.state().principals().keys();
     let all = all.map(|id| row(&view, id)).collect();
@@ -90,10 +92,10 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "last-time",
     ];
     rows::tell(places, rows::filter(all, filter)?, &columns, "no principal");
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
+fn show(places: &CliContext, args: &OnePrincipal) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let id = people::id("the name", &args.name)?;
     if !view.state().principals().contains_key(&id) {
@@ -112,7 +114,7 @@ fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
     if places.json {
         value["keys"] = json!(keys);
         say_json(&value);
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let fields = [
         "principal",
@@ -126,7 +128,7 @@ fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
     pairs(&fields.iter().map(pair).collect::<Vec<_>>());
     crate::output::say("");
     rows::tell(places, keys, &key::COLUMNS, "no key");
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// What a list says of a principal.
@@ -149,7 +151,7 @@ pub(crate) fn row(view: &View, id: &Id) -> Value {
     })
 }
 
-fn class(places: &Places, args: &PrincipalClass) -> Result<Answer> {
+fn class(places: &CliContext, args: &PrincipalClass) -> Result<CommandAnswer> {
     let class = Class::parse(&args.class).with_context(|| format!("no class {:?}", args.class))?;
     let members = args.member.iter();
     let members = members.map(|name| people::id("--member", name));
@@ -165,13 +167,13 @@ fn class(places: &Places, args: &PrincipalClass) -> Result<Answer> {
     Ok(tell(places, done, &what, facts))
 }
 
-fn classes(places: &Places, filter: &Filter) -> Result<Answer> {
+fn classes(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let all = Class::ALL.map(|class| class_row(&view.state().class(class)));
     let found = rows::filter(all.into(), filter)?;
     let columns = ["class", "approvals", "roles", "members"];
     rows::tell(places, found, &columns, "no class");
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn class_row(set: &ClassSet) -> Value {

@@ -9,10 +9,10 @@ use counterfoil_trading::manifest::Manifest;
 use serde_json::json;
 
 use crate::args::Proof;
-use crate::output::{Answer, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json};
 
-pub(crate) fn run(places: &Places, args: &Proof) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Proof) -> Result<CommandAnswer> {
     let (path, index) = write(places, args)?;
     if places.json {
         say_json(&json!({ "entry": index, "proof": path }));
@@ -23,10 +23,10 @@ pub(crate) fn run(places: &Places, args: &Proof) -> Result<Answer> {
         ));
         say(&format!("next: counterfoil verify {path}"));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-pub(crate) fn write(places: &Places, args: &Proof) -> Result<(PathBuf, u64)> {
+pub(crate) fn write(places: &CliContext, args: &Proof) -> Result<(PathBuf, u64)> {
     let execution = places.data.find(&args.run)?;
     let which = match (&args.bar, args.entry) {
         (Some(bar), _) => {

@@ -7,11 +7,11 @@ use counterfoil_runner::study::publish::publish;
 use serde_json::json;
 
 use crate::args::Publish;
-use crate::output::{Answer, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &Places, args: &Publish) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Publish) -> Result<CommandAnswer> {
     let execution = places.data.find(&args.run)?;
     let name = format!("{}-log", execution.short().replace('/', "-"));
     let folder = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
@@ -36,5 +36,5 @@ pub(crate) fn run(places: &Places, args: &Publish) -> Result<Answer> {
             done.files
         ));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

@@ -13,17 +13,22 @@ use counterfoil_verify::describe::Describe;
 use serde_json::json;
 
 use crate::args::Replay;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &Places, args: &Replay) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Replay) -> Result<CommandAnswer> {
     let found = execute(places, &args.run, &args.backend)?;
     show(places, &args.run, "replay", &found)
 }
 
 /// Prints what deciding again found; `what` names the act.
-pub(crate) fn show(places: &Places, run: &str, what: &str, found: &Replayed) -> Result<Answer> {
+pub(crate) fn show(
+    places: &CliContext,
+    run: &str,
+    what: &str,
+    found: &Replayed,
+) -> Result<CommandAnswer> {
     let execution = places.data.find(run)?;
     let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let instruments = manifest.setup()?.instruments;
@@ -52,10 +57,14 @@ pub(crate) fn show(places: &Places, run: &str, what: &str, found: &Replayed) -> 
     } else {
         print(what, found, &instruments);
     }
-    Ok(if good { Answer::Yes } else { Answer::No })
+    Ok(if good {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    })
 }
 
-pub(crate) fn execute(places: &Places, run: &str, backend: &str) -> Result<Replayed> {
+pub(crate) fn execute(places: &CliContext, run: &str, backend: &str) -> Result<Replayed> {
     decide_again(places, run, backend, "replaying", replay)
 }
 
@@ -69,7 +78,7 @@ type Act = fn(
 
 /// Decides a run again by `act`, with progress under the name `what`.
 pub(super) fn decide_again(
-    places: &Places,
+    places: &CliContext,
     run: &str,
     backend: &str,
     what: &'static str,

@@ -17,8 +17,8 @@ use serde_json::json;
 
 use super::verify;
 use crate::args::Report;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json};
 use crate::progress::bar;
 
 /// Records between two looks at the progress bar.
@@ -37,7 +37,7 @@ pub(crate) struct Written {
     why: Option<String>,
 }
 
-pub(crate) fn run(places: &Places, args: &Report) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Report) -> Result<CommandAnswer> {
     let written = write(places, args)?;
     let page = written.folder.join("report.html");
     if places.json {
@@ -60,14 +60,14 @@ pub(crate) fn run(places: &Places, args: &Report) -> Result<Answer> {
         say("next: open the report in a browser; it ends with the commands that check it");
     }
     Ok(if written.good {
-        Answer::Yes
+        CommandAnswer::Yes
     } else {
-        Answer::No
+        CommandAnswer::No
     })
 }
 
 /// Verifies the journal, reads it again, and writes the folder.
-pub(crate) fn write(places: &Places, args: &Report) -> Result<Written> {
+pub(crate) fn write(places: &CliContext, args: &Report) -> Result<Written> {
     let execution = places.data.find(&args.run)?;
     let folder = match &args.out {
         Some(out) => out.clone(),
@@ -110,7 +110,7 @@ pub(crate) fn write(places: &Places, args: &Report) -> Result<Written> {
     })
 }
 
-fn default_folder(places: &Places, execution: &Execution) -> PathBuf {
+fn default_folder(places: &CliContext, execution: &Execution) -> PathBuf {
     let number = execution.number.to_string();
     let reports = places.data.root().join("reports");
     reports.join(&execution.run).join(number)
@@ -168,7 +168,7 @@ fn gather_all(
 }
 
 /// What ingestion noted of the run's data; `None` where the snapshot is not here.
-fn data_findings(places: &Places, manifest: &Manifest) -> Option<Vec<DataFinding>> {
+fn data_findings(places: &CliContext, manifest: &Manifest) -> Option<Vec<DataFinding>> {
     let DataSource::Snapshot { id, .. } = &manifest.data else {
         return None;
     };

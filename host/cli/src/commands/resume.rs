@@ -14,13 +14,13 @@ use counterfoil_trading::record::Record;
 use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
-use crate::output::{Answer, note, pairs, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, note, pairs, say, say_json};
 use crate::progress::Watcher;
 use crate::report;
 
 /// Goes on with a backtest.
-pub(crate) fn backtest(places: &Places, run: &str, backend: &str) -> Result<Answer> {
+pub(crate) fn backtest(places: &CliContext, run: &str, backend: &str) -> Result<CommandAnswer> {
     go_on(places, run, backend, |ready, around| {
         Ok(ready.backtest(Sealing::OwnThread, around)?)
     })
@@ -28,11 +28,11 @@ pub(crate) fn backtest(places: &Places, run: &str, backend: &str) -> Result<Answ
 
 /// Goes on with a live run. The source of bars is opened once the journal is found good.
 pub(crate) fn live(
-    places: &Places,
+    places: &CliContext,
     run: &str,
     backend: &str,
     ends: impl FnOnce(&Manifest) -> Result<(Source<Patient>, Option<Bridge>)>,
-) -> Result<Answer> {
+) -> Result<CommandAnswer> {
     go_on(places, run, backend, |ready, around| {
         let ends = ends(ready.manifest())?;
         Ok(ready.live(ends, around)?)
@@ -40,11 +40,11 @@ pub(crate) fn live(
 }
 
 fn go_on(
-    places: &Places,
+    places: &CliContext,
     run: &str,
     backend: &str,
     act: impl FnOnce(Resumption, Around<'_>) -> Result<Resumed>,
-) -> Result<Answer> {
+) -> Result<CommandAnswer> {
     let execution = places.data.find(run)?;
     let short = execution.short();
     let ready = match open(&places.data, &execution, Box::new(places.keys.signer()?))? {
@@ -156,7 +156,12 @@ fn resumed_json(found: &Found, compared: u64, cut: Option<&Cut>, skipped: u64) -
 }
 
 /// Says why the run does not go on.
-fn halted(places: &Places, run: &str, halt: &Halt, instruments: &[Instrument]) -> Answer {
+fn halted(
+    places: &CliContext,
+    run: &str,
+    halt: &Halt,
+    instruments: &[Instrument],
+) -> CommandAnswer {
     let side = |record: &Option<Box<Record>>| match record {
         Some(record) => Describe::new(instruments).record(record),
         None => "no such record".to_owned(),
@@ -173,7 +178,7 @@ fn halted(places: &Places, run: &str, halt: &Halt, instruments: &[Instrument]) -
             "recorded": sides.as_ref().map(|(recorded, _)| recorded),
             "replayed": sides.as_ref().map(|(_, replayed)| replayed),
         }));
-        return Answer::No;
+        return CommandAnswer::No;
     }
     say(&format!("halted: {halt}"));
     if let Some((recorded, replayed)) = sides {
@@ -182,5 +187,5 @@ fn halted(places: &Places, run: &str, halt: &Halt, instruments: &[Instrument]) -
     say(&format!(
         "run {run} does not go on, and no byte of its journal was changed; see docs/OPERATE.md"
     ));
-    Answer::No
+    CommandAnswer::No
 }

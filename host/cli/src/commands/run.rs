@@ -14,12 +14,12 @@ use counterfoil_server::types::{
 use serde_json::{Value, json};
 
 use crate::args::{KillRuns, RunCommand, RunStart, Runner, Watch};
-use crate::output::{Answer, note, pairs, say, say_json, short, table};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, note, pairs, say, say_json, short, table};
 use crate::people::desk::{actor, hand};
 use crate::people::view::View;
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &Runner) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Runner) -> Result<CommandAnswer> {
     let done = ask(places, args);
     // A refusal is an answer, and the answer is no.
     let refused = done.as_ref().err().and_then(|error| error.downcast_ref());
@@ -29,14 +29,14 @@ pub(crate) fn run(places: &Places, args: &Runner) -> Result<Answer> {
         } else {
             say(&format!("refused: {problem}"));
         }
-        return Ok(Answer::No);
+        return Ok(CommandAnswer::No);
     }
     done
 }
 
-fn ask(places: &Places, args: &Runner) -> Result<Answer> {
+fn ask(places: &CliContext, args: &Runner) -> Result<CommandAnswer> {
     let client = signed_in(places, &args.runner)?;
-    let post = |run: &str, act: &str| -> Result<Answer> {
+    let post = |run: &str, act: &str| -> Result<CommandAnswer> {
         let reply: RunReply = client.post(&format!("/v1/runs/{run}/{act}"), &())?;
         tell(places, &reply)
     };
@@ -61,7 +61,7 @@ fn ask(places: &Places, args: &Runner) -> Result<Answer> {
     }
 }
 
-fn kill(places: &Places, client: &Client, args: &KillRuns) -> Result<Answer> {
+fn kill(places: &CliContext, client: &Client, args: &KillRuns) -> Result<CommandAnswer> {
     let body = KillRequest {
         reason: args.reason.clone(),
     };
@@ -76,7 +76,7 @@ fn kill(places: &Places, client: &Client, args: &KillRuns) -> Result<Answer> {
     list(places, &client.post(&path, &body)?)
 }
 
-fn signed_in(places: &Places, runner: &str) -> Result<Client> {
+fn signed_in(places: &CliContext, runner: &str) -> Result<Client> {
     let principal = actor(places)?;
     let people = PeopleKeys::open(&places.keys, places.data.root())?;
     let view = View::open(places)?;
@@ -108,10 +108,10 @@ fn request(args: &RunStart) -> Result<StartRequest> {
     })
 }
 
-fn tell(places: &Places, run: &RunReply) -> Result<Answer> {
+fn tell(places: &CliContext, run: &RunReply) -> Result<CommandAnswer> {
     if places.json {
         say_json(&serde_json::to_value(run)?);
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none yet".to_owned());
     let state = match &run.reason {
@@ -137,13 +137,13 @@ fn tell(places: &Places, run: &RunReply) -> Result<Answer> {
         ("inputs refused", run.inputs_refused.to_string()),
         ("equity", text(&run.equity)),
     ]);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn list(places: &Places, reply: &RunsReply) -> Result<Answer> {
+fn list(places: &CliContext, reply: &RunsReply) -> Result<CommandAnswer> {
     if places.json {
         say_json(&serde_json::to_value(reply)?);
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let head = ["run", "state", "account", "feed", "bars", "fills", "equity"];
     let mut rows = vec![head.map(String::from).to_vec()];
@@ -159,13 +159,13 @@ fn list(places: &Places, reply: &RunsReply) -> Result<Answer> {
         ]);
     }
     table(&rows);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn positions(places: &Places, reply: &PositionsReply) -> Result<Answer> {
+fn positions(places: &CliContext, reply: &PositionsReply) -> Result<CommandAnswer> {
     if places.json {
         say_json(&serde_json::to_value(reply)?);
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let head = ["instrument", "quantity", "cost", "value", "last close"];
     let mut rows = vec![head.map(String::from).to_vec()];
@@ -179,11 +179,11 @@ fn positions(places: &Places, reply: &PositionsReply) -> Result<Answer> {
         ]);
     }
     table(&rows);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// Tells each event on a line of its own, until the runner ends or nobody reads.
-fn watch(places: &Places, client: &Client, args: &Watch) -> Result<Answer> {
+fn watch(places: &CliContext, client: &Client, args: &Watch) -> Result<CommandAnswer> {
     let mut hear = |message: Message| {
         let line = if places.json {
             let data: Value = serde_json::from_str(&message.data).unwrap_or_default();
@@ -197,7 +197,7 @@ fn watch(places: &Places, client: &Client, args: &Watch) -> Result<Answer> {
     };
     client.watch(args.run.as_deref(), args.after.as_deref(), &mut hear)?;
     note("the runner ended the stream");
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn event_text(message: &Message) -> String {

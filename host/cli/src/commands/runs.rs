@@ -6,20 +6,20 @@ use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
-use crate::output::{Answer, say, say_json, short, table};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json, short, table};
 
-pub(crate) fn run(places: &Places) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
     let all = places.data.executions()?;
     if places.json {
         say_json(&Value::from(all.iter().map(as_json).collect::<Vec<_>>()));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     if all.is_empty() {
         say(
             "no runs yet; start one with: counterfoil backtest --component FILE --snapshot ID --risk research",
         );
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let head = [
         "run",
@@ -35,7 +35,7 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
         rows.push(row(one));
     }
     table(&rows);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn row(one: &Execution) -> Vec<String> {

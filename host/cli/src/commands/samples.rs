@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::{report, sweep};
 use crate::args::MonteCarlo as Args;
-use crate::output::{Answer, say, say_json, table};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json, table};
 use crate::progress::bar;
 
 /// Samples if no number is asked for: each is a run.
@@ -31,11 +31,11 @@ const SHOWN: [&str; 4] = ["total-return", "annual-return", "sharpe", "max-drawdo
 /// Draws samples of a run that verified and ended with `close`, runs each, and shows what they
 /// came to.
 pub(super) fn run(
-    places: &Places,
+    places: &CliContext,
     args: &Args,
     execution: &Execution,
     close: Option<Close>,
-) -> Result<Answer> {
+) -> Result<CommandAnswer> {
     let count = args.samples.unwrap_or(SAMPLES);
     if count == 0 || count > SAMPLES_MAX {
         bail!("--samples {count}: from 1 to {SAMPLES_MAX}");
@@ -64,7 +64,7 @@ pub(super) fn run(
         print(args, &table, &actual);
         say(&format!("whole table: {}", folder.display()));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// What the run itself came to.
@@ -83,7 +83,7 @@ fn actual(
     })
 }
 
-fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<Item>> {
+fn draw(places: &CliContext, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<Item>> {
     let first = Resample {
         draw: how(args),
         block: args.block,

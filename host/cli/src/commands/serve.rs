@@ -15,10 +15,10 @@ use serde_json::json;
 
 use super::live::venues_of;
 use crate::args::Serve;
-use crate::output::{Answer, note, say, say_json, short};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, note, say, say_json, short};
 use crate::people::desk::{actor, hand};
 use crate::people::view::View;
-use crate::places::Places;
 
 /// Open files of one run, with room for its share of connections.
 const FILES_PER_RUN: u64 = 8;
@@ -26,7 +26,7 @@ const FILES_PER_RUN: u64 = 8;
 /// keep a run from reading its lease.
 const FILES_MAX: u64 = 65_536;
 
-pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Serve) -> Result<CommandAnswer> {
     let files = rlimit::increase_nofile_limit(FILES_MAX)?;
     if files < FILES_MAX {
         note(&format!(
@@ -89,14 +89,14 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
     tell(places, &standing);
     let is_left = |one: &Status| one.state.is_active();
     Ok(if standing.iter().any(is_left) {
-        Answer::No
+        CommandAnswer::No
     } else {
-        Answer::Yes
+        CommandAnswer::Yes
     })
 }
 
 /// Says how each run stands now that the process ends.
-fn tell(places: &Places, standing: &[Status]) {
+fn tell(places: &CliContext, standing: &[Status]) {
     if places.json {
         let runs = standing
             .iter()

@@ -12,11 +12,11 @@ use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
 use crate::args::Show;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json};
 use crate::report;
 
-pub(crate) fn run(places: &Places, args: &Show) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Show) -> Result<CommandAnswer> {
     let execution = places.data.find(&args.run)?;
     let extent = Extent::of(&execution.journal())?;
     let manifest = Manifest::parse(&extent.open.manifest)?;
@@ -41,11 +41,11 @@ pub(crate) fn run(places: &Places, args: &Show) -> Result<Answer> {
     } else {
         summary(places, execution, extent, &manifest)?;
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn summary(
-    places: &Places,
+    places: &CliContext,
     execution: Execution,
     extent: Extent,
     manifest: &Manifest,
@@ -87,7 +87,7 @@ fn summary(
 }
 
 /// Each decision that asked for something or was a fault, with its journal entry.
-fn decisions(places: &Places, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
+fn decisions(places: &CliContext, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
     let describe = Describe::new(instruments);
     records(places, execution, KIND_DECISION, |index, record| {
         let Record::Decision(decision) = record else {
@@ -104,7 +104,7 @@ fn decisions(places: &Places, execution: &Execution, instruments: &[Instrument])
 }
 
 /// Each input that no run may see, with its journal entry.
-fn refused(places: &Places, execution: &Execution) -> Result<()> {
+fn refused(places: &CliContext, execution: &Execution) -> Result<()> {
     records(places, execution, KIND_REFUSED, |index, record| {
         let Record::Refused(refused) = record else {
             return None;
@@ -122,7 +122,7 @@ fn refused(places: &Places, execution: &Execution) -> Result<()> {
 /// Each record of a kind that `tell` has something to say about: what it says is printed, with the
 /// record's journal entry.
 fn records(
-    places: &Places,
+    places: &CliContext,
     execution: &Execution,
     kind: u64,
     tell: impl Fn(u64, &Record) -> Option<Value>,

@@ -6,10 +6,10 @@ use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::store::folder::SnapshotSummary;
 use serde_json::{Value, json};
 
-use crate::output::{Answer, say, say_json, short, table};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json, short, table};
 
-pub(crate) fn run(places: &Places) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
     let all = snapshot_store(&places.data)?.list()?;
     let damaged = all.iter().any(|one| one.manifest.is_err());
     if places.json {
@@ -28,14 +28,22 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
             })
             .collect();
         say_json(&Value::from(list));
-        return Ok(if damaged { Answer::No } else { Answer::Yes });
+        return Ok(if damaged {
+            CommandAnswer::No
+        } else {
+            CommandAnswer::Yes
+        });
     }
     if all.is_empty() {
         say("no snapshots yet; make one with: counterfoil ingest FILE.csv");
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     print(&all);
-    Ok(if damaged { Answer::No } else { Answer::Yes })
+    Ok(if damaged {
+        CommandAnswer::No
+    } else {
+        CommandAnswer::Yes
+    })
 }
 
 /// A line a snapshot; samples of drawn bars, of which there may be many, are counted.

@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 
 use super::{backtest, report};
 use crate::args::Sweep;
-use crate::output::{Answer, say, say_json, short, table};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json, short, table};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &Places, args: &Sweep) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Sweep) -> Result<CommandAnswer> {
     let made = make(places, args)?;
     if places.json {
         say_json(&made.json());
@@ -28,7 +28,7 @@ pub(crate) fn run(places: &Places, args: &Sweep) -> Result<Answer> {
         made.print(args.top);
     }
     match made.failure {
-        None => Ok(Answer::Yes),
+        None => Ok(CommandAnswer::Yes),
         Some(error) => {
             let (failed, all) = (made.failed, made.table.rows.len());
             Err(error).with_context(|| format!("{failed} of {all} runs failed; the first"))
@@ -47,7 +47,7 @@ pub(super) struct Made {
 }
 
 /// Runs a sweep and writes its table.
-pub(super) fn make(places: &Places, args: &Sweep) -> Result<Made> {
+pub(super) fn make(places: &CliContext, args: &Sweep) -> Result<Made> {
     let base = backtest::manifest_of(places, &args.base)?;
     let (fields, items) = items_of(&base, args)?;
     let (id, folder) = place_of(places, &items)?;
@@ -89,7 +89,7 @@ pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<(
 }
 
 /// Where the table of items lies, and the id that it lies under.
-pub(super) fn place_of(places: &Places, items: &[Item]) -> Result<(String, PathBuf)> {
+pub(super) fn place_of(places: &CliContext, items: &[Item]) -> Result<(String, PathBuf)> {
     let id = hex::encode(sweep_id(items)?);
     let folder = places.data.root().join("sweeps").join(&id);
     Ok((id, folder))
@@ -147,7 +147,7 @@ fn line(row: &SweepRow) -> Vec<String> {
 
 /// Runs all items on as many cores as asked for.
 pub(super) fn execute(
-    places: &Places,
+    places: &CliContext,
     (workers, backend): (Option<usize>, &str),
     items: &[Item],
 ) -> Result<Vec<Result<Done, RunnerError>>> {

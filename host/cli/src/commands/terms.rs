@@ -14,7 +14,7 @@ use counterfoil_trading::manifest::{
 
 use super::admit;
 use crate::args::Terms;
-use crate::places::Places;
+use crate::cli_context::CliContext;
 
 /// What a manifest says of bars, beside the terms.
 pub(crate) struct Bars {
@@ -25,7 +25,7 @@ pub(crate) struct Bars {
 }
 
 pub(crate) fn manifest(
-    places: &Places,
+    places: &CliContext,
     terms: &Terms,
     bars: Bars,
     backend: &str,

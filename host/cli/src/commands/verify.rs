@@ -11,11 +11,11 @@ use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, veri
 use serde_json::json;
 
 use crate::args::Verify;
-use crate::output::{Answer, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &Places, args: &Verify) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &Verify) -> Result<CommandAnswer> {
     let key = public_key(places, args.key.as_deref())?;
     let path = Path::new(&args.what);
     if path.is_file() && path.extension().is_some_and(|end| end == "tlog-proof") {
@@ -29,9 +29,9 @@ pub(crate) fn run(places: &Places, args: &Verify) -> Result<Answer> {
         print(&report);
     }
     Ok(if report.is_good() {
-        Answer::Yes
+        CommandAnswer::Yes
     } else {
-        Answer::No
+        CommandAnswer::No
     })
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<Report> {
     Ok(report?)
 }
 
-pub(crate) fn public_key(places: &Places, path: Option<&Path>) -> Result<PublicKey> {
+pub(crate) fn public_key(places: &CliContext, path: Option<&Path>) -> Result<PublicKey> {
     let Some(path) = path else {
         let key = places
             .keys
@@ -61,7 +61,7 @@ pub(crate) fn public_key(places: &Places, path: Option<&Path>) -> Result<PublicK
     PublicKey::parse(&bytes).with_context(|| format!("{}", path.display()))
 }
 
-fn journal_path(places: &Places, what: &str) -> Result<PathBuf> {
+fn journal_path(places: &CliContext, what: &str) -> Result<PathBuf> {
     let path = Path::new(what);
     if path.is_file() {
         return Ok(path.to_path_buf());
@@ -72,22 +72,22 @@ fn journal_path(places: &Places, what: &str) -> Result<PathBuf> {
     Ok(places.data.find(what)?.journal())
 }
 
-fn proof(places: &Places, path: &Path, key: &PublicKey) -> Result<Answer> {
+fn proof(places: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAnswer> {
     let bytes = read_whole(path)?;
     if is_of_ledger(&bytes) {
         return Ok(match verify_ledger_proof(&bytes, key) {
-            Ok(proved) if places.json => told(&proved.to_json(), Answer::Yes),
+            Ok(proved) if places.json => told(&proved.to_json(), CommandAnswer::Yes),
             Ok(proved) => {
                 say(proved.to_string().trim_end());
-                Answer::Yes
+                CommandAnswer::Yes
             }
             Err(error) if places.json => told(
                 &json!({ "good": false, "reason": error.to_string() }),
-                Answer::No,
+                CommandAnswer::No,
             ),
             Err(error) => {
                 say(&format!("not proved: {error}"));
-                Answer::No
+                CommandAnswer::No
             }
         });
     }
@@ -103,16 +103,20 @@ fn proof(places: &Places, path: &Path, key: &PublicKey) -> Result<Answer> {
         }
         Err(error) => say(&format!("not proved: {error}")),
     }
-    Ok(if good { Answer::Yes } else { Answer::No })
+    Ok(if good {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    })
 }
 
-fn told(value: &serde_json::Value, answer: Answer) -> Answer {
+fn told(value: &serde_json::Value, answer: CommandAnswer) -> CommandAnswer {
     say_json(value);
     answer
 }
 
 /// The manifest of the run that the proof names, if it is here.
-fn manifest_of(places: &Places, bytes: &[u8]) -> Option<String> {
+fn manifest_of(places: &CliContext, bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let origin = text
         .lines()

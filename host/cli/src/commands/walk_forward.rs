@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::{backtest, sweep};
 use crate::args::WalkForward;
-use crate::output::{Answer, say, say_json, short, table};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json, short, table};
 
 /// One split with what was chosen in it.
 struct Walked {
@@ -28,7 +28,7 @@ struct Walked {
 const WINDOWS: [&str; 4] = ["train-from", "train-to", "test-from", "test-to"];
 const TRAIN_PROFIT: &str = "train-profit";
 
-pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &WalkForward) -> Result<CommandAnswer> {
     let base = backtest::manifest_of(places, &args.sweep.base)?;
     let (first, end) = range(places, &base)?;
     let windows = Windows {
@@ -93,7 +93,7 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
         print(&fields, &walked, &table);
         say(&format!("whole table: {}", folder.display()));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// The names of the table's own columns.
@@ -111,7 +111,7 @@ fn cells(split: &Split, values: &[String], train: Money) -> Vec<String> {
 }
 
 /// The time that the manifest's bars cover.
-fn range(places: &Places, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
+fn range(places: &CliContext, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
     let DataSource::Snapshot { id, from, to } = &base.data else {
         bail!("a walk forward needs a snapshot, not a feed");
     };

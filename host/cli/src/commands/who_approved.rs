@@ -9,13 +9,13 @@ use counterfoil_governance::state::{Ending, State};
 use serde_json::{Value, json};
 
 use crate::args::WhoApproved;
-use crate::output::{Answer, say, say_json};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json};
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
 use crate::people::{self, rows, words};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
+pub(crate) fn run(places: &CliContext, args: &WhoApproved) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let state = view.state();
     let registry = state.registry();
@@ -45,7 +45,7 @@ pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
     links.dedup();
     if places.json {
         say_json(&json!({ "what": what, "chain": links }));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     say(&what);
     rows::tell(
@@ -54,7 +54,7 @@ pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
         &["record", "time", "act", "by", "key", "about"],
         "nobody",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// Everybody who had a hand in it, as they are found.

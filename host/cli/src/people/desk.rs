@@ -16,8 +16,8 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::refusal::Refusal;
 use super::view;
-use crate::output::{Misuse, note};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandLineError, note};
 
 /// How often a ledger that another process writes is tried: an act takes milliseconds, but reads the
 /// whole ledger first.
@@ -37,16 +37,17 @@ pub(crate) struct Desk {
 }
 
 /// Who acts, as typed.
-pub(crate) fn actor(places: &Places) -> Result<Id> {
+pub(crate) fn actor(places: &CliContext) -> Result<Id> {
     let name = places.actor.as_deref();
-    let name = name
-        .ok_or_else(|| Misuse::new("who acts? give --as NAME, or set COUNTERFOIL_AS".to_owned()))?;
+    let name = name.ok_or_else(|| {
+        CommandLineError::new("who acts? give --as NAME, or set COUNTERFOIL_AS".to_owned())
+    })?;
     super::id("--as", name)
 }
 
 impl Desk {
     /// Opens the ledger for its one writer, in the name of who acts.
-    pub(crate) fn open(places: &Places) -> Result<Self> {
+    pub(crate) fn open(places: &CliContext) -> Result<Self> {
         let actor = actor(places)?;
         let people = PeopleKeys::open(&places.keys, places.data.root())?;
         let (name, path) = view::find(places)?;

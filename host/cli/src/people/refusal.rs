@@ -5,8 +5,8 @@ use counterfoil_governance::rule::Denial;
 use serde_json::{Value, json};
 
 use super::desk::Done;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json};
 
 /// What was refused.
 #[derive(Clone, Debug)]
@@ -67,14 +67,14 @@ impl Refusal {
     }
 
     /// Tells it, with what else is to be said.
-    pub(crate) fn tell(&self, places: &Places, more: &[String]) -> Answer {
+    pub(crate) fn tell(&self, places: &CliContext, more: &[String]) -> CommandAnswer {
         if places.json {
             let mut value = self.json();
             if !more.is_empty() {
                 value["reasons"] = json!(more);
             }
             say_json(&value);
-            return Answer::No;
+            return CommandAnswer::No;
         }
         let record = self.record.map_or_else(
             || "none: nothing was asked to be done".to_owned(),
@@ -89,17 +89,17 @@ impl Refusal {
         for line in more {
             say(&format!("  {line}"));
         }
-        Answer::No
+        CommandAnswer::No
     }
 }
 
 /// Tells what came of an act: the record, and what else there is to say of it.
 pub(crate) fn tell(
-    places: &Places,
+    places: &CliContext,
     done: Result<Done, Refusal>,
     what: &str,
     facts: Value,
-) -> Answer {
+) -> CommandAnswer {
     let done = match done {
         Err(refusal) => return refusal.tell(places, &[]),
         Ok(done) => done,
@@ -124,5 +124,5 @@ pub(crate) fn tell(
     } else {
         say(&format!("record {index}: {what}"));
     }
-    Answer::Yes
+    CommandAnswer::Yes
 }

@@ -3,16 +3,17 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::args::Filter;
-use crate::output::{Misuse, say, say_json, table};
-use crate::places::Places;
+use crate::args::RowFilter;
+use crate::cli_context::CliContext;
+use crate::output::{CommandLineError, say, say_json, table};
 
 /// The rows whose fields have the values asked for.
-pub(crate) fn filter(rows: Vec<Value>, filter: &Filter) -> Result<Vec<Value>> {
+pub(crate) fn filter(rows: Vec<Value>, filter: &RowFilter) -> Result<Vec<Value>> {
     let mut conditions = Vec::new();
     for text in &filter.conditions {
         let pair = text.split_once('=');
-        let pair = pair.ok_or_else(|| Misuse::new(format!("--where {text}: expected FIELD=VALUE")));
+        let pair = pair
+            .ok_or_else(|| CommandLineError::new(format!("--where {text}: expected FIELD=VALUE")));
         conditions.push(pair?);
     }
     let fits = |row: &Value| {
@@ -39,7 +40,7 @@ fn holds(field: Option<&Value>, value: &str) -> bool {
 }
 
 /// Tells rows: JSON, or a table of these columns.
-pub(crate) fn tell(places: &Places, rows: Vec<Value>, columns: &[&str], none: &str) {
+pub(crate) fn tell(places: &CliContext, rows: Vec<Value>, columns: &[&str], none: &str) {
     if places.json {
         say_json(&Value::Array(rows));
         return;
@@ -116,13 +117,13 @@ mod tests {
             ("component=", false),
             ("holds=yes", true),
         ] {
-            let ask = Filter {
+            let ask = RowFilter {
                 conditions: vec![condition.to_owned()],
             };
             let found = filter(vec![row.clone()], &ask).unwrap();
             assert_eq!(!found.is_empty(), fits, "{condition}");
         }
-        let ask = Filter {
+        let ask = RowFilter {
             conditions: vec!["owner".to_owned()],
         };
         assert!(filter(vec![row], &ask).is_err());

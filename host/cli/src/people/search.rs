@@ -15,9 +15,9 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
 use super::{rows, view, words};
-use crate::args::{Filter, LedgerSearch};
+use crate::args::{LedgerSearch, RowFilter};
+use crate::cli_context::CliContext;
 use crate::output::note;
-use crate::places::Places;
 
 /// Fields that nobody looks for by their beginning, or that differ in every record: asked of each.
 const NOT_INDEXED: [&str; 4] = ["record", "time", "key", "signature"];
@@ -31,7 +31,7 @@ pub(crate) struct Asked<'a> {
 }
 
 /// The records that were asked for, in JSON, the oldest first.
-pub(crate) fn find(places: &Places, args: &LedgerSearch) -> Result<Vec<Value>> {
+pub(crate) fn find(places: &CliContext, args: &LedgerSearch) -> Result<Vec<Value>> {
     let asked = Asked {
         args,
         actor: args
@@ -64,21 +64,21 @@ pub(crate) fn find(places: &Places, args: &LedgerSearch) -> Result<Vec<Value>> {
 const DOES_NOT_HOLD: &str = "the ledger does not hold";
 
 /// Makes the index anew.
-pub(crate) fn rebuild(places: &Places) -> Result<Found> {
+pub(crate) fn rebuild(places: &CliContext) -> Result<Found> {
     let (bytes, key) = ledger(places)?;
     counterfoil_index::rebuild((&bytes, &key), &folder(places), &terms).context(DOES_NOT_HOLD)
 }
 
 /// How many records the index knows; nothing if there is none.
-pub(crate) fn standing(places: &Places) -> Option<u64> {
+pub(crate) fn standing(places: &CliContext) -> Option<u64> {
     counterfoil_index::standing(&folder(places))
 }
 
-fn folder(places: &Places) -> std::path::PathBuf {
+fn folder(places: &CliContext) -> std::path::PathBuf {
     places.data.root().join("index").join("ledger")
 }
 
-fn ledger(places: &Places) -> Result<(Vec<u8>, VerifierKey)> {
+fn ledger(places: &CliContext) -> Result<(Vec<u8>, VerifierKey)> {
     let key = places.keys.public_key();
     let key = key.context("no public key of the log: give --key-dir")?;
     let (name, path) = view::find(places)?;
@@ -97,7 +97,7 @@ fn told(by: &By) {
 
 impl Asked<'_> {
     /// What the index is asked for; the rest is asked of the records.
-    fn wanted(&self, filter: &Filter) -> Vec<Want> {
+    fn wanted(&self, filter: &RowFilter) -> Vec<Want> {
         let args = self.args;
         let want = |terms: &[String]| Want(terms.iter().cloned().collect());
         let actor = self.actor.as_ref();

@@ -12,8 +12,8 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
 use super::words;
+use crate::cli_context::CliContext;
 use crate::output::note;
-use crate::places::Places;
 
 /// The folder of the ledger in the data directory.
 const FOLDER: &str = "ledger";
@@ -30,7 +30,7 @@ pub(crate) struct View {
 
 impl View {
     /// The ledger of this data directory, under the key of the key folder.
-    pub(crate) fn open(places: &Places) -> Result<Self> {
+    pub(crate) fn open(places: &CliContext) -> Result<Self> {
         let key = places.keys.public_key();
         Self::open_by(
             places,
@@ -40,7 +40,7 @@ impl View {
 
     /// The same, where the public key's file may be what was changed: the log's secret key, if it is
     /// there, says which key to trust.
-    pub(crate) fn open_as_found(places: &Places) -> Result<Self> {
+    pub(crate) fn open_as_found(places: &CliContext) -> Result<Self> {
         let opened = Self::open(places);
         match (opened, places.keys.secret_public()) {
             (Err(_), Ok(Some(key))) => Self::open_by(places, key),
@@ -49,7 +49,7 @@ impl View {
     }
 
     /// The same under a key that the caller trusts.
-    pub(crate) fn open_by(places: &Places, key: [u8; 32]) -> Result<Self> {
+    pub(crate) fn open_by(places: &CliContext, key: [u8; 32]) -> Result<Self> {
         let (name, path) = find(places)?;
         let key = VerifierKey::new(&ledger::origin(&name), &key)?;
         let verified = ledger::verify(&read_whole(&path)?, &key)
@@ -89,16 +89,16 @@ impl View {
 }
 
 /// Where the ledger of this name lies, or will.
-pub(crate) fn path_of(places: &Places, name: &Id) -> PathBuf {
+pub(crate) fn path_of(places: &CliContext, name: &Id) -> PathBuf {
     folder(places).join(format!("{name}{ENDING}"))
 }
 
-pub(crate) fn folder(places: &Places) -> PathBuf {
+pub(crate) fn folder(places: &CliContext) -> PathBuf {
     places.data.root().join(FOLDER)
 }
 
 /// The one ledger of the data directory.
-pub(crate) fn find(places: &Places) -> Result<(Id, PathBuf)> {
+pub(crate) fn find(places: &CliContext) -> Result<(Id, PathBuf)> {
     let folder = folder(places);
     let mut found = all(&folder)?;
     match (found.pop(), found.pop()) {

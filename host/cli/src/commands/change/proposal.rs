@@ -11,11 +11,11 @@ use counterfoil_policy::bundle::Bundle;
 use counterfoil_runner::gates::Archive;
 use serde_json::{Map, Value, json};
 
+use crate::cli_context::CliContext;
 use crate::people::{rows, words};
-use crate::places::Places;
 
 /// One line a difference: a field or file with what it is now and what it would be.
-pub(super) fn differences(places: &Places, state: &State, act: &Act) -> Vec<Value> {
+pub(super) fn differences(places: &CliContext, state: &State, act: &Act) -> Vec<Value> {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "of every other act the fields are the whole of it"
@@ -57,7 +57,7 @@ fn of_fields(act: &Act) -> Vec<Value> {
         .collect()
 }
 
-fn of_limits(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
+fn of_limits(places: &CliContext, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
     let read = |digest: &Digest| -> Result<Map<String, Value>> {
         let bytes = Archive::new(&places.data).get(digest)?;
         serde_json::from_slice(&bytes).with_context(|| format!("the limits {digest}"))
@@ -79,7 +79,7 @@ fn of_limits(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<
     Ok(core::iter::once(head).chain(differ.map(one)).collect())
 }
 
-fn of_policy(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
+fn of_policy(places: &CliContext, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
     let read = |digest: &Digest| -> Result<Bundle> {
         let bytes = Archive::new(&places.data).get(digest)?;
         Bundle::decode(&bytes).with_context(|| format!("the policy {digest}"))

@@ -8,16 +8,16 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::evidence;
-use crate::args::{Filter, OneComponent};
+use crate::args::{OneComponent, RowFilter};
+use crate::cli_context::CliContext;
 use crate::commands::ledger::tell_records;
-use crate::output::{Answer, pairs, say, say_json};
+use crate::output::{CommandAnswer, pairs, say, say_json};
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
 use crate::people::{self, rows, words};
-use crate::places::Places;
 
 /// Every record about a component, denied ones too.
-pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
+pub(super) fn history(places: &CliContext, args: &OneComponent) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let component = people::component(view.state(), &args.component)?;
     let names = names(&view, &component);
@@ -34,7 +34,7 @@ pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
         fields.iter().any(names_it) || within.get("component") == names.first()
     });
     tell_records(places, found);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// Every digest by which records speak of a component: its own first, then those of its sets, its
@@ -58,7 +58,7 @@ fn names(view: &View, component: &Digest) -> Vec<Value> {
     names
 }
 
-pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
+pub(super) fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let all = view.state().registry().components().iter();
     let all = all.map(|(digest, one)| row(digest, one)).collect();
@@ -71,7 +71,7 @@ pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "approvals",
     ];
     rows::tell(places, rows::filter(all, filter)?, &columns, "no component");
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn row(digest: &Digest, one: &Component) -> Value {
@@ -89,7 +89,7 @@ fn row(digest: &Digest, one: &Component) -> Value {
     })
 }
 
-pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
+pub(super) fn show(places: &CliContext, args: &OneComponent) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let state = view.state();
     let component = people::component(state, &args.component)?;
@@ -117,7 +117,11 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     let approvals: Vec<Value> = approvals.map(approval).collect();
     let back = state.registry().rollback(&component);
     let back = back.map(|approval| words::set(&approval.set));
-    let answer = if good { Answer::Yes } else { Answer::No };
+    let answer = if good {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    };
     let mut value = row(&component, one);
     value["bytes"] = json!(is);
     if places.json {
@@ -156,7 +160,7 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
 }
 
 /// Which runs used a component: those that the ledger started, and those in this data directory.
-pub(super) fn runs(places: &Places, args: &OneComponent) -> Result<Answer> {
+pub(super) fn runs(places: &CliContext, args: &OneComponent) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let component = people::component(view.state(), &args.component)?;
     let mut all = Vec::new();
@@ -183,5 +187,5 @@ pub(super) fn runs(places: &Places, args: &OneComponent) -> Result<Answer> {
         "time",
     ];
     rows::tell(places, all, &columns, "no run used it");
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use super::evidence;
 use crate::args::ComponentApprove;
+use crate::cli_context::CliContext;
 use crate::commands::policy;
-use crate::output::Answer;
+use crate::output::CommandAnswer;
 use crate::people::desk::{Desk, Done};
 use crate::people::refusal::{Refusal, tell};
 use crate::people::{self, words};
-use crate::places::Places;
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet, EvidenceKind, Refused};
@@ -20,7 +20,7 @@ use counterfoil_runner::store::files::{read_whole, write_whole};
 use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_trading::manifest::Manifest;
 
-pub(super) fn run(places: &Places, args: &ComponentApprove) -> Result<Answer> {
+pub(super) fn run(places: &CliContext, args: &ComponentApprove) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
     let act = "component-approve";
@@ -63,7 +63,7 @@ fn sign(desk: &mut Desk, set: DigestSet, output: Option<&Path>) -> Result<Result
 /// limits are opened and held against their digests.
 /// What keeps it from being known is a refusal of the act, and recorded.
 pub(crate) fn set_of(
-    places: &Places,
+    places: &CliContext,
     desk: &mut Desk,
     (act, component): (&str, &Digest),
     manifest: Option<&Path>,

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 
 use super::evidence::{Made, Maker, bytes_amiss};
 use crate::args::ComponentValidate;
+use crate::cli_context::CliContext;
 use crate::commands::{admit, backtest};
-use crate::output::{Answer, say, say_json};
+use crate::output::{CommandAnswer, say, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
 use crate::people::{self, rows, words};
-use crate::places::Places;
 use crate::progress::bar;
 
 /// What is to be checked, and against what.
@@ -28,7 +28,7 @@ struct Check<'a> {
     thresholds: Thresholds,
 }
 
-pub(super) fn run(places: &Places, args: &ComponentValidate) -> Result<Answer> {
+pub(super) fn run(places: &CliContext, args: &ComponentValidate) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let component = people::component(view.state(), &args.component)?;
     let text = String::from_utf8(read_whole(&args.manifest)?)?;
@@ -55,7 +55,7 @@ impl Check<'_> {
     /// Makes every piece but the tests', which are the author's to attest.
     fn make(
         &self,
-        places: &Places,
+        places: &CliContext,
         view: &View,
         component: Digest,
     ) -> Result<Result<Vec<Made>, Refusal>> {
@@ -117,7 +117,7 @@ impl Check<'_> {
     /// What is found by running the component again.
     fn decided_again(
         &self,
-        places: &Places,
+        places: &CliContext,
         outcome: &Outcome,
     ) -> Result<Vec<(EvidenceKind, Checked)>> {
         let bar = bar("deciding again", 0);
@@ -146,7 +146,12 @@ impl Check<'_> {
 }
 
 /// Tells the pieces that were made.
-pub(super) fn tell(places: &Places, component: &Digest, all: &[Made], next: &str) -> Answer {
+pub(super) fn tell(
+    places: &CliContext,
+    component: &Digest,
+    all: &[Made],
+    next: &str,
+) -> CommandAnswer {
     let row = |one: &Made| {
         json!({
             "evidence": one.kind.name(),
@@ -173,5 +178,9 @@ pub(super) fn tell(places: &Places, component: &Digest, all: &[Made], next: &str
             ));
         }
     }
-    if passed { Answer::Yes } else { Answer::No }
+    if passed {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    }
 }

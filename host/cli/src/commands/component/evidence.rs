@@ -19,12 +19,12 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use crate::args::OneComponent;
-use crate::output::Answer;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people::desk::{self, Desk};
 use crate::people::refusal::tell;
 use crate::people::view::View;
 use crate::people::{self, words};
-use crate::places::Places;
 
 /// A piece that was made: its kind, its digest, and why it is not good enough, if it is not.
 pub(super) struct Made {
@@ -43,7 +43,7 @@ pub(super) struct Maker {
 }
 
 impl Maker {
-    pub(super) fn new(places: &Places, view: &View, component: Digest) -> Result<Self> {
+    pub(super) fn new(places: &CliContext, view: &View, component: Digest) -> Result<Self> {
         let by = desk::actor(places)?;
         let people = PeopleKeys::open(&places.keys, places.data.root())?;
         Ok(Self {
@@ -82,7 +82,7 @@ impl Maker {
 
 /// A piece of evidence that is recorded, opened and checked now.
 pub(super) fn opened(
-    places: &Places,
+    places: &CliContext,
     state: &State,
     component: &Digest,
     digest: &Digest,
@@ -98,7 +98,7 @@ struct Found {
 }
 
 /// The newest good piece of each kind; those that rest on a run, all on the same one.
-fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> Result<Found> {
+fn find(places: &CliContext, state: &State, component: &Digest, now: UnixNanos) -> Result<Found> {
     let store = EvidenceStore::new(&places.data, &component.0);
     let registered = state.registry().components().get(component);
     let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, Piece)> = BTreeMap::new();
@@ -152,7 +152,7 @@ fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> R
 
 /// `component review`: the reviewer's act names what holds. If a piece is missing the ledger says
 /// no by its own rule, and records that; why it is missing is told beside it.
-pub(super) fn review(places: &Places, args: &OneComponent) -> Result<Answer> {
+pub(super) fn review(places: &CliContext, args: &OneComponent) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
     if let Some(amiss) = bytes_amiss(places, desk.state(), &component)? {
@@ -186,7 +186,7 @@ pub(super) fn review(places: &Places, args: &OneComponent) -> Result<Answer> {
 
 /// Every recorded piece of a component, with whether it can still be opened.
 pub(super) fn recorded(
-    places: &Places,
+    places: &CliContext,
     state: &State,
     component: &Digest,
     evidence: &Evidence,
@@ -200,7 +200,11 @@ pub(super) fn recorded(
 }
 
 /// Every piece of a draft that is on disk, passed or not: what a reviewer could rest on.
-pub(super) fn on_disk(places: &Places, state: &State, component: &Digest) -> Result<Vec<Value>> {
+pub(super) fn on_disk(
+    places: &CliContext,
+    state: &State,
+    component: &Digest,
+) -> Result<Vec<Value>> {
     let store = EvidenceStore::new(&places.data, &component.0);
     let row = |digest: [u8; 32]| {
         let digest = Digest(digest);
@@ -259,7 +263,7 @@ fn measured(facts: &Value) -> Value {
 /// The evidence that a component was validated on, every piece opened and checked; or the first
 /// that does not hold.
 pub(super) fn whole(
-    places: &Places,
+    places: &CliContext,
     state: &State,
     component: &Digest,
 ) -> Result<BTreeMap<EvidenceKind, Piece>, String> {
@@ -284,7 +288,7 @@ pub(super) struct Amiss {
 /// What is wrong with the bytes of a registered component, which are read and hashed; nobody signs
 /// for what they cannot read. Of one that is not registered the ledger says so by its own rule.
 pub(super) fn bytes_amiss(
-    places: &Places,
+    places: &CliContext,
     state: &State,
     component: &Digest,
 ) -> Result<Option<Amiss>> {

@@ -5,13 +5,13 @@ use counterfoil_governance::act::Act;
 
 use super::approve::set_of;
 use crate::args::ComponentPromote;
-use crate::output::Answer;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::{self, words};
-use crate::places::Places;
 
-pub(super) fn run(places: &Places, args: &ComponentPromote) -> Result<Answer> {
+pub(super) fn run(places: &CliContext, args: &ComponentPromote) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
     let act = "component-promote";

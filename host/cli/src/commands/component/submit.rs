@@ -12,14 +12,14 @@ use counterfoil_trading::manifest::WORLD;
 use serde_json::json;
 
 use crate::args::ComponentSubmit;
+use crate::cli_context::CliContext;
 use crate::commands::admit;
-use crate::output::Answer;
+use crate::output::CommandAnswer;
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::{self, words};
-use crate::places::Places;
 
-pub(super) fn run(places: &Places, args: &ComponentSubmit) -> Result<Answer> {
+pub(super) fn run(places: &CliContext, args: &ComponentSubmit) -> Result<CommandAnswer> {
     let strategy = people::id("--strategy", &args.strategy)?;
     let provenance = provenance(args)?;
     // Admission keeps the bytes under their digest; what is not admitted is no component.

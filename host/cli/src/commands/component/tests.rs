@@ -11,12 +11,12 @@ use serde_json::json;
 use super::evidence::Maker;
 use super::submit::commit_of;
 use crate::args::AttestTests;
-use crate::output::Answer;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people;
 use crate::people::view::View;
-use crate::places::Places;
 
-pub(super) fn run(places: &Places, args: &AttestTests) -> Result<Answer> {
+pub(super) fn run(places: &CliContext, args: &AttestTests) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let component = people::component(view.state(), &args.component)?;
     let maker = Maker::new(places, &view, component)?;

@@ -6,12 +6,12 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::cli_context::CliContext;
 use crate::output::say;
-use crate::places::Places;
 
 /// Where everything of the demo is.
 pub(super) struct Stage<'a> {
-    pub(super) places: &'a Places,
+    pub(super) places: &'a CliContext,
     pub(super) folder: &'a Path,
 }
 

@@ -9,9 +9,9 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_verify::verify_proof;
 
 use crate::args;
+use crate::cli_context::CliContext;
 use crate::commands::{audit, backtest, ingest, proof, replay, report as page, sweep, verify};
 use crate::output::say;
-use crate::places::Places;
 use crate::report;
 
 /// Twelve thousand daily bars of five instruments; see `tests/data/README.md`.
@@ -57,7 +57,7 @@ pub(super) struct Shown {
     pub(super) report: PathBuf,
 }
 
-pub(super) fn take_in(places: &Places, folder: &Path) -> Result<String> {
+pub(super) fn take_in(places: &CliContext, folder: &Path) -> Result<String> {
     let file = folder.join(DATA_NAME);
     write_whole(&file, DATA)?;
     let actions = folder.join(ACTIONS_NAME);
@@ -91,7 +91,7 @@ pub(super) fn take_in(places: &Places, folder: &Path) -> Result<String> {
 }
 
 pub(super) fn show(
-    places: &Places,
+    places: &CliContext,
     folder: &Path,
     example: &Example,
     snapshot: &str,
@@ -177,7 +177,7 @@ fn ask_backtest(component: &Path, example: &Example, snapshot: &str) -> args::Ba
 }
 
 /// The last example with other parameters, on all cores.
-pub(super) fn sweep_it(places: &Places, folder: &Path, snapshot: &str) -> Result<sweep::Made> {
+pub(super) fn sweep_it(places: &CliContext, folder: &Path, snapshot: &str) -> Result<sweep::Made> {
     let example = EXAMPLES.last().context("the demo has examples")?;
     let component = folder.join(format!("{}.wasm", example.name));
     let mut base = ask_backtest(&component, example, snapshot);
@@ -194,7 +194,7 @@ pub(super) fn sweep_it(places: &Places, folder: &Path, snapshot: &str) -> Result
     sweep::make(places, &ask)
 }
 
-fn write_report(places: &Places, run: String) -> Result<PathBuf> {
+fn write_report(places: &CliContext, run: String) -> Result<PathBuf> {
     let ask = args::Report {
         run,
         out: None,

@@ -6,13 +6,13 @@ use counterfoil_governance::report::{Health, health};
 use counterfoil_runner::clock::now;
 use serde_json::{Value, json};
 
-use crate::output::{Answer, pairs, say_json};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say_json};
 use crate::people::rows;
 use crate::people::view::View;
-use crate::places::Places;
 
 /// Prints every list; yes if nobody has to look at any of them.
-pub(super) fn run(places: &Places) -> Result<Answer> {
+pub(super) fn run(places: &CliContext) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let found = health(view.state(), now());
     let open = found.open_items();
@@ -30,7 +30,11 @@ pub(super) fn run(places: &Places) -> Result<Answer> {
         told.push(("denials, ever", found.denials.to_string()));
         pairs(&told);
     }
-    Ok(if open == 0 { Answer::Yes } else { Answer::No })
+    Ok(if open == 0 {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    })
 }
 
 /// Each list by what it is of: records by their numbers, components and runs by their digests.

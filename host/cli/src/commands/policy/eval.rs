@@ -14,18 +14,18 @@ use serde_json::{Value, json};
 use super::child::evaluator;
 use super::folder::read;
 use crate::args::{EvalInput, EvalLimits, EvalPromotion, EvalStart, PolicyEval};
+use crate::cli_context::CliContext;
 use crate::commands::component::set_of;
-use crate::output::{Answer, pairs, say, say_json};
+use crate::output::{CommandAnswer, pairs, say, say_json};
 use crate::people;
 use crate::people::desk::Desk;
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
-use crate::places::Places;
 
 /// The act that records what the policy said.
 const ASKING: &str = "verdict";
 
-pub(super) fn run(places: &Places, args: &PolicyEval) -> Result<Answer> {
+pub(super) fn run(places: &CliContext, args: &PolicyEval) -> Result<CommandAnswer> {
     match args {
         PolicyEval::Promotion(args) => promotion(places, args),
         PolicyEval::Start(args) => start(places, args),
@@ -34,7 +34,7 @@ pub(super) fn run(places: &Places, args: &PolicyEval) -> Result<Answer> {
     }
 }
 
-fn promotion(places: &Places, args: &EvalPromotion) -> Result<Answer> {
+fn promotion(places: &CliContext, args: &EvalPromotion) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
     let act = (ASKING, &component);
@@ -46,7 +46,7 @@ fn promotion(places: &Places, args: &EvalPromotion) -> Result<Answer> {
     ask(places, desk, &document, set.digest(), args.print_input)
 }
 
-fn start(places: &Places, args: &EvalStart) -> Result<Answer> {
+fn start(places: &CliContext, args: &EvalStart) -> Result<CommandAnswer> {
     let desk = Desk::open(places)?;
     let document = gates::start(desk.state(), args.record, desk.now)?;
     let authorized = desk.state().authorizations().get(&args.record);
@@ -55,7 +55,7 @@ fn start(places: &Places, args: &EvalStart) -> Result<Answer> {
     ask(places, desk, &document, subject, args.print_input)
 }
 
-fn limits(places: &Places, args: &EvalLimits) -> Result<Answer> {
+fn limits(places: &CliContext, args: &EvalLimits) -> Result<CommandAnswer> {
     let desk = Desk::open(places)?;
     let (account, document) = asked_limits(&desk, args)?;
     let subject = account_digest(&account);
@@ -88,12 +88,12 @@ pub(crate) fn asked_limits(desk: &Desk, args: &EvalLimits) -> Result<(Id, Limits
 }
 
 fn ask<T: Input>(
-    places: &Places,
+    places: &CliContext,
     mut desk: Desk,
     document: &T,
     subject: Digest,
     print_input: bool,
-) -> Result<Answer> {
+) -> Result<CommandAnswer> {
     if print_input {
         return print(document);
     }
@@ -104,14 +104,14 @@ fn ask<T: Input>(
 }
 
 /// Only prints what the policy would be told.
-pub(crate) fn print<T: Input>(document: &T) -> Result<Answer> {
+pub(crate) fn print<T: Input>(document: &T) -> Result<CommandAnswer> {
     say_json(&document.document()?);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// Asks the policy in force about what the document says, and records the verdict, pass or fail.
 pub(crate) fn said<T: Input>(
-    places: &Places,
+    places: &CliContext,
     desk: &mut Desk,
     document: &T,
     subject: Digest,
@@ -137,7 +137,7 @@ pub(crate) fn said<T: Input>(
 }
 
 /// Asks any policy about any document, and records nothing.
-fn input(places: &Places, args: &EvalInput) -> Result<Answer> {
+fn input(places: &CliContext, args: &EvalInput) -> Result<CommandAnswer> {
     let gate = Gate::parse(&args.gate).with_context(|| format!("no gate {:?}", args.gate))?;
     let bytes = read_whole(&args.file)?;
     let name = args.file.display();
@@ -153,7 +153,11 @@ fn input(places: &Places, args: &EvalInput) -> Result<Answer> {
 }
 
 /// Tells a verdict; a fail is a no.
-pub(crate) fn tell(places: &Places, verdict: &Verdict, record: Option<u64>) -> Result<Answer> {
+pub(crate) fn tell(
+    places: &CliContext,
+    verdict: &Verdict,
+    record: Option<u64>,
+) -> Result<CommandAnswer> {
     if places.json {
         let mut value = serde_json::to_value(verdict)?;
         value["record"] = json!(record);
@@ -182,8 +186,8 @@ pub(crate) fn tell(places: &Places, verdict: &Verdict, record: Option<u64>) -> R
         }
     }
     Ok(if verdict.passes() {
-        Answer::Yes
+        CommandAnswer::Yes
     } else {
-        Answer::No
+        CommandAnswer::No
     })
 }

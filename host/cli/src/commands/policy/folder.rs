@@ -13,13 +13,13 @@ use counterfoil_runner::store::files::{make_folder, write_whole};
 use serde_json::json;
 
 use super::child::evaluator;
-use crate::output::{Answer, pairs, say, say_json};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, pairs, say, say_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
-use crate::places::Places;
 
-pub(super) fn init(places: &Places, folder: &Path) -> Result<Answer> {
+pub(super) fn init(places: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     if folder.exists() {
         bail!(
             "{} is there already; name a folder that is not",
@@ -33,7 +33,7 @@ pub(super) fn init(places: &Places, folder: &Path) -> Result<Answer> {
     let bundle = read(folder)?;
     if places.json {
         say_json(&json!({ "folder": folder, "digest": bundle.digest() }));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let name = folder.display();
     say(&format!("wrote the starter policy {}", bundle.digest()));
@@ -41,10 +41,10 @@ pub(super) fn init(places: &Places, folder: &Path) -> Result<Answer> {
     say(&format!("  {name}/data.json"));
     say(&format!("  counterfoil policy test {name}"));
     say(&format!("  counterfoil policy set {name} --as YOU"));
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-pub(super) fn show(places: &Places, folder: Option<&Path>) -> Result<Answer> {
+pub(super) fn show(places: &CliContext, folder: Option<&Path>) -> Result<CommandAnswer> {
     let (place, bundle, since) = if let Some(folder) = folder {
         (folder.display().to_string(), read(folder)?, None)
     } else {
@@ -66,7 +66,7 @@ pub(super) fn show(places: &Places, folder: Option<&Path>) -> Result<Answer> {
             "since-record": since,
             "files": files.iter().map(file).collect::<Vec<_>>(),
         }));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let mut rows = vec![
         ("policy", place),
@@ -80,10 +80,10 @@ pub(super) fn show(places: &Places, folder: Option<&Path>) -> Result<Answer> {
     for (path, bytes, digest) in files {
         say(&format!("  {digest}  {bytes:>7}  {path}"));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-pub(super) fn test(places: &Places, folder: &Path) -> Result<Answer> {
+pub(super) fn test(places: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     let suite = evaluator()?.test(&read(folder)?);
     if places.json {
         say_json(&serde_json::to_value(&suite)?);
@@ -91,9 +91,9 @@ pub(super) fn test(places: &Places, folder: &Path) -> Result<Answer> {
         told(&suite);
     }
     Ok(if suite.passes() {
-        Answer::Yes
+        CommandAnswer::Yes
     } else {
-        Answer::No
+        CommandAnswer::No
     })
 }
 
@@ -124,7 +124,7 @@ fn told(suite: &Suite) {
 
 /// Keeps the policy in the archive and puts it in force. Its own tests must pass: a policy that
 /// contradicts them is a slip of somebody's hand.
-pub(super) fn set(places: &Places, folder: &Path) -> Result<Answer> {
+pub(super) fn set(places: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     let bundle = read(folder)?;
     let suite = evaluator()?.test(&bundle);
     if !suite.passes() {

@@ -7,13 +7,13 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::child::evaluator;
-use crate::args::{Filter, PolicyReEvaluate};
-use crate::output::{Answer, say, say_json};
+use crate::args::{PolicyReEvaluate, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, say, say_json};
 use crate::people::rows;
 use crate::people::view::View;
-use crate::places::Places;
 
-pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
+pub(super) fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let all = view.state().verdicts().iter();
     let found = all.map(|(index, said)| row(*index, said)).collect();
@@ -21,7 +21,7 @@ pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "record", "time", "gate", "subject", "outcome", "policy", "by", "reasons",
     ];
     rows::tell(places, rows::filter(found, filter)?, &columns, "no verdict");
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn row(index: u64, said: &Said) -> Value {
@@ -41,7 +41,7 @@ fn row(index: u64, said: &Said) -> Value {
     })
 }
 
-pub(super) fn again(places: &Places, args: &PolicyReEvaluate) -> Result<Answer> {
+pub(super) fn again(places: &CliContext, args: &PolicyReEvaluate) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let verdicts = view.state().verdicts();
     let wanted = |index: &u64| args.record.is_none_or(|record| record == *index);
@@ -81,5 +81,9 @@ pub(super) fn again(places: &Places, args: &PolicyReEvaluate) -> Result<Answer> 
             }
         }
     }
-    Ok(if same { Answer::Yes } else { Answer::No })
+    Ok(if same {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    })
 }

@@ -12,7 +12,7 @@ use crate::args::Global;
 
 /// Data directory, key directory and form of output.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct CliContext {
     pub(crate) data: DataDir,
     pub(crate) keys: KeyDir,
     pub(crate) json: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Places {
     pub(crate) emergency: Option<u64>,
 }
 
-impl Places {
+impl CliContext {
     pub(crate) fn new(global: &Global) -> Result<Self> {
         let data = match &global.data_dir {
             Some(path) => path.clone(),
