@@ -1,6 +1,7 @@
-//! One file a command.
+//! One module for each command: from its arguments to what it prints.
 
 pub(crate) mod access_review;
+pub(crate) mod account;
 pub(crate) mod admit;
 pub(crate) mod audit;
 pub(crate) mod authorize;
@@ -11,6 +12,7 @@ pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod compare;
 pub(crate) mod compile;
+pub(crate) mod completions;
 pub(crate) mod component;
 pub(crate) mod data;
 pub(crate) mod delegate;
@@ -24,9 +26,11 @@ pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod live;
 pub(crate) mod manifest;
+pub(crate) mod manifest_flags;
 pub(crate) mod monte_carlo;
 pub(crate) mod new;
 pub(crate) mod parity;
+pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod principal;
 pub(crate) mod proof;
@@ -35,13 +39,14 @@ pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod run;
+pub(crate) mod run_terms;
 pub(crate) mod runs;
 mod samples;
 pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod snapshots;
 pub(crate) mod sweep;
-pub(crate) mod terms;
 pub(crate) mod verify;
+pub(crate) mod version;
 pub(crate) mod walk_forward;
 pub(crate) mod who_approved;

@@ -17,7 +17,7 @@ use counterfoil_trading::record::{
 };
 use serde_json::{Value, json};
 
-use crate::output::{CommandAnswer, pairs, say, table};
+use crate::output::{CommandAnswer, print_fields, print_line, print_table};
 
 /// One fill with the index of its bar.
 pub(crate) struct FillRow {
@@ -137,7 +137,7 @@ pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Resul
             fill.fee.to_text(),
         ]);
     }
-    table(&lines);
+    print_table(&lines);
     Ok(())
 }
 
@@ -263,21 +263,21 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()
         ("dividends", close.dividends.to_text()),
         ("journal", outcome.execution.journal().display().to_string()),
     ];
-    pairs(&rows);
+    print_fields(&rows);
     if close.reason == CloseReason::Fault
         && let Some((fault, at)) = fault(&outcome.execution)?
     {
-        say("");
-        say(&fault_text(&fault, at.as_ref(), &setup.instruments));
+        print_line("");
+        print_line(&fault_text(&fault, at.as_ref(), &setup.instruments));
     }
     if let Some(StopRecord { stop, .. }) = stop_of(outcome)? {
-        say("");
+        print_line("");
         let (cause, message) = (stop.cause.name(), stop.message);
-        say(&format!("the host stopped it: {cause}: {message}"));
+        print_line(&format!("the host stopped it: {cause}: {message}"));
     }
     let short = outcome.execution.short();
-    say("");
-    say(&format!(
+    print_line("");
+    print_line(&format!(
         "next: counterfoil report {short}   counterfoil verify {short}   counterfoil replay {short}   \
          counterfoil show {short} --fills"
     ));

@@ -9,9 +9,9 @@ use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use serde_json::{Value, json};
 
 use super::{key, principal};
-use crate::args::AccessReview;
+use crate::args::AccessReviewArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json};
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::rows;
 use crate::people::view::View;
 
@@ -24,7 +24,7 @@ const TOGETHER: [(Role, Role); 4] = [
     (Role::Operator, Role::Administrator),
 ];
 
-pub(crate) fn run(places: &CliContext, args: &AccessReview) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &AccessReviewArgs) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let now = now();
     let soon = now
@@ -40,7 +40,7 @@ pub(crate) fn run(places: &CliContext, args: &AccessReview) -> Result<CommandAns
     let findings = findings(&view, (now, UnixNanos(soon)));
     if places.json {
         let time = show_time(now);
-        say_json(
+        print_json(
             &json!({ "time": time, "principals": people, "keys": keys, "findings": findings }),
         );
         return Ok(CommandAnswer::Yes);
@@ -55,9 +55,9 @@ pub(crate) fn run(places: &CliContext, args: &AccessReview) -> Result<CommandAns
         "last-time",
     ];
     rows::tell(places, people, &columns, "no principal");
-    say("");
+    print_line("");
     rows::tell(places, keys, &key::COLUMNS, "no key");
-    say("");
+    print_line("");
     rows::tell(
         places,
         findings,

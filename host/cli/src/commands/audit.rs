@@ -1,20 +1,27 @@
-//! `audit`: what a backtest must not do.
+//! `audit`: look-ahead, parity, publication. The checks themselves are the runner's.
 
 use anyhow::Result;
 use counterfoil_runner::run::replay::Replay;
 use counterfoil_runner::study::lookahead;
 
-use super::replay;
-use crate::args::Audit;
+use super::{parity, publish, replay};
+use crate::args::{AuditCommand, ReplayArgs};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say};
+use crate::output::{CommandAnswer, print_line};
 
-pub(crate) fn run(places: &CliContext, args: &Audit) -> Result<CommandAnswer> {
-    let Audit::Lookahead(args) = args;
+pub(crate) fn run(places: &CliContext, args: &AuditCommand) -> Result<CommandAnswer> {
+    match args {
+        AuditCommand::Lookahead(args) => probe(places, args),
+        AuditCommand::Parity(args) => parity::run(places, args),
+        AuditCommand::Publish(args) => publish::run(places, args),
+    }
+}
+
+fn probe(places: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
     let found = lookahead(places, &args.run, &args.backend)?;
     let answer = replay::show(places, &args.run, "look-ahead audit", &found)?;
     if !places.json && answer == CommandAnswer::Yes {
-        say("every decision was made again without a bar beyond it: no look-ahead");
+        print_line("no look-ahead: every decision is the same without the bars after it");
     }
     Ok(answer)
 }

@@ -17,9 +17,9 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use super::policy::eval::said;
-use crate::args::{Authorize, AuthorizeStart, RowFilter};
+use crate::args::{AuthorizationCommand, AuthorizationGrantArgs, RowFilter};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json};
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
@@ -31,10 +31,10 @@ const ACT: &str = "start-authorize";
 /// A second.
 const SECOND_NANOS: i64 = 1_000_000_000;
 
-pub(crate) fn run(places: &CliContext, args: &Authorize) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &AuthorizationCommand) -> Result<CommandAnswer> {
     match args {
-        Authorize::Start(args) => start(places, args),
-        Authorize::Withdraw { record, reason } => {
+        AuthorizationCommand::Grant(args) => start(places, args),
+        AuthorizationCommand::Withdraw { record, reason } => {
             let (authorized, reason) = (*record, reason.clone());
             let done = Desk::open(places)?.act(Act::StartWithdraw { authorized, reason })?;
             let what = format!("the authorization of record {record} is withdrawn");
@@ -45,11 +45,11 @@ pub(crate) fn run(places: &CliContext, args: &Authorize) -> Result<CommandAnswer
                 json!({ "authorized-by": record }),
             ))
         }
-        Authorize::List { all, filter } => list(places, *all, filter),
+        AuthorizationCommand::List { all, filter } => list(places, *all, filter),
     }
 }
 
-fn start(places: &CliContext, args: &AuthorizeStart) -> Result<CommandAnswer> {
+fn start(places: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAnswer> {
     let text = String::from_utf8(read_whole(&args.manifest)?);
     let name = args.manifest.display();
     let manifest = Manifest::parse(&text.with_context(|| format!("{name}"))?);
@@ -146,33 +146,33 @@ fn told(
             "outcome": verdict.outcome.name(),
             "reasons": verdict.reasons.iter().map(reason).collect::<Vec<_>>(),
         })));
-        say_json(&value);
+        print_json(&value);
         return Ok(answer);
     }
     let (from, until) = (one.authorization.not_before, one.authorization.not_after);
     let (from, until) = (show_time(from), show_time(until));
-    say(&format!(
+    print_line(&format!(
         "record {index}: starts are authorized from {from} until {until}"
     ));
     let ask = format!("counterfoil policy eval start {index}");
     let Some((verdict, record)) = asked else {
-        say(&format!("when the window is open, ask the policy: {ask}"));
+        print_line(&format!("when the window is open, ask the policy: {ask}"));
         return Ok(answer);
     };
     let outcome = verdict.outcome.name();
-    say(&format!("record {record}: the policy says {outcome}"));
+    print_line(&format!("record {record}: the policy says {outcome}"));
     for reason in &verdict.reasons {
-        say(&format!("  {reason}"));
+        print_line(&format!("  {reason}"));
     }
     if shut {
-        say(&format!(
+        print_line(&format!(
             "nothing starts by it; mend that, and ask again: {ask}"
         ));
     } else {
-        say(&format!(
+        print_line(&format!(
             "next, within an hour: counterfoil run start MANIFEST --authorization {index}"
         ));
-        say(&format!("later, ask again first: {ask}"));
+        print_line(&format!("later, ask again first: {ask}"));
     }
     Ok(answer)
 }

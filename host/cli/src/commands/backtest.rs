@@ -10,15 +10,16 @@ use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 use sha2::{Digest as _, Sha256};
 
+use super::manifest_flags::{BarsSource, manifest};
 use super::resume;
-use super::terms::{Bars, manifest};
-use crate::args::{Backtest, BacktestOrResume};
+use super::run_terms::flags_of_manifest;
+use crate::args::{BacktestArgs, BacktestOrResumeArgs, ManifestFlags};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say_json};
+use crate::output::{CommandAnswer, CommandLineError, print_json};
 use crate::progress::Watcher;
 use crate::report;
 
-pub(crate) fn run(places: &CliContext, args: &BacktestOrResume) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &BacktestOrResumeArgs) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
         return resume::backtest(places, run, &args.base.backend);
     }
@@ -26,7 +27,7 @@ pub(crate) fn run(places: &CliContext, args: &BacktestOrResume) -> Result<Comman
     let manifest = manifest_of(places, args)?;
     let outcome = execute(places, &manifest, &args.backend)?;
     if places.json {
-        say_json(&report::outcome_json(&manifest, &outcome)?);
+        print_json(&report::outcome_json(&manifest, &outcome)?);
     } else {
         report::print_outcome(&manifest, &outcome)?;
     }
@@ -50,8 +51,8 @@ pub(crate) fn execute(places: &CliContext, manifest: &Manifest, backend: &str) -
     Ok(done?)
 }
 
-/// Takes in the file with the manifest's component, where one is given.
-pub(super) fn bring_component(
+/// Stores the manifest's component from its file, where one is given.
+pub(super) fn store_component(
     places: &CliContext,
     manifest: &Manifest,
     file: Option<&str>,
@@ -61,7 +62,7 @@ pub(super) fn bring_component(
     let digest = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
     if digest != manifest.component {
         bail!(
-            "{file} is {digest}, the manifest names {}: give the component that it names",
+            "{file} is {digest}, but the manifest names {}; give the component that it names",
             manifest.component
         );
     }
@@ -69,24 +70,53 @@ pub(super) fn bring_component(
     Ok(())
 }
 
-pub(crate) fn manifest_of(places: &CliContext, args: &Backtest) -> Result<Manifest> {
+/// A manifest is complete: a flag beside it would be ignored, and the run would not be the one that
+/// was meant.
+pub(super) fn manifest_or_flags(
+    flags: &ManifestFlags,
+    more: impl Iterator<Item = &'static str>,
+) -> Result<()> {
+    let given: Vec<&str> = flags_of_manifest(flags).into_iter().chain(more).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    Err(CommandLineError::new(format!(
+        "a manifest is given, which contains what {} would set; leave out the one or the other",
+        given.join(", ")
+    )))
+}
+
+/// The manifest in a file.
+pub(super) fn read_manifest(path: &Path) -> Result<Manifest> {
+    let invalid = || format!("invalid manifest {}", path.display());
+    let text = String::from_utf8(read_whole(path)?).with_context(invalid)?;
+    Manifest::parse(&text).with_context(invalid)
+}
+
+pub(crate) fn manifest_of(places: &CliContext, args: &BacktestArgs) -> Result<Manifest> {
     if let Some(path) = &args.manifest {
-        if args.snapshot.is_some() {
-            bail!("give a manifest or flags, not both: the manifest says everything");
-        }
-        let text = read_whole(path)?;
-        let text = String::from_utf8(text).with_context(|| format!("{}", path.display()))?;
-        let manifest = Manifest::parse(&text)?;
-        bring_component(places, &manifest, args.terms.component.as_deref())?;
+        let own = [
+            ("--snapshot", args.snapshot.is_some()),
+            ("--instruments", !args.instruments.is_empty()),
+            ("--from", args.from.is_some()),
+            ("--to", args.to.is_some()),
+        ];
+        let own = own
+            .into_iter()
+            .filter_map(|(flag, is_given)| is_given.then_some(flag));
+        manifest_or_flags(&args.terms, own)?;
+        let manifest = read_manifest(path)?;
+        store_component(places, &manifest, args.terms.component.as_deref())?;
         return Ok(manifest);
     }
     let id = args.snapshot.as_deref();
-    let id =
-        id.context("which snapshot? give --snapshot ID; `counterfoil snapshots` lists them")?;
+    let id = id.context(
+        "no snapshot; give --snapshot ID (`counterfoil data list` shows them), or a manifest",
+    )?;
     let store = snapshot_store(&places.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
     let selection = snapshot.select(&args.instruments, None, None)?;
-    let bars = Bars {
+    let bars = BarsSource {
         data: DataSource::Snapshot {
             id: snapshot.id().to_string(),
             from: args.from.clone(),

@@ -10,7 +10,7 @@ use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
-use crate::args::{BreakGlass, RowFilter};
+use crate::args::{BreakGlassCommand, RowFilter};
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 use crate::people::desk::Desk;
@@ -18,9 +18,9 @@ use crate::people::refusal::tell;
 use crate::people::view::View;
 use crate::people::{self, rows, words};
 
-pub(crate) fn run(places: &CliContext, args: &BreakGlass) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &BreakGlassCommand) -> Result<CommandAnswer> {
     match args {
-        BreakGlass::Open { act, until, reason } => {
+        BreakGlassCommand::Open { act, until, reason } => {
             let glass = act::BreakGlass {
                 scope: act.iter().cloned().collect(),
                 reason: reason.clone(),
@@ -42,14 +42,14 @@ pub(crate) fn run(places: &CliContext, args: &BreakGlass) -> Result<CommandAnswe
                 json!({ "scope": act, "until": end }),
             ))
         }
-        BreakGlass::Close { record, reason } => {
+        BreakGlassCommand::Close { record, reason } => {
             let (opened, reason) = (*record, reason.clone());
             let done = Desk::open(places)?.act(Act::BreakGlassClose { opened, reason })?;
             let what =
                 format!("the break-glass of record {opened} is over; its retrospective is owed");
             Ok(tell(places, done, &what, json!({ "opened-by": opened })))
         }
-        BreakGlass::Review {
+        BreakGlassCommand::Review {
             record,
             report,
             findings,
@@ -66,7 +66,7 @@ pub(crate) fn run(places: &CliContext, args: &BreakGlass) -> Result<CommandAnswe
             let facts = json!({ "opened-by": opened, "report": words::digest(&report) });
             Ok(tell(places, done, &what, facts))
         }
-        BreakGlass::List(filter) => list(places, filter),
+        BreakGlassCommand::List(filter) => list(places, filter),
     }
 }
 

@@ -13,9 +13,9 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
-use crate::args::{self, BudgetSet, RowFilter};
+use crate::args::{self, BudgetSetArgs, RowFilter};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json};
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
@@ -24,10 +24,10 @@ use crate::people::{self, rows, words};
 /// Nanoseconds in a second.
 const SECOND_NANOS: u64 = 1_000_000_000;
 
-pub(crate) fn run(places: &CliContext, args: &args::Budget) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &args::BudgetCommand) -> Result<CommandAnswer> {
     match args {
-        args::Budget::Set(args) => set(places, args),
-        args::Budget::Team { name, member } => {
+        args::BudgetCommand::Set(args) => set(places, args),
+        args::BudgetCommand::Team { name, member } => {
             let team = people::id("the team", name)?;
             let members = member.iter().map(|name| people::id("--member", name));
             let members: std::collections::BTreeSet<_> = members.collect::<Result<_>>()?;
@@ -41,7 +41,7 @@ pub(crate) fn run(places: &CliContext, args: &args::Budget) -> Result<CommandAns
             let facts = json!({ "team": team.as_str(), "members": names });
             Ok(tell(places, done, &what, facts))
         }
-        args::Budget::Excess {
+        args::BudgetCommand::Excess {
             payer: of,
             until,
             reason,
@@ -53,13 +53,13 @@ pub(crate) fn run(places: &CliContext, args: &args::Budget) -> Result<CommandAns
             let done = Desk::open(places)?.act(Act::BudgetExcess { of, until, reason })?;
             Ok(tell(places, done, &what, facts))
         }
-        args::Budget::Use { run, tag } => record(places, run, tag),
-        args::Budget::List(filter) => list(places, filter),
-        args::Budget::Report { day } => report(places, day.as_deref()),
+        args::BudgetCommand::Use { run, tag } => record(places, run, tag),
+        args::BudgetCommand::List(filter) => list(places, filter),
+        args::BudgetCommand::Report { day } => report(places, day.as_deref()),
     }
 }
 
-fn payer(typed: &args::Payer) -> Result<Payer> {
+fn payer(typed: &args::BudgetPayer) -> Result<Payer> {
     match (&typed.owner, &typed.team) {
         (Some(owner), None) => Ok(Payer::Owner(people::id("--owner", owner)?)),
         (None, Some(team)) => Ok(Payer::Team(people::id("--team", team)?)),
@@ -67,7 +67,7 @@ fn payer(typed: &args::Payer) -> Result<Payer> {
     }
 }
 
-fn set(places: &CliContext, args: &BudgetSet) -> Result<CommandAnswer> {
+fn set(places: &CliContext, args: &BudgetSetArgs) -> Result<CommandAnswer> {
     let of = payer(&args.payer)?;
     let budget = Budget {
         of: of.clone(),
@@ -104,9 +104,9 @@ fn record(places: &CliContext, name: &str, tags: &[String]) -> Result<CommandAns
     if fuel == 0 && wall_nanos == 0 && bytes == Some(used.bytes) {
         let facts = json!({ "run": words::digest(&run), "record": Value::Null });
         if places.json {
-            say_json(&facts);
+            print_json(&facts);
         } else {
-            say("all of it is on record");
+            print_line("all of it is on record");
         }
         return Ok(CommandAnswer::Yes);
     }
@@ -194,10 +194,10 @@ fn report(places: &CliContext, day: Option<&str>) -> Result<CommandAnswer> {
         all.extend(found.iter().map(|(name, used)| row(kind, name, used)));
     }
     if places.json {
-        say_json(&json!({ "day": date, "used": all }));
+        print_json(&json!({ "day": date, "used": all }));
         return Ok(CommandAnswer::Yes);
     }
-    say(&format!("used on {date} (UTC), as runs reported it:"));
+    print_line(&format!("used on {date} (UTC), as runs reported it:"));
     let columns = ["of", "name", "runs", "fuel", "wall-nanos", "bytes"];
     rows::tell(places, all, &columns, "nothing");
     Ok(CommandAnswer::Yes)

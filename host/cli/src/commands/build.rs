@@ -9,11 +9,11 @@ use counterfoil_runner::store::files::write_whole;
 use counterfoil_sandbox::admission;
 use serde_json::json;
 
-use crate::args::Build;
+use crate::args::BuildArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 
-pub(crate) fn run(places: &CliContext, args: &Build) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &BuildArgs) -> Result<CommandAnswer> {
     let folder = args.folder.canonicalize();
     let folder = folder.with_context(|| format!("no folder {}", args.folder.display()))?;
     let toolchain = Toolchain::detect()?;
@@ -47,17 +47,17 @@ fn file_name(module: &Path) -> PathBuf {
 fn print(places: &CliContext, path: &Path, built: &Built) {
     let digest = format!("sha256:{}", built.digest);
     if places.json {
-        say_json(&json!({ "component": path, "digest": digest, "bytes": built.component.len() }));
+        print_json(&json!({ "component": path, "digest": digest, "bytes": built.component.len() }));
         return;
     }
-    pairs(&[
+    print_fields(&[
         ("component", path.display().to_string()),
         ("digest", digest),
         ("size", format!("{} bytes", built.component.len())),
     ]);
-    say("");
+    print_line("");
     let path = path.display();
-    say(&format!(
+    print_line(&format!(
         "next: counterfoil backtest --component {path} --snapshot ID --risk research"
     ));
 }

@@ -9,25 +9,28 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
+use super::{break_glass, exception};
 use crate::args;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
 use crate::people::{rows, words};
 
-pub(crate) fn run(places: &CliContext, args: &args::Change) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &args::ChangeCommand) -> Result<CommandAnswer> {
     match args {
-        args::Change::Approve { record } => approve(places, *record),
-        args::Change::Withdraw { record, reason } => {
+        args::ChangeCommand::Approve { record } => approve(places, *record),
+        args::ChangeCommand::Withdraw { record, reason } => {
             let (proposed, reason) = (*record, reason.clone());
             let done = Desk::open(places)?.act(Act::ChangeWithdraw { proposed, reason })?;
             let what = format!("the change of record {proposed} is withdrawn");
             Ok(tell(places, done, &what, json!({ "change": proposed })))
         }
-        args::Change::Show { record } => show(places, *record),
-        args::Change::List { all, filter } => list(places, *all, filter),
+        args::ChangeCommand::Exception(args) => exception::run(places, args),
+        args::ChangeCommand::BreakGlass(args) => break_glass::run(places, args),
+        args::ChangeCommand::Show { record } => show(places, *record),
+        args::ChangeCommand::List { all, filter } => list(places, *all, filter),
     }
 }
 
@@ -42,7 +45,7 @@ fn show(places: &CliContext, proposed: u64) -> Result<CommandAnswer> {
     })?;
     let mut value = row(places, &view, proposed, change);
     if places.json {
-        say_json(&value);
+        print_json(&value);
         return Ok(CommandAnswer::Yes);
     }
     let differences = value["proposes"].take();
@@ -51,13 +54,13 @@ fn show(places: &CliContext, proposed: u64) -> Result<CommandAnswer> {
     let told: Vec<(&str, String)> = told
         .map(|(name, field)| (name.as_str(), rows::plain(field)))
         .collect();
-    pairs(&told);
-    say("");
+    print_fields(&told);
+    print_line("");
     let differences = differences.as_array().cloned().unwrap_or_default();
     rows::tell(places, differences, &["what", "now", "then"], "nothing");
     if change.waits(now()) {
-        say("");
-        say(&format!(
+        print_line("");
+        print_line(&format!(
             "next: counterfoil change approve {proposed} --as ANOTHER"
         ));
     }

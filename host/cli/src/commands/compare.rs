@@ -10,11 +10,11 @@ use counterfoil_trading::units::Money;
 use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
-use crate::args::Compare;
+use crate::args::CompareArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json, table};
+use crate::output::{CommandAnswer, print_json, print_line, print_table};
 
-pub(crate) fn run(places: &CliContext, args: &Compare) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &CompareArgs) -> Result<CommandAnswer> {
     let first = places.data.find(&args.first)?;
     let second = places.data.find(&args.second)?;
     let found = compare(&places.data, [&first, &second])?;
@@ -24,7 +24,7 @@ pub(crate) fn run(places: &CliContext, args: &Compare) -> Result<CommandAnswer> 
         *out = manifest.setup()?.instruments;
     }
     if places.json {
-        say_json(&as_json(&found, &instruments));
+        print_json(&as_json(&found, &instruments));
     } else {
         print(&found, &instruments, [&first.short(), &second.short()]);
     }
@@ -84,37 +84,37 @@ fn as_json(found: &Comparison, instruments: &[Vec<Instrument>; 2]) -> Value {
 
 fn print(found: &Comparison, instruments: &[Vec<Instrument>; 2], names: [&str; 2]) {
     if found.fields.is_empty() {
-        say("manifests: the same");
+        print_line("manifests: the same");
     } else {
         let mut rows = vec![["manifest", names[0], names[1]].map(String::from).to_vec()];
         for one in &found.fields {
             let [first, second] = one.values.clone().map(Option::unwrap_or_default);
             rows.push(vec![one.field.clone(), first, second]);
         }
-        table(&rows);
+        print_table(&rows);
     }
-    say("");
+    print_line("");
     for (what, site) in [("decision", &found.decision), ("account", &found.account)] {
         let Some(site) = site else {
-            say(&format!("first differing {what}: none"));
+            print_line(&format!("first differing {what}: none"));
             continue;
         };
-        say(&format!(
+        print_line(&format!(
             "first differing {what}: {}, on the bar of {} closing at {}",
             site.aspect.name(),
             site.symbol,
             show_time(site.close_time)
         ));
         for (name, side) in names.iter().zip(sides(site, instruments)) {
-            say(&format!(
+            print_line(&format!(
                 "  {name}: {}",
                 side.unwrap_or_else(|| "no such bar".to_owned())
             ));
         }
     }
-    say("");
+    print_line("");
     let Some([first, second]) = &found.profit else {
-        say("profit: not known, a journal was not closed");
+        print_line("profit: not known, a journal was not closed");
         return;
     };
     let mut rows = vec![
@@ -139,7 +139,7 @@ fn print(found: &Comparison, instruments: &[Vec<Instrument>; 2], names: [&str; 2
             difference.to_text(),
         ]);
     }
-    table(&rows);
+    print_table(&rows);
 }
 
 /// A cost as a part of the profit.

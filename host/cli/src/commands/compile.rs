@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_sandbox::child::{CompileLimits, compile_child_main};
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 
-use crate::args::CompileComponent;
+use crate::args::CompileComponentArgs;
 use crate::output::{CommandAnswer, note};
 
 /// The name of a back end on this command's line.
@@ -18,7 +18,7 @@ pub(crate) fn name_of(engine: &EngineSettings) -> &'static str {
     }
 }
 
-pub(crate) fn run(args: &CompileComponent) -> Result<CommandAnswer> {
+pub(crate) fn run(args: &CompileComponentArgs) -> Result<CommandAnswer> {
     let [file, cache, backend, fuel] = args.rest.as_slice() else {
         bail!("compile-component takes FILE CACHE BACKEND FUEL");
     };

@@ -14,7 +14,7 @@ use anyhow::Result;
 use counterfoil_governance::act::Act;
 use serde_json::json;
 
-use crate::args::{Component, ComponentArchive};
+use crate::args::{ComponentArchiveArgs, ComponentCommand};
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 use crate::people;
@@ -22,23 +22,23 @@ use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::words;
 
-pub(crate) fn run(places: &CliContext, args: &Component) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &ComponentCommand) -> Result<CommandAnswer> {
     match args {
-        Component::Submit(args) => submit::run(places, args),
-        Component::AttestTests(args) => tests::run(places, args),
-        Component::Validate(args) => check::run(places, args),
-        Component::Review(args) => evidence::review(places, args),
-        Component::Approve(args) => approve::run(places, args),
-        Component::Promote(args) => promote::run(places, args),
-        Component::Archive(args) => archive(places, args),
-        Component::History(args) => answers::history(places, args),
-        Component::List(filter) => answers::list(places, filter),
-        Component::Show(args) => answers::show(places, args),
-        Component::Runs(args) => answers::runs(places, args),
+        ComponentCommand::Submit(args) => submit::run(places, args),
+        ComponentCommand::AttestTests(args) => tests::run(places, args),
+        ComponentCommand::Validate(args) => check::run(places, args),
+        ComponentCommand::Review(args) => evidence::review(places, args),
+        ComponentCommand::Approve(args) => approve::run(places, args),
+        ComponentCommand::Promote(args) => promote::run(places, args),
+        ComponentCommand::Archive(args) => archive(places, args),
+        ComponentCommand::History(args) => answers::history(places, args),
+        ComponentCommand::List(filter) => answers::list(places, filter),
+        ComponentCommand::Show(args) => answers::show(places, args),
+        ComponentCommand::Runs(args) => answers::runs(places, args),
     }
 }
 
-fn archive(places: &CliContext, args: &ComponentArchive) -> Result<CommandAnswer> {
+fn archive(places: &CliContext, args: &ComponentArchiveArgs) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
     let reason = args.reason.clone();

@@ -17,16 +17,21 @@ use counterfoil_snapshot::store::snapshot::Snapshot;
 use serde_json::{Value, json};
 
 use super::ingest::{self, side_file};
-use crate::args::{Data, DataAccept, DataLineage, DataReport, DeriveActions};
+use super::snapshots;
+use crate::args::{
+    DataAcceptArgs, DataCommand, DataLineageArgs, DataReportArgs, DeriveActionsArgs,
+};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json, table};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line, print_table};
 
-pub(crate) fn run(places: &CliContext, args: &Data) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &DataCommand) -> Result<CommandAnswer> {
     match args {
-        Data::Report(args) => report(places, args),
-        Data::Accept(args) => accept(places, args),
-        Data::Lineage(args) => lineage(places, args),
-        Data::DeriveActions(args) => derive_actions(places, args),
+        DataCommand::Ingest(args) => ingest::run(places, args),
+        DataCommand::List => snapshots::run(places),
+        DataCommand::Report(args) => report(places, args),
+        DataCommand::Accept(args) => accept(places, args),
+        DataCommand::Lineage(args) => lineage(places, args),
+        DataCommand::DeriveActions(args) => derive_actions(places, args),
     }
 }
 
@@ -35,7 +40,7 @@ fn open(places: &CliContext, id: &str) -> Result<Snapshot> {
     Ok(store.load(&store.resolve(id)?)?)
 }
 
-fn report(places: &CliContext, args: &DataReport) -> Result<CommandAnswer> {
+fn report(places: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
     let snapshot = open(places, &args.snapshot)?;
     let mut findings = snapshot.findings(usize::MAX)?;
     findings.retain(|one| args.rule.as_ref().is_none_or(|rule| *rule == one.rule));
@@ -49,7 +54,7 @@ fn report(places: &CliContext, args: &DataReport) -> Result<CommandAnswer> {
         CommandAnswer::No
     };
     if places.json {
-        say_json(&json!({
+        print_json(&json!({
             "snapshot": snapshot.id().to_string(),
             "open-errors": open,
             "rules": data.map(|data| &data.rules),
@@ -71,11 +76,11 @@ fn report(places: &CliContext, args: &DataReport) -> Result<CommandAnswer> {
             accepted,
         ]);
     }
-    table(&rows);
-    say("");
+    print_table(&rows);
+    print_line("");
     print_findings(&findings);
     if findings.len() < all {
-        say(&format!(
+        print_line(&format!(
             "{} of {all}; see more with --most",
             findings.len()
         ));
@@ -104,10 +109,10 @@ pub(crate) fn print_findings(findings: &[Finding]) {
             one.accepted_by.clone().unwrap_or_default(),
         ]);
     }
-    table(&rows);
+    print_table(&rows);
 }
 
-fn accept(places: &CliContext, args: &DataAccept) -> Result<CommandAnswer> {
+fn accept(places: &CliContext, args: &DataAcceptArgs) -> Result<CommandAnswer> {
     let store = snapshot_store(&places.data)?;
     let id = store.resolve(&args.snapshot)?;
     let acceptance = Acceptance {
@@ -123,7 +128,7 @@ fn accept(places: &CliContext, args: &DataAccept) -> Result<CommandAnswer> {
     };
     let done = store.accept(&id, &acceptance, &mut |_| {})?;
     if places.json {
-        say_json(&json!({
+        print_json(&json!({
             "snapshot": done.id.to_string(),
             "before": id.to_string(),
             "acceptance": acceptance,
@@ -134,7 +139,7 @@ fn accept(places: &CliContext, args: &DataAccept) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn lineage(places: &CliContext, args: &DataLineage) -> Result<CommandAnswer> {
+fn lineage(places: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
     let store = snapshot_store(&places.data)?;
     let all = store.lineage(&store.resolve(&args.snapshot)?)?;
     if places.json {
@@ -146,7 +151,7 @@ fn lineage(places: &CliContext, args: &DataLineage) -> Result<CommandAnswer> {
                 "files": one.files.iter().map(file_json).collect::<Vec<_>>(),
             })
         });
-        say_json(&json!({
+        print_json(&json!({
             "snapshot": all.id.to_string(),
             "drawn-from": all.drawn_from.map(|id| id.to_string()),
             "settings": all.settings,
@@ -155,18 +160,18 @@ fn lineage(places: &CliContext, args: &DataLineage) -> Result<CommandAnswer> {
         }));
         return Ok(CommandAnswer::Yes);
     }
-    pairs(&[("snapshot", all.id.to_string())]);
+    print_fields(&[("snapshot", all.id.to_string())]);
     for (name, value) in &all.settings {
-        say(&format!("  {name} = {value}"));
+        print_line(&format!("  {name} = {value}"));
     }
     if let Some(source) = &all.drawn_from {
-        say(&format!("  drawn from  {source}"));
+        print_line(&format!("  drawn from  {source}"));
     }
     all.files.iter().for_each(|file| print_file(file, "  "));
     for one in &all.normalized {
-        say(&format!("  normalized  {}", one.id));
+        print_line(&format!("  normalized  {}", one.id));
         for (name, value) in &one.settings {
-            say(&format!("    {name} = {value}"));
+            print_line(&format!("    {name} = {value}"));
         }
         one.files.iter().for_each(|file| print_file(file, "    "));
     }
@@ -182,20 +187,20 @@ fn file_json(file: &InputFile) -> Value {
 }
 
 fn print_file(file: &InputFile, indent: &str) {
-    say(&format!("{indent}{}  {}", file.role, file.sha256));
+    print_line(&format!("{indent}{}  {}", file.role, file.sha256));
     for one in &file.receipts {
         let vendor = one.vendor.as_deref().unwrap_or("vendor not stated");
         let when = one
             .ingested_at
             .map_or("time not stated".to_owned(), show_time);
-        say(&format!("{indent}  {} from {vendor}, {when}", one.name));
+        print_line(&format!("{indent}  {} from {vendor}, {when}", one.name));
     }
     if file.receipts.is_empty() {
-        say(&format!("{indent}  no longer in the raw layer"));
+        print_line(&format!("{indent}  no longer in the raw layer"));
     }
 }
 
-fn derive_actions(places: &CliContext, args: &DeriveActions) -> Result<CommandAnswer> {
+fn derive_actions(places: &CliContext, args: &DeriveActionsArgs) -> Result<CommandAnswer> {
     let path = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
     let name = args.file.file_name().context("the file has no name")?;
@@ -212,20 +217,20 @@ fn derive_actions(places: &CliContext, args: &DeriveActions) -> Result<CommandAn
         write_whole(output, text.as_bytes())?;
     }
     if places.json {
-        say_json(&json!({
+        print_json(&json!({
             "actions": derived.actions.len(),
             "unexplained": derived.unexplained,
             "file": args.output,
             "csv": text,
         }));
     } else if let Some(output) = &args.output {
-        say(&format!(
+        print_line(&format!(
             "{} actions in {}",
             derived.actions.len(),
             output.display()
         ));
     } else {
-        say(text.trim_end());
+        print_line(text.trim_end());
     }
     for one in &derived.unexplained {
         crate::output::note(&format!("not explained: {one}"));

@@ -7,7 +7,7 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
-use crate::args::Delegate;
+use crate::args::DelegationCommand;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 use crate::people::desk::Desk;
@@ -15,9 +15,9 @@ use crate::people::refusal::tell;
 use crate::people::view::View;
 use crate::people::{self, rows};
 
-pub(crate) fn run(places: &CliContext, args: &Delegate) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &DelegationCommand) -> Result<CommandAnswer> {
     match args {
-        Delegate::To {
+        DelegationCommand::Add {
             name,
             class,
             until,
@@ -44,7 +44,7 @@ pub(crate) fn run(places: &CliContext, args: &Delegate) -> Result<CommandAnswer>
                 json!({ "class": class, "to": to.as_str(), "until": end }),
             ))
         }
-        Delegate::End { record, reason } => {
+        DelegationCommand::End { record, reason } => {
             let (delegated, reason) = (*record, reason.clone());
             let done = Desk::open(places)?.act(Act::DelegateEnd { delegated, reason })?;
             let what = format!("the delegation of record {delegated} is over");
@@ -55,7 +55,7 @@ pub(crate) fn run(places: &CliContext, args: &Delegate) -> Result<CommandAnswer>
                 json!({ "delegated-by": delegated }),
             ))
         }
-        Delegate::List { all, filter } => {
+        DelegationCommand::List { all, filter } => {
             let view = View::open(places)?;
             let now = now();
             let found = view.state().delegations().iter();

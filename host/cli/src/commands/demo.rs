@@ -18,10 +18,10 @@ use self::stage::Stage;
 use self::strategies::{EXAMPLES, Shown, show, sweep_it, take_in};
 use crate::args;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json};
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::report;
 
-pub(crate) fn run(global: &CliContext, args: &args::Demo) -> Result<CommandAnswer> {
+pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandAnswer> {
     let watch = Stopwatch::start();
     let folder = args
         .folder
@@ -29,10 +29,10 @@ pub(crate) fn run(global: &CliContext, args: &args::Demo) -> Result<CommandAnswe
         .unwrap_or_else(|| PathBuf::from("demo-data"));
     make_folder(&folder)?;
     let folder = folder.canonicalize().context("the demo's folder")?;
-    let places = global.elsewhere(&folder.join("data"), folder.join("keys"))?;
+    let places = global.in_directories(&folder.join("data"), folder.join("keys"))?;
     let step = |text: &str| {
         if !places.json {
-            say(text);
+            print_line(text);
         }
     };
     step("1. Real data with its splits and dividends becomes an immutable snapshot.");
@@ -54,7 +54,7 @@ pub(crate) fn run(global: &CliContext, args: &args::Demo) -> Result<CommandAnswe
     let swept = sweep_it(&places, &folder, &snapshot)?;
     if !places.json {
         swept.print(usize::MAX);
-        say("");
+        print_line("");
     }
     let number = number.saturating_add(1);
     step(&format!(
@@ -75,13 +75,13 @@ pub(crate) fn run(global: &CliContext, args: &args::Demo) -> Result<CommandAnswe
     let operated = operator::operate(&stage, walked, &snapshot)?;
     if places.json {
         let list = shown.iter().map(as_json).collect::<Result<Vec<_>>>()?;
-        say_json(
+        print_json(
             &json!({ "folder": folder, "snapshot": snapshot, "runs": list, "sweep": swept.json(), "approved": approved.json(), "operated": operated.json() }),
         );
     } else {
-        say("");
+        print_line("");
         summary::tell(folder, &snapshot, &shown, &approved, &operated);
-        say(&format!("It took {:.1} s.", watch.elapsed().as_secs_f64()));
+        print_line(&format!("It took {:.1} s.", watch.elapsed().as_secs_f64()));
     }
     Ok(CommandAnswer::Yes)
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::args;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, complain, say, say_json};
+use crate::output::{CommandAnswer, print_error, print_json, print_line};
 use crate::people::desk::Desk;
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
@@ -22,7 +22,7 @@ use crate::people::{rows, words};
 /// What a list of differences shows.
 const COLUMNS: [&str; 5] = ["rule", "subject", "declared", "found", "record"];
 
-pub(crate) fn run(places: &CliContext, args: &args::Drift) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &args::DriftArgs) -> Result<CommandAnswer> {
     if !args.record {
         let view = View::open_as_found(places)?;
         let found = seen(places, view.state(), now())?;
@@ -45,7 +45,11 @@ pub(crate) fn run(places: &CliContext, args: &args::Drift) -> Result<CommandAnsw
 }
 
 /// Tells what is there when nothing can be recorded.
-fn untold(places: &CliContext, args: &args::Drift, error: &anyhow::Error) -> Result<CommandAnswer> {
+fn untold(
+    places: &CliContext,
+    args: &args::DriftArgs,
+    error: &anyhow::Error,
+) -> Result<CommandAnswer> {
     let Ok(view) = View::open_as_found(places) else {
         return Err(anyhow::anyhow!("{error:#}"));
     };
@@ -53,7 +57,7 @@ fn untold(places: &CliContext, args: &args::Drift, error: &anyhow::Error) -> Res
     if found.is_empty() {
         return Err(anyhow::anyhow!("{error:#}")).context("nothing could be recorded");
     }
-    complain(&anyhow::anyhow!("nothing was recorded: {error:#}"));
+    print_error(&anyhow::anyhow!("nothing was recorded: {error:#}"));
     let all = found.iter().map(|one| row(view.state(), one)).collect();
     let all = rows::filter(all, &args.filter)?;
     Ok(tell(places, all, &Recorded::default()))
@@ -117,7 +121,7 @@ fn tell(places: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAns
         CommandAnswer::No
     };
     if places.json {
-        say_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));
+        print_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));
         return answer;
     }
     let mut ways: Vec<String> = Vec::new();
@@ -138,7 +142,7 @@ fn tell(places: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAns
         "no drift: what is there is what the ledger declares",
     );
     for way in ways {
-        say(&way);
+        print_line(&way);
     }
     let list = |all: &[u64]| {
         all.iter()
@@ -147,10 +151,10 @@ fn tell(places: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAns
             .join(", ")
     };
     if !recorded.new.is_empty() {
-        say(&format!("recorded as {}", list(&recorded.new)));
+        print_line(&format!("recorded as {}", list(&recorded.new)));
     }
     if !recorded.ended.is_empty() {
-        say(&format!(
+        print_line(&format!(
             "there no more, and recorded so: {}",
             list(&recorded.ended)
         ));

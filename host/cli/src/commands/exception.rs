@@ -8,7 +8,7 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::policy::in_force;
-use crate::args::{Exception, ExceptionEnd, ExceptionGrant, ExceptionList};
+use crate::args::{ExceptionCommand, ExceptionEndArgs, ExceptionGrantArgs, ExceptionListArgs};
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 use crate::people::desk::Desk;
@@ -16,15 +16,15 @@ use crate::people::refusal::{Refusal, tell};
 use crate::people::view::View;
 use crate::people::{self, rows, words};
 
-pub(crate) fn run(places: &CliContext, args: &Exception) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &ExceptionCommand) -> Result<CommandAnswer> {
     match args {
-        Exception::Grant(args) => grant(places, args),
-        Exception::End(args) => end(places, args),
-        Exception::List(args) => list(places, args),
+        ExceptionCommand::Grant(args) => grant(places, args),
+        ExceptionCommand::End(args) => end(places, args),
+        ExceptionCommand::List(args) => list(places, args),
     }
 }
 
-fn grant(places: &CliContext, args: &ExceptionGrant) -> Result<CommandAnswer> {
+fn grant(places: &CliContext, args: &ExceptionGrantArgs) -> Result<CommandAnswer> {
     let (owner, until) = (
         people::id("--owner", &args.owner)?,
         people::time("--until", &args.until)?,
@@ -96,14 +96,14 @@ fn giving_way(places: &CliContext, desk: &Desk) -> Result<Option<Vec<String>>> {
     Ok(rules.map(|rules| rules.iter().filter_map(text).collect()))
 }
 
-fn end(places: &CliContext, args: &ExceptionEnd) -> Result<CommandAnswer> {
+fn end(places: &CliContext, args: &ExceptionEndArgs) -> Result<CommandAnswer> {
     let (granted, reason) = (args.record, args.reason.clone());
     let done = Desk::open(places)?.act(Act::ExceptionEnd { granted, reason })?;
     let what = format!("the exception of record {granted} is over");
     Ok(tell(places, done, &what, json!({ "granted-by": granted })))
 }
 
-fn list(places: &CliContext, args: &ExceptionList) -> Result<CommandAnswer> {
+fn list(places: &CliContext, args: &ExceptionListArgs) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let now = now();
     let all = view.state().exceptions().iter();

@@ -16,25 +16,27 @@ use counterfoil_snapshot::source::options::{IngestOptions, SideFile, SourceKind}
 use serde_json::{Value, json};
 
 use super::data::print_findings;
-use crate::args::Ingest;
+use crate::args::IngestArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json, short, table};
+use crate::output::{
+    CommandAnswer, print_fields, print_json, print_line, print_table, short_digest,
+};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &CliContext, args: &Ingest) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &IngestArgs) -> Result<CommandAnswer> {
     let done = match ingest(places, args) {
         Ok(done) => done,
         Err(error) => return refused(places, error),
     };
     if places.json {
-        say_json(&as_json(&done));
+        print_json(&as_json(&done));
     } else {
         print(&done);
     }
     Ok(CommandAnswer::Yes)
 }
 
-pub(crate) fn ingest(places: &CliContext, args: &Ingest) -> Result<Ingested> {
+pub(crate) fn ingest(places: &CliContext, args: &IngestArgs) -> Result<Ingested> {
     let path = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
     let name = args
@@ -53,7 +55,7 @@ pub(crate) fn ingest(places: &CliContext, args: &Ingest) -> Result<Ingested> {
     Ok(done?)
 }
 
-fn options(places: &CliContext, args: &Ingest) -> Result<IngestOptions> {
+fn options(places: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     let accepted = args.accept.iter().map(|path| {
         let whole = serde_json::from_slice::<Value>(&read_whole(path)?);
         let record = whole.map(|whole| whole.get("acceptance").cloned().unwrap_or(whole));
@@ -115,9 +117,9 @@ fn refused(places: &CliContext, error: anyhow::Error) -> Result<CommandAnswer> {
         return Err(error);
     };
     if places.json {
-        say_json(&json!({ "refused": true, "errors": count, "findings": findings }));
+        print_json(&json!({ "refused": true, "errors": count, "findings": findings }));
     } else {
-        say(&error.to_string());
+        print_line(&error.to_string());
         print_findings(findings);
     }
     Ok(CommandAnswer::No)
@@ -176,7 +178,7 @@ pub(crate) fn print(done: &Ingested) {
         ));
     }
     rows.extend(findings(&report.findings));
-    pairs(&rows);
+    print_fields(&rows);
     print_examples(done);
     let mut lines = vec![
         ["instrument", "bars", "first close", "last close"]
@@ -187,7 +189,7 @@ pub(crate) fn print(done: &Ingested) {
         let (first, last) = (show_time(one.first_close), show_time(one.last_close));
         lines.push(vec![one.symbol.clone(), one.bars.to_string(), first, last]);
     }
-    table(&lines);
+    print_table(&lines);
 }
 
 /// What the checks found, notes apart, a line a rule.
@@ -209,8 +211,8 @@ fn findings(data: &FindingsData) -> Vec<(&'static str, String)> {
 
 fn print_examples(done: &Ingested) {
     if !findings(&done.report.findings).is_empty() {
-        let id = short(&done.id.to_string());
-        say(&format!("see them with: counterfoil data report {id}"));
+        let id = short_digest(&done.id.to_string());
+        print_line(&format!("see them with: counterfoil data report {id}"));
     }
     for row in &done.report.examples {
         let place = if row.line == 0 {
@@ -218,7 +220,7 @@ fn print_examples(done: &Ingested) {
         } else {
             format!("{} line {}: ", row.file, row.line)
         };
-        say(&format!(
+        print_line(&format!(
             "quarantined: {place}{}: {}: {}",
             row.reason, row.message, row.row
         ));

@@ -9,9 +9,9 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
 use serde_json::{Value, json};
 
-use crate::args::{Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, RowFilter};
+use crate::args::{KeyAddArgs, KeyCommand, KeyNewArgs, KeyRevokeArgs, KeyRotateArgs, RowFilter};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, note, say, say_json};
+use crate::output::{CommandAnswer, note, print_json, print_line};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
@@ -27,25 +27,25 @@ pub(crate) const COLUMNS: [&str; 6] = [
     "ended-by",
 ];
 
-pub(crate) fn run(places: &CliContext, args: &Key) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &KeyCommand) -> Result<CommandAnswer> {
     match args {
-        Key::New(args) => new(places, args),
-        Key::Add(args) => add(places, args),
-        Key::Rotate(args) => rotate(places, args),
-        Key::Revoke(args) => revoke(places, args),
-        Key::List(filter) => list(places, filter),
+        KeyCommand::New(args) => new(places, args),
+        KeyCommand::Add(args) => add(places, args),
+        KeyCommand::Rotate(args) => rotate(places, args),
+        KeyCommand::Revoke(args) => revoke(places, args),
+        KeyCommand::List(filter) => list(places, filter),
     }
 }
 
-fn new(places: &CliContext, args: &KeyNew) -> Result<CommandAnswer> {
+fn new(places: &CliContext, args: &KeyNewArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let keys = PeopleKeys::open(&places.keys, places.data.root())?;
     let public = PublicKey(keys.make(id.as_str())?);
     if places.json {
-        say_json(&json!({ "principal": id.as_str(), "key": words::key(&public) }));
+        print_json(&json!({ "principal": id.as_str(), "key": words::key(&public) }));
     } else {
         // The key alone on standard output, for whatever takes it from there.
-        say(&public.to_string());
+        print_line(&public.to_string());
         note(&format!(
             "the public key of {id}; the secret half is in the key folder, for you alone"
         ));
@@ -60,7 +60,7 @@ fn new(places: &CliContext, args: &KeyNew) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn add(places: &CliContext, args: &KeyAdd) -> Result<CommandAnswer> {
+fn add(places: &CliContext, args: &KeyAddArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let key = people::public_key(&args.key)?;
     let until = people::time_if("--until", args.until.as_deref())?;
@@ -80,7 +80,7 @@ fn add(places: &CliContext, args: &KeyAdd) -> Result<CommandAnswer> {
 
 /// The new key lies in its file before the ledger hears of it: whatever a crash interrupts, one of
 /// the two counts and is there.
-fn rotate(places: &CliContext, args: &KeyRotate) -> Result<CommandAnswer> {
+fn rotate(places: &CliContext, args: &KeyRotateArgs) -> Result<CommandAnswer> {
     let until = people::time_if("--until", args.until.as_deref())?;
     let mut desk = Desk::open(places)?;
     let key = PublicKey(desk.people.make(desk.actor.as_str())?);
@@ -95,7 +95,7 @@ fn rotate(places: &CliContext, args: &KeyRotate) -> Result<CommandAnswer> {
     ))
 }
 
-fn revoke(places: &CliContext, args: &KeyRevoke) -> Result<CommandAnswer> {
+fn revoke(places: &CliContext, args: &KeyRevokeArgs) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let known: Vec<Digest> = desk
         .state()

@@ -10,9 +10,10 @@ use counterfoil_runner::store::data_dir::{DataDirError, Execution};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::json;
 
-use crate::args::Kill;
+use super::run;
+use crate::args::KillArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, note, say, say_json};
+use crate::output::{CommandAnswer, note, print_json, print_line};
 use crate::people::desk::Desk;
 use crate::people::refusal::Refusal;
 use crate::people::view;
@@ -29,7 +30,10 @@ struct Aim {
     name: String,
 }
 
-pub(crate) fn run(places: &CliContext, args: &Kill) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
+    if let Some(address) = &args.runner {
+        return run::kill(places, address.as_deref(), args);
+    }
     let aim = Aim::of(places, args)?;
     let reason = match args.reason.trim() {
         "" => NO_REASON,
@@ -53,18 +57,18 @@ pub(crate) fn run(places: &CliContext, args: &Kill) -> Result<CommandAnswer> {
         Err(why) => (None, Some(format!("{why:#}"))),
     };
     if places.json {
-        say_json(&json!({
+        print_json(&json!({
             "target": aim.name, "stopped": true, "changed": true, "record": record,
             "unrecorded": why,
         }));
         return Ok(CommandAnswer::Yes);
     }
-    say(&format!(
+    print_line(&format!(
         "{} is stopped: what runs ends before its next slice, and nothing starts; lift it with --lift",
         aim.name
     ));
     match (record, why) {
-        (Some(record), _) => say(&format!("record {record}: who stopped it, and why")),
+        (Some(record), _) => print_line(&format!("record {record}: who stopped it, and why")),
         (None, why) => note(&format!(
             "it stands in no record: {}",
             why.unwrap_or_default()
@@ -74,7 +78,7 @@ pub(crate) fn run(places: &CliContext, args: &Kill) -> Result<CommandAnswer> {
 }
 
 impl Aim {
-    fn of(places: &CliContext, args: &Kill) -> Result<Self> {
+    fn of(places: &CliContext, args: &KillArgs) -> Result<Self> {
         if let Some(run) = &args.run {
             let execution = execution(places, run)?;
             let digest = people::digest(&execution.run).context("a run id is a digest")?;
@@ -202,16 +206,16 @@ impl Aim {
     ) -> Result<CommandAnswer> {
         lift(&places.data, &self.target)?;
         if places.json {
-            say_json(&json!({
+            print_json(&json!({
                 "target": self.name, "stopped": false, "changed": was_set, "record": record,
             }));
         } else if was_set {
-            say(&format!("{} is no longer stopped", self.name));
+            print_line(&format!("{} is no longer stopped", self.name));
             if let Some(record) = record {
-                say(&format!("record {record}: who lifted it, and why"));
+                print_line(&format!("record {record}: who lifted it, and why"));
             }
         } else {
-            say(&format!("{} was not stopped", self.name));
+            print_line(&format!("{} was not stopped", self.name));
         }
         Ok(if was_set {
             CommandAnswer::Yes

@@ -1,6 +1,9 @@
 //! `ledger`: begin it, read it, check it, prove a record of it.
 
 mod health;
+mod verify;
+
+pub(super) use verify::verify;
 
 use std::path::PathBuf;
 
@@ -15,15 +18,16 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::files::{make_folder, read_whole, write_whole};
-use counterfoil_runner::store::keys::{PeopleKeys, read_public};
+use counterfoil_runner::store::keys::PeopleKeys;
 use serde_json::{Value, json};
 
+use super::{drift, who_approved};
 use crate::args::{
-    Ledger, LedgerIndex, LedgerInit, LedgerProof, LedgerSearch, LedgerShow, LedgerTail,
-    LedgerVerify,
+    LedgerCommand, LedgerIndexArgs, LedgerInitArgs, LedgerProofArgs, LedgerSearchArgs,
+    LedgerShowArgs, LedgerTailArgs,
 };
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people::desk;
 use crate::people::refusal::{Refusal, tell};
 use crate::people::view::{self, View};
@@ -32,15 +36,15 @@ use crate::people::{self, rows, search, words};
 /// What a list of records shows.
 const COLUMNS: [&str; 6] = ["record", "time", "actor", "act", "denied", "about"];
 
-pub(crate) fn run(places: &CliContext, args: &Ledger) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &LedgerCommand) -> Result<CommandAnswer> {
     match args {
-        Ledger::Init(args) => init(places, args),
-        Ledger::EndSetup => {
+        LedgerCommand::Init(args) => init(places, args),
+        LedgerCommand::EndSetup => {
             let done = desk::Desk::open(places)?.act(Act::SetupEnd {})?;
             let what = "the set-up has ended: administration and risk take two from here on";
             Ok(tell(places, done, what, json!({})))
         }
-        Ledger::Holder { name } => {
+        LedgerCommand::Holder { name } => {
             let id = people::id("the name", name)?;
             let done = desk::Desk::open(places)?.act(Act::LogHolder { id: id.clone() })?;
             let what = format!("{id} holds the log's key, and may never be an operator");
@@ -51,17 +55,18 @@ pub(crate) fn run(places: &CliContext, args: &Ledger) -> Result<CommandAnswer> {
                 json!({ "principal": id.as_str() }),
             ))
         }
-        Ledger::Health => health::run(places),
-        Ledger::Tail(args) => tail(places, args),
-        Ledger::Search(args) => search(places, args),
-        Ledger::Index(args) => index(places, args),
-        Ledger::Show(args) => show(places, args),
-        Ledger::Verify(args) => verify(places, args),
-        Ledger::Proof(args) => proof(places, args),
+        LedgerCommand::Health => health::run(places),
+        LedgerCommand::Tail(args) => tail(places, args),
+        LedgerCommand::Search(args) => search(places, args),
+        LedgerCommand::Index(args) => index(places, args),
+        LedgerCommand::Show(args) => show(places, args),
+        LedgerCommand::Proof(args) => proof(places, args),
+        LedgerCommand::Drift(args) => drift::run(places, args),
+        LedgerCommand::WhoApproved(args) => who_approved::run(places, args),
     }
 }
 
-pub(crate) fn init(places: &CliContext, args: &LedgerInit) -> Result<CommandAnswer> {
+pub(crate) fn init(places: &CliContext, args: &LedgerInitArgs) -> Result<CommandAnswer> {
     let name = people::id("the ledger's name", &args.name)?;
     let log_holder = people::id("--log-holder", &args.log_holder)?;
     let actor = desk::actor(places)?;
@@ -115,20 +120,20 @@ pub(crate) fn tell_records(places: &CliContext, mut found: Vec<Value>) {
     rows::tell(places, found, &COLUMNS, "no record");
 }
 
-fn tail(places: &CliContext, args: &LedgerTail) -> Result<CommandAnswer> {
+fn tail(places: &CliContext, args: &LedgerTailArgs) -> Result<CommandAnswer> {
     let mut all = View::open(places)?.rows();
     let first = all.len().saturating_sub(args.count);
     tell_records(places, all.split_off(first));
     Ok(CommandAnswer::Yes)
 }
 
-fn search(places: &CliContext, args: &LedgerSearch) -> Result<CommandAnswer> {
+fn search(places: &CliContext, args: &LedgerSearchArgs) -> Result<CommandAnswer> {
     tell_records(places, search::find(places, args)?);
     Ok(CommandAnswer::Yes)
 }
 
 /// How much of the ledger the index knows; made anew, if that is asked for.
-fn index(places: &CliContext, args: &LedgerIndex) -> Result<CommandAnswer> {
+fn index(places: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
     let view = if args.rebuild {
         let found = search::rebuild(places)?;
         if let By::Ledger(error) = found.by {
@@ -140,18 +145,18 @@ fn index(places: &CliContext, args: &LedgerIndex) -> Result<CommandAnswer> {
     };
     let (known, records) = (search::standing(places), view.mark().size);
     if places.json {
-        say_json(&json!({ "records": records, "indexed": known }));
+        print_json(&json!({ "records": records, "indexed": known }));
         return Ok(CommandAnswer::Yes);
     }
     let known = known.map_or_else(
         || "none: the next search makes it".to_owned(),
         |known| format!("{known} records"),
     );
-    pairs(&[("ledger", format!("{records} records")), ("index", known)]);
+    print_fields(&[("ledger", format!("{records} records")), ("index", known)]);
     Ok(CommandAnswer::Yes)
 }
 
-fn show(places: &CliContext, args: &LedgerShow) -> Result<CommandAnswer> {
+fn show(places: &CliContext, args: &LedgerShowArgs) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let count = view.verified.records.len();
     let place = usize::try_from(args.record).ok();
@@ -159,7 +164,7 @@ fn show(places: &CliContext, args: &LedgerShow) -> Result<CommandAnswer> {
     let record = record.with_context(|| format!("no record {}; there are {count}", args.record))?;
     let value = words::record(args.record, record);
     if places.json {
-        say_json(&value);
+        print_json(&value);
         return Ok(CommandAnswer::Yes);
     }
     let fields = value.as_object().into_iter().flatten();
@@ -167,75 +172,25 @@ fn show(places: &CliContext, args: &LedgerShow) -> Result<CommandAnswer> {
         .filter(|(_, field)| !field.is_null())
         .map(|(name, field)| (name.as_str(), rows::plain(field)))
         .collect();
-    pairs(&told);
+    print_fields(&told);
     Ok(CommandAnswer::Yes)
 }
 
-fn verify(places: &CliContext, args: &LedgerVerify) -> Result<CommandAnswer> {
-    let (name, path) = view::find(places)?;
-    let key = match &args.key {
-        Some(path) => read_public(path)?,
-        None => places
-            .keys
-            .public_key()
-            .context("no public key of the log: give --key FILE")?,
-    };
-    let key = counterfoil_journal::key::VerifierKey::new(&ledger::origin(&name), &key)?;
-    let found = ledger::verify(&read_whole(&path)?, &key);
-    let answer = match &found {
-        Ok(found) if found.torn_bytes == 0 => CommandAnswer::Yes,
-        Ok(_) | Err(_) => CommandAnswer::No,
-    };
-    if places.json {
-        say_json(&match found {
-            Ok(found) => json!({
-                "good": answer == CommandAnswer::Yes,
-                "ledger": key.name(),
-                "records": found.records.len(),
-                "denials": found.state.denials(),
-                "torn-bytes": found.torn_bytes,
-                "root": found.checkpoint.as_ref().map(|one| hex::encode(one.root.0)),
-            }),
-            Err(error) => {
-                json!({ "good": false, "ledger": key.name(), "reason": error.to_string() })
-            }
-        });
-        return Ok(answer);
-    }
-    match found {
-        Err(error) => say(&format!("not intact: {error}")),
-        Ok(found) => {
-            let head = if answer == CommandAnswer::Yes {
-                "intact"
-            } else {
-                "not whole"
-            };
-            pairs(&[
-                ("ledger", format!("{head}: {}", key.name())),
-                ("records", found.records.len().to_string()),
-                ("denials", found.state.denials().to_string()),
-                ("torn bytes", found.torn_bytes.to_string()),
-            ]);
-        }
-    }
-    Ok(answer)
-}
-
-fn proof(places: &CliContext, args: &LedgerProof) -> Result<CommandAnswer> {
+fn proof(places: &CliContext, args: &LedgerProofArgs) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let proof = prove(&read_whole(&view.path)?, &view.key, args.record)?;
     let name = || PathBuf::from(format!("{}-{}.tlog-proof", view.name, args.record));
     let path = args.output.clone().unwrap_or_else(name);
     write_whole(&path, proof.to_string().as_bytes())?;
     if places.json {
-        say_json(&json!({ "record": args.record, "proof": path }));
+        print_json(&json!({ "record": args.record, "proof": path }));
     } else {
         let path = path.display();
-        say(&format!(
+        print_line(&format!(
             "wrote {path}: record {}, its inclusion proof and a signed checkpoint",
             args.record
         ));
-        say(&format!(
+        print_line(&format!(
             "next: counterfoil-verify proof --key log-signing.pub {path}"
         ));
     }

@@ -9,23 +9,23 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::policy::eval::{self, asked_limits, said};
-use crate::args::{EvalLimits, Limits, RowFilter};
+use crate::args::{EvalLimitsArgs, LimitsCommand, RowFilter};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say_json};
+use crate::output::{CommandAnswer, print_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::{Refusal, tell};
 use crate::people::view::View;
 use crate::people::{self, rows, words};
 
-pub(crate) fn run(places: &CliContext, args: &Limits) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &LimitsCommand) -> Result<CommandAnswer> {
     match args {
-        Limits::Set(args) => set(places, args),
-        Limits::Show { account } => show(places, account),
-        Limits::List(filter) => list(places, filter),
+        LimitsCommand::Set(args) => set(places, args),
+        LimitsCommand::Show { account } => show(places, account),
+        LimitsCommand::List(filter) => list(places, filter),
     }
 }
 
-fn set(places: &CliContext, args: &EvalLimits) -> Result<CommandAnswer> {
+fn set(places: &CliContext, args: &EvalLimitsArgs) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let (account, document) = asked_limits(&desk, args)?;
     if args.print_input {
@@ -64,7 +64,7 @@ fn show(places: &CliContext, account: &str) -> Result<CommandAnswer> {
     let value: Value = serde_json::from_slice(&bytes)
         .with_context(|| format!("the limits {} in the archive", found.limits))?;
     // JSON in either form: it is what a manifest takes.
-    say_json(&value);
+    print_json(&value);
     Ok(CommandAnswer::Yes)
 }
 

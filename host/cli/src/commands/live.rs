@@ -11,22 +11,21 @@ use counterfoil_runner::orders::venues::{Venues, market_of};
 use counterfoil_runner::run::backtest::snapshot_store;
 use counterfoil_runner::run::feed::{MarketBars, Patient, Source};
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::store::files::read_whole;
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 
-use super::backtest::bring_component;
+use super::backtest::{manifest_or_flags, read_manifest, store_component};
+use super::manifest_flags::{BarsSource, manifest};
 use super::resume;
-use super::terms::{Bars, manifest};
-use crate::args::Live;
+use crate::args::LiveArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, note, say_json};
+use crate::output::{CommandAnswer, note, print_json};
 use crate::progress::Watcher;
 use crate::report;
 
 /// The back end of live runs: the one that decides fastest.
 const BACKEND: &str = "cranelift";
 
-pub(crate) fn run(places: &CliContext, args: &Live) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
         return resume::live(places, run, BACKEND, |manifest| ends_of(manifest, args));
     }
@@ -49,7 +48,7 @@ pub(crate) fn run(places: &CliContext, args: &Live) -> Result<CommandAnswer> {
     watcher.finish();
     let outcome = done?;
     if places.json {
-        say_json(&report::outcome_json(&manifest, &outcome)?);
+        print_json(&report::outcome_json(&manifest, &outcome)?);
     } else {
         report::print_outcome(&manifest, &outcome)?;
     }
@@ -62,7 +61,7 @@ pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
 }
 
 /// Where the bars come from, and the broker that the manifest names, if it names one.
-fn ends_of(manifest: &Manifest, args: &Live) -> Result<(Source<Patient>, Option<Bridge>)> {
+fn ends_of(manifest: &Manifest, args: &LiveArgs) -> Result<(Source<Patient>, Option<Bridge>)> {
     let venues = Arc::new(venues_of(args.broker.venues.as_deref())?);
     let setup = manifest.setup()?;
     let broker = venues.broker(manifest, &setup)?;
@@ -81,7 +80,7 @@ fn ends_of(manifest: &Manifest, args: &Live) -> Result<(Source<Patient>, Option<
     Ok((Source::Market(MarketBars { venues, market }), broker))
 }
 
-fn reader_of(args: &Live) -> Result<Box<dyn BufRead + Send>> {
+fn reader_of(args: &LiveArgs) -> Result<Box<dyn BufRead + Send>> {
     if let Some(address) = &args.connect {
         let stream = TcpStream::connect(address)
             .with_context(|| format!("cannot connect to the feed at {address}"))?;
@@ -99,23 +98,29 @@ fn reader_of(args: &Live) -> Result<Box<dyn BufRead + Send>> {
     Ok(Box::new(BufReader::new(stream)))
 }
 
-fn manifest_of(places: &CliContext, args: &Live) -> Result<Manifest> {
+fn manifest_of(places: &CliContext, args: &LiveArgs) -> Result<Manifest> {
     if let Some(path) = &args.manifest {
-        let text = String::from_utf8(read_whole(path)?);
-        let text = text.with_context(|| format!("{}", path.display()))?;
-        let manifest = Manifest::parse(&text)?;
-        bring_component(places, &manifest, args.terms.component.as_deref())?;
+        let own = [
+            ("--like-snapshot", args.like_snapshot.is_some()),
+            ("--instruments", !args.instruments.is_empty()),
+        ];
+        let own = own
+            .into_iter()
+            .filter_map(|(flag, is_given)| is_given.then_some(flag));
+        manifest_or_flags(&args.terms, own)?;
+        let manifest = read_manifest(path)?;
+        store_component(places, &manifest, args.terms.component.as_deref())?;
         return Ok(manifest);
     }
     let id = args.like_snapshot.as_deref();
-    let id = id.context("which instruments? give --like-snapshot ID, or a manifest")?;
+    let id = id.context("no instruments; give --like-snapshot ID, or a manifest")?;
     let store = snapshot_store(&places.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
     let start_nonce = match &args.start_nonce {
         Some(nonce) => nonce.clone(),
         None => counterfoil_runner::store::keys::random_hex()?,
     };
-    let bars = Bars {
+    let bars = BarsSource {
         data: DataSource::Feed {
             broker: args.broker.name.as_ref().map(|name| BrokerEntry {
                 name: name.clone(),

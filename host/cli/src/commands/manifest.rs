@@ -12,16 +12,16 @@ use counterfoil_runner::store::keys::random_hex;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RiskEntry};
 use serde_json::json;
 
-use crate::args::FeedManifest;
+use crate::args::RunManifestArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
 
 /// Decisions for one checkpoint: live, each is signed before its order leaves.
 const CADENCE: u32 = 1;
 
-pub(crate) fn run(places: &CliContext, args: &FeedManifest) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &RunManifestArgs) -> Result<CommandAnswer> {
     let execution = places.data.find(&args.run)?;
     let of = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let view = View::open(places)?;
@@ -74,15 +74,15 @@ fn risk(places: &CliContext, limits: &Digest) -> Result<RiskEntry> {
 fn tell(places: &CliContext, manifest: &Manifest, path: &Path) -> Result<CommandAnswer> {
     let run = hex::encode(manifest.run_id()?);
     if places.json {
-        say_json(&json!({ "run": run, "manifest": path, "account": manifest.account.name }));
+        print_json(&json!({ "run": run, "manifest": path, "account": manifest.account.name }));
         return Ok(CommandAnswer::Yes);
     }
-    pairs(&[
+    print_fields(&[
         ("manifest", path.display().to_string()),
         ("run", run),
         ("account", manifest.account.name.clone()),
     ]);
-    say(&format!(
+    print_line(&format!(
         "next: counterfoil authorize start {} --until TIME",
         path.display()
     ));

@@ -6,9 +6,9 @@ use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use super::{report, samples, verify};
-use crate::args::MonteCarlo as Args;
+use crate::args::MonteCarloArgs as Args;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json, table};
+use crate::output::{CommandAnswer, print_json, print_line, print_table};
 
 /// Samples of trades that are drawn if no number is asked for.
 const SAMPLES: u32 = 10_000;
@@ -40,7 +40,7 @@ pub(crate) fn run(places: &CliContext, args: &Args) -> Result<CommandAnswer> {
     let drawn = MonteCarlo::of(&facts, draw, samples, args.seed)
         .context("the run has no closed trades to draw from")?;
     if places.json {
-        say_json(&as_json(&drawn, args));
+        print_json(&as_json(&drawn, args));
     } else {
         print(&drawn, args);
     }
@@ -76,7 +76,7 @@ fn print(drawn: &MonteCarlo, args: &Args) {
     } else {
         "drawn with replacement"
     };
-    say(&format!(
+    print_line(&format!(
         "{} closed trades {how}, {} samples, seed {}",
         drawn.trades,
         drawn.samples.len(),
@@ -100,8 +100,8 @@ fn print(drawn: &MonteCarlo, args: &Args) {
         drawn.actual.profit.to_text(),
         drawn.actual.drawdown.to_text(),
     ]);
-    table(&rows);
-    say(&format!(
+    print_table(&rows);
+    print_line(&format!(
         "{} of {} samples lost money",
         drawn.losses(),
         drawn.samples.len()

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::args::New;
+use crate::args::NewArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json};
+use crate::output::{CommandAnswer, print_json, print_line};
 
 /// The most folders below the template: a template is small.
 const DEPTH_MAX: usize = 4;
 
-pub(crate) fn run(places: &CliContext, args: &New) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &NewArgs) -> Result<CommandAnswer> {
     check_name(&args.name)?;
     let sdk = args
         .sdk
@@ -48,11 +48,11 @@ pub(crate) fn run(places: &CliContext, args: &New) -> Result<CommandAnswer> {
         return Err(error);
     }
     if places.json {
-        say_json(&json!({ "name": args.name, "folder": folder }));
+        print_json(&json!({ "name": args.name, "folder": folder }));
     } else {
         let name = &args.name;
-        say(&format!("made {}", folder.display()));
-        say(&format!(
+        print_line(&format!("made {}", folder.display()));
+        print_line(&format!(
             "next: cd {name} && cargo test && counterfoil build"
         ));
     }

@@ -3,19 +3,19 @@
 use anyhow::{Context as _, Result};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::files::write_whole;
-use counterfoil_runner::study::parity::{Parity as Found, Question, parity, statement};
+use counterfoil_runner::study::parity::{ParityArgs as Found, Question, parity, statement};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::record::Record;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_verify::PublicKey;
 use counterfoil_verify::describe::Describe;
 
-use crate::args::Parity;
+use crate::args::ParityArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::progress::Watcher;
 
-pub(crate) fn run(places: &CliContext, args: &Parity) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> {
     let execution = places.data.find(&args.run)?;
     let signer = places.keys.signer()?;
     let question = Question {
@@ -41,10 +41,10 @@ pub(crate) fn run(places: &CliContext, args: &Parity) -> Result<CommandAnswer> {
             let path = path.display().to_string();
             fields.insert("statement".to_owned(), path.into());
         }
-        say_json(&told);
+        print_json(&told);
     } else {
         print(&found, &execution.short())?;
-        say(&format!("statement: {}", path.display()));
+        print_line(&format!("statement: {}", path.display()));
     }
     Ok(if found.is_equal() {
         CommandAnswer::Yes
@@ -70,7 +70,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
     } else {
         "the snapshot's"
     };
-    pairs(&[
+    print_fields(&[
         (
             "parity",
             format!("{verdict}: {decided} decisions, {} equal", found.equal),
@@ -90,7 +90,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
     };
     let instruments = found.manifest.setup()?.instruments;
     let describe = Describe::new(&instruments);
-    say(&format!(
+    print_line(&format!(
         "first difference: {}: {} ({}), on the bar of {} closing at {}",
         cause.name(),
         cause.sentence(),
@@ -104,7 +104,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
             Some((_, one)) => describe.record(&Record::Decision((**one).clone())),
             None => "no such bar".to_owned(),
         };
-        say(&format!("  {name}: {told}"));
+        print_line(&format!("  {name}: {told}"));
     }
     Ok(())
 }

@@ -10,19 +10,19 @@ use counterfoil_governance::state::State;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_runner::gates::{Archive, ArchiveError};
 
-use crate::args::Policy;
+use crate::args::PolicyCommand;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 
-pub(crate) fn run(places: &CliContext, args: &Policy) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &PolicyCommand) -> Result<CommandAnswer> {
     match args {
-        Policy::Init { folder } => folder::init(places, folder),
-        Policy::Show { folder } => folder::show(places, folder.as_deref()),
-        Policy::Test(args) => folder::test(places, &args.folder),
-        Policy::Set(args) => folder::set(places, &args.folder),
-        Policy::Eval(args) => eval::run(places, args),
-        Policy::Verdicts(filter) => verdicts::list(places, filter),
-        Policy::ReEvaluate(args) => verdicts::again(places, args),
+        PolicyCommand::Init { folder } => folder::init(places, folder),
+        PolicyCommand::Show { folder } => folder::show(places, folder.as_deref()),
+        PolicyCommand::Test { folder } => folder::test(places, folder),
+        PolicyCommand::Set { folder } => folder::set(places, folder),
+        PolicyCommand::Eval(args) => eval::run(places, args),
+        PolicyCommand::Verdicts(filter) => verdicts::list(places, filter),
+        PolicyCommand::ReEvaluate(args) => verdicts::again(places, args),
     }
 }
 

@@ -9,28 +9,15 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::key;
-use crate::args::{
-    OnePrincipal, Principal, PrincipalAdd, PrincipalClass, PrincipalRoles, RowFilter,
-};
+use crate::args::{ClassSetArgs, PrincipalAddArgs, PrincipalArg, PrincipalRolesArgs, RowFilter};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json};
 use crate::people::desk::Desk;
 use crate::people::refusal::{Refusal, tell};
 use crate::people::view::View;
 use crate::people::{self, rows, words};
 
-pub(crate) fn run(places: &CliContext, args: &Principal) -> Result<CommandAnswer> {
-    match args {
-        Principal::Add(args) => add(places, args),
-        Principal::List(filter) => list(places, filter),
-        Principal::Show(args) => show(places, args),
-        Principal::Class(args) => class(places, args),
-        Principal::Classes(filter) => classes(places, filter),
-        Principal::Roles(args) => roles(places, args),
-    }
-}
-
-fn add(places: &CliContext, args: &PrincipalAdd) -> Result<CommandAnswer> {
+pub(super) fn add(places: &CliContext, args: &PrincipalAddArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let kind = if args.service {
         Kind::Service
@@ -58,7 +45,7 @@ fn add(places: &CliContext, args: &PrincipalAdd) -> Result<CommandAnswer> {
     ))
 }
 
-fn roles(places: &CliContext, args: &PrincipalRoles) -> Result<CommandAnswer> {
+pub(super) fn roles(places: &CliContext, args: &PrincipalRolesArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let act = Act::RolesSet {
         id: id.clone(),
@@ -79,7 +66,7 @@ fn roles(places: &CliContext, args: &PrincipalRoles) -> Result<CommandAnswer> {
     ))
 }
 
-fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+pub(super) fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let all = view.state().principals().keys();
     let all = all.map(|id| row(&view, id)).collect();
@@ -95,7 +82,7 @@ fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn show(places: &CliContext, args: &OnePrincipal) -> Result<CommandAnswer> {
+pub(super) fn show(places: &CliContext, args: &PrincipalArg) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let id = people::id("the name", &args.name)?;
     if !view.state().principals().contains_key(&id) {
@@ -113,7 +100,7 @@ fn show(places: &CliContext, args: &OnePrincipal) -> Result<CommandAnswer> {
     let keys: Vec<Value> = keys.iter().filter(own).cloned().collect();
     if places.json {
         value["keys"] = json!(keys);
-        say_json(&value);
+        print_json(&value);
         return Ok(CommandAnswer::Yes);
     }
     let fields = [
@@ -125,8 +112,8 @@ fn show(places: &CliContext, args: &OnePrincipal) -> Result<CommandAnswer> {
         "last-time",
     ];
     let pair = |name: &&'static str| (*name, rows::plain(value.get(*name).unwrap_or(&Value::Null)));
-    pairs(&fields.iter().map(pair).collect::<Vec<_>>());
-    crate::output::say("");
+    print_fields(&fields.iter().map(pair).collect::<Vec<_>>());
+    crate::output::print_line("");
     rows::tell(places, keys, &key::COLUMNS, "no key");
     Ok(CommandAnswer::Yes)
 }
@@ -151,7 +138,7 @@ pub(crate) fn row(view: &View, id: &Id) -> Value {
     })
 }
 
-fn class(places: &CliContext, args: &PrincipalClass) -> Result<CommandAnswer> {
+pub(super) fn set_class(places: &CliContext, args: &ClassSetArgs) -> Result<CommandAnswer> {
     let class = Class::parse(&args.class).with_context(|| format!("no class {:?}", args.class))?;
     let members = args.member.iter();
     let members = members.map(|name| people::id("--member", name));
@@ -167,7 +154,7 @@ fn class(places: &CliContext, args: &PrincipalClass) -> Result<CommandAnswer> {
     Ok(tell(places, done, &what, facts))
 }
 
-fn classes(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+pub(super) fn list_classes(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let all = Class::ALL.map(|class| class_row(&view.state().class(class)));
     let found = rows::filter(all.into(), filter)?;

@@ -8,25 +8,25 @@ use counterfoil_runner::study::proof::{Which, prove};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::json;
 
-use crate::args::Proof;
+use crate::args::ProofArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json};
+use crate::output::{CommandAnswer, print_json, print_line};
 
-pub(crate) fn run(places: &CliContext, args: &Proof) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &ProofArgs) -> Result<CommandAnswer> {
     let (path, index) = write(places, args)?;
     if places.json {
-        say_json(&json!({ "entry": index, "proof": path }));
+        print_json(&json!({ "entry": index, "proof": path }));
     } else {
         let path = path.display();
-        say(&format!(
+        print_line(&format!(
             "wrote {path}: the decision at entry {index}, its inclusion proof and a signed checkpoint"
         ));
-        say(&format!("next: counterfoil verify {path}"));
+        print_line(&format!("next: counterfoil verify {path}"));
     }
     Ok(CommandAnswer::Yes)
 }
 
-pub(crate) fn write(places: &CliContext, args: &Proof) -> Result<(PathBuf, u64)> {
+pub(crate) fn write(places: &CliContext, args: &ProofArgs) -> Result<(PathBuf, u64)> {
     let execution = places.data.find(&args.run)?;
     let which = match (&args.bar, args.entry) {
         (Some(bar), _) => {

@@ -6,12 +6,12 @@ use anyhow::Result;
 use counterfoil_runner::study::publish::publish;
 use serde_json::json;
 
-use crate::args::Publish;
+use crate::args::PublishArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json};
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &CliContext, args: &Publish) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &PublishArgs) -> Result<CommandAnswer> {
     let execution = places.data.find(&args.run)?;
     let name = format!("{}-log", execution.short().replace('/', "-"));
     let folder = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
@@ -22,14 +22,14 @@ pub(crate) fn run(places: &CliContext, args: &Publish) -> Result<CommandAnswer> 
     bar.finish_and_clear();
     let done = done?;
     if places.json {
-        say_json(&json!({
+        print_json(&json!({
             "folder": folder,
             "entries": done.entries,
             "files": done.files,
             "origin": execution.origin(),
         }));
     } else {
-        say(&format!(
+        print_line(&format!(
             "wrote {}: {} entries in {} files, a log that any tlog-tiles client reads",
             folder.display(),
             done.entries,

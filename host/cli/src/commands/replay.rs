@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::run::replay::{Replay as Replayed, replay};
+use counterfoil_runner::run::replay::{ReplayArgs as Replayed, replay};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_runner::times::show_time;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -12,12 +12,12 @@ use counterfoil_trading::record::Record;
 use counterfoil_verify::describe::Describe;
 use serde_json::json;
 
-use crate::args::Replay;
+use crate::args::ReplayArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &CliContext, args: &Replay) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
     let found = execute(places, &args.run, &args.backend)?;
     show(places, &args.run, "replay", &found)
 }
@@ -39,7 +39,7 @@ pub(crate) fn show(
                 .as_ref()
                 .map(|record| Describe::new(&instruments).record(record))
         };
-        say_json(&json!({
+        print_json(&json!({
             "run-id": format!("sha256:{}", execution.run),
             "execution": execution.number,
             "identical": good,
@@ -104,7 +104,7 @@ pub(super) fn decide_again(
 fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
     if let Some(time) = found.foreign_slice {
         let time = show_time(time);
-        say(&format!(
+        print_line(&format!(
             "{what}: the journal's bars closing at {time} are not the snapshot's: do not trust it"
         ));
         return;
@@ -115,7 +115,7 @@ fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
         } else {
             " (the journal was not closed; its last slice is left out)"
         };
-        pairs(&[
+        print_fields(&[
             (
                 what,
                 format!("identical: {} decisions{until}", found.decisions),
@@ -132,11 +132,11 @@ fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
         Some(record) => Describe::new(instruments).record(record),
         None => "no such record".to_owned(),
     };
-    say(&format!(
+    print_line(&format!(
         "{what}: different at entry {} ({} records were identical)",
         difference.index, found.identical
     ));
-    pairs(&[
+    print_fields(&[
         ("recorded", side(&difference.recorded)),
         ("replayed", side(&difference.replayed)),
     ]);

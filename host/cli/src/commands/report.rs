@@ -16,9 +16,9 @@ use counterfoil_trading::record::{Open, Record};
 use serde_json::json;
 
 use super::verify;
-use crate::args::Report;
+use crate::args::ReportArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::progress::bar;
 
 /// Records between two looks at the progress bar.
@@ -37,27 +37,27 @@ pub(crate) struct Written {
     why: Option<String>,
 }
 
-pub(crate) fn run(places: &CliContext, args: &Report) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &ReportArgs) -> Result<CommandAnswer> {
     let written = write(places, args)?;
     let page = written.folder.join("report.html");
     if places.json {
         let mut value = written.json;
         value["folder"] = json!(written.folder);
         value["files"] = json!(FILES);
-        say_json(&value);
+        print_json(&value);
     } else {
         if !written.good {
-            say("THE JOURNAL DOES NOT VERIFY: do not trust this report, which says so too");
-            say(&written.why.unwrap_or_default());
-            say("");
+            print_line("THE JOURNAL DOES NOT VERIFY: do not trust this report, which says so too");
+            print_line(&written.why.unwrap_or_default());
+            print_line("");
         }
-        pairs(&[("report", page.display().to_string())]);
+        print_fields(&[("report", page.display().to_string())]);
         let rows: Vec<(&str, String)> = written.headline;
-        pairs(&rows);
-        say("");
+        print_fields(&rows);
+        print_line("");
         let beside = FILES.get(..5).unwrap_or_default().join(", ");
-        say(&format!("beside it: {beside}"));
-        say("next: open the report in a browser; it ends with the commands that check it");
+        print_line(&format!("beside it: {beside}"));
+        print_line("next: open the report in a browser; it ends with the commands that check it");
     }
     Ok(if written.good {
         CommandAnswer::Yes
@@ -67,7 +67,7 @@ pub(crate) fn run(places: &CliContext, args: &Report) -> Result<CommandAnswer> {
 }
 
 /// Verifies the journal, reads it again, and writes the folder.
-pub(crate) fn write(places: &CliContext, args: &Report) -> Result<Written> {
+pub(crate) fn write(places: &CliContext, args: &ReportArgs) -> Result<Written> {
     let execution = places.data.find(&args.run)?;
     let folder = match &args.out {
         Some(out) => out.clone(),

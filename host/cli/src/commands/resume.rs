@@ -15,7 +15,7 @@ use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, note, pairs, say, say_json};
+use crate::output::{CommandAnswer, note, print_fields, print_json, print_line};
 use crate::progress::Watcher;
 use crate::report;
 
@@ -86,13 +86,13 @@ fn go_on(
         let resumed = resumed_json(&found, compared, cut.as_ref(), watcher.skipped_bars());
         let fields = value.as_object_mut().context("an outcome is an object")?;
         fields.insert("resumed".to_owned(), resumed);
-        say_json(&value);
+        print_json(&value);
     } else {
         let kept = cut.as_ref().map_or_else(
             || "nothing was cut".to_owned(),
             |cut| format!("{} bytes kept in {}", cut.bytes, cut.kept.display()),
         );
-        pairs(&[
+        print_fields(&[
             ("resumed after", format!("{} bars", found.decisions)),
             ("compared", format!("{compared} records, all as recorded")),
             ("cut", kept),
@@ -101,7 +101,7 @@ fn go_on(
                 format!("{} bars, skipped", watcher.skipped_bars()),
             ),
         ]);
-        say("");
+        print_line("");
         report::print_outcome(&manifest, &outcome)?;
     }
     report::answer_of(&outcome)
@@ -171,7 +171,7 @@ fn halted(
         Halt::Broken(_) | Halt::Damaged { .. } | Halt::OtherRun { .. } => None,
     };
     if places.json {
-        say_json(&json!({
+        print_json(&json!({
             "run": run,
             "resumed": false,
             "reason": halt.to_string(),
@@ -180,11 +180,11 @@ fn halted(
         }));
         return CommandAnswer::No;
     }
-    say(&format!("halted: {halt}"));
+    print_line(&format!("halted: {halt}"));
     if let Some((recorded, replayed)) = sides {
-        pairs(&[("recorded", recorded), ("replayed", replayed)]);
+        print_fields(&[("recorded", recorded), ("replayed", replayed)]);
     }
-    say(&format!(
+    print_line(&format!(
         "run {run} does not go on, and no byte of its journal was changed; see docs/OPERATE.md"
     ));
     CommandAnswer::No

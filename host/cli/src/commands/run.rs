@@ -1,4 +1,5 @@
-//! `run`: what operators ask of the runner's process.
+//! `run`: the runs of the data directory, and requests to the runner's API. It must never decide what
+//! an operator may do: the runner does.
 
 use std::io::Write as _;
 
@@ -13,55 +14,81 @@ use counterfoil_server::types::{
 };
 use serde_json::{Value, json};
 
-use crate::args::{KillRuns, RunCommand, RunStart, Runner, Watch};
+use super::{manifest, runs, show};
+use crate::args::{
+    KillArgs, RUNNER_DEFAULT, RUNNER_VARIABLE, RunArgs, RunCommand, RunStartArgs, RunnerCommand,
+    WatchArgs,
+};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, note, pairs, say, say_json, short, table};
+use crate::output::{
+    CommandAnswer, note, print_answer, print_fields, print_json, print_line, print_table,
+    short_digest,
+};
 use crate::people::desk::{actor, hand};
 use crate::people::view::View;
 
-pub(crate) fn run(places: &CliContext, args: &Runner) -> Result<CommandAnswer> {
-    let done = ask(places, args);
-    // A refusal is an answer, and the answer is no.
-    let refused = done.as_ref().err().and_then(|error| error.downcast_ref());
-    if let Some(ClientError::Refused(problem)) = refused {
-        if places.json {
-            say_json(&json!({ "refused": problem }));
-        } else {
-            say(&format!("refused: {problem}"));
-        }
-        return Ok(CommandAnswer::No);
+pub(crate) fn run(places: &CliContext, args: &RunArgs) -> Result<CommandAnswer> {
+    match &args.command {
+        RunCommand::List => runs::run(places),
+        RunCommand::Show(args) => show::run(places, args),
+        RunCommand::Manifest(args) => manifest::run(places, args),
+        RunCommand::Runner(command) => print_refusal(places, ask(places, &args.runner, command)),
     }
-    done
 }
 
-fn ask(places: &CliContext, args: &Runner) -> Result<CommandAnswer> {
-    let client = signed_in(places, &args.runner)?;
+/// Prints a refusal of the runner, which is an answer: no.
+fn print_refusal(places: &CliContext, done: Result<CommandAnswer>) -> Result<CommandAnswer> {
+    let refused = done.as_ref().err().and_then(|error| error.downcast_ref());
+    let Some(ClientError::Refused(problem)) = refused else {
+        return done;
+    };
+    if places.json {
+        print_json(&json!({ "refused": problem }));
+    } else {
+        print_answer(CommandAnswer::No, &format!("refused: {problem}"));
+    }
+    Ok(CommandAnswer::No)
+}
+
+fn ask(places: &CliContext, runner: &str, command: &RunnerCommand) -> Result<CommandAnswer> {
+    let client = signed_in(places, runner)?;
     let post = |run: &str, act: &str| -> Result<CommandAnswer> {
         let reply: RunReply = client.post(&format!("/v1/runs/{run}/{act}"), &())?;
         tell(places, &reply)
     };
-    match &args.command {
-        RunCommand::Start(start) => {
+    match command {
+        RunnerCommand::Start(start) => {
             let reply: RunReply = client.post("/v1/runs", &request(start)?)?;
             tell(places, &reply)
         }
-        RunCommand::List => list(places, &client.get("/v1/runs")?),
-        RunCommand::Status(one) => {
-            let reply: RunReply = client.get(&format!("/v1/runs/{}", one.run))?;
+        RunnerCommand::Status { run: None } => list(places, &client.get("/v1/runs")?),
+        RunnerCommand::Status { run: Some(run) } => {
+            let reply: RunReply = client.get(&format!("/v1/runs/{run}"))?;
             tell(places, &reply)
         }
-        RunCommand::Positions(one) => positions(
-            places,
-            &client.get(&format!("/v1/runs/{}/positions", one.run))?,
-        ),
-        RunCommand::Stop(one) => post(&one.run, "stop"),
-        RunCommand::Kill(args) => kill(places, &client, args),
-        RunCommand::Resume(one) => post(&one.run, "resume"),
-        RunCommand::Watch(args) => watch(places, &client, args),
+        RunnerCommand::Positions { run } => {
+            positions(places, &client.get(&format!("/v1/runs/{run}/positions"))?)
+        }
+        RunnerCommand::Stop { run } => post(run, "stop"),
+        RunnerCommand::Resume { run } => post(run, "resume"),
+        RunnerCommand::Watch(args) => watch(places, &client, args),
     }
 }
 
-fn kill(places: &CliContext, client: &Client, args: &KillRuns) -> Result<CommandAnswer> {
+/// Stops runs through the API of the runner at `address`.
+pub(super) fn kill(
+    places: &CliContext,
+    address: Option<&str>,
+    args: &KillArgs,
+) -> Result<CommandAnswer> {
+    let variable = || std::env::var(RUNNER_VARIABLE).ok();
+    let address = address.map(str::to_owned).or_else(variable);
+    let address = address.unwrap_or_else(|| RUNNER_DEFAULT.to_owned());
+    print_refusal(places, ask_kill(places, &address, args))
+}
+
+fn ask_kill(places: &CliContext, runner: &str, args: &KillArgs) -> Result<CommandAnswer> {
+    let client = signed_in(places, runner)?;
     let body = KillRequest {
         reason: args.reason.clone(),
     };
@@ -86,7 +113,7 @@ fn signed_in(places: &CliContext, runner: &str) -> Result<Client> {
     Ok(client)
 }
 
-fn request(args: &RunStart) -> Result<StartRequest> {
+fn request(args: &RunStartArgs) -> Result<StartRequest> {
     let text = read_whole(&args.manifest)?;
     let manifest: Value = serde_json::from_slice(&text)
         .with_context(|| format!("{} is no manifest", args.manifest.display()))?;
@@ -110,7 +137,7 @@ fn request(args: &RunStart) -> Result<StartRequest> {
 
 fn tell(places: &CliContext, run: &RunReply) -> Result<CommandAnswer> {
     if places.json {
-        say_json(&serde_json::to_value(run)?);
+        print_json(&serde_json::to_value(run)?);
         return Ok(CommandAnswer::Yes);
     }
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none yet".to_owned());
@@ -118,7 +145,7 @@ fn tell(places: &CliContext, run: &RunReply) -> Result<CommandAnswer> {
         Some(reason) => format!("{}: {reason}", run.state),
         None => run.state.clone(),
     };
-    pairs(&[
+    print_fields(&[
         ("run", run.run.clone()),
         ("state", state),
         ("account", run.account.clone()),
@@ -142,14 +169,14 @@ fn tell(places: &CliContext, run: &RunReply) -> Result<CommandAnswer> {
 
 fn list(places: &CliContext, reply: &RunsReply) -> Result<CommandAnswer> {
     if places.json {
-        say_json(&serde_json::to_value(reply)?);
+        print_json(&serde_json::to_value(reply)?);
         return Ok(CommandAnswer::Yes);
     }
     let head = ["run", "state", "account", "feed", "bars", "fills", "equity"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for run in &reply.runs {
         rows.push(vec![
-            short(&run.run),
+            short_digest(&run.run),
             run.state.clone(),
             run.account.clone(),
             run.feed.clone(),
@@ -158,13 +185,13 @@ fn list(places: &CliContext, reply: &RunsReply) -> Result<CommandAnswer> {
             run.equity.clone().unwrap_or_default(),
         ]);
     }
-    table(&rows);
+    print_table(&rows);
     Ok(CommandAnswer::Yes)
 }
 
 fn positions(places: &CliContext, reply: &PositionsReply) -> Result<CommandAnswer> {
     if places.json {
-        say_json(&serde_json::to_value(reply)?);
+        print_json(&serde_json::to_value(reply)?);
         return Ok(CommandAnswer::Yes);
     }
     let head = ["instrument", "quantity", "cost", "value", "last close"];
@@ -178,12 +205,12 @@ fn positions(places: &CliContext, reply: &PositionsReply) -> Result<CommandAnswe
             one.mark_price.clone().unwrap_or_default(),
         ]);
     }
-    table(&rows);
+    print_table(&rows);
     Ok(CommandAnswer::Yes)
 }
 
 /// Tells each event on a line of its own, until the runner ends or nobody reads.
-fn watch(places: &CliContext, client: &Client, args: &Watch) -> Result<CommandAnswer> {
+fn watch(places: &CliContext, client: &Client, args: &WatchArgs) -> Result<CommandAnswer> {
     let mut hear = |message: Message| {
         let line = if places.json {
             let data: Value = serde_json::from_str(&message.data).unwrap_or_default();
@@ -204,7 +231,7 @@ fn event_text(message: &Message) -> String {
     let Ok(event) = serde_json::from_str::<EventReply>(&message.data) else {
         return format!("{} {}", message.kind, message.data);
     };
-    let mut parts = vec![event.time, short(&event.run), event.kind];
+    let mut parts = vec![event.time, short_digest(&event.run), event.kind];
     parts.extend(event.state);
     parts.extend(event.level);
     parts.extend(event.close_time);

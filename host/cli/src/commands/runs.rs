@@ -7,16 +7,16 @@ use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json, short, table};
+use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 
 pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
     let all = places.data.executions()?;
     if places.json {
-        say_json(&Value::from(all.iter().map(as_json).collect::<Vec<_>>()));
+        print_json(&Value::from(all.iter().map(as_json).collect::<Vec<_>>()));
         return Ok(CommandAnswer::Yes);
     }
     if all.is_empty() {
-        say(
+        print_line(
             "no runs yet; start one with: counterfoil backtest --component FILE --snapshot ID --risk research",
         );
         return Ok(CommandAnswer::Yes);
@@ -34,7 +34,7 @@ pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
     for one in &all {
         rows.push(row(one));
     }
-    table(&rows);
+    print_table(&rows);
     Ok(CommandAnswer::Yes)
 }
 
@@ -43,7 +43,9 @@ fn row(one: &Execution) -> Vec<String> {
         return vec![one.short(), "journal cannot be read".to_owned()];
     };
     let component = Manifest::parse(&extent.open.manifest).map(|manifest| manifest.component);
-    let component = component.map(|digest| short(&digest)).unwrap_or_default();
+    let component = component
+        .map(|digest| short_digest(&digest))
+        .unwrap_or_default();
     let decisions = extent.decisions.to_string();
     let Some(close) = extent.close else {
         let nothing = String::new;
@@ -63,7 +65,7 @@ fn row(one: &Execution) -> Vec<String> {
         close.fills.to_string(),
         close.equity.to_text(),
         close.reason.name().to_owned(),
-        short(&hex::encode(close.decision_digest)),
+        short_digest(&hex::encode(close.decision_digest)),
     ]
 }
 

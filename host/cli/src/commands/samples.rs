@@ -11,9 +11,9 @@ use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use super::{report, sweep};
-use crate::args::MonteCarlo as Args;
+use crate::args::MonteCarloArgs as Args;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json, table};
+use crate::output::{CommandAnswer, print_json, print_line, print_table};
 use crate::progress::bar;
 
 /// Samples if no number is asked for: each is a run.
@@ -59,10 +59,10 @@ pub(super) fn run(
         return Err(error).with_context(|| format!("{failed} of {count} runs failed; the first"));
     }
     if places.json {
-        say_json(&whole);
+        print_json(&whole);
     } else {
         print(args, &table, &actual);
-        say(&format!("whole table: {}", folder.display()));
+        print_line(&format!("whole table: {}", folder.display()));
     }
     Ok(CommandAnswer::Yes)
 }
@@ -146,7 +146,7 @@ fn print(args: &Args, whole: &SweepTable, actual: &SweepOutcome) {
         Draw::Shuffle => format!("in blocks of {}, in another sequence", args.block),
     };
     let (count, seed) = (whole.rows.len(), args.seed);
-    say(&format!("bars drawn {how}; {count} samples, seed {seed}"));
+    print_line(&format!("bars drawn {how}; {count} samples, seed {seed}"));
     let text = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
     let head = ["percentile", "profit"].into_iter().chain(SHOWN);
     let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).collect()];
@@ -161,11 +161,11 @@ fn print(args: &Args, whole: &SweepTable, actual: &SweepOutcome) {
     let mut line = vec!["as it ran".to_owned(), actual.profit.to_text()];
     line.extend(SHOWN.map(|name| text(actual.statistic(name))));
     rows.push(line);
-    table(&rows);
+    print_table(&rows);
     let ended = whole.ended().count();
-    say(&format!("{} of {ended} samples lost money", losses(whole)));
+    print_line(&format!("{} of {ended} samples lost money", losses(whole)));
     if ended < count {
-        say(&format!(
+        print_line(&format!(
             "{} samples ended by a fault and stand in no percentile",
             count.saturating_sub(ended)
         ));

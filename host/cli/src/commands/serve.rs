@@ -14,9 +14,9 @@ use counterfoil_server::serve::{LogForm, Reach, Server, log, signal};
 use serde_json::json;
 
 use super::live::venues_of;
-use crate::args::Serve;
+use crate::args::ServeArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, note, say, say_json, short};
+use crate::output::{CommandAnswer, note, print_json, print_line, short_digest};
 use crate::people::desk::{actor, hand};
 use crate::people::view::View;
 
@@ -26,7 +26,7 @@ const FILES_PER_RUN: u64 = 8;
 /// keep a run from reading its lease.
 const FILES_MAX: u64 = 65_536;
 
-pub(crate) fn run(places: &CliContext, args: &Serve) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     let files = rlimit::increase_nofile_limit(FILES_MAX)?;
     if files < FILES_MAX {
         note(&format!(
@@ -74,7 +74,7 @@ pub(crate) fn run(places: &CliContext, args: &Serve) -> Result<CommandAnswer> {
         server.address()
     ));
     for taken in server.take_over()? {
-        let run = short(&taken.left.run);
+        let run = short_digest(&taken.left.run);
         match taken.refused {
             None => note(&format!("run {run} goes on")),
             Some(problem) => note(&format!("run {run} does not go on: {problem}")),
@@ -101,7 +101,7 @@ fn tell(places: &CliContext, standing: &[Status]) {
         let runs = standing
             .iter()
             .map(|one| json!({ "run": one.run, "state": one.state.name(), "reason": one.reason }));
-        say_json(&json!({ "runs": runs.collect::<Vec<_>>() }));
+        print_json(&json!({ "runs": runs.collect::<Vec<_>>() }));
         return;
     }
     for one in standing {
@@ -112,9 +112,9 @@ fn tell(places: &CliContext, standing: &[Status]) {
         } else {
             "its journal is closed"
         };
-        say(&format!(
+        print_line(&format!(
             "run {} {}: {way}",
-            short(&one.run),
+            short_digest(&one.run),
             one.state.name()
         ));
     }

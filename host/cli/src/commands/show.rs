@@ -11,26 +11,26 @@ use counterfoil_trading::record::{KIND_DECISION, KIND_REFUSED, Record, kind_of};
 use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
-use crate::args::Show;
+use crate::args::RunShowArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::report;
 
-pub(crate) fn run(places: &CliContext, args: &Show) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &RunShowArgs) -> Result<CommandAnswer> {
     let execution = places.data.find(&args.run)?;
     let extent = Extent::of(&execution.journal())?;
     let manifest = Manifest::parse(&extent.open.manifest)?;
     let setup = manifest.setup()?;
     if args.manifest {
         let value: Value = serde_json::from_str(&extent.open.manifest)?;
-        say_json(&value);
+        print_json(&value);
     } else if args.fills {
         let fills = report::fills(&execution)?;
         if places.json {
             let list = fills
                 .iter()
                 .map(|row| report::fill_json(row, &setup.instruments));
-            say_json(&Value::from(list.collect::<Result<Vec<_>>>()?));
+            print_json(&Value::from(list.collect::<Result<Vec<_>>>()?));
         } else {
             report::print_fills(&fills, &setup.instruments)?;
         }
@@ -54,13 +54,13 @@ fn summary(
         Some(close) => {
             let outcome = Outcome { execution, close };
             if places.json {
-                say_json(&report::outcome_json(manifest, &outcome)?);
+                print_json(&report::outcome_json(manifest, &outcome)?);
                 return Ok(());
             }
             report::print_outcome(manifest, &outcome)
         }
         None if places.json => {
-            say_json(&json!({
+            print_json(&json!({
                 "run-id": format!("sha256:{}", execution.run),
                 "execution": execution.number,
                 "ended": null,
@@ -69,7 +69,7 @@ fn summary(
             Ok(())
         }
         None => {
-            pairs(&[
+            print_fields(&[
                 (
                     "run",
                     format!("{} (execution {})", execution.run, execution.number),
@@ -140,12 +140,12 @@ fn records(
         let record = Record::decode(body).map_err(ReadJournalError::from)?;
         match tell(index, &record) {
             None => {}
-            Some(Value::String(text)) => say(&format!("{index:>8}  {text}")),
+            Some(Value::String(text)) => print_line(&format!("{index:>8}  {text}")),
             Some(value) => list.push(value),
         }
     }
     if places.json {
-        say_json(&Value::from(list));
+        print_json(&Value::from(list));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use counterfoil_snapshot::store::folder::SnapshotSummary;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json, short, table};
+use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 
 pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
     let all = snapshot_store(&places.data)?.list()?;
@@ -27,7 +27,7 @@ pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
                 Err(error) => json!({ "snapshot": one.id.to_string(), "error": error.to_string() }),
             })
             .collect();
-        say_json(&Value::from(list));
+        print_json(&Value::from(list));
         return Ok(if damaged {
             CommandAnswer::No
         } else {
@@ -35,7 +35,7 @@ pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
         });
     }
     if all.is_empty() {
-        say("no snapshots yet; make one with: counterfoil ingest FILE.csv");
+        print_line("no snapshots yet; make one with: counterfoil ingest FILE.csv");
         return Ok(CommandAnswer::Yes);
     }
     print(&all);
@@ -63,7 +63,7 @@ fn print(all: &[SnapshotSummary]) {
         manifest.is_some_and(|manifest| manifest.drawn_from().is_some())
     };
     for one in all.iter().filter(|one| !drawn(one)) {
-        let id = short(&one.id.to_string());
+        let id = short_digest(&one.id.to_string());
         match &one.manifest {
             Ok(manifest) => {
                 let symbols: Vec<&str> = manifest
@@ -87,10 +87,10 @@ fn print(all: &[SnapshotSummary]) {
             Err(error) => rows.push(vec![id, format!("damaged: {error}")]),
         }
     }
-    table(&rows);
+    print_table(&rows);
     let samples = all.iter().filter(drawn).count();
     if samples > 0 {
-        say(&format!(
+        print_line(&format!(
             "and {samples} samples of drawn bars; --json lists them, too"
         ));
     }

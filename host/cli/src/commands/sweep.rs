@@ -15,15 +15,15 @@ use counterfoil_trading::units::Money;
 use serde_json::{Value, json};
 
 use super::{backtest, report};
-use crate::args::Sweep;
+use crate::args::SweepArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json, short, table};
+use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &CliContext, args: &Sweep) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &SweepArgs) -> Result<CommandAnswer> {
     let made = make(places, args)?;
     if places.json {
-        say_json(&made.json());
+        print_json(&made.json());
     } else {
         made.print(args.top);
     }
@@ -47,7 +47,7 @@ pub(super) struct Made {
 }
 
 /// Runs a sweep and writes its table.
-pub(super) fn make(places: &CliContext, args: &Sweep) -> Result<Made> {
+pub(super) fn make(places: &CliContext, args: &SweepArgs) -> Result<Made> {
     let base = backtest::manifest_of(places, &args.base)?;
     let (fields, items) = items_of(&base, args)?;
     let (id, folder) = place_of(places, &items)?;
@@ -115,22 +115,22 @@ impl Made {
         let head = self.table.fields.iter().cloned();
         let mut lines = vec![head.chain(shown.map(str::to_owned)).collect::<Vec<_>>()];
         lines.extend(rows.into_iter().take(top).map(line));
-        table(&lines);
-        say("");
-        say(&format!(
+        print_table(&lines);
+        print_line("");
+        print_line(&format!(
             "sweep {}: {} runs, {} of them found done, {} failed",
-            short(&self.id),
+            short_digest(&self.id),
             self.table.rows.len(),
             self.reused,
             self.failed
         ));
-        say(&format!("whole table: {}", self.folder.display()));
+        print_line(&format!("whole table: {}", self.folder.display()));
     }
 }
 
 fn line(row: &SweepRow) -> Vec<String> {
     let mut line = row.values.clone();
-    line.extend([short(&row.run), row.ended().to_owned()]);
+    line.extend([short_digest(&row.run), row.ended().to_owned()]);
     let Ok(one) = &row.outcome else { return line };
     let [_, annual, _, sharpe, _, _, drawdown, _, _, trades, ..] = one.statistics;
     let percent = |value: Option<f64>| value.map(|value| format!("{:.2} %", value * 100.0));
@@ -169,7 +169,7 @@ pub(super) fn execute(
 }
 
 /// The fields that are varied, and an item for each combination.
-pub(super) fn items_of(base: &Manifest, args: &Sweep) -> Result<(Vec<String>, Vec<Item>)> {
+pub(super) fn items_of(base: &Manifest, args: &SweepArgs) -> Result<(Vec<String>, Vec<Item>)> {
     let Some(path) = &args.list else {
         let axes = args.vary.iter().map(|text| text.parse());
         let axes = axes.collect::<Result<Vec<Axis>, _>>().context("--vary")?;

@@ -1,4 +1,4 @@
-//! `verify`: a run's journal or a proof, by the auditor's own library.
+//! `verify`: a run's journal, a proof or the ledger, by the auditor's own library.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,32 @@ use counterfoil_verify::{Options, Progress, PublicKey, Report};
 use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::json;
 
-use crate::args::Verify;
+use super::ledger;
+use crate::args::VerifyArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json};
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &CliContext, args: &Verify) -> Result<CommandAnswer> {
-    let key = public_key(places, args.key.as_deref())?;
+/// The word that stands for the ledger of the data directory. No run begins with it: it is not hex.
+const LEDGER: &str = "ledger";
+
+pub(crate) fn run(places: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> {
     let path = Path::new(&args.what);
-    if path.is_file() && path.extension().is_some_and(|end| end == "tlog-proof") {
+    let has_ending = |ending: &str| path.extension().is_some_and(|end| end == ending);
+    if args.what == LEDGER {
+        return ledger::verify(places, None, args.key.as_deref());
+    }
+    if path.is_file() && has_ending("ledger") {
+        return ledger::verify(places, Some(path), args.key.as_deref());
+    }
+    let key = public_key(places, args.key.as_deref())?;
+    if path.is_file() && has_ending("tlog-proof") {
         return proof(places, path, &key);
     }
     let journal = journal_path(places, &args.what)?;
     let report = verify(&journal, &key)?;
     if places.json {
-        say_json(&report.to_json());
+        print_json(&report.to_json());
     } else {
         print(&report);
     }
@@ -78,7 +89,7 @@ fn proof(places: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAns
         return Ok(match verify_ledger_proof(&bytes, key) {
             Ok(proved) if places.json => told(&proved.to_json(), CommandAnswer::Yes),
             Ok(proved) => {
-                say(proved.to_string().trim_end());
+                print_line(proved.to_string().trim_end());
                 CommandAnswer::Yes
             }
             Err(error) if places.json => told(
@@ -86,7 +97,7 @@ fn proof(places: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAns
                 CommandAnswer::No,
             ),
             Err(error) => {
-                say(&format!("not proved: {error}"));
+                print_line(&format!("not proved: {error}"));
                 CommandAnswer::No
             }
         });
@@ -96,12 +107,12 @@ fn proof(places: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAns
     let outcome = verify_proof(&bytes, key, manifest.as_deref());
     let good = outcome.is_ok();
     match outcome {
-        Ok(proved) if places.json => say_json(&proved.to_json()),
-        Ok(proved) => say(proved.to_string().trim_end()),
+        Ok(proved) if places.json => print_json(&proved.to_json()),
+        Ok(proved) => print_line(proved.to_string().trim_end()),
         Err(error) if places.json => {
-            say_json(&json!({ "good": false, "reason": error.to_string() }));
+            print_json(&json!({ "good": false, "reason": error.to_string() }));
         }
-        Err(error) => say(&format!("not proved: {error}")),
+        Err(error) => print_line(&format!("not proved: {error}")),
     }
     Ok(if good {
         CommandAnswer::Yes
@@ -111,7 +122,7 @@ fn proof(places: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAns
 }
 
 fn told(value: &serde_json::Value, answer: CommandAnswer) -> CommandAnswer {
-    say_json(value);
+    print_json(value);
     answer
 }
 
@@ -130,5 +141,5 @@ fn manifest_of(places: &CliContext, bytes: &[u8]) -> Option<String> {
 
 /// The auditor's own words, the same as `counterfoil-verify` prints.
 pub(crate) fn print(report: &Report) {
-    say(report.to_string().trim_end());
+    print_line(report.to_string().trim_end());
 }

@@ -13,9 +13,9 @@ use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use super::{backtest, sweep};
-use crate::args::WalkForward;
+use crate::args::WalkForwardArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json, short, table};
+use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 
 /// One split with what was chosen in it.
 struct Walked {
@@ -28,7 +28,7 @@ struct Walked {
 const WINDOWS: [&str; 4] = ["train-from", "train-to", "test-from", "test-to"];
 const TRAIN_PROFIT: &str = "train-profit";
 
-pub(crate) fn run(places: &CliContext, args: &WalkForward) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &WalkForwardArgs) -> Result<CommandAnswer> {
     let base = backtest::manifest_of(places, &args.sweep.base)?;
     let (first, end) = range(places, &base)?;
     let windows = Windows {
@@ -88,10 +88,10 @@ pub(crate) fn run(places: &CliContext, args: &WalkForward) -> Result<CommandAnsw
     let whole = as_json(&id, &fields, &walked, &table);
     sweep::write(&folder, &table, &whole)?;
     if places.json {
-        say_json(&whole);
+        print_json(&whole);
     } else {
         print(&fields, &walked, &table);
-        say(&format!("whole table: {}", folder.display()));
+        print_line(&format!("whole table: {}", folder.display()));
     }
     Ok(CommandAnswer::Yes)
 }
@@ -211,13 +211,13 @@ fn print(fields: &[String], walked: &[Walked], whole: &SweepTable) {
             one.train.to_text(),
             test_profit(row).to_text(),
             sharpe.map_or(String::new(), |value| format!("{value:.2}")),
-            short(&row.run),
+            short_digest(&row.run),
         ]);
         lines.push(line);
     }
-    table(&lines);
-    say("");
-    say(&format!(
+    print_table(&lines);
+    print_line("");
+    print_line(&format!(
         "profit in windows that no choice was made in: {}, each begun with the starting cash",
         total(whole).to_text()
     ));

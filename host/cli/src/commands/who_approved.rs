@@ -8,14 +8,14 @@ use counterfoil_governance::registry::{Component, Deed, Started};
 use counterfoil_governance::state::{Ending, State};
 use serde_json::{Value, json};
 
-use crate::args::WhoApproved;
+use crate::args::WhoApprovedArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json};
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
 use crate::people::{self, rows, words};
 
-pub(crate) fn run(places: &CliContext, args: &WhoApproved) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let state = view.state();
     let registry = state.registry();
@@ -44,10 +44,10 @@ pub(crate) fn run(places: &CliContext, args: &WhoApproved) -> Result<CommandAnsw
     links.sort_by_key(|link| link["record"].as_u64());
     links.dedup();
     if places.json {
-        say_json(&json!({ "what": what, "chain": links }));
+        print_json(&json!({ "what": what, "chain": links }));
         return Ok(CommandAnswer::Yes);
     }
-    say(&what);
+    print_line(&what);
     rows::tell(
         places,
         links,

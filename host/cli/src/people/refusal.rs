@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::desk::Done;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 
 /// What was refused.
 #[derive(Clone, Debug)]
@@ -73,21 +73,21 @@ impl Refusal {
             if !more.is_empty() {
                 value["reasons"] = json!(more);
             }
-            say_json(&value);
+            print_json(&value);
             return CommandAnswer::No;
         }
         let record = self.record.map_or_else(
             || "none: nothing was asked to be done".to_owned(),
             |index| format!("{index} (counterfoil ledger show {index})"),
         );
-        pairs(&[
+        print_fields(&[
             ("denied by", self.rule.clone()),
             ("why", self.why.clone()),
             ("way on", self.way_on.clone()),
             ("record", record),
         ]);
         for line in more {
-            say(&format!("  {line}"));
+            print_line(&format!("  {line}"));
         }
         CommandAnswer::No
     }
@@ -112,17 +112,17 @@ pub(crate) fn tell(
         if let Some(class) = class {
             value["proposed-to"] = json!(class);
         }
-        say_json(&value);
+        print_json(&value);
     } else if let Some(class) = class {
-        say(&format!("record {index} proposes: {what}"));
-        say(&format!(
+        print_line(&format!("record {index} proposes: {what}"));
+        print_line(&format!(
             "it takes effect once enough of the class {class} have signed:"
         ));
-        say(&format!(
+        print_line(&format!(
             "  counterfoil change approve {index} --as ANOTHER"
         ));
     } else {
-        say(&format!("record {index}: {what}"));
+        print_line(&format!("record {index}: {what}"));
     }
     CommandAnswer::Yes
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::args::RowFilter;
 use crate::cli_context::CliContext;
-use crate::output::{CommandLineError, say, say_json, table};
+use crate::output::{CommandLineError, print_json, print_line, print_table};
 
 /// The rows whose fields have the values asked for.
 pub(crate) fn filter(rows: Vec<Value>, filter: &RowFilter) -> Result<Vec<Value>> {
@@ -42,11 +42,11 @@ fn holds(field: Option<&Value>, value: &str) -> bool {
 /// Tells rows: JSON, or a table of these columns.
 pub(crate) fn tell(places: &CliContext, rows: Vec<Value>, columns: &[&str], none: &str) {
     if places.json {
-        say_json(&Value::Array(rows));
+        print_json(&Value::Array(rows));
         return;
     }
     if rows.is_empty() {
-        say(none);
+        print_line(none);
         return;
     }
     let head: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
@@ -55,7 +55,7 @@ pub(crate) fn tell(places: &CliContext, rows: Vec<Value>, columns: &[&str], none
         let cell = |name: &&str| row.get(*name).map(short).unwrap_or_default();
         lines.push(columns.iter().map(cell).collect());
     }
-    table(&lines);
+    print_table(&lines);
 }
 
 /// A value as people read it, whole.

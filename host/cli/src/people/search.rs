@@ -15,7 +15,7 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
 use super::{rows, view, words};
-use crate::args::{LedgerSearch, RowFilter};
+use crate::args::{LedgerSearchArgs, RowFilter};
 use crate::cli_context::CliContext;
 use crate::output::note;
 
@@ -24,14 +24,14 @@ const NOT_INDEXED: [&str; 4] = ["record", "time", "key", "signature"];
 
 /// What records are asked for.
 pub(crate) struct Asked<'a> {
-    args: &'a LedgerSearch,
+    args: &'a LedgerSearchArgs,
     actor: Option<Id>,
     from: Option<UnixNanos>,
     to: Option<UnixNanos>,
 }
 
 /// The records that were asked for, in JSON, the oldest first.
-pub(crate) fn find(places: &CliContext, args: &LedgerSearch) -> Result<Vec<Value>> {
+pub(crate) fn find(places: &CliContext, args: &LedgerSearchArgs) -> Result<Vec<Value>> {
     let asked = Asked {
         args,
         actor: args

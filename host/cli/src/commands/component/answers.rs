@@ -8,16 +8,16 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::evidence;
-use crate::args::{OneComponent, RowFilter};
+use crate::args::{ComponentArg, RowFilter};
 use crate::cli_context::CliContext;
 use crate::commands::ledger::tell_records;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
 use crate::people::{self, rows, words};
 
 /// Every record about a component, denied ones too.
-pub(super) fn history(places: &CliContext, args: &OneComponent) -> Result<CommandAnswer> {
+pub(super) fn history(places: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let component = people::component(view.state(), &args.component)?;
     let names = names(&view, &component);
@@ -89,7 +89,7 @@ fn row(digest: &Digest, one: &Component) -> Value {
     })
 }
 
-pub(super) fn show(places: &CliContext, args: &OneComponent) -> Result<CommandAnswer> {
+pub(super) fn show(places: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let state = view.state();
     let component = people::component(state, &args.component)?;
@@ -134,33 +134,33 @@ pub(super) fn show(places: &CliContext, args: &OneComponent) -> Result<CommandAn
                 words::join(words::deed(deed), json!({ "reason": reason }))
             }));
         value["rollback"] = json!(back);
-        say_json(&value);
+        print_json(&value);
         return Ok(answer);
     }
     let fields = value.as_object().into_iter().flatten();
     let fields: Vec<(&str, String)> = fields
         .map(|(name, field)| (name.as_str(), rows::plain(field)))
         .collect();
-    pairs(&fields);
-    say("");
+    print_fields(&fields);
+    print_line("");
     rows::tell(
         places,
         pieces,
         &["evidence", "digest", "by", "time", "is", "measured"],
         "no evidence yet",
     );
-    say("");
+    print_line("");
     let columns = ["record", "by", "time", "limits", "policy", "evidence"];
     rows::tell(places, approvals, &columns, "no approval yet");
     if let Some(back) = back {
-        say("");
-        say(&format!("to go back: {}", rows::short(&back)));
+        print_line("");
+        print_line(&format!("to go back: {}", rows::short(&back)));
     }
     Ok(answer)
 }
 
 /// Which runs used a component: those that the ledger started, and those in this data directory.
-pub(super) fn runs(places: &CliContext, args: &OneComponent) -> Result<CommandAnswer> {
+pub(super) fn runs(places: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let component = people::component(view.state(), &args.component)?;
     let mut all = Vec::new();

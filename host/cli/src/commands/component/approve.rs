@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::evidence;
-use crate::args::ComponentApprove;
+use crate::args::ComponentApproveArgs;
 use crate::cli_context::CliContext;
 use crate::commands::policy;
 use crate::output::CommandAnswer;
@@ -20,7 +20,7 @@ use counterfoil_runner::store::files::{read_whole, write_whole};
 use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_trading::manifest::Manifest;
 
-pub(super) fn run(places: &CliContext, args: &ComponentApprove) -> Result<CommandAnswer> {
+pub(super) fn run(places: &CliContext, args: &ComponentApproveArgs) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
     let act = "component-approve";

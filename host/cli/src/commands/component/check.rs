@@ -12,10 +12,10 @@ use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
 use super::evidence::{Made, Maker, bytes_amiss};
-use crate::args::ComponentValidate;
+use crate::args::ComponentValidateArgs;
 use crate::cli_context::CliContext;
 use crate::commands::{admit, backtest};
-use crate::output::{CommandAnswer, say, say_json};
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::desk::Desk;
 use crate::people::refusal::Refusal;
 use crate::people::view::View;
@@ -28,7 +28,7 @@ struct Check<'a> {
     thresholds: Thresholds,
 }
 
-pub(super) fn run(places: &CliContext, args: &ComponentValidate) -> Result<CommandAnswer> {
+pub(super) fn run(places: &CliContext, args: &ComponentValidateArgs) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let component = people::component(view.state(), &args.component)?;
     let text = String::from_utf8(read_whole(&args.manifest)?)?;
@@ -164,7 +164,7 @@ pub(super) fn tell(
     let passed = all.iter().all(|one| one.reasons.is_empty());
     if places.json {
         let component = words::digest(component);
-        say_json(&json!({ "component": component, "passed": passed, "evidence": found }));
+        print_json(&json!({ "component": component, "passed": passed, "evidence": found }));
     } else {
         rows::tell(
             places,
@@ -173,7 +173,7 @@ pub(super) fn tell(
             "nothing",
         );
         if passed {
-            say(&format!(
+            print_line(&format!(
                 "next: counterfoil component {next} {component} --as REVIEWER"
             ));
         }

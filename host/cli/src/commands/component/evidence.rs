@@ -18,7 +18,7 @@ use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
-use crate::args::OneComponent;
+use crate::args::ComponentArg;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 use crate::people::desk::{self, Desk};
@@ -152,7 +152,7 @@ fn find(places: &CliContext, state: &State, component: &Digest, now: UnixNanos) 
 
 /// `component review`: the reviewer's act names what holds. If a piece is missing the ledger says
 /// no by its own rule, and records that; why it is missing is told beside it.
-pub(super) fn review(places: &CliContext, args: &OneComponent) -> Result<CommandAnswer> {
+pub(super) fn review(places: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
     if let Some(amiss) = bytes_amiss(places, desk.state(), &component)? {

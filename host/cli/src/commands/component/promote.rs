@@ -4,14 +4,14 @@ use anyhow::Result;
 use counterfoil_governance::act::Act;
 
 use super::approve::set_of;
-use crate::args::ComponentPromote;
+use crate::args::ComponentPromoteArgs;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::{self, words};
 
-pub(super) fn run(places: &CliContext, args: &ComponentPromote) -> Result<CommandAnswer> {
+pub(super) fn run(places: &CliContext, args: &ComponentPromoteArgs) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
     let act = "component-promote";

@@ -11,7 +11,7 @@ use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::WORLD;
 use serde_json::json;
 
-use crate::args::ComponentSubmit;
+use crate::args::ComponentSubmitArgs;
 use crate::cli_context::CliContext;
 use crate::commands::admit;
 use crate::output::CommandAnswer;
@@ -19,7 +19,7 @@ use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::{self, words};
 
-pub(super) fn run(places: &CliContext, args: &ComponentSubmit) -> Result<CommandAnswer> {
+pub(super) fn run(places: &CliContext, args: &ComponentSubmitArgs) -> Result<CommandAnswer> {
     let strategy = people::id("--strategy", &args.strategy)?;
     let provenance = provenance(args)?;
     // Admission keeps the bytes under their digest; what is not admitted is no component.
@@ -45,7 +45,7 @@ pub(super) fn run(places: &CliContext, args: &ComponentSubmit) -> Result<Command
     Ok(tell(places, done, &what, facts))
 }
 
-fn provenance(args: &ComponentSubmit) -> Result<Provenance> {
+fn provenance(args: &ComponentSubmitArgs) -> Result<Provenance> {
     let source = |flag: &str| {
         let folder = args.source.as_deref();
         folder.with_context(|| format!("give --source FOLDER or {flag}"))

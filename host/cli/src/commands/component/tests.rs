@@ -10,13 +10,13 @@ use serde_json::json;
 
 use super::evidence::Maker;
 use super::submit::commit_of;
-use crate::args::AttestTests;
+use crate::args::AttestTestsArgs;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 use crate::people;
 use crate::people::view::View;
 
-pub(super) fn run(places: &CliContext, args: &AttestTests) -> Result<CommandAnswer> {
+pub(super) fn run(places: &CliContext, args: &AttestTestsArgs) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let component = people::component(view.state(), &args.component)?;
     let maker = Maker::new(places, &view, component)?;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::child::{Child, Output};
 use super::people::RUNNER;
 use super::stage::{Stage, text};
-use crate::output::{pairs, short};
+use crate::output::{print_fields, short_digest};
 
 /// The feed's name: a market that nobody could mistake for a real one.
 const FEED: &str = "replayed";
@@ -70,7 +70,7 @@ pub(super) fn operate(stage: &Stage<'_>, tried: &Execution, snapshot: &str) -> R
     ));
 
     let (served, at) = stage.serve()?;
-    let goes_on = format!("run {} goes on", short(run));
+    let goes_on = format!("run {} goes on", short_digest(run));
     served.find(&goes_on, |line| Ok((line == goes_on).then_some(())))?;
     stage.watch(&at, run, killed_at.saturating_add(BARS))?;
     stage.call("olga", 0, &["run", "stop", run, "--runner", &at])?;
@@ -202,12 +202,12 @@ impl Operated {
 
     /// The run's id as people type it.
     pub(super) fn run(&self) -> String {
-        short(&self.run)
+        short_digest(&self.run)
     }
 
     pub(super) fn tell(&self) {
         let (authorization, killed) = (self.started.authorization, self.started.killed_at);
-        pairs(&[
+        print_fields(&[
             (
                 "  run",
                 format!(

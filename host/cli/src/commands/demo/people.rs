@@ -7,7 +7,7 @@ use counterfoil_runner::store::files::write_whole;
 use serde_json::{Value, json};
 
 use super::stage::{Stage, program, text};
-use crate::output::{say, table};
+use crate::output::{print_line, print_table};
 use crate::people::rows;
 use crate::people::view;
 
@@ -49,10 +49,10 @@ impl Approved {
             let cell = |name: &str| link.get(name).map(rows::short).unwrap_or_default();
             lines.push(vec![cell("act"), cell("by"), cell("key"), cell("record")]);
         }
-        table(&lines);
+        print_table(&lines);
         if let Some(refused) = &self.refused {
             let text = |name: &str| refused.get(name).map(rows::plain).unwrap_or_default();
-            say(&format!(
+            print_line(&format!(
                 "refused, and on record {}: {} ({}); {}",
                 text("record"),
                 text("why"),

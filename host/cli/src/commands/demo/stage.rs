@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::cli_context::CliContext;
-use crate::output::say;
+use crate::output::print_line;
 
 /// Where everything of the demo is.
 pub(super) struct Stage<'a> {
@@ -61,7 +61,7 @@ impl Stage<'_> {
     /// Says what is done, where people read.
     pub(super) fn tell(&self, line: &str) {
         if !self.places.json {
-            say(&format!("  {line}"));
+            print_line(&format!("  {line}"));
         }
     }
 }

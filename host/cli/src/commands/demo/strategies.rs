@@ -11,7 +11,7 @@ use counterfoil_verify::verify_proof;
 use crate::args;
 use crate::cli_context::CliContext;
 use crate::commands::{audit, backtest, ingest, proof, replay, report as page, sweep, verify};
-use crate::output::say;
+use crate::output::print_line;
 use crate::report;
 
 /// Twelve thousand daily bars of five instruments; see `tests/data/README.md`.
@@ -62,7 +62,7 @@ pub(super) fn take_in(places: &CliContext, folder: &Path) -> Result<String> {
     write_whole(&file, DATA)?;
     let actions = folder.join(ACTIONS_NAME);
     write_whole(&actions, ACTIONS)?;
-    let ask = args::Ingest {
+    let ask = args::IngestArgs {
         file,
         symbol: None,
         timeframe: Some("1d".to_owned()),
@@ -85,7 +85,7 @@ pub(super) fn take_in(places: &CliContext, folder: &Path) -> Result<String> {
     let done = ingest::ingest(places, &ask)?;
     if !places.json {
         ingest::print(&done);
-        say("");
+        print_line("");
     }
     Ok(done.id.to_string())
 }
@@ -107,7 +107,7 @@ pub(super) fn show(
     let key = verify::public_key(places, None)?;
     let found = verify::verify(&outcome.execution.journal(), &key)?;
     if !places.json {
-        say("");
+        print_line("");
         verify::print(&found);
     }
     ensure!(
@@ -123,7 +123,7 @@ pub(super) fn show(
         example.name
     );
     if !places.json {
-        say(&format!(
+        print_line(&format!(
             "replay           identical on the Pulley interpreter: {} decisions",
             again.decisions
         ));
@@ -135,7 +135,7 @@ pub(super) fn show(
         example.name
     );
     if !places.json {
-        say("look-ahead       none: decided again over garbage, every decision is the same");
+        print_line("look-ahead       none: decided again over garbage, every decision is the same");
     }
     let file = folder.join(format!("{}.tlog-proof", example.name));
     let (proof, _) = proof::write(places, &ask_proof(&name, &outcome, &file)?)?;
@@ -143,15 +143,15 @@ pub(super) fn show(
     let proved = verify_proof(&bytes, &key, Some(&manifest.canonical()?))
         .context("the proof does not verify")?;
     if !places.json {
-        say(&format!(
+        print_line(&format!(
             "proof            entry {}: {}",
             proved.index, proved.text
         ));
     }
     let report = write_report(places, name)?;
     if !places.json {
-        say(&format!("report           {}", report.display()));
-        say("");
+        print_line(&format!("report           {}", report.display()));
+        print_line("");
     }
     Ok(Shown {
         name: example.name,
@@ -163,8 +163,8 @@ pub(super) fn show(
     })
 }
 
-fn ask_backtest(component: &Path, example: &Example, snapshot: &str) -> args::Backtest {
-    args::Backtest {
+fn ask_backtest(component: &Path, example: &Example, snapshot: &str) -> args::BacktestArgs {
+    args::BacktestArgs {
         manifest: None,
         terms: terms(component, example),
         snapshot: Some(snapshot.to_owned()),
@@ -184,7 +184,7 @@ pub(super) fn sweep_it(places: &CliContext, folder: &Path, snapshot: &str) -> Re
     base.terms
         .params
         .retain(|text| !text.starts_with("fast=") && !text.starts_with("slow="));
-    let ask = args::Sweep {
+    let ask = args::SweepArgs {
         base,
         vary: vec!["fast=10..30:10".to_owned(), "slow=50,100".to_owned()],
         list: None,
@@ -195,7 +195,7 @@ pub(super) fn sweep_it(places: &CliContext, folder: &Path, snapshot: &str) -> Re
 }
 
 fn write_report(places: &CliContext, run: String) -> Result<PathBuf> {
-    let ask = args::Report {
+    let ask = args::ReportArgs {
         run,
         out: None,
         periods_per_year: None,
@@ -205,7 +205,7 @@ fn write_report(places: &CliContext, run: String) -> Result<PathBuf> {
 }
 
 /// Asks for the proof of the decision before the first fill: the one that sent the order.
-fn ask_proof(name: &str, outcome: &Outcome, file: &Path) -> Result<args::Proof> {
+fn ask_proof(name: &str, outcome: &Outcome, file: &Path) -> Result<args::ProofArgs> {
     let fills = report::fills(&outcome.execution)?;
     let first = fills.first().context("the demo's runs have fills")?;
     let manifest: Manifest = Manifest::parse(
@@ -216,7 +216,7 @@ fn ask_proof(name: &str, outcome: &Outcome, file: &Path) -> Result<args::Proof> 
     let instrument = manifest.instruments.get(first.fill.instrument.index());
     let symbol = &instrument.context("a fill of no instrument")?.symbol;
     let bar = first.bar.saturating_sub(1);
-    Ok(args::Proof {
+    Ok(args::ProofArgs {
         run: name.to_owned(),
         entry: None,
         bar: Some(format!("{symbol}:{bar}")),
@@ -224,39 +224,19 @@ fn ask_proof(name: &str, outcome: &Outcome, file: &Path) -> Result<args::Proof> 
     })
 }
 
-fn terms(component: &Path, example: &Example) -> args::Terms {
-    let zero = || "0".to_owned();
-    args::Terms {
+fn terms(component: &Path, example: &Example) -> args::ManifestFlags {
+    args::ManifestFlags {
         component: Some(component.display().to_string()),
         params: example
             .params
             .iter()
             .map(|text| (*text).to_owned())
             .collect(),
-        cash: "1000000".to_owned(),
-        account: example.account.to_owned(),
-        leverage: "2".to_owned(),
-        maintenance_bps: zero(),
-        margin_call: "reduce".to_owned(),
-        fee_bps: "5".to_owned(),
-        maker_fee_bps: None,
-        fee_per_share: zero(),
-        fee_fixed: zero(),
-        fee_min: zero(),
-        fee_max: "off".to_owned(),
-        slippage_bps: "2".to_owned(),
-        slippage_ticks: 0,
-        slippage_volume_bps: zero(),
-        borrow_bps: zero(),
-        latency_bars: 0,
-        limit_trade_through: false,
-        volume_cap: "1000".to_owned(),
+        account: Some(example.account.to_owned()),
+        fee_bps: Some("5".to_owned()),
+        slippage_bps: Some("2".to_owned()),
         risk: Some("research".to_owned()),
-        limits: None,
-        on_fault: "cancel".to_owned(),
-        seed: "0".to_owned(),
-        owner: "demo".to_owned(),
-        account_name: "paper".to_owned(),
-        currency: "USD".to_owned(),
+        owner: Some("demo".to_owned()),
+        ..args::ManifestFlags::default()
     }
 }

@@ -7,7 +7,7 @@ use counterfoil_runner::clock::now;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json};
 use crate::people::rows;
 use crate::people::view::View;
 
@@ -22,13 +22,13 @@ pub(super) fn run(places: &CliContext) -> Result<CommandAnswer> {
         let mut value = Value::Object(lists.iter().map(pair).collect());
         value["open-items"] = json!(open);
         value["denials"] = json!(found.denials);
-        say_json(&value);
+        print_json(&value);
     } else {
         let mut told = vec![("open items", open.to_string())];
         let some = lists.iter().filter(|(_, list)| *list != json!([]));
         told.extend(some.map(|(name, list)| (*name, rows::short(list))));
         told.push(("denials, ever", found.denials.to_string()));
-        pairs(&told);
+        print_fields(&told);
     }
     Ok(if open == 0 {
         CommandAnswer::Yes

@@ -13,10 +13,12 @@ use serde_json::{Value, json};
 
 use super::child::evaluator;
 use super::folder::read;
-use crate::args::{EvalInput, EvalLimits, EvalPromotion, EvalStart, PolicyEval};
+use crate::args::{
+    EvalInputArgs, EvalLimitsArgs, EvalPromotionArgs, EvalStartArgs, PolicyEvalCommand,
+};
 use crate::cli_context::CliContext;
 use crate::commands::component::set_of;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people;
 use crate::people::desk::Desk;
 use crate::people::refusal::Refusal;
@@ -25,16 +27,16 @@ use crate::people::view::View;
 /// The act that records what the policy said.
 const ASKING: &str = "verdict";
 
-pub(super) fn run(places: &CliContext, args: &PolicyEval) -> Result<CommandAnswer> {
+pub(super) fn run(places: &CliContext, args: &PolicyEvalCommand) -> Result<CommandAnswer> {
     match args {
-        PolicyEval::Promotion(args) => promotion(places, args),
-        PolicyEval::Start(args) => start(places, args),
-        PolicyEval::Limits(args) => limits(places, args),
-        PolicyEval::Input(args) => input(places, args),
+        PolicyEvalCommand::Promotion(args) => promotion(places, args),
+        PolicyEvalCommand::Start(args) => start(places, args),
+        PolicyEvalCommand::Limits(args) => limits(places, args),
+        PolicyEvalCommand::Input(args) => input(places, args),
     }
 }
 
-fn promotion(places: &CliContext, args: &EvalPromotion) -> Result<CommandAnswer> {
+fn promotion(places: &CliContext, args: &EvalPromotionArgs) -> Result<CommandAnswer> {
     let mut desk = Desk::open(places)?;
     let component = people::component(desk.state(), &args.component)?;
     let act = (ASKING, &component);
@@ -46,7 +48,7 @@ fn promotion(places: &CliContext, args: &EvalPromotion) -> Result<CommandAnswer>
     ask(places, desk, &document, set.digest(), args.print_input)
 }
 
-fn start(places: &CliContext, args: &EvalStart) -> Result<CommandAnswer> {
+fn start(places: &CliContext, args: &EvalStartArgs) -> Result<CommandAnswer> {
     let desk = Desk::open(places)?;
     let document = gates::start(desk.state(), args.record, desk.now)?;
     let authorized = desk.state().authorizations().get(&args.record);
@@ -55,7 +57,7 @@ fn start(places: &CliContext, args: &EvalStart) -> Result<CommandAnswer> {
     ask(places, desk, &document, subject, args.print_input)
 }
 
-fn limits(places: &CliContext, args: &EvalLimits) -> Result<CommandAnswer> {
+fn limits(places: &CliContext, args: &EvalLimitsArgs) -> Result<CommandAnswer> {
     let desk = Desk::open(places)?;
     let (account, document) = asked_limits(&desk, args)?;
     let subject = account_digest(&account);
@@ -63,7 +65,7 @@ fn limits(places: &CliContext, args: &EvalLimits) -> Result<CommandAnswer> {
 }
 
 /// What the gate of limits is told, by what was typed.
-pub(crate) fn asked_limits(desk: &Desk, args: &EvalLimits) -> Result<(Id, Limits)> {
+pub(crate) fn asked_limits(desk: &Desk, args: &EvalLimitsArgs) -> Result<(Id, Limits)> {
     let account = people::id("the account", &args.account)?;
     let of = Account {
         name: account.to_string(),
@@ -105,7 +107,7 @@ fn ask<T: Input>(
 
 /// Only prints what the policy would be told.
 pub(crate) fn print<T: Input>(document: &T) -> Result<CommandAnswer> {
-    say_json(&document.document()?);
+    print_json(&document.document()?);
     Ok(CommandAnswer::Yes)
 }
 
@@ -137,7 +139,7 @@ pub(crate) fn said<T: Input>(
 }
 
 /// Asks any policy about any document, and records nothing.
-fn input(places: &CliContext, args: &EvalInput) -> Result<CommandAnswer> {
+fn input(places: &CliContext, args: &EvalInputArgs) -> Result<CommandAnswer> {
     let gate = Gate::parse(&args.gate).with_context(|| format!("no gate {:?}", args.gate))?;
     let bytes = read_whole(&args.file)?;
     let name = args.file.display();
@@ -161,7 +163,7 @@ pub(crate) fn tell(
     if places.json {
         let mut value = serde_json::to_value(verdict)?;
         value["record"] = json!(record);
-        say_json(&value);
+        print_json(&value);
     } else {
         let digest = |digest: Option<counterfoil_base::digest::Digest>| {
             digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string())
@@ -170,7 +172,7 @@ pub(crate) fn tell(
             || "none: this was a trial".to_owned(),
             |index| format!("{index} (counterfoil policy re-evaluate {index})"),
         );
-        pairs(&[
+        print_fields(&[
             ("gate", verdict.gate.name().to_owned()),
             ("outcome", verdict.outcome.name().to_owned()),
             ("policy", digest(verdict.bundle)),
@@ -178,11 +180,11 @@ pub(crate) fn tell(
             ("record", recorded),
         ]);
         for reason in &verdict.reasons {
-            say(&format!("  {reason}"));
+            print_line(&format!("  {reason}"));
         }
         if let Some(limits) = &verdict.limits {
-            say("limits, as a manifest's risk:");
-            say_json(&serde_json::to_value(limits)?);
+            print_line("limits, as a manifest's risk:");
+            print_json(&serde_json::to_value(limits)?);
         }
     }
     Ok(if verdict.passes() {

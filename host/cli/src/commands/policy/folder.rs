@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::child::evaluator;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people::desk::Desk;
 use crate::people::refusal::tell;
 use crate::people::view::View;
@@ -32,15 +32,15 @@ pub(super) fn init(places: &CliContext, folder: &Path) -> Result<CommandAnswer> 
     }
     let bundle = read(folder)?;
     if places.json {
-        say_json(&json!({ "folder": folder, "digest": bundle.digest() }));
+        print_json(&json!({ "folder": folder, "digest": bundle.digest() }));
         return Ok(CommandAnswer::Yes);
     }
     let name = folder.display();
-    say(&format!("wrote the starter policy {}", bundle.digest()));
-    say("next: set its numbers to yours, and try it");
-    say(&format!("  {name}/data.json"));
-    say(&format!("  counterfoil policy test {name}"));
-    say(&format!("  counterfoil policy set {name} --as YOU"));
+    print_line(&format!("wrote the starter policy {}", bundle.digest()));
+    print_line("next: set its numbers to yours, and try it");
+    print_line(&format!("  {name}/data.json"));
+    print_line(&format!("  counterfoil policy test {name}"));
+    print_line(&format!("  counterfoil policy set {name} --as YOU"));
     Ok(CommandAnswer::Yes)
 }
 
@@ -60,7 +60,7 @@ pub(super) fn show(places: &CliContext, folder: Option<&Path>) -> Result<Command
         .collect();
     if places.json {
         let file = |(path, bytes, digest): &(String, usize, Digest)| json!({ "path": path, "bytes": bytes, "digest": digest.to_string() });
-        say_json(&json!({
+        print_json(&json!({
             "policy": place,
             "digest": bundle.digest(),
             "since-record": since,
@@ -76,9 +76,9 @@ pub(super) fn show(places: &CliContext, folder: Option<&Path>) -> Result<Command
     if let Some(record) = since {
         rows.push(("since record", record.to_string()));
     }
-    pairs(&rows);
+    print_fields(&rows);
     for (path, bytes, digest) in files {
-        say(&format!("  {digest}  {bytes:>7}  {path}"));
+        print_line(&format!("  {digest}  {bytes:>7}  {path}"));
     }
     Ok(CommandAnswer::Yes)
 }
@@ -86,7 +86,7 @@ pub(super) fn show(places: &CliContext, folder: Option<&Path>) -> Result<Command
 pub(super) fn test(places: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     let suite = evaluator()?.test(&read(folder)?);
     if places.json {
-        say_json(&serde_json::to_value(&suite)?);
+        print_json(&serde_json::to_value(&suite)?);
     } else {
         told(&suite);
     }
@@ -99,13 +99,13 @@ pub(super) fn test(places: &CliContext, folder: &Path) -> Result<CommandAnswer> 
 
 fn told(suite: &Suite) {
     if let Some(reason) = &suite.refused {
-        say(&format!("no test was run: {reason}"));
+        print_line(&format!("no test was run: {reason}"));
         return;
     }
     for case in &suite.cases {
         match &case.failure {
-            None => say(&format!("pass  {}", case.rule)),
-            Some(why) => say(&format!("FAIL  {}: {why}", case.rule)),
+            None => print_line(&format!("pass  {}", case.rule)),
+            Some(why) => print_line(&format!("FAIL  {}: {why}", case.rule)),
         }
     }
     for file in &suite.coverage {
@@ -115,11 +115,11 @@ fn told(suite: &Suite) {
         } else {
             format!("not reached: lines {}", lines.join(", "))
         };
-        say(&format!("{}: {missed}", file.path));
+        print_line(&format!("{}: {missed}", file.path));
     }
     let failed = suite.cases.iter().filter(|case| case.failure.is_some());
     let (failed, all) = (failed.count(), suite.cases.len());
-    say(&format!("{all} tests, {failed} failed"));
+    print_line(&format!("{all} tests, {failed} failed"));
 }
 
 /// Keeps the policy in the archive and puts it in force. Its own tests must pass: a policy that

@@ -7,9 +7,9 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::child::evaluator;
-use crate::args::{PolicyReEvaluate, RowFilter};
+use crate::args::{ReEvaluateArgs, RowFilter};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, say, say_json};
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::rows;
 use crate::people::view::View;
 
@@ -41,7 +41,7 @@ fn row(index: u64, said: &Said) -> Value {
     })
 }
 
-pub(super) fn again(places: &CliContext, args: &PolicyReEvaluate) -> Result<CommandAnswer> {
+pub(super) fn again(places: &CliContext, args: &ReEvaluateArgs) -> Result<CommandAnswer> {
     let view = View::open(places)?;
     let verdicts = view.state().verdicts();
     let wanted = |index: &u64| args.record.is_none_or(|record| record == *index);
@@ -63,20 +63,20 @@ pub(super) fn again(places: &CliContext, args: &PolicyReEvaluate) -> Result<Comm
     }
     let same = all.iter().all(|one| one["identical"] == json!(true));
     if places.json {
-        say_json(&Value::Array(all));
+        print_json(&Value::Array(all));
     } else {
         if all.is_empty() {
-            say("no verdict");
+            print_line("no verdict");
         }
         for one in &all {
             let record = &one["record"];
             if one["identical"] == json!(true) {
                 let outcome = rows::plain(&one["outcome"]);
-                say(&format!("record {record}: {outcome}, identical"));
+                print_line(&format!("record {record}: {outcome}, identical"));
             } else {
-                say(&format!("record {record}: it differs"));
+                print_line(&format!("record {record}: it differs"));
                 for difference in one["differences"].as_array().into_iter().flatten() {
-                    say(&format!("  {}", rows::plain(difference)));
+                    print_line(&format!("  {}", rows::plain(difference)));
                 }
             }
         }
