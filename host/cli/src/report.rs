@@ -1,4 +1,4 @@
-//! What a run came to, as tables and JSON. Amounts are exact decimal texts.
+//! A run's result as tables and JSON. Amounts are exact decimal texts.
 
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
@@ -94,7 +94,7 @@ pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Val
     let fill = &row.fill;
     let instrument = instruments
         .get(fill.instrument.index())
-        .context("a fill of no instrument")?;
+        .context("a fill names an instrument that the manifest does not have")?;
     Ok(json!({
         "instrument": instrument.symbol(),
         "bar": row.bar,
@@ -126,7 +126,7 @@ pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Resul
     for row in rows {
         let fill = &row.fill;
         let instrument = instruments.get(fill.instrument.index());
-        let instrument = instrument.context("a fill of no instrument")?;
+        let instrument = instrument.context("a fill names an instrument that the manifest does not have")?;
         lines.push(vec![
             instrument.symbol().to_owned(),
             row.bar.to_string(),
@@ -197,7 +197,7 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &Outcome) -> Result<Val
     Ok(value)
 }
 
-/// Why the host stopped a run, if it did.
+/// The record of the host's stop, if it stopped the run.
 fn stop_of(outcome: &Outcome) -> Result<Option<StopRecord>> {
     match outcome.close.reason {
         CloseReason::Stopped => stop(&outcome.execution),
@@ -205,7 +205,7 @@ fn stop_of(outcome: &Outcome) -> Result<Option<StopRecord>> {
     }
 }
 
-/// The exit code's answer: whether the run came to its end.
+/// Yes if the run decided its whole feed.
 pub(crate) fn answer_of(outcome: &Outcome) -> Result<CommandAnswer> {
     let is_end = match outcome.close.reason {
         CloseReason::EndOfData => true,
@@ -214,11 +214,7 @@ pub(crate) fn answer_of(outcome: &Outcome) -> Result<CommandAnswer> {
             stop_of(outcome)?.is_some_and(|record| record.stop.cause == StopCause::FeedEnded)
         }
     };
-    Ok(if is_end {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(is_end))
 }
 
 pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()> {
@@ -273,18 +269,18 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()
     if let Some(StopRecord { stop, .. }) = stop_of(outcome)? {
         print_line("");
         let (cause, message) = (stop.cause.name(), stop.message);
-        print_line(&format!("the host stopped it: {cause}: {message}"));
+        print_line(&format!("stopped by the host: {cause}: {message}"));
     }
     let short = outcome.execution.short();
     print_line("");
     print_line(&format!(
         "next: counterfoil report {short}   counterfoil verify {short}   counterfoil replay {short}   \
-         counterfoil show {short} --fills"
+         counterfoil run show {short} --fills"
     ));
     Ok(())
 }
 
-/// The fault in words: where, which, and how to see more.
+/// The fault as text: which, where, and the guest's own message and trace.
 pub(crate) fn fault_text(
     fault: &FaultRecord,
     at: Option<&Decision>,
@@ -297,13 +293,13 @@ pub(crate) fn fault_text(
         format!(" on bar {} of {symbol}, {fuel} fuel used", decision.index)
     });
     let mut text = format!(
-        "the strategy failed: {} in {}{bar}, slice closing {}",
+        "strategy fault: {} in {}{bar}, slice closing {}",
         fault.fault.name(),
         fault.callback.name(),
         show_time(fault.time),
     );
     if !fault.message.is_empty() {
-        let _infallible = write!(text, "\n  it said: {}", fault.message);
+        let _infallible = write!(text, "\n  message: {}", fault.message);
     }
     for line in fault.trace.lines() {
         let _infallible = write!(text, "\n  {line}");

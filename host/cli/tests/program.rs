@@ -55,7 +55,7 @@ impl Place {
     /// A snapshot of the real data.
     fn ingested(&self) -> String {
         let file = project("tests/data/us-equities-daily-2000-2013.csv.gz");
-        let made = self.json(0, &["ingest", &file]);
+        let made = self.json(0, &["data", "ingest", &file]);
         made["snapshot"].as_str().unwrap().to_owned()
     }
 
@@ -114,7 +114,7 @@ fn exit_codes_tell_good_from_bad_from_unknown_from_wrong_usage() {
 
     for (code, arguments) in [
         (2, &["replay", "ffff"] as &[&str]),
-        (2, &["ingest", "no-such-file.csv"]),
+        (2, &["data", "ingest", "no-such-file.csv"]),
         (
             2,
             &[
@@ -153,7 +153,7 @@ fn a_run_without_risk_limits_does_not_start() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("--risk"), "{said}");
-    assert_eq!(place.json(0, &["runs"]), Value::Array(vec![]));
+    assert_eq!(place.json(0, &["run", "list"]), Value::Array(vec![]));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn research_commands_say_the_same_again() {
             split["train"][1], split["test"][0],
             "no day is in both windows"
         );
-        let shown = place.json(0, &["show", text(split, "test-run"), "--manifest"]);
+        let shown = place.json(0, &["run", "show", text(split, "test-run"), "--manifest"]);
         assert_eq!(shown["data"]["snapshot"]["from"], split["test"][0]);
         assert_eq!(shown["parameters"]["fast"], split["chosen"]["fast"]);
         assert!(split["sharpe"].is_number() && split["fills"].is_u64());
@@ -299,7 +299,7 @@ fn bars_drawn_again_are_runs_that_verify_and_the_same_for_any_number_of_workers(
     let sample = text(&first["rows"][3], "run");
     place.json(0, &["verify", sample]);
     place.json(0, &["replay", sample]);
-    let shown = place.json(0, &["show", sample, "--manifest"]);
+    let shown = place.json(0, &["run", "show", sample, "--manifest"]);
     let source = text(&shown["data"]["snapshot"], "id");
     let lineage = place.json(0, &["data", "lineage", source]);
     assert_eq!(lineage["drawn-from"], snapshot.as_str());

@@ -153,7 +153,7 @@ impl Registry {
                 "it is approved next, and then promoted: counterfoil component approve"
             }
             Stage::Approved => {
-                "it is started or archived next: counterfoil authorize start, counterfoil component \
+                "it is started or archived next: counterfoil account authorization grant, counterfoil component \
                  archive"
             }
             Stage::Archived => "nothing comes after that: submit a new version",

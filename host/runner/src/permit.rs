@@ -238,7 +238,7 @@ fn grant(
     let run = manifest.run_id()?;
     let Some(found) = state.authorizations().get(&authorized) else {
         let why = format!("record {authorized} authorizes no start");
-        let way = "an operator authorizes it: counterfoil authorize start";
+        let way = "an operator authorizes it: counterfoil account authorization grant";
         return Err(Denied::of(Rule::StartUnknown, why, way));
     };
     if let Some((reason, deed)) = &found.withdrawn {

@@ -131,11 +131,7 @@ fn told(
     asked: Option<(&Verdict, u64)>,
 ) -> Result<CommandAnswer> {
     let shut = asked.is_some_and(|(verdict, _)| !verdict.passes());
-    let answer = if shut {
-        CommandAnswer::No
-    } else {
-        CommandAnswer::Yes
-    };
+    let answer = CommandAnswer::yes_if(!shut);
     let found = state.authorizations().get(&index);
     let one = found.context("the authorization that was recorded")?;
     if places.json {

@@ -168,11 +168,7 @@ fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
         "record",
     ];
     rows::tell(places, all, &columns, "no budget");
-    Ok(if over {
-        CommandAnswer::No
-    } else {
-        CommandAnswer::Yes
-    })
+    Ok(CommandAnswer::yes_if(!over))
 }
 
 /// What was used on a day.

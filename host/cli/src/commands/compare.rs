@@ -1,4 +1,4 @@
-//! `compare`: two runs side by side.
+//! `compare`: prints the differences of two runs.
 
 use anyhow::Result;
 use counterfoil_runner::study::compare::{Comparison, Profit, Site, compare};
@@ -29,14 +29,10 @@ pub(crate) fn run(places: &CliContext, args: &CompareArgs) -> Result<CommandAnsw
         print(&found, &instruments, [&first.short(), &second.short()]);
     }
     let same = found.decision.is_none() && found.account.is_none();
-    Ok(if same {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(same))
 }
 
-/// What each run decided at a site, in words.
+/// Each run's decision at a site, as text.
 fn sides(site: &Site, instruments: &[Vec<Instrument>; 2]) -> [Option<String>; 2] {
     [0, 1].map(|side: usize| {
         let (_, decision) = site.decisions.get(side)?.as_ref()?;
@@ -84,7 +80,7 @@ fn as_json(found: &Comparison, instruments: &[Vec<Instrument>; 2]) -> Value {
 
 fn print(found: &Comparison, instruments: &[Vec<Instrument>; 2], names: [&str; 2]) {
     if found.fields.is_empty() {
-        print_line("manifests: the same");
+        print_line("manifests: identical");
     } else {
         let mut rows = vec![["manifest", names[0], names[1]].map(String::from).to_vec()];
         for one in &found.fields {
@@ -96,11 +92,11 @@ fn print(found: &Comparison, instruments: &[Vec<Instrument>; 2], names: [&str; 2
     print_line("");
     for (what, site) in [("decision", &found.decision), ("account", &found.account)] {
         let Some(site) = site else {
-            print_line(&format!("first differing {what}: none"));
+            print_line(&format!("first different {what}: none"));
             continue;
         };
         print_line(&format!(
-            "first differing {what}: {}, on the bar of {} closing at {}",
+            "first different {what}: {}, on the bar of {} closing at {}",
             site.aspect.name(),
             site.symbol,
             show_time(site.close_time)
@@ -114,7 +110,7 @@ fn print(found: &Comparison, instruments: &[Vec<Instrument>; 2], names: [&str; 2
     }
     print_line("");
     let Some([first, second]) = &found.profit else {
-        print_line("profit: not known, a journal was not closed");
+        print_line("profit: unknown, because a journal is not closed");
         return;
     };
     let mut rows = vec![
@@ -142,7 +138,7 @@ fn print(found: &Comparison, instruments: &[Vec<Instrument>; 2], names: [&str; 2
     print_table(&rows);
 }
 
-/// A cost as a part of the profit.
+/// A cost's contribution to the profit.
 fn less(cost: Money) -> Money {
     Money(cost.0.saturating_neg())
 }

@@ -1,5 +1,4 @@
-//! `data`: what the checks found, who accepted it, where a snapshot comes from, and corporate
-//! actions.
+//! `data`: findings of the checks, their acceptance, lineage, corporate actions.
 
 use std::fs::File;
 
@@ -48,11 +47,7 @@ fn report(places: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
     findings.truncate(args.most);
     let data = snapshot.manifest().findings.as_ref();
     let open = data.map_or(0, |data| data.open(Severity::Error));
-    let answer = if open == 0 {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    };
+    let answer = CommandAnswer::yes_if(open == 0);
     if places.json {
         print_json(&json!({
             "snapshot": snapshot.id().to_string(),
@@ -81,7 +76,7 @@ fn report(places: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
     print_findings(&findings);
     if findings.len() < all {
         print_line(&format!(
-            "{} of {all}; see more with --most",
+            "{} of {all} findings; --most shows more",
             findings.len()
         ));
     }
@@ -90,7 +85,7 @@ fn report(places: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
 
 /// Findings as a table.
 pub(crate) fn print_findings(findings: &[Finding]) {
-    let head = ["severity", "rule", "where", "what", "accepted by"];
+    let head = ["severity", "rule", "place", "finding", "accepted by"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for one in findings {
         let place = [
@@ -189,10 +184,10 @@ fn file_json(file: &InputFile) -> Value {
 fn print_file(file: &InputFile, indent: &str) {
     print_line(&format!("{indent}{}  {}", file.role, file.sha256));
     for one in &file.receipts {
-        let vendor = one.vendor.as_deref().unwrap_or("vendor not stated");
+        let vendor = one.vendor.as_deref().unwrap_or("an unnamed vendor");
         let when = one
             .ingested_at
-            .map_or("time not stated".to_owned(), show_time);
+            .map_or("time unknown".to_owned(), show_time);
         print_line(&format!("{indent}  {} from {vendor}, {when}", one.name));
     }
     if file.receipts.is_empty() {
@@ -203,7 +198,10 @@ fn print_file(file: &InputFile, indent: &str) {
 fn derive_actions(places: &CliContext, args: &DeriveActionsArgs) -> Result<CommandAnswer> {
     let path = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
-    let name = args.file.file_name().context("the file has no name")?;
+    let name = args
+        .file
+        .file_name()
+        .with_context(|| format!("{path} has no file name"))?;
     let options = IngestOptions {
         symbol: args.symbol.clone(),
         mapping: side_file(args.mapping.as_deref())?,
@@ -233,12 +231,8 @@ fn derive_actions(places: &CliContext, args: &DeriveActionsArgs) -> Result<Comma
         print_line(text.trim_end());
     }
     for one in &derived.unexplained {
-        crate::output::note(&format!("not explained: {one}"));
+        crate::output::warn(&format!("no split or dividend explains {one}"));
     }
     let explained = derived.unexplained.is_empty();
-    Ok(if explained {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(explained))
 }

@@ -115,11 +115,7 @@ fn row(state: &State, drift: &Drift) -> Value {
 }
 
 fn tell(places: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAnswer {
-    let answer = if all.is_empty() {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    };
+    let answer = CommandAnswer::yes_if(all.is_empty());
     if places.json {
         print_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));
         return answer;

@@ -1,4 +1,4 @@
-//! `ingest`: a vendor's file becomes a snapshot.
+//! `data ingest`: makes a snapshot of a vendor's file.
 
 use std::fs::File;
 use std::path::Path;
@@ -19,7 +19,7 @@ use super::data::print_findings;
 use crate::args::IngestArgs;
 use crate::cli_context::CliContext;
 use crate::output::{
-    CommandAnswer, print_fields, print_json, print_line, print_table, short_digest,
+    CommandAnswer, print_answer, print_fields, print_json, print_line, print_table, short_digest,
 };
 use crate::progress::bar;
 
@@ -42,7 +42,7 @@ pub(crate) fn ingest(places: &CliContext, args: &IngestArgs) -> Result<Ingested>
     let name = args
         .file
         .file_name()
-        .context("the file has no name")?
+        .with_context(|| format!("{path} has no file name"))?
         .to_string_lossy();
     let options = options(places, args)?;
     let bar = bar("ingesting", 0);
@@ -60,7 +60,7 @@ fn options(places: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         let whole = serde_json::from_slice::<Value>(&read_whole(path)?);
         let record = whole.map(|whole| whole.get("acceptance").cloned().unwrap_or(whole));
         let one = record.and_then(serde_json::from_value::<Acceptance>);
-        one.with_context(|| format!("{}: no record of acceptance", path.display()))
+        one.with_context(|| format!("invalid record of acceptance in {}", path.display()))
     });
     let store = snapshot_store(&places.data)?;
     let revises = args.revises.as_deref().map(|id| store.resolve(id));
@@ -98,17 +98,19 @@ fn options(places: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     })
 }
 
-/// A file that goes with a source.
+/// A file that describes a source: mapping, actions or calendar.
 pub(crate) fn side_file(path: Option<&Path>) -> Result<Option<SideFile>> {
     let Some(path) = path else { return Ok(None) };
-    let name = path.file_name().context("the file has no name")?;
+    let name = path
+        .file_name()
+        .with_context(|| format!("{} has no file name", path.display()))?;
     Ok(Some(SideFile {
         name: name.to_string_lossy().into_owned(),
         bytes: read_whole(path)?,
     }))
 }
 
-/// A refusal by policy is an answer, and its findings are what it says; anything else is none.
+/// Prints a refusal by `--policy refuse`, which is an answer: no. Other errors are passed on.
 fn refused(places: &CliContext, error: anyhow::Error) -> Result<CommandAnswer> {
     let Some(IngestError::Refused {
         count, findings, ..
@@ -119,7 +121,7 @@ fn refused(places: &CliContext, error: anyhow::Error) -> Result<CommandAnswer> {
     if places.json {
         print_json(&json!({ "refused": true, "errors": count, "findings": findings }));
     } else {
-        print_line(&error.to_string());
+        print_answer(CommandAnswer::No, &error.to_string());
         print_findings(findings);
     }
     Ok(CommandAnswer::No)
@@ -152,7 +154,7 @@ pub(crate) fn print(done: &Ingested) {
         ""
     };
     let there = if done.already_there {
-        " (it was there already)"
+        " (exists already)"
     } else {
         ""
     };
@@ -169,12 +171,12 @@ pub(crate) fn print(done: &Ingested) {
         ("price scale", report.price_scale.to_string()),
     ];
     if !report.ignored_columns.is_empty() {
-        rows.push(("not used", report.ignored_columns.join(", ")));
+        rows.push(("ignored columns", report.ignored_columns.join(", ")));
     }
     if report.out_of_order > 0 {
         rows.push((
             "sorted",
-            format!("{} rows stood out of order", report.out_of_order),
+            format!("{} rows were out of order", report.out_of_order),
         ));
     }
     rows.extend(findings(&report.findings));
@@ -192,7 +194,7 @@ pub(crate) fn print(done: &Ingested) {
     print_table(&lines);
 }
 
-/// What the checks found, notes apart, a line a rule.
+/// The findings of the checks, one line for each rule, without notes.
 fn findings(data: &FindingsData) -> Vec<(&'static str, String)> {
     let line = |(rule, found): (&String, &RuleCount)| {
         let name = match found.severity {
@@ -212,7 +214,7 @@ fn findings(data: &FindingsData) -> Vec<(&'static str, String)> {
 fn print_examples(done: &Ingested) {
     if !findings(&done.report.findings).is_empty() {
         let id = short_digest(&done.id.to_string());
-        print_line(&format!("see them with: counterfoil data report {id}"));
+        print_line(&format!("next: counterfoil data report {id}"));
     }
     for row in &done.report.examples {
         let place = if row.line == 0 {

@@ -194,7 +194,7 @@ impl Aim {
             why,
         };
         let way =
-            "have a member of the class operations lift it; counterfoil access-review names them";
+            "have a member of the class operations lift it; counterfoil people access-review names them";
         desk.refuse(&refused, way).map(Some)
     }
 
@@ -217,11 +217,7 @@ impl Aim {
         } else {
             print_line(&format!("{} was not stopped", self.name));
         }
-        Ok(if was_set {
-            CommandAnswer::Yes
-        } else {
-            CommandAnswer::No
-        })
+        Ok(CommandAnswer::yes_if(was_set))
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn init(places: &CliContext, args: &LedgerInitArgs) -> Result<Command
         .into_iter()
         .find(|key| key.name == actor.as_str());
     let own = own.with_context(|| {
-        format!("no key of {actor} in the key folder; make one with `counterfoil key new {actor}`")
+        format!("no key of {actor} in the key folder; make one with `counterfoil people key new {actor}`")
     })?;
     let hand = keys.signer(&own.name, &own.public)?;
     let log = places.keys.signer()?;

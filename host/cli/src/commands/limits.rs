@@ -57,7 +57,7 @@ fn show(places: &CliContext, account: &str) -> Result<CommandAnswer> {
     let account = people::id("the account", account)?;
     let Some(found) = view.state().limits().get(&account) else {
         let why = format!("account {account} has no limits");
-        let way = "ask the policy for some: counterfoil limits set";
+        let way = "ask the policy for some: counterfoil account limits set";
         return Ok(Refusal::answer("limits.missing", why, way).tell(places, &[]));
     };
     let bytes = Archive::new(&places.data).get(&found.limits)?;

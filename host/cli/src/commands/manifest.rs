@@ -28,7 +28,7 @@ pub(crate) fn run(places: &CliContext, args: &RunManifestArgs) -> Result<Command
     let account = Id::parse(&of.account.name).context("the run's account")?;
     let Some(found) = view.state().limits().get(&account) else {
         let why = format!("account {account} has no limits");
-        let way = "ask the policy for some, and have them put in force: counterfoil limits set";
+        let way = "ask the policy for some, and have them put in force: counterfoil account limits set";
         return Ok(Refusal::answer("limits.missing", why, way).tell(places, &[]));
     };
     let start_nonce = match &args.start_nonce {
@@ -83,7 +83,7 @@ fn tell(places: &CliContext, manifest: &Manifest, path: &Path) -> Result<Command
         ("account", manifest.account.name.clone()),
     ]);
     print_line(&format!(
-        "next: counterfoil authorize start {} --until TIME",
+        "next: counterfoil account authorization grant {} --until TIME",
         path.display()
     ));
     Ok(CommandAnswer::Yes)

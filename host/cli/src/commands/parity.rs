@@ -46,11 +46,7 @@ pub(crate) fn run(places: &CliContext, args: &ParityArgs) -> Result<CommandAnswe
         print(&found, &execution.short())?;
         print_line(&format!("statement: {}", path.display()));
     }
-    Ok(if found.is_equal() {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(found.is_equal()))
 }
 
 /// The end of a day: the latest close that belongs to it.

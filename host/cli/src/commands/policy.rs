@@ -54,7 +54,7 @@ pub(crate) fn in_force(places: &CliContext, state: &State) -> Result<Result<Bund
     let unreadable = |why: String| Shut {
         rule: "policy.unreadable",
         why,
-        way_on: "restore the policy's file from a copy; counterfoil drift names it",
+        way_on: "restore the policy's file from a copy; counterfoil ledger drift names it",
     };
     let bytes = match Archive::new(&places.data).get(&digest) {
         Ok(bytes) => bytes,

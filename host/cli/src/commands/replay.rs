@@ -57,11 +57,7 @@ pub(crate) fn show(
     } else {
         print(what, found, &instruments);
     }
-    Ok(if good {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(good))
 }
 
 pub(crate) fn execute(places: &CliContext, run: &str, backend: &str) -> Result<Replayed> {

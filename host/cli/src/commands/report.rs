@@ -59,11 +59,7 @@ pub(crate) fn run(places: &CliContext, args: &ReportArgs) -> Result<CommandAnswe
         print_line(&format!("beside it: {beside}"));
         print_line("next: open the report in a browser; it ends with the commands that check it");
     }
-    Ok(if written.good {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(written.good))
 }
 
 /// Verifies the journal, reads it again, and writes the folder.

@@ -1,5 +1,5 @@
-//! `--resume` of `backtest` and `live`: a run that was killed goes on. It must never decide by
-//! itself whether a journal holds.
+//! `--resume` of `backtest` and `live`: resumes a run whose process was killed. It must never decide by
+//! itself whether a journal is intact.
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::orders::gateway::broker::Bridge;
@@ -15,31 +15,31 @@ use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, note, print_fields, print_json, print_line};
+use crate::output::{CommandAnswer, note, print_answer, print_fields, print_json, print_line};
 use crate::progress::Watcher;
 use crate::report;
 
-/// Goes on with a backtest.
+/// Resumes a backtest.
 pub(crate) fn backtest(places: &CliContext, run: &str, backend: &str) -> Result<CommandAnswer> {
-    go_on(places, run, backend, |ready, around| {
+    resume(places, run, backend, |ready, around| {
         Ok(ready.backtest(Sealing::OwnThread, around)?)
     })
 }
 
-/// Goes on with a live run. The source of bars is opened once the journal is found good.
+/// Resumes a live run. The source of bars is opened after the journal was verified.
 pub(crate) fn live(
     places: &CliContext,
     run: &str,
     backend: &str,
     ends: impl FnOnce(&Manifest) -> Result<(Source<Patient>, Option<Bridge>)>,
 ) -> Result<CommandAnswer> {
-    go_on(places, run, backend, |ready, around| {
+    resume(places, run, backend, |ready, around| {
         let ends = ends(ready.manifest())?;
         Ok(ready.live(ends, around)?)
     })
 }
 
-fn go_on(
+fn resume(
     places: &CliContext,
     run: &str,
     backend: &str,
@@ -61,7 +61,7 @@ fn go_on(
     let mut tell = |notice: &Notice| match notice {
         Notice::Compared { records } => {
             note(&format!(
-                "{records} records came out as recorded; the run goes on"
+                "{records} records replayed as recorded; the run continues"
             ));
         }
         Notice::Cut(one) => {
@@ -89,16 +89,16 @@ fn go_on(
         print_json(&value);
     } else {
         let kept = cut.as_ref().map_or_else(
-            || "nothing was cut".to_owned(),
-            |cut| format!("{} bytes kept in {}", cut.bytes, cut.kept.display()),
+            || "nothing".to_owned(),
+            |cut| format!("{} unsigned bytes, kept in {}", cut.bytes, cut.kept.display()),
         );
         print_fields(&[
             ("resumed after", format!("{} bars", found.decisions)),
-            ("compared", format!("{compared} records, all as recorded")),
+            ("replayed", format!("{compared} records, all identical")),
             ("cut", kept),
             (
-                "sent again",
-                format!("{} bars, skipped", watcher.skipped_bars()),
+                "skipped",
+                format!("{} bars that the feed sent again", watcher.skipped_bars()),
             ),
         ]);
         print_line("");
@@ -107,7 +107,7 @@ fn go_on(
     report::answer_of(&outcome)
 }
 
-/// What is said before anything is done.
+/// What was found, before anything is changed.
 fn opening(run: &str, found: &Found) -> String {
     let Found {
         records,
@@ -117,24 +117,24 @@ fn opening(run: &str, found: &Found) -> String {
     } = found;
     if *records == 0 {
         return format!(
-            "run {run}: nothing is signed yet, it begins anew; {tail_bytes} bytes will be kept"
+            "run {run}: no signed records; it starts over, and the {tail_bytes} unsigned bytes are kept"
         );
     }
     let tail = if *tail_bytes == 0 {
-        "nothing follows them".to_owned()
+        "nothing unsigned after them".to_owned()
     } else {
         format!(
-            "{tail_bytes} bytes follow with {uncovered} whole records; they will be kept and decided again"
+            "{tail_bytes} unsigned bytes after them ({uncovered} whole records) are kept and decided again"
         )
     };
     format!(
-        "run {run}: {records} records are signed and hold, with {decisions} bars decided; {tail}"
+        "run {run}: {records} signed records verified, {decisions} bars decided; {tail}"
     )
 }
 
 fn cut_text(cut: &Cut) -> String {
     format!(
-        "{} bytes that no checkpoint covers were cut off at byte {} and are kept in {}",
+        "cut {} bytes that no checkpoint covers at byte {}; they are kept in {}",
         cut.bytes,
         cut.offset,
         cut.kept.display()
@@ -155,7 +155,7 @@ fn resumed_json(found: &Found, compared: u64, cut: Option<&Cut>, skipped: u64) -
     })
 }
 
-/// Says why the run does not go on.
+/// Prints why the run cannot be resumed.
 fn halted(
     places: &CliContext,
     run: &str,
@@ -180,12 +180,12 @@ fn halted(
         }));
         return CommandAnswer::No;
     }
-    print_line(&format!("halted: {halt}"));
+    print_answer(CommandAnswer::No, &format!("not resumed: {halt}"));
     if let Some((recorded, replayed)) = sides {
         print_fields(&[("recorded", recorded), ("replayed", replayed)]);
     }
     print_line(&format!(
-        "run {run} does not go on, and no byte of its journal was changed; see docs/OPERATE.md"
+        "no byte of the journal of run {run} was changed; docs/OPERATE.md describes what to do"
     ));
     CommandAnswer::No
 }

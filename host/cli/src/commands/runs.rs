@@ -1,4 +1,4 @@
-//! `runs`: what was run.
+//! `run list`: lists the runs of the data directory.
 
 use anyhow::Result;
 use counterfoil_runner::run::extent::Extent;
@@ -17,7 +17,7 @@ pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
     }
     if all.is_empty() {
         print_line(
-            "no runs yet; start one with: counterfoil backtest --component FILE --snapshot ID --risk research",
+            "no runs; make one with: counterfoil backtest --component FILE --snapshot ID --risk research",
         );
         return Ok(CommandAnswer::Yes);
     }
@@ -40,7 +40,7 @@ pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
 
 fn row(one: &Execution) -> Vec<String> {
     let Ok(extent) = Extent::of(&one.journal()) else {
-        return vec![one.short(), "journal cannot be read".to_owned()];
+        return vec![one.short(), "unreadable journal".to_owned()];
     };
     let component = Manifest::parse(&extent.open.manifest).map(|manifest| manifest.component);
     let component = component

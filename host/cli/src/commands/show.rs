@@ -1,4 +1,4 @@
-//! `show`: one run.
+//! `run show`: prints one run.
 
 use anyhow::Result;
 use counterfoil_runner::run::execute::Outcome;
@@ -76,7 +76,7 @@ fn summary(
                 ),
                 (
                     "ended",
-                    "not closed: it is under way, or its process was stopped".to_owned(),
+                    "not closed: it is running, or its process was killed".to_owned(),
                 ),
                 ("bars decided", extent.decisions.to_string()),
                 ("journal", execution.journal().display().to_string()),
@@ -86,7 +86,7 @@ fn summary(
     }
 }
 
-/// Each decision that asked for something or was a fault, with its journal entry.
+/// Prints each decision with requests or a fault, with its journal entry.
 fn decisions(places: &CliContext, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
     let describe = Describe::new(instruments);
     records(places, execution, KIND_DECISION, |index, record| {
@@ -103,7 +103,7 @@ fn decisions(places: &CliContext, execution: &Execution, instruments: &[Instrume
     })
 }
 
-/// Each input that no run may see, with its journal entry.
+/// Prints each refused input, with its journal entry.
 fn refused(places: &CliContext, execution: &Execution) -> Result<()> {
     records(places, execution, KIND_REFUSED, |index, record| {
         let Record::Refused(refused) = record else {
@@ -119,13 +119,12 @@ fn refused(places: &CliContext, execution: &Execution) -> Result<()> {
     })
 }
 
-/// Each record of a kind that `tell` has something to say about: what it says is printed, with the
-/// record's journal entry.
+/// Prints the records of a kind for which `describe` returns a value, with their journal entries.
 fn records(
     places: &CliContext,
     execution: &Execution,
     kind: u64,
-    tell: impl Fn(u64, &Record) -> Option<Value>,
+    describe: impl Fn(u64, &Record) -> Option<Value>,
 ) -> Result<()> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let mut list = Vec::new();
@@ -138,7 +137,7 @@ fn records(
             continue;
         }
         let record = Record::decode(body).map_err(ReadJournalError::from)?;
-        match tell(index, &record) {
+        match describe(index, &record) {
             None => {}
             Some(Value::String(text)) => print_line(&format!("{index:>8}  {text}")),
             Some(value) => list.push(value),

@@ -1,4 +1,4 @@
-//! `snapshots`: what was ingested.
+//! `data list`: lists the snapshots.
 
 use anyhow::Result;
 use counterfoil_runner::run::backtest::snapshot_store;
@@ -28,25 +28,17 @@ pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
             })
             .collect();
         print_json(&Value::from(list));
-        return Ok(if damaged {
-            CommandAnswer::No
-        } else {
-            CommandAnswer::Yes
-        });
+        return Ok(CommandAnswer::yes_if(!damaged));
     }
     if all.is_empty() {
-        print_line("no snapshots yet; make one with: counterfoil ingest FILE.csv");
+        print_line("no snapshots; ingest one with: counterfoil data ingest FILE.csv");
         return Ok(CommandAnswer::Yes);
     }
     print(&all);
-    Ok(if damaged {
-        CommandAnswer::No
-    } else {
-        CommandAnswer::Yes
-    })
+    Ok(CommandAnswer::yes_if(!damaged))
 }
 
-/// A line a snapshot; samples of drawn bars, of which there may be many, are counted.
+/// One line for each snapshot; resampled ones, of which there may be many, are counted.
 fn print(all: &[SnapshotSummary]) {
     let head = [
         "snapshot",
@@ -91,7 +83,7 @@ fn print(all: &[SnapshotSummary]) {
     let samples = all.iter().filter(drawn).count();
     if samples > 0 {
         print_line(&format!(
-            "and {samples} samples of drawn bars; --json lists them, too"
+            "and {samples} resampled snapshots of monte-carlo, which --json lists"
         ));
     }
 }

@@ -39,11 +39,7 @@ pub(crate) fn run(places: &CliContext, args: &VerifyArgs) -> Result<CommandAnswe
     } else {
         print(&report);
     }
-    Ok(if report.is_good() {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(report.is_good()))
 }
 
 pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<Report> {
@@ -114,11 +110,7 @@ fn proof(places: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAns
         }
         Err(error) => print_line(&format!("not proved: {error}")),
     }
-    Ok(if good {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(good))
 }
 
 fn told(value: &serde_json::Value, answer: CommandAnswer) -> CommandAnswer {

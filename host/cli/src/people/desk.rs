@@ -185,7 +185,7 @@ pub(crate) fn hand(
     let best = own.max_by_key(|key| rank(&key.public));
     let Some(best) = best else {
         bail!(
-            "no key of {actor} in the key folder; make one with `counterfoil key new {actor}`, and \
+            "no key of {actor} in the key folder; make one with `counterfoil people key new {actor}`, and \
              have an administrator add it"
         );
     };

@@ -236,7 +236,7 @@ impl Office {
 
     /// Who let a run start: all that it rests on, and nothing under another set.
     fn let_by(&self, run: &str) {
-        let who = self.desk.json("", 0, &["who-approved", run]);
+        let who = self.desk.json("", 0, &["ledger", "who-approved", run]);
         let chain = who["chain"].as_array().unwrap().iter();
         let chain: Vec<_> = chain
             .map(|one| (text(one, "act"), text(one, "by")))

@@ -64,7 +64,7 @@ impl State {
             Denial::new(
                 Rule::BreakGlassUnknown,
                 why,
-                "counterfoil break-glass list shows those that do",
+                "counterfoil change break-glass list shows those that do",
             )
         })
     }

@@ -100,7 +100,7 @@ impl State {
     pub fn check_limits(&self, account: &Id, limits: Digest) -> Result<(), Denial> {
         let Some(found) = self.limits.get(account) else {
             let why = format!("account {account} has no limits");
-            let way = "ask the policy for some, and have them put in force: counterfoil limits set";
+            let way = "ask the policy for some, and have them put in force: counterfoil account limits set";
             return Err(Denial::new(Rule::LimitsMissing, why, way));
         };
         if found.limits == limits {
@@ -138,7 +138,7 @@ impl State {
     pub(super) fn authorized(&self, index: u64) -> Result<&Authorized, Denial> {
         let Some(found) = self.authorizations.get(&index) else {
             let why = format!("record {index} authorizes no start");
-            let way = "an operator authorizes it: counterfoil authorize start";
+            let way = "an operator authorizes it: counterfoil account authorization grant";
             return Err(Denial::new(Rule::StartUnknown, why, way));
         };
         let Some((reason, deed)) = &found.withdrawn else {

@@ -49,7 +49,7 @@ pub enum DataDirError {
         found: String,
     },
     /// No run has this name.
-    #[error("no run {name:?} in {folder}; `counterfoil runs` lists them")]
+    #[error("no run {name:?} in {folder}; `counterfoil run list` lists them")]
     NoRun {
         /// The name asked for.
         name: String,
@@ -68,7 +68,7 @@ pub enum DataDirError {
     },
     /// The copy of the manifest beside a journal is not the one the run is named by.
     #[error(
-        "{path} was changed: it is not the manifest of run {run}; the true one is in the journal's first record (`counterfoil show {run} --manifest`)"
+        "{path} was changed: it is not the manifest of run {run}; the true one is in the journal's first record (`counterfoil run show {run} --manifest`)"
     )]
     ManifestChanged {
         /// The file.

@@ -53,7 +53,7 @@ pub(crate) async fn start(
     let caller = app.caller(&headers)?;
     let asked: StartRequest = json(&headers, body)?;
     let manifest = Manifest::parse(&asked.manifest.to_string()).map_err(|error| {
-        let way = "send a manifest as `counterfoil show RUN --manifest` prints it";
+        let way = "send a manifest as `counterfoil run show RUN --manifest` prints it";
         Problem::new(Code::RunInvalid, error.to_string(), way)
     })?;
     let _turn = turn(&app)?;

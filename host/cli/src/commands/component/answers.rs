@@ -117,11 +117,7 @@ pub(super) fn show(places: &CliContext, args: &ComponentArg) -> Result<CommandAn
     let approvals: Vec<Value> = approvals.map(approval).collect();
     let back = state.registry().rollback(&component);
     let back = back.map(|approval| words::set(&approval.set));
-    let answer = if good {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    };
+    let answer = CommandAnswer::yes_if(good);
     let mut value = row(&component, one);
     value["bytes"] = json!(is);
     if places.json {

@@ -178,9 +178,5 @@ pub(super) fn tell(
             ));
         }
     }
-    if passed {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    }
+    CommandAnswer::yes_if(passed)
 }

@@ -306,7 +306,7 @@ pub(super) fn bytes_amiss(
         return Err(error.into());
     };
     let why = error.to_string();
-    let way_on = "restore the file from where it came from; counterfoil drift names it";
+    let way_on = "restore the file from where it came from; counterfoil ledger drift names it";
     Ok(Some(Amiss { rule, why, way_on }))
 }
 

@@ -52,7 +52,7 @@ pub(super) fn operate(stage: &Stage<'_>, tried: &Execution, snapshot: &str) -> R
     let manifest = stage.start_manifest(tried)?;
     let file = manifest.display().to_string();
     let until = show_time(UnixNanos(now().0.saturating_add(DAY_NANOS)));
-    let authorize = ["authorize", "start", &file, "--until", &until];
+    let authorize = ["account", "authorization", "grant", &file, "--until", &until];
     let authorized = stage.call("olga", 0, &authorize)?["record"].as_u64();
     let authorization = authorized.context("no record authorizes the start")?;
     let record = authorization.to_string();
@@ -92,7 +92,7 @@ impl Stage<'_> {
         let manifest = self.folder.join("start.json");
         let file = manifest.display().to_string();
         let of = tried.short();
-        let fed = ["manifest", &of, "--feed", FEED, "--instruments", SYMBOLS];
+        let fed = ["run", "manifest", &of, "--feed", FEED, "--instruments", SYMBOLS];
         self.call("", 0, &[&fed[..], &["-o", &file]].concat())?;
         Ok(manifest)
     }
@@ -100,11 +100,11 @@ impl Stage<'_> {
     /// Limits for the account, which the policy gives and two people sign; those of an earlier demo
     /// in this folder are still in force.
     fn set_limits(&self) -> Result<()> {
-        let list = self.call("", 0, &["limits", "list"])?;
+        let list = self.call("", 0, &["account", "limits", "list"])?;
         if list.as_array().is_some_and(|list| !list.is_empty()) {
             return Ok(());
         }
-        let set = ["limits", "set", "paper", "--owner", "demo"];
+        let set = ["account", "limits", "set", "paper", "--owner", "demo"];
         let record = self.call("olga", 0, &set)?["record"].to_string();
         for name in ["dan", "eve"] {
             self.call(name, 0, &["change", "approve", &record])?;
@@ -155,7 +155,7 @@ impl Stage<'_> {
 
     /// Bars that the run's journal has, while nobody writes it.
     fn decided(&self, run: &str) -> Result<u64> {
-        let shown = self.call("", 0, &["show", run])?;
+        let shown = self.call("", 0, &["run", "show", run])?;
         shown["bars"].as_u64().context("the journal is open")
     }
 
@@ -164,7 +164,7 @@ impl Stage<'_> {
         let run = text(status, "run")?;
         let verified = self.call("", 0, &["verify", run])?;
         ensure!(verified["good"] == true, "its journal does not verify");
-        let parity = self.call("", 0, &["parity", run])?;
+        let parity = self.call("", 0, &["audit", "parity", run])?;
         let counts = &parity["decisions"];
         self.tell(&format!(
             "its journal verifies; {} decisions, {} equal in its backtest, and signed",

@@ -82,32 +82,32 @@ pub(super) fn walk(stage: &Stage<'_>, run: &Execution) -> Result<Approved> {
         "the walk of an earlier demo was interrupted; delete {} and run the demo again",
         folder.display()
     );
-    let mut who = stage.call("", 0, &["who-approved", one])?;
+    let mut who = stage.call("", 0, &["ledger", "who-approved", one])?;
     let chain = who["chain"].take();
     let chain = chain.as_array().cloned().context("who approved it")?;
-    stage.call("", 0, &["ledger", "verify"])?;
+    stage.call("", 0, &["verify", "ledger"])?;
     Ok(Approved { chain, refused })
 }
 
 impl Stage<'_> {
     /// A ledger, people with a key each, and a policy that two of them put in force.
     fn begin(&self) -> Result<()> {
-        self.call("", 0, &["key", "new", "ada"])?;
+        self.call("", 0, &["people", "key", "new", "ada"])?;
         self.call("ada", 0, &["ledger", "init", "demo"])?;
         for (name, roles) in PEOPLE {
-            let made = self.call("", 0, &["key", "new", name])?;
-            let mut words = vec!["principal", "add", name, "--key", text(&made, "key")?];
+            let made = self.call("", 0, &["people", "key", "new", name])?;
+            let mut words = vec!["people", "add", name, "--key", text(&made, "key")?];
             for role in roles {
                 words.extend(["--role", role]);
             }
             self.call("ada", 0, &words)?;
         }
-        let made = self.call("", 0, &["key", "new", RUNNER])?;
+        let made = self.call("", 0, &["people", "key", "new", RUNNER])?;
         let key = text(&made, "key")?;
         self.call(
             "ada",
             0,
-            &["principal", "add", RUNNER, "--service", "--key", key],
+            &["people", "add", RUNNER, "--service", "--key", key],
         )?;
         self.call("ada", 0, &["ledger", "end-setup"])?;
         let policy = self.folder.join("policy");

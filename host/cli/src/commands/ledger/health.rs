@@ -30,11 +30,7 @@ pub(super) fn run(places: &CliContext) -> Result<CommandAnswer> {
         told.push(("denials, ever", found.denials.to_string()));
         print_fields(&told);
     }
-    Ok(if open == 0 {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(open == 0))
 }
 
 /// Each list by what it is of: records by their numbers, components and runs by their digests.

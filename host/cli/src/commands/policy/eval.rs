@@ -187,9 +187,5 @@ pub(crate) fn tell(
             print_json(&serde_json::to_value(limits)?);
         }
     }
-    Ok(if verdict.passes() {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(verdict.passes()))
 }

@@ -90,11 +90,7 @@ pub(super) fn test(places: &CliContext, folder: &Path) -> Result<CommandAnswer> 
     } else {
         told(&suite);
     }
-    Ok(if suite.passes() {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(suite.passes()))
 }
 
 fn told(suite: &Suite) {

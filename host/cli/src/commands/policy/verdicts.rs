@@ -81,9 +81,5 @@ pub(super) fn again(places: &CliContext, args: &ReEvaluateArgs) -> Result<Comman
             }
         }
     }
-    Ok(if same {
-        CommandAnswer::Yes
-    } else {
-        CommandAnswer::No
-    })
+    Ok(CommandAnswer::yes_if(same))
 }

@@ -221,7 +221,7 @@ pub(super) fn delegate_end(
     let found = state.delegations.get(&delegated);
     let Some(found) = found.filter(|one| one.holds(doing.time)) else {
         let why = format!("record {delegated} makes no delegation that still holds");
-        let way = "counterfoil delegate list shows those that do";
+        let way = "counterfoil people delegation list shows those that do";
         return Err(Denial::new(Rule::DelegationUnknown, why, way));
     };
     let concerned = found.deed.by == *doing.by || found.delegation.to == *doing.by;

@@ -113,6 +113,6 @@ pub(super) fn exception_end(state: &State, doing: Doing<'_>, granted: u64) -> su
         return Ok(());
     }
     let why = format!("record {granted} grants no exception that still holds");
-    let way = "counterfoil exception list shows those that do";
+    let way = "counterfoil change exception list shows those that do";
     Err(Denial::new(Rule::ExceptionUnknown, why, way))
 }
