@@ -126,7 +126,8 @@ pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Resul
     for row in rows {
         let fill = &row.fill;
         let instrument = instruments.get(fill.instrument.index());
-        let instrument = instrument.context("a fill names an instrument that the manifest does not have")?;
+        let instrument =
+            instrument.context("a fill names an instrument that the manifest does not have")?;
         lines.push(vec![
             instrument.symbol().to_owned(),
             row.bar.to_string(),

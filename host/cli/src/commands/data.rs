@@ -185,9 +185,7 @@ fn print_file(file: &InputFile, indent: &str) {
     print_line(&format!("{indent}{}  {}", file.role, file.sha256));
     for one in &file.receipts {
         let vendor = one.vendor.as_deref().unwrap_or("an unnamed vendor");
-        let when = one
-            .ingested_at
-            .map_or("time unknown".to_owned(), show_time);
+        let when = one.ingested_at.map_or("time unknown".to_owned(), show_time);
         print_line(&format!("{indent}  {} from {vendor}, {when}", one.name));
     }
     if file.receipts.is_empty() {

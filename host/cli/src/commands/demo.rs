@@ -1,4 +1,4 @@
-//! `demo`: the whole claim on real data, in one command.
+//! `demo`: everything the program claims, on real data, in one command.
 
 mod child;
 mod operator;
@@ -14,8 +14,8 @@ use counterfoil_runner::clock::Stopwatch;
 use counterfoil_runner::store::files::make_folder;
 use serde_json::{Value, json};
 
-use self::stage::Stage;
-use self::strategies::{EXAMPLES, Shown, show, sweep_it, take_in};
+use self::stage::DemoStage;
+use self::strategies::{DemoRun, EXAMPLES, ingest_data, show, sweep_it};
 use crate::args;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
@@ -28,20 +28,22 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
         .clone()
         .unwrap_or_else(|| PathBuf::from("demo-data"));
     make_folder(&folder)?;
-    let folder = folder.canonicalize().context("the demo's folder")?;
+    let folder = folder
+        .canonicalize()
+        .with_context(|| format!("cannot open the directory {}", folder.display()))?;
     let places = global.in_directories(&folder.join("data"), folder.join("keys"))?;
     let step = |text: &str| {
         if !places.json {
             print_line(text);
         }
     };
-    step("1. Real data with its splits and dividends becomes an immutable snapshot.");
-    let snapshot = take_in(&places, &folder)?;
+    step("1. Ingest real data with its splits and dividends into an immutable snapshot.");
+    let snapshot = ingest_data(&places, &folder)?;
     let mut shown = Vec::new();
     for (place, example) in EXAMPLES.iter().enumerate() {
         let number = place.saturating_add(2);
         step(&format!(
-            "{number}. {}: backtest, verify, replay on another back end, look for look-ahead, prove one \
+            "{number}. {}: backtest, verify, replay on another back end, test for look-ahead, prove one \
              decision, report.",
             example.name
         ));
@@ -49,7 +51,7 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
     }
     let number = shown.len().saturating_add(2);
     step(&format!(
-        "{number}. Six kinds of the cross, on all cores; what was run above is found, not run again."
+        "{number}. Sweep six parameter sets of moving-average-cross on all cores; the run above is reused."
     ));
     let swept = sweep_it(&places, &folder, &snapshot)?;
     if !places.json {
@@ -58,19 +60,19 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
     }
     let number = number.saturating_add(1);
     step(&format!(
-        "{number}. {} goes from draft to approved: every step signed by somebody else, and recorded.",
+        "{number}. Take {} from draft to approved: each step signed by another person and recorded.",
         people::STRATEGY
     ));
-    let walked = shown.iter().find(|one| one.name == people::STRATEGY);
+    let walked = shown.iter().find(|run| run.name == people::STRATEGY);
     let walked = walked.context("the demo ran the strategy that it approves")?;
     let walked = &walked.outcome.execution;
     let (places, folder) = (&places, folder.as_path());
-    let stage = Stage { places, folder };
+    let stage = DemoStage { places, folder };
     let approved = people::walk(&stage, walked)?;
     let number = number.saturating_add(1);
     step(&format!(
-        "\n{number}. An operator's day: a start of it is authorized, its process killed and started again, \
-         and its backtest says the same."
+        "\n{number}. Operate it: authorize and start a run, kill its process, resume it, compare it with its own \
+         backtest."
     ));
     let operated = operator::operate(&stage, walked, &snapshot)?;
     if places.json {
@@ -80,13 +82,16 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
         );
     } else {
         print_line("");
-        summary::tell(folder, &snapshot, &shown, &approved, &operated);
-        print_line(&format!("It took {:.1} s.", watch.elapsed().as_secs_f64()));
+        summary::print(folder, &snapshot, &shown, &approved, &operated);
+        print_line(&format!(
+            "Finished in {:.1} s.",
+            watch.elapsed().as_secs_f64()
+        ));
     }
     Ok(CommandAnswer::Yes)
 }
 
-fn as_json(shown: &Shown) -> Result<Value> {
+fn as_json(shown: &DemoRun) -> Result<Value> {
     let mut value = report::outcome_json(&shown.manifest, &shown.outcome)?;
     value["strategy"] = json!(shown.name);
     value["verified"] = json!(true);

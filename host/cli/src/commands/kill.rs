@@ -193,8 +193,7 @@ impl Aim {
             rule: "role.missing".to_owned(),
             why,
         };
-        let way =
-            "have a member of the class operations lift it; counterfoil people access-review names them";
+        let way = "have a member of the class operations lift it; counterfoil people access-review names them";
         desk.refuse(&refused, way).map(Some)
     }
 

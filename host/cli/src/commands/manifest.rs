@@ -28,7 +28,8 @@ pub(crate) fn run(places: &CliContext, args: &RunManifestArgs) -> Result<Command
     let account = Id::parse(&of.account.name).context("the run's account")?;
     let Some(found) = view.state().limits().get(&account) else {
         let why = format!("account {account} has no limits");
-        let way = "ask the policy for some, and have them put in force: counterfoil account limits set";
+        let way =
+            "ask the policy for some, and have them put in force: counterfoil account limits set";
         return Ok(Refusal::answer("limits.missing", why, way).tell(places, &[]));
     };
     let start_nonce = match &args.start_nonce {

@@ -90,7 +90,13 @@ fn resume(
     } else {
         let kept = cut.as_ref().map_or_else(
             || "nothing".to_owned(),
-            |cut| format!("{} unsigned bytes, kept in {}", cut.bytes, cut.kept.display()),
+            |cut| {
+                format!(
+                    "{} unsigned bytes, kept in {}",
+                    cut.bytes,
+                    cut.kept.display()
+                )
+            },
         );
         print_fields(&[
             ("resumed after", format!("{} bars", found.decisions)),
@@ -127,9 +133,7 @@ fn opening(run: &str, found: &Found) -> String {
             "{tail_bytes} unsigned bytes after them ({uncovered} whole records) are kept and decided again"
         )
     };
-    format!(
-        "run {run}: {records} signed records verified, {decisions} bars decided; {tail}"
-    )
+    format!("run {run}: {records} signed records verified, {decisions} bars decided; {tail}")
 }
 
 fn cut_text(cut: &Cut) -> String {

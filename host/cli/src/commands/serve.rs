@@ -1,4 +1,4 @@
-//! `serve`: the runner's process.
+//! `serve`: the runner's process, which runs authorized manifests behind an HTTP API.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ use crate::output::{CommandAnswer, note, print_json, print_line, short_digest};
 use crate::people::desk::{actor, hand};
 use crate::people::view::View;
 
-/// Open files of one run, with room for its share of connections.
+/// Open files per run, with room for its share of connections.
 const FILES_PER_RUN: u64 = 8;
-/// Open files of the process: a run has a few, and each connection one. Whoever floods the API must not
+/// Open files of the process. A run has a few and each connection one: a flood of connections must not
 /// keep a run from reading its lease.
 const FILES_MAX: u64 = 65_536;
 
@@ -30,7 +30,7 @@ pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer
     let files = rlimit::increase_nofile_limit(FILES_MAX)?;
     if files < FILES_MAX {
         note(&format!(
-            "this process may open {files} files: enough for {} runs; raise it with `ulimit -n`",
+            "this process may open {files} files, enough for {} runs; raise the limit with `ulimit -n`",
             files / FILES_PER_RUN
         ));
     }
@@ -39,7 +39,8 @@ pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer
     } else {
         LogForm::Text
     });
-    let principal = actor(places).context("the runner acts as a service of the ledger")?;
+    let principal =
+        actor(places).context("the runner acts as a service of the ledger; give --as SERVICE")?;
     let view = View::open(places)?;
     let people = PeopleKeys::open(&places.keys, places.data.root())?;
     let service = Service {
@@ -70,14 +71,14 @@ pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer
     };
     let server = Server::bind(args.listen, reach, supervisor, book)?;
     note(&format!(
-        "the runner answers at http://{}",
+        "the runner listens at http://{}",
         server.address()
     ));
     for taken in server.take_over()? {
         let run = short_digest(&taken.left.run);
         match taken.refused {
-            None => note(&format!("run {run} goes on")),
-            Some(problem) => note(&format!("run {run} does not go on: {problem}")),
+            None => note(&format!("run {run} resumed")),
+            Some(problem) => note(&format!("run {run} not resumed: {problem}")),
         }
     }
     let order = if args.close {
@@ -86,7 +87,7 @@ pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer
         Order::Suspend
     };
     let standing = server.run(signal(order), signal(order))?;
-    tell(places, &standing);
+    print_states(places, &standing);
     let is_left = |one: &Status| one.state.is_active();
     Ok(if standing.iter().any(is_left) {
         CommandAnswer::No
@@ -95,8 +96,8 @@ pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer
     })
 }
 
-/// Says how each run stands now that the process ends.
-fn tell(places: &CliContext, standing: &[Status]) {
+/// Prints the state of each run at the end of the process.
+fn print_states(places: &CliContext, standing: &[Status]) {
     if places.json {
         let runs = standing
             .iter()
@@ -105,15 +106,15 @@ fn tell(places: &CliContext, standing: &[Status]) {
         return;
     }
     for one in standing {
-        let way = if one.state.is_resumable() {
-            "its journal is open, to be gone on with"
+        let journal = if one.state.is_resumable() {
+            "journal left open; resume with `counterfoil run resume`"
         } else if one.state.is_active() {
-            "it had not come to its end; its journal is open"
+            "still active; journal left open"
         } else {
-            "its journal is closed"
+            "journal closed"
         };
         print_line(&format!(
-            "run {} {}: {way}",
+            "run {} {}: {journal}",
             short_digest(&one.run),
             one.state.name()
         ));

@@ -83,7 +83,10 @@ fn drift_that_keeps_the_record_from_being_made_is_told_all_the_same() {
 fn what_is_seen_in_one_key_folder_is_not_ended_from_another() {
     let desk = Desk::staffed();
     let spare = desk.key("bob");
-    assert_eq!(rules(&desk.json("", 1, &["ledger", "drift"])), ["key.undeclared"]);
+    assert_eq!(
+        rules(&desk.json("", 1, &["ledger", "drift"])),
+        ["key.undeclared"]
+    );
     let said = desk.json("olga", 1, &["ledger", "drift", "--record"]);
     assert_eq!(said["recorded"].as_array().unwrap().len(), 1);
     // The same people with their keys elsewhere: nothing is there, and nothing has ended.
@@ -95,7 +98,11 @@ fn what_is_seen_in_one_key_folder_is_not_ended_from_another() {
     assert!(status.unwrap().success());
     fs::remove_file(other.join(format!("people/bob.{}.key", hex_of(&spare)))).unwrap();
     let other = other.display().to_string();
-    let said = desk.json("olga", 0, &["ledger", "drift", "--record", "--key-dir", &other]);
+    let said = desk.json(
+        "olga",
+        0,
+        &["ledger", "drift", "--record", "--key-dir", &other],
+    );
     assert_eq!(said["ended"], Value::Array(vec![]));
 }
 

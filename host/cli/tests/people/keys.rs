@@ -106,7 +106,10 @@ fn whoever_acts_says_who_they_are_and_holds_the_key() {
         assert!(said.contains(named), "{said}");
     }
     let said = desk.fails("nobody-known", &["ledger", "end-setup"]);
-    assert!(said.contains("counterfoil people key new nobody-known"), "{said}");
+    assert!(
+        said.contains("counterfoil people key new nobody-known"),
+        "{said}"
+    );
     // A key of their own does not make a stranger a principal.
     desk.key("mallory");
     desk.denied("mallory", "principal.unknown", &["ledger", "end-setup"]);
@@ -120,7 +123,11 @@ fn a_key_counts_from_its_record_to_its_end() {
     let desk = Desk::staffed();
     let archive = ["component", "archive", &"cd".repeat(32), "--reason", "r"];
     let bob = |field: &str| -> Vec<Value> {
-        let all = desk.json("", 0, &["people", "key", "list", "--where", "principal=bob"]);
+        let all = desk.json(
+            "",
+            0,
+            &["people", "key", "list", "--where", "principal=bob"],
+        );
         all.as_array()
             .unwrap()
             .iter()
@@ -138,7 +145,11 @@ fn a_key_counts_from_its_record_to_its_end() {
         "role.missing",
         &["people", "key", "revoke", &last, "--reason", "lost"],
     );
-    desk.json("ada", 0, &["people", "key", "revoke", &last, "--reason", "lost"]);
+    desk.json(
+        "ada",
+        0,
+        &["people", "key", "revoke", &last, "--reason", "lost"],
+    );
     desk.denied("bob", "key.revoked", &archive);
     desk.denied(
         "ada",
@@ -182,15 +193,7 @@ fn an_access_review_names_what_somebody_should_look_at() {
     let key = desk.key("zoe");
     let soon = ["--until", "2020-01-01"];
     let add = [
-        "people",
-        "add",
-        "zoe",
-        "--role",
-        "author",
-        "--role",
-        "approver",
-        "--key",
-        &key,
+        "people", "add", "zoe", "--role", "author", "--role", "approver", "--key", &key,
     ];
     desk.json("ada", 0, &[add.as_slice(), &soon].concat());
     let review = desk.json("", 0, &["people", "access-review"]);

@@ -132,15 +132,7 @@ fn damage_is_named_and_a_torn_tail_is_cut_by_the_next_act() {
             .contains("does not hold")
     );
     let key = desk.key("eve");
-    let add = [
-        "people",
-        "add",
-        "eve",
-        "--role",
-        "auditor",
-        "--key",
-        &key,
-    ];
+    let add = ["people", "add", "eve", "--role", "auditor", "--key", &key];
     desk.fails("ada", &add);
     assert_eq!(
         fs::read(desk.ledger()).unwrap(),
@@ -201,7 +193,8 @@ fn one_record_is_proved_without_the_ledger() {
 /// The words that grant an exception.
 fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 14] {
     [
-        "change", "exception",
+        "change",
+        "exception",
         "grant",
         "--rule",
         "threshold.fuel",
@@ -275,21 +268,12 @@ fn what_takes_two_waits_for_the_second() {
     desk.hire("eve", "compliance");
     desk.json("ada", 0, &["ledger", "end-setup"]);
     let key = desk.key("zed");
-    let add = [
-        "people",
-        "add",
-        "zed",
-        "--role",
-        "auditor",
-        "--key",
-        &key,
-    ];
+    let add = ["people", "add", "zed", "--role", "auditor", "--key", &key];
     let asked = desk.json("ada", 0, &add);
     assert_eq!(text(&asked, "proposed-to"), "administration");
     let record = asked["record"].to_string();
     assert!(
-        desk.json("", 0, &["people", "list", "--where", "principal=zed"])
-            == Value::Array(vec![])
+        desk.json("", 0, &["people", "list", "--where", "principal=zed"]) == Value::Array(vec![])
     );
     desk.denied("ada", "duty.proposer", &["change", "approve", &record]);
     desk.denied("dan", "role.missing", &["change", "approve", &record]);
@@ -318,7 +302,8 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
     let add = ["people", "key", "add", "bob", "--key", &key];
     let open = |until: &'static str| {
         [
-            "change", "break-glass",
+            "change",
+            "break-glass",
             "open",
             "--act",
             "key-add",
@@ -331,7 +316,8 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
     desk.denied("ada", "break-glass.unfit", &open("2100-01-01"));
     let soon = show_time(UnixNanos(now().0 + 3_600_000_000_000));
     let open = [
-        "change", "break-glass",
+        "change",
+        "break-glass",
         "open",
         "--act",
         "key-add",
@@ -359,14 +345,22 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
     desk.json(
         "ada",
         0,
-        &["change", "break-glass", "close", &opened, "--reason", "done"],
+        &[
+            "change",
+            "break-glass",
+            "close",
+            &opened,
+            "--reason",
+            "done",
+        ],
     );
     desk.denied("ada", "break-glass.owed", &open);
     let report = desk.path("report.txt");
     fs::write(&report, "what was done, and why").unwrap();
     let report = report.display().to_string();
     let review = [
-        "change", "break-glass",
+        "change",
+        "break-glass",
         "review",
         &opened,
         &report,
@@ -375,7 +369,10 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
     ];
     desk.denied("ada", "role.missing", &review);
     desk.json("eve", 0, &review);
-    assert_eq!(desk.json("", 0, &["change", "break-glass", "list"])[0]["owed"], false);
+    assert_eq!(
+        desk.json("", 0, &["change", "break-glass", "list"])[0]["owed"],
+        false
+    );
 }
 
 #[test]
@@ -391,12 +388,7 @@ fn what_is_open_is_listed_and_classes_and_the_logs_holder_can_be_set() {
     assert_eq!(health["kills"][0], killed);
     let class = |approvals| {
         let set = [
-            "people", "class", "set",
-            "risk",
-            "--role",
-            "approver",
-            "--member",
-            "carol",
+            "people", "class", "set", "risk", "--role", "approver", "--member", "carol",
         ];
         [&set[..], &["--approvals", approvals]].concat()
     };

@@ -126,7 +126,9 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     let until = soon(3_600);
     let research = json!(manifest.risk);
     let wide = desk.fed(&manifest, "wide", &research);
-    let start = |file: &str| ["account", "authorization", "grant", file, "--until", &until].map(str::to_owned);
+    let start = |file: &str| {
+        ["account", "authorization", "grant", file, "--until", &until].map(str::to_owned)
+    };
     let words = |all: &[String; 5]| -> Vec<String> { all.to_vec() };
     let call = |who: &str, code: i32, file: &str| {
         let all = words(&start(file));
@@ -181,7 +183,9 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     assert!(wrong.contains("--instruments AAA"), "{wrong}");
     let record = said["record"].to_string();
     let later = [
-        "account", "authorization", "grant",
+        "account",
+        "authorization",
+        "grant",
         &file,
         "--from",
         &soon(3_600),
@@ -189,17 +193,36 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
         &soon(7_200),
     ];
     assert_eq!(text(&desk.json("olga", 0, &later), "is"), "to come");
-    let over = ["account", "authorization", "grant", &file, "--until", "2020-01-01"];
+    let over = [
+        "account",
+        "authorization",
+        "grant",
+        &file,
+        "--until",
+        "2020-01-01",
+    ];
     desk.denied("olga", "start.window", &over);
-    let long = ["account", "authorization", "grant", &file, "--until", "2100-01-01"];
+    let long = [
+        "account",
+        "authorization",
+        "grant",
+        &file,
+        "--until",
+        "2100-01-01",
+    ];
     desk.denied("olga", "start.window", &long);
     let count = |words: &[&str]| {
-        let found = desk.json("", 0, &[&["account", "authorization", "list"], words].concat());
+        let found = desk.json(
+            "",
+            0,
+            &[&["account", "authorization", "list"], words].concat(),
+        );
         found.as_array().unwrap().len()
     };
     assert_eq!(count(&[]), 2);
     let withdraw = [
-        "account", "authorization",
+        "account",
+        "authorization",
         "withdraw",
         &record,
         "--reason",
@@ -212,7 +235,8 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     assert_eq!(count(&["--all", "--where", "is=withdrawn"]), 1);
     // What the policy fails is authorized and starts nothing.
     let glass = [
-        "change", "break-glass",
+        "change",
+        "break-glass",
         "open",
         "--act",
         "key-add",
@@ -224,7 +248,10 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     desk.json("olga", 0, &glass);
     let said = call("olga", 1, &file);
     assert_eq!(text(&said["verdict"], "outcome"), "fail", "{said}");
-    assert_eq!(desk.json("", 0, &["ledger", "drift"])["drift"], Value::Array(vec![]));
+    assert_eq!(
+        desk.json("", 0, &["ledger", "drift"])["drift"],
+        Value::Array(vec![])
+    );
     changes(&desk, &set);
     budgets(&desk, &until);
 }
@@ -260,7 +287,8 @@ fn budgets(desk: &Desk, until: &str) {
     desk.denied("olga", "role.missing", &set(["--owner", "fund"], "1"));
     desk.denied("dan", "duty.budget", &set(["--owner", "dan"], "1"));
     let excess = [
-        "account", "budget",
+        "account",
+        "budget",
         "excess",
         "--owner",
         "fund",
@@ -273,19 +301,37 @@ fn budgets(desk: &Desk, until: &str) {
     // One of the class does what takes one signature; nobody proposes it.
     desk.denied("ada", "role.missing", &set(["--owner", "fund"], "1"));
     desk.json("dan", 0, &set(["--owner", "fund"], "1"));
-    assert_eq!(desk.json("", 0, &["account", "budget", "list"])[0]["over"], false);
+    assert_eq!(
+        desk.json("", 0, &["account", "budget", "list"])[0]["over"],
+        false
+    );
     // Nothing at once: it is used up as it stands.
     desk.json("dan", 0, &set(["--owner", "fund"], "0"));
-    assert_eq!(desk.json("", 1, &["account", "budget", "list"])[0]["runs"], "0 of 0");
+    assert_eq!(
+        desk.json("", 1, &["account", "budget", "list"])[0]["runs"],
+        "0 of 0"
+    );
     desk.json("dan", 0, &excess);
     let row = desk.json("", 1, &["account", "budget", "list"])[0].clone();
     assert!(row["excess-until"].is_string(), "{row}");
-    desk.json("dan", 0, &["account", "budget", "team", "desk", "--member", "fund"]);
+    desk.json(
+        "dan",
+        0,
+        &["account", "budget", "team", "desk", "--member", "fund"],
+    );
     desk.json("dan", 0, &set(["--team", "desk"], "5"));
-    let listed = desk.json("", 0, &["account", "budget", "list", "--where", "team=desk"]);
+    let listed = desk.json(
+        "",
+        0,
+        &["account", "budget", "list", "--where", "team=desk"],
+    );
     assert_eq!(listed.as_array().unwrap().len(), 1);
     used(desk);
-    let report = desk.json("", 0, &["account", "budget", "report", "--day", "2026-01-02"]);
+    let report = desk.json(
+        "",
+        0,
+        &["account", "budget", "report", "--day", "2026-01-02"],
+    );
     assert_eq!(
         (text(&report, "day"), &report["used"]),
         ("2026-01-02", &json!([]))
@@ -297,7 +343,9 @@ fn budgets(desk: &Desk, until: &str) {
 /// What a run used is recorded once, however often it is asked for, and counts under its tags.
 fn used(desk: &Desk) {
     let run = text(&desk.json("", 0, &["run", "list"])[0], "run").to_owned();
-    let tagged = ["account", "budget", "use", &run, "--tag", "research", "--tag", "trend"];
+    let tagged = [
+        "account", "budget", "use", &run, "--tag", "research", "--tag", "trend",
+    ];
     desk.denied("bob", "role.missing", &tagged);
     let said = desk.json("olga", 0, &tagged);
     let (fuel, bytes) = (

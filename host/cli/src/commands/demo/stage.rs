@@ -1,4 +1,4 @@
-//! Where the demo's people act: each act is this very program in another process.
+//! Runs this program in another process for each act of the demo's people.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,14 +9,14 @@ use serde_json::Value;
 use crate::cli_context::CliContext;
 use crate::output::print_line;
 
-/// Where everything of the demo is.
-pub(super) struct Stage<'a> {
+/// The demo's directories.
+pub(super) struct DemoStage<'a> {
     pub(super) places: &'a CliContext,
     pub(super) folder: &'a Path,
 }
 
-impl Stage<'_> {
-    /// This program, about to be called for somebody; for nobody in particular if `who` is empty.
+impl DemoStage<'_> {
+    /// This program with the demo's directories, acting as `who` if that is not empty.
     pub(super) fn command(&self, who: &str, words: &[&str]) -> Result<Command> {
         let mut command = Command::new(program()?);
         command
@@ -30,15 +30,17 @@ impl Stage<'_> {
         if !who.is_empty() {
             command.args(["--as", who]);
         }
-        // What follows a lone -- belongs to somebody else.
+        // Last, because what follows a lone -- is another program's.
         command.args(words);
         Ok(command)
     }
 
-    /// Calls this program for somebody, and gives what it prints.
+    /// Runs this program as `who` and returns the JSON that it prints; `code` is the exit code it must have.
     pub(super) fn call(&self, who: &str, code: i32, words: &[&str]) -> Result<Value> {
         let mut command = self.command(who, words)?;
-        let output = command.output().context("this program again")?;
+        let output = command
+            .output()
+            .context("cannot start this program again")?;
         let line = words.join(" ");
         if output.status.code() != Some(code) {
             let out = String::from_utf8_lossy(&output.stdout);
@@ -52,14 +54,14 @@ impl Stage<'_> {
             .with_context(|| format!("counterfoil {line} printed no JSON"))?;
         if !who.is_empty() {
             let verb: Vec<&str> = words.iter().take(2).copied().collect();
-            let what = if code == 0 { "" } else { ": refused" };
-            self.tell(&format!("{who:<6} {}{what}", verb.join(" ")));
+            let what = if code == 0 { "" } else { ": denied" };
+            self.print_step(&format!("{who:<6} {}{what}", verb.join(" ")));
         }
         Ok(value)
     }
 
-    /// Says what is done, where people read.
-    pub(super) fn tell(&self, line: &str) {
+    /// Prints a step; not with `--json`.
+    pub(super) fn print_step(&self, line: &str) {
         if !self.places.json {
             print_line(&format!("  {line}"));
         }
@@ -67,7 +69,7 @@ impl Stage<'_> {
 }
 
 pub(super) fn program() -> Result<PathBuf> {
-    std::env::current_exe().context("this program's own path")
+    std::env::current_exe().context("cannot find this program's own file")
 }
 
 pub(super) fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {

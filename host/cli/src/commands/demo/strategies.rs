@@ -1,4 +1,4 @@
-//! The demo's strategies: each is run, verified, replayed, audited, proved and reported.
+//! The demo's strategies: each is run, verified, replayed, tested for look-ahead, proved, reported.
 
 use std::path::{Path, PathBuf};
 
@@ -23,21 +23,21 @@ const ACTIONS: &[u8] =
 const ACTIONS_NAME: &str = "us-equities-actions-2000-2013.csv";
 
 /// One strategy of the demo.
-pub(super) struct Example {
+pub(super) struct DemoStrategy {
     pub(super) name: &'static str,
     component: &'static [u8],
     params: &'static [&'static str],
     account: &'static str,
 }
 
-pub(super) const EXAMPLES: &[Example] = &[
-    Example {
+pub(super) const EXAMPLES: &[DemoStrategy] = &[
+    DemoStrategy {
         name: "buy-and-hold",
         component: include_bytes!("../../../../../sdk-examples/components/buy-and-hold.wasm"),
         params: &[],
         account: "cash",
     },
-    Example {
+    DemoStrategy {
         name: "moving-average-cross",
         component: include_bytes!(
             "../../../../../sdk-examples/components/moving-average-cross.wasm"
@@ -47,8 +47,8 @@ pub(super) const EXAMPLES: &[Example] = &[
     },
 ];
 
-/// What was shown for one strategy.
-pub(super) struct Shown {
+/// One strategy's run with what was checked about it.
+pub(super) struct DemoRun {
     pub(super) name: &'static str,
     pub(super) manifest: Manifest,
     pub(super) outcome: Outcome,
@@ -57,7 +57,7 @@ pub(super) struct Shown {
     pub(super) report: PathBuf,
 }
 
-pub(super) fn take_in(places: &CliContext, folder: &Path) -> Result<String> {
+pub(super) fn ingest_data(places: &CliContext, folder: &Path) -> Result<String> {
     let file = folder.join(DATA_NAME);
     write_whole(&file, DATA)?;
     let actions = folder.join(ACTIONS_NAME);
@@ -93,9 +93,9 @@ pub(super) fn take_in(places: &CliContext, folder: &Path) -> Result<String> {
 pub(super) fn show(
     places: &CliContext,
     folder: &Path,
-    example: &Example,
+    example: &DemoStrategy,
     snapshot: &str,
-) -> Result<Shown> {
+) -> Result<DemoRun> {
     let component = folder.join(format!("{}.wasm", example.name));
     write_whole(&component, example.component)?;
     let ask = ask_backtest(&component, example, snapshot);
@@ -131,11 +131,13 @@ pub(super) fn show(
     let audited = audit::lookahead(places, &name, "cranelift")?;
     ensure!(
         audited.is_identical(),
-        "{} decides otherwise when it cannot see ahead",
+        "{} decides differently when later bars are garbage",
         example.name
     );
     if !places.json {
-        print_line("look-ahead       none: decided again over garbage, every decision is the same");
+        print_line(
+            "look-ahead       none: every decision is the same with garbage in all later bars",
+        );
     }
     let file = folder.join(format!("{}.tlog-proof", example.name));
     let (proof, _) = proof::write(places, &ask_proof(&name, &outcome, &file)?)?;
@@ -153,7 +155,7 @@ pub(super) fn show(
         print_line(&format!("report           {}", report.display()));
         print_line("");
     }
-    Ok(Shown {
+    Ok(DemoRun {
         name: example.name,
         manifest,
         outcome,
@@ -163,7 +165,7 @@ pub(super) fn show(
     })
 }
 
-fn ask_backtest(component: &Path, example: &Example, snapshot: &str) -> args::BacktestArgs {
+fn ask_backtest(component: &Path, example: &DemoStrategy, snapshot: &str) -> args::BacktestArgs {
     args::BacktestArgs {
         manifest: None,
         terms: terms(component, example),
@@ -204,17 +206,19 @@ fn write_report(places: &CliContext, run: String) -> Result<PathBuf> {
     Ok(page::write(places, &ask)?.folder.join("report.html"))
 }
 
-/// Asks for the proof of the decision before the first fill: the one that sent the order.
+/// The arguments that prove the decision before the first fill: the one that sent the order.
 fn ask_proof(name: &str, outcome: &Outcome, file: &Path) -> Result<args::ProofArgs> {
     let fills = report::fills(&outcome.execution)?;
-    let first = fills.first().context("the demo's runs have fills")?;
+    let first = fills.first().context("the demo's run has no fill")?;
     let manifest: Manifest = Manifest::parse(
         &counterfoil_runner::run::extent::Extent::of(&outcome.execution.journal())?
             .open
             .manifest,
     )?;
     let instrument = manifest.instruments.get(first.fill.instrument.index());
-    let symbol = &instrument.context("a fill of no instrument")?.symbol;
+    let symbol = &instrument
+        .context("a fill names an instrument that the manifest does not have")?
+        .symbol;
     let bar = first.bar.saturating_sub(1);
     Ok(args::ProofArgs {
         run: name.to_owned(),
@@ -224,7 +228,7 @@ fn ask_proof(name: &str, outcome: &Outcome, file: &Path) -> Result<args::ProofAr
     })
 }
 
-fn terms(component: &Path, example: &Example) -> args::ManifestFlags {
+fn terms(component: &Path, example: &DemoStrategy) -> args::ManifestFlags {
     args::ManifestFlags {
         component: Some(component.display().to_string()),
         params: example
