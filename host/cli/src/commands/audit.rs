@@ -19,7 +19,7 @@ pub(crate) fn run(places: &CliContext, args: &AuditCommand) -> Result<CommandAns
 
 fn probe(places: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
     let found = lookahead(places, &args.run, &args.backend)?;
-    let answer = replay::show(places, &args.run, "look-ahead audit", &found)?;
+    let answer = replay::show(places, &args.run, "look-ahead test", &found)?;
     if !places.json && answer == CommandAnswer::Yes {
         print_line("no look-ahead: every decision is the same without the bars after it");
     }
@@ -27,11 +27,11 @@ fn probe(places: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
 }
 
 pub(super) fn lookahead(places: &CliContext, run: &str, backend: &str) -> Result<Replay> {
-    replay::decide_again(
+    replay::replay_with(
         places,
         run,
         backend,
-        "deciding over garbage",
+        "testing for look-ahead",
         lookahead::audit,
     )
 }

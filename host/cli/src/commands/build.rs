@@ -1,4 +1,4 @@
-//! `build`: a strategy crate becomes a component.
+//! `build`: builds a strategy crate into a component.
 
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,10 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 
 pub(crate) fn run(places: &CliContext, args: &BuildArgs) -> Result<CommandAnswer> {
-    let folder = args.folder.canonicalize();
-    let folder = folder.with_context(|| format!("no folder {}", args.folder.display()))?;
+    let folder = args
+        .folder
+        .canonicalize()
+        .with_context(|| format!("cannot open the directory {}", args.folder.display()))?;
     let toolchain = Toolchain::detect()?;
     let target = folder.join("target");
     let guest = Guest {
@@ -24,7 +26,8 @@ pub(crate) fn run(places: &CliContext, args: &BuildArgs) -> Result<CommandAnswer
         locked: false,
     };
     let built = build(&toolchain, &guest)?;
-    // The author hears the host's verdict before anybody else does.
+    // Admission rejects what no host would run, so the author learns of it here and not from a
+    // reviewer.
     admission::check(&built.component)?;
     let path = args
         .output

@@ -1,4 +1,4 @@
-//! The child's side of compilation: `compile-component FILE CACHE BACKEND FUEL`.
+//! `compile-component FILE CACHE BACKEND FUEL`: the child process that compiles a component.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 use crate::args::CompileComponentArgs;
 use crate::output::{CommandAnswer, note};
 
-/// The name of a back end on this command's line.
+/// The back end's name in this command's arguments.
 pub(crate) fn name_of(engine: &EngineSettings) -> &'static str {
     match (engine.backend, engine.opt) {
         (Backend::Pulley, _) => "pulley",

@@ -1,5 +1,5 @@
-//! `manifest`: the manifest of a run that was tried out, over a feed and under its account's limits.
-//! It must never authorize or start anything.
+//! `run manifest`: writes the manifest that starts a backtested run live, under its account's limits. It
+//! must never authorize or start anything.
 
 use std::path::Path;
 
@@ -25,7 +25,8 @@ pub(crate) fn run(places: &CliContext, args: &RunManifestArgs) -> Result<Command
     let execution = places.data.find(&args.run)?;
     let of = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let view = View::open(places)?;
-    let account = Id::parse(&of.account.name).context("the run's account")?;
+    let account =
+        Id::parse(&of.account.name).context("invalid account name in the run's manifest")?;
     let Some(found) = view.state().limits().get(&account) else {
         let why = format!("account {account} has no limits");
         let way =

@@ -1,4 +1,4 @@
-//! `monte-carlo`: a run's trades, drawn again; its bars are in `samples.rs`.
+//! `monte-carlo`: resamples a run's trades; its bars are resampled in `samples.rs`.
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{Draw, MonteCarlo, PERCENTILES, SAMPLES_MAX};
@@ -6,20 +6,20 @@ use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use super::{report, samples, verify};
-use crate::args::MonteCarloArgs as Args;
+use crate::args::MonteCarloArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line, print_table};
 
-/// Samples of trades that are drawn if no number is asked for.
+/// The default number of samples of trades.
 const SAMPLES: u32 = 10_000;
 
-pub(crate) fn run(places: &CliContext, args: &Args) -> Result<CommandAnswer> {
+pub(crate) fn run(places: &CliContext, args: &MonteCarloArgs) -> Result<CommandAnswer> {
     let execution = places.data.find(&args.run)?;
     let key = verify::public_key(places, None)?;
     let verified = verify::verify(&execution.journal(), &key)?;
     if !verified.is_good() {
         bail!(
-            "the journal of {} does not verify: see `counterfoil verify {}`",
+            "the journal of {} does not verify; `counterfoil verify {}` shows why",
             execution.short(),
             execution.short()
         );
@@ -29,7 +29,7 @@ pub(crate) fn run(places: &CliContext, args: &Args) -> Result<CommandAnswer> {
     }
     let samples = args.samples.unwrap_or(SAMPLES);
     if samples == 0 || samples > SAMPLES_MAX {
-        bail!("--samples {samples}: from 1 to {SAMPLES_MAX}");
+        bail!("--samples {samples}: expected 1 to {SAMPLES_MAX}");
     }
     let (facts, _) = report::figures(&execution)?;
     let draw = if args.shuffle {
@@ -38,7 +38,7 @@ pub(crate) fn run(places: &CliContext, args: &Args) -> Result<CommandAnswer> {
         Draw::Bootstrap
     };
     let drawn = MonteCarlo::of(&facts, draw, samples, args.seed)
-        .context("the run has no closed trades to draw from")?;
+        .context("the run has no closed trades to resample")?;
     if places.json {
         print_json(&as_json(&drawn, args));
     } else {
@@ -47,7 +47,7 @@ pub(crate) fn run(places: &CliContext, args: &Args) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn as_json(drawn: &MonteCarlo, args: &Args) -> Value {
+fn as_json(drawn: &MonteCarlo, args: &MonteCarloArgs) -> Value {
     let named = |values: [Money; PERCENTILES.len()]| {
         let names = PERCENTILES.map(|percent| format!("p{percent}"));
         let pairs = names
@@ -70,9 +70,9 @@ fn as_json(drawn: &MonteCarlo, args: &Args) -> Value {
     })
 }
 
-fn print(drawn: &MonteCarlo, args: &Args) {
+fn print(drawn: &MonteCarlo, args: &MonteCarloArgs) {
     let how = if args.shuffle {
-        "in another sequence"
+        "permuted"
     } else {
         "drawn with replacement"
     };
@@ -83,7 +83,7 @@ fn print(drawn: &MonteCarlo, args: &Args) {
         args.seed
     ));
     let mut rows = vec![
-        ["percentile", "profit", "deepest fall"]
+        ["percentile", "profit", "max drawdown"]
             .map(String::from)
             .to_vec(),
     ];
@@ -96,7 +96,7 @@ fn print(drawn: &MonteCarlo, args: &Args) {
         ]);
     }
     rows.push(vec![
-        "as made".to_owned(),
+        "actual".to_owned(),
         drawn.actual.profit.to_text(),
         drawn.actual.drawdown.to_text(),
     ]);

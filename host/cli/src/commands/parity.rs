@@ -1,4 +1,4 @@
-//! `parity`: a live run held against its own backtest, with a signed statement.
+//! `audit parity`: compares a live run with its own backtest and writes a signed statement.
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::clock::now;
@@ -49,11 +49,11 @@ pub(crate) fn run(places: &CliContext, args: &ParityArgs) -> Result<CommandAnswe
     Ok(CommandAnswer::yes_if(found.is_equal()))
 }
 
-/// The end of a day: the latest close that belongs to it.
+/// The end of a day, which is the latest close that belongs to it.
 fn end_of(day: &str) -> Result<UnixNanos> {
     let begin = parse_time(day).filter(|begin| begin.0.rem_euclid(DAY_NANOS) == 0);
     let end = begin.and_then(|begin| begin.0.checked_add(DAY_NANOS));
-    let end = end.with_context(|| format!("--day {day:?} is no date like 2026-03-02"))?;
+    let end = end.with_context(|| format!("--day {day:?}: expected a date such as 2026-03-02"))?;
     Ok(UnixNanos(end))
 }
 
@@ -77,7 +77,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
         ),
         ("bars", format!("{bars}, {}", found.snapshot)),
         (
-            "again",
+            "backtest",
             format!("{}, {again} decisions", found.again.short()),
         ),
     ]);

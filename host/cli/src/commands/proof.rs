@@ -1,4 +1,4 @@
-//! `proof`: the counterfoil of one decision.
+//! `proof`: writes the proof of one decision.
 
 use std::path::PathBuf;
 
@@ -34,7 +34,7 @@ pub(crate) fn write(places: &CliContext, args: &ProofArgs) -> Result<(PathBuf, u
             which_bar(&manifest, bar)?
         }
         (None, Some(entry)) => Which::Entry(entry),
-        (None, None) => anyhow::bail!("which decision? give --entry N or --bar SYMBOL:INDEX"),
+        (None, None) => anyhow::bail!("no decision; give --entry INDEX or --bar SYMBOL:INDEX"),
     };
     let proof = prove(&execution, &which)?;
     let name = format!(
@@ -56,7 +56,7 @@ fn which_bar(manifest: &Manifest, text: &str) -> Result<Which> {
         .iter()
         .position(|one| one.symbol == symbol);
     let place =
-        place.with_context(|| format!("--bar {text}: the run has no instrument {symbol}"))?;
+        place.with_context(|| format!("--bar {text}: the run has no instrument {symbol:?}"))?;
     Ok(Which::Bar {
         instrument: u32::try_from(place)?,
         bar,

@@ -1,4 +1,4 @@
-//! `publish`: a journal as a static tiled log.
+//! `audit publish`: writes a journal as a static tiled log.
 
 use std::path::PathBuf;
 
@@ -30,7 +30,7 @@ pub(crate) fn run(places: &CliContext, args: &PublishArgs) -> Result<CommandAnsw
         }));
     } else {
         print_line(&format!(
-            "wrote {}: {} entries in {} files, a log that any tlog-tiles client reads",
+            "wrote {}: {} entries in {} files, readable by any tlog-tiles client",
             folder.display(),
             done.entries,
             done.files

@@ -1,4 +1,4 @@
-//! `replay`: the component decides again.
+//! `replay`: runs the component again on the recorded inputs and compares every decision.
 
 use anyhow::Result;
 use counterfoil_runner::error::RunnerError;
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::args::ReplayArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_fields, print_json, print_line};
+use crate::output::{CommandAnswer, print_answer, print_fields, print_json};
 use crate::progress::bar;
 
 pub(crate) fn run(places: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
@@ -22,7 +22,7 @@ pub(crate) fn run(places: &CliContext, args: &ReplayArgs) -> Result<CommandAnswe
     show(places, &args.run, "replay", &found)
 }
 
-/// Prints what deciding again found; `what` names the act.
+/// Prints the result of a replay; `what` names it.
 pub(crate) fn show(
     places: &CliContext,
     run: &str,
@@ -61,24 +61,24 @@ pub(crate) fn show(
 }
 
 pub(crate) fn execute(places: &CliContext, run: &str, backend: &str) -> Result<Replayed> {
-    decide_again(places, run, backend, "replaying", replay)
+    replay_with(places, run, backend, "replaying", replay)
 }
 
-/// A way of deciding a run again.
-type Act = fn(
+/// A kind of replay.
+type ReplayKind = fn(
     &DataDir,
     &Execution,
     EngineSettings,
     &mut (dyn FnMut(u64) + Send),
 ) -> Result<Replayed, RunnerError>;
 
-/// Decides a run again by `act`, with progress under the name `what`.
-pub(super) fn decide_again(
+/// Replays a run by `kind`, showing progress under the name `what`.
+pub(super) fn replay_with(
     places: &CliContext,
     run: &str,
     backend: &str,
     what: &'static str,
-    act: Act,
+    kind: ReplayKind,
 ) -> Result<Replayed> {
     let execution = places.data.find(run)?;
     let bar = bar(what, 0);
@@ -87,7 +87,7 @@ pub(super) fn decide_again(
             bar.set_position(decisions);
         }
     };
-    let found = act(
+    let found = kind(
         &places.data,
         &execution,
         places.engine(backend)?,
@@ -100,16 +100,20 @@ pub(super) fn decide_again(
 fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
     if let Some(time) = found.foreign_slice {
         let time = show_time(time);
-        print_line(&format!(
-            "{what}: the journal's bars closing at {time} are not the snapshot's: do not trust it"
-        ));
+        let answer = CommandAnswer::No;
+        print_answer(
+            answer,
+            &format!(
+                "{what}: the journal's bars closing at {time} differ from the snapshot's; do not trust it"
+            ),
+        );
         return;
     }
     let Some(difference) = &found.difference else {
         let until = if found.closed {
             ""
         } else {
-            " (the journal was not closed; its last slice is left out)"
+            " (the journal is not closed; its last slice is left out)"
         };
         print_fields(&[
             (
@@ -128,10 +132,13 @@ fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
         Some(record) => Describe::new(instruments).record(record),
         None => "no such record".to_owned(),
     };
-    print_line(&format!(
-        "{what}: different at entry {} ({} records were identical)",
-        difference.index, found.identical
-    ));
+    print_answer(
+        CommandAnswer::No,
+        &format!(
+            "{what}: different at entry {}, after {} identical records",
+            difference.index, found.identical
+        ),
+    );
     print_fields(&[
         ("recorded", side(&difference.recorded)),
         ("replayed", side(&difference.replayed)),

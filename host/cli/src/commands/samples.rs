@@ -1,4 +1,4 @@
-//! `monte-carlo --bars`: a run's bars, drawn again and decided anew.
+//! `monte-carlo --bars`: resamples a run's bars and runs the component on each sample.
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
@@ -11,63 +11,63 @@ use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use super::{report, sweep};
-use crate::args::MonteCarloArgs as Args;
+use crate::args::MonteCarloArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line, print_table};
 use crate::progress::bar;
 
-/// Samples if no number is asked for: each is a run.
+/// The default number of samples: each is a run.
 const SAMPLES: u32 = 100;
 
 /// The most samples of one command: a snapshot and a journal are kept for each.
 const SAMPLES_MAX: u32 = 100_000;
 
-/// What guests are compiled to; no back end changes a result.
+/// The back end; results are the same on each.
 const BACKEND: &str = "cranelift";
 
 /// The statistics whose distribution is shown.
 const SHOWN: [&str; 4] = ["total-return", "annual-return", "sharpe", "max-drawdown"];
 
-/// Draws samples of a run that verified and ended with `close`, runs each, and shows what they
-/// came to.
+/// Resamples a run that verified and ended with `close`, runs each sample, and prints the outcomes.
 pub(super) fn run(
     places: &CliContext,
-    args: &Args,
+    args: &MonteCarloArgs,
     execution: &Execution,
     close: Option<Close>,
 ) -> Result<CommandAnswer> {
     let count = args.samples.unwrap_or(SAMPLES);
     if count == 0 || count > SAMPLES_MAX {
-        bail!("--samples {count}: from 1 to {SAMPLES_MAX}");
+        bail!("--samples {count}: expected 1 to {SAMPLES_MAX}");
     }
     let manifest = Manifest::parse(&places.data.manifest_text(execution)?)?;
     if !matches!(manifest.data, DataSource::Snapshot { .. }) {
         bail!(
-            "{} ran on a feed: there is no snapshot to draw its bars from",
+            "{} is a live run, and only a backtest has a snapshot to resample",
             execution.short()
         );
     }
     let actual = actual(execution, &manifest, close)?;
     let items = draw(places, args, &manifest, count)?;
-    let done = sweep::execute(places, (args.workers, BACKEND), &items)?;
+    let done = sweep::execute(places, args.workers, BACKEND, &items)?;
     let table = sweep::table_of(vec!["sample".to_owned()], &items, &done)?;
     let (id, folder) = sweep::place_of(places, &items)?;
     let whole = as_json(args, &id, &table, &actual);
     sweep::write(&folder, &table, &whole)?;
     let failed = done.iter().filter(|one| one.is_err()).count();
     if let Some(error) = done.into_iter().find_map(Result::err) {
-        return Err(error).with_context(|| format!("{failed} of {count} runs failed; the first"));
+        return Err(error)
+            .with_context(|| format!("{failed} of {count} runs failed, the first with"));
     }
     if places.json {
         print_json(&whole);
     } else {
         print(args, &table, &actual);
-        print_line(&format!("whole table: {}", folder.display()));
+        print_line(&format!("full table: {}", folder.display()));
     }
     Ok(CommandAnswer::Yes)
 }
 
-/// What the run itself came to.
+/// The outcome of the run itself.
 fn actual(
     execution: &Execution,
     manifest: &Manifest,
@@ -83,7 +83,12 @@ fn actual(
     })
 }
 
-fn draw(places: &CliContext, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<Item>> {
+fn draw(
+    places: &CliContext,
+    args: &MonteCarloArgs,
+    manifest: &Manifest,
+    count: u32,
+) -> Result<Vec<Item>> {
     let first = Resample {
         draw: how(args),
         block: args.block,
@@ -98,7 +103,7 @@ fn draw(places: &CliContext, args: &Args, manifest: &Manifest, count: u32) -> Re
     Ok(items?)
 }
 
-const fn how(args: &Args) -> Draw {
+const fn how(args: &MonteCarloArgs) -> Draw {
     if args.shuffle {
         Draw::Shuffle
     } else {
@@ -112,7 +117,7 @@ fn losses(table: &SweepTable) -> usize {
     lost.count()
 }
 
-fn as_json(args: &Args, id: &str, table: &SweepTable, actual: &SweepOutcome) -> Value {
+fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOutcome) -> Value {
     let keys = PERCENTILES.map(|percent| format!("p{percent}"));
     let named = |values: [Value; PERCENTILES.len()]| {
         let pairs = keys.iter().cloned().zip(values);
@@ -140,13 +145,15 @@ fn as_json(args: &Args, id: &str, table: &SweepTable, actual: &SweepOutcome) -> 
     })
 }
 
-fn print(args: &Args, whole: &SweepTable, actual: &SweepOutcome) {
+fn print(args: &MonteCarloArgs, whole: &SweepTable, actual: &SweepOutcome) {
     let how = match how(args) {
         Draw::Stationary => format!("in blocks of {} on average, with replacement", args.block),
-        Draw::Shuffle => format!("in blocks of {}, in another sequence", args.block),
+        Draw::Shuffle => format!("in permuted blocks of {}", args.block),
     };
     let (count, seed) = (whole.rows.len(), args.seed);
-    print_line(&format!("bars drawn {how}; {count} samples, seed {seed}"));
+    print_line(&format!(
+        "bars resampled {how}; {count} samples, seed {seed}"
+    ));
     let text = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
     let head = ["percentile", "profit"].into_iter().chain(SHOWN);
     let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).collect()];
@@ -158,7 +165,7 @@ fn print(args: &Args, whole: &SweepTable, actual: &SweepOutcome) {
         line.extend(values.map(|column| text(column.get(place).copied().flatten())));
         rows.push(line);
     }
-    let mut line = vec!["as it ran".to_owned(), actual.profit.to_text()];
+    let mut line = vec!["actual".to_owned(), actual.profit.to_text()];
     line.extend(SHOWN.map(|name| text(actual.statistic(name))));
     rows.push(line);
     print_table(&rows);
@@ -166,7 +173,7 @@ fn print(args: &Args, whole: &SweepTable, actual: &SweepOutcome) {
     print_line(&format!("{} of {ended} samples lost money", losses(whole)));
     if ended < count {
         print_line(&format!(
-            "{} samples ended by a fault and stand in no percentile",
+            "{} samples ended with a fault and are in no percentile",
             count.saturating_sub(ended)
         ));
     }

@@ -1,4 +1,4 @@
-//! `sweep`: one manifest, many values of its parameters.
+//! `sweep`: runs one manifest with many values of its fields.
 
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -31,13 +31,13 @@ pub(crate) fn run(places: &CliContext, args: &SweepArgs) -> Result<CommandAnswer
         None => Ok(CommandAnswer::Yes),
         Some(error) => {
             let (failed, all) = (made.failed, made.table.rows.len());
-            Err(error).with_context(|| format!("{failed} of {all} runs failed; the first"))
+            Err(error).with_context(|| format!("{failed} of {all} runs failed, the first with"))
         }
     }
 }
 
-/// A sweep that was made, with its table written.
-pub(super) struct Made {
+/// A finished sweep, with its table written.
+pub(super) struct EndedSweep {
     id: String,
     folder: PathBuf,
     table: SweepTable,
@@ -47,14 +47,14 @@ pub(super) struct Made {
 }
 
 /// Runs a sweep and writes its table.
-pub(super) fn make(places: &CliContext, args: &SweepArgs) -> Result<Made> {
+pub(super) fn make(places: &CliContext, args: &SweepArgs) -> Result<EndedSweep> {
     let base = backtest::manifest_of(places, &args.base)?;
     let (fields, items) = items_of(&base, args)?;
     let (id, folder) = place_of(places, &items)?;
-    let done = execute(places, (args.workers, &args.base.backend), &items)?;
+    let done = execute(places, args.workers, &args.base.backend, &items)?;
     let table = table_of(fields, &items, &done)?;
     let found = |one: &&Result<Done, RunnerError>| one.as_ref().is_ok_and(|done| done.is_reused);
-    let made = Made {
+    let made = EndedSweep {
         id,
         folder,
         table,
@@ -66,7 +66,7 @@ pub(super) fn make(places: &CliContext, args: &SweepArgs) -> Result<Made> {
     Ok(made)
 }
 
-/// The table of items and what came of each.
+/// The table of items and their outcomes.
 pub(super) fn table_of(
     fields: Vec<String>,
     items: &[Item],
@@ -88,19 +88,19 @@ pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<(
     Ok(())
 }
 
-/// Where the table of items lies, and the id that it lies under.
+/// The id of the sweep of these items, and the directory of its table.
 pub(super) fn place_of(places: &CliContext, items: &[Item]) -> Result<(String, PathBuf)> {
     let id = hex::encode(sweep_id(items)?);
     let folder = places.data.root().join("sweeps").join(&id);
     Ok((id, folder))
 }
 
-impl Made {
+impl EndedSweep {
     pub(super) fn json(&self) -> Value {
         json!({ "sweep": format!("sha256:{}", self.id), "rows": self.table.json() })
     }
 
-    /// The best first; what ended by a fault or an error last.
+    /// Prints the best first, and runs that ended with a fault or an error last.
     pub(super) fn print(&self, top: usize) {
         let mut rows: Vec<&SweepRow> = self.table.rows.iter().collect();
         let profit = |row: &SweepRow| {
@@ -118,13 +118,13 @@ impl Made {
         print_table(&lines);
         print_line("");
         print_line(&format!(
-            "sweep {}: {} runs, {} of them found done, {} failed",
+            "sweep {}: {} runs, {} of them reused, {} failed",
             short_digest(&self.id),
             self.table.rows.len(),
             self.reused,
             self.failed
         ));
-        print_line(&format!("whole table: {}", self.folder.display()));
+        print_line(&format!("full table: {}", self.folder.display()));
     }
 }
 
@@ -145,10 +145,11 @@ fn line(row: &SweepRow) -> Vec<String> {
     line
 }
 
-/// Runs all items on as many cores as asked for.
+/// Runs all items on this many workers, or one per core.
 pub(super) fn execute(
     places: &CliContext,
-    (workers, backend): (Option<usize>, &str),
+    workers: Option<usize>,
+    backend: &str,
     items: &[Item],
 ) -> Result<Vec<Result<Done, RunnerError>>> {
     let cores = available_parallelism().map_or(1, usize::from);
@@ -181,7 +182,7 @@ pub(super) fn items_of(base: &Manifest, args: &SweepArgs) -> Result<(Vec<String>
     let mut rows = text.lines().filter(|line| !line.trim().is_empty());
     let mut next = || rows.next().map(cells);
     let Some(fields) = next() else {
-        bail!("{}: no header with the names of fields", path.display());
+        bail!("{} has no header with the names of fields", path.display());
     };
     let rows: Vec<Vec<String>> = core::iter::from_fn(next).collect();
     let items = listed(base, &fields, rows);

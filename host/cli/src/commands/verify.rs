@@ -61,7 +61,7 @@ pub(crate) fn public_key(places: &CliContext, path: Option<&Path>) -> Result<Pub
         let key = places
             .keys
             .public_key()
-            .context("no public key: give --key FILE")?;
+            .context("no public key; give --key FILE")?;
         return Ok(PublicKey::new(key)?);
     };
     let bytes = read_whole(path)?;
@@ -93,12 +93,13 @@ fn proof(places: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAns
                 CommandAnswer::No,
             ),
             Err(error) => {
-                print_line(&format!("not proved: {error}"));
+                print_line(&format!("does not verify: {error}"));
                 CommandAnswer::No
             }
         });
     }
-    // The run's manifest only makes the numbers readable; without it they are shown unscaled.
+    // The proof holds without the manifest, which only scales its numbers: a wrong manifest cannot make
+    // a forged proof verify.
     let manifest = manifest_of(places, &bytes);
     let outcome = verify_proof(&bytes, key, manifest.as_deref());
     let good = outcome.is_ok();
@@ -108,7 +109,7 @@ fn proof(places: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAns
         Err(error) if places.json => {
             print_json(&json!({ "good": false, "reason": error.to_string() }));
         }
-        Err(error) => print_line(&format!("not proved: {error}")),
+        Err(error) => print_line(&format!("does not verify: {error}")),
     }
     Ok(CommandAnswer::yes_if(good))
 }
@@ -118,7 +119,7 @@ fn told(value: &serde_json::Value, answer: CommandAnswer) -> CommandAnswer {
     answer
 }
 
-/// The manifest of the run that the proof names, if it is here.
+/// The manifest of the run that the proof names, if the run is in the data directory.
 fn manifest_of(places: &CliContext, bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let origin = text
@@ -131,7 +132,7 @@ fn manifest_of(places: &CliContext, bytes: &[u8]) -> Option<String> {
         .ok()
 }
 
-/// The auditor's own words, the same as `counterfoil-verify` prints.
+/// Prints the auditor's report, the same text as `counterfoil-verify` prints.
 pub(crate) fn print(report: &Report) {
     print_line(report.to_string().trim_end());
 }

@@ -179,7 +179,11 @@ fn ask_backtest(component: &Path, example: &DemoStrategy, snapshot: &str) -> arg
 }
 
 /// The last example with other parameters, on all cores.
-pub(super) fn sweep_it(places: &CliContext, folder: &Path, snapshot: &str) -> Result<sweep::Made> {
+pub(super) fn sweep_it(
+    places: &CliContext,
+    folder: &Path,
+    snapshot: &str,
+) -> Result<sweep::EndedSweep> {
     let example = EXAMPLES.last().context("the demo has examples")?;
     let component = folder.join(format!("{}.wasm", example.name));
     let mut base = ask_backtest(&component, example, snapshot);
