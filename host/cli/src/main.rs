@@ -19,6 +19,7 @@ use counterfoil_runner::clock::Stopwatch;
 use crate::args::{CliArgs, Command};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, CommandLineError, Verbosity};
+use crate::people::outcome::print_if_denied;
 
 /// The command worked and its answer is no: not intact, different, a fault, refused.
 const EXIT_NO: u8 = 1;
@@ -112,7 +113,8 @@ fn run(args: CliArgs) -> anyhow::Result<CommandAnswer> {
     }
     let watch = Stopwatch::start();
     let context = CliContext::new(&args.global)?;
-    let answer = dispatch(&context, args.command);
+    // A denial ends a command early as its error; it is an answer, and is printed as one.
+    let answer = print_if_denied(&context, dispatch(&context, args.command));
     output::print_detail(&format!("took {:.3} s", watch.elapsed().as_secs_f64()));
     answer
 }
@@ -147,5 +149,5 @@ fn dispatch(context: &CliContext, command: Command) -> anyhow::Result<CommandAns
         Command::Version => Ok(commands::version::run(context.json)),
         Command::CompileComponent(args) => commands::compile::run(&args),
         Command::EvaluatePolicy => commands::policy::child::run(),
-    }
+    };
 }

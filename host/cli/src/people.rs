@@ -1,12 +1,11 @@
-//! What the commands about people share: the ledger's place, acting on it, and how records and
-//! refusals are told. It must never decide what is allowed: the ledger does.
+//! What the commands about people share: parsing what was typed, opening the ledger, and printing
+//! records and denials. It must never decide what is allowed: the ledger does.
 
-pub(crate) mod desk;
-pub(crate) mod refusal;
-pub(crate) mod rows;
+pub(crate) mod ledger_access;
+pub(crate) mod outcome;
+pub(crate) mod record_json;
 pub(crate) mod search;
-pub(crate) mod view;
-pub(crate) mod words;
+pub(crate) mod table;
 
 use std::path::Path;
 
@@ -14,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::role::{Role, Roles};
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::store::keys::read_public;
@@ -88,7 +87,7 @@ pub(crate) fn begins_with<'a>(
 
 /// The component that was typed: a file's digest, a whole digest, or the first digits of one that
 /// is registered. A file or a whole digest need not be registered: the ledger answers for that.
-pub(crate) fn component(state: &State, text: &str) -> Result<Digest> {
+pub(crate) fn component(state: &LedgerState, text: &str) -> Result<Digest> {
     let path = Path::new(text);
     if path.is_file() {
         return Ok(Digest::of(&read_whole(path)?));

@@ -7,7 +7,7 @@ use counterfoil_trading::cbor::{CborError, Reader};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::id::Id;
-use crate::role::{Kind, Role, Roles};
+use crate::role::{PrincipalKind, Role, Roles};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
@@ -17,12 +17,17 @@ mod people;
 mod registry;
 mod runs;
 
+pub use codec::ActName;
 pub(crate) use codec::{id, signature};
-pub use control::{BreakGlass, Drift, Exception, Gate, Outcome, Reason, Refused, Subject, Verdict};
-pub use people::{Class, ClassSet, Delegation};
-pub use registry::{DigestSet, Evidence, EvidenceKind, Provenance};
+pub use control::{
+    BreakGlass, DriftFinding, ExceptionSubject, GateVerdict, HostRefusal, PolicyException,
+};
+pub use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
+pub use people::{ApprovalClass, ApprovalClassRules, Delegation};
+pub use registry::{DigestSet, EvidenceKind, EvidenceSet, Provenance};
 pub use runs::{
-    Authorization, Budget, Payer, RunEnd, RunStart, Scope, Terms, Usage, account_digest,
+    BudgetHolder, KillScope, RunEnd, RunStart, RunTerms, StartAuthorization, Usage, UsageBudget,
+    account_digest,
 };
 
 /// What somebody does, or asks to do.
@@ -39,11 +44,8 @@ pub enum Act {
     },
     /// Adds a principal with its first key.
     PrincipalAdd {
-        /// Its id.
         id: Id,
-        /// What it is.
-        kind: Kind,
-        /// Its roles.
+        kind: PrincipalKind,
         roles: Roles,
         /// Its first key.
         key: PublicKey,
@@ -61,7 +63,6 @@ pub enum Act {
     KeyAdd {
         /// The principal.
         id: Id,
-        /// The key.
         key: PublicKey,
         /// When its time is over.
         until: Option<UnixNanos>,
@@ -77,9 +78,7 @@ pub enum Act {
     KeyRevoke {
         /// The principal.
         id: Id,
-        /// The key.
         key: PublicKey,
-        /// Why.
         reason: String,
     },
     /// Says who holds the log's secret key from here on.
@@ -99,19 +98,17 @@ pub enum Act {
     /// Ends the time in which administrators act alone.
     SetupEnd {},
     /// Says who belongs to an approval class, and how many must sign.
-    ClassSet(ClassSet),
+    ClassSet(ApprovalClassRules),
     /// Lets somebody speak for the one who signs this, for a while.
     Delegate(Delegation),
     /// Ends a delegation before its time.
     DelegateEnd {
         /// The entry that made it.
         delegated: u64,
-        /// Why.
         reason: String,
     },
     /// Proposes an act that others must sign.
     ChangePropose {
-        /// The act.
         act: Box<Act>,
     },
     /// Signs a change; the signature that completes it does the act.
@@ -119,16 +116,13 @@ pub enum Act {
         /// The entry that proposes it.
         proposed: u64,
     },
-    /// Withdraws a change.
     ChangeWithdraw {
         /// The entry that proposes it.
         proposed: u64,
-        /// Why.
         reason: String,
     },
     /// Registers a component as a draft.
     ComponentSubmit {
-        /// The component.
         component: Digest,
         /// The strategy that it is a version of.
         strategy: Id,
@@ -137,10 +131,8 @@ pub enum Act {
     },
     /// Says that the evidence for a draft is complete.
     ComponentValidate {
-        /// The component.
         component: Digest,
-        /// The evidence.
-        evidence: Evidence,
+        evidence: EvidenceSet,
     },
     /// Approves a digest set.
     ComponentApprove {
@@ -156,81 +148,64 @@ pub enum Act {
     },
     /// Takes a component out of use.
     ComponentArchive {
-        /// The component.
         component: Digest,
-        /// Why.
         reason: String,
     },
     /// Sets the limits of an account, as the policy gave them.
     LimitsSet {
-        /// The account.
         account: Id,
-        /// The limits.
         limits: Digest,
         /// The entry with the verdict that gave them.
         verdict: u64,
     },
     /// Lets runs on some terms start within a window of time.
-    StartAuthorize(Authorization),
-    /// Withdraws that.
+    StartAuthorize(StartAuthorization),
     StartWithdraw {
         /// The entry that authorizes it.
         authorized: u64,
-        /// Why.
         reason: String,
     },
-    /// Starts a run.
     RunStart(RunStart),
     /// Ends a run, and anchors its journal.
     RunEnd(RunEnd),
     /// Throws a kill switch.
     Kill {
         /// What it stops.
-        scope: Scope,
-        /// Why.
+        scope: KillScope,
         reason: String,
     },
-    /// Lifts it.
     KillLift {
         /// The entry that threw it.
         killed: u64,
-        /// Why.
         reason: String,
     },
-    /// Sets a budget.
-    BudgetSet(Budget),
+    BudgetSet(UsageBudget),
     /// Says which owners are a team.
     TeamSet {
-        /// The team.
         team: Id,
         /// Its owners.
         members: BTreeSet<Id>,
     },
     /// Lets somebody be over budget for a while.
     BudgetExcess {
-        /// Who.
-        of: Payer,
+        of: BudgetHolder,
         /// Until when.
         until: UnixNanos,
-        /// Why.
         reason: String,
     },
     /// Records what a run used.
     Usage(Usage),
     /// Says which policy bundle is in force from here on.
     PolicySet {
-        /// The bundle.
         bundle: Digest,
     },
     /// Records what a policy said at a gate.
-    Verdict(Verdict),
-    /// Grants an exception.
-    ExceptionGrant(Exception),
+    Verdict(GateVerdict),
+    ExceptionGrant(PolicyException),
     /// Ends an exception before its time.
     ExceptionEnd {
         /// The entry that granted it.
         granted: u64,
-        /// Why.
         reason: String,
     },
     /// Breaks glass: acts that take two may be done alone for a while.
@@ -239,41 +214,44 @@ pub enum Act {
     Emergency {
         /// The entry that broke the glass.
         opened: u64,
-        /// The act.
         act: Box<Act>,
     },
     /// Closes a break-glass before its time.
     BreakGlassClose {
         /// The entry that broke the glass.
         opened: u64,
-        /// Why.
         reason: String,
     },
     /// Signs the retrospective of a break-glass.
     Retrospective {
         /// The entry that broke the glass.
         opened: u64,
-        /// The digest of the report.
         report: Digest,
         /// What was found.
         findings: String,
     },
     /// Records a difference between what is declared and what is there.
-    Drift(Drift),
+    Drift(DriftFinding),
     /// Says that such a difference is there no more.
     DriftEnd {
         /// The entry that records it.
         drifted: u64,
     },
     /// Records what a program refused before it asked the ledger.
-    Refused(Refused),
+    Refused(HostRefusal),
 }
 
 impl Act {
-    /// The name of the act, for people and in records.
+    /// Which act it is, without its fields.
+    #[must_use]
+    pub const fn act_name(&self) -> ActName {
+        codec::name(self)
+    }
+
+    /// The name of the act as text, for people and in records.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        codec::name(self)
+        self.act_name().as_str()
     }
 
     /// The roles of which one is needed to do the act, or to propose it; none for what every
@@ -337,10 +315,10 @@ impl Act {
         }
     }
 
-    /// The approval class that signs such acts; none for what one principal does alone.
+    /// The approval class whose members sign such acts; none for what one principal does alone.
     #[must_use]
-    pub fn class(&self) -> Option<Class> {
-        Class::of_act(self.name())
+    pub const fn class(&self) -> Option<ApprovalClass> {
+        self.act_name().class()
     }
 
     /// Appends the act's one form: an array of its name and its fields.
@@ -355,5 +333,73 @@ impl Act {
     /// Returns [`CborError`] if none does, or not in its one form.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, CborError> {
         codec::act(reader)
+    }
+}
+
+impl ActName {
+    /// The act with this name in records.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|act| act.as_str() == name)
+    }
+
+    /// The approval class whose members sign such acts; none for what one principal does alone.
+    #[must_use]
+    pub const fn class(self) -> Option<ApprovalClass> {
+        // No wildcard: an act that is new must be put on one side by hand. An act that fell into
+        // a default of none would take effect with a single signature.
+        match self {
+            Self::PrincipalAdd
+            | Self::RolesSet
+            | Self::KeyAdd
+            | Self::LogHolder
+            | Self::LogRotate
+            | Self::ClassSet => Some(ApprovalClass::Administration),
+            Self::PolicySet | Self::LimitsSet => Some(ApprovalClass::Risk),
+            Self::ComponentApprove => Some(ApprovalClass::Promotion),
+            Self::ExceptionGrant
+            | Self::KillLift
+            | Self::BudgetSet
+            | Self::TeamSet
+            | Self::BudgetExcess => Some(ApprovalClass::Operations),
+            Self::Genesis
+            | Self::KeyRotate
+            | Self::KeyRevoke
+            | Self::SetupEnd
+            | Self::Delegate
+            | Self::DelegateEnd
+            | Self::ChangePropose
+            | Self::ChangeApprove
+            | Self::ChangeWithdraw
+            | Self::ComponentSubmit
+            | Self::ComponentValidate
+            | Self::ComponentPromote
+            | Self::ComponentArchive
+            | Self::StartAuthorize
+            | Self::StartWithdraw
+            | Self::RunStart
+            | Self::RunEnd
+            | Self::Kill
+            | Self::Usage
+            | Self::Verdict
+            | Self::ExceptionEnd
+            | Self::BreakGlassOpen
+            | Self::Emergency
+            | Self::BreakGlassClose
+            | Self::Retrospective
+            | Self::Drift
+            | Self::DriftEnd
+            | Self::Refused => None,
+        }
+    }
+
+    /// The approval class whose members sign a proposal of such an act. An approval of a component is
+    /// itself one of the signatures that its class gives, so it is never proposed.
+    #[must_use]
+    pub const fn proposal_class(self) -> Option<ApprovalClass> {
+        if matches!(self, Self::ComponentApprove) {
+            return None;
+        }
+        self.class()
     }
 }

@@ -11,9 +11,7 @@ use std::path::{Path, PathBuf};
 pub struct FileError {
     /// What was being done.
     pub action: &'static str,
-    /// To what.
     pub path: String,
-    /// Why not.
     pub source: io::Error,
 }
 

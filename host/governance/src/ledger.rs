@@ -19,14 +19,14 @@ use counterfoil_trading::time::UnixNanos;
 use crate::act::Act;
 use crate::files::{self, FileError, LogFile};
 use crate::id::Id;
-use crate::record::{Record, Signed};
+use crate::record::{LedgerRecord, SignedAct};
 use crate::rule::Denial;
-use crate::state::State;
+use crate::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 
 mod walk;
 
-pub use walk::{Mark, Verified, verify, verify_after};
+pub use walk::{LedgerMark, VerifiedLedger, verify, verify_after};
 
 /// What every ledger's origin begins with; its name follows.
 pub const ORIGIN_PREFIX: &str = "counterfoil/ledger/";
@@ -64,7 +64,6 @@ pub enum LedgerError {
     Record {
         /// The entry.
         index: u64,
-        /// Why not.
         source: CborError,
     },
     /// A record is older than the one before it.
@@ -74,7 +73,6 @@ pub enum LedgerError {
     BackDated {
         /// The entry.
         index: u64,
-        /// Its time.
         time: i64,
         /// The time before.
         last: i64,
@@ -93,10 +91,7 @@ pub enum LedgerError {
     #[error(
         "the last {bytes} bytes are no whole record with its checkpoint; opening to write cuts them"
     )]
-    Torn {
-        /// How many bytes.
-        bytes: u64,
-    },
+    Torn { bytes: u64 },
     /// What was checked before is not how this ledger begins.
     #[error("the ledger's first {size} records are not those that were checked before")]
     Mark {
@@ -149,7 +144,7 @@ impl LedgerError {
 /// # Errors
 ///
 /// As [`verify`], and [`LedgerError::Torn`] if the file ends within a record.
-pub fn read(path: &Path, key: &VerifierKey) -> Result<Verified, LedgerError> {
+pub fn read(path: &Path, key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
     let verified = verify(&files::read_whole(path)?, key)?;
     match verified.torn_bytes {
         0 => Ok(verified),
@@ -165,7 +160,7 @@ pub struct Ledger {
     chain: Chain,
     tree: Tree,
     last_time: UnixNanos,
-    state: State,
+    state: LedgerState,
     cut_bytes: u64,
     unknown: bool,
 }
@@ -188,16 +183,16 @@ impl Ledger {
         path: &Path,
         name: &Id,
         signer: Box<dyn Signer + Send>,
-        genesis: &Signed,
+        genesis: &SignedAct,
     ) -> Result<Self, LedgerError> {
         let origin = origin(name);
-        let mut state = State::new(&origin, PublicKey(signer.verifying_key()));
+        let mut state = LedgerState::new(&origin, PublicKey(signer.verifying_key()));
         let (mut chain, mut tree) = (Chain::new(), Tree::new());
         if genesis.previous != chain.last() {
             return Err(LedgerError::Stale { last: chain.last() });
         }
         state.judge(genesis).map_err(LedgerError::Genesis)?;
-        let record = Record {
+        let record = LedgerRecord {
             signed: genesis.clone(),
             denied: None,
         };
@@ -271,7 +266,7 @@ impl Ledger {
 
     /// What the records add up to.
     #[must_use]
-    pub const fn state(&self) -> &State {
+    pub const fn state(&self) -> &LedgerState {
         &self.state
     }
 
@@ -299,7 +294,13 @@ impl Ledger {
         act: Act,
         hand: &S,
     ) -> Result<u64, LedgerError> {
-        self.append(Signed::sign(self.place(), time, actor.clone(), act, hand)?)
+        self.append(SignedAct::sign(
+            self.place(),
+            time,
+            actor.clone(),
+            act,
+            hand,
+        )?)
     }
 
     /// Records an act, done or denied, durably, and only then does it. The answer is its index.
@@ -308,7 +309,7 @@ impl Ledger {
     ///
     /// Returns [`LedgerError::Denied`] if a rule forbids it: the denial is recorded then. Any
     /// other error means that nothing was recorded, or after a failed write that it is not known.
-    pub fn append(&mut self, signed: Signed) -> Result<u64, LedgerError> {
+    pub fn append(&mut self, signed: SignedAct) -> Result<u64, LedgerError> {
         if self.unknown {
             return Err(LedgerError::Unknown);
         }
@@ -321,7 +322,7 @@ impl Ledger {
         walk::check_time(index, signed.time, Some(self.last_time))?;
         let denial = self.state.judge(&signed).err();
         let denied = denial.as_ref().map(|denial| denial.rule);
-        let record = Record { signed, denied };
+        let record = LedgerRecord { signed, denied };
         let (mut chain, mut tree, mut bytes) = (self.chain, self.tree.clone(), Vec::new());
         seal(
             (&mut chain, &mut tree),
@@ -349,7 +350,7 @@ impl Ledger {
 }
 
 /// The signer holds the log's key as it is now.
-fn check_signer(state: &State, signer: &dyn Signer) -> Result<(), LedgerError> {
+fn check_signer(state: &LedgerState, signer: &dyn Signer) -> Result<(), LedgerError> {
     let (ledger, found) = (state.log_key(), PublicKey(signer.verifying_key()));
     if ledger == found {
         return Ok(());
@@ -361,7 +362,7 @@ fn check_signer(state: &State, signer: &dyn Signer) -> Result<(), LedgerError> {
 fn seal(
     (chain, tree): (&mut Chain, &mut Tree),
     (origin, signer): (&str, &dyn Signer),
-    record: &Record,
+    record: &LedgerRecord,
     bytes: &mut Vec<u8>,
 ) -> Result<(), LedgerError> {
     let mut entry = Vec::new();

@@ -56,23 +56,20 @@ const VERSION: u64 = 1;
 
 /// An act with the signature of the one who acts.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Signed {
+pub struct SignedAct {
     /// The leaf hash of the ledger's last entry when this was signed: the signature covers the
     /// whole history, so an act can stand in one place of one ledger only.
     pub previous: Hash,
-    /// When.
     pub time: UnixNanos,
-    /// Who.
     pub actor: Id,
     /// The key that signed.
     pub key: PublicKey,
-    /// What.
     pub act: Act,
-    /// The Ed25519 signature over [`Signed::message`].
+    /// The Ed25519 signature over [`SignedAct::message`].
     pub signature: [u8; 64],
 }
 
-impl Signed {
+impl SignedAct {
     /// Signs an act, to stand after the entry with leaf hash `previous` in the ledger `origin`.
     ///
     /// # Errors
@@ -119,14 +116,14 @@ impl Signed {
 
 /// A record: an act, and the rule by which it was denied, if it was.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Record {
+pub struct LedgerRecord {
     /// The act.
-    pub signed: Signed,
+    pub signed: SignedAct,
     /// The rule that denied it; nothing if it was done.
     pub denied: Option<Rule>,
 }
 
-impl Record {
+impl LedgerRecord {
     /// The record's one form.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -163,7 +160,7 @@ impl Record {
             let rule = Rule::parse(&reader.text()?);
             Some(rule.ok_or(unknown("the code of a rule"))?)
         };
-        let signed = Signed {
+        let signed = SignedAct {
             previous,
             time: UnixNanos(reader.i64()?),
             actor: crate::act::id(&mut reader)?,

@@ -71,14 +71,14 @@ pub type Roles = BTreeSet<Role>;
 
 /// Who acts: a human being or a program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum PrincipalKind {
     /// A human being.
     Person,
     /// A program.
     Service,
 }
 
-impl Kind {
+impl PrincipalKind {
     /// The name in records.
     #[must_use]
     pub const fn name(self) -> &'static str {

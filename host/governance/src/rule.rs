@@ -1,19 +1,18 @@
-//! The rules by their stable codes, and a denial: which rule, why, and who could do it instead.
+//! The rules by their stable codes, and a denial: which rule, why, and a hint who could act instead.
 //! When a rule holds must never be decided here.
 
 use core::fmt;
 
-/// The rules in their order, each with what it says and its code.
+/// Rules in their order, each with what it says and its code.
 macro_rules! rules {
-    ($($(#[$doc:meta])* $rule:ident = $code:literal;)*) => {
-        /// A rule that an act can break. The codes are part of the ledger's format and never
-        /// change.
+    ($(#[$about:meta])* $name:ident: $($(#[$doc:meta])* $rule:ident = $code:literal;)*) => {
+        $(#[$about])*
         #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-        pub enum Rule {
+        pub enum $name {
             $($(#[$doc])* $rule,)*
         }
 
-        impl Rule {
+        impl $name {
             /// Every rule.
             pub const ALL: &[Self] = &[$(Self::$rule),*];
 
@@ -25,10 +24,19 @@ macro_rules! rules {
                 }
             }
         }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.code())
+            }
+        }
     };
 }
 
 rules! {
+    /// A rule of the ledger that an act can break. The codes are part of the ledger's format and
+    /// never change.
+    Rule:
     /// The one who acts is no principal of this ledger.
     PrincipalUnknown = "principal.unknown";
     /// A principal of this id is there already.
@@ -201,28 +209,110 @@ impl Rule {
     }
 }
 
-impl fmt::Display for Rule {
+rules! {
+    /// A rule that the host checks before it asks the ledger; the refusal is recorded by its code.
+    HostRule:
+    /// The bytes of a registered component are not stored here.
+    ComponentMissing = "component.missing";
+    /// The stored bytes of a component have another digest.
+    ComponentChanged = "component.changed";
+    /// A recorded piece of evidence cannot be opened, or was changed.
+    EvidenceChanged = "evidence.changed";
+    /// The manifest does not parse, or cannot be started.
+    ManifestInvalid = "manifest.invalid";
+    /// The ledger is missing, does not verify, or cannot be written.
+    LedgerUnusable = "ledger.unusable";
+    /// The bundle of the policy in force cannot be read.
+    PolicyUnreadable = "policy.unreadable";
+    /// The policy's own tests fail.
+    PolicyTests = "policy.tests";
+}
+
+/// The rule by which something was denied, whether the ledger or the host checked it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum RuleCode {
+    Ledger(Rule),
+    /// A rule that the host checks before it asks the ledger.
+    Host(HostRule),
+}
+
+impl RuleCode {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Ledger(rule) => rule.code(),
+            Self::Host(rule) => rule.code(),
+        }
+    }
+}
+
+impl fmt::Display for RuleCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
     }
 }
 
-/// Why an act was refused.
+impl From<Rule> for RuleCode {
+    fn from(rule: Rule) -> Self {
+        Self::Ledger(rule)
+    }
+}
+
+impl From<HostRule> for RuleCode {
+    fn from(rule: HostRule) -> Self {
+        Self::Host(rule)
+    }
+}
+
+/// Why the ledger denies an act.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("denied by {rule}: {why}; {who}")]
+#[error("denied by {rule}: {why}; {hint}")]
 pub struct Denial {
     /// The rule that was broken.
     pub rule: Rule,
     /// What broke it.
     pub why: String,
     /// Who could do it, or what to do instead.
-    pub who: String,
+    pub hint: String,
 }
 
 impl Denial {
     /// A denial.
-    pub(crate) fn new(rule: Rule, why: impl Into<String>, who: impl Into<String>) -> Self {
-        let (why, who) = (why.into(), who.into());
-        Self { rule, why, who }
+    pub(crate) fn new(rule: Rule, why: impl Into<String>, hint: impl Into<String>) -> Self {
+        let (why, hint) = (why.into(), hint.into());
+        Self { rule, why, hint }
+    }
+}
+
+/// Why a principal may not do something, by a rule of the ledger or of the host.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{rule}: {why}; {hint}")]
+pub struct AccessDenial {
+    /// The rule that was broken.
+    pub rule: RuleCode,
+    /// What broke it.
+    pub why: String,
+    /// Who could do it, or what to do instead.
+    pub hint: String,
+}
+
+impl AccessDenial {
+    /// A denial by this rule.
+    pub fn new(rule: impl Into<RuleCode>, why: impl Into<String>, hint: impl Into<String>) -> Self {
+        let (rule, why, hint) = (rule.into(), why.into(), hint.into());
+        Self { rule, why, hint }
+    }
+
+    /// Whether the denial is by this rule of the ledger.
+    #[must_use]
+    pub fn is_by(&self, rule: Rule) -> bool {
+        self.rule == RuleCode::Ledger(rule)
+    }
+}
+
+impl From<Denial> for AccessDenial {
+    fn from(denial: Denial) -> Self {
+        Self::new(denial.rule, denial.why, denial.hint)
     }
 }

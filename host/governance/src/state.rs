@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{Class, ClassSet, Gate};
+use crate::act::{ApprovalClass, ApprovalClassRules, Gate};
 use crate::id::Id;
-use crate::record::Signed;
-use crate::registry::{Deed, Registry};
-use crate::role::{Kind, Role, Roles};
+use crate::record::SignedAct;
+use crate::registry::{ComponentRegistry, RecordRef};
+use crate::role::{PrincipalKind, Role, Roles};
 use crate::rule::Denial;
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
+mod access;
 mod apply;
 mod budgets;
 mod changes;
@@ -25,30 +26,29 @@ mod glass;
 mod judge;
 mod runs;
 
-pub use budgets::{Books, DAY_NANOS, EXCESS_NANOS_MAX, Excess, day_of};
-pub use changes::{CHANGE_NANOS_MAX, Change, Ending};
-pub use classes::Delegated;
-pub use control::{Granted, Said};
-pub use drift::Drifted;
-pub use glass::{BREAK_GLASS_NANOS_MAX, Broken};
-pub use runs::{Authorized, Killed, Limits};
+pub use access::Access;
+pub use budgets::{BudgetBooks, DAY_NANOS, EXCESS_NANOS_MAX, ExcessRecord, day_of};
+pub use changes::{CHANGE_NANOS_MAX, ChangeEnd, ProposedChange};
+pub use classes::DelegationRecord;
+pub use control::{ExceptionRecord, VerdictRecord};
+pub use drift::DriftRecord;
+pub use glass::{BREAK_GLASS_NANOS_MAX, BreakGlassRecord};
+pub use runs::{AuthorizationRecord, KillRecord, LimitsRecord};
 
 /// The longest delegation, in nanoseconds: 90 days, a leave.
 pub const DELEGATION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
 
 /// A person or a service.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Principal {
-    /// What it is.
-    pub kind: Kind,
+pub struct PrincipalRecord {
+    pub kind: PrincipalKind,
     /// What it may do.
     pub roles: Roles,
 }
 
 /// A key, and how long it counts.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Key {
-    /// Whose it is.
+pub struct KeyRecord {
     pub owner: Id,
     /// The entry that added it.
     pub added: u64,
@@ -58,7 +58,7 @@ pub struct Key {
     pub ended: Option<u64>,
 }
 
-impl Key {
+impl KeyRecord {
     /// Whether the key counts at this time, at this point of the ledger.
     #[must_use]
     pub fn counts(&self, time: UnixNanos) -> bool {
@@ -68,34 +68,34 @@ impl Key {
 
 /// What the records so far add up to.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct State {
+pub struct LedgerState {
     origin: String,
     log_key: PublicKey,
     /// The keys that the log had before, and the entries that rotated them.
     log_keys: BTreeMap<PublicKey, u64>,
     log_holder: Option<Id>,
-    principals: BTreeMap<Id, Principal>,
-    keys: BTreeMap<PublicKey, Key>,
-    setup_end: Option<Deed>,
-    classes: BTreeMap<Class, ClassSet>,
-    delegations: BTreeMap<u64, Delegated>,
-    changes: BTreeMap<u64, Change>,
-    broken: BTreeMap<u64, Broken>,
-    registry: Registry,
-    exceptions: BTreeMap<u64, Granted>,
-    policies: Vec<(Digest, Deed)>,
-    verdicts: BTreeMap<u64, Said>,
+    principals: BTreeMap<Id, PrincipalRecord>,
+    keys: BTreeMap<PublicKey, KeyRecord>,
+    setup_end: Option<RecordRef>,
+    classes: BTreeMap<ApprovalClass, ApprovalClassRules>,
+    delegations: BTreeMap<u64, DelegationRecord>,
+    changes: BTreeMap<u64, ProposedChange>,
+    broken: BTreeMap<u64, BreakGlassRecord>,
+    registry: ComponentRegistry,
+    exceptions: BTreeMap<u64, ExceptionRecord>,
+    policies: Vec<(Digest, RecordRef)>,
+    verdicts: BTreeMap<u64, VerdictRecord>,
     /// The entries of the verdicts on each subject.
     said: BTreeMap<(Gate, Digest), Vec<u64>>,
-    limits: BTreeMap<Id, Limits>,
-    authorizations: BTreeMap<u64, Authorized>,
-    kills: BTreeMap<u64, Killed>,
-    books: Books,
-    drifts: BTreeMap<u64, Drifted>,
+    limits: BTreeMap<Id, LimitsRecord>,
+    authorizations: BTreeMap<u64, AuthorizationRecord>,
+    kills: BTreeMap<u64, KillRecord>,
+    books: BudgetBooks,
+    drifts: BTreeMap<u64, DriftRecord>,
     denials: u64,
 }
 
-impl State {
+impl LedgerState {
     /// The state of a ledger without records, whose checkpoints `log_key` signs.
     #[must_use]
     pub fn new(origin: &str, log_key: PublicKey) -> Self {
@@ -111,7 +111,7 @@ impl State {
             delegations: BTreeMap::new(),
             changes: BTreeMap::new(),
             broken: BTreeMap::new(),
-            registry: Registry::default(),
+            registry: ComponentRegistry::default(),
             exceptions: BTreeMap::new(),
             policies: Vec::new(),
             verdicts: BTreeMap::new(),
@@ -119,7 +119,7 @@ impl State {
             limits: BTreeMap::new(),
             authorizations: BTreeMap::new(),
             kills: BTreeMap::new(),
-            books: Books::default(),
+            books: BudgetBooks::default(),
             drifts: BTreeMap::new(),
             denials: 0,
         }
@@ -133,13 +133,13 @@ impl State {
 
     /// Every principal.
     #[must_use]
-    pub const fn principals(&self) -> &BTreeMap<Id, Principal> {
+    pub const fn principals(&self) -> &BTreeMap<Id, PrincipalRecord> {
         &self.principals
     }
 
     /// Every key that was ever added.
     #[must_use]
-    pub const fn keys(&self) -> &BTreeMap<PublicKey, Key> {
+    pub const fn keys(&self) -> &BTreeMap<PublicKey, KeyRecord> {
         &self.keys
     }
 
@@ -175,7 +175,7 @@ impl State {
 
     /// Who ended the set-up; until then administrators act alone, and nothing is promoted.
     #[must_use]
-    pub const fn setup_end(&self) -> Option<&Deed> {
+    pub const fn setup_end(&self) -> Option<&RecordRef> {
         self.setup_end.as_ref()
     }
 
@@ -188,13 +188,13 @@ impl State {
 
     /// The components and runs.
     #[must_use]
-    pub const fn registry(&self) -> &Registry {
+    pub const fn registry(&self) -> &ComponentRegistry {
         &self.registry
     }
 
     /// Every exception that was ever granted, by the entry that granted it.
     #[must_use]
-    pub const fn exceptions(&self) -> &BTreeMap<u64, Granted> {
+    pub const fn exceptions(&self) -> &BTreeMap<u64, ExceptionRecord> {
         &self.exceptions
     }
 
@@ -209,7 +209,7 @@ impl State {
     /// # Errors
     ///
     /// Returns the [`Denial`] by the first rule that it breaks.
-    pub fn judge(&self, signed: &Signed) -> Result<(), Denial> {
+    pub fn judge(&self, signed: &SignedAct) -> Result<(), Denial> {
         judge::judge(self, signed)
     }
 
@@ -217,8 +217,8 @@ impl State {
     ///
     /// # Errors
     ///
-    /// As [`State::judge`].
-    pub fn act(&mut self, index: u64, signed: &Signed) -> Result<(), Denial> {
+    /// As [`LedgerState::judge`].
+    pub fn act(&mut self, index: u64, signed: &SignedAct) -> Result<(), Denial> {
         let judged = self.judge(signed);
         if judged.is_ok() {
             self.apply(index, signed);

@@ -8,15 +8,16 @@ use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::{
-    Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Drift, Evidence,
-    EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd, RunStart,
-    Scope, Subject, Terms, Usage, Verdict, account_digest,
+    Act, ApprovalClass, BreakGlass, BudgetHolder, Delegation, DigestSet, DriftFinding,
+    EvidenceKind, EvidenceSet, ExceptionSubject, Gate, GateOutcome, GateReason, GateVerdict,
+    HostRefusal, KillScope, PolicyException, Provenance, RunEnd, RunStart, RunTerms,
+    StartAuthorization, Usage, UsageBudget, account_digest,
 };
 use crate::attest;
 use crate::id::Id;
-use crate::ledger::{self, Ledger, LedgerError, Verified};
-use crate::record::{self, Record, Signed};
-use crate::role::{Kind, Role, Roles};
+use crate::ledger::{self, Ledger, LedgerError, VerifiedLedger};
+use crate::record::{self, LedgerRecord, SignedAct};
+use crate::role::{PrincipalKind, Role, Roles};
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
@@ -76,7 +77,7 @@ impl Desk {
         };
         let origin = ledger::origin(&name);
         let previous = counterfoil_journal::entry::GENESIS;
-        let genesis = Signed::sign((&origin, previous), UnixNanos(0), id("ada"), act, &hand(1));
+        let genesis = SignedAct::sign((&origin, previous), UnixNanos(0), id("ada"), act, &hand(1));
         let path = folder.path().join("ledger");
         let log = Box::new(hand(LOG_SEED));
         let ledger = Ledger::create(&path, &name, log, &genesis.unwrap()).unwrap();
@@ -218,7 +219,7 @@ impl Desk {
         }
     }
 
-    fn verified(&self) -> Verified {
+    fn verified(&self) -> VerifiedLedger {
         ledger::read(&self.path(), &Self::log_key()).unwrap()
     }
 
@@ -251,7 +252,7 @@ impl Desk {
 fn add(name: &str, roles: &[Role], seed: u8) -> Act {
     Act::PrincipalAdd {
         id: id(name),
-        kind: Kind::Person,
+        kind: PrincipalKind::Person,
         roles: roles.iter().copied().collect(),
         key: key(seed),
         until: None,
@@ -279,9 +280,9 @@ fn submit(component: &str) -> Act {
     }
 }
 
-fn evidence() -> Evidence {
+fn evidence() -> EvidenceSet {
     let all = EvidenceKind::ALL;
-    Evidence(all.map(|kind| (kind, digest(kind.name()))).into())
+    EvidenceSet(all.map(|kind| (kind, digest(kind.name()))).into())
 }
 
 fn validate(component: &str) -> Act {
@@ -313,12 +314,12 @@ fn policy(name: &str) -> Act {
 
 /// That the policy of the set passed it at the gate for promotion.
 fn pass(set: DigestSet) -> Act {
-    Act::Verdict(Verdict {
+    Act::Verdict(GateVerdict {
         gate: Gate::Promotion,
         subject: set.digest(),
         bundle: set.policy,
         input: digest("input"),
-        outcome: Outcome::Pass,
+        outcome: GateOutcome::Pass,
         reasons: vec![],
         limits: None,
     })
@@ -329,12 +330,12 @@ fn fail(set: DigestSet) -> Act {
     let Act::Verdict(verdict) = pass(set) else {
         panic!()
     };
-    let reason = Reason {
+    let reason = GateReason {
         code: "drawdown.max".to_owned(),
         text: "31 % is more than 20 %".to_owned(),
     };
-    Act::Verdict(Verdict {
-        outcome: Outcome::Fail,
+    Act::Verdict(GateVerdict {
+        outcome: GateOutcome::Fail,
         reasons: vec![reason],
         ..verdict
     })
@@ -351,8 +352,8 @@ fn archive(component: &str) -> Act {
     }
 }
 
-fn terms(set: DigestSet) -> Terms {
-    Terms {
+fn terms(set: DigestSet) -> RunTerms {
+    RunTerms {
         owner: id("team-lead"),
         set,
         account: id("desk-7"),
@@ -363,8 +364,8 @@ fn terms(set: DigestSet) -> Terms {
     }
 }
 
-fn authorization(set: DigestSet, from: i64, until: i64) -> Authorization {
-    Authorization {
+fn authorization(set: DigestSet, from: i64, until: i64) -> StartAuthorization {
+    StartAuthorization {
         terms: terms(set),
         not_before: UnixNanos(from),
         not_after: UnixNanos(until),
@@ -393,19 +394,19 @@ fn end(run: &str) -> Act {
 
 /// A verdict that passes the gate for starts, or the one for limits if it gives some.
 fn pass_at(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
-    Act::Verdict(Verdict {
+    Act::Verdict(GateVerdict {
         gate,
         subject,
         bundle: digest("policy"),
         input: digest("input"),
-        outcome: Outcome::Pass,
+        outcome: GateOutcome::Pass,
         reasons: vec![],
         limits,
     })
 }
 
-fn drift(found: &str) -> Drift {
-    Drift {
+fn drift(found: &str) -> DriftFinding {
+    DriftFinding {
         rule: "component.bytes".to_owned(),
         subject: "one".to_owned(),
         declared: "sha256".to_owned(),
@@ -413,8 +414,8 @@ fn drift(found: &str) -> Drift {
     }
 }
 
-fn refused(rule: &str) -> Refused {
-    Refused {
+fn refused(rule: &str) -> HostRefusal {
+    HostRefusal {
         act: "policy-set".to_owned(),
         subject: "a policy".to_owned(),
         rule: rule.to_owned(),
@@ -425,7 +426,7 @@ fn refused(rule: &str) -> Refused {
 fn add_service(name: &str, seed: u8) -> Act {
     Act::PrincipalAdd {
         id: id(name),
-        kind: Kind::Service,
+        kind: PrincipalKind::Service,
         roles: Roles::new(),
         key: key(seed),
         until: None,

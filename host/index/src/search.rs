@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use counterfoil_governance::ledger::{LedgerError, Verified, verify, verify_after};
-use counterfoil_governance::record::Record;
+use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, verify, verify_after};
+use counterfoil_governance::record::LedgerRecord;
 use counterfoil_journal::key::VerifierKey;
 
 use crate::store::{self, IndexError, Store};
@@ -30,7 +30,7 @@ pub enum By {
 #[derive(Debug)]
 pub struct Found {
     /// The ledger's records, checked now or when the index was made.
-    pub verified: Verified,
+    pub verified: VerifiedLedger,
     /// The records that may say all that is wanted, by number; they are to be asked themselves.
     /// Without an index, every record.
     pub candidates: BTreeSet<u64>,
@@ -47,7 +47,7 @@ pub struct Found {
 pub fn search(
     (bytes, key): (&[u8], &VerifierKey),
     folder: &Path,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<Term>,
+    terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<Term>,
     wanted: &[Want],
 ) -> Result<Found, LedgerError> {
     let store = match Store::open(folder, key.name()) {
@@ -78,7 +78,7 @@ pub fn search(
 pub fn rebuild(
     ledger: (&[u8], &VerifierKey),
     folder: &Path,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<Term>,
+    terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<Term>,
 ) -> Result<Found, LedgerError> {
     match store::remove(folder) {
         Ok(()) => search(ledger, folder, terms, &[]),
@@ -97,7 +97,7 @@ fn emptied(mut store: Store) -> Result<Store, IndexError> {
     Ok(store)
 }
 
-fn alone(verified: Verified, error: IndexError) -> Found {
+fn alone(verified: VerifiedLedger, error: IndexError) -> Found {
     Found {
         candidates: all(&verified),
         verified,
@@ -105,15 +105,15 @@ fn alone(verified: Verified, error: IndexError) -> Found {
     }
 }
 
-fn all(verified: &Verified) -> BTreeSet<u64> {
+fn all(verified: &VerifiedLedger) -> BTreeSet<u64> {
     (0..verified.mark().size).collect()
 }
 
 /// Brings the index up to the ledger, asks it, and closes it.
 fn with(
     mut store: Store,
-    verified: &Verified,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<Term>,
+    verified: &VerifiedLedger,
+    terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<Term>,
     wanted: &[Want],
 ) -> Result<BTreeSet<u64>, IndexError> {
     let known = store.mark().map_or(0, |mark| mark.size);

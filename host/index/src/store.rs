@@ -6,7 +6,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use counterfoil_governance::FileError;
-use counterfoil_governance::ledger::Mark;
+use counterfoil_governance::ledger::LedgerMark;
 
 use crate::files;
 use crate::seal::Seal;
@@ -41,7 +41,7 @@ pub(crate) struct Store {
     folder: PathBuf,
     origin: String,
     db: sled::Db,
-    mark: Option<Mark>,
+    mark: Option<LedgerMark>,
     /// Given back when dropped; the last field, so that the database is closed by then.
     _lock: File,
 }
@@ -73,7 +73,7 @@ impl Store {
     }
 
     /// How much of the ledger it knows; nothing if it is empty.
-    pub(crate) const fn mark(&self) -> Option<Mark> {
+    pub(crate) const fn mark(&self) -> Option<LedgerMark> {
         self.mark
     }
 
@@ -120,7 +120,7 @@ impl Store {
     }
 
     /// Makes it durable enough to be found whole, and seals it: it knows the ledger up to `mark`.
-    pub(crate) fn close(self, mark: Mark) -> Result<(), IndexError> {
+    pub(crate) fn close(self, mark: LedgerMark) -> Result<(), IndexError> {
         let Self {
             folder,
             origin,

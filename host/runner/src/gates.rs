@@ -6,7 +6,7 @@ mod archive;
 mod documents;
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{self, Gate, Outcome, Reason};
+use counterfoil_governance::act::{self, Gate, GateOutcome, GateReason};
 use counterfoil_policy::bundle::{Bundle, BundleError};
 use counterfoil_policy::child::Evaluator;
 use counterfoil_policy::verdict::{Verdict, limits_bytes};
@@ -52,7 +52,7 @@ pub fn keep(
     input: &Value,
     verdict: &Verdict,
     subject: Digest,
-) -> Result<act::Verdict, GateError> {
+) -> Result<act::GateVerdict, GateError> {
     let recorded = recorded(verdict, subject)?;
     archive.put(&bundle.encode())?;
     archive.put(canonical_json(input)?.as_bytes())?;
@@ -63,8 +63,8 @@ pub fn keep(
 }
 
 /// A verdict as the ledger records it.
-fn recorded(verdict: &Verdict, subject: Digest) -> Result<act::Verdict, GateError> {
-    let reason = |one: &counterfoil_policy::verdict::Reason| Reason {
+fn recorded(verdict: &Verdict, subject: Digest) -> Result<act::GateVerdict, GateError> {
+    let reason = |one: &counterfoil_policy::verdict::Reason| GateReason {
         code: one.code.clone(),
         text: one.text.clone(),
     };
@@ -73,7 +73,7 @@ fn recorded(verdict: &Verdict, subject: Digest) -> Result<act::Verdict, GateErro
         None => None,
     };
     let digest = |digest: Option<digest::Digest>| digest.map(|digest| Digest(digest.0));
-    Ok(act::Verdict {
+    Ok(act::GateVerdict {
         gate: match verdict.gate {
             gate::Gate::Promotion => Gate::Promotion,
             gate::Gate::Start => Gate::Start,
@@ -83,9 +83,9 @@ fn recorded(verdict: &Verdict, subject: Digest) -> Result<act::Verdict, GateErro
         bundle: digest(verdict.bundle).ok_or(GateError::Nothing)?,
         input: digest(verdict.input).ok_or(GateError::Nothing)?,
         outcome: if verdict.passes() {
-            Outcome::Pass
+            GateOutcome::Pass
         } else {
-            Outcome::Fail
+            GateOutcome::Fail
         },
         reasons: verdict.reasons.iter().map(reason).collect(),
         limits,
@@ -101,8 +101,8 @@ fn recorded(verdict: &Verdict, subject: Digest) -> Result<act::Verdict, GateErro
 pub fn again(
     archive: &Archive,
     evaluator: &Evaluator,
-    said: &act::Verdict,
-) -> Result<(act::Verdict, Vec<String>), GateError> {
+    said: &act::GateVerdict,
+) -> Result<(act::GateVerdict, Vec<String>), GateError> {
     let bundle = Bundle::decode(&archive.get(&said.bundle)?)?;
     let input: Value = serde_json::from_slice(&archive.get(&said.input)?)?;
     let gate = match said.gate {
@@ -116,12 +116,13 @@ pub fn again(
     Ok((now, differences))
 }
 
-fn differences(said: &act::Verdict, now: &act::Verdict) -> Vec<String> {
-    let reasons = |one: &act::Verdict| {
-        let line = |one: &Reason| format!("{}: {}", one.code, one.text);
+fn differences(said: &act::GateVerdict, now: &act::GateVerdict) -> Vec<String> {
+    let reasons = |one: &act::GateVerdict| {
+        let line = |one: &GateReason| format!("{}: {}", one.code, one.text);
         one.reasons.iter().map(line).collect::<Vec<_>>().join("; ")
     };
-    let limits = |one: &act::Verdict| one.limits.map_or("none".to_owned(), |one| one.to_string());
+    let limits =
+        |one: &act::GateVerdict| one.limits.map_or("none".to_owned(), |one| one.to_string());
     let pairs = [
         ("bundle", said.bundle.to_string(), now.bundle.to_string()),
         ("input", said.input.to_string(), now.input.to_string()),

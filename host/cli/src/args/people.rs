@@ -2,7 +2,7 @@
 
 use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueHint};
-use counterfoil_governance::act::Class;
+use counterfoil_governance::act::ApprovalClass;
 use counterfoil_governance::role::Role;
 
 /// The names of all roles, for help and completion.
@@ -12,7 +12,7 @@ fn roles() -> PossibleValuesParser {
 
 /// The names of all approval classes.
 fn classes() -> PossibleValuesParser {
-    PossibleValuesParser::new(Class::ALL.map(Class::name))
+    PossibleValuesParser::new(ApprovalClass::ALL.map(ApprovalClass::name))
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,8 +1,9 @@
 //! `access-review`: who holds what, since when, and what somebody should look at.
 
 use anyhow::Result;
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_governance::role::Role;
-use counterfoil_governance::state::Principal;
+use counterfoil_governance::state::PrincipalRecord;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -12,8 +13,8 @@ use super::{key, principal};
 use crate::args::AccessReviewArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
+use crate::people::ledger_access;
 use crate::people::rows;
-use crate::people::view::View;
 
 /// Roles that one principal can hold together but that belong to two for a second pair of eyes to
 /// be one: the ledger keeps the duties apart by component, a review asks whether they should meet.
@@ -25,7 +26,7 @@ const TOGETHER: [(Role, Role); 4] = [
 ];
 
 pub(crate) fn run(places: &CliContext, args: &AccessReviewArgs) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let now = now();
     let soon = now
         .0
@@ -54,11 +55,11 @@ pub(crate) fn run(places: &CliContext, args: &AccessReviewArgs) -> Result<Comman
         "last-act",
         "last-time",
     ];
-    rows::tell(places, people, &columns, "no principal");
+    table::print(places, people, &columns, "no principal");
     print_line("");
-    rows::tell(places, keys, &key::COLUMNS, "no key");
+    table::print(places, keys, &key::COLUMNS, "no key");
     print_line("");
-    rows::tell(
+    table::print(
         places,
         findings,
         &["finding", "principal", "what"],
@@ -68,7 +69,7 @@ pub(crate) fn run(places: &CliContext, args: &AccessReviewArgs) -> Result<Comman
 }
 
 /// What somebody should look at.
-fn findings(view: &View, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value> {
+fn findings(view: &LedgerView, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value> {
     let state = view.state();
     let mut all = Vec::new();
     let mut find = |finding: &str, principal: &str, what: String| {
@@ -114,7 +115,7 @@ fn findings(view: &View, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value> {
     all
 }
 
-fn conflicts(principal: &Principal) -> impl Iterator<Item = (Role, Role)> {
+fn conflicts(principal: &PrincipalRecord) -> impl Iterator<Item = (Role, Role)> {
     let has = |role: Role| principal.roles.contains(&role);
     TOGETHER
         .into_iter()

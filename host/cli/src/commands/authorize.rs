@@ -3,8 +3,8 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Authorization, DigestSet, Refused};
-use counterfoil_governance::state::{Authorized, State};
+use counterfoil_governance::act::{Act, ActName, DigestSet, StartAuthorization};
+use counterfoil_governance::state::{AuthorizationRecord, LedgerState};
 use counterfoil_policy::verdict::{Reason, Verdict};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::gates;
@@ -20,13 +20,9 @@ use super::policy::eval::said;
 use crate::args::{AuthorizationCommand, AuthorizationGrantArgs, RowFilter};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
-
-/// The name of the act, where it is refused before the ledger is asked.
-const ACT: &str = "start-authorize";
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
 /// A second.
 const SECOND_NANOS: i64 = 1_000_000_000;
@@ -36,11 +32,12 @@ pub(crate) fn run(places: &CliContext, args: &AuthorizationCommand) -> Result<Co
         AuthorizationCommand::Grant(args) => start(places, args),
         AuthorizationCommand::Withdraw { record, reason } => {
             let (authorized, reason) = (*record, reason.clone());
-            let done = Desk::open(places)?.act(Act::StartWithdraw { authorized, reason })?;
+            let outcome =
+                ledger_access::open(places)?.act(Act::StartWithdraw { authorized, reason })?;
             let what = format!("the authorization of record {record} is withdrawn");
-            Ok(tell(
+            Ok(print_outcome(
                 places,
-                done,
+                outcome,
                 &what,
                 json!({ "authorized-by": record }),
             ))
@@ -56,54 +53,41 @@ fn start(places: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAn
     let manifest = manifest.with_context(|| format!("{name}"))?;
     let component = people::digest(&manifest.component);
     let component = component.with_context(|| format!("{name} names no component by digest"))?;
-    let mut desk = Desk::open(places)?;
+    let mut client = ledger_access::open(places)?;
     let from = people::time_if("--from", args.from.as_deref())?;
     // A policy is told whole seconds: the window is open in the very second that it begins in.
     let second = UnixNanos(
-        desk.now
+        client
+            .time()
             .0
-            .saturating_sub(desk.now.0.rem_euclid(SECOND_NANOS)),
+            .saturating_sub(client.time().0.rem_euclid(SECOND_NANOS)),
     );
     let window = (
         from.unwrap_or(second),
         people::time("--until", &args.until)?,
     );
     let limits = Digest(limits_digest(&manifest)?);
-    let terms = match terms_of(&manifest, set(desk.state(), component, limits)) {
-        Ok(terms) => terms,
-        Err(denied) => {
-            let refused = Refused {
-                act: ACT.to_owned(),
-                subject: Digest(manifest.run_id()?).to_string(),
-                rule: denied.code.to_owned(),
-                why: denied.why,
-            };
-            return Ok(desk.refuse(&refused, &denied.who)?.tell(places, &[]));
-        }
-    };
-    let asked = Authorization {
+    let terms = terms_of(&manifest, set(client.state(), component, limits));
+    let run = Digest(manifest.run_id()?).to_string();
+    let terms = ledger_access::require(&mut client, ActName::StartAuthorize, run, terms)?;
+    let asked = StartAuthorization {
         terms,
         not_before: window.0,
         not_after: window.1,
     };
     let subject = asked.digest();
-    let done = match desk.act(Act::StartAuthorize(asked))? {
-        Ok(done) => done,
-        Err(refusal) => return Ok(refusal.tell(places, &[])),
-    };
-    if desk.now < window.0 {
-        return told(places, desk.state(), done.index, None);
+    let index = client.act(Act::StartAuthorize(asked))?.index()?;
+    if client.time() < window.0 {
+        return told(places, client.state(), index, None);
     }
-    let document = gates::start(desk.state(), done.index, desk.now)?;
-    match said(places, &mut desk, &document, subject)? {
-        Ok((verdict, record)) => told(places, desk.state(), done.index, Some((&verdict, record))),
-        Err(refusal) => Ok(refusal.tell(places, &[])),
-    }
+    let document = gates::start(client.state(), index, client.time())?;
+    let (verdict, record) = said(places, &mut client, &document, subject)?;
+    told(places, client.state(), index, Some((&verdict, record)))
 }
 
 /// What the component was promoted under last, with these limits if it ever was. Of one that nobody
 /// promoted, or under other limits alone, the ledger says so by its own rule.
-fn set(state: &State, component: Digest, limits: Digest) -> DigestSet {
+fn set(state: &LedgerState, component: Digest, limits: Digest) -> DigestSet {
     let found = state.registry().components().get(&component);
     let promoted = || {
         found
@@ -126,7 +110,7 @@ fn set(state: &State, component: Digest, limits: Digest) -> DigestSet {
 /// to come.
 fn told(
     places: &CliContext,
-    state: &State,
+    state: &LedgerState,
     index: u64,
     asked: Option<(&Verdict, u64)>,
 ) -> Result<CommandAnswer> {
@@ -174,7 +158,7 @@ fn told(
 }
 
 fn list(places: &CliContext, all: bool, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let (state, time) = (view.state(), now());
     let found = state.authorizations().iter();
     let found = found.map(|(index, one)| row(state, (*index, one), time));
@@ -191,16 +175,16 @@ fn list(places: &CliContext, all: bool, filter: &RowFilter) -> Result<CommandAns
         "is",
         "runs",
     ];
-    rows::tell(
+    table::print(
         places,
-        rows::filter(found, filter)?,
+        table::filter(found, filter)?,
         &columns,
         "no authorization",
     );
     Ok(CommandAnswer::Yes)
 }
 
-fn row(state: &State, (index, one): (u64, &Authorized), time: UnixNanos) -> Value {
+fn row(state: &LedgerState, (index, one): (u64, &AuthorizationRecord), time: UnixNanos) -> Value {
     let asked = &one.authorization;
     let is = if one.withdrawn.is_some() {
         "withdrawn"
@@ -213,20 +197,18 @@ fn row(state: &State, (index, one): (u64, &Authorized), time: UnixNanos) -> Valu
     };
     let runs = state.registry().runs().values();
     let runs = runs.filter(|run| run.start.authorized == index);
-    let mut value = words::terms(&asked.terms);
+    let mut value = record_json::terms(&asked.terms);
     value["record"] = json!(index);
-    value["by"] = words::text(&one.deed.by);
-    value["not-before"] = words::until(Some(asked.not_before));
-    value["not-after"] = words::until(Some(asked.not_after));
+    value["by"] = record_json::text(&one.deed.by);
+    value["not-before"] = record_json::until(Some(asked.not_before));
+    value["not-after"] = record_json::until(Some(asked.not_after));
     value["is"] = json!(is);
     value["runs"] = json!(
         runs.map(|run| run.start.run.to_string())
             .collect::<Vec<_>>()
     );
-    value["withdrawn"] = json!(
-        one.withdrawn
-            .as_ref()
-            .map(|(reason, deed)| { words::join(words::deed(deed), json!({ "reason": reason })) })
-    );
+    value["withdrawn"] = json!(one.withdrawn.as_ref().map(|(reason, deed)| {
+        record_json::join(record_json::deed(deed), json!({ "reason": reason }))
+    }));
     value
 }

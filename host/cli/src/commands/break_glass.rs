@@ -3,7 +3,7 @@
 use anyhow::Result;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{self, Act};
-use counterfoil_governance::state::Broken;
+use counterfoil_governance::state::BreakGlassRecord;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::times::show_time;
@@ -13,10 +13,9 @@ use serde_json::{Value, json};
 use crate::args::{BreakGlassCommand, RowFilter};
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
 pub(crate) fn run(places: &CliContext, args: &BreakGlassCommand) -> Result<CommandAnswer> {
     match args {
@@ -27,27 +26,33 @@ pub(crate) fn run(places: &CliContext, args: &BreakGlassCommand) -> Result<Comma
                 until: people::time("--until", until)?,
             };
             let end = show_time(glass.until);
-            let mut desk = Desk::open(places)?;
-            let done = desk.act(Act::BreakGlassOpen(glass))?;
+            let mut client = ledger_access::open(places)?;
+            let outcome = client.act(Act::BreakGlassOpen(glass))?;
             let record = done.as_ref().map_or(0, |done| done.index);
             let what = format!(
                 "{} may do alone until {end}: {}; with --emergency {record}, and a retrospective is owed",
-                desk.actor,
+                client.actor(),
                 act.join(", ")
             );
-            Ok(tell(
+            Ok(print_outcome(
                 places,
-                done,
+                outcome,
                 &what,
                 json!({ "scope": act, "until": end }),
             ))
         }
         BreakGlassCommand::Close { record, reason } => {
             let (opened, reason) = (*record, reason.clone());
-            let done = Desk::open(places)?.act(Act::BreakGlassClose { opened, reason })?;
+            let outcome =
+                ledger_access::open(places)?.act(Act::BreakGlassClose { opened, reason })?;
             let what =
                 format!("the break-glass of record {opened} is over; its retrospective is owed");
-            Ok(tell(places, done, &what, json!({ "opened-by": opened })))
+            Ok(print_outcome(
+                places,
+                outcome,
+                &what,
+                json!({ "opened-by": opened }),
+            ))
         }
         BreakGlassCommand::Review {
             record,
@@ -57,37 +62,37 @@ pub(crate) fn run(places: &CliContext, args: &BreakGlassCommand) -> Result<Comma
             let opened = *record;
             let report = Digest::of(&read_whole(report)?);
             let findings = findings.clone();
-            let done = Desk::open(places)?.act(Act::Retrospective {
+            let outcome = ledger_access::open(places)?.act(Act::Retrospective {
                 opened,
                 report,
                 findings,
             })?;
             let what = format!("the retrospective of record {opened} is signed");
-            let facts = json!({ "opened-by": opened, "report": words::digest(&report) });
-            Ok(tell(places, done, &what, facts))
+            let facts = json!({ "opened-by": opened, "report": record_json::digest(&report) });
+            Ok(print_outcome(places, outcome, &what, facts))
         }
         BreakGlassCommand::List(filter) => list(places, filter),
     }
 }
 
 fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let now = now();
     let all = view.state().broken().iter();
     let found = all.map(|(index, one)| row(*index, one, now)).collect();
     let columns = [
         "record", "by", "scope", "until", "open", "owed", "acts", "reason",
     ];
-    rows::tell(
+    table::print(
         places,
-        rows::filter(found, filter)?,
+        table::filter(found, filter)?,
         &columns,
         "no glass was broken",
     );
     Ok(CommandAnswer::Yes)
 }
 
-fn row(index: u64, one: &Broken, now: UnixNanos) -> Value {
+fn row(index: u64, one: &BreakGlassRecord, now: UnixNanos) -> Value {
     let acts = one
         .acts
         .iter()
@@ -104,7 +109,7 @@ fn row(index: u64, one: &Broken, now: UnixNanos) -> Value {
         "reason": one.glass.reason,
         "closed": one.closed.as_ref().map(|(why, deed)| format!("by {}: {why}", deed.by)),
         "retrospective": one.retrospective.as_ref().map(|(report, findings, deed)| {
-            words::join(words::deed(deed), json!({ "report": words::digest(report), "findings": findings }))
+            record_json::join(record_json::deed(deed), json!({ "report": record_json::digest(report), "findings": findings }))
         }),
     })
 }

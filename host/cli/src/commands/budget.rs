@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Budget, Payer, Usage};
+use counterfoil_governance::act::{Act, BudgetHolder, Usage, UsageBudget};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::report::{Used, daily_usage, standing};
+use counterfoil_governance::report::{UsageTotals, daily_usage, standing};
 use counterfoil_governance::state::{DAY_NANOS, day_of};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::usage;
@@ -16,10 +16,9 @@ use serde_json::{Value, json};
 use crate::args::{self, BudgetSetArgs, RowFilter};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
 /// Nanoseconds in a second.
 const SECOND_NANOS: u64 = 1_000_000_000;
@@ -31,15 +30,15 @@ pub(crate) fn run(places: &CliContext, args: &args::BudgetCommand) -> Result<Com
             let team = people::id("the team", name)?;
             let members = member.iter().map(|name| people::id("--member", name));
             let members: std::collections::BTreeSet<_> = members.collect::<Result<_>>()?;
-            let names: Vec<_> = members.iter().map(words::text).collect();
+            let names: Vec<_> = members.iter().map(record_json::text).collect();
             let act = Act::TeamSet {
                 team: team.clone(),
                 members,
             };
-            let done = Desk::open(places)?.act(act)?;
-            let what = format!("the team {team} is {}", rows::plain(&json!(names)));
+            let outcome = ledger_access::open(places)?.act(act)?;
+            let what = format!("the team {team} is {}", table::plain(&json!(names)));
             let facts = json!({ "team": team.as_str(), "members": names });
-            Ok(tell(places, done, &what, facts))
+            Ok(print_outcome(places, outcome, &what, facts))
         }
         args::BudgetCommand::Excess {
             payer: of,
@@ -47,11 +46,15 @@ pub(crate) fn run(places: &CliContext, args: &args::BudgetCommand) -> Result<Com
             reason,
         } => {
             let (of, until) = (payer(of)?, people::time("--until", until)?);
-            let facts = words::join(words::payer(&of), json!({ "until": show_time(until) }));
+            let facts = record_json::join(
+                record_json::payer(&of),
+                json!({ "until": show_time(until) }),
+            );
             let what = format!("{of} may be over budget until {}", show_time(until));
             let reason = reason.clone();
-            let done = Desk::open(places)?.act(Act::BudgetExcess { of, until, reason })?;
-            Ok(tell(places, done, &what, facts))
+            let outcome =
+                ledger_access::open(places)?.act(Act::BudgetExcess { of, until, reason })?;
+            Ok(print_outcome(places, outcome, &what, facts))
         }
         args::BudgetCommand::Use { run, tag } => record(places, run, tag),
         args::BudgetCommand::List(filter) => list(places, filter),
@@ -59,26 +62,31 @@ pub(crate) fn run(places: &CliContext, args: &args::BudgetCommand) -> Result<Com
     }
 }
 
-fn payer(typed: &args::BudgetPayer) -> Result<Payer> {
+fn payer(typed: &args::BudgetPayer) -> Result<BudgetHolder> {
     match (&typed.owner, &typed.team) {
-        (Some(owner), None) => Ok(Payer::Owner(people::id("--owner", owner)?)),
-        (None, Some(team)) => Ok(Payer::Team(people::id("--team", team)?)),
+        (Some(owner), None) => Ok(BudgetHolder::Owner(people::id("--owner", owner)?)),
+        (None, Some(team)) => Ok(BudgetHolder::Team(people::id("--team", team)?)),
         (None, None) | (Some(_), Some(_)) => bail!("whose budget? give --owner or --team"),
     }
 }
 
 fn set(places: &CliContext, args: &BudgetSetArgs) -> Result<CommandAnswer> {
     let of = payer(&args.payer)?;
-    let budget = Budget {
+    let budget = UsageBudget {
         of: of.clone(),
         fuel: args.fuel,
         runs: args.runs,
         bytes: args.bytes,
         wall_nanos: args.wall.saturating_mul(SECOND_NANOS),
     };
-    let done = Desk::open(places)?.act(Act::BudgetSet(budget))?;
+    let outcome = ledger_access::open(places)?.act(Act::BudgetSet(budget))?;
     let what = format!("{of} has a budget");
-    Ok(tell(places, done, &what, words::payer(&of)))
+    Ok(print_outcome(
+        places,
+        outcome,
+        &what,
+        record_json::payer(&of),
+    ))
 }
 
 /// Records what a run used since it was recorded last; so it can be done every day, or twice.
@@ -87,22 +95,22 @@ fn record(places: &CliContext, name: &str, tags: &[String]) -> Result<CommandAns
     let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let all = places.data.executions_of(&execution.run)?;
     let used = usage::used(&all)?;
-    let mut desk = Desk::open(places)?;
+    let mut client = ledger_access::open(places)?;
     let run = Digest(manifest.run_id()?);
-    let started = desk.state().registry().runs().get(&run);
+    let started = client.state().registry().runs().get(&run);
     let owner = match started {
         Some(started) => started.start.terms.owner.clone(),
         None => Id::parse(&manifest.account.owner).context("the manifest's owner")?,
     };
     let (mut fuel, mut wall_nanos, mut bytes) = (used.fuel, used.wall_nanos, None);
-    let usages = desk.state().books().usages.iter();
+    let usages = client.state().books().usages.iter();
     for (before, _) in usages.filter(|(one, _)| one.run == run) {
         fuel = fuel.saturating_sub(before.fuel);
         wall_nanos = wall_nanos.saturating_sub(before.wall_nanos);
         bytes = Some(before.bytes);
     }
     if fuel == 0 && wall_nanos == 0 && bytes == Some(used.bytes) {
-        let facts = json!({ "run": words::digest(&run), "record": Value::Null });
+        let facts = json!({ "run": record_json::digest(&run), "record": Value::Null });
         if places.json {
             print_json(&facts);
         } else {
@@ -111,14 +119,14 @@ fn record(places: &CliContext, name: &str, tags: &[String]) -> Result<CommandAns
         return Ok(CommandAnswer::Yes);
     }
     let facts = json!({
-        "run": words::digest(&run), "owner": words::text(&owner), "tags": tags,
+        "run": record_json::digest(&run), "owner": record_json::text(&owner), "tags": tags,
         "fuel": fuel, "wall-nanos": wall_nanos, "bytes": used.bytes,
     });
     let what = format!(
         "run {run} of {owner} used {fuel} fuel and {wall_nanos} ns more, and holds {} bytes",
         used.bytes
     );
-    let done = desk.act(Act::Usage(Usage {
+    let outcome = client.act(Act::Usage(Usage {
         run,
         owner,
         tags: tags.iter().cloned().collect(),
@@ -126,12 +134,12 @@ fn record(places: &CliContext, name: &str, tags: &[String]) -> Result<CommandAns
         wall_nanos,
         bytes: used.bytes,
     }))?;
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(places, outcome, &what, facts))
 }
 
 /// Every budget with what is used of it now.
 fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let (state, time) = (view.state(), now());
     let mut all = Vec::new();
     for (of, (budget, deed)) in &state.books().budgets {
@@ -144,17 +152,17 @@ fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
         ];
         let excess = state.books().excesses.get(of);
         let excess = excess.filter(|one| time < one.until);
-        let mut value = words::payer(of);
+        let mut value = record_json::payer(of);
         value["over"] = json!(of_each.iter().any(|(_, used, most)| used >= most));
         value["excess-until"] = json!(excess.map(|one| show_time(one.until)));
-        value["by"] = words::text(&deed.by);
+        value["by"] = record_json::text(&deed.by);
         value["record"] = json!(deed.index);
         for (name, used, most) in of_each {
             value[name] = json!(format!("{used} of {most}"));
         }
         all.push(value);
     }
-    let all = rows::filter(all, filter)?;
+    let all = table::filter(all, filter)?;
     let over = all.iter().any(|row| row["over"] == json!(true));
     let columns = [
         "owner",
@@ -167,13 +175,13 @@ fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
         "excess-until",
         "record",
     ];
-    rows::tell(places, all, &columns, "no budget");
+    table::print(places, all, &columns, "no budget");
     Ok(CommandAnswer::yes_if(!over))
 }
 
 /// What was used on a day.
 fn report(places: &CliContext, day: Option<&str>) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let time = people::time_if("--day", day)?.unwrap_or_else(now);
     let day = day_of(time);
     let used = daily_usage(view.state(), day);
@@ -195,11 +203,11 @@ fn report(places: &CliContext, day: Option<&str>) -> Result<CommandAnswer> {
     }
     print_line(&format!("used on {date} (UTC), as runs reported it:"));
     let columns = ["of", "name", "runs", "fuel", "wall-nanos", "bytes"];
-    rows::tell(places, all, &columns, "nothing");
+    table::print(places, all, &columns, "nothing");
     Ok(CommandAnswer::Yes)
 }
 
-fn row(of: &str, name: &str, used: &Used) -> Value {
+fn row(of: &str, name: &str, used: &UsageTotals) -> Value {
     json!({
         "of": of,
         "name": name,

@@ -3,8 +3,9 @@
 mod proposal;
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Class};
-use counterfoil_governance::state::{Change, Ending};
+use counterfoil_approval::ledger_view::LedgerView;
+use counterfoil_governance::act::{Act, ApprovalClass};
+use counterfoil_governance::state::{ChangeEnd, ProposedChange};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
@@ -13,19 +14,24 @@ use super::{break_glass, exception};
 use crate::args;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{rows, words};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{record_json, table};
 
 pub(crate) fn run(places: &CliContext, args: &args::ChangeCommand) -> Result<CommandAnswer> {
     match args {
         args::ChangeCommand::Approve { record } => approve(places, *record),
         args::ChangeCommand::Withdraw { record, reason } => {
             let (proposed, reason) = (*record, reason.clone());
-            let done = Desk::open(places)?.act(Act::ChangeWithdraw { proposed, reason })?;
+            let outcome =
+                ledger_access::open(places)?.act(Act::ChangeWithdraw { proposed, reason })?;
             let what = format!("the change of record {proposed} is withdrawn");
-            Ok(tell(places, done, &what, json!({ "change": proposed })))
+            Ok(print_outcome(
+                places,
+                outcome,
+                &what,
+                json!({ "change": proposed }),
+            ))
         }
         args::ChangeCommand::Exception(args) => exception::run(places, args),
         args::ChangeCommand::BreakGlass(args) => break_glass::run(places, args),
@@ -36,7 +42,7 @@ pub(crate) fn run(places: &CliContext, args: &args::ChangeCommand) -> Result<Com
 
 /// What somebody is asked to sign, field by field.
 fn show(places: &CliContext, proposed: u64) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let change = view.state().changes().get(&proposed);
     let change = change.with_context(|| {
         format!(
@@ -52,12 +58,12 @@ fn show(places: &CliContext, proposed: u64) -> Result<CommandAnswer> {
     let fields = value.as_object().into_iter().flatten();
     let told = fields.filter(|(name, field)| !field.is_null() && *name != "about");
     let told: Vec<(&str, String)> = told
-        .map(|(name, field)| (name.as_str(), rows::plain(field)))
+        .map(|(name, field)| (name.as_str(), table::plain(field)))
         .collect();
     print_fields(&told);
     print_line("");
     let differences = differences.as_array().cloned().unwrap_or_default();
-    rows::tell(places, differences, &["what", "now", "then"], "nothing");
+    table::print(places, differences, &["what", "now", "then"], "nothing");
     if change.waits(now()) {
         print_line("");
         print_line(&format!(
@@ -68,9 +74,9 @@ fn show(places: &CliContext, proposed: u64) -> Result<CommandAnswer> {
 }
 
 fn approve(places: &CliContext, proposed: u64) -> Result<CommandAnswer> {
-    let mut desk = Desk::open(places)?;
-    let done = desk.act(Act::ChangeApprove { proposed })?;
-    let change = desk.state().changes().get(&proposed);
+    let mut client = ledger_access::open(places)?;
+    let outcome = client.act(Act::ChangeApprove { proposed })?;
+    let change = client.state().changes().get(&proposed);
     let effect = change.is_some_and(|change| change.ended.is_some());
     let name = change.map_or("change", |change| change.act.name());
     let then = if effect {
@@ -80,14 +86,14 @@ fn approve(places: &CliContext, proposed: u64) -> Result<CommandAnswer> {
     };
     let what = format!(
         "{} signs the {name} of record {proposed}; {then}",
-        desk.actor
+        client.actor()
     );
     let facts = json!({ "change": proposed, "act": name, "took-effect": effect });
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(places, outcome, &what, facts))
 }
 
 fn list(places: &CliContext, all: bool, filter: &args::RowFilter) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let now = now();
     let changes = view.state().changes().iter();
     let changes = changes.filter(|(_, one)| all || one.waits(now));
@@ -98,16 +104,16 @@ fn list(places: &CliContext, all: bool, filter: &args::RowFilter) -> Result<Comm
         "record", "act", "class", "by", "until", "signed", "ended", "in-short",
     ];
     let none = "no change waits for signatures";
-    rows::tell(places, rows::filter(found, filter)?, &columns, none);
+    table::print(places, table::filter(found, filter)?, &columns, none);
     Ok(CommandAnswer::Yes)
 }
 
-fn row(places: &CliContext, view: &View, index: u64, one: &Change) -> Value {
+fn row(places: &CliContext, view: &LedgerView, index: u64, one: &ProposedChange) -> Value {
     let class = one.act.class();
     let needed = class.map(|class| view.state().class(class).approvals);
     let ended = one.ended.as_ref().map(|(ending, deed)| match ending {
-        Ending::Done => format!("done in record {}", deed.index),
-        Ending::Withdrawn(why) => format!("withdrawn by {}: {why}", deed.by),
+        ChangeEnd::Done => format!("done in record {}", deed.index),
+        ChangeEnd::Withdrawn(why) => format!("withdrawn by {}: {why}", deed.by),
     });
     let signed: Vec<&str> = one
         .signed
@@ -119,11 +125,11 @@ fn row(places: &CliContext, view: &View, index: u64, one: &Change) -> Value {
         None => proposal::differences(places, view.state(), &one.act),
         Some(_) => Vec::new(),
     };
-    let about = words::whole(&one.act);
+    let about = record_json::whole(&one.act);
     json!({
         "record": index,
         "act": one.act.name(),
-        "class": class.map(Class::name),
+        "class": class.map(ApprovalClass::name),
         "needs": needed,
         "by": one.deed.by.as_str(),
         "time": show_time(one.deed.time),

@@ -18,9 +18,9 @@ use crate::args::{ComponentArchiveArgs, ComponentCommand};
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 use crate::people;
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::words;
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::record_json;
 
 pub(crate) fn run(places: &CliContext, args: &ComponentCommand) -> Result<CommandAnswer> {
     match args {
@@ -39,15 +39,15 @@ pub(crate) fn run(places: &CliContext, args: &ComponentCommand) -> Result<Comman
 }
 
 fn archive(places: &CliContext, args: &ComponentArchiveArgs) -> Result<CommandAnswer> {
-    let mut desk = Desk::open(places)?;
-    let component = people::component(desk.state(), &args.component)?;
+    let mut client = ledger_access::open(places)?;
+    let component = people::component(client.state(), &args.component)?;
     let reason = args.reason.clone();
-    let done = desk.act(Act::ComponentArchive { component, reason })?;
+    let outcome = client.act(Act::ComponentArchive { component, reason })?;
     let what = format!("{component} is archived: it can be replayed, never started");
-    Ok(tell(
+    Ok(print_outcome(
         places,
-        done,
+        outcome,
         &what,
-        json!({ "component": words::digest(&component) }),
+        json!({ "component": record_json::digest(&component) }),
     ))
 }

@@ -1,8 +1,8 @@
 //! `delegate`: somebody speaks for a member of an approval class, for a while.
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Class, Delegation};
-use counterfoil_governance::state::Delegated;
+use counterfoil_governance::act::{Act, ApprovalClass, Delegation};
+use counterfoil_governance::state::DelegationRecord;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 use crate::args::DelegationCommand;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, table};
 
 pub(crate) fn run(places: &CliContext, args: &DelegationCommand) -> Result<CommandAnswer> {
     match args {
@@ -24,39 +23,41 @@ pub(crate) fn run(places: &CliContext, args: &DelegationCommand) -> Result<Comma
             reason,
         } => {
             let delegation = Delegation {
-                class: Class::parse(class).with_context(|| format!("no class {class:?}"))?,
+                class: ApprovalClass::parse(class)
+                    .with_context(|| format!("no class {class:?}"))?,
                 to: people::id("the name", name)?,
                 until: people::time("--until", until)?,
                 reason: reason.clone(),
             };
             let to = delegation.to.clone();
             let end = show_time(delegation.until);
-            let mut desk = Desk::open(places)?;
-            let done = desk.act(Act::Delegate(delegation))?;
+            let mut client = ledger_access::open(places)?;
+            let outcome = client.act(Act::Delegate(delegation))?;
             let what = format!(
                 "{to} speaks for {} in the class {class} until {end}",
-                desk.actor
+                client.actor()
             );
-            Ok(tell(
+            Ok(print_outcome(
                 places,
-                done,
+                outcome,
                 &what,
                 json!({ "class": class, "to": to.as_str(), "until": end }),
             ))
         }
         DelegationCommand::End { record, reason } => {
             let (delegated, reason) = (*record, reason.clone());
-            let done = Desk::open(places)?.act(Act::DelegateEnd { delegated, reason })?;
+            let outcome =
+                ledger_access::open(places)?.act(Act::DelegateEnd { delegated, reason })?;
             let what = format!("the delegation of record {delegated} is over");
-            Ok(tell(
+            Ok(print_outcome(
                 places,
-                done,
+                outcome,
                 &what,
                 json!({ "delegated-by": delegated }),
             ))
         }
         DelegationCommand::List { all, filter } => {
-            let view = View::open(places)?;
+            let view = ledger_access::view(places)?;
             let now = now();
             let found = view.state().delegations().iter();
             let found = found.filter(|(_, one)| *all || one.holds(now));
@@ -64,9 +65,9 @@ pub(crate) fn run(places: &CliContext, args: &DelegationCommand) -> Result<Comma
                 .map(|(index, one)| row(*index, one, one.holds(now)))
                 .collect();
             let columns = ["record", "class", "from", "to", "until", "holds", "reason"];
-            rows::tell(
+            table::print(
                 places,
-                rows::filter(found, filter)?,
+                table::filter(found, filter)?,
                 &columns,
                 "no delegation",
             );
@@ -75,7 +76,7 @@ pub(crate) fn run(places: &CliContext, args: &DelegationCommand) -> Result<Comma
     }
 }
 
-fn row(index: u64, one: &Delegated, holds: bool) -> Value {
+fn row(index: u64, one: &DelegationRecord, holds: bool) -> Value {
     json!({
         "record": index,
         "class": one.delegation.class.name(),

@@ -1,12 +1,13 @@
 //! `drift`: what differs between what the ledger declares and what is there.
 
+use counterfoil_approval::ledger_client::LedgerClient;
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Drift};
-use counterfoil_governance::state::State;
+use counterfoil_governance::act::{Act, DriftFinding};
+use counterfoil_governance::state::LedgerState;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::drift::{is_seen_from, look, way_on};
+use counterfoil_runner::drift::{hint, is_seen_from, look};
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
@@ -14,34 +15,29 @@ use serde_json::{Value, json};
 use crate::args;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_error, print_json, print_line};
-use crate::people::desk::Desk;
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
-use crate::people::{rows, words};
+use crate::people::ledger_access;
+use crate::people::{record_json, table};
 
 /// What a list of differences shows.
 const COLUMNS: [&str; 5] = ["rule", "subject", "declared", "found", "record"];
 
 pub(crate) fn run(places: &CliContext, args: &args::DriftArgs) -> Result<CommandAnswer> {
     if !args.record {
-        let view = View::open_as_found(places)?;
+        let view = ledger_access::view_with_own_key(places)?;
         let found = seen(places, view.state(), now())?;
         let all = found.iter().map(|one| row(view.state(), one)).collect();
-        let all = rows::filter(all, &args.filter)?;
+        let all = table::filter(all, &args.filter)?;
         return Ok(tell(places, all, &Recorded::default()));
     }
-    let mut desk = match Desk::open(places) {
-        Ok(desk) => desk,
+    let mut client = match ledger_access::open(places) {
+        Ok(client) => client,
         // What keeps the record from being made may be the very drift: it is told all the same.
         Err(error) => return untold(places, args, &error),
     };
-    let found = seen(places, desk.state(), desk.now)?;
-    let recorded = match record(places, &mut desk, &found)? {
-        Ok(recorded) => recorded,
-        Err(refusal) => return Ok(refusal.tell(places, &[])),
-    };
-    let all = found.iter().map(|one| row(desk.state(), one)).collect();
-    Ok(tell(places, rows::filter(all, &args.filter)?, &recorded))
+    let found = seen(places, client.state(), client.time())?;
+    let recorded = record(places, &mut client, &found)?;
+    let all = found.iter().map(|one| row(client.state(), one)).collect();
+    Ok(tell(places, table::filter(all, &args.filter)?, &recorded))
 }
 
 /// Tells what is there when nothing can be recorded.
@@ -50,7 +46,7 @@ fn untold(
     args: &args::DriftArgs,
     error: &anyhow::Error,
 ) -> Result<CommandAnswer> {
-    let Ok(view) = View::open_as_found(places) else {
+    let Ok(view) = ledger_access::view_with_own_key(places) else {
         return Err(anyhow::anyhow!("{error:#}"));
     };
     let found = seen(places, view.state(), now())?;
@@ -59,11 +55,15 @@ fn untold(
     }
     print_error(&anyhow::anyhow!("nothing was recorded: {error:#}"));
     let all = found.iter().map(|one| row(view.state(), one)).collect();
-    let all = rows::filter(all, &args.filter)?;
+    let all = table::filter(all, &args.filter)?;
     Ok(tell(places, all, &Recorded::default()))
 }
 
-fn seen(places: &CliContext, state: &State, time: UnixNanos) -> Result<BTreeSet<Drift>> {
+fn seen(
+    places: &CliContext,
+    state: &LedgerState,
+    time: UnixNanos,
+) -> Result<BTreeSet<DriftFinding>> {
     look(&places.data, &places.keys, state, time).context("what is there cannot be told")
 }
 
@@ -77,40 +77,36 @@ struct Recorded {
 /// Records what is new, and the end of what stood and is there no more.
 fn record(
     places: &CliContext,
-    desk: &mut Desk,
-    found: &BTreeSet<Drift>,
-) -> Result<Result<Recorded, Refusal>> {
+    client: &mut LedgerClient,
+    found: &BTreeSet<DriftFinding>,
+) -> Result<Recorded> {
     let mut recorded = Recorded::default();
-    let drifts = desk.state().drifts().iter();
+    let drifts = client.state().drifts().iter();
     let gone = drifts.filter(|(_, one)| {
         one.ended.is_none() && is_seen_from(&places.keys, &one.drift) && !found.contains(&one.drift)
     });
     let gone: Vec<u64> = gone.map(|(index, _)| *index).collect();
     for drifted in gone {
-        match desk.act(Act::DriftEnd { drifted })? {
-            Ok(_) => recorded.ended.push(drifted),
-            Err(refusal) => return Ok(Err(refusal)),
-        }
+        let _record = client.act(Act::DriftEnd { drifted })?.index()?;
+        recorded.ended.push(drifted);
     }
     for drift in found {
-        if desk.state().standing(drift).is_some() {
+        if client.state().standing(drift).is_some() {
             continue;
         }
-        match desk.act(Act::Drift(drift.clone()))? {
-            Ok(done) => recorded.new.push(done.index),
-            Err(refusal) => return Ok(Err(refusal)),
-        }
+        let index = client.act(Act::Drift(drift.clone()))?.index()?;
+        recorded.new.push(index);
     }
-    Ok(Ok(recorded))
+    Ok(recorded)
 }
 
-fn row(state: &State, drift: &Drift) -> Value {
-    let mut value = words::drift(drift);
+fn row(state: &LedgerState, drift: &DriftFinding) -> Value {
+    let mut value = record_json::drift(drift);
     let record = state.standing(drift);
     let since = record.and_then(|index| state.drifts().get(&index));
     value["record"] = json!(record);
     value["since"] = json!(since.map(|one| show_time(one.deed.time)));
-    value["way-on"] = json!(way_on(&drift.rule));
+    value["hint"] = json!(hint(&drift.rule));
     value
 }
 
@@ -120,25 +116,25 @@ fn tell(places: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAns
         print_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));
         return answer;
     }
-    let mut ways: Vec<String> = Vec::new();
+    let mut hints: Vec<String> = Vec::new();
     for row in &all {
-        let way = format!(
+        let hint = format!(
             "{}: {}",
-            rows::plain(&row["rule"]),
-            rows::plain(&row["way-on"])
+            table::plain(&row["rule"]),
+            table::plain(&row["hint"])
         );
-        if !ways.contains(&way) {
-            ways.push(way);
+        if !hints.contains(&hint) {
+            hints.push(hint);
         }
     }
-    rows::tell(
+    table::print(
         places,
         all,
         &COLUMNS,
         "no drift: what is there is what the ledger declares",
     );
-    for way in ways {
-        print_line(&way);
+    for hint in hints {
+        print_line(&hint);
     }
     let list = |all: &[u64]| {
         all.iter()

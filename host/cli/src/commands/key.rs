@@ -1,9 +1,10 @@
 //! `key`: keys that people sign with.
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
@@ -12,10 +13,9 @@ use serde_json::{Value, json};
 use crate::args::{KeyAddArgs, KeyCommand, KeyNewArgs, KeyRevokeArgs, KeyRotateArgs, RowFilter};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, note, print_json, print_line};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
 /// What a list of keys shows.
 pub(crate) const COLUMNS: [&str; 6] = [
@@ -42,15 +42,15 @@ fn new(places: &CliContext, args: &KeyNewArgs) -> Result<CommandAnswer> {
     let keys = PeopleKeys::open(&places.keys, places.data.root())?;
     let public = PublicKey(keys.make(id.as_str())?);
     if places.json {
-        print_json(&json!({ "principal": id.as_str(), "key": words::key(&public) }));
+        print_json(&json!({ "principal": id.as_str(), "key": record_json::key(&public) }));
     } else {
         // The key alone on standard output, for whatever takes it from there.
         print_line(&public.to_string());
         note(&format!(
             "the public key of {id}; the secret half is in the key folder, for you alone"
         ));
-        let is_there = |view: View| view.state().principals().contains_key(&id);
-        let next = if View::open(places).is_ok_and(is_there) {
+        let is_there = |view: LedgerView| view.state().principals().contains_key(&id);
+        let next = if ledger_access::view(places).is_ok_and(is_there) {
             format!("key add {id} --key {public}")
         } else {
             format!("principal add {id} --role ROLE --key {public}")
@@ -64,15 +64,15 @@ fn add(places: &CliContext, args: &KeyAddArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let key = people::public_key(&args.key)?;
     let until = people::time_if("--until", args.until.as_deref())?;
-    let done = Desk::open(places)?.act(Act::KeyAdd {
+    let outcome = ledger_access::open(places)?.act(Act::KeyAdd {
         id: id.clone(),
         key,
         until,
     })?;
-    let facts = json!({ "principal": id.as_str(), "key": words::key(&key) });
-    Ok(tell(
+    let facts = json!({ "principal": id.as_str(), "key": record_json::key(&key) });
+    Ok(print_outcome(
         places,
-        done,
+        outcome,
         &format!("{id} signs with key {key} too"),
         facts,
     ))
@@ -82,22 +82,23 @@ fn add(places: &CliContext, args: &KeyAddArgs) -> Result<CommandAnswer> {
 /// the two counts and is there.
 fn rotate(places: &CliContext, args: &KeyRotateArgs) -> Result<CommandAnswer> {
     let until = people::time_if("--until", args.until.as_deref())?;
-    let mut desk = Desk::open(places)?;
-    let key = PublicKey(desk.people.make(desk.actor.as_str())?);
-    let done = desk.act(Act::KeyRotate { key, until })?;
-    let actor = &desk.actor;
-    let facts = json!({ "principal": actor.as_str(), "key": words::key(&key) });
-    Ok(tell(
+    let mut client = ledger_access::open(places)?;
+    let keys = PeopleKeys::open(&places.keys, places.data.root())?;
+    let key = PublicKey(keys.make(client.actor().as_str())?);
+    let outcome = client.act(Act::KeyRotate { key, until })?;
+    let actor = client.actor();
+    let facts = json!({ "principal": actor.as_str(), "key": record_json::key(&key) });
+    Ok(print_outcome(
         places,
-        done,
+        outcome,
         &format!("{actor} signs with key {key} from here on"),
         facts,
     ))
 }
 
 fn revoke(places: &CliContext, args: &KeyRevokeArgs) -> Result<CommandAnswer> {
-    let mut desk = Desk::open(places)?;
-    let known: Vec<Digest> = desk
+    let mut client = ledger_access::open(places)?;
+    let known: Vec<Digest> = client
         .state()
         .keys()
         .keys()
@@ -110,41 +111,41 @@ fn revoke(places: &CliContext, args: &KeyRevokeArgs) -> Result<CommandAnswer> {
     let key = key.with_context(|| format!("no key begins with {:?}", args.key))?;
     let key = PublicKey(key.0);
     // Whose a key is that nobody has, is for the ledger to answer: it will say no.
-    let owner = desk.state().keys().get(&key).map(|one| one.owner.clone());
-    let id = owner.unwrap_or_else(|| desk.actor.clone());
+    let owner = client.state().keys().get(&key).map(|one| one.owner.clone());
+    let id = owner.unwrap_or_else(|| client.actor().clone());
     let reason = args.reason.clone();
-    let done = desk.act(Act::KeyRevoke {
+    let outcome = client.act(Act::KeyRevoke {
         id: id.clone(),
         key,
         reason,
     })?;
-    let facts = json!({ "principal": id.as_str(), "key": words::key(&key) });
-    Ok(tell(
+    let facts = json!({ "principal": id.as_str(), "key": record_json::key(&key) });
+    Ok(print_outcome(
         places,
-        done,
+        outcome,
         &format!("key {key} of {id} no longer counts"),
         facts,
     ))
 }
 
 fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
-    let found = rows::filter(rows(view.state()), filter)?;
-    rows::tell(places, found, &COLUMNS, "no key");
+    let view = ledger_access::view(places)?;
+    let found = table::filter(rows(view.state()), filter)?;
+    table::print(places, found, &COLUMNS, "no key");
     Ok(CommandAnswer::Yes)
 }
 
 /// Every key, the oldest first.
-pub(crate) fn rows(state: &State) -> Vec<Value> {
+pub(crate) fn rows(state: &LedgerState) -> Vec<Value> {
     let now = now();
     let mut all: Vec<_> = state.keys().iter().collect();
     all.sort_by_key(|(_, one)| one.added);
-    let row = |(key, one): (&PublicKey, &counterfoil_governance::state::Key)| {
+    let row = |(key, one): (&PublicKey, &counterfoil_governance::state::KeyRecord)| {
         json!({
-            "key": words::key(key),
+            "key": record_json::key(key),
             "principal": one.owner.as_str(),
             "counts": one.counts(now),
-            "until": words::until(one.until),
+            "until": record_json::until(one.until),
             "added-by": one.added,
             "ended-by": one.ended,
         })

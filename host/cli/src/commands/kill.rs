@@ -2,9 +2,13 @@
 //! nothing but the folder: the ledger hears of it afterwards. Lifting needs the ledger first.
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_client::ActOutcome;
+use counterfoil_approval::ledger_view;
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Class, Refused, Scope};
+use counterfoil_governance::act::{Act, ActName, KillScope};
 use counterfoil_governance::id::Id;
+use counterfoil_governance::rule::AccessDenial;
+use counterfoil_governance::state::Access;
 use counterfoil_runner::orders::kill::{Target, is_set, kill, lift};
 use counterfoil_runner::store::data_dir::{DataDirError, Execution};
 use counterfoil_trading::manifest::Manifest;
@@ -14,10 +18,8 @@ use super::run;
 use crate::args::KillArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, note, print_json, print_line};
-use crate::people::desk::Desk;
-use crate::people::refusal::Refusal;
-use crate::people::view;
-use crate::people::{self, refusal};
+use crate::people::outcome::print_outcome;
+use crate::people::{self, ledger_access};
 
 /// What is recorded where nobody gave a reason; the ledger takes none that is empty.
 const NO_REASON: &str = "no reason was given";
@@ -26,7 +28,7 @@ const NO_REASON: &str = "no reason was given";
 struct Aim {
     target: Target,
     /// The same in the ledger.
-    scope: Scope,
+    scope: KillScope,
     name: String,
 }
 
@@ -85,35 +87,32 @@ impl Aim {
             return Ok(Self {
                 name: format!("run {}", execution.short()),
                 target: Target::Run(execution),
-                scope: Scope::Run(digest),
+                scope: KillScope::Run(digest),
             });
         }
         if let Some(account) = &args.account {
             let id = people::id("--account", account)?;
             return Ok(Self {
                 name: format!("account {id}"),
-                scope: Scope::Account(id.clone()),
+                scope: KillScope::Account(id.clone()),
                 target: Target::Account(id),
             });
         }
         Ok(Self {
             target: Target::Installation,
-            scope: Scope::Installation,
+            scope: KillScope::Installation,
             name: "the installation".to_owned(),
         })
     }
 
     /// The record of the stop, in the name of who acts; or why there is none.
     fn record(&self, places: &CliContext, reason: &str) -> Result<u64> {
-        let mut desk = Desk::open(places)?;
+        let mut client = ledger_access::open(places)?;
         let act = Act::Kill {
             scope: self.scope.clone(),
             reason: reason.to_owned(),
         };
-        match desk.act(act)? {
-            Ok(done) => Ok(done.index),
-            Err(refusal) => Err(anyhow::Error::msg(refusal.line())),
-        }
+        Ok(client.act(act)?.index()?)
     }
 
     /// Whether anything of that name runs, ran or may run.
@@ -123,9 +122,9 @@ impl Aim {
             Target::Run(execution) => return Ok(execution.folder.exists()),
             Target::Account(account) => account,
         };
-        // What a broken ledger knows is not asked: this is a hint against slips of the pen.
-        let limits = view::View::open(places).ok();
-        if limits.is_some_and(|view| view.state().limits().contains_key(account)) {
+        // What a broken ledger knows is not asked: this is a hint against a mistyped name.
+        let view = ledger_access::view(places).ok();
+        if view.is_some_and(|view| view.state().limits().contains_key(account)) {
             return Ok(true);
         }
         let is_its = |execution: &Execution| {
@@ -143,58 +142,40 @@ impl Aim {
     /// Lifts the stop: in the ledger by whoever may, and only then the file.
     fn lift(&self, places: &CliContext, reason: &str) -> Result<CommandAnswer> {
         let was_set = is_set(&places.data, &self.target);
-        if view::all(&view::folder(places))?.is_empty() {
+        if ledger_view::all(&ledger_view::folder(&places.data))?.is_empty() {
             note(
                 "there is no ledger here: whoever can write the folder lifts it, and it stands in no record",
             );
             return self.lifted(places, (was_set, None));
         }
-        let mut desk = Desk::open(places)?;
-        let kills = desk.state().kills().iter();
+        let mut client = ledger_access::open(places)?;
+        let kills = client.state().kills().iter();
         let thrown = kills.filter(|(_, one)| one.lifted.is_none() && one.scope == self.scope);
         let thrown: Vec<u64> = thrown.map(|(index, _)| *index).collect();
         if thrown.is_empty() && was_set {
-            if let Some(refusal) = self.not_theirs(&mut desk)? {
-                return Ok(refusal.tell(places, &[]));
-            }
+            let allowed = client.state().check_access(
+                client.actor(),
+                Access::LiftUnrecordedKill,
+                client.time(),
+            );
+            let allowed = allowed.map_err(AccessDenial::from);
+            ledger_access::require(&mut client, ActName::KillLift, &*self.name, allowed)?;
             note("the ledger has no record of this stop, so there is none of its lifting");
         }
         let mut record = None;
         for killed in &thrown {
             let (killed, reason) = (*killed, reason.to_owned());
-            let done = desk.act(Act::KillLift { killed, reason })?;
-            match done {
-                Ok(done) if done.proposed.is_none() => record = Some(done.index),
-                // Denied, or others must sign first: the file stays.
-                done => {
+            match client.act(Act::KillLift { killed, reason })? {
+                ActOutcome::Recorded { index } => record = Some(index),
+                // Denied, or others must sign first: the file stays, so that no run starts meanwhile.
+                outcome => {
                     let what = format!("the stop of record {killed} is lifted");
                     let facts = json!({ "target": self.name, "stopped": true, "changed": false });
-                    return Ok(refusal::tell(places, done, &what, facts));
+                    return Ok(print_outcome(places, outcome, &what, facts));
                 }
             }
         }
         self.lifted(places, (was_set || !thrown.is_empty(), record))
-    }
-
-    /// Why whoever acts may not lift a stop that the ledger does not know; it is a record.
-    fn not_theirs(&self, desk: &mut Desk) -> Result<Option<Refusal>> {
-        let (class, state) = (Class::Operations, desk.state());
-        if !state.voices(class, &desk.actor, desk.now).is_empty() {
-            return Ok(None);
-        }
-        let why = format!(
-            "{} does not belong to the approval class {}",
-            desk.actor,
-            class.name()
-        );
-        let refused = Refused {
-            act: "kill-lift".to_owned(),
-            subject: self.name.clone(),
-            rule: "role.missing".to_owned(),
-            why,
-        };
-        let way = "have a member of the class operations lift it; counterfoil people access-review names them";
-        desk.refuse(&refused, way).map(Some)
     }
 
     /// Takes the file away, and tells whether anything was stopped.

@@ -5,13 +5,15 @@ mod verify;
 
 pub(super) use verify::verify;
 
+use counterfoil_approval::ledger_client::ActOutcome;
+use counterfoil_approval::ledger_view;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_governance::act::Act;
 use counterfoil_governance::ledger::{self, LedgerError};
 use counterfoil_governance::proof::prove;
-use counterfoil_governance::record::Signed;
+use counterfoil_governance::record::SignedAct;
 use counterfoil_index::By;
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::public_key::PublicKey;
@@ -28,10 +30,9 @@ use crate::args::{
 };
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
-use crate::people::desk;
-use crate::people::refusal::{Refusal, tell};
-use crate::people::view::{self, View};
-use crate::people::{self, rows, search, words};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, search, table};
 
 /// What a list of records shows.
 const COLUMNS: [&str; 6] = ["record", "time", "actor", "act", "denied", "about"];
@@ -40,17 +41,17 @@ pub(crate) fn run(places: &CliContext, args: &LedgerCommand) -> Result<CommandAn
     match args {
         LedgerCommand::Init(args) => init(places, args),
         LedgerCommand::EndSetup => {
-            let done = desk::Desk::open(places)?.act(Act::SetupEnd {})?;
+            let outcome = ledger_access::open(places)?.act(Act::SetupEnd {})?;
             let what = "the set-up has ended: administration and risk take two from here on";
-            Ok(tell(places, done, what, json!({})))
+            Ok(print_outcome(places, outcome, what, json!({})))
         }
         LedgerCommand::Holder { name } => {
             let id = people::id("the name", name)?;
-            let done = desk::Desk::open(places)?.act(Act::LogHolder { id: id.clone() })?;
+            let outcome = ledger_access::open(places)?.act(Act::LogHolder { id: id.clone() })?;
             let what = format!("{id} holds the log's key, and may never be an operator");
-            Ok(tell(
+            Ok(print_outcome(
                 places,
-                done,
+                outcome,
                 &what,
                 json!({ "principal": id.as_str() }),
             ))
@@ -69,11 +70,11 @@ pub(crate) fn run(places: &CliContext, args: &LedgerCommand) -> Result<CommandAn
 pub(crate) fn init(places: &CliContext, args: &LedgerInitArgs) -> Result<CommandAnswer> {
     let name = people::id("the ledger's name", &args.name)?;
     let log_holder = people::id("--log-holder", &args.log_holder)?;
-    let actor = desk::actor(places)?;
+    let actor = ledger_access::actor(places)?;
     let keys = PeopleKeys::open(&places.keys, places.data.root())?;
-    let folder = view::folder(places);
+    let folder = ledger_view::folder(&places.data);
     make_folder(&folder)?;
-    if let Some((other, path)) = view::all(&folder)?.first() {
+    if let Some((other, path)) = ledger_view::all(&folder)?.first() {
         bail!(
             "there is a ledger {other} at {}: a data directory has one",
             path.display()
@@ -94,34 +95,31 @@ pub(crate) fn init(places: &CliContext, args: &LedgerInitArgs) -> Result<Command
         log_holder,
     };
     let origin = ledger::origin(&name);
-    let genesis = Signed::sign((&origin, GENESIS), now(), actor.clone(), act, hand.as_ref())?;
-    let path = view::path_of(places, &name);
+    let genesis = SignedAct::sign((&origin, GENESIS), now(), actor.clone(), act, hand.as_ref())?;
+    let path = ledger_view::path_of(&places.data, &name);
     let made = ledger::Ledger::create(&path, &name, Box::new(log), &genesis);
-    let done = match made {
-        Ok(_) => Ok(desk::Done {
-            index: 0,
-            proposed: None,
-        }),
-        Err(LedgerError::Genesis(denial)) => Err(Refusal::new(&denial, None)),
+    let outcome = match made {
+        Ok(_) => ActOutcome::Recorded { index: 0 },
+        Err(LedgerError::Genesis(denial)) => ActOutcome::Denied(denial.into()),
         Err(error) => return Err(error.into()),
     };
     let what = format!("the ledger {name} begins, and {actor} is its administrator");
     let facts = json!({ "ledger": origin, "path": path, "administrator": actor.as_str() });
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(places, outcome, &what, facts))
 }
 
 /// Tells rows of records, with what each is about in a column of its own.
 pub(crate) fn tell_records(places: &CliContext, mut found: Vec<Value>) {
     if !places.json {
         for row in &mut found {
-            row["about"] = json!(words::about(row));
+            row["about"] = json!(record_json::about(row));
         }
     }
-    rows::tell(places, found, &COLUMNS, "no record");
+    table::print(places, found, &COLUMNS, "no record");
 }
 
 fn tail(places: &CliContext, args: &LedgerTailArgs) -> Result<CommandAnswer> {
-    let mut all = View::open(places)?.rows();
+    let mut all = record_json::all(&ledger_access::view(places)?);
     let first = all.len().saturating_sub(args.count);
     tell_records(places, all.split_off(first));
     Ok(CommandAnswer::Yes)
@@ -141,7 +139,7 @@ fn index(places: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
         }
         found.verified
     } else {
-        View::open(places)?.verified
+        ledger_access::view(places)?.verified
     };
     let (known, records) = (search::standing(places), view.mark().size);
     if places.json {
@@ -157,12 +155,12 @@ fn index(places: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
 }
 
 fn show(places: &CliContext, args: &LedgerShowArgs) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let count = view.verified.records.len();
     let place = usize::try_from(args.record).ok();
     let record = place.and_then(|place| view.verified.records.get(place));
     let record = record.with_context(|| format!("no record {}; there are {count}", args.record))?;
-    let value = words::record(args.record, record);
+    let value = record_json::record(args.record, record);
     if places.json {
         print_json(&value);
         return Ok(CommandAnswer::Yes);
@@ -170,14 +168,14 @@ fn show(places: &CliContext, args: &LedgerShowArgs) -> Result<CommandAnswer> {
     let fields = value.as_object().into_iter().flatten();
     let told: Vec<(&str, String)> = fields
         .filter(|(_, field)| !field.is_null())
-        .map(|(name, field)| (name.as_str(), rows::plain(field)))
+        .map(|(name, field)| (name.as_str(), table::plain(field)))
         .collect();
     print_fields(&told);
     Ok(CommandAnswer::Yes)
 }
 
 fn proof(places: &CliContext, args: &LedgerProofArgs) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let proof = prove(&read_whole(&view.path)?, &view.key, args.record)?;
     let name = || PathBuf::from(format!("{}-{}.tlog-proof", view.name, args.record));
     let path = args.output.clone().unwrap_or_else(name);

@@ -1,6 +1,7 @@
 //! `limits`: the risk limits of an account, which the policy gives and two people put in force.
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, account_digest};
 use counterfoil_policy::verdict::limits_bytes;
@@ -12,10 +13,9 @@ use super::policy::eval::{self, asked_limits, said};
 use crate::args::{EvalLimitsArgs, LimitsCommand, RowFilter};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::{Refusal, tell};
-use crate::people::view::View;
-use crate::people::{self, rows, words};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
 pub(crate) fn run(places: &CliContext, args: &LimitsCommand) -> Result<CommandAnswer> {
     match args {
@@ -26,40 +26,36 @@ pub(crate) fn run(places: &CliContext, args: &LimitsCommand) -> Result<CommandAn
 }
 
 fn set(places: &CliContext, args: &EvalLimitsArgs) -> Result<CommandAnswer> {
-    let mut desk = Desk::open(places)?;
-    let (account, document) = asked_limits(&desk, args)?;
+    let mut client = ledger_access::open(places)?;
+    let (account, document) = asked_limits(&client, args)?;
     if args.print_input {
         return eval::print(&document);
     }
     let subject = account_digest(&account);
-    let (given, record) = match said(places, &mut desk, &document, subject)? {
-        Ok(said) => said,
-        Err(refusal) => return Ok(refusal.tell(places, &[])),
-    };
+    let (given, record) = said(places, &mut client, &document, subject)?;
     let Some(limits) = &given.limits else {
         return eval::tell(places, &given, Some(record));
     };
     let limits = Digest::of(&limits_bytes(limits)?);
-    let done = desk.act(Act::LimitsSet {
+    let outcome = client.act(Act::LimitsSet {
         account: account.clone(),
         limits,
         verdict: record,
     })?;
     let what = format!("the limits of account {account} are {limits}");
     let facts = json!({
-        "account": account.as_str(), "limits": words::digest(&limits), "verdict": record,
+        "account": account.as_str(), "limits": record_json::digest(&limits), "verdict": record,
     });
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(places, outcome, &what, facts))
 }
 
 fn show(places: &CliContext, account: &str) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let account = people::id("the account", account)?;
-    let Some(found) = view.state().limits().get(&account) else {
-        let why = format!("account {account} has no limits");
-        let way = "ask the policy for some: counterfoil account limits set";
-        return Ok(Refusal::answer("limits.missing", why, way).tell(places, &[]));
-    };
+    let found = view
+        .state()
+        .limits_of(&account)
+        .map_err(DeniedRequest::from)?;
     let bytes = Archive::new(&places.data).get(&found.limits)?;
     let value: Value = serde_json::from_slice(&bytes)
         .with_context(|| format!("the limits {} in the archive", found.limits))?;
@@ -69,11 +65,11 @@ fn show(places: &CliContext, account: &str) -> Result<CommandAnswer> {
 }
 
 fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let all = view.state().limits().iter().map(|(account, one)| {
         json!({
             "account": account.as_str(),
-            "limits": words::digest(&one.limits),
+            "limits": record_json::digest(&one.limits),
             "verdict": one.verdict,
             "by": one.deed.by.as_str(),
             "time": show_time(one.deed.time),
@@ -81,9 +77,9 @@ fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
         })
     });
     let columns = ["account", "limits", "by", "time", "record", "verdict"];
-    rows::tell(
+    table::print(
         places,
-        rows::filter(all.collect(), filter)?,
+        table::filter(all.collect(), filter)?,
         &columns,
         "no limits",
     );

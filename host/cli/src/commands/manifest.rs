@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_runner::gates::Archive;
@@ -15,8 +16,7 @@ use serde_json::json;
 use crate::args::RunManifestArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
+use crate::people::ledger_access;
 
 /// Decisions for one checkpoint: live, each is signed before its order leaves.
 const CADENCE: u32 = 1;
@@ -24,15 +24,13 @@ const CADENCE: u32 = 1;
 pub(crate) fn run(places: &CliContext, args: &RunManifestArgs) -> Result<CommandAnswer> {
     let execution = places.data.find(&args.run)?;
     let of = Manifest::parse(&places.data.manifest_text(&execution)?)?;
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let account =
         Id::parse(&of.account.name).context("invalid account name in the run's manifest")?;
-    let Some(found) = view.state().limits().get(&account) else {
-        let why = format!("account {account} has no limits");
-        let way =
-            "ask the policy for some, and have them put in force: counterfoil account limits set";
-        return Ok(Refusal::answer("limits.missing", why, way).tell(places, &[]));
-    };
+    let found = view
+        .state()
+        .limits_of(&account)
+        .map_err(DeniedRequest::from)?;
     let start_nonce = match &args.start_nonce {
         Some(nonce) => nonce.clone(),
         None => random_hex()?,

@@ -4,6 +4,7 @@
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_governance::id::Id;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::files::read_whole;
@@ -24,8 +25,7 @@ use crate::output::{
     CommandAnswer, note, print_answer, print_fields, print_json, print_line, print_table,
     short_digest,
 };
-use crate::people::desk::{actor, hand};
-use crate::people::view::View;
+use crate::people::ledger_access;
 
 pub(crate) fn run(places: &CliContext, args: &RunArgs) -> Result<CommandAnswer> {
     match &args.command {
@@ -104,12 +104,12 @@ fn ask_kill(places: &CliContext, runner: &str, args: &KillArgs) -> Result<Comman
 }
 
 fn signed_in(places: &CliContext, runner: &str) -> Result<Client> {
-    let principal = actor(places)?;
-    let people = PeopleKeys::open(&places.keys, places.data.root())?;
-    let view = View::open(places)?;
-    let hand = hand(&people, view.state(), &principal, now())?;
+    let principal = ledger_access::actor(places)?;
+    let keys = PeopleKeys::open(&places.keys, places.data.root())?;
+    let view = ledger_access::view(places)?;
+    let actor = LedgerActor::with_best_key(&keys, view.state(), principal, now())?;
     let mut client = Client::new(runner);
-    client.sign_in(&principal, hand.as_ref())?;
+    client.sign_in(&actor.id, actor.signing_key.as_ref())?;
     Ok(client)
 }
 

@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Signers, Supervisor};
-use counterfoil_server::book::{Book, Service};
 use counterfoil_server::serve::{LogForm, Reach, Server, log, signal};
+use counterfoil_server::service_ledger::ServiceLedger;
 use serde_json::json;
 
 use super::live::venues_of;
 use crate::args::ServeArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, note, print_json, print_line, short_digest};
-use crate::people::desk::{actor, hand};
-use crate::people::view::View;
+use crate::people::ledger_access;
 
 /// Open files per run, with room for its share of connections.
 const FILES_PER_RUN: u64 = 8;
@@ -39,23 +39,20 @@ pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer
     } else {
         LogForm::Text
     });
-    let principal =
-        actor(places).context("the runner acts as a service of the ledger; give --as SERVICE")?;
-    let view = View::open(places)?;
+    let principal = ledger_access::actor(places)
+        .context("the runner acts as a service of the ledger; give --as SERVICE")?;
+    let view = ledger_access::view(places)?;
     let people = PeopleKeys::open(&places.keys, places.data.root())?;
-    let service = Service {
-        hand: hand(&people, view.state(), &principal, now())?,
-        principal,
-    };
+    let service = LedgerActor::with_best_key(&people, view.state(), principal, now())?;
     let signer = places.keys.signer()?;
     let signers: Signers = Arc::new(move || Box::new(signer.clone()));
-    let book = Arc::new(Book::new(
+    let ledger = Arc::new(ServiceLedger::new(
         view.path,
         view.name,
         Arc::clone(&signers),
         service,
     ));
-    let records: Arc<dyn Records> = Arc::clone(&book) as Arc<dyn Records>;
+    let records: Arc<dyn Records> = Arc::clone(&ledger) as Arc<dyn Records>;
     let supervisor = Supervisor::new(Settings {
         data: places.data.clone(),
         engine: places.engine(&args.backend)?,
@@ -69,7 +66,7 @@ pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer
     } else {
         Reach::Loopback
     };
-    let server = Server::bind(args.listen, reach, supervisor, book)?;
+    let server = Server::bind(args.listen, reach, supervisor, ledger)?;
     note(&format!(
         "the runner listens at http://{}",
         server.address()

@@ -4,17 +4,18 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_view;
 use counterfoil_governance::act::Act;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify};
-use counterfoil_governance::record::Record;
+use counterfoil_governance::record::LedgerRecord;
 use counterfoil_index::{By, Found, IndexError, Want};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::store::files::read_whole;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
-use super::{rows, view, words};
+use super::{record_json, table};
 use crate::args::{LedgerSearchArgs, RowFilter};
 use crate::cli_context::CliContext;
 use crate::output::note;
@@ -57,8 +58,10 @@ pub(crate) fn find(places: &CliContext, args: &LedgerSearchArgs) -> Result<Vec<V
     };
     let records = verified.records.iter().zip(0..);
     let fits = records.filter(|(one, index)| candidates.contains(index) && asked.fits(one));
-    let found = fits.map(|(one, index)| words::record(index, one)).collect();
-    rows::filter(found, &args.filter)
+    let found = fits
+        .map(|(one, index)| record_json::record(index, one))
+        .collect();
+    table::filter(found, &args.filter)
 }
 
 const DOES_NOT_HOLD: &str = "the ledger does not hold";
@@ -81,7 +84,7 @@ fn folder(places: &CliContext) -> std::path::PathBuf {
 fn ledger(places: &CliContext) -> Result<(Vec<u8>, VerifierKey)> {
     let key = places.keys.public_key();
     let key = key.context("no public key of the log: give --key-dir")?;
-    let (name, path) = view::find(places)?;
+    let (name, path) = ledger_view::find(&places.data)?;
     let key = VerifierKey::new(&origin(&name), &key)?;
     Ok((read_whole(&path)?, key))
 }
@@ -127,7 +130,7 @@ impl Asked<'_> {
         all
     }
 
-    fn fits(&self, one: &Record) -> bool {
+    fn fits(&self, one: &LedgerRecord) -> bool {
         let (args, signed, rule) = (self.args, &one.signed, denied_by(one));
         self.actor
             .as_ref()
@@ -141,7 +144,7 @@ impl Asked<'_> {
 }
 
 /// The rule by which the ledger denied the act, or the program refused it before.
-fn denied_by(record: &Record) -> Option<&str> {
+fn denied_by(record: &LedgerRecord) -> Option<&str> {
     match (record.denied, &record.signed.act) {
         (Some(rule), _) => Some(rule.code()),
         (None, Act::Refused(refused)) => Some(&refused.rule),
@@ -150,9 +153,9 @@ fn denied_by(record: &Record) -> Option<&str> {
 }
 
 /// What a record says: every field of its JSON form with every value that it can be asked for by.
-fn terms(index: u64, record: &Record) -> BTreeSet<String> {
+fn terms(index: u64, record: &LedgerRecord) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    if let Value::Object(fields) = words::record(index, record) {
+    if let Value::Object(fields) = record_json::record(index, record) {
         for (field, value) in fields {
             if !NOT_INDEXED.contains(&field.as_str()) {
                 add(&mut all, &field, &value);
@@ -167,7 +170,7 @@ fn add(all: &mut BTreeSet<String>, field: &str, value: &Value) {
         Value::Null => {}
         Value::Array(items) => items.iter().for_each(|item| add(all, field, item)),
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-            let text = rows::plain(value);
+            let text = table::plain(value);
             if let Some(digits) = text.strip_prefix("sha256:") {
                 all.insert(format!("{field}={digits}"));
             }

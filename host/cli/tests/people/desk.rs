@@ -119,7 +119,7 @@ impl Desk {
     pub(crate) fn denied(&self, who: &str, rule: &str, arguments: &[&str]) -> u64 {
         let said = self.json(who, 1, arguments);
         assert_eq!(text(&said, "rule"), rule, "{said}");
-        assert!(!text(&said, "why").is_empty() && !text(&said, "way-on").is_empty());
+        assert!(!text(&said, "why").is_empty() && !text(&said, "hint").is_empty());
         let index = said["record"]
             .as_u64()
             .unwrap_or_else(|| panic!("no record: {said}"));

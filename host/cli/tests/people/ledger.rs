@@ -254,7 +254,7 @@ fn exceptions_end_and_can_be_listed_by_any_field() {
     unbending[3] = "no.such.rule";
     let said = desk.json("dan", 1, &unbending);
     assert_eq!(text(&said, "rule"), "exception.unfit");
-    assert!(text(&said, "way-on").contains("threshold.fuel"), "{said}");
+    assert!(text(&said, "hint").contains("threshold.fuel"), "{said}");
     desk.json("dan", 0, &grant("bob", &soon));
     assert_eq!(count(&["--where", "subject=account main"]), 2);
 }

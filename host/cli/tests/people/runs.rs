@@ -5,13 +5,13 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
-    Act, Authorization, DigestSet, Evidence, EvidenceKind, Gate, Outcome, Provenance, RunEnd,
-    Verdict, account_digest,
+    Act, DigestSet, EvidenceKind, EvidenceSet, Gate, GateOutcome, GateVerdict, Provenance, RunEnd,
+    StartAuthorization, account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, origin};
-use counterfoil_governance::role::{Kind, Role};
+use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
@@ -58,7 +58,7 @@ impl Office {
         hex::decode_to_slice(&key, &mut bytes).unwrap();
         let add = Act::PrincipalAdd {
             id: id("robot"),
-            kind: Kind::Service,
+            kind: PrincipalKind::Service,
             roles: core::iter::empty::<Role>().collect(),
             key: PublicKey(bytes),
             until: None,
@@ -177,7 +177,7 @@ impl Office {
             }
         }
         let time = now();
-        let asked = Authorization {
+        let asked = StartAuthorization {
             terms,
             not_before: time,
             not_after: UnixNanos(time.0 + HOUR),
@@ -300,21 +300,21 @@ impl Office {
     }
 }
 
-fn evidence() -> Evidence {
+fn evidence() -> EvidenceSet {
     let all = EvidenceKind::ALL;
-    Evidence(
+    EvidenceSet(
         all.map(|kind| (kind, Digest::of(kind.name().as_bytes())))
             .into(),
     )
 }
 
 fn passed(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
-    Act::Verdict(Verdict {
+    Act::Verdict(GateVerdict {
         gate,
         subject,
         bundle: Digest::of(b"policy"),
         input: Digest::of(b"input"),
-        outcome: Outcome::Pass,
+        outcome: GateOutcome::Pass,
         reasons: vec![],
         limits,
     })

@@ -7,15 +7,15 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::id::Id;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 
 /// A rule that is not kept for a while, and what stands in for it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Exception {
+pub struct PolicyException {
     /// The rule, by whatever code its policy gives it.
     pub rule: String,
     /// For what it is not kept.
-    pub subject: Subject,
-    /// Why.
+    pub subject: ExceptionSubject,
     pub reason: String,
     /// What is done instead.
     pub control: String,
@@ -27,88 +27,16 @@ pub struct Exception {
 
 /// For what a rule is not kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Subject {
-    /// One component.
+pub enum ExceptionSubject {
     Component(Digest),
-    /// One account.
     Account(Id),
     /// Whatever is here.
     Installation,
 }
 
-/// Where the policy is asked.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Gate {
-    /// Before a component becomes approved; the subject is the digest set's digest.
-    Promotion,
-    /// Before a run starts; the subject is the authorization's digest.
-    Start,
-    /// Before an account gets limits; the subject is the account's digest.
-    Limits,
-}
-
-impl Gate {
-    /// Every gate.
-    pub const ALL: [Self; 3] = [Self::Promotion, Self::Start, Self::Limits];
-
-    /// The name in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Promotion => "promotion",
-            Self::Start => "start",
-            Self::Limits => "limits",
-        }
-    }
-
-    /// The gate with this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|gate| gate.name() == name)
-    }
-}
-
-/// What a policy said.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// The gate opens.
-    Pass,
-    /// It does not.
-    Fail,
-}
-
-impl Outcome {
-    /// The name in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-        }
-    }
-
-    /// The outcome with this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pass, Self::Fail]
-            .into_iter()
-            .find(|one| one.name() == name)
-    }
-}
-
-/// One reason of a verdict.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Reason {
-    /// The code that the policy gives it.
-    pub code: String,
-    /// For people.
-    pub text: String,
-}
-
 /// What a policy bundle said of one input, signed by whoever asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Verdict {
-    /// The gate.
+pub struct GateVerdict {
     pub gate: Gate,
     /// What was asked about, see [`Gate`].
     pub subject: Digest,
@@ -117,9 +45,9 @@ pub struct Verdict {
     /// The input document.
     pub input: Digest,
     /// What it said.
-    pub outcome: Outcome,
+    pub outcome: GateOutcome,
     /// Every reason.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<GateReason>,
     /// The limits that the gate for limits gave.
     pub limits: Option<Digest>,
 }
@@ -129,7 +57,6 @@ pub struct Verdict {
 pub struct BreakGlass {
     /// The acts, by name.
     pub scope: BTreeSet<String>,
-    /// Why.
     pub reason: String,
     /// When it ends by itself.
     pub until: UnixNanos,
@@ -138,7 +65,7 @@ pub struct BreakGlass {
 /// A difference between what the ledger declares and what is there. Who records it is not who is
 /// to blame for it.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Drift {
+pub struct DriftFinding {
     /// What kind of difference, by a stable code.
     pub rule: String,
     /// What differs: a component's digest, an account, a key's file.
@@ -149,7 +76,7 @@ pub struct Drift {
     pub found: String,
 }
 
-impl Drift {
+impl DriftFinding {
     /// Its fields with their names.
     #[must_use]
     pub fn named(&self) -> [(&'static str, &str); 4] {
@@ -165,13 +92,12 @@ impl Drift {
 /// What a program refused before it asked the ledger: a denial that is recorded at the word of
 /// whoever asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refused {
+pub struct HostRefusal {
     /// The act, by name.
     pub act: String,
     /// What it was about.
     pub subject: String,
     /// By which rule, by its stable code.
     pub rule: String,
-    /// Why.
     pub why: String,
 }

@@ -10,7 +10,7 @@ use crate::role::{Role, Roles};
 
 /// A set of people of whom some must sign what the class is asked about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Class {
+pub enum ApprovalClass {
     /// Principals, keys, roles, the log's key and its holder, and the classes themselves.
     Administration,
     /// The policy in force and the risk limits of accounts.
@@ -21,7 +21,7 @@ pub enum Class {
     Operations,
 }
 
-impl Class {
+impl ApprovalClass {
     /// Every class.
     pub const ALL: [Self; 4] = [
         Self::Administration,
@@ -58,41 +58,25 @@ impl Class {
 
     /// Who belongs to the class until somebody says otherwise.
     #[must_use]
-    pub fn first(self) -> ClassSet {
+    pub fn first(self) -> ApprovalClassRules {
         let roles: &[Role] = match self {
             Self::Administration => &[Role::Administrator],
             Self::Risk => &[Role::Approver, Role::Compliance],
             Self::Promotion | Self::Operations => &[Role::Approver],
         };
-        ClassSet {
+        ApprovalClassRules {
             class: self,
             roles: roles.iter().copied().collect(),
             members: BTreeSet::new(),
             approvals: self.approvals_min(),
         }
     }
-
-    /// The class that signs acts of this name; none for what one principal does alone.
-    #[must_use]
-    pub fn of_act(name: &str) -> Option<Self> {
-        match name {
-            "principal-add" | "roles-set" | "key-add" | "log-holder" | "log-rotate"
-            | "class-set" => Some(Self::Administration),
-            "policy-set" | "limits-set" => Some(Self::Risk),
-            "component-approve" => Some(Self::Promotion),
-            "exception-grant" | "kill-lift" | "budget-set" | "team-set" | "budget-excess" => {
-                Some(Self::Operations)
-            }
-            _ => None,
-        }
-    }
 }
 
 /// Who belongs to a class, and how many of them must sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ClassSet {
-    /// The class.
-    pub class: Class,
+pub struct ApprovalClassRules {
+    pub class: ApprovalClass,
     /// Every person with one of these roles belongs to it.
     pub roles: Roles,
     /// And so do these.
@@ -104,12 +88,10 @@ pub struct ClassSet {
 /// That somebody speaks for a member of a class, for a while.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Delegation {
-    /// The class.
-    pub class: Class,
+    pub class: ApprovalClass,
     /// Who speaks for the one who delegates.
     pub to: Id,
     /// When it ends by itself.
     pub until: UnixNanos,
-    /// Why.
     pub reason: String,
 }

@@ -3,19 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use super::codec::Item as _;
+use super::codec::CborItem as _;
 use counterfoil_base::digest::Digest;
 
 /// What a component was made from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Provenance {
-    /// The commit of its source.
     pub source_commit: String,
-    /// The digest of its lock file.
     pub lock_file: Digest,
     /// The compiler, with its version.
     pub toolchain: String,
-    /// The WIT world that it is for.
     pub wit_world: String,
 }
 
@@ -69,9 +66,9 @@ impl EvidenceKind {
 
 /// The pieces of evidence for one component, each by the digest of its attestation.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Evidence(pub BTreeMap<EvidenceKind, Digest>);
+pub struct EvidenceSet(pub BTreeMap<EvidenceKind, Digest>);
 
-impl Evidence {
+impl EvidenceSet {
     /// The digest of the whole set.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -84,13 +81,12 @@ impl Evidence {
 /// Exactly what is approved: one changed bit in any of it is another set.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct DigestSet {
-    /// The component.
     pub component: Digest,
     /// The limits it runs under.
     pub limits: Digest,
     /// The policy bundle it was judged by.
     pub policy: Digest,
-    /// The evidence, see [`Evidence::digest`].
+    /// The evidence, see [`EvidenceSet::digest`].
     pub evidence: Digest,
 }
 

@@ -5,31 +5,27 @@ use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::codec::Item as _;
+use super::codec::CborItem as _;
 use super::registry::DigestSet;
 use crate::id::Id;
 use counterfoil_base::digest::Digest;
 
 /// What runs, for whom, where, and under what.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Terms {
+pub struct RunTerms {
     /// Whose run it is: its use counts against their budget.
     pub owner: Id,
     /// What it runs, under what.
     pub set: DigestSet,
-    /// The account.
     pub account: Id,
-    /// The market.
     pub market: String,
-    /// The timeframe.
     pub timeframe: String,
-    /// The parameters.
     pub parameters: Digest,
     /// The limits of the account.
     pub limits: Digest,
 }
 
-impl Terms {
+impl RunTerms {
     fn named(&self) -> [(&'static str, String); 6] {
         [
             ("owner", self.owner.to_string()),
@@ -54,16 +50,15 @@ impl Terms {
 
 /// That runs on these terms may start within a window of time.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Authorization {
-    /// The terms.
-    pub terms: Terms,
+pub struct StartAuthorization {
+    pub terms: RunTerms,
     /// From when on.
     pub not_before: UnixNanos,
     /// Until when, exclusive.
     pub not_after: UnixNanos,
 }
 
-impl Authorization {
+impl StartAuthorization {
     /// The digest over its CBOR form: the subject of a verdict on starts under it.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -87,7 +82,7 @@ pub struct RunStart {
     /// The entry that authorizes it.
     pub authorized: u64,
     /// Its terms, as the runner found them.
-    pub terms: Terms,
+    pub terms: RunTerms,
 }
 
 /// The end of one run, and the last checkpoint of its journal.
@@ -95,13 +90,11 @@ pub struct RunStart {
 pub struct RunEnd {
     /// The run id.
     pub run: Digest,
-    /// Which execution of it.
     pub execution: u64,
     /// How many entries the journal holds.
     pub tree_size: u64,
     /// Its root hash.
     pub root: Digest,
-    /// The decision digest.
     pub decisions: Digest,
     /// Why it ended.
     pub reason: String,
@@ -109,8 +102,7 @@ pub struct RunEnd {
 
 /// What a kill switch stops.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Scope {
-    /// One run.
+pub enum KillScope {
     Run(Digest),
     /// Every run of an account.
     Account(Id),
@@ -120,14 +112,13 @@ pub enum Scope {
 
 /// Whom a budget is for.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Payer {
-    /// One owner.
+pub enum BudgetHolder {
     Owner(Id),
     /// All owners of a team together.
     Team(Id),
 }
 
-impl core::fmt::Display for Payer {
+impl core::fmt::Display for BudgetHolder {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Owner(id) => write!(f, "owner {id}"),
@@ -138,9 +129,9 @@ impl core::fmt::Display for Payer {
 
 /// What somebody may use. A day is one of UTC.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Budget {
+pub struct UsageBudget {
     /// Whose budget it is.
-    pub of: Payer,
+    pub of: BudgetHolder,
     /// Fuel a day.
     pub fuel: u64,
     /// How many runs at once.

@@ -14,19 +14,19 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::LedgerError;
 use crate::act::Act;
-use crate::record::Record;
+use crate::record::LedgerRecord;
 use crate::rule::Rule;
-use crate::state::State;
+use crate::state::LedgerState;
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
 /// A ledger's records, checked: what stands in the file and what it adds up to.
 #[derive(Clone, Debug)]
-pub struct Verified {
+pub struct VerifiedLedger {
     /// Every record, in order.
-    pub records: Vec<Record>,
+    pub records: Vec<LedgerRecord>,
     /// What they add up to.
-    pub state: State,
+    pub state: LedgerState,
     /// The last checkpoint.
     pub checkpoint: Option<Checkpoint>,
     /// How many bytes at the end are no whole record with its checkpoint.
@@ -38,11 +38,11 @@ pub struct Verified {
     bytes: Digest,
 }
 
-impl Verified {
+impl VerifiedLedger {
     /// How much was checked: what a later walk need not check again.
     #[must_use]
-    pub fn mark(&self) -> Mark {
-        Mark {
+    pub fn mark(&self) -> LedgerMark {
+        LedgerMark {
             size: self.tree.size(),
             root: self.tree.root(),
             length: self.length,
@@ -54,7 +54,7 @@ impl Verified {
 /// What was checked before: so many records with this root, every signature and rule of them, in
 /// exactly these bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Mark {
+pub struct LedgerMark {
     /// How many records.
     pub size: u64,
     /// The root hash of the tree of their entries.
@@ -66,12 +66,12 @@ pub struct Mark {
 }
 
 /// Folds records into a state, one by one.
-struct Fold {
-    state: State,
-    records: Vec<Record>,
+struct RecordFold {
+    state: LedgerState,
+    records: Vec<LedgerRecord>,
 }
 
-impl Fold {
+impl RecordFold {
     /// A record that was judged before: what it says of itself is taken.
     fn take(&mut self, previous: Hash, index: u64, body: &[u8]) -> Result<(), LedgerError> {
         let record = self.read(previous, index, body)?;
@@ -84,8 +84,8 @@ impl Fold {
         Ok(())
     }
 
-    fn read(&self, previous: Hash, index: u64, body: &[u8]) -> Result<Record, LedgerError> {
-        let record = Record::decode(previous, body)
+    fn read(&self, previous: Hash, index: u64, body: &[u8]) -> Result<LedgerRecord, LedgerError> {
+        let record = LedgerRecord::decode(previous, body)
             .map_err(|source| LedgerError::Record { index, source })?;
         let last = self.records.last().map(|last| last.signed.time);
         check_time(index, record.signed.time, last)?;
@@ -136,9 +136,9 @@ pub(super) fn check_time(
 /// # Errors
 ///
 /// Returns a [`LedgerError`] that names the first record that does not hold. A torn tail is no
-/// error here; see [`Verified::torn_bytes`].
-pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> {
-    Walk::begin(bytes, key)?.finish(bytes, key)
+/// error here; see [`VerifiedLedger::torn_bytes`].
+pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
+    LedgerWalk::begin(bytes, key)?.finish(bytes, key)
 }
 
 /// The same, where the bytes up to `mark` were checked before, and are the same still. The log's
@@ -148,23 +148,27 @@ pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> 
 /// # Errors
 ///
 /// As [`verify`], and [`LedgerError::Mark`] if the ledger does not begin with what was checked.
-pub fn verify_after(bytes: &[u8], key: &VerifierKey, mark: &Mark) -> Result<Verified, LedgerError> {
+pub fn verify_after(
+    bytes: &[u8],
+    key: &VerifierKey,
+    mark: &LedgerMark,
+) -> Result<VerifiedLedger, LedgerError> {
     let known = usize::try_from(mark.length).ok();
     let known = known.and_then(|length| bytes.get(..length));
     if known.map(Digest::of) != Some(mark.bytes) {
         return Err(LedgerError::Mark { size: mark.size });
     }
-    let mut walk = Walk::begin(bytes, key)?;
+    let mut walk = LedgerWalk::begin(bytes, key)?;
     walk.skip_to(mark)?;
     walk.finish(bytes, key)
 }
 
 /// A walk over a ledger's bytes, somewhere on its way.
-struct Walk<'a> {
+struct LedgerWalk<'a> {
     frames: FrameReader,
     rest: &'a [u8],
     auditor: Auditor,
-    fold: Fold,
+    fold: RecordFold,
     /// The leaf hash of the last entry.
     last: Hash,
     /// How many bytes a checkpoint covers.
@@ -172,7 +176,7 @@ struct Walk<'a> {
     head: (Chain, Tree),
 }
 
-impl<'a> Walk<'a> {
+impl<'a> LedgerWalk<'a> {
     fn begin(bytes: &'a [u8], key: &VerifierKey) -> Result<Self, LedgerError> {
         let first = first_key(bytes)?.unwrap_or(PublicKey(*key.public_key()));
         let mut auditor = Auditor::new(VerifierKey::new(key.name(), &first.0)?);
@@ -181,8 +185,8 @@ impl<'a> Walk<'a> {
             frames: FrameReader::new(),
             rest: bytes,
             auditor,
-            fold: Fold {
-                state: State::new(key.name(), first),
+            fold: RecordFold {
+                state: LedgerState::new(key.name(), first),
                 records: Vec::new(),
             },
             last: GENESIS,
@@ -198,7 +202,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes the records that were checked before.
-    fn skip_to(&mut self, mark: &Mark) -> Result<(), LedgerError> {
+    fn skip_to(&mut self, mark: &LedgerMark) -> Result<(), LedgerError> {
         let other = LedgerError::Mark { size: mark.size };
         let (mut chain, mut tree) = (Chain::new(), Tree::new());
         // What seals a rotation of the log's key is the key before it.
@@ -247,7 +251,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Checks what is left.
-    fn finish(mut self, bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> {
+    fn finish(mut self, bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
         let mut waiting: Option<(Hash, u64, &[u8])> = None;
         while let Some(frame) = self.frame()? {
             match self.auditor.frame(frame)? {
@@ -279,7 +283,7 @@ impl<'a> Walk<'a> {
             return Err(LedgerError::LogKey { ledger, found });
         }
         let sealed = usize::try_from(self.sealed).unwrap_or(usize::MAX);
-        Ok(Verified {
+        Ok(VerifiedLedger {
             length: self.sealed,
             bytes: Digest::of(bytes.get(..sealed).unwrap_or(bytes)),
             records: self.fold.records,
@@ -299,7 +303,7 @@ fn first_key(bytes: &[u8]) -> Result<Option<PublicKey>, LedgerError> {
         return Ok(None);
     };
     let first = split(entry, 0).ok();
-    let record = first.and_then(|(previous, body)| Record::decode(previous, body).ok());
+    let record = first.and_then(|(previous, body)| LedgerRecord::decode(previous, body).ok());
     Ok(record.and_then(|record| {
         if let Act::Genesis { log_key, .. } = record.signed.act {
             return Some(log_key);

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::State;
-use crate::act::{Budget, Payer, Usage};
+use super::LedgerState;
+use crate::act::{BudgetHolder, Usage, UsageBudget};
 use crate::id::Id;
-use crate::registry::Deed;
-use crate::report::Used;
+use crate::registry::RecordRef;
+use crate::report::UsageTotals;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 
@@ -28,26 +28,24 @@ pub const fn day_of(time: UnixNanos) -> i64 {
 
 /// That somebody may be over budget for a while.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Excess {
+pub struct ExcessRecord {
     /// Until when.
     pub until: UnixNanos,
-    /// Why.
     pub reason: String,
     /// Who approved it.
-    pub deed: Deed,
+    pub deed: RecordRef,
 }
 
 /// Budgets, teams, and what was used.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Books {
+pub struct BudgetBooks {
     /// Every budget in force, and who set it.
-    pub budgets: BTreeMap<Payer, (Budget, Deed)>,
-    /// Who is in which team.
+    pub budgets: BTreeMap<BudgetHolder, (UsageBudget, RecordRef)>,
     pub teams: BTreeMap<Id, BTreeSet<Id>>,
     /// The last excess that was approved for each.
-    pub excesses: BTreeMap<Payer, Excess>,
+    pub excesses: BTreeMap<BudgetHolder, ExcessRecord>,
     /// Every record of use, in order.
-    pub usages: Vec<(Usage, Deed)>,
+    pub usages: Vec<(Usage, RecordRef)>,
     /// Fuel and wall time of each owner on each day.
     spent: BTreeMap<(i64, Id), (u64, u64)>,
     /// The bytes that each run holds, and whose they are.
@@ -56,9 +54,9 @@ pub struct Books {
     bytes: BTreeMap<Id, u64>,
 }
 
-impl Books {
+impl BudgetBooks {
     /// Adds what a run used; the bytes are what it holds now.
-    pub(super) fn add(&mut self, usage: &Usage, deed: Deed) {
+    pub(super) fn add(&mut self, usage: &Usage, deed: RecordRef) {
         let day = (day_of(deed.time), usage.owner.clone());
         let (fuel, wall) = self.spent.entry(day).or_default();
         *fuel = fuel.saturating_add(usage.fuel);
@@ -74,29 +72,29 @@ impl Books {
     }
 
     /// Who has budgets that a run of this owner counts against.
-    pub(super) fn payers(&self, owner: &Id) -> Vec<Payer> {
+    pub(super) fn payers(&self, owner: &Id) -> Vec<BudgetHolder> {
         let teams = self
             .teams
             .iter()
             .filter(|(_, members)| members.contains(owner));
-        let teams = teams.map(|(team, _)| Payer::Team(team.clone()));
-        let own = core::iter::once(Payer::Owner(owner.clone()));
+        let teams = teams.map(|(team, _)| BudgetHolder::Team(team.clone()));
+        let own = core::iter::once(BudgetHolder::Owner(owner.clone()));
         own.chain(teams).collect()
     }
 
     /// The owners whose use counts against a budget.
-    fn owners(&self, payer: &Payer) -> BTreeSet<Id> {
+    fn owners(&self, payer: &BudgetHolder) -> BTreeSet<Id> {
         match payer {
-            Payer::Owner(owner) => BTreeSet::from([owner.clone()]),
-            Payer::Team(team) => self.teams.get(team).cloned().unwrap_or_default(),
+            BudgetHolder::Owner(owner) => BTreeSet::from([owner.clone()]),
+            BudgetHolder::Team(team) => self.teams.get(team).cloned().unwrap_or_default(),
         }
     }
 }
 
-impl State {
+impl LedgerState {
     /// Budgets, teams, and what was used.
     #[must_use]
-    pub const fn books(&self) -> &Books {
+    pub const fn books(&self) -> &BudgetBooks {
         &self.books
     }
 
@@ -128,9 +126,9 @@ impl State {
             let over = used.into_iter().find(|(_, used, budget)| used >= budget);
             if let Some((what, used, budget)) = over {
                 let why = format!("{payer} has used {used} of {budget} {what}");
-                let way = "a member of the class operations approves the excess: counterfoil account budget \
+                let hint = "a member of the class operations approves the excess: counterfoil account budget \
                            excess";
-                return Err(Denial::new(Rule::BudgetOver, why, way));
+                return Err(Denial::new(Rule::BudgetOver, why, hint));
             }
         }
         Ok(())
@@ -138,7 +136,7 @@ impl State {
 
     /// What is used of a budget at a time: runs that go on, fuel and wall time of the day, bytes that
     /// are stored.
-    pub(crate) fn standing_use(&self, payer: &Payer, time: UnixNanos) -> Used {
+    pub(crate) fn standing_use(&self, payer: &BudgetHolder, time: UnixNanos) -> UsageTotals {
         let owners = self.books.owners(payer);
         let sum = |of: &dyn Fn(&Id) -> u64| {
             let all = owners.iter().map(of);
@@ -150,7 +148,7 @@ impl State {
         };
         let running = self.registry.open_runs();
         let running = running.filter(|one| owners.contains(&one.start.terms.owner));
-        Used {
+        UsageTotals {
             runs: u64::try_from(running.count()).unwrap_or(u64::MAX),
             fuel: sum(&|owner| spent(owner).0),
             wall_nanos: sum(&|owner| spent(owner).1),

@@ -5,25 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Principal, State};
-use crate::act::{Class, ClassSet, Delegation};
+use super::{LedgerState, PrincipalRecord};
+use crate::act::{Act, ApprovalClass, ApprovalClassRules, Delegation};
 use crate::id::Id;
-use crate::registry::Deed;
-use crate::role::Kind;
+use crate::registry::RecordRef;
+use crate::role::PrincipalKind;
 use crate::rule::{Denial, Rule};
 
 /// A delegation, and whether it ended before its time.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Delegated {
+pub struct DelegationRecord {
     /// What was delegated to whom.
     pub delegation: Delegation,
     /// Who delegated.
-    pub deed: Deed,
+    pub deed: RecordRef,
     /// Who ended it before its time, and why.
-    pub ended: Option<(String, Deed)>,
+    pub ended: Option<(String, RecordRef)>,
 }
 
-impl Delegated {
+impl DelegationRecord {
     /// Whether it holds at this time, at this point of the ledger.
     #[must_use]
     pub fn holds(&self, time: UnixNanos) -> bool {
@@ -32,41 +32,57 @@ impl Delegated {
 }
 
 /// Whether somebody belongs to a class themselves. A class is of people: a service asks.
-fn belongs(class: &ClassSet, id: &Id, principal: Option<&Principal>) -> bool {
+fn belongs(class: &ApprovalClassRules, id: &Id, principal: Option<&PrincipalRecord>) -> bool {
     principal.is_some_and(|one| {
-        one.kind == Kind::Person
+        one.kind == PrincipalKind::Person
             && (class.members.contains(id) || !class.roles.is_disjoint(&one.roles))
     })
 }
 
-impl State {
+impl LedgerState {
     /// Who belongs to a class, and how many must sign.
     #[must_use]
-    pub fn class(&self, class: Class) -> ClassSet {
+    pub fn class(&self, class: ApprovalClass) -> ApprovalClassRules {
         let set = self.classes.get(&class);
         set.cloned().unwrap_or_else(|| class.first())
     }
 
+    /// The class of which more than one member must sign a proposal of this act; none if one
+    /// signature is enough.
+    #[must_use]
+    pub fn multi_signature_class(&self, act: &Act) -> Option<ApprovalClass> {
+        let class = act.act_name().proposal_class()?;
+        (self.class(class).approvals > 1).then_some(class)
+    }
+
+    /// The class to which a principal must propose this act now, instead of doing it; none before the
+    /// set-up has ended, when administrators act alone.
+    #[must_use]
+    pub fn proposed_to(&self, act: &Act) -> Option<ApprovalClass> {
+        self.setup_end.as_ref()?;
+        self.multi_signature_class(act)
+    }
+
     /// Every delegation, by the entry that made it.
     #[must_use]
-    pub const fn delegations(&self) -> &BTreeMap<u64, Delegated> {
+    pub const fn delegations(&self) -> &BTreeMap<u64, DelegationRecord> {
         &self.delegations
     }
 
     /// Whether somebody belongs to a class themselves, not by delegation.
     #[must_use]
-    pub fn belongs(&self, class: Class, id: &Id) -> bool {
+    pub fn belongs(&self, class: ApprovalClass, id: &Id) -> bool {
         belongs(&self.class(class), id, self.principals.get(id))
     }
 
     /// For whom somebody may speak in a class: for themselves first, then for those who delegated
     /// to them, each as long as they belong to it themselves.
     #[must_use]
-    pub fn voices(&self, class: Class, id: &Id, time: UnixNanos) -> Vec<Id> {
+    pub fn voices(&self, class: ApprovalClass, id: &Id, time: UnixNanos) -> Vec<Id> {
         let person = |one: &&Id| {
             self.principals
                 .get(one)
-                .is_some_and(|p| p.kind == Kind::Person)
+                .is_some_and(|p| p.kind == PrincipalKind::Person)
         };
         let own = Some(id).filter(|id| self.belongs(class, id));
         let delegated = self.delegations.values().filter(|one| {
@@ -86,7 +102,7 @@ impl State {
     /// speak in the matter.
     pub(super) fn voice(
         &self,
-        (class, time): (Class, UnixNanos),
+        (class, time): (ApprovalClass, UnixNanos),
         id: &Id,
         but: &[&Id],
         used: &BTreeSet<Id>,
@@ -117,7 +133,7 @@ impl State {
     }
 
     /// Who could sign in a class: whoever has a voice in it and a key, but for some.
-    pub(super) fn who_signs(&self, class: Class, time: UnixNanos, but: &[&Id]) -> String {
+    pub(super) fn who_signs(&self, class: ApprovalClass, time: UnixNanos, but: &[&Id]) -> String {
         let can = self.principals.keys().filter(|id| {
             let voices = self.voices(class, id, time);
             !but.contains(id) && self.has_key(id, time) && voices.iter().any(|v| !but.contains(&v))
@@ -134,10 +150,10 @@ impl State {
     pub(super) fn check_classes(
         &self,
         (rule, time): (Rule, UnixNanos),
-        principals: &BTreeMap<Id, Principal>,
-        set: Option<&ClassSet>,
+        principals: &BTreeMap<Id, PrincipalRecord>,
+        set: Option<&ApprovalClassRules>,
     ) -> Result<(), Denial> {
-        for class in Class::ALL {
+        for class in ApprovalClass::ALL {
             let now = self.class(class);
             let now = set.filter(|one| one.class == class).unwrap_or(&now);
             let members = principals.iter().filter(|(id, principal)| {
@@ -151,8 +167,8 @@ impl State {
             let why = format!(
                 "the class {name} would have {members} members with a key, and {needed} must sign"
             );
-            let way = "add people with the roles of that class first";
-            return Err(Denial::new(rule, why, way));
+            let hint = "add people with the roles of that class first";
+            return Err(Denial::new(rule, why, hint));
         }
         Ok(())
     }

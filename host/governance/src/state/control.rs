@@ -3,25 +3,25 @@
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::State;
-use crate::act::{DigestSet, Exception, Gate, Outcome, Subject, Verdict};
+use super::LedgerState;
+use crate::act::{DigestSet, ExceptionSubject, Gate, GateOutcome, GateVerdict, PolicyException};
 use crate::id::Id;
-use crate::registry::Deed;
+use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 
 /// An exception that was granted.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Granted {
+pub struct ExceptionRecord {
     /// What was granted.
-    pub exception: Exception,
+    pub exception: PolicyException,
     /// Who granted it.
-    pub deed: Deed,
+    pub deed: RecordRef,
     /// Who ended it before its time, and why.
-    pub ended: Option<(String, Deed)>,
+    pub ended: Option<(String, RecordRef)>,
 }
 
-impl Granted {
+impl ExceptionRecord {
     /// Whether it holds at this time, at this point of the ledger.
     #[must_use]
     pub fn holds(&self, time: UnixNanos) -> bool {
@@ -31,14 +31,14 @@ impl Granted {
 
 /// A verdict, and who recorded it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Said {
+pub struct VerdictRecord {
     /// What the policy said.
-    pub verdict: Verdict,
+    pub verdict: GateVerdict,
     /// Who asked.
-    pub deed: Deed,
+    pub deed: RecordRef,
 }
 
-impl State {
+impl LedgerState {
     /// The policy bundle in force; none before the first one is set.
     #[must_use]
     pub fn policy(&self) -> Option<Digest> {
@@ -47,13 +47,13 @@ impl State {
 
     /// Every policy bundle that was ever set, the oldest first.
     #[must_use]
-    pub fn policies(&self) -> &[(Digest, Deed)] {
+    pub fn policies(&self) -> &[(Digest, RecordRef)] {
         &self.policies
     }
 
     /// Every verdict, by the entry that records it.
     #[must_use]
-    pub const fn verdicts(&self) -> &std::collections::BTreeMap<u64, Said> {
+    pub const fn verdicts(&self) -> &std::collections::BTreeMap<u64, VerdictRecord> {
         &self.verdicts
     }
 
@@ -74,16 +74,17 @@ impl State {
         match self.policies.last() {
             None => {
                 let why = "no policy is in force, and without one every gate is shut";
-                let way = "put a policy bundle in force first: counterfoil policy set";
-                Denial::new(Rule::PolicyMissing, why, way)
+                let hint = "put a policy bundle in force first: counterfoil policy set";
+                Denial::new(Rule::PolicyMissing, why, hint)
             }
             Some((now, deed)) => {
                 let why = format!(
                     "policy was {bundle}, is {now} since record {} by {}",
                     deed.index, deed.by
                 );
-                let way = "ask the policy in force, and have what it is asked about approved again";
-                Denial::new(Rule::PolicyChanged, why, way)
+                let hint =
+                    "ask the policy in force, and have what it is asked about approved again";
+                Denial::new(Rule::PolicyChanged, why, hint)
             }
         }
     }
@@ -99,10 +100,10 @@ impl State {
         let Some(said) = self.verdicts.get(&index).map(|said| said.deed.time) else {
             return Ok(());
         };
-        let touches = |subject: &Subject| match subject {
-            Subject::Component(one) => Some(one) == component,
-            Subject::Account(one) => Some(one) == account,
-            Subject::Installation => true,
+        let touches = |subject: &ExceptionSubject| match subject {
+            ExceptionSubject::Component(one) => Some(one) == component,
+            ExceptionSubject::Account(one) => Some(one) == account,
+            ExceptionSubject::Installation => true,
         };
         let over = self.exceptions.iter().find(|(granted, one)| {
             let ended = one.ended.as_ref().map(|(_, deed)| deed.index);
@@ -119,8 +120,8 @@ impl State {
              has ended",
             one.exception.rule
         );
-        let way = "ask the policy again and record its verdict";
-        Err(Denial::new(Rule::VerdictStale, why, way))
+        let hint = "ask the policy again and record its verdict";
+        Err(Denial::new(Rule::VerdictStale, why, hint))
     }
 
     /// The verdict that opens a gate for a subject: the last one by the policy in force, which must
@@ -130,7 +131,7 @@ impl State {
         gate: Gate,
         subject: Digest,
         not_by: Option<&Id>,
-    ) -> Result<(u64, &Said), Denial> {
+    ) -> Result<(u64, &VerdictRecord), Denial> {
         let recorded = self.said.get(&(gate, subject));
         let all = recorded.into_iter().flatten().rev();
         let mut all = all.filter_map(|index| Some((*index, self.verdicts.get(index)?)));
@@ -148,10 +149,10 @@ impl State {
             let why = format!(
                 "the policy in force has no verdict at the gate {gate} for {subject}{other}"
             );
-            let way = format!("ask the policy and record its verdict first: {ask}");
-            return Err(Denial::new(Rule::VerdictMissing, why, way));
+            let hint = format!("ask the policy and record its verdict first: {ask}");
+            return Err(Denial::new(Rule::VerdictMissing, why, hint));
         };
-        if said.verdict.outcome == Outcome::Pass {
+        if said.verdict.outcome == GateOutcome::Pass {
             return Ok((index, said));
         }
         let reasons = said.verdict.reasons.iter();
@@ -162,7 +163,7 @@ impl State {
             "the policy failed it at the gate {gate} in record {index}: {}",
             reasons.join("; ")
         );
-        let way = format!("mend what it names and ask again: {ask}");
-        Err(Denial::new(Rule::VerdictFailed, why, way))
+        let hint = format!("mend what it names and ask again: {ask}");
+        Err(Denial::new(Rule::VerdictFailed, why, hint))
     }
 }

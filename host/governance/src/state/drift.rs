@@ -3,33 +3,33 @@
 
 use std::collections::BTreeMap;
 
-use super::State;
-use crate::act::Drift;
-use crate::registry::Deed;
+use super::LedgerState;
+use crate::act::DriftFinding;
+use crate::registry::RecordRef;
 
 /// A difference that was recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Drifted {
+pub struct DriftRecord {
     /// What differs.
-    pub drift: Drift,
+    pub drift: DriftFinding,
     /// Who recorded it.
-    pub deed: Deed,
+    pub deed: RecordRef,
     /// Who recorded that it is there no more.
-    pub ended: Option<Deed>,
+    pub ended: Option<RecordRef>,
 }
 
-impl State {
+impl LedgerState {
     /// Every difference that was ever recorded, by its entry.
     #[must_use]
-    pub const fn drifts(&self) -> &BTreeMap<u64, Drifted> {
+    pub const fn drifts(&self) -> &BTreeMap<u64, DriftRecord> {
         &self.drifts
     }
 
     /// The entry that holds this difference, if it stands.
     #[must_use]
-    pub fn standing(&self, drift: &Drift) -> Option<u64> {
+    pub fn standing(&self, drift: &DriftFinding) -> Option<u64> {
         let mut all = self.drifts.iter();
-        let same = |one: &Drifted| one.ended.is_none() && one.drift == *drift;
+        let same = |one: &DriftRecord| one.ended.is_none() && one.drift == *drift;
         all.find(|(_, one)| same(one)).map(|(index, _)| *index)
     }
 }

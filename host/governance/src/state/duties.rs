@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::State;
-use crate::act::{Class, DigestSet};
+use super::LedgerState;
+use crate::act::{ApprovalClass, DigestSet};
 use crate::id::Id;
-use crate::registry::{Approval, Component};
+use crate::registry::{ApprovalRecord, RegisteredComponent};
 use crate::role::{Role, Roles};
 use crate::rule::{Denial, Rule};
 
-impl State {
+impl LedgerState {
     /// Who could act in one of these roles: the principals with a key that counts, but for some.
     pub(super) fn who(&self, roles: &[Role], time: UnixNanos, but: &[&Id]) -> String {
         let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
@@ -54,8 +54,8 @@ impl State {
             return Ok(());
         }
         let why = "no administrator with a key would be left";
-        let way = "make somebody else an administrator first";
-        Err(Denial::new(Rule::AdministratorLast, why, way))
+        let hint = "make somebody else an administrator first";
+        Err(Denial::new(Rule::AdministratorLast, why, hint))
     }
 
     /// Nobody both starts runs and holds the log's signing key.
@@ -64,14 +64,14 @@ impl State {
             return Ok(());
         }
         let why = format!("{id} holds the log's signing key, so {id} may not be an operator");
-        let way = "give the role, or the key, to somebody else";
-        Err(Denial::new(Rule::DutyLogKey, why, way))
+        let hint = "give the role, or the key, to somebody else";
+        Err(Denial::new(Rule::DutyLogKey, why, hint))
     }
 
     /// Nobody judges what they authored.
     pub(super) fn check_author(
         &self,
-        component: &Component,
+        component: &RegisteredComponent,
         actor: &Id,
         (role, time): (Role, UnixNanos),
     ) -> Result<(), Denial> {
@@ -80,7 +80,7 @@ impl State {
         }
         let why = format!("{actor} is the author, and nobody judges what they authored");
         let who = if role == Role::Approver {
-            self.who_signs(Class::Promotion, time, &[actor])
+            self.who_signs(ApprovalClass::Promotion, time, &[actor])
         } else {
             self.who(&[role], time, &[actor])
         };
@@ -90,7 +90,7 @@ impl State {
     /// Nobody approves what they validated.
     pub(super) fn check_reviewer(
         &self,
-        component: &Component,
+        component: &RegisteredComponent,
         actor: &Id,
         time: UnixNanos,
     ) -> Result<(), Denial> {
@@ -100,7 +100,7 @@ impl State {
         }
         let why = format!("{actor} validated it, and approving takes a second pair of eyes");
         let but = [actor, &component.submitted.by];
-        let who = self.who_signs(Class::Promotion, time, &but);
+        let who = self.who_signs(ApprovalClass::Promotion, time, &but);
         Err(Denial::new(Rule::DutyReviewer, why, who))
     }
 
@@ -108,14 +108,14 @@ impl State {
     /// and the key that signed the approval counts still.
     pub(super) fn approved_by(
         &self,
-        component: &Component,
+        component: &RegisteredComponent,
         set: &DigestSet,
         time: UnixNanos,
     ) -> BTreeSet<Id> {
-        let counts = |one: &&Approval| {
+        let counts = |one: &&ApprovalRecord| {
             let key = self.keys.get(&one.deed.key);
             one.set == *set
-                && self.belongs(Class::Promotion, &one.voice)
+                && self.belongs(ApprovalClass::Promotion, &one.voice)
                 && key.is_some_and(|key| key.counts(time))
         };
         let approvals = component.approvals.iter().filter(counts);
@@ -125,12 +125,12 @@ impl State {
     /// Enough people approved exactly this set.
     pub(super) fn check_approvals(
         &self,
-        component: &Component,
+        component: &RegisteredComponent,
         set: &DigestSet,
         time: UnixNanos,
     ) -> Result<(), Denial> {
         let voices = self.approved_by(component, set, time);
-        let needed = self.class(Class::Promotion).approvals;
+        let needed = self.class(ApprovalClass::Promotion).approvals;
         let found = u64::try_from(voices.len()).unwrap_or(u64::MAX);
         if found >= needed {
             return Ok(());
@@ -138,7 +138,7 @@ impl State {
         let mut but = vec![&component.submitted.by];
         but.extend(component.validated.as_ref().map(|(_, deed)| &deed.by));
         but.extend(&voices);
-        let who = self.who_signs(Class::Promotion, time, &but);
+        let who = self.who_signs(ApprovalClass::Promotion, time, &but);
         let other = component.approvals.last().filter(|last| last.set != *set);
         if let Some(last) = other.filter(|_| voices.is_empty()) {
             let why = format!("the approval is for another set: {}", last.set.changes(set));
@@ -157,7 +157,7 @@ impl State {
             return Ok(());
         }
         let why = "administrators may act alone still, so nothing is promoted or started";
-        let way = "an administrator ends the set-up: counterfoil ledger end-setup";
-        Err(Denial::new(Rule::SetupOpen, why, way))
+        let hint = "an administrator ends the set-up: counterfoil ledger end-setup";
+        Err(Denial::new(Rule::SetupOpen, why, hint))
     }
 }

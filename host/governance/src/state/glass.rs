@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::State;
+use super::LedgerState;
 use crate::act::{Act, BreakGlass};
 use crate::id::Id;
-use crate::registry::Deed;
+use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
@@ -19,22 +19,22 @@ pub const BREAK_GLASS_NANOS_MAX: i64 = 4 * 3_600 * 1_000_000_000;
 
 /// A glass that was broken.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Broken {
+pub struct BreakGlassRecord {
     /// For what, why, until when.
     pub glass: BreakGlass,
     /// Who broke it.
-    pub deed: Deed,
+    pub deed: RecordRef,
     /// Every act under it: its entry and its name.
     pub acts: Vec<(u64, &'static str)>,
     /// Whom those acts made principals or gave roles or keys.
     pub raised: BTreeSet<Id>,
     /// Who closed it before its time, and why.
-    pub closed: Option<(String, Deed)>,
+    pub closed: Option<(String, RecordRef)>,
     /// The retrospective: the digest of its report, what was found, and who signed it.
-    pub retrospective: Option<(Digest, String, Deed)>,
+    pub retrospective: Option<(Digest, String, RecordRef)>,
 }
 
-impl Broken {
+impl BreakGlassRecord {
     /// Whether acts may be done under it at this time, at this point of the ledger.
     #[must_use]
     pub fn open(&self, time: UnixNanos) -> bool {
@@ -50,15 +50,15 @@ pub(super) fn raises(act: &Act) -> Option<&Id> {
     None
 }
 
-impl State {
+impl LedgerState {
     /// Every glass that was broken, by the entry that opened it.
     #[must_use]
-    pub const fn broken(&self) -> &BTreeMap<u64, Broken> {
+    pub const fn broken(&self) -> &BTreeMap<u64, BreakGlassRecord> {
         &self.broken
     }
 
     /// The break-glass in this entry.
-    pub(super) fn glass(&self, opened: u64) -> Result<&Broken, Denial> {
+    pub(super) fn glass(&self, opened: u64) -> Result<&BreakGlassRecord, Denial> {
         self.broken.get(&opened).ok_or_else(|| {
             let why = format!("record {opened} breaks no glass");
             Denial::new(
@@ -72,12 +72,12 @@ impl State {
     /// The retrospective that somebody owes.
     pub(super) fn owed(&self, id: &Id) -> Option<u64> {
         let mut all = self.broken.iter();
-        let owes = |one: &Broken| one.deed.by == *id && one.retrospective.is_none();
+        let owes = |one: &BreakGlassRecord| one.deed.by == *id && one.retrospective.is_none();
         all.find(|(_, one)| owes(one)).map(|(index, _)| *index)
     }
 
     /// Whether whoever signs with this key stands in their place by this break-glass.
-    pub(super) fn raised_by(&self, broken: &Broken, id: &Id, key: &PublicKey) -> bool {
+    pub(super) fn raised_by(&self, broken: &BreakGlassRecord, id: &Id, key: &PublicKey) -> bool {
         let added = self.keys.get(key).map(|key| key.added);
         broken.raised.contains(id) || broken.acts.iter().any(|(index, _)| Some(*index) == added)
     }

@@ -1,11 +1,11 @@
 //! Whether an act may be done in a state: one function for appending and for verifying. It must
 //! never change the state, nor know whether the act is new or was recorded long ago.
 
-use super::State;
+use super::LedgerState;
 use crate::act::Act;
 use crate::id::Id;
-use crate::record::Signed;
-use crate::registry::Stage;
+use crate::record::SignedAct;
+use crate::registry::ComponentStage;
 use crate::rule::{Denial, Rule};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::time::UnixNanos;
@@ -17,22 +17,20 @@ mod people;
 pub(super) mod registry;
 mod runs;
 
-type Verdict = Result<(), Denial>;
+type Judgment = Result<(), Denial>;
 
 const ASK_ADMINISTRATOR: &str = "an administrator can add or replace keys";
 
 /// Who does an act, with which key, and when.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Doing<'a> {
-    /// Who.
+pub(super) struct ActContext<'a> {
     pub(super) by: &'a Id,
     /// With which key.
     pub(super) key: &'a PublicKey,
-    /// When.
     pub(super) time: UnixNanos,
 }
 
-pub(super) fn judge(state: &State, signed: &Signed) -> Verdict {
+pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
     if let Act::Genesis {
         administrators,
         log_key,
@@ -43,7 +41,7 @@ pub(super) fn judge(state: &State, signed: &Signed) -> Verdict {
         return people::genesis(state, signed, administrators, *log_key);
     }
     authentic(state, signed)?;
-    let doing = Doing {
+    let doing = ActContext {
         by: &signed.actor,
         key: &signed.key,
         time: signed.time,
@@ -57,7 +55,7 @@ pub(super) fn judge(state: &State, signed: &Signed) -> Verdict {
     clippy::too_many_lines,
     reason = "one arm for each act, and the compiler sees that none is missing"
 )]
-fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
     match act {
         Act::Genesis { .. } => Err(Denial::new(
             Rule::GenesisRepeated,
@@ -94,7 +92,7 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
         Act::ComponentApprove { set, signature } => registry::approve(state, doing, set, signature),
         Act::ComponentPromote { set } => registry::promote(state, doing, set),
         Act::ComponentArchive { component, .. } => {
-            let found = state.registry.at(component, &[Stage::Approved]);
+            let found = state.registry.at(component, &[ComponentStage::Approved]);
             found.map(|_| ())
         }
         Act::LimitsSet {
@@ -132,7 +130,7 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
     }
 }
 
-fn signature(state: &State, signed: &Signed) -> Verdict {
+fn signature(state: &LedgerState, signed: &SignedAct) -> Judgment {
     let message = signed.message(&state.origin);
     if signed.key.signed(&message, &signed.signature) {
         return Ok(());
@@ -146,8 +144,8 @@ fn signature(state: &State, signed: &Signed) -> Verdict {
 }
 
 /// Whether the one who acts is a principal with a key that counts, and signed this.
-fn authentic(state: &State, signed: &Signed) -> Verdict {
-    let doing = Doing {
+fn authentic(state: &LedgerState, signed: &SignedAct) -> Judgment {
+    let doing = ActContext {
         by: &signed.actor,
         key: &signed.key,
         time: signed.time,
@@ -157,7 +155,7 @@ fn authentic(state: &State, signed: &Signed) -> Verdict {
 }
 
 /// Whether the one who acts is a principal with a key that counts.
-fn authentic_key(state: &State, doing: Doing<'_>) -> Verdict {
+fn authentic_key(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
     known(state, doing.by)?;
     let (actor, key) = (doing.by, doing.key);
     let deny = |rule, what: &str| {
@@ -177,14 +175,6 @@ fn authentic_key(state: &State, doing: Doing<'_>) -> Verdict {
     Ok(())
 }
 
-fn known(state: &State, id: &Id) -> Verdict {
-    if state.principals.contains_key(id) {
-        return Ok(());
-    }
-    let why = format!("{id} is no principal of this ledger");
-    Err(Denial::new(
-        Rule::PrincipalUnknown,
-        why,
-        "an administrator can add principals",
-    ))
+fn known(state: &LedgerState, id: &Id) -> Judgment {
+    state.principal(id).map(|_| ())
 }

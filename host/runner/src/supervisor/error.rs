@@ -8,9 +8,9 @@ use super::feeds::OpenError;
 use super::kept::KeptError;
 use super::status::RunState;
 use crate::error::RunnerError;
-use crate::permit::Denied;
 use crate::store::data_dir::DataDirError;
 use crate::store::files::FileError;
+use counterfoil_governance::rule::AccessDenial;
 
 /// Why a run is not started, stopped, killed or gone on with.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ pub enum SuperviseError {
     Switch(#[from] FileError),
     /// The ledger.
     #[error(transparent)]
-    Ledger(#[from] Denied),
+    Ledger(#[from] AccessDenial),
     /// The run itself.
     #[error(transparent)]
     Run(Box<RunnerError>),

@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_runner::gates::Archive;
 use serde_json::{Map, Value, json};
 
 use crate::cli_context::CliContext;
-use crate::people::{rows, words};
+use crate::people::{record_json, table};
 
 /// One line a difference: a field or file with what it is now and what it would be.
-pub(super) fn differences(places: &CliContext, state: &State, act: &Act) -> Vec<Value> {
+pub(super) fn differences(places: &CliContext, state: &LedgerState, act: &Act) -> Vec<Value> {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "of every other act the fields are the whole of it"
@@ -36,7 +36,7 @@ pub(super) fn differences(places: &CliContext, state: &State, act: &Act) -> Vec<
 /// The differences in one line.
 pub(super) fn line(differences: &[Value]) -> String {
     let told = differences.iter().map(|one| {
-        let part = |name: &str| one.get(name).map(rows::short).unwrap_or_default();
+        let part = |name: &str| one.get(name).map(table::short).unwrap_or_default();
         match (part("now"), part("then")) {
             (now, then) if now.is_empty() => format!("{} {then}", part("what")),
             (now, then) => format!("{} {now} -> {then}", part("what")),
@@ -50,7 +50,7 @@ fn row(what: &str, now: Option<&Value>, then: Option<&Value>) -> Value {
 }
 
 fn of_fields(act: &Act) -> Vec<Value> {
-    let fields = words::whole(act);
+    let fields = record_json::whole(act);
     let fields = fields.as_object().into_iter().flatten();
     let own = fields.filter(|(name, field)| *name != "act" && !field.is_null());
     own.map(|(name, field)| row(name, None, Some(field)))
@@ -73,8 +73,8 @@ fn of_limits(places: &CliContext, now: Option<Digest>, then: &Digest) -> Result<
     let one = |name: &String| row(name, old.get(name), new.get(name));
     let head = row(
         "limits",
-        now.as_ref().map(words::digest).as_ref(),
-        Some(&words::digest(then)),
+        now.as_ref().map(record_json::digest).as_ref(),
+        Some(&record_json::digest(then)),
     );
     Ok(core::iter::once(head).chain(differ.map(one)).collect())
 }
@@ -87,7 +87,7 @@ fn of_policy(places: &CliContext, now: Option<Digest>, then: &Digest) -> Result<
     let (old, new) = (now.as_ref().map(read).transpose()?, read(then)?);
     let file = |bundle: &Bundle, path: &String| {
         let bytes = bundle.files().get(path);
-        bytes.map(|bytes| words::digest(&Digest::of(bytes)))
+        bytes.map(|bytes| record_json::digest(&Digest::of(bytes)))
     };
     let paths = old.iter().chain([&new]).flat_map(|one| one.files().keys());
     let paths: BTreeSet<&String> = paths.collect();
@@ -101,8 +101,8 @@ fn of_policy(places: &CliContext, now: Option<Digest>, then: &Digest) -> Result<
         .filter(|row| row["now"] != row["then"]);
     let head = row(
         "policy",
-        now.as_ref().map(words::digest).as_ref(),
-        Some(&words::digest(then)),
+        now.as_ref().map(record_json::digest).as_ref(),
+        Some(&record_json::digest(then)),
     );
     Ok(core::iter::once(head).chain(differ).collect())
 }

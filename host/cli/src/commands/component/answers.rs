@@ -1,9 +1,11 @@
 //! What the registry answers about components: history, list, one of them, its runs.
 
 use anyhow::Result;
+use counterfoil_approval::ledger_client::DeniedRequest;
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet};
-use counterfoil_governance::registry::Component;
+use counterfoil_governance::registry::RegisteredComponent;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
@@ -12,16 +14,15 @@ use crate::args::{ComponentArg, RowFilter};
 use crate::cli_context::CliContext;
 use crate::commands::ledger::tell_records;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
+use crate::people::ledger_access;
+use crate::people::{self, record_json, table};
 
 /// Every record about a component, denied ones too.
 pub(super) fn history(places: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let component = people::component(view.state(), &args.component)?;
     let names = names(&view, &component);
-    let mut found = view.rows();
+    let mut found = record_json::all(&view);
     // What was refused before the ledger was asked, and drift, name it as their subject; verdicts name
     // the set or the authorization that they are on, and ends and uses the run.
     let fields = ["component", "subject", "run"];
@@ -39,9 +40,10 @@ pub(super) fn history(places: &CliContext, args: &ComponentArg) -> Result<Comman
 
 /// Every digest by which records speak of a component: its own first, then those of its sets, its
 /// authorizations and its runs.
-fn names(view: &View, component: &Digest) -> Vec<Value> {
-    let mut names = vec![words::digest(component)];
-    let of = |set: &DigestSet| (set.component == *component).then(|| words::digest(&set.digest()));
+fn names(view: &LedgerView, component: &Digest) -> Vec<Value> {
+    let mut names = vec![record_json::digest(component)];
+    let of =
+        |set: &DigestSet| (set.component == *component).then(|| record_json::digest(&set.digest()));
     for record in &view.verified.records {
         #[expect(
             clippy::wildcard_enum_match_arm,
@@ -49,8 +51,10 @@ fn names(view: &View, component: &Digest) -> Vec<Value> {
         )]
         let name = match &record.signed.act {
             Act::ComponentApprove { set, .. } | Act::ComponentPromote { set } => of(set),
-            Act::StartAuthorize(one) => of(&one.terms.set).map(|_| words::digest(&one.digest())),
-            Act::RunStart(one) => of(&one.terms.set).map(|_| words::digest(&one.run)),
+            Act::StartAuthorize(one) => {
+                of(&one.terms.set).map(|_| record_json::digest(&one.digest()))
+            }
+            Act::RunStart(one) => of(&one.terms.set).map(|_| record_json::digest(&one.run)),
             _ => None,
         };
         names.extend(name);
@@ -59,7 +63,7 @@ fn names(view: &View, component: &Digest) -> Vec<Value> {
 }
 
 pub(super) fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let all = view.state().registry().components().iter();
     let all = all.map(|(digest, one)| row(digest, one)).collect();
     let columns = [
@@ -70,34 +74,38 @@ pub(super) fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAns
         "submitted",
         "approvals",
     ];
-    rows::tell(places, rows::filter(all, filter)?, &columns, "no component");
+    table::print(
+        places,
+        table::filter(all, filter)?,
+        &columns,
+        "no component",
+    );
     Ok(CommandAnswer::Yes)
 }
 
-fn row(digest: &Digest, one: &Component) -> Value {
+fn row(digest: &Digest, one: &RegisteredComponent) -> Value {
     json!({
-        "component": words::digest(digest),
+        "component": record_json::digest(digest),
         "strategy": one.strategy.as_str(),
         "stage": one.stage.name(),
         "author": one.submitted.by.as_str(),
         "submitted": show_time(one.submitted.time),
         "approvals": one.approvals.len(),
         "source-commit": one.provenance.source_commit,
-        "lock-file": words::digest(&one.provenance.lock_file),
+        "lock-file": record_json::digest(&one.provenance.lock_file),
         "toolchain": one.provenance.toolchain,
         "wit-world": one.provenance.wit_world,
     })
 }
 
 pub(super) fn show(places: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let state = view.state();
     let component = people::component(state, &args.component)?;
-    let Some(one) = state.registry().components().get(&component) else {
-        let why = format!("component {component} is not registered");
-        let refusal = Refusal::answer("component.unknown", why, "an author submits it first");
-        return Ok(refusal.tell(places, &[]));
-    };
+    let one = state
+        .registry()
+        .component(&component)
+        .map_err(DeniedRequest::from)?;
     let bytes = places.data.component(&component.0);
     let is = bytes.map_or_else(|error| error.to_string(), |_| "intact".to_owned());
     let (pieces, whole) = match &one.validated {
@@ -111,35 +119,38 @@ pub(super) fn show(places: &CliContext, args: &ComponentArg) -> Result<CommandAn
     };
     let good = is == "intact" && whole;
     let approvals = one.approvals.iter();
-    let approval = |one: &counterfoil_governance::registry::Approval| {
-        words::join(words::deed(&one.deed), words::set(&one.set))
+    let approval = |one: &counterfoil_governance::registry::ApprovalRecord| {
+        record_json::join(record_json::deed(&one.deed), record_json::set(&one.set))
     };
     let approvals: Vec<Value> = approvals.map(approval).collect();
     let back = state.registry().rollback(&component);
-    let back = back.map(|approval| words::set(&approval.set));
+    let back = back.map(|approval| record_json::set(&approval.set));
     let answer = CommandAnswer::yes_if(good);
     let mut value = row(&component, one);
     value["bytes"] = json!(is);
     if places.json {
-        value["submitted-by"] = words::deed(&one.submitted);
-        value["validated-by"] = json!(one.validated.as_ref().map(|(_, deed)| words::deed(deed)));
+        value["submitted-by"] = record_json::deed(&one.submitted);
+        value["validated-by"] = json!(
+            one.validated
+                .as_ref()
+                .map(|(_, deed)| record_json::deed(deed))
+        );
         value["evidence"] = json!(pieces);
         value["approvals"] = json!(approvals);
-        value["archived"] =
-            json!(one.archived.as_ref().map(|(reason, deed)| {
-                words::join(words::deed(deed), json!({ "reason": reason }))
-            }));
+        value["archived"] = json!(one.archived.as_ref().map(|(reason, deed)| {
+            record_json::join(record_json::deed(deed), json!({ "reason": reason }))
+        }));
         value["rollback"] = json!(back);
         print_json(&value);
         return Ok(answer);
     }
     let fields = value.as_object().into_iter().flatten();
     let fields: Vec<(&str, String)> = fields
-        .map(|(name, field)| (name.as_str(), rows::plain(field)))
+        .map(|(name, field)| (name.as_str(), table::plain(field)))
         .collect();
     print_fields(&fields);
     print_line("");
-    rows::tell(
+    table::print(
         places,
         pieces,
         &["evidence", "digest", "by", "time", "is", "measured"],
@@ -147,22 +158,22 @@ pub(super) fn show(places: &CliContext, args: &ComponentArg) -> Result<CommandAn
     );
     print_line("");
     let columns = ["record", "by", "time", "limits", "policy", "evidence"];
-    rows::tell(places, approvals, &columns, "no approval yet");
+    table::print(places, approvals, &columns, "no approval yet");
     if let Some(back) = back {
         print_line("");
-        print_line(&format!("to go back: {}", rows::short(&back)));
+        print_line(&format!("to go back: {}", table::short(&back)));
     }
     Ok(answer)
 }
 
 /// Which runs used a component: those that the ledger started, and those in this data directory.
 pub(super) fn runs(places: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let component = people::component(view.state(), &args.component)?;
     let mut all = Vec::new();
     for one in view.state().registry().runs_of(&component) {
         let value = json!({ "started-by": one.deed.by.as_str(), "time": show_time(one.deed.time) });
-        all.push(words::join(value, words::run(&one.start)));
+        all.push(record_json::join(value, record_json::run(&one.start)));
     }
     let name = component.to_string();
     for one in places.data.executions()? {
@@ -182,6 +193,6 @@ pub(super) fn runs(places: &CliContext, args: &ComponentArg) -> Result<CommandAn
         "started-by",
         "time",
     ];
-    rows::tell(places, all, &columns, "no run used it");
+    table::print(places, all, &columns, "no run used it");
     Ok(CommandAnswer::Yes)
 }

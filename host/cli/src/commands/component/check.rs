@@ -3,23 +3,26 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_approval::host_checks::{HostCheckError, check_component_bytes};
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{EvidenceKind, Refused};
+use counterfoil_governance::act::{ActName, EvidenceKind};
+use counterfoil_governance::rule::AccessDenial;
+use counterfoil_governance::state::Access;
+use counterfoil_runner::clock::now;
 use counterfoil_runner::run::execute::Outcome;
 use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::study::evidence::{self, Checked, Thresholds, dearer};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
-use super::evidence::{Made, Maker, bytes_amiss};
+use super::evidence::{Made, Maker};
 use crate::args::ComponentValidateArgs;
 use crate::cli_context::CliContext;
 use crate::commands::{admit, backtest};
 use crate::output::{CommandAnswer, print_json, print_line};
-use crate::people::desk::Desk;
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
+use crate::people::ledger_access;
+use crate::people::{self, record_json, table};
 use crate::progress::bar;
 
 /// What is to be checked, and against what.
@@ -29,7 +32,7 @@ struct Check<'a> {
 }
 
 pub(super) fn run(places: &CliContext, args: &ComponentValidateArgs) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let component = people::component(view.state(), &args.component)?;
     let text = String::from_utf8(read_whole(&args.manifest)?)?;
     let manifest = Manifest::parse(&text).with_context(|| args.manifest.display().to_string())?;
@@ -37,10 +40,8 @@ pub(super) fn run(places: &CliContext, args: &ComponentValidateArgs) -> Result<C
         manifest: &manifest,
         thresholds: thresholds(&args.thresholds)?,
     };
-    match check.make(places, &view, component)? {
-        Ok(all) => Ok(tell(places, &component, &all, "review")),
-        Err(refusal) => Ok(refusal.tell(places, &[])),
-    }
+    let all = check.make(places, &view, component)?;
+    Ok(tell(places, &component, &all, "review"))
 }
 
 fn thresholds(text: &str) -> Result<Thresholds> {
@@ -53,44 +54,17 @@ fn thresholds(text: &str) -> Result<Thresholds> {
 
 impl Check<'_> {
     /// Makes every piece but the tests', which are the author's to attest.
-    fn make(
-        &self,
-        places: &CliContext,
-        view: &View,
-        component: Digest,
-    ) -> Result<Result<Vec<Made>, Refusal>> {
+    fn make(&self, places: &CliContext, view: &LedgerView, component: Digest) -> Result<Vec<Made>> {
         let maker = Maker::new(places, view, component)?;
-        let refused = |rule: &str, why: String| Refused {
-            act: "component-validate".to_owned(),
-            subject: component.to_string(),
-            rule: rule.to_owned(),
-            why,
-        };
-        let Some(registered) = view.state().registry().components().get(&component) else {
-            let why = format!("component {component} is not registered");
-            let (refused, way) = (
-                refused("component.unknown", why),
-                "an author submits it first",
-            );
-            return Desk::open(places)?.refuse(&refused, way).map(Err);
-        };
-        if registered.submitted.by == *maker.by() {
-            let why = format!(
-                "{} is the author, and nobody judges what they authored",
-                maker.by()
-            );
-            let way = "have somebody else, or a service, run the checks";
-            let refused = refused("duty.author", why);
-            return Desk::open(places)?.refuse(&refused, way).map(Err);
-        }
+        let access = Access::CheckComponent(&component);
+        let allowed = view.state().check_access(maker.by(), access, now());
+        refuse_unless(places, component, allowed.map_err(AccessDenial::from))?;
         if self.manifest.component != component.to_string() {
             let named = &self.manifest.component;
             bail!("the manifest names {named}, not {component}: give a manifest of this component");
         }
-        if let Some(amiss) = bytes_amiss(places, view.state(), &component)? {
-            let refused = refused(amiss.rule, amiss.why);
-            return Desk::open(places)?.refuse(&refused, amiss.way_on).map(Err);
-        }
+        let intact = check_component_bytes(&places.data, view.state(), &component);
+        refuse_unless(places, component, intact)?;
         let mut all = Vec::new();
         let bytes = places.data.component(&component.0)?;
         let engine = places
@@ -111,7 +85,7 @@ impl Check<'_> {
         for (kind, found) in self.decided_again(places, &outcome)? {
             all.push(maker.keep(kind, &found)?);
         }
-        Ok(Ok(all))
+        Ok(all)
     }
 
     /// What is found by running the component again.
@@ -145,6 +119,21 @@ impl Check<'_> {
     }
 }
 
+/// Records what a check denies; the ledger is opened to write for that only, so that it is not locked
+/// while the component runs.
+fn refuse_unless<E: Into<HostCheckError>>(
+    places: &CliContext,
+    component: Digest,
+    checked: Result<(), E>,
+) -> Result<()> {
+    if checked.is_ok() {
+        return Ok(());
+    }
+    let mut client = ledger_access::open(places)?;
+    let act = ActName::ComponentValidate;
+    ledger_access::require(&mut client, act, component.to_string(), checked)
+}
+
 /// Tells the pieces that were made.
 pub(super) fn tell(
     places: &CliContext,
@@ -156,17 +145,17 @@ pub(super) fn tell(
         json!({
             "evidence": one.kind.name(),
             "passed": one.reasons.is_empty(),
-            "digest": words::digest(&one.digest),
+            "digest": record_json::digest(&one.digest),
             "reasons": one.reasons,
         })
     };
     let found: Vec<Value> = all.iter().map(row).collect();
     let passed = all.iter().all(|one| one.reasons.is_empty());
     if places.json {
-        let component = words::digest(component);
+        let component = record_json::digest(component);
         print_json(&json!({ "component": component, "passed": passed, "evidence": found }));
     } else {
-        rows::tell(
+        table::print(
             places,
             found,
             &["evidence", "passed", "digest", "reasons"],

@@ -15,9 +15,9 @@ use crate::args::ComponentSubmitArgs;
 use crate::cli_context::CliContext;
 use crate::commands::admit;
 use crate::output::CommandAnswer;
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::{self, words};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json};
 
 pub(super) fn run(places: &CliContext, args: &ComponentSubmitArgs) -> Result<CommandAnswer> {
     let strategy = people::id("--strategy", &args.strategy)?;
@@ -33,16 +33,16 @@ pub(super) fn run(places: &CliContext, args: &ComponentSubmitArgs) -> Result<Com
         strategy: strategy.clone(),
         provenance,
     };
-    let done = Desk::open(places)?.act(act)?;
+    let outcome = ledger_access::open(places)?.act(act)?;
     let said = &ready.description;
     let what = format!(
         "{component} ({} {}) is a draft of {strategy}",
         said.name, said.version
     );
     let facts = json!({
-        "component": words::digest(&component), "strategy": strategy.as_str(), "stage": "draft",
+        "component": record_json::digest(&component), "strategy": strategy.as_str(), "stage": "draft",
     });
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(places, outcome, &what, facts))
 }
 
 fn provenance(args: &ComponentSubmitArgs) -> Result<Provenance> {

@@ -14,10 +14,10 @@ use crate::args::AttestTestsArgs;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 use crate::people;
-use crate::people::view::View;
+use crate::people::ledger_access;
 
 pub(super) fn run(places: &CliContext, args: &AttestTestsArgs) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let component = people::component(view.state(), &args.component)?;
     let maker = Maker::new(places, &view, component)?;
     let commit = match &args.commit {

@@ -2,14 +2,15 @@
 //! process, as that person would run it.
 
 use anyhow::{Context as _, Result, ensure};
+use counterfoil_approval::ledger_view;
 use counterfoil_runner::store::data_dir::{Execution, MANIFEST_FILE};
 use counterfoil_runner::store::files::write_whole;
 use serde_json::{Value, json};
 
 use super::stage::{DemoStage, program, text};
 use crate::output::{print_line, print_table};
+use crate::people::ledger_access;
 use crate::people::rows;
-use crate::people::view;
 
 /// The strategy that is approved.
 pub(super) const STRATEGY: &str = "buy-and-hold";
@@ -46,18 +47,18 @@ impl ApprovalChain {
         let head = ["step", "by", "with key", "record"];
         let mut lines = vec![head.map(String::from).to_vec()];
         for link in &self.chain {
-            let cell = |name: &str| link.get(name).map(rows::short).unwrap_or_default();
+            let cell = |name: &str| link.get(name).map(table::short).unwrap_or_default();
             lines.push(vec![cell("act"), cell("by"), cell("key"), cell("record")]);
         }
         print_table(&lines);
         if let Some(refused) = &self.refused {
-            let text = |name: &str| refused.get(name).map(rows::plain).unwrap_or_default();
+            let text = |name: &str| refused.get(name).map(table::plain).unwrap_or_default();
             print_line(&format!(
                 "denied, in record {}: {} ({}); {}",
                 text("record"),
                 text("why"),
                 text("rule"),
-                text("way-on")
+                text("hint")
             ));
         }
     }
@@ -72,7 +73,7 @@ pub(super) fn walk(stage: &DemoStage<'_>, run: &Execution) -> Result<ApprovalCha
         .to_string();
     let one = component.as_str();
     let mut refused = None;
-    if view::all(&view::folder(places))?.is_empty() {
+    if ledger_view::all(&ledger_view::folder(&places.data))?.is_empty() {
         stage.begin()?;
         refused = Some(stage.approve(one, run)?);
     }

@@ -2,18 +2,18 @@
 //! that is.
 
 use anyhow::Result;
-use counterfoil_governance::report::{Health, health};
+use counterfoil_governance::report::{EvidenceHealth, health};
 use counterfoil_runner::clock::now;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json};
+use crate::people::ledger_access;
 use crate::people::rows;
-use crate::people::view::View;
 
 /// Prints every list; yes if nobody has to look at any of them.
 pub(super) fn run(places: &CliContext) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let found = health(view.state(), now());
     let open = found.open_items();
     let lists = lists(&found);
@@ -26,7 +26,7 @@ pub(super) fn run(places: &CliContext) -> Result<CommandAnswer> {
     } else {
         let mut told = vec![("open items", open.to_string())];
         let some = lists.iter().filter(|(_, list)| *list != json!([]));
-        told.extend(some.map(|(name, list)| (*name, rows::short(list))));
+        told.extend(some.map(|(name, list)| (*name, table::short(list))));
         told.push(("denials, ever", found.denials.to_string()));
         print_fields(&told);
     }
@@ -34,7 +34,7 @@ pub(super) fn run(places: &CliContext) -> Result<CommandAnswer> {
 }
 
 /// Each list by what it is of: records by their numbers, components and runs by their digests.
-fn lists(found: &Health) -> [(&'static str, Value); 12] {
+fn lists(found: &EvidenceHealth) -> [(&'static str, Value); 12] {
     let digests = |all: &std::collections::BTreeSet<counterfoil_base::digest::Digest>| {
         json!(all.iter().map(ToString::to_string).collect::<Vec<_>>())
     };

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_view;
 use counterfoil_governance::ledger;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::store::files::read_whole;
@@ -12,7 +13,6 @@ use serde_json::json;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_answer, print_fields, print_json};
 use crate::people;
-use crate::people::view;
 
 /// Verifies the ledger in `file`, or that of the data directory, under the key in `key_file`.
 pub(in crate::commands) fn verify(
@@ -21,7 +21,7 @@ pub(in crate::commands) fn verify(
     key_file: Option<&Path>,
 ) -> Result<CommandAnswer> {
     let (name, path) = match file {
-        None => view::find(context)?,
+        None => ledger_view::find(&context.data)?,
         Some(path) => {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             (

@@ -1,8 +1,10 @@
 //! `policy eval`: the policy is asked at a gate.
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::host_checks::policy_in_force;
+use counterfoil_approval::ledger_client::LedgerClient;
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Refused, account_digest};
+use counterfoil_governance::act::{Act, ActName, account_digest};
 use counterfoil_governance::id::Id;
 use counterfoil_policy::gate::Gate;
 use counterfoil_policy::input::{Account, Asked, Input, Limits};
@@ -20,12 +22,7 @@ use crate::cli_context::CliContext;
 use crate::commands::component::set_of;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people;
-use crate::people::desk::Desk;
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
-
-/// The act that records what the policy said.
-const ASKING: &str = "verdict";
+use crate::people::ledger_access;
 
 pub(super) fn run(places: &CliContext, args: &PolicyEvalCommand) -> Result<CommandAnswer> {
     match args {
@@ -37,35 +34,38 @@ pub(super) fn run(places: &CliContext, args: &PolicyEvalCommand) -> Result<Comma
 }
 
 fn promotion(places: &CliContext, args: &EvalPromotionArgs) -> Result<CommandAnswer> {
-    let mut desk = Desk::open(places)?;
-    let component = people::component(desk.state(), &args.component)?;
-    let act = (ASKING, &component);
-    let set = match set_of(places, &mut desk, act, args.manifest.as_deref())? {
-        Ok(set) => set,
-        Err(refusal) => return Ok(refusal.tell(places, &[])),
-    };
-    let document = gates::promotion(&places.data, desk.state(), &set, desk.now)?;
-    ask(places, desk, &document, set.digest(), args.print_input)
+    let mut client = ledger_access::open(places)?;
+    let component = people::component(client.state(), &args.component)?;
+    let act = ActName::Verdict;
+    let set = set_of(
+        places,
+        &mut client,
+        act,
+        &component,
+        args.manifest.as_deref(),
+    )?;
+    let document = gates::promotion(&places.data, client.state(), &set, client.time())?;
+    ask(places, client, &document, set.digest(), args.print_input)
 }
 
 fn start(places: &CliContext, args: &EvalStartArgs) -> Result<CommandAnswer> {
-    let desk = Desk::open(places)?;
-    let document = gates::start(desk.state(), args.record, desk.now)?;
-    let authorized = desk.state().authorizations().get(&args.record);
+    let client = ledger_access::open(places)?;
+    let document = gates::start(client.state(), args.record, client.time())?;
+    let authorized = client.state().authorizations().get(&args.record);
     let subject = authorized.map(|one| one.authorization.digest());
     let subject = subject.with_context(|| format!("record {} authorizes no start", args.record))?;
-    ask(places, desk, &document, subject, args.print_input)
+    ask(places, client, &document, subject, args.print_input)
 }
 
 fn limits(places: &CliContext, args: &EvalLimitsArgs) -> Result<CommandAnswer> {
-    let desk = Desk::open(places)?;
-    let (account, document) = asked_limits(&desk, args)?;
+    let client = ledger_access::open(places)?;
+    let (account, document) = asked_limits(&client, args)?;
     let subject = account_digest(&account);
-    ask(places, desk, &document, subject, args.print_input)
+    ask(places, client, &document, subject, args.print_input)
 }
 
 /// What the gate of limits is told, by what was typed.
-pub(crate) fn asked_limits(desk: &Desk, args: &EvalLimitsArgs) -> Result<(Id, Limits)> {
+pub(crate) fn asked_limits(client: &LedgerClient, args: &EvalLimitsArgs) -> Result<(Id, Limits)> {
     let account = people::id("the account", &args.account)?;
     let of = Account {
         name: account.to_string(),
@@ -85,13 +85,19 @@ pub(crate) fn asked_limits(desk: &Desk, args: &EvalLimitsArgs) -> Result<(Id, Li
         daily_loss: args.daily_loss,
         drawdown_bps: args.drawdown_bps,
     };
-    let document = gates::limits(desk.state(), desk.actor.as_str(), of, asked, desk.now);
+    let document = gates::limits(
+        client.state(),
+        client.actor().as_str(),
+        of,
+        asked,
+        client.time(),
+    );
     Ok((account, document))
 }
 
 fn ask<T: Input>(
     places: &CliContext,
-    mut desk: Desk,
+    mut client: LedgerClient,
     document: &T,
     subject: Digest,
     print_input: bool,
@@ -99,10 +105,8 @@ fn ask<T: Input>(
     if print_input {
         return print(document);
     }
-    match said(places, &mut desk, document, subject)? {
-        Ok((verdict, record)) => tell(places, &verdict, Some(record)),
-        Err(refusal) => Ok(refusal.tell(places, &[])),
-    }
+    let (verdict, record) = said(places, &mut client, document, subject)?;
+    tell(places, &verdict, Some(record))
 }
 
 /// Only prints what the policy would be told.
@@ -114,28 +118,19 @@ pub(crate) fn print<T: Input>(document: &T) -> Result<CommandAnswer> {
 /// Asks the policy in force about what the document says, and records the verdict, pass or fail.
 pub(crate) fn said<T: Input>(
     places: &CliContext,
-    desk: &mut Desk,
+    client: &mut LedgerClient,
     document: &T,
     subject: Digest,
-) -> Result<Result<(Verdict, u64), Refusal>> {
+) -> Result<(Verdict, u64)> {
     let input = document.document()?;
-    let bundle = match super::in_force(places, desk.state())? {
-        Ok(bundle) => bundle,
-        Err(shut) => {
-            let refused = Refused {
-                act: ASKING.to_owned(),
-                subject: subject.to_string(),
-                rule: shut.rule.to_owned(),
-                why: shut.why,
-            };
-            return desk.refuse(&refused, shut.way_on).map(Err);
-        }
-    };
+    let bundle = policy_in_force(&places.data, client.state());
+    let act = ActName::Verdict;
+    let bundle = ledger_access::require(client, act, subject.to_string(), bundle)?;
     let verdict = evaluator()?.evaluate(Ok(&bundle), T::GATE, &input);
     let archive = Archive::new(&places.data);
     let recorded = gates::keep(&archive, &bundle, &input, &verdict, subject)?;
-    let done = desk.act(Act::Verdict(recorded))?;
-    Ok(done.map(|done| (verdict, done.index)))
+    let index = client.act(Act::Verdict(recorded))?.index()?;
+    Ok((verdict, index))
 }
 
 /// Asks any policy about any document, and records nothing.
@@ -146,9 +141,7 @@ fn input(places: &CliContext, args: &EvalInputArgs) -> Result<CommandAnswer> {
     let input: Value = serde_json::from_slice(&bytes).with_context(|| format!("{name}"))?;
     let bundle = match &args.policy {
         Some(folder) => read(folder)?,
-        None => {
-            super::in_force(places, View::open(places)?.state())?.map_err(anyhow::Error::from)?
-        }
+        None => policy_in_force(&places.data, ledger_access::view(places)?.state())?,
     };
     let verdict = evaluator()?.evaluate(Ok(&bundle), gate, &input);
     tell(places, &verdict, None)

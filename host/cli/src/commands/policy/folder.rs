@@ -1,10 +1,12 @@
 //! `policy init|show|test|set`: a policy's folder.
 
+use counterfoil_approval::host_checks::check_policy_tests;
+use counterfoil_governance::act::ActName;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Refused};
+use counterfoil_governance::act::{Act, HostRefusal};
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
 use counterfoil_policy::suite::Suite;
@@ -15,9 +17,8 @@ use serde_json::json;
 use super::child::evaluator;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
+use crate::people::ledger_access;
+use crate::people::outcome::{print_denied, print_outcome};
 
 pub(super) fn init(places: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     if folder.exists() {
@@ -48,7 +49,7 @@ pub(super) fn show(places: &CliContext, folder: Option<&Path>) -> Result<Command
     let (place, bundle, since) = if let Some(folder) = folder {
         (folder.display().to_string(), read(folder)?, None)
     } else {
-        let view = View::open(places)?;
+        let view = ledger_access::view(places)?;
         let bundle = super::in_force(places, view.state())??;
         let since = view.state().policies().last().map(|(_, deed)| deed.index);
         ("in force".to_owned(), bundle, since)
@@ -123,26 +124,21 @@ fn told(suite: &Suite) {
 pub(super) fn set(places: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     let bundle = read(folder)?;
     let suite = evaluator()?.test(&bundle);
-    if !suite.passes() {
+    let mut client = ledger_access::open(places)?;
+    if let Err(denial) = check_policy_tests(&suite) {
         let failed = suite.cases.iter().filter(|case| case.failure.is_some());
         let mut reasons: Vec<String> = failed.map(|case| case.rule.clone()).collect();
         reasons.extend(suite.refused.iter().map(ToString::to_string));
-        let refused = Refused {
-            act: "policy-set".to_owned(),
-            subject: bundle.digest().to_string(),
-            rule: "policy.tests".to_owned(),
-            why: "its own tests do not pass, or it has none".to_owned(),
-        };
-        let refusal = Desk::open(places)?.refuse(&refused, "see `counterfoil policy test`")?;
-        return Ok(refusal.tell(places, &reasons));
+        let subject = bundle.digest().to_string();
+        let denied = client.refuse(ActName::PolicySet, subject, denial)?;
+        return Ok(print_denied(places, &denied, &reasons));
     }
-    let mut desk = Desk::open(places)?;
     let digest = Archive::new(&places.data).put(&bundle.encode())?;
-    let done = desk.act(Act::PolicySet { bundle: digest })?;
+    let outcome = client.act(Act::PolicySet { bundle: digest })?;
     let what = format!("policy {digest} is in force");
-    Ok(tell(
+    Ok(print_outcome(
         places,
-        done,
+        outcome,
         &what,
         json!({ "policy": digest.to_string() }),
     ))

@@ -1,7 +1,7 @@
 //! `policy verdicts|re-evaluate`: what policies said, and whether they would say it again.
 
 use anyhow::{Result, bail};
-use counterfoil_governance::state::Said;
+use counterfoil_governance::state::VerdictRecord;
 use counterfoil_runner::gates::{self, Archive};
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
@@ -10,21 +10,26 @@ use super::child::evaluator;
 use crate::args::{ReEvaluateArgs, RowFilter};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
+use crate::people::ledger_access;
 use crate::people::rows;
-use crate::people::view::View;
 
 pub(super) fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let all = view.state().verdicts().iter();
     let found = all.map(|(index, said)| row(*index, said)).collect();
     let columns = [
         "record", "time", "gate", "subject", "outcome", "policy", "by", "reasons",
     ];
-    rows::tell(places, rows::filter(found, filter)?, &columns, "no verdict");
+    table::print(
+        places,
+        table::filter(found, filter)?,
+        &columns,
+        "no verdict",
+    );
     Ok(CommandAnswer::Yes)
 }
 
-fn row(index: u64, said: &Said) -> Value {
+fn row(index: u64, said: &VerdictRecord) -> Value {
     let one = &said.verdict;
     let reasons = one.reasons.iter().map(|reason| reason.code.clone());
     json!({
@@ -42,7 +47,7 @@ fn row(index: u64, said: &Said) -> Value {
 }
 
 pub(super) fn again(places: &CliContext, args: &ReEvaluateArgs) -> Result<CommandAnswer> {
-    let view = View::open(places)?;
+    let view = ledger_access::view(places)?;
     let verdicts = view.state().verdicts();
     let wanted = |index: &u64| args.record.is_none_or(|record| record == *index);
     let chosen: Vec<_> = verdicts.iter().filter(|(index, _)| wanted(index)).collect();
@@ -71,12 +76,12 @@ pub(super) fn again(places: &CliContext, args: &ReEvaluateArgs) -> Result<Comman
         for one in &all {
             let record = &one["record"];
             if one["identical"] == json!(true) {
-                let outcome = rows::plain(&one["outcome"]);
+                let outcome = table::plain(&one["outcome"]);
                 print_line(&format!("record {record}: {outcome}, identical"));
             } else {
                 print_line(&format!("record {record}: it differs"));
                 for difference in one["differences"].as_array().into_iter().flatten() {
-                    print_line(&format!("  {}", rows::plain(difference)));
+                    print_line(&format!("  {}", table::plain(difference)));
                 }
             }
         }

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::{Doing, State, Verdict, authentic_key, judge_act};
-use crate::act::{Act, BreakGlass, Class, ClassSet, Delegation};
+use super::{ActContext, Judgment, LedgerState, authentic_key, judge_act};
+use crate::act::{Act, ActName, ApprovalClass, ApprovalClassRules, BreakGlass, Delegation};
 use crate::id::Id;
-use crate::role::{Kind, Role};
+use crate::role::{PrincipalKind, Role};
 use crate::rule::{Denial, Rule};
 use crate::state::DELEGATION_NANOS_MAX;
 use crate::state::glass::BREAK_GLASS_NANOS_MAX;
 use counterfoil_base::digest::Digest;
 
 /// Whether whoever acts may do such acts, and do them alone.
-pub(super) fn permitted(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+pub(super) fn permitted(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
     let Some(class) = act.class() else {
         return has_role(state, doing, act);
     };
@@ -60,7 +60,7 @@ pub(super) fn permitted(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
     Err(Denial::new(Rule::ApprovalsMissing, why, who))
 }
 
-fn has_role(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+fn has_role(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
     let needed = act.roles();
     if needed.is_empty() || needed.iter().any(|role| state.has_role(doing.by, *role)) {
         return Ok(());
@@ -76,10 +76,8 @@ fn has_role(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
 }
 
 /// Whether the act is of a kind that takes more than one signature, by its class.
-fn takes_more(state: &State, act: &Act) -> Result<Class, Denial> {
-    let approval = matches!(act, Act::ComponentApprove { .. });
-    let class = act.class().filter(|_| !approval);
-    if let Some(class) = class.filter(|class| state.class(*class).approvals > 1) {
+fn takes_more(state: &LedgerState, act: &Act) -> Result<ApprovalClass, Denial> {
+    if let Some(class) = state.multi_signature_class(act) {
         return Ok(class);
     }
     let why = format!("{} takes no more than one signature", act.name());
@@ -87,14 +85,19 @@ fn takes_more(state: &State, act: &Act) -> Result<Class, Denial> {
 }
 
 /// Whether somebody may propose such an act, which others sign.
-fn may_propose(state: &State, doing: Doing<'_>, act: &Act, class: Class) -> Verdict {
+fn may_propose(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    act: &Act,
+    class: ApprovalClass,
+) -> Judgment {
     if !state.voices(class, doing.by, doing.time).is_empty() {
         return Ok(());
     }
     has_role(state, doing, act)
 }
 
-pub(super) fn propose(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+pub(super) fn propose(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
     let class = takes_more(state, act)?;
     may_propose(state, doing, act, class)?;
     judge_act(state, doing, act)
@@ -102,12 +105,12 @@ pub(super) fn propose(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
 
 /// A signature counts once; the one that completes the change does the act, which must be right at
 /// that moment, and be proposed by somebody who could propose it still.
-pub(super) fn approve(state: &State, doing: Doing<'_>, proposed: u64) -> Verdict {
+pub(super) fn approve(state: &LedgerState, doing: ActContext<'_>, proposed: u64) -> Judgment {
     let change = state.waiting(proposed, doing.time)?;
     let asker = &change.deed.by;
     if asker == doing.by {
         let why = format!("{asker} proposed this change");
-        let class = change.act.class().unwrap_or(Class::Operations);
+        let class = change.act.class().unwrap_or(ApprovalClass::Operations);
         let who = state.who_signs(class, doing.time, &[asker]);
         return Err(Denial::new(Rule::DutyProposer, why, who));
     }
@@ -115,7 +118,7 @@ pub(super) fn approve(state: &State, doing: Doing<'_>, proposed: u64) -> Verdict
     if !complete {
         return Ok(());
     }
-    let doing = Doing {
+    let doing = ActContext {
         by: asker,
         key: &change.deed.key,
         time: doing.time,
@@ -128,13 +131,13 @@ pub(super) fn approve(state: &State, doing: Doing<'_>, proposed: u64) -> Verdict
 }
 
 pub(super) fn withdraw(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     (proposed, reason): (u64, &str),
-) -> Verdict {
+) -> Judgment {
     let change = state.waiting(proposed, doing.time)?;
     told(reason)?;
-    let class = change.act.class().unwrap_or(Class::Operations);
+    let class = change.act.class().unwrap_or(ApprovalClass::Operations);
     let member = !state.voices(class, doing.by, doing.time).is_empty();
     if member || change.deed.by == *doing.by {
         return Ok(());
@@ -148,7 +151,7 @@ pub(super) fn withdraw(
 }
 
 /// A reason is more than white space.
-pub(super) fn told(reason: &str) -> Verdict {
+pub(super) fn told(reason: &str) -> Judgment {
     if !reason.trim().is_empty() {
         return Ok(());
     }
@@ -156,7 +159,7 @@ pub(super) fn told(reason: &str) -> Verdict {
     Err(Denial::new(Rule::ReasonMissing, why, "say why"))
 }
 
-pub(super) fn setup_end(state: &State, doing: Doing<'_>) -> Verdict {
+pub(super) fn setup_end(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
     if let Some(deed) = &state.setup_end {
         let why = format!("the set-up ended with record {}", deed.index);
         return Err(Denial::new(Rule::SetupOver, why, "nothing is left to do"));
@@ -165,7 +168,11 @@ pub(super) fn setup_end(state: &State, doing: Doing<'_>) -> Verdict {
     state.check_classes(rule, &state.principals, None)
 }
 
-pub(super) fn class_set(state: &State, doing: Doing<'_>, set: &ClassSet) -> Verdict {
+pub(super) fn class_set(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    set: &ApprovalClassRules,
+) -> Judgment {
     if set.approvals < set.class.approvals_min() {
         let (class, least) = (set.class.name(), set.class.approvals_min());
         let why = format!("the class {class} takes at least {least} signatures");
@@ -187,14 +194,18 @@ pub(super) fn class_set(state: &State, doing: Doing<'_>, set: &ClassSet) -> Verd
 
 /// Only who belongs to a class lets another speak for them, for a while; so nobody passes on what
 /// was passed to them.
-pub(super) fn delegate(state: &State, doing: Doing<'_>, delegation: &Delegation) -> Verdict {
+pub(super) fn delegate(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    delegation: &Delegation,
+) -> Judgment {
     let (class, to) = (delegation.class, &delegation.to);
     told(&delegation.reason)?;
     super::known(state, to)?;
     let person = state
         .principals
         .get(to)
-        .is_some_and(|one| one.kind == Kind::Person);
+        .is_some_and(|one| one.kind == PrincipalKind::Person);
     let last = doing.time.0.saturating_add(DELEGATION_NANOS_MAX);
     let wrong = if !state.belongs(class, doing.by) {
         format!("{} does not belong to the class {}", doing.by, class.name())
@@ -208,21 +219,21 @@ pub(super) fn delegate(state: &State, doing: Doing<'_>, delegation: &Delegation)
         return Ok(());
     };
     let why = format!("this cannot be delegated: {wrong}");
-    let way = "a member of the class delegates it to another person, for 90 days at most";
-    Err(Denial::new(Rule::DelegationUnfit, why, way))
+    let hint = "a member of the class delegates it to another person, for 90 days at most";
+    Err(Denial::new(Rule::DelegationUnfit, why, hint))
 }
 
 pub(super) fn delegate_end(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     (delegated, reason): (u64, &str),
-) -> Verdict {
+) -> Judgment {
     told(reason)?;
     let found = state.delegations.get(&delegated);
     let Some(found) = found.filter(|one| one.holds(doing.time)) else {
         let why = format!("record {delegated} makes no delegation that still holds");
-        let way = "counterfoil people delegation list shows those that do";
-        return Err(Denial::new(Rule::DelegationUnknown, why, way));
+        let hint = "counterfoil people delegation list shows those that do";
+        return Err(Denial::new(Rule::DelegationUnknown, why, hint));
     };
     let concerned = found.deed.by == *doing.by || found.delegation.to == *doing.by;
     if concerned || state.has_role(doing.by, Role::Administrator) {
@@ -236,17 +247,21 @@ pub(super) fn delegate_end(
     Err(Denial::new(Rule::RoleMissing, why, who))
 }
 
-pub(super) fn break_glass(state: &State, doing: Doing<'_>, glass: &BreakGlass) -> Verdict {
+pub(super) fn break_glass(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    glass: &BreakGlass,
+) -> Judgment {
     told(&glass.reason)?;
     let person = |id: &Id| {
         state
             .principals
             .get(id)
-            .is_some_and(|one| one.kind == Kind::Person)
+            .is_some_and(|one| one.kind == PrincipalKind::Person)
     };
     let last = doing.time.0.saturating_add(BREAK_GLASS_NANOS_MAX);
     let stray = glass.scope.iter().find(|name| {
-        let class = Class::of_act(name).filter(|_| *name != "component-approve");
+        let class = ActName::parse(name).and_then(ActName::proposal_class);
         class.is_none_or(|class| state.class(class).approvals < 2)
     });
     let wrong = if let Some(name) = stray {
@@ -259,18 +274,22 @@ pub(super) fn break_glass(state: &State, doing: Doing<'_>, glass: &BreakGlass) -
         "it ends before it begins, or lasts longer than four hours".to_owned()
     } else if let Some(owed) = state.owed(doing.by) {
         let why = format!("{} owes the retrospective of record {owed}", doing.by);
-        let way = "close it, and have an approver or compliance sign its retrospective";
-        return Err(Denial::new(Rule::BreakGlassOwed, why, way));
+        let hint = "close it, and have an approver or compliance sign its retrospective";
+        return Err(Denial::new(Rule::BreakGlassOwed, why, hint));
     } else {
         return Ok(());
     };
     let why = format!("the glass cannot be broken like this: {wrong}");
-    let way = "name the acts that take two, and an end within four hours";
-    Err(Denial::new(Rule::BreakGlassUnfit, why, way))
+    let hint = "name the acts that take two, and an end within four hours";
+    Err(Denial::new(Rule::BreakGlassUnfit, why, hint))
 }
 
 /// One person does what takes two, under the glass that they broke, within its scope and time.
-pub(super) fn emergency(state: &State, doing: Doing<'_>, (opened, act): (u64, &Act)) -> Verdict {
+pub(super) fn emergency(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (opened, act): (u64, &Act),
+) -> Judgment {
     let broken = state.glass(opened)?;
     let name = act.name();
     let wrong = if broken.deed.by != *doing.by {
@@ -286,33 +305,37 @@ pub(super) fn emergency(state: &State, doing: Doing<'_>, (opened, act): (u64, &A
         return judge_act(state, doing, act);
     };
     let why = format!("the break-glass of record {opened} does not cover it: {wrong}");
-    let way = "propose the change for others to sign, or break glass for it";
-    Err(Denial::new(Rule::BreakGlassScope, why, way))
+    let hint = "propose the change for others to sign, or break glass for it";
+    Err(Denial::new(Rule::BreakGlassScope, why, hint))
 }
 
-pub(super) fn close(state: &State, doing: Doing<'_>, (opened, reason): (u64, &str)) -> Verdict {
+pub(super) fn close(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (opened, reason): (u64, &str),
+) -> Judgment {
     let broken = state.glass(opened)?;
     told(reason)?;
     if broken.open(doing.time) {
         return Ok(());
     }
     let why = format!("the break-glass of record {opened} is over");
-    let way = "what is left is its retrospective";
-    Err(Denial::new(Rule::BreakGlassClosed, why, way))
+    let hint = "what is left is its retrospective";
+    Err(Denial::new(Rule::BreakGlassClosed, why, hint))
 }
 
 /// Somebody else says what happened: neither who broke the glass, nor who came by it.
 pub(super) fn retrospective(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     (opened, _report, findings): (u64, &Digest, &str),
-) -> Verdict {
+) -> Judgment {
     let broken = state.glass(opened)?;
     told(findings)?;
     if broken.open(doing.time) {
         let why = format!("the break-glass of record {opened} is open");
-        let way = "close it first, or wait for its end";
-        return Err(Denial::new(Rule::BreakGlassOpen, why, way));
+        let hint = "close it first, or wait for its end";
+        return Err(Denial::new(Rule::BreakGlassOpen, why, hint));
     }
     if broken.retrospective.is_some() {
         let why = format!("the retrospective of record {opened} is signed");

@@ -2,8 +2,8 @@
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Doing, State};
-use crate::act::{Exception, Gate, Outcome, Subject, Verdict};
+use super::{ActContext, LedgerState};
+use crate::act::{ExceptionSubject, Gate, GateOutcome, GateVerdict, PolicyException};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
@@ -12,7 +12,7 @@ use counterfoil_base::digest::Digest;
 const EXCEPTION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
 
 /// A bundle is put in force once; putting it in force again would say nothing.
-pub(super) fn policy_set(state: &State, bundle: Digest) -> super::Verdict {
+pub(super) fn policy_set(state: &LedgerState, bundle: Digest) -> super::Judgment {
     if state.policy() != Some(bundle) {
         return Ok(());
     }
@@ -26,10 +26,10 @@ pub(super) fn policy_set(state: &State, bundle: Digest) -> super::Verdict {
 
 /// A verdict says why it failed, gives limits where limits were asked for, and passes nothing but
 /// by the policy in force.
-pub(super) fn verdict(state: &State, verdict: &Verdict) -> super::Verdict {
-    let passed = verdict.outcome == Outcome::Pass;
+pub(super) fn verdict(state: &LedgerState, verdict: &GateVerdict) -> super::Judgment {
+    let passed = verdict.outcome == GateOutcome::Pass;
     let limits = passed && verdict.gate == Gate::Limits;
-    let told = |one: &crate::act::Reason| !one.code.trim().is_empty();
+    let told = |one: &crate::act::GateReason| !one.code.trim().is_empty();
     let wrong = if !verdict.reasons.iter().all(told) {
         Some("a reason has no code")
     } else if !passed && verdict.reasons.is_empty() {
@@ -41,8 +41,8 @@ pub(super) fn verdict(state: &State, verdict: &Verdict) -> super::Verdict {
     };
     if let Some(wrong) = wrong {
         let why = format!("the verdict cannot be recorded: {wrong}");
-        let way = "ask the policy again and record what it says";
-        return Err(Denial::new(Rule::VerdictIncomplete, why, way));
+        let hint = "ask the policy again and record what it says";
+        return Err(Denial::new(Rule::VerdictIncomplete, why, hint));
     }
     if passed && state.policy() != Some(verdict.bundle) {
         return Err(state.other_policy(verdict.bundle));
@@ -53,10 +53,10 @@ pub(super) fn verdict(state: &State, verdict: &Verdict) -> super::Verdict {
 /// Nobody grants an exception that they answer for; and it says what stands in for the rule, until
 /// when.
 pub(super) fn exception_grant(
-    state: &State,
-    doing: Doing<'_>,
-    exception: &Exception,
-) -> super::Verdict {
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    exception: &PolicyException,
+) -> super::Judgment {
     let (owner, time) = (&exception.owner, doing.time);
     let texts = [
         ("rule", &exception.rule),
@@ -70,11 +70,11 @@ pub(super) fn exception_grant(
         .then(|| format!("its owner {owner} is no principal"));
     if let Some(what) = missing.or(over).or(unknown) {
         let why = format!("the exception cannot be granted: {what}");
-        let way = "ask again with a rule, a reason, a control, an owner and an end to come";
-        return Err(Denial::new(Rule::ExceptionIncomplete, why, way));
+        let hint = "ask again with a rule, a reason, a control, an owner and an end to come";
+        return Err(Denial::new(Rule::ExceptionIncomplete, why, hint));
     }
     fit(exception, time)?;
-    if let Subject::Component(component) = &exception.subject {
+    if let ExceptionSubject::Component(component) = &exception.subject {
         state.registry.component(component)?;
     }
     if owner != doing.by {
@@ -86,9 +86,9 @@ pub(super) fn exception_grant(
 }
 
 /// No exception bends a rule of the ledger, and none becomes the rule by lasting.
-fn fit(exception: &Exception, time: UnixNanos) -> super::Verdict {
+fn fit(exception: &PolicyException, time: UnixNanos) -> super::Judgment {
     let longest = time.0.saturating_add(EXCEPTION_NANOS_MAX);
-    let (why, way) = if Rule::parse(&exception.rule).is_some() {
+    let (why, hint) = if Rule::parse(&exception.rule).is_some() {
         let why = format!(
             "{} is a rule of the ledger, and none of them gives way to an exception",
             exception.rule
@@ -103,16 +103,20 @@ fn fit(exception: &Exception, time: UnixNanos) -> super::Verdict {
     } else {
         return Ok(());
     };
-    Err(Denial::new(Rule::ExceptionUnfit, why, way))
+    Err(Denial::new(Rule::ExceptionUnfit, why, hint))
 }
 
 /// Only what holds can be ended.
-pub(super) fn exception_end(state: &State, doing: Doing<'_>, granted: u64) -> super::Verdict {
+pub(super) fn exception_end(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    granted: u64,
+) -> super::Judgment {
     let found = state.exceptions.get(&granted);
     if found.is_some_and(|one| one.holds(doing.time)) {
         return Ok(());
     }
     let why = format!("record {granted} grants no exception that still holds");
-    let way = "counterfoil change exception list shows those that do";
-    Err(Denial::new(Rule::ExceptionUnknown, why, way))
+    let hint = "counterfoil change exception list shows those that do";
+    Err(Denial::new(Rule::ExceptionUnknown, why, hint))
 }

@@ -1,8 +1,8 @@
 //! Whether drift and refusals are recorded as they must be. What is there must never be looked at
 //! here: whoever records it looked.
 
-use super::{Doing, State, Verdict};
-use crate::act::{Drift, Refused};
+use super::{ActContext, Judgment, LedgerState};
+use crate::act::{DriftFinding, HostRefusal};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 
@@ -16,7 +16,7 @@ const WATCH: [Role; 5] = [
 ];
 
 /// A difference is recorded once while it stands.
-pub(super) fn found(state: &State, doing: Doing<'_>, drift: &Drift) -> Verdict {
+pub(super) fn found(state: &LedgerState, doing: ActContext<'_>, drift: &DriftFinding) -> Judgment {
     watches(state, doing)?;
     let missing = drift.named().into_iter().find(|(_, text)| empty(text));
     let wrong = match missing {
@@ -26,8 +26,8 @@ pub(super) fn found(state: &State, doing: Doing<'_>, drift: &Drift) -> Verdict {
     };
     if let Some(wrong) = wrong {
         let why = format!("the drift cannot be recorded: {wrong}");
-        let way = "record what is declared and what is there";
-        return Err(Denial::new(Rule::DriftIncomplete, why, way));
+        let hint = "record what is declared and what is there";
+        return Err(Denial::new(Rule::DriftIncomplete, why, hint));
     }
     let Some(index) = state.standing(drift) else {
         return Ok(());
@@ -41,19 +41,19 @@ pub(super) fn found(state: &State, doing: Doing<'_>, drift: &Drift) -> Verdict {
 }
 
 /// Only what stands can end.
-pub(super) fn end(state: &State, doing: Doing<'_>, drifted: u64) -> Verdict {
+pub(super) fn end(state: &LedgerState, doing: ActContext<'_>, drifted: u64) -> Judgment {
     watches(state, doing)?;
     let found = state.drifts().get(&drifted);
     if found.is_some_and(|one| one.ended.is_none()) {
         return Ok(());
     }
     let why = format!("record {drifted} holds no drift that still stands");
-    let way = "counterfoil ledger search --act drift shows those that were found";
-    Err(Denial::new(Rule::DriftUnknown, why, way))
+    let hint = "counterfoil ledger search --act drift shows those that were found";
+    Err(Denial::new(Rule::DriftUnknown, why, hint))
 }
 
 /// A refusal says what was refused, by which rule, and why.
-pub(super) fn refused(refused: &Refused) -> Verdict {
+pub(super) fn refused(refused: &HostRefusal) -> Judgment {
     let texts = [
         ("act", &refused.act),
         ("subject", &refused.subject),
@@ -64,15 +64,15 @@ pub(super) fn refused(refused: &Refused) -> Verdict {
         return Ok(());
     };
     let why = format!("the refusal cannot be recorded: it names no {name}");
-    let way = "record what was refused, and why";
-    Err(Denial::new(Rule::RefusalIncomplete, why, way))
+    let hint = "record what was refused, and why";
+    Err(Denial::new(Rule::RefusalIncomplete, why, hint))
 }
 
 fn empty(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-fn watches(state: &State, doing: Doing<'_>) -> Verdict {
+fn watches(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
     let by = doing.by;
     if super::runs::is_service(state, by) || WATCH.iter().any(|role| state.has_role(by, *role)) {
         return Ok(());

@@ -4,22 +4,22 @@ use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::{ASK_ADMINISTRATOR, Doing, State, Verdict, known, signature};
+use super::{ASK_ADMINISTRATOR, ActContext, Judgment, LedgerState, known, signature};
 use crate::id::Id;
-use crate::record::{Signed, rotation_message};
+use crate::record::{SignedAct, rotation_message};
 use crate::role::{Role, Roles};
 use crate::rule::{Denial, Rule};
 use counterfoil_journal::public_key::PublicKey;
 
 pub(super) fn genesis(
-    state: &State,
-    signed: &Signed,
+    state: &LedgerState,
+    signed: &SignedAct,
     administrators: &[(Id, PublicKey)],
     log_key: PublicKey,
-) -> Verdict {
+) -> Judgment {
     let deny = |rule, why: &str| {
-        let way = "begin the ledger with another first record";
-        Err(Denial::new(rule, why, way))
+        let hint = "begin the ledger with another first record";
+        Err(Denial::new(rule, why, hint))
     };
     if log_key != state.log_key {
         return deny(
@@ -49,11 +49,11 @@ pub(super) fn genesis(
     signature(state, signed)
 }
 
-fn new_id(state: &State, id: &Id) -> Verdict {
+fn new_id(state: &LedgerState, id: &Id) -> Judgment {
     if state.principals.contains_key(id) {
         let why = format!("{id} is a principal already");
-        let way = "an administrator can change its roles and keys";
-        return Err(Denial::new(Rule::PrincipalExists, why, way));
+        let hint = "an administrator can change its roles and keys";
+        return Err(Denial::new(Rule::PrincipalExists, why, hint));
     }
     let look = id.look();
     let Some(other) = state.principals.keys().find(|other| other.look() == look) else {
@@ -67,20 +67,25 @@ fn new_id(state: &State, id: &Id) -> Verdict {
     ))
 }
 
-fn new_key(state: &State, key: &PublicKey) -> Verdict {
-    let way = "make a new key";
+fn new_key(state: &LedgerState, key: &PublicKey) -> Judgment {
+    let hint = "make a new key";
     if !key.is_usable() {
         let why = format!("nothing can be signed with key {key}");
-        return Err(Denial::new(Rule::KeyUnusable, why, way));
+        return Err(Denial::new(Rule::KeyUnusable, why, hint));
     }
     if *key == state.log_key || state.log_keys.contains_key(key) || state.keys.contains_key(key) {
         let why = format!("key {key} is in use, or was");
-        return Err(Denial::new(Rule::KeyTaken, why, way));
+        return Err(Denial::new(Rule::KeyTaken, why, hint));
     }
     Ok(())
 }
 
-pub(super) fn roles_set(state: &State, doing: Doing<'_>, id: &Id, roles: &Roles) -> Verdict {
+pub(super) fn roles_set(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    id: &Id,
+    roles: &Roles,
+) -> Judgment {
     known(state, id)?;
     if id == doing.by {
         let why = format!("{id} would change its own roles");
@@ -102,7 +107,12 @@ pub(super) fn roles_set(state: &State, doing: Doing<'_>, id: &Id, roles: &Roles)
     state.check_classes(rule, &principals, None)
 }
 
-pub(super) fn key_revoke(state: &State, doing: Doing<'_>, id: &Id, key: PublicKey) -> Verdict {
+pub(super) fn key_revoke(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    id: &Id,
+    key: PublicKey,
+) -> Judgment {
     let actor = doing.by;
     let principal = state.principals.get(actor);
     let administers = principal.is_some_and(|one| one.roles.contains(&Role::Administrator));
@@ -122,33 +132,33 @@ pub(super) fn key_revoke(state: &State, doing: Doing<'_>, id: &Id, key: PublicKe
     state.administrator_left(doing.time, |_, other| *other == key)
 }
 
-pub(super) fn log_holder(state: &State, id: &Id) -> Verdict {
+pub(super) fn log_holder(state: &LedgerState, id: &Id) -> Judgment {
     let principal = state.principals.get(id);
     if principal.is_none_or(|one| !one.roles.contains(&Role::Operator)) {
         return Ok(());
     }
     let why = format!("{id} is an operator, and may not hold the log's signing key");
-    let way = "give the key, or the role, to somebody else";
-    Err(Denial::new(Rule::DutyLogKey, why, way))
+    let hint = "give the key, or the role, to somebody else";
+    Err(Denial::new(Rule::DutyLogKey, why, hint))
 }
 
-pub(super) fn add(state: &State, id: &Id, roles: &Roles, key: &PublicKey) -> Verdict {
+pub(super) fn add(state: &LedgerState, id: &Id, roles: &Roles, key: &PublicKey) -> Judgment {
     new_id(state, id)?;
     new_key(state, key)?;
     state.check_log_duty(id, roles)
 }
 
-pub(super) fn key_add(state: &State, id: &Id, key: &PublicKey) -> Verdict {
+pub(super) fn key_add(state: &LedgerState, id: &Id, key: &PublicKey) -> Judgment {
     known(state, id)?;
     new_key(state, key)
 }
 
 pub(super) fn key_rotate(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     key: &PublicKey,
     until: Option<UnixNanos>,
-) -> Verdict {
+) -> Judgment {
     new_key(state, key)?;
     if until.is_none_or(|until| doing.time < until) {
         return Ok(());
@@ -160,10 +170,10 @@ pub(super) fn key_rotate(
 
 /// The old key says who follows it, and the new one that somebody holds it.
 pub(super) fn log_rotate(
-    state: &State,
+    state: &LedgerState,
     key: &PublicKey,
     (old_signature, new_signature): (&[u8; 64], &[u8; 64]),
-) -> Verdict {
+) -> Judgment {
     new_key(state, key)?;
     let message = rotation_message(&state.origin, &state.log_key, key);
     for (which, signer, signature) in [
@@ -172,8 +182,8 @@ pub(super) fn log_rotate(
     ] {
         if !signer.signed(&message, signature) {
             let why = format!("the log's {which} key {signer} did not sign the rotation");
-            let way = "have both keys sign that the new one follows the old one";
-            return Err(Denial::new(Rule::LogSignature, why, way));
+            let hint = "have both keys sign that the new one follows the old one";
+            return Err(Denial::new(Rule::LogSignature, why, hint));
         }
     }
     Ok(())

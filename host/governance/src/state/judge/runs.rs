@@ -3,12 +3,13 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::changes::told;
-use super::{Doing, State, Verdict};
+use super::{ActContext, Judgment, LedgerState};
 use crate::act::{
-    Authorization, Budget, Gate, Payer, RunEnd, RunStart, Scope, Usage, account_digest,
+    BudgetHolder, Gate, KillScope, RunEnd, RunStart, StartAuthorization, Usage, UsageBudget,
+    account_digest,
 };
 use crate::id::Id;
-use crate::role::{Kind, Role};
+use crate::role::{PrincipalKind, Role};
 use crate::rule::{Denial, Rule};
 use crate::state::EXCESS_NANOS_MAX;
 use counterfoil_base::digest::Digest;
@@ -25,15 +26,15 @@ const START_VERDICT_NANOS_MAX: i64 = 3_600 * 1_000_000_000;
 
 /// Limits are what the policy in force gave last for exactly this account.
 pub(super) fn limits_set(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     (account, limits, verdict): (&Id, Digest, u64),
-) -> Verdict {
+) -> Judgment {
     let (index, said) = state.check_verdict(Gate::Limits, account_digest(account), None)?;
     if index != verdict {
         let why = format!("record {index}, not {verdict}, has the last verdict on {account}");
-        let way = "propose the limits that the last verdict gave";
-        return Err(Denial::new(Rule::VerdictStale, why, way));
+        let hint = "propose the limits that the last verdict gave";
+        return Err(Denial::new(Rule::VerdictStale, why, hint));
     }
     if said.verdict.limits == Some(limits) {
         return state.check_excepted((index, doing.time), None, Some(account));
@@ -43,11 +44,15 @@ pub(super) fn limits_set(
         .limits
         .map_or_else(String::new, |digest| digest.to_string());
     let why = format!("the policy gave the limits {gave}, not {limits}");
-    let way = "propose the limits that the verdict gave";
-    Err(Denial::new(Rule::LimitsChanged, why, way))
+    let hint = "propose the limits that the verdict gave";
+    Err(Denial::new(Rule::LimitsChanged, why, hint))
 }
 
-pub(super) fn authorize(state: &State, doing: Doing<'_>, asked: &Authorization) -> Verdict {
+pub(super) fn authorize(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    asked: &StartAuthorization,
+) -> Judgment {
     state.check_setup()?;
     let (from, until) = (asked.not_before, asked.not_after);
     let longest = from.0.saturating_add(WINDOW_NANOS_MAX);
@@ -60,8 +65,8 @@ pub(super) fn authorize(state: &State, doing: Doing<'_>, asked: &Authorization) 
             "is longer than 30 days"
         };
         let why = format!("the window {wrong}");
-        let way = "authorize a window of 30 days at most that is to come";
-        return Err(Denial::new(Rule::StartWindow, why, way));
+        let hint = "authorize a window of 30 days at most that is to come";
+        return Err(Denial::new(Rule::StartWindow, why, hint));
     }
     let terms = &asked.terms;
     state.registry.may_start(&terms.set)?;
@@ -69,28 +74,28 @@ pub(super) fn authorize(state: &State, doing: Doing<'_>, asked: &Authorization) 
     state.check_limits_of(terms)
 }
 
-pub(super) fn withdraw(state: &State, (authorized, reason): (u64, &str)) -> Verdict {
+pub(super) fn withdraw(state: &LedgerState, (authorized, reason): (u64, &str)) -> Judgment {
     state.authorized(authorized)?;
     told(reason)
 }
 
 /// A run starts by a service, on exactly the terms that were authorized, while everything that
 /// they rest on still holds.
-pub(super) fn start(state: &State, doing: Doing<'_>, start: &RunStart) -> Verdict {
+pub(super) fn start(state: &LedgerState, doing: ActContext<'_>, start: &RunStart) -> Judgment {
     service(state, doing)?;
     state.check_setup()?;
     if state.registry.runs.contains_key(&start.run) {
         let why = format!("run {} was started before", start.run);
-        let way = "use a new start nonce in its manifest";
-        return Err(Denial::new(Rule::RunExists, why, way));
+        let hint = "use a new start nonce in its manifest";
+        return Err(Denial::new(Rule::RunExists, why, hint));
     }
     let found = state.authorized(start.authorized)?;
     let (asked, terms) = (&found.authorization, &start.terms);
     let changes = asked.terms.changes(terms);
     if !changes.is_empty() {
         let why = format!("another start was authorized: {changes}");
-        let way = "start what was authorized, or have this authorized";
-        return Err(Denial::new(Rule::StartChanged, why, way));
+        let hint = "start what was authorized, or have this authorized";
+        return Err(Denial::new(Rule::StartChanged, why, hint));
     }
     check_window(asked, doing.time)?;
     let mut running = state.registry.open_runs();
@@ -99,8 +104,8 @@ pub(super) fn start(state: &State, doing: Doing<'_>, start: &RunStart) -> Verdic
             "run {} of this authorization has not ended",
             other.start.run
         );
-        let way = "stop it first (counterfoil run stop RUN), or authorize another start";
-        return Err(Denial::new(Rule::StartRunning, why, way));
+        let hint = "stop it first (counterfoil run stop RUN), or authorize another start";
+        return Err(Denial::new(Rule::StartRunning, why, hint));
     }
     state.registry.may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
@@ -112,10 +117,10 @@ pub(super) fn start(state: &State, doing: Doing<'_>, start: &RunStart) -> Verdic
 
 /// The policy passed the start lately, and not by the word of the component's author.
 fn asked_policy(
-    state: &State,
-    doing: Doing<'_>,
-    (authorized, asked): (u64, &Authorization),
-) -> Verdict {
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (authorized, asked): (u64, &StartAuthorization),
+) -> Judgment {
     let component = state.registry.component(&asked.terms.set.component)?;
     let author = Some(&component.submitted.by);
     let (index, said) = state.check_verdict(Gate::Start, asked.digest(), author)?;
@@ -125,12 +130,12 @@ fn asked_policy(
         return state.check_excepted((index, doing.time), Some(component), Some(account));
     }
     let why = format!("the verdict of record {index} is older than an hour, or than what it is on");
-    let way = "ask the policy again and record its verdict";
-    Err(Denial::new(Rule::VerdictStale, why, way))
+    let hint = "ask the policy again and record its verdict";
+    Err(Denial::new(Rule::VerdictStale, why, hint))
 }
 
 /// The window of an authorization is open.
-fn check_window(found: &Authorization, time: UnixNanos) -> Verdict {
+fn check_window(found: &StartAuthorization, time: UnixNanos) -> Judgment {
     let (from, until) = (found.not_before, found.not_after);
     if from <= time && time < until {
         return Ok(());
@@ -142,23 +147,23 @@ fn check_window(found: &Authorization, time: UnixNanos) -> Verdict {
     } else {
         format!("its window is over since {} s", seconds(until, time))
     };
-    let way = "start within the window, or authorize another";
-    Err(Denial::new(Rule::StartWindow, why, way))
+    let hint = "start within the window, or authorize another";
+    Err(Denial::new(Rule::StartWindow, why, hint))
 }
 
-pub(super) fn is_service(state: &State, id: &Id) -> bool {
+pub(super) fn is_service(state: &LedgerState, id: &Id) -> bool {
     let principal = state.principals.get(id);
-    principal.is_some_and(|one| one.kind == Kind::Service)
+    principal.is_some_and(|one| one.kind == PrincipalKind::Service)
 }
 
-fn service(state: &State, doing: Doing<'_>) -> Verdict {
+fn service(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
     if is_service(state, doing.by) {
         return Ok(());
     }
     let services = state
         .principals
         .iter()
-        .filter(|(_, one)| one.kind == Kind::Service);
+        .filter(|(_, one)| one.kind == PrincipalKind::Service);
     let names: Vec<_> = services.map(|(id, _)| id.as_str()).collect();
     let why = format!(
         "{} is a person, and runs are started and ended by a service",
@@ -168,7 +173,7 @@ fn service(state: &State, doing: Doing<'_>) -> Verdict {
     Err(Denial::new(Rule::ServiceOnly, why, who))
 }
 
-pub(super) fn end(state: &State, doing: Doing<'_>, end: &RunEnd) -> Verdict {
+pub(super) fn end(state: &LedgerState, doing: ActContext<'_>, end: &RunEnd) -> Judgment {
     service(state, doing)?;
     told(&end.reason)?;
     let found = known_run(state, &end.run)?;
@@ -179,7 +184,10 @@ pub(super) fn end(state: &State, doing: Doing<'_>, end: &RunEnd) -> Verdict {
     Err(Denial::new(Rule::RunEnded, why, "nothing is left to do"))
 }
 
-fn known_run<'a>(state: &'a State, run: &Digest) -> Result<&'a crate::registry::Started, Denial> {
+fn known_run<'a>(
+    state: &'a LedgerState,
+    run: &Digest,
+) -> Result<&'a crate::registry::RegisteredRun, Denial> {
     state.registry.runs.get(run).ok_or_else(|| {
         let why = format!("run {run} was not started");
         Denial::new(
@@ -191,7 +199,11 @@ fn known_run<'a>(state: &'a State, run: &Digest) -> Result<&'a crate::registry::
 }
 
 /// Whoever watches may stop, and so may a service; stopping early does no harm.
-pub(super) fn kill(state: &State, doing: Doing<'_>, (scope, reason): (&Scope, &str)) -> Verdict {
+pub(super) fn kill(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (scope, reason): (&KillScope, &str),
+) -> Judgment {
     const MAY: [Role; 4] = [
         Role::Operator,
         Role::Approver,
@@ -204,45 +216,57 @@ pub(super) fn kill(state: &State, doing: Doing<'_>, (scope, reason): (&Scope, &s
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
     told(reason)?;
-    if let Scope::Run(run) = scope {
+    if let KillScope::Run(run) = scope {
         known_run(state, run)?;
     }
     Ok(())
 }
 
 /// Who stopped it does not say that it may go on.
-pub(super) fn kill_lift(state: &State, doing: Doing<'_>, (killed, reason): (u64, &str)) -> Verdict {
+pub(super) fn kill_lift(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (killed, reason): (u64, &str),
+) -> Judgment {
     let found = state.kills.get(&killed).filter(|one| one.lifted.is_none());
     let Some(found) = found else {
         let why = format!("record {killed} throws no kill switch that is still thrown");
-        let way = "counterfoil ledger search --act kill shows those that were thrown";
-        return Err(Denial::new(Rule::KillUnknown, why, way));
+        let hint = "counterfoil ledger search --act kill shows those that were thrown";
+        return Err(Denial::new(Rule::KillUnknown, why, hint));
     };
     told(reason)?;
     if found.deed.by != *doing.by {
         return Ok(());
     }
     let why = format!("{} threw this kill switch", doing.by);
-    let who = state.who_signs(crate::act::Class::Operations, doing.time, &[doing.by]);
+    let who = state.who_signs(
+        crate::act::ApprovalClass::Operations,
+        doing.time,
+        &[doing.by],
+    );
     Err(Denial::new(Rule::DutyKill, why, who))
 }
 
 /// Nobody is given what they use by themselves.
-pub(super) fn budget_set(state: &State, doing: Doing<'_>, budget: &Budget) -> Verdict {
+pub(super) fn budget_set(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    budget: &UsageBudget,
+) -> Judgment {
     own_budget(state, doing, &budget.of)
 }
 
 pub(super) fn budget_excess(
-    state: &State,
-    doing: Doing<'_>,
-    (of, until, reason): (&Payer, UnixNanos, &str),
-) -> Verdict {
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (of, until, reason): (&BudgetHolder, UnixNanos, &str),
+) -> Judgment {
     told(reason)?;
     let longest = doing.time.0.saturating_add(EXCESS_NANOS_MAX);
     if until <= doing.time || until.0 > longest {
         let why = "the excess is over before it begins, or lasts longer than seven days";
-        let way = "approve it for seven days at most, or change the budget";
-        return Err(Denial::new(Rule::BudgetUnfit, why, way));
+        let hint = "approve it for seven days at most, or change the budget";
+        return Err(Denial::new(Rule::BudgetUnfit, why, hint));
     }
     if !state.books.budgets.contains_key(of) {
         let why = format!("{of} has no budget to be over");
@@ -251,10 +275,10 @@ pub(super) fn budget_excess(
     own_budget(state, doing, of)
 }
 
-fn own_budget(state: &State, doing: Doing<'_>, of: &Payer) -> Verdict {
+fn own_budget(state: &LedgerState, doing: ActContext<'_>, of: &BudgetHolder) -> Judgment {
     let mine = match of {
-        Payer::Owner(owner) => owner == doing.by,
-        Payer::Team(_) => state.books.payers(doing.by).contains(of),
+        BudgetHolder::Owner(owner) => owner == doing.by,
+        BudgetHolder::Team(_) => state.books.payers(doing.by).contains(of),
     };
     if !mine {
         return Ok(());
@@ -263,12 +287,16 @@ fn own_budget(state: &State, doing: Doing<'_>, of: &Payer) -> Verdict {
         "{} would decide on the budget of {of}, which is their own",
         doing.by
     );
-    let who = state.who_signs(crate::act::Class::Operations, doing.time, &[doing.by]);
+    let who = state.who_signs(
+        crate::act::ApprovalClass::Operations,
+        doing.time,
+        &[doing.by],
+    );
     Err(Denial::new(Rule::DutyBudget, why, who))
 }
 
 /// A run's use is the use of whoever it was started for.
-pub(super) fn usage(state: &State, doing: Doing<'_>, usage: &Usage) -> Verdict {
+pub(super) fn usage(state: &LedgerState, doing: ActContext<'_>, usage: &Usage) -> Judgment {
     if !is_service(state, doing.by) && !state.has_role(doing.by, Role::Operator) {
         let why = format!("{} is neither a service nor an operator", doing.by);
         let who = state.who(&[Role::Operator], doing.time, &[doing.by]);
@@ -280,6 +308,6 @@ pub(super) fn usage(state: &State, doing: Doing<'_>, usage: &Usage) -> Verdict {
         return Ok(());
     }
     let why = format!("run {} is {owner}'s, not {}'s", usage.run, usage.owner);
-    let way = "record its use with its own owner";
-    Err(Denial::new(Rule::UsageOwner, why, way))
+    let hint = "record its use with its own owner";
+    Err(Denial::new(Rule::UsageOwner, why, hint))
 }

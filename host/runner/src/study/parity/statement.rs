@@ -1,7 +1,7 @@
 //! What was found, as a signed statement that other people's tools can check.
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::attest::{Envelope, Statement as Attested, Subject};
+use counterfoil_governance::attest::{DsseEnvelope, InTotoStatement as Attested, StatementSubject};
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::manifest::{ManifestError, digest};
 use counterfoil_trading::record::{Decision, Record};
@@ -38,15 +38,15 @@ pub fn statement(
 ) -> Result<Statement, RunnerError> {
     let predicate = predicate(live, found)?;
     let subject = |name: &'static str, text: &str| {
-        Ok::<_, ManifestError>(Subject::new(name, Digest(digest(name, text)?)))
+        Ok::<_, ManifestError>(StatementSubject::new(name, Digest(digest(name, text)?)))
     };
     let subjects = vec![
-        Subject::new("manifest", Digest(found.manifest.run_id()?)),
+        StatementSubject::new("manifest", Digest(found.manifest.run_id()?)),
         subject("component", &found.manifest.component)?,
         subject("snapshot", &found.snapshot)?,
     ];
     let attested = Attested::new(subjects, PARITY_TYPE, predicate.clone());
-    let mut envelope = Envelope::new(&attested)?;
+    let mut envelope = DsseEnvelope::new(&attested)?;
     envelope.sign(signer)?;
     Ok(Statement {
         predicate,
