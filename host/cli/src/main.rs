@@ -149,5 +149,5 @@ fn dispatch(context: &CliContext, command: Command) -> anyhow::Result<CommandAns
         Command::Version => Ok(commands::version::run(context.json)),
         Command::CompileComponent(args) => commands::compile::run(&args),
         Command::EvaluatePolicy => commands::policy::child::run(),
-    };
+    }
 }
