@@ -112,41 +112,41 @@ fn run(args: CliArgs) -> anyhow::Result<CommandAnswer> {
         _ => {}
     }
     let watch = Stopwatch::start();
-    let context = CliContext::new(&args.global)?;
+    let cli = CliContext::new(&args.global)?;
     // A denial ends a command early as its error; it is an answer, and is printed as one.
-    let answer = print_if_denied(&context, dispatch(&context, args.command));
+    let answer = print_if_denied(&cli, dispatch(&cli, args.command));
     output::print_detail(&format!("took {:.3} s", watch.elapsed().as_secs_f64()));
     answer
 }
 
-fn dispatch(context: &CliContext, command: Command) -> anyhow::Result<CommandAnswer> {
+fn dispatch(cli: &CliContext, command: Command) -> anyhow::Result<CommandAnswer> {
     match command {
-        Command::Demo(args) => commands::demo::run(context, &args),
-        Command::New(args) => commands::new::run(context, &args),
-        Command::Build(args) => commands::build::run(context, &args),
-        Command::Data(args) => commands::data::run(context, &args),
-        Command::Backtest(args) => commands::backtest::run(context, &args),
-        Command::Sweep(args) => commands::sweep::run(context, &args),
-        Command::WalkForward(args) => commands::walk_forward::run(context, &args),
-        Command::MonteCarlo(args) => commands::monte_carlo::run(context, &args),
-        Command::Report(args) => commands::report::run(context, &args),
-        Command::Compare(args) => commands::compare::run(context, &args),
-        Command::Run(args) => commands::run::run(context, &args),
-        Command::Live(args) => commands::live::run(context, &args),
-        Command::Serve(args) => commands::serve::run(context, &args),
-        Command::Kill(args) => commands::kill::run(context, &args),
-        Command::Verify(args) => commands::verify::run(context, &args),
-        Command::Replay(args) => commands::replay::run(context, &args),
-        Command::Proof(args) => commands::proof::run(context, &args),
-        Command::Audit(args) => commands::audit::run(context, &args),
-        Command::Component(args) => commands::component::run(context, &args),
-        Command::People(args) => commands::people::run(context, &args),
-        Command::Change(args) => commands::change::run(context, &args),
-        Command::Account(args) => commands::account::run(context, &args),
-        Command::Policy(args) => commands::policy::run(context, &args),
-        Command::Ledger(args) => commands::ledger::run(context, &args),
+        Command::Demo(args) => commands::demo::run(cli, &args),
+        Command::New(args) => commands::new::run(cli, &args),
+        Command::Build(args) => commands::build::run(cli, &args),
+        Command::Data(args) => commands::data::run(cli, &args),
+        Command::Backtest(args) => commands::backtest::run(cli, &args),
+        Command::Sweep(args) => commands::sweep::run(cli, &args),
+        Command::WalkForward(args) => commands::walk_forward::run(cli, &args),
+        Command::MonteCarlo(args) => commands::monte_carlo::run(cli, &args),
+        Command::Report(args) => commands::report::run(cli, &args),
+        Command::Compare(args) => commands::compare::run(cli, &args),
+        Command::Run(args) => commands::run::run(cli, &args),
+        Command::Live(args) => commands::live::run(cli, &args),
+        Command::Serve(args) => commands::serve::run(cli, &args),
+        Command::Kill(args) => commands::kill::run(cli, &args),
+        Command::Verify(args) => commands::verify::run(cli, &args),
+        Command::Replay(args) => commands::replay::run(cli, &args),
+        Command::Proof(args) => commands::proof::run(cli, &args),
+        Command::Audit(args) => commands::audit::run(cli, &args),
+        Command::Component(args) => commands::component::run(cli, &args),
+        Command::People(args) => commands::people::run(cli, &args),
+        Command::Change(args) => commands::change::run(cli, &args),
+        Command::Account(args) => commands::account::run(cli, &args),
+        Command::Policy(args) => commands::policy::run(cli, &args),
+        Command::Ledger(args) => commands::ledger::run(cli, &args),
         Command::Completions { shell } => Ok(commands::completions::run(shell)),
-        Command::Version => Ok(commands::version::run(context.json)),
+        Command::Version => Ok(commands::version::run(cli.json)),
         Command::CompileComponent(args) => commands::compile::run(&args),
         Command::EvaluatePolicy => commands::policy::child::run(),
     }

@@ -25,8 +25,8 @@ const TOGETHER: [(Role, Role); 4] = [
     (Role::Operator, Role::Administrator),
 ];
 
-pub(crate) fn run(places: &CliContext, args: &AccessReviewArgs) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(crate) fn run(cli: &CliContext, args: &AccessReviewArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let now = now();
     let soon = now
         .0
@@ -39,7 +39,7 @@ pub(crate) fn run(places: &CliContext, args: &AccessReviewArgs) -> Result<Comman
         .collect();
     let keys: Vec<Value> = key::rows(view.state());
     let findings = findings(&view, (now, UnixNanos(soon)));
-    if places.json {
+    if cli.json {
         let time = show_time(now);
         print_json(
             &json!({ "time": time, "principals": people, "keys": keys, "findings": findings }),
@@ -55,12 +55,12 @@ pub(crate) fn run(places: &CliContext, args: &AccessReviewArgs) -> Result<Comman
         "last-act",
         "last-time",
     ];
-    table::print(places, people, &columns, "no principal");
+    table::print(cli, people, &columns, "no principal");
     print_line("");
-    table::print(places, keys, &key::COLUMNS, "no key");
+    table::print(cli, keys, &key::COLUMNS, "no key");
     print_line("");
     table::print(
-        places,
+        cli,
         findings,
         &["finding", "principal", "what"],
         "nothing to look at",

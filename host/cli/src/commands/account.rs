@@ -7,10 +7,10 @@ use crate::args::AccountCommand;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 
-pub(crate) fn run(context: &CliContext, args: &AccountCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &AccountCommand) -> Result<CommandAnswer> {
     match args {
-        AccountCommand::Limits(args) => limits::run(context, args),
-        AccountCommand::Budget(args) => budget::run(context, args),
-        AccountCommand::Authorization(args) => authorize::run(context, args),
+        AccountCommand::Limits(args) => limits::run(cli, args),
+        AccountCommand::Budget(args) => budget::run(cli, args),
+        AccountCommand::Authorization(args) => authorize::run(cli, args),
     }
 }

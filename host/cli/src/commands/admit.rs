@@ -17,7 +17,7 @@ use crate::cli_context::CliContext;
 /// Admits the component that `text` names, a file or the digest of one used before; returns its digest
 /// and its description.
 pub(crate) fn component(
-    places: &CliContext,
+    cli: &CliContext,
     text: &str,
     limits: &SandboxLimits,
     engine: &EngineSettings,
@@ -26,29 +26,29 @@ pub(crate) fn component(
     let bytes = if path.is_file() {
         read_whole(path)?
     } else if let Ok(digest) = digest("component", text) {
-        places.data.component(&digest)?
+        cli.data.component(&digest)?
     } else {
         bail!("no component {text:?}: expected a file, or sha256: and 64 hex digits");
     };
     admission::check(&bytes).with_context(|| format!("cannot admit {text}"))?;
-    let digest = places.data.put_component(&bytes)?;
-    compile(places, &digest, engine).with_context(|| format!("cannot admit {text}"))?;
+    let digest = cli.data.put_component(&bytes)?;
+    compile(cli, &digest, engine).with_context(|| format!("cannot admit {text}"))?;
     let ready = ready(&bytes, limits, engine.clone())?;
     Ok((digest, ready))
 }
 
 /// Compiles in a child process, whose memory and time are limited. The compiled code is read from
 /// the cache afterwards.
-fn compile(places: &CliContext, digest: &[u8; 32], engine: &EngineSettings) -> Result<()> {
+fn compile(cli: &CliContext, digest: &[u8; 32], engine: &EngineSettings) -> Result<()> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     // Compilation runs over bytes of an unknown author: a component made to exhaust the compiler's
     // memory or time takes the child down, not the runs of this process.
     let mut child = Command::new(program);
     child
         .arg("compile-component")
-        .arg(places.data.component_path(digest));
+        .arg(cli.data.component_path(digest));
     child
-        .arg(places.data.compiled())
+        .arg(cli.data.compiled())
         .arg(super::compile::name_of(engine));
     child.arg(engine.fuel_max.to_string());
     Ok(compile_in_child(&mut child, CompileLimits::default())?)

@@ -9,26 +9,26 @@ use crate::args::{AuditCommand, ReplayArgs};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_line};
 
-pub(crate) fn run(places: &CliContext, args: &AuditCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &AuditCommand) -> Result<CommandAnswer> {
     match args {
-        AuditCommand::Lookahead(args) => probe(places, args),
-        AuditCommand::Parity(args) => parity::run(places, args),
-        AuditCommand::Publish(args) => publish::run(places, args),
+        AuditCommand::Lookahead(args) => probe(cli, args),
+        AuditCommand::Parity(args) => parity::run(cli, args),
+        AuditCommand::Publish(args) => publish::run(cli, args),
     }
 }
 
-fn probe(places: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
-    let found = lookahead(places, &args.run, &args.backend)?;
-    let answer = replay::show(places, &args.run, "look-ahead test", &found)?;
-    if !places.json && answer == CommandAnswer::Yes {
+fn probe(cli: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
+    let found = lookahead(cli, &args.run, &args.backend)?;
+    let answer = replay::show(cli, &args.run, "look-ahead test", &found)?;
+    if !cli.json && answer == CommandAnswer::Yes {
         print_line("no look-ahead: every decision is the same without the bars after it");
     }
     Ok(answer)
 }
 
-pub(super) fn lookahead(places: &CliContext, run: &str, backend: &str) -> Result<Replay> {
+pub(super) fn lookahead(cli: &CliContext, run: &str, backend: &str) -> Result<Replay> {
     replay::replay_with(
-        places,
+        cli,
         run,
         backend,
         "testing for look-ahead",

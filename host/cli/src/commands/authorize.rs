@@ -27,33 +27,33 @@ use crate::people::{self, record_json, table};
 /// A second.
 const SECOND_NANOS: i64 = 1_000_000_000;
 
-pub(crate) fn run(places: &CliContext, args: &AuthorizationCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &AuthorizationCommand) -> Result<CommandAnswer> {
     match args {
-        AuthorizationCommand::Grant(args) => start(places, args),
+        AuthorizationCommand::Grant(args) => start(cli, args),
         AuthorizationCommand::Withdraw { record, reason } => {
             let (authorized, reason) = (*record, reason.clone());
             let outcome =
-                ledger_access::open(places)?.act(Act::StartWithdraw { authorized, reason })?;
+                ledger_access::open(cli)?.act(Act::StartWithdraw { authorized, reason })?;
             let what = format!("the authorization of record {record} is withdrawn");
             Ok(print_outcome(
-                places,
+                cli,
                 outcome,
                 &what,
                 json!({ "authorized-by": record }),
             ))
         }
-        AuthorizationCommand::List { all, filter } => list(places, *all, filter),
+        AuthorizationCommand::List { all, filter } => list(cli, *all, filter),
     }
 }
 
-fn start(places: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAnswer> {
+fn start(cli: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAnswer> {
     let text = String::from_utf8(read_whole(&args.manifest)?);
     let name = args.manifest.display();
     let manifest = Manifest::parse(&text.with_context(|| format!("{name}"))?);
     let manifest = manifest.with_context(|| format!("{name}"))?;
     let component = people::digest(&manifest.component);
     let component = component.with_context(|| format!("{name} names no component by digest"))?;
-    let mut client = ledger_access::open(places)?;
+    let mut client = ledger_access::open(cli)?;
     let from = people::time_if("--from", args.from.as_deref())?;
     // A policy is told whole seconds: the window is open in the very second that it begins in.
     let second = UnixNanos(
@@ -78,11 +78,11 @@ fn start(places: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAn
     let subject = asked.digest();
     let index = client.act(Act::StartAuthorize(asked))?.index()?;
     if client.time() < window.0 {
-        return told(places, client.state(), index, None);
+        return told(cli, client.state(), index, None);
     }
     let document = gates::start(client.state(), index, client.time())?;
-    let (verdict, record) = said(places, &mut client, &document, subject)?;
-    told(places, client.state(), index, Some((&verdict, record)))
+    let (verdict, record) = said(cli, &mut client, &document, subject)?;
+    told(cli, client.state(), index, Some((&verdict, record)))
 }
 
 /// What the component was promoted under last, with these limits if it ever was. Of one that nobody
@@ -109,7 +109,7 @@ fn set(state: &LedgerState, component: Digest, limits: Digest) -> DigestSet {
 /// Tells what was authorized, and what the policy says of it; it is not asked about a window that is
 /// to come.
 fn told(
-    places: &CliContext,
+    cli: &CliContext,
     state: &LedgerState,
     index: u64,
     asked: Option<(&Verdict, u64)>,
@@ -118,7 +118,7 @@ fn told(
     let answer = CommandAnswer::yes_if(!shut);
     let found = state.authorizations().get(&index);
     let one = found.context("the authorization that was recorded")?;
-    if places.json {
+    if cli.json {
         let reason = |one: &Reason| json!({ "code": one.code, "text": one.text });
         let mut value = row(state, (index, one), now());
         value["verdict"] = json!(asked.map(|(verdict, record)| json!({
@@ -157,8 +157,8 @@ fn told(
     Ok(answer)
 }
 
-fn list(places: &CliContext, all: bool, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+fn list(cli: &CliContext, all: bool, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let (state, time) = (view.state(), now());
     let found = state.authorizations().iter();
     let found = found.map(|(index, one)| row(state, (*index, one), time));
@@ -176,7 +176,7 @@ fn list(places: &CliContext, all: bool, filter: &RowFilter) -> Result<CommandAns
         "runs",
     ];
     table::print(
-        places,
+        cli,
         table::filter(found, filter)?,
         &columns,
         "no authorization",

@@ -19,14 +19,14 @@ use crate::output::{CommandAnswer, CommandLineError, print_json};
 use crate::progress::Watcher;
 use crate::report;
 
-pub(crate) fn run(places: &CliContext, args: &BacktestOrResumeArgs) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
-        return resume::backtest(places, run, &args.base.backend);
+        return resume::backtest(cli, run, &args.base.backend);
     }
     let args = &args.base;
-    let manifest = manifest_of(places, args)?;
-    let outcome = execute(places, &manifest, &args.backend)?;
-    if places.json {
+    let manifest = manifest_of(cli, args)?;
+    let outcome = execute(cli, &manifest, &args.backend)?;
+    if cli.json {
         print_json(&report::outcome_json(&manifest, &outcome)?);
     } else {
         report::print_outcome(&manifest, &outcome)?;
@@ -37,13 +37,13 @@ pub(crate) fn run(places: &CliContext, args: &BacktestOrResumeArgs) -> Result<Co
     })
 }
 
-pub(crate) fn execute(places: &CliContext, manifest: &Manifest, backend: &str) -> Result<Outcome> {
+pub(crate) fn execute(cli: &CliContext, manifest: &Manifest, backend: &str) -> Result<Outcome> {
     let mut watcher = Watcher::new(0);
-    let signer = Box::new(places.keys.signer()?);
+    let signer = Box::new(cli.keys.signer()?);
     let done = backtest(
-        &places.data,
+        &cli.data,
         manifest,
-        places.engine(backend)?,
+        cli.engine(backend)?,
         signer,
         &mut watcher,
     );
@@ -53,7 +53,7 @@ pub(crate) fn execute(places: &CliContext, manifest: &Manifest, backend: &str) -
 
 /// Stores the manifest's component from its file, where one is given.
 pub(super) fn store_component(
-    places: &CliContext,
+    cli: &CliContext,
     manifest: &Manifest,
     file: Option<&str>,
 ) -> Result<()> {
@@ -66,7 +66,7 @@ pub(super) fn store_component(
             manifest.component
         );
     }
-    places.data.put_component(&bytes)?;
+    cli.data.put_component(&bytes)?;
     Ok(())
 }
 
@@ -93,7 +93,7 @@ pub(super) fn read_manifest(path: &Path) -> Result<Manifest> {
     Manifest::parse(&text).with_context(invalid)
 }
 
-pub(crate) fn manifest_of(places: &CliContext, args: &BacktestArgs) -> Result<Manifest> {
+pub(crate) fn manifest_of(cli: &CliContext, args: &BacktestArgs) -> Result<Manifest> {
     if let Some(path) = &args.manifest {
         let own = [
             ("--snapshot", args.snapshot.is_some()),
@@ -106,14 +106,14 @@ pub(crate) fn manifest_of(places: &CliContext, args: &BacktestArgs) -> Result<Ma
             .filter_map(|(flag, is_given)| is_given.then_some(flag));
         manifest_or_flags(&args.terms, own)?;
         let manifest = read_manifest(path)?;
-        store_component(places, &manifest, args.terms.component.as_deref())?;
+        store_component(cli, &manifest, args.terms.component.as_deref())?;
         return Ok(manifest);
     }
     let id = args.snapshot.as_deref();
     let id = id.context(
         "no snapshot; give --snapshot ID (`counterfoil data list` shows them), or a manifest",
     )?;
-    let store = snapshot_store(&places.data)?;
+    let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
     let selection = snapshot.select(&args.instruments, None, None)?;
     let bars = BarsSource {
@@ -126,5 +126,5 @@ pub(crate) fn manifest_of(places: &CliContext, args: &BacktestArgs) -> Result<Ma
         instruments: selection.instruments(),
         cadence: args.cadence,
     };
-    manifest(places, &args.terms, bars, &args.backend)
+    manifest(cli, &args.terms, bars, &args.backend)
 }

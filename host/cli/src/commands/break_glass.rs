@@ -17,7 +17,7 @@ use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, record_json, table};
 
-pub(crate) fn run(places: &CliContext, args: &BreakGlassCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &BreakGlassCommand) -> Result<CommandAnswer> {
     match args {
         BreakGlassCommand::Open { act, until, reason } => {
             let glass = act::BreakGlass {
@@ -26,7 +26,7 @@ pub(crate) fn run(places: &CliContext, args: &BreakGlassCommand) -> Result<Comma
                 until: people::time("--until", until)?,
             };
             let end = show_time(glass.until);
-            let mut client = ledger_access::open(places)?;
+            let mut client = ledger_access::open(cli)?;
             let outcome = client.act(Act::BreakGlassOpen(glass))?;
             let record = done.as_ref().map_or(0, |done| done.index);
             let what = format!(
@@ -35,7 +35,7 @@ pub(crate) fn run(places: &CliContext, args: &BreakGlassCommand) -> Result<Comma
                 act.join(", ")
             );
             Ok(print_outcome(
-                places,
+                cli,
                 outcome,
                 &what,
                 json!({ "scope": act, "until": end }),
@@ -43,12 +43,11 @@ pub(crate) fn run(places: &CliContext, args: &BreakGlassCommand) -> Result<Comma
         }
         BreakGlassCommand::Close { record, reason } => {
             let (opened, reason) = (*record, reason.clone());
-            let outcome =
-                ledger_access::open(places)?.act(Act::BreakGlassClose { opened, reason })?;
+            let outcome = ledger_access::open(cli)?.act(Act::BreakGlassClose { opened, reason })?;
             let what =
                 format!("the break-glass of record {opened} is over; its retrospective is owed");
             Ok(print_outcome(
-                places,
+                cli,
                 outcome,
                 &what,
                 json!({ "opened-by": opened }),
@@ -62,21 +61,21 @@ pub(crate) fn run(places: &CliContext, args: &BreakGlassCommand) -> Result<Comma
             let opened = *record;
             let report = Digest::of(&read_whole(report)?);
             let findings = findings.clone();
-            let outcome = ledger_access::open(places)?.act(Act::Retrospective {
+            let outcome = ledger_access::open(cli)?.act(Act::Retrospective {
                 opened,
                 report,
                 findings,
             })?;
             let what = format!("the retrospective of record {opened} is signed");
             let facts = json!({ "opened-by": opened, "report": record_json::digest(&report) });
-            Ok(print_outcome(places, outcome, &what, facts))
+            Ok(print_outcome(cli, outcome, &what, facts))
         }
-        BreakGlassCommand::List(filter) => list(places, filter),
+        BreakGlassCommand::List(filter) => list(cli, filter),
     }
 }
 
-fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let now = now();
     let all = view.state().broken().iter();
     let found = all.map(|(index, one)| row(*index, one, now)).collect();
@@ -84,7 +83,7 @@ fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
         "record", "by", "scope", "until", "open", "owed", "acts", "reason",
     ];
     table::print(
-        places,
+        cli,
         table::filter(found, filter)?,
         &columns,
         "no glass was broken",

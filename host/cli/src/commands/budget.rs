@@ -23,9 +23,9 @@ use crate::people::{self, record_json, table};
 /// Nanoseconds in a second.
 const SECOND_NANOS: u64 = 1_000_000_000;
 
-pub(crate) fn run(places: &CliContext, args: &args::BudgetCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &args::BudgetCommand) -> Result<CommandAnswer> {
     match args {
-        args::BudgetCommand::Set(args) => set(places, args),
+        args::BudgetCommand::Set(args) => set(cli, args),
         args::BudgetCommand::Team { name, member } => {
             let team = people::id("the team", name)?;
             let members = member.iter().map(|name| people::id("--member", name));
@@ -35,10 +35,10 @@ pub(crate) fn run(places: &CliContext, args: &args::BudgetCommand) -> Result<Com
                 team: team.clone(),
                 members,
             };
-            let outcome = ledger_access::open(places)?.act(act)?;
+            let outcome = ledger_access::open(cli)?.act(act)?;
             let what = format!("the team {team} is {}", table::plain(&json!(names)));
             let facts = json!({ "team": team.as_str(), "members": names });
-            Ok(print_outcome(places, outcome, &what, facts))
+            Ok(print_outcome(cli, outcome, &what, facts))
         }
         args::BudgetCommand::Excess {
             payer: of,
@@ -52,13 +52,12 @@ pub(crate) fn run(places: &CliContext, args: &args::BudgetCommand) -> Result<Com
             );
             let what = format!("{of} may be over budget until {}", show_time(until));
             let reason = reason.clone();
-            let outcome =
-                ledger_access::open(places)?.act(Act::BudgetExcess { of, until, reason })?;
-            Ok(print_outcome(places, outcome, &what, facts))
+            let outcome = ledger_access::open(cli)?.act(Act::BudgetExcess { of, until, reason })?;
+            Ok(print_outcome(cli, outcome, &what, facts))
         }
-        args::BudgetCommand::Use { run, tag } => record(places, run, tag),
-        args::BudgetCommand::List(filter) => list(places, filter),
-        args::BudgetCommand::Report { day } => report(places, day.as_deref()),
+        args::BudgetCommand::Use { run, tag } => record(cli, run, tag),
+        args::BudgetCommand::List(filter) => list(cli, filter),
+        args::BudgetCommand::Report { day } => report(cli, day.as_deref()),
     }
 }
 
@@ -70,7 +69,7 @@ fn payer(typed: &args::BudgetPayer) -> Result<BudgetHolder> {
     }
 }
 
-fn set(places: &CliContext, args: &BudgetSetArgs) -> Result<CommandAnswer> {
+fn set(cli: &CliContext, args: &BudgetSetArgs) -> Result<CommandAnswer> {
     let of = payer(&args.payer)?;
     let budget = UsageBudget {
         of: of.clone(),
@@ -79,23 +78,18 @@ fn set(places: &CliContext, args: &BudgetSetArgs) -> Result<CommandAnswer> {
         bytes: args.bytes,
         wall_nanos: args.wall.saturating_mul(SECOND_NANOS),
     };
-    let outcome = ledger_access::open(places)?.act(Act::BudgetSet(budget))?;
+    let outcome = ledger_access::open(cli)?.act(Act::BudgetSet(budget))?;
     let what = format!("{of} has a budget");
-    Ok(print_outcome(
-        places,
-        outcome,
-        &what,
-        record_json::payer(&of),
-    ))
+    Ok(print_outcome(cli, outcome, &what, record_json::payer(&of)))
 }
 
 /// Records what a run used since it was recorded last; so it can be done every day, or twice.
-fn record(places: &CliContext, name: &str, tags: &[String]) -> Result<CommandAnswer> {
-    let execution = places.data.find(name)?;
-    let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
-    let all = places.data.executions_of(&execution.run)?;
+fn record(cli: &CliContext, name: &str, tags: &[String]) -> Result<CommandAnswer> {
+    let execution = cli.data.find(name)?;
+    let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
+    let all = cli.data.executions_of(&execution.run)?;
     let used = usage::used(&all)?;
-    let mut client = ledger_access::open(places)?;
+    let mut client = ledger_access::open(cli)?;
     let run = Digest(manifest.run_id()?);
     let started = client.state().registry().runs().get(&run);
     let owner = match started {
@@ -111,7 +105,7 @@ fn record(places: &CliContext, name: &str, tags: &[String]) -> Result<CommandAns
     }
     if fuel == 0 && wall_nanos == 0 && bytes == Some(used.bytes) {
         let facts = json!({ "run": record_json::digest(&run), "record": Value::Null });
-        if places.json {
+        if cli.json {
             print_json(&facts);
         } else {
             print_line("all of it is on record");
@@ -134,12 +128,12 @@ fn record(places: &CliContext, name: &str, tags: &[String]) -> Result<CommandAns
         wall_nanos,
         bytes: used.bytes,
     }))?;
-    Ok(print_outcome(places, outcome, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
 /// Every budget with what is used of it now.
-fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let (state, time) = (view.state(), now());
     let mut all = Vec::new();
     for (of, (budget, deed)) in &state.books().budgets {
@@ -175,13 +169,13 @@ fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
         "excess-until",
         "record",
     ];
-    table::print(places, all, &columns, "no budget");
+    table::print(cli, all, &columns, "no budget");
     Ok(CommandAnswer::yes_if(!over))
 }
 
 /// What was used on a day.
-fn report(places: &CliContext, day: Option<&str>) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+fn report(cli: &CliContext, day: Option<&str>) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let time = people::time_if("--day", day)?.unwrap_or_else(now);
     let day = day_of(time);
     let used = daily_usage(view.state(), day);
@@ -197,13 +191,13 @@ fn report(places: &CliContext, day: Option<&str>) -> Result<CommandAnswer> {
     for (kind, found) in list {
         all.extend(found.iter().map(|(name, used)| row(kind, name, used)));
     }
-    if places.json {
+    if cli.json {
         print_json(&json!({ "day": date, "used": all }));
         return Ok(CommandAnswer::Yes);
     }
     print_line(&format!("used on {date} (UTC), as runs reported it:"));
     let columns = ["of", "name", "runs", "fuel", "wall-nanos", "bytes"];
-    table::print(places, all, &columns, "nothing");
+    table::print(cli, all, &columns, "nothing");
     Ok(CommandAnswer::Yes)
 }
 

@@ -13,7 +13,7 @@ use crate::args::BuildArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 
-pub(crate) fn run(places: &CliContext, args: &BuildArgs) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &BuildArgs) -> Result<CommandAnswer> {
     let folder = args
         .folder
         .canonicalize()
@@ -34,7 +34,7 @@ pub(crate) fn run(places: &CliContext, args: &BuildArgs) -> Result<CommandAnswer
         .clone()
         .unwrap_or_else(|| folder.join(file_name(&built.module_path)));
     write_whole(&path, &built.component)?;
-    print(places, &path, &built);
+    print(cli, &path, &built);
     Ok(CommandAnswer::Yes)
 }
 
@@ -47,9 +47,9 @@ fn file_name(module: &Path) -> PathBuf {
     PathBuf::from(format!("{stem}.wasm"))
 }
 
-fn print(places: &CliContext, path: &Path, built: &Built) {
+fn print(cli: &CliContext, path: &Path, built: &Built) {
     let digest = format!("sha256:{}", built.digest);
-    if places.json {
+    if cli.json {
         print_json(&json!({ "component": path, "digest": digest, "bytes": built.component.len() }));
         return;
     }

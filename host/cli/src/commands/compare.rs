@@ -14,16 +14,16 @@ use crate::args::CompareArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line, print_table};
 
-pub(crate) fn run(places: &CliContext, args: &CompareArgs) -> Result<CommandAnswer> {
-    let first = places.data.find(&args.first)?;
-    let second = places.data.find(&args.second)?;
-    let found = compare(&places.data, [&first, &second])?;
+pub(crate) fn run(cli: &CliContext, args: &CompareArgs) -> Result<CommandAnswer> {
+    let first = cli.data.find(&args.first)?;
+    let second = cli.data.find(&args.second)?;
+    let found = compare(&cli.data, [&first, &second])?;
     let mut instruments = [Vec::new(), Vec::new()];
     for (execution, out) in [&first, &second].into_iter().zip(&mut instruments) {
-        let manifest = Manifest::parse(&places.data.manifest_text(execution)?)?;
+        let manifest = Manifest::parse(&cli.data.manifest_text(execution)?)?;
         *out = manifest.setup()?.instruments;
     }
-    if places.json {
+    if cli.json {
         print_json(&as_json(&found, &instruments));
     } else {
         print(&found, &instruments, [&first.short(), &second.short()]);

@@ -22,30 +22,30 @@ use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::record_json;
 
-pub(crate) fn run(places: &CliContext, args: &ComponentCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &ComponentCommand) -> Result<CommandAnswer> {
     match args {
-        ComponentCommand::Submit(args) => submit::run(places, args),
-        ComponentCommand::AttestTests(args) => tests::run(places, args),
-        ComponentCommand::Validate(args) => check::run(places, args),
-        ComponentCommand::Review(args) => evidence::review(places, args),
-        ComponentCommand::Approve(args) => approve::run(places, args),
-        ComponentCommand::Promote(args) => promote::run(places, args),
-        ComponentCommand::Archive(args) => archive(places, args),
-        ComponentCommand::History(args) => answers::history(places, args),
-        ComponentCommand::List(filter) => answers::list(places, filter),
-        ComponentCommand::Show(args) => answers::show(places, args),
-        ComponentCommand::Runs(args) => answers::runs(places, args),
+        ComponentCommand::Submit(args) => submit::run(cli, args),
+        ComponentCommand::AttestTests(args) => tests::run(cli, args),
+        ComponentCommand::Validate(args) => check::run(cli, args),
+        ComponentCommand::Review(args) => evidence::review(cli, args),
+        ComponentCommand::Approve(args) => approve::run(cli, args),
+        ComponentCommand::Promote(args) => promote::run(cli, args),
+        ComponentCommand::Archive(args) => archive(cli, args),
+        ComponentCommand::History(args) => answers::history(cli, args),
+        ComponentCommand::List(filter) => answers::list(cli, filter),
+        ComponentCommand::Show(args) => answers::show(cli, args),
+        ComponentCommand::Runs(args) => answers::runs(cli, args),
     }
 }
 
-fn archive(places: &CliContext, args: &ComponentArchiveArgs) -> Result<CommandAnswer> {
-    let mut client = ledger_access::open(places)?;
+fn archive(cli: &CliContext, args: &ComponentArchiveArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
     let component = people::component(client.state(), &args.component)?;
     let reason = args.reason.clone();
     let outcome = client.act(Act::ComponentArchive { component, reason })?;
     let what = format!("{component} is archived: it can be replayed, never started");
     Ok(print_outcome(
-        places,
+        cli,
         outcome,
         &what,
         json!({ "component": record_json::digest(&component) }),

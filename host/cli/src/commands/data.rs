@@ -23,24 +23,24 @@ use crate::args::{
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line, print_table};
 
-pub(crate) fn run(places: &CliContext, args: &DataCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &DataCommand) -> Result<CommandAnswer> {
     match args {
-        DataCommand::Ingest(args) => ingest::run(places, args),
-        DataCommand::List => snapshots::run(places),
-        DataCommand::Report(args) => report(places, args),
-        DataCommand::Accept(args) => accept(places, args),
-        DataCommand::Lineage(args) => lineage(places, args),
-        DataCommand::DeriveActions(args) => derive_actions(places, args),
+        DataCommand::Ingest(args) => ingest::run(cli, args),
+        DataCommand::List => snapshots::run(cli),
+        DataCommand::Report(args) => report(cli, args),
+        DataCommand::Accept(args) => accept(cli, args),
+        DataCommand::Lineage(args) => lineage(cli, args),
+        DataCommand::DeriveActions(args) => derive_actions(cli, args),
     }
 }
 
-fn open(places: &CliContext, id: &str) -> Result<Snapshot> {
-    let store = snapshot_store(&places.data)?;
+fn open(cli: &CliContext, id: &str) -> Result<Snapshot> {
+    let store = snapshot_store(&cli.data)?;
     Ok(store.load(&store.resolve(id)?)?)
 }
 
-fn report(places: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
-    let snapshot = open(places, &args.snapshot)?;
+fn report(cli: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
+    let snapshot = open(cli, &args.snapshot)?;
     let mut findings = snapshot.findings(usize::MAX)?;
     findings.retain(|one| args.rule.as_ref().is_none_or(|rule| *rule == one.rule));
     let all = findings.len();
@@ -48,7 +48,7 @@ fn report(places: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
     let data = snapshot.manifest().findings.as_ref();
     let open = data.map_or(0, |data| data.open(Severity::Error));
     let answer = CommandAnswer::yes_if(open == 0);
-    if places.json {
+    if cli.json {
         print_json(&json!({
             "snapshot": snapshot.id().to_string(),
             "open-errors": open,
@@ -107,8 +107,8 @@ pub(crate) fn print_findings(findings: &[Finding]) {
     print_table(&rows);
 }
 
-fn accept(places: &CliContext, args: &DataAcceptArgs) -> Result<CommandAnswer> {
-    let store = snapshot_store(&places.data)?;
+fn accept(cli: &CliContext, args: &DataAcceptArgs) -> Result<CommandAnswer> {
+    let store = snapshot_store(&cli.data)?;
     let id = store.resolve(&args.snapshot)?;
     let acceptance = Acceptance {
         at: Some(now()),
@@ -122,7 +122,7 @@ fn accept(places: &CliContext, args: &DataAcceptArgs) -> Result<CommandAnswer> {
         rule: args.rule.clone(),
     };
     let done = store.accept(&id, &acceptance, &mut |_| {})?;
-    if places.json {
+    if cli.json {
         print_json(&json!({
             "snapshot": done.id.to_string(),
             "before": id.to_string(),
@@ -134,10 +134,10 @@ fn accept(places: &CliContext, args: &DataAcceptArgs) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn lineage(places: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
-    let store = snapshot_store(&places.data)?;
+fn lineage(cli: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
+    let store = snapshot_store(&cli.data)?;
     let all = store.lineage(&store.resolve(&args.snapshot)?)?;
-    if places.json {
+    if cli.json {
         let normalized = all.normalized.iter().map(|one| {
             json!({
                 "normalized": one.id.to_string(),
@@ -193,7 +193,7 @@ fn print_file(file: &InputFile, indent: &str) {
     }
 }
 
-fn derive_actions(places: &CliContext, args: &DeriveActionsArgs) -> Result<CommandAnswer> {
+fn derive_actions(cli: &CliContext, args: &DeriveActionsArgs) -> Result<CommandAnswer> {
     let path = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
     let name = args
@@ -206,13 +206,13 @@ fn derive_actions(places: &CliContext, args: &DeriveActionsArgs) -> Result<Comma
         ingested_at: Some(now()),
         ..IngestOptions::default()
     };
-    let store = snapshot_store(&places.data)?;
+    let store = snapshot_store(&cli.data)?;
     let derived = store.derive_actions(file, &name.to_string_lossy(), &options)?;
     let text = format_actions(&derived.actions);
     if let Some(output) = &args.output {
         write_whole(output, text.as_bytes())?;
     }
-    if places.json {
+    if cli.json {
         print_json(&json!({
             "actions": derived.actions.len(),
             "unexplained": derived.unexplained,

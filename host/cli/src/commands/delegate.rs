@@ -14,7 +14,7 @@ use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, table};
 
-pub(crate) fn run(places: &CliContext, args: &DelegationCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &DelegationCommand) -> Result<CommandAnswer> {
     match args {
         DelegationCommand::Add {
             name,
@@ -31,14 +31,14 @@ pub(crate) fn run(places: &CliContext, args: &DelegationCommand) -> Result<Comma
             };
             let to = delegation.to.clone();
             let end = show_time(delegation.until);
-            let mut client = ledger_access::open(places)?;
+            let mut client = ledger_access::open(cli)?;
             let outcome = client.act(Act::Delegate(delegation))?;
             let what = format!(
                 "{to} speaks for {} in the class {class} until {end}",
                 client.actor()
             );
             Ok(print_outcome(
-                places,
+                cli,
                 outcome,
                 &what,
                 json!({ "class": class, "to": to.as_str(), "until": end }),
@@ -46,18 +46,17 @@ pub(crate) fn run(places: &CliContext, args: &DelegationCommand) -> Result<Comma
         }
         DelegationCommand::End { record, reason } => {
             let (delegated, reason) = (*record, reason.clone());
-            let outcome =
-                ledger_access::open(places)?.act(Act::DelegateEnd { delegated, reason })?;
+            let outcome = ledger_access::open(cli)?.act(Act::DelegateEnd { delegated, reason })?;
             let what = format!("the delegation of record {delegated} is over");
             Ok(print_outcome(
-                places,
+                cli,
                 outcome,
                 &what,
                 json!({ "delegated-by": delegated }),
             ))
         }
         DelegationCommand::List { all, filter } => {
-            let view = ledger_access::view(places)?;
+            let view = ledger_access::view(cli)?;
             let now = now();
             let found = view.state().delegations().iter();
             let found = found.filter(|(_, one)| *all || one.holds(now));
@@ -66,7 +65,7 @@ pub(crate) fn run(places: &CliContext, args: &DelegationCommand) -> Result<Comma
                 .collect();
             let columns = ["record", "class", "from", "to", "until", "holds", "reason"];
             table::print(
-                places,
+                cli,
                 table::filter(found, filter)?,
                 &columns,
                 "no delegation",

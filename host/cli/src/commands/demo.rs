@@ -31,14 +31,14 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
     let folder = folder
         .canonicalize()
         .with_context(|| format!("cannot open the directory {}", folder.display()))?;
-    let places = global.in_directories(&folder.join("data"), folder.join("keys"))?;
+    let cli = global.in_directories(&folder.join("data"), folder.join("keys"))?;
     let step = |text: &str| {
-        if !places.json {
+        if !cli.json {
             print_line(text);
         }
     };
     step("1. Ingest real data with its splits and dividends into an immutable snapshot.");
-    let snapshot = ingest_data(&places, &folder)?;
+    let snapshot = ingest_data(&cli, &folder)?;
     let mut shown = Vec::new();
     for (place, example) in EXAMPLES.iter().enumerate() {
         let number = place.saturating_add(2);
@@ -47,14 +47,14 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
              decision, report.",
             example.name
         ));
-        shown.push(show(&places, &folder, example, &snapshot)?);
+        shown.push(show(&cli, &folder, example, &snapshot)?);
     }
     let number = shown.len().saturating_add(2);
     step(&format!(
         "{number}. Sweep six parameter sets of moving-average-cross on all cores; the run above is reused."
     ));
-    let swept = sweep_it(&places, &folder, &snapshot)?;
-    if !places.json {
+    let swept = sweep_it(&cli, &folder, &snapshot)?;
+    if !cli.json {
         swept.print(usize::MAX);
         print_line("");
     }
@@ -66,8 +66,8 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
     let walked = shown.iter().find(|run| run.name == people::STRATEGY);
     let walked = walked.context("the demo ran the strategy that it approves")?;
     let walked = &walked.outcome.execution;
-    let (places, folder) = (&places, folder.as_path());
-    let stage = DemoStage { places, folder };
+    let (cli, folder) = (&cli, folder.as_path());
+    let stage = DemoStage { cli, folder };
     let approved = people::walk(&stage, walked)?;
     let number = number.saturating_add(1);
     step(&format!(
@@ -75,7 +75,7 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
          backtest."
     ));
     let operated = operator::operate(&stage, walked, &snapshot)?;
-    if places.json {
+    if cli.json {
         let list = shown.iter().map(as_json).collect::<Result<Vec<_>>>()?;
         print_json(
             &json!({ "folder": folder, "snapshot": snapshot, "runs": list, "sweep": swept.json(), "approved": approved.json(), "operated": operated.json() }),

@@ -21,50 +21,46 @@ use crate::people::{record_json, table};
 /// What a list of differences shows.
 const COLUMNS: [&str; 5] = ["rule", "subject", "declared", "found", "record"];
 
-pub(crate) fn run(places: &CliContext, args: &args::DriftArgs) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &args::DriftArgs) -> Result<CommandAnswer> {
     if !args.record {
-        let view = ledger_access::view_with_own_key(places)?;
-        let found = seen(places, view.state(), now())?;
+        let view = ledger_access::view_with_own_key(cli)?;
+        let found = seen(cli, view.state(), now())?;
         let all = found.iter().map(|one| row(view.state(), one)).collect();
         let all = table::filter(all, &args.filter)?;
-        return Ok(tell(places, all, &Recorded::default()));
+        return Ok(tell(cli, all, &Recorded::default()));
     }
-    let mut client = match ledger_access::open(places) {
+    let mut client = match ledger_access::open(cli) {
         Ok(client) => client,
         // What keeps the record from being made may be the very drift: it is told all the same.
-        Err(error) => return untold(places, args, &error),
+        Err(error) => return untold(cli, args, &error),
     };
-    let found = seen(places, client.state(), client.time())?;
-    let recorded = record(places, &mut client, &found)?;
+    let found = seen(cli, client.state(), client.time())?;
+    let recorded = record(cli, &mut client, &found)?;
     let all = found.iter().map(|one| row(client.state(), one)).collect();
-    Ok(tell(places, table::filter(all, &args.filter)?, &recorded))
+    Ok(tell(cli, table::filter(all, &args.filter)?, &recorded))
 }
 
 /// Tells what is there when nothing can be recorded.
 fn untold(
-    places: &CliContext,
+    cli: &CliContext,
     args: &args::DriftArgs,
     error: &anyhow::Error,
 ) -> Result<CommandAnswer> {
-    let Ok(view) = ledger_access::view_with_own_key(places) else {
+    let Ok(view) = ledger_access::view_with_own_key(cli) else {
         return Err(anyhow::anyhow!("{error:#}"));
     };
-    let found = seen(places, view.state(), now())?;
+    let found = seen(cli, view.state(), now())?;
     if found.is_empty() {
         return Err(anyhow::anyhow!("{error:#}")).context("nothing could be recorded");
     }
     print_error(&anyhow::anyhow!("nothing was recorded: {error:#}"));
     let all = found.iter().map(|one| row(view.state(), one)).collect();
     let all = table::filter(all, &args.filter)?;
-    Ok(tell(places, all, &Recorded::default()))
+    Ok(tell(cli, all, &Recorded::default()))
 }
 
-fn seen(
-    places: &CliContext,
-    state: &LedgerState,
-    time: UnixNanos,
-) -> Result<BTreeSet<DriftFinding>> {
-    look(&places.data, &places.keys, state, time).context("what is there cannot be told")
+fn seen(cli: &CliContext, state: &LedgerState, time: UnixNanos) -> Result<BTreeSet<DriftFinding>> {
+    look(&cli.data, &cli.keys, state, time).context("what is there cannot be told")
 }
 
 /// The records that were made.
@@ -76,14 +72,14 @@ struct Recorded {
 
 /// Records what is new, and the end of what stood and is there no more.
 fn record(
-    places: &CliContext,
+    cli: &CliContext,
     client: &mut LedgerClient,
     found: &BTreeSet<DriftFinding>,
 ) -> Result<Recorded> {
     let mut recorded = Recorded::default();
     let drifts = client.state().drifts().iter();
     let gone = drifts.filter(|(_, one)| {
-        one.ended.is_none() && is_seen_from(&places.keys, &one.drift) && !found.contains(&one.drift)
+        one.ended.is_none() && is_seen_from(&cli.keys, &one.drift) && !found.contains(&one.drift)
     });
     let gone: Vec<u64> = gone.map(|(index, _)| *index).collect();
     for drifted in gone {
@@ -110,9 +106,9 @@ fn row(state: &LedgerState, drift: &DriftFinding) -> Value {
     value
 }
 
-fn tell(places: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAnswer {
+fn tell(cli: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAnswer {
     let answer = CommandAnswer::yes_if(all.is_empty());
-    if places.json {
+    if cli.json {
         print_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));
         return answer;
     }
@@ -128,7 +124,7 @@ fn tell(places: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAns
         }
     }
     table::print(
-        places,
+        cli,
         all,
         &COLUMNS,
         "no drift: what is there is what the ledger declares",

@@ -17,15 +17,15 @@ use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, record_json, table};
 
-pub(crate) fn run(places: &CliContext, args: &ExceptionCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &ExceptionCommand) -> Result<CommandAnswer> {
     match args {
-        ExceptionCommand::Grant(args) => grant(places, args),
-        ExceptionCommand::End(args) => end(places, args),
-        ExceptionCommand::List(args) => list(places, args),
+        ExceptionCommand::Grant(args) => grant(cli, args),
+        ExceptionCommand::End(args) => end(cli, args),
+        ExceptionCommand::List(args) => list(cli, args),
     }
 }
 
-fn grant(places: &CliContext, args: &ExceptionGrantArgs) -> Result<CommandAnswer> {
+fn grant(cli: &CliContext, args: &ExceptionGrantArgs) -> Result<CommandAnswer> {
     let (owner, until) = (
         people::id("--owner", &args.owner)?,
         people::time("--until", &args.until)?,
@@ -34,7 +34,7 @@ fn grant(places: &CliContext, args: &ExceptionGrantArgs) -> Result<CommandAnswer
     let account = account
         .map(|name| people::id("--account", name))
         .transpose()?;
-    let mut client = ledger_access::open(places)?;
+    let mut client = ledger_access::open(cli)?;
     let subject = match (&args.component, account) {
         (Some(component), _) => {
             ExceptionSubject::Component(people::component(client.state(), component)?)
@@ -52,7 +52,7 @@ fn grant(places: &CliContext, args: &ExceptionGrantArgs) -> Result<CommandAnswer
     };
     let facts = record_json::exception(&exception);
     let (act, rule) = (ActName::ExceptionGrant, &*exception.rule);
-    let fits = check_exception_rule(&places.data, client.state(), rule);
+    let fits = check_exception_rule(&cli.data, client.state(), rule);
     ledger_access::require(&mut client, act, rule, fits)?;
     let what = format!(
         "{} is not kept until {}; {} answers for it",
@@ -61,23 +61,23 @@ fn grant(places: &CliContext, args: &ExceptionGrantArgs) -> Result<CommandAnswer
         exception.owner
     );
     let outcome = client.act(Act::ExceptionGrant(exception))?;
-    Ok(print_outcome(places, outcome, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
-fn end(places: &CliContext, args: &ExceptionEndArgs) -> Result<CommandAnswer> {
+fn end(cli: &CliContext, args: &ExceptionEndArgs) -> Result<CommandAnswer> {
     let (granted, reason) = (args.record, args.reason.clone());
-    let outcome = ledger_access::open(places)?.act(Act::ExceptionEnd { granted, reason })?;
+    let outcome = ledger_access::open(cli)?.act(Act::ExceptionEnd { granted, reason })?;
     let what = format!("the exception of record {granted} is over");
     Ok(print_outcome(
-        places,
+        cli,
         outcome,
         &what,
         json!({ "granted-by": granted }),
     ))
 }
 
-fn list(places: &CliContext, args: &ExceptionListArgs) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+fn list(cli: &CliContext, args: &ExceptionListArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let now = now();
     let all = view.state().exceptions().iter();
     let row = |(index, one): (&u64, &counterfoil_governance::state::ExceptionRecord)| {
@@ -100,7 +100,7 @@ fn list(places: &CliContext, args: &ExceptionListArgs) -> Result<CommandAnswer> 
         "record", "rule", "subject", "owner", "approver", "until", "holds", "control", "reason",
     ];
     table::print(
-        places,
+        cli,
         table::filter(found, &args.filter)?,
         &columns,
         "no exception",

@@ -23,12 +23,12 @@ use crate::output::{
 };
 use crate::progress::bar;
 
-pub(crate) fn run(places: &CliContext, args: &IngestArgs) -> Result<CommandAnswer> {
-    let done = match ingest(places, args) {
+pub(crate) fn run(cli: &CliContext, args: &IngestArgs) -> Result<CommandAnswer> {
+    let done = match ingest(cli, args) {
         Ok(done) => done,
-        Err(error) => return refused(places, error),
+        Err(error) => return refused(cli, error),
     };
-    if places.json {
+    if cli.json {
         print_json(&as_json(&done));
     } else {
         print(&done);
@@ -36,7 +36,7 @@ pub(crate) fn run(places: &CliContext, args: &IngestArgs) -> Result<CommandAnswe
     Ok(CommandAnswer::Yes)
 }
 
-pub(crate) fn ingest(places: &CliContext, args: &IngestArgs) -> Result<Ingested> {
+pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<Ingested> {
     let path = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
     let name = args
@@ -44,25 +44,25 @@ pub(crate) fn ingest(places: &CliContext, args: &IngestArgs) -> Result<Ingested>
         .file_name()
         .with_context(|| format!("{path} has no file name"))?
         .to_string_lossy();
-    let options = options(places, args)?;
+    let options = options(cli, args)?;
     let bar = bar("ingesting", 0);
     let mut progress = |step: Progress| match step {
         Progress::Reading { rows, .. } => bar.set_position(rows),
         Progress::Writing { bars, .. } => bar.set_position(bars),
     };
-    let done = snapshot_store(&places.data)?.ingest(file, &name, &options, &mut progress);
+    let done = snapshot_store(&cli.data)?.ingest(file, &name, &options, &mut progress);
     bar.finish_and_clear();
     Ok(done?)
 }
 
-fn options(places: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
+fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     let accepted = args.accept.iter().map(|path| {
         let whole = serde_json::from_slice::<Value>(&read_whole(path)?);
         let record = whole.map(|whole| whole.get("acceptance").cloned().unwrap_or(whole));
         let one = record.and_then(serde_json::from_value::<Acceptance>);
         one.with_context(|| format!("invalid record of acceptance in {}", path.display()))
     });
-    let store = snapshot_store(&places.data)?;
+    let store = snapshot_store(&cli.data)?;
     let revises = args.revises.as_deref().map(|id| store.resolve(id));
     let calendar = match &args.calendar {
         Some(word) if word.as_os_str() == "24x7" => Some(SideFile {
@@ -111,14 +111,14 @@ pub(crate) fn side_file(path: Option<&Path>) -> Result<Option<SideFile>> {
 }
 
 /// Prints a refusal by `--policy refuse`, which is an answer: no. Other errors are passed on.
-fn refused(places: &CliContext, error: anyhow::Error) -> Result<CommandAnswer> {
+fn refused(cli: &CliContext, error: anyhow::Error) -> Result<CommandAnswer> {
     let Some(IngestError::Refused {
         count, findings, ..
     }) = error.downcast_ref()
     else {
         return Err(error);
     };
-    if places.json {
+    if cli.json {
         print_json(&json!({ "refused": true, "errors": count, "findings": findings }));
     } else {
         print_answer(CommandAnswer::No, &error.to_string());

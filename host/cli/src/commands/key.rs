@@ -27,21 +27,21 @@ pub(crate) const COLUMNS: [&str; 6] = [
     "ended-by",
 ];
 
-pub(crate) fn run(places: &CliContext, args: &KeyCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &KeyCommand) -> Result<CommandAnswer> {
     match args {
-        KeyCommand::New(args) => new(places, args),
-        KeyCommand::Add(args) => add(places, args),
-        KeyCommand::Rotate(args) => rotate(places, args),
-        KeyCommand::Revoke(args) => revoke(places, args),
-        KeyCommand::List(filter) => list(places, filter),
+        KeyCommand::New(args) => new(cli, args),
+        KeyCommand::Add(args) => add(cli, args),
+        KeyCommand::Rotate(args) => rotate(cli, args),
+        KeyCommand::Revoke(args) => revoke(cli, args),
+        KeyCommand::List(filter) => list(cli, filter),
     }
 }
 
-fn new(places: &CliContext, args: &KeyNewArgs) -> Result<CommandAnswer> {
+fn new(cli: &CliContext, args: &KeyNewArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
-    let keys = PeopleKeys::open(&places.keys, places.data.root())?;
+    let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
     let public = PublicKey(keys.make(id.as_str())?);
-    if places.json {
+    if cli.json {
         print_json(&json!({ "principal": id.as_str(), "key": record_json::key(&public) }));
     } else {
         // The key alone on standard output, for whatever takes it from there.
@@ -50,7 +50,7 @@ fn new(places: &CliContext, args: &KeyNewArgs) -> Result<CommandAnswer> {
             "the public key of {id}; the secret half is in the key folder, for you alone"
         ));
         let is_there = |view: LedgerView| view.state().principals().contains_key(&id);
-        let next = if ledger_access::view(places).is_ok_and(is_there) {
+        let next = if ledger_access::view(cli).is_ok_and(is_there) {
             format!("key add {id} --key {public}")
         } else {
             format!("principal add {id} --role ROLE --key {public}")
@@ -60,18 +60,18 @@ fn new(places: &CliContext, args: &KeyNewArgs) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn add(places: &CliContext, args: &KeyAddArgs) -> Result<CommandAnswer> {
+fn add(cli: &CliContext, args: &KeyAddArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let key = people::public_key(&args.key)?;
     let until = people::time_if("--until", args.until.as_deref())?;
-    let outcome = ledger_access::open(places)?.act(Act::KeyAdd {
+    let outcome = ledger_access::open(cli)?.act(Act::KeyAdd {
         id: id.clone(),
         key,
         until,
     })?;
     let facts = json!({ "principal": id.as_str(), "key": record_json::key(&key) });
     Ok(print_outcome(
-        places,
+        cli,
         outcome,
         &format!("{id} signs with key {key} too"),
         facts,
@@ -80,24 +80,24 @@ fn add(places: &CliContext, args: &KeyAddArgs) -> Result<CommandAnswer> {
 
 /// The new key lies in its file before the ledger hears of it: whatever a crash interrupts, one of
 /// the two counts and is there.
-fn rotate(places: &CliContext, args: &KeyRotateArgs) -> Result<CommandAnswer> {
+fn rotate(cli: &CliContext, args: &KeyRotateArgs) -> Result<CommandAnswer> {
     let until = people::time_if("--until", args.until.as_deref())?;
-    let mut client = ledger_access::open(places)?;
-    let keys = PeopleKeys::open(&places.keys, places.data.root())?;
+    let mut client = ledger_access::open(cli)?;
+    let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
     let key = PublicKey(keys.make(client.actor().as_str())?);
     let outcome = client.act(Act::KeyRotate { key, until })?;
     let actor = client.actor();
     let facts = json!({ "principal": actor.as_str(), "key": record_json::key(&key) });
     Ok(print_outcome(
-        places,
+        cli,
         outcome,
         &format!("{actor} signs with key {key} from here on"),
         facts,
     ))
 }
 
-fn revoke(places: &CliContext, args: &KeyRevokeArgs) -> Result<CommandAnswer> {
-    let mut client = ledger_access::open(places)?;
+fn revoke(cli: &CliContext, args: &KeyRevokeArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
     let known: Vec<Digest> = client
         .state()
         .keys()
@@ -121,17 +121,17 @@ fn revoke(places: &CliContext, args: &KeyRevokeArgs) -> Result<CommandAnswer> {
     })?;
     let facts = json!({ "principal": id.as_str(), "key": record_json::key(&key) });
     Ok(print_outcome(
-        places,
+        cli,
         outcome,
         &format!("key {key} of {id} no longer counts"),
         facts,
     ))
 }
 
-fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let found = table::filter(rows(view.state()), filter)?;
-    table::print(places, found, &COLUMNS, "no key");
+    table::print(cli, found, &COLUMNS, "no key");
     Ok(CommandAnswer::Yes)
 }
 

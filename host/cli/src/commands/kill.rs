@@ -32,23 +32,23 @@ struct Aim {
     name: String,
 }
 
-pub(crate) fn run(places: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
     if let Some(address) = &args.runner {
-        return run::kill(places, address.as_deref(), args);
+        return run::kill(cli, address.as_deref(), args);
     }
-    let aim = Aim::of(places, args)?;
+    let aim = Aim::of(cli, args)?;
     let reason = match args.reason.trim() {
         "" => NO_REASON,
         reason => reason,
     };
     if args.lift {
-        return aim.lift(places, reason);
+        return aim.lift(cli, reason);
     }
-    let set = kill(&places.data, &aim.target, &args.reason);
-    let recorded = aim.record(places, reason);
+    let set = kill(&cli.data, &aim.target, &args.reason);
+    let recorded = aim.record(cli, reason);
     // Told last, so that the ledger hears of it even where no file can be made.
     set.with_context(|| format!("it is not certain that {} is stopped", aim.name))?;
-    if !aim.is_known(places)? {
+    if !aim.is_known(cli)? {
         note(&format!(
             "nothing is known of {}: no run, no limits; is that its name?",
             aim.name
@@ -58,7 +58,7 @@ pub(crate) fn run(places: &CliContext, args: &KillArgs) -> Result<CommandAnswer>
         Ok(record) => (Some(record), None),
         Err(why) => (None, Some(format!("{why:#}"))),
     };
-    if places.json {
+    if cli.json {
         print_json(&json!({
             "target": aim.name, "stopped": true, "changed": true, "record": record,
             "unrecorded": why,
@@ -80,9 +80,9 @@ pub(crate) fn run(places: &CliContext, args: &KillArgs) -> Result<CommandAnswer>
 }
 
 impl Aim {
-    fn of(places: &CliContext, args: &KillArgs) -> Result<Self> {
+    fn of(cli: &CliContext, args: &KillArgs) -> Result<Self> {
         if let Some(run) = &args.run {
-            let execution = execution(places, run)?;
+            let execution = execution(cli, run)?;
             let digest = people::digest(&execution.run).context("a run id is a digest")?;
             return Ok(Self {
                 name: format!("run {}", execution.short()),
@@ -106,8 +106,8 @@ impl Aim {
     }
 
     /// The record of the stop, in the name of who acts; or why there is none.
-    fn record(&self, places: &CliContext, reason: &str) -> Result<u64> {
-        let mut client = ledger_access::open(places)?;
+    fn record(&self, cli: &CliContext, reason: &str) -> Result<u64> {
+        let mut client = ledger_access::open(cli)?;
         let act = Act::Kill {
             scope: self.scope.clone(),
             reason: reason.to_owned(),
@@ -116,23 +116,23 @@ impl Aim {
     }
 
     /// Whether anything of that name runs, ran or may run.
-    fn is_known(&self, places: &CliContext) -> Result<bool> {
+    fn is_known(&self, cli: &CliContext) -> Result<bool> {
         let account = match &self.target {
             Target::Installation => return Ok(true),
             Target::Run(execution) => return Ok(execution.folder.exists()),
             Target::Account(account) => account,
         };
         // What a broken ledger knows is not asked: this is a hint against a mistyped name.
-        let view = ledger_access::view(places).ok();
+        let view = ledger_access::view(cli).ok();
         if view.is_some_and(|view| view.state().limits().contains_key(account)) {
             return Ok(true);
         }
         let is_its = |execution: &Execution| {
-            let text = places.data.manifest_text(execution).ok()?;
+            let text = cli.data.manifest_text(execution).ok()?;
             let name = Manifest::parse(&text).ok()?.account.name;
             (Id::parse(&name).ok()? == *account).then_some(())
         };
-        Ok(places
+        Ok(cli
             .data
             .executions()?
             .iter()
@@ -140,15 +140,15 @@ impl Aim {
     }
 
     /// Lifts the stop: in the ledger by whoever may, and only then the file.
-    fn lift(&self, places: &CliContext, reason: &str) -> Result<CommandAnswer> {
-        let was_set = is_set(&places.data, &self.target);
-        if ledger_view::all(&ledger_view::folder(&places.data))?.is_empty() {
+    fn lift(&self, cli: &CliContext, reason: &str) -> Result<CommandAnswer> {
+        let was_set = is_set(&cli.data, &self.target);
+        if ledger_view::all(&ledger_view::folder(&cli.data))?.is_empty() {
             note(
                 "there is no ledger here: whoever can write the folder lifts it, and it stands in no record",
             );
-            return self.lifted(places, (was_set, None));
+            return self.lifted(cli, (was_set, None));
         }
-        let mut client = ledger_access::open(places)?;
+        let mut client = ledger_access::open(cli)?;
         let kills = client.state().kills().iter();
         let thrown = kills.filter(|(_, one)| one.lifted.is_none() && one.scope == self.scope);
         let thrown: Vec<u64> = thrown.map(|(index, _)| *index).collect();
@@ -171,21 +171,21 @@ impl Aim {
                 outcome => {
                     let what = format!("the stop of record {killed} is lifted");
                     let facts = json!({ "target": self.name, "stopped": true, "changed": false });
-                    return Ok(print_outcome(places, outcome, &what, facts));
+                    return Ok(print_outcome(cli, outcome, &what, facts));
                 }
             }
         }
-        self.lifted(places, (was_set || !thrown.is_empty(), record))
+        self.lifted(cli, (was_set || !thrown.is_empty(), record))
     }
 
     /// Takes the file away, and tells whether anything was stopped.
     fn lifted(
         &self,
-        places: &CliContext,
+        cli: &CliContext,
         (was_set, record): (bool, Option<u64>),
     ) -> Result<CommandAnswer> {
-        lift(&places.data, &self.target)?;
-        if places.json {
+        lift(&cli.data, &self.target)?;
+        if cli.json {
             print_json(&json!({
                 "target": self.name, "stopped": false, "changed": was_set, "record": record,
             }));
@@ -202,15 +202,15 @@ impl Aim {
 }
 
 /// The execution that was typed. One that is not here can be stopped by its whole id: it may come.
-fn execution(places: &CliContext, name: &str) -> Result<Execution> {
-    match places.data.find(name) {
+fn execution(cli: &CliContext, name: &str) -> Result<Execution> {
+    match cli.data.find(name) {
         Ok(found) => Ok(found),
         Err(error @ DataDirError::NoRun { .. }) => {
             let Some(Digest(run)) = people::digest(name) else {
                 return Err(error.into());
             };
             let run = hex::encode(run);
-            let folder = places.data.root().join("runs").join(&run).join("1");
+            let folder = cli.data.root().join("runs").join(&run).join("1");
             Ok(Execution {
                 run,
                 number: 1,

@@ -37,42 +37,42 @@ use crate::people::{self, record_json, search, table};
 /// What a list of records shows.
 const COLUMNS: [&str; 6] = ["record", "time", "actor", "act", "denied", "about"];
 
-pub(crate) fn run(places: &CliContext, args: &LedgerCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &LedgerCommand) -> Result<CommandAnswer> {
     match args {
-        LedgerCommand::Init(args) => init(places, args),
+        LedgerCommand::Init(args) => init(cli, args),
         LedgerCommand::EndSetup => {
-            let outcome = ledger_access::open(places)?.act(Act::SetupEnd {})?;
+            let outcome = ledger_access::open(cli)?.act(Act::SetupEnd {})?;
             let what = "the set-up has ended: administration and risk take two from here on";
-            Ok(print_outcome(places, outcome, what, json!({})))
+            Ok(print_outcome(cli, outcome, what, json!({})))
         }
         LedgerCommand::Holder { name } => {
             let id = people::id("the name", name)?;
-            let outcome = ledger_access::open(places)?.act(Act::LogHolder { id: id.clone() })?;
+            let outcome = ledger_access::open(cli)?.act(Act::LogHolder { id: id.clone() })?;
             let what = format!("{id} holds the log's key, and may never be an operator");
             Ok(print_outcome(
-                places,
+                cli,
                 outcome,
                 &what,
                 json!({ "principal": id.as_str() }),
             ))
         }
-        LedgerCommand::Health => health::run(places),
-        LedgerCommand::Tail(args) => tail(places, args),
-        LedgerCommand::Search(args) => search(places, args),
-        LedgerCommand::Index(args) => index(places, args),
-        LedgerCommand::Show(args) => show(places, args),
-        LedgerCommand::Proof(args) => proof(places, args),
-        LedgerCommand::Drift(args) => drift::run(places, args),
-        LedgerCommand::WhoApproved(args) => who_approved::run(places, args),
+        LedgerCommand::Health => health::run(cli),
+        LedgerCommand::Tail(args) => tail(cli, args),
+        LedgerCommand::Search(args) => search(cli, args),
+        LedgerCommand::Index(args) => index(cli, args),
+        LedgerCommand::Show(args) => show(cli, args),
+        LedgerCommand::Proof(args) => proof(cli, args),
+        LedgerCommand::Drift(args) => drift::run(cli, args),
+        LedgerCommand::WhoApproved(args) => who_approved::run(cli, args),
     }
 }
 
-pub(crate) fn init(places: &CliContext, args: &LedgerInitArgs) -> Result<CommandAnswer> {
+pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAnswer> {
     let name = people::id("the ledger's name", &args.name)?;
     let log_holder = people::id("--log-holder", &args.log_holder)?;
-    let actor = ledger_access::actor(places)?;
-    let keys = PeopleKeys::open(&places.keys, places.data.root())?;
-    let folder = ledger_view::folder(&places.data);
+    let actor = ledger_access::actor(cli)?;
+    let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
+    let folder = ledger_view::folder(&cli.data);
     make_folder(&folder)?;
     if let Some((other, path)) = ledger_view::all(&folder)?.first() {
         bail!(
@@ -88,7 +88,7 @@ pub(crate) fn init(places: &CliContext, args: &LedgerInitArgs) -> Result<Command
         format!("no key of {actor} in the key folder; make one with `counterfoil people key new {actor}`")
     })?;
     let hand = keys.signer(&own.name, &own.public)?;
-    let log = places.keys.signer()?;
+    let log = cli.keys.signer()?;
     let act = Act::Genesis {
         administrators: vec![(actor.clone(), PublicKey(own.public))],
         log_key: PublicKey(log.verifying_key()),
@@ -96,7 +96,7 @@ pub(crate) fn init(places: &CliContext, args: &LedgerInitArgs) -> Result<Command
     };
     let origin = ledger::origin(&name);
     let genesis = SignedAct::sign((&origin, GENESIS), now(), actor.clone(), act, hand.as_ref())?;
-    let path = ledger_view::path_of(&places.data, &name);
+    let path = ledger_view::path_of(&cli.data, &name);
     let made = ledger::Ledger::create(&path, &name, Box::new(log), &genesis);
     let outcome = match made {
         Ok(_) => ActOutcome::Recorded { index: 0 },
@@ -105,44 +105,44 @@ pub(crate) fn init(places: &CliContext, args: &LedgerInitArgs) -> Result<Command
     };
     let what = format!("the ledger {name} begins, and {actor} is its administrator");
     let facts = json!({ "ledger": origin, "path": path, "administrator": actor.as_str() });
-    Ok(print_outcome(places, outcome, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
 /// Tells rows of records, with what each is about in a column of its own.
-pub(crate) fn tell_records(places: &CliContext, mut found: Vec<Value>) {
-    if !places.json {
+pub(crate) fn tell_records(cli: &CliContext, mut found: Vec<Value>) {
+    if !cli.json {
         for row in &mut found {
             row["about"] = json!(record_json::about(row));
         }
     }
-    table::print(places, found, &COLUMNS, "no record");
+    table::print(cli, found, &COLUMNS, "no record");
 }
 
-fn tail(places: &CliContext, args: &LedgerTailArgs) -> Result<CommandAnswer> {
-    let mut all = record_json::all(&ledger_access::view(places)?);
+fn tail(cli: &CliContext, args: &LedgerTailArgs) -> Result<CommandAnswer> {
+    let mut all = record_json::all(&ledger_access::view(cli)?);
     let first = all.len().saturating_sub(args.count);
-    tell_records(places, all.split_off(first));
+    tell_records(cli, all.split_off(first));
     Ok(CommandAnswer::Yes)
 }
 
-fn search(places: &CliContext, args: &LedgerSearchArgs) -> Result<CommandAnswer> {
-    tell_records(places, search::find(places, args)?);
+fn search(cli: &CliContext, args: &LedgerSearchArgs) -> Result<CommandAnswer> {
+    tell_records(cli, search::find(cli, args)?);
     Ok(CommandAnswer::Yes)
 }
 
 /// How much of the ledger the index knows; made anew, if that is asked for.
-fn index(places: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
+fn index(cli: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
     let view = if args.rebuild {
-        let found = search::rebuild(places)?;
+        let found = search::rebuild(cli)?;
         if let By::Ledger(error) = found.by {
             return Err(error).context("the index could not be made");
         }
         found.verified
     } else {
-        ledger_access::view(places)?.verified
+        ledger_access::view(cli)?.verified
     };
-    let (known, records) = (search::standing(places), view.mark().size);
-    if places.json {
+    let (known, records) = (search::standing(cli), view.mark().size);
+    if cli.json {
         print_json(&json!({ "records": records, "indexed": known }));
         return Ok(CommandAnswer::Yes);
     }
@@ -154,14 +154,14 @@ fn index(places: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn show(places: &CliContext, args: &LedgerShowArgs) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+fn show(cli: &CliContext, args: &LedgerShowArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let count = view.verified.records.len();
     let place = usize::try_from(args.record).ok();
     let record = place.and_then(|place| view.verified.records.get(place));
     let record = record.with_context(|| format!("no record {}; there are {count}", args.record))?;
     let value = record_json::record(args.record, record);
-    if places.json {
+    if cli.json {
         print_json(&value);
         return Ok(CommandAnswer::Yes);
     }
@@ -174,13 +174,13 @@ fn show(places: &CliContext, args: &LedgerShowArgs) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn proof(places: &CliContext, args: &LedgerProofArgs) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+fn proof(cli: &CliContext, args: &LedgerProofArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let proof = prove(&read_whole(&view.path)?, &view.key, args.record)?;
     let name = || PathBuf::from(format!("{}-{}.tlog-proof", view.name, args.record));
     let path = args.output.clone().unwrap_or_else(name);
     write_whole(&path, proof.to_string().as_bytes())?;
-    if places.json {
+    if cli.json {
         print_json(&json!({ "record": args.record, "proof": path }));
     } else {
         let path = path.display();

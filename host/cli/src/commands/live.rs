@@ -25,13 +25,13 @@ use crate::report;
 /// The back end of live runs: the one that decides fastest.
 const BACKEND: &str = "cranelift";
 
-pub(crate) fn run(places: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
-        return resume::live(places, run, BACKEND, |manifest| ends_of(manifest, args));
+        return resume::live(cli, run, BACKEND, |manifest| ends_of(manifest, args));
     }
-    let manifest = manifest_of(places, args)?;
-    let signer = Box::new(places.keys.signer()?);
-    let engine = places.engine(BACKEND)?;
+    let manifest = manifest_of(cli, args)?;
+    let signer = Box::new(cli.keys.signer()?);
+    let engine = cli.engine(BACKEND)?;
     let mut watcher = Watcher::new(0);
     let run = hex::encode(manifest.run_id()?);
     note(&match market_of(&manifest) {
@@ -44,10 +44,10 @@ pub(crate) fn run(places: &CliContext, args: &LiveArgs) -> Result<CommandAnswer>
         ),
     });
     let ends = ends_of(&manifest, args)?;
-    let done = live(&places.data, &manifest, engine, signer, ends, &mut watcher);
+    let done = live(&cli.data, &manifest, engine, signer, ends, &mut watcher);
     watcher.finish();
     let outcome = done?;
-    if places.json {
+    if cli.json {
         print_json(&report::outcome_json(&manifest, &outcome)?);
     } else {
         report::print_outcome(&manifest, &outcome)?;
@@ -98,7 +98,7 @@ fn reader_of(args: &LiveArgs) -> Result<Box<dyn BufRead + Send>> {
     Ok(Box::new(BufReader::new(stream)))
 }
 
-fn manifest_of(places: &CliContext, args: &LiveArgs) -> Result<Manifest> {
+fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
     if let Some(path) = &args.manifest {
         let own = [
             ("--like-snapshot", args.like_snapshot.is_some()),
@@ -109,12 +109,12 @@ fn manifest_of(places: &CliContext, args: &LiveArgs) -> Result<Manifest> {
             .filter_map(|(flag, is_given)| is_given.then_some(flag));
         manifest_or_flags(&args.terms, own)?;
         let manifest = read_manifest(path)?;
-        store_component(places, &manifest, args.terms.component.as_deref())?;
+        store_component(cli, &manifest, args.terms.component.as_deref())?;
         return Ok(manifest);
     }
     let id = args.like_snapshot.as_deref();
     let id = id.context("no instruments; give --like-snapshot ID, or a manifest")?;
-    let store = snapshot_store(&places.data)?;
+    let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
     let start_nonce = match &args.start_nonce {
         Some(nonce) => nonce.clone(),
@@ -136,5 +136,5 @@ fn manifest_of(places: &CliContext, args: &LiveArgs) -> Result<Manifest> {
             .instruments(),
         cadence: 1,
     };
-    manifest(places, &args.terms, bars, BACKEND)
+    manifest(cli, &args.terms, bars, BACKEND)
 }

@@ -21,10 +21,10 @@ use crate::people::ledger_access;
 /// Decisions for one checkpoint: live, each is signed before its order leaves.
 const CADENCE: u32 = 1;
 
-pub(crate) fn run(places: &CliContext, args: &RunManifestArgs) -> Result<CommandAnswer> {
-    let execution = places.data.find(&args.run)?;
-    let of = Manifest::parse(&places.data.manifest_text(&execution)?)?;
-    let view = ledger_access::view(places)?;
+pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAnswer> {
+    let execution = cli.data.find(&args.run)?;
+    let of = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
+    let view = ledger_access::view(cli)?;
     let account =
         Id::parse(&of.account.name).context("invalid account name in the run's manifest")?;
     let found = view
@@ -41,7 +41,7 @@ pub(crate) fn run(places: &CliContext, args: &RunManifestArgs) -> Result<Command
             start_nonce,
             broker: None,
         },
-        risk: risk(places, &found.limits)?,
+        risk: risk(cli, &found.limits)?,
         instruments: chosen(&of.instruments, &args.instruments)?,
         cadence: CADENCE,
         ..of
@@ -49,7 +49,7 @@ pub(crate) fn run(places: &CliContext, args: &RunManifestArgs) -> Result<Command
     // What does not hold is told here, not at the gate.
     manifest.setup()?;
     write_whole(&args.output, manifest.canonical()?.as_bytes())?;
-    tell(places, &manifest, &args.output)
+    tell(cli, &manifest, &args.output)
 }
 
 /// The instruments with these symbols, or all if none is named.
@@ -66,14 +66,14 @@ fn chosen(all: &[InstrumentEntry], symbols: &[String]) -> Result<Vec<InstrumentE
 }
 
 /// The limits in force, from the archive.
-fn risk(places: &CliContext, limits: &Digest) -> Result<RiskEntry> {
-    let bytes = Archive::new(&places.data).get(limits)?;
+fn risk(cli: &CliContext, limits: &Digest) -> Result<RiskEntry> {
+    let bytes = Archive::new(&cli.data).get(limits)?;
     serde_json::from_slice(&bytes).with_context(|| format!("the limits {limits} in the archive"))
 }
 
-fn tell(places: &CliContext, manifest: &Manifest, path: &Path) -> Result<CommandAnswer> {
+fn tell(cli: &CliContext, manifest: &Manifest, path: &Path) -> Result<CommandAnswer> {
     let run = hex::encode(manifest.run_id()?);
-    if places.json {
+    if cli.json {
         print_json(&json!({ "run": run, "manifest": path, "account": manifest.account.name }));
         return Ok(CommandAnswer::Yes);
     }

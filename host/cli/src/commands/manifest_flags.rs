@@ -23,7 +23,7 @@ pub(crate) struct BarsSource {
 }
 
 pub(crate) fn manifest(
-    places: &CliContext,
+    cli: &CliContext,
     flags: &ManifestFlags,
     bars: BarsSource,
     backend: &str,
@@ -40,8 +40,8 @@ pub(crate) fn manifest(
     };
     limits.check()?;
     let risk = risk(flags.risk.as_deref())?;
-    let engine = places.engine(backend)?.for_limits(&limits);
-    let (digest, ready) = admit::component(places, file, &limits, &engine)?;
+    let engine = cli.engine(backend)?.for_limits(&limits);
+    let (digest, ready) = admit::component(cli, file, &limits, &engine)?;
     Ok(Manifest {
         format: FORMAT.to_owned(),
         component: format!("sha256:{}", hex::encode(digest)),

@@ -13,9 +13,9 @@ use crate::output::{CommandAnswer, print_json, print_line, print_table};
 /// The default number of samples of trades.
 const SAMPLES: u32 = 10_000;
 
-pub(crate) fn run(places: &CliContext, args: &MonteCarloArgs) -> Result<CommandAnswer> {
-    let execution = places.data.find(&args.run)?;
-    let key = verify::public_key(places, None)?;
+pub(crate) fn run(cli: &CliContext, args: &MonteCarloArgs) -> Result<CommandAnswer> {
+    let execution = cli.data.find(&args.run)?;
+    let key = verify::public_key(cli, None)?;
     let verified = verify::verify(&execution.journal(), &key)?;
     if !verified.is_good() {
         bail!(
@@ -25,7 +25,7 @@ pub(crate) fn run(places: &CliContext, args: &MonteCarloArgs) -> Result<CommandA
         );
     }
     if args.bars {
-        return samples::run(places, args, &execution, verified.closed);
+        return samples::run(cli, args, &execution, verified.closed);
     }
     let samples = args.samples.unwrap_or(SAMPLES);
     if samples == 0 || samples > SAMPLES_MAX {
@@ -39,7 +39,7 @@ pub(crate) fn run(places: &CliContext, args: &MonteCarloArgs) -> Result<CommandA
     };
     let drawn = MonteCarlo::of(&facts, draw, samples, args.seed)
         .context("the run has no closed trades to resample")?;
-    if places.json {
+    if cli.json {
         print_json(&as_json(&drawn, args));
     } else {
         print(&drawn, args);

@@ -14,7 +14,7 @@ use crate::output::{CommandAnswer, print_json, print_line};
 /// How deep the template's directories may be.
 const DEPTH_MAX: usize = 4;
 
-pub(crate) fn run(places: &CliContext, args: &NewArgs) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &NewArgs) -> Result<CommandAnswer> {
     check_name(&args.name)?;
     let sdk = args
         .sdk
@@ -50,7 +50,7 @@ pub(crate) fn run(places: &CliContext, args: &NewArgs) -> Result<CommandAnswer> 
         let _best_effort = fs::remove_dir_all(&temp);
         return Err(error);
     }
-    if places.json {
+    if cli.json {
         print_json(&json!({ "name": args.name, "folder": folder }));
     } else {
         let name = &args.name;

@@ -15,27 +15,27 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::progress::Watcher;
 
-pub(crate) fn run(places: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> {
-    let execution = places.data.find(&args.run)?;
-    let signer = places.keys.signer()?;
+pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> {
+    let execution = cli.data.find(&args.run)?;
+    let signer = cli.keys.signer()?;
     let question = Question {
-        data: &places.data,
+        data: &cli.data,
         execution: &execution,
-        key: &PublicKey::new(places.keys.public_key()?)?,
+        key: &PublicKey::new(cli.keys.public_key()?)?,
         through: args.day.as_deref().map(end_of).transpose()?,
         snapshot: args.snapshot.as_deref(),
         now: now(),
     };
     let mut watcher = Watcher::new(0);
-    let engine = places.engine(&args.backend)?;
+    let engine = cli.engine(&args.backend)?;
     let found = parity(&question, engine, Box::new(signer), &mut watcher);
     watcher.finish();
     let found = found?;
-    let stated = statement(&execution, &found, &places.keys.signer()?)?;
+    let stated = statement(&execution, &found, &cli.keys.signer()?)?;
     let name = format!("parity-{}.json", show_time(found.closes.1).replace(':', ""));
     let path = execution.folder.join(name);
     write_whole(&path, &stated.envelope)?;
-    if places.json {
+    if cli.json {
         let mut told = stated.predicate;
         if let Some(fields) = told.as_object_mut() {
             let path = path.display().to_string();

@@ -7,18 +7,16 @@ use crate::args::{ClassCommand, PeopleCommand};
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 
-pub(crate) fn run(context: &CliContext, args: &PeopleCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &PeopleCommand) -> Result<CommandAnswer> {
     match args {
-        PeopleCommand::Add(args) => principal::add(context, args),
-        PeopleCommand::List(filter) => principal::list(context, filter),
-        PeopleCommand::Show(args) => principal::show(context, args),
-        PeopleCommand::Roles(args) => principal::roles(context, args),
-        PeopleCommand::Key(args) => key::run(context, args),
-        PeopleCommand::Class(ClassCommand::Set(args)) => principal::set_class(context, args),
-        PeopleCommand::Class(ClassCommand::List(filter)) => {
-            principal::list_classes(context, filter)
-        }
-        PeopleCommand::Delegation(args) => delegate::run(context, args),
-        PeopleCommand::AccessReview(args) => access_review::run(context, args),
+        PeopleCommand::Add(args) => principal::add(cli, args),
+        PeopleCommand::List(filter) => principal::list(cli, filter),
+        PeopleCommand::Show(args) => principal::show(cli, args),
+        PeopleCommand::Roles(args) => principal::roles(cli, args),
+        PeopleCommand::Key(args) => key::run(cli, args),
+        PeopleCommand::Class(ClassCommand::Set(args)) => principal::set_class(cli, args),
+        PeopleCommand::Class(ClassCommand::List(filter)) => principal::list_classes(cli, filter),
+        PeopleCommand::Delegation(args) => delegate::run(cli, args),
+        PeopleCommand::AccessReview(args) => access_review::run(cli, args),
     }
 }

@@ -11,14 +11,14 @@ use crate::args::PolicyCommand;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 
-pub(crate) fn run(places: &CliContext, args: &PolicyCommand) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &PolicyCommand) -> Result<CommandAnswer> {
     match args {
-        PolicyCommand::Init { folder } => folder::init(places, folder),
-        PolicyCommand::Show { folder } => folder::show(places, folder.as_deref()),
-        PolicyCommand::Test { folder } => folder::test(places, folder),
-        PolicyCommand::Set { folder } => folder::set(places, folder),
-        PolicyCommand::Eval(args) => eval::run(places, args),
-        PolicyCommand::Verdicts(filter) => verdicts::list(places, filter),
-        PolicyCommand::ReEvaluate(args) => verdicts::again(places, args),
+        PolicyCommand::Init { folder } => folder::init(cli, folder),
+        PolicyCommand::Show { folder } => folder::show(cli, folder.as_deref()),
+        PolicyCommand::Test { folder } => folder::test(cli, folder),
+        PolicyCommand::Set { folder } => folder::set(cli, folder),
+        PolicyCommand::Eval(args) => eval::run(cli, args),
+        PolicyCommand::Verdicts(filter) => verdicts::list(cli, filter),
+        PolicyCommand::ReEvaluate(args) => verdicts::again(cli, args),
     }
 }

@@ -18,7 +18,7 @@ use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, record_json, table};
 
-pub(super) fn add(places: &CliContext, args: &PrincipalAddArgs) -> Result<CommandAnswer> {
+pub(super) fn add(cli: &CliContext, args: &PrincipalAddArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let kind = if args.service {
         PrincipalKind::Service
@@ -32,27 +32,27 @@ pub(super) fn add(places: &CliContext, args: &PrincipalAddArgs) -> Result<Comman
         key: people::public_key(&args.key)?,
         until: people::time_if("--until", args.until.as_deref())?,
     };
-    let outcome = ledger_access::open(places)?.act(act)?;
+    let outcome = ledger_access::open(cli)?.act(act)?;
     let what = format!(
         "{id} is a {} of this ledger ({})",
         kind.name(),
         args.role.join(", ")
     );
     Ok(print_outcome(
-        places,
+        cli,
         outcome,
         &what,
         json!({ "principal": id.as_str(), "roles": args.role }),
     ))
 }
 
-pub(super) fn roles(places: &CliContext, args: &PrincipalRolesArgs) -> Result<CommandAnswer> {
+pub(super) fn roles(cli: &CliContext, args: &PrincipalRolesArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let act = Act::RolesSet {
         id: id.clone(),
         roles: people::roles(&args.role)?,
     };
-    let outcome = ledger_access::open(places)?.act(act)?;
+    let outcome = ledger_access::open(cli)?.act(act)?;
     let has = if args.role.is_empty() {
         "no role".to_owned()
     } else {
@@ -60,15 +60,15 @@ pub(super) fn roles(places: &CliContext, args: &PrincipalRolesArgs) -> Result<Co
     };
     let what = format!("{id} has from here on: {has}");
     Ok(print_outcome(
-        places,
+        cli,
         outcome,
         &what,
         json!({ "principal": id.as_str(), "roles": args.role }),
     ))
 }
 
-pub(super) fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = view.state().principals().keys();
     let all = all.map(|id| row(&view, id)).collect();
     let columns = [
@@ -79,24 +79,19 @@ pub(super) fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAns
         "last-act",
         "last-time",
     ];
-    table::print(
-        places,
-        table::filter(all, filter)?,
-        &columns,
-        "no principal",
-    );
+    table::print(cli, table::filter(all, filter)?, &columns, "no principal");
     Ok(CommandAnswer::Yes)
 }
 
-pub(super) fn show(places: &CliContext, args: &PrincipalArg) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn show(cli: &CliContext, args: &PrincipalArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let id = people::id("the name", &args.name)?;
     view.state().principal(&id).map_err(DeniedRequest::from)?;
     let mut value = row(&view, &id);
     let keys = key::rows(view.state());
     let own = |one: &&Value| one["principal"] == json!(id.as_str());
     let keys: Vec<Value> = keys.iter().filter(own).cloned().collect();
-    if places.json {
+    if cli.json {
         value["keys"] = json!(keys);
         print_json(&value);
         return Ok(CommandAnswer::Yes);
@@ -117,7 +112,7 @@ pub(super) fn show(places: &CliContext, args: &PrincipalArg) -> Result<CommandAn
     };
     print_fields(&fields.iter().map(pair).collect::<Vec<_>>());
     crate::output::print_line("");
-    table::print(places, keys, &key::COLUMNS, "no key");
+    table::print(cli, keys, &key::COLUMNS, "no key");
     Ok(CommandAnswer::Yes)
 }
 
@@ -141,7 +136,7 @@ pub(crate) fn row(view: &LedgerView, id: &Id) -> Value {
     })
 }
 
-pub(super) fn set_class(places: &CliContext, args: &ClassSetArgs) -> Result<CommandAnswer> {
+pub(super) fn set_class(cli: &CliContext, args: &ClassSetArgs) -> Result<CommandAnswer> {
     let class =
         ApprovalClass::parse(&args.class).with_context(|| format!("no class {:?}", args.class))?;
     let members = args.member.iter();
@@ -153,17 +148,17 @@ pub(super) fn set_class(places: &CliContext, args: &ClassSetArgs) -> Result<Comm
         approvals: args.approvals,
     };
     let facts = class_row(&set);
-    let outcome = ledger_access::open(places)?.act(Act::ClassSet(set))?;
+    let outcome = ledger_access::open(cli)?.act(Act::ClassSet(set))?;
     let what = format!("{} of the class {} must sign", args.approvals, class.name());
-    Ok(print_outcome(places, outcome, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
-pub(super) fn list_classes(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn list_classes(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = ApprovalClass::ALL.map(|class| class_row(&view.state().class(class)));
     let found = table::filter(all.into(), filter)?;
     let columns = ["class", "approvals", "roles", "members"];
-    table::print(places, found, &columns, "no class");
+    table::print(cli, found, &columns, "no class");
     Ok(CommandAnswer::Yes)
 }
 

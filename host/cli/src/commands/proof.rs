@@ -12,9 +12,9 @@ use crate::args::ProofArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
 
-pub(crate) fn run(places: &CliContext, args: &ProofArgs) -> Result<CommandAnswer> {
-    let (path, index) = write(places, args)?;
-    if places.json {
+pub(crate) fn run(cli: &CliContext, args: &ProofArgs) -> Result<CommandAnswer> {
+    let (path, index) = write(cli, args)?;
+    if cli.json {
         print_json(&json!({ "entry": index, "proof": path }));
     } else {
         let path = path.display();
@@ -26,11 +26,11 @@ pub(crate) fn run(places: &CliContext, args: &ProofArgs) -> Result<CommandAnswer
     Ok(CommandAnswer::Yes)
 }
 
-pub(crate) fn write(places: &CliContext, args: &ProofArgs) -> Result<(PathBuf, u64)> {
-    let execution = places.data.find(&args.run)?;
+pub(crate) fn write(cli: &CliContext, args: &ProofArgs) -> Result<(PathBuf, u64)> {
+    let execution = cli.data.find(&args.run)?;
     let which = match (&args.bar, args.entry) {
         (Some(bar), _) => {
-            let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
+            let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
             which_bar(&manifest, bar)?
         }
         (None, Some(entry)) => Which::Entry(entry),

@@ -11,8 +11,8 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &CliContext, args: &PublishArgs) -> Result<CommandAnswer> {
-    let execution = places.data.find(&args.run)?;
+pub(crate) fn run(cli: &CliContext, args: &PublishArgs) -> Result<CommandAnswer> {
+    let execution = cli.data.find(&args.run)?;
     let name = format!("{}-log", execution.short().replace('/', "-"));
     let folder = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
     let bar = bar("publishing", 0);
@@ -21,7 +21,7 @@ pub(crate) fn run(places: &CliContext, args: &PublishArgs) -> Result<CommandAnsw
     });
     bar.finish_and_clear();
     let done = done?;
-    if places.json {
+    if cli.json {
         print_json(&json!({
             "folder": folder,
             "entries": done.entries,

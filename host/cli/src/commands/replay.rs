@@ -17,23 +17,23 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_answer, print_fields, print_json};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
-    let found = execute(places, &args.run, &args.backend)?;
-    show(places, &args.run, "replay", &found)
+pub(crate) fn run(cli: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
+    let found = execute(cli, &args.run, &args.backend)?;
+    show(cli, &args.run, "replay", &found)
 }
 
 /// Prints the result of a replay; `what` names it.
 pub(crate) fn show(
-    places: &CliContext,
+    cli: &CliContext,
     run: &str,
     what: &str,
     found: &Replayed,
 ) -> Result<CommandAnswer> {
-    let execution = places.data.find(run)?;
-    let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
+    let execution = cli.data.find(run)?;
+    let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
     let instruments = manifest.setup()?.instruments;
     let good = found.is_identical();
-    if places.json {
+    if cli.json {
         let side = |record: &Option<Box<Record>>| {
             record
                 .as_ref()
@@ -60,8 +60,8 @@ pub(crate) fn show(
     Ok(CommandAnswer::yes_if(good))
 }
 
-pub(crate) fn execute(places: &CliContext, run: &str, backend: &str) -> Result<Replayed> {
-    replay_with(places, run, backend, "replaying", replay)
+pub(crate) fn execute(cli: &CliContext, run: &str, backend: &str) -> Result<Replayed> {
+    replay_with(cli, run, backend, "replaying", replay)
 }
 
 /// A kind of replay.
@@ -74,25 +74,20 @@ type ReplayKind = fn(
 
 /// Replays a run by `kind`, showing progress under the name `what`.
 pub(super) fn replay_with(
-    places: &CliContext,
+    cli: &CliContext,
     run: &str,
     backend: &str,
     what: &'static str,
     kind: ReplayKind,
 ) -> Result<Replayed> {
-    let execution = places.data.find(run)?;
+    let execution = cli.data.find(run)?;
     let bar = bar(what, 0);
     let mut progress = |decisions: u64| {
         if decisions.is_multiple_of(1024) {
             bar.set_position(decisions);
         }
     };
-    let found = kind(
-        &places.data,
-        &execution,
-        places.engine(backend)?,
-        &mut progress,
-    );
+    let found = kind(&cli.data, &execution, cli.engine(backend)?, &mut progress);
     bar.finish_and_clear();
     Ok(found?)
 }

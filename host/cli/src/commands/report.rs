@@ -37,10 +37,10 @@ pub(crate) struct Written {
     why: Option<String>,
 }
 
-pub(crate) fn run(places: &CliContext, args: &ReportArgs) -> Result<CommandAnswer> {
-    let written = write(places, args)?;
+pub(crate) fn run(cli: &CliContext, args: &ReportArgs) -> Result<CommandAnswer> {
+    let written = write(cli, args)?;
     let page = written.folder.join("report.html");
-    if places.json {
+    if cli.json {
         let mut value = written.json;
         value["folder"] = json!(written.folder);
         value["files"] = json!(FILES);
@@ -63,14 +63,14 @@ pub(crate) fn run(places: &CliContext, args: &ReportArgs) -> Result<CommandAnswe
 }
 
 /// Verifies the journal, reads it again, and writes the folder.
-pub(crate) fn write(places: &CliContext, args: &ReportArgs) -> Result<Written> {
-    let execution = places.data.find(&args.run)?;
+pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<Written> {
+    let execution = cli.data.find(&args.run)?;
     let folder = match &args.out {
         Some(out) => out.clone(),
-        None => default_folder(places, &execution),
+        None => default_folder(cli, &execution),
     };
     check_folder(&folder)?;
-    let key = verify::public_key(places, args.key.as_deref())?;
+    let key = verify::public_key(cli, args.key.as_deref())?;
     let found = verify::verify(&execution.journal(), &key)?;
     let good = found.is_good();
     let (manifest, facts) = gather(&execution, good)?;
@@ -84,7 +84,7 @@ pub(crate) fn write(places: &CliContext, args: &ReportArgs) -> Result<Written> {
             good,
             text: found.to_string(),
         },
-        data: data_findings(places, &manifest),
+        data: data_findings(cli, &manifest),
     };
     let periods = args
         .periods_per_year
@@ -106,9 +106,9 @@ pub(crate) fn write(places: &CliContext, args: &ReportArgs) -> Result<Written> {
     })
 }
 
-fn default_folder(places: &CliContext, execution: &Execution) -> PathBuf {
+fn default_folder(cli: &CliContext, execution: &Execution) -> PathBuf {
     let number = execution.number.to_string();
-    let reports = places.data.root().join("reports");
+    let reports = cli.data.root().join("reports");
     reports.join(&execution.run).join(number)
 }
 
@@ -164,11 +164,11 @@ fn gather_all(
 }
 
 /// What ingestion noted of the run's data; `None` where the snapshot is not here.
-fn data_findings(places: &CliContext, manifest: &Manifest) -> Option<Vec<DataFinding>> {
+fn data_findings(cli: &CliContext, manifest: &Manifest) -> Option<Vec<DataFinding>> {
     let DataSource::Snapshot { id, .. } = &manifest.data else {
         return None;
     };
-    let store = snapshot_store(&places.data).ok()?;
+    let store = snapshot_store(&cli.data).ok()?;
     let snapshot = store.load(&store.resolve(id).ok()?).ok()?;
     let data = snapshot.manifest();
     // A sentence for each rule: that of its first finding.

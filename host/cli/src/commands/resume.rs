@@ -20,42 +20,42 @@ use crate::progress::Watcher;
 use crate::report;
 
 /// Resumes a backtest.
-pub(crate) fn backtest(places: &CliContext, run: &str, backend: &str) -> Result<CommandAnswer> {
-    resume(places, run, backend, |ready, around| {
+pub(crate) fn backtest(cli: &CliContext, run: &str, backend: &str) -> Result<CommandAnswer> {
+    resume(cli, run, backend, |ready, around| {
         Ok(ready.backtest(Sealing::OwnThread, around)?)
     })
 }
 
 /// Resumes a live run. The source of bars is opened after the journal was verified.
 pub(crate) fn live(
-    places: &CliContext,
+    cli: &CliContext,
     run: &str,
     backend: &str,
     ends: impl FnOnce(&Manifest) -> Result<(Source<Patient>, Option<Bridge>)>,
 ) -> Result<CommandAnswer> {
-    resume(places, run, backend, |ready, around| {
+    resume(cli, run, backend, |ready, around| {
         let ends = ends(ready.manifest())?;
         Ok(ready.live(ends, around)?)
     })
 }
 
 fn resume(
-    places: &CliContext,
+    cli: &CliContext,
     run: &str,
     backend: &str,
     act: impl FnOnce(Resumption, Around<'_>) -> Result<Resumed>,
 ) -> Result<CommandAnswer> {
-    let execution = places.data.find(run)?;
+    let execution = cli.data.find(run)?;
     let short = execution.short();
-    let ready = match open(&places.data, &execution, Box::new(places.keys.signer()?))? {
+    let ready = match open(&cli.data, &execution, Box::new(cli.keys.signer()?))? {
         Opened::Ready(ready) => ready,
-        Opened::Halted(halt) => return Ok(halted(places, &short, &halt, &[])),
+        Opened::Halted(halt) => return Ok(halted(cli, &short, &halt, &[])),
     };
     let found = ready.found();
     note(&opening(&short, &found));
     let manifest = ready.manifest().clone();
     let instruments = manifest.setup()?.instruments;
-    let component = ready.prepare(&places.data, places.engine(backend)?)?;
+    let component = ready.prepare(&cli.data, cli.engine(backend)?)?;
     let mut watcher = Watcher::new(0);
     let mut cut = None;
     let mut tell = |notice: &Notice| match notice {
@@ -70,7 +70,7 @@ fn resume(
         }
     };
     let around = Around {
-        data: &places.data,
+        data: &cli.data,
         component: &component,
         observer: &mut watcher,
         tell: &mut tell,
@@ -79,9 +79,9 @@ fn resume(
     watcher.finish();
     let (outcome, compared) = match resumed? {
         Resumed::Ended { outcome, compared } => (outcome, compared),
-        Resumed::Halted(halt) => return Ok(halted(places, &short, &halt, &instruments)),
+        Resumed::Halted(halt) => return Ok(halted(cli, &short, &halt, &instruments)),
     };
-    if places.json {
+    if cli.json {
         let mut value = report::outcome_json(&manifest, &outcome)?;
         let resumed = resumed_json(&found, compared, cut.as_ref(), watcher.skipped_bars());
         let fields = value.as_object_mut().context("an outcome is an object")?;
@@ -160,12 +160,7 @@ fn resumed_json(found: &Found, compared: u64, cut: Option<&Cut>, skipped: u64) -
 }
 
 /// Prints why the run cannot be resumed.
-fn halted(
-    places: &CliContext,
-    run: &str,
-    halt: &Halt,
-    instruments: &[Instrument],
-) -> CommandAnswer {
+fn halted(cli: &CliContext, run: &str, halt: &Halt, instruments: &[Instrument]) -> CommandAnswer {
     let side = |record: &Option<Box<Record>>| match record {
         Some(record) => Describe::new(instruments).record(record),
         None => "no such record".to_owned(),
@@ -174,7 +169,7 @@ fn halted(
         Halt::Difference(found) => Some((side(&found.recorded), side(&found.replayed))),
         Halt::Broken(_) | Halt::Damaged { .. } | Halt::OtherRun { .. } => None,
     };
-    if places.json {
+    if cli.json {
         print_json(&json!({
             "run": run,
             "resumed": false,

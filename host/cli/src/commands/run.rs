@@ -27,22 +27,22 @@ use crate::output::{
 };
 use crate::people::ledger_access;
 
-pub(crate) fn run(places: &CliContext, args: &RunArgs) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &RunArgs) -> Result<CommandAnswer> {
     match &args.command {
-        RunCommand::List => runs::run(places),
-        RunCommand::Show(args) => show::run(places, args),
-        RunCommand::Manifest(args) => manifest::run(places, args),
-        RunCommand::Runner(command) => print_refusal(places, ask(places, &args.runner, command)),
+        RunCommand::List => runs::run(cli),
+        RunCommand::Show(args) => show::run(cli, args),
+        RunCommand::Manifest(args) => manifest::run(cli, args),
+        RunCommand::Runner(command) => print_refusal(cli, ask(cli, &args.runner, command)),
     }
 }
 
 /// Prints a refusal of the runner, which is an answer: no.
-fn print_refusal(places: &CliContext, done: Result<CommandAnswer>) -> Result<CommandAnswer> {
+fn print_refusal(cli: &CliContext, done: Result<CommandAnswer>) -> Result<CommandAnswer> {
     let refused = done.as_ref().err().and_then(|error| error.downcast_ref());
     let Some(ClientError::Refused(problem)) = refused else {
         return done;
     };
-    if places.json {
+    if cli.json {
         print_json(&json!({ "refused": problem }));
     } else {
         print_answer(CommandAnswer::No, &format!("refused: {problem}"));
@@ -50,63 +50,63 @@ fn print_refusal(places: &CliContext, done: Result<CommandAnswer>) -> Result<Com
     Ok(CommandAnswer::No)
 }
 
-fn ask(places: &CliContext, runner: &str, command: &RunnerCommand) -> Result<CommandAnswer> {
-    let client = signed_in(places, runner)?;
+fn ask(cli: &CliContext, runner: &str, command: &RunnerCommand) -> Result<CommandAnswer> {
+    let client = signed_in(cli, runner)?;
     let post = |run: &str, act: &str| -> Result<CommandAnswer> {
         let reply: RunReply = client.post(&format!("/v1/runs/{run}/{act}"), &())?;
-        tell(places, &reply)
+        tell(cli, &reply)
     };
     match command {
         RunnerCommand::Start(start) => {
             let reply: RunReply = client.post("/v1/runs", &request(start)?)?;
-            tell(places, &reply)
+            tell(cli, &reply)
         }
-        RunnerCommand::Status { run: None } => list(places, &client.get("/v1/runs")?),
+        RunnerCommand::Status { run: None } => list(cli, &client.get("/v1/runs")?),
         RunnerCommand::Status { run: Some(run) } => {
             let reply: RunReply = client.get(&format!("/v1/runs/{run}"))?;
-            tell(places, &reply)
+            tell(cli, &reply)
         }
         RunnerCommand::Positions { run } => {
-            positions(places, &client.get(&format!("/v1/runs/{run}/positions"))?)
+            positions(cli, &client.get(&format!("/v1/runs/{run}/positions"))?)
         }
         RunnerCommand::Stop { run } => post(run, "stop"),
         RunnerCommand::Resume { run } => post(run, "resume"),
-        RunnerCommand::Watch(args) => watch(places, &client, args),
+        RunnerCommand::Watch(args) => watch(cli, &client, args),
     }
 }
 
 /// Stops runs through the API of the runner at `address`.
 pub(super) fn kill(
-    places: &CliContext,
+    cli: &CliContext,
     address: Option<&str>,
     args: &KillArgs,
 ) -> Result<CommandAnswer> {
     let variable = || std::env::var(RUNNER_VARIABLE).ok();
     let address = address.map(str::to_owned).or_else(variable);
     let address = address.unwrap_or_else(|| RUNNER_DEFAULT.to_owned());
-    print_refusal(places, ask_kill(places, &address, args))
+    print_refusal(cli, ask_kill(cli, &address, args))
 }
 
-fn ask_kill(places: &CliContext, runner: &str, args: &KillArgs) -> Result<CommandAnswer> {
-    let client = signed_in(places, runner)?;
+fn ask_kill(cli: &CliContext, runner: &str, args: &KillArgs) -> Result<CommandAnswer> {
+    let client = signed_in(cli, runner)?;
     let body = KillRequest {
         reason: args.reason.clone(),
     };
     if let Some(run) = &args.run {
         let reply: RunReply = client.post(&format!("/v1/runs/{run}/kill"), &body)?;
-        return tell(places, &reply);
+        return tell(cli, &reply);
     }
     let path = match &args.account {
         Some(account) => format!("/v1/accounts/{}/kill", Id::parse(account)?),
         None => "/v1/kill".to_owned(),
     };
-    list(places, &client.post(&path, &body)?)
+    list(cli, &client.post(&path, &body)?)
 }
 
-fn signed_in(places: &CliContext, runner: &str) -> Result<Client> {
-    let principal = ledger_access::actor(places)?;
-    let keys = PeopleKeys::open(&places.keys, places.data.root())?;
-    let view = ledger_access::view(places)?;
+fn signed_in(cli: &CliContext, runner: &str) -> Result<Client> {
+    let principal = ledger_access::actor(cli)?;
+    let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
+    let view = ledger_access::view(cli)?;
     let actor = LedgerActor::with_best_key(&keys, view.state(), principal, now())?;
     let mut client = Client::new(runner);
     client.sign_in(&actor.id, actor.signing_key.as_ref())?;
@@ -135,8 +135,8 @@ fn request(args: &RunStartArgs) -> Result<StartRequest> {
     })
 }
 
-fn tell(places: &CliContext, run: &RunReply) -> Result<CommandAnswer> {
-    if places.json {
+fn tell(cli: &CliContext, run: &RunReply) -> Result<CommandAnswer> {
+    if cli.json {
         print_json(&serde_json::to_value(run)?);
         return Ok(CommandAnswer::Yes);
     }
@@ -167,8 +167,8 @@ fn tell(places: &CliContext, run: &RunReply) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn list(places: &CliContext, reply: &RunsReply) -> Result<CommandAnswer> {
-    if places.json {
+fn list(cli: &CliContext, reply: &RunsReply) -> Result<CommandAnswer> {
+    if cli.json {
         print_json(&serde_json::to_value(reply)?);
         return Ok(CommandAnswer::Yes);
     }
@@ -189,8 +189,8 @@ fn list(places: &CliContext, reply: &RunsReply) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn positions(places: &CliContext, reply: &PositionsReply) -> Result<CommandAnswer> {
-    if places.json {
+fn positions(cli: &CliContext, reply: &PositionsReply) -> Result<CommandAnswer> {
+    if cli.json {
         print_json(&serde_json::to_value(reply)?);
         return Ok(CommandAnswer::Yes);
     }
@@ -210,9 +210,9 @@ fn positions(places: &CliContext, reply: &PositionsReply) -> Result<CommandAnswe
 }
 
 /// Tells each event on a line of its own, until the runner ends or nobody reads.
-fn watch(places: &CliContext, client: &Client, args: &WatchArgs) -> Result<CommandAnswer> {
+fn watch(cli: &CliContext, client: &Client, args: &WatchArgs) -> Result<CommandAnswer> {
     let mut hear = |message: Message| {
-        let line = if places.json {
+        let line = if cli.json {
             let data: Value = serde_json::from_str(&message.data).unwrap_or_default();
             json!({ "id": message.id, "kind": message.kind, "data": data }).to_string()
         } else {

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 
-pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
-    let all = places.data.executions()?;
-    if places.json {
+pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
+    let all = cli.data.executions()?;
+    if cli.json {
         print_json(&Value::from(all.iter().map(as_json).collect::<Vec<_>>()));
         return Ok(CommandAnswer::Yes);
     }

@@ -30,7 +30,7 @@ const SHOWN: [&str; 4] = ["total-return", "annual-return", "sharpe", "max-drawdo
 
 /// Resamples a run that verified and ended with `close`, runs each sample, and prints the outcomes.
 pub(super) fn run(
-    places: &CliContext,
+    cli: &CliContext,
     args: &MonteCarloArgs,
     execution: &Execution,
     close: Option<Close>,
@@ -39,7 +39,7 @@ pub(super) fn run(
     if count == 0 || count > SAMPLES_MAX {
         bail!("--samples {count}: expected 1 to {SAMPLES_MAX}");
     }
-    let manifest = Manifest::parse(&places.data.manifest_text(execution)?)?;
+    let manifest = Manifest::parse(&cli.data.manifest_text(execution)?)?;
     if !matches!(manifest.data, DataSource::Snapshot { .. }) {
         bail!(
             "{} is a live run, and only a backtest has a snapshot to resample",
@@ -47,10 +47,10 @@ pub(super) fn run(
         );
     }
     let actual = actual(execution, &manifest, close)?;
-    let items = draw(places, args, &manifest, count)?;
-    let done = sweep::execute(places, args.workers, BACKEND, &items)?;
+    let items = draw(cli, args, &manifest, count)?;
+    let done = sweep::execute(cli, args.workers, BACKEND, &items)?;
     let table = sweep::table_of(vec!["sample".to_owned()], &items, &done)?;
-    let (id, folder) = sweep::place_of(places, &items)?;
+    let (id, folder) = sweep::place_of(cli, &items)?;
     let whole = as_json(args, &id, &table, &actual);
     sweep::write(&folder, &table, &whole)?;
     let failed = done.iter().filter(|one| one.is_err()).count();
@@ -58,7 +58,7 @@ pub(super) fn run(
         return Err(error)
             .with_context(|| format!("{failed} of {count} runs failed, the first with"));
     }
-    if places.json {
+    if cli.json {
         print_json(&whole);
     } else {
         print(args, &table, &actual);
@@ -84,7 +84,7 @@ fn actual(
 }
 
 fn draw(
-    places: &CliContext,
+    cli: &CliContext,
     args: &MonteCarloArgs,
     manifest: &Manifest,
     count: u32,
@@ -96,7 +96,7 @@ fn draw(
         sample: 0,
     };
     let bar = bar("drawing", u64::from(count));
-    let items = samples(&places.data, manifest, first, count, &mut |made| {
+    let items = samples(&cli.data, manifest, first, count, &mut |made| {
         bar.set_position(u64::from(made));
     });
     bar.finish_and_clear();

@@ -26,7 +26,7 @@ const FILES_PER_RUN: u64 = 8;
 /// keep a run from reading its lease.
 const FILES_MAX: u64 = 65_536;
 
-pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     let files = rlimit::increase_nofile_limit(FILES_MAX)?;
     if files < FILES_MAX {
         note(&format!(
@@ -39,12 +39,12 @@ pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer
     } else {
         LogForm::Text
     });
-    let principal = ledger_access::actor(places)
+    let principal = ledger_access::actor(cli)
         .context("the runner acts as a service of the ledger; give --as SERVICE")?;
-    let view = ledger_access::view(places)?;
-    let people = PeopleKeys::open(&places.keys, places.data.root())?;
+    let view = ledger_access::view(cli)?;
+    let people = PeopleKeys::open(&cli.keys, cli.data.root())?;
     let service = LedgerActor::with_best_key(&people, view.state(), principal, now())?;
-    let signer = places.keys.signer()?;
+    let signer = cli.keys.signer()?;
     let signers: Signers = Arc::new(move || Box::new(signer.clone()));
     let ledger = Arc::new(ServiceLedger::new(
         view.path,
@@ -54,8 +54,8 @@ pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer
     ));
     let records: Arc<dyn Records> = Arc::clone(&ledger) as Arc<dyn Records>;
     let supervisor = Supervisor::new(Settings {
-        data: places.data.clone(),
-        engine: places.engine(&args.backend)?,
+        data: cli.data.clone(),
+        engine: cli.engine(&args.backend)?,
         signers,
         runs_per_account: args.runs_per_account,
         records,
@@ -84,7 +84,7 @@ pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer
         Order::Suspend
     };
     let standing = server.run(signal(order), signal(order))?;
-    print_states(places, &standing);
+    print_states(cli, &standing);
     let is_left = |one: &Status| one.state.is_active();
     Ok(if standing.iter().any(is_left) {
         CommandAnswer::No
@@ -94,8 +94,8 @@ pub(crate) fn run(places: &CliContext, args: &ServeArgs) -> Result<CommandAnswer
 }
 
 /// Prints the state of each run at the end of the process.
-fn print_states(places: &CliContext, standing: &[Status]) {
-    if places.json {
+fn print_states(cli: &CliContext, standing: &[Status]) {
+    if cli.json {
         let runs = standing
             .iter()
             .map(|one| json!({ "run": one.run, "state": one.state.name(), "reason": one.reason }));

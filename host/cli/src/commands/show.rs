@@ -16,8 +16,8 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::report;
 
-pub(crate) fn run(places: &CliContext, args: &RunShowArgs) -> Result<CommandAnswer> {
-    let execution = places.data.find(&args.run)?;
+pub(crate) fn run(cli: &CliContext, args: &RunShowArgs) -> Result<CommandAnswer> {
+    let execution = cli.data.find(&args.run)?;
     let extent = Extent::of(&execution.journal())?;
     let manifest = Manifest::parse(&extent.open.manifest)?;
     let setup = manifest.setup()?;
@@ -26,7 +26,7 @@ pub(crate) fn run(places: &CliContext, args: &RunShowArgs) -> Result<CommandAnsw
         print_json(&value);
     } else if args.fills {
         let fills = report::fills(&execution)?;
-        if places.json {
+        if cli.json {
             let list = fills
                 .iter()
                 .map(|row| report::fill_json(row, &setup.instruments));
@@ -35,17 +35,17 @@ pub(crate) fn run(places: &CliContext, args: &RunShowArgs) -> Result<CommandAnsw
             report::print_fills(&fills, &setup.instruments)?;
         }
     } else if args.decisions {
-        decisions(places, &execution, &setup.instruments)?;
+        decisions(cli, &execution, &setup.instruments)?;
     } else if args.refused {
-        refused(places, &execution)?;
+        refused(cli, &execution)?;
     } else {
-        summary(places, execution, extent, &manifest)?;
+        summary(cli, execution, extent, &manifest)?;
     }
     Ok(CommandAnswer::Yes)
 }
 
 fn summary(
-    places: &CliContext,
+    cli: &CliContext,
     execution: Execution,
     extent: Extent,
     manifest: &Manifest,
@@ -53,13 +53,13 @@ fn summary(
     match extent.close {
         Some(close) => {
             let outcome = Outcome { execution, close };
-            if places.json {
+            if cli.json {
                 print_json(&report::outcome_json(manifest, &outcome)?);
                 return Ok(());
             }
             report::print_outcome(manifest, &outcome)
         }
-        None if places.json => {
+        None if cli.json => {
             print_json(&json!({
                 "run-id": format!("sha256:{}", execution.run),
                 "execution": execution.number,
@@ -87,15 +87,15 @@ fn summary(
 }
 
 /// Prints each decision with requests or a fault, with its journal entry.
-fn decisions(places: &CliContext, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
+fn decisions(cli: &CliContext, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
     let describe = Describe::new(instruments);
-    records(places, execution, KIND_DECISION, |index, record| {
+    records(cli, execution, KIND_DECISION, |index, record| {
         let Record::Decision(decision) = record else {
             return None;
         };
         let asked = !decision.requests.as_ref().is_some_and(Vec::is_empty);
         let text = asked.then(|| describe.record(record))?;
-        Some(if places.json {
+        Some(if cli.json {
             json!({ "entry": index, "bar": decision.index, "decision": text })
         } else {
             Value::String(text)
@@ -104,14 +104,14 @@ fn decisions(places: &CliContext, execution: &Execution, instruments: &[Instrume
 }
 
 /// Prints each refused input, with its journal entry.
-fn refused(places: &CliContext, execution: &Execution) -> Result<()> {
-    records(places, execution, KIND_REFUSED, |index, record| {
+fn refused(cli: &CliContext, execution: &Execution) -> Result<()> {
+    records(cli, execution, KIND_REFUSED, |index, record| {
         let Record::Refused(refused) = record else {
             return None;
         };
         let input = String::from_utf8_lossy(&refused.input);
         let reason = &refused.reason;
-        Some(if places.json {
+        Some(if cli.json {
             json!({ "entry": index, "reason": reason, "input": input })
         } else {
             Value::String(format!("{reason}  {input}").replace(['\n', '\r'], " "))
@@ -121,7 +121,7 @@ fn refused(places: &CliContext, execution: &Execution) -> Result<()> {
 
 /// Prints the records of a kind for which `describe` returns a value, with their journal entries.
 fn records(
-    places: &CliContext,
+    cli: &CliContext,
     execution: &Execution,
     kind: u64,
     describe: impl Fn(u64, &Record) -> Option<Value>,
@@ -143,7 +143,7 @@ fn records(
             Some(value) => list.push(value),
         }
     }
-    if places.json {
+    if cli.json {
         print_json(&Value::from(list));
     }
     Ok(())

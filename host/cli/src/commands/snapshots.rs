@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 
-pub(crate) fn run(places: &CliContext) -> Result<CommandAnswer> {
-    let all = snapshot_store(&places.data)?.list()?;
+pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
+    let all = snapshot_store(&cli.data)?.list()?;
     let damaged = all.iter().any(|one| one.manifest.is_err());
-    if places.json {
+    if cli.json {
         let list: Vec<Value> = all
             .iter()
             .map(|one| match &one.manifest {

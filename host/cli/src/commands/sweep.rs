@@ -20,9 +20,9 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &CliContext, args: &SweepArgs) -> Result<CommandAnswer> {
-    let made = make(places, args)?;
-    if places.json {
+pub(crate) fn run(cli: &CliContext, args: &SweepArgs) -> Result<CommandAnswer> {
+    let made = make(cli, args)?;
+    if cli.json {
         print_json(&made.json());
     } else {
         made.print(args.top);
@@ -47,11 +47,11 @@ pub(super) struct EndedSweep {
 }
 
 /// Runs a sweep and writes its table.
-pub(super) fn make(places: &CliContext, args: &SweepArgs) -> Result<EndedSweep> {
-    let base = backtest::manifest_of(places, &args.base)?;
+pub(super) fn make(cli: &CliContext, args: &SweepArgs) -> Result<EndedSweep> {
+    let base = backtest::manifest_of(cli, &args.base)?;
     let (fields, items) = items_of(&base, args)?;
-    let (id, folder) = place_of(places, &items)?;
-    let done = execute(places, args.workers, &args.base.backend, &items)?;
+    let (id, folder) = place_of(cli, &items)?;
+    let done = execute(cli, args.workers, &args.base.backend, &items)?;
     let table = table_of(fields, &items, &done)?;
     let found = |one: &&Result<Done, RunnerError>| one.as_ref().is_ok_and(|done| done.is_reused);
     let made = EndedSweep {
@@ -89,9 +89,9 @@ pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<(
 }
 
 /// The id of the sweep of these items, and the directory of its table.
-pub(super) fn place_of(places: &CliContext, items: &[Item]) -> Result<(String, PathBuf)> {
+pub(super) fn place_of(cli: &CliContext, items: &[Item]) -> Result<(String, PathBuf)> {
     let id = hex::encode(sweep_id(items)?);
-    let folder = places.data.root().join("sweeps").join(&id);
+    let folder = cli.data.root().join("sweeps").join(&id);
     Ok((id, folder))
 }
 
@@ -147,18 +147,18 @@ fn line(row: &SweepRow) -> Vec<String> {
 
 /// Runs all items on this many workers, or one per core.
 pub(super) fn execute(
-    places: &CliContext,
+    cli: &CliContext,
     workers: Option<usize>,
     backend: &str,
     items: &[Item],
 ) -> Result<Vec<Result<Done, RunnerError>>> {
     let cores = available_parallelism().map_or(1, usize::from);
     let workers = workers.unwrap_or(cores).max(1);
-    let key = places.keys.signer()?;
+    let key = cli.keys.signer()?;
     let signer = || -> Box<dyn Signer + Send> { Box::new(key.clone()) };
     let bench = Bench {
-        data: &places.data,
-        engine: places.engine(backend)?,
+        data: &cli.data,
+        engine: cli.engine(backend)?,
         signer: &signer,
     };
     let bar = bar("sweeping", u64::try_from(items.len())?);

@@ -19,22 +19,22 @@ use crate::progress::bar;
 /// The word that stands for the ledger of the data directory. No run begins with it: it is not hex.
 const LEDGER: &str = "ledger";
 
-pub(crate) fn run(places: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> {
+pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> {
     let path = Path::new(&args.what);
     let has_ending = |ending: &str| path.extension().is_some_and(|end| end == ending);
     if args.what == LEDGER {
-        return ledger::verify(places, None, args.key.as_deref());
+        return ledger::verify(cli, None, args.key.as_deref());
     }
     if path.is_file() && has_ending("ledger") {
-        return ledger::verify(places, Some(path), args.key.as_deref());
+        return ledger::verify(cli, Some(path), args.key.as_deref());
     }
-    let key = public_key(places, args.key.as_deref())?;
+    let key = public_key(cli, args.key.as_deref())?;
     if path.is_file() && has_ending("tlog-proof") {
-        return proof(places, path, &key);
+        return proof(cli, path, &key);
     }
-    let journal = journal_path(places, &args.what)?;
+    let journal = journal_path(cli, &args.what)?;
     let report = verify(&journal, &key)?;
-    if places.json {
+    if cli.json {
         print_json(&report.to_json());
     } else {
         print(&report);
@@ -56,9 +56,9 @@ pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<Report> {
     Ok(report?)
 }
 
-pub(crate) fn public_key(places: &CliContext, path: Option<&Path>) -> Result<PublicKey> {
+pub(crate) fn public_key(cli: &CliContext, path: Option<&Path>) -> Result<PublicKey> {
     let Some(path) = path else {
-        let key = places
+        let key = cli
             .keys
             .public_key()
             .context("no public key; give --key FILE")?;
@@ -68,7 +68,7 @@ pub(crate) fn public_key(places: &CliContext, path: Option<&Path>) -> Result<Pub
     PublicKey::parse(&bytes).with_context(|| format!("{}", path.display()))
 }
 
-fn journal_path(places: &CliContext, what: &str) -> Result<PathBuf> {
+fn journal_path(cli: &CliContext, what: &str) -> Result<PathBuf> {
     let path = Path::new(what);
     if path.is_file() {
         return Ok(path.to_path_buf());
@@ -76,19 +76,19 @@ fn journal_path(places: &CliContext, what: &str) -> Result<PathBuf> {
     if path.is_dir() {
         return Ok(path.join(JOURNAL_FILE));
     }
-    Ok(places.data.find(what)?.journal())
+    Ok(cli.data.find(what)?.journal())
 }
 
-fn proof(places: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAnswer> {
+fn proof(cli: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAnswer> {
     let bytes = read_whole(path)?;
     if is_of_ledger(&bytes) {
         return Ok(match verify_ledger_proof(&bytes, key) {
-            Ok(proved) if places.json => told(&proved.to_json(), CommandAnswer::Yes),
+            Ok(proved) if cli.json => told(&proved.to_json(), CommandAnswer::Yes),
             Ok(proved) => {
                 print_line(proved.to_string().trim_end());
                 CommandAnswer::Yes
             }
-            Err(error) if places.json => told(
+            Err(error) if cli.json => told(
                 &json!({ "good": false, "reason": error.to_string() }),
                 CommandAnswer::No,
             ),
@@ -100,13 +100,13 @@ fn proof(places: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAns
     }
     // The proof holds without the manifest, which only scales its numbers: a wrong manifest cannot make
     // a forged proof verify.
-    let manifest = manifest_of(places, &bytes);
+    let manifest = manifest_of(cli, &bytes);
     let outcome = verify_proof(&bytes, key, manifest.as_deref());
     let good = outcome.is_ok();
     match outcome {
-        Ok(proved) if places.json => print_json(&proved.to_json()),
+        Ok(proved) if cli.json => print_json(&proved.to_json()),
         Ok(proved) => print_line(proved.to_string().trim_end()),
-        Err(error) if places.json => {
+        Err(error) if cli.json => {
             print_json(&json!({ "good": false, "reason": error.to_string() }));
         }
         Err(error) => print_line(&format!("does not verify: {error}")),
@@ -120,15 +120,14 @@ fn told(value: &serde_json::Value, answer: CommandAnswer) -> CommandAnswer {
 }
 
 /// The manifest of the run that the proof names, if the run is in the data directory.
-fn manifest_of(places: &CliContext, bytes: &[u8]) -> Option<String> {
+fn manifest_of(cli: &CliContext, bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let origin = text
         .lines()
         .find_map(|line| line.strip_prefix("counterfoil/run/"))?;
-    places
-        .data
+    cli.data
         .find(origin)
-        .and_then(|run| places.data.manifest_text(&run))
+        .and_then(|run| cli.data.manifest_text(&run))
         .ok()
 }
 

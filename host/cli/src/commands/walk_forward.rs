@@ -28,9 +28,9 @@ struct ChosenSplit {
 const WINDOWS: [&str; 4] = ["train-from", "train-to", "test-from", "test-to"];
 const TRAIN_PROFIT: &str = "train-profit";
 
-pub(crate) fn run(places: &CliContext, args: &WalkForwardArgs) -> Result<CommandAnswer> {
-    let base = backtest::manifest_of(places, &args.sweep.base)?;
-    let (first, end) = range(places, &base)?;
+pub(crate) fn run(cli: &CliContext, args: &WalkForwardArgs) -> Result<CommandAnswer> {
+    let base = backtest::manifest_of(cli, &args.sweep.base)?;
+    let (first, end) = range(cli, &base)?;
     let windows = Windows {
         train_days: args.train,
         test_days: args.test,
@@ -49,7 +49,7 @@ pub(crate) fn run(places: &CliContext, args: &WalkForwardArgs) -> Result<Command
         trains.extend(sweep::items_of(&over(&base, &split.train), &args.sweep)?.1);
     }
     let (workers, backend) = (args.sweep.workers, args.sweep.base.backend.as_str());
-    let done = sweep::execute(places, workers, backend, &trains)?;
+    let done = sweep::execute(cli, workers, backend, &trains)?;
     let each = trains.len() / splits.len();
     let mut tests = Vec::new();
     let mut chosen = Vec::new();
@@ -64,7 +64,7 @@ pub(crate) fn run(places: &CliContext, args: &WalkForwardArgs) -> Result<Command
         });
         chosen.push(profit);
     }
-    let judged = sweep::execute(places, workers, backend, &tests)?;
+    let judged = sweep::execute(cli, workers, backend, &tests)?;
     let mut table = sweep::table_of(columns(&fields), &tests, &judged)?;
     if let Some(error) = judged.into_iter().find_map(Result::err) {
         return Err(error).context("an out-of-sample run failed");
@@ -84,10 +84,10 @@ pub(crate) fn run(places: &CliContext, args: &WalkForwardArgs) -> Result<Command
         });
     }
     trains.extend(tests);
-    let (id, folder) = sweep::place_of(places, &trains)?;
+    let (id, folder) = sweep::place_of(cli, &trains)?;
     let whole = as_json(&id, &fields, &walked, &table);
     sweep::write(&folder, &table, &whole)?;
-    if places.json {
+    if cli.json {
         print_json(&whole);
     } else {
         print(&fields, &walked, &table);
@@ -111,12 +111,12 @@ fn cells(split: &Split, values: &[String], train: Money) -> Vec<String> {
 }
 
 /// The time that the manifest's bars cover.
-fn range(places: &CliContext, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
+fn range(cli: &CliContext, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
     let DataSource::Snapshot { id, from, to } = &base.data else {
         bail!("the manifest is over a feed; walk-forward needs one over a snapshot");
     };
-    selection_of(&places.data, base, &base.setup()?)?;
-    let store = snapshot_store(&places.data)?;
+    selection_of(&cli.data, base, &base.setup()?)?;
+    let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
     let selected = |symbol: &str| base.instruments.iter().any(|one| one.symbol == symbol);
     let all = &snapshot.manifest().instruments;

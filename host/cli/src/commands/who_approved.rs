@@ -17,8 +17,8 @@ use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::{self, record_json, table};
 
-pub(crate) fn run(places: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let state = view.state();
     let registry = state.registry();
     let run = people::begins_with(&args.what, registry.runs().keys())?;
@@ -46,13 +46,13 @@ pub(crate) fn run(places: &CliContext, args: &WhoApprovedArgs) -> Result<Command
     let mut links = chain.links;
     links.sort_by_key(|link| link["record"].as_u64());
     links.dedup();
-    if places.json {
+    if cli.json {
         print_json(&json!({ "what": what, "chain": links }));
         return Ok(CommandAnswer::Yes);
     }
     print_line(&what);
     table::print(
-        places,
+        cli,
         links,
         &["record", "time", "act", "by", "key", "about"],
         "nobody",

@@ -18,8 +18,8 @@ use crate::people::ledger_access;
 use crate::people::{self, record_json, table};
 
 /// Every record about a component, denied ones too.
-pub(super) fn history(places: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn history(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let component = people::component(view.state(), &args.component)?;
     let names = names(&view, &component);
     let mut found = record_json::all(&view);
@@ -34,7 +34,7 @@ pub(super) fn history(places: &CliContext, args: &ComponentArg) -> Result<Comman
             .unwrap_or(row);
         fields.iter().any(names_it) || within.get("component") == names.first()
     });
-    tell_records(places, found);
+    tell_records(cli, found);
     Ok(CommandAnswer::Yes)
 }
 
@@ -62,8 +62,8 @@ fn names(view: &LedgerView, component: &Digest) -> Vec<Value> {
     names
 }
 
-pub(super) fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = view.state().registry().components().iter();
     let all = all.map(|(digest, one)| row(digest, one)).collect();
     let columns = [
@@ -74,12 +74,7 @@ pub(super) fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAns
         "submitted",
         "approvals",
     ];
-    table::print(
-        places,
-        table::filter(all, filter)?,
-        &columns,
-        "no component",
-    );
+    table::print(cli, table::filter(all, filter)?, &columns, "no component");
     Ok(CommandAnswer::Yes)
 }
 
@@ -98,24 +93,24 @@ fn row(digest: &Digest, one: &RegisteredComponent) -> Value {
     })
 }
 
-pub(super) fn show(places: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn show(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let state = view.state();
     let component = people::component(state, &args.component)?;
     let one = state
         .registry()
         .component(&component)
         .map_err(DeniedRequest::from)?;
-    let bytes = places.data.component(&component.0);
+    let bytes = cli.data.component(&component.0);
     let is = bytes.map_or_else(|error| error.to_string(), |_| "intact".to_owned());
     let (pieces, whole) = match &one.validated {
         Some((all, _)) => {
-            let pieces = evidence::recorded(places, state, &component, all);
+            let pieces = evidence::recorded(cli, state, &component, all);
             let whole = pieces.iter().all(|piece| piece["is"] == json!("intact"));
             (pieces, whole)
         }
         // Nobody rests on a draft's evidence yet, passed or not.
-        None => (evidence::on_disk(places, state, &component)?, true),
+        None => (evidence::on_disk(cli, state, &component)?, true),
     };
     let good = is == "intact" && whole;
     let approvals = one.approvals.iter();
@@ -128,7 +123,7 @@ pub(super) fn show(places: &CliContext, args: &ComponentArg) -> Result<CommandAn
     let answer = CommandAnswer::yes_if(good);
     let mut value = row(&component, one);
     value["bytes"] = json!(is);
-    if places.json {
+    if cli.json {
         value["submitted-by"] = record_json::deed(&one.submitted);
         value["validated-by"] = json!(
             one.validated
@@ -151,14 +146,14 @@ pub(super) fn show(places: &CliContext, args: &ComponentArg) -> Result<CommandAn
     print_fields(&fields);
     print_line("");
     table::print(
-        places,
+        cli,
         pieces,
         &["evidence", "digest", "by", "time", "is", "measured"],
         "no evidence yet",
     );
     print_line("");
     let columns = ["record", "by", "time", "limits", "policy", "evidence"];
-    table::print(places, approvals, &columns, "no approval yet");
+    table::print(cli, approvals, &columns, "no approval yet");
     if let Some(back) = back {
         print_line("");
         print_line(&format!("to go back: {}", table::short(&back)));
@@ -167,8 +162,8 @@ pub(super) fn show(places: &CliContext, args: &ComponentArg) -> Result<CommandAn
 }
 
 /// Which runs used a component: those that the ledger started, and those in this data directory.
-pub(super) fn runs(places: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn runs(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let component = people::component(view.state(), &args.component)?;
     let mut all = Vec::new();
     for one in view.state().registry().runs_of(&component) {
@@ -176,9 +171,9 @@ pub(super) fn runs(places: &CliContext, args: &ComponentArg) -> Result<CommandAn
         all.push(record_json::join(value, record_json::run(&one.start)));
     }
     let name = component.to_string();
-    for one in places.data.executions()? {
+    for one in cli.data.executions()? {
         let manifest =
-            counterfoil_trading::manifest::Manifest::parse(&places.data.manifest_text(&one)?)?;
+            counterfoil_trading::manifest::Manifest::parse(&cli.data.manifest_text(&one)?)?;
         if manifest.component == name {
             let run = format!("sha256:{}", one.run);
             let account = manifest.account.name;
@@ -193,6 +188,6 @@ pub(super) fn runs(places: &CliContext, args: &ComponentArg) -> Result<CommandAn
         "started-by",
         "time",
     ];
-    table::print(places, all, &columns, "no run used it");
+    table::print(cli, all, &columns, "no run used it");
     Ok(CommandAnswer::Yes)
 }

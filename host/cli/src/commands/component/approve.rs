@@ -27,17 +27,11 @@ use counterfoil_runner::store::files::{read_whole, write_whole};
 use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_trading::manifest::Manifest;
 
-pub(super) fn run(places: &CliContext, args: &ComponentApproveArgs) -> Result<CommandAnswer> {
-    let mut client = ledger_access::open(places)?;
+pub(super) fn run(cli: &CliContext, args: &ComponentApproveArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
     let component = people::component(client.state(), &args.component)?;
     let act = ActName::ComponentApprove;
-    let set = set_of(
-        places,
-        &mut client,
-        act,
-        &component,
-        args.manifest.as_deref(),
-    )?;
+    let set = set_of(cli, &mut client, act, &component, args.manifest.as_deref())?;
     let outcome = sign(&mut client, set, args.output.as_deref())?;
     let what = format!(
         "{} approves {component} under limits {}, policy {} and evidence {}",
@@ -46,12 +40,7 @@ pub(super) fn run(places: &CliContext, args: &ComponentApproveArgs) -> Result<Co
         set.policy,
         set.evidence
     );
-    Ok(print_outcome(
-        places,
-        outcome,
-        &what,
-        record_json::set(&set),
-    ))
+    Ok(print_outcome(cli, outcome, &what, record_json::set(&set)))
 }
 
 /// Signs the approval of a set, as an envelope and as an act.
@@ -76,13 +65,13 @@ fn sign(client: &mut LedgerClient, set: DigestSet, output: Option<&Path>) -> Res
 /// limits are opened and held against their digests.
 /// What keeps the set from being known is recorded as a refusal of the act.
 pub(crate) fn set_of(
-    places: &CliContext,
+    cli: &CliContext,
     client: &mut LedgerClient,
     act: ActName,
     component: &Digest,
     manifest: Option<&Path>,
 ) -> Result<DigestSet> {
-    let (data, subject) = (&places.data, component.to_string());
+    let (data, subject) = (&cli.data, component.to_string());
     let intact = check_component_bytes(data, client.state(), component);
     require(client, act, &*subject, intact)?;
     let pieces = validated_evidence(data, client.state(), component);

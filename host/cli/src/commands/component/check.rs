@@ -31,8 +31,8 @@ struct Check<'a> {
     thresholds: Thresholds,
 }
 
-pub(super) fn run(places: &CliContext, args: &ComponentValidateArgs) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn run(cli: &CliContext, args: &ComponentValidateArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let component = people::component(view.state(), &args.component)?;
     let text = String::from_utf8(read_whole(&args.manifest)?)?;
     let manifest = Manifest::parse(&text).with_context(|| args.manifest.display().to_string())?;
@@ -40,8 +40,8 @@ pub(super) fn run(places: &CliContext, args: &ComponentValidateArgs) -> Result<C
         manifest: &manifest,
         thresholds: thresholds(&args.thresholds)?,
     };
-    let all = check.make(places, &view, component)?;
-    Ok(tell(places, &component, &all, "review"))
+    let all = check.make(cli, &view, component)?;
+    Ok(tell(cli, &component, &all, "review"))
 }
 
 fn thresholds(text: &str) -> Result<Thresholds> {
@@ -54,35 +54,28 @@ fn thresholds(text: &str) -> Result<Thresholds> {
 
 impl Check<'_> {
     /// Makes every piece but the tests', which are the author's to attest.
-    fn make(&self, places: &CliContext, view: &LedgerView, component: Digest) -> Result<Vec<Made>> {
-        let maker = Maker::new(places, view, component)?;
+    fn make(&self, cli: &CliContext, view: &LedgerView, component: Digest) -> Result<Vec<Made>> {
+        let maker = Maker::new(cli, view, component)?;
         let access = Access::CheckComponent(&component);
         let allowed = view.state().check_access(maker.by(), access, now());
-        refuse_unless(places, component, allowed.map_err(AccessDenial::from))?;
+        refuse_unless(cli, component, allowed.map_err(AccessDenial::from))?;
         if self.manifest.component != component.to_string() {
             let named = &self.manifest.component;
             bail!("the manifest names {named}, not {component}: give a manifest of this component");
         }
-        let intact = check_component_bytes(&places.data, view.state(), &component);
-        refuse_unless(places, component, intact)?;
+        let intact = check_component_bytes(&cli.data, view.state(), &component);
+        refuse_unless(cli, component, intact)?;
         let mut all = Vec::new();
-        let bytes = places.data.component(&component.0)?;
-        let engine = places
-            .engine("cranelift")?
-            .for_limits(&self.manifest.limits);
+        let bytes = cli.data.component(&component.0)?;
+        let engine = cli.engine("cranelift")?.for_limits(&self.manifest.limits);
         // In a process of its own first, as for every component: a bomb ends there.
-        admit::component(
-            places,
-            &component.to_string(),
-            &self.manifest.limits,
-            &engine,
-        )?;
+        admit::component(cli, &component.to_string(), &self.manifest.limits, &engine)?;
         let found = evidence::admission(&bytes, &self.manifest.limits, engine);
         all.push(maker.keep(EvidenceKind::Admission, &found)?);
-        let found = evidence::quality(&places.data, self.manifest)?;
+        let found = evidence::quality(&cli.data, self.manifest)?;
         all.push(maker.keep(EvidenceKind::SnapshotQuality, &found)?);
-        let outcome = backtest::execute(places, self.manifest, "cranelift")?;
-        for (kind, found) in self.decided_again(places, &outcome)? {
+        let outcome = backtest::execute(cli, self.manifest, "cranelift")?;
+        for (kind, found) in self.decided_again(cli, &outcome)? {
             all.push(maker.keep(kind, &found)?);
         }
         Ok(all)
@@ -91,7 +84,7 @@ impl Check<'_> {
     /// What is found by running the component again.
     fn decided_again(
         &self,
-        places: &CliContext,
+        cli: &CliContext,
         outcome: &Outcome,
     ) -> Result<Vec<(EvidenceKind, Checked)>> {
         let bar = bar("deciding again", 0);
@@ -100,15 +93,15 @@ impl Check<'_> {
                 bar.set_position(decisions);
             }
         };
-        let (data, run) = (&places.data, &outcome.execution);
+        let (data, run) = (&cli.data, &outcome.execution);
         let names = ["cranelift", "pulley"];
-        let engines = names.map(|name| Ok((name, places.engine(name)?)));
+        let engines = names.map(|name| Ok((name, cli.engine(name)?)));
         let engines = engines.into_iter().collect::<Result<Vec<_>>>()?;
         let replay = evidence::replays(data, run, engines, &mut progress)?;
-        let engine = places.engine("cranelift")?;
+        let engine = cli.engine("cranelift")?;
         let ahead = evidence::no_look_ahead(data, run, engine, &mut progress)?;
         let dearer = dearer(self.manifest, &self.thresholds)?;
-        let dearer = backtest::execute(places, &dearer, "cranelift")?;
+        let dearer = backtest::execute(cli, &dearer, "cranelift")?;
         let within = evidence::thresholds(data, run, &dearer.execution, &self.thresholds)?;
         bar.finish_and_clear();
         Ok(vec![
@@ -122,21 +115,21 @@ impl Check<'_> {
 /// Records what a check denies; the ledger is opened to write for that only, so that it is not locked
 /// while the component runs.
 fn refuse_unless<E: Into<HostCheckError>>(
-    places: &CliContext,
+    cli: &CliContext,
     component: Digest,
     checked: Result<(), E>,
 ) -> Result<()> {
     if checked.is_ok() {
         return Ok(());
     }
-    let mut client = ledger_access::open(places)?;
+    let mut client = ledger_access::open(cli)?;
     let act = ActName::ComponentValidate;
     ledger_access::require(&mut client, act, component.to_string(), checked)
 }
 
 /// Tells the pieces that were made.
 pub(super) fn tell(
-    places: &CliContext,
+    cli: &CliContext,
     component: &Digest,
     all: &[Made],
     next: &str,
@@ -151,12 +144,12 @@ pub(super) fn tell(
     };
     let found: Vec<Value> = all.iter().map(row).collect();
     let passed = all.iter().all(|one| one.reasons.is_empty());
-    if places.json {
+    if cli.json {
         let component = record_json::digest(component);
         print_json(&json!({ "component": component, "passed": passed, "evidence": found }));
     } else {
         table::print(
-            places,
+            cli,
             found,
             &["evidence", "passed", "digest", "reasons"],
             "nothing",

@@ -42,14 +42,14 @@ pub(super) struct Maker {
 }
 
 impl Maker {
-    pub(super) fn new(places: &CliContext, view: &LedgerView, component: Digest) -> Result<Self> {
-        let by = ledger_access::actor(places)?;
-        let people = PeopleKeys::open(&places.keys, places.data.root())?;
+    pub(super) fn new(cli: &CliContext, view: &LedgerView, component: Digest) -> Result<Self> {
+        let by = ledger_access::actor(cli)?;
+        let people = PeopleKeys::open(&cli.keys, cli.data.root())?;
         Ok(Self {
             origin: view.state().origin().to_owned(),
             component,
             by: LedgerActor::with_best_key(&people, view.state(), by, now())?,
-            store: EvidenceStore::new(&places.data, &component.0),
+            store: EvidenceStore::new(&cli.data, &component.0),
         })
     }
 
@@ -86,12 +86,12 @@ struct Found {
 
 /// The newest good piece of each kind; those that rest on a run, all on the same one.
 fn find(
-    places: &CliContext,
+    cli: &CliContext,
     state: &LedgerState,
     component: &Digest,
     now: UnixNanos,
 ) -> Result<Found> {
-    let store = EvidenceStore::new(&places.data, &component.0);
+    let store = EvidenceStore::new(&cli.data, &component.0);
     let registered = state.registry().components().get(component);
     let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, EvidenceAttestation)> =
         BTreeMap::new();
@@ -145,13 +145,13 @@ fn find(
 
 /// `component review`: the reviewer's act names what holds. If a piece is missing the ledger says
 /// no by its own rule, and records that; why it is missing is told beside it.
-pub(super) fn review(places: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
-    let mut client = ledger_access::open(places)?;
+pub(super) fn review(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
     let component = people::component(client.state(), &args.component)?;
     let (act, subject) = (ActName::ComponentValidate, component.to_string());
-    let intact = check_component_bytes(&places.data, client.state(), &component);
+    let intact = check_component_bytes(&cli.data, client.state(), &component);
     ledger_access::require(&mut client, act, subject, intact)?;
-    let found = find(places, client.state(), &component, client.time())?;
+    let found = find(cli, client.state(), &component, client.time())?;
     let evidence = found.evidence;
     let facts = json!({
         "component": record_json::digest(&component),
@@ -164,21 +164,21 @@ pub(super) fn review(places: &CliContext, args: &ComponentArg) -> Result<Command
         evidence,
     })?;
     if let ActOutcome::Denied(denied) = &outcome {
-        return Ok(print_denied(places, denied, &found.objections));
+        return Ok(print_denied(cli, denied, &found.objections));
     }
     let what = format!("{component} is validated on six pieces of evidence");
-    Ok(print_outcome(places, outcome, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
 /// Every recorded piece of a component, with whether it can still be opened.
 pub(super) fn recorded(
-    places: &CliContext,
+    cli: &CliContext,
     state: &LedgerState,
     component: &Digest,
     evidence: &EvidenceSet,
 ) -> Vec<Value> {
     let row = |(kind, digest): (&EvidenceKind, &Digest)| {
-        let piece = open_piece(&places.data, state, component, digest);
+        let piece = open_piece(&cli.data, state, component, digest);
         let piece = piece.map(|piece| (piece, "intact".to_owned()));
         told(Some(*kind), digest, piece.map_err(anyhow::Error::from))
     };
@@ -187,14 +187,14 @@ pub(super) fn recorded(
 
 /// Every piece of a draft that is on disk, passed or not: what a reviewer could rest on.
 pub(super) fn on_disk(
-    places: &CliContext,
+    cli: &CliContext,
     state: &LedgerState,
     component: &Digest,
 ) -> Result<Vec<Value>> {
-    let store = EvidenceStore::new(&places.data, &component.0);
+    let store = EvidenceStore::new(&cli.data, &component.0);
     let row = |digest: [u8; 32]| {
         let digest = Digest(digest);
-        let piece = open_piece(&places.data, state, component, &digest);
+        let piece = open_piece(&cli.data, state, component, &digest);
         let piece = piece.map(|piece| {
             let is = match piece.reasons.as_slice() {
                 [] => "passed".to_owned(),

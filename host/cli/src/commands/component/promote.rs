@@ -11,26 +11,15 @@ use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, record_json};
 
-pub(super) fn run(places: &CliContext, args: &ComponentPromoteArgs) -> Result<CommandAnswer> {
-    let mut client = ledger_access::open(places)?;
+pub(super) fn run(cli: &CliContext, args: &ComponentPromoteArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
     let component = people::component(client.state(), &args.component)?;
     let act = ActName::ComponentPromote;
-    let set = set_of(
-        places,
-        &mut client,
-        act,
-        &component,
-        args.manifest.as_deref(),
-    )?;
+    let set = set_of(cli, &mut client, act, &component, args.manifest.as_deref())?;
     let outcome = client.act(Act::ComponentPromote { set })?;
     let what = format!(
         "{component} is approved: it may be started under limits {}",
         set.limits
     );
-    Ok(print_outcome(
-        places,
-        outcome,
-        &what,
-        record_json::set(&set),
-    ))
+    Ok(print_outcome(cli, outcome, &what, record_json::set(&set)))
 }

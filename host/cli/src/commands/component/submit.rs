@@ -19,21 +19,21 @@ use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, record_json};
 
-pub(super) fn run(places: &CliContext, args: &ComponentSubmitArgs) -> Result<CommandAnswer> {
+pub(super) fn run(cli: &CliContext, args: &ComponentSubmitArgs) -> Result<CommandAnswer> {
     let strategy = people::id("--strategy", &args.strategy)?;
     let provenance = provenance(args)?;
     // Admission keeps the bytes under their digest; what is not admitted is no component.
     let limits = SandboxLimits::default();
-    let engine = places.engine("cranelift")?.for_limits(&limits);
+    let engine = cli.engine("cranelift")?.for_limits(&limits);
     let (digest, ready) =
-        admit::component(places, &args.file.display().to_string(), &limits, &engine)?;
+        admit::component(cli, &args.file.display().to_string(), &limits, &engine)?;
     let component = Digest(digest);
     let act = Act::ComponentSubmit {
         component,
         strategy: strategy.clone(),
         provenance,
     };
-    let outcome = ledger_access::open(places)?.act(act)?;
+    let outcome = ledger_access::open(cli)?.act(act)?;
     let said = &ready.description;
     let what = format!(
         "{component} ({} {}) is a draft of {strategy}",
@@ -42,7 +42,7 @@ pub(super) fn run(places: &CliContext, args: &ComponentSubmitArgs) -> Result<Com
     let facts = json!({
         "component": record_json::digest(&component), "strategy": strategy.as_str(), "stage": "draft",
     });
-    Ok(print_outcome(places, outcome, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
 fn provenance(args: &ComponentSubmitArgs) -> Result<Provenance> {

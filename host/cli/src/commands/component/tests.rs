@@ -16,10 +16,10 @@ use crate::output::CommandAnswer;
 use crate::people;
 use crate::people::ledger_access;
 
-pub(super) fn run(places: &CliContext, args: &AttestTestsArgs) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn run(cli: &CliContext, args: &AttestTestsArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let component = people::component(view.state(), &args.component)?;
-    let maker = Maker::new(places, &view, component)?;
+    let maker = Maker::new(cli, &view, component)?;
     let commit = match &args.commit {
         Some(commit) => commit.clone(),
         None => commit_of(&args.source)?.to_string(),
@@ -47,5 +47,5 @@ pub(super) fn run(places: &CliContext, args: &AttestTestsArgs) -> Result<Command
         "stderr": Digest::of(&output.stderr).to_string(),
     });
     let made = maker.keep(EvidenceKind::UnitTests, &Checked { reasons, facts })?;
-    Ok(super::check::tell(places, &component, &[made], "validate"))
+    Ok(super::check::tell(cli, &component, &[made], "validate"))
 }

@@ -66,14 +66,14 @@ impl ApprovalChain {
 
 /// Takes the strategy to approved, or shows the approvals of an earlier demo in this directory.
 pub(super) fn walk(stage: &DemoStage<'_>, run: &Execution) -> Result<ApprovalChain> {
-    let DemoStage { places, folder } = stage;
+    let DemoStage { cli, folder } = stage;
     let component = folder
         .join(format!("{STRATEGY}.wasm"))
         .display()
         .to_string();
     let one = component.as_str();
     let mut refused = None;
-    if ledger_view::all(&ledger_view::folder(&places.data))?.is_empty() {
+    if ledger_view::all(&ledger_view::folder(&cli.data))?.is_empty() {
         stage.begin()?;
         refused = Some(stage.approve(one, run)?);
     }
@@ -156,7 +156,7 @@ impl DemoStage<'_> {
         // The demo needs no compiler for guests: the author attests one more replay instead of tests.
         let folder = self.folder.display().to_string();
         let program = program()?.display().to_string();
-        let (data, keys) = (self.places.data.root(), self.places.keys.path());
+        let (data, keys) = (self.cli.data.root(), self.cli.keys.path());
         let (data, keys) = (data.display().to_string(), keys.display().to_string());
         let attest = [
             "component",

@@ -11,7 +11,7 @@ use crate::output::print_line;
 
 /// The demo's directories.
 pub(super) struct DemoStage<'a> {
-    pub(super) places: &'a CliContext,
+    pub(super) cli: &'a CliContext,
     pub(super) folder: &'a Path,
 }
 
@@ -22,9 +22,9 @@ impl DemoStage<'_> {
         command
             .arg("--json")
             .arg("--data-dir")
-            .arg(self.places.data.root())
+            .arg(self.cli.data.root())
             .arg("--key-dir")
-            .arg(self.places.keys.path())
+            .arg(self.cli.keys.path())
             .env_remove("COUNTERFOIL_AS")
             .env_remove("COUNTERFOIL_RUNNER");
         if !who.is_empty() {
@@ -62,7 +62,7 @@ impl DemoStage<'_> {
 
     /// Prints a step; not with `--json`.
     pub(super) fn print_step(&self, line: &str) {
-        if !self.places.json {
+        if !self.cli.json {
             print_line(&format!("  {line}"));
         }
     }

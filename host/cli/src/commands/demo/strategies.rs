@@ -57,7 +57,7 @@ pub(super) struct DemoRun {
     pub(super) report: PathBuf,
 }
 
-pub(super) fn ingest_data(places: &CliContext, folder: &Path) -> Result<String> {
+pub(super) fn ingest_data(cli: &CliContext, folder: &Path) -> Result<String> {
     let file = folder.join(DATA_NAME);
     write_whole(&file, DATA)?;
     let actions = folder.join(ACTIONS_NAME);
@@ -82,8 +82,8 @@ pub(super) fn ingest_data(places: &CliContext, folder: &Path) -> Result<String> 
         trades: false,
         revises: None,
     };
-    let done = ingest::ingest(places, &ask)?;
-    if !places.json {
+    let done = ingest::ingest(cli, &ask)?;
+    if !cli.json {
         ingest::print(&done);
         print_line("");
     }
@@ -91,7 +91,7 @@ pub(super) fn ingest_data(places: &CliContext, folder: &Path) -> Result<String> 
 }
 
 pub(super) fn show(
-    places: &CliContext,
+    cli: &CliContext,
     folder: &Path,
     example: &DemoStrategy,
     snapshot: &str,
@@ -99,14 +99,14 @@ pub(super) fn show(
     let component = folder.join(format!("{}.wasm", example.name));
     write_whole(&component, example.component)?;
     let ask = ask_backtest(&component, example, snapshot);
-    let manifest = backtest::manifest_of(places, &ask)?;
-    let outcome = backtest::execute(places, &manifest, "cranelift")?;
-    if !places.json {
+    let manifest = backtest::manifest_of(cli, &ask)?;
+    let outcome = backtest::execute(cli, &manifest, "cranelift")?;
+    if !cli.json {
         report::print_outcome(&manifest, &outcome)?;
     }
-    let key = verify::public_key(places, None)?;
+    let key = verify::public_key(cli, None)?;
     let found = verify::verify(&outcome.execution.journal(), &key)?;
-    if !places.json {
+    if !cli.json {
         print_line("");
         verify::print(&found);
     }
@@ -116,42 +116,42 @@ pub(super) fn show(
         example.name
     );
     let name = format!("{}/{}", outcome.execution.run, outcome.execution.number);
-    let again = replay::execute(places, &name, "pulley")?;
+    let again = replay::execute(cli, &name, "pulley")?;
     ensure!(
         again.is_identical(),
         "the replay of {} differs",
         example.name
     );
-    if !places.json {
+    if !cli.json {
         print_line(&format!(
             "replay           identical on the Pulley interpreter: {} decisions",
             again.decisions
         ));
     }
-    let audited = audit::lookahead(places, &name, "cranelift")?;
+    let audited = audit::lookahead(cli, &name, "cranelift")?;
     ensure!(
         audited.is_identical(),
         "{} decides differently when later bars are garbage",
         example.name
     );
-    if !places.json {
+    if !cli.json {
         print_line(
             "look-ahead       none: every decision is the same with garbage in all later bars",
         );
     }
     let file = folder.join(format!("{}.tlog-proof", example.name));
-    let (proof, _) = proof::write(places, &ask_proof(&name, &outcome, &file)?)?;
+    let (proof, _) = proof::write(cli, &ask_proof(&name, &outcome, &file)?)?;
     let bytes = counterfoil_runner::store::files::read_whole(&proof)?;
     let proved = verify_proof(&bytes, &key, Some(&manifest.canonical()?))
         .context("the proof does not verify")?;
-    if !places.json {
+    if !cli.json {
         print_line(&format!(
             "proof            entry {}: {}",
             proved.index, proved.text
         ));
     }
-    let report = write_report(places, name)?;
-    if !places.json {
+    let report = write_report(cli, name)?;
+    if !cli.json {
         print_line(&format!("report           {}", report.display()));
         print_line("");
     }
@@ -180,7 +180,7 @@ fn ask_backtest(component: &Path, example: &DemoStrategy, snapshot: &str) -> arg
 
 /// The last example with other parameters, on all cores.
 pub(super) fn sweep_it(
-    places: &CliContext,
+    cli: &CliContext,
     folder: &Path,
     snapshot: &str,
 ) -> Result<sweep::EndedSweep> {
@@ -197,17 +197,17 @@ pub(super) fn sweep_it(
         workers: None,
         top: usize::MAX,
     };
-    sweep::make(places, &ask)
+    sweep::make(cli, &ask)
 }
 
-fn write_report(places: &CliContext, run: String) -> Result<PathBuf> {
+fn write_report(cli: &CliContext, run: String) -> Result<PathBuf> {
     let ask = args::ReportArgs {
         run,
         out: None,
         periods_per_year: None,
         key: None,
     };
-    Ok(page::write(places, &ask)?.folder.join("report.html"))
+    Ok(page::write(cli, &ask)?.folder.join("report.html"))
 }
 
 /// The arguments that prove the decision before the first fill: the one that sent the order.

@@ -12,12 +12,12 @@ use crate::people::ledger_access;
 use crate::people::rows;
 
 /// Prints every list; yes if nobody has to look at any of them.
-pub(super) fn run(places: &CliContext) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn run(cli: &CliContext) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let found = health(view.state(), now());
     let open = found.open_items();
     let lists = lists(&found);
-    if places.json {
+    if cli.json {
         let pair = |(name, list): &(&str, Value)| ((*name).to_owned(), list.clone());
         let mut value = Value::Object(lists.iter().map(pair).collect());
         value["open-items"] = json!(open);

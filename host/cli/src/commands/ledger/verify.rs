@@ -16,12 +16,12 @@ use crate::people;
 
 /// Verifies the ledger in `file`, or that of the data directory, under the key in `key_file`.
 pub(in crate::commands) fn verify(
-    context: &CliContext,
+    cli: &CliContext,
     file: Option<&Path>,
     key_file: Option<&Path>,
 ) -> Result<CommandAnswer> {
     let (name, path) = match file {
-        None => ledger_view::find(&context.data)?,
+        None => ledger_view::find(&cli.data)?,
         Some(path) => {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             (
@@ -41,7 +41,7 @@ pub(in crate::commands) fn verify(
     let key = VerifierKey::new(&ledger::origin(&name), &key)?;
     let found = ledger::verify(&read_whole(&path)?, &key);
     let answer = CommandAnswer::yes_if(found.as_ref().is_ok_and(|found| found.torn_bytes == 0));
-    if context.json {
+    if cli.json {
         print_json(&match found {
             Ok(found) => json!({
                 "good": answer == CommandAnswer::Yes,

@@ -24,44 +24,38 @@ use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people;
 use crate::people::ledger_access;
 
-pub(super) fn run(places: &CliContext, args: &PolicyEvalCommand) -> Result<CommandAnswer> {
+pub(super) fn run(cli: &CliContext, args: &PolicyEvalCommand) -> Result<CommandAnswer> {
     match args {
-        PolicyEvalCommand::Promotion(args) => promotion(places, args),
-        PolicyEvalCommand::Start(args) => start(places, args),
-        PolicyEvalCommand::Limits(args) => limits(places, args),
-        PolicyEvalCommand::Input(args) => input(places, args),
+        PolicyEvalCommand::Promotion(args) => promotion(cli, args),
+        PolicyEvalCommand::Start(args) => start(cli, args),
+        PolicyEvalCommand::Limits(args) => limits(cli, args),
+        PolicyEvalCommand::Input(args) => input(cli, args),
     }
 }
 
-fn promotion(places: &CliContext, args: &EvalPromotionArgs) -> Result<CommandAnswer> {
-    let mut client = ledger_access::open(places)?;
+fn promotion(cli: &CliContext, args: &EvalPromotionArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
     let component = people::component(client.state(), &args.component)?;
     let act = ActName::Verdict;
-    let set = set_of(
-        places,
-        &mut client,
-        act,
-        &component,
-        args.manifest.as_deref(),
-    )?;
-    let document = gates::promotion(&places.data, client.state(), &set, client.time())?;
-    ask(places, client, &document, set.digest(), args.print_input)
+    let set = set_of(cli, &mut client, act, &component, args.manifest.as_deref())?;
+    let document = gates::promotion(&cli.data, client.state(), &set, client.time())?;
+    ask(cli, client, &document, set.digest(), args.print_input)
 }
 
-fn start(places: &CliContext, args: &EvalStartArgs) -> Result<CommandAnswer> {
-    let client = ledger_access::open(places)?;
+fn start(cli: &CliContext, args: &EvalStartArgs) -> Result<CommandAnswer> {
+    let client = ledger_access::open(cli)?;
     let document = gates::start(client.state(), args.record, client.time())?;
     let authorized = client.state().authorizations().get(&args.record);
     let subject = authorized.map(|one| one.authorization.digest());
     let subject = subject.with_context(|| format!("record {} authorizes no start", args.record))?;
-    ask(places, client, &document, subject, args.print_input)
+    ask(cli, client, &document, subject, args.print_input)
 }
 
-fn limits(places: &CliContext, args: &EvalLimitsArgs) -> Result<CommandAnswer> {
-    let client = ledger_access::open(places)?;
+fn limits(cli: &CliContext, args: &EvalLimitsArgs) -> Result<CommandAnswer> {
+    let client = ledger_access::open(cli)?;
     let (account, document) = asked_limits(&client, args)?;
     let subject = account_digest(&account);
-    ask(places, client, &document, subject, args.print_input)
+    ask(cli, client, &document, subject, args.print_input)
 }
 
 /// What the gate of limits is told, by what was typed.
@@ -96,7 +90,7 @@ pub(crate) fn asked_limits(client: &LedgerClient, args: &EvalLimitsArgs) -> Resu
 }
 
 fn ask<T: Input>(
-    places: &CliContext,
+    cli: &CliContext,
     mut client: LedgerClient,
     document: &T,
     subject: Digest,
@@ -105,8 +99,8 @@ fn ask<T: Input>(
     if print_input {
         return print(document);
     }
-    let (verdict, record) = said(places, &mut client, document, subject)?;
-    tell(places, &verdict, Some(record))
+    let (verdict, record) = said(cli, &mut client, document, subject)?;
+    tell(cli, &verdict, Some(record))
 }
 
 /// Only prints what the policy would be told.
@@ -117,43 +111,43 @@ pub(crate) fn print<T: Input>(document: &T) -> Result<CommandAnswer> {
 
 /// Asks the policy in force about what the document says, and records the verdict, pass or fail.
 pub(crate) fn said<T: Input>(
-    places: &CliContext,
+    cli: &CliContext,
     client: &mut LedgerClient,
     document: &T,
     subject: Digest,
 ) -> Result<(Verdict, u64)> {
     let input = document.document()?;
-    let bundle = policy_in_force(&places.data, client.state());
+    let bundle = policy_in_force(&cli.data, client.state());
     let act = ActName::Verdict;
     let bundle = ledger_access::require(client, act, subject.to_string(), bundle)?;
     let verdict = evaluator()?.evaluate(Ok(&bundle), T::GATE, &input);
-    let archive = Archive::new(&places.data);
+    let archive = Archive::new(&cli.data);
     let recorded = gates::keep(&archive, &bundle, &input, &verdict, subject)?;
     let index = client.act(Act::Verdict(recorded))?.index()?;
     Ok((verdict, index))
 }
 
 /// Asks any policy about any document, and records nothing.
-fn input(places: &CliContext, args: &EvalInputArgs) -> Result<CommandAnswer> {
+fn input(cli: &CliContext, args: &EvalInputArgs) -> Result<CommandAnswer> {
     let gate = Gate::parse(&args.gate).with_context(|| format!("no gate {:?}", args.gate))?;
     let bytes = read_whole(&args.file)?;
     let name = args.file.display();
     let input: Value = serde_json::from_slice(&bytes).with_context(|| format!("{name}"))?;
     let bundle = match &args.policy {
         Some(folder) => read(folder)?,
-        None => policy_in_force(&places.data, ledger_access::view(places)?.state())?,
+        None => policy_in_force(&cli.data, ledger_access::view(cli)?.state())?,
     };
     let verdict = evaluator()?.evaluate(Ok(&bundle), gate, &input);
-    tell(places, &verdict, None)
+    tell(cli, &verdict, None)
 }
 
 /// Tells a verdict; a fail is a no.
 pub(crate) fn tell(
-    places: &CliContext,
+    cli: &CliContext,
     verdict: &Verdict,
     record: Option<u64>,
 ) -> Result<CommandAnswer> {
-    if places.json {
+    if cli.json {
         let mut value = serde_json::to_value(verdict)?;
         value["record"] = json!(record);
         print_json(&value);

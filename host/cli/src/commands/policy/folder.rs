@@ -20,7 +20,7 @@ use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::outcome::{print_denied, print_outcome};
 
-pub(super) fn init(places: &CliContext, folder: &Path) -> Result<CommandAnswer> {
+pub(super) fn init(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     if folder.exists() {
         bail!(
             "{} is there already; name a folder that is not",
@@ -32,7 +32,7 @@ pub(super) fn init(places: &CliContext, folder: &Path) -> Result<CommandAnswer> 
         write_whole(&folder.join(name), text.as_bytes())?;
     }
     let bundle = read(folder)?;
-    if places.json {
+    if cli.json {
         print_json(&json!({ "folder": folder, "digest": bundle.digest() }));
         return Ok(CommandAnswer::Yes);
     }
@@ -45,12 +45,12 @@ pub(super) fn init(places: &CliContext, folder: &Path) -> Result<CommandAnswer> 
     Ok(CommandAnswer::Yes)
 }
 
-pub(super) fn show(places: &CliContext, folder: Option<&Path>) -> Result<CommandAnswer> {
+pub(super) fn show(cli: &CliContext, folder: Option<&Path>) -> Result<CommandAnswer> {
     let (place, bundle, since) = if let Some(folder) = folder {
         (folder.display().to_string(), read(folder)?, None)
     } else {
-        let view = ledger_access::view(places)?;
-        let bundle = super::in_force(places, view.state())??;
+        let view = ledger_access::view(cli)?;
+        let bundle = super::in_force(cli, view.state())??;
         let since = view.state().policies().last().map(|(_, deed)| deed.index);
         ("in force".to_owned(), bundle, since)
     };
@@ -59,7 +59,7 @@ pub(super) fn show(places: &CliContext, folder: Option<&Path>) -> Result<Command
         .iter()
         .map(|(path, content)| (path.clone(), content.len(), Digest::of(content)))
         .collect();
-    if places.json {
+    if cli.json {
         let file = |(path, bytes, digest): &(String, usize, Digest)| json!({ "path": path, "bytes": bytes, "digest": digest.to_string() });
         print_json(&json!({
             "policy": place,
@@ -84,9 +84,9 @@ pub(super) fn show(places: &CliContext, folder: Option<&Path>) -> Result<Command
     Ok(CommandAnswer::Yes)
 }
 
-pub(super) fn test(places: &CliContext, folder: &Path) -> Result<CommandAnswer> {
+pub(super) fn test(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     let suite = evaluator()?.test(&read(folder)?);
-    if places.json {
+    if cli.json {
         print_json(&serde_json::to_value(&suite)?);
     } else {
         told(&suite);
@@ -121,23 +121,23 @@ fn told(suite: &Suite) {
 
 /// Keeps the policy in the archive and puts it in force. Its own tests must pass: a policy that
 /// contradicts them is a slip of somebody's hand.
-pub(super) fn set(places: &CliContext, folder: &Path) -> Result<CommandAnswer> {
+pub(super) fn set(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     let bundle = read(folder)?;
     let suite = evaluator()?.test(&bundle);
-    let mut client = ledger_access::open(places)?;
+    let mut client = ledger_access::open(cli)?;
     if let Err(denial) = check_policy_tests(&suite) {
         let failed = suite.cases.iter().filter(|case| case.failure.is_some());
         let mut reasons: Vec<String> = failed.map(|case| case.rule.clone()).collect();
         reasons.extend(suite.refused.iter().map(ToString::to_string));
         let subject = bundle.digest().to_string();
         let denied = client.refuse(ActName::PolicySet, subject, denial)?;
-        return Ok(print_denied(places, &denied, &reasons));
+        return Ok(print_denied(cli, &denied, &reasons));
     }
-    let digest = Archive::new(&places.data).put(&bundle.encode())?;
+    let digest = Archive::new(&cli.data).put(&bundle.encode())?;
     let outcome = client.act(Act::PolicySet { bundle: digest })?;
     let what = format!("policy {digest} is in force");
     Ok(print_outcome(
-        places,
+        cli,
         outcome,
         &what,
         json!({ "policy": digest.to_string() }),

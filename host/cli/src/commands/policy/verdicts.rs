@@ -13,19 +13,14 @@ use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::rows;
 
-pub(super) fn list(places: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = view.state().verdicts().iter();
     let found = all.map(|(index, said)| row(*index, said)).collect();
     let columns = [
         "record", "time", "gate", "subject", "outcome", "policy", "by", "reasons",
     ];
-    table::print(
-        places,
-        table::filter(found, filter)?,
-        &columns,
-        "no verdict",
-    );
+    table::print(cli, table::filter(found, filter)?, &columns, "no verdict");
     Ok(CommandAnswer::Yes)
 }
 
@@ -46,15 +41,15 @@ fn row(index: u64, said: &VerdictRecord) -> Value {
     })
 }
 
-pub(super) fn again(places: &CliContext, args: &ReEvaluateArgs) -> Result<CommandAnswer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn again(cli: &CliContext, args: &ReEvaluateArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let verdicts = view.state().verdicts();
     let wanted = |index: &u64| args.record.is_none_or(|record| record == *index);
     let chosen: Vec<_> = verdicts.iter().filter(|(index, _)| wanted(index)).collect();
     if let (Some(record), true) = (args.record, chosen.is_empty()) {
         bail!("record {record} is no verdict; `counterfoil policy verdicts` lists them");
     }
-    let (archive, evaluator) = (Archive::new(&places.data), evaluator()?);
+    let (archive, evaluator) = (Archive::new(&cli.data), evaluator()?);
     let mut all = Vec::new();
     for (index, said) in chosen {
         let (now, differences) = gates::again(&archive, &evaluator, &said.verdict)?;
@@ -67,7 +62,7 @@ pub(super) fn again(places: &CliContext, args: &ReEvaluateArgs) -> Result<Comman
         }));
     }
     let same = all.iter().all(|one| one["identical"] == json!(true));
-    if places.json {
+    if cli.json {
         print_json(&Value::Array(all));
     } else {
         if all.is_empty() {
