@@ -32,7 +32,7 @@ pub(in crate::commands) fn verify(
     };
     let key = match key_file {
         Some(path) => read_public(path)?,
-        None => context
+        None => cli
             .keys
             .public_key()
             .context("no public key of the log; give --key FILE")?,
