@@ -63,7 +63,7 @@ pub(crate) fn run(cli: &CliContext, args: &AccessReviewArgs) -> Result<CommandAn
         cli,
         findings,
         &["finding", "principal", "what"],
-        "nothing to look at",
+        "no findings",
     );
     Ok(CommandAnswer::Yes)
 }
@@ -87,12 +87,12 @@ fn findings(view: &LedgerView, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value
             find(
                 "no-role",
                 id.as_str(),
-                "may do nothing but end its own keys".to_owned(),
+                "can only revoke its own keys".to_owned(),
             );
         }
         let mut own = state.keys().values().filter(|key| key.owner == *id);
         if !own.any(|key| key.counts(now)) {
-            find("no-key", id.as_str(), "has no key that counts".to_owned());
+            find("no-key", id.as_str(), "has no valid key".to_owned());
         }
         if !view
             .verified
@@ -108,7 +108,7 @@ fn findings(view: &LedgerView, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value
             find(
                 "key-ends",
                 one.owner.as_str(),
-                format!("key {key} ends at {}", show_time(until)),
+                format!("key {key} expires at {}", show_time(until)),
             );
         }
     }

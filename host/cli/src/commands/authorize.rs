@@ -132,27 +132,27 @@ fn told(
     let (from, until) = (one.authorization.not_before, one.authorization.not_after);
     let (from, until) = (show_time(from), show_time(until));
     print_line(&format!(
-        "record {index}: starts are authorized from {from} until {until}"
+        "record {index}: authorized to start from {from} until {until}"
     ));
     let ask = format!("counterfoil policy eval start {index}");
     let Some((verdict, record)) = asked else {
-        print_line(&format!("when the window is open, ask the policy: {ask}"));
+        print_line(&format!("next, once the window is open: {ask}"));
         return Ok(answer);
     };
     let outcome = verdict.outcome.name();
-    print_line(&format!("record {record}: the policy says {outcome}"));
+    print_line(&format!("record {record}: policy verdict {outcome}"));
     for reason in &verdict.reasons {
         print_line(&format!("  {reason}"));
     }
     if shut {
         print_line(&format!(
-            "nothing starts by it; mend that, and ask again: {ask}"
+            "no run can start under it; correct that, then: {ask}"
         ));
     } else {
         print_line(&format!(
             "next, within an hour: counterfoil run start MANIFEST --authorization {index}"
         ));
-        print_line(&format!("later, ask again first: {ask}"));
+        print_line(&format!("later, evaluate the policy again first: {ask}"));
     }
     Ok(answer)
 }

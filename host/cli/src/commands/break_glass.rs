@@ -30,7 +30,7 @@ pub(crate) fn run(cli: &CliContext, args: &BreakGlassCommand) -> Result<CommandA
             let outcome = client.act(Act::BreakGlassOpen(glass))?;
             let record = done.as_ref().map_or(0, |done| done.index);
             let what = format!(
-                "{} may do alone until {end}: {}; with --emergency {record}, and a retrospective is owed",
+                "{} may act without the second signature until {end}: {}; use --emergency {record}; a retrospective is owed",
                 client.actor(),
                 act.join(", ")
             );
@@ -45,7 +45,7 @@ pub(crate) fn run(cli: &CliContext, args: &BreakGlassCommand) -> Result<CommandA
             let (opened, reason) = (*record, reason.clone());
             let outcome = ledger_access::open(cli)?.act(Act::BreakGlassClose { opened, reason })?;
             let what =
-                format!("the break-glass of record {opened} is over; its retrospective is owed");
+                format!("the break-glass of record {opened} is closed; its retrospective is owed");
             Ok(print_outcome(
                 cli,
                 outcome,
@@ -86,7 +86,7 @@ fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
         cli,
         table::filter(found, filter)?,
         &columns,
-        "no glass was broken",
+        "no break-glass",
     );
     Ok(CommandAnswer::Yes)
 }

@@ -36,7 +36,10 @@ pub(crate) fn run(cli: &CliContext, args: &args::BudgetCommand) -> Result<Comman
                 members,
             };
             let outcome = ledger_access::open(cli)?.act(act)?;
-            let what = format!("the team {team} is {}", table::plain(&json!(names)));
+            let what = format!(
+                "team {team} has the members {}",
+                table::plain(&json!(names))
+            );
             let facts = json!({ "team": team.as_str(), "members": names });
             Ok(print_outcome(cli, outcome, &what, facts))
         }
@@ -50,7 +53,7 @@ pub(crate) fn run(cli: &CliContext, args: &args::BudgetCommand) -> Result<Comman
                 record_json::payer(&of),
                 json!({ "until": show_time(until) }),
             );
-            let what = format!("{of} may be over budget until {}", show_time(until));
+            let what = format!("{of} may exceed its budget until {}", show_time(until));
             let reason = reason.clone();
             let outcome = ledger_access::open(cli)?.act(Act::BudgetExcess { of, until, reason })?;
             Ok(print_outcome(cli, outcome, &what, facts))
@@ -65,7 +68,7 @@ fn payer(typed: &args::BudgetPayer) -> Result<BudgetHolder> {
     match (&typed.owner, &typed.team) {
         (Some(owner), None) => Ok(BudgetHolder::Owner(people::id("--owner", owner)?)),
         (None, Some(team)) => Ok(BudgetHolder::Team(people::id("--team", team)?)),
-        (None, None) | (Some(_), Some(_)) => bail!("whose budget? give --owner or --team"),
+        (None, None) | (Some(_), Some(_)) => bail!("no owner and no team; give --owner or --team"),
     }
 }
 
@@ -108,7 +111,7 @@ fn record(cli: &CliContext, name: &str, tags: &[String]) -> Result<CommandAnswer
         if cli.json {
             print_json(&facts);
         } else {
-            print_line("all of it is on record");
+            print_line("nothing new to record");
         }
         return Ok(CommandAnswer::Yes);
     }
@@ -117,7 +120,7 @@ fn record(cli: &CliContext, name: &str, tags: &[String]) -> Result<CommandAnswer
         "fuel": fuel, "wall-nanos": wall_nanos, "bytes": used.bytes,
     });
     let what = format!(
-        "run {run} of {owner} used {fuel} fuel and {wall_nanos} ns more, and holds {} bytes",
+        "run {run} of {owner}: {fuel} fuel and {wall_nanos} ns more, {} bytes in storage",
         used.bytes
     );
     let outcome = client.act(Act::Usage(Usage {
@@ -195,7 +198,9 @@ fn report(cli: &CliContext, day: Option<&str>) -> Result<CommandAnswer> {
         print_json(&json!({ "day": date, "used": all }));
         return Ok(CommandAnswer::Yes);
     }
-    print_line(&format!("used on {date} (UTC), as runs reported it:"));
+    print_line(&format!(
+        "use on {date} (UTC), as recorded from the runs' journals:"
+    ));
     let columns = ["of", "name", "runs", "fuel", "wall-nanos", "bytes"];
     table::print(cli, all, &columns, "nothing");
     Ok(CommandAnswer::Yes)

@@ -45,9 +45,7 @@ fn show(cli: &CliContext, proposed: u64) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;
     let change = view.state().changes().get(&proposed);
     let change = change.with_context(|| {
-        format!(
-            "record {proposed} proposes no change; `counterfoil change list` shows those that do"
-        )
+        format!("record {proposed} is not a proposed change; `counterfoil change list` shows them")
     })?;
     let mut value = row(cli, &view, proposed, change);
     if cli.json {
@@ -82,7 +80,7 @@ fn approve(cli: &CliContext, proposed: u64) -> Result<CommandAnswer> {
     let then = if effect {
         "it takes effect now"
     } else {
-        "others must sign still"
+        "more signatures are needed"
     };
     let what = format!(
         "{} signs the {name} of record {proposed}; {then}",
@@ -103,7 +101,7 @@ fn list(cli: &CliContext, all: bool, filter: &args::RowFilter) -> Result<Command
     let columns = [
         "record", "act", "class", "by", "until", "signed", "ended", "in-short",
     ];
-    let none = "no change waits for signatures";
+    let none = "no changes wait for signatures";
     table::print(cli, table::filter(found, filter)?, &columns, none);
     Ok(CommandAnswer::Yes)
 }

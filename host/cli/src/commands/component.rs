@@ -43,7 +43,7 @@ fn archive(cli: &CliContext, args: &ComponentArchiveArgs) -> Result<CommandAnswe
     let component = people::component(client.state(), &args.component)?;
     let reason = args.reason.clone();
     let outcome = client.act(Act::ComponentArchive { component, reason })?;
-    let what = format!("{component} is archived: it can be replayed, never started");
+    let what = format!("{component} is archived: it can be replayed but no longer started");
     Ok(print_outcome(
         cli,
         outcome,

@@ -34,7 +34,7 @@ pub(crate) fn run(cli: &CliContext, args: &DelegationCommand) -> Result<CommandA
             let mut client = ledger_access::open(cli)?;
             let outcome = client.act(Act::Delegate(delegation))?;
             let what = format!(
-                "{to} speaks for {} in the class {class} until {end}",
+                "{to} votes for {} in the class {class} until {end}",
                 client.actor()
             );
             Ok(print_outcome(
@@ -47,7 +47,7 @@ pub(crate) fn run(cli: &CliContext, args: &DelegationCommand) -> Result<CommandA
         DelegationCommand::End { record, reason } => {
             let (delegated, reason) = (*record, reason.clone());
             let outcome = ledger_access::open(cli)?.act(Act::DelegateEnd { delegated, reason })?;
-            let what = format!("the delegation of record {delegated} is over");
+            let what = format!("the delegation of record {delegated} is ended");
             Ok(print_outcome(
                 cli,
                 outcome,

@@ -51,9 +51,9 @@ fn untold(
     };
     let found = seen(cli, view.state(), now())?;
     if found.is_empty() {
-        return Err(anyhow::anyhow!("{error:#}")).context("nothing could be recorded");
+        return Err(anyhow::anyhow!("{error:#}")).context("cannot record the drift");
     }
-    print_error(&anyhow::anyhow!("nothing was recorded: {error:#}"));
+    print_error(&anyhow::anyhow!("not recorded: {error:#}"));
     let all = found.iter().map(|one| row(view.state(), one)).collect();
     let all = table::filter(all, &args.filter)?;
     Ok(tell(cli, all, &Recorded::default()))
@@ -127,7 +127,7 @@ fn tell(cli: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAnswer
         cli,
         all,
         &COLUMNS,
-        "no drift: what is there is what the ledger declares",
+        "no drift: the data directory matches the ledger",
     );
     for hint in hints {
         print_line(&hint);
@@ -139,11 +139,11 @@ fn tell(cli: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAnswer
             .join(", ")
     };
     if !recorded.new.is_empty() {
-        print_line(&format!("recorded as {}", list(&recorded.new)));
+        print_line(&format!("recorded in {}", list(&recorded.new)));
     }
     if !recorded.ended.is_empty() {
         print_line(&format!(
-            "there no more, and recorded so: {}",
+            "no longer found, recorded as ended in {}",
             list(&recorded.ended)
         ));
     }

@@ -55,7 +55,7 @@ fn grant(cli: &CliContext, args: &ExceptionGrantArgs) -> Result<CommandAnswer> {
     let fits = check_exception_rule(&cli.data, client.state(), rule);
     ledger_access::require(&mut client, act, rule, fits)?;
     let what = format!(
-        "{} is not kept until {}; {} answers for it",
+        "exception to {} until {}; {} answers for it",
         exception.rule,
         show_time(exception.until),
         exception.owner
@@ -67,7 +67,7 @@ fn grant(cli: &CliContext, args: &ExceptionGrantArgs) -> Result<CommandAnswer> {
 fn end(cli: &CliContext, args: &ExceptionEndArgs) -> Result<CommandAnswer> {
     let (granted, reason) = (args.record, args.reason.clone());
     let outcome = ledger_access::open(cli)?.act(Act::ExceptionEnd { granted, reason })?;
-    let what = format!("the exception of record {granted} is over");
+    let what = format!("the exception of record {granted} is ended");
     Ok(print_outcome(
         cli,
         outcome,

@@ -47,15 +47,17 @@ fn new(cli: &CliContext, args: &KeyNewArgs) -> Result<CommandAnswer> {
         // The key alone on standard output, for whatever takes it from there.
         print_line(&public.to_string());
         note(&format!(
-            "the public key of {id}; the secret half is in the key folder, for you alone"
+            "public key of {id}; its private key is in the key directory, readable by you only"
         ));
         let is_there = |view: LedgerView| view.state().principals().contains_key(&id);
         let next = if ledger_access::view(cli).is_ok_and(is_there) {
             format!("key add {id} --key {public}")
         } else {
-            format!("principal add {id} --role ROLE --key {public}")
+            format!("add {id} --role ROLE --key {public}")
         };
-        note(&format!("next: an administrator runs counterfoil {next}"));
+        note(&format!(
+            "next, by an administrator: counterfoil people {next}"
+        ));
     }
     Ok(CommandAnswer::Yes)
 }
@@ -73,7 +75,7 @@ fn add(cli: &CliContext, args: &KeyAddArgs) -> Result<CommandAnswer> {
     Ok(print_outcome(
         cli,
         outcome,
-        &format!("{id} signs with key {key} too"),
+        &format!("{id} can also sign with key {key}"),
         facts,
     ))
 }
@@ -91,7 +93,7 @@ fn rotate(cli: &CliContext, args: &KeyRotateArgs) -> Result<CommandAnswer> {
     Ok(print_outcome(
         cli,
         outcome,
-        &format!("{actor} signs with key {key} from here on"),
+        &format!("{actor} now signs with key {key}"),
         facts,
     ))
 }
@@ -108,7 +110,12 @@ fn revoke(cli: &CliContext, args: &KeyRevokeArgs) -> Result<CommandAnswer> {
         Some(whole) => Some(whole),
         None => people::begins_with(&args.key, known.iter())?,
     };
-    let key = key.with_context(|| format!("no key begins with {:?}", args.key))?;
+    let key = key.with_context(|| {
+        format!(
+            "no key begins with {:?}; `counterfoil people key list` shows them",
+            args.key
+        )
+    })?;
     let key = PublicKey(key.0);
     // Whose a key is that nobody has, is for the ledger to answer: it will say no.
     let owner = client.state().keys().get(&key).map(|one| one.owner.clone());
@@ -123,7 +130,7 @@ fn revoke(cli: &CliContext, args: &KeyRevokeArgs) -> Result<CommandAnswer> {
     Ok(print_outcome(
         cli,
         outcome,
-        &format!("key {key} of {id} no longer counts"),
+        &format!("key {key} of {id} is revoked"),
         facts,
     ))
 }

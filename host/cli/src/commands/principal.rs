@@ -58,7 +58,7 @@ pub(super) fn roles(cli: &CliContext, args: &PrincipalRolesArgs) -> Result<Comma
     } else {
         args.role.join(", ")
     };
-    let what = format!("{id} has from here on: {has}");
+    let what = format!("{id} now has: {has}");
     Ok(print_outcome(
         cli,
         outcome,

@@ -74,7 +74,7 @@ pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer
         "submitted",
         "approvals",
     ];
-    table::print(cli, table::filter(all, filter)?, &columns, "no component");
+    table::print(cli, table::filter(all, filter)?, &columns, "no components");
     Ok(CommandAnswer::Yes)
 }
 
@@ -149,14 +149,14 @@ pub(super) fn show(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
         cli,
         pieces,
         &["evidence", "digest", "by", "time", "is", "measured"],
-        "no evidence yet",
+        "no evidence",
     );
     print_line("");
     let columns = ["record", "by", "time", "limits", "policy", "evidence"];
-    table::print(cli, approvals, &columns, "no approval yet");
+    table::print(cli, approvals, &columns, "no approvals");
     if let Some(back) = back {
         print_line("");
-        print_line(&format!("to go back: {}", table::short(&back)));
+        print_line(&format!("last approved before: {}", table::short(&back)));
     }
     Ok(answer)
 }
@@ -188,6 +188,6 @@ pub(super) fn runs(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
         "started-by",
         "time",
     ];
-    table::print(cli, all, &columns, "no run used it");
+    table::print(cli, all, &columns, "no runs");
     Ok(CommandAnswer::Yes)
 }

@@ -18,7 +18,7 @@ pub(super) fn run(cli: &CliContext, args: &ComponentPromoteArgs) -> Result<Comma
     let set = set_of(cli, &mut client, act, &component, args.manifest.as_deref())?;
     let outcome = client.act(Act::ComponentPromote { set })?;
     let what = format!(
-        "{component} is approved: it may be started under limits {}",
+        "{component} is promoted: runs may be authorized under limits {}",
         set.limits
     );
     Ok(print_outcome(cli, outcome, &what, record_json::set(&set)))

@@ -156,7 +156,7 @@ pub(crate) fn tell(
             digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string())
         };
         let recorded = record.map_or_else(
-            || "none: this was a trial".to_owned(),
+            || "none (trial, not recorded)".to_owned(),
             |index| format!("{index} (counterfoil policy re-evaluate {index})"),
         );
         print_fields(&[
@@ -170,7 +170,7 @@ pub(crate) fn tell(
             print_line(&format!("  {reason}"));
         }
         if let Some(limits) = &verdict.limits {
-            print_line("limits, as a manifest's risk:");
+            print_line("limits (a manifest's `risk`):");
             print_json(&serde_json::to_value(limits)?);
         }
     }

@@ -23,7 +23,7 @@ use crate::people::outcome::{print_denied, print_outcome};
 pub(super) fn init(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     if folder.exists() {
         bail!(
-            "{} is there already; name a folder that is not",
+            "{} exists already; choose another directory",
             folder.display()
         );
     }
@@ -38,7 +38,7 @@ pub(super) fn init(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     }
     let name = folder.display();
     print_line(&format!("wrote the starter policy {}", bundle.digest()));
-    print_line("next: set its numbers to yours, and try it");
+    print_line("next: edit its limits, test it, propose it");
     print_line(&format!("  {name}/data.json"));
     print_line(&format!("  counterfoil policy test {name}"));
     print_line(&format!("  counterfoil policy set {name} --as YOU"));
@@ -96,7 +96,7 @@ pub(super) fn test(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
 
 fn told(suite: &Suite) {
     if let Some(reason) = &suite.refused {
-        print_line(&format!("no test was run: {reason}"));
+        print_line(&format!("no tests ran: {reason}"));
         return;
     }
     for case in &suite.cases {
@@ -108,9 +108,9 @@ fn told(suite: &Suite) {
     for file in &suite.coverage {
         let lines: Vec<String> = file.not_covered.iter().map(ToString::to_string).collect();
         let missed = if lines.is_empty() {
-            "every line was reached".to_owned()
+            "every line covered".to_owned()
         } else {
-            format!("not reached: lines {}", lines.join(", "))
+            format!("lines not covered: {}", lines.join(", "))
         };
         print_line(&format!("{}: {missed}", file.path));
     }

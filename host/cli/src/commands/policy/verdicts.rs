@@ -47,7 +47,7 @@ pub(super) fn again(cli: &CliContext, args: &ReEvaluateArgs) -> Result<CommandAn
     let wanted = |index: &u64| args.record.is_none_or(|record| record == *index);
     let chosen: Vec<_> = verdicts.iter().filter(|(index, _)| wanted(index)).collect();
     if let (Some(record), true) = (args.record, chosen.is_empty()) {
-        bail!("record {record} is no verdict; `counterfoil policy verdicts` lists them");
+        bail!("record {record} is not a verdict; `counterfoil policy verdicts` lists them");
     }
     let (archive, evaluator) = (Archive::new(&cli.data), evaluator()?);
     let mut all = Vec::new();
@@ -74,7 +74,7 @@ pub(super) fn again(cli: &CliContext, args: &ReEvaluateArgs) -> Result<CommandAn
                 let outcome = table::plain(&one["outcome"]);
                 print_line(&format!("record {record}: {outcome}, identical"));
             } else {
-                print_line(&format!("record {record}: it differs"));
+                print_line(&format!("record {record}: different"));
                 for difference in one["differences"].as_array().into_iter().flatten() {
                     print_line(&format!("  {}", table::plain(difference)));
                 }
