@@ -10,11 +10,12 @@ use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::layers::lineage::InputFile;
 use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, Acceptance};
 use counterfoil_snapshot::quality::actions::format_actions;
-use counterfoil_snapshot::quality::findings::{Finding, Severity};
+use counterfoil_snapshot::quality::findings::Severity;
 use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use serde_json::{Value, json};
 
+use super::findings::print_findings;
 use super::ingest::{self, side_file};
 use super::snapshots;
 use crate::args::{
@@ -81,30 +82,6 @@ fn report(cli: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
         ));
     }
     Ok(answer)
-}
-
-/// Findings as a table.
-pub(crate) fn print_findings(findings: &[Finding]) {
-    let head = ["severity", "rule", "place", "finding", "accepted by"];
-    let mut rows = vec![head.map(String::from).to_vec()];
-    for one in findings {
-        let place = [
-            one.file.clone(),
-            one.line.map(|line| format!("line {line}")),
-        ];
-        let place = place
-            .into_iter()
-            .chain([one.instrument.clone(), one.date.clone()]);
-        let place: Vec<String> = place.flatten().collect();
-        rows.push(vec![
-            one.severity.to_string(),
-            one.rule.clone(),
-            place.join(" "),
-            one.message.clone(),
-            one.accepted_by.clone().unwrap_or_default(),
-        ]);
-    }
-    print_table(&rows);
 }
 
 fn accept(cli: &CliContext, args: &DataAcceptArgs) -> Result<CommandAnswer> {

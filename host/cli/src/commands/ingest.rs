@@ -15,7 +15,7 @@ use counterfoil_snapshot::quality::findings::{FindingsData, RuleCount, Severity}
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile, SourceKind};
 use serde_json::{Value, json};
 
-use super::data::print_findings;
+use super::findings::print_findings;
 use crate::args::IngestArgs;
 use crate::cli_context::CliContext;
 use crate::output::{
