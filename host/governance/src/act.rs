@@ -1,5 +1,5 @@
-//! The acts that a ledger holds, and the one form of each in deterministic CBOR. Who may do them,
-//! and what they change, must never be known here.
+//! The acts that a ledger records, each with one encoding in deterministic CBOR. What an act changes must
+//! never be known here.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ pub use runs::{
     account_digest,
 };
 
-/// What somebody does, or asks to do.
+/// An act of a principal, as the ledger records it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Act {
     /// Begins the ledger.
@@ -39,7 +39,7 @@ pub enum Act {
         administrators: Vec<(Id, PublicKey)>,
         /// The log's public key.
         log_key: PublicKey,
-        /// Who holds the log's secret key.
+        /// The principal who holds the log's secret key.
         log_holder: Id,
     },
     /// Adds a principal with its first key.
@@ -49,75 +49,73 @@ pub enum Act {
         roles: Roles,
         /// Its first key.
         key: PublicKey,
-        /// When the key's time is over.
+        /// When the key expires.
         until: Option<UnixNanos>,
     },
-    /// Gives a principal these roles and no others.
+    /// Replaces a principal's roles.
     RolesSet {
         /// The principal.
         id: Id,
-        /// Its roles from here on.
         roles: Roles,
     },
-    /// Gives a principal one more key.
+    /// Adds a key to a principal.
     KeyAdd {
         /// The principal.
         id: Id,
         key: PublicKey,
-        /// When its time is over.
+        /// When it expires.
         until: Option<UnixNanos>,
     },
-    /// Puts a new key in the place of the one that signs this.
+    /// Replaces the key that signs this act.
     KeyRotate {
         /// The new key.
         key: PublicKey,
-        /// When its time is over.
+        /// When it expires.
         until: Option<UnixNanos>,
     },
-    /// Ends a key.
+    /// Revokes a key.
     KeyRevoke {
         /// The principal.
         id: Id,
         key: PublicKey,
         reason: String,
     },
-    /// Says who holds the log's secret key from here on.
+    /// Names a new holder of the log's secret key.
     LogHolder {
-        /// The holder.
         id: Id,
     },
-    /// Puts a new key in the place of the log's.
+    /// Replaces the log's key.
     LogRotate {
         /// The new key.
         key: PublicKey,
-        /// The signature of the old key over [`crate::record::rotation_message`].
+        /// The old key's signature over [`crate::record::rotation_message`].
         old_signature: [u8; 64],
-        /// That of the new key.
+        /// The new key's signature over the same message.
         new_signature: [u8; 64],
     },
-    /// Ends the time in which administrators act alone.
+    /// Ends the set-up, in which administrators act alone.
     SetupEnd {},
-    /// Says who belongs to an approval class, and how many must sign.
+    /// Sets the members of an approval class and the number of signatures it takes.
     ClassSet(ApprovalClassRules),
-    /// Lets somebody speak for the one who signs this, for a while.
+    /// Lets another person vote for the signer until a date.
     Delegate(Delegation),
-    /// Ends a delegation before its time.
+    /// Ends a delegation early.
     DelegateEnd {
-        /// The entry that made it.
+        /// The record that made it.
         delegated: u64,
         reason: String,
     },
-    /// Proposes an act that others must sign.
+    /// Proposes an act for others to sign.
     ChangePropose {
         act: Box<Act>,
     },
-    /// Signs a change; the signature that completes it does the act.
+    /// Signs a proposed change; the last signature needed applies the act.
     ChangeApprove {
-        /// The entry that proposes it.
+        /// The record that proposes it.
         proposed: u64,
     },
     ChangeWithdraw {
-        /// The entry that proposes it.
+        /// The record that proposes it.
         proposed: u64,
         reason: String,
     },
@@ -126,24 +124,21 @@ pub enum Act {
         component: Digest,
         /// The strategy that it is a version of.
         strategy: Id,
-        /// What it was made from.
         provenance: Provenance,
     },
-    /// Says that the evidence for a draft is complete.
+    /// States that the evidence for a draft is complete.
     ComponentValidate {
         component: Digest,
         evidence: EvidenceSet,
     },
     /// Approves a digest set.
     ComponentApprove {
-        /// What is approved.
         set: DigestSet,
-        /// The signature of the approval's statement, see [`crate::attest::approval`].
+        /// The signature over the approval's statement, see [`crate::attest::approval`].
         signature: [u8; 64],
     },
-    /// Makes a validated component approved under one digest set.
+    /// Puts a validated component into use under one digest set.
     ComponentPromote {
-        /// What was approved.
         set: DigestSet,
     },
     /// Takes a component out of use.
@@ -151,22 +146,22 @@ pub enum Act {
         component: Digest,
         reason: String,
     },
-    /// Sets the limits of an account, as the policy gave them.
+    /// Puts the limits that the policy gave an account in force.
     LimitsSet {
         account: Id,
         limits: Digest,
-        /// The entry with the verdict that gave them.
+        /// The record of the verdict that gave them.
         verdict: u64,
     },
-    /// Lets runs on some terms start within a window of time.
+    /// Authorizes starts on given terms within a window of time.
     StartAuthorize(StartAuthorization),
     StartWithdraw {
-        /// The entry that authorizes it.
+        /// The record that authorizes it.
         authorized: u64,
         reason: String,
     },
     RunStart(RunStart),
-    /// Ends a run, and anchors its journal.
+    /// Ends a run and anchors its journal.
     RunEnd(RunEnd),
     /// Throws a kill switch.
     Kill {
@@ -175,69 +170,66 @@ pub enum Act {
         reason: String,
     },
     KillLift {
-        /// The entry that threw it.
+        /// The record that threw it.
         killed: u64,
         reason: String,
     },
     BudgetSet(UsageBudget),
-    /// Says which owners are a team.
+    /// Sets the members of a team.
     TeamSet {
         team: Id,
-        /// Its owners.
         members: BTreeSet<Id>,
     },
-    /// Lets somebody be over budget for a while.
+    /// Lets an owner or a team exceed a budget until a date.
     BudgetExcess {
         of: BudgetHolder,
-        /// Until when.
         until: UnixNanos,
         reason: String,
     },
     /// Records what a run used.
     Usage(Usage),
-    /// Says which policy bundle is in force from here on.
+    /// Puts a policy bundle in force.
     PolicySet {
         bundle: Digest,
     },
-    /// Records what a policy said at a gate.
+    /// Records a policy's verdict at a gate.
     Verdict(GateVerdict),
     ExceptionGrant(PolicyException),
-    /// Ends an exception before its time.
+    /// Ends an exception early.
     ExceptionEnd {
-        /// The entry that granted it.
+        /// The record that granted it.
         granted: u64,
         reason: String,
     },
-    /// Breaks glass: acts that take two may be done alone for a while.
+    /// Waives the two-person rule for the named acts until a time.
     BreakGlassOpen(BreakGlass),
-    /// Does one of them.
+    /// Does such an act alone.
     Emergency {
-        /// The entry that broke the glass.
+        /// The record that broke the glass.
         opened: u64,
         act: Box<Act>,
     },
-    /// Closes a break-glass before its time.
+    /// Closes a break-glass early.
     BreakGlassClose {
-        /// The entry that broke the glass.
+        /// The record that broke the glass.
         opened: u64,
         reason: String,
     },
     /// Signs the retrospective of a break-glass.
     Retrospective {
-        /// The entry that broke the glass.
+        /// The record that broke the glass.
         opened: u64,
         report: Digest,
-        /// What was found.
         findings: String,
     },
-    /// Records a difference between what is declared and what is there.
+    /// Records a difference between the ledger and the machine.
     Drift(DriftFinding),
-    /// Says that such a difference is there no more.
+    /// Records that such a difference is gone.
     DriftEnd {
-        /// The entry that records it.
+        /// The record of the difference.
         drifted: u64,
     },
-    /// Records what a program refused before it asked the ledger.
+    /// Records a request that the host refused before it asked the ledger.
     Refused(HostRefusal),
 }
 
@@ -254,8 +246,8 @@ impl Act {
         self.act_name().as_str()
     }
 
-    /// The roles of which one is needed to do the act, or to propose it; none for what every
-    /// principal may do, within the rules.
+    /// The roles of which one is needed to do or propose the act. Empty where the act's own rule
+    /// decides who may do it.
     #[must_use]
     pub const fn roles(&self) -> &'static [Role] {
         match self {
@@ -267,9 +259,9 @@ impl Act {
             | Self::LogRotate { .. }
             | Self::SetupEnd {}
             | Self::ClassSet(_) => &[Role::Administrator],
-            // An administrator any key, everybody their own: see the state's rules.
-            // Whoever asked a gate says what it answered; whose word counts is for the rules too.
-            // Who may delegate, sign, or withdraw a change is for its class to say.
+            // Their own rules decide: an administrator revokes any key and each principal its own;
+            // members of a class delegate, sign and withdraw; any principal records a verdict, and
+            // the rules that rest on one decide whose verdict counts.
             Self::KeyRotate { .. }
             | Self::KeyRevoke { .. }
             | Self::Verdict(_)
@@ -278,14 +270,14 @@ impl Act {
             | Self::ChangePropose { .. }
             | Self::ChangeApprove { .. }
             | Self::ChangeWithdraw { .. }
-            // Services do these, and for some of them people who watch: see the state's rules.
+            // Services do these, and for some of them people whose roles watch over runs.
             | Self::RunStart(_)
             | Self::RunEnd(_)
             | Self::Kill { .. }
             | Self::Usage(_)
             | Self::Drift(_)
             | Self::DriftEnd { .. }
-            // A denial needs no role.
+            // A refusal is recorded whoever was refused.
             | Self::Refused(_) => &[],
             Self::BudgetSet(_) | Self::TeamSet { .. } => &[Role::Administrator, Role::Approver],
             Self::BreakGlassOpen(_) | Self::Emergency { .. } => {
@@ -321,16 +313,16 @@ impl Act {
         self.act_name().class()
     }
 
-    /// Appends the act's one form: an array of its name and its fields.
+    /// Appends the act's one encoding: an array of its name and its fields.
     pub fn encode(&self, out: &mut Vec<u8>) {
         codec::put_act(out, self);
     }
 
-    /// The act that stands next.
+    /// Decodes the next act.
     ///
     /// # Errors
     ///
-    /// Returns [`CborError`] if none does, or not in its one form.
+    /// Returns [`CborError`] if the bytes are not an act in its one encoding.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, CborError> {
         codec::act(reader)
     }

@@ -1,5 +1,5 @@
-//! The ledger's physical file: opened by one writer, appended to, made durable when told. It must
-//! never know what the bytes mean.
+//! The ledger's file: locked by one writer, appended to, and synced. It must never know what the bytes
+//! mean.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {path}: {source}")]
 pub struct FileError {
-    /// What was being done.
     pub action: &'static str,
     pub path: String,
     pub source: io::Error,
@@ -26,7 +25,7 @@ impl FileError {
     }
 }
 
-/// An append-only file that one writer holds.
+/// An append-only file that one writer has locked.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     file: File,
@@ -34,13 +33,14 @@ pub(crate) struct LogFile {
 }
 
 impl LogFile {
-    /// A new file at `path`, which must not exist, that holds `bytes`.
+    /// Creates a file with `bytes` at `path`, which must not exist.
     pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<Self, FileError> {
         let folder = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        // Whole or not there: a crash never leaves a ledger without its first record.
+        // A temporary file, synced and then renamed: a crash leaves the whole ledger or none, never an
+        // empty file that no command could open or create again.
         let mut temp = tempfile::Builder::new()
             .prefix(".tmp-")
             .tempfile_in(folder)
@@ -50,15 +50,19 @@ impl LogFile {
         temp.as_file()
             .sync_all()
             .map_err(FileError::at("sync", path))?;
+        // Two processes that create the same ledger at once: the second fails here, instead of replacing
+        // the first one's records.
         temp.persist_noclobber(path)
             .map_err(|error| FileError::at("create", path)(error.error))?;
+        // The name is in the folder: without this sync a power cut could lose the file after the caller
+        // was told that the ledger exists.
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(FileError::at("sync folder", folder))?;
         Self::open(path).map(|(file, _)| file)
     }
 
-    /// The file at `path` and what it holds; refused while another writer has it.
+    /// Opens the file at `path` and reads it; fails while another writer has it locked.
     pub(crate) fn open(path: &Path) -> Result<(Self, Vec<u8>), FileError> {
         let mut options = OpenOptions::new();
         let mut file = options
@@ -66,8 +70,9 @@ impl LogFile {
             .append(true)
             .open(path)
             .map_err(FileError::at("open", path))?;
+        // An advisory lock that dies with its process: a crashed writer never blocks the next one.
         file.try_lock().map_err(|error| {
-            FileError::at("lock (another program writes it)", path)(error.into())
+            FileError::at("lock (another process writes it)", path)(error.into())
         })?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)

@@ -200,19 +200,19 @@ impl ComponentRegistry {
     }
 
     /// Which runs used this component, by run id.
-    pub fn runs_of(&self, component: &Digest) -> impl Iterator<CborItem = &RegisteredRun> {
+    pub fn runs_of(&self, component: &Digest) -> impl Iterator<Item = &RegisteredRun> {
         let component = *component;
         let used = move |one: &&RegisteredRun| one.start.terms.set.component == component;
         self.runs.values().filter(used)
     }
 
     /// The runs that have not ended.
-    pub fn open_runs(&self) -> impl Iterator<CborItem = &RegisteredRun> {
+    pub fn open_runs(&self) -> impl Iterator<Item = &RegisteredRun> {
         self.runs.values().filter(|one| one.ended.is_none())
     }
 
     /// Who approved what this run was started with, the oldest approval first.
-    pub fn who_approved(&self, run: &Digest) -> impl Iterator<CborItem = &ApprovalRecord> {
+    pub fn who_approved(&self, run: &Digest) -> impl Iterator<Item = &ApprovalRecord> {
         let set = self.runs.get(run).map(|started| started.start.terms.set);
         let component = set.and_then(|set| self.components.get(&set.component));
         let all = component.map(|one| one.approvals.as_slice());

@@ -152,7 +152,7 @@ impl EvidenceHealth {
 /// How healthy the evidence is at a time.
 #[must_use]
 pub fn health(state: &LedgerState, time: UnixNanos) -> EvidenceHealth {
-    let entries = |all: &mut dyn Iterator<CborItem = u64>| all.collect::<BTreeSet<u64>>();
+    let entries = |all: &mut dyn Iterator<Item = u64>| all.collect::<BTreeSet<u64>>();
     let broken = || state.broken().iter();
     let open = broken().filter(|(_, one)| one.open(time));
     let owed = broken().filter(|(_, one)| !one.open(time) && one.retrospective.is_none());

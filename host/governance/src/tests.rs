@@ -458,7 +458,7 @@ fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
     };
     assert!(listed(&Role::ALL.map(Role::name)));
     assert!(listed(&EvidenceKind::ALL.map(EvidenceKind::name)));
-    assert!(listed(&Class::ALL.map(Class::name)));
+    assert!(listed(&ApprovalClass::ALL.map(ApprovalClass::name)));
     assert!(listed(
         &attest::EvidenceFault::ALL.map(attest::EvidenceFault::code)
     ));
@@ -496,9 +496,9 @@ fn one_of_each() -> Vec<Act> {
         Act::LogHolder { id: id("a") },
         record::log_rotation("o", &hand(1), &hand(2)).unwrap(),
         Act::SetupEnd {},
-        Act::ClassSet(Class::Risk.first()),
+        Act::ClassSet(ApprovalClass::Risk.first()),
         Act::Delegate(Delegation {
-            class: Class::Operations,
+            class: ApprovalClass::Operations,
             to: id("a"),
             until: UnixNanos(1),
             reason: String::new(),
@@ -533,15 +533,15 @@ fn one_of_each() -> Vec<Act> {
         start("a", 0, set("a")),
         end("a"),
         Act::Kill {
-            scope: Scope::Account(id("a")),
+            scope: KillScope::Account(id("a")),
             reason: String::new(),
         },
         Act::KillLift {
             killed: 0,
             reason: String::new(),
         },
-        Act::BudgetSet(Budget {
-            of: Payer::Team(id("a")),
+        Act::BudgetSet(UsageBudget {
+            of: BudgetHolder::Team(id("a")),
             fuel: 1,
             runs: 2,
             bytes: 3,
@@ -552,7 +552,7 @@ fn one_of_each() -> Vec<Act> {
             members: [id("b"), id("c")].into(),
         },
         Act::BudgetExcess {
-            of: Payer::Owner(id("a")),
+            of: BudgetHolder::Owner(id("a")),
             until: UnixNanos(1),
             reason: String::new(),
         },
@@ -566,9 +566,9 @@ fn one_of_each() -> Vec<Act> {
         }),
         policy("a"),
         fail(set("a")),
-        Act::ExceptionGrant(Exception {
+        Act::ExceptionGrant(PolicyException {
             rule: String::new(),
-            subject: Subject::Component(digest("a")),
+            subject: ExceptionSubject::Component(digest("a")),
             reason: String::new(),
             control: String::new(),
             owner: id("a"),
@@ -606,13 +606,13 @@ fn one_of_each() -> Vec<Act> {
 fn every_record_has_one_form() {
     let previous = counterfoil_journal::entry::GENESIS;
     let mut acts = one_of_each();
-    for scope in [Scope::Run(digest("a")), Scope::Installation] {
+    for scope in [KillScope::Run(digest("a")), KillScope::Installation] {
         let reason = "x".to_owned();
         acts.push(Act::Kill { scope, reason });
     }
     acts.push(Act::PrincipalAdd {
         id: id("zoe"),
-        kind: Kind::Service,
+        kind: PrincipalKind::Service,
         roles: Role::ALL.into(),
         key: key(1),
         until: Some(UnixNanos(-1)),
@@ -622,19 +622,22 @@ fn every_record_has_one_form() {
         .zip([None, Some(Rule::KeyTaken)].into_iter().cycle())
     {
         let time = UnixNanos(1_700_000_000_000_000_000);
-        let signed = Signed::sign(("o", previous), time, id("ada"), act, &hand(1)).unwrap();
-        let record = Record { signed, denied };
+        let signed = SignedAct::sign(("o", previous), time, id("ada"), act, &hand(1)).unwrap();
+        let record = LedgerRecord { signed, denied };
         let bytes = record.encode();
-        assert_eq!(Record::decode(previous, &bytes).unwrap(), record);
+        assert_eq!(LedgerRecord::decode(previous, &bytes).unwrap(), record);
         for end in 0..bytes.len() {
-            assert!(Record::decode(previous, &bytes[..end]).is_err(), "{end}");
+            assert!(
+                LedgerRecord::decode(previous, &bytes[..end]).is_err(),
+                "{end}"
+            );
         }
         // Whatever other bytes decode, they are the one form of what they hold.
         for at in 0..bytes.len() {
             for mask in [1, 2, 4, 8, 16, 32, 64, 128] {
                 let mut changed = bytes.clone();
                 changed[at] ^= mask;
-                if let Ok(other) = Record::decode(previous, &changed) {
+                if let Ok(other) = LedgerRecord::decode(previous, &changed) {
                     assert_eq!(other.encode(), changed, "byte {at}");
                     assert_ne!(other, record);
                 }

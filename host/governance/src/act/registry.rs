@@ -1,5 +1,5 @@
-//! What acts on components speak of: provenance, evidence, and the exact set of digests that is
-//! approved. When a set may be approved must never be known here.
+//! Contents of acts on components: provenance, evidence, and the exact set of digests that is approved.
+//! When a set may be approved must never be known here.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Provenance {
     pub wit_world: String,
 }
 
-/// What must be shown of a component before it is validated.
+/// The kinds of evidence that a component needs before it is validated.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum EvidenceKind {
     /// Admission passed.
@@ -64,7 +64,7 @@ impl EvidenceKind {
     }
 }
 
-/// The pieces of evidence for one component, each by the digest of its attestation.
+/// The evidence for one component: the digest of each attestation, by kind.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct EvidenceSet(pub BTreeMap<EvidenceKind, Digest>);
 
@@ -78,7 +78,7 @@ impl EvidenceSet {
     }
 }
 
-/// Exactly what is approved: one changed bit in any of it is another set.
+/// Exactly what is approved. Any changed bit makes another set.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct DigestSet {
     pub component: Digest,

@@ -1,5 +1,5 @@
-//! The walk over a ledger's bytes: every hash, checkpoint, signature, time and rule; or, behind a
-//! mark that was checked before, only what came since. It must never write anything.
+//! Verifies a ledger's bytes: every hash, checkpoint, signature, time and rule; or, after a mark that was
+//! verified before, only what was added. It must never write anything.
 
 use core::num::NonZeroU64;
 
@@ -20,7 +20,7 @@ use crate::state::LedgerState;
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
-/// A ledger's records, checked: what stands in the file and what it adds up to.
+/// A ledger's verified records and what they add up to.
 #[derive(Clone, Debug)]
 pub struct VerifiedLedger {
     /// Every record, in order.
@@ -29,17 +29,17 @@ pub struct VerifiedLedger {
     pub state: LedgerState,
     /// The last checkpoint.
     pub checkpoint: Option<Checkpoint>,
-    /// How many bytes at the end are no whole record with its checkpoint.
+    /// The number of bytes at the end that are an unfinished record.
     pub torn_bytes: u64,
     pub(super) chain: Chain,
     pub(super) tree: Tree,
-    /// How many bytes hold, and their digest.
+    /// The number of bytes that a checkpoint covers.
     length: u64,
     bytes: Digest,
 }
 
 impl VerifiedLedger {
-    /// How much was checked: what a later walk need not check again.
+    /// What was verified, so that a later walk need not verify it again.
     #[must_use]
     pub fn mark(&self) -> LedgerMark {
         LedgerMark {
@@ -51,28 +51,28 @@ impl VerifiedLedger {
     }
 }
 
-/// What was checked before: so many records with this root, every signature and rule of them, in
-/// exactly these bytes.
+/// What was verified before: a number of records with their root, in exactly these bytes, with every
+/// signature and rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LedgerMark {
-    /// How many records.
+    /// The number of records.
     pub size: u64,
-    /// The root hash of the tree of their entries.
+    /// The root hash of the tree over their entries.
     pub root: Hash,
-    /// How many bytes of the file.
+    /// The number of bytes of the file.
     pub length: u64,
-    /// Their digest.
+    /// The digest of those bytes.
     pub bytes: Digest,
 }
 
-/// Folds records into a state, one by one.
+/// Applies records to a state, one by one.
 struct RecordFold {
     state: LedgerState,
     records: Vec<LedgerRecord>,
 }
 
 impl RecordFold {
-    /// A record that was judged before: what it says of itself is taken.
+    /// Applies a record that was judged before, by its own outcome.
     fn take(&mut self, previous: Hash, index: u64, body: &[u8]) -> Result<(), LedgerError> {
         let record = self.read(previous, index, body)?;
         if record.denied.is_none() {
@@ -94,9 +94,11 @@ impl RecordFold {
 
     fn add(&mut self, previous: Hash, index: u64, body: &[u8]) -> Result<(), LedgerError> {
         let record = self.read(previous, index, body)?;
+        // Judged again rather than believed: whoever holds the log's key could otherwise record any act
+        // as done, or hide one as denied.
         let judged = self.state.act(index, &record.signed).err();
         let rule = judged.as_ref().map(|denial| denial.rule);
-        // A ledger begins with an act that was done.
+        // A ledger begins with an act that took effect: without one it has no principals.
         if rule != record.denied || (index == 0 && rule.is_some()) {
             let say = |rule: Option<Rule>| match rule {
                 None => "done".to_owned(),
@@ -128,26 +130,25 @@ pub(super) fn check_time(
     }
 }
 
-/// Checks the ledger in `bytes`: chain, tree, checkpoints, signatures, times and rules.
+/// Verifies the ledger in `bytes`: chain, tree, checkpoints, signatures, times and rules.
 ///
-/// `key` is any key that the log has or had: the ledger's own records say which key follows which,
-/// and both sign it.
+/// `key` is any key that the log has or had: each rotation is a record, signed by both keys.
 ///
 /// # Errors
 ///
-/// Returns a [`LedgerError`] that names the first record that does not hold. A torn tail is no
-/// error here; see [`VerifiedLedger::torn_bytes`].
+/// Returns a [`LedgerError`] that names the first record that fails. A torn tail is not an error here;
+/// see [`VerifiedLedger::torn_bytes`].
 pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
     LedgerWalk::begin(bytes, key)?.finish(bytes, key)
 }
 
-/// The same, where the bytes up to `mark` were checked before, and are the same still. The log's
-/// signature over their root is checked; the actors' signatures and the rules are not asked again.
-/// What the mark says is its caller's to trust.
+/// Verifies a ledger whose bytes up to `mark` were verified before and have not changed. Up to the mark it
+/// checks the log's signature over the root, not the actors' signatures or the rules, so the caller must
+/// trust the mark.
 ///
 /// # Errors
 ///
-/// As [`verify`], and [`LedgerError::Mark`] if the ledger does not begin with what was checked.
+/// As [`verify`], and [`LedgerError::Mark`] if the ledger does not begin with what was verified.
 pub fn verify_after(
     bytes: &[u8],
     key: &VerifierKey,
@@ -163,7 +164,7 @@ pub fn verify_after(
     walk.finish(bytes, key)
 }
 
-/// A walk over a ledger's bytes, somewhere on its way.
+/// A walk over a ledger's bytes, at some position.
 struct LedgerWalk<'a> {
     frames: FrameReader,
     rest: &'a [u8],
@@ -171,7 +172,7 @@ struct LedgerWalk<'a> {
     fold: RecordFold,
     /// The leaf hash of the last entry.
     last: Hash,
-    /// How many bytes a checkpoint covers.
+    /// The number of bytes that a checkpoint covers.
     sealed: u64,
     head: (Chain, Tree),
 }
@@ -201,16 +202,16 @@ impl<'a> LedgerWalk<'a> {
         Ok(parsed.frame)
     }
 
-    /// Takes the records that were checked before.
+    /// Applies the records that were verified before.
     fn skip_to(&mut self, mark: &LedgerMark) -> Result<(), LedgerError> {
         let other = LedgerError::Mark { size: mark.size };
         let (mut chain, mut tree) = (Chain::new(), Tree::new());
-        // What seals a rotation of the log's key is the key before it.
+        // The old key seals the record that rotates it away.
         let mut sealing = self.fold.state.log_key();
         while chain.size() < mark.size {
             match self.frame()? {
                 None => return Err(other),
-                // One checkpoint covers those before it: the last is checked below.
+                // A checkpoint covers all earlier ones; the last is verified below.
                 Some(Frame::Checkpoint(_)) => {}
                 Some(Frame::Entry(entry)) => {
                     let index = chain.size();
@@ -237,7 +238,7 @@ impl<'a> LedgerWalk<'a> {
         self.set_key(self.fold.state.log_key())
     }
 
-    /// From here on, checkpoints are signed by this key.
+    /// Sets the key that signs the checkpoints that follow.
     fn set_key(&mut self, key: PublicKey) -> Result<(), LedgerError> {
         let key = VerifierKey::new(self.fold.state.origin(), &key.0)?;
         self.auditor.set_key(key);
@@ -250,7 +251,7 @@ impl<'a> LedgerWalk<'a> {
         self.head = (summary.chain, summary.tree);
     }
 
-    /// Checks what is left.
+    /// Verifies the rest.
     fn finish(mut self, bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
         let mut waiting: Option<(Hash, u64, &[u8])> = None;
         while let Some(frame) = self.frame()? {
@@ -259,7 +260,8 @@ impl<'a> LedgerWalk<'a> {
                     waiting = Some((self.last, index, body));
                     self.last = leaf;
                 }
-                // Only now is the record the log's word.
+                // A record counts only once the log has signed a checkpoint over it: entries that a
+                // crash, or an attacker without the log's key, appended change no state.
                 Audited::Checkpoint(_) => {
                     if let Some((previous, index, body)) = waiting.take() {
                         let before = self.fold.state.log_key();
@@ -277,6 +279,9 @@ impl<'a> LedgerWalk<'a> {
         if self.fold.records.is_empty() {
             return Err(LedgerError::Empty);
         }
+        // The walk began with whatever key the file itself names. A forger can write a whole ledger under
+        // a key of their own; here it must turn out to be the caller's key, or one that it was
+        // rotated from or to.
         let found = PublicKey(*key.public_key());
         if !self.fold.state.had_log_key(&found) {
             let ledger = self.fold.state.log_key();
@@ -296,7 +301,7 @@ impl<'a> LedgerWalk<'a> {
     }
 }
 
-/// The key that the first record names, which nothing vouches for yet.
+/// The log key in the first record. It is trusted only if the rotations from it lead to the caller's key.
 fn first_key(bytes: &[u8]) -> Result<Option<PublicKey>, LedgerError> {
     let parsed = FrameReader::new().parse(bytes)?;
     let Some(Frame::Entry(entry)) = parsed.frame else {

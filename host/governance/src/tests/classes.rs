@@ -154,7 +154,7 @@ fn a_class_never_asks_for_less_than_its_risk_and_can_ask_for_more() {
 
 #[test]
 fn every_act_is_in_the_table_with_the_class_that_signs_it() {
-    use ActName as A;
+    use crate::act::ActName as A;
     use ApprovalClass::{Administration, Operations, Promotion, Risk};
     let table = [
         (A::Genesis, None),

@@ -4,13 +4,13 @@ use serde_json::json;
 
 use super::*;
 use crate::attest::{
-    DsseEnvelope, EvidenceFault, ExceptionSubject, InTotoStatement, open_evidence,
+    DsseEnvelope, EvidenceFault, InTotoStatement, StatementSubject, open_evidence,
 };
 
 type Store = BTreeMap<Digest, Vec<u8>>;
 
 fn statement(kind: EvidenceKind, about: &str) -> InTotoStatement {
-    let subject = ExceptionSubject::new("component.wasm", digest(about));
+    let subject = StatementSubject::new("component.wasm", digest(about));
     InTotoStatement::new(
         vec![subject],
         &kind.predicate_type(),
@@ -57,7 +57,7 @@ fn evidence_that_is_not_what_its_digest_says_is_named_by_a_stable_code() {
     let other = statement(EvidenceKind::Admission, "one");
     let mut two = statement(kind, "one");
     two.subject
-        .push(ExceptionSubject::new("another", digest("two")));
+        .push(StatementSubject::new("another", digest("two")));
     let mut none = statement(kind, "one");
     none.subject.clear();
     let mut no_statement = DsseEnvelope::new(&statement(kind, "one")).unwrap();
