@@ -1,5 +1,5 @@
-//! What the registry knows of components and runs: stages, approvals, and the answers that follow
-//! from them. It must never change anything but by an act that was judged.
+//! Registered components and runs: stages, approvals and promotions. It must never change except by an act
+//! that was judged.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
-/// Where a component stands on its only way.
+/// The stage of a component; it only moves forward.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum ComponentStage {
     /// Submitted.
     Draft,
-    /// The evidence is complete.
+    /// Its evidence is complete.
     Validated,
-    /// It was promoted under a digest set that was approved.
+    /// It was promoted under an approved digest set.
     Approved,
     /// Out of use: it can be replayed, never started.
     Archived,
@@ -37,36 +37,34 @@ impl ComponentStage {
     }
 }
 
-/// Who did something, when, and which record says so.
+/// Who did an act, with which key, when, and in which record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RecordRef {
     pub by: Id,
-    /// With which key.
     pub key: PublicKey,
     pub time: UnixNanos,
-    /// The ledger's entry.
+    /// The record's index.
     pub index: u64,
 }
 
-/// An approval of one digest set.
+/// An approval of one digest set as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ApprovalRecord {
     /// What was approved.
     pub set: DigestSet,
     /// The signature in the approval's envelope.
     pub signature: [u8; 64],
-    /// For whom: who approved it, or whoever delegated to them.
+    /// The class member whose vote it is: the approver, or the member who delegated to them.
     pub voice: Id,
     /// Who approved it.
     pub deed: RecordRef,
 }
 
-/// That a component became approved under one digest set.
+/// A promotion of a component under one digest set as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PromotionRecord {
-    /// Under which.
     pub set: DigestSet,
-    /// The entry with the verdict that passed it.
+    /// The record of the verdict that passed it.
     pub verdict: u64,
     /// Who promoted it.
     pub deed: RecordRef,
@@ -77,18 +75,16 @@ pub struct PromotionRecord {
 pub struct RegisteredComponent {
     /// The strategy that it is a version of.
     pub strategy: Id,
-    /// What it was made from.
     pub provenance: Provenance,
     /// Who submitted it: its author.
     pub submitted: RecordRef,
-    /// Where it stands.
     pub stage: ComponentStage,
     pub validated: Option<(EvidenceSet, RecordRef)>,
     /// Its approvals, the oldest first.
     pub approvals: Vec<ApprovalRecord>,
-    /// The sets under which it was promoted, the oldest first.
+    /// Its promotions, the oldest first.
     pub promotions: Vec<PromotionRecord>,
-    /// Who took it out of use, and why.
+    /// Why and by whom it was taken out of use.
     pub archived: Option<(String, RecordRef)>,
 }
 
@@ -98,11 +94,11 @@ pub struct RegisteredRun {
     pub start: RunStart,
     /// Who started it.
     pub deed: RecordRef,
-    /// How it ended, and who says so.
+    /// How it ended.
     pub ended: Option<(RunEnd, RecordRef)>,
 }
 
-/// Components and runs, as the records of the ledger say.
+/// The components and runs of a ledger.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ComponentRegistry {
     pub(crate) components: BTreeMap<Digest, RegisteredComponent>,
@@ -126,7 +122,7 @@ impl ComponentRegistry {
     ///
     /// # Errors
     ///
-    /// Returns the [`Denial`] of whoever needs it.
+    /// Returns the [`Denial`] `component.unknown` if it is not registered.
     pub fn component(&self, digest: &Digest) -> Result<&RegisteredComponent, Denial> {
         self.components.get(digest).ok_or_else(|| {
             let why = format!("component {digest} is not registered");
@@ -134,7 +130,7 @@ impl ComponentRegistry {
         })
     }
 
-    /// The component, if it stands at `stage`.
+    /// The component, if it is at one of the stages.
     pub(crate) fn at(
         &self,
         digest: &Digest,
@@ -156,7 +152,9 @@ impl ComponentRegistry {
                 "it is started or archived next: counterfoil account authorization grant, counterfoil component \
                  archive"
             }
-            ComponentStage::Archived => "nothing comes after that: submit a new version",
+            ComponentStage::Archived => {
+                "an archived component stays archived: submit a new version"
+            }
         };
         Err(Denial::new(Rule::StageOrder, why, hint))
     }
@@ -165,7 +163,7 @@ impl ComponentRegistry {
     ///
     /// # Errors
     ///
-    /// Returns a [`Denial`] if there is none; if another set was approved, it names what changed.
+    /// Returns a [`Denial`] if there is none. If another set was approved, it names the difference.
     pub fn may_start(&self, set: &DigestSet) -> Result<&PromotionRecord, Denial> {
         let component = self.component(&set.component)?;
         if component.stage == ComponentStage::Archived {
@@ -179,7 +177,7 @@ impl ComponentRegistry {
         let Some(last) = component.promotions.last() else {
             let found = component.stage.name();
             let why = format!("component {} is {found}, not approved", set.component);
-            let hint = "this digest set is approved and promoted first";
+            let hint = "have this digest set approved and promoted first";
             return Err(Denial::new(Rule::ApprovalMissing, why, hint));
         };
         let fits = |one: &&PromotionRecord| one.set == *set;
@@ -190,7 +188,7 @@ impl ComponentRegistry {
         })
     }
 
-    /// Whether the component may be replayed: whatever is registered may, whatever its stage.
+    /// Checks that the component may be replayed: it must be registered, at any stage.
     ///
     /// # Errors
     ///

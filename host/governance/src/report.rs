@@ -1,5 +1,5 @@
-//! Answers that are summed from the state: what was used on a day, and how healthy the evidence
-//! is. They must never change anything, nor ask for the time themselves.
+//! Reports from the state: usage of a day, and the health of the evidence. They must never change anything,
+//! nor read a clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,30 +10,30 @@ use crate::registry::ComponentStage;
 use crate::state::{LedgerState, day_of};
 use counterfoil_base::digest::Digest;
 
-/// What was used.
+/// Summed usage.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct UsageTotals {
     pub runs: u64,
     pub fuel: u64,
     /// Wall time, in nanoseconds.
     pub wall_nanos: u64,
-    /// Bytes that those runs held in storage, as each said last on that day.
+    /// Bytes that those runs stored, by the last usage record of each.
     pub bytes: u64,
 }
 
-/// What was used on one day of UTC.
+/// The usage of one day of UTC.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct DailyUsage {
     /// The day, counted from 1970-01-01.
     pub day: i64,
     pub owners: BTreeMap<String, UsageTotals>,
-    /// By team, as the teams are now; an owner of two teams counts in both.
+    /// By team, as the teams are now; an owner in two teams counts in both.
     pub teams: BTreeMap<String, UsageTotals>,
     /// By tag; a run with two tags counts under both.
     pub tags: BTreeMap<String, UsageTotals>,
 }
 
-/// What was used on a day, see [`day_of`].
+/// The usage of a day, see [`day_of`].
 #[must_use]
 pub fn daily_usage(state: &LedgerState, day: i64) -> DailyUsage {
     let (mut owners, mut teams, mut tags) = (
@@ -62,8 +62,8 @@ pub fn daily_usage(state: &LedgerState, day: i64) -> DailyUsage {
     }
 }
 
-/// What is used of a budget at a time: runs that go on, fuel and wall time of the day, bytes that are
-/// stored. A start is denied by `budget.over` when one of them is used up.
+/// What is used of a budget at a time: open runs, fuel and wall time of the day, stored bytes. A start is
+/// denied by `budget.over` when one of them reaches the budget.
 #[must_use]
 pub fn standing(
     state: &LedgerState,
@@ -94,7 +94,7 @@ impl UsageSums {
     }
 }
 
-/// What is open, expired or incomplete: each list names what somebody should look at.
+/// What is open, expired or incomplete and needs attention.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct EvidenceHealth {
     /// Exceptions that hold, by the entry that granted them.
@@ -103,30 +103,30 @@ pub struct EvidenceHealth {
     pub break_glass: BTreeSet<u64>,
     /// Break-glass that is over and whose retrospective nobody signed.
     pub retrospectives: BTreeSet<u64>,
-    /// Keys whose time is over and that nobody rotated or revoked, with their owners.
+    /// Expired keys that were not rotated or revoked, with their owners.
     pub keys_expired: BTreeSet<String>,
-    /// Principals with a role and no key that counts.
+    /// Principals with a role but no valid key.
     pub keyless: BTreeSet<String>,
     /// Components in use whose evidence is not complete.
     pub evidence_missing: BTreeSet<Digest>,
     /// Components whose last promotion was under another policy than the one in force.
     pub policy_old: BTreeSet<Digest>,
-    /// Verdicts that failed and were the last word on their subject.
+    /// Failed verdicts that are the last on their subject.
     pub verdicts_failed: BTreeSet<u64>,
     /// Changes that wait for signatures.
     pub changes: BTreeSet<u64>,
-    /// Kill switches that are thrown.
+    /// Kill switches that are on.
     pub kills: BTreeSet<u64>,
-    /// Differences between what is declared and what is there that stand.
+    /// Open differences between the ledger and the machine.
     pub drifts: BTreeSet<u64>,
     /// Runs that have not ended.
     pub runs_open: BTreeSet<Digest>,
-    /// Acts that were denied, ever.
+    /// Acts denied since the ledger began.
     pub denials: u64,
 }
 
 impl EvidenceHealth {
-    /// How many items somebody should look at; runs that go on and old denials are none.
+    /// The number of items that need attention; open runs and past denials do not count.
     #[must_use]
     pub fn open_items(&self) -> usize {
         let entries = [
@@ -149,7 +149,7 @@ impl EvidenceHealth {
     }
 }
 
-/// How healthy the evidence is at a time.
+/// The health of the evidence at a time.
 #[must_use]
 pub fn health(state: &LedgerState, time: UnixNanos) -> EvidenceHealth {
     let entries = |all: &mut dyn Iterator<Item = u64>| all.collect::<BTreeSet<u64>>();

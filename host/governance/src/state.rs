@@ -1,5 +1,5 @@
-//! The state that the records of a ledger add up to: principals, keys, and the registry. It must
-//! never change but by an act that was judged, and it reads no clock: time is in the act.
+//! The state that the records of a ledger add up to. It must never change except by an act that was judged,
+//! and it reads no clock: time is in the act.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub use runs::{AuthorizationRecord, KillRecord, LimitsRecord};
 /// The longest delegation, in nanoseconds: 90 days, a leave.
 pub const DELEGATION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
 
-/// A person or a service.
+/// A principal: a person or a service.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PrincipalRecord {
     pub kind: PrincipalKind,
@@ -46,20 +46,20 @@ pub struct PrincipalRecord {
     pub roles: Roles,
 }
 
-/// A key, and how long it counts.
+/// A key as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyRecord {
     pub owner: Id,
-    /// The entry that added it.
+    /// The record that added it.
     pub added: u64,
-    /// From when on it no longer counts, if that was said when it was added.
+    /// When it expires, if it does.
     pub until: Option<UnixNanos>,
-    /// The entry that revoked or rotated it.
+    /// The record that revoked or rotated it.
     pub ended: Option<u64>,
 }
 
 impl KeyRecord {
-    /// Whether the key counts at this time, at this point of the ledger.
+    /// Whether the key is valid at this time, at this point of the ledger.
     #[must_use]
     pub fn counts(&self, time: UnixNanos) -> bool {
         self.ended.is_none() && self.until.is_none_or(|until| time < until)
@@ -71,7 +71,7 @@ impl KeyRecord {
 pub struct LedgerState {
     origin: String,
     log_key: PublicKey,
-    /// The keys that the log had before, and the entries that rotated them.
+    /// The earlier keys of the log, and the records that rotated them.
     log_keys: BTreeMap<PublicKey, u64>,
     log_holder: Option<Id>,
     principals: BTreeMap<Id, PrincipalRecord>,
@@ -85,7 +85,7 @@ pub struct LedgerState {
     exceptions: BTreeMap<u64, ExceptionRecord>,
     policies: Vec<(Digest, RecordRef)>,
     verdicts: BTreeMap<u64, VerdictRecord>,
-    /// The entries of the verdicts on each subject.
+    /// The records of the verdicts on each subject.
     said: BTreeMap<(Gate, Digest), Vec<u64>>,
     limits: BTreeMap<Id, LimitsRecord>,
     authorizations: BTreeMap<u64, AuthorizationRecord>,
@@ -96,7 +96,7 @@ pub struct LedgerState {
 }
 
 impl LedgerState {
-    /// The state of a ledger without records, whose checkpoints `log_key` signs.
+    /// The state of an empty ledger whose checkpoints `log_key` signs.
     #[must_use]
     pub fn new(origin: &str, log_key: PublicKey) -> Self {
         Self {
@@ -143,37 +143,37 @@ impl LedgerState {
         &self.keys
     }
 
-    /// The entry that revoked this key; `None` if none did, or if its owner rotated it.
+    /// The record that revoked this key; none if none did, or if its owner rotated it.
     #[must_use]
     pub fn revoked(&self, key: &PublicKey) -> Option<u64> {
         let found = self.keys.get(key)?;
         let index = found.ended?;
-        // The entry that rotates a key is the one that adds the next.
+        // The record that rotates a key also adds the next one.
         let mut all = self.keys.values();
         let is_rotated = all.any(|one| one.owner == found.owner && one.added == index);
         (!is_rotated).then_some(index)
     }
 
-    /// The log's public key: the next checkpoints are signed by it.
+    /// The log's public key, which signs the next checkpoint.
     #[must_use]
     pub const fn log_key(&self) -> PublicKey {
         self.log_key
     }
 
-    /// Whether the log has this key, or had it: whoever trusts one of them can follow it to the
-    /// others, since each rotation is signed by both.
+    /// Whether the log has or had this key. Each rotation is signed by both keys, so trust in one leads
+    /// to the others.
     #[must_use]
     pub fn had_log_key(&self, key: &PublicKey) -> bool {
         *key == self.log_key || self.log_keys.contains_key(key)
     }
 
-    /// Who holds the log's secret key; nobody before the first record.
+    /// Who holds the log's secret key; none before the first record.
     #[must_use]
     pub const fn log_holder(&self) -> Option<&Id> {
         self.log_holder.as_ref()
     }
 
-    /// Who ended the set-up; until then administrators act alone, and nothing is promoted.
+    /// The record that ended the set-up; until then administrators act alone, and nothing is promoted.
     #[must_use]
     pub const fn setup_end(&self) -> Option<&RecordRef> {
         self.setup_end.as_ref()
@@ -186,25 +186,25 @@ impl LedgerState {
         principal.is_some_and(|one| one.roles.contains(&role))
     }
 
-    /// The components and runs.
+    /// Components and runs.
     #[must_use]
     pub const fn registry(&self) -> &ComponentRegistry {
         &self.registry
     }
 
-    /// Every exception that was ever granted, by the entry that granted it.
+    /// Every exception, by the record that granted it.
     #[must_use]
     pub const fn exceptions(&self) -> &BTreeMap<u64, ExceptionRecord> {
         &self.exceptions
     }
 
-    /// How many acts were denied, and how many programs refused before they asked.
+    /// The number of acts denied by the ledger or refused by the host.
     #[must_use]
     pub const fn denials(&self) -> u64 {
         self.denials
     }
 
-    /// Whether the act may be done now.
+    /// Judges an act in this state.
     ///
     /// # Errors
     ///
@@ -213,7 +213,7 @@ impl LedgerState {
         judge::judge(self, signed)
     }
 
-    /// Judges an act, and does it by the record in entry `index` or counts the denial.
+    /// Judges the act of record `index`, and applies it or counts the denial.
     ///
     /// # Errors
     ///
@@ -228,7 +228,7 @@ impl LedgerState {
         judged
     }
 
-    /// Counts an act that was denied.
+    /// Counts a denied act.
     pub(crate) const fn deny(&mut self) {
         self.denials = self.denials.saturating_add(1);
     }

@@ -9,8 +9,8 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{self, Gate, GateOutcome, GateReason};
 use counterfoil_policy::bundle::{Bundle, BundleError};
 use counterfoil_policy::child::Evaluator;
+use counterfoil_policy::gate;
 use counterfoil_policy::verdict::{Verdict, limits_bytes};
-use counterfoil_policy::{digest, gate};
 use counterfoil_trading::manifest::{ManifestError, canonical_json};
 use serde_json::Value;
 
@@ -72,7 +72,6 @@ fn recorded(verdict: &Verdict, subject: Digest) -> Result<act::GateVerdict, Gate
         Some(limits) => Some(Digest::of(&limits_bytes(limits)?)),
         None => None,
     };
-    let digest = |digest: Option<digest::Digest>| digest.map(|digest| Digest(digest.0));
     Ok(act::GateVerdict {
         gate: match verdict.gate {
             gate::Gate::Promotion => Gate::Promotion,
@@ -80,8 +79,8 @@ fn recorded(verdict: &Verdict, subject: Digest) -> Result<act::GateVerdict, Gate
             gate::Gate::Limits => Gate::Limits,
         },
         subject,
-        bundle: digest(verdict.bundle).ok_or(GateError::Nothing)?,
-        input: digest(verdict.input).ok_or(GateError::Nothing)?,
+        bundle: verdict.bundle.ok_or(GateError::Nothing)?,
+        input: verdict.input.ok_or(GateError::Nothing)?,
         outcome: if verdict.passes() {
             GateOutcome::Pass
         } else {

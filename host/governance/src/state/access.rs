@@ -93,7 +93,7 @@ impl LedgerState {
     /// Returns the [`Denial`] `principal.unknown` if there is none with this id.
     pub fn principal(&self, id: &Id) -> Result<&super::PrincipalRecord, Denial> {
         self.principals.get(id).ok_or_else(|| {
-            let why = format!("{id} is no principal of this ledger");
+            let why = format!("{id} is not a principal of this ledger");
             let hint = "an administrator adds principals: counterfoil principal add";
             Denial::new(Rule::PrincipalUnknown, why, hint)
         })

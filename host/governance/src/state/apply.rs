@@ -1,4 +1,4 @@
-//! What an act changes, once it was judged. It must never ask whether the act may be done.
+//! Applies acts that were judged. It must never decide whether an act is allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
 impl LedgerState {
-    /// Does an act that was judged, by the record in entry `index`.
+    /// Applies the already judged act of record `index`.
     pub(crate) fn apply(&mut self, index: u64, signed: &SignedAct) {
         let deed = RecordRef {
             by: signed.actor.clone(),
@@ -33,7 +33,7 @@ impl LedgerState {
         self.apply_act(deed, &signed.act);
     }
 
-    /// Does an act in the name of whoever answers for it.
+    /// Applies an act in the name of the principal who is responsible for it.
     #[expect(
         clippy::too_many_lines,
         reason = "one arm for each act, and the compiler sees that none is missing"
@@ -89,6 +89,8 @@ impl LedgerState {
                 }
             }
             Act::LogRotate { key, .. } => {
+                // Earlier keys stay known: a reader who trusts an old one can still verify the ledger,
+                // and no principal can ever register one as its own.
                 self.log_keys.insert(self.log_key, index);
                 self.log_key = *key;
             }
@@ -296,7 +298,7 @@ impl LedgerState {
         }
     }
 
-    /// A proposal; whoever proposes and belongs to the class has signed with it.
+    /// Adds a proposal. A proposer who has a vote in the class casts it with the proposal.
     fn propose(&mut self, deed: RecordRef, act: &Act) {
         let mut signed = BTreeMap::new();
         let but = self.about(act);
@@ -317,7 +319,7 @@ impl LedgerState {
         self.changes.insert(index, change);
     }
 
-    /// A signature under a proposal; the act is done in the name of who proposed it.
+    /// Adds a signature under a proposal; the last one needed applies the act in the proposer's name.
     fn sign(&mut self, deed: &RecordRef, proposed: u64) {
         let found = self.changes.get(&proposed);
         let signed = found.and_then(|one| self.sign_change(one, &deed.by, deed.time).ok());
@@ -331,6 +333,8 @@ impl LedgerState {
         if !complete {
             return;
         }
+        // Ended before it is applied: the act may itself change who could sign, and must not be signed
+        // again.
         change.ended = Some((ChangeEnd::Done, deed.clone()));
         let act = change.act.clone();
         let deed = RecordRef {
@@ -362,6 +366,7 @@ impl LedgerState {
     }
 
     fn end_key(&mut self, index: u64, key: PublicKey) {
+        // Never removed: what it signed before stays attributable, and the key stays taken.
         if let Some(key) = self.keys.get_mut(&key) {
             key.ended = Some(index);
         }

@@ -1,5 +1,5 @@
-//! Budgets and use: who used what on which day, and whether somebody is over. It must never read
-//! the machine: runs report what they use.
+//! Budgets and usage: what each owner used on which day, and whether a budget is exceeded. It must never
+//! read the machine: runs report what they use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,49 +13,49 @@ use crate::report::UsageTotals;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 
-/// The longest time that somebody may be over budget, in nanoseconds: seven days, after which the
-/// budget itself is to be changed.
+/// The longest excess of a budget, in nanoseconds: seven days, after which the budget itself should be
+/// changed.
 pub const EXCESS_NANOS_MAX: i64 = 7 * DAY_NANOS;
 
 /// A day of UTC, in nanoseconds.
 pub const DAY_NANOS: i64 = 86_400 * 1_000_000_000;
 
-/// The day of UTC that a time is in, counted from 1970-01-01.
+/// The day of UTC of a time, counted from 1970-01-01.
 #[must_use]
 pub const fn day_of(time: UnixNanos) -> i64 {
     time.0.div_euclid(DAY_NANOS)
 }
 
-/// That somebody may be over budget for a while.
+/// An approved excess of a budget.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ExcessRecord {
-    /// Until when.
+    /// When it expires.
     pub until: UnixNanos,
     pub reason: String,
     /// Who approved it.
     pub deed: RecordRef,
 }
 
-/// Budgets, teams, and what was used.
+/// Budgets, teams and usage.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct BudgetBooks {
     /// Every budget in force, and who set it.
     pub budgets: BTreeMap<BudgetHolder, (UsageBudget, RecordRef)>,
     pub teams: BTreeMap<Id, BTreeSet<Id>>,
-    /// The last excess that was approved for each.
+    /// The last approved excess of each.
     pub excesses: BTreeMap<BudgetHolder, ExcessRecord>,
-    /// Every record of use, in order.
+    /// Every usage record, in order.
     pub usages: Vec<(Usage, RecordRef)>,
     /// Fuel and wall time of each owner on each day.
     spent: BTreeMap<(i64, Id), (u64, u64)>,
-    /// The bytes that each run holds, and whose they are.
+    /// The bytes that each run stores, and their owner.
     stored: BTreeMap<Digest, (Id, u64)>,
-    /// The same, summed for each owner.
+    /// The stored bytes of each owner.
     bytes: BTreeMap<Id, u64>,
 }
 
 impl BudgetBooks {
-    /// Adds what a run used; the bytes are what it holds now.
+    /// Adds a run's usage; its bytes replace the ones it reported before.
     pub(super) fn add(&mut self, usage: &Usage, deed: RecordRef) {
         let day = (day_of(deed.time), usage.owner.clone());
         let (fuel, wall) = self.spent.entry(day).or_default();
@@ -71,7 +71,7 @@ impl BudgetBooks {
         self.usages.push((usage.clone(), deed));
     }
 
-    /// Who has budgets that a run of this owner counts against.
+    /// The owner and the teams whose budgets a run of this owner counts against.
     pub(super) fn payers(&self, owner: &Id) -> Vec<BudgetHolder> {
         let teams = self
             .teams
@@ -82,7 +82,7 @@ impl BudgetBooks {
         own.chain(teams).collect()
     }
 
-    /// The owners whose use counts against a budget.
+    /// The owners whose usage counts against a budget.
     fn owners(&self, payer: &BudgetHolder) -> BTreeSet<Id> {
         match payer {
             BudgetHolder::Owner(owner) => BTreeSet::from([owner.clone()]),
@@ -92,17 +92,17 @@ impl BudgetBooks {
 }
 
 impl LedgerState {
-    /// Budgets, teams, and what was used.
+    /// Budgets, teams and usage.
     #[must_use]
     pub const fn books(&self) -> &BudgetBooks {
         &self.books
     }
 
-    /// Whether one more run of this owner may start by the budgets.
+    /// Checks that the budgets let one more run of this owner start.
     ///
     /// # Errors
     ///
-    /// Returns the [`Denial`] `budget.over` that names the budget, what is used up, and how much.
+    /// Returns the [`Denial`] `budget.over` that names the budget and what is used up.
     pub fn check_budget(&self, owner: &Id, time: UnixNanos) -> Result<(), Denial> {
         for payer in self.books.payers(owner) {
             let Some((budget, _)) = self.books.budgets.get(&payer) else {

@@ -1,5 +1,5 @@
-//! Changes that take more than one signature: proposed by one, signed by others, and done by the
-//! signature that completes them. It must never count a signature whose key or role is gone.
+//! Changes that take more than one signature: proposed by one principal, signed by others, and applied by
+//! the last signature needed. It must never count a signature whose key or role is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,33 +11,32 @@ use crate::id::Id;
 use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
 
-/// How long a proposal waits for signatures, in nanoseconds: 14 days, so that nobody completes
-/// what everybody has forgotten.
+/// How long a proposal waits for signatures, in nanoseconds: 14 days, so that a forgotten proposal is not
+/// completed by mistake.
 pub const CHANGE_NANOS_MAX: i64 = 14 * 86_400 * 1_000_000_000;
 
-/// What became of a proposal.
+/// How a proposal ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ChangeEnd {
-    /// It took effect with the last signature.
+    /// The last signature needed applied it.
     Done,
-    /// It was withdrawn, and why.
+    /// It was withdrawn, for this reason.
     Withdrawn(String),
 }
 
-/// A change that was proposed.
+/// A proposed change.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProposedChange {
     pub act: Act,
     /// Who proposed it.
     pub deed: RecordRef,
-    /// Who signed it, and for whom: themselves, or whoever delegated to them.
+    /// Who signed it, and the member whose vote it was.
     pub signed: BTreeMap<Id, (Id, RecordRef)>,
-    /// What became of it.
     pub ended: Option<(ChangeEnd, RecordRef)>,
 }
 
 impl ProposedChange {
-    /// When the proposal is over by itself.
+    /// When the proposal expires.
     #[must_use]
     pub const fn until(&self) -> UnixNanos {
         UnixNanos(self.deed.time.0.saturating_add(CHANGE_NANOS_MAX))
@@ -107,13 +106,13 @@ impl LedgerState {
         }
     }
 
-    /// Every change that was proposed, by the entry that proposed it.
+    /// Every proposed change, by its record.
     #[must_use]
     pub const fn changes(&self) -> &BTreeMap<u64, ProposedChange> {
         &self.changes
     }
 
-    /// The change that waits for signatures.
+    /// The change of this record, if it still waits for signatures.
     pub(super) fn waiting(
         &self,
         proposed: u64,
@@ -121,7 +120,7 @@ impl LedgerState {
     ) -> Result<&ProposedChange, Denial> {
         let Some(change) = self.changes.get(&proposed) else {
             let why = format!("record {proposed} proposes no change");
-            let hint = "counterfoil change list shows those that wait";
+            let hint = "counterfoil change list shows the open ones";
             return Err(Denial::new(Rule::ChangeUnknown, why, hint));
         };
         if change.waits(time) {
@@ -132,14 +131,14 @@ impl LedgerState {
             Some((ChangeEnd::Withdrawn(why), deed)) => {
                 format!("was withdrawn by {} ({why})", deed.by)
             }
-            None => "waited too long".to_owned(),
+            None => "expired".to_owned(),
         };
         let why = format!("the change of record {proposed} {what}");
         Err(Denial::new(Rule::ChangeOver, why, "propose it again"))
     }
 
-    /// The voices that count for a change now: each signer's key counts still, and whoever they
-    /// speak for belongs to the class still.
+    /// The votes for a change that count now: the signer's key is still valid, and the member still
+    /// belongs to the class.
     pub(super) fn tally(
         &self,
         change: &ProposedChange,
@@ -154,7 +153,7 @@ impl LedgerState {
         all.map(|(voice, _)| voice.clone()).collect()
     }
 
-    /// For whom somebody signs a change now, and whether that completes it.
+    /// The member whose vote a signature under a change is, and whether it completes the change.
     pub(super) fn sign_change(
         &self,
         change: &ProposedChange,
@@ -163,7 +162,7 @@ impl LedgerState {
     ) -> Result<(Id, bool), Denial> {
         let name = change.act.name();
         let Some(class) = change.act.class() else {
-            let why = format!("{name} is no kind of change that others sign");
+            let why = format!("{name} is not a change that others sign");
             return Err(Denial::new(Rule::ChangeKind, why, "act directly"));
         };
         let used = self.tally(change, class, time);

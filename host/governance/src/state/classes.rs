@@ -1,5 +1,5 @@
-//! Who belongs to an approval class, for whom they speak, and how many must sign. It must never
-//! let one person speak twice, nor for somebody who may not speak in the matter.
+//! Members of approval classes, their delegates, and how many must sign. It must never count one person
+//! twice, nor a vote of someone whom the matter is about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,26 +12,25 @@ use crate::registry::RecordRef;
 use crate::role::PrincipalKind;
 use crate::rule::{Denial, Rule};
 
-/// A delegation, and whether it ended before its time.
+/// A delegation as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DelegationRecord {
-    /// What was delegated to whom.
     pub delegation: Delegation,
     /// Who delegated.
     pub deed: RecordRef,
-    /// Who ended it before its time, and why.
+    /// Why and by whom it was ended early.
     pub ended: Option<(String, RecordRef)>,
 }
 
 impl DelegationRecord {
-    /// Whether it holds at this time, at this point of the ledger.
+    /// Whether it is open at this time, at this point of the ledger.
     #[must_use]
     pub fn holds(&self, time: UnixNanos) -> bool {
         self.ended.is_none() && time < self.delegation.until
     }
 }
 
-/// Whether somebody belongs to a class themselves. A class is of people: a service asks.
+/// Whether a principal is a member of a class. Only people are: a service never votes.
 fn belongs(class: &ApprovalClassRules, id: &Id, principal: Option<&PrincipalRecord>) -> bool {
     principal.is_some_and(|one| {
         one.kind == PrincipalKind::Person
@@ -40,7 +39,7 @@ fn belongs(class: &ApprovalClassRules, id: &Id, principal: Option<&PrincipalReco
 }
 
 impl LedgerState {
-    /// Who belongs to a class, and how many must sign.
+    /// The members of a class and the number of signatures it takes.
     #[must_use]
     pub fn class(&self, class: ApprovalClass) -> ApprovalClassRules {
         let set = self.classes.get(&class);
@@ -63,20 +62,20 @@ impl LedgerState {
         self.multi_signature_class(act)
     }
 
-    /// Every delegation, by the entry that made it.
+    /// Every delegation, by the record that made it.
     #[must_use]
     pub const fn delegations(&self) -> &BTreeMap<u64, DelegationRecord> {
         &self.delegations
     }
 
-    /// Whether somebody belongs to a class themselves, not by delegation.
+    /// Whether a principal is a member of a class, not by delegation.
     #[must_use]
     pub fn belongs(&self, class: ApprovalClass, id: &Id) -> bool {
         belongs(&self.class(class), id, self.principals.get(id))
     }
 
-    /// For whom somebody may speak in a class: for themselves first, then for those who delegated
-    /// to them, each as long as they belong to it themselves.
+    /// The members whose vote a principal can cast in a class: their own first, then those of members who
+    /// delegated to them.
     #[must_use]
     pub fn voices(&self, class: ApprovalClass, id: &Id, time: UnixNanos) -> Vec<Id> {
         let person = |one: &&Id| {
@@ -98,8 +97,8 @@ impl LedgerState {
         }
     }
 
-    /// For whom `id` signs: the first voice that is not used yet and not one of `but`, who may not
-    /// speak in the matter.
+    /// The member whose vote `id` casts: the first of theirs that is not used yet and not one of `but`,
+    /// who have no vote in the matter.
     pub(super) fn voice(
         &self,
         (class, time): (ApprovalClass, UnixNanos),
@@ -123,7 +122,7 @@ impl LedgerState {
         let names: Vec<_> = voices.iter().map(Id::as_str).collect();
         let names = names.join(", ");
         let why = format!(
-            "{id} could only speak for {names}, who has signed or may not speak in this matter"
+            "{id} could only vote for {names}, who has signed or has no vote in this matter"
         );
         let mut not: Vec<_> = but.to_vec();
         not.push(id);
@@ -132,7 +131,7 @@ impl LedgerState {
         Err(Denial::new(Rule::DutyDelegation, why, who))
     }
 
-    /// Who could sign in a class: whoever has a voice in it and a key, but for some.
+    /// A hint that names the principals who can sign in a class and have a key, except `but`.
     pub(super) fn who_signs(&self, class: ApprovalClass, time: UnixNanos, but: &[&Id]) -> String {
         let can = self.principals.keys().filter(|id| {
             let voices = self.voices(class, id, time);
@@ -141,12 +140,14 @@ impl LedgerState {
         let can: Vec<_> = can.map(Id::as_str).collect();
         let class = class.name();
         if can.is_empty() {
-            return format!("nobody else in the class {class} has a key: a member can delegate");
+            return format!(
+                "no other member of the class {class} has a key: a member can delegate"
+            );
         }
         format!("who could do it ({class}): {}", can.join(", "))
     }
 
-    /// Whether every class has as many members with a key as must sign.
+    /// Checks that every class has as many members with a key as must sign.
     pub(super) fn check_classes(
         &self,
         (rule, time): (Rule, UnixNanos),

@@ -1,5 +1,5 @@
-//! What the state knows of policies, verdicts and exceptions, and which verdict opens a gate. It
-//! must never evaluate a policy.
+//! Policies, verdicts and exceptions in the state, and which verdict opens a gate. It must never evaluate
+//! a policy.
 
 use counterfoil_trading::time::UnixNanos;
 
@@ -10,31 +10,30 @@ use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 
-/// An exception that was granted.
+/// An exception as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ExceptionRecord {
     /// What was granted.
     pub exception: PolicyException,
     /// Who granted it.
     pub deed: RecordRef,
-    /// Who ended it before its time, and why.
+    /// Why and by whom it was ended early.
     pub ended: Option<(String, RecordRef)>,
 }
 
 impl ExceptionRecord {
-    /// Whether it holds at this time, at this point of the ledger.
+    /// Whether it is open at this time, at this point of the ledger.
     #[must_use]
     pub fn holds(&self, time: UnixNanos) -> bool {
         self.ended.is_none() && time < self.exception.until
     }
 }
 
-/// A verdict, and who recorded it.
+/// A verdict as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VerdictRecord {
-    /// What the policy said.
     pub verdict: GateVerdict,
-    /// Who asked.
+    /// The record, by the principal who asked.
     pub deed: RecordRef,
 }
 
@@ -51,13 +50,13 @@ impl LedgerState {
         &self.policies
     }
 
-    /// Every verdict, by the entry that records it.
+    /// Every verdict, by its record.
     #[must_use]
     pub const fn verdicts(&self) -> &std::collections::BTreeMap<u64, VerdictRecord> {
         &self.verdicts
     }
 
-    /// Whether the set was approved under the policy in force.
+    /// Checks that the set was approved under the policy in force.
     ///
     /// # Errors
     ///
@@ -69,7 +68,7 @@ impl LedgerState {
         Err(self.other_policy(set.policy))
     }
 
-    /// The denial of what rests on another bundle than the one in force.
+    /// The denial where another bundle than the one in force was used.
     pub(super) fn other_policy(&self, bundle: Digest) -> Denial {
         match self.policies.last() {
             None => {
@@ -82,15 +81,14 @@ impl LedgerState {
                     "policy was {bundle}, is {now} since record {} by {}",
                     deed.index, deed.by
                 );
-                let hint =
-                    "ask the policy in force, and have what it is asked about approved again";
+                let hint = "evaluate the policy in force, and have its subject approved again";
                 Denial::new(Rule::PolicyChanged, why, hint)
             }
         }
     }
 
-    /// Checks that every exception that held when a verdict was said, for this component or account or
-    /// for all, holds still: the verdict may rest on it.
+    /// Checks that every exception that was open at a verdict, for this component or account or for all,
+    /// is still open: the verdict may rest on it.
     pub(super) fn check_excepted(
         &self,
         (index, time): (u64, UnixNanos),
@@ -116,16 +114,15 @@ impl LedgerState {
             return Ok(());
         };
         let why = format!(
-            "the exception of record {granted} to {} held when the policy said so in record {index}, and \
-             has ended",
+            "the exception of record {granted} to {} was open at the verdict of record {index}, and has ended",
             one.exception.rule
         );
-        let hint = "ask the policy again and record its verdict";
+        let hint = "evaluate the policy again and record its verdict";
         Err(Denial::new(Rule::VerdictStale, why, hint))
     }
 
-    /// The verdict that opens a gate for a subject: the last one by the policy in force, which must
-    /// have passed. The word of `not_by` counts for nothing.
+    /// The verdict that opens a gate for a subject: the last one by the policy in force, which must pass.
+    /// Verdicts that `not_by` recorded do not count.
     pub(super) fn check_verdict(
         &self,
         gate: Gate,
@@ -149,7 +146,7 @@ impl LedgerState {
             let why = format!(
                 "the policy in force has no verdict at the gate {gate} for {subject}{other}"
             );
-            let hint = format!("ask the policy and record its verdict first: {ask}");
+            let hint = format!("evaluate the policy and record its verdict first: {ask}");
             return Err(Denial::new(Rule::VerdictMissing, why, hint));
         };
         if said.verdict.outcome == GateOutcome::Pass {
@@ -163,7 +160,7 @@ impl LedgerState {
             "the policy failed it at the gate {gate} in record {index}: {}",
             reasons.join("; ")
         );
-        let hint = format!("mend what it names and ask again: {ask}");
+        let hint = format!("correct what it names and evaluate it again: {ask}");
         Err(Denial::new(Rule::VerdictFailed, why, hint))
     }
 }

@@ -1,5 +1,4 @@
-//! What the state knows of drift: differences that somebody found, and which of them stand. It must
-//! never look at what is there.
+//! Recorded drift, and which of it is open. It must never look at the machine.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +6,24 @@ use super::LedgerState;
 use crate::act::DriftFinding;
 use crate::registry::RecordRef;
 
-/// A difference that was recorded.
+/// A difference as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DriftRecord {
-    /// What differs.
     pub drift: DriftFinding,
     /// Who recorded it.
     pub deed: RecordRef,
-    /// Who recorded that it is there no more.
+    /// Who recorded that it is gone.
     pub ended: Option<RecordRef>,
 }
 
 impl LedgerState {
-    /// Every difference that was ever recorded, by its entry.
+    /// Every recorded difference, by its record.
     #[must_use]
     pub const fn drifts(&self) -> &BTreeMap<u64, DriftRecord> {
         &self.drifts
     }
 
-    /// The entry that holds this difference, if it stands.
+    /// The record of this difference, if it is open.
     #[must_use]
     pub fn standing(&self, drift: &DriftFinding) -> Option<u64> {
         let mut all = self.drifts.iter();

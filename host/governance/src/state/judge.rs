@@ -1,5 +1,5 @@
-//! Whether an act may be done in a state: one function for appending and for verifying. It must
-//! never change the state, nor know whether the act is new or was recorded long ago.
+//! Judges an act in a state: one function for appending and for verifying. It must never change the state,
+//! nor know whether the act is new or was recorded long ago.
 
 use super::LedgerState;
 use crate::act::Act;
@@ -19,9 +19,9 @@ mod runs;
 
 type Judgment = Result<(), Denial>;
 
-const ASK_ADMINISTRATOR: &str = "an administrator can add or replace keys";
+const ASK_ADMINISTRATOR: &str = "an administrator adds keys: counterfoil people key add";
 
-/// Who does an act, with which key, and when.
+/// The actor of an act, the key and the time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ActContext<'a> {
     pub(super) by: &'a Id,
@@ -31,6 +31,8 @@ pub(super) struct ActContext<'a> {
 }
 
 pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
+    // The first record has no principals to be judged by: it is believed if it is consistent, and whoever
+    // verifies the ledger compares its log key with one that they trust.
     if let Act::Genesis {
         administrators,
         log_key,
@@ -50,7 +52,7 @@ pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
     judge_act(state, doing, &signed.act)
 }
 
-/// Whether somebody who may do such acts may do this one.
+/// Judges an act by its own rule, after the actor's key and role were checked.
 #[expect(
     clippy::too_many_lines,
     reason = "one arm for each act, and the compiler sees that none is missing"
@@ -59,8 +61,8 @@ fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment 
     match act {
         Act::Genesis { .. } => Err(Denial::new(
             Rule::GenesisRepeated,
-            "the ledger has begun",
-            "administrators add principals one by one",
+            "the ledger has its first record",
+            "an administrator adds principals: counterfoil principal add",
         )),
         Act::PrincipalAdd { id, roles, key, .. } => people::add(state, id, roles, key),
         Act::RolesSet { id, roles } => people::roles_set(state, doing, id, roles),
@@ -143,7 +145,7 @@ fn signature(state: &LedgerState, signed: &SignedAct) -> Judgment {
     ))
 }
 
-/// Whether the one who acts is a principal with a key that counts, and signed this.
+/// Checks that the actor is a principal with a valid key, and signed this act.
 fn authentic(state: &LedgerState, signed: &SignedAct) -> Judgment {
     let doing = ActContext {
         by: &signed.actor,
@@ -154,7 +156,7 @@ fn authentic(state: &LedgerState, signed: &SignedAct) -> Judgment {
     signature(state, signed)
 }
 
-/// Whether the one who acts is a principal with a key that counts.
+/// Checks that the actor is a principal with a valid key.
 fn authentic_key(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
     known(state, doing.by)?;
     let (actor, key) = (doing.by, doing.key);
@@ -162,6 +164,7 @@ fn authentic_key(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
         let why = format!("key {key} of {actor} {what}");
         Err(Denial::new(rule, why, ASK_ADMINISTRATOR))
     };
+    // A valid key of another principal is not enough: its holder would act in this actor's name.
     let Some(found) = state.keys.get(key).filter(|found| found.owner == *actor) else {
         return deny(Rule::KeyUnknown, "is not in the ledger");
     };

@@ -1,5 +1,5 @@
-//! What the state knows of limits, authorizations and kill switches. It must never stop a run
-//! itself: whoever runs one asks.
+//! Limits, authorizations and kill switches in the state. It must never stop a run itself: the runner
+//! asks.
 
 use std::collections::BTreeMap;
 
@@ -10,29 +10,28 @@ use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 
-/// The limits of an account.
+/// The limits of an account as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LimitsRecord {
     /// Their digest.
     pub limits: Digest,
-    /// The entry with the verdict that gave them.
+    /// The record of the verdict that gave them.
     pub verdict: u64,
     /// Who set them.
     pub deed: RecordRef,
 }
 
-/// An authorization of starts.
+/// An authorization of starts as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AuthorizationRecord {
-    /// What may be started, when.
     pub authorization: StartAuthorization,
     /// Who authorized it.
     pub deed: RecordRef,
-    /// Who withdrew it, and why.
+    /// Why and by whom it was withdrawn.
     pub withdrawn: Option<(String, RecordRef)>,
 }
 
-/// A kill switch that somebody threw.
+/// A thrown kill switch as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KillRecord {
     /// What it stops.
@@ -40,31 +39,31 @@ pub struct KillRecord {
     pub reason: String,
     /// Who threw it.
     pub deed: RecordRef,
-    /// Who lifted it, and why.
+    /// Why and by whom it was lifted.
     pub lifted: Option<(String, RecordRef)>,
 }
 
 impl LedgerState {
-    /// The limits of every account that has some.
+    /// The limits of each account that has any.
     #[must_use]
     pub const fn limits(&self) -> &BTreeMap<Id, LimitsRecord> {
         &self.limits
     }
 
-    /// Every authorization of starts, by its entry.
+    /// Every authorization of starts, by its record.
     #[must_use]
     pub const fn authorizations(&self) -> &BTreeMap<u64, AuthorizationRecord> {
         &self.authorizations
     }
 
-    /// Every kill switch that was thrown, by its entry.
+    /// Every thrown kill switch, by its record.
     #[must_use]
     pub const fn kills(&self) -> &BTreeMap<u64, KillRecord> {
         &self.kills
     }
 
-    /// The kill switch that stops this run of this account, if one does. A runner asks before
-    /// every start and goes on asking.
+    /// The kill switch that stops this run of this account, if one does. A runner asks before every start
+    /// and keeps asking while the run is open.
     #[must_use]
     pub fn killed(&self, run: &Digest, account: &Id) -> Option<(u64, &KillRecord)> {
         let stops = |one: &KillRecord| {
@@ -96,7 +95,7 @@ impl LedgerState {
         Err(Denial::new(Rule::KillOn, why, hint))
     }
 
-    /// Whether the account's limits are these.
+    /// Checks that the account's limits are these.
     ///
     /// # Errors
     ///
@@ -114,8 +113,8 @@ impl LedgerState {
         Err(Denial::new(Rule::LimitsChanged, why, hint))
     }
 
-    /// Checks that the account's limits are those in force, and the very ones that the component was
-    /// approved under.
+    /// Checks that the account's limits are those in force and those that the component was approved
+    /// under.
     ///
     /// # Errors
     ///
@@ -134,7 +133,7 @@ impl LedgerState {
         Err(Denial::new(Rule::LimitsUnapproved, why, hint))
     }
 
-    /// The authorization in this entry, unless it was withdrawn.
+    /// The authorization of this record, unless it was withdrawn.
     ///
     /// # Errors
     ///

@@ -62,7 +62,7 @@ fn delegation_never_gets_round_the_segregation_of_duties() {
     desk.act("max", delegate(ApprovalClass::Promotion, "gus", until))
         .unwrap();
     let text = desk.denied("gus", approve("gus", set("one"), 7), Rule::DutyDelegation);
-    assert!(text.contains("could only speak for max"), "{text}");
+    assert!(text.contains("could only vote for max"), "{text}");
     assert!(text.ends_with("(promotion): dan"), "{text}");
     desk.act("dan", delegate(ApprovalClass::Promotion, "max", until))
         .unwrap();

@@ -46,7 +46,10 @@ fn nobody_grants_an_exception_to_themselves_or_without_a_control_and_an_end() {
     let good = exception("erin", until);
     let own = Act::ExceptionGrant(exception("dan", until));
     let text = desk.denied("dan", own, Rule::DutyException);
-    assert!(text.contains("nobody else has the role approver"), "{text}");
+    assert!(
+        text.contains("no other principal has the role approver"),
+        "{text}"
+    );
     desk.denied("erin", Act::ExceptionGrant(good.clone()), Rule::RoleMissing);
     let mut bad = [(); 5].map(|()| good.clone());
     bad[0].rule.clear();

@@ -102,7 +102,7 @@ fn glass_is_broken_for_acts_that_take_two_and_for_four_hours_at_most() {
         (glass(&[], soon), "no act"),
         (
             glass(&["component-submit"], soon),
-            "component-submit is no act that takes two",
+            "component-submit is not an act that takes two",
         ),
         (
             glass(&["component-approve"], soon),

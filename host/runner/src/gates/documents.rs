@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_base::digest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{DigestSet, EvidenceKind, ExceptionSubject, KillScope};
 use counterfoil_governance::evidence::{EvidenceAttestation, EvidenceError as PieceError};
@@ -95,10 +94,7 @@ pub fn start(state: &LedgerState, entry: u64, now: UnixNanos) -> Result<Start, D
     let mut promoted = component.promotions.iter().rev().map(|one| one.set);
     let last = promoted.clone().next();
     let approved = promoted.find(|set| *set == terms.set).or(last);
-    let (parameters, limits) = (
-        digest::Digest(terms.parameters.0),
-        digest::Digest(terms.limits.0),
-    );
+    let (parameters, limits) = (terms.parameters, terms.limits);
     Ok(Start {
         time: Seconds::before(now),
         set: set_of(&terms.set),
@@ -130,11 +126,8 @@ pub fn start(state: &LedgerState, entry: u64, now: UnixNanos) -> Result<Start, D
             not_after: Seconds::before(authorization.not_after),
             withdrawn: authorized.withdrawn.is_some(),
         }),
-        limits_in_force: state
-            .limits()
-            .get(&terms.account)
-            .map(|one| digest::Digest(one.limits.0)),
-        policy_in_force: state.policy().map(|one| digest::Digest(one.0)),
+        limits_in_force: state.limits().get(&terms.account).map(|one| one.limits),
+        policy_in_force: state.policy(),
         retrospectives_owed: owed(state),
         kills: kills(state, &terms.account),
         exceptions: exceptions(state),
@@ -191,12 +184,11 @@ pub fn limits(
 }
 
 fn set_of(set: &DigestSet) -> Set {
-    let digest = |one: Digest| digest::Digest(one.0);
     Set {
-        component: digest(set.component),
-        limits: digest(set.limits),
-        policy: digest(set.policy),
-        evidence: digest(set.evidence),
+        component: set.component,
+        limits: set.limits,
+        policy: set.policy,
+        evidence: set.evidence,
     }
 }
 
@@ -207,7 +199,7 @@ fn exceptions(state: &LedgerState) -> Vec<Exception> {
         let ended = granted.ended.as_ref().map(|(_, deed)| deed.time);
         let until = ended.map_or(exception.until, |ended| ended.min(exception.until));
         let (component, account) = match &exception.subject {
-            ExceptionSubject::Component(one) => (Some(digest::Digest(one.0)), None),
+            ExceptionSubject::Component(one) => (Some(*one), None),
             ExceptionSubject::Account(one) => (None, Some(one.to_string())),
             ExceptionSubject::Installation => (None, None),
         };

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use counterfoil_governance::state::Access;
 use counterfoil_runner::run::feed::Treatment;
 use counterfoil_runner::supervisor::Taker;
 use counterfoil_runner::supervisor::inlet::{NotQueued, Told};

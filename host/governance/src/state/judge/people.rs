@@ -1,4 +1,4 @@
-//! Whether principals, keys and roles may change so.
+//! Judges changes of principals, keys and roles. It must never change the state.
 
 use std::collections::BTreeSet;
 
@@ -18,32 +18,40 @@ pub(super) fn genesis(
     log_key: PublicKey,
 ) -> Judgment {
     let deny = |rule, why: &str| {
-        let hint = "begin the ledger with another first record";
+        let hint = "create the ledger with another first record";
         Err(Denial::new(rule, why, hint))
     };
     if log_key != state.log_key {
         return deny(
             Rule::KeyUnknown,
-            "the first record names another log key than the one that signs",
+            "the first record names another log key than the signer's",
         );
     }
+    // One key for two principals would let one person sign as two, and a key that is also the log's
+    // would let an administrator write the history that judges them.
     let mut keys = BTreeSet::from([log_key]);
     let mut looks = BTreeSet::new();
     for (id, key) in administrators {
         if !key.is_usable() {
-            return deny(Rule::KeyUnusable, "a key with which nothing can be signed");
+            return deny(
+                Rule::KeyUnusable,
+                "a key is not a usable Ed25519 public key",
+            );
         }
         if !keys.insert(*key) {
-            return deny(Rule::KeyTaken, "two of the keys are one");
+            return deny(
+                Rule::KeyTaken,
+                "two principals, or a principal and the log, have the same key",
+            );
         }
         if !looks.insert(id.look()) {
-            return deny(Rule::PrincipalLook, "two of the ids look the same");
+            return deny(Rule::PrincipalLook, "two of the ids look alike");
         }
     }
     if !administrators.contains(&(signed.actor.clone(), signed.key)) {
         return deny(
             Rule::PrincipalUnknown,
-            "the one who begins the ledger is none of its administrators",
+            "the signer of the first record is not one of its administrators",
         );
     }
     signature(state, signed)
@@ -55,26 +63,28 @@ fn new_id(state: &LedgerState, id: &Id) -> Judgment {
         let hint = "an administrator can change its roles and keys";
         return Err(Denial::new(Rule::PrincipalExists, why, hint));
     }
+    // A name that only looks like an approver's would pass a reader's eye in every list and record.
     let look = id.look();
     let Some(other) = state.principals.keys().find(|other| other.look() == look) else {
         return Ok(());
     };
-    let why = format!("{id} looks like the principal {other}, and is another name");
+    let why = format!("{id} looks like the principal {other}, but is another name");
     Err(Denial::new(
         Rule::PrincipalLook,
         why,
-        "use a name that can be told apart",
+        "use a name that readers can tell apart",
     ))
 }
 
 fn new_key(state: &LedgerState, key: &PublicKey) -> Judgment {
-    let hint = "make a new key";
+    let hint = "create a new key: counterfoil people key new";
     if !key.is_usable() {
-        let why = format!("nothing can be signed with key {key}");
+        let why = format!("key {key} is not a usable Ed25519 public key");
         return Err(Denial::new(Rule::KeyUnusable, why, hint));
     }
+    // Keys that ended count as well: an old signature must never become another principal's.
     if *key == state.log_key || state.log_keys.contains_key(key) || state.keys.contains_key(key) {
-        let why = format!("key {key} is in use, or was");
+        let why = format!("key {key} is in use, or was used before");
         return Err(Denial::new(Rule::KeyTaken, why, hint));
     }
     Ok(())
@@ -87,6 +97,7 @@ pub(super) fn roles_set(
     roles: &Roles,
 ) -> Judgment {
     known(state, id)?;
+    // Even an administrator: a stolen administrator key must not make its holder an approver as well.
     if id == doing.by {
         let why = format!("{id} would change its own roles");
         let who = state.who(&[Role::Administrator], doing.time, &[id]);
@@ -117,7 +128,7 @@ pub(super) fn key_revoke(
     let principal = state.principals.get(actor);
     let administers = principal.is_some_and(|one| one.roles.contains(&Role::Administrator));
     if actor != id && !administers {
-        let why = format!("{actor} is not {id} and no administrator");
+        let why = format!("{actor} is neither {id} nor an administrator");
         let who = state.who(&[Role::Administrator], doing.time, &[actor]);
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
@@ -126,9 +137,11 @@ pub(super) fn key_revoke(
         return Err(Denial::new(Rule::KeyUnknown, why, ASK_ADMINISTRATOR));
     };
     if found.ended.is_some() {
-        let why = format!("key {key} was revoked or rotated before");
+        let why = format!("key {key} is already revoked or rotated");
         return Err(Denial::new(Rule::KeyRevoked, why, "nothing is left to do"));
     }
+    // Without an administrator no key could ever be added again, and every other key would expire in
+    // time: the ledger would be dead.
     state.administrator_left(doing.time, |_, other| *other == key)
 }
 
@@ -138,7 +151,7 @@ pub(super) fn log_holder(state: &LedgerState, id: &Id) -> Judgment {
         return Ok(());
     }
     let why = format!("{id} is an operator, and may not hold the log's signing key");
-    let hint = "give the key, or the role, to somebody else";
+    let hint = "give the key or the role to another principal";
     Err(Denial::new(Rule::DutyLogKey, why, hint))
 }
 
@@ -163,12 +176,13 @@ pub(super) fn key_rotate(
     if until.is_none_or(|until| doing.time < until) {
         return Ok(());
     }
-    // A key that is over before it begins would leave its owner without any.
-    let why = format!("key {key} would be over before it begins");
+    // The old key ends with this act. A new key that has expired already would leave its owner with none,
+    // and the last administrator with no way back.
+    let why = format!("key {key} would expire before it is added");
     Err(Denial::new(Rule::KeyExpired, why, ASK_ADMINISTRATOR))
 }
 
-/// The old key says who follows it, and the new one that somebody holds it.
+/// The old key names its successor, and the new key proves that someone holds it.
 pub(super) fn log_rotate(
     state: &LedgerState,
     key: &PublicKey,
@@ -182,7 +196,7 @@ pub(super) fn log_rotate(
     ] {
         if !signer.signed(&message, signature) {
             let why = format!("the log's {which} key {signer} did not sign the rotation");
-            let hint = "have both keys sign that the new one follows the old one";
+            let hint = "have both keys sign the rotation";
             return Err(Denial::new(Rule::LogSignature, why, hint));
         }
     }

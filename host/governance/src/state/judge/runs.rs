@@ -1,4 +1,4 @@
-//! Whether limits, starts, ends, kill switches and budgets are what they must be.
+//! Judges limits, starts, ends, kill switches and budgets. It must never change the state.
 
 use counterfoil_trading::time::UnixNanos;
 
@@ -20,11 +20,11 @@ const WINDOW_NANOS_MAX: i64 = 30 * 86_400 * 1_000_000_000;
 /// A second, in nanoseconds.
 const SECOND_NANOS: i64 = 1_000_000_000;
 
-/// How long a verdict at the gate for starts counts, in nanoseconds: an hour. What it judged (open
-/// exceptions, retrospectives, limits) goes on changing.
+/// How long a verdict at the gate for starts counts, in nanoseconds: an hour, since the exceptions,
+/// retrospectives and limits that it judged keep changing.
 const START_VERDICT_NANOS_MAX: i64 = 3_600 * 1_000_000_000;
 
-/// Limits are what the policy in force gave last for exactly this account.
+/// Limits must be those that the policy in force gave last for exactly this account.
 pub(super) fn limits_set(
     state: &LedgerState,
     doing: ActContext<'_>,
@@ -32,8 +32,8 @@ pub(super) fn limits_set(
 ) -> Judgment {
     let (index, said) = state.check_verdict(Gate::Limits, account_digest(account), None)?;
     if index != verdict {
-        let why = format!("record {index}, not {verdict}, has the last verdict on {account}");
-        let hint = "propose the limits that the last verdict gave";
+        let why = format!("the last verdict on {account} is in record {index}, not {verdict}");
+        let hint = "propose the limits of the last verdict";
         return Err(Denial::new(Rule::VerdictStale, why, hint));
     }
     if said.verdict.limits == Some(limits) {
@@ -44,7 +44,7 @@ pub(super) fn limits_set(
         .limits
         .map_or_else(String::new, |digest| digest.to_string());
     let why = format!("the policy gave the limits {gave}, not {limits}");
-    let hint = "propose the limits that the verdict gave";
+    let hint = "propose the limits of the verdict";
     Err(Denial::new(Rule::LimitsChanged, why, hint))
 }
 
@@ -65,7 +65,7 @@ pub(super) fn authorize(
             "is longer than 30 days"
         };
         let why = format!("the window {wrong}");
-        let hint = "authorize a window of 30 days at most that is to come";
+        let hint = "authorize a window in the future, 30 days at most";
         return Err(Denial::new(Rule::StartWindow, why, hint));
     }
     let terms = &asked.terms;
@@ -79,11 +79,11 @@ pub(super) fn withdraw(state: &LedgerState, (authorized, reason): (u64, &str)) -
     told(reason)
 }
 
-/// A run starts by a service, on exactly the terms that were authorized, while everything that
-/// they rest on still holds.
+/// A service starts a run, on exactly the authorized terms, while everything they rest on is still valid.
 pub(super) fn start(state: &LedgerState, doing: ActContext<'_>, start: &RunStart) -> Judgment {
     service(state, doing)?;
     state.check_setup()?;
+    // A run id names one journal. A second start under it would fork the history that replay checks.
     if state.registry.runs.contains_key(&start.run) {
         let why = format!("run {} was started before", start.run);
         let hint = "use a new start nonce in its manifest";
@@ -98,6 +98,7 @@ pub(super) fn start(state: &LedgerState, doing: ActContext<'_>, start: &RunStart
         return Err(Denial::new(Rule::StartChanged, why, hint));
     }
     check_window(asked, doing.time)?;
+    // Two runners could hold the same authorization: the second start would trade the account twice.
     let mut running = state.registry.open_runs();
     if let Some(other) = running.find(|one| one.start.authorized == start.authorized) {
         let why = format!(
@@ -107,6 +108,8 @@ pub(super) fn start(state: &LedgerState, doing: ActContext<'_>, start: &RunStart
         let hint = "stop it first (counterfoil run stop RUN), or authorize another start";
         return Err(Denial::new(Rule::StartRunning, why, hint));
     }
+    // Everything is checked again: between the authorization and the start a component may be archived,
+    // a policy replaced, limits lowered, or a switch thrown.
     state.registry.may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
     state.check_limits_of(terms)?;
@@ -115,7 +118,8 @@ pub(super) fn start(state: &LedgerState, doing: ActContext<'_>, start: &RunStart
     state.check_budget(&terms.owner, doing.time)
 }
 
-/// The policy passed the start lately, and not by the word of the component's author.
+/// Checks that the policy passed the start within the last hour, by a verdict that the component's author
+/// did not record.
 fn asked_policy(
     state: &LedgerState,
     doing: ActContext<'_>,
@@ -129,12 +133,14 @@ fn asked_policy(
         let (component, account) = (&asked.terms.set.component, &asked.terms.account);
         return state.check_excepted((index, doing.time), Some(component), Some(account));
     }
-    let why = format!("the verdict of record {index} is older than an hour, or than what it is on");
-    let hint = "ask the policy again and record its verdict";
+    let why = format!(
+        "the verdict of record {index} is older than an hour, or older than the authorization"
+    );
+    let hint = "evaluate the policy again and record its verdict";
     Err(Denial::new(Rule::VerdictStale, why, hint))
 }
 
-/// The window of an authorization is open.
+/// Checks that the authorization's window is open.
 fn check_window(found: &StartAuthorization, time: UnixNanos) -> Judgment {
     let (from, until) = (found.not_before, found.not_after);
     if from <= time && time < until {
@@ -166,7 +172,7 @@ fn service(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
         .filter(|(_, one)| one.kind == PrincipalKind::Service);
     let names: Vec<_> = services.map(|(id, _)| id.as_str()).collect();
     let why = format!(
-        "{} is a person, and runs are started and ended by a service",
+        "{} is a person, and only a service starts and ends runs",
         doing.by
     );
     let who = format!("who could do it (service): {}", names.join(", "));
@@ -193,12 +199,12 @@ fn known_run<'a>(
         Denial::new(
             Rule::RunUnknown,
             why,
-            "counterfoil ledger search --act run-start shows those that were",
+            "counterfoil ledger search --act run-start lists those that were",
         )
     })
 }
 
-/// Whoever watches may stop, and so may a service; stopping early does no harm.
+/// Any role that watches over runs may stop them, and so may a service.
 pub(super) fn kill(
     state: &LedgerState,
     doing: ActContext<'_>,
@@ -211,18 +217,19 @@ pub(super) fn kill(
         Role::Administrator,
     ];
     if !is_service(state, doing.by) && !MAY.iter().any(|role| state.has_role(doing.by, *role)) {
-        let why = format!("{} has no role in which runs are stopped", doing.by);
+        let why = format!("{} has no role that may stop runs", doing.by);
         let who = state.who(&MAY, doing.time, &[doing.by]);
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
     told(reason)?;
+    // A kill needs no second signature: it only stops, and a wrong one costs less than a late one.
     if let KillScope::Run(run) = scope {
         known_run(state, run)?;
     }
     Ok(())
 }
 
-/// Who stopped it does not say that it may go on.
+/// The principal who threw a kill switch may not lift it.
 pub(super) fn kill_lift(
     state: &LedgerState,
     doing: ActContext<'_>,
@@ -230,8 +237,8 @@ pub(super) fn kill_lift(
 ) -> Judgment {
     let found = state.kills.get(&killed).filter(|one| one.lifted.is_none());
     let Some(found) = found else {
-        let why = format!("record {killed} throws no kill switch that is still thrown");
-        let hint = "counterfoil ledger search --act kill shows those that were thrown";
+        let why = format!("record {killed} throws no kill switch that is still on");
+        let hint = "counterfoil ledger search --act kill lists them";
         return Err(Denial::new(Rule::KillUnknown, why, hint));
     };
     told(reason)?;
@@ -247,7 +254,7 @@ pub(super) fn kill_lift(
     Err(Denial::new(Rule::DutyKill, why, who))
 }
 
-/// Nobody is given what they use by themselves.
+/// A principal may not set the budget that applies to them.
 pub(super) fn budget_set(
     state: &LedgerState,
     doing: ActContext<'_>,
@@ -264,12 +271,12 @@ pub(super) fn budget_excess(
     told(reason)?;
     let longest = doing.time.0.saturating_add(EXCESS_NANOS_MAX);
     if until <= doing.time || until.0 > longest {
-        let why = "the excess is over before it begins, or lasts longer than seven days";
+        let why = "the excess ends before it begins, or lasts longer than seven days";
         let hint = "approve it for seven days at most, or change the budget";
         return Err(Denial::new(Rule::BudgetUnfit, why, hint));
     }
     if !state.books.budgets.contains_key(of) {
-        let why = format!("{of} has no budget to be over");
+        let why = format!("{of} has no budget to exceed");
         return Err(Denial::new(Rule::BudgetUnfit, why, "nothing is needed"));
     }
     own_budget(state, doing, of)
@@ -283,10 +290,7 @@ fn own_budget(state: &LedgerState, doing: ActContext<'_>, of: &BudgetHolder) -> 
     if !mine {
         return Ok(());
     }
-    let why = format!(
-        "{} would decide on the budget of {of}, which is their own",
-        doing.by
-    );
+    let why = format!("{} would decide on their own budget, {of}", doing.by);
     let who = state.who_signs(
         crate::act::ApprovalClass::Operations,
         doing.time,
@@ -295,7 +299,7 @@ fn own_budget(state: &LedgerState, doing: ActContext<'_>, of: &BudgetHolder) -> 
     Err(Denial::new(Rule::DutyBudget, why, who))
 }
 
-/// A run's use is the use of whoever it was started for.
+/// A run's usage counts for the owner it was started for.
 pub(super) fn usage(state: &LedgerState, doing: ActContext<'_>, usage: &Usage) -> Judgment {
     if !is_service(state, doing.by) && !state.has_role(doing.by, Role::Operator) {
         let why = format!("{} is neither a service nor an operator", doing.by);
@@ -308,6 +312,6 @@ pub(super) fn usage(state: &LedgerState, doing: ActContext<'_>, usage: &Usage) -
         return Ok(());
     }
     let why = format!("run {} is {owner}'s, not {}'s", usage.run, usage.owner);
-    let hint = "record its use with its own owner";
+    let hint = "record its usage under its owner";
     Err(Denial::new(Rule::UsageOwner, why, hint))
 }
