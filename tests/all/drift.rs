@@ -20,7 +20,6 @@ use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
 use counterfoil_runner::store::lock::RunLock;
 use counterfoil_runner::study::evidence::EvidenceStore;
 use counterfoil_tests::desk::{Desk, hand, id};
-use counterfoil_tests::guests;
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::manifest::{Manifest, canonical_json};
 use counterfoil_trading::time::UnixNanos;
@@ -41,7 +40,7 @@ impl Place {
         let manifest = over_a_feed(&world.cross(&["AAA", "BBB"], 2, 3, 10), "first");
         let component = manifest.setup().unwrap().component;
         let desk = Desk::with(&world, &component);
-        let evidence = EvidenceStore::new(&world.data, &component);
+        let evidence = EvidenceStore::new(&world.data, &Digest(component));
         for kind in EvidenceKind::ALL {
             evidence.put(kind.name().as_bytes()).unwrap();
         }
@@ -235,7 +234,7 @@ fn limit(place: &Place, limits: Digest) {
 #[test]
 fn a_run_of_a_component_that_nobody_approved_is_found() {
     let place = Place::new();
-    let stranger = guests::component("");
+    let stranger = counterfoil_guests::component("");
     let manifest = over_a_feed(&place.world.manifest(&stranger, &["AAA"]), "stranger");
     let lines = place.world.lines(&manifest);
     place.world.live(&manifest, &lines).unwrap();

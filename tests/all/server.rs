@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 
 use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_governance::act::Act;
+use counterfoil_guests::component;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_runner::orders::venues::Venues;
@@ -33,7 +34,6 @@ use counterfoil_server::types::{
     SessionRequest, StartRequest,
 };
 use counterfoil_tests::desk::{Desk, hand, id};
-use counterfoil_tests::guests::component;
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};

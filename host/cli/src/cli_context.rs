@@ -42,7 +42,7 @@ impl CliContext {
         }
         let data = DataDir::open(&data)?;
         Ok(Self {
-            keys: KeyDir::new(keys).of(&data),
+            keys: KeyDir::new(keys).for_data(&data),
             data,
             json: global.json,
             actor: global.actor.clone(),
@@ -54,7 +54,7 @@ impl CliContext {
     pub(crate) fn in_directories(&self, data: &Path, keys: PathBuf) -> Result<Self> {
         let data = DataDir::open(data)?;
         Ok(Self {
-            keys: KeyDir::new(keys).of(&data),
+            keys: KeyDir::new(keys).for_data(&data),
             data,
             json: self.json,
             actor: None,

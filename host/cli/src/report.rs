@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::times::show_time;
@@ -170,7 +170,7 @@ pub(crate) fn close_json(manifest: &Manifest, close: &Close) -> Result<Value> {
     }))
 }
 
-pub(crate) fn outcome_json(manifest: &Manifest, outcome: &Outcome) -> Result<Value> {
+pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> Result<Value> {
     let mut value = close_json(manifest, &outcome.close)?;
     value["run-id"] = json!(format!("sha256:{}", outcome.execution.run));
     value["execution"] = json!(outcome.execution.number);
@@ -199,7 +199,7 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &Outcome) -> Result<Val
 }
 
 /// The record of the host's stop, if it stopped the run.
-fn stop_of(outcome: &Outcome) -> Result<Option<StopRecord>> {
+fn stop_of(outcome: &ExecutionOutcome) -> Result<Option<StopRecord>> {
     match outcome.close.reason {
         CloseReason::Stopped => stop(&outcome.execution),
         CloseReason::EndOfData | CloseReason::Fault => Ok(None),
@@ -207,7 +207,7 @@ fn stop_of(outcome: &Outcome) -> Result<Option<StopRecord>> {
 }
 
 /// Yes if the run decided its whole feed.
-pub(crate) fn answer_of(outcome: &Outcome) -> Result<CommandAnswer> {
+pub(crate) fn answer_of(outcome: &ExecutionOutcome) -> Result<CommandAnswer> {
     let is_end = match outcome.close.reason {
         CloseReason::EndOfData => true,
         CloseReason::Fault => false,
@@ -218,7 +218,7 @@ pub(crate) fn answer_of(outcome: &Outcome) -> Result<CommandAnswer> {
     Ok(CommandAnswer::yes_if(is_end))
 }
 
-pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()> {
+pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> Result<()> {
     let setup = manifest.setup()?;
     let close = &outcome.close;
     let held: Vec<String> = setup

@@ -17,7 +17,6 @@ use serde_json::json;
 
 pub use watch::{PermitWatch, Records};
 
-use crate::study::evidence::limits_digest;
 use crate::times::show_time;
 
 /// The right to start, or to go on with, one run.
@@ -108,7 +107,7 @@ pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<RunTerms, AccessD
         },
         timeframe: manifest.timeframe.clone(),
         parameters: parameters_digest(manifest).map_err(|error| invalid(&error))?,
-        limits: Digest(limits_digest(manifest).map_err(|error| invalid(&error))?),
+        limits: manifest.limits_digest().map_err(|error| invalid(&error))?,
     })
 }
 

@@ -25,9 +25,8 @@ use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::gate::Gate;
 use counterfoil_policy::starter;
 use counterfoil_policy::verdict::{Refusal, Verdict};
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::study::proof::{Which, prove};
-use counterfoil_tests::guests;
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::study::proof::{DecisionSelector, prove};
 use counterfoil_tests::world::{World, over_a_feed, project, public_key};
 use counterfoil_trading::manifest::{RiskEntry, canonical_json};
 use counterfoil_trading::record::kind_of;
@@ -81,7 +80,7 @@ fn main() {
     let late = last_lines(&first_lines(&lines, 4), 2);
     corpus.seed("feed", "late", first_lines(&lines, 4) + &late);
 
-    let faulty = guests::component(
+    let faulty = counterfoil_guests::component(
         r#"(func (export "on-bar") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32)
           (result i32) unreachable)"#,
     );
@@ -98,7 +97,7 @@ fn main() {
     files(&corpus);
     ledger(&corpus);
     policies(&corpus);
-    corpus.seed("admission", "shell", guests::component(""));
+    corpus.seed("admission", "shell", counterfoil_guests::component(""));
     let import = r#"(import "wasi:cli/environment@0.2.0" "get" (func))"#;
     corpus.seed(
         "admission",
@@ -109,7 +108,7 @@ fn main() {
 }
 
 /// A journal, and everything in it.
-fn journal(corpus: &Corpus, name: &str, outcome: &Outcome) {
+fn journal(corpus: &Corpus, name: &str, outcome: &ExecutionOutcome) {
     let bytes = fs::read(outcome.execution.journal()).unwrap();
     for target in ["frames", "journal", "forged"] {
         corpus.seed(target, name, &bytes);
@@ -143,7 +142,7 @@ fn journal(corpus: &Corpus, name: &str, outcome: &Outcome) {
         }
     }
     if let Some(index) = decisions.last() {
-        let proof = prove(&outcome.execution, &Which::Entry(*index)).unwrap();
+        let proof = prove(&outcome.execution, &DecisionSelector::Entry(*index)).unwrap();
         corpus.seed("proof", name, proof.to_string());
     }
     let leaves: Vec<_> = entries.iter().map(|entry| leaf_hash(entry)).collect();

@@ -1,7 +1,7 @@
 //! `audit`: look-ahead, parity, publication. The checks themselves are the runner's.
 
 use anyhow::Result;
-use counterfoil_runner::run::replay::Replay;
+use counterfoil_runner::run::replay::ReplayReport;
 use counterfoil_runner::study::lookahead;
 
 use super::{parity, publish, replay};
@@ -26,7 +26,7 @@ fn probe(cli: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
     Ok(answer)
 }
 
-pub(super) fn lookahead(cli: &CliContext, run: &str, backend: &str) -> Result<Replay> {
+pub(super) fn lookahead(cli: &CliContext, run: &str, backend: &str) -> Result<ReplayReport> {
     replay::replay_with(
         cli,
         run,

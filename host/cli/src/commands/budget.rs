@@ -91,7 +91,7 @@ fn record(cli: &CliContext, name: &str, tags: &[String]) -> Result<CommandAnswer
     let execution = cli.data.find(name)?;
     let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
     let all = cli.data.executions_of(&execution.run)?;
-    let used = usage::used(&all)?;
+    let used = usage::run_usage(&all)?;
     let mut client = ledger_access::open(cli)?;
     let run = Digest(manifest.run_id()?);
     let started = client.state().registry().runs().get(&run);

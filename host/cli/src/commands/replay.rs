@@ -1,8 +1,7 @@
 //! `replay`: runs the component again on the recorded inputs and compares every decision.
 
 use anyhow::Result;
-use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::run::replay::{ReplayArgs as Replayed, replay};
+use counterfoil_runner::run::replay::{ReplayError, ReplayReport as Replayed, replay};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_runner::times::show_time;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -70,7 +69,7 @@ type ReplayKind = fn(
     &Execution,
     EngineSettings,
     &mut (dyn FnMut(u64) + Send),
-) -> Result<Replayed, RunnerError>;
+) -> Result<Replayed, ReplayError>;
 
 /// Replays a run by `kind`, showing progress under the name `what`.
 pub(super) fn replay_with(

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{
     DataFinding, FILES, Facts, Figures, Gather, PeriodsPerYear, Render, Subject, Verdict,
 };
-use counterfoil_runner::run::backtest::snapshot_store;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::store::files::{make_folder, sync_folder, write_whole};

@@ -3,10 +3,11 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::orders::gateway::broker::Bridge;
-use counterfoil_runner::run::feed::{Patient, Source};
+use counterfoil_runner::run::feed::{FeedSource, TimedLineReader};
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_runner::run::resume::{
-    Around, Cut, Found, Halt, Notice, Opened, Resumed, Resumption, open,
+    CutTail, ResumeAttempt, ResumeBlocked, ResumeDeps, ResumeEvent, ResumeOutcome, ResumePoint,
+    Resumption, open,
 };
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
@@ -31,11 +32,11 @@ pub(crate) fn live(
     cli: &CliContext,
     run: &str,
     backend: &str,
-    ends: impl FnOnce(&Manifest) -> Result<(Source<Patient>, Option<Bridge>)>,
+    ends: impl FnOnce(&Manifest) -> Result<(FeedSource<TimedLineReader>, Option<Bridge>)>,
 ) -> Result<CommandAnswer> {
     resume(cli, run, backend, |ready, around| {
-        let ends = ends(ready.manifest())?;
-        Ok(ready.live(ends, around)?)
+        let (source, broker) = ends(ready.manifest())?;
+        Ok(ready.live(source, broker, around)?)
     })
 }
 
@@ -43,43 +44,43 @@ fn resume(
     cli: &CliContext,
     run: &str,
     backend: &str,
-    act: impl FnOnce(Resumption, Around<'_>) -> Result<Resumed>,
+    act: impl FnOnce(Resumption, ResumeDeps<'_>) -> Result<ResumeOutcome>,
 ) -> Result<CommandAnswer> {
     let execution = cli.data.find(run)?;
     let short = execution.short();
     let ready = match open(&cli.data, &execution, Box::new(cli.keys.signer()?))? {
-        Opened::Ready(ready) => ready,
-        Opened::Halted(halt) => return Ok(halted(cli, &short, &halt, &[])),
+        ResumeAttempt::Ready(ready) => ready,
+        ResumeAttempt::Blocked(halt) => return Ok(halted(cli, &short, &halt, &[])),
     };
-    let found = ready.found();
+    let found = ready.resume_point();
     note(&opening(&short, &found));
     let manifest = ready.manifest().clone();
     let instruments = manifest.setup()?.instruments;
     let component = ready.prepare(&cli.data, cli.engine(backend)?)?;
     let mut watcher = Watcher::new(0);
     let mut cut = None;
-    let mut tell = |notice: &Notice| match notice {
-        Notice::Compared { records } => {
+    let mut tell = |notice: &ResumeEvent| match notice {
+        ResumeEvent::Compared { records } => {
             note(&format!(
                 "{records} records replayed as recorded; the run continues"
             ));
         }
-        Notice::Cut(one) => {
+        ResumeEvent::Cut(one) => {
             note(&cut_text(one));
             cut = Some(one.clone());
         }
     };
-    let around = Around {
+    let around = ResumeDeps {
         data: &cli.data,
         component: &component,
         observer: &mut watcher,
-        tell: &mut tell,
+        on_event: &mut tell,
     };
     let resumed = act(*ready, around);
     watcher.finish();
     let (outcome, compared) = match resumed? {
-        Resumed::Ended { outcome, compared } => (outcome, compared),
-        Resumed::Halted(halt) => return Ok(halted(cli, &short, &halt, &instruments)),
+        ResumeOutcome::Ended { outcome, compared } => (outcome, compared),
+        ResumeOutcome::Blocked(halt) => return Ok(halted(cli, &short, &halt, &instruments)),
     };
     if cli.json {
         let mut value = report::outcome_json(&manifest, &outcome)?;
@@ -114,8 +115,8 @@ fn resume(
 }
 
 /// What was found, before anything is changed.
-fn opening(run: &str, found: &Found) -> String {
-    let Found {
+fn opening(run: &str, found: &ResumePoint) -> String {
+    let ResumePoint {
         records,
         decisions,
         uncovered,
@@ -136,7 +137,7 @@ fn opening(run: &str, found: &Found) -> String {
     format!("run {run}: {records} signed records verified, {decisions} bars decided; {tail}")
 }
 
-fn cut_text(cut: &Cut) -> String {
+fn cut_text(cut: &CutTail) -> String {
     format!(
         "cut {} bytes that no checkpoint covers at byte {}; they are kept in {}",
         cut.bytes,
@@ -145,7 +146,7 @@ fn cut_text(cut: &Cut) -> String {
     )
 }
 
-fn resumed_json(found: &Found, compared: u64, cut: Option<&Cut>, skipped: u64) -> Value {
+fn resumed_json(found: &ResumePoint, compared: u64, cut: Option<&CutTail>, skipped: u64) -> Value {
     json!({
         "records-signed": found.records,
         "bars-decided": found.decisions,
@@ -160,14 +161,21 @@ fn resumed_json(found: &Found, compared: u64, cut: Option<&Cut>, skipped: u64) -
 }
 
 /// Prints why the run cannot be resumed.
-fn halted(cli: &CliContext, run: &str, halt: &Halt, instruments: &[Instrument]) -> CommandAnswer {
+fn halted(
+    cli: &CliContext,
+    run: &str,
+    halt: &ResumeBlocked,
+    instruments: &[Instrument],
+) -> CommandAnswer {
     let side = |record: &Option<Box<Record>>| match record {
         Some(record) => Describe::new(instruments).record(record),
         None => "no such record".to_owned(),
     };
     let sides = match halt {
-        Halt::Difference(found) => Some((side(&found.recorded), side(&found.replayed))),
-        Halt::Broken(_) | Halt::Damaged { .. } | Halt::OtherRun { .. } => None,
+        ResumeBlocked::Difference(found) => Some((side(&found.recorded), side(&found.replayed))),
+        ResumeBlocked::Broken(_)
+        | ResumeBlocked::Damaged { .. }
+        | ResumeBlocked::OtherRun { .. } => None,
     };
     if cli.json {
         print_json(&json!({

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::study::sweep::{Item, samples};
+use counterfoil_runner::study::sweep::{SweepItem, sample_items};
 use counterfoil_snapshot::synthetic::resample::{Draw, Resample};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::Close;
@@ -88,7 +88,7 @@ fn draw(
     args: &MonteCarloArgs,
     manifest: &Manifest,
     count: u32,
-) -> Result<Vec<Item>> {
+) -> Result<Vec<SweepItem>> {
     let first = Resample {
         draw: how(args),
         block: args.block,
@@ -96,7 +96,7 @@ fn draw(
         sample: 0,
     };
     let bar = bar("drawing", u64::from(count));
-    let items = samples(&cli.data, manifest, first, count, &mut |made| {
+    let items = sample_items(&cli.data, manifest, first, count, &mut |made| {
         bar.set_position(u64::from(made));
     });
     bar.finish_and_clear();

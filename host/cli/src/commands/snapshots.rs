@@ -1,7 +1,7 @@
 //! `data list`: lists the snapshots.
 
 use anyhow::Result;
-use counterfoil_runner::run::backtest::snapshot_store;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::store::folder::SnapshotSummary;
 use serde_json::{Value, json};

@@ -10,9 +10,11 @@ use counterfoil_governance::act::{ActName, EvidenceKind};
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::Access;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::store::files::read_whole;
-use counterfoil_runner::study::evidence::{self, Checked, Thresholds, dearer};
+use counterfoil_runner::study::evidence::{
+    self, EvidenceCheck, RunThresholds, with_added_slippage,
+};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
@@ -28,7 +30,7 @@ use crate::progress::bar;
 /// What is to be checked, and against what.
 struct Check<'a> {
     manifest: &'a Manifest,
-    thresholds: Thresholds,
+    thresholds: RunThresholds,
 }
 
 pub(super) fn run(cli: &CliContext, args: &ComponentValidateArgs) -> Result<CommandAnswer> {
@@ -44,9 +46,9 @@ pub(super) fn run(cli: &CliContext, args: &ComponentValidateArgs) -> Result<Comm
     Ok(tell(cli, &component, &all, "review"))
 }
 
-fn thresholds(text: &str) -> Result<Thresholds> {
+fn thresholds(text: &str) -> Result<RunThresholds> {
     if text == "research" {
-        return Ok(Thresholds::research());
+        return Ok(RunThresholds::research());
     }
     let bytes = read_whole(Path::new(text))?;
     serde_json::from_slice(&bytes).with_context(|| format!("thresholds in {text}"))
@@ -70,9 +72,9 @@ impl Check<'_> {
         let engine = cli.engine("cranelift")?.for_limits(&self.manifest.limits);
         // In a process of its own first, as for every component: a bomb ends there.
         admit::component(cli, &component.to_string(), &self.manifest.limits, &engine)?;
-        let found = evidence::admission(&bytes, &self.manifest.limits, engine);
+        let found = evidence::check_admission(&bytes, &self.manifest.limits, engine);
         all.push(maker.keep(EvidenceKind::Admission, &found)?);
-        let found = evidence::quality(&cli.data, self.manifest)?;
+        let found = evidence::check_quality(&cli.data, self.manifest)?;
         all.push(maker.keep(EvidenceKind::SnapshotQuality, &found)?);
         let outcome = backtest::execute(cli, self.manifest, "cranelift")?;
         for (kind, found) in self.decided_again(cli, &outcome)? {
@@ -85,8 +87,8 @@ impl Check<'_> {
     fn decided_again(
         &self,
         cli: &CliContext,
-        outcome: &Outcome,
-    ) -> Result<Vec<(EvidenceKind, Checked)>> {
+        outcome: &ExecutionOutcome,
+    ) -> Result<Vec<(EvidenceKind, EvidenceCheck)>> {
         let bar = bar("deciding again", 0);
         let mut progress = |decisions: u64| {
             if decisions.is_multiple_of(1024) {
@@ -97,12 +99,12 @@ impl Check<'_> {
         let names = ["cranelift", "pulley"];
         let engines = names.map(|name| Ok((name, cli.engine(name)?)));
         let engines = engines.into_iter().collect::<Result<Vec<_>>>()?;
-        let replay = evidence::replays(data, run, engines, &mut progress)?;
+        let replay = evidence::check_replays(data, run, engines, &mut progress)?;
         let engine = cli.engine("cranelift")?;
-        let ahead = evidence::no_look_ahead(data, run, engine, &mut progress)?;
-        let dearer = dearer(self.manifest, &self.thresholds)?;
+        let ahead = evidence::check_look_ahead(data, run, engine, &mut progress)?;
+        let dearer = with_added_slippage(self.manifest, &self.thresholds)?;
         let dearer = backtest::execute(cli, &dearer, "cranelift")?;
-        let within = evidence::thresholds(data, run, &dearer.execution, &self.thresholds)?;
+        let within = evidence::check_thresholds(data, run, &dearer.execution, &self.thresholds)?;
         bar.finish_and_clear();
         Ok(vec![
             (EvidenceKind::Replay, replay),

@@ -14,7 +14,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
-use counterfoil_runner::study::evidence::{Checked, EvidenceStore};
+use counterfoil_runner::study::evidence::{EvidenceCheck, EvidenceStore};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ impl Maker {
             origin: view.state().origin().to_owned(),
             component,
             by: LedgerActor::with_best_key(&people, view.state(), by, now())?,
-            store: EvidenceStore::new(&cli.data, &component.0),
+            store: EvidenceStore::new(&cli.data, &component),
         })
     }
 
@@ -58,7 +58,7 @@ impl Maker {
     }
 
     /// Signs a finding and keeps it, passed or not.
-    pub(super) fn keep(&self, kind: EvidenceKind, found: &Checked) -> Result<Made> {
+    pub(super) fn keep(&self, kind: EvidenceKind, found: &EvidenceCheck) -> Result<Made> {
         let time = show_time(now());
         let facts = (found.facts.clone(), found.reasons.as_slice());
         let statement = statement(
@@ -69,7 +69,7 @@ impl Maker {
         );
         let mut envelope = DsseEnvelope::new(&statement)?;
         envelope.sign(self.by.signing_key.as_ref())?;
-        let digest = Digest(self.store.put(&envelope.encode()?)?);
+        let digest = self.store.put(&envelope.encode()?)?;
         Ok(Made {
             kind,
             digest,
@@ -91,7 +91,7 @@ fn find(
     component: &Digest,
     now: UnixNanos,
 ) -> Result<Found> {
-    let store = EvidenceStore::new(&cli.data, &component.0);
+    let store = EvidenceStore::new(&cli.data, component);
     let registered = state.registry().components().get(component);
     let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, EvidenceAttestation)> =
         BTreeMap::new();
@@ -111,7 +111,7 @@ fn find(
             .get(&piece.kind)
             .is_none_or(|(last, ..)| *last < time)
         {
-            newest.insert(piece.kind, (time, Digest(digest), piece));
+            newest.insert(piece.kind, (time, digest, piece));
         }
     }
     let run = |piece: &EvidenceAttestation| piece.facts.get("run-id").cloned();
@@ -191,9 +191,8 @@ pub(super) fn on_disk(
     state: &LedgerState,
     component: &Digest,
 ) -> Result<Vec<Value>> {
-    let store = EvidenceStore::new(&cli.data, &component.0);
-    let row = |digest: [u8; 32]| {
-        let digest = Digest(digest);
+    let store = EvidenceStore::new(&cli.data, component);
+    let row = |digest: Digest| {
         let piece = open_piece(&cli.data, state, component, &digest);
         let piece = piece.map(|piece| {
             let is = match piece.reasons.as_slice() {

@@ -152,7 +152,7 @@ pub(crate) fn tell(
         value["record"] = json!(record);
         print_json(&value);
     } else {
-        let digest = |digest: Option<counterfoil_base::digest::Digest>| {
+        let digest = |digest: Option<Digest>| {
             digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string())
         };
         let recorded = record.map_or_else(
