@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use counterfoil_governance::ledger::verify;
 use counterfoil_index::{By, TERM_BYTES_MAX, Term, Want, rebuild, search, standing};
-use desk::{Made, Record, key, terms};
+use desk::{Made, LedgerRecord, key, terms};
 use proptest::prelude::*;
 
 /// A ledger with many records, and where each ends.
@@ -39,7 +39,7 @@ fn alone(bytes: &[u8], wanted: &[Want]) -> Vec<u64> {
     fits.map(|(index, _)| index).collect()
 }
 
-fn says(index: u64, record: &Record, wanted: &[Want]) -> bool {
+fn says(index: u64, record: &LedgerRecord, wanted: &[Want]) -> bool {
     let terms = terms(index, record);
     wanted.iter().all(|want| {
         let mut any = want.0.iter();
@@ -119,7 +119,7 @@ fn an_index_that_cannot_be_made_is_done_without() {
 fn long_terms_are_found_by_their_beginning() {
     let folder = tempfile::tempdir().unwrap();
     let long = format!("reason={}", "x".repeat(2 * TERM_BYTES_MAX));
-    let said = |index: u64, _: &Record| -> BTreeSet<Term> {
+    let said = |index: u64, _: &LedgerRecord| -> BTreeSet<Term> {
         BTreeSet::from([format!("{long}{index}"), "none=".to_owned()])
     };
     for wanted in [format!("{long}7"), long.clone(), "reason=xx".to_owned()] {
