@@ -14,7 +14,7 @@ use counterfoil_policy::suite::Suite;
 use counterfoil_runner::gates::{Archive, ArchiveError};
 use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
 use counterfoil_runner::store::files::FileError;
-use counterfoil_runner::study::evidence::{EvidenceError as StoreError, EvidenceStore};
+use counterfoil_runner::study::evidence::{EvidenceStore, EvidenceStoreError as StoreError};
 use serde_json::Value;
 
 /// Why a check of the host did not pass.
@@ -84,22 +84,14 @@ pub fn check_policy_tests(suite: &Suite) -> Result<(), AccessDenial> {
     Err(AccessDenial::new(HostRule::PolicyTests, why, hint))
 }
 
-/// Checks that an exception to this rule could change a verdict. Of the ledger's own rules, and where
-/// the policy lists none, the ledger decides.
+/// Checks that an exception to this rule could change a verdict of the policy. Of the ledger's own
+/// rules, and where the policy lists none that give way, the ledger decides.
 ///
 /// # Errors
 ///
-/// Returns [`HostCheckError::Denied`] by `exception.unfit`, or because the policy cannot be read.
-pub fn check_exception_rule(
-    data: &DataDir,
-    state: &LedgerState,
-    rule: &str,
-) -> Result<(), HostCheckError> {
-    if state.policy().is_none() {
-        return Ok(());
-    }
-    let bundle = policy_in_force(data, state)?;
-    let Some(rules) = excepted_rules(&bundle) else {
+/// Returns the [`AccessDenial`] `exception.unfit`.
+pub fn check_exception_rule(policy: &Bundle, rule: &str) -> Result<(), AccessDenial> {
+    let Some(rules) = excepted_rules(policy) else {
         return Ok(());
     };
     if Rule::parse(rule).is_some() || rules.iter().any(|listed| listed == rule) {
@@ -107,7 +99,7 @@ pub fn check_exception_rule(
     }
     let why = format!("{rule} is no rule of the policy in force that gives way to an exception");
     let hint = format!("rules that do: {}", rules.join(", "));
-    Err(AccessDenial::new(Rule::ExceptionUnfit, why, hint).into())
+    Err(AccessDenial::new(Rule::ExceptionUnfit, why, hint))
 }
 
 /// The rules that give way to exceptions, where a policy lists them as the starter policy does.
@@ -158,7 +150,7 @@ pub fn open_piece(
     component: &Digest,
     digest: &Digest,
 ) -> Result<EvidenceAttestation, OpenPieceError> {
-    let bytes = EvidenceStore::new(data, &component.0).get(&digest.0)?;
+    let bytes = EvidenceStore::new(data, component).get(digest)?;
     Ok(EvidenceAttestation::open(state, &bytes)?)
 }
 

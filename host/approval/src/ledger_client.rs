@@ -14,7 +14,7 @@ use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::wait;
-use counterfoil_runner::store::keys::{KeyError, PeopleKeys};
+use counterfoil_runner::store::keys::{KeyDirError, PeopleKeys};
 use counterfoil_trading::time::UnixNanos;
 
 /// Attempts to open a ledger that another process writes: an act takes milliseconds, but its process
@@ -45,7 +45,7 @@ pub enum LedgerClientError {
     Append(#[source] LedgerError),
     /// The key folder could not be read.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] KeyDirError),
     /// No key file has the principal's name.
     #[error(
         "no key of {principal} in the key folder; make one with `counterfoil people key new {principal}`, \

@@ -10,8 +10,7 @@ use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::key::{KeyError, VerifierKey};
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::files::{FileError, read_whole};
-use counterfoil_runner::store::keys::KeyDir;
-use counterfoil_runner::store::keys::KeyError as KeyDirError;
+use counterfoil_runner::store::keys::{KeyDir, KeyDirError};
 use counterfoil_trading::time::UnixNanos;
 
 /// The folder of the ledger in the data directory.

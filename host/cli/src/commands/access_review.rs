@@ -14,7 +14,7 @@ use crate::args::AccessReviewArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::ledger_access;
-use crate::people::rows;
+use crate::people::table;
 
 /// Roles that one principal can hold together but that belong to two for a second pair of eyes to
 /// be one: the ledger keeps the duties apart by component, a review asks whether they should meet.

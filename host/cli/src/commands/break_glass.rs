@@ -28,7 +28,7 @@ pub(crate) fn run(cli: &CliContext, args: &BreakGlassCommand) -> Result<CommandA
             let end = show_time(glass.until);
             let mut client = ledger_access::open(cli)?;
             let outcome = client.act(Act::BreakGlassOpen(glass))?;
-            let record = done.as_ref().map_or(0, |done| done.index);
+            let record = outcome.clone().index().unwrap_or_default();
             let what = format!(
                 "{} may act without the second signature until {end}: {}; use --emergency {record}; a retrospective is owed",
                 client.actor(),

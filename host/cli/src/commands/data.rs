@@ -7,8 +7,8 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::store::files::write_whole;
 use counterfoil_runner::times::show_time;
-use counterfoil_snapshot::layers::lineage::InputFile;
-use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, Acceptance};
+use counterfoil_snapshot::layers::lineage::LineageFile;
+use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, FindingAcceptance};
 use counterfoil_snapshot::quality::actions::format_actions;
 use counterfoil_snapshot::quality::findings::Severity;
 use counterfoil_snapshot::source::options::IngestOptions;
@@ -87,7 +87,7 @@ fn report(cli: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
 fn accept(cli: &CliContext, args: &DataAcceptArgs) -> Result<CommandAnswer> {
     let store = snapshot_store(&cli.data)?;
     let id = store.resolve(&args.snapshot)?;
-    let acceptance = Acceptance {
+    let acceptance = FindingAcceptance {
         at: Some(now()),
         by: args.by.clone(),
         date: args.date.clone(),
@@ -150,7 +150,7 @@ fn lineage(cli: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn file_json(file: &InputFile) -> Value {
+fn file_json(file: &LineageFile) -> Value {
     json!({
         "role": file.role,
         "sha256": file.sha256.to_string(),
@@ -158,7 +158,7 @@ fn file_json(file: &InputFile) -> Value {
     })
 }
 
-fn print_file(file: &InputFile, indent: &str) {
+fn print_file(file: &LineageFile, indent: &str) {
     print_line(&format!("{indent}{}  {}", file.role, file.sha256));
     for one in &file.receipts {
         let vendor = one.vendor.as_deref().unwrap_or("an unnamed vendor");

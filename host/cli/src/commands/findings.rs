@@ -1,11 +1,11 @@
 //! Prints findings of data quality checks.
 
-use counterfoil_snapshot::quality::findings::Finding;
+use counterfoil_snapshot::quality::findings::QualityFinding;
 
 use crate::output::print_table;
 
 /// Prints findings as a table.
-pub(crate) fn print_findings(findings: &[Finding]) {
+pub(crate) fn print_findings(findings: &[QualityFinding]) {
     let head = ["severity", "rule", "place", "finding", "accepted by"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for one in findings {

@@ -9,10 +9,12 @@ use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::error::IngestError;
-use counterfoil_snapshot::layers::ingest::{Ingested, Progress};
-use counterfoil_snapshot::quality::accept::Acceptance;
-use counterfoil_snapshot::quality::findings::{FindingsData, RuleCount, Severity};
-use counterfoil_snapshot::source::options::{IngestOptions, SideFile, SourceKind};
+use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::quality::accept::FindingAcceptance;
+use counterfoil_snapshot::quality::findings::{LayerFindings, RuleCount, Severity};
+use counterfoil_snapshot::source::choices::SourceKind;
+use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
+use counterfoil_snapshot::source::progress::IngestProgress;
 use serde_json::{Value, json};
 
 use super::findings::print_findings;
@@ -36,7 +38,7 @@ pub(crate) fn run(cli: &CliContext, args: &IngestArgs) -> Result<CommandAnswer> 
     Ok(CommandAnswer::Yes)
 }
 
-pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<Ingested> {
+pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<IngestOutcome> {
     let path = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
     let name = args
@@ -46,9 +48,9 @@ pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<Ingested> {
         .to_string_lossy();
     let options = options(cli, args)?;
     let bar = bar("ingesting", 0);
-    let mut progress = |step: Progress| match step {
-        Progress::Reading { rows, .. } => bar.set_position(rows),
-        Progress::Writing { bars, .. } => bar.set_position(bars),
+    let mut progress = |step: IngestProgress| match step {
+        IngestProgress::Reading { rows, .. } => bar.set_position(rows),
+        IngestProgress::Writing { bars, .. } => bar.set_position(bars),
     };
     let done = snapshot_store(&cli.data)?.ingest(file, &name, &options, &mut progress);
     bar.finish_and_clear();
@@ -59,7 +61,7 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     let accepted = args.accept.iter().map(|path| {
         let whole = serde_json::from_slice::<Value>(&read_whole(path)?);
         let record = whole.map(|whole| whole.get("acceptance").cloned().unwrap_or(whole));
-        let one = record.and_then(serde_json::from_value::<Acceptance>);
+        let one = record.and_then(serde_json::from_value::<FindingAcceptance>);
         one.with_context(|| format!("invalid record of acceptance in {}", path.display()))
     });
     let store = snapshot_store(&cli.data)?;
@@ -127,7 +129,7 @@ fn refused(cli: &CliContext, error: anyhow::Error) -> Result<CommandAnswer> {
     Ok(CommandAnswer::No)
 }
 
-fn as_json(done: &Ingested) -> Value {
+fn as_json(done: &IngestOutcome) -> Value {
     let report = &done.report;
     json!({
         "snapshot": done.id.to_string(),
@@ -146,7 +148,7 @@ fn as_json(done: &Ingested) -> Value {
     })
 }
 
-pub(crate) fn print(done: &Ingested) {
+pub(crate) fn print(done: &IngestOutcome) {
     let report = &done.report;
     let inferred = if report.timeframe_inferred {
         " (from the smallest gap)"
@@ -195,7 +197,7 @@ pub(crate) fn print(done: &Ingested) {
 }
 
 /// The findings of the checks, one line for each rule, without notes.
-fn findings(data: &FindingsData) -> Vec<(&'static str, String)> {
+fn findings(data: &LayerFindings) -> Vec<(&'static str, String)> {
     let line = |(rule, found): (&String, &RuleCount)| {
         let name = match found.severity {
             Severity::Error => "error",
@@ -211,7 +213,7 @@ fn findings(data: &FindingsData) -> Vec<(&'static str, String)> {
     data.rules.iter().filter_map(line).collect()
 }
 
-fn print_examples(done: &Ingested) {
+fn print_examples(done: &IngestOutcome) {
     if !findings(&done.report.findings).is_empty() {
         let id = short_digest(&done.id.to_string());
         print_line(&format!("next: counterfoil data report {id}"));

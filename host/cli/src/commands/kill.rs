@@ -170,7 +170,7 @@ impl KillTarget {
             match client.act(Act::KillLift { killed, reason })? {
                 ActOutcome::Recorded { index } => record = Some(index),
                 // Denied, or another signature is needed: the file stays, so that no run starts meanwhile.
-                outcome => {
+                outcome @ (ActOutcome::Proposed { .. } | ActOutcome::Denied(_)) => {
                     let what = format!("the stop of record {killed} is lifted");
                     let facts = json!({ "target": self.name, "stopped": true, "changed": false });
                     return Ok(print_outcome(cli, outcome, &what, facts));

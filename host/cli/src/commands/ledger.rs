@@ -14,7 +14,7 @@ use counterfoil_governance::act::Act;
 use counterfoil_governance::ledger::{self, LedgerError};
 use counterfoil_governance::proof::prove;
 use counterfoil_governance::record::SignedAct;
-use counterfoil_index::By;
+use counterfoil_index::AnsweredBy;
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
@@ -134,14 +134,14 @@ fn search(cli: &CliContext, args: &LedgerSearchArgs) -> Result<CommandAnswer> {
 fn index(cli: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
     let view = if args.rebuild {
         let found = search::rebuild(cli)?;
-        if let By::Ledger(error) = found.by {
+        if let AnsweredBy::Ledger(error) = found.by {
             return Err(error).context("the index could not be made");
         }
         found.verified
     } else {
         ledger_access::view(cli)?.verified
     };
-    let (known, records) = (search::standing(cli), view.mark().size);
+    let (known, records) = (search::indexed_records(cli), view.mark().size);
     if cli.json {
         print_json(&json!({ "records": records, "indexed": known }));
         return Ok(CommandAnswer::Yes);

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::study::sweep::{SweepItem, sample_items};
-use counterfoil_snapshot::synthetic::resample::{Draw, Resample};
+use counterfoil_snapshot::synthetic::resample::{BlockDraw, SampleSpec};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::Close;
 use counterfoil_trading::units::Money;
@@ -89,7 +89,7 @@ fn draw(
     manifest: &Manifest,
     count: u32,
 ) -> Result<Vec<SweepItem>> {
-    let first = Resample {
+    let first = SampleSpec {
         draw: how(args),
         block: args.block,
         seed: args.seed,
@@ -103,11 +103,11 @@ fn draw(
     Ok(items?)
 }
 
-const fn how(args: &MonteCarloArgs) -> Draw {
+const fn how(args: &MonteCarloArgs) -> BlockDraw {
     if args.shuffle {
-        Draw::Shuffle
+        BlockDraw::Shuffle
     } else {
-        Draw::Stationary
+        BlockDraw::Stationary
     }
 }
 
@@ -147,8 +147,10 @@ fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOu
 
 fn print(args: &MonteCarloArgs, whole: &SweepTable, actual: &SweepOutcome) {
     let how = match how(args) {
-        Draw::Stationary => format!("in blocks of {} on average, with replacement", args.block),
-        Draw::Shuffle => format!("in permuted blocks of {}", args.block),
+        BlockDraw::Stationary => {
+            format!("in blocks of {} on average, with replacement", args.block)
+        }
+        BlockDraw::Shuffle => format!("in permuted blocks of {}", args.block),
     };
     let (count, seed) = (whole.rows.len(), args.seed);
     print_line(&format!(

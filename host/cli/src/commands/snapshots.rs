@@ -3,7 +3,7 @@
 use anyhow::Result;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::times::show_time;
-use counterfoil_snapshot::store::folder::SnapshotSummary;
+use counterfoil_snapshot::snapshot_store::SnapshotSummary;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;

@@ -58,20 +58,19 @@ pub(crate) fn require<T, E: Into<HostCheckError>>(
 
 /// The verified records of the ledger.
 pub(crate) fn view(places: &CliContext) -> Result<LedgerView> {
-    noting_torn_bytes(LedgerView::open(&places.data, &places.keys)?)
+    let view = LedgerView::open(&places.data, &places.keys)?;
+    note_torn_bytes(&view);
+    Ok(view)
 }
 
 /// The same, where the log's public key may be what was changed.
 pub(crate) fn view_with_own_key(places: &CliContext) -> Result<LedgerView> {
-    noting_torn_bytes(LedgerView::open_with_own_key(&places.data, &places.keys)?)
+    let view = LedgerView::open_with_own_key(&places.data, &places.keys)?;
+    note_torn_bytes(&view);
+    Ok(view)
 }
 
-/// The same under a key that the caller trusts.
-pub(crate) fn view_with_key(places: &CliContext, key: [u8; 32]) -> Result<LedgerView> {
-    noting_torn_bytes(LedgerView::open_with_key(&places.data, key)?)
-}
-
-fn noting_torn_bytes(view: LedgerView) -> Result<LedgerView> {
+fn note_torn_bytes(view: &LedgerView) {
     if view.verified.torn_bytes > 0 {
         note(&format!(
             "the last {} bytes of {} are an unfinished record; the next act cuts them off",
@@ -79,5 +78,4 @@ fn noting_torn_bytes(view: LedgerView) -> Result<LedgerView> {
             view.path.display()
         ));
     }
-    Ok(view)
 }

@@ -1,4 +1,4 @@
-//! Lists: rows as JSON objects, filtered by any of their fields, told as a table.
+//! Lists: rows as JSON objects, filtered by any of their fields, printed as a table.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -39,8 +39,8 @@ fn holds(field: Option<&Value>, value: &str) -> bool {
     }
 }
 
-/// Tells rows: JSON, or a table of these columns.
-pub(crate) fn tell(places: &CliContext, rows: Vec<Value>, columns: &[&str], none: &str) {
+/// Prints rows: JSON, or a table of these columns.
+pub(crate) fn print(places: &CliContext, rows: Vec<Value>, columns: &[&str], none: &str) {
     if places.json {
         print_json(&Value::Array(rows));
         return;

@@ -19,7 +19,7 @@ pub use lines::{DecidedBars, LineFeed};
 pub use market::{AnyFeed, BarSource, FeedSource, MarketBars};
 pub use snapshot::SnapshotFeed;
 
-use counterfoil_snapshot::error::ReadError;
+use counterfoil_snapshot::store::read_error::ReadError;
 use counterfoil_trading::record::{RefusedInput, Stop};
 use counterfoil_trading::slice::{Slice, SliceError};
 

@@ -3,9 +3,9 @@
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use counterfoil_snapshot::error::ReadError;
-use counterfoil_snapshot::store::folder::SnapshotStore;
-use counterfoil_snapshot::store::selection::{InstrumentCommitment, Selection};
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
+use counterfoil_snapshot::store::read_error::ReadError;
+use counterfoil_snapshot::store::selection::{BarSelection, InstrumentCommitment};
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RunSetup};
@@ -58,7 +58,7 @@ pub fn selection_of(
     data: &DataDir,
     manifest: &Manifest,
     setup: &RunSetup,
-) -> Result<Selection, InputsError> {
+) -> Result<BarSelection, InputsError> {
     let DataSource::Snapshot { id, from, to } = &manifest.data else {
         return Err(ManifestMismatch {
             subject: "the data source",
@@ -93,7 +93,7 @@ pub(crate) fn whole_selection(
     manifest: &Manifest,
     setup: &RunSetup,
     name: &str,
-) -> Result<Selection, InputsError> {
+) -> Result<BarSelection, InputsError> {
     let store = snapshot_store(data)?;
     let snapshot = store.load(&store.resolve(name)?)?;
     let symbols: Vec<String> = setup
@@ -121,7 +121,7 @@ pub struct SnapshotInputs {
 ///
 /// Returns [`InputsError`] if the actions were changed or cannot be read, or if bars must be read
 /// and do not hold.
-pub fn inputs_of(selection: &Selection) -> Result<SnapshotInputs, InputsError> {
+pub fn inputs_of(selection: &BarSelection) -> Result<SnapshotInputs, InputsError> {
     let bars = selection.commitment()?;
     let mut actions = selection.actions()?;
     let last = bars.iter().filter_map(|one| one.last_close).max();
@@ -196,7 +196,7 @@ fn time(field: &'static str, text: Option<&str>) -> Result<Option<UnixNanos>, In
 /// Whether a selection has the manifest's instruments and timeframe.
 fn check_selection(
     snapshot: &Snapshot,
-    selection: &Selection,
+    selection: &BarSelection,
     manifest: &Manifest,
     setup: &RunSetup,
 ) -> Result<(), ManifestMismatch> {

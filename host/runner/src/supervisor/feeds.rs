@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::Builder;
 
 use counterfoil_connect::feed::market::Market;
-use counterfoil_snapshot::store::selection::Selection;
+use counterfoil_snapshot::store::selection::BarSelection;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
 use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
@@ -110,7 +110,7 @@ pub(super) enum Opened {
 
 /// What a replay needs.
 pub(super) struct Replay {
-    selection: Selection,
+    selection: BarSelection,
     setup: RunSetup,
     speed: Option<u32>,
 }
@@ -205,7 +205,7 @@ fn selected(
     data: &DataDir,
     manifest: &Manifest,
     snapshot: &str,
-) -> Result<(Selection, RunSetup), OpenError> {
+) -> Result<(BarSelection, RunSetup), OpenError> {
     let setup = manifest.setup()?;
     let selection = whole_selection(data, manifest, &setup, snapshot)?;
     Ok((selection, setup))

@@ -9,8 +9,6 @@ use serde_json::{Value, json};
 
 use super::stage::{DemoStage, program, text};
 use crate::output::{print_line, print_table};
-use crate::people::ledger_access;
-use crate::people::rows;
 
 /// The strategy that is approved.
 pub(super) const STRATEGY: &str = "buy-and-hold";
@@ -47,12 +45,21 @@ impl ApprovalChain {
         let head = ["step", "by", "with key", "record"];
         let mut lines = vec![head.map(String::from).to_vec()];
         for link in &self.chain {
-            let cell = |name: &str| link.get(name).map(table::short).unwrap_or_default();
+            let cell = |name: &str| {
+                link.get(name)
+                    .map(crate::people::table::short)
+                    .unwrap_or_default()
+            };
             lines.push(vec![cell("act"), cell("by"), cell("key"), cell("record")]);
         }
         print_table(&lines);
         if let Some(refused) = &self.refused {
-            let text = |name: &str| refused.get(name).map(table::plain).unwrap_or_default();
+            let text = |name: &str| {
+                refused
+                    .get(name)
+                    .map(crate::people::table::plain)
+                    .unwrap_or_default()
+            };
             print_line(&format!(
                 "denied, in record {}: {} ({}); {}",
                 text("record"),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json};
 use crate::people::ledger_access;
-use crate::people::rows;
+use crate::people::table;
 
 /// Prints every list; yes if nobody has to look at any of them.
 pub(super) fn run(cli: &CliContext) -> Result<CommandAnswer> {

@@ -1,12 +1,11 @@
 //! `policy init|show|test|set`: a policy's folder.
 
-use counterfoil_approval::host_checks::check_policy_tests;
-use counterfoil_governance::act::ActName;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_approval::host_checks::{check_policy_tests, policy_in_force};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, HostRefusal};
+use counterfoil_governance::act::{Act, ActName};
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
 use counterfoil_policy::suite::Suite;
@@ -50,7 +49,7 @@ pub(super) fn show(cli: &CliContext, folder: Option<&Path>) -> Result<CommandAns
         (folder.display().to_string(), read(folder)?, None)
     } else {
         let view = ledger_access::view(cli)?;
-        let bundle = super::in_force(cli, view.state())??;
+        let bundle = policy_in_force(&cli.data, view.state())?;
         let since = view.state().policies().last().map(|(_, deed)| deed.index);
         ("in force".to_owned(), bundle, since)
     };

@@ -11,7 +11,7 @@ use crate::args::{ReEvaluateArgs, RowFilter};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::ledger_access;
-use crate::people::rows;
+use crate::people::table;
 
 pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;

@@ -3,7 +3,7 @@
 use core::iter::Peekable;
 use std::vec::IntoIter;
 
-use counterfoil_snapshot::store::slices::Slices;
+use counterfoil_snapshot::store::slices::SliceReader;
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::slice::{Slice, SliceError};
 
@@ -12,14 +12,14 @@ use super::{FeedError, FeedItem, SliceFeed};
 /// A feed of a snapshot's slices, with its corporate actions.
 #[derive(Debug)]
 pub struct SnapshotFeed {
-    slices: Slices,
+    slices: SliceReader,
     actions: PendingActions,
 }
 
 impl SnapshotFeed {
     /// A feed of these slices; each action joins the slice in whose time it falls.
     #[must_use]
-    pub fn new(slices: Slices, actions: Vec<CorporateAction>) -> Self {
+    pub fn new(slices: SliceReader, actions: Vec<CorporateAction>) -> Self {
         Self {
             slices,
             actions: PendingActions::new(actions),

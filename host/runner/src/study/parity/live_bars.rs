@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
 
-use counterfoil_snapshot::source::options::{EpochUnit, IngestOptions};
-use counterfoil_snapshot::store::folder::SnapshotStore;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
+use counterfoil_snapshot::source::choices::EpochUnit;
+use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_snapshot::store::snapshot_id::SnapshotId;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;

@@ -1,8 +1,8 @@
 //! A sweep over resampled bars: each sample is a snapshot of its own and an item of the sweep. It must never know how
 //! bars are drawn.
 
-use counterfoil_snapshot::error::ResampleError;
-use counterfoil_snapshot::synthetic::resample::Resample;
+use counterfoil_snapshot::synthetic::resample::SampleSpec;
+use counterfoil_snapshot::synthetic::resample_error::ResampleError;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError};
 
 use super::SweepItem;
@@ -37,7 +37,7 @@ impl From<ResampleError> for SamplesError {
 pub fn sample_items(
     data: &DataDir,
     base: &Manifest,
-    first: Resample,
+    first: SampleSpec,
     count: u32,
     progress: &mut dyn FnMut(u32),
 ) -> Result<Vec<SweepItem>, SamplesError> {
@@ -45,7 +45,7 @@ pub fn sample_items(
     let deck = store.deck(&selection_of(data, base, &base.setup()?)?)?;
     let mut items = Vec::new();
     for place in 0..count {
-        let how = Resample {
+        let how = SampleSpec {
             sample: first.sample.saturating_add(place),
             ..first
         };
