@@ -30,6 +30,7 @@ const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(args::command).complete();
+    // Before parsing, so that help and usage errors of an old spelling show today's.
     let (arguments, replaced) = args::modernize(std::env::args_os().collect());
     let color = color_choice(&arguments);
     let matches = args::command()
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         (false, true) => Verbosity::Verbose,
         (false, false) => Verbosity::Normal,
     };
+    // Before the first line is printed: a note must not be written in spite of --quiet.
     output::set_style(args.global.color, verbosity);
     if let Some(replaced) = replaced
         && !args.global.json

@@ -63,6 +63,8 @@ impl core::fmt::Display for Replaced {
 ///
 /// `arguments` begin with the program's name.
 pub(crate) fn modernize(arguments: Vec<OsString>) -> (Vec<OsString>, Option<Replaced>) {
+    // Only the command's own words are compared. A value such as `--data-dir runs`, or a file named
+    // `show`, must never be taken for a command.
     let places = words(&arguments);
     let typed: Vec<&str> = places
         .iter()
@@ -155,6 +157,7 @@ fn words(arguments: &[OsString]) -> Vec<usize> {
     let mut is_value = false;
     for (place, argument) in arguments.iter().enumerate().skip(1) {
         let text = argument.to_string_lossy();
+        // The value of the flag before it, which may be spelled like a command.
         if core::mem::take(&mut is_value) {
             continue;
         }

@@ -31,6 +31,8 @@ pub(crate) fn component(
         bail!("no component {text:?}: expected a file, or sha256: and 64 hex digits");
     };
     admission::check(&bytes).with_context(|| format!("cannot admit {text}"))?;
+    // Stored under the digest of the bytes that were checked. From here on the file that was named
+    // may change without changing what runs.
     let digest = cli.data.put_component(&bytes)?;
     compile(cli, &digest, engine).with_context(|| format!("cannot admit {text}"))?;
     let ready = compile_component(&bytes, limits, engine.clone())?;

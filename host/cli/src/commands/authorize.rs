@@ -66,6 +66,8 @@ fn start(cli: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAnswe
         people::time("--until", &args.until)?,
     );
     let limits = manifest.limits_digest()?;
+    // What is authorized is everything the manifest decides, by digest. A start under another
+    // account, feed, parameter or limit is another start and needs its own authorization.
     let terms = terms_of(&manifest, set(client.state(), component, limits));
     let run = Digest(manifest.run_id()?).to_string();
     let terms = ledger_access::require(&mut client, ActName::StartAuthorize, run, terms)?;
@@ -76,10 +78,14 @@ fn start(cli: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAnswe
     };
     let subject = asked.digest();
     let index = client.act(Act::StartAuthorize(asked))?.index()?;
+    // A verdict is valid for an hour. One asked for now would have expired when the window opens,
+    // so the operator asks then.
     if client.time() < window.0 {
         return told(cli, client.state(), index, None);
     }
     let document = gates::start(client.state(), index, client.time())?;
+    // The authorization is recorded whatever the policy answers, and a denial is recorded too: an
+    // operator who retries until the policy passes leaves the failed attempts in the ledger.
     let (verdict, record) = said(cli, &mut client, &document, subject)?;
     told(cli, client.state(), index, Some((&verdict, record)))
 }

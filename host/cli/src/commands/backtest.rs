@@ -65,6 +65,8 @@ pub(super) fn store_component(
     let Some(file) = file else { return Ok(()) };
     let bytes = read_whole(Path::new(file))?;
     let digest = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+    // The manifest is the run's identity. Running other bytes under it would give a journal whose
+    // component nobody can find.
     if digest != manifest.component {
         bail!(
             "{file} is {digest}, but the manifest names {}; give the component that it names",

@@ -59,6 +59,8 @@ pub(crate) fn run(cli: &CliContext, args: &BreakGlassCommand) -> Result<CommandA
             findings,
         } => {
             let opened = *record;
+            // Only the digest is recorded: the report may name people and incidents that do not
+            // belong into a ledger that auditors copy.
             let report = Digest::of(&read_whole(report)?);
             let findings = findings.clone();
             let outcome = ledger_access::open(cli)?.act(Act::Retrospective {

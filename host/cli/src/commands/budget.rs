@@ -91,6 +91,8 @@ fn record(cli: &CliContext, name: &str, tags: &[String]) -> Result<CommandAnswer
     let execution = cli.data.find(name)?;
     let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
     let all = cli.data.executions_of(&execution.run)?;
+    // Usage is read from the journals, which the runner signed, not from what the caller reports:
+    // an owner cannot record less than was used.
     let used = usage::run_usage(&all)?;
     let mut client = ledger_access::open(cli)?;
     let run = Digest(manifest.run_id()?);
@@ -101,6 +103,8 @@ fn record(cli: &CliContext, name: &str, tags: &[String]) -> Result<CommandAnswer
     };
     let (mut fuel, mut wall_nanos, mut bytes) = (used.fuel, used.wall_nanos, None);
     let usages = client.state().books().usages.iter();
+    // What earlier records hold is subtracted, so that the command can run daily or twice, or again
+    // after a crash, without counting anything twice.
     for (before, _) in usages.filter(|(one, _)| one.run == run) {
         fuel = fuel.saturating_sub(before.fuel);
         wall_nanos = wall_nanos.saturating_sub(before.wall_nanos);

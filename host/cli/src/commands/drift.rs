@@ -34,6 +34,8 @@ pub(crate) fn run(cli: &CliContext, args: &args::DriftArgs) -> Result<CommandAns
         // What keeps the record from being made may be the very drift: it is told all the same.
         Err(error) => return untold(cli, args, &error),
     };
+    // Looked at under the open ledger, so that no act changes what is declared between the look and
+    // the records.
     let found = seen(cli, client.state(), client.time())?;
     let recorded = record(cli, &mut client, &found)?;
     let all = found.iter().map(|one| row(client.state(), one)).collect();
@@ -53,6 +55,8 @@ fn untold(
     if found.is_empty() {
         return Err(anyhow::anyhow!("{error:#}")).context("cannot record the drift");
     }
+    // A tampered ledger or log key is the drift that matters most and the one that cannot be
+    // recorded. It is printed, with exit code 1, instead of only failing.
     print_error(&anyhow::anyhow!("not recorded: {error:#}"));
     let all = found.iter().map(|one| row(view.state(), one)).collect();
     let all = table::filter(all, &args.filter)?;
@@ -81,6 +85,8 @@ fn record(
     let gone = drifts.filter(|(_, one)| {
         one.ended.is_none() && is_seen_from(&cli.keys, &one.drift) && !found.contains(&one.drift)
     });
+    // Only differences that this machine can see are ended: a key directory elsewhere may still
+    // hold the undeclared key that was found there.
     let gone: Vec<u64> = gone.map(|(index, _)| *index).collect();
     for drifted in gone {
         let _record = client.act(Act::DriftEnd { drifted })?.index()?;
@@ -90,6 +96,8 @@ fn record(
         if client.state().standing(drift).is_some() {
             continue;
         }
+        // One record for each difference. A crash in between leaves the rest unrecorded, and the
+        // next call finds and records them, because recorded ones are skipped.
         let index = client.act(Act::Drift(drift.clone()))?.index()?;
         recorded.new.push(index);
     }

@@ -40,6 +40,8 @@ pub(crate) fn run(cli: &CliContext, args: &KeyCommand) -> Result<CommandAnswer> 
 fn new(cli: &CliContext, args: &KeyNewArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
+    // Only the public half is ever printed: what a terminal, a log or a shell history keeps can be
+    // read by others.
     let public = PublicKey(keys.make(id.as_str())?);
     if cli.json {
         print_json(&json!({ "principal": id.as_str(), "key": record_json::key(&public) }));
@@ -86,7 +88,12 @@ fn rotate(cli: &CliContext, args: &KeyRotateArgs) -> Result<CommandAnswer> {
     let until = people::time_if("--until", args.until.as_deref())?;
     let mut client = ledger_access::open(cli)?;
     let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
+    // The private key is durable before the ledger names its public half. A crash between the two
+    // leaves an unused file; in the other sequence it would leave a principal whose only valid key
+    // exists nowhere.
     let key = PublicKey(keys.make(client.actor().as_str())?);
+    // Signed by the old key, which ends with this record: whoever steals only the new file cannot
+    // make the record, and whoever stole the old key cannot rotate once it is written.
     let outcome = client.act(Act::KeyRotate { key, until })?;
     let actor = client.actor();
     let facts = json!({ "principal": actor.as_str(), "key": record_json::key(&key) });
@@ -106,6 +113,8 @@ fn revoke(cli: &CliContext, args: &KeyRevokeArgs) -> Result<CommandAnswer> {
         .keys()
         .map(|key| Digest(key.0))
         .collect();
+    // A whole key is taken as typed, even if the ledger does not know it, so that the denial is
+    // recorded. A prefix must fit one known key: revoking a wrong key by a slip cannot be undone.
     let key = match people::digest(&args.key) {
         Some(whole) => Some(whole),
         None => people::begins_with(&args.key, known.iter())?,

@@ -74,12 +74,16 @@ pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAns
     let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
     let folder = ledger_view::folder(&cli.data);
     make_folder(&folder)?;
+    // A second ledger under the same keys would let an administrator begin a history without the
+    // denials of the first.
     if let Some((other, path)) = ledger_view::all(&folder)?.first() {
         bail!(
             "there is a ledger {other} at {}: a data directory has one",
             path.display()
         );
     }
+    // The first administrator must hold a key here: the genesis is signed, and an unsigned one
+    // could name anybody.
     let own = keys
         .all()?
         .into_iter()
@@ -88,6 +92,8 @@ pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAns
         format!("no key of {actor} in the key folder; make one with `counterfoil people key new {actor}`")
     })?;
     let hand = keys.signer(&own.name, &own.public)?;
+    // The log's key is named in the genesis, so that a ledger cannot be taken over later by
+    // replacing the key file.
     let log = cli.keys.signer()?;
     let act = Act::Genesis {
         administrators: vec![(actor.clone(), PublicKey(own.public))],
@@ -98,6 +104,7 @@ pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAns
     let genesis = SignedAct::sign((&origin, GENESIS), now(), actor.clone(), act, hand.as_ref())?;
     let path = ledger_view::path_of(&cli.data, &name);
     let made = ledger::Ledger::create(&path, &name, Box::new(log), &genesis);
+    // `create` fails if the file exists: of two processes that begin a ledger at once, one fails.
     let outcome = match made {
         Ok(_) => ActOutcome::Recorded { index: 0 },
         Err(LedgerError::Genesis(denial)) => ActOutcome::Denied(denial.into()),
@@ -132,6 +139,8 @@ fn search(cli: &CliContext, args: &LedgerSearchArgs) -> Result<CommandAnswer> {
 
 /// How much of the ledger the index knows; made anew, if that is asked for.
 fn index(cli: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
+    // The index is derived from the ledger and holds no authority. It is thrown away whole, because
+    // an index that somebody edited cannot be told from a stale one.
     let view = if args.rebuild {
         let found = search::rebuild(cli)?;
         if let AnsweredBy::Ledger(error) = found.by {

@@ -83,6 +83,8 @@ fn ends_of(
             broker,
         ));
     };
+    // The manifest names the venue as the source of the bars, and so does every verifier
+    // afterwards. Bars from a socket under that name would be a forged source.
     if args.connect.is_some() || args.listen.is_some() {
         bail!(
             "the feed {:?} is a venue's: its bars come from nowhere else; leave --connect and --listen \

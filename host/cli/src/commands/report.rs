@@ -70,8 +70,12 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<Written> {
         Some(out) => out.clone(),
         None => default_folder(cli, &execution),
     };
+    // Before the journal is read: a mistyped --out must not replace a directory of other files
+    // after an hour of work.
     check_folder(&folder)?;
     let key = verify::public_key(cli, args.key.as_deref())?;
+    // The figures are only as good as the journal. It is verified first, and a report of a broken
+    // one is still written, with a warning on it, because an auditor needs to see what it says.
     let found = verify::verify(&execution.journal(), &key)?;
     let good = found.is_good();
     let (manifest, facts) = gather(&execution, good)?;
@@ -236,15 +240,22 @@ fn write_folder(folder: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<()> 
             fs::remove_dir_all(left).with_context(|| left.display().to_string())?;
         }
     }
+    // Everything is written into a hidden directory beside the target first. A crash up to here
+    // leaves the old report untouched.
     make_folder(&new)?;
     for (name, bytes) in files {
         write_whole(&new.join(name), bytes)?;
     }
     let moved = || format!("cannot move the report to {}", folder.display());
+    // Two renames, because a directory cannot replace one that is not empty. A crash between them
+    // leaves no report, and both versions in hidden directories; running the command again makes
+    // it.
     if folder.exists() {
         fs::rename(&folder, &old).with_context(moved)?;
     }
     fs::rename(&new, &folder).with_context(moved)?;
+    // The names are durable before the old report is removed: after a power cut there is one of the
+    // two.
     sync_folder(parent)?;
     if old.exists() {
         fs::remove_dir_all(&old).with_context(|| old.display().to_string())?;

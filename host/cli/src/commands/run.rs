@@ -108,6 +108,8 @@ fn signed_in(cli: &CliContext, runner: &str) -> Result<Client> {
     let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
     let view = ledger_access::view(cli)?;
     let actor = LedgerActor::with_best_key(&keys, view.state(), principal, now())?;
+    // The key signs a challenge of this runner and ledger. Only the signature leaves this machine,
+    // and a recorded one cannot be replayed to another runner.
     let mut client = Client::new(runner);
     client.sign_in(&actor.id, actor.signing_key.as_ref())?;
     Ok(client)

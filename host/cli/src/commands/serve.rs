@@ -27,6 +27,8 @@ const FILES_PER_RUN: u64 = 8;
 const FILES_MAX: u64 = 65_536;
 
 pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
+    // Raised before the first connection: at the limit, accepting fails, and so does opening a
+    // lease or a journal.
     let files = rlimit::increase_nofile_limit(FILES_MAX)?;
     if files < FILES_MAX {
         note(&format!(
@@ -61,11 +63,15 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
         records,
         venues: Arc::new(venues_of(args.venues.as_deref())?),
     });
+    // Requests are signed but not encrypted, so other machines are refused unless the operator says
+    // so.
     let reach = if args.allow_remote {
         Reach::Everybody
     } else {
         Reach::Loopback
     };
+    // Bound before runs are resumed: if another runner has the port, this process must end without
+    // having touched a run.
     let server = Server::bind(args.listen, reach, supervisor, ledger)?;
     note(&format!(
         "the runner listens at http://{}",
@@ -78,6 +84,8 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
             Some(problem) => note(&format!("run {run} not resumed: {problem}")),
         }
     }
+    // A service manager's signal suspends by default: journals stay open and the next process
+    // resumes them. Closing them would end every run at each restart.
     let order = if args.close {
         Order::Stop
     } else {

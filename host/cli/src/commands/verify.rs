@@ -22,12 +22,16 @@ const LEDGER: &str = "ledger";
 pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> {
     let path = Path::new(&args.what);
     let has_ending = |ending: &str| path.extension().is_some_and(|end| end == ending);
+    // The word first: a file or directory that somebody puts under this name into the current
+    // directory must not be verified in place of the ledger.
     if args.what == LEDGER {
         return ledger::verify(cli, None, args.key.as_deref());
     }
     if path.is_file() && has_ending("ledger") {
         return ledger::verify(cli, Some(path), args.key.as_deref());
     }
+    // The key comes from the caller or the key directory, never from the file itself: a forger
+    // would enclose a key that fits.
     let key = public_key(cli, args.key.as_deref())?;
     if path.is_file() && has_ending("tlog-proof") {
         return proof(cli, path, &key);

@@ -28,6 +28,8 @@ pub(super) fn run(cli: &CliContext, args: &ComponentApproveArgs) -> Result<Comma
     let mut client = ledger_access::open(cli)?;
     let component = people::component(client.state(), &args.component)?;
     let act = ActName::ComponentApprove;
+    // The set is computed from the bytes on disk and in the archive, never from what the caller
+    // types: a signature over digests that nobody opened would approve whatever is put there later.
     let set = set_of(cli, &mut client, act, &component, args.manifest.as_deref())?;
     let outcome = sign(&mut client, set, args.output.as_deref())?;
     let what = format!(
@@ -43,6 +45,8 @@ pub(super) fn run(cli: &CliContext, args: &ComponentApproveArgs) -> Result<Comma
 /// Signs the approval of a set, as an envelope and as an act.
 fn sign(client: &mut LedgerClient, set: DigestSet, output: Option<&Path>) -> Result<ActOutcome> {
     let mut envelope = attest::approval(client.state().origin(), client.actor(), &set)?;
+    // The envelope is for tools outside; its signature is also the act's. Both are over the same
+    // four digests, so neither can be moved to another set.
     envelope.sign(client.signing_key())?;
     let signature = envelope
         .signatures
@@ -51,6 +55,8 @@ fn sign(client: &mut LedgerClient, set: DigestSet, output: Option<&Path>) -> Res
     let signature = signature.and_then(|bytes| bytes.try_into().ok());
     let signature = signature.context("the signature has another length than Ed25519's")?;
     let outcome = client.act(Act::ComponentApprove { set, signature })?;
+    // Written after the record. An envelope of an approval that the ledger denied would convince an
+    // outside tool of something that never happened.
     if let (ActOutcome::Recorded { .. }, Some(path)) = (&outcome, output) {
         write_whole(path, &envelope.encode()?)?;
     }
@@ -69,10 +75,14 @@ pub(crate) fn set_of(
     manifest: Option<&Path>,
 ) -> Result<DigestSet> {
     let (data, subject) = (&cli.data, component.to_string());
+    // Bytes first: limits, policy and evidence say nothing about a component file that was
+    // replaced.
     let intact = check_component_bytes(data, client.state(), component);
     require(client, act, &*subject, intact)?;
     let pieces = validated_evidence(data, client.state(), component);
     let pieces = require(client, act, &*subject, pieces)?;
+    // The policy in force now, not one of the caller's choice: an approval under an older policy
+    // would bypass what was tightened since.
     let bundle = policy_in_force(data, client.state());
     let policy = Digest(require(client, act, &*subject, bundle)?.digest().0);
     let state = client.state();

@@ -59,12 +59,18 @@ impl Check<'_> {
     fn make(&self, cli: &CliContext, view: &LedgerView, component: Digest) -> Result<Vec<Made>> {
         let maker = Maker::new(cli, view, component)?;
         let access = Access::CheckComponent(&component);
+        // Before anything runs: an author who validates their own component would only waste hours
+        // of computing and be denied at the end.
         let allowed = view.state().check_access(maker.by(), access, now());
         refuse_unless(cli, component, allowed.map_err(AccessDenial::from))?;
+        // Evidence is about the component of its manifest. Without this check the good figures of
+        // one component could be signed as those of another.
         if self.manifest.component != component.to_string() {
             let named = &self.manifest.component;
             bail!("the manifest names {named}, not {component}: give a manifest of this component");
         }
+        // Read and hashed once more: what is checked must be what the ledger registered, not what
+        // the file was replaced by.
         let intact = check_component_bytes(&cli.data, view.state(), &component);
         refuse_unless(cli, component, intact)?;
         let mut all = Vec::new();
@@ -76,6 +82,9 @@ impl Check<'_> {
         all.push(maker.keep(EvidenceKind::Admission, &found)?);
         let found = evidence::check_quality(&cli.data, self.manifest)?;
         all.push(maker.keep(EvidenceKind::SnapshotQuality, &found)?);
+        // Each finding is signed and stored as soon as it exists. A crash in a later check keeps
+        // the earlier ones, and a failed check is kept as well: a checker cannot run until it
+        // passes and show only that.
         let outcome = backtest::execute(cli, self.manifest, "cranelift")?;
         for (kind, found) in self.decided_again(cli, &outcome)? {
             all.push(maker.keep(kind, &found)?);
@@ -96,6 +105,8 @@ impl Check<'_> {
             }
         };
         let (data, run) = (&cli.data, &outcome.execution);
+        // Two back ends that share no code generator: a decision that depends on undefined or host
+        // behaviour differs between them.
         let names = ["cranelift", "pulley"];
         let engines = names.map(|name| Ok((name, cli.engine(name)?)));
         let engines = engines.into_iter().collect::<Result<Vec<_>>>()?;

@@ -25,6 +25,8 @@ pub(super) fn run(cli: &CliContext, args: &ComponentSubmitArgs) -> Result<Comman
     // Admission keeps the bytes under their digest; what is not admitted is no component.
     let limits = SandboxLimits::default();
     let engine = cli.engine("cranelift")?.for_limits(&limits);
+    // Admitted before it is registered: a component that no host would run must not become a draft
+    // that others spend time on.
     let (digest, ready) =
         admit::component(cli, &args.file.display().to_string(), &limits, &engine)?;
     let component = Digest(digest);
@@ -85,6 +87,8 @@ impl core::fmt::Display for Commit {
 
 pub(super) fn commit_of(folder: &Path) -> Result<Commit> {
     let id = said_by(folder, "git", &["rev-parse", "HEAD"])?;
+    // Uncommitted changes are part of the name. Otherwise a build of edited sources would carry the
+    // commit of the reviewed ones.
     let changes = said_by(folder, "git", &["status", "--porcelain", "--", "."])?;
     Ok(Commit {
         id,
@@ -113,6 +117,8 @@ fn lock_file_of(folder: &Path) -> Result<PathBuf> {
         .canonicalize()
         .with_context(|| format!("the folder {}", folder.display()))?;
     let found = whole
+        // In a workspace the lock file is above the crate's directory. The nearest one is the one
+        // that cargo used.
         .ancestors()
         .map(|folder| folder.join("Cargo.lock"))
         .find(|file| file.is_file());

@@ -25,6 +25,8 @@ pub(super) fn run(cli: &CliContext, args: &AttestTestsArgs) -> Result<CommandAns
         None => commit_of(&args.source)?.to_string(),
     };
     let (program, arguments) = args.command.split_first().context("which command?")?;
+    // The command runs with the rights of its caller, who typed it. No input is passed, so that a
+    // test cannot wait for a terminal.
     let output = Command::new(program)
         .args(arguments)
         .current_dir(&args.source)
@@ -39,6 +41,8 @@ pub(super) fn run(cli: &CliContext, args: &AttestTestsArgs) -> Result<CommandAns
             output.status
         ));
     }
+    // The output is kept as a digest: it may hold paths and secrets of the author's machine, and
+    // whoever has the output can compare it.
     let facts = json!({
         "command": args.command,
         "source-commit": commit,

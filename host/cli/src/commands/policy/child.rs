@@ -23,6 +23,8 @@ pub(crate) fn run() -> Result<CommandAnswer> {
     match child_main(Limits::default(), &mut stdin, &mut stderr) {
         Ok(()) => Ok(CommandAnswer::Yes),
         Err((code, reason)) => {
+            // Standard error is the answer's channel, and the parent reads it as bytes: nothing is
+            // added to it.
             let _closed = write!(stderr, "{reason}");
             std::process::exit(code.into())
         }
