@@ -43,12 +43,12 @@ const RUNNER: &str = "--runner";
 
 /// Words that were replaced in a command line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Replaced {
+pub(crate) struct ReplacedSpelling {
     old: &'static [&'static str],
     new: &'static [&'static str],
 }
 
-impl core::fmt::Display for Replaced {
+impl core::fmt::Display for ReplacedSpelling {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(
             f,
@@ -62,7 +62,7 @@ impl core::fmt::Display for Replaced {
 /// The command line in today's spelling, and what was replaced in it.
 ///
 /// `arguments` begin with the program's name.
-pub(crate) fn modernize(arguments: Vec<OsString>) -> (Vec<OsString>, Option<Replaced>) {
+pub(crate) fn modernize(arguments: Vec<OsString>) -> (Vec<OsString>, Option<ReplacedSpelling>) {
     // Only the command's own words are compared. A value such as `--data-dir runs`, or a file named
     // `show`, must never be taken for a command.
     let places = words(&arguments);
@@ -72,12 +72,12 @@ pub(crate) fn modernize(arguments: Vec<OsString>) -> (Vec<OsString>, Option<Repl
         .collect();
     let names_runner = arguments.iter().any(is_runner);
     let found = match typed.get(..2) {
-        Some(["run", "kill"]) => Some(Replaced {
+        Some(["run", "kill"]) => Some(ReplacedSpelling {
             old: &["run", "kill"],
             new: &["kill", RUNNER],
         }),
         // Without the flag it lists the runs of the data directory, as its help says.
-        Some(["run", "list"]) if names_runner => Some(Replaced {
+        Some(["run", "list"]) if names_runner => Some(ReplacedSpelling {
             old: &["run", "list", RUNNER],
             new: &["run", "status", RUNNER],
         }),
@@ -85,7 +85,7 @@ pub(crate) fn modernize(arguments: Vec<OsString>) -> (Vec<OsString>, Option<Repl
             .iter()
             .filter(|(old, _)| typed.starts_with(old))
             .max_by_key(|(old, _)| old.len())
-            .map(|(old, new)| Replaced { old, new }),
+            .map(|(old, new)| ReplacedSpelling { old, new }),
     };
     match found {
         None => (arguments, None),
@@ -93,7 +93,7 @@ pub(crate) fn modernize(arguments: Vec<OsString>) -> (Vec<OsString>, Option<Repl
     }
 }
 
-impl Replaced {
+impl ReplacedSpelling {
     fn replace(self, arguments: Vec<OsString>, places: &[usize]) -> Vec<OsString> {
         let names = |words: &[&'static str]| -> Vec<&'static str> {
             words

@@ -17,7 +17,7 @@ use super::run_terms::flags_of_manifest;
 use crate::args::{BacktestArgs, BacktestOrResumeArgs, ManifestFlags};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, CommandLineError, print_json};
-use crate::progress::Watcher;
+use crate::progress::RunProgress;
 use crate::report;
 
 pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<CommandAnswer> {
@@ -43,16 +43,16 @@ pub(crate) fn execute(
     manifest: &Manifest,
     backend: &str,
 ) -> Result<ExecutionOutcome> {
-    let mut watcher = Watcher::new(0);
+    let mut progress = RunProgress::new(0);
     let signer = Box::new(cli.keys.signer()?);
     let done = backtest(
         &cli.data,
         manifest,
         cli.engine(backend)?,
         signer,
-        &mut watcher,
+        &mut progress,
     );
-    watcher.finish();
+    progress.finish();
     Ok(done?)
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn run(cli: &CliContext, args: &args::DriftArgs) -> Result<CommandAns
         let found = seen(cli, view.state(), now())?;
         let all = found.iter().map(|one| row(view.state(), one)).collect();
         let all = table::filter(all, &args.filter)?;
-        return Ok(tell(cli, all, &Recorded::default()));
+        return Ok(tell(cli, all, &DriftRecords::default()));
     }
     let mut client = match ledger_access::open(cli) {
         Ok(client) => client,
@@ -60,7 +60,7 @@ fn untold(
     print_error(&anyhow::anyhow!("not recorded: {error:#}"));
     let all = found.iter().map(|one| row(view.state(), one)).collect();
     let all = table::filter(all, &args.filter)?;
-    Ok(tell(cli, all, &Recorded::default()))
+    Ok(tell(cli, all, &DriftRecords::default()))
 }
 
 fn seen(cli: &CliContext, state: &LedgerState, time: UnixNanos) -> Result<BTreeSet<DriftFinding>> {
@@ -69,7 +69,7 @@ fn seen(cli: &CliContext, state: &LedgerState, time: UnixNanos) -> Result<BTreeS
 
 /// The records that were made.
 #[derive(Default)]
-struct Recorded {
+struct DriftRecords {
     new: Vec<u64>,
     ended: Vec<u64>,
 }
@@ -79,8 +79,8 @@ fn record(
     cli: &CliContext,
     client: &mut LedgerClient,
     found: &BTreeSet<DriftFinding>,
-) -> Result<Recorded> {
-    let mut recorded = Recorded::default();
+) -> Result<DriftRecords> {
+    let mut recorded = DriftRecords::default();
     let drifts = client.state().drifts().iter();
     let gone = drifts.filter(|(_, one)| {
         one.ended.is_none() && is_seen_from(&cli.keys, &one.drift) && !found.contains(&one.drift)
@@ -114,7 +114,7 @@ fn row(state: &LedgerState, drift: &DriftFinding) -> Value {
     value
 }
 
-fn tell(cli: &CliContext, all: Vec<Value>, recorded: &Recorded) -> CommandAnswer {
+fn tell(cli: &CliContext, all: Vec<Value>, recorded: &DriftRecords) -> CommandAnswer {
     let answer = CommandAnswer::yes_if(all.is_empty());
     if cli.json {
         print_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));

@@ -1,4 +1,4 @@
-//! `live`: a component over closed bars from a stream, into the paper venue.
+//! `live`: runs a component on closed bars from a stream, at the paper venue by default.
 
 use std::io::{BufRead, BufReader, stdin};
 use std::net::{TcpListener, TcpStream};
@@ -19,10 +19,10 @@ use super::resume;
 use crate::args::LiveArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, note, print_json};
-use crate::progress::Watcher;
+use crate::progress::RunProgress;
 use crate::report;
 
-/// The back end of live runs: the one that decides fastest.
+/// The back end of live runs, the one with the fastest decisions.
 const BACKEND: &str = "cranelift";
 
 pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
@@ -32,15 +32,15 @@ pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     let manifest = manifest_of(cli, args)?;
     let signer = Box::new(cli.keys.signer()?);
     let engine = cli.engine(BACKEND)?;
-    let mut watcher = Watcher::new(0);
+    let mut progress = RunProgress::new(0);
     let run = hex::encode(manifest.run_id()?);
     note(&match market_of(&manifest) {
         Some(market) => format!(
-            "run {run}: waiting for bars of {}; `counterfoil kill {run}` closes it",
+            "run {run}: waiting for bars of {}; `counterfoil kill {run}` stops it",
             market.name()
         ),
         None => format!(
-            "run {run}: waiting for bars, one JSON object a line; the end of the stream ends it"
+            "run {run}: waiting for bars, one JSON object per line; the run ends with the stream"
         ),
     });
     let (source, broker) = ends_of(&manifest, args)?;
@@ -51,9 +51,9 @@ pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
         signer,
         source,
         broker,
-        &mut watcher,
+        &mut progress,
     );
-    watcher.finish();
+    progress.finish();
     let outcome = done?;
     if cli.json {
         print_json(&report::outcome_json(&manifest, &outcome)?);
@@ -63,7 +63,7 @@ pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     report::answer_of(&outcome)
 }
 
-/// How venues are reached, as a file says.
+/// The venues' addresses and keys from a file, or the defaults.
 pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
     Ok(path.map_or_else(|| Ok(Venues::default()), Venues::load)?)
 }
@@ -77,7 +77,7 @@ fn ends_of(
     let setup = manifest.setup()?;
     let broker = venues.broker(manifest, &setup)?;
     let Some(market) = market_of(manifest) else {
-        // A feed may be silent for long, and a run that waits must hear that it is stopped.
+        // A feed may send nothing for hours. Reads time out, so that a kill is seen without a bar.
         return Ok((
             FeedSource::Lines(TimedLineReader::new(reader_of(args)?)?),
             broker,
@@ -87,8 +87,8 @@ fn ends_of(
     // afterwards. Bars from a socket under that name would be a forged source.
     if args.connect.is_some() || args.listen.is_some() {
         bail!(
-            "the feed {:?} is a venue's: its bars come from nowhere else; leave --connect and --listen \
-             out, or give the feed another name with --feed",
+            "the feed {:?} is a venue, and its bars come from there; leave out --connect and --listen, or \
+             name the feed otherwise with --feed",
             market.name()
         );
     }
@@ -110,7 +110,7 @@ fn reader_of(args: &LiveArgs) -> Result<Box<dyn BufRead + Send>> {
     note(&format!("listening at {}", listener.local_addr()?));
     let (stream, sender) = listener.accept().with_context(cannot)?;
     note(&format!("bars come from {sender}"));
-    // The listener is dropped here: nobody else can send into this run.
+    // The listener is dropped here, so no second sender can mix its bars into this run.
     Ok(Box::new(BufReader::new(stream)))
 }
 

@@ -10,7 +10,7 @@ use counterfoil_trading::manifest::{
 };
 
 use super::admit;
-use super::run_terms::RunTerms;
+use super::run_terms::ManifestTerms;
 use crate::args::ManifestFlags;
 use crate::cli_context::CliContext;
 
@@ -32,7 +32,7 @@ pub(crate) fn manifest(
         .component
         .as_deref()
         .context("no component; give --component FILE, or a manifest")?;
-    let terms = RunTerms::from_flags(flags)?;
+    let terms = ManifestTerms::from_flags(flags)?;
     let limits: SandboxLimits = match &flags.limits {
         None => SandboxLimits::default(),
         Some(path) => serde_json::from_slice(&read_whole(path)?)

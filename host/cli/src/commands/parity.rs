@@ -15,7 +15,7 @@ use counterfoil_verify::describe::Describe;
 use crate::args::ParityArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
-use crate::progress::Watcher;
+use crate::progress::RunProgress;
 
 pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> {
     let execution = cli.data.find(&args.run)?;
@@ -28,10 +28,10 @@ pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> 
         snapshot: args.snapshot.as_deref(),
         now: now(),
     };
-    let mut watcher = Watcher::new(0);
+    let mut progress = RunProgress::new(0);
     let engine = cli.engine(&args.backend)?;
-    let found = parity(&question, engine, Box::new(signer), &mut watcher);
-    watcher.finish();
+    let found = parity(&question, engine, Box::new(signer), &mut progress);
+    progress.finish();
     let found = found?;
     let stated = parity_statement(&execution, &found, &cli.keys.signer()?)?;
     let name = format!("parity-{}.json", show_time(found.closes.1).replace(':', ""));

@@ -29,7 +29,7 @@ const RECORDS_PER_LOOK: u64 = 4096;
 const FINDINGS_READ: usize = 10_000;
 
 /// What was written.
-pub(crate) struct Written {
+pub(crate) struct WrittenReport {
     pub(crate) folder: PathBuf,
     pub(crate) good: bool,
     json: serde_json::Value,
@@ -64,7 +64,7 @@ pub(crate) fn run(cli: &CliContext, args: &ReportArgs) -> Result<CommandAnswer> 
 }
 
 /// Verifies the journal, reads it again, and writes the folder.
-pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<Written> {
+pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport> {
     let execution = cli.data.find(&args.run)?;
     let folder = match &args.out {
         Some(out) => out.clone(),
@@ -103,7 +103,7 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<Written> {
         figures: &figures,
     };
     write_folder(&folder, &render.files()?)?;
-    Ok(Written {
+    Ok(WrittenReport {
         folder,
         good,
         json: render.json()?,

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, note, print_answer, print_fields, print_json, print_line};
-use crate::progress::Watcher;
+use crate::progress::RunProgress;
 use crate::report;
 
 /// Resumes a backtest.
@@ -57,7 +57,7 @@ fn resume(
     let manifest = ready.manifest().clone();
     let instruments = manifest.setup()?.instruments;
     let component = ready.prepare(&cli.data, cli.engine(backend)?)?;
-    let mut watcher = Watcher::new(0);
+    let mut progress = RunProgress::new(0);
     let mut cut = None;
     let mut tell = |notice: &ResumeEvent| match notice {
         ResumeEvent::Compared { records } => {
@@ -73,18 +73,18 @@ fn resume(
     let around = ResumeDeps {
         data: &cli.data,
         component: &component,
-        observer: &mut watcher,
+        observer: &mut progress,
         on_event: &mut tell,
     };
     let resumed = act(*ready, around);
-    watcher.finish();
+    progress.finish();
     let (outcome, compared) = match resumed? {
         ResumeOutcome::Ended { outcome, compared } => (outcome, compared),
         ResumeOutcome::Blocked(halt) => return Ok(halted(cli, &short, &halt, &instruments)),
     };
     if cli.json {
         let mut value = report::outcome_json(&manifest, &outcome)?;
-        let resumed = resumed_json(&found, compared, cut.as_ref(), watcher.skipped_bars());
+        let resumed = resumed_json(&found, compared, cut.as_ref(), progress.skipped_bars());
         let fields = value.as_object_mut().context("an outcome is an object")?;
         fields.insert("resumed".to_owned(), resumed);
         print_json(&value);
@@ -105,7 +105,7 @@ fn resume(
             ("cut", kept),
             (
                 "skipped",
-                format!("{} bars that the feed sent again", watcher.skipped_bars()),
+                format!("{} bars that the feed sent again", progress.skipped_bars()),
             ),
         ]);
         print_line("");

@@ -17,14 +17,14 @@ const MAKER_FEE: &str = "costs.maker-fee-bps";
 
 /// What a run trades under, and the strategy's parameters.
 #[derive(Debug)]
-pub(crate) struct RunTerms {
+pub(crate) struct ManifestTerms {
     pub(crate) account: AccountEntry,
     pub(crate) costs: CostsEntry,
     pub(crate) matching: MatchingEntry,
     pub(crate) parameters: BTreeMap<String, String>,
 }
 
-impl RunTerms {
+impl ManifestTerms {
     /// The terms that the flags give.
     ///
     /// A flag and `--set` override `--terms`, which overrides the defaults. A term that is given
@@ -35,7 +35,7 @@ impl RunTerms {
     /// Fails for an unknown name, a term given twice, a value of the wrong type, or a file that
     /// cannot be read.
     pub(crate) fn from_flags(flags: &ManifestFlags) -> Result<Self> {
-        let mut merged = MergedTerms::new()?;
+        let mut merged = TermSections::new()?;
         if let Some(path) = &flags.terms {
             merged
                 .add_file(path)
@@ -159,7 +159,7 @@ fn flag_terms(flags: &ManifestFlags) -> Vec<FlagTerm> {
 /// The names that `--set` takes.
 #[cfg(test)]
 pub(crate) fn term_names() -> Vec<String> {
-    MergedTerms::new().unwrap().names()
+    TermSections::new().unwrap().names()
 }
 
 /// The flags, beside `--component`, that a manifest given as a file leaves nothing to do for.
@@ -181,12 +181,12 @@ pub(super) fn flags_of_manifest(flags: &ManifestFlags) -> Vec<&'static str> {
 }
 
 /// The three sections of a manifest that terms are, while they are put together.
-struct MergedTerms {
+struct TermSections {
     sections: Value,
     given: BTreeSet<String>,
 }
 
-impl MergedTerms {
+impl TermSections {
     /// The defaults: cash, no costs, a volume cap of a tenth.
     fn new() -> Result<Self> {
         let account = AccountEntry {
@@ -270,14 +270,14 @@ impl MergedTerms {
         Ok(())
     }
 
-    fn finish(mut self, parameters: BTreeMap<String, String>) -> Result<RunTerms> {
+    fn finish(mut self, parameters: BTreeMap<String, String>) -> Result<ManifestTerms> {
         // A fill that gives liquidity pays the same fee unless another was named.
         if !self.given.contains(MAKER_FEE) {
             let fee = self.sections["costs"]["fee-bps"].clone();
             self.sections["costs"]["maker-fee-bps"] = fee;
         }
         let mut section = |name: &str| self.sections[name].take();
-        Ok(RunTerms {
+        Ok(ManifestTerms {
             account: serde_json::from_value(section("account"))?,
             costs: serde_json::from_value(section("costs"))?,
             matching: serde_json::from_value(section("matching"))?,
@@ -299,7 +299,7 @@ mod tests {
 
     #[track_caller]
     fn refuses(flags: &ManifestFlags, expected: &str) {
-        let error = RunTerms::from_flags(flags).unwrap_err();
+        let error = ManifestTerms::from_flags(flags).unwrap_err();
         let text = format!("{error:#}");
         assert!(text.contains(expected), "{text}");
     }
@@ -328,7 +328,7 @@ mod tests {
             "matching.limit-trade-through=true",
         ]);
         let all = [by_file, by_flags, by_set];
-        let all = all.map(|flags| RunTerms::from_flags(&flags).unwrap());
+        let all = all.map(|flags| ManifestTerms::from_flags(&flags).unwrap());
         assert_eq!(format!("{:?}", all[0]), format!("{:?}", all[1]));
         assert_eq!(format!("{:?}", all[1]), format!("{:?}", all[2]));
         assert_eq!(all[0].costs.maker_fee_bps, "5");
@@ -341,7 +341,7 @@ mod tests {
             params: vec!["slow=50".to_owned()],
             ..ManifestFlags::default()
         };
-        let terms = RunTerms::from_flags(&overridden).unwrap();
+        let terms = ManifestTerms::from_flags(&overridden).unwrap();
         assert_eq!(terms.costs.fee_bps, "1");
         assert_eq!(terms.costs.slippage_ticks, 2);
         assert_eq!(terms.account.cash, "8");

@@ -23,7 +23,7 @@ pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAns
     let registry = state.registry();
     let run = people::begins_with(&args.what, registry.runs().keys())?;
     let started = run.and_then(|run| Some((run, registry.runs().get(&run)?)));
-    let mut chain = Chain {
+    let mut chain = ApprovalLinks {
         state,
         links: Vec::new(),
     };
@@ -61,12 +61,12 @@ pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAns
 }
 
 /// Everybody who had a hand in it, as they are found.
-struct Chain<'a> {
+struct ApprovalLinks<'a> {
     state: &'a LedgerState,
     links: Vec<Value>,
 }
 
-impl Chain<'_> {
+impl ApprovalLinks<'_> {
     fn add(&mut self, act: &str, deed: &RecordRef, about: &Value) {
         let link = record_json::join(
             record_json::deed(deed),

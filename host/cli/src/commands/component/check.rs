@@ -18,7 +18,7 @@ use counterfoil_runner::study::evidence::{
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
-use super::evidence::{Made, Maker};
+use super::evidence::{EvidenceSigner, NewEvidence};
 use crate::args::ComponentValidateArgs;
 use crate::cli_context::CliContext;
 use crate::commands::{admit, backtest};
@@ -28,7 +28,7 @@ use crate::people::{self, record_json, table};
 use crate::progress::bar;
 
 /// What is to be checked, and against what.
-struct Check<'a> {
+struct ComponentChecks<'a> {
     manifest: &'a Manifest,
     thresholds: RunThresholds,
 }
@@ -38,7 +38,7 @@ pub(super) fn run(cli: &CliContext, args: &ComponentValidateArgs) -> Result<Comm
     let component = people::component(view.state(), &args.component)?;
     let text = String::from_utf8(read_whole(&args.manifest)?)?;
     let manifest = Manifest::parse(&text).with_context(|| args.manifest.display().to_string())?;
-    let check = Check {
+    let check = ComponentChecks {
         manifest: &manifest,
         thresholds: thresholds(&args.thresholds)?,
     };
@@ -54,10 +54,15 @@ fn thresholds(text: &str) -> Result<RunThresholds> {
     serde_json::from_slice(&bytes).with_context(|| format!("thresholds in {text}"))
 }
 
-impl Check<'_> {
+impl ComponentChecks<'_> {
     /// Makes every piece but the tests', which are the author's to attest.
-    fn make(&self, cli: &CliContext, view: &LedgerView, component: Digest) -> Result<Vec<Made>> {
-        let maker = Maker::new(cli, view, component)?;
+    fn make(
+        &self,
+        cli: &CliContext,
+        view: &LedgerView,
+        component: Digest,
+    ) -> Result<Vec<NewEvidence>> {
+        let maker = EvidenceSigner::new(cli, view, component)?;
         let access = Access::CheckComponent(&component);
         // Before anything runs: an author who validates their own component would only waste hours
         // of computing and be denied at the end.
@@ -144,10 +149,10 @@ fn refuse_unless<E: Into<HostCheckError>>(
 pub(super) fn tell(
     cli: &CliContext,
     component: &Digest,
-    all: &[Made],
+    all: &[NewEvidence],
     next: &str,
 ) -> CommandAnswer {
-    let row = |one: &Made| {
+    let row = |one: &NewEvidence| {
         json!({
             "evidence": one.kind.name(),
             "passed": one.reasons.is_empty(),

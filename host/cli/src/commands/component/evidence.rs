@@ -27,21 +27,21 @@ use crate::people::outcome::{print_denied, print_outcome};
 use crate::people::{self, record_json};
 
 /// A piece that was made: its kind, its digest, and why it is not good enough, if it is not.
-pub(super) struct Made {
+pub(super) struct NewEvidence {
     pub(super) kind: EvidenceKind,
     pub(super) digest: Digest,
     pub(super) reasons: Vec<String>,
 }
 
 /// Whoever checks a component, signs what was found, and keeps it.
-pub(super) struct Maker {
+pub(super) struct EvidenceSigner {
     origin: String,
     component: Digest,
     by: LedgerActor,
     store: EvidenceStore,
 }
 
-impl Maker {
+impl EvidenceSigner {
     pub(super) fn new(cli: &CliContext, view: &LedgerView, component: Digest) -> Result<Self> {
         let by = ledger_access::actor(cli)?;
         let people = PeopleKeys::open(&cli.keys, cli.data.root())?;
@@ -58,7 +58,7 @@ impl Maker {
     }
 
     /// Signs a finding and keeps it, passed or not.
-    pub(super) fn keep(&self, kind: EvidenceKind, found: &EvidenceCheck) -> Result<Made> {
+    pub(super) fn keep(&self, kind: EvidenceKind, found: &EvidenceCheck) -> Result<NewEvidence> {
         let time = show_time(now());
         let facts = (found.facts.clone(), found.reasons.as_slice());
         let statement = statement(
@@ -70,7 +70,7 @@ impl Maker {
         let mut envelope = DsseEnvelope::new(&statement)?;
         envelope.sign(self.by.signing_key.as_ref())?;
         let digest = self.store.put(&envelope.encode()?)?;
-        Ok(Made {
+        Ok(NewEvidence {
             kind,
             digest,
             reasons: found.reasons.clone(),
@@ -79,7 +79,7 @@ impl Maker {
 }
 
 /// What a reviewer can rest on, and why not on the rest.
-struct Found {
+struct ReviewableEvidence {
     evidence: EvidenceSet,
     objections: Vec<String>,
 }
@@ -90,7 +90,7 @@ fn find(
     state: &LedgerState,
     component: &Digest,
     now: UnixNanos,
-) -> Result<Found> {
+) -> Result<ReviewableEvidence> {
     let store = EvidenceStore::new(&cli.data, component);
     let registered = state.registry().components().get(component);
     let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, EvidenceAttestation)> =
@@ -118,7 +118,7 @@ fn find(
     let of = newest
         .get(&EvidenceKind::Thresholds)
         .and_then(|(_, _, piece)| run(piece));
-    let mut found = Found {
+    let mut found = ReviewableEvidence {
         evidence: EvidenceSet::default(),
         objections: Vec::new(),
     };

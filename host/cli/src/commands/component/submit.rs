@@ -73,24 +73,24 @@ fn provenance(args: &ComponentSubmitArgs) -> Result<Provenance> {
 }
 
 /// The commit of a folder's source, and whether something in it is not committed.
-pub(super) struct Commit {
+pub(super) struct SourceCommit {
     id: String,
     changed: bool,
 }
 
-impl core::fmt::Display for Commit {
+impl core::fmt::Display for SourceCommit {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let changed = if self.changed { " with changes" } else { "" };
         write!(f, "{}{changed}", self.id)
     }
 }
 
-pub(super) fn commit_of(folder: &Path) -> Result<Commit> {
+pub(super) fn commit_of(folder: &Path) -> Result<SourceCommit> {
     let id = said_by(folder, "git", &["rev-parse", "HEAD"])?;
     // Uncommitted changes are part of the name. Otherwise a build of edited sources would carry the
     // commit of the reviewed ones.
     let changes = said_by(folder, "git", &["status", "--porcelain", "--", "."])?;
-    Ok(Commit {
+    Ok(SourceCommit {
         id,
         changed: !changes.is_empty(),
     })

@@ -8,7 +8,7 @@ use counterfoil_governance::act::EvidenceKind;
 use counterfoil_runner::study::evidence::EvidenceCheck;
 use serde_json::json;
 
-use super::evidence::Maker;
+use super::evidence::EvidenceSigner;
 use super::submit::commit_of;
 use crate::args::AttestTestsArgs;
 use crate::cli_context::CliContext;
@@ -19,7 +19,7 @@ use crate::people::ledger_access;
 pub(super) fn run(cli: &CliContext, args: &AttestTestsArgs) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;
     let component = people::component(view.state(), &args.component)?;
-    let maker = Maker::new(cli, &view, component)?;
+    let maker = EvidenceSigner::new(cli, &view, component)?;
     let commit = match &args.commit {
         Some(commit) => commit.clone(),
         None => commit_of(&args.source)?.to_string(),
