@@ -9,11 +9,11 @@ use counterfoil_governance::act::EvidenceKind;
 use counterfoil_governance::evidence::{EvidenceAttestation, EvidenceError as PieceError};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
+use counterfoil_os::files::FileError;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::suite::Suite;
 use counterfoil_runner::gates::{Archive, ArchiveError};
 use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
-use counterfoil_runner::store::files::FileError;
 use counterfoil_runner::study::evidence::{EvidenceStore, EvidenceStoreError as StoreError};
 use serde_json::Value;
 

@@ -13,7 +13,7 @@ use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
-use counterfoil_runner::clock::wait;
+use counterfoil_os::clock::wait;
 use counterfoil_runner::store::keys::{KeyDirError, PeopleKeys};
 use counterfoil_trading::time::UnixNanos;
 

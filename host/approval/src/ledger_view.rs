@@ -8,8 +8,8 @@ use counterfoil_governance::id::{Id, IdError};
 use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, origin, verify};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_os::files::{FileError, read_whole};
 use counterfoil_runner::store::data_dir::DataDir;
-use counterfoil_runner::store::files::{FileError, read_whole};
 use counterfoil_runner::store::keys::{KeyDir, KeyDirError};
 use counterfoil_trading::time::UnixNanos;
 

@@ -9,6 +9,7 @@ use crate::act::GateOutcome;
 use crate::registry::ComponentStage;
 use crate::state::{LedgerState, day_of};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::GateOutcome;
 
 /// Summed usage.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -12,6 +12,7 @@ use crate::registry::{ComponentRegistry, RecordRef};
 use crate::role::{PrincipalKind, Role, Roles};
 use crate::rule::Denial;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 use counterfoil_journal::public_key::PublicKey;
 
 mod access;

@@ -7,7 +7,7 @@ use clap::{Subcommand, ValueHint};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Writes report.html, report.json, trades.csv, trades.arrow, equity.csv and equity.arrow; the same run gives
-the same bytes. The journal is verified first. docs/REPORT.md defines each figure.
+the same bytes. The journal is verified first. docs/reference/REPORT.md defines each figure.
 
   counterfoil report 3f9c
   counterfoil report 3f9c/2 --out my-report

@@ -23,7 +23,7 @@ pub(crate) enum DataCommand {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The file is kept byte for byte; its bars are checked, and rows with errors are quarantined. Times are UTC
-unless the mapping names a time zone. docs/DATA.md describes columns, checks and the mapping.
+unless the mapping names a time zone. docs/start/DATA.md describes columns, checks and the mapping.
 
   counterfoil data ingest bars.csv.gz
   counterfoil data ingest ibm.csv --symbol IBM --timeframe 1d --vendor stooq")]

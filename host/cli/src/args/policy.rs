@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueHint};
-use counterfoil_policy::gate::Gate;
+use counterfoil_base::gate::Gate;
 
 use super::RowFilter;
 
@@ -144,7 +144,7 @@ pub(crate) struct EvalInputArgs {
     /// The gate
     #[arg(value_parser = gates())]
     pub(crate) gate: String,
-    /// The input document: a JSON file, see docs/POLICY.md
+    /// The input document: a JSON file, see docs/reference/POLICY.md
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// The policy's directory [default: the policy in force]

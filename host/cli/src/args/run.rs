@@ -92,7 +92,7 @@ Names for --set:
   costs     .fee-bps .maker-fee-bps .fee-per-share .fee-fixed .fee-min .fee-max .slippage-bps
             .slippage-ticks .slippage-volume-bps .volume-cap-bps .borrow-bps
   matching  .latency-bars .limit-trade-through
-docs/MANIFEST.md describes each.";
+docs/reference/MANIFEST.md describes each.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct BacktestArgs {
@@ -149,7 +149,7 @@ pub(crate) struct BacktestOrResumeArgs {
   counterfoil live --resume 3f9c < bars.ndjson
 
 A resumed run is verified and replayed first. Bars that it decided before are skipped when the feed sends
-them again; a bar that differs is refused and recorded. docs/OPERATE.md and docs/FEEDS.md say more.
+them again; a bar that differs is refused and recorded. docs/start/OPERATE.md and docs/reference/FEEDS.md say more.
 
 {TERM_NAMES}
 
@@ -203,7 +203,7 @@ pub(crate) struct BrokerFlags {
     /// Halt the run if the broker's cash differs from the run's by more than this
     #[arg(long, value_name = "AMOUNT", default_value = "0")]
     pub(crate) cash_tolerance: String,
-    /// JSON file with the venues' addresses and key files, see docs/FEEDS.md
+    /// JSON file with the venues' addresses and key files, see docs/reference/FEEDS.md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) venues: Option<PathBuf>,
 }

@@ -1,7 +1,7 @@
 //! Makes a manifest of flags. It must never check what the manifest means: the run's setup does.
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_sandbox::engine::settings_digest;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::limits::SandboxLimits;

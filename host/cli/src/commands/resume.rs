@@ -12,7 +12,7 @@ use counterfoil_runner::run::resume::{
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::Record;
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
@@ -168,7 +168,7 @@ fn halted(
     instruments: &[Instrument],
 ) -> CommandAnswer {
     let side = |record: &Option<Box<Record>>| match record {
-        Some(record) => Describe::new(instruments).record(record),
+        Some(record) => RecordDescriber::new(instruments).record(record),
         None => "no such record".to_owned(),
     };
     let sides = match halt {
@@ -192,7 +192,7 @@ fn halted(
         print_fields(&[("recorded", recorded), ("replayed", replayed)]);
     }
     print_line(&format!(
-        "no byte of the journal of run {run} was changed; docs/OPERATE.md describes what to do"
+        "no byte of the journal of run {run} was changed; docs/start/OPERATE.md describes what to do"
     ));
     CommandAnswer::No
 }

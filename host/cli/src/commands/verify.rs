@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::store::data_dir::JOURNAL_FILE;
-use counterfoil_runner::store::files::read_whole;
-use counterfoil_verify::{Options, Progress, PublicKey, Report};
+use counterfoil_verify::{VerifyOptions, VerifyProgress, VerifyReport, parse_key_file};
 use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::json;
 
@@ -46,14 +47,14 @@ pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> 
     Ok(CommandAnswer::yes_if(report.is_good()))
 }
 
-pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<Report> {
+pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<VerifyReport> {
     let file = File::open(journal).with_context(|| format!("cannot open {}", journal.display()))?;
     let total = file.metadata().map_or(0, |meta| meta.len());
     let bar = bar("verifying", total);
-    let mut progress = |progress: Progress| bar.set_position(progress.read);
-    let options = Options {
+    let mut progress = |progress: VerifyProgress| bar.set_position(progress.read);
+    let options = VerifyOptions {
         progress: Some(&mut progress),
-        ..Options::default()
+        ..VerifyOptions::default()
     };
     let report = verify_journal(file, key, options);
     bar.finish_and_clear();
@@ -66,10 +67,15 @@ pub(crate) fn public_key(cli: &CliContext, path: Option<&Path>) -> Result<Public
             .keys
             .public_key()
             .context("no public key; give --key FILE")?;
-        return Ok(PublicKey::new(key)?);
+        let key = PublicKey(key);
+        ensure!(
+            key.is_usable(),
+            "the log's public key {key} cannot verify a signature"
+        );
+        return Ok(key);
     };
     let bytes = read_whole(path)?;
-    PublicKey::parse(&bytes).with_context(|| format!("{}", path.display()))
+    parse_key_file(&bytes).with_context(|| format!("{}", path.display()))
 }
 
 fn journal_path(cli: &CliContext, what: &str) -> Result<PathBuf> {
@@ -136,6 +142,6 @@ fn manifest_of(cli: &CliContext, bytes: &[u8]) -> Option<String> {
 }
 
 /// Prints the auditor's report, the same text as `counterfoil-verify` prints.
-pub(crate) fn print(report: &Report) {
+pub(crate) fn print(report: &VerifyReport) {
     print_line(report.to_string().trim_end());
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome};
 use counterfoil_governance::act::{
     Act, DigestSet, EvidenceKind, EvidenceSet, Gate, GateOutcome, GateVerdict, Provenance, RunEnd,
     StartAuthorization, account_digest,

@@ -1,4 +1,4 @@
-//! Acts to deterministic CBOR and back, both from one table; docs/GOVERNANCE.md has the schema. It
+//! Acts to deterministic CBOR and back, both from one table; docs/reference/GOVERNANCE.md has the schema. It
 //! must never take a second form of anything.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,7 @@ use super::{
 use crate::id::Id;
 use crate::role::{PrincipalKind, Role};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 use counterfoil_journal::public_key::PublicKey;
 
 /// Something that has one form in CBOR.

@@ -3,7 +3,7 @@
 
 use core::num::NonZeroU64;
 
-use counterfoil_journal::audit::{Audited, Auditor};
+use counterfoil_journal::audit::{AuditedFrame, Auditor};
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{Chain, GENESIS, split};
 use counterfoil_journal::frame::{Frame, FrameReader};
@@ -256,13 +256,13 @@ impl<'a> LedgerWalk<'a> {
         let mut waiting: Option<(Hash, u64, &[u8])> = None;
         while let Some(frame) = self.frame()? {
             match self.auditor.frame(frame)? {
-                Audited::Entry { index, leaf, body } => {
+                AuditedFrame::Entry { index, leaf, body } => {
                     waiting = Some((self.last, index, body));
                     self.last = leaf;
                 }
                 // A record counts only once the log has signed a checkpoint over it: entries that a
                 // crash, or an attacker without the log's key, appended change no state.
-                Audited::Checkpoint(_) => {
+                AuditedFrame::Checkpoint(_) => {
                     if let Some((previous, index, body)) = waiting.take() {
                         let before = self.fold.state.log_key();
                         self.fold.add(previous, index, body)?;

@@ -11,7 +11,7 @@ use super::{
     ExceptionRecord, ExcessRecord, KeyRecord, KillRecord, LedgerState, LimitsRecord,
     PrincipalRecord, ProposedChange, VerdictRecord,
 };
-use crate::act::{Act, Gate};
+use crate::act::Act;
 use crate::id::Id;
 use crate::record::SignedAct;
 use crate::registry::{
@@ -19,6 +19,7 @@ use crate::registry::{
 };
 use crate::role::{PrincipalKind, Role, Roles};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 use counterfoil_journal::public_key::PublicKey;
 
 impl LedgerState {

@@ -9,6 +9,7 @@ use crate::id::Id;
 use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome};
 
 /// An exception as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]

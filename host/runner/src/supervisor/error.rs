@@ -12,8 +12,8 @@ use crate::run::execute::ExecuteError;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::run_end::RunEndError;
 use crate::store::data_dir::DataDirError;
-use crate::store::files::FileError;
 use counterfoil_governance::rule::AccessDenial;
+use counterfoil_os::files::FileError;
 
 /// Why a run is not started, stopped, killed or gone on with.
 #[derive(Debug, thiserror::Error)]

@@ -21,7 +21,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName, DigestSet, EvidenceKind};
 use counterfoil_governance::attest;
 use counterfoil_governance::evidence::EvidenceAttestation;
-use counterfoil_runner::store::files::{read_whole, write_whole};
+use counterfoil_os::files::{read_whole, write_whole};
 use counterfoil_trading::manifest::Manifest;
 
 pub(super) fn run(cli: &CliContext, args: &ComponentApproveArgs) -> Result<CommandAnswer> {

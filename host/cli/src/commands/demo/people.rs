@@ -3,8 +3,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use counterfoil_approval::ledger_view;
+use counterfoil_os::files::write_whole;
 use counterfoil_runner::store::data_dir::{Execution, MANIFEST_FILE};
-use counterfoil_runner::store::files::write_whole;
 use serde_json::{Value, json};
 
 use super::stage::{DemoStage, program, text};

@@ -86,6 +86,6 @@ pub(super) fn print(
         print_line(&format!("  {program} ledger tail {flags}"));
         print_line("  Operate a run yourself: README.md, \"You operate\"");
         print_line("  Change a byte of a journal and verify it again.");
-        print_line("  Write a strategy of your own: docs/WRITE_A_STRATEGY.md");
+        print_line("  Write a strategy of your own: docs/start/WRITE_A_STRATEGY.md");
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_view;
 use counterfoil_governance::ledger;
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::store::keys::read_public;
 use serde_json::json;
 

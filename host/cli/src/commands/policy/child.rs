@@ -4,7 +4,7 @@
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
-use counterfoil_policy::child::{Evaluator, Limits, child_main};
+use counterfoil_policy::child::{EvaluationLimits, Evaluator, child_main};
 
 use crate::output::CommandAnswer;
 
@@ -14,13 +14,13 @@ pub(super) fn evaluator() -> Result<Evaluator> {
         program: std::env::current_exe().context("this program's own path")?,
         arguments: vec!["evaluate-policy".into()],
         environment: Vec::new(),
-        limits: Limits::default(),
+        limits: EvaluationLimits::default(),
     })
 }
 
 pub(crate) fn run() -> Result<CommandAnswer> {
     let (mut stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
-    match child_main(Limits::default(), &mut stdin, &mut stderr) {
+    match child_main(EvaluationLimits::default(), &mut stdin, &mut stderr) {
         Ok(()) => Ok(CommandAnswer::Yes),
         Err((code, reason)) => {
             // Standard error is the answer's channel, and the parent reads it as bytes: nothing is

@@ -4,13 +4,13 @@ use anyhow::{Context as _, Result};
 use counterfoil_approval::host_checks::policy_in_force;
 use counterfoil_approval::ledger_client::LedgerClient;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 use counterfoil_governance::act::{Act, ActName, account_digest};
 use counterfoil_governance::id::Id;
-use counterfoil_policy::gate::Gate;
-use counterfoil_policy::input::{Account, Asked, Input, Limits};
-use counterfoil_policy::verdict::Verdict;
+use counterfoil_os::files::read_whole;
+use counterfoil_policy::input::{AccountInput, AskedLimits, GateInput, LimitsInput};
+use counterfoil_policy::verdict::PolicyVerdict;
 use counterfoil_runner::gates::{self, Archive};
-use counterfoil_runner::store::files::read_whole;
 use serde_json::{Value, json};
 
 use super::child::evaluator;
@@ -59,15 +59,18 @@ fn limits(cli: &CliContext, args: &EvalLimitsArgs) -> Result<CommandAnswer> {
 }
 
 /// What the gate of limits is told, by what was typed.
-pub(crate) fn asked_limits(client: &LedgerClient, args: &EvalLimitsArgs) -> Result<(Id, Limits)> {
+pub(crate) fn asked_limits(
+    client: &LedgerClient,
+    args: &EvalLimitsArgs,
+) -> Result<(Id, LimitsInput)> {
     let account = people::id("the account", &args.account)?;
-    let of = Account {
+    let of = AccountInput {
         name: account.to_string(),
         owner: people::id("--owner", &args.owner)?.to_string(),
         kind: args.kind.clone(),
         currency: args.currency.clone(),
     };
-    let asked = Asked {
+    let asked = AskedLimits {
         orders_per_bar: args.orders_per_bar,
         orders_per_day: args.orders_per_day,
         working_orders: args.working_orders,
@@ -89,7 +92,7 @@ pub(crate) fn asked_limits(client: &LedgerClient, args: &EvalLimitsArgs) -> Resu
     Ok((account, document))
 }
 
-fn ask<T: Input>(
+fn ask<T: GateInput>(
     cli: &CliContext,
     mut client: LedgerClient,
     document: &T,
@@ -104,18 +107,18 @@ fn ask<T: Input>(
 }
 
 /// Only prints what the policy would be told.
-pub(crate) fn print<T: Input>(document: &T) -> Result<CommandAnswer> {
+pub(crate) fn print<T: GateInput>(document: &T) -> Result<CommandAnswer> {
     print_json(&document.document()?);
     Ok(CommandAnswer::Yes)
 }
 
 /// Asks the policy in force about what the document says, and records the verdict, pass or fail.
-pub(crate) fn said<T: Input>(
+pub(crate) fn said<T: GateInput>(
     cli: &CliContext,
     client: &mut LedgerClient,
     document: &T,
     subject: Digest,
-) -> Result<(Verdict, u64)> {
+) -> Result<(PolicyVerdict, u64)> {
     let input = document.document()?;
     let bundle = policy_in_force(&cli.data, client.state());
     let act = ActName::Verdict;
@@ -144,7 +147,7 @@ fn input(cli: &CliContext, args: &EvalInputArgs) -> Result<CommandAnswer> {
 /// Tells a verdict; a fail is a no.
 pub(crate) fn tell(
     cli: &CliContext,
-    verdict: &Verdict,
+    verdict: &PolicyVerdict,
     record: Option<u64>,
 ) -> Result<CommandAnswer> {
     if cli.json {

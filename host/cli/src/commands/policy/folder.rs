@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_approval::host_checks::{check_policy_tests, policy_in_force};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName};
+use counterfoil_os::files::{make_folder, write_whole};
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
-use counterfoil_policy::suite::Suite;
+use counterfoil_policy::suite::TestSuite;
 use counterfoil_runner::gates::Archive;
-use counterfoil_runner::store::files::{make_folder, write_whole};
 use serde_json::json;
 
 use super::child::evaluator;
@@ -93,7 +93,7 @@ pub(super) fn test(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     Ok(CommandAnswer::yes_if(suite.passes()))
 }
 
-fn told(suite: &Suite) {
+fn told(suite: &TestSuite) {
     if let Some(reason) = &suite.refused {
         print_line(&format!("no tests ran: {reason}"));
         return;

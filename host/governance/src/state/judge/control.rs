@@ -7,6 +7,7 @@ use crate::act::{ExceptionSubject, Gate, GateOutcome, GateVerdict, PolicyExcepti
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 
 /// The longest exception, in nanoseconds: 90 days, as for a delegation.
 const EXCEPTION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;

@@ -12,6 +12,7 @@ use crate::registry::{ComponentStage, RegisteredComponent};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 
 pub(super) fn new_component(state: &LedgerState, component: &Digest) -> Judgment {
     if !state.registry.components.contains_key(component) {

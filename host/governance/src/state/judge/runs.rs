@@ -13,6 +13,7 @@ use crate::role::{PrincipalKind, Role};
 use crate::rule::{Denial, Rule};
 use crate::state::EXCESS_NANOS_MAX;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 
 /// The longest window of an authorization, in nanoseconds: 30 days.
 const WINDOW_NANOS_MAX: i64 = 30 * 86_400 * 1_000_000_000;
