@@ -1,5 +1,6 @@
 //! Drift: each kind of difference planted by hand, found, and found no more when it is mended.
 
+use counterfoil_base::gate::{Gate, GateOutcome};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,7 +8,7 @@ use std::path::Path;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
-    Act, EvidenceKind, Gate, GateOutcome, GateVerdict, RunEnd, RunStart, account_digest,
+    Act, EvidenceKind, GateVerdict, RunEnd, RunStart, account_digest,
 };
 use counterfoil_governance::ledger::{self, VerifiedLedger};
 use counterfoil_journal::key::VerifierKey;

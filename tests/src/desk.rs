@@ -1,12 +1,13 @@
 //! A ledger with a principal for each role, in which a component walks to approved and starts are
 //! authorized. It must never know what a test claims.
 
+use counterfoil_base::gate::{Gate, GateOutcome};
 use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
-    Act, DigestSet, EvidenceKind, EvidenceSet, Gate, GateOutcome, GateVerdict, Provenance,
-    StartAuthorization, account_digest,
+    Act, DigestSet, EvidenceKind, EvidenceSet, GateVerdict, Provenance, StartAuthorization,
+    account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;

@@ -1,6 +1,7 @@
 //! A small ledger with one act of almost every kind. It must never be taken for an example of how
 //! to run an installation.
 
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -8,9 +9,9 @@ use counterfoil_base::digest::Digest;
 use counterfoil_fuzz::{LEDGER_KEYS, LEDGER_ORIGIN};
 use counterfoil_governance::act::{
     Act, ApprovalClass, BreakGlass, BudgetHolder, Delegation, DigestSet, DriftFinding,
-    EvidenceKind, EvidenceSet, ExceptionSubject, Gate, GateOutcome, GateReason, GateVerdict,
-    HostRefusal, KillScope, PolicyException, Provenance, RunEnd, RunStart, RunTerms,
-    StartAuthorization, Usage, UsageBudget, account_digest,
+    EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
+    PolicyException, Provenance, RunEnd, RunStart, RunTerms, StartAuthorization, Usage,
+    UsageBudget, account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;

@@ -22,7 +22,6 @@ pub(crate) use codec::{id, signature};
 pub use control::{
     BreakGlass, DriftFinding, ExceptionSubject, GateVerdict, HostRefusal, PolicyException,
 };
-pub use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 pub use people::{ApprovalClass, ApprovalClassRules, Delegation};
 pub use registry::{DigestSet, EvidenceKind, EvidenceSet, Provenance};
 pub use runs::{

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::GateOutcome;
 use crate::registry::ComponentStage;
 use crate::state::{LedgerState, day_of};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::GateOutcome;
 use counterfoil_base::gate::GateOutcome;
 
 /// Summed usage.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{ApprovalClass, ApprovalClassRules, Gate};
+use crate::act::{ApprovalClass, ApprovalClassRules};
 use crate::id::Id;
 use crate::record::SignedAct;
 use crate::registry::{ComponentRegistry, RecordRef};

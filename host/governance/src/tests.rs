@@ -9,9 +9,9 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::act::{
     Act, ApprovalClass, BreakGlass, BudgetHolder, Delegation, DigestSet, DriftFinding,
-    EvidenceKind, EvidenceSet, ExceptionSubject, Gate, GateOutcome, GateReason, GateVerdict,
-    HostRefusal, KillScope, PolicyException, Provenance, RunEnd, RunStart, RunTerms,
-    StartAuthorization, Usage, UsageBudget, account_digest,
+    EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
+    PolicyException, Provenance, RunEnd, RunStart, RunTerms, StartAuthorization, Usage,
+    UsageBudget, account_digest,
 };
 use crate::attest;
 use crate::id::Id;

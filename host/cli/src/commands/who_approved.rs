@@ -4,7 +4,8 @@
 use anyhow::Result;
 use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, DigestSet, ExceptionSubject, Gate, RunTerms};
+use counterfoil_base::gate::Gate;
+use counterfoil_governance::act::{Act, DigestSet, ExceptionSubject, RunTerms};
 use counterfoil_governance::registry::{RecordRef, RegisteredComponent, RegisteredRun};
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::rule::Rule;

@@ -2,9 +2,9 @@
 
 use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::GateReason;
 use counterfoil_governance::act::{
-    Act, DigestSet, DriftFinding, EvidenceSet, ExceptionSubject, GateReason, GateVerdict,
-    PolicyException,
+    Act, DigestSet, DriftFinding, EvidenceSet, ExceptionSubject, GateVerdict, PolicyException,
 };
 use counterfoil_governance::record::LedgerRecord;
 use counterfoil_governance::registry::{ComponentStage, RecordRef};

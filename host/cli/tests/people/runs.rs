@@ -6,8 +6,8 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::{Gate, GateOutcome};
 use counterfoil_governance::act::{
-    Act, DigestSet, EvidenceKind, EvidenceSet, Gate, GateOutcome, GateVerdict, Provenance, RunEnd,
-    StartAuthorization, account_digest,
+    Act, DigestSet, EvidenceKind, EvidenceSet, GateVerdict, Provenance, RunEnd, StartAuthorization,
+    account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;

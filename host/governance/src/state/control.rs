@@ -4,7 +4,7 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::LedgerState;
-use crate::act::{DigestSet, ExceptionSubject, Gate, GateOutcome, GateVerdict, PolicyException};
+use crate::act::{DigestSet, ExceptionSubject, GateVerdict, PolicyException};
 use crate::id::Id;
 use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};

@@ -3,7 +3,7 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::{ActContext, LedgerState};
-use crate::act::{ExceptionSubject, Gate, GateOutcome, GateVerdict, PolicyException};
+use crate::act::{ExceptionSubject, GateVerdict, PolicyException};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
@@ -30,7 +30,7 @@ pub(super) fn policy_set(state: &LedgerState, bundle: Digest) -> super::Judgment
 pub(super) fn verdict(state: &LedgerState, verdict: &GateVerdict) -> super::Judgment {
     let passed = verdict.outcome == GateOutcome::Pass;
     let limits = passed && verdict.gate == Gate::Limits;
-    let told = |one: &crate::act::GateReason| !one.code.trim().is_empty();
+    let told = |one: &counterfoil_base::gate::GateReason| !one.code.trim().is_empty();
     let wrong = if !verdict.reasons.iter().all(told) {
         Some("a reason has no code")
     } else if !passed && verdict.reasons.is_empty() {

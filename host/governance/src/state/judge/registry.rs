@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use counterfoil_trading::time::UnixNanos;
 
 use super::{ActContext, Judgment, LedgerState};
-use crate::act::{ApprovalClass, DigestSet, EvidenceKind, EvidenceSet, Gate};
+use crate::act::{ApprovalClass, DigestSet, EvidenceKind, EvidenceSet};
 use crate::attest;
 use crate::id::Id;
 use crate::registry::{ComponentStage, RegisteredComponent};

@@ -5,7 +5,7 @@ use counterfoil_trading::time::UnixNanos;
 use super::changes::told;
 use super::{ActContext, Judgment, LedgerState};
 use crate::act::{
-    BudgetHolder, Gate, KillScope, RunEnd, RunStart, StartAuthorization, Usage, UsageBudget,
+    BudgetHolder, KillScope, RunEnd, RunStart, StartAuthorization, Usage, UsageBudget,
     account_digest,
 };
 use crate::id::Id;
