@@ -125,7 +125,7 @@ pub fn check_component_bytes(
     if !state.registry().components().contains_key(component) {
         return Ok(());
     }
-    let Err(error) = data.component(&component.0) else {
+    let Err(error) = data.component(component) else {
         return Ok(());
     };
     let rule = if matches!(error, DataDirError::NoComponent { .. }) {

@@ -9,7 +9,6 @@ use crate::registry::ComponentStage;
 use crate::state::{LedgerState, day_of};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::GateOutcome;
-use counterfoil_base::gate::GateOutcome;
 
 /// Summed usage.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

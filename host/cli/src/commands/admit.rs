@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_base::digest::Digest;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::run::component::{CompiledComponent, compile_component};
 use counterfoil_sandbox::admission;
@@ -21,12 +22,12 @@ pub(crate) fn component(
     text: &str,
     limits: &SandboxLimits,
     engine: &EngineSettings,
-) -> Result<([u8; 32], CompiledComponent)> {
+) -> Result<(Digest, CompiledComponent)> {
     let path = Path::new(text);
     let bytes = if path.is_file() {
         read_whole(path)?
     } else if let Ok(digest) = digest("component", text) {
-        cli.data.component(&digest)?
+        cli.data.component(&Digest(digest))?
     } else {
         bail!("no component {text:?}: expected a file, or sha256: and 64 hex digits");
     };
@@ -41,7 +42,7 @@ pub(crate) fn component(
 
 /// Compiles in a child process, whose memory and time are limited. The compiled code is read from
 /// the cache afterwards.
-fn compile(cli: &CliContext, digest: &[u8; 32], engine: &EngineSettings) -> Result<()> {
+fn compile(cli: &CliContext, digest: &Digest, engine: &EngineSettings) -> Result<()> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     // Compilation runs over bytes of an unknown author: a component made to exhaust the compiler's
     // memory or time takes the child down, not the runs of this process.

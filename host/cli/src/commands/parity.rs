@@ -3,7 +3,6 @@
 use anyhow::{Context as _, Result};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::write_whole;
-use counterfoil_os::files::write_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::study::parity::{
     ParityReport as Found, ParityRequest, parity, parity_statement,

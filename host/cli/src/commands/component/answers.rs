@@ -101,7 +101,7 @@ pub(super) fn show(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
         .registry()
         .component(&component)
         .map_err(DeniedRequest::from)?;
-    let bytes = cli.data.component(&component.0);
+    let bytes = cli.data.component(&component);
     let is = bytes.map_or_else(|error| error.to_string(), |_| "intact".to_owned());
     let (pieces, whole) = match &one.validated {
         Some((all, _)) => {

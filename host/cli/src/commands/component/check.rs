@@ -79,7 +79,7 @@ impl ComponentChecks<'_> {
         let intact = check_component_bytes(&cli.data, view.state(), &component);
         refuse_unless(cli, component, intact)?;
         let mut all = Vec::new();
-        let bytes = cli.data.component(&component.0)?;
+        let bytes = cli.data.component(&component)?;
         let engine = cli.engine("cranelift")?.for_limits(&self.manifest.limits);
         // In a process of its own first, as for every component: a bomb ends there.
         admit::component(cli, &component.to_string(), &self.manifest.limits, &engine)?;

@@ -27,9 +27,8 @@ pub(super) fn run(cli: &CliContext, args: &ComponentSubmitArgs) -> Result<Comman
     let engine = cli.engine("cranelift")?.for_limits(&limits);
     // Admitted before it is registered: a component that no host would run must not become a draft
     // that others spend time on.
-    let (digest, ready) =
+    let (component, ready) =
         admit::component(cli, &args.file.display().to_string(), &limits, &engine)?;
-    let component = Digest(digest);
     let act = Act::ComponentSubmit {
         component,
         strategy: strategy.clone(),
