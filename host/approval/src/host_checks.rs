@@ -11,7 +11,7 @@ use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_os::files::FileError;
 use counterfoil_policy::bundle::Bundle;
-use counterfoil_policy::suite::Suite;
+use counterfoil_policy::suite::TestSuite;
 use counterfoil_runner::gates::{Archive, ArchiveError};
 use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
 use counterfoil_runner::study::evidence::{EvidenceStore, EvidenceStoreError as StoreError};
@@ -75,7 +75,7 @@ pub fn policy_in_force(data: &DataDir, state: &LedgerState) -> Result<Bundle, Ho
 /// # Errors
 ///
 /// Returns the [`AccessDenial`] `policy.tests`.
-pub fn check_policy_tests(suite: &Suite) -> Result<(), AccessDenial> {
+pub fn check_policy_tests(suite: &TestSuite) -> Result<(), AccessDenial> {
     if suite.passes() {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use counterfoil_governance::id::{Id, IdError};
 use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, origin, verify};
 use counterfoil_governance::state::LedgerState;
-use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_os::files::{FileError, read_whole};
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::keys::{KeyDir, KeyDirError};
@@ -30,7 +30,7 @@ pub enum LedgerViewError {
     LogKey(#[source] KeyDirError),
     /// The log's public key cannot verify anything.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] VerifierKeyError),
     /// The folder holds no ledger.
     #[error("no ledger in {folder}; create one with `counterfoil ledger init NAME --as YOU`")]
     Missing { folder: String },

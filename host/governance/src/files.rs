@@ -18,9 +18,8 @@ pub(crate) struct LogFile {
 impl LogFile {
     /// Creates a file with `bytes` at `path`, which must not exist.
     pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<Self, FileError> {
-        // A temporary file, synced and then renamed: a crash leaves the whole ledger or none, never an
-        // empty file that no command could open or create again. Two processes that create the same
-        // ledger at once: the second fails here, instead of replacing the first one's records.
+        // Written whole and never over an existing file: a crash leaves the whole ledger or none, and of
+        // two processes that create the same ledger the second fails.
         create_whole(path, bytes)?;
         Self::open(path).map(|(file, _)| file)
     }

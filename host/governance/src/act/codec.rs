@@ -10,9 +10,9 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::{
     Act, ApprovalClass, ApprovalClassRules, BreakGlass, BudgetHolder, Delegation, DigestSet,
-    DriftFinding, EvidenceKind, EvidenceSet, ExceptionSubject, Gate, GateOutcome, GateReason,
-    GateVerdict, HostRefusal, KillScope, PolicyException, Provenance, RunEnd, RunStart, RunTerms,
-    StartAuthorization, Usage, UsageBudget,
+    DriftFinding, EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
+    PolicyException, Provenance, RunEnd, RunStart, RunTerms, StartAuthorization, Usage,
+    UsageBudget,
 };
 use crate::id::Id;
 use crate::role::{PrincipalKind, Role};

@@ -42,8 +42,7 @@ pub(crate) async fn open(
     let asked: SessionRequest = json(&headers, body)?;
     let now = clock::now();
     let refused = |detail: String| {
-        let hint =
-            "sign the session's message with a key of yours that counts; see docs/reference/API.md";
+        let hint = "sign the login message with a valid key of yours; see docs/reference/API.md";
         Problem::new(Code::SessionSignature, detail, hint)
     };
     let principal = Id::parse(&asked.principal).map_err(|error| refused(error.to_string()))?;

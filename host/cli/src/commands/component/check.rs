@@ -9,8 +9,8 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{ActName, EvidenceKind};
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::Access;
-use counterfoil_os::clock::now;
 use counterfoil_os::files::read_whole;
+use counterfoil_runner::clock::now;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::study::evidence::{
     self, EvidenceCheck, RunThresholds, with_added_slippage,

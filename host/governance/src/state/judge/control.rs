@@ -30,7 +30,7 @@ pub(super) fn policy_set(state: &LedgerState, bundle: Digest) -> super::Judgment
 pub(super) fn verdict(state: &LedgerState, verdict: &GateVerdict) -> super::Judgment {
     let passed = verdict.outcome == GateOutcome::Pass;
     let limits = passed && verdict.gate == Gate::Limits;
-    let told = |one: &counterfoil_base::gate::GateReason| !one.code.trim().is_empty();
+    let told = |one: &GateReason| !one.code.trim().is_empty();
     let wrong = if !verdict.reasons.iter().all(told) {
         Some("a reason has no code")
     } else if !passed && verdict.reasons.is_empty() {
