@@ -56,7 +56,7 @@ pub fn policy_in_force(data: &DataDir, state: &LedgerState) -> Result<Bundle, Ho
         return Err(AccessDenial::new(Rule::PolicyMissing, why, hint).into());
     };
     let unreadable = |why: String| {
-        let hint = "restore the policy's file from a copy; counterfoil drift names it";
+        let hint = "restore the policy's file from a copy; counterfoil ledger drift names it";
         AccessDenial::new(HostRule::PolicyUnreadable, why, hint)
     };
     // The archive holds the bytes against the digest, so a policy that someone edited in place is
@@ -135,7 +135,7 @@ pub fn check_component_bytes(
     } else {
         return Err(error.into());
     };
-    let hint = "restore the file from where it came from; counterfoil drift names it";
+    let hint = "restore the file from where it came from; counterfoil ledger drift names it";
     Err(AccessDenial::new(rule, error.to_string(), hint).into())
 }
 

@@ -48,7 +48,7 @@ pub enum LedgerClientError {
     Key(#[from] KeyDirError),
     /// No key file has the principal's name.
     #[error(
-        "no key of {principal} in the key folder; make one with `counterfoil key new {principal}`, \
+        "no key of {principal} in the key folder; make one with `counterfoil people key new {principal}`, \
          and have an administrator add it"
     )]
     NoKey { principal: Id },

@@ -20,17 +20,17 @@ use counterfoil_runner::store::keys::read_public;
 use counterfoil_runner::times::parse_time;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::output::Misuse;
+use crate::output::CommandLineError;
 
 /// The id that was typed for `what`.
 pub(crate) fn id(what: &str, text: &str) -> Result<Id> {
-    Id::parse(text).map_err(|error| Misuse::new(format!("{what} {text:?}: {error}")))
+    Id::parse(text).map_err(|error| CommandLineError::new(format!("{what} {text:?}: {error}")))
 }
 
 /// The time that was typed for `flag`.
 pub(crate) fn time(flag: &str, text: &str) -> Result<UnixNanos> {
     parse_time(text).ok_or_else(|| {
-        Misuse::new(format!(
+        CommandLineError::new(format!(
             "{flag} {text:?}: expected a day like 2030-01-02 or a time like 2030-01-02T15:00:00Z"
         ))
     })

@@ -149,7 +149,7 @@ impl ComponentRegistry {
                 "it is approved next, and then promoted: counterfoil component approve"
             }
             ComponentStage::Approved => {
-                "it is started or archived next: counterfoil authorize start, counterfoil component \
+                "it is started or archived next: counterfoil account authorization grant, counterfoil component \
                  archive"
             }
             ComponentStage::Archived => {

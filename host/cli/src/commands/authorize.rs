@@ -9,7 +9,6 @@ use counterfoil_governance::act::{Act, ActName, DigestSet, StartAuthorization};
 use counterfoil_governance::state::{AuthorizationRecord, LedgerState};
 use counterfoil_os::files::read_whole;
 use counterfoil_policy::verdict::PolicyVerdict;
-use counterfoil_policy::verdict::{Reason, Verdict};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::permit::terms_of;
 use counterfoil_runner::times::show_time;
@@ -18,43 +17,43 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use super::policy::eval::said;
-use crate::args::{Authorize, AuthorizeStart, Filter};
-use crate::output::{Answer, say, say_json};
+use crate::args::{AuthorizationCommand, AuthorizationGrantArgs, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, record_json, table};
-use crate::places::Places;
 
 /// A second.
 const SECOND_NANOS: i64 = 1_000_000_000;
 
-pub(crate) fn run(places: &Places, args: &Authorize) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &AuthorizationCommand) -> Result<CommandAnswer> {
     match args {
-        Authorize::Start(args) => start(places, args),
-        Authorize::Withdraw { record, reason } => {
+        AuthorizationCommand::Grant(args) => start(cli, args),
+        AuthorizationCommand::Withdraw { record, reason } => {
             let (authorized, reason) = (*record, reason.clone());
             let outcome =
-                ledger_access::open(places)?.act(Act::StartWithdraw { authorized, reason })?;
+                ledger_access::open(cli)?.act(Act::StartWithdraw { authorized, reason })?;
             let what = format!("the authorization of record {record} is withdrawn");
             Ok(print_outcome(
-                places,
+                cli,
                 outcome,
                 &what,
                 json!({ "authorized-by": record }),
             ))
         }
-        Authorize::List { all, filter } => list(places, *all, filter),
+        AuthorizationCommand::List { all, filter } => list(cli, *all, filter),
     }
 }
 
-fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
+fn start(cli: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAnswer> {
     let text = String::from_utf8(read_whole(&args.manifest)?);
     let name = args.manifest.display();
     let manifest = Manifest::parse(&text.with_context(|| format!("{name}"))?);
     let manifest = manifest.with_context(|| format!("{name}"))?;
     let component = people::digest(&manifest.component);
     let component = component.with_context(|| format!("{name} names no component by digest"))?;
-    let mut client = ledger_access::open(places)?;
+    let mut client = ledger_access::open(cli)?;
     let from = people::time_if("--from", args.from.as_deref())?;
     // A policy is told whole seconds: the window is open in the very second that it begins in.
     let second = UnixNanos(
@@ -68,6 +67,8 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
         people::time("--until", &args.until)?,
     );
     let limits = manifest.limits_digest()?;
+    // What is authorized is everything the manifest decides, by digest. A start under another
+    // account, feed, parameter or limit is another start and needs its own authorization.
     let terms = terms_of(&manifest, set(client.state(), component, limits));
     let run = Digest(manifest.run_id()?).to_string();
     let terms = ledger_access::require(&mut client, ActName::StartAuthorize, run, terms)?;
@@ -78,12 +79,16 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
     };
     let subject = asked.digest();
     let index = client.act(Act::StartAuthorize(asked))?.index()?;
+    // A verdict is valid for an hour. One asked for now would have expired when the window opens,
+    // so the operator asks then.
     if client.time() < window.0 {
-        return told(places, client.state(), index, None);
+        return told(cli, client.state(), index, None);
     }
     let document = gates::start(client.state(), index, client.time())?;
-    let (verdict, record) = said(places, &mut client, &document, subject)?;
-    told(places, client.state(), index, Some((&verdict, record)))
+    // The authorization is recorded whatever the policy answers, and a denial is recorded too: an
+    // operator who retries until the policy passes leaves the failed attempts in the ledger.
+    let (verdict, record) = said(cli, &mut client, &document, subject)?;
+    told(cli, client.state(), index, Some((&verdict, record)))
 }
 
 /// What the component was promoted under last, with these limits if it ever was. Of one that nobody
@@ -110,16 +115,16 @@ fn set(state: &LedgerState, component: Digest, limits: Digest) -> DigestSet {
 /// Tells what was authorized, and what the policy says of it; it is not asked about a window that is
 /// to come.
 fn told(
-    places: &Places,
+    cli: &CliContext,
     state: &LedgerState,
     index: u64,
     asked: Option<(&PolicyVerdict, u64)>,
-) -> Result<Answer> {
+) -> Result<CommandAnswer> {
     let shut = asked.is_some_and(|(verdict, _)| !verdict.passes());
-    let answer = if shut { Answer::No } else { Answer::Yes };
+    let answer = CommandAnswer::yes_if(!shut);
     let found = state.authorizations().get(&index);
     let one = found.context("the authorization that was recorded")?;
-    if places.json {
+    if cli.json {
         let reason = |one: &GateReason| json!({ "code": one.code, "text": one.text });
         let mut value = row(state, index, one, now());
         value["verdict"] = json!(asked.map(|(verdict, record)| json!({
@@ -127,39 +132,39 @@ fn told(
             "outcome": verdict.outcome.name(),
             "reasons": verdict.reasons.iter().map(reason).collect::<Vec<_>>(),
         })));
-        say_json(&value);
+        print_json(&value);
         return Ok(answer);
     }
     let (from, until) = (one.authorization.not_before, one.authorization.not_after);
     let (from, until) = (show_time(from), show_time(until));
-    say(&format!(
-        "record {index}: starts are authorized from {from} until {until}"
+    print_line(&format!(
+        "record {index}: authorized to start from {from} until {until}"
     ));
     let ask = format!("counterfoil policy eval start {index}");
     let Some((verdict, record)) = asked else {
-        say(&format!("when the window is open, ask the policy: {ask}"));
+        print_line(&format!("next, once the window is open: {ask}"));
         return Ok(answer);
     };
     let outcome = verdict.outcome.name();
-    say(&format!("record {record}: the policy says {outcome}"));
+    print_line(&format!("record {record}: policy verdict {outcome}"));
     for reason in &verdict.reasons {
-        say(&format!("  {reason}"));
+        print_line(&format!("  {reason}"));
     }
     if shut {
-        say(&format!(
-            "nothing starts by it; mend that, and ask again: {ask}"
+        print_line(&format!(
+            "no run can start under it; correct that, then: {ask}"
         ));
     } else {
-        say(&format!(
+        print_line(&format!(
             "next, within an hour: counterfoil run start MANIFEST --authorization {index}"
         ));
-        say(&format!("later, ask again first: {ask}"));
+        print_line(&format!("later, evaluate the policy again first: {ask}"));
     }
     Ok(answer)
 }
 
-fn list(places: &Places, all: bool, filter: &Filter) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+fn list(cli: &CliContext, all: bool, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let (state, time) = (view.state(), now());
     let found = state.authorizations().iter();
     let found = found.map(|(index, one)| row(state, *index, one, time));
@@ -177,12 +182,12 @@ fn list(places: &Places, all: bool, filter: &Filter) -> Result<Answer> {
         "runs",
     ];
     table::print(
-        places,
+        cli,
         table::filter(found, filter)?,
         &columns,
         "no authorization",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn row(state: &LedgerState, index: u64, one: &AuthorizationRecord, time: UnixNanos) -> Value {

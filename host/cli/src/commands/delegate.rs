@@ -7,16 +7,16 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
-use crate::args::Delegate;
-use crate::output::Answer;
+use crate::args::DelegationCommand;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, table};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &DelegationCommand) -> Result<CommandAnswer> {
     match args {
-        Delegate::To {
+        DelegationCommand::Add {
             name,
             class,
             until,
@@ -31,33 +31,32 @@ pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
             };
             let to = delegation.to.clone();
             let end = show_time(delegation.until);
-            let mut client = ledger_access::open(places)?;
+            let mut client = ledger_access::open(cli)?;
             let outcome = client.act(Act::Delegate(delegation))?;
             let what = format!(
-                "{to} speaks for {} in the class {class} until {end}",
+                "{to} votes for {} in the class {class} until {end}",
                 client.actor()
             );
             Ok(print_outcome(
-                places,
+                cli,
                 outcome,
                 &what,
                 json!({ "class": class, "to": to.as_str(), "until": end }),
             ))
         }
-        Delegate::End { record, reason } => {
+        DelegationCommand::End { record, reason } => {
             let (delegated, reason) = (*record, reason.clone());
-            let outcome =
-                ledger_access::open(places)?.act(Act::DelegateEnd { delegated, reason })?;
-            let what = format!("the delegation of record {delegated} is over");
+            let outcome = ledger_access::open(cli)?.act(Act::DelegateEnd { delegated, reason })?;
+            let what = format!("the delegation of record {delegated} is ended");
             Ok(print_outcome(
-                places,
+                cli,
                 outcome,
                 &what,
                 json!({ "delegated-by": delegated }),
             ))
         }
-        Delegate::List { all, filter } => {
-            let view = ledger_access::view(places)?;
+        DelegationCommand::List { all, filter } => {
+            let view = ledger_access::view(cli)?;
             let now = now();
             let found = view.state().delegations().iter();
             let found = found.filter(|(_, one)| *all || one.holds(now));
@@ -66,12 +65,12 @@ pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
                 .collect();
             let columns = ["record", "class", "from", "to", "until", "holds", "reason"];
             table::print(
-                places,
+                cli,
                 table::filter(found, filter)?,
                 &columns,
                 "no delegation",
             );
-            Ok(Answer::Yes)
+            Ok(CommandAnswer::Yes)
         }
     }
 }

@@ -13,70 +13,80 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use crate::args;
-use crate::output::{Answer, complain, say, say_json};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_error, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::{record_json, table};
-use crate::places::Places;
 
 /// What a list of differences shows.
 const COLUMNS: [&str; 5] = ["rule", "subject", "declared", "found", "record"];
 
-pub(crate) fn run(places: &Places, args: &args::Drift) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &args::DriftArgs) -> Result<CommandAnswer> {
     if !args.record {
-        let view = ledger_access::view_with_own_key(places)?;
-        let found = seen(places, view.state(), now())?;
+        let view = ledger_access::view_with_own_key(cli)?;
+        let found = seen(cli, view.state(), now())?;
         let all = found.iter().map(|one| row(view.state(), one)).collect();
         let all = table::filter(all, &args.filter)?;
-        return Ok(tell(places, all, &Recorded::default()));
+        return Ok(tell(cli, all, &DriftRecords::default()));
     }
-    let mut client = match ledger_access::open(places) {
+    let mut client = match ledger_access::open(cli) {
         Ok(client) => client,
         // What keeps the record from being made may be the very drift: it is told all the same.
-        Err(error) => return untold(places, args, &error),
+        Err(error) => return untold(cli, args, &error),
     };
-    let found = seen(places, client.state(), client.time())?;
-    let recorded = record(places, &mut client, &found)?;
+    // Looked at under the open ledger, so that no act changes what is declared between the look and
+    // the records.
+    let found = seen(cli, client.state(), client.time())?;
+    let recorded = record(cli, &mut client, &found)?;
     let all = found.iter().map(|one| row(client.state(), one)).collect();
-    Ok(tell(places, table::filter(all, &args.filter)?, &recorded))
+    Ok(tell(cli, table::filter(all, &args.filter)?, &recorded))
 }
 
 /// Tells what is there when nothing can be recorded.
-fn untold(places: &Places, args: &args::Drift, error: &anyhow::Error) -> Result<Answer> {
-    let Ok(view) = ledger_access::view_with_own_key(places) else {
+fn untold(
+    cli: &CliContext,
+    args: &args::DriftArgs,
+    error: &anyhow::Error,
+) -> Result<CommandAnswer> {
+    let Ok(view) = ledger_access::view_with_own_key(cli) else {
         return Err(anyhow::anyhow!("{error:#}"));
     };
-    let found = seen(places, view.state(), now())?;
+    let found = seen(cli, view.state(), now())?;
     if found.is_empty() {
-        return Err(anyhow::anyhow!("{error:#}")).context("nothing could be recorded");
+        return Err(anyhow::anyhow!("{error:#}")).context("cannot record the drift");
     }
-    complain(&anyhow::anyhow!("nothing was recorded: {error:#}"));
+    // A tampered ledger or log key is the drift that matters most and the one that cannot be
+    // recorded. It is printed, with exit code 1, instead of only failing.
+    print_error(&anyhow::anyhow!("not recorded: {error:#}"));
     let all = found.iter().map(|one| row(view.state(), one)).collect();
     let all = table::filter(all, &args.filter)?;
-    Ok(tell(places, all, &Recorded::default()))
+    Ok(tell(cli, all, &DriftRecords::default()))
 }
 
-fn seen(places: &Places, state: &LedgerState, time: UnixNanos) -> Result<BTreeSet<DriftFinding>> {
-    look(&places.data, &places.keys, state, time).context("what is there cannot be told")
+fn seen(cli: &CliContext, state: &LedgerState, time: UnixNanos) -> Result<BTreeSet<DriftFinding>> {
+    look(&cli.data, &cli.keys, state, time).context("what is there cannot be told")
 }
 
 /// The records that were made.
 #[derive(Default)]
-struct Recorded {
+struct DriftRecords {
     new: Vec<u64>,
     ended: Vec<u64>,
 }
 
 /// Records what is new, and the end of what stood and is there no more.
 fn record(
-    places: &Places,
+    cli: &CliContext,
     client: &mut LedgerClient,
     found: &BTreeSet<DriftFinding>,
-) -> Result<Recorded> {
-    let mut recorded = Recorded::default();
+) -> Result<DriftRecords> {
+    let mut recorded = DriftRecords::default();
     let drifts = client.state().drifts().iter();
     let gone = drifts.filter(|(_, one)| {
-        one.ended.is_none() && is_seen_from(&places.keys, &one.drift) && !found.contains(&one.drift)
+        one.ended.is_none() && is_seen_from(&cli.keys, &one.drift) && !found.contains(&one.drift)
     });
+    // Only differences that this machine can see are ended: a key directory elsewhere may still
+    // hold the undeclared key that was found there.
     let gone: Vec<u64> = gone.map(|(index, _)| *index).collect();
     for drifted in gone {
         let _record = client.act(Act::DriftEnd { drifted })?.index()?;
@@ -86,6 +96,8 @@ fn record(
         if client.state().standing(drift).is_some() {
             continue;
         }
+        // One record for each difference. A crash in between leaves the rest unrecorded, and the
+        // next call finds and records them, because recorded ones are skipped.
         let index = client.act(Act::Drift(drift.clone()))?.index()?;
         recorded.new.push(index);
     }
@@ -102,14 +114,10 @@ fn row(state: &LedgerState, drift: &DriftFinding) -> Value {
     value
 }
 
-fn tell(places: &Places, all: Vec<Value>, recorded: &Recorded) -> Answer {
-    let answer = if all.is_empty() {
-        Answer::Yes
-    } else {
-        Answer::No
-    };
-    if places.json {
-        say_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));
+fn tell(cli: &CliContext, all: Vec<Value>, recorded: &DriftRecords) -> CommandAnswer {
+    let answer = CommandAnswer::yes_if(all.is_empty());
+    if cli.json {
+        print_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));
         return answer;
     }
     let mut hints: Vec<String> = Vec::new();
@@ -124,13 +132,13 @@ fn tell(places: &Places, all: Vec<Value>, recorded: &Recorded) -> Answer {
         }
     }
     table::print(
-        places,
+        cli,
         all,
         &COLUMNS,
-        "no drift: what is there is what the ledger declares",
+        "no drift: the data directory matches the ledger",
     );
     for hint in hints {
-        say(&hint);
+        print_line(&hint);
     }
     let list = |all: &[u64]| {
         all.iter()
@@ -139,11 +147,11 @@ fn tell(places: &Places, all: Vec<Value>, recorded: &Recorded) -> Answer {
             .join(", ")
     };
     if !recorded.new.is_empty() {
-        say(&format!("recorded as {}", list(&recorded.new)));
+        print_line(&format!("recorded in {}", list(&recorded.new)));
     }
     if !recorded.ended.is_empty() {
-        say(&format!(
-            "there no more, and recorded so: {}",
+        print_line(&format!(
+            "no longer found, recorded as ended in {}",
             list(&recorded.ended)
         ));
     }

@@ -7,22 +7,22 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
-use crate::args::{Exception, ExceptionEnd, ExceptionGrant, ExceptionList};
-use crate::output::Answer;
+use crate::args::{ExceptionCommand, ExceptionEndArgs, ExceptionGrantArgs, ExceptionListArgs};
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, record_json, table};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &Exception) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &ExceptionCommand) -> Result<CommandAnswer> {
     match args {
-        Exception::Grant(args) => grant(places, args),
-        Exception::End(args) => end(places, args),
-        Exception::List(args) => list(places, args),
+        ExceptionCommand::Grant(args) => grant(cli, args),
+        ExceptionCommand::End(args) => end(cli, args),
+        ExceptionCommand::List(args) => list(cli, args),
     }
 }
 
-fn grant(places: &Places, args: &ExceptionGrant) -> Result<Answer> {
+fn grant(cli: &CliContext, args: &ExceptionGrantArgs) -> Result<CommandAnswer> {
     let (owner, until) = (
         people::id("--owner", &args.owner)?,
         people::time("--until", &args.until)?,
@@ -31,7 +31,7 @@ fn grant(places: &Places, args: &ExceptionGrant) -> Result<Answer> {
     let account = account
         .map(|name| people::id("--account", name))
         .transpose()?;
-    let mut client = ledger_access::open(places)?;
+    let mut client = ledger_access::open(cli)?;
     let subject = match (&args.component, account) {
         (Some(component), _) => {
             ExceptionSubject::Component(people::component(client.state(), component)?)
@@ -50,34 +50,34 @@ fn grant(places: &Places, args: &ExceptionGrant) -> Result<Answer> {
     let facts = record_json::exception(&exception);
     let (act, rule) = (ActName::ExceptionGrant, &*exception.rule);
     if client.state().policy().is_some() {
-        let policy = policy_in_force(&places.data, client.state())?;
+        let policy = policy_in_force(&cli.data, client.state())?;
         let fits = check_exception_rule(&policy, rule);
         ledger_access::require(&mut client, act, rule, fits)?;
     }
     let what = format!(
-        "{} is not kept until {}; {} answers for it",
+        "exception to {} until {}; {} answers for it",
         exception.rule,
         show_time(exception.until),
         exception.owner
     );
     let outcome = client.act(Act::ExceptionGrant(exception))?;
-    Ok(print_outcome(places, outcome, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
-fn end(places: &Places, args: &ExceptionEnd) -> Result<Answer> {
+fn end(cli: &CliContext, args: &ExceptionEndArgs) -> Result<CommandAnswer> {
     let (granted, reason) = (args.record, args.reason.clone());
-    let outcome = ledger_access::open(places)?.act(Act::ExceptionEnd { granted, reason })?;
-    let what = format!("the exception of record {granted} is over");
+    let outcome = ledger_access::open(cli)?.act(Act::ExceptionEnd { granted, reason })?;
+    let what = format!("the exception of record {granted} is ended");
     Ok(print_outcome(
-        places,
+        cli,
         outcome,
         &what,
         json!({ "granted-by": granted }),
     ))
 }
 
-fn list(places: &Places, args: &ExceptionList) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+fn list(cli: &CliContext, args: &ExceptionListArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let now = now();
     let all = view.state().exceptions().iter();
     let row = |(index, one): (&u64, &counterfoil_governance::state::ExceptionRecord)| {
@@ -100,10 +100,10 @@ fn list(places: &Places, args: &ExceptionList) -> Result<Answer> {
         "record", "rule", "subject", "owner", "approver", "until", "holds", "control", "reason",
     ];
     table::print(
-        places,
+        cli,
         table::filter(found, &args.filter)?,
         &columns,
         "no exception",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

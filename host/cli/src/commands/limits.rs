@@ -10,31 +10,31 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::policy::eval::{self, asked_limits, said};
-use crate::args::{EvalLimits, Filter, Limits};
-use crate::output::{Answer, say_json};
+use crate::args::{EvalLimitsArgs, LimitsCommand, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, record_json, table};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &Limits) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &LimitsCommand) -> Result<CommandAnswer> {
     match args {
-        Limits::Set(args) => set(places, args),
-        Limits::Show { account } => show(places, account),
-        Limits::List(filter) => list(places, filter),
+        LimitsCommand::Set(args) => set(cli, args),
+        LimitsCommand::Show { account } => show(cli, account),
+        LimitsCommand::List(filter) => list(cli, filter),
     }
 }
 
-fn set(places: &Places, args: &EvalLimits) -> Result<Answer> {
-    let mut client = ledger_access::open(places)?;
+fn set(cli: &CliContext, args: &EvalLimitsArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
     let (account, document) = asked_limits(&client, args)?;
     if args.print_input {
         return eval::print(&document);
     }
     let subject = account_digest(&account);
-    let (given, record) = said(places, &mut client, &document, subject)?;
+    let (given, record) = said(cli, &mut client, &document, subject)?;
     let Some(limits) = &given.limits else {
-        return eval::tell(places, &given, Some(record));
+        return eval::tell(cli, &given, Some(record));
     };
     let limits = Digest::of(&limits_bytes(limits)?);
     let outcome = client.act(Act::LimitsSet {
@@ -46,26 +46,26 @@ fn set(places: &Places, args: &EvalLimits) -> Result<Answer> {
     let facts = json!({
         "account": account.as_str(), "limits": record_json::digest(&limits), "verdict": record,
     });
-    Ok(print_outcome(places, outcome, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
-fn show(places: &Places, account: &str) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+fn show(cli: &CliContext, account: &str) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let account = people::id("the account", account)?;
     let found = view
         .state()
         .limits_of(&account)
         .map_err(DeniedRequest::from)?;
-    let bytes = PolicyArchive::new(&places.data).get(&found.limits)?;
+    let bytes = PolicyArchive::new(&cli.data).get(&found.limits)?;
     let value: Value = serde_json::from_slice(&bytes)
         .with_context(|| format!("the limits {} in the archive", found.limits))?;
     // JSON in either form: it is what a manifest takes.
-    say_json(&value);
-    Ok(Answer::Yes)
+    print_json(&value);
+    Ok(CommandAnswer::Yes)
 }
 
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = view.state().limits().iter().map(|(account, one)| {
         json!({
             "account": account.as_str(),
@@ -78,10 +78,10 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
     });
     let columns = ["account", "limits", "by", "time", "record", "verdict"];
     table::print(
-        places,
+        cli,
         table::filter(all.collect(), filter)?,
         &columns,
         "no limits",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

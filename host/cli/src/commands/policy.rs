@@ -7,18 +7,18 @@ mod verdicts;
 
 use anyhow::Result;
 
-use crate::args::Policy;
-use crate::output::Answer;
-use crate::places::Places;
+use crate::args::PolicyCommand;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 
-pub(crate) fn run(places: &Places, args: &Policy) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &PolicyCommand) -> Result<CommandAnswer> {
     match args {
-        Policy::Init { folder } => folder::init(places, folder),
-        Policy::Show { folder } => folder::show(places, folder.as_deref()),
-        Policy::Test(args) => folder::test(places, &args.folder),
-        Policy::Set(args) => folder::set(places, &args.folder),
-        Policy::Eval(args) => eval::run(places, args),
-        Policy::Verdicts(filter) => verdicts::list(places, filter),
-        Policy::ReEvaluate(args) => verdicts::again(places, args),
+        PolicyCommand::Init { folder } => folder::init(cli, folder),
+        PolicyCommand::Show { folder } => folder::show(cli, folder.as_deref()),
+        PolicyCommand::Test { folder } => folder::test(cli, folder),
+        PolicyCommand::Set { folder } => folder::set(cli, folder),
+        PolicyCommand::Eval(args) => eval::run(cli, args),
+        PolicyCommand::Verdicts(filter) => verdicts::list(cli, filter),
+        PolicyCommand::ReEvaluate(args) => verdicts::again(cli, args),
     }
 }

@@ -11,25 +11,14 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::key;
-use crate::args::{Filter, OnePrincipal, Principal, PrincipalAdd, PrincipalClass, PrincipalRoles};
-use crate::output::{Answer, pairs, say_json};
+use crate::args::{ClassSetArgs, PrincipalAddArgs, PrincipalArg, PrincipalRolesArgs, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, record_json, table};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &Principal) -> Result<Answer> {
-    match args {
-        Principal::Add(args) => add(places, args),
-        Principal::List(filter) => list(places, filter),
-        Principal::Show(args) => show(places, args),
-        Principal::Class(args) => class(places, args),
-        Principal::Classes(filter) => classes(places, filter),
-        Principal::Roles(args) => roles(places, args),
-    }
-}
-
-fn add(places: &Places, args: &PrincipalAdd) -> Result<Answer> {
+pub(super) fn add(cli: &CliContext, args: &PrincipalAddArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let kind = if args.service {
         PrincipalKind::Service
@@ -43,43 +32,43 @@ fn add(places: &Places, args: &PrincipalAdd) -> Result<Answer> {
         key: people::public_key(&args.key)?,
         until: people::time_if("--until", args.until.as_deref())?,
     };
-    let outcome = ledger_access::open(places)?.act(act)?;
+    let outcome = ledger_access::open(cli)?.act(act)?;
     let what = format!(
         "{id} is a {} of this ledger ({})",
         kind.name(),
         args.role.join(", ")
     );
     Ok(print_outcome(
-        places,
+        cli,
         outcome,
         &what,
         json!({ "principal": id.as_str(), "roles": args.role }),
     ))
 }
 
-fn roles(places: &Places, args: &PrincipalRoles) -> Result<Answer> {
+pub(super) fn roles(cli: &CliContext, args: &PrincipalRolesArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let act = Act::RolesSet {
         id: id.clone(),
         roles: people::roles(&args.role)?,
     };
-    let outcome = ledger_access::open(places)?.act(act)?;
+    let outcome = ledger_access::open(cli)?.act(act)?;
     let has = if args.role.is_empty() {
         "no role".to_owned()
     } else {
         args.role.join(", ")
     };
-    let what = format!("{id} has from here on: {has}");
+    let what = format!("{id} now has: {has}");
     Ok(print_outcome(
-        places,
+        cli,
         outcome,
         &what,
         json!({ "principal": id.as_str(), "roles": args.role }),
     ))
 }
 
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = view.state().principals().keys();
     let all = all.map(|id| row(&view, id)).collect();
     let columns = [
@@ -90,27 +79,22 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "last-act",
         "last-time",
     ];
-    table::print(
-        places,
-        table::filter(all, filter)?,
-        &columns,
-        "no principal",
-    );
-    Ok(Answer::Yes)
+    table::print(cli, table::filter(all, filter)?, &columns, "no principal");
+    Ok(CommandAnswer::Yes)
 }
 
-fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn show(cli: &CliContext, args: &PrincipalArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let id = people::id("the name", &args.name)?;
     view.state().principal(&id).map_err(DeniedRequest::from)?;
     let mut value = row(&view, &id);
     let keys = key::rows(view.state());
     let own = |one: &&Value| one["principal"] == json!(id.as_str());
     let keys: Vec<Value> = keys.iter().filter(own).cloned().collect();
-    if places.json {
+    if cli.json {
         value["keys"] = json!(keys);
-        say_json(&value);
-        return Ok(Answer::Yes);
+        print_json(&value);
+        return Ok(CommandAnswer::Yes);
     }
     let fields = [
         "principal",
@@ -126,10 +110,10 @@ fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
             table::plain(value.get(*name).unwrap_or(&Value::Null)),
         )
     };
-    pairs(&fields.iter().map(pair).collect::<Vec<_>>());
-    crate::output::say("");
-    table::print(places, keys, &key::COLUMNS, "no key");
-    Ok(Answer::Yes)
+    print_fields(&fields.iter().map(pair).collect::<Vec<_>>());
+    crate::output::print_line("");
+    table::print(cli, keys, &key::COLUMNS, "no key");
+    Ok(CommandAnswer::Yes)
 }
 
 /// What a list says of a principal.
@@ -152,7 +136,7 @@ pub(crate) fn row(view: &LedgerView, id: &Id) -> Value {
     })
 }
 
-fn class(places: &Places, args: &PrincipalClass) -> Result<Answer> {
+pub(super) fn set_class(cli: &CliContext, args: &ClassSetArgs) -> Result<CommandAnswer> {
     let class =
         ApprovalClass::parse(&args.class).with_context(|| format!("no class {:?}", args.class))?;
     let members = args.member.iter();
@@ -164,18 +148,18 @@ fn class(places: &Places, args: &PrincipalClass) -> Result<Answer> {
         approvals: args.approvals,
     };
     let facts = class_row(&set);
-    let outcome = ledger_access::open(places)?.act(Act::ClassSet(set))?;
+    let outcome = ledger_access::open(cli)?.act(Act::ClassSet(set))?;
     let what = format!("{} of the class {} must sign", args.approvals, class.name());
-    Ok(print_outcome(places, outcome, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
-fn classes(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn list_classes(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = ApprovalClass::ALL.map(|class| class_row(&view.state().class(class)));
     let found = table::filter(all.into(), filter)?;
     let columns = ["class", "approvals", "roles", "members"];
-    table::print(places, found, &columns, "no class");
-    Ok(Answer::Yes)
+    table::print(cli, found, &columns, "no class");
+    Ok(CommandAnswer::Yes)
 }
 
 fn class_row(set: &ApprovalClassRules) -> Value {

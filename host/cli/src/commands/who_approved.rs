@@ -12,19 +12,19 @@ use counterfoil_governance::rule::Rule;
 use counterfoil_governance::state::{ChangeEnd, LedgerState};
 use serde_json::{Value, json};
 
-use crate::args::WhoApproved;
-use crate::output::{Answer, say, say_json};
+use crate::args::WhoApprovedArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::{self, record_json, table};
-use crate::places::Places;
 
-pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let state = view.state();
     let registry = state.registry();
     let run = people::begins_with(&args.what, registry.runs().keys())?;
     let started = run.and_then(|run| Some((run, registry.runs().get(&run)?)));
-    let mut chain = Chain {
+    let mut chain = ApprovalLinks {
         state,
         links: Vec::new(),
     };
@@ -47,27 +47,27 @@ pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
     let mut links = chain.links;
     links.sort_by_key(|link| link["record"].as_u64());
     links.dedup();
-    if places.json {
-        say_json(&json!({ "what": what, "chain": links }));
-        return Ok(Answer::Yes);
+    if cli.json {
+        print_json(&json!({ "what": what, "chain": links }));
+        return Ok(CommandAnswer::Yes);
     }
-    say(&what);
+    print_line(&what);
     table::print(
-        places,
+        cli,
         links,
         &["record", "time", "act", "by", "key", "about"],
         "nobody",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// Everybody who had a hand in it, as they are found.
-struct Chain<'a> {
+struct ApprovalLinks<'a> {
     state: &'a LedgerState,
     links: Vec<Value>,
 }
 
-impl Chain<'_> {
+impl ApprovalLinks<'_> {
     fn add(&mut self, act: &str, deed: &RecordRef, about: &Value) {
         let link = record_json::join(
             record_json::deed(deed),

@@ -9,19 +9,20 @@ use counterfoil_governance::id::Id;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
 
-use crate::output::{Misuse, note};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandLineError, note};
 
 /// The principal that acts, as typed.
-pub(crate) fn actor(places: &Places) -> Result<Id> {
+pub(crate) fn actor(places: &CliContext) -> Result<Id> {
     let name = places.actor.as_deref();
-    let name = name
-        .ok_or_else(|| Misuse::new("who acts? give --as NAME, or set COUNTERFOIL_AS".to_owned()))?;
+    let name = name.ok_or_else(|| {
+        CommandLineError::new("who acts? give --as NAME, or set COUNTERFOIL_AS".to_owned())
+    })?;
     super::id("--as", name)
 }
 
 /// Opens the ledger to write, in the name of the principal that acts.
-pub(crate) fn open(places: &Places) -> Result<LedgerClient> {
+pub(crate) fn open(places: &CliContext) -> Result<LedgerClient> {
     let actor = actor(places)?;
     let keys = PeopleKeys::open(&places.keys, places.data.root())?;
     let (name, path) = ledger_view::find(&places.data)?;
@@ -56,14 +57,14 @@ pub(crate) fn require<T, E: Into<HostCheckError>>(
 }
 
 /// The verified records of the ledger.
-pub(crate) fn view(places: &Places) -> Result<LedgerView> {
+pub(crate) fn view(places: &CliContext) -> Result<LedgerView> {
     let view = LedgerView::open(&places.data, &places.keys)?;
     note_torn_bytes(&view);
     Ok(view)
 }
 
 /// The same, where the log's public key may be what was changed.
-pub(crate) fn view_with_own_key(places: &Places) -> Result<LedgerView> {
+pub(crate) fn view_with_own_key(places: &CliContext) -> Result<LedgerView> {
     let view = LedgerView::open_with_own_key(&places.data, &places.keys)?;
     note_torn_bytes(&view);
     Ok(view)

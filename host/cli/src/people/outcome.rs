@@ -4,11 +4,14 @@ use anyhow::Result;
 use counterfoil_approval::ledger_client::{ActOutcome, DeniedRequest};
 use serde_json::{Value, json};
 
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 
 /// Prints a denial that a command returned as its error; the answer is no then.
-pub(crate) fn print_if_denied(places: &Places, result: Result<Answer>) -> Result<Answer> {
+pub(crate) fn print_if_denied(
+    places: &CliContext,
+    result: Result<CommandAnswer>,
+) -> Result<CommandAnswer> {
     let error = match result {
         Ok(answer) => return Ok(answer),
         Err(error) => error,
@@ -18,7 +21,11 @@ pub(crate) fn print_if_denied(places: &Places, result: Result<Answer>) -> Result
 }
 
 /// Prints a denial, with more reasons below it.
-pub(crate) fn print_denied(places: &Places, denied: &DeniedRequest, reasons: &[String]) -> Answer {
+pub(crate) fn print_denied(
+    places: &CliContext,
+    denied: &DeniedRequest,
+    reasons: &[String],
+) -> CommandAnswer {
     let denial = &denied.denial;
     if places.json {
         let mut value = json!({
@@ -31,32 +38,32 @@ pub(crate) fn print_denied(places: &Places, denied: &DeniedRequest, reasons: &[S
         if !reasons.is_empty() {
             value["reasons"] = json!(reasons);
         }
-        say_json(&value);
-        return Answer::No;
+        print_json(&value);
+        return CommandAnswer::No;
     }
     let record = denied.record.map_or_else(
         || "none (read-only query)".to_owned(),
         |index| format!("{index} (counterfoil ledger show {index})"),
     );
-    pairs(&[
+    print_fields(&[
         ("denied by", denial.rule.to_string()),
         ("why", denial.why.clone()),
         ("hint", denial.hint.clone()),
         ("record", record),
     ]);
     for reason in reasons {
-        say(&format!("  {reason}"));
+        print_line(&format!("  {reason}"));
     }
-    Answer::No
+    CommandAnswer::No
 }
 
 /// Prints what became of an act: `what` it does, and its facts in JSON.
 pub(crate) fn print_outcome(
-    places: &Places,
+    places: &CliContext,
     outcome: ActOutcome,
     what: &str,
     facts: Value,
-) -> Answer {
+) -> CommandAnswer {
     let (index, class) = match outcome {
         ActOutcome::Denied(denied) => return print_denied(places, &denied, &[]),
         ActOutcome::Recorded { index } => (index, None),
@@ -68,17 +75,17 @@ pub(crate) fn print_outcome(
         if let Some(class) = class {
             value["proposed-to"] = json!(class);
         }
-        say_json(&value);
+        print_json(&value);
     } else if let Some(class) = class {
-        say(&format!("record {index} proposes: {what}"));
-        say(&format!(
+        print_line(&format!("record {index} proposes: {what}"));
+        print_line(&format!(
             "it takes effect once enough members of the class {class} have signed it:"
         ));
-        say(&format!(
+        print_line(&format!(
             "  counterfoil change approve {index} --as ANOTHER"
         ));
     } else {
-        say(&format!("record {index}: {what}"));
+        print_line(&format!("record {index}: {what}"));
     }
-    Answer::Yes
+    CommandAnswer::Yes
 }

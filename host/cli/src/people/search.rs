@@ -16,23 +16,23 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
 use super::{record_json, table};
-use crate::args::{Filter, LedgerSearch};
+use crate::args::{LedgerSearchArgs, RowFilter};
+use crate::cli_context::CliContext;
 use crate::output::note;
-use crate::places::Places;
 
 /// Fields that nobody looks for by their beginning, or that differ in every record: asked of each.
 const NOT_INDEXED: [&str; 4] = ["record", "time", "key", "signature"];
 
 /// What records are asked for.
 pub(crate) struct Asked<'a> {
-    args: &'a LedgerSearch,
+    args: &'a LedgerSearchArgs,
     actor: Option<Id>,
     from: Option<UnixNanos>,
     to: Option<UnixNanos>,
 }
 
 /// The records that were asked for, in JSON, the oldest first.
-pub(crate) fn find(places: &Places, args: &LedgerSearch) -> Result<Vec<Value>> {
+pub(crate) fn find(places: &CliContext, args: &LedgerSearchArgs) -> Result<Vec<Value>> {
     let asked = Asked {
         args,
         actor: args
@@ -67,21 +67,21 @@ pub(crate) fn find(places: &Places, args: &LedgerSearch) -> Result<Vec<Value>> {
 const DOES_NOT_HOLD: &str = "the ledger does not hold";
 
 /// Makes the index anew.
-pub(crate) fn rebuild(places: &Places) -> Result<SearchCandidates> {
+pub(crate) fn rebuild(places: &CliContext) -> Result<SearchCandidates> {
     let (bytes, key) = ledger(places)?;
     counterfoil_index::rebuild(&bytes, &key, &folder(places), &terms).context(DOES_NOT_HOLD)
 }
 
 /// How many records the index knows; nothing if there is none.
-pub(crate) fn indexed_records(places: &Places) -> Option<u64> {
+pub(crate) fn indexed_records(places: &CliContext) -> Option<u64> {
     counterfoil_index::indexed_records(&folder(places))
 }
 
-fn folder(places: &Places) -> std::path::PathBuf {
+fn folder(places: &CliContext) -> std::path::PathBuf {
     places.data.root().join("index").join("ledger")
 }
 
-fn ledger(places: &Places) -> Result<(Vec<u8>, VerifierKey)> {
+fn ledger(places: &CliContext) -> Result<(Vec<u8>, VerifierKey)> {
     let key = places.keys.public_key();
     let key = key.context("no public key of the log: give --key-dir")?;
     let (name, path) = ledger_view::find(&places.data)?;
@@ -100,7 +100,7 @@ fn told(by: &AnsweredBy) {
 
 impl Asked<'_> {
     /// What the index is asked for; the rest is asked of the records.
-    fn wanted(&self, filter: &Filter) -> Vec<AnyTerm> {
+    fn wanted(&self, filter: &RowFilter) -> Vec<AnyTerm> {
         let args = self.args;
         let want = |terms: &[String]| AnyTerm(terms.iter().cloned().collect());
         let actor = self.actor.as_ref();

@@ -206,7 +206,7 @@ impl Office {
             .spawn()
             .unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap());
-        let base = line_with(&mut said, "the runner answers at ");
+        let base = line_with(&mut said, "the runner listens at ");
         Served { child, said, base }
     }
 
@@ -236,7 +236,7 @@ impl Office {
 
     /// Who let a run start: all that it rests on, and nothing under another set.
     fn let_by(&self, run: &str) {
-        let who = self.desk.json("", 0, &["who-approved", run]);
+        let who = self.desk.json("", 0, &["ledger", "who-approved", run]);
         let chain = who["chain"].as_array().unwrap().iter();
         let chain: Vec<_> = chain
             .map(|one| (text(one, "act"), text(one, "by")))
@@ -394,12 +394,12 @@ fn a_run_survives_the_death_of_its_process_and_its_end_is_in_the_ledger() {
     served.child.wait().unwrap();
     let mut served = office.serve();
     let told = line_with(&mut served.said, "run ");
-    assert!(told.ends_with(" goes on"), "{told}");
+    assert!(told.ends_with(" resumed"), "{told}");
     office.until(&served, &run, "running", 10);
 
     // Ended as by a service manager, and started again.
     let out = served.terminate();
-    assert!(out.contains("suspended: its journal is open"), "{out}");
+    assert!(out.contains("suspended: journal left open"), "{out}");
     let served = office.serve();
     office.until(&served, &run, "running", 15);
     office.ask(&served, 0, &["stop", &run]);

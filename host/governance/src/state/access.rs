@@ -80,7 +80,8 @@ impl LedgerState {
     pub fn limits_of(&self, account: &Id) -> Result<&super::LimitsRecord, Denial> {
         self.limits.get(account).ok_or_else(|| {
             let why = format!("account {account} has no limits");
-            let hint = "ask the policy for limits and put them in force: counterfoil limits set";
+            let hint =
+                "ask the policy for limits and put them in force: counterfoil account limits set";
             Denial::new(Rule::LimitsMissing, why, hint)
         })
     }

@@ -126,7 +126,7 @@ impl LedgerState {
             let over = used.into_iter().find(|(_, used, budget)| used >= budget);
             if let Some((what, used, budget)) = over {
                 let why = format!("{payer} has used {used} of {budget} {what}");
-                let hint = "a member of the class operations approves the excess: counterfoil budget \
+                let hint = "a member of the class operations approves the excess: counterfoil account budget \
                            excess";
                 return Err(Denial::new(Rule::BudgetOver, why, hint));
             }

@@ -140,7 +140,7 @@ impl LedgerState {
         let ask = match gate {
             Gate::Promotion => "counterfoil policy eval promotion COMPONENT",
             Gate::Start => "counterfoil policy eval start RECORD",
-            Gate::Limits => "counterfoil limits set ACCOUNT",
+            Gate::Limits => "counterfoil account limits set ACCOUNT",
         };
         let gate = gate.name();
         let Some((index, said)) = last else {

@@ -63,7 +63,7 @@ impl LedgerState {
             Denial::new(
                 Rule::BreakGlassUnknown,
                 why,
-                "counterfoil break-glass list shows them",
+                "counterfoil change break-glass list shows them",
             )
         })
     }

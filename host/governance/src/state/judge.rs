@@ -19,7 +19,7 @@ mod runs;
 
 type Judgment = Result<(), Denial>;
 
-const ASK_ADMINISTRATOR: &str = "an administrator adds keys: counterfoil key add";
+const ASK_ADMINISTRATOR: &str = "an administrator adds keys: counterfoil people key add";
 
 /// The actor of an act, the key and the time.
 #[derive(Clone, Copy, Debug)]

@@ -141,7 +141,7 @@ impl LedgerState {
     pub fn authorized(&self, index: u64) -> Result<&AuthorizationRecord, Denial> {
         let Some(found) = self.authorizations.get(&index) else {
             let why = format!("record {index} authorizes no start");
-            let hint = "an operator authorizes it: counterfoil authorize start";
+            let hint = "an operator authorizes it: counterfoil account authorization grant";
             return Err(Denial::new(Rule::StartUnknown, why, hint));
         };
         let Some((reason, deed)) = &found.withdrawn else {

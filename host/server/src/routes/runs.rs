@@ -54,7 +54,7 @@ pub(crate) async fn start(
     let caller = app.caller(&headers)?;
     let asked: StartRequest = json(&headers, body)?;
     let manifest = Manifest::parse(&asked.manifest.to_string()).map_err(|error| {
-        let hint = "send a manifest as `counterfoil show RUN --manifest` prints it";
+        let hint = "send a manifest as `counterfoil run show RUN --manifest` prints it";
         Problem::new(ProblemCode::RunInvalid, error.to_string(), hint)
     })?;
     let _turn = turn(&app)?;

@@ -11,11 +11,11 @@ use counterfoil_governance::state::LedgerState;
 use counterfoil_policy::bundle::Bundle;
 use serde_json::{Map, Value, json};
 
+use crate::cli_context::CliContext;
 use crate::people::{record_json, table};
-use crate::places::Places;
 
 /// One line a difference: a field or file with what it is now and what it would be.
-pub(super) fn differences(places: &Places, state: &LedgerState, act: &Act) -> Vec<Value> {
+pub(super) fn differences(cli: &CliContext, state: &LedgerState, act: &Act) -> Vec<Value> {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "of every other act the fields are the whole of it"
@@ -25,9 +25,9 @@ pub(super) fn differences(places: &Places, state: &LedgerState, act: &Act) -> Ve
             account, limits, ..
         } => {
             let now = state.limits().get(account).map(|one| one.limits);
-            of_limits(places, now, limits)
+            of_limits(cli, now, limits)
         }
-        Act::PolicySet { bundle } => of_policy(places, state.policy(), bundle),
+        Act::PolicySet { bundle } => of_policy(cli, state.policy(), bundle),
         act => Ok(of_fields(act)),
     };
     found.unwrap_or_else(|error| vec![row("unreadable", None, Some(&json!(format!("{error:#}"))))])
@@ -57,9 +57,9 @@ fn of_fields(act: &Act) -> Vec<Value> {
         .collect()
 }
 
-fn of_limits(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
+fn of_limits(cli: &CliContext, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
     let read = |digest: &Digest| -> Result<Map<String, Value>> {
-        let bytes = PolicyArchive::new(&places.data).get(digest)?;
+        let bytes = PolicyArchive::new(&cli.data).get(digest)?;
         serde_json::from_slice(&bytes).with_context(|| format!("the limits {digest}"))
     };
     let (old, new) = (
@@ -79,9 +79,9 @@ fn of_limits(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<
     Ok(core::iter::once(head).chain(differ.map(one)).collect())
 }
 
-fn of_policy(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
+fn of_policy(cli: &CliContext, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
     let read = |digest: &Digest| -> Result<Bundle> {
-        let bytes = PolicyArchive::new(&places.data).get(digest)?;
+        let bytes = PolicyArchive::new(&cli.data).get(digest)?;
         Bundle::decode(&bytes).with_context(|| format!("the policy {digest}"))
     };
     let (old, new) = (now.as_ref().map(read).transpose()?, read(then)?);

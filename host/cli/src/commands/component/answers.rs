@@ -10,16 +10,16 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::evidence;
-use crate::args::{Filter, OneComponent};
+use crate::args::{ComponentArg, RowFilter};
+use crate::cli_context::CliContext;
 use crate::commands::ledger::tell_records;
-use crate::output::{Answer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::{self, record_json, table};
-use crate::places::Places;
 
 /// Every record about a component, denied ones too.
-pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn history(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let component = people::component(view.state(), &args.component)?;
     let names = names(&view, &component);
     let mut found = record_json::all(&view);
@@ -34,8 +34,8 @@ pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
             .unwrap_or(row);
         fields.iter().any(names_it) || within.get("component") == names.first()
     });
-    tell_records(places, found);
-    Ok(Answer::Yes)
+    tell_records(cli, found);
+    Ok(CommandAnswer::Yes)
 }
 
 /// Every digest by which records speak of a component: its own first, then those of its sets, its
@@ -62,8 +62,8 @@ fn names(view: &LedgerView, component: &Digest) -> Vec<Value> {
     names
 }
 
-pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = view.state().registry().components().iter();
     let all = all.map(|(digest, one)| row(digest, one)).collect();
     let columns = [
@@ -74,13 +74,8 @@ pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "submitted",
         "approvals",
     ];
-    table::print(
-        places,
-        table::filter(all, filter)?,
-        &columns,
-        "no component",
-    );
-    Ok(Answer::Yes)
+    table::print(cli, table::filter(all, filter)?, &columns, "no components");
+    Ok(CommandAnswer::Yes)
 }
 
 fn row(digest: &Digest, one: &RegisteredComponent) -> Value {
@@ -98,24 +93,24 @@ fn row(digest: &Digest, one: &RegisteredComponent) -> Value {
     })
 }
 
-pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn show(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let state = view.state();
     let component = people::component(state, &args.component)?;
     let one = state
         .registry()
         .component(&component)
         .map_err(DeniedRequest::from)?;
-    let bytes = places.data.component(&component);
+    let bytes = cli.data.component(&component);
     let is = bytes.map_or_else(|error| error.to_string(), |_| "intact".to_owned());
     let (pieces, whole) = match &one.validated {
         Some((all, _)) => {
-            let pieces = evidence::recorded(places, state, &component, all);
+            let pieces = evidence::recorded(cli, state, &component, all);
             let whole = pieces.iter().all(|piece| piece["is"] == json!("intact"));
             (pieces, whole)
         }
         // Nobody rests on a draft's evidence yet, passed or not.
-        None => (evidence::on_disk(places, state, &component)?, true),
+        None => (evidence::on_disk(cli, state, &component)?, true),
     };
     let good = is == "intact" && whole;
     let approvals = one.approvals.iter();
@@ -125,10 +120,10 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
     let approvals: Vec<Value> = approvals.map(approval).collect();
     let back = state.registry().rollback(&component);
     let back = back.map(|approval| record_json::set(&approval.set));
-    let answer = if good { Answer::Yes } else { Answer::No };
+    let answer = CommandAnswer::yes_if(good);
     let mut value = row(&component, one);
     value["bytes"] = json!(is);
-    if places.json {
+    if cli.json {
         value["submitted-by"] = record_json::deed(&one.submitted);
         value["validated-by"] = json!(
             one.validated
@@ -141,34 +136,34 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
             record_json::join(record_json::deed(deed), json!({ "reason": reason }))
         }));
         value["rollback"] = json!(back);
-        say_json(&value);
+        print_json(&value);
         return Ok(answer);
     }
     let fields = value.as_object().into_iter().flatten();
     let fields: Vec<(&str, String)> = fields
         .map(|(name, field)| (name.as_str(), table::plain(field)))
         .collect();
-    pairs(&fields);
-    say("");
+    print_fields(&fields);
+    print_line("");
     table::print(
-        places,
+        cli,
         pieces,
         &["evidence", "digest", "by", "time", "is", "measured"],
-        "no evidence yet",
+        "no evidence",
     );
-    say("");
+    print_line("");
     let columns = ["record", "by", "time", "limits", "policy", "evidence"];
-    table::print(places, approvals, &columns, "no approval yet");
+    table::print(cli, approvals, &columns, "no approvals");
     if let Some(back) = back {
-        say("");
-        say(&format!("to go back: {}", table::short(&back)));
+        print_line("");
+        print_line(&format!("last approved before: {}", table::short(&back)));
     }
     Ok(answer)
 }
 
 /// Which runs used a component: those that the ledger started, and those in this data directory.
-pub(super) fn runs(places: &Places, args: &OneComponent) -> Result<Answer> {
-    let view = ledger_access::view(places)?;
+pub(super) fn runs(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let component = people::component(view.state(), &args.component)?;
     let mut all = Vec::new();
     for one in view.state().registry().runs_of(&component) {
@@ -176,9 +171,9 @@ pub(super) fn runs(places: &Places, args: &OneComponent) -> Result<Answer> {
         all.push(record_json::join(value, record_json::run(&one.start)));
     }
     let name = component.to_string();
-    for one in places.data.executions()? {
+    for one in cli.data.executions()? {
         let manifest =
-            counterfoil_trading::manifest::Manifest::parse(&places.data.manifest_text(&one)?)?;
+            counterfoil_trading::manifest::Manifest::parse(&cli.data.manifest_text(&one)?)?;
         if manifest.component == name {
             let run = format!("sha256:{}", one.run);
             let account = manifest.account.name;
@@ -193,6 +188,6 @@ pub(super) fn runs(places: &Places, args: &OneComponent) -> Result<Answer> {
         "started-by",
         "time",
     ];
-    table::print(places, all, &columns, "no run used it");
-    Ok(Answer::Yes)
+    table::print(cli, all, &columns, "no runs");
+    Ok(CommandAnswer::Yes)
 }

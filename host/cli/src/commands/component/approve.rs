@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::evidence;
-use crate::args::ComponentApprove;
-use crate::output::Answer;
+use crate::args::ComponentApproveArgs;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, record_json};
-use crate::places::Places;
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName, DigestSet, EvidenceKind};
@@ -24,17 +24,13 @@ use counterfoil_governance::evidence::EvidenceAttestation;
 use counterfoil_os::files::{read_whole, write_whole};
 use counterfoil_trading::manifest::Manifest;
 
-pub(super) fn run(places: &Places, args: &ComponentApprove) -> Result<Answer> {
-    let mut client = ledger_access::open(places)?;
+pub(super) fn run(cli: &CliContext, args: &ComponentApproveArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
     let component = people::component(client.state(), &args.component)?;
     let act = ActName::ComponentApprove;
-    let set = set_of(
-        places,
-        &mut client,
-        act,
-        &component,
-        args.manifest.as_deref(),
-    )?;
+    // The set is computed from the bytes on disk and in the archive, never from what the caller
+    // types: a signature over digests that nobody opened would approve whatever is put there later.
+    let set = set_of(cli, &mut client, act, &component, args.manifest.as_deref())?;
     let outcome = sign(&mut client, set, args.output.as_deref())?;
     let what = format!(
         "{} approves {component} under limits {}, policy {} and evidence {}",
@@ -43,17 +39,14 @@ pub(super) fn run(places: &Places, args: &ComponentApprove) -> Result<Answer> {
         set.policy,
         set.evidence
     );
-    Ok(print_outcome(
-        places,
-        outcome,
-        &what,
-        record_json::set(&set),
-    ))
+    Ok(print_outcome(cli, outcome, &what, record_json::set(&set)))
 }
 
 /// Signs the approval of a set, as an envelope and as an act.
 fn sign(client: &mut LedgerClient, set: DigestSet, output: Option<&Path>) -> Result<ActOutcome> {
     let mut envelope = attest::approval(client.state().origin(), client.actor(), &set)?;
+    // The envelope is for tools outside; its signature is also the act's. Both are over the same
+    // four digests, so neither can be moved to another set.
     envelope.sign(client.signing_key())?;
     let signature = envelope
         .signatures
@@ -62,6 +55,8 @@ fn sign(client: &mut LedgerClient, set: DigestSet, output: Option<&Path>) -> Res
     let signature = signature.and_then(|bytes| bytes.try_into().ok());
     let signature = signature.context("the signature has another length than Ed25519's")?;
     let outcome = client.act(Act::ComponentApprove { set, signature })?;
+    // Written after the record. An envelope of an approval that the ledger denied would convince an
+    // outside tool of something that never happened.
     if let (ActOutcome::Recorded { .. }, Some(path)) = (&outcome, output) {
         write_whole(path, &envelope.encode()?)?;
     }
@@ -73,17 +68,21 @@ fn sign(client: &mut LedgerClient, set: DigestSet, output: Option<&Path>) -> Res
 /// limits are opened and held against their digests.
 /// What keeps the set from being known is recorded as a refusal of the act.
 pub(crate) fn set_of(
-    places: &Places,
+    cli: &CliContext,
     client: &mut LedgerClient,
     act: ActName,
     component: &Digest,
     manifest: Option<&Path>,
 ) -> Result<DigestSet> {
-    let (data, subject) = (&places.data, component.to_string());
+    let (data, subject) = (&cli.data, component.to_string());
+    // Bytes first: limits, policy and evidence say nothing about a component file that was
+    // replaced.
     let intact = check_component_bytes(data, client.state(), component);
     require(client, act, &*subject, intact)?;
     let pieces = validated_evidence(data, client.state(), component);
     let pieces = require(client, act, &*subject, pieces)?;
+    // The policy in force now, not one of the caller's choice: an approval under an older policy
+    // would bypass what was tightened since.
     let bundle = policy_in_force(data, client.state());
     let policy = Digest(require(client, act, &*subject, bundle)?.digest().0);
     let state = client.state();

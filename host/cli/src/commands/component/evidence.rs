@@ -19,37 +19,37 @@ use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
-use crate::args::OneComponent;
-use crate::output::Answer;
+use crate::args::ComponentArg;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people::ledger_access;
 use crate::people::outcome::{print_denied, print_outcome};
 use crate::people::{self, record_json};
-use crate::places::Places;
 
 /// A piece that was made: its kind, its digest, and why it is not good enough, if it is not.
-pub(super) struct Made {
+pub(super) struct NewEvidence {
     pub(super) kind: EvidenceKind,
     pub(super) digest: Digest,
     pub(super) reasons: Vec<String>,
 }
 
 /// Whoever checks a component, signs what was found, and keeps it.
-pub(super) struct Maker {
+pub(super) struct EvidenceSigner {
     origin: String,
     component: Digest,
     by: LedgerActor,
     store: EvidenceStore,
 }
 
-impl Maker {
-    pub(super) fn new(places: &Places, view: &LedgerView, component: Digest) -> Result<Self> {
-        let by = ledger_access::actor(places)?;
-        let people = PeopleKeys::open(&places.keys, places.data.root())?;
+impl EvidenceSigner {
+    pub(super) fn new(cli: &CliContext, view: &LedgerView, component: Digest) -> Result<Self> {
+        let by = ledger_access::actor(cli)?;
+        let people = PeopleKeys::open(&cli.keys, cli.data.root())?;
         Ok(Self {
             origin: view.state().origin().to_owned(),
             component,
             by: LedgerActor::with_best_key(&people, view.state(), by, now())?,
-            store: EvidenceStore::new(&places.data, &component),
+            store: EvidenceStore::new(&cli.data, &component),
         })
     }
 
@@ -58,7 +58,7 @@ impl Maker {
     }
 
     /// Signs a finding and keeps it, passed or not.
-    pub(super) fn keep(&self, kind: EvidenceKind, found: &EvidenceCheck) -> Result<Made> {
+    pub(super) fn keep(&self, kind: EvidenceKind, found: &EvidenceCheck) -> Result<NewEvidence> {
         let time = show_time(now());
         let statement = statement(
             &self.origin,
@@ -72,7 +72,7 @@ impl Maker {
         let mut envelope = DsseEnvelope::new(&statement)?;
         envelope.sign(self.by.signing_key.as_ref())?;
         let digest = self.store.put(&envelope.encode()?)?;
-        Ok(Made {
+        Ok(NewEvidence {
             kind,
             digest,
             reasons: found.reasons.clone(),
@@ -81,14 +81,19 @@ impl Maker {
 }
 
 /// What a reviewer can rest on, and why not on the rest.
-struct Found {
+struct ReviewableEvidence {
     evidence: EvidenceSet,
     objections: Vec<String>,
 }
 
 /// The newest good piece of each kind; those that rest on a run, all on the same one.
-fn find(places: &Places, state: &LedgerState, component: &Digest, now: UnixNanos) -> Result<Found> {
-    let store = EvidenceStore::new(&places.data, component);
+fn find(
+    cli: &CliContext,
+    state: &LedgerState,
+    component: &Digest,
+    now: UnixNanos,
+) -> Result<ReviewableEvidence> {
+    let store = EvidenceStore::new(&cli.data, component);
     let registered = state.registry().components().get(component);
     let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, EvidenceAttestation)> =
         BTreeMap::new();
@@ -115,7 +120,7 @@ fn find(places: &Places, state: &LedgerState, component: &Digest, now: UnixNanos
     let of = newest
         .get(&EvidenceKind::Thresholds)
         .and_then(|(_, _, piece)| run(piece));
-    let mut found = Found {
+    let mut found = ReviewableEvidence {
         evidence: EvidenceSet::default(),
         objections: Vec::new(),
     };
@@ -142,13 +147,13 @@ fn find(places: &Places, state: &LedgerState, component: &Digest, now: UnixNanos
 
 /// `component review`: the reviewer's act names what holds. If a piece is missing the ledger says
 /// no by its own rule, and records that; why it is missing is told beside it.
-pub(super) fn review(places: &Places, args: &OneComponent) -> Result<Answer> {
-    let mut client = ledger_access::open(places)?;
+pub(super) fn review(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
     let component = people::component(client.state(), &args.component)?;
     let (act, subject) = (ActName::ComponentValidate, component.to_string());
-    let intact = check_component_bytes(&places.data, client.state(), &component);
+    let intact = check_component_bytes(&cli.data, client.state(), &component);
     ledger_access::require(&mut client, act, subject, intact)?;
-    let found = find(places, client.state(), &component, client.time())?;
+    let found = find(cli, client.state(), &component, client.time())?;
     let evidence = found.evidence;
     let facts = json!({
         "component": record_json::digest(&component),
@@ -161,21 +166,21 @@ pub(super) fn review(places: &Places, args: &OneComponent) -> Result<Answer> {
         evidence,
     })?;
     if let ActOutcome::Denied(denied) = &outcome {
-        return Ok(print_denied(places, denied, &found.objections));
+        return Ok(print_denied(cli, denied, &found.objections));
     }
     let what = format!("{component} is validated on six pieces of evidence");
-    Ok(print_outcome(places, outcome, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
 /// Every recorded piece of a component, with whether it can still be opened.
 pub(super) fn recorded(
-    places: &Places,
+    cli: &CliContext,
     state: &LedgerState,
     component: &Digest,
     evidence: &EvidenceSet,
 ) -> Vec<Value> {
     let row = |(kind, digest): (&EvidenceKind, &Digest)| {
-        let piece = open_piece(&places.data, state, component, digest);
+        let piece = open_piece(&cli.data, state, component, digest);
         let piece = piece.map(|piece| (piece, "intact".to_owned()));
         told(Some(*kind), digest, piece.map_err(anyhow::Error::from))
     };
@@ -184,13 +189,13 @@ pub(super) fn recorded(
 
 /// Every piece of a draft that is on disk, passed or not: what a reviewer could rest on.
 pub(super) fn on_disk(
-    places: &Places,
+    cli: &CliContext,
     state: &LedgerState,
     component: &Digest,
 ) -> Result<Vec<Value>> {
-    let store = EvidenceStore::new(&places.data, component);
+    let store = EvidenceStore::new(&cli.data, component);
     let row = |digest: Digest| {
-        let piece = open_piece(&places.data, state, component, &digest);
+        let piece = open_piece(&cli.data, state, component, &digest);
         let piece = piece.map(|piece| {
             let is = match piece.reasons.as_slice() {
                 [] => "passed".to_owned(),

@@ -4,33 +4,22 @@ use anyhow::Result;
 use counterfoil_governance::act::{Act, ActName};
 
 use super::approve::set_of;
-use crate::args::ComponentPromote;
-use crate::output::Answer;
+use crate::args::ComponentPromoteArgs;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
 use crate::people::{self, record_json};
-use crate::places::Places;
 
-pub(super) fn run(places: &Places, args: &ComponentPromote) -> Result<Answer> {
-    let mut client = ledger_access::open(places)?;
+pub(super) fn run(cli: &CliContext, args: &ComponentPromoteArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
     let component = people::component(client.state(), &args.component)?;
     let act = ActName::ComponentPromote;
-    let set = set_of(
-        places,
-        &mut client,
-        act,
-        &component,
-        args.manifest.as_deref(),
-    )?;
+    let set = set_of(cli, &mut client, act, &component, args.manifest.as_deref())?;
     let outcome = client.act(Act::ComponentPromote { set })?;
     let what = format!(
-        "{component} is approved: it may be started under limits {}",
+        "{component} is promoted: runs may be authorized under limits {}",
         set.limits
     );
-    Ok(print_outcome(
-        places,
-        outcome,
-        &what,
-        record_json::set(&set),
-    ))
+    Ok(print_outcome(cli, outcome, &what, record_json::set(&set)))
 }

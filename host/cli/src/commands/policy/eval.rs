@@ -15,55 +15,54 @@ use serde_json::{Value, json};
 
 use super::child::evaluator;
 use super::folder::read;
-use crate::args::{EvalInput, EvalLimits, EvalPromotion, EvalStart, PolicyEval};
+use crate::args::{
+    EvalInputArgs, EvalLimitsArgs, EvalPromotionArgs, EvalStartArgs, PolicyEvalCommand,
+};
+use crate::cli_context::CliContext;
 use crate::commands::component::set_of;
-use crate::output::{Answer, pairs, say, say_json};
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people;
 use crate::people::ledger_access;
-use crate::places::Places;
 
-pub(super) fn run(places: &Places, args: &PolicyEval) -> Result<Answer> {
+pub(super) fn run(cli: &CliContext, args: &PolicyEvalCommand) -> Result<CommandAnswer> {
     match args {
-        PolicyEval::Promotion(args) => promotion(places, args),
-        PolicyEval::Start(args) => start(places, args),
-        PolicyEval::Limits(args) => limits(places, args),
-        PolicyEval::Input(args) => input(places, args),
+        PolicyEvalCommand::Promotion(args) => promotion(cli, args),
+        PolicyEvalCommand::Start(args) => start(cli, args),
+        PolicyEvalCommand::Limits(args) => limits(cli, args),
+        PolicyEvalCommand::Input(args) => input(cli, args),
     }
 }
 
-fn promotion(places: &Places, args: &EvalPromotion) -> Result<Answer> {
-    let mut client = ledger_access::open(places)?;
+fn promotion(cli: &CliContext, args: &EvalPromotionArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
     let component = people::component(client.state(), &args.component)?;
     let act = ActName::Verdict;
-    let set = set_of(
-        places,
-        &mut client,
-        act,
-        &component,
-        args.manifest.as_deref(),
-    )?;
-    let document = gates::promotion(&places.data, client.state(), &set, client.time())?;
-    ask(places, client, &document, set.digest(), args.print_input)
+    let set = set_of(cli, &mut client, act, &component, args.manifest.as_deref())?;
+    let document = gates::promotion(&cli.data, client.state(), &set, client.time())?;
+    ask(cli, client, &document, set.digest(), args.print_input)
 }
 
-fn start(places: &Places, args: &EvalStart) -> Result<Answer> {
-    let client = ledger_access::open(places)?;
+fn start(cli: &CliContext, args: &EvalStartArgs) -> Result<CommandAnswer> {
+    let client = ledger_access::open(cli)?;
     let document = gates::start(client.state(), args.record, client.time())?;
     let authorized = client.state().authorizations().get(&args.record);
     let subject = authorized.map(|one| one.authorization.digest());
     let subject = subject.with_context(|| format!("record {} authorizes no start", args.record))?;
-    ask(places, client, &document, subject, args.print_input)
+    ask(cli, client, &document, subject, args.print_input)
 }
 
-fn limits(places: &Places, args: &EvalLimits) -> Result<Answer> {
-    let client = ledger_access::open(places)?;
+fn limits(cli: &CliContext, args: &EvalLimitsArgs) -> Result<CommandAnswer> {
+    let client = ledger_access::open(cli)?;
     let (account, document) = asked_limits(&client, args)?;
     let subject = account_digest(&account);
-    ask(places, client, &document, subject, args.print_input)
+    ask(cli, client, &document, subject, args.print_input)
 }
 
 /// What the gate of limits is told, by what was typed.
-pub(crate) fn asked_limits(client: &LedgerClient, args: &EvalLimits) -> Result<(Id, LimitsInput)> {
+pub(crate) fn asked_limits(
+    client: &LedgerClient,
+    args: &EvalLimitsArgs,
+) -> Result<(Id, LimitsInput)> {
     let account = people::id("the account", &args.account)?;
     let of = AccountInput {
         name: account.to_string(),
@@ -94,76 +93,76 @@ pub(crate) fn asked_limits(client: &LedgerClient, args: &EvalLimits) -> Result<(
 }
 
 fn ask<T: GateInput>(
-    places: &Places,
+    cli: &CliContext,
     mut client: LedgerClient,
     document: &T,
     subject: Digest,
     print_input: bool,
-) -> Result<Answer> {
+) -> Result<CommandAnswer> {
     if print_input {
         return print(document);
     }
-    let (verdict, record) = said(places, &mut client, document, subject)?;
-    tell(places, &verdict, Some(record))
+    let (verdict, record) = said(cli, &mut client, document, subject)?;
+    tell(cli, &verdict, Some(record))
 }
 
 /// Only prints what the policy would be told.
-pub(crate) fn print<T: GateInput>(document: &T) -> Result<Answer> {
-    say_json(&document.document()?);
-    Ok(Answer::Yes)
+pub(crate) fn print<T: GateInput>(document: &T) -> Result<CommandAnswer> {
+    print_json(&document.document()?);
+    Ok(CommandAnswer::Yes)
 }
 
 /// Asks the policy in force about what the document says, and records the verdict, pass or fail.
 pub(crate) fn said<T: GateInput>(
-    places: &Places,
+    cli: &CliContext,
     client: &mut LedgerClient,
     document: &T,
     subject: Digest,
 ) -> Result<(PolicyVerdict, u64)> {
     let input = document.document()?;
-    let bundle = policy_in_force(&places.data, client.state());
+    let bundle = policy_in_force(&cli.data, client.state());
     let act = ActName::Verdict;
     let bundle = ledger_access::require(client, act, subject.to_string(), bundle)?;
     let verdict = evaluator()?.evaluate(Ok(&bundle), T::GATE, &input);
-    let archive = PolicyArchive::new(&places.data);
+    let archive = PolicyArchive::new(&cli.data);
     let recorded = gates::keep(&archive, &bundle, &input, &verdict, subject)?;
     let index = client.act(Act::Verdict(recorded))?.index()?;
     Ok((verdict, index))
 }
 
 /// Asks any policy about any document, and records nothing.
-fn input(places: &Places, args: &EvalInput) -> Result<Answer> {
+fn input(cli: &CliContext, args: &EvalInputArgs) -> Result<CommandAnswer> {
     let gate = Gate::parse(&args.gate).with_context(|| format!("no gate {:?}", args.gate))?;
     let bytes = read_whole(&args.file)?;
     let name = args.file.display();
     let input: Value = serde_json::from_slice(&bytes).with_context(|| format!("{name}"))?;
     let bundle = match &args.policy {
         Some(folder) => read(folder)?,
-        None => policy_in_force(&places.data, ledger_access::view(places)?.state())?,
+        None => policy_in_force(&cli.data, ledger_access::view(cli)?.state())?,
     };
     let verdict = evaluator()?.evaluate(Ok(&bundle), gate, &input);
-    tell(places, &verdict, None)
+    tell(cli, &verdict, None)
 }
 
 /// Tells a verdict; a fail is a no.
 pub(crate) fn tell(
-    places: &Places,
+    cli: &CliContext,
     verdict: &PolicyVerdict,
     record: Option<u64>,
-) -> Result<Answer> {
-    if places.json {
+) -> Result<CommandAnswer> {
+    if cli.json {
         let mut value = serde_json::to_value(verdict)?;
         value["record"] = json!(record);
-        say_json(&value);
+        print_json(&value);
     } else {
         let digest = |digest: Option<Digest>| {
             digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string())
         };
         let recorded = record.map_or_else(
-            || "none: this was a trial".to_owned(),
+            || "none (trial, not recorded)".to_owned(),
             |index| format!("{index} (counterfoil policy re-evaluate {index})"),
         );
-        pairs(&[
+        print_fields(&[
             ("gate", verdict.gate.name().to_owned()),
             ("outcome", verdict.outcome.name().to_owned()),
             ("policy", digest(verdict.bundle)),
@@ -171,16 +170,12 @@ pub(crate) fn tell(
             ("record", recorded),
         ]);
         for reason in &verdict.reasons {
-            say(&format!("  {reason}"));
+            print_line(&format!("  {reason}"));
         }
         if let Some(limits) = &verdict.limits {
-            say("limits, as a manifest's risk:");
-            say_json(&serde_json::to_value(limits)?);
+            print_line("limits (a manifest's `risk`):");
+            print_json(&serde_json::to_value(limits)?);
         }
     }
-    Ok(if verdict.passes() {
-        Answer::Yes
-    } else {
-        Answer::No
-    })
+    Ok(CommandAnswer::yes_if(verdict.passes()))
 }

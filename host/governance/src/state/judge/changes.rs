@@ -229,7 +229,7 @@ pub(super) fn delegate_end(
     let found = state.delegations.get(&delegated);
     let Some(found) = found.filter(|one| one.holds(doing.time)) else {
         let why = format!("record {delegated} makes no open delegation");
-        let hint = "counterfoil delegate list shows the open ones";
+        let hint = "counterfoil people delegation list shows the open ones";
         return Err(Denial::new(Rule::DelegationUnknown, why, hint));
     };
     let concerned = found.deed.by == *doing.by || found.delegation.to == *doing.by;

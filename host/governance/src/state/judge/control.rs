@@ -117,6 +117,6 @@ pub(super) fn exception_end(
         return Ok(());
     }
     let why = format!("record {granted} grants no open exception");
-    let hint = "counterfoil exception list shows the open ones";
+    let hint = "counterfoil change exception list shows the open ones";
     Err(Denial::new(Rule::ExceptionUnknown, why, hint))
 }

@@ -77,7 +77,7 @@ fn new_id(state: &LedgerState, id: &Id) -> Judgment {
 }
 
 fn new_key(state: &LedgerState, key: &PublicKey) -> Judgment {
-    let hint = "create a new key: counterfoil key new";
+    let hint = "create a new key: counterfoil people key new";
     if !key.is_usable() {
         let why = format!("key {key} is not a usable Ed25519 public key");
         return Err(Denial::new(Rule::KeyUnusable, why, hint));

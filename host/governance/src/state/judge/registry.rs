@@ -118,7 +118,7 @@ pub(super) fn promote(state: &LedgerState, doing: ActContext<'_>, set: &DigestSe
             "component {} is already approved under this set",
             set.component
         );
-        let hint = "authorize a start: counterfoil authorize start";
+        let hint = "authorize a start: counterfoil account authorization grant";
         return Err(Denial::new(Rule::PromotionExists, why, hint));
     }
     // Counted now, not when they were given: an approver may have lost the role or the key since.
