@@ -94,6 +94,7 @@ pub fn check_exception_rule(policy: &Bundle, rule: &str) -> Result<(), AccessDen
     let Some(rules) = excepted_rules(policy) else {
         return Ok(());
     };
+    // A rule of the ledger goes on to the ledger, so that its own denial is recorded under its own code.
     if Rule::parse(rule).is_some() || rules.iter().any(|listed| listed == rule) {
         return Ok(());
     }
@@ -125,6 +126,8 @@ pub fn check_component_bytes(
     if !state.registry().components().contains_key(component) {
         return Ok(());
     }
+    // Read and hashed, not only looked for: a file with the right name and other bytes would be signed
+    // for by people who approve by its digest.
     let Err(error) = data.component(component) else {
         return Ok(());
     };

@@ -95,6 +95,8 @@ impl EvidenceAttestation {
         let claimed = InTotoStatement::parse(&envelope.payload)?;
         let by = Id::parse(text(&claimed.predicate, "by")?);
         let by = by.map_err(|_| wrong("who made it is no id"))?;
+        // Keys that ended count here: evidence stays evidence when its maker's key expires. Whether it is
+        // still good enough is judged by `objection`.
         let own = state.keys().iter().filter(|(_, key)| key.owner == by);
         let own: Vec<PublicKey> = own.map(|(key, _)| *key).collect();
         let (statement, signers) = envelope.verify(&own)?;

@@ -145,6 +145,7 @@ impl Logins {
             return Err(refused("the challenge has expired"));
         }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        // Expired challenges are refused above by their own time, so forgetting them here reopens none.
         held.answered.retain(|_, until| now < *until);
         if held.answered.len() >= ANSWERED_MAX {
             let detail = "too many logins within a minute";
@@ -184,6 +185,8 @@ impl Logins {
         };
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.tokens.retain(|_, login| now < login.until);
+        // Only holders of valid keys get here, so this bound keeps a broken client, not a stranger, from
+        // filling the memory.
         if held.tokens.len() >= TOKENS_MAX {
             let first = held.tokens.iter().min_by_key(|(_, one)| one.until);
             if let Some(first) = first.map(|(name, _)| *name) {

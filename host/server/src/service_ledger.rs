@@ -85,6 +85,8 @@ impl ServiceLedger {
             let path = self.path.display();
             unusable(&format_args!("cannot read the ledger {path}: {error}"))
         })?;
+        // The file only grows, so an append changes its length. Someone who rewrites it in place must change
+        // its time; one who resets the time as well gains nothing, since the cached state was verified.
         let stamp: FileStamp = (meta.len(), meta.modified().ok());
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, state)) = read.as_ref().filter(|(known, _)| *known == stamp) {
@@ -96,6 +98,7 @@ impl ServiceLedger {
         let key = VerifierKey::new(&self.origin(), &(self.log)().verifying_key())
             .map_err(|error| unusable(&error))?;
         let bytes = fs::read(&self.path).map_err(|error| unusable(&error))?;
+        // A record that another process is appending right now has no checkpoint yet, and does not count.
         let verified = verify(&bytes, &key).map_err(|error| unusable(&error))?;
         let state = Arc::new(verified.state);
         *read = Some((stamp, Arc::clone(&state)));

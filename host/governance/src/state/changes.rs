@@ -165,6 +165,8 @@ impl LedgerState {
             let why = format!("{name} is not a change that others sign");
             return Err(Denial::new(Rule::ChangeKind, why, "act directly"));
         };
+        // Counted at every signature: a vote whose key was revoked while the proposal waited is gone, and its
+        // member may vote again with a new key.
         let used = self.tally(change, class, time);
         let mut but = vec![&change.deed.by];
         but.extend(self.about(&change.act));

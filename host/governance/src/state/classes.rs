@@ -116,6 +116,8 @@ impl LedgerState {
             let who = self.who_signs(class, time, but);
             return Err(Denial::new(Rule::RoleMissing, why, who));
         }
+        // A delegate of two members votes for the first of them that has not voted: two votes by one person
+        // take two signatures, and each names its member.
         let free = |voice: &&Id| !but.contains(voice) && !used.contains(*voice);
         if let Some(voice) = voices.iter().find(free) {
             return Ok(voice.clone());
