@@ -53,10 +53,6 @@ pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
 }
 
 /// Judges an act by its own rule, after the actor's key and role were checked.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one arm for each act, and the compiler sees that none is missing"
-)]
 fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
     match act {
         Act::Genesis { .. } => Err(Denial::new(
