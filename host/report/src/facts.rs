@@ -168,6 +168,7 @@ impl RunFacts {
     /// Equity at the end.
     #[must_use]
     pub(crate) fn final_equity(&self) -> Money {
+        // Without a slice nothing was decided, and the account is as it began.
         self.slices
             .last()
             .map_or(self.starting_cash, |slice| slice.equity)

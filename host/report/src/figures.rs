@@ -168,6 +168,8 @@ fn by_day(times: &[UnixNanos], equity: &[f64]) -> Vec<DayEquity> {
     for (time, equity) in times.iter().zip(equity.iter().copied()) {
         let day = moment::day_of_close(*time);
         match days.last_mut() {
+            // The last slice of a day counts: returns are from evening to evening, however many bars
+            // a day has.
             Some(last) if last.day == day => last.equity = equity,
             _ => days.push(DayEquity { day, equity }),
         }
@@ -239,6 +241,7 @@ fn trades(all: &[RoundTrip]) -> Option<TradeFigures> {
     let mut total = Money::ZERO;
     let mut bars = 0_u64;
     for trade in all {
+        // An open trade has no result yet, and would change every ratio with the last close.
         let Some(held) = trade.bars() else {
             figures.open += 1;
             continue;

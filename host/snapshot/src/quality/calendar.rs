@@ -162,6 +162,8 @@ impl TradingCalendar {
     fn end_of_date(&self, date: Date) -> Option<i64> {
         let (_, close) = self.session(date)?;
         let (begins, ends) = (midnight(date)?, midnight(date.tomorrow().ok()?)?);
+        // Where the session ends on another UTC date, the bar of this date may hold trades after
+        // that end: only the date's own end is certain.
         let is_inside = begins < close && close < ends;
         Some(if is_inside { close } else { ends })
     }

@@ -90,6 +90,7 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> ExternalSorter<'a, T> {
         for row in &rows {
             writer.add(row)?;
         }
+        // Only the last row is kept, to see whether the next rows continue this chunk.
         self.open = rows.pop().map(|last| SortedChunk { writer, last });
         rows.clear();
         self.rows = rows;

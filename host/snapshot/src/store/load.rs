@@ -25,6 +25,7 @@ struct StatedFormat {
 pub(crate) fn load(data: &Dir, layer: DataLayer, id: &Digest) -> Result<Snapshot, ReadError> {
     let place = format!("{}/{}", layer.folder(), id.hex());
     let dir = data.open_dir(&place).map_err(|source| {
+        // A missing snapshot is the user's typing error more often than a fault of the disk.
         if source.kind() == io::ErrorKind::NotFound {
             return ReadError::NotFound { id: id.to_string() };
         }

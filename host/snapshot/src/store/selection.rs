@@ -148,6 +148,7 @@ impl BarSelection {
         // The file is sorted by time, symbol and kind, and ids are in sequence of symbols; the end
         // of a session is last.
         self.add_session_ends(&mut all)?;
+        // Stable: of one time and instrument a split stays before what is paid on the new shares.
         all.sort_by_key(|action| (action.ex_time, action.instrument));
         Ok(all)
     }
