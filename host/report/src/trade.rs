@@ -96,7 +96,8 @@ impl RoundTrip {
     /// Net profit and loss as a share of what was put in; `None` without an entry value.
     #[must_use]
     pub(crate) fn return_on_entry(&self) -> Option<f64> {
-        // A spin-off enters a trade at no cost; a return on nothing is no number.
+        // Quantities below the money scale can have a notional that rounds to zero. A share of nothing
+        // is not defined.
         if self.entry_value == Money::ZERO {
             return None;
         }
