@@ -9,8 +9,8 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::act::{
     Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Drift, Evidence,
-    EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd, RunStart,
-    Scope, Subject, Terms, Usage, Verdict, account_digest,
+    EvidenceKind, Exception, Payer, Provenance, Refused, RunEnd, RunStart, Scope, Subject, Terms,
+    Usage, Verdict, account_digest,
 };
 use crate::attest;
 use crate::id::Id;
@@ -19,6 +19,7 @@ use crate::record::{self, Record, Signed};
 use crate::role::{Kind, Role, Roles};
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 use counterfoil_journal::public_key::PublicKey;
 
 mod acts;
@@ -318,7 +319,7 @@ fn pass(set: DigestSet) -> Act {
         subject: set.digest(),
         bundle: set.policy,
         input: digest("input"),
-        outcome: Outcome::Pass,
+        outcome: GateOutcome::Pass,
         reasons: vec![],
         limits: None,
     })
@@ -329,12 +330,12 @@ fn fail(set: DigestSet) -> Act {
     let Act::Verdict(verdict) = pass(set) else {
         panic!()
     };
-    let reason = Reason {
+    let reason = GateReason {
         code: "drawdown.max".to_owned(),
         text: "31 % is more than 20 %".to_owned(),
     };
     Act::Verdict(Verdict {
-        outcome: Outcome::Fail,
+        outcome: GateOutcome::Fail,
         reasons: vec![reason],
         ..verdict
     })
@@ -398,7 +399,7 @@ fn pass_at(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
         subject,
         bundle: digest("policy"),
         input: digest("input"),
-        outcome: Outcome::Pass,
+        outcome: GateOutcome::Pass,
         reasons: vec![],
         limits,
     })

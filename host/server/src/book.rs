@@ -158,7 +158,7 @@ impl Book {
                 Ok(ledger) => break ledger,
                 Err(error) if error.is_busy() && tries < TRIES_MAX => {
                     tries = tries.saturating_add(1);
-                    clock::wait(BETWEEN_TRIES);
+                    counterfoil_os::clock::wait(BETWEEN_TRIES);
                 }
                 Err(error) => return Err(denied(&error)),
             }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueHint};
-use counterfoil_policy::gate::Gate;
+use counterfoil_base::gate::Gate;
 
 use super::Filter;
 

@@ -4,7 +4,6 @@
 use counterfoil_trading::manifest::DataSource;
 
 use super::HtmlPage;
-use crate::moment;
 use crate::number::count_text;
 use crate::render::{ReportError, RunReport};
 
@@ -48,8 +47,8 @@ pub(super) fn what_ran(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<()
     let bars = match facts.ends() {
         Some((first, last)) => format!(
             "{bars}, closing {} to {}",
-            moment::text(first),
-            moment::text(last)
+            first.date_or_time(),
+            last.date_or_time()
         ),
         None => bars,
     };

@@ -21,7 +21,7 @@ use counterfoil_trading::time::UnixNanos;
 use serde::Deserialize;
 
 use crate::clock;
-use crate::store::files::{FileError, read_whole};
+use counterfoil_os::files::{FileError, read_whole};
 
 /// How long a connection may take to stand.
 const DIAL_MAX: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use counterfoil_journal::audit::{AuditError, Audited, Auditor};
+use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
 use counterfoil_journal::frame::{FrameError, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
@@ -17,7 +17,7 @@ use counterfoil_trading::journal::RecordBytes;
 use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer};
 use crate::run::resume::{SignedPrefix, keep_tail};
 use crate::store::data_dir::Execution;
-use crate::store::files::{FileError, at};
+use counterfoil_os::files::FileError;
 
 /// The log's file in an execution's folder.
 pub const ORDERS_FILE: &str = "orders";
@@ -172,10 +172,10 @@ fn read(
     auditor.set_cadence(core::num::NonZeroU64::MIN);
     let mut bytes = Vec::new();
     if end > 0 {
-        let file = File::open(path).map_err(at("open", path))?;
+        let file = File::open(path).map_err(FileError::at("open", path))?;
         file.take(end)
             .read_to_end(&mut bytes)
-            .map_err(at("read", path))?;
+            .map_err(FileError::at("read", path))?;
     }
     let mut frames = FrameReader::new();
     let mut rest = bytes.as_slice();
@@ -183,7 +183,7 @@ fn read(
         let parsed = frames.parse(rest)?;
         rest = rest.get(parsed.consumed..).unwrap_or_default();
         let Some(frame) = parsed.frame else { break };
-        if let Audited::Entry { body, .. } = auditor.frame(frame)? {
+        if let AuditedFrame::Entry { body, .. } = auditor.frame(frame)? {
             known.add(LogRecord::decode(body)?)?;
         }
     }
@@ -203,7 +203,7 @@ fn read(
 /// Returns [`OrderLogError`] if it cannot be read or does not hold.
 pub fn records(execution: &Execution, key: &VerifierKey) -> Result<Vec<LogRecord>, OrderLogError> {
     let path = path(execution);
-    let bytes = std::fs::read(&path).map_err(at("read", &path))?;
+    let bytes = std::fs::read(&path).map_err(FileError::at("read", &path))?;
     let mut auditor = Auditor::new(key.clone());
     let mut frames = FrameReader::new();
     let mut rest = bytes.as_slice();
@@ -214,7 +214,7 @@ pub fn records(execution: &Execution, key: &VerifierKey) -> Result<Vec<LogRecord
         let Some(frame) = parsed.frame else {
             return Ok(all);
         };
-        if let Audited::Entry { body, .. } = auditor.frame(frame)? {
+        if let AuditedFrame::Entry { body, .. } = auditor.frame(frame)? {
             all.push(LogRecord::decode(body)?);
         }
     }
