@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::IngestError;
-use crate::spool::frames::{SpoolReader, SpoolWriter};
+use crate::spool::spool_file::{SpoolReader, SpoolWriter};
 use crate::spool::staging::StagingDir;
 
 /// Sorted chunks that are merged at once: each is an open file with a buffer.
