@@ -148,7 +148,7 @@ impl ChartWidth {
 /// One picture.
 #[derive(Clone, Debug)]
 pub(crate) struct Chart {
-    /// What it shows, for who cannot see it.
+    /// A description for screen readers.
     pub(crate) label: String,
     pub(crate) x: ChartAxis,
     pub(crate) y: ChartAxis,

@@ -32,7 +32,7 @@ pub(crate) struct MonthReturn {
     pub(crate) change: Option<f64>,
 }
 
-/// How much of the equity was at risk.
+/// The share of the equity that was at risk.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct ExposureFigures {
     /// The share of slices after which some position was open.
@@ -58,9 +58,9 @@ pub(crate) struct TradeFigures {
     pub(crate) lost: u64,
     /// Won over closed.
     pub(crate) hit_rate: Option<f64>,
-    /// What the winning ones made.
+    /// The profit of the winning ones.
     pub(crate) profit: Money,
-    /// What the losing ones lost, zero or below.
+    /// The loss of the losing ones, zero or below.
     pub(crate) loss: Money,
     /// Profit over loss.
     pub(crate) profit_factor: Option<f64>,

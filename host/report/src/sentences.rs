@@ -137,7 +137,7 @@ pub(crate) fn headline(render: &RunReport<'_>) -> Vec<HeadlineTile> {
     ]
 }
 
-/// What ran, in one line: how many instruments, which bars, from when to when.
+/// The run in one line: how many instruments, which bars, from when to when.
 pub(crate) fn subject(render: &RunReport<'_>) -> String {
     let manifest = render.manifest;
     let count = u64::try_from(manifest.instruments.len()).unwrap_or(u64::MAX);

@@ -37,14 +37,14 @@ pub(crate) struct TradeEnd {
     pub(crate) bar: u64,
     /// The journal entry of the decision that requested the order, if the journal holds it.
     pub(crate) entry: Option<u64>,
-    /// What the strategy gave as its reason.
+    /// The strategy's reason.
     pub(crate) reason: Option<String>,
 }
 
 /// One round trip.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct RoundTrip {
-    /// What was traded.
+    /// The instrument.
     pub(crate) instrument: InstrumentId,
     /// Long or short.
     pub(crate) direction: TradeDirection,

@@ -365,7 +365,7 @@ fn write_actions(
     }))
 }
 
-/// When the calendar's sessions ended, from the last one before the bars to the last bar.
+/// Writes the ends of the calendar's sessions, from the last one before the bars to the last bar.
 fn write_sessions(
     staging: &StagingDir,
     inputs: &CurationInputs,

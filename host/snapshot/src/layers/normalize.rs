@@ -65,7 +65,7 @@ pub(crate) fn renames(actions: &[SymbolAction]) -> Vec<TickerRename> {
     actions.iter().filter_map(rename).collect()
 }
 
-/// What is normalized, and how.
+/// One raw file and how it is normalized.
 pub(crate) struct NormalizeJob<'a> {
     pub(crate) raw: RawFile,
     pub(crate) name: &'a str,
@@ -352,7 +352,7 @@ fn assign_tickers(
     })
 }
 
-/// What a normalized file is written to.
+/// The outputs of normalization.
 struct NormalizeOutput<'a> {
     staging: &'a StagingDir,
     quarantine: &'a mut QuarantineWriter,

@@ -1,4 +1,4 @@
-//! What a snapshot is made from: its inputs by digest, and the same inputs opened and checked. It
+//! The inputs of a snapshot by digest, and the same inputs opened and checked. It
 //! must never write a file.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! What the checks found: each finding has a severity and a rule with a stable name. It must
+//! Findings of the checks: each has a severity and a rule with a stable name. It must
 //! never decide what becomes of a bar.
 
 use core::fmt;

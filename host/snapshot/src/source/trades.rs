@@ -72,7 +72,7 @@ struct ParsedTrade<'a> {
     trade: RawTrade,
 }
 
-/// What trades are aggregated with.
+/// The timeframe and scales that trades are aggregated with.
 struct TradeScales<'a> {
     timeframe: Timeframe,
     nanos_per_key: i64,

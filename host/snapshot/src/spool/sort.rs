@@ -20,7 +20,7 @@ const CHUNKS_PER_MERGE: usize = 64;
 /// Takes rows in any sequence.
 pub(crate) struct ExternalSorter<'a, T> {
     scratch: &'a StagingDir,
-    /// What its files are called.
+    /// The prefix of its files' names.
     name: &'static str,
     /// Rows in memory, at most.
     most: usize,

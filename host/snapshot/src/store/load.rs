@@ -15,7 +15,7 @@ use crate::store::snapshot_id::SnapshotId;
 /// Bytes of a manifest: 200 bytes a batch, so a billion bars and more.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
-/// What every format of a manifest has.
+/// The field that manifests of every format have.
 #[derive(serde::Deserialize)]
 struct StatedFormat {
     format: String,

@@ -27,7 +27,7 @@ pub struct BarSelection {
     range: TimeRange,
 }
 
-/// What a journal commits to about an instrument's bars.
+/// A journal's commitment to an instrument's bars.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InstrumentCommitment {
     /// The instrument.
@@ -65,7 +65,7 @@ impl BarSelection {
         self.contents.manifest.timeframe
     }
 
-    /// Where the range begins and where it ends.
+    /// The start and the end of the range.
     pub(crate) const fn range(&self) -> [Option<UnixNanos>; 2] {
         [self.range.from, self.range.to]
     }
@@ -153,7 +153,7 @@ impl BarSelection {
         Ok(all)
     }
 
-    /// When sessions ended, of the whole snapshot.
+    /// The session ends of the whole snapshot.
     pub(crate) fn session_ends(&self) -> Result<Vec<UnixNanos>, ReadError> {
         self.contents.session_ends()
     }

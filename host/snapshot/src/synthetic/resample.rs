@@ -70,7 +70,7 @@ pub struct BarDeck {
     first: Vec<Price>,
 }
 
-/// What a bar did.
+/// One bar, relative to the close before it.
 #[derive(Clone, Copy, Debug)]
 struct RelativeBar {
     instrument: usize,
