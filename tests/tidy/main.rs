@@ -1,5 +1,5 @@
-//! The rules of docs/ARCHITECTURE.md that a machine can check: who may depend on whom, where the
-//! clock is read, how files begin and how long they are, and that documents agree with the source.
+//! The rules of CONTRIBUTING.md that a machine can check: who may depend on whom, where the clock is
+//! read, how files begin and how long they are, and that documents agree with the source.
 //!
 //! It uses the standard library and `cargo tree` alone, so that nothing it checks can break it.
 
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn a_document_has_one_title_and_its_links_lead_somewhere() {
         let mut all = files("docs", ".md");
-        for name in ["README.md", "CHANGELOG.md"] {
+        for name in ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"] {
             all.push((name.to_owned(), read(name)));
         }
         for (path, text) in all {
@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn the_numbers_in_the_journal_format_are_those_of_the_source() {
-        let text = read("docs/JOURNAL_FORMAT.md");
+        let text = read("docs/reference/JOURNAL_FORMAT.md");
         let tables = [
             ("Order statuses", "order.rs", "OrderStatus"),
             ("Codes", "execution.rs", "Code"),

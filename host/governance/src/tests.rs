@@ -35,6 +35,7 @@ mod health;
 mod keys;
 mod marks;
 mod model;
+mod page;
 mod policies;
 mod rotation;
 mod runs;
@@ -435,7 +436,7 @@ fn add_service(name: &str, seed: u8) -> Act {
 
 #[test]
 fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
-    const DOCUMENT: &str = include_str!("../../../docs/GOVERNANCE.md");
+    const DOCUMENT: &str = include_str!("../../../docs/reference/GOVERNANCE.md");
     let (_, rules) = DOCUMENT.split_once("\n## Rules\n").unwrap();
     let (rules, format) = rules.split_once("\n## Record format\n").unwrap();
     let rows = rules.lines().filter_map(|line| line.strip_prefix("| `"));

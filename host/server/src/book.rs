@@ -71,7 +71,7 @@ fn denied(error: &dyn fmt::Display) -> Denied {
 }
 
 fn unusable(error: &dyn fmt::Display) -> Problem {
-    let way = "nothing starts without a ledger that holds; see docs/GOVERNANCE.md";
+    let way = "nothing starts without a ledger that holds; see docs/reference/GOVERNANCE.md";
     Problem::new(Code::Ledger, error.to_string(), way)
 }
 

@@ -134,7 +134,7 @@ pub(crate) struct EvalInput {
     /// The gate
     #[arg(value_parser = gates())]
     pub(crate) gate: String,
-    /// The document (JSON, see docs/POLICY.md)
+    /// The document (JSON, see docs/reference/POLICY.md)
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// The policy's folder [default: the policy in force]

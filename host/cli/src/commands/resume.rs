@@ -183,7 +183,7 @@ fn halted(places: &Places, run: &str, halt: &ResumeBlocked, instruments: &[Instr
         pairs(&[("recorded", recorded), ("replayed", replayed)]);
     }
     say(&format!(
-        "run {run} does not go on, and no byte of its journal was changed; see docs/OPERATE.md"
+        "run {run} does not go on, and no byte of its journal was changed; see docs/start/OPERATE.md"
     ));
     Answer::No
 }

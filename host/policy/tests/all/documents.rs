@@ -1,4 +1,4 @@
-//! docs/POLICY.md and the Rust types say the same: the examples are what the types make, every
+//! docs/reference/POLICY.md and the Rust types say the same: the examples are what the types make, every
 //! field of them has its row, and the starter bundle answers them as the page says.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::world::evaluator;
 
-const PAGE: &str = include_str!("../../../../docs/POLICY.md");
+const PAGE: &str = include_str!("../../../../docs/reference/POLICY.md");
 
 fn section(heading: &str) -> &'static str {
     let (_, from) = PAGE.split_once(&format!("\n### {heading}\n")).unwrap();

@@ -140,6 +140,8 @@ pub(super) fn how_to_check(page: &mut HtmlPage, render: &RunReport<'_>) {
     let report = format!("counterfoil report {run}");
     command(page, "Make this report again:", &report);
     page.raw("<p class=\"note\">An auditor needs only ");
-    page.raw("<code>counterfoil-verify</code>, the journal and the public key; docs/AUDIT.md ");
+    page.raw(
+        "<code>counterfoil-verify</code>, the journal and the public key; docs/start/AUDIT.md ",
+    );
     page.raw("explains how.</p>\n");
 }

@@ -152,7 +152,9 @@ pub(super) fn figures(page: &mut HtmlPage, render: &RunReport<'_>) {
     page.raw("</tbody></table>\n</div>\n");
     page.element("<p class=\"note\">", &sentences::method(render), " ");
     page.element("Amounts are in ", currency, ", after fees. ");
-    page.raw("Ratios take a risk-free rate of zero. Every formula is in docs/REPORT.md.</p>\n");
+    page.raw(
+        "Ratios take a risk-free rate of zero. Every formula is in docs/reference/REPORT.md.</p>\n",
+    );
 }
 
 pub(super) fn trades(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {

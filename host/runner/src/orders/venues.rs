@@ -64,7 +64,7 @@ pub enum VenuesError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The file holds something else.
-    #[error("{path} does not say how venues are reached: {reason}; see docs/FEEDS.md")]
+    #[error("{path} does not say how venues are reached: {reason}; see docs/reference/FEEDS.md")]
     Malformed {
         /// The file.
         path: PathBuf,

@@ -20,7 +20,7 @@ pub const PARITY_TYPE: &str = "urn:counterfoil:parity:1";
 /// A parity statement.
 #[derive(Clone, Debug)]
 pub struct ParityStatement {
-    /// The predicate, whose fields `docs/OPERATE.md` lists.
+    /// The predicate, whose fields `docs/start/OPERATE.md` lists.
     pub predicate: Value,
     /// A DSSE envelope that holds it in an in-toto Statement, as canonical JSON.
     pub envelope: Vec<u8>,
