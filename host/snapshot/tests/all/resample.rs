@@ -36,7 +36,7 @@ fn deck(data: &TestStore, id: &SnapshotId) -> BarDeck {
 }
 
 /// Bars as `instrument open high low close volume`, at the price scale.
-fn bars(data: &TestStore, id: &SnapshotId) -> Vec<String> {
+fn bar_texts(data: &TestStore, id: &SnapshotId) -> Vec<String> {
     let snapshot = data.store.load(id).unwrap();
     snapshot.verify_all().unwrap();
     let mut slices = snapshot.select(&[], None, None).unwrap().slices();
@@ -84,7 +84,7 @@ fn one_block_of_everything_is_the_source_bar_for_bar() {
         .store
         .resample(&deck(&data, &source.id), &how(BlockDraw::Shuffle, 4, 1, 0))
         .unwrap();
-    assert_eq!(bars(&data, &drawn), bars(&data, &source.id));
+    assert_eq!(bar_texts(&data, &drawn), bar_texts(&data, &source.id));
     assert_ne!(drawn, source.id, "it is another snapshot, and says so");
     let lineage = data.store.lineage(&drawn).unwrap();
     assert_eq!(lineage.drawn_from, Some(source.id));
@@ -117,7 +117,7 @@ fn splits_and_dividends_are_in_the_prices_of_a_sample() {
         .resample(&deck(&data, &source.id), &how(BlockDraw::Shuffle, 9, 1, 0))
         .unwrap();
     // 51 is 1.02 of half of 100. 49 is 0.98990 of 51 less 1.50, and 102 times that is 100.97.
-    let bars = bars(&data, &drawn);
+    let bars = bar_texts(&data, &drawn);
     assert_eq!(bars[0], "0 10000 10200 9900 10000 1");
     assert_eq!(bars[1], "0 10200 10600 10000 10200 2");
     assert_eq!(bars[2], "0 10097 10509 9891 10097 3");
@@ -135,7 +135,7 @@ fn instruments_of_one_moment_are_drawn_together() {
     let deck = deck(&data, &source.id);
     for sample in 0..5 {
         let how = how(BlockDraw::Stationary, 3, 9, sample);
-        let bars = bars(&data, &data.store.resample(&deck, &how).unwrap());
+        let bars = bar_texts(&data, &data.store.resample(&deck, &how).unwrap());
         assert_eq!(bars.len(), 56);
         for pair in bars.chunks(2) {
             assert_eq!(pair[0][1..], pair[1][1..], "one draw for both");
@@ -168,14 +168,14 @@ proptest! {
         let (deck, how) = (deck(&data, &source.id), how(draw, block, seed, 2));
         let drawn = data.store.resample(&deck, &how).unwrap();
         // Reading checks each bar: low, high and what lies between.
-        let found = bars(&data, &drawn);
+        let found = bar_texts(&data, &drawn);
         prop_assert_eq!(found.len(), count);
         for bar in &found {
             let prices = bar.split(' ').skip(1).take(4).map(|price| price.parse::<i64>().unwrap());
             prop_assert!(prices.into_iter().all(|price| price >= 5 && price % 5 == 0), "{}", bar);
         }
         let other = TestStore::new();
-        other.ingest(&rows, None, Some("5"));
-        prop_assert_eq!(other.store.resample(&other.deck(&source.id), &how).unwrap(), drawn);
+        ingest(&other, &rows, None, Some("5"));
+        prop_assert_eq!(other.store.resample(&deck(&other, &source.id), &how).unwrap(), drawn);
     }
 }
