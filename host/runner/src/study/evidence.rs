@@ -52,7 +52,7 @@ pub fn check_admission(
     let mut facts = json!({
         "bytes": bytes.len(),
         "world": WORLD,
-        "engine": format!("sha256:{}", hex::encode(settings_digest())),
+        "engine": settings_digest().to_string(),
         "limits": limits,
     });
     match found {
