@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use sha2::{Digest as _, Sha256};
+use counterfoil_base::digest::Digest;
 use wasmtime::component::Component;
 
 use crate::admission::{self, AdmissionError};
@@ -12,44 +12,21 @@ use crate::imports;
 use crate::state::GuestState;
 use crate::wit;
 
-/// The SHA-256 of a component's bytes: what a strategy is called by.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ComponentDigest(pub [u8; 32]);
-
-impl ComponentDigest {
-    /// The digest of these bytes.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-}
-
-impl fmt::Display for ComponentDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
 /// Why there is nothing to start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileError {
-    /// The static checks did not let it through.
     #[error("the component is not admitted")]
     NotAdmitted(#[from] AdmissionError),
-    /// The compiler refuses it.
     #[error("the component does not compile: {reason}")]
-    Refused {
-        /// What wasmtime says.
-        reason: String,
-    },
+    Refused { reason: String },
 }
 
 /// A compiled component, bound to its engine. Cloning is cheap.
 #[derive(Clone)]
 pub struct LoadedComponent {
     engine: Engine,
-    digest: ComponentDigest,
+    digest: Digest,
     pre: wit::StrategyPre<GuestState>,
 }
 
@@ -64,7 +41,7 @@ impl fmt::Debug for LoadedComponent {
 impl LoadedComponent {
     /// What it was compiled from.
     #[must_use]
-    pub fn digest(&self) -> ComponentDigest {
+    pub fn digest(&self) -> Digest {
         self.digest
     }
 
@@ -88,16 +65,18 @@ impl LoadedComponent {
 ///
 /// Returns [`CompileError`] if the component is not admitted or does not compile.
 pub fn load(engine: &Engine, bytes: &[u8]) -> Result<LoadedComponent, CompileError> {
+    // Never skipped, also where the cache has the code: the cache is a folder, and its owner may have changed the rules since.
     admission::check(bytes)?;
     let refused = |error: wasmtime::Error| CompileError::Refused {
         reason: crate::fault::bounded(format!("{error:#}"), crate::fault::TRACE_BYTES_MAX),
     };
     let component = Component::from_binary(engine.inner(), bytes).map_err(refused)?;
     let linker = imports::linker(engine.inner()).map_err(refused)?;
+    // Every import is resolved now, from a linker that knows the contract only: nothing is looked up at run time.
     let pre = linker.instantiate_pre(&component).map_err(refused)?;
     Ok(LoadedComponent {
         engine: engine.clone(),
-        digest: ComponentDigest::of(bytes),
+        digest: Digest::of(bytes),
         pre: wit::StrategyPre::new(pre).map_err(refused)?,
     })
 }

@@ -7,8 +7,8 @@ use core::fmt::Write as _;
 use core::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::limits::{FUEL_DEFAULT, SandboxLimits};
-use sha2::{Digest as _, Sha256};
 use wasmtime::{Cache, CacheConfig, Config, OperatorCost};
 
 use crate::thread::HOST_STACK_BYTES;
@@ -101,20 +101,10 @@ impl EngineSettings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The cache directory cannot be used.
-    #[error("the code cache {path:?} cannot be used: {reason}")]
-    Cache {
-        /// The directory.
-        path: PathBuf,
-        /// What wasmtime says.
-        reason: String,
-    },
-    /// The settings do not go together on this machine.
-    #[error("wasmtime refuses the engine settings: {reason}")]
-    Settings {
-        /// What wasmtime says.
-        reason: String,
-    },
+    #[error("cannot use the code cache {path:?}: {reason}")]
+    Cache { path: PathBuf, reason: String },
+    #[error("invalid engine settings: {reason}")]
+    Settings { reason: String },
 }
 
 /// A compiler and the settings that every guest on it shares. Cloning is cheap.
@@ -243,6 +233,6 @@ pub fn settings_text() -> String {
 
 /// The SHA-256 of [`settings_text`]: part of a run's manifest.
 #[must_use]
-pub fn settings_digest() -> [u8; 32] {
-    Sha256::digest(settings_text()).into()
+pub fn settings_digest() -> Digest {
+    Digest::of(settings_text().as_bytes())
 }

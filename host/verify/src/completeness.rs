@@ -40,17 +40,21 @@ impl BarTally {
     pub(crate) fn new(opened: &OpenedJournal) -> Self {
         let commitments = opened.open.commitments.as_deref().unwrap_or_default();
         let mut promised = commitments.iter();
-        let instruments = opened.setup.instruments.iter().map(|one| InstrumentTally {
-            symbol: one.symbol().to_owned(),
-            promised: promised.next().cloned(),
-            bars: 0,
-            closes: None,
-            sha: Sha256::new(),
-            actions: 0,
-            actions_sha: Sha256::new(),
-            gap: None,
-            widest: None,
-        });
+        let instruments = opened
+            .setup
+            .instruments
+            .iter()
+            .map(|instrument| InstrumentTally {
+                symbol: instrument.symbol().to_owned(),
+                promised: promised.next().cloned(),
+                bars: 0,
+                closes: None,
+                sha: Sha256::new(),
+                actions: 0,
+                actions_sha: Sha256::new(),
+                gap: None,
+                widest: None,
+            });
         Self {
             is_closed: false,
             is_faulted: false,
@@ -87,6 +91,7 @@ impl BarTally {
             // The re-run names a bar of an unknown instrument.
             return;
         };
+        // The first gap only: later numbers are shifted by it and would report the same loss again.
         let last = counted.closes.map(|(_, last)| last);
         if decision.index != counted.bars && counted.gap.is_none() {
             counted.gap = Some((counted.bars, last));
@@ -100,6 +105,7 @@ impl BarTally {
         counted.bars = counted.bars.saturating_add(1);
         let first = counted.closes.map_or(bar.close_time, |(first, _)| first);
         counted.closes = Some((first, bar.close_time));
+        // A feed promises nothing, so there is nothing to compare a digest with.
         if counted.promised.is_some() {
             counted.sha.update(decision.bar.canonical());
         }
@@ -117,11 +123,11 @@ impl BarTally {
 
     /// The bars counted.
     pub(crate) fn seen(&self) -> Vec<BarsSeen> {
-        let seen = self.instruments.iter().map(|one| BarsSeen {
-            symbol: one.symbol.clone(),
-            bars: one.bars,
-            promised: one.promised.as_ref().map(|promised| promised.bars),
-            closes: one.closes,
+        let seen = self.instruments.iter().map(|tally| BarsSeen {
+            symbol: tally.symbol.clone(),
+            bars: tally.bars,
+            promised: tally.promised.as_ref().map(|promised| promised.bars),
+            closes: tally.closes,
         });
         seen.collect()
     }
@@ -144,19 +150,18 @@ impl InstrumentTally {
         let symbol = &self.symbol;
         let promised = self.promised.as_ref()?;
         let (here, all) = (self.actions, promised.actions);
+        // A run that stopped early did not read the rest, which is no loss of the journal.
         if here < all && ended_by_fault {
             return None;
         }
         if here != all {
             return Some(format!(
-                "{here} corporate actions of {symbol} where {all} were promised"
+                "{here} corporate actions of {symbol}, {all} promised"
             ));
         }
         let digest: [u8; 32] = self.actions_sha.clone().finalize().into();
         (digest != promised.actions_sha256).then(|| {
-            format!(
-                "the corporate actions of {symbol} are as many as promised, and are other actions"
-            )
+            format!("the corporate actions of {symbol} have the promised count but another digest")
         })
     }
 
@@ -177,9 +182,11 @@ impl InstrumentTally {
             let all = promised.bars;
             return (!none).then(|| format!("no record for any of the {all} bars of {symbol}"));
         };
+        // More than promised is as bad as less: an inserted bar makes the strategy trade on data that the source never
+        // had.
         if self.bars > promised.bars {
             let (bars, all) = (self.bars, promised.bars);
-            return Some(format!("{bars} bars of {symbol} where {all} were promised"));
+            return Some(format!("{bars} bars of {symbol}, {all} promised"));
         }
         if first != promised.first_close {
             return Some(format!(
@@ -189,11 +196,12 @@ impl InstrumentTally {
             ));
         }
         let missing = promised.bars.saturating_sub(self.bars);
+        // Counts can be right and bars exchanged: only the digest of all bars tells.
         if missing == 0 {
             let digest: [u8; 32] = self.sha.clone().finalize().into();
             let same = last == promised.last_close && digest == promised.bars_sha256;
             return (!same).then(|| {
-                format!("the bars of {symbol} are as many as promised, and are other bars")
+                format!("the bars of {symbol} have the promised count but another digest")
             });
         }
         if last < promised.last_close {

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use counterfoil_base::gate::Gate;
-use counterfoil_governance::record::Record;
+use counterfoil_governance::record::LedgerRecord;
 use counterfoil_journal::bundle;
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::frame::{Frame, FrameReader};
@@ -24,7 +24,7 @@ use counterfoil_journal::tile;
 use counterfoil_journal::tree::Tree;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
-use counterfoil_policy::verdict::{PolicyRefusal, PolicyVerdict};
+use counterfoil_policy::verdict::{PolicyRefusal, PolicyVerdict, VerdictDigests};
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::study::proof::{DecisionSelector, prove};
 use counterfoil_tests::world::{World, over_a_feed, project, public_key};
@@ -185,7 +185,7 @@ fn ledger(corpus: &Corpus) {
             None => break,
             Some(Frame::Entry(entry)) => {
                 let body = &entry[32..];
-                let record = Record::decode(GENESIS, body).unwrap();
+                let record = LedgerRecord::decode(GENESIS, body).unwrap();
                 let denied = if record.denied.is_some() {
                     "-denied"
                 } else {
@@ -213,8 +213,11 @@ fn policies(corpus: &Corpus) {
         (Gate::Start, PolicyRefusal::TimeOut),
         (Gate::Limits, PolicyRefusal::Shape),
     ] {
-        let bundle = digest.filter(|_| refusal != PolicyRefusal::Missing);
-        let refused = PolicyVerdict::refused(gate, (bundle, digest), refusal, "as it came");
+        let digests = VerdictDigests {
+            bundle: digest.filter(|_| refusal != PolicyRefusal::Missing),
+            input: digest,
+        };
+        let refused = PolicyVerdict::refused(gate, digests, refusal, "as it came");
         corpus.seed("verdict", gate.name(), refused.encode().unwrap());
         let mut passed = serde_json::to_value(&refused).unwrap();
         passed["outcome"] = "pass".into();

@@ -59,10 +59,10 @@ pub(crate) fn manifest(data: &DataDir, snapshot: &str) -> Manifest {
     ];
     Manifest {
         format: text(FORMAT),
-        component: format!("sha256:{}", hex::encode(component)),
+        component: component.to_string(),
         world: text(WORLD),
         profile: text(PROFILE_PURE),
-        engine: format!("sha256:{}", hex::encode(settings_digest())),
+        engine: settings_digest().to_string(),
         data: DataSource::Snapshot {
             id: snapshot.id().to_string(),
             from: None,

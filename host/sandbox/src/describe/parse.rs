@@ -185,11 +185,11 @@ mod tests {
         );
         check(
             |raw| raw.bars.instruments_min = 3,
-            "it wants 3 to 2 instruments",
+            "invalid number of instruments: 3 to 2",
         );
         check(
             |raw| raw.bars.timeframe = Some(String::from("soon")),
-            "its timeframe \"soon\" is not one such as 1m, 4h, 1d",
+            "invalid timeframe \"soon\": expected one such as 1m, 4h, 1d",
         );
         check(
             |raw| raw.warm_up = u32::MAX,
@@ -201,7 +201,7 @@ mod tests {
         );
         check(
             |raw| raw.parameters.push(parameter("fast")),
-            "two parameters are called fast",
+            "duplicate parameter fast",
         );
     }
 
@@ -222,9 +222,9 @@ mod tests {
         let choice = |names: &[&str]| {
             wit::ParameterType::Choice(names.iter().map(|&name| name.to_owned()).collect())
         };
-        let not_one = "the default of parameter fast is not one of its values";
+        let not_one = "the default of parameter fast is outside its range";
         let empty = "the range of parameter fast is empty or finer than 18 decimals";
-        let different = "the choices of parameter fast are none, too many, or not all different";
+        let different = "parameter fast has no choices, more than 64, or duplicate ones";
         check(of(range(2, -1, 1), number(0, 2)), "holds");
         check(of(range(2, -1, 1), number(0, 1)), not_one);
         check(of(range(2, -1, 1), number(2, 2)), not_one);

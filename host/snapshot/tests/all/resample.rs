@@ -30,7 +30,7 @@ fn ingest(
     data.ingest_rows(rows, &options).unwrap()
 }
 
-fn deck(data: &TestStore, id: &SnapshotId) -> BarDeck {
+fn read_deck(data: &TestStore, id: &SnapshotId) -> BarDeck {
     let selection = data.store.load(id).unwrap().select(&[], None, None);
     data.store.deck(&selection.unwrap()).unwrap()
 }
@@ -82,7 +82,10 @@ fn one_block_of_everything_is_the_source_bar_for_bar() {
     let source = ingest(&data, &both, None, None);
     let drawn = data
         .store
-        .resample(&deck(&data, &source.id), &how(BlockDraw::Shuffle, 4, 1, 0))
+        .resample(
+            &read_deck(&data, &source.id),
+            &how(BlockDraw::Shuffle, 4, 1, 0),
+        )
         .unwrap();
     assert_eq!(bar_texts(&data, &drawn), bar_texts(&data, &source.id));
     assert_ne!(drawn, source.id, "it is another snapshot, and says so");
@@ -114,7 +117,10 @@ fn splits_and_dividends_are_in_the_prices_of_a_sample() {
     );
     let drawn = data
         .store
-        .resample(&deck(&data, &source.id), &how(BlockDraw::Shuffle, 9, 1, 0))
+        .resample(
+            &read_deck(&data, &source.id),
+            &how(BlockDraw::Shuffle, 9, 1, 0),
+        )
         .unwrap();
     // 51 is 1.02 of half of 100. 49 is 0.98990 of 51 less 1.50, and 102 times that is 100.97.
     let bars = bar_texts(&data, &drawn);
@@ -132,7 +138,7 @@ fn instruments_of_one_moment_are_drawn_together() {
     let closes: Vec<i64> = (0..28).map(|day| 1_000 + day * day * 3 % 97).collect();
     let both = rows("A", &closes) + &rows("B", &closes);
     let source = ingest(&data, &both, None, None);
-    let deck = deck(&data, &source.id);
+    let deck = read_deck(&data, &source.id);
     for sample in 0..5 {
         let how = how(BlockDraw::Stationary, 3, 9, sample);
         let bars = bar_texts(&data, &data.store.resample(&deck, &how).unwrap());
@@ -165,7 +171,7 @@ proptest! {
         let source = ingest(&data, &rows, None, Some("5"));
         let draw = if is_shuffled { BlockDraw::Shuffle } else { BlockDraw::Stationary };
         let count = usize::try_from(source.manifest.bars()).unwrap();
-        let (deck, how) = (deck(&data, &source.id), how(draw, block, seed, 2));
+        let (deck, how) = (read_deck(&data, &source.id), how(draw, block, seed, 2));
         let drawn = data.store.resample(&deck, &how).unwrap();
         // Reading checks each bar: low, high and what lies between.
         let found = bar_texts(&data, &drawn);
@@ -176,6 +182,6 @@ proptest! {
         }
         let other = TestStore::new();
         ingest(&other, &rows, None, Some("5"));
-        prop_assert_eq!(other.store.resample(&deck(&other, &source.id), &how).unwrap(), drawn);
+        prop_assert_eq!(other.store.resample(&read_deck(&other, &source.id), &how).unwrap(), drawn);
     }
 }

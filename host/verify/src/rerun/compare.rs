@@ -42,14 +42,14 @@ impl SliceBodies {
     }
 }
 
-/// The rules gave another record than the journal holds.
+/// The re-run gave a record that differs from the journal's.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the rules give another record")]
+#[error("the re-run gives a different record")]
 pub(super) struct Differs;
 
 /// Takes records as a journal does, and compares.
 #[derive(Debug)]
-pub(super) struct RecordComparer<'a> {
+pub(super) struct RecordComparison<'a> {
     bodies: &'a SliceBodies,
     digest: &'a mut DecisionDigest,
     /// Where the next record is compared.
@@ -58,7 +58,7 @@ pub(super) struct RecordComparer<'a> {
     produced: Option<Vec<u8>>,
 }
 
-impl<'a> RecordComparer<'a> {
+impl<'a> RecordComparison<'a> {
     pub(super) fn new(bodies: &'a SliceBodies, digest: &'a mut DecisionDigest) -> Self {
         Self {
             bodies,
@@ -74,15 +74,17 @@ impl<'a> RecordComparer<'a> {
     }
 }
 
-impl Journal for RecordComparer<'_> {
+impl Journal for RecordComparison<'_> {
     type Error = Differs;
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Differs> {
         let recorded = self.bodies.get(self.at).map(|(_, body)| body);
+        // Bytes, not values: two encodings of one value would be two digests of one run.
         if recorded != Some(record.body) {
             self.produced = Some(record.body.to_vec());
             return Err(Differs);
         }
+        // Only after the comparison: the digest must be over records that the rules confirmed.
         if let Some(part) = record.digested {
             self.digest.add(part);
         }
