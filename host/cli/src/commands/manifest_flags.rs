@@ -1,6 +1,7 @@
 //! Makes a manifest of flags. It must never check what the manifest means: the run's setup does.
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_base::digest::Digest;
 use counterfoil_os::files::read_whole;
 use counterfoil_sandbox::engine::settings_digest;
 use counterfoil_trading::instrument::Instrument;
@@ -44,10 +45,10 @@ pub(crate) fn manifest(
     let (digest, ready) = admit::component(cli, file, &limits, &engine)?;
     Ok(Manifest {
         format: FORMAT.to_owned(),
-        component: format!("sha256:{}", hex::encode(digest)),
+        component: digest.to_string(),
         world: WORLD.to_owned(),
         profile: PROFILE_PURE.to_owned(),
-        engine: format!("sha256:{}", hex::encode(settings_digest())),
+        engine: Digest(settings_digest()).to_string(),
         data: bars.data,
         timeframe: bars.timeframe,
         instruments: bars.instruments.iter().map(InstrumentEntry::from).collect(),
