@@ -46,7 +46,7 @@ pub(crate) use ledger::{
     DriftArgs, LedgerCommand, LedgerIndexArgs, LedgerInitArgs, LedgerProofArgs, LedgerSearchArgs,
     LedgerShowArgs, LedgerTailArgs, WhoApprovedArgs,
 };
-pub(crate) use old_spellings::{ReplacedSpelling, modernize};
+pub(crate) use old_spellings::modernize;
 pub(crate) use people::{
     AccessReviewArgs, ClassCommand, ClassSetArgs, DelegationCommand, KeyAddArgs, KeyCommand,
     KeyNewArgs, KeyRevokeArgs, KeyRotateArgs, PeopleCommand, PrincipalAddArgs, PrincipalArg,

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use clap::FromArgMatches as _;
 
 use super::groups::GROUPS;
-use super::old_spellings::SPELLINGS;
+use super::old_spellings::{ReplacedSpelling, SPELLINGS};
 use super::*;
 
-fn parse(line: &str) -> (String, Option<Replaced>) {
+fn parse(line: &str) -> (String, Option<ReplacedSpelling>) {
     let words = core::iter::once("counterfoil").chain(line.split_whitespace());
     let (arguments, replaced) = modernize(words.map(OsString::from).collect());
     let matches = command()

@@ -22,8 +22,7 @@ use crate::args::{
 };
 use crate::cli_context::CliContext;
 use crate::output::{
-    CommandAnswer, note, print_answer, print_fields, print_json, print_line, print_table,
-    short_digest,
+    CommandAnswer, note, print_answer, print_fields, print_json, print_table, short_digest,
 };
 use crate::people::ledger_access;
 

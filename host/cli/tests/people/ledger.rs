@@ -191,7 +191,7 @@ fn one_record_is_proved_without_the_ledger() {
 }
 
 /// The words that grant an exception.
-fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 14] {
+fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 15] {
     [
         "change",
         "exception",
