@@ -106,7 +106,7 @@ pub(crate) struct GlobalArgs {
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// When to use colour; auto respects NO_COLOR and CLICOLOR
+    /// When to use colour; auto respects `NO_COLOR` and `CLICOLOR`
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
     /// Print results and errors only: no progress, notes or strategy log
