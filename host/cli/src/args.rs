@@ -15,6 +15,8 @@ mod ledger;
 mod old_spellings;
 mod people;
 mod policy;
+#[cfg(test)]
+mod reference;
 mod research;
 mod run;
 mod serve;

@@ -1,7 +1,6 @@
 //! Makes a manifest of flags. It must never check what the manifest means: the run's setup does.
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_base::digest::Digest;
 use counterfoil_os::files::read_whole;
 use counterfoil_sandbox::engine::settings_digest;
 use counterfoil_trading::instrument::Instrument;
@@ -48,7 +47,7 @@ pub(crate) fn manifest(
         component: digest.to_string(),
         world: WORLD.to_owned(),
         profile: PROFILE_PURE.to_owned(),
-        engine: Digest(settings_digest()).to_string(),
+        engine: settings_digest().to_string(),
         data: bars.data,
         timeframe: bars.timeframe,
         instruments: bars.instruments.iter().map(InstrumentEntry::from).collect(),

@@ -1,6 +1,5 @@
 //! `version`: the program's version and those of its formats.
 
-use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::engine::settings_digest;
 use counterfoil_trading::manifest::{FORMAT, PROFILE_PURE, WORLD};
 use serde_json::json;
@@ -9,7 +8,7 @@ use crate::output::{CommandAnswer, print_fields, print_json};
 
 pub(crate) fn run(json: bool) -> CommandAnswer {
     let version = env!("CARGO_PKG_VERSION");
-    let engine = Digest(settings_digest()).to_string();
+    let engine = settings_digest().to_string();
     if json {
         print_json(&json!({
             "version": version,
