@@ -47,7 +47,7 @@ pub(crate) fn manifest(
         component: format!("sha256:{}", hex::encode(digest)),
         world: WORLD.to_owned(),
         profile: PROFILE_PURE.to_owned(),
-        engine: format!("sha256:{}", hex::encode(settings_digest())),
+        engine: settings_digest().to_string(),
         data: bars.data,
         timeframe: bars.timeframe,
         instruments: bars.instruments.iter().map(InstrumentEntry::from).collect(),
