@@ -1,3 +1,5 @@
+//! Tests of the command tree: its groups, names kept free, old spellings.
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
