@@ -16,6 +16,7 @@ use counterfoil_trading::time::UnixNanos;
 
 use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
 use counterfoil_runner::store::keys::{KeyDir, KeyDirError};
+use counterfoil_runner::study::evidence::EvidenceStoreError;
 
 /// Why it cannot be told what is there.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum DriftError {
     /// Something in the data directory could not be read.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    /// A piece of evidence could not be read.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceStoreError),
     /// A manifest does not hold, though its bytes are those of its name.
     #[error(transparent)]
     Manifest(#[from] ManifestError),

@@ -82,7 +82,7 @@ fn evidence_bytes(store: &EvidenceStore, digest: &Digest) -> Result<Option<Strin
         Err(EvidenceStoreError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
         Err(EvidenceStoreError::Changed { found, .. }) => Ok(Some(format!("sha256:{found}"))),
         Err(EvidenceStoreError::TooLong { bytes, .. }) => Ok(Some(format!("{bytes} bytes"))),
-        Err(EvidenceStoreError::File(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }
 
