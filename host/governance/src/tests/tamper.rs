@@ -90,12 +90,15 @@ fn even_with_the_logs_key_no_record_can_be_removed_moved_or_made_up() {
         let mut removed = bodies.clone();
         removed.remove(at);
         let text = refused(&reseal(&removed));
-        assert!(text.contains(&format!("record {at} says")), "{at}: {text}");
+        assert!(
+            text.contains(&format!("record {at} is recorded as")),
+            "{at}: {text}"
+        );
         let mut moved = bodies.clone();
         moved.swap(at, at + 1);
         let text = refused(&reseal(&moved));
         let back_dated = format!("record {} is back-dated", at + 1);
-        let says = format!("record {at} says");
+        let says = format!("record {at} is recorded as");
         assert!(
             text.contains(&says) || text.contains(&back_dated),
             "{at}: {text}"
@@ -114,7 +117,10 @@ fn even_with_the_logs_key_no_record_can_be_removed_moved_or_made_up() {
         record.denied = denied;
         changed[at] = record.encode();
         let text = refused(&reseal(&changed));
-        assert!(text.contains(&format!("record {at} says")), "{text}");
+        assert!(
+            text.contains(&format!("record {at} is recorded as")),
+            "{text}"
+        );
     }
 }
 
@@ -206,7 +212,7 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     let desk = walked();
     let open = |desk: &Desk| Ledger::open(&desk.path(), &id("test"), Box::new(hand(LOG_SEED)));
     let error = open(&desk).unwrap_err().to_string();
-    assert!(error.contains("another program writes it"), "{error}");
+    assert!(error.contains("another process writes it"), "{error}");
     let Desk {
         folder,
         ledger,
