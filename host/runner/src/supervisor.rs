@@ -62,7 +62,6 @@ pub struct Settings {
     pub data: DataDir,
     /// Back end, optimisation and cache: none of them may change a result.
     pub engine: EngineSettings,
-    /// Signs checkpoints.
     pub signers: Signers,
     /// Runs of one account at once.
     pub runs_per_account: usize,
@@ -194,9 +193,7 @@ impl Reserved {
 /// A run that an earlier process left.
 #[derive(Clone, Debug)]
 pub struct Left {
-    /// The run id.
     pub run: String,
-    /// Its manifest.
     pub manifest: Manifest,
     /// Whether it is meant to go on.
     pub meant: Meant,

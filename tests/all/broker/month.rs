@@ -17,12 +17,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
 use counterfoil_base::draws::Random;
-use counterfoil_connect::broker::bridge::{Bridge, Connection, Settings};
+use counterfoil_connect::broker::bridge::{BridgeConfig, BrokerBridge, BrokerConnection};
 use counterfoil_connect::broker::{client, updates};
 use counterfoil_connect::feed::listing::Listings;
 use counterfoil_connect::net::credentials::Credentials;
 use counterfoil_connect::net::dial::Dialer;
-use counterfoil_connect::net::endpoint::{Endpoint, Kind};
+use counterfoil_connect::net::endpoint::{Endpoint, EndpointKind};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::execute::Outcome;
 use counterfoil_runner::run::feed::{Came, LineSource};
@@ -35,7 +35,7 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{CloseReason, Record, StopCause, Verdict};
 use counterfoil_trading::units::Quantity;
 
-use super::desk::{Desk, at_a_broker, log, open_orders};
+use super::desk::{OrderTracker, at_a_broker, log, open_orders};
 use super::venue::exchange::Exchange;
 use super::venue::fault::Fault;
 use super::{differences, stop};
@@ -90,23 +90,24 @@ pub(crate) fn bracket(world: &World) -> Manifest {
 }
 
 /// The broker at these ports, for a process with little patience.
-fn bridge(folder: &Path, manifest: &Manifest, ports: &str) -> Bridge {
+fn bridge(folder: &Path, manifest: &Manifest, ports: &str) -> BrokerBridge {
     let (requests, stream) = ports.split_once(' ').unwrap();
     let at = |scheme: &str, port: &str, kind| {
         Endpoint::parse(&format!("{scheme}://127.0.0.1:{port}"), kind).unwrap()
     };
-    let mut client = client::Settings::new(at("http", requests, Kind::Http), 1);
+    let mut client = client::BrokerApiConfig::new(at("http", requests, EndpointKind::Http), 1);
     client.request_timeout = Duration::from_millis(500);
     client.backoff_first = Duration::from_millis(5);
     client.backoff_max = Duration::from_millis(50);
-    let mut updates = updates::Settings::new(at("ws", stream, Kind::WebSocket), 1);
+    let mut updates =
+        updates::UpdateStreamConfig::new(at("ws", stream, EndpointKind::WebSocket), 1);
     updates.backoff_first = Duration::from_millis(200);
     updates.backoff_max = Duration::from_millis(500);
     let setup = manifest.setup().unwrap();
     let listed = setup.instruments.iter();
     let listed = listed.map(|one| (one.clone(), one.symbol().to_owned()));
-    Bridge::open(Connection {
-        settings: Settings::new(client, updates),
+    BrokerBridge::open(BrokerConnection {
+        settings: BridgeConfig::new(client, updates),
         credentials: Credentials::from_file(&folder.join("key.json")).unwrap(),
         listings: Listings::new(listed.collect(), setup.timeframe).unwrap(),
         dialer: Dialer::new(Duration::from_secs(10)).unwrap(),
@@ -139,13 +140,13 @@ fn child() {
 }
 
 /// A process that decides what it is sent.
-struct Life {
+struct BrokerOrderState {
     child: Child,
     stdin: Option<ChildStdin>,
     asks: Receiver<()>,
 }
 
-impl Drop for Life {
+impl Drop for BrokerOrderState {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _gone = self.child.kill();
@@ -153,7 +154,7 @@ impl Drop for Life {
     }
 }
 
-impl Life {
+impl BrokerOrderState {
     /// Begins with the ports of requests and stream; its complaints go to a file.
     fn begin(world: &World, ports: &str) -> Self {
         let said = world.path().join("said");
@@ -349,7 +350,7 @@ impl Month<'_> {
         // Half of the lives are shorter than the others, and some hardly begin.
         let until = (from + weather.draw.below(2 * last / LIVES)).min(last);
         let ports = format!("{} {}", exchange.requests, exchange.stream);
-        let mut life = Life::begin(self.world, &ports);
+        let mut life = BrokerOrderState::begin(self.world, &ports);
         if !life.asks() {
             weather.note("a process that gives up");
             return;
@@ -392,7 +393,8 @@ impl Month<'_> {
         // Nobody speaks on the port of its stream, so that it looks for itself before each slice.
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
         let nobody = nobody.local_addr().unwrap().port();
-        let mut life = Life::begin(self.world, &format!("{} {nobody}", exchange.requests));
+        let mut life =
+            BrokerOrderState::begin(self.world, &format!("{} {nobody}", exchange.requests));
         // Where it stops by itself, the test says whether that was right.
         let mut goes_on = life.asks();
         for (place, line) in self.lines.iter().enumerate() {
@@ -426,7 +428,7 @@ impl Month<'_> {
 
 /// What is left of a month.
 struct Gone {
-    desk: Desk,
+    desk: OrderTracker,
     outcome: Outcome,
     /// How often each thing happened.
     met: BTreeMap<&'static str, u32>,
@@ -436,7 +438,7 @@ struct Gone {
 /// So many lives in such weather, and then calm; `meddle` is called before it.
 fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> Gone {
     let world = World::of_text(&bars());
-    let desk = Desk::of(&world, bracket(&world));
+    let desk = OrderTracker::of(&world, bracket(&world));
     let text = desk.manifest.canonical().unwrap();
     std::fs::write(world.path().join(MANIFEST), text).unwrap();
     desk.exchange.listen();
@@ -474,7 +476,7 @@ fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> Gone {
 
 /// Each plan has one end, and one name at the venue however often it was sent; an order is there if
 /// that end says so, and nothing else is.
-fn check_orders(desk: &Desk, outcome: &Outcome) {
+fn check_orders(desk: &OrderTracker, outcome: &Outcome) {
     let execution = &outcome.execution;
     let records = records(&execution.journal(), &execution.origin());
     // Which of the plans are orders, and not cancels.

@@ -18,7 +18,7 @@ pub mod token;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use counterfoil_connect::broker::order::Leave;
+use counterfoil_connect::broker::order::SendGuard;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_trading::execution::Delivery;
@@ -69,7 +69,6 @@ pub type DecidedBefore = BTreeMap<u64, UnixNanos>;
 pub struct Terms {
     /// Signs tokens and the order log.
     pub signer: SharedSigner,
-    /// What must hold.
     pub guard: Arc<Guard>,
     /// The digest of what the run was started under.
     pub policy: [u8; 32],
@@ -293,9 +292,9 @@ impl<V: VenueClient> Gateway<V> {
 
     /// What a venue asks before it sends an intent, and sends it again: the conditions may have changed
     /// since the token was spent, and the token's time may be over.
-    fn leave(&self, intent: Intent, not_after: UnixNanos) -> Leave {
+    fn leave(&self, intent: Intent, not_after: UnixNanos) -> SendGuard {
         let guard = Arc::clone(&self.guard);
-        Leave::new(move || {
+        SendGuard::new(move || {
             let now = clock::now();
             let in_time = now <= not_after;
             let permitted = guard.permit(&intent, now);

@@ -24,11 +24,9 @@ const REASON_BYTES_MAX: u64 = 1_000;
 /// What is stopped.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Target {
-    /// One run.
     Run(Execution),
     /// Every run of an account.
     Account(Id),
-    /// Every run.
     Installation,
 }
 

@@ -40,43 +40,28 @@ pub enum LeaseError {
     Account(#[from] IdError),
     /// Another process has the account.
     #[error("lease.held: another process trades account {account}; it holds {path}")]
-    Held {
-        /// The account.
-        account: String,
-        /// The lock's file.
-        path: String,
-    },
+    Held { account: String, path: String },
     /// The file is none of a lease. To begin again at 1 could let an old process trade.
     #[error(
         "lease.unreadable: {path} is no lease of account {account}: {reason}; restore it, or put an \
          epoch into it that was never used"
     )]
     Unreadable {
-        /// The account.
         account: String,
-        /// The file.
         path: String,
-        /// Why not.
         reason: String,
     },
     /// Another process has taken the account since.
     #[error("lease.lost: account {account} is in epoch {found}, this process is of {own}")]
     Lost {
-        /// The account.
         account: String,
         /// The epoch of now.
         found: u64,
-        /// This process's.
         own: u64,
     },
     /// As many runs as are allowed trade the account.
     #[error("account.runs: {most} runs trade account {account}, which is all that may")]
-    RunsLimit {
-        /// The account.
-        account: String,
-        /// How many.
-        most: usize,
-    },
+    RunsLimit { account: String, most: usize },
 }
 
 impl LeaseError {

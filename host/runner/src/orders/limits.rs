@@ -35,13 +35,10 @@ pub enum Need {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct AccountLimits {
-    /// [`FORMAT`].
     pub format: String,
-    /// The account's id.
     pub account: String,
     /// The first moment at which they hold, RFC 3339.
     pub not_before: String,
-    /// The last.
     pub not_after: String,
     /// The limits; each of them must be there.
     pub risk: RiskEntry,

@@ -12,9 +12,7 @@ use counterfoil_trading::units::{Money, Quantity};
 /// An order that can still fill.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Open {
-    /// What is traded.
     pub instrument: InstrumentId,
-    /// Buy or sell.
     pub side: Side,
     /// What is left to fill.
     pub leaves: Quantity,
@@ -23,11 +21,8 @@ pub struct Open {
 /// Cash, positions and orders, by whoever keeps them.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Holdings {
-    /// Cash.
     pub cash: Money,
-    /// Positions by instrument.
     pub positions: Vec<Quantity>,
-    /// The run's orders.
     pub open: BTreeMap<ClientOrderId, Open>,
     /// Orders in the run's instruments that it did not send, by name.
     /// `None` is one of a kind that no run sends.
@@ -39,22 +34,18 @@ pub struct Holdings {
 pub struct Baseline {
     /// Cash, less what the run began with.
     pub cash: Money,
-    /// Positions.
     pub positions: Vec<Quantity>,
 }
 
 /// One difference.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Found {
-    /// Of what.
     pub what: String,
     /// By the run's books, with the baseline.
     pub ours: String,
-    /// By the venue's.
     pub theirs: String,
     /// What may explain it.
     pub explanation: &'static str,
-    /// What is tolerated.
     pub tolerance: String,
     /// Whether it is within that.
     pub is_tolerated: bool,

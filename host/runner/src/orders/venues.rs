@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use counterfoil_connect::broker::bridge::{self, Bridge};
+use counterfoil_connect::broker::bridge::{self, BrokerBridge};
 use counterfoil_connect::broker::{client, updates};
-use counterfoil_connect::feed::inbox::Inbox;
+use counterfoil_connect::feed::config::FeedConfig;
+use counterfoil_connect::feed::inbox::FeedInbox;
 use counterfoil_connect::feed::listing::{ListingError, Listings};
-use counterfoil_connect::feed::market::{self, Market, MarketError};
-use counterfoil_connect::feed::session;
+use counterfoil_connect::feed::market::{self, MarketError, MarketSource};
 use counterfoil_connect::net::credentials::{Credentials, CredentialsError};
 use counterfoil_connect::net::dial::{DialError, Dialer};
-use counterfoil_connect::net::endpoint::{Endpoint, EndpointError, Kind};
+use counterfoil_connect::net::endpoint::{Endpoint, EndpointError, EndpointKind};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::time::UnixNanos;
@@ -60,17 +60,11 @@ struct Alpaca {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VenuesError {
-    /// The file.
     #[error(transparent)]
     File(#[from] FileError),
     /// The file holds something else.
     #[error("{path} does not say how venues are reached: {reason}; see docs/FEEDS.md")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    Malformed { path: PathBuf, reason: String },
     /// There is no key.
     #[error(
         "alpaca asks for a key, and none is named: give --venues FILE with \
@@ -83,26 +77,17 @@ pub enum VenuesError {
          {}, or leave `orders` and `order-updates` out",
         client::PAPER
     )]
-    Money {
-        /// Where.
-        address: String,
-    },
-    /// The key.
+    Money { address: String },
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// An address.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The instruments.
     #[error(transparent)]
     Listing(#[from] ListingError),
-    /// Encryption.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// The market.
     #[error(transparent)]
     Market(#[from] MarketError),
-    /// A thread.
     #[error("no thread for the broker: {0}")]
     Thread(#[from] std::io::Error),
 }
@@ -135,7 +120,7 @@ impl Venues {
         &self,
         manifest: &Manifest,
         setup: &RunSetup,
-    ) -> Result<Option<Bridge>, VenuesError> {
+    ) -> Result<Option<BrokerBridge>, VenuesError> {
         if setup.broker.is_none() {
             return Ok(None);
         }
@@ -146,12 +131,12 @@ impl Venues {
             // Both schemes end alike: http and ws, https and wss.
             None => orders.replacen("http", "ws", 1),
         };
-        let requests = paper_only(orders, Kind::Http)?;
-        let updates = paper_only(&updates, Kind::WebSocket)?;
-        let requests = client::Settings::new(requests, seed);
-        let updates = updates::Settings::new(updates, seed);
-        Ok(Some(Bridge::open(bridge::Connection {
-            settings: bridge::Settings::new(requests, updates),
+        let requests = paper_only(orders, EndpointKind::Http)?;
+        let updates = paper_only(&updates, EndpointKind::WebSocket)?;
+        let requests = client::BrokerApiConfig::new(requests, seed);
+        let updates = updates::UpdateStreamConfig::new(updates, seed);
+        Ok(Some(BrokerBridge::open(bridge::BrokerConnection {
+            settings: bridge::BridgeConfig::new(requests, updates),
             credentials: self.alpaca.key()?,
             listings: listings(setup)?,
             dialer: Dialer::new(DIAL_MAX)?,
@@ -166,11 +151,11 @@ impl Venues {
     /// Returns [`VenuesError`] naming what does not hold.
     pub fn connect(
         &self,
-        market: Market,
+        market: MarketSource,
         (manifest, setup): (&Manifest, &RunSetup),
         decided: BTreeMap<InstrumentId, UnixNanos>,
-    ) -> Result<Inbox, VenuesError> {
-        Ok(market.begin(self.connection(market, (manifest, setup), decided)?)?)
+    ) -> Result<FeedInbox, VenuesError> {
+        Ok(market.start(self.connection(market, (manifest, setup), decided)?)?)
     }
 
     /// Whether a market could be connected to, as far as that can be told without asking it.
@@ -180,7 +165,7 @@ impl Venues {
     /// As [`Venues::connect`].
     pub fn check(
         &self,
-        market: Market,
+        market: MarketSource,
         (manifest, setup): (&Manifest, &RunSetup),
     ) -> Result<(), VenuesError> {
         let connection = self.connection(market, (manifest, setup), BTreeMap::new())?;
@@ -189,24 +174,24 @@ impl Venues {
 
     fn connection(
         &self,
-        market: Market,
+        market: MarketSource,
         (manifest, setup): (&Manifest, &RunSetup),
         decided: BTreeMap<InstrumentId, UnixNanos>,
-    ) -> Result<market::Connection, VenuesError> {
+    ) -> Result<market::MarketConnection, VenuesError> {
         let [stream, history] = market.addresses();
         let (addresses, credentials) = match market {
-            Market::Binance(_) => (&self.binance, None),
-            Market::Alpaca(_) => (&self.alpaca.data, Some(self.alpaca.key()?)),
+            MarketSource::Binance(_) => (&self.binance, None),
+            MarketSource::Alpaca(_) => (&self.alpaca.data, Some(self.alpaca.key()?)),
         };
         let stream = addresses.stream.as_deref().unwrap_or(stream);
         let history = addresses.history.as_deref().unwrap_or(history);
-        let stream = Endpoint::parse(stream, Kind::WebSocket)?;
-        let history = Endpoint::parse(history, Kind::Http)?;
+        let stream = Endpoint::parse(stream, EndpointKind::WebSocket)?;
+        let history = Endpoint::parse(history, EndpointKind::Http)?;
         let source = self.alpaca.source.as_deref().unwrap_or(ALPACA_SOURCE);
-        Ok(market::Connection {
-            settings: session::Settings {
+        Ok(market::MarketConnection {
+            config: FeedConfig {
                 decided,
-                ..session::Settings::new(stream, history, seed_of(manifest))
+                ..FeedConfig::new(stream, history, seed_of(manifest))
             },
             listings: listings(setup)?,
             dialer: Dialer::new(DIAL_MAX)?,
@@ -225,9 +210,9 @@ impl Alpaca {
 
 /// An address of the paper environment, or of this machine: a manifest says `paper`, and no file may
 /// turn that into money.
-fn paper_only(address: &str, kind: Kind) -> Result<Endpoint, VenuesError> {
+fn paper_only(address: &str, kind: EndpointKind) -> Result<Endpoint, VenuesError> {
     let endpoint = Endpoint::parse(address, kind)?;
-    let paper = Endpoint::parse(client::PAPER, Kind::Http)?;
+    let paper = Endpoint::parse(client::PAPER, EndpointKind::Http)?;
     // As text they have no scheme: the stream is at the same place.
     let address = endpoint.to_string();
     if endpoint.is_here() || address == paper.to_string() {
@@ -238,9 +223,9 @@ fn paper_only(address: &str, kind: Kind) -> Result<Endpoint, VenuesError> {
 
 /// The market that a manifest's bars come from; `None` if its feed is no venue's.
 #[must_use]
-pub fn market_of(manifest: &Manifest) -> Option<Market> {
+pub fn market_of(manifest: &Manifest) -> Option<MarketSource> {
     match &manifest.data {
-        DataSource::Feed { name, .. } => Market::named(name),
+        DataSource::Feed { name, .. } => MarketSource::named(name),
         DataSource::Snapshot { .. } => None,
     }
 }
@@ -291,7 +276,11 @@ mod tests {
             ("https://10.0.0.1", false),
         ];
         for (address, good) in money {
-            assert_eq!(paper_only(address, Kind::Http).is_ok(), good, "{address}");
+            assert_eq!(
+                paper_only(address, EndpointKind::Http).is_ok(),
+                good,
+                "{address}"
+            );
         }
         let beside = Venues::load(&path).unwrap().alpaca.credentials;
         assert_eq!(beside, Some(folder.path().join("key.json")));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use counterfoil_connect::broker::bridge::Bridge;
+use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -76,7 +76,7 @@ pub struct Conditions {
     /// The permission of a run that people authorized.
     pub permit: Option<PermitWatch>,
     /// The broker that takes its orders; `None` for the paper venue.
-    pub broker: Option<Bridge>,
+    pub broker: Option<BrokerBridge>,
 }
 
 /// The time between two looks at a venue's books: short against a trading day, long against the

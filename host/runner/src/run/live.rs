@@ -1,7 +1,7 @@
 //! A run over a live feed, through the gateway into the paper venue or to a broker: the same path,
 //! another feed, venue and clock.
 
-use counterfoil_connect::broker::bridge::Bridge;
+use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -30,7 +30,7 @@ pub fn live<B: Bars>(
     manifest: &Manifest,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
-    (source, broker): (B, Option<Bridge>),
+    (source, broker): (B, Option<BrokerBridge>),
     observer: &mut (dyn Observer<Guest> + Send),
 ) -> Result<Outcome, RunnerError> {
     let setup = manifest.setup()?;

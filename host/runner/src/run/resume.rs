@@ -11,7 +11,7 @@ use core::fmt;
 use std::fs::File;
 use std::io::Read as _;
 
-use counterfoil_connect::broker::bridge::Bridge;
+use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -308,7 +308,7 @@ impl Resumption {
     /// As [`Resumption::backtest`].
     pub fn live<B: Bars>(
         self,
-        (source, broker): (B, Option<Bridge>),
+        (source, broker): (B, Option<BrokerBridge>),
         around: Around<'_>,
     ) -> Result<Resumed, RunnerError> {
         let mut conditions = conditions(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;

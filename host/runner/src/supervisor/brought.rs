@@ -3,7 +3,7 @@
 
 use std::io;
 
-use counterfoil_connect::feed::inbox::{Heard, Inbox};
+use counterfoil_connect::feed::inbox::{EventRead, FeedInbox};
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 
 use super::inlet::Outlet;
@@ -72,16 +72,16 @@ impl LineSource for Begun<'_> {
 
 /// A market's events, until the run is told to end.
 pub(super) struct Told<'a> {
-    inbox: Inbox,
+    inbox: FeedInbox,
     run: &'a Supervised,
 }
 
 impl EventSource for Told<'_> {
-    fn next_event(&mut self) -> io::Result<Heard> {
+    fn next_event(&mut self) -> io::Result<EventRead> {
         is_asked(self.run);
         match self.run.inlet.heed()? {
-            Some(Came::End) => Ok(Heard::End),
-            Some(Came::Nothing) => Ok(Heard::Nothing),
+            Some(Came::End) => Ok(EventRead::End),
+            Some(Came::Nothing) => Ok(EventRead::Nothing),
             Some(Came::Line) | None => self.inbox.next_event(),
         }
     }

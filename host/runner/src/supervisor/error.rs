@@ -27,41 +27,25 @@ pub enum SuperviseError {
     Ambiguous {
         /// The name asked for.
         name: String,
-        /// One run.
         first: String,
-        /// Another.
         second: String,
     },
     /// The run was started before.
     #[error("run {run} was started before: a live manifest starts once")]
-    StartedBefore {
-        /// The run.
-        run: String,
-    },
+    StartedBefore { run: String },
     /// The process has as many runs as it can hold.
     #[error("{count} runs are under way, and this process holds {RUNS_MAX} at most")]
-    Full {
-        /// Runs under way.
-        count: usize,
-    },
+    Full { count: usize },
     /// The run is not in a state for this.
     #[error("run {run} is {}, and cannot be {wanted}", .state.name())]
     State {
-        /// The run.
         run: String,
-        /// Where it stands.
         state: RunState,
-        /// What was wanted.
         wanted: &'static str,
     },
     /// The grant is for another run.
     #[error("the grant is for run {granted}, the manifest is run {run}")]
-    OtherGrant {
-        /// The run granted.
-        granted: String,
-        /// The manifest's.
-        run: String,
-    },
+    OtherGrant { granted: String, run: String },
     /// The process ends: no run begins any more.
     #[error("the process is ending: no run begins")]
     Ending,
@@ -77,10 +61,8 @@ pub enum SuperviseError {
     /// The kill switch could not be kept.
     #[error("the kill switch is not certain to hold: {0}")]
     Switch(#[from] FileError),
-    /// The ledger.
     #[error(transparent)]
     Ledger(#[from] Denied),
-    /// The run itself.
     #[error(transparent)]
     Run(Box<RunnerError>),
     /// No thread to be had.

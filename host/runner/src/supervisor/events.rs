@@ -17,14 +17,12 @@ pub const EVENTS_KEPT: usize = 16_384;
 pub enum Happened {
     /// The run stands elsewhere now.
     State {
-        /// Where.
         state: RunState,
         /// Why, if there is a reason to tell.
         reason: Option<String>,
     },
     /// A slice was decided.
     Slice {
-        /// Its close time.
         close_time: Option<UnixNanos>,
         /// Bars decided so far.
         bars: u64,
@@ -36,17 +34,9 @@ pub enum Happened {
         equity: String,
     },
     /// An input was refused and recorded.
-    InputRefused {
-        /// Why.
-        reason: String,
-    },
+    InputRefused { reason: String },
     /// The strategy said something.
-    Log {
-        /// How grave.
-        level: &'static str,
-        /// What.
-        text: String,
-    },
+    Log { level: &'static str, text: String },
 }
 
 /// One event.
@@ -54,11 +44,8 @@ pub enum Happened {
 pub struct Event {
     /// Its number, from 1, without gaps.
     pub id: u64,
-    /// When.
     pub time: UnixNanos,
-    /// The run.
     pub run: String,
-    /// What.
     pub what: Happened,
 }
 

@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::thread::Builder;
 
-use counterfoil_connect::feed::market::Market;
+use counterfoil_connect::feed::market::MarketSource;
 use counterfoil_snapshot::store::selection::Selection;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::time::UnixNanos;
@@ -74,9 +74,7 @@ pub enum OpenError {
     /// The settings make no sense.
     #[error("the feed's {field} is {value:?}; {expected}")]
     Setting {
-        /// Which.
         field: &'static str,
-        /// Its value.
         value: String,
         /// What it should be.
         expected: &'static str,
@@ -87,9 +85,7 @@ pub enum OpenError {
     /// The server is not to be reached.
     #[error("cannot connect to the feed at {address}: {source}")]
     Connect {
-        /// Where.
         address: SocketAddr,
-        /// Why not.
         source: std::io::Error,
     },
     /// No thread to be had.
@@ -164,8 +160,8 @@ fn check_name(manifest: &Manifest, settings: &FeedSettings) -> Result<(), OpenEr
             field: "kind",
             value: settings.kind().to_owned(),
             expected: match market {
-                Market::Binance(_) => "the manifest takes its bars from Binance: say market",
-                Market::Alpaca(_) => "the manifest takes its bars from Alpaca: say market",
+                MarketSource::Binance(_) => "the manifest takes its bars from Binance: say market",
+                MarketSource::Alpaca(_) => "the manifest takes its bars from Alpaca: say market",
             },
         }),
         None if is_market => Err(unnamed(manifest)),

@@ -19,7 +19,6 @@ const FOLDER: &str = "supervised";
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Meant {
-    /// It goes on.
     Running,
     /// It has ended, or somebody killed it: it does not go on by itself.
     Ended,
@@ -34,7 +33,6 @@ pub struct Kept {
     pub manifest: String,
     /// How it is fed.
     pub feed: FeedSettings,
-    /// Who started it.
     pub by: String,
     /// What is meant to become of it.
     pub meant: Meant,
@@ -51,17 +49,11 @@ pub struct Kept {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeptError {
-    /// The file.
     #[error(transparent)]
     File(#[from] FileError),
     /// It holds something else.
     #[error("{path} does not hold what is kept of a run: {reason}; move it away to go on without")]
-    Malformed {
-        /// The file.
-        path: String,
-        /// Why not.
-        reason: String,
-    },
+    Malformed { path: String, reason: String },
 }
 
 impl Kept {

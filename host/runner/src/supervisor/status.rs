@@ -94,7 +94,6 @@ impl RunState {
 pub struct Figures {
     /// Close time of the last slice.
     pub last_close: Option<UnixNanos>,
-    /// Counts.
     pub totals: Totals,
     /// Inputs refused and recorded.
     pub inputs_refused: u64,
@@ -104,7 +103,6 @@ pub struct Figures {
     pub cash: Option<Money>,
     /// Equity; none before the first slice.
     pub equity: Option<Money>,
-    /// Positions, by instrument.
     pub positions: Vec<Position>,
 }
 
@@ -126,7 +124,6 @@ impl Figures {
 pub struct Status {
     /// The run id, as 64 hex digits.
     pub run: String,
-    /// Where it stands.
     pub state: RunState,
     /// Why it stands there, if there is a reason to tell.
     pub reason: Option<String>,
@@ -134,17 +131,12 @@ pub struct Status {
     pub account: String,
     /// The component, as `sha256:<hex>`.
     pub component: String,
-    /// The feed's name.
     pub feed: String,
-    /// The feed's kind.
     pub feed_kind: &'static str,
     /// The length of a bar.
     pub timeframe: String,
-    /// Who started it.
     pub by: String,
-    /// What it trades.
     pub instruments: Vec<Instrument>,
-    /// Its numbers.
     pub figures: Figures,
     /// The decision digest, once the journal is closed.
     pub decision_digest: Option<[u8; 32]>,

@@ -15,7 +15,6 @@ use crate::orders::reconcile::Holdings;
 pub enum AnyVenue {
     /// The simulated venue on live bars.
     Paper(Box<PaperVenue>),
-    /// A broker.
     Broker(Box<BrokerVenue>),
 }
 

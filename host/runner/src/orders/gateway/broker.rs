@@ -5,11 +5,13 @@ mod orders;
 
 use std::collections::BTreeMap;
 
-pub use counterfoil_connect::broker::bridge::Bridge;
-use counterfoil_connect::broker::bridge::Told;
-use counterfoil_connect::broker::desk::DeskEvent;
-use counterfoil_connect::broker::order::{NewOrder, OrderName, Snapshot, VenueOrder, VenueStatus};
-use counterfoil_connect::broker::{BrokerError, Cancel};
+pub use counterfoil_connect::broker::bridge::BrokerBridge;
+use counterfoil_connect::broker::bridge::BrokerReport;
+use counterfoil_connect::broker::order::{
+    NewOrder, OrderName, VenueAccount, VenueOrder, VenueStatus,
+};
+use counterfoil_connect::broker::tracker::TrackerEvent;
+use counterfoil_connect::broker::{BrokerError, CancelOutcome};
 use counterfoil_trading::execution::{Code, Delivery};
 use counterfoil_trading::gateway::{End, VenueOrderId};
 use counterfoil_trading::instrument::Instrument;
@@ -40,7 +42,7 @@ pub struct Recorded {
 /// The venue.
 #[derive(Debug)]
 pub struct BrokerVenue {
-    bridge: Bridge,
+    bridge: BrokerBridge,
     instruments: Vec<Instrument>,
     orders: Orders,
     recorded: Recorded,
@@ -54,7 +56,7 @@ impl BrokerVenue {
     /// A broker's venue for a run of these instruments.
     #[must_use]
     pub fn new(
-        bridge: Bridge,
+        bridge: BrokerBridge,
         instruments: Vec<Instrument>,
         recorded: Recorded,
         place: RunSlot,
@@ -114,27 +116,29 @@ impl BrokerVenue {
     }
 
     /// Takes in what was told; what it asks for beside deliveries.
-    fn absorb(&mut self, told: Vec<Told>) -> Heard {
+    fn absorb(&mut self, told: Vec<BrokerReport>) -> Heard {
         let mut heard = Heard::default();
         for one in told {
             match one {
-                Told::Back => heard.is_back = true,
-                Told::Lost { .. } => {}
-                Told::Denied { reason } => {
+                BrokerReport::Reconnected => heard.is_back = true,
+                BrokerReport::Disconnected { .. } => {}
+                BrokerReport::Denied { reason } => {
                     heard.stop_for(format!("the broker ended its stream: {reason}"));
                 }
-                Told::Order { event, is_over } => self.absorb_event(&event, is_over, &mut heard),
+                BrokerReport::Order { event, is_over } => {
+                    self.absorb_event(&event, is_over, &mut heard)
+                }
             }
         }
         heard
     }
 
-    fn absorb_event(&mut self, event: &DeskEvent, is_over: bool, heard: &mut Heard) {
-        let (DeskEvent::Moved { name, .. }
-        | DeskEvent::Filled { name, .. }
-        | DeskEvent::Illegal { name, .. }
-        | DeskEvent::Unexplained { name, .. }
-        | DeskEvent::Lost { name }) = event
+    fn absorb_event(&mut self, event: &TrackerEvent, is_over: bool, heard: &mut Heard) {
+        let (TrackerEvent::Moved { name, .. }
+        | TrackerEvent::Filled { name, .. }
+        | TrackerEvent::Illegal { name, .. }
+        | TrackerEvent::Unexplained { name, .. }
+        | TrackerEvent::Lost { name }) = event
         else {
             heard.is_foreign = true;
             return;
@@ -144,8 +148,8 @@ impl BrokerVenue {
             return;
         };
         match event {
-            DeskEvent::Moved { status, .. } => entry.moved(*status, &mut self.pending),
-            DeskEvent::Filled { fill, .. } => {
+            TrackerEvent::Moved { status, .. } => entry.moved(*status, &mut self.pending),
+            TrackerEvent::Filled { fill, .. } => {
                 if let Err(reason) = hold_price(&entry.order, fill.price) {
                     heard.stop_for(format!(
                         "order {name} cannot have filled as the broker says: {reason}"
@@ -155,7 +159,7 @@ impl BrokerVenue {
                 let fill = entry.filled(*fill);
                 self.pending.push(fill);
             }
-            DeskEvent::Illegal { happened, from, .. } => {
+            TrackerEvent::Illegal { happened, from, .. } => {
                 let said = happened.map_or_else(
                     || "its state".to_owned(),
                     |happened| format!("{happened:?}"),
@@ -165,18 +169,20 @@ impl BrokerVenue {
                 ));
                 return;
             }
-            DeskEvent::Unexplained { known, told, .. } => {
+            TrackerEvent::Unexplained {
+                known, reported, ..
+            } => {
                 heard.stop_for(format!(
                     "order {name} has filled {} by the broker, with executions for {} only",
-                    told.0, known.0
+                    reported.0, known.0
                 ));
                 return;
             }
-            DeskEvent::Lost { .. } => {
+            TrackerEvent::Lost { .. } => {
                 heard.stop_for(format!("the broker does not know order {name} any more"));
                 return;
             }
-            DeskEvent::Foreign { .. } => return,
+            TrackerEvent::Foreign { .. } => return,
         }
         if is_over {
             entry.end(&mut self.pending);
@@ -184,7 +190,7 @@ impl BrokerVenue {
     }
 
     /// The account in the run's terms.
-    fn holdings_of(&self, snapshot: &Snapshot) -> Holdings {
+    fn holdings_of(&self, snapshot: &VenueAccount) -> Holdings {
         let mut holdings = Holdings {
             cash: snapshot.cash,
             positions: vec![Quantity(0); self.instruments.len()],
@@ -273,7 +279,7 @@ impl VenueClient for BrokerVenue {
             return Reply::Known;
         };
         match self.bridge.cancel(entry.name.clone()) {
-            Ok(Cancel::Requested | Cancel::TooLate) => Reply::Known,
+            Ok(CancelOutcome::Requested | CancelOutcome::TooLate) => Reply::Known,
             Err(error @ BrokerError::Refused { .. }) => {
                 self.reject(id, OrderStatus::Accepted);
                 Reply::Refused(error.to_string())
@@ -402,7 +408,7 @@ impl Market for BrokerVenue {
 
     fn look(&mut self) -> Result<Option<(Holdings, Heard)>, VenueError> {
         self.recall()?;
-        let (snapshot, told) = self.bridge.snapshot().map_err(|error| broken(&error))?;
+        let (snapshot, told) = self.bridge.account().map_err(|error| broken(&error))?;
         let mut heard = self.absorb(told);
         if snapshot.is_blocked {
             heard.stop = Some(Stop {

@@ -1,6 +1,6 @@
 //! What a gateway needs of a venue. A broker's protocol implements this; so does the paper venue.
 
-use counterfoil_connect::broker::order::Leave;
+use counterfoil_connect::broker::order::SendGuard;
 use counterfoil_trading::gateway::{End, VenueOrderId};
 use counterfoil_trading::order::Intent;
 use counterfoil_trading::plan::Released;
@@ -12,7 +12,7 @@ pub struct Cleared<'a> {
     pub(super) id: &'a VenueOrderId,
     pub(super) of: Option<&'a VenueOrderId>,
     pub(super) released: &'a Released,
-    pub(super) leave: &'a Leave,
+    pub(super) leave: &'a SendGuard,
 }
 
 impl Cleared<'_> {
@@ -37,7 +37,7 @@ impl Cleared<'_> {
 
     /// Whether it may still go out: to be asked again before each time it is sent.
     #[must_use]
-    pub fn leave(&self) -> Leave {
+    pub fn leave(&self) -> SendGuard {
         self.leave.clone()
     }
 

@@ -12,16 +12,13 @@ use crate::orders::lease::LeaseError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatewayError {
-    /// The order log.
     #[error(transparent)]
     Log(#[from] OrderLogError),
-    /// The signer.
     #[error(transparent)]
     Sign(#[from] SignError),
     /// The signer's key cannot verify.
     #[error("the order log's key: {0}")]
     Key(#[from] KeyError),
-    /// The account.
     #[error(transparent)]
     Lease(#[from] LeaseError),
     /// The lease's file was put back to an epoch of before.
@@ -29,7 +26,6 @@ pub enum GatewayError {
         "lease.behind: the account is in epoch {found}, but the order log was in {logged} before"
     )]
     Behind {
-        /// The lease's epoch.
         found: u64,
         /// The order log's last.
         logged: u64,
@@ -39,17 +35,10 @@ pub enum GatewayError {
     Order(#[from] Refusal),
     /// The run id is no digest.
     #[error("the run {run:?} has no id of 64 hex digits")]
-    Run {
-        /// What it has.
-        run: String,
-    },
+    Run { run: String },
     /// The venue's books cannot be read, or the run cannot begin on them.
     #[error("the venue's books: {reason}")]
-    Books {
-        /// Why.
-        reason: String,
-    },
-    /// The venue.
+    Books { reason: String },
     #[error(transparent)]
     Venue(#[from] VenueError),
     /// Nobody knows what became of an order.
@@ -60,7 +49,6 @@ pub enum GatewayError {
     Unresolved {
         /// Its name at the venue.
         venue_order: String,
-        /// What is known.
         detail: String,
     },
 }

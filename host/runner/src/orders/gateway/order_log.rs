@@ -26,7 +26,6 @@ pub const ORDERS_FILE: &str = "orders";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OrderLogError {
-    /// A file.
     #[error(transparent)]
     File(#[from] FileError),
     /// A record was not taken.
@@ -58,7 +57,6 @@ pub enum OrderLogError {
 pub struct Recorded {
     /// Its marks, in sequence.
     pub marks: Vec<Mark>,
-    /// Its last token.
     pub token: Option<Authorization>,
 }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use counterfoil_connect::feed::event::{FeedEvent, Treatment};
-use counterfoil_connect::feed::inbox::{Heard, Inbox};
+use counterfoil_connect::feed::event::{FeedEvent, FeedTreatment};
+use counterfoil_connect::feed::inbox::{EventRead, FeedInbox};
 use counterfoil_connect::feed::slicer::{Sliced, Slicer};
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::InstrumentId;
@@ -17,16 +17,16 @@ use super::{Decided, Feed, FeedError, Next, SILENCE_MAX};
 
 /// Where a venue's events come from.
 pub trait EventSource {
-    /// The next event; [`Heard::Nothing`] every [`SILENCE_MAX`] while there is none.
+    /// The next event; [`EventRead::Nothing`] every [`SILENCE_MAX`] while there is none.
     ///
     /// # Errors
     ///
     /// Returns an error if nothing more may be taken.
-    fn next_event(&mut self) -> io::Result<Heard>;
+    fn next_event(&mut self) -> io::Result<EventRead>;
 }
 
-impl EventSource for Inbox {
-    fn next_event(&mut self) -> io::Result<Heard> {
+impl EventSource for FeedInbox {
+    fn next_event(&mut self) -> io::Result<EventRead> {
         Ok(self.wait(SILENCE_MAX))
     }
 }
@@ -38,7 +38,7 @@ pub struct ConnectedFeed<S> {
     source: S,
     slicer: Slicer,
     decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
-    /// Whether the slice that [`Slicer::next`] may hold was looked for.
+    /// Whether the slice that [`Slicer::start_next`] may hold was looked for.
     is_fresh: bool,
 }
 
@@ -63,13 +63,14 @@ impl<S: EventSource> ConnectedFeed<S> {
             }
         }
         match event.treatment() {
-            Treatment::Skip => Next::Known,
-            Treatment::Decide | Treatment::EndSlice | Treatment::Record | Treatment::End => {
-                Next::Refused(RefusedInput {
-                    reason: event.reason(),
-                    input: event.input(),
-                })
-            }
+            FeedTreatment::Skip => Next::Known,
+            FeedTreatment::Decide
+            | FeedTreatment::EndSlice
+            | FeedTreatment::Record
+            | FeedTreatment::End => Next::Refused(RefusedInput {
+                reason: event.reason(),
+                input: event.input(),
+            }),
         }
     }
 }
@@ -78,19 +79,19 @@ impl<S: EventSource> Feed for ConnectedFeed<S> {
     fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
         slice.clear();
         loop {
-            if core::mem::take(&mut self.is_fresh) && self.slicer.next(slice)? {
+            if core::mem::take(&mut self.is_fresh) && self.slicer.start_next(slice)? {
                 self.is_fresh = true;
                 return Ok(Next::Slice);
             }
             let event = match self.source.next_event().map_err(FeedError::Stream)? {
-                Heard::Event(event) => event,
-                Heard::Nothing => return Ok(Next::Nothing),
-                Heard::End => {
+                EventRead::Event(event) => event,
+                EventRead::Nothing => return Ok(Next::Nothing),
+                EventRead::End => {
                     let is_left = self.slicer.finish(slice);
                     return Ok(if is_left { Next::Slice } else { Next::End });
                 }
             };
-            match self.slicer.take(event, slice)? {
+            match self.slicer.push(event, slice)? {
                 Sliced::Waiting => {}
                 Sliced::Whole => {
                     self.is_fresh = true;
@@ -125,7 +126,7 @@ mod tests {
 
     /// What a feed of two instruments says of some events, as text.
     fn said(events: Vec<FeedEvent>, decided: Decided) -> Vec<String> {
-        let (sender, inbox) = Inbox::pair().unwrap();
+        let (sender, inbox) = FeedInbox::pair().unwrap();
         for event in events {
             sender.try_send(event).unwrap();
         }
@@ -165,7 +166,7 @@ mod tests {
             FeedEvent::Closed(bar(1, 20)),
             FeedEvent::Closed(bar(0, 30)),
             FeedEvent::Closed(bar(0, 40)),
-            FeedEvent::SessionEnd {
+            FeedEvent::Ended {
                 reason: "denied".to_owned(),
             },
         ];

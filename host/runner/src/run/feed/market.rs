@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use counterfoil_connect::feed::inbox::Inbox;
-use counterfoil_connect::feed::market::Market;
+use counterfoil_connect::feed::inbox::FeedInbox;
+use counterfoil_connect::feed::market::MarketSource;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 use counterfoil_trading::slice::Slice;
@@ -55,7 +55,7 @@ pub struct MarketBars {
     /// How venues are reached.
     pub venues: Arc<Venues>,
     /// Which market.
-    pub market: Market,
+    pub market: MarketSource,
 }
 
 impl MarketBars {
@@ -64,7 +64,7 @@ impl MarketBars {
         &self,
         (manifest, setup): (&Manifest, &RunSetup),
         decided: Decided,
-        wrap: impl FnOnce(Inbox) -> S,
+        wrap: impl FnOnce(FeedInbox) -> S,
     ) -> Result<ConnectedFeed<S>, RunnerError> {
         let mut last: BTreeMap<InstrumentId, UnixNanos> = BTreeMap::new();
         for (close, instrument) in decided.bars.keys() {
@@ -107,7 +107,7 @@ impl<R: LineSource, S: EventSource> Feed for AnyFeed<R, S> {
 }
 
 impl<R: LineSource + Send> Bars for Source<R> {
-    type Feed = AnyFeed<R, Inbox>;
+    type Feed = AnyFeed<R, FeedInbox>;
 
     fn open(
         self,
@@ -129,7 +129,7 @@ impl<R: LineSource + Send> Source<R> {
         self,
         (manifest, setup): (&Manifest, &RunSetup),
         decided: Decided,
-        wrap: impl FnOnce(Inbox) -> S,
+        wrap: impl FnOnce(FeedInbox) -> S,
     ) -> Result<AnyFeed<R, S>, RunnerError> {
         match self {
             Self::Lines(lines) => Ok(AnyFeed::Lines(lines.open(manifest, setup, decided)?)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_connect::broker::order::{NewOrder, OrderName, Terms, VenueFill, VenueStatus};
+use counterfoil_connect::broker::order::{NewOrder, OrderName, OrderTerms, VenueFill, VenueStatus};
 use counterfoil_trading::costs::Liquidity;
 use counterfoil_trading::execution::{Code, Delivery, Fill, OrderEvent};
 use counterfoil_trading::gateway::VenueOrderId;
@@ -21,7 +21,6 @@ pub(super) struct Entry {
     pub(super) is_over: bool,
     /// Whether the broker's desk knows it.
     pub(super) is_known: bool,
-    /// The executions.
     pub(super) fills: Vec<VenueFill>,
     is_accepted: bool,
     /// How it ended, while executions from before its end are still to come.
@@ -112,7 +111,7 @@ impl Entry {
     pub(super) fn wanted(&self) -> NewOrder {
         NewOrder {
             name: self.name.clone(),
-            terms: Terms {
+            terms: OrderTerms {
                 instrument: self.order.instrument,
                 side: self.order.side,
                 quantity: self.order.quantity,
