@@ -21,8 +21,8 @@ use std::sync::Arc;
 use counterfoil_runner::clock::Stopwatch;
 use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::data_dir::DataDir;
-use counterfoil_runner::supervisor::inlet::Order;
-use counterfoil_runner::supervisor::{Settings, Supervisor};
+use counterfoil_runner::supervisor::inlet::EndCommand;
+use counterfoil_runner::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_server::book::{Book, Service};
 use counterfoil_server::client::Client;
@@ -187,7 +187,7 @@ fn serve(folder: &Path) {
     };
     let path = data.root().join("ledger/test.ledger");
     let book = Arc::new(Book::new(path, id("test"), Arc::new(signer), service));
-    let supervisor = Supervisor::new(Settings {
+    let supervisor = Supervisor::new(SupervisorConfig {
         data: data.clone(),
         engine: EngineSettings {
             cache: Some(data.compiled()),
@@ -206,8 +206,8 @@ fn serve(folder: &Path) {
     std::thread::spawn(move || {
         let mut nothing = Vec::new();
         let _closed = std::io::Read::read_to_end(&mut std::io::stdin(), &mut nothing);
-        end.send(Order::Kill)
+        end.send(EndCommand::Kill)
     });
-    let until = async { ended.await.unwrap_or(Order::Kill) };
+    let until = async { ended.await.unwrap_or(EndCommand::Kill) };
     let _left = server.run(until, core::future::pending()).unwrap();
 }

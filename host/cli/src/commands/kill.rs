@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Class, Refused, Scope};
 use counterfoil_governance::id::Id;
-use counterfoil_runner::orders::kill::{Target, is_set, kill, lift};
+use counterfoil_runner::orders::kill::{KillTarget, is_set, lift, set_switch};
 use counterfoil_runner::store::data_dir::{DataDirError, Execution};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::json;
@@ -23,7 +23,7 @@ const NO_REASON: &str = "no reason was given";
 
 /// What is stopped.
 struct Aim {
-    target: Target,
+    target: KillTarget,
     /// The same in the ledger.
     scope: Scope,
     name: String,
@@ -38,7 +38,7 @@ pub(crate) fn run(places: &Places, args: &Kill) -> Result<Answer> {
     if args.lift {
         return aim.lift(places, reason);
     }
-    let set = kill(&places.data, &aim.target, &args.reason);
+    let set = set_switch(&places.data, &aim.target, &args.reason);
     let recorded = aim.record(places, reason);
     // Told last, so that the ledger hears of it even where no file can be made.
     set.with_context(|| format!("it is not certain that {} is stopped", aim.name))?;
@@ -80,7 +80,7 @@ impl Aim {
             let digest = people::digest(&execution.run).context("a run id is a digest")?;
             return Ok(Self {
                 name: format!("run {}", execution.short()),
-                target: Target::Run(execution),
+                target: KillTarget::Run(execution),
                 scope: Scope::Run(digest),
             });
         }
@@ -89,11 +89,11 @@ impl Aim {
             return Ok(Self {
                 name: format!("account {id}"),
                 scope: Scope::Account(id.clone()),
-                target: Target::Account(id),
+                target: KillTarget::Account(id),
             });
         }
         Ok(Self {
-            target: Target::Installation,
+            target: KillTarget::Installation,
             scope: Scope::Installation,
             name: "the installation".to_owned(),
         })
@@ -115,9 +115,9 @@ impl Aim {
     /// Whether anything of that name runs, ran or may run.
     fn is_known(&self, places: &Places) -> Result<bool> {
         let account = match &self.target {
-            Target::Installation => return Ok(true),
-            Target::Run(execution) => return Ok(execution.folder.exists()),
-            Target::Account(account) => account,
+            KillTarget::Installation => return Ok(true),
+            KillTarget::Run(execution) => return Ok(execution.folder.exists()),
+            KillTarget::Account(account) => account,
         };
         // What a broken ledger knows is not asked: this is a hint against slips of the pen.
         let limits = view::View::open(places).ok();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_runner::orders::gateway::broker::Bridge;
+use counterfoil_runner::orders::gateway::broker::BrokerBridge;
 use counterfoil_runner::orders::venues::{Venues, market_of};
 use counterfoil_runner::run::backtest::snapshot_store;
 use counterfoil_runner::run::feed::{MarketBars, Patient, Source};
@@ -62,7 +62,7 @@ pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
 }
 
 /// Where the bars come from, and the broker that the manifest names, if it names one.
-fn ends_of(manifest: &Manifest, args: &Live) -> Result<(Source<Patient>, Option<Bridge>)> {
+fn ends_of(manifest: &Manifest, args: &Live) -> Result<(Source<Patient>, Option<BrokerBridge>)> {
     let venues = Arc::new(venues_of(args.broker.venues.as_deref())?);
     let setup = manifest.setup()?;
     let broker = venues.broker(manifest, &setup)?;
@@ -77,7 +77,7 @@ fn ends_of(manifest: &Manifest, args: &Live) -> Result<(Source<Patient>, Option<
             market.name()
         );
     }
-    venues.check(market, (manifest, &setup))?;
+    venues.check(market, manifest, &setup)?;
     Ok((Source::Market(MarketBars { venues, market }), broker))
 }
 

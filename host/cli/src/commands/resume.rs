@@ -2,7 +2,7 @@
 //! itself whether a journal holds.
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::orders::gateway::broker::Bridge;
+use counterfoil_runner::orders::gateway::broker::BrokerBridge;
 use counterfoil_runner::run::feed::{Patient, Source};
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_runner::run::resume::{
@@ -31,7 +31,7 @@ pub(crate) fn live(
     places: &Places,
     run: &str,
     backend: &str,
-    ends: impl FnOnce(&Manifest) -> Result<(Source<Patient>, Option<Bridge>)>,
+    ends: impl FnOnce(&Manifest) -> Result<(Source<Patient>, Option<BrokerBridge>)>,
 ) -> Result<Answer> {
     go_on(places, run, backend, |ready, around| {
         let ends = ends(ready.manifest())?;

@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::keys::PeopleKeys;
-use counterfoil_runner::supervisor::inlet::Order;
-use counterfoil_runner::supervisor::status::Status;
-use counterfoil_runner::supervisor::{Settings, Signers, Supervisor};
+use counterfoil_runner::supervisor::inlet::EndCommand;
+use counterfoil_runner::supervisor::status::RunStatus;
+use counterfoil_runner::supervisor::{Signers, Supervisor, SupervisorConfig};
 use counterfoil_server::book::{Book, Service};
 use counterfoil_server::serve::{LogForm, Reach, Server, log, signal};
 use serde_json::json;
@@ -55,7 +55,7 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
         service,
     ));
     let records: Arc<dyn Records> = Arc::clone(&book) as Arc<dyn Records>;
-    let supervisor = Supervisor::new(Settings {
+    let supervisor = Supervisor::new(SupervisorConfig {
         data: places.data.clone(),
         engine: places.engine(&args.backend)?,
         signers,
@@ -81,13 +81,13 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
         }
     }
     let order = if args.close {
-        Order::Stop
+        EndCommand::Stop
     } else {
-        Order::Suspend
+        EndCommand::Suspend
     };
     let standing = server.run(signal(order), signal(order))?;
     tell(places, &standing);
-    let is_left = |one: &Status| one.state.is_active();
+    let is_left = |one: &RunStatus| one.state.is_active();
     Ok(if standing.iter().any(is_left) {
         Answer::No
     } else {

@@ -1,5 +1,5 @@
-//! How the venues outside are reached: addresses and the file with a key, from one file of the
-//! operator's. What a run does at a venue its manifest says; it must never stand here.
+//! Addresses and keys of the venues, from one file of the operator's. What a run does at a venue is
+//! in its manifest, and must never be in this file.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -23,20 +23,20 @@ use serde::Deserialize;
 use crate::clock;
 use crate::store::files::{FileError, read_whole};
 
-/// How long a connection may take to stand.
+/// Time limit of opening a connection.
 const DIAL_MAX: Duration = Duration::from_secs(10);
-/// Alpaca's bars of one exchange, which every account may have.
+/// Alpaca's bars of one exchange, which every account may use.
 const ALPACA_SOURCE: &str = "iex";
 
-/// Where the venues are. What is left out is the venue's public address.
+/// Addresses and keys of the venues. What is left out is the venue's public address.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Venues {
     binance: DataAddresses,
-    alpaca: Alpaca,
+    alpaca: AlpacaAddresses,
 }
 
-/// Where a venue's market data is.
+/// The addresses of a venue's market data.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct DataAddresses {
@@ -44,12 +44,13 @@ struct DataAddresses {
     history: Option<String>,
 }
 
+/// The addresses of Alpaca, and its key.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-struct Alpaca {
-    /// The file with the key; a relative path is one from this file's folder.
+struct AlpacaAddresses {
+    /// The file with the key; a relative path starts at the folder of this file.
     credentials: Option<PathBuf>,
-    /// Which of the venue's sources of market data.
+    /// Which of the venue's data sources.
     source: Option<String>,
     data: DataAddresses,
     orders: Option<String>,
@@ -63,18 +64,17 @@ pub enum VenuesError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The file holds something else.
-    #[error("{path} does not say how venues are reached: {reason}; see docs/FEEDS.md")]
+    #[error("invalid venues file {path}: {reason}; see docs/FEEDS.md")]
     Malformed { path: PathBuf, reason: String },
-    /// There is no key.
+    /// No key is configured.
     #[error(
-        "alpaca asks for a key, and none is named: give --venues FILE with \
-         {{\"alpaca\": {{\"credentials\": \"key.json\"}}}}"
+        "no key for alpaca: give --venues FILE with {{\"alpaca\": {{\"credentials\": \"key.json\"}}}}"
     )]
     NoKey,
-    /// Orders would leave for another place than the paper environment.
+    /// Orders would leave for another environment than paper.
     #[error(
-        "orders of a paper run do not go to {address}: name the broker's paper environment, \
-         {}, or leave `orders` and `order-updates` out",
+        "a paper run must not send orders to {address}: use the broker's paper environment, {}, or leave \
+         `orders` and `order-updates` out",
         client::PAPER
     )]
     Money { address: String },
@@ -82,40 +82,43 @@ pub enum VenuesError {
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// The instruments.
     #[error(transparent)]
     Listing(#[from] ListingError),
+    /// Encryption.
     #[error(transparent)]
     Dial(#[from] DialError),
     #[error(transparent)]
     Market(#[from] MarketError),
-    #[error("no thread for the broker: {0}")]
+    #[error("cannot start a thread for the broker: {0}")]
     Thread(#[from] std::io::Error),
 }
 
 impl Venues {
-    /// What a file says.
+    /// Reads a venues file.
     ///
     /// # Errors
     ///
-    /// Returns [`VenuesError`] if it cannot be read or says something else.
+    /// Returns [`VenuesError`] if it cannot be read or is invalid.
     pub fn load(path: &Path) -> Result<Self, VenuesError> {
         let bytes = read_whole(path)?;
-        let read: Result<Self, _> = serde_json::from_slice(&bytes);
-        let mut venues = read.map_err(|error| VenuesError::Malformed {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let mut venues: Self =
+            serde_json::from_slice(&bytes).map_err(|error| VenuesError::Malformed {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            })?;
         if let (Some(folder), Some(file)) = (path.parent(), &venues.alpaca.credentials) {
             venues.alpaca.credentials = Some(folder.join(file));
         }
         Ok(venues)
     }
 
-    /// The broker of a run; `None` if its manifest names none. Nothing is sent before the run asks.
+    /// The broker of a run; `None` if its manifest names none. Nothing is sent before the run calls
+    /// it.
     ///
     /// # Errors
     ///
-    /// Returns [`VenuesError`] naming what does not hold.
+    /// Returns [`VenuesError`] naming the defect.
     pub fn broker(
         &self,
         manifest: &Manifest,
@@ -144,21 +147,23 @@ impl Venues {
         })?))
     }
 
-    /// Begins to take a run's bars from a market, after the last that the run has of each instrument.
+    /// Starts to receive the bars of a run from a market, after the last that the run has of each
+    /// instrument.
     ///
     /// # Errors
     ///
-    /// Returns [`VenuesError`] naming what does not hold.
+    /// Returns [`VenuesError`] naming the defect.
     pub fn connect(
         &self,
         market: MarketSource,
-        (manifest, setup): (&Manifest, &RunSetup),
+        manifest: &Manifest,
+        setup: &RunSetup,
         decided: BTreeMap<InstrumentId, UnixNanos>,
     ) -> Result<FeedInbox, VenuesError> {
-        Ok(market.start(self.connection(market, (manifest, setup), decided)?)?)
+        Ok(market.start(self.connection(market, manifest, setup, decided)?)?)
     }
 
-    /// Whether a market could be connected to, as far as that can be told without asking it.
+    /// Checks what [`Venues::connect`] would need, without a connection.
     ///
     /// # Errors
     ///
@@ -166,16 +171,18 @@ impl Venues {
     pub fn check(
         &self,
         market: MarketSource,
-        (manifest, setup): (&Manifest, &RunSetup),
+        manifest: &Manifest,
+        setup: &RunSetup,
     ) -> Result<(), VenuesError> {
-        let connection = self.connection(market, (manifest, setup), BTreeMap::new())?;
+        let connection = self.connection(market, manifest, setup, BTreeMap::new())?;
         Ok(market.check(&connection)?)
     }
 
     fn connection(
         &self,
         market: MarketSource,
-        (manifest, setup): (&Manifest, &RunSetup),
+        manifest: &Manifest,
+        setup: &RunSetup,
         decided: BTreeMap<InstrumentId, UnixNanos>,
     ) -> Result<market::MarketConnection, VenuesError> {
         let [stream, history] = market.addresses();
@@ -201,27 +208,28 @@ impl Venues {
     }
 }
 
-impl Alpaca {
+impl AlpacaAddresses {
     fn key(&self) -> Result<Credentials, VenuesError> {
         let path = self.credentials.as_deref().ok_or(VenuesError::NoKey)?;
         Ok(Credentials::from_file(path)?)
     }
 }
 
-/// An address of the paper environment, or of this machine: a manifest says `paper`, and no file may
-/// turn that into money.
+/// An address of the paper environment, or of this machine.
 fn paper_only(address: &str, kind: EndpointKind) -> Result<Endpoint, VenuesError> {
     let endpoint = Endpoint::parse(address, kind)?;
     let paper = Endpoint::parse(client::PAPER, EndpointKind::Http)?;
-    // As text they have no scheme: the stream is at the same place.
+    // As text they have no scheme: requests and stream have the same host.
     let address = endpoint.to_string();
+    // The manifest says paper, and a person authorized that. A file beside it must not turn the
+    // same run into one that trades money.
     if endpoint.is_here() || address == paper.to_string() {
         return Ok(endpoint);
     }
     Err(VenuesError::Money { address })
 }
 
-/// The market that a manifest's bars come from; `None` if its feed is no venue's.
+/// The market that a manifest's bars come from; `None` if its feed is not a venue's.
 #[must_use]
 pub fn market_of(manifest: &Manifest) -> Option<MarketSource> {
     match &manifest.data {
@@ -231,13 +239,17 @@ pub fn market_of(manifest: &Manifest) -> Option<MarketSource> {
 }
 
 fn listings(setup: &RunSetup) -> Result<Listings, ListingError> {
-    let listed = setup.instruments.iter();
-    let listed = listed.map(|one| (one.clone(), one.symbol().to_owned()));
+    let listed = setup
+        .instruments
+        .iter()
+        .map(|instrument| (instrument.clone(), instrument.symbol().to_owned()));
     Listings::new(listed.collect(), setup.timeframe)
 }
 
-/// Begins the jitter of a run's waits: runs of one process do not all come back at once.
+/// The seed of a run's waits: the runs of one process must not retry at the same moments.
 fn seed_of(manifest: &Manifest) -> u64 {
+    // A manifest without an id cannot start a run, and the seed decides nothing but the jitter of
+    // waits.
     let id = manifest.run_id().unwrap_or_default();
     id.first_chunk()
         .map_or(0, |first| u64::from_be_bytes(*first))

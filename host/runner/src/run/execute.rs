@@ -21,11 +21,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::RunnerError;
 use crate::orders::gateway::any::AnyVenue;
-use crate::orders::gateway::broker::{BrokerVenue, Recorded};
-use crate::orders::gateway::guard::{Guard, Guarded};
+use crate::orders::gateway::broker::{BrokerVenue, RecordedDeliveries};
+use crate::orders::gateway::guard::{GuardedFeed, RunGuard};
 use crate::orders::gateway::paper::PaperVenue;
-use crate::orders::gateway::{BookTerms, DecidedBefore, Gateway, Terms};
-use crate::orders::kill::{KillSwitch, Told};
+use crate::orders::gateway::{Gateway, GatewayConfig, PriorDecisions, ReconcileConfig};
+use crate::orders::kill::{InProcessStop, KillSwitch};
 use crate::orders::lease::{Lease, LeaseError, RunSlot};
 use crate::orders::limits::LimitsWatch;
 use crate::permit::PermitWatch;
@@ -72,7 +72,7 @@ pub struct Conditions {
     /// The digest of the policy that the run was started under.
     pub policy: [u8; 32],
     /// How this process stops the run.
-    pub told: Told,
+    pub told: InProcessStop,
     /// The permission of a run that people authorized.
     pub permit: Option<PermitWatch>,
     /// The broker that takes its orders; `None` for the paper venue.
@@ -94,7 +94,7 @@ impl Conditions {
         &mut self,
         data: &DataDir,
         setup: &RunSetup,
-        recorded: Recorded,
+        recorded: RecordedDeliveries,
     ) -> Result<AnyVenue, RunnerError> {
         let (stated, found) = match (setup.broker, self.broker.take()) {
             (None, None) => return Ok(AnyVenue::Paper(Box::new(PaperVenue::new(setup)))),
@@ -122,15 +122,15 @@ impl Conditions {
         data: &DataDir,
         execution: &Execution,
         (signer, setup): (&SharedSigner, &RunSetup),
-    ) -> (Arc<Guard>, Terms) {
+    ) -> (Arc<RunGuard>, GatewayConfig) {
         let account = self.slot.lease().account();
-        let kill = KillSwitch::with(data, account, Some(execution), self.told);
-        let guard = Arc::new(Guard::new(kill, self.limits, self.slot, self.permit));
-        let terms = Terms {
+        let kill = KillSwitch::with_stop(data, account, Some(execution), self.told);
+        let guard = Arc::new(RunGuard::new(kill, self.limits, self.slot, self.permit));
+        let terms = GatewayConfig {
             signer: signer.clone(),
             guard: Arc::clone(&guard),
             policy: self.policy,
-            books: BookTerms {
+            books: ReconcileConfig {
                 instruments: setup.instruments.clone(),
                 cash: setup.cash,
                 cash_tolerance: setup.broker.map_or(Money::ZERO, |one| one.cash_tolerance),
@@ -146,7 +146,7 @@ impl Conditions {
 fn broker_place(data: &DataDir, key: &str) -> Result<RunSlot, LeaseError> {
     let digest = hex::encode(Sha256::digest(key));
     let name = format!("broker-{}", digest.get(..16).unwrap_or_default());
-    Lease::of_process(data, &Id::parse(&name)?)?.admit(1)
+    Lease::acquire_shared(data, &Id::parse(&name)?)?.admit_run(1)
 }
 
 impl core::fmt::Debug for Start<'_> {
@@ -221,9 +221,9 @@ where
     let gateway = match start.conditions {
         None => None,
         Some(mut conditions) => {
-            let venue = conditions.venue(data, setup, Recorded::default())?;
+            let venue = conditions.venue(data, setup, RecordedDeliveries::default())?;
             let (guard, terms) = conditions.watch(data, &execution, (&signer, setup));
-            let mut gateway = Gateway::open(venue, &execution, terms, DecidedBefore::new())?;
+            let mut gateway = Gateway::open(venue, &execution, terms, PriorDecisions::new())?;
             gateway.begin()?;
             Some((gateway, guard))
         }
@@ -244,7 +244,7 @@ where
             decide(guest, terms, feed, clock, ends, observer)?
         }
         Some((mut gateway, guard)) => {
-            let mut feed = OfBroker::new(Guarded::new(feed, guard), setup);
+            let mut feed = OfBroker::new(GuardedFeed::new(feed, guard), setup);
             let ends = (&mut journal, &mut gateway);
             decide(guest, terms, &mut feed, clock, ends, observer)?
         }

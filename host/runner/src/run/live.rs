@@ -10,9 +10,9 @@ use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 
 use crate::clock::{self, WallClock};
 use crate::error::RunnerError;
-use crate::orders::kill::{KillSwitch, Told};
+use crate::orders::kill::{InProcessStop, KillSwitch};
 use crate::orders::lease::{Lease, LeaseError, RUNS_PER_ACCOUNT_MAX};
-use crate::orders::limits::{LimitsWatch, Need};
+use crate::orders::limits::{LimitsRequirement, LimitsWatch};
 use crate::run::drive::Observer;
 use crate::run::execute::{Conditions, Outcome, Prepared, Start, execute_prepared};
 use crate::run::feed::{Bars, Decided};
@@ -124,17 +124,22 @@ pub(crate) fn conditions(
     most: usize,
 ) -> Result<Conditions, RunnerError> {
     let account = &Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
-    let lease = Lease::of_process(data, account)?;
-    let slot = lease.admit(most)?;
+    let lease = Lease::acquire_shared(data, account)?;
+    let slot = lease.admit_run(most)?;
     // Paper moves no money, so an account may do without limits of its own there.
-    let when = (Need::IfThere, clock::now());
-    let limits = LimitsWatch::start(data, account, manifest, when);
+    let limits = LimitsWatch::start(
+        data,
+        account,
+        manifest,
+        LimitsRequirement::IfThere,
+        clock::now(),
+    );
     Ok(Conditions {
         slot,
         limits: limits.map_err(RunnerError::NotStarted)?,
         // Where nobody authorized a start, the manifest is all that a run is started under.
         policy: manifest.run_id()?,
-        told: Told::default(),
+        told: InProcessStop::default(),
         permit: None,
         broker: None,
     })

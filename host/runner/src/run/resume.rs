@@ -32,7 +32,7 @@ pub(crate) use signed::Signed;
 use crate::clock::{self, RecordedTimes, WallClock};
 use crate::error::RunnerError;
 use crate::orders::gateway::Gateway;
-use crate::orders::gateway::guard::Guarded;
+use crate::orders::gateway::guard::GuardedFeed;
 use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::run::backtest::{inputs_of, selection_of};
 use crate::run::component::Shared;
@@ -346,7 +346,7 @@ impl Resumption {
         let (slices, decided) = self.known.take_slices(instruments.len())?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
         let mut bars = source.open(&self.manifest, &self.setup, decided)?;
-        let bars = Guarded::new(&mut bars, guard);
+        let bars = GuardedFeed::new(&mut bars, guard);
         let bars = OfBroker::new(bars, &self.setup);
         let recorded = (slices, self.known.stop.take());
         let mut feed = Again::new(recorded, bars, is_open);

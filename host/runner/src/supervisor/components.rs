@@ -1,4 +1,4 @@
-//! Components that are ready, so that a thousand runs of one strategy compile it once.
+//! Compiled components, shared so that a thousand runs of one strategy compile it once.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,21 +10,21 @@ use crate::error::RunnerError;
 use crate::run::component::Shared;
 use crate::store::data_dir::DataDir;
 
-/// Components kept ready: each may be many MiB of code.
+/// Components kept: each may be many MiB of code.
 const READY_MAX: usize = 64;
 
-/// What one is called by: its digest, and the most fuel of a call, which its engine is made for.
-type Name = ([u8; 32], u64);
+/// Digest of the component and the fuel limit of a call, which its engine is made for.
+type ComponentKey = ([u8; 32], u64);
 
-/// Components that are ready.
+/// The compiled components.
 #[derive(Debug, Default)]
-pub(super) struct Components {
-    ready: Mutex<BTreeMap<Name, Shared>>,
+pub(super) struct ComponentCache {
+    ready: Mutex<BTreeMap<ComponentKey, Shared>>,
 }
 
-impl Components {
-    /// The manifest's component, made ready if it is not. Whoever starts a run waits for another
-    /// start's compilation here; no run that is under way does.
+impl ComponentCache {
+    /// The compiled component of a manifest. A start waits here for the compilation of another; no
+    /// run in progress does.
     pub(super) fn get(
         &self,
         data: &DataDir,
@@ -39,6 +39,8 @@ impl Components {
             return Ok(found.clone());
         }
         let made = Shared::new(data, manifest, setup, engine.clone())?;
+        // The first by digest, not the oldest: runs that use it keep their own reference, and the
+        // bound is all that matters here.
         if ready.len() >= READY_MAX {
             ready.pop_first();
         }

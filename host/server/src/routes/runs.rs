@@ -11,7 +11,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Scope;
 use counterfoil_governance::id::Id;
 use counterfoil_runner::clock;
-use counterfoil_runner::orders::kill::Target;
+use counterfoil_runner::orders::kill::KillTarget;
 use counterfoil_runner::permit::{may_go_on, may_start};
 use counterfoil_trading::manifest::Manifest;
 
@@ -185,7 +185,7 @@ pub(crate) async fn kill_account(
         let way = "name an account as a manifest does";
         Problem::new(Code::BodyMalformed, format!("the account: {error}"), way)
     });
-    let target = account.map(|id| (Target::Account(id.clone()), Scope::Account(id)));
+    let target = account.map(|id| (KillTarget::Account(id.clone()), Scope::Account(id)));
     kill_all(app, headers, target, body).await
 }
 
@@ -200,14 +200,14 @@ pub(crate) async fn kill_everything(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
-    let target = (Target::Installation, Scope::Installation);
+    let target = (KillTarget::Installation, Scope::Installation);
     kill_all(app, headers, Ok(target), body).await
 }
 
 async fn kill_all(
     app: Arc<App>,
     headers: HeaderMap,
-    target: Result<(Target, Scope), Problem>,
+    target: Result<(KillTarget, Scope), Problem>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
     let caller = app.operator(&headers)?;
@@ -251,7 +251,7 @@ pub(crate) async fn resume(
     let status = apart(move || {
         let manifest = own.supervisor.manifest(&run)?;
         let grant = may_go_on(&caller.state, &manifest, clock::now())?;
-        let status = own.supervisor.go_on(&grant, &run)?;
+        let status = own.supervisor.resume(&grant, &run)?;
         tracing::info!(run = status.run, by = %caller.id, "run gone on with");
         Ok(status)
     })

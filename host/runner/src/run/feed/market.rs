@@ -71,9 +71,10 @@ impl MarketBars {
             // They are in the sequence of their close times.
             last.insert(*instrument, *close);
         }
-        let terms = (manifest, setup);
-        let inbox = self.venues.connect(self.market, terms, last);
-        let inbox = inbox.map_err(|error| RunnerError::Venue(Box::new(error)))?;
+        let inbox = self
+            .venues
+            .connect(self.market, manifest, setup, last)
+            .map_err(|error| RunnerError::Venue(Box::new(error)))?;
         let count = setup.instruments.len();
         Ok(ConnectedFeed::new(wrap(inbox), count, decided))
     }

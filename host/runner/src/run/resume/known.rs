@@ -13,8 +13,8 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::told::Told;
 
 use crate::error::RunnerError;
-use crate::orders::gateway::DecidedBefore;
-use crate::orders::gateway::broker::Recorded;
+use crate::orders::gateway::PriorDecisions;
+use crate::orders::gateway::broker::RecordedDeliveries;
 use crate::run::feed::{Decided, FeedError};
 use crate::run::journal::{JournalReader, ReadJournalError, Sealed};
 
@@ -32,7 +32,7 @@ pub(super) struct Known {
     pub(super) is_ahead: bool,
     is_faulted: bool,
     /// The number of every plan that a decision of a live run authorized, with the decision's time.
-    pub(super) plans: DecidedBefore,
+    pub(super) plans: PriorDecisions,
     decided: UnixNanos,
     /// The times of a feed's decisions, in their sequence.
     pub(super) times: VecDeque<Option<(UnixNanos, UnixNanos)>>,
@@ -43,7 +43,7 @@ pub(super) struct Known {
     /// What stands before the bars of the slice after them.
     next: Option<NextSlice>,
     /// What a broker said, and until when.
-    told: Recorded,
+    told: RecordedDeliveries,
 }
 
 /// A slice of which no bar is decided.
@@ -183,7 +183,7 @@ impl Known {
     }
 
     /// What a broker said.
-    pub(super) fn take_told(&mut self) -> Recorded {
+    pub(super) fn take_told(&mut self) -> RecordedDeliveries {
         core::mem::take(&mut self.told)
     }
 

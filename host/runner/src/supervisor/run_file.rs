@@ -1,12 +1,12 @@
-//! What a process must find of its runs when it starts again: how each was fed, and whether it is
-//! meant to go on. The journal says everything else.
+//! What a process needs of a supervised run when it starts again: how the run is fed, and whether
+//! it resumes. Everything else is in the journal.
 
 use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::feeds::FeedSettings;
+use super::feed_settings::FeedSettings;
 use crate::store::data_dir::DataDir;
 use crate::store::files::{self, FileError, at};
 
@@ -15,49 +15,52 @@ const FORMAT: &str = "counterfoil-supervised/1";
 /// The folder in the data directory.
 const FOLDER: &str = "supervised";
 
-/// What is meant to become of a run when the process starts again.
+/// What becomes of a run when the process starts again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Meant {
+pub enum RestartIntent {
+    /// It resumes.
     Running,
-    /// It has ended, or somebody killed it: it does not go on by itself.
+    /// It has ended or was killed: it does not resume by itself.
     Ended,
 }
 
-/// What is kept of one run.
+/// The file of one supervised run, `DATA/supervised/<run>.json`.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Kept {
+pub struct RunFile {
     format: String,
     /// The manifest, in its canonical form.
     pub manifest: String,
     /// How it is fed.
     pub feed: FeedSettings,
+    /// The principal who started it.
     pub by: String,
-    /// What is meant to become of it.
-    pub meant: Meant,
+    /// What becomes of it at the next start.
+    #[serde(rename = "meant")]
+    pub intent: RestartIntent,
     /// The name of the state it ended in.
     pub state: Option<String>,
-    /// Why, if there is a reason to tell.
+    /// The reason of that state, if any.
     pub reason: Option<String>,
     /// The decision digest in hex, once its journal is closed.
     #[serde(default)]
     pub decision_digest: Option<String>,
 }
 
-/// Why what was kept cannot be used.
+/// Why a run file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KeptError {
+pub enum RunFileError {
     #[error(transparent)]
     File(#[from] FileError),
     /// It holds something else.
-    #[error("{path} does not hold what is kept of a run: {reason}; move it away to go on without")]
+    #[error("invalid run file {path}: {reason}; move it away to start without this run")]
     Malformed { path: String, reason: String },
 }
 
-impl Kept {
-    /// What is kept of a run that is about to begin.
+impl RunFile {
+    /// The file of a run that is about to begin.
     #[must_use]
     pub fn new(manifest: String, feed: FeedSettings, by: String) -> Self {
         Self {
@@ -65,37 +68,40 @@ impl Kept {
             manifest,
             feed,
             by,
-            meant: Meant::Running,
+            intent: RestartIntent::Running,
             state: None,
             reason: None,
             decision_digest: None,
         }
     }
 
-    /// Keeps it.
+    /// Writes the file.
     ///
     /// # Errors
     ///
-    /// Returns [`KeptError`] if it cannot be written; the file is as it was then.
-    pub fn write(&self, data: &DataDir, run: &str) -> Result<(), KeptError> {
+    /// Returns [`RunFileError`] if it cannot be written; the old file is unchanged then.
+    pub fn write(&self, data: &DataDir, run: &str) -> Result<(), RunFileError> {
         let path = path(data, run);
-        let mut text = serde_json::to_vec_pretty(self).map_err(|error| KeptError::Malformed {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        })?;
+        let mut text =
+            serde_json::to_vec_pretty(self).map_err(|error| RunFileError::Malformed {
+                path: path.display().to_string(),
+                reason: error.to_string(),
+            })?;
         text.push(b'\n');
         if let Some(folder) = path.parent() {
             files::make_folder(folder)?;
         }
+        // Replaced whole: a crash leaves the old file or the new one. With neither, the next
+        // process would not know that the run exists, and its orders would work unattended.
         Ok(files::write_whole(&path, &text)?)
     }
 
-    /// Everything that is kept, by run id.
+    /// Every run file, by run id.
     ///
     /// # Errors
     ///
-    /// Returns [`KeptError`] if a file cannot be read or holds something else.
-    pub fn all(data: &DataDir) -> Result<Vec<(String, Self)>, KeptError> {
+    /// Returns [`RunFileError`] if a file cannot be read or is invalid.
+    pub fn all(data: &DataDir) -> Result<Vec<(String, Self)>, RunFileError> {
         let folder = data.root().join(FOLDER);
         let mut all = Vec::new();
         if !folder.is_dir() {
@@ -104,29 +110,29 @@ impl Kept {
         for entry in fs::read_dir(&folder).map_err(at("read folder", &folder))? {
             let entry = entry.map_err(at("read folder", &folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            // What a crash left half-written has another name.
+            // Half-written files of a crash have another name, and are skipped.
             if let Some(run) = name.strip_suffix(".json").filter(|run| run.len() == 64) {
                 all.push((run.to_owned(), Self::read(data, run)?));
             }
         }
-        all.sort_by(|one, other| one.0.cmp(&other.0));
+        all.sort_by(|(first, _), (second, _)| first.cmp(second));
         Ok(all)
     }
 
-    fn read(data: &DataDir, run: &str) -> Result<Self, KeptError> {
+    fn read(data: &DataDir, run: &str) -> Result<Self, RunFileError> {
         let path = path(data, run);
-        let malformed = |reason: String| KeptError::Malformed {
+        let malformed = |reason: String| RunFileError::Malformed {
             path: path.display().to_string(),
             reason,
         };
-        let kept: Self = serde_json::from_slice(&files::read_whole(&path)?)
+        let file: Self = serde_json::from_slice(&files::read_whole(&path)?)
             .map_err(|error| malformed(error.to_string()))?;
-        if kept.format == FORMAT {
-            return Ok(kept);
+        if file.format == FORMAT {
+            return Ok(file);
         }
         Err(malformed(format!(
-            "its format is {:?}, not {FORMAT:?}",
-            kept.format
+            "format {:?} instead of {FORMAT:?}",
+            file.format
         )))
     }
 }
