@@ -291,8 +291,8 @@ impl Supervisor {
     fn make_ready(&self, run: &SupervisedRun, grant: &Grant) -> Result<ReadyRun, SuperviseError> {
         let settings = &self.inner.settings;
         live::not_killed(&settings.data, &run.manifest)?;
-        // The lease and the place first: without them everything after is in vain, and another process
-        // that holds the account keeps it.
+        // The lease and the place first: without them everything after is in vain, and another
+        // process that holds the account keeps it.
         let conditions = self.conditions(run, grant)?;
         let component = self.component_of(run)?;
         let feed = feeds::open(&settings.data, &settings.venues, &run.manifest, &run.feed)?;
@@ -354,11 +354,9 @@ impl Supervisor {
             };
             let run = SupervisedRun::new(parts, Arc::clone(&self.inner.events), state);
             run.enter(state, file.reason);
-            // A digest means that the journal is closed: it is never resumed, whatever else the
-            // file says.
-            let mut digest = [0; 32];
-            let text = file.decision_digest.unwrap_or_default();
-            if hex::decode_to_slice(&text, &mut digest).is_ok() {
+            // A digest means that the journal is closed: the run is never resumed, whatever else
+            // the file says.
+            if let Some(digest) = file.decision_digest {
                 run.close(digest);
             }
             let mut runs = self.inner.runs();
@@ -433,8 +431,8 @@ impl Supervisor {
         let settings = &self.inner.settings;
         let executions = settings.data.executions_of(&run.id)?;
         let ready = match executions.into_iter().next_back() {
-            // The process died after the run file and before the folder of the run: nothing was decided,
-            // so it starts from its first bar.
+            // The process died after the run file and before the folder of the run: nothing was
+            // decided, so it starts from its first bar.
             None => self.make_ready(run, grant)?,
             Some(execution) => ReadyRun {
                 conditions: {

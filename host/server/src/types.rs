@@ -174,7 +174,7 @@ impl From<&RunStatus> for RunReply {
             bars_skipped: figures.bars_skipped,
             cash: figures.cash.map(Money::to_text),
             equity: figures.equity.map(Money::to_text),
-            decision_digest: status.decision_digest.map(hex::encode),
+            decision_digest: status.decision_digest.map(|digest| digest.hex()),
         }
     }
 }

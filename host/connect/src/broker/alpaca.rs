@@ -536,8 +536,8 @@ mod tests {
     use crate::broker::order::OrderName;
 
     fn listings() -> Listings {
-        let one = Instrument::new("AAPL".to_owned(), (2, 1), (0, 1), 0).unwrap();
-        Listings::new(vec![(one, "AAPL".to_owned())], "1m".parse().unwrap()).unwrap()
+        let apple = Instrument::new("AAPL".to_owned(), (2, 1), (0, 1), 0).unwrap();
+        Listings::new(vec![(apple, "AAPL".to_owned())], "1m".parse().unwrap()).unwrap()
     }
 
     /// The documentation's update, shortened to the fields that are read and some that are not.
@@ -713,7 +713,7 @@ mod tests {
 
     #[test]
     fn a_full_page_of_fills_has_a_next() {
-        let one = |number: usize| {
+        let fill = |number: usize| {
             format!(
                 r#"{{"activity_type":"FILL","id":"20190524::{number}","order_id":"o","symbol":"AAPL",
                 "price":"1.63","qty":"1","cum_qty":"{number}","leaves_qty":"0","type":"fill",
@@ -721,7 +721,7 @@ mod tests {
             )
         };
         let page = |count: usize| {
-            let all: Vec<String> = (1..=count).map(one).collect();
+            let all: Vec<String> = (1..=count).map(fill).collect();
             fills(format!("[{}]", all.join(",")).as_bytes(), "o", &listings()).unwrap()
         };
         assert_eq!(page(99).1, None);

@@ -92,8 +92,8 @@ pub async fn run_update_stream(
             }
             ConnectionEnd::Broken(reason) => reason,
         };
-        // Only a stream that was live can be lost. Failed attempts are not reported: a venue that is down
-        // for a night would fill the channel with them.
+        // Only a stream that was live can be lost. Failed attempts are not reported: a venue that
+        // is down for a night would fill the channel with them.
         if is_live {
             backoff.reset();
             let report = UpdateStreamReport::Disconnected { reason };
@@ -144,15 +144,16 @@ impl UpdateStream {
                     UpdateStreamReport::Live
                 }
                 Ok(StreamMessage::Update(update)) => UpdateStreamReport::Update(update),
-                // An unreadable message may be an execution. The connection is kept, since the next one
-                // would bring the same message, and the receiver polls the orders instead.
+                // An unreadable message may be an execution. The connection is kept, since the next
+                // one would bring the same message, and the receiver polls the orders instead.
                 Err(error) => UpdateStreamReport::Refused {
                     reason: error.to_string(),
                     input: frame,
                 },
             };
-            // Waits while the channel is full, and meanwhile nothing is read: the venue must buffer, or
-            // close the connection, which the receiver sees. No update is dropped in between.
+            // Waits while the channel is full, and meanwhile nothing is read: the venue must
+            // buffer, or close the connection, which the receiver sees. No update is dropped in
+            // between.
             self.reports
                 .send(report)
                 .await

@@ -253,9 +253,9 @@ impl FeedProtocol for AlpacaFeed {
         }
     }
 
-    fn gap_target(&self, gap: &BarGap, page: Option<&str>) -> String {
+    fn gap_target(&self, gap: &BarGap, page: Option<&str>) -> Result<String, FieldError> {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let symbol = self.listings.symbol(gap.instrument).unwrap_or_default();
+        let symbol = self.listings.required_symbol(gap.instrument)?;
         // `end` is inclusive.
         let end = UnixNanos(gap.to.0.saturating_sub(1));
         query
@@ -270,7 +270,7 @@ impl FeedProtocol for AlpacaFeed {
         if let Some(page) = page {
             query.append_pair("page_token", page);
         }
-        format!("/v2/stocks/bars?{}", query.finish())
+        Ok(format!("/v2/stocks/bars?{}", query.finish()))
     }
 
     fn gap_headers(&self) -> Vec<(&'static str, SecretText)> {
@@ -284,13 +284,14 @@ impl FeedProtocol for AlpacaFeed {
         venue_time: UnixNanos,
     ) -> Result<HistoryPage, FieldError> {
         let answer: HistoryPageJson<'_> = crate::field::json(body)?;
-        let symbol = self.listings.symbol(gap.instrument).unwrap_or_default();
+        let symbol = self.listings.required_symbol(gap.instrument)?;
         let mut page = HistoryPage {
             bars: Vec::new(),
             next: answer.next_page_token.filter(|token| !token.is_empty()),
         };
+        // A page without bars of the symbol is an empty page: `bars` is null then.
         let all = answer.bars.unwrap_or_default();
-        for message in all.get(symbol).map(Vec::as_slice).unwrap_or_default() {
+        for message in all.get(symbol).into_iter().flatten() {
             let bar = self.values(gap.instrument, message)?;
             // The history includes the minute that still forms, without a mark.
             if bar.get().close_time <= venue_time {
@@ -308,11 +309,11 @@ mod tests {
     use super::*;
 
     fn protocol(stream: BarOrigin, timeframe: &str) -> Result<AlpacaFeed, ListingError> {
-        let one = |symbol: &str| {
+        let listed = |symbol: &str| {
             let instrument = Instrument::new(symbol.to_owned(), (4, 1), (0, 1), 0).unwrap();
             (instrument, symbol.to_owned())
         };
-        let all = vec![one("SPY"), one("AAPL")];
+        let all = vec![listed("SPY"), listed("AAPL")];
         let listings = Listings::new(all, timeframe.parse().unwrap()).unwrap();
         let credentials = Credentials::new("KEY", "SECRET").unwrap();
         AlpacaFeed::new(listings, stream, "iex", credentials)
@@ -446,7 +447,7 @@ mod tests {
             to: UnixNanos(2 * minute),
         };
         assert_eq!(
-            protocol.gap_target(&gap, Some("t=k")),
+            protocol.gap_target(&gap, Some("t=k")).unwrap(),
             "/v2/stocks/bars?symbols=AAPL&timeframe=1Min&start=1970-01-01T00%3A00%3A00Z\
              &end=1970-01-01T00%3A01%3A59.999999999Z&limit=10000&adjustment=raw&feed=iex&sort=asc\
              &page_token=t%3Dk"

@@ -251,17 +251,17 @@ impl FeedProtocol for BinanceFeed {
         );
     }
 
-    fn gap_target(&self, gap: &BarGap, page: Option<&str>) -> String {
-        let symbol = self.listings.symbol(gap.instrument).unwrap_or_default();
+    fn gap_target(&self, gap: &BarGap, page: Option<&str>) -> Result<String, FieldError> {
+        let symbol = self.listings.required_symbol(gap.instrument)?;
         let interval = self.listings.timeframe();
         let from = gap.from.0.div_euclid(1_000_000).to_string();
         // `endTime` is inclusive.
         let to = gap.to.0.div_euclid(1_000_000).saturating_sub(1);
         let from = page.unwrap_or(&from);
-        format!(
+        Ok(format!(
             "/api/v3/klines?symbol={symbol}&interval={interval}&startTime={from}&endTime={to}\
              &limit={KLINES_MAX}"
-        )
+        ))
     }
 
     fn gap_headers(&self) -> Vec<(&'static str, SecretText)> {
@@ -299,11 +299,11 @@ mod tests {
     use super::*;
 
     fn protocol(stream: BarOrigin) -> BinanceFeed {
-        let one = |symbol: &str, scale| {
+        let listed = |symbol: &str, scale| {
             let instrument = Instrument::new(symbol.to_owned(), (scale, 1), (0, 1), 3).unwrap();
             (instrument, symbol.to_owned())
         };
-        let all = vec![one("BNBBTC", 4), one("BTCUSDT", 2)];
+        let all = vec![listed("BNBBTC", 4), listed("BTCUSDT", 2)];
         let listings = Listings::new(all, "1m".parse().unwrap()).unwrap();
         BinanceFeed::new(listings, stream).unwrap()
     }
@@ -463,7 +463,7 @@ mod tests {
             to: UnixNanos(180_000_000_000),
         };
         assert_eq!(
-            protocol.gap_target(&gap, None),
+            protocol.gap_target(&gap, None).unwrap(),
             "/api/v3/klines?symbol=BTCUSDT&interval=1m&startTime=60000&endTime=179999&limit=1000"
         );
         let at = |seconds: i64| {

@@ -144,7 +144,12 @@ impl BarHistory {
     ) -> Result<HttpResponse, HistoryPageError> {
         let request = HttpRequest {
             method: Method::GET,
-            target: protocol.gap_target(gap, page),
+            target: protocol
+                .gap_target(gap, page)
+                .map_err(|error| HistoryPageError {
+                    reason: error.to_string(),
+                    again: None,
+                })?,
             headers: protocol.gap_headers(),
             body: Vec::new(),
         };

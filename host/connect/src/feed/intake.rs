@@ -119,8 +119,8 @@ impl BarIntake {
         }
         let is_hole = bars.expected.is_some_and(|next| raw.open_time > next);
         if is_hole && (self.is_continuous || bars.is_interrupted) {
-            // The other instruments were interrupted too. All gaps are filled together, so that their
-            // bars pass in the order of their close times.
+            // The other instruments were interrupted too. All gaps are filled together, so that
+            // their bars pass in the order of their close times.
             return OfferOutcome::After(self.lost(raw.open_time, Some(raw.instrument)));
         }
         OfferOutcome::Event(self.accept(bar))

@@ -108,6 +108,12 @@ impl Listings {
         self.get(id).map(|(_, symbol)| symbol.as_str())
     }
 
+    /// The venue's symbol of an instrument that the run must have.
+    pub(crate) fn required_symbol(&self, id: InstrumentId) -> Result<&str, FieldError> {
+        self.symbol(id)
+            .ok_or_else(|| FieldError::new("symbol", "the run has no such instrument"))
+    }
+
     /// The instrument with this id.
     #[must_use]
     pub fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {

@@ -141,7 +141,8 @@ fn spawn<P: FeedProtocol + 'static>(
         .build()?;
     let (sender, inbox) = FeedInbox::pair()?;
     let work = move || runtime.block_on(run_market(protocol, config, dialer, sender));
-    // A thread and a runtime of its own: a venue that floods one run cannot delay the feed of another.
+    // A thread and a runtime of its own: a venue that floods one run cannot delay the feed of
+    // another.
     std::thread::Builder::new()
         .name("market".to_owned())
         .spawn(work)?;

@@ -38,8 +38,8 @@ impl OpenSlice {
             Some((time, sleep)) => {
                 sleep.as_mut().await;
                 let time = *time;
-                // No timer until a later bar. The close time stays, so that a late bar does not open
-                // its slice again.
+                // No timer until a later bar. The close time stays, so that a late bar does not
+                // open its slice again.
                 self.open = Some((time, Box::pin(wait(Duration::MAX))));
                 time
             }

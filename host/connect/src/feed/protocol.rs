@@ -92,7 +92,11 @@ pub trait FeedProtocol: Send + Sync {
     fn read(&mut self, frame: &[u8], messages: &mut Vec<VenueMessage>);
 
     /// Path and query of the request for a page of a gap.
-    fn gap_target(&self, gap: &BarGap, page: Option<&str>) -> String;
+    ///
+    /// # Errors
+    ///
+    /// Returns [`FieldError`] if the run does not have the instrument.
+    fn gap_target(&self, gap: &BarGap, page: Option<&str>) -> Result<String, FieldError>;
 
     /// The headers of that request: name and secret value.
     fn gap_headers(&self) -> Vec<(&'static str, SecretText)>;

@@ -71,13 +71,13 @@ pub async fn run_feed<P: FeedProtocol>(
             }
             ConnectionEnd::Broken(reason) => reason,
         };
-        // What the broken connection left half-built is dropped: a bar made of the trades before and
-        // after the gap would be a bar that never was.
+        // What the broken connection left half-built is dropped: a bar made of the trades before
+        // and after the gap would be a bar that never was.
         task.intake.interrupt();
         task.trades.interrupt()?;
         task.is_live = false;
-        // Reported once, not at each attempt, and also for a feed that was never reached. Each report
-        // is a record of the journal: a night without a venue must not fill it.
+        // Reported once, not at each attempt, and also for a feed that was never reached. Each
+        // report is a record of the journal: a night without a venue must not fill it.
         if !core::mem::replace(&mut task.has_reported_loss, true)
             && task.emit(FeedEvent::Disconnected { reason }).await.is_err()
         {
@@ -129,7 +129,8 @@ impl<P: FeedProtocol> FeedTask<P> {
         let mut socket = WebSocket::open(&self.dialer, stream, &target, silence).await?;
         let mut messages: Vec<VenueMessage> = Vec::new();
         let opening = self.protocol.open();
-        // A venue that needs no login and no subscription message is live as soon as it is connected.
+        // A venue that needs no login and no subscription message is live as soon as it is
+        // connected.
         if opening.is_empty() {
             messages.push(VenueMessage::Live);
         }
@@ -149,8 +150,8 @@ impl<P: FeedProtocol> FeedTask<P> {
     async fn next_frame(&mut self, socket: &mut WebSocket) -> Result<Vec<u8>, ConnectionEnd> {
         loop {
             let close_time = tokio::select! {
-                // The end of a slice goes before the next frame: a venue that sends without pause must
-                // not keep a slice open.
+                // The end of a slice goes before the next frame: a venue that sends without pause
+                // must not keep a slice open.
                 biased;
                 () = self.events.closed() => return Err(ConnectionEnd::NoReceiver),
                 close_time = self.open_slice.ended() => close_time,
@@ -203,8 +204,8 @@ impl<P: FeedProtocol> FeedTask<P> {
             self.emit(FeedEvent::Reconnected { tries }).await?;
         }
         // One request for the first missing bar shows, by the date of its response, the venue's own
-        // time. This machine's clock is not asked: were it ahead, a bar that still forms would count as
-        // missing, and its unfinished values would be decided on.
+        // time. This machine's clock is not asked: were it ahead, a bar that still forms would
+        // count as missing, and its unfinished values would be decided on.
         let Some(probe) = self.intake.gaps(UnixNanos(i64::MAX)).first().copied() else {
             return Ok(());
         };
@@ -248,8 +249,8 @@ impl<P: FeedProtocol> FeedTask<P> {
             };
             found.push((gap, bars));
         }
-        // All at once, after the last response: a connection that breaks in between leaves every gap
-        // open, and the next connection requests it again.
+        // All at once, after the last response: a connection that breaks in between leaves every
+        // gap open, and the next connection requests it again.
         for event in self.intake.fill_gaps(found) {
             self.emit(event).await?;
         }
@@ -259,8 +260,8 @@ impl<P: FeedProtocol> FeedTask<P> {
     /// Sends an event, and waits while the channel is full.
     async fn emit(&mut self, event: FeedEvent) -> Result<(), ConnectionEnd> {
         if let FeedEvent::Closed(bar) = &event {
-            // A bar proves that the venue serves: a login alone does not, and a venue that accepts and
-            // closes each connection must not be tried every second.
+            // A bar proves that the venue serves: a login alone does not, and a venue that accepts
+            // and closes each connection must not be tried every second.
             self.backoff.reset();
             self.open_slice.begin(bar.get().close_time);
         }

@@ -95,8 +95,8 @@ impl Credentials {
             path: name.clone(),
             source,
         };
-        // The permissions of the open file, not of its path: between two look-ups of the path another
-        // file could take its place.
+        // The permissions of the open file, not of its path: between two look-ups of the path
+        // another file could take its place.
         let file = std::fs::File::open(path).map_err(failed)?;
         let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {

@@ -82,8 +82,8 @@ impl HttpClient {
     /// Returns [`HttpError`]; only [`HttpError::Unknown`] leaves open whether the service acted.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let request = self.build(request)?;
-        // The connection is taken out of its place and put back only after a whole response: a request
-        // that is dropped half-way must not leave its response for the next one to read.
+        // The connection is taken out of its place and put back only after a whole response: a
+        // request that is dropped half-way must not leave its response for the next one to read.
         let mut sender = self.sender().await?;
         let exchange = async {
             let answer = sender.send_request(request).await?;

@@ -144,7 +144,7 @@ impl<V: VenueClient> Gateway<V> {
             run,
             execution: execution.number,
             policy,
-            limits: guard.limits.digest(),
+            limits: guard.limits.digest().0,
             approver,
             epoch: fencing_token,
             now: clock::now(),
@@ -152,8 +152,8 @@ impl<V: VenueClient> Gateway<V> {
         let clock_noted = standing.now;
         let (mut log, known) = log_of(execution, &signer, &key)?;
         let watch = BooksWatch::new(books, known.baseline.clone());
-        // The lease's file was restored from a backup: the token of this process was given to another one
-        // before, and a venue or log could not tell the two apart.
+        // The lease's file was restored from a backup: the token of this process was given to
+        // another one before, and a venue or log could not tell the two apart.
         if known.fencing_token > fencing_token {
             return Err(GatewayError::Behind {
                 found: fencing_token,
@@ -237,8 +237,8 @@ impl<V: VenueClient> Gateway<V> {
         if let Some(order) = intent.order() {
             self.names.insert(order.client_order_id, id.clone());
         }
-        // Removed: each order is carried once per process. What an earlier process recorded of it says
-        // how far it came before the crash.
+        // Removed: each order is carried once per process. What an earlier process recorded of it
+        // says how far it came before the crash.
         let before = self.known.orders.remove(&sequence);
         let not_after = match &intent {
             // A cancel never expires: it can only reduce what the account may come to hold.
@@ -254,8 +254,8 @@ impl<V: VenueClient> Gateway<V> {
         };
         let life = self.life_of(sequence, before.as_ref());
         self.orders.insert(sequence, (life, released.digest()));
-        // The log has its end already: replay after a crash. Nothing is sent a second time; the venue and
-        // the strategy only learn again what became of it.
+        // The log has its end already: replay after a crash. Nothing is sent a second time; the
+        // venue and the strategy only learn again what became of it.
         if let Phase::Ended(end) = life.phase {
             match end {
                 End::Acknowledged | End::Rejected => {}
@@ -278,8 +278,8 @@ impl<V: VenueClient> Gateway<V> {
             if let Phase::Ended(end) = attempt.life.phase {
                 break end;
             }
-            // An error here leaves the order where the log says it is: the run stops, and a resume takes it
-            // up from there.
+            // An error here leaves the order where the log says it is: the run stops, and a resume
+            // takes it up from there.
             self.advance(&mut attempt, &cleared)?;
             self.orders
                 .insert(sequence, (attempt.life, released.digest()));
@@ -289,8 +289,8 @@ impl<V: VenueClient> Gateway<V> {
             self.venue.restore(&cleared, end);
             self.withhold(&intent);
         }
-        // A crash before this record is durable leaves the token spent and the end open: the next process
-        // looks the order up before anything else.
+        // A crash before this record is durable leaves the token spent and the end open: the next
+        // process looks the order up before anything else.
         self.log.append(&LogRecord::Ended(Outcome {
             sequence,
             attempt: attempt.life.attempt,
@@ -328,7 +328,8 @@ impl<V: VenueClient> Gateway<V> {
 
     /// The state of an order when this process first carries it.
     fn life_of(&self, sequence: u64, before: Option<&RecordedOrder>) -> Life {
-        // Without an order log the venue was simulated in the process: it has whatever the journal has.
+        // Without an order log the venue was simulated in the process: it has whatever the journal
+        // has.
         if self.by_journal && self.decided.contains_key(&sequence) {
             let phase = Phase::Ended(End::Acknowledged);
             return Life { phase, attempt: 0 };
@@ -346,8 +347,8 @@ impl<V: VenueClient> Gateway<V> {
             return token.not_after;
         }
         let decided = self.decided.get(&sequence).copied();
-        // All orders of a slice are as old as its first: an order that waits behind slow ones must not get
-        // a fresh expiry, since its price is as old as theirs.
+        // All orders of a slice are as old as its first: an order that waits behind slow ones must
+        // not get a fresh expiry, since its price is as old as theirs.
         let decided = decided.unwrap_or_else(|| *self.slice_began.get_or_insert_with(clock::now));
         UnixNanos(decided.0.saturating_add(TOKEN_NANOS))
     }
@@ -359,8 +360,8 @@ impl<V: VenueClient> Gateway<V> {
         if token.is_none() && !self.decided.contains_key(&sequence) {
             return None;
         }
-        // A gap in the numbers: between the last process of this log and this one another took the account,
-        // and its orders were decided on without this run's.
+        // A gap in the numbers: between the last process of this log and this one another took the
+        // account, and its orders were decided on without this run's.
         if self.known.fencing_token.saturating_add(1) < self.standing.epoch {
             return Some(Refusal::StaleLease);
         }
@@ -388,7 +389,8 @@ impl<V: VenueClient> Gateway<V> {
             Step::Authorize => {
                 let token = self.token(cleared.released, attempt.not_after);
                 let plan = Some(cleared.released.digest());
-                // Checked before the token exists: nothing is signed for an order that may not go out.
+                // Checked before the token exists: nothing is signed for an order that may not go
+                // out.
                 let lapsed = attempt.lapsed.map_or(Ok(()), Err);
                 let permitted = lapsed.and_then(|()| self.guard.permit(cleared.intent(), now));
                 match permitted.and_then(|()| check(&token, &self.standing, plan)) {
@@ -402,8 +404,8 @@ impl<V: VenueClient> Gateway<V> {
             }
             Step::Spend => self.spend(attempt, cleared)?,
             Step::Send => {
-                // The state moves first. If the venue call panics or the process dies in it, the order counts
-                // as sent with an unknown answer, never as one that can be sent again.
+                // The state moves first. If the venue call panics or the process dies in it, the
+                // order counts as sent with an unknown answer, never as one that can be sent again.
                 attempt.life = attempt.life.after(Event::Send)?;
                 let reply = match cleared.intent() {
                     Intent::Submit(_) => self.venue.submit(cleared),
@@ -423,8 +425,9 @@ impl<V: VenueClient> Gateway<V> {
                 if said == Lookup::Unknown {
                     self.note_unknown(sequence, attempt)?;
                     attempt.lookups = attempt.lookups.saturating_add(1);
-                    // No guess after that: the run stops, and what the account holds is for an operator to
-                    // find out. To treat "unknown" as "not there" could send the order twice.
+                    // No guess after that: the run stops, and what the account holds is for an
+                    // operator to find out. To treat "unknown" as "not there" could send the order
+                    // twice.
                     if attempt.lookups >= LOOKUPS_MAX {
                         return Err(GatewayError::Unresolved {
                             venue_order: cleared.id.to_string(),
@@ -450,12 +453,13 @@ impl<V: VenueClient> Gateway<V> {
             return Ok(attempt.withhold(Refusal::Foreign));
         };
         let time = self.standing.now;
-        // Checked a second time, from the signed bytes: between issue and here a kill, a lost lease or an
-        // expiry may have come, and the bytes are what the log will show.
+        // Checked a second time, from the signed bytes: between issue and here a kill, a lost lease
+        // or an expiry may have come, and the bytes are what the log will show.
         match self.accept(&token, Some(cleared.intent())) {
             Ok(()) => {
-                // Write-ahead: durable before the venue gets the order. A crash right after it leaves a spent
-                // token without an answer, and the next process looks the order up instead of sending it.
+                // Write-ahead: durable before the venue gets the order. A crash right after it
+                // leaves a spent token without an answer, and the next process looks the order up
+                // instead of sending it.
                 self.log.append(&LogRecord::Spent {
                     token: token.bytes,
                     signature: token.note,
@@ -479,8 +483,8 @@ impl<V: VenueClient> Gateway<V> {
     /// looked up instead: while that works, the cancel may be sent again.
     fn look_up(&mut self, attempt: &mut OrderAttempt, cleared: &ClearedIntent<'_>) -> Lookup {
         let is_cancel = matches!(cleared.intent(), Intent::Cancel(_));
-        // The venue may find it filled: what it reports of the order from here on must not count as another
-        // program's.
+        // The venue may find it filled: what it reports of the order from here on must not count as
+        // another program's.
         self.venue.expect(cleared);
         let found = match cleared.of {
             Some(of) if is_cancel => self.venue.lookup(of),

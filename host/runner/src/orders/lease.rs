@@ -129,8 +129,8 @@ impl Lease {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
         let lock = options.open(&lock_path).map_err(at("open", &lock_path))?;
-        // The kernel's lock, not the file's existence: a process that is killed leaves the file behind, and
-        // the next one must not have to guess whether it still lives.
+        // The kernel's lock, not the file's existence: a process that is killed leaves the file
+        // behind, and the next one must not have to guess whether it still lives.
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -148,11 +148,11 @@ impl Lease {
             fencing_token: 0,
             runs: AtomicUsize::new(0),
         };
-        // Under the lock: two processes at once would otherwise read the same number and both write its
-        // successor.
+        // Under the lock: two processes at once would otherwise read the same number and both write
+        // its successor.
         let last = lease.read()?.unwrap_or(0);
-        // Never the same number again, not even after an overflow: order log and stop records name the holder
-        // by it.
+        // Never the same number again, not even after an overflow: order log and stop records name
+        // the holder by it.
         let next = last.checked_add(1).filter(|next| *next < u64::MAX);
         lease.fencing_token =
             next.ok_or_else(|| lease.unreadable("its epoch cannot grow".to_owned()))?;
@@ -164,8 +164,9 @@ impl Lease {
         };
         let text =
             serde_json::to_vec(&written).map_err(|error| lease.unreadable(error.to_string()))?;
-        // Replaced whole and synced before anything is traded. A crash before this leaves the old number, under
-        // which this process has sent nothing; a crash after it skips a number, which no one minds.
+        // Replaced whole and synced before anything is traded. A crash before this leaves the old
+        // number, under which this process has sent nothing; a crash after it skips a number, which
+        // no one minds.
         files::write_whole(&lease.path, &text)?;
         files::sync_folder(data.root())?;
         Ok(Arc::new(lease))
@@ -207,8 +208,8 @@ impl Lease {
     ///
     /// Returns [`LeaseError`] if one has, or that is unknown.
     pub fn check(&self) -> Result<(), LeaseError> {
-        // The lock alone does not prove it: its file may have been deleted, and another process may have locked
-        // a new one. That process has then written a higher number here.
+        // The lock alone does not prove it: its file may have been deleted, and another process may
+        // have locked a new one. That process has then written a higher number here.
         let found = self.read()?.unwrap_or(0);
         if found == self.fencing_token {
             return Ok(());

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_trading::manifest::{Manifest, RiskEntry, canonical_json};
 use counterfoil_trading::record::{Stop, StopCause};
@@ -54,15 +55,15 @@ pub struct LimitsWatch {
     account: Id,
     /// The run's own limits.
     own: RiskLimits,
-    own_digest: [u8; 32],
+    own_digest: Digest,
     need: LimitsRequirement,
     /// The digest of the file at the start; `None` if there was none.
-    seen: Option<[u8; 32]>,
+    seen: Option<Digest>,
 }
 
 /// What was read of the file.
 struct LimitsFile {
-    digest: [u8; 32],
+    digest: Digest,
     window: (UnixNanos, UnixNanos),
     limits: RiskLimits,
 }
@@ -111,7 +112,7 @@ impl LimitsWatch {
             path: data.root().join("limits").join(format!("{account}.json")),
             account: account.clone(),
             own,
-            own_digest: Sha256::digest(text.as_bytes()).into(),
+            own_digest: Digest::of(text.as_bytes()),
             need,
             seen: None,
         };
@@ -122,12 +123,14 @@ impl LimitsWatch {
 
     /// The digest of everything that limits the run: its own limits, then the account's.
     #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
+    pub fn digest(&self) -> Digest {
         // No file counts as 32 zero bytes: a file that appears later gives another digest, and
         // tokens issued without it are refused.
-        let account = self.seen.unwrap_or_default();
-        let both = Sha256::new().chain_update(self.own_digest);
-        both.chain_update(account).finalize().into()
+        let account = self.seen.unwrap_or(Digest([0; 32]));
+        let both = Sha256::new()
+            .chain_update(self.own_digest.bytes())
+            .chain_update(account.bytes());
+        Digest::finish(both)
     }
 
     /// Checks that the limits are unchanged since the start and valid now.
@@ -188,7 +191,7 @@ impl LimitsWatch {
         }
         let time = |text: &str| parse_time(text).ok_or_else(|| unreadable(&"a time is none"));
         Ok(Some(LimitsFile {
-            digest: Sha256::digest(&bytes).into(),
+            digest: Digest::of(&bytes),
             window: (time(&parsed.not_before)?, time(&parsed.not_after)?),
             limits: parsed.risk.limits().map_err(|error| unreadable(&error))?,
         }))

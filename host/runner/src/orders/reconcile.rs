@@ -267,13 +267,16 @@ mod tests {
         let lines: Vec<String> = found
             .unwrap()
             .iter()
-            .map(|one| {
-                let verdict = if one.is_tolerated {
+            .map(|difference| {
+                let verdict = if difference.is_tolerated {
                     "tolerated"
                 } else {
                     "halt"
                 };
-                format!("{}: {} / {}: {verdict}", one.what, one.ours, one.theirs)
+                format!(
+                    "{}: {} / {}: {verdict}",
+                    difference.what, difference.ours, difference.theirs
+                )
             })
             .collect();
         assert_eq!(lines, expect, "{ours} against {theirs}");

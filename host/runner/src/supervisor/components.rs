@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 
@@ -14,7 +15,7 @@ use crate::store::data_dir::DataDir;
 const READY_MAX: usize = 64;
 
 /// Digest of the component and the fuel limit of a call, which its engine is made for.
-type ComponentKey = ([u8; 32], u64);
+type ComponentKey = (Digest, u64);
 
 /// The compiled components.
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ impl ComponentCache {
         engine: &EngineSettings,
     ) -> Result<Shared, RunnerError> {
         let fuel = engine.clone().for_limits(&manifest.limits).fuel_max;
-        let name = (setup.component, fuel);
+        let name = (Digest::from(setup.component), fuel);
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&name) {
             return Ok(found.clone());

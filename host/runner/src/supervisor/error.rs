@@ -17,7 +17,7 @@ use crate::store::files::FileError;
 #[non_exhaustive]
 pub enum SuperviseError {
     /// No supervised run has this name.
-    #[error("unknown run {name:?}; list the supervised runs with `run list`")]
+    #[error("unknown run {name:?}; list the runs with `run status`")]
     Unknown {
         /// The name asked for.
         name: String,

@@ -129,7 +129,8 @@ impl RunEvents {
             ring.kept.pop_front();
         }
         ring.kept.push_back(Arc::new(event));
-        // Released before the callbacks: one that reads the ring, or blocks, must not stop every run.
+        // Released before the callbacks: one that reads the ring, or blocks, must not stop every
+        // run.
         drop(ring);
         let wakers: Vec<WakeCallback> = held(&self.wakers).all.values().cloned().collect();
         for wake in wakers {
@@ -206,7 +207,7 @@ mod tests {
         for (after, most, lost, first, count) in table {
             let batch = events.after(after, most);
             assert_eq!(batch.lost, lost, "after {after}");
-            assert_eq!(batch.events.first().map(|one| one.id), first);
+            assert_eq!(batch.events.first().map(|event| event.id), first);
             assert_eq!(batch.events.len(), count, "after {after}");
         }
     }

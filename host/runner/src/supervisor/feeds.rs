@@ -174,7 +174,10 @@ fn selected(
     let setup = manifest.setup()?;
     let store = snapshot_store(data)?;
     let snapshot = store.load(&store.resolve(snapshot)?)?;
-    let symbols = setup.instruments.iter().map(|one| one.symbol().to_owned());
+    let symbols = setup
+        .instruments
+        .iter()
+        .map(|instrument| instrument.symbol().to_owned());
     let selection = snapshot.select(&symbols.collect::<Vec<_>>(), None, None)?;
     check(&snapshot, &selection, manifest, &setup)?;
     Ok((selection, setup))
@@ -238,8 +241,8 @@ pub(super) struct FeedThreadGuard(Option<TcpStream>);
 impl Drop for FeedThreadGuard {
     fn drop(&mut self) {
         if let Some(stream) = &self.0 {
-            // Fails only if the sender has closed it. Without it the thread would wait in `read` for a
-            // sender that may never speak again, once for each run that ended.
+            // Fails only if the sender has closed it. Without it the thread would wait in `read`
+            // for a sender that may never speak again, once for each run that ended.
             let _closed = stream.shutdown(Shutdown::Both);
         }
     }

@@ -113,8 +113,8 @@ impl InletQueue {
         match self.command {
             None => Ok(None),
             Some(EndCommand::Stop) => Ok(Some(Came::End)),
-            // Woken once more, so that the guard reads the reason of the kill and the journal gets its
-            // stop record. Only then the read fails.
+            // Woken once more, so that the guard reads the reason of the kill and the journal gets
+            // its stop record. Only then the read fails.
             Some(EndCommand::Kill) if !self.is_woken => {
                 self.is_woken = true;
                 Ok(Some(Came::Nothing))

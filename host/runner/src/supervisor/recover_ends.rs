@@ -62,7 +62,7 @@ impl Supervisor {
         if run.is_closed() {
             return Ok(());
         }
-        run.close(end.decisions.0);
+        run.close(end.decisions);
         let (state, reason) = (state_of(end), Some(end.reason.clone()));
         run.enter(state, reason.clone());
         run_thread::write_intent(&self.inner.settings.data, &run, state, reason)

@@ -4,6 +4,7 @@
 use core::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_sandbox::guest::{Guest, LogLevel};
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
@@ -42,7 +43,7 @@ struct RunProgress {
     state: RunState,
     reason: Option<String>,
     figures: RunFigures,
-    decision_digest: Option<[u8; 32]>,
+    decision_digest: Option<Digest>,
     stop: Option<Stop>,
 }
 
@@ -143,7 +144,7 @@ impl SupervisedRun {
         }
     }
 
-    pub(super) fn close(&self, digest: [u8; 32]) {
+    pub(super) fn close(&self, digest: Digest) {
         self.live().decision_digest = Some(digest);
     }
 
@@ -153,7 +154,7 @@ impl SupervisedRun {
     }
 
     /// The decision digest, once its journal is closed.
-    pub(super) fn decision_digest(&self) -> Option<[u8; 32]> {
+    pub(super) fn decision_digest(&self) -> Option<Digest> {
         self.live().decision_digest
     }
 

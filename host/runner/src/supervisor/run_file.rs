@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use counterfoil_base::digest::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::feed_settings::FeedSettings;
@@ -44,8 +45,33 @@ pub struct RunFile {
     /// The reason of that state, if any.
     pub reason: Option<String>,
     /// The decision digest in hex, once its journal is closed.
-    #[serde(default)]
-    pub decision_digest: Option<String>,
+    #[serde(default, with = "hex_digest")]
+    pub decision_digest: Option<Digest>,
+}
+
+/// A digest as its 64 hex digits, which is how the format writes it.
+mod hex_digest {
+    use counterfoil_base::digest::Digest;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de};
+
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+    pub(super) fn serialize<S: Serializer>(
+        digest: &Option<Digest>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        digest.map(|digest| digest.hex()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Digest>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)? else {
+            return Ok(None);
+        };
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(&text, &mut bytes).map_err(de::Error::custom)?;
+        Ok(Some(Digest(bytes)))
+    }
 }
 
 /// Why a run file cannot be used.
@@ -139,4 +165,30 @@ impl RunFile {
 
 fn path(data: &DataDir, run: &str) -> PathBuf {
     data.root().join(FOLDER).join(format!("{run}.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_reads_back_and_a_malformed_digest_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let run = "0a".repeat(32);
+        let mut file = RunFile::new("{}".to_owned(), FeedSettings::Push {}, "alice".to_owned());
+        file.write(&data, &run).unwrap();
+        assert_eq!(RunFile::read(&data, &run).unwrap(), file);
+        file.intent = RestartIntent::Ended;
+        file.decision_digest = Some(Digest([7; 32]));
+        file.write(&data, &run).unwrap();
+        assert_eq!(RunFile::read(&data, &run).unwrap(), file);
+        let text = std::fs::read_to_string(path(&data, &run)).unwrap();
+        assert!(text.contains("\"meant\": \"ended\""), "{text}");
+        let digest = "07".repeat(32);
+        assert!(text.contains(&digest), "{text}");
+        std::fs::write(path(&data, &run), text.replace(&digest, "07")).unwrap();
+        let error = RunFile::read(&data, &run).unwrap_err();
+        assert!(matches!(error, RunFileError::Malformed { .. }), "{error}");
+    }
 }

@@ -5,6 +5,7 @@ use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::{Arc, PoisonError};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::record::{CloseReason, Stop};
 
@@ -85,19 +86,25 @@ pub(super) fn run_to_end(settings: &SupervisorConfig, run: &SupervisedRun, ready
     // The ledger before the run file: a crash in between leaves the run file as "running", and the
     // next start recovers the end from the ledger.
     let reason = match is_closed.then(|| record(settings, run, &key)) {
-        Some(Err(error)) => {
-            let reason = reason.unwrap_or_default();
-            Some(format!(
-                "{reason}; the end is not recorded in the ledger: {error}"
-            ))
-        }
+        Some(Err(error)) => Some(with_more(
+            reason,
+            &format!("the end is not recorded in the ledger: {error}"),
+        )),
         Some(Ok(())) | None => reason,
     };
     let reason = match write_end(data, run, state, reason.clone()) {
         Ok(()) => reason,
-        Err(error) => Some(format!("{}; {error}", reason.unwrap_or_default())),
+        Err(error) => Some(with_more(reason, &error.to_string())),
     };
     run.enter(state, reason);
+}
+
+/// A reason with one more sentence.
+fn with_more(reason: Option<String>, more: &str) -> String {
+    match reason {
+        Some(reason) => format!("{reason}; {more}"),
+        None => more.to_owned(),
+    }
 }
 
 /// The state of a run whose thread came to this end.
@@ -107,7 +114,7 @@ fn end_state(
 ) -> (RunState, Option<String>) {
     match done {
         Ok(Ok(ThreadEnd::Closed(outcome))) => {
-            run.close(outcome.close.decision_digest);
+            run.close(Digest(outcome.close.decision_digest));
             closed(outcome.close.reason, run)
         }
         Ok(Ok(ThreadEnd::ClosedBefore)) => {
@@ -149,7 +156,7 @@ fn record(
         return Ok(());
     };
     if let Some(end) = ending(execution, key)? {
-        run.close(end.decisions.0);
+        run.close(end.decisions);
         settings.records.end(end)?;
     }
     Ok(())
@@ -240,7 +247,7 @@ fn write(
     }
     file.state = Some(state.name().to_owned());
     file.reason = reason;
-    file.decision_digest = run.decision_digest().map(hex::encode);
+    file.decision_digest = run.decision_digest();
     Ok(file.write(data, &run.id)?)
 }
 
@@ -302,7 +309,8 @@ fn continue_run(
     bars: SupervisedFeed<'_>,
 ) -> Result<ThreadEnd, RunThreadError> {
     let mut tell = |notice: &Notice| {
-        // Running only once every recorded decision came out the same: until then nothing may be sent.
+        // Running only once every recorded decision came out the same: until then nothing may be
+        // sent.
         if let Notice::Compared { records } = notice {
             let reason = format!("{records} replayed records match");
             run.advance(&[RunState::Resuming], RunState::Running, Some(reason));

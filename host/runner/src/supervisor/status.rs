@@ -1,5 +1,6 @@
 //! The status of a supervised run. It must never decide what happens to the run.
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::account::Position;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::run::{Run, Totals};
@@ -143,5 +144,5 @@ pub struct RunStatus {
     pub instruments: Vec<Instrument>,
     pub figures: RunFigures,
     /// Once the journal is closed.
-    pub decision_digest: Option<[u8; 32]>,
+    pub decision_digest: Option<Digest>,
 }

@@ -155,14 +155,16 @@ impl BrokerTask {
     ) -> Result<VenueOrder, BrokerError> {
         match &placed {
             Ok(order) => self.is_there(name, order),
-            // Final: the venue does not have the order, and no request is in flight that could place it.
+            // Final: the venue does not have the order, and no request is in flight that could
+            // place it.
             Err(
                 BrokerError::Refused { .. }
                 | BrokerError::Withdrawn { .. }
                 | BrokerError::Unsupported { .. }
                 | BrokerError::ClockSkew { .. },
             ) => self.is_not_there(name),
-            // Any other error leaves the outcome unknown: the order stays tracked until a lookup settles it.
+            // Any other error leaves the outcome unknown: the order stays tracked until a lookup
+            // settles it.
             Err(_) => {}
         }
         placed

@@ -392,12 +392,15 @@ impl DeliverySource for BrokerVenue {
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
-        let time = slice.close_time().unwrap_or_default();
+        // A slice without a bar has no close time, and nothing can be delivered with it.
+        let Some(time) = slice.close_time() else {
+            return Ok(());
+        };
         // The journal is the source while recorded slices replay, to the delivery: what the broker
         // reports now is held back for the first slice that is not recorded, and a report that the
         // journal has already is dropped.
         if self.is_recorded(slice) {
-            for delivery in self.recorded.slices.remove(&time).unwrap_or_default() {
+            for delivery in self.recorded.slices.remove(&time).into_iter().flatten() {
                 self.pending.retain(|pending| *pending != delivery);
                 self.orders.recorded(&delivery);
                 deliveries.push(delivery);

@@ -52,8 +52,8 @@ impl RunGuard {
     /// Returns the [`Stop`] that ends the run, the first that was found.
     pub fn check(&self, now: UnixNanos) -> Result<(), Stop> {
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        // Before the remembered stop, and able to replace it: a run that winds down may still send cancels,
-        // but never once another process has the account.
+        // Before the remembered stop, and able to replace it: a run that winds down may still send
+        // cancels, but never once another process has the account.
         match self.slot.lease().check() {
             Ok(()) => {}
             Err(error @ LeaseError::Lost { .. }) => {
@@ -62,7 +62,8 @@ impl RunGuard {
                     message: error.to_string(),
                 });
             }
-            // The lease cannot be read, but no other process is known to have it: cancels may still be sent.
+            // The lease cannot be read, but no other process is known to have it: cancels may still
+            // be sent.
             Err(error) => {
                 stopped.get_or_insert_with(|| Stop {
                     cause: StopCause::LeaseUnclear,
@@ -139,8 +140,8 @@ impl<F: Feed> Feed for GuardedFeed<'_, F> {
                 }
             }
         }
-        // Checked again: the feed may have waited for hours, and a slice that arrives together with a stop
-        // must not be decided.
+        // Checked again: the feed may have waited for hours, and a slice that arrives together with
+        // a stop must not be decided.
         let stop = self.guard.check(clock::now()).err();
         Ok(stop.map_or(Next::Slice, Next::Stop))
     }

@@ -181,16 +181,7 @@ fn read(
             .read_to_end(&mut bytes)
             .map_err(at("read", path))?;
     }
-    let mut frames = FrameReader::new();
-    let mut rest = bytes.as_slice();
-    loop {
-        let parsed = frames.parse(rest)?;
-        rest = rest.get(parsed.consumed..).unwrap_or_default();
-        let Some(frame) = parsed.frame else { break };
-        if let Audited::Entry { body, .. } = auditor.frame(frame)? {
-            known.add(LogRecord::decode(body)?)?;
-        }
-    }
+    audit_records(&mut auditor, &bytes, |record| known.add(record))?;
     let summary = auditor.finish(0);
     let sealed = Sealed {
         chain: summary.chain,
@@ -209,17 +200,36 @@ pub fn records(execution: &Execution, key: &VerifierKey) -> Result<Vec<LogRecord
     let path = path(execution);
     let bytes = std::fs::read(&path).map_err(at("read", &path))?;
     let mut auditor = Auditor::new(key.clone());
-    let mut frames = FrameReader::new();
-    let mut rest = bytes.as_slice();
     let mut all = Vec::new();
+    audit_records(&mut auditor, &bytes, |record| {
+        all.push(record);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// Verifies a log and passes on each of its records.
+#[expect(
+    clippy::expect_used,
+    reason = "with a default in its place, a log cut short by a defect would read as complete"
+)]
+fn audit_records(
+    auditor: &mut Auditor,
+    bytes: &[u8],
+    mut accept: impl FnMut(LogRecord) -> Result<(), CborError>,
+) -> Result<(), OrderLogError> {
+    let mut frames = FrameReader::new();
+    let mut rest = bytes;
     loop {
         let parsed = frames.parse(rest)?;
-        rest = rest.get(parsed.consumed..).unwrap_or_default();
+        rest = rest
+            .get(parsed.consumed..)
+            .expect("invariant: a frame lies within the bytes that it was parsed from");
         let Some(frame) = parsed.frame else {
-            return Ok(all);
+            return Ok(());
         };
         if let Audited::Entry { body, .. } = auditor.frame(frame)? {
-            all.push(LogRecord::decode(body)?);
+            accept(LogRecord::decode(body)?)?;
         }
     }
 }

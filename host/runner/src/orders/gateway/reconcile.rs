@@ -87,8 +87,8 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
                 ),
             });
         }
-        // Everything the account holds now belongs to someone else: without this record a resumed run would
-        // count it as its own difference, or as its own position.
+        // Everything the account holds now belongs to someone else: without this record a resumed
+        // run would count it as its own difference, or as its own position.
         let record = record_of(Occasion::Baseline, &theirs);
         self.log.append(&LogRecord::Reconciled(record.clone()))?;
         self.watch.begin(record);
@@ -102,7 +102,8 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
         slice: &Slice,
         account: &AccountView<'_>,
     ) -> Result<Option<Stop>, VenueError> {
-        // While recorded slices replay, the venue is ahead of the run's books: everything would differ.
+        // While recorded slices replay, the venue is ahead of the run's books: everything would
+        // differ.
         if self.venue.is_recorded(slice) {
             return Ok(None);
         }
@@ -148,8 +149,8 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
         let tolerance = terms.cash_tolerance;
         let differences =
             compare(&expected, theirs, baseline, tolerance, instruments).ok_or_else(overflow)?;
-        // Both sides are recorded before the run is stopped for them: the stop record names one difference,
-        // and an auditor needs all of them.
+        // Both sides are recorded before the run is stopped for them: the stop record names one
+        // difference, and an auditor needs all of them.
         let record = record_of(occasion, theirs);
         let time = record.time;
         self.log.append(&LogRecord::Reconciled(record))?;
