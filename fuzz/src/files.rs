@@ -4,8 +4,8 @@
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions};
-use counterfoil_snapshot::store::folder::SnapshotStore;
 use counterfoil_trading::decimal::{self, DecimalError, SCALE_MAX};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::Timeframe;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::run::backtest::backtest;
-use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::replay::replay;
 use counterfoil_tests::child;
 use counterfoil_tests::journals::verified;
@@ -24,7 +24,8 @@ fn child() {
     let Some((data, manifest, engine)) = child::place(FOLDER, MANIFEST) else {
         return;
     };
-    let _outcome: Outcome = backtest(&data, &manifest, engine, signer(), &mut Ignore).unwrap();
+    let _outcome: ExecutionOutcome =
+        backtest(&data, &manifest, engine, signer(), &mut Ignore).unwrap();
 }
 
 /// Starts a run in another process and kills it once its journal has `bytes` bytes. Whether it

@@ -40,7 +40,7 @@ impl Place {
         let manifest = over_a_feed(&world.cross(&["AAA", "BBB"], 2, 3, 10), "first");
         let component = manifest.setup().unwrap().component;
         let desk = Desk::with(&world, &component);
-        let evidence = EvidenceStore::new(&world.data, &component);
+        let evidence = EvidenceStore::new(&world.data, &Digest(component));
         for kind in EvidenceKind::ALL {
             evidence.put(kind.name().as_bytes()).unwrap();
         }

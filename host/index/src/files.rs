@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use counterfoil_governance::FileError;
 use sha2::{Digest as _, Sha256};
 
-/// Writes a whole file. What a crash leaves is the old one or the new one; nobody waits for the
-/// disk, since an index that is lost is made again.
+/// Writes a whole file. A crash leaves the old one or the new one, and a power failure may leave
+/// neither: an index that is lost is made again.
 pub(crate) fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), FileError> {
     let path = folder.join(name);
+    // Beside its target, so that the rename stays in one file system and is atomic.
     let mut temp = tempfile::Builder::new()
         .prefix(".tmp-")
         .tempfile_in(folder)
@@ -23,16 +24,17 @@ pub(crate) fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> Result<(),
     Ok(())
 }
 
-/// The digest of every file below a folder, with its name; that of nothing if it is not there.
+/// The digest of every file below a folder, with its name; that of no file if it is missing.
 pub(crate) fn digest(folder: &Path) -> Result<[u8; 32], FileError> {
     let mut all = Vec::new();
     collect(folder, &mut all)?;
+    // Folders are listed in any sequence; the digest must not depend on it.
     all.sort();
     let mut whole = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     for path in all {
         let mut file = File::open(&path).map_err(FileError::at("read", &path))?;
-        let mut one = Sha256::new();
+        let mut file_hash = Sha256::new();
         loop {
             let count = file
                 .read(&mut buffer)
@@ -40,11 +42,15 @@ pub(crate) fn digest(folder: &Path) -> Result<[u8; 32], FileError> {
             if count == 0 {
                 break;
             }
-            one.update(buffer.get(..count).unwrap_or_default());
+            let read = buffer.get(..count).ok_or_else(|| {
+                FileError::at("read", &path)(io::Error::other("more bytes than the buffer holds"))
+            })?;
+            file_hash.update(read);
         }
         let name = path.strip_prefix(folder).unwrap_or(&path);
+        // Digests have one length, so no name can be taken for the beginning of a file.
         whole.update(Sha256::digest(name.as_os_str().as_encoded_bytes()));
-        whole.update(one.finalize());
+        whole.update(file_hash.finalize());
     }
     Ok(whole.finalize().into())
 }

@@ -1,5 +1,6 @@
 //! Points in time as days, months and texts, in UTC. It must never read a clock.
 
+use counterfoil_base::time_text;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -17,11 +18,13 @@ pub(crate) fn month_name(month: i8) -> &'static str {
 
 /// Date and time of a moment.
 pub(crate) fn civil(time: UnixNanos) -> DateTime {
-    // 64 bits of nanoseconds reach from 1677 to 2262, well inside jiff's range.
-    Timestamp::from_nanosecond(i128::from(time.0))
-        .unwrap_or(Timestamp::UNIX_EPOCH)
-        .to_zoned(TimeZone::UTC)
-        .datetime()
+    #[expect(
+        clippy::expect_used,
+        reason = "64 bits of nanoseconds reach from 1677 to 2262, well inside jiff's range"
+    )]
+    let moment = Timestamp::from_nanosecond(i128::from(time.0))
+        .expect("invariant: every time in 64 bits of nanoseconds is a timestamp");
+    moment.to_zoned(TimeZone::UTC).datetime()
 }
 
 /// The moment at which a date begins, where 64 bits hold it.
@@ -34,6 +37,7 @@ pub(crate) fn midnight(date: Date) -> Option<UnixNanos> {
 /// The number of the UTC day a bar that closes at this moment belongs to. A close is exclusive:
 /// the daily bar of a Friday closes at the midnight that begins Saturday.
 pub(crate) const fn day_of_close(close: UnixNanos) -> i64 {
+    // The last nanosecond inside the bar: the close itself begins the next day.
     close.0.saturating_sub(1).div_euclid(DAY_NANOS)
 }
 
@@ -49,17 +53,15 @@ pub(crate) const fn is_weekend(day: i64) -> bool {
 
 /// The moment as people read it: a date at midnight UTC, else an RFC 3339 time.
 pub(crate) fn text(time: UnixNanos) -> String {
-    let civil = civil(time);
-    if time.0.rem_euclid(DAY_NANOS) == 0 {
-        civil.date().to_string()
-    } else {
-        format!("{civil}Z")
-    }
+    let text = rfc3339(time);
+    text.strip_suffix("T00:00:00Z")
+        .map(str::to_owned)
+        .unwrap_or(text)
 }
 
 /// The moment as a machine reads it, always a time.
 pub(crate) fn rfc3339(time: UnixNanos) -> String {
-    format!("{}Z", civil(time))
+    time_text::rfc3339(time.0)
 }
 
 #[cfg(test)]

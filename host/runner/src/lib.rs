@@ -4,7 +4,6 @@
 
 pub mod clock;
 pub mod drift;
-pub mod error;
 pub mod gates;
 pub mod orders;
 pub mod permit;

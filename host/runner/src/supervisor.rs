@@ -39,10 +39,9 @@ use self::run::{RunParts, SupervisedRun};
 use self::run_file::{RestartIntent, RunFile};
 use self::run_thread::{ReadyRun, RunBeginning};
 use self::status::{RunState, RunStatus};
-use crate::error::RunnerError;
 use crate::orders::kill::KillSwitch;
 use crate::permit::{Grant, PermitWatch};
-use crate::run::execute::Conditions;
+use crate::run::execute::{ExecuteError, LiveContext};
 use crate::run::live;
 
 /// Several runs. Cloning is cheap.
@@ -246,7 +245,7 @@ impl Supervisor {
         let inner = &self.inner;
         let data = &inner.settings.data;
         let setup = manifest.setup()?;
-        live::check(&manifest, &setup)?;
+        live::check_manifest(&manifest, &setup)?;
         let id = hex::encode(manifest.run_id()?);
         check_grant(grant, &id)?;
         // A live manifest starts once. A second start, say of a request that was sent twice after a
@@ -290,7 +289,7 @@ impl Supervisor {
 
     fn make_ready(&self, run: &SupervisedRun, grant: &Grant) -> Result<ReadyRun, SuperviseError> {
         let settings = &self.inner.settings;
-        live::not_killed(&settings.data, &run.manifest)?;
+        live::check_kill_switches(&settings.data, &run.manifest)?;
         // The lease and the place first: without them everything after is in vain, and another
         // process that holds the account keeps it.
         let conditions = self.conditions(run, grant)?;
@@ -305,24 +304,28 @@ impl Supervisor {
     }
 
     /// The conditions under which a granted run trades its account.
-    fn conditions(&self, run: &SupervisedRun, grant: &Grant) -> Result<Conditions, SuperviseError> {
+    fn conditions(
+        &self,
+        run: &SupervisedRun,
+        grant: &Grant,
+    ) -> Result<LiveContext, SuperviseError> {
         let settings = &self.inner.settings;
         let most = settings.runs_per_account;
         let records = Arc::clone(&settings.records);
         let broker = settings.venues.broker(&run.manifest, &run.setup);
-        Ok(Conditions {
+        Ok(LiveContext {
             policy: grant.terms().set.policy.0,
             told: run.stop_signal.clone(),
-            permit: Some(PermitWatch::new(records, run.manifest.clone())),
-            broker: broker.map_err(RunnerError::from)?,
-            ..live::conditions(&settings.data, &run.manifest, most)?
+            permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
+            broker: broker.map_err(Box::new).map_err(ExecuteError::from)?,
+            ..live::live_context(&settings.data, &run.manifest, most)?
         })
     }
 
     fn component_of(
         &self,
         run: &SupervisedRun,
-    ) -> Result<crate::run::component::Shared, SuperviseError> {
+    ) -> Result<crate::run::component::SharedComponent, SuperviseError> {
         let SupervisorConfig { data, engine, .. } = &self.inner.settings;
         let components = &self.inner.components;
         Ok(components.get(data, &run.manifest, &run.setup, engine)?)
@@ -440,7 +443,7 @@ impl Supervisor {
                     let stop = switch.check().map_or(Ok(()), Err);
                     // Read before the lease is taken: a killed run stays killed over a restart of
                     // the process, until an operator lifts the switch.
-                    stop.map_err(RunnerError::NotStarted)?;
+                    stop.map_err(ExecuteError::NotStarted)?;
                     self.conditions(run, grant)?
                 },
                 component: self.component_of(run)?,

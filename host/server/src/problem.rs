@@ -3,9 +3,9 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::orders::lease::LeaseError;
 use counterfoil_runner::permit::Denied;
+use counterfoil_runner::run::execute::ExecuteError;
 use counterfoil_runner::supervisor::SuperviseError;
 use counterfoil_trading::record::StopCause;
 use serde::{Deserialize, Serialize};
@@ -256,8 +256,8 @@ impl From<SuperviseError> for Problem {
 }
 
 /// The code of what keeps a run from starting, and what to do about it.
-const fn of_run(error: &RunnerError) -> (Code, &'static str) {
-    if let RunnerError::NotStarted(stop) = error {
+const fn of_run(error: &ExecuteError) -> (Code, &'static str) {
+    if let ExecuteError::NotStarted(stop) = error {
         return match stop.cause {
             StopCause::RunKilled | StopCause::AccountKilled | StopCause::InstallationKilled => (
                 Code::RunStopped,
@@ -281,7 +281,7 @@ const fn of_run(error: &RunnerError) -> (Code, &'static str) {
             ),
         };
     }
-    let RunnerError::Lease(lease) = error else {
+    let ExecuteError::Lease(lease) = error else {
         return (Code::RunInvalid, CORRECT);
     };
     match lease {

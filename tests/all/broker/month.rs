@@ -24,9 +24,9 @@ use counterfoil_connect::net::credentials::Credentials;
 use counterfoil_connect::net::dial::Dialer;
 use counterfoil_connect::net::endpoint::{Endpoint, EndpointKind};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::run::feed::{Came, LineSource};
-use counterfoil_runner::run::resume::{Opened, open};
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::feed::{LineRead, LineSource};
+use counterfoil_runner::run::resume::{ResumeAttempt, open};
 use counterfoil_tests::child;
 use counterfoil_tests::journals::{decisions, fills, records, verified};
 use counterfoil_tests::world::{World, project, signer};
@@ -35,7 +35,7 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{CloseReason, Record, StopCause, Verdict};
 use counterfoil_trading::units::Quantity;
 
-use super::desk::{OrderTracker, at_a_broker, log, open_orders};
+use super::desk::{Desk, at_a_broker, log, open_orders};
 use super::venue::exchange::Exchange;
 use super::venue::fault::Fault;
 use super::{differences, stop};
@@ -120,7 +120,7 @@ fn bridge(folder: &Path, manifest: &Manifest, ports: &str) -> BrokerBridge {
 struct Asking(BufReader<Stdin>);
 
 impl LineSource for Asking {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<Came> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<LineRead> {
         writeln!(stdout(), "{ASKS}")?;
         self.0.next_line(line)
     }
@@ -135,18 +135,18 @@ fn child() {
     };
     let (data, manifest, _) = &place;
     let bridge = bridge(data.root(), manifest, &std::env::var(PORTS).unwrap());
-    let ends = (Asking(BufReader::new(stdin())), Some(bridge));
-    child::live_or_resume(place, ends);
+    let source = Asking(BufReader::new(stdin()));
+    child::live_or_resume(place, source, Some(bridge));
 }
 
 /// A process that decides what it is sent.
-struct BrokerOrderState {
+struct Life {
     child: Child,
     stdin: Option<ChildStdin>,
     asks: Receiver<()>,
 }
 
-impl Drop for BrokerOrderState {
+impl Drop for Life {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _gone = self.child.kill();
@@ -154,7 +154,7 @@ impl Drop for BrokerOrderState {
     }
 }
 
-impl BrokerOrderState {
+impl Life {
     /// Begins with the ports of requests and stream; its complaints go to a file.
     fn begin(world: &World, ports: &str) -> Self {
         let said = world.path().join("said");
@@ -325,8 +325,8 @@ fn decided(world: &World, run: &str) -> usize {
         return 0;
     };
     match open(&world.data, &execution, signer()).unwrap() {
-        Opened::Ready(ready) => usize::try_from(ready.found().decisions).unwrap(),
-        Opened::Halted(halt) => panic!("{halt}"),
+        ResumeAttempt::Ready(ready) => usize::try_from(ready.resume_point().decisions).unwrap(),
+        ResumeAttempt::Blocked(halt) => panic!("{halt}"),
     }
 }
 
@@ -350,7 +350,7 @@ impl Month<'_> {
         // Half of the lives are shorter than the others, and some hardly begin.
         let until = (from + weather.draw.below(2 * last / LIVES)).min(last);
         let ports = format!("{} {}", exchange.requests, exchange.stream);
-        let mut life = BrokerOrderState::begin(self.world, &ports);
+        let mut life = Life::begin(self.world, &ports);
         if !life.asks() {
             weather.note("a process that gives up");
             return;
@@ -393,8 +393,7 @@ impl Month<'_> {
         // Nobody speaks on the port of its stream, so that it looks for itself before each slice.
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
         let nobody = nobody.local_addr().unwrap().port();
-        let mut life =
-            BrokerOrderState::begin(self.world, &format!("{} {nobody}", exchange.requests));
+        let mut life = Life::begin(self.world, &format!("{} {nobody}", exchange.requests));
         // Where it stops by itself, the test says whether that was right.
         let mut goes_on = life.asks();
         for (place, line) in self.lines.iter().enumerate() {
@@ -416,20 +415,20 @@ impl Month<'_> {
         std::fs::read_to_string(self.world.path().join("said")).unwrap_or_default()
     }
 
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> ExecutionOutcome {
         let execution = self.world.data.find(&self.run).unwrap();
         let mut all = records(&execution.journal(), &execution.origin());
         let Some(Record::Close(close)) = all.pop() else {
             panic!("the journal is open: {}", self.said());
         };
-        Outcome { execution, close }
+        ExecutionOutcome { execution, close }
     }
 }
 
 /// What is left of a month.
 struct Gone {
-    desk: OrderTracker,
-    outcome: Outcome,
+    desk: Desk,
+    outcome: ExecutionOutcome,
     /// How often each thing happened.
     met: BTreeMap<&'static str, u32>,
     _world: World,
@@ -438,7 +437,7 @@ struct Gone {
 /// So many lives in such weather, and then calm; `meddle` is called before it.
 fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> Gone {
     let world = World::of_text(&bars());
-    let desk = OrderTracker::of(&world, bracket(&world));
+    let desk = Desk::of(&world, bracket(&world));
     let text = desk.manifest.canonical().unwrap();
     std::fs::write(world.path().join(MANIFEST), text).unwrap();
     desk.exchange.listen();
@@ -476,7 +475,7 @@ fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> Gone {
 
 /// Each plan has one end, and one name at the venue however often it was sent; an order is there if
 /// that end says so, and nothing else is.
-fn check_orders(desk: &OrderTracker, outcome: &Outcome) {
+fn check_orders(desk: &Desk, outcome: &ExecutionOutcome) {
     let execution = &outcome.execution;
     let records = records(&execution.journal(), &execution.origin());
     // Which of the plans are orders, and not cancels.

@@ -25,8 +25,8 @@ use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::gate::Gate;
 use counterfoil_policy::starter;
 use counterfoil_policy::verdict::{Refusal, Verdict};
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::study::proof::{Which, prove};
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::study::proof::{DecisionSelector, prove};
 use counterfoil_tests::world::{World, over_a_feed, project, public_key};
 use counterfoil_trading::manifest::{RiskEntry, canonical_json};
 use counterfoil_trading::record::kind_of;
@@ -108,7 +108,7 @@ fn main() {
 }
 
 /// A journal, and everything in it.
-fn journal(corpus: &Corpus, name: &str, outcome: &Outcome) {
+fn journal(corpus: &Corpus, name: &str, outcome: &ExecutionOutcome) {
     let bytes = fs::read(outcome.execution.journal()).unwrap();
     for target in ["frames", "journal", "forged"] {
         corpus.seed(target, name, &bytes);
@@ -142,7 +142,7 @@ fn journal(corpus: &Corpus, name: &str, outcome: &Outcome) {
         }
     }
     if let Some(index) = decisions.last() {
-        let proof = prove(&outcome.execution, &Which::Entry(*index)).unwrap();
+        let proof = prove(&outcome.execution, &DecisionSelector::Entry(*index)).unwrap();
         corpus.seed("proof", name, proof.to_string());
     }
     let leaves: Vec<_> = entries.iter().map(|entry| leaf_hash(entry)).collect();

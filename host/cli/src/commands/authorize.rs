@@ -10,7 +10,6 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::gates;
 use counterfoil_runner::permit::terms_of;
 use counterfoil_runner::store::files::read_whole;
-use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
@@ -68,7 +67,7 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
         from.unwrap_or(second),
         people::time("--until", &args.until)?,
     );
-    let limits = Digest(limits_digest(&manifest)?);
+    let limits = manifest.limits_digest()?;
     let terms = match terms_of(&manifest, set(desk.state(), component, limits)) {
         Ok(terms) => terms,
         Err(denied) => {

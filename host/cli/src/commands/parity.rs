@@ -3,7 +3,9 @@
 use anyhow::{Context as _, Result};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::files::write_whole;
-use counterfoil_runner::study::parity::{Parity as Found, Question, parity, statement};
+use counterfoil_runner::study::parity::{
+    ParityReport as Found, ParityRequest, parity, parity_statement,
+};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::record::Record;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -18,7 +20,7 @@ use crate::progress::Watcher;
 pub(crate) fn run(places: &Places, args: &Parity) -> Result<Answer> {
     let execution = places.data.find(&args.run)?;
     let signer = places.keys.signer()?;
-    let question = Question {
+    let question = ParityRequest {
         data: &places.data,
         execution: &execution,
         key: &PublicKey::new(places.keys.public_key()?)?,
@@ -31,7 +33,7 @@ pub(crate) fn run(places: &Places, args: &Parity) -> Result<Answer> {
     let found = parity(&question, engine, Box::new(signer), &mut watcher);
     watcher.finish();
     let found = found?;
-    let stated = statement(&execution, &found, &places.keys.signer()?)?;
+    let stated = parity_statement(&execution, &found, &places.keys.signer()?)?;
     let name = format!("parity-{}.json", show_time(found.closes.1).replace(':', ""));
     let path = execution.folder.join(name);
     write_whole(&path, &stated.envelope)?;

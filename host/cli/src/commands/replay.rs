@@ -1,8 +1,7 @@
 //! `replay`: the component decides again.
 
 use anyhow::Result;
-use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::run::replay::{Replay as Replayed, replay};
+use counterfoil_runner::run::replay::{ReplayError, ReplayReport as Replayed, replay};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_runner::times::show_time;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -65,7 +64,7 @@ type Act = fn(
     &Execution,
     EngineSettings,
     &mut (dyn FnMut(u64) + Send),
-) -> Result<Replayed, RunnerError>;
+) -> Result<Replayed, ReplayError>;
 
 /// Decides a run again by `act`, with progress under the name `what`.
 pub(super) fn decide_again(

@@ -1,8 +1,8 @@
 //! `show`: one run.
 
 use anyhow::Result;
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::run::extent::Extent;
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::extent::JournalExtent;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::instrument::Instrument;
@@ -18,7 +18,7 @@ use crate::report;
 
 pub(crate) fn run(places: &Places, args: &Show) -> Result<Answer> {
     let execution = places.data.find(&args.run)?;
-    let extent = Extent::of(&execution.journal())?;
+    let extent = JournalExtent::read(&execution.journal())?;
     let manifest = Manifest::parse(&extent.open.manifest)?;
     let setup = manifest.setup()?;
     if args.manifest {
@@ -47,12 +47,12 @@ pub(crate) fn run(places: &Places, args: &Show) -> Result<Answer> {
 fn summary(
     places: &Places,
     execution: Execution,
-    extent: Extent,
+    extent: JournalExtent,
     manifest: &Manifest,
 ) -> Result<()> {
     match extent.close {
         Some(close) => {
-            let outcome = Outcome { execution, close };
+            let outcome = ExecutionOutcome { execution, close };
             if places.json {
                 say_json(&report::outcome_json(manifest, &outcome)?);
                 return Ok(());

@@ -17,7 +17,6 @@ use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::permit::terms_of;
 use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
-use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
@@ -104,7 +103,7 @@ impl Office {
     fn set(&self) -> DigestSet {
         DigestSet {
             component: self.component(),
-            limits: Digest(limits_digest(&self.manifest).unwrap()),
+            limits: self.manifest.limits_digest().unwrap(),
             policy: Digest::of(b"policy"),
             evidence: evidence().digest(),
         }

@@ -14,9 +14,10 @@ use std::fs::File;
 
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::clock::Stopwatch;
-use counterfoil_runner::run::backtest::{backtest_sealing, snapshot_store};
-use counterfoil_runner::run::drive::Observer;
-use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::backtest::backtest_sealing;
+use counterfoil_runner::run::drive::RunObserver;
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_runner::run::replay::replay;
 use counterfoil_runner::store::data_dir::DataDir;
@@ -33,7 +34,7 @@ const ROUNDS: usize = 5;
 
 pub(crate) struct Quiet;
 
-impl Observer<Guest> for Quiet {
+impl RunObserver<Guest> for Quiet {
     fn stepped(&mut self, _strategy: &mut Guest, _run: &Run) {}
     fn refused(&mut self, _input: &RefusedInput) {}
 }
@@ -84,13 +85,13 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn run(&self, manifest: &Manifest, sealing: Sealing) -> Outcome {
+    fn run(&self, manifest: &Manifest, sealing: Sealing) -> ExecutionOutcome {
         let engine = EngineSettings::default();
         let quiet = &mut Quiet;
         backtest_sealing(self.data, manifest, engine, signer(), sealing, quiet).unwrap()
     }
 
-    fn backtests(&self, manifest: &Manifest) -> Outcome {
+    fn backtests(&self, manifest: &Manifest) -> ExecutionOutcome {
         let mut last = None;
         let rate = median(|| {
             timed(self.bars, || {
@@ -101,7 +102,7 @@ impl Bench<'_> {
         last.unwrap()
     }
 
-    fn checks(&self, done: &Outcome) {
+    fn checks(&self, done: &ExecutionOutcome) {
         let journal = done.execution.journal();
         let key = PublicKey::new(signer().verifying_key()).unwrap();
         for (what, integrity_only) in [

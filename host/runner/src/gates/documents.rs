@@ -19,7 +19,7 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
 use crate::store::data_dir::DataDir;
-use crate::study::evidence::{EvidenceError, EvidenceStore};
+use crate::study::evidence::{EvidenceStore, EvidenceStoreError};
 
 /// The largest number of an input: readers of JSON agree on those below 2^53.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -39,7 +39,7 @@ pub enum DocumentError {
     },
     /// A piece of evidence is not there as it was recorded.
     #[error(transparent)]
-    Store(#[from] EvidenceError),
+    Store(#[from] EvidenceStoreError),
     /// A piece of evidence does not hold.
     #[error("the evidence {digest} does not hold: {source}")]
     Piece {
@@ -246,9 +246,9 @@ fn pieces(
     let Some((evidence, _)) = &component.validated else {
         return Ok(found);
     };
-    let store = EvidenceStore::new(data, &digest.0);
+    let store = EvidenceStore::new(data, digest);
     for (kind, digest_of_piece) in &evidence.0 {
-        let bytes = store.get(&digest_of_piece.0)?;
+        let bytes = store.get(digest_of_piece)?;
         let piece = Piece::open(state, &bytes).map_err(|source| DocumentError::Piece {
             digest: *digest_of_piece,
             source,

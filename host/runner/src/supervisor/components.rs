@@ -7,8 +7,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 
-use crate::error::RunnerError;
-use crate::run::component::Shared;
+use crate::run::component::{ComponentError, SharedComponent};
 use crate::store::data_dir::DataDir;
 
 /// Components kept: each may be many MiB of code.
@@ -20,7 +19,7 @@ type ComponentKey = (Digest, u64);
 /// The compiled components.
 #[derive(Debug, Default)]
 pub(super) struct ComponentCache {
-    ready: Mutex<BTreeMap<ComponentKey, Shared>>,
+    ready: Mutex<BTreeMap<ComponentKey, SharedComponent>>,
 }
 
 impl ComponentCache {
@@ -32,14 +31,14 @@ impl ComponentCache {
         manifest: &Manifest,
         setup: &RunSetup,
         engine: &EngineSettings,
-    ) -> Result<Shared, RunnerError> {
+    ) -> Result<SharedComponent, ComponentError> {
         let fuel = engine.clone().for_limits(&manifest.limits).fuel_max;
         let name = (Digest::from(setup.component), fuel);
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&name) {
             return Ok(found.clone());
         }
-        let made = Shared::new(data, manifest, setup, engine.clone())?;
+        let made = SharedComponent::new(data, manifest, setup, engine.clone())?;
         // The first by digest, not the oldest: runs that use it keep their own reference, and the
         // bound is all that matters here.
         if ready.len() >= READY_MAX {

@@ -7,8 +7,11 @@ use super::config::RUNS_MAX;
 use super::feeds::FeedOpenError;
 use super::run_file::RunFileError;
 use super::status::RunState;
-use crate::error::RunnerError;
 use crate::permit::Denied;
+use crate::run::component::ComponentError;
+use crate::run::execute::ExecuteError;
+use crate::run::mismatch::ManifestMismatch;
+use crate::run::run_end::RunEndError;
 use crate::store::data_dir::DataDirError;
 use crate::store::files::FileError;
 
@@ -64,26 +67,41 @@ pub enum SuperviseError {
     #[error(transparent)]
     Ledger(#[from] Denied),
     #[error(transparent)]
-    Run(Box<RunnerError>),
+    Run(Box<ExecuteError>),
+    /// The end of a closed journal could not be read.
+    #[error(transparent)]
+    RunEnd(#[from] RunEndError),
     /// The system could not start a thread.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }
 
-impl From<RunnerError> for SuperviseError {
-    fn from(error: RunnerError) -> Self {
+impl From<ExecuteError> for SuperviseError {
+    fn from(error: ExecuteError) -> Self {
         Self::Run(Box::new(error))
     }
 }
 
 impl From<ManifestError> for SuperviseError {
     fn from(error: ManifestError) -> Self {
-        RunnerError::from(error).into()
+        ExecuteError::from(error).into()
+    }
+}
+
+impl From<ManifestMismatch> for SuperviseError {
+    fn from(error: ManifestMismatch) -> Self {
+        ExecuteError::from(error).into()
+    }
+}
+
+impl From<ComponentError> for SuperviseError {
+    fn from(error: ComponentError) -> Self {
+        ExecuteError::from(error).into()
     }
 }
 
 impl From<DataDirError> for SuperviseError {
     fn from(error: DataDirError) -> Self {
-        RunnerError::from(error).into()
+        ExecuteError::from(error).into()
     }
 }

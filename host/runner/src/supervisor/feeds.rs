@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::thread::Builder;
 
 use counterfoil_connect::feed::market::MarketSource;
-use counterfoil_snapshot::store::selection::Selection;
-use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
+use counterfoil_snapshot::store::selection::BarSelection;
+use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
 use counterfoil_trading::time::UnixNanos;
 
 use super::feed_settings::FeedSettings;
@@ -18,10 +18,9 @@ use super::inlet::Inlet;
 use super::replay;
 use super::run::SupervisedRun;
 use super::supervised_feed::SupervisedFeed;
-use crate::error::RunnerError;
-use crate::orders::venues::{Venues, market_of};
-use crate::run::backtest::{check, snapshot_store};
-use crate::run::feed::{Came, LineSource as _, MarketBars};
+use crate::orders::venues::{Venues, VenuesError, market_of};
+use crate::run::feed::{LineRead, LineSource as _, MarketBars};
+use crate::run::inputs::{InputsError, whole_selection};
 use crate::store::data_dir::DataDir;
 
 /// Time limit of a TCP connection to a feed.
@@ -39,9 +38,13 @@ pub enum FeedOpenError {
         /// What is valid.
         expected: &'static str,
     },
-    /// The snapshot does not fit the run, or the venue cannot be reached.
     #[error(transparent)]
-    Run(#[from] Box<RunnerError>),
+    Manifest(#[from] ManifestError),
+    /// The snapshot does not fit the run.
+    #[error(transparent)]
+    Snapshot(#[from] InputsError),
+    #[error(transparent)]
+    Venue(#[from] Box<VenuesError>),
     /// The server could not be reached.
     #[error("cannot connect to the feed at {address}: {source}")]
     Connect {
@@ -63,7 +66,7 @@ pub(super) enum OpenedFeed {
 
 /// What a replay needs.
 pub(super) struct SnapshotReplay {
-    selection: Selection,
+    selection: BarSelection,
     setup: RunSetup,
     speed: Option<u32>,
 }
@@ -79,14 +82,8 @@ pub(super) fn open(
     match settings {
         FeedSettings::Market {} => {
             let market = market_of(manifest).ok_or_else(|| unnamed(manifest))?;
-            let setup = manifest
-                .setup()
-                .map_err(RunnerError::from)
-                .map_err(Box::new)?;
-            venues
-                .check(market, manifest, &setup)
-                .map_err(RunnerError::from)
-                .map_err(Box::new)?;
+            let setup = manifest.setup()?;
+            venues.check(market, manifest, &setup).map_err(Box::new)?;
             Ok(OpenedFeed::Market(MarketBars {
                 venues: Arc::clone(venues),
                 market,
@@ -103,7 +100,7 @@ pub(super) fn open(
             }
             // Loaded before the run has an execution: a start that fails here leaves nothing
             // behind, and can be repeated.
-            let (selection, setup) = selected(data, manifest, snapshot).map_err(Box::new)?;
+            let (selection, setup) = selected(data, manifest, snapshot)?;
             Ok(OpenedFeed::Replay(Box::new(SnapshotReplay {
                 selection,
                 setup,
@@ -170,16 +167,9 @@ fn selected(
     data: &DataDir,
     manifest: &Manifest,
     snapshot: &str,
-) -> Result<(Selection, RunSetup), RunnerError> {
+) -> Result<(BarSelection, RunSetup), FeedOpenError> {
     let setup = manifest.setup()?;
-    let store = snapshot_store(data)?;
-    let snapshot = store.load(&store.resolve(snapshot)?)?;
-    let symbols = setup
-        .instruments
-        .iter()
-        .map(|instrument| instrument.symbol().to_owned());
-    let selection = snapshot.select(&symbols.collect::<Vec<_>>(), None, None)?;
-    check(&snapshot, &selection, manifest, &setup)?;
+    let selection = whole_selection(data, manifest, &setup, snapshot)?;
     Ok((selection, setup))
 }
 
@@ -255,11 +245,11 @@ fn copy_lines(stream: TcpStream, inlet: &Inlet) {
         match reader.next_line(&mut line) {
             // `put` waits while the queue is full, and TCP makes the sender wait: a fast sender
             // fills neither memory nor the other runs.
-            Ok(Came::Line) if inlet.put(line) => {}
-            Ok(Came::Line) => return,
+            Ok(LineRead::Line) if inlet.put(line) => {}
+            Ok(LineRead::Line) => return,
             // A stream is silent for as long as its sender is.
-            Ok(Came::Nothing) => {}
-            Ok(Came::End) => return inlet.finish(),
+            Ok(LineRead::Nothing) => {}
+            Ok(LineRead::End) => return inlet.finish(),
             Err(error) => return inlet.fail(error.to_string()),
         }
     }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::run::feed::{Came, LINE_BYTES_MAX, LineSource, SILENCE_MAX, Treatment};
+use crate::run::feed::{LINE_BYTES_MAX, LineRead, LineSource, LineTreatment, SILENCE_MAX};
 
 /// Lines that wait for one run: a minute of sixteen instruments at a bar a second.
 pub const LINES_MAX: usize = 1_024;
@@ -26,11 +26,11 @@ pub enum EndCommand {
     Kill,
 }
 
-/// Outcome reported to the line's sender.
+/// ExecutionOutcome reported to the line's sender.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum LineOutcome {
     /// The run read it, with this treatment.
-    Treated(Treatment),
+    Treated(LineTreatment),
     /// The run ended before it read the line: no journal has it.
     NotTaken,
 }
@@ -69,7 +69,7 @@ struct InletQueue {
     is_woken: bool,
 }
 
-/// Outcome of waiting for a line.
+/// ExecutionOutcome of waiting for a line.
 enum Dequeued {
     Line(Vec<u8>, Option<LineCallback>),
     Nothing,
@@ -109,15 +109,15 @@ impl InletQueue {
 
 impl InletQueue {
     /// What the command makes of the next read.
-    fn end_signal(&mut self) -> io::Result<Option<Came>> {
+    fn end_signal(&mut self) -> io::Result<Option<LineRead>> {
         match self.command {
             None => Ok(None),
-            Some(EndCommand::Stop) => Ok(Some(Came::End)),
+            Some(EndCommand::Stop) => Ok(Some(LineRead::End)),
             // Woken once more, so that the guard reads the reason of the kill and the journal gets
             // its stop record. Only then the read fails.
             Some(EndCommand::Kill) if !self.is_woken => {
                 self.is_woken = true;
-                Ok(Some(Came::Nothing))
+                Ok(Some(LineRead::Nothing))
             }
             Some(EndCommand::Suspend | EndCommand::Kill) => {
                 Err(io::Error::other("the run was commanded to end at once"))
@@ -234,7 +234,7 @@ impl Inlet {
     /// # Errors
     ///
     /// Returns an error if the run was told to end at once.
-    pub fn end_signal(&self) -> io::Result<Option<Came>> {
+    pub fn end_signal(&self) -> io::Result<Option<LineRead>> {
         self.held().end_signal()
     }
 
@@ -244,9 +244,9 @@ impl Inlet {
         let mut is_late = false;
         loop {
             match state.end_signal()? {
-                Some(Came::End) => return Ok(Dequeued::End),
-                Some(Came::Nothing) => return Ok(Dequeued::Nothing),
-                Some(Came::Line) | None => {}
+                Some(LineRead::End) => return Ok(Dequeued::End),
+                Some(LineRead::Nothing) => return Ok(Dequeued::Nothing),
+                Some(LineRead::Line) | None => {}
             }
             // The command goes before the lines that wait: a kill must not wait behind a minute of
             // bars.
@@ -300,19 +300,19 @@ impl InletReader {
 }
 
 impl LineSource for InletReader {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead> {
         match self.inlet.dequeue()? {
-            Dequeued::Nothing => Ok(Came::Nothing),
-            Dequeued::End => Ok(Came::End),
+            Dequeued::Nothing => Ok(LineRead::Nothing),
+            Dequeued::End => Ok(LineRead::End),
             Dequeued::Line(bytes, report) => {
                 *line = bytes;
                 self.report = report;
-                Ok(Came::Line)
+                Ok(LineRead::Line)
             }
         }
     }
 
-    fn treated(&mut self, treatment: Treatment) {
+    fn treated(&mut self, treatment: LineTreatment) {
         if let Some(report) = self.report.take() {
             report(LineOutcome::Treated(treatment));
         }
@@ -328,9 +328,9 @@ mod tests {
         let mut line = Vec::new();
         loop {
             match outlet.next_line(&mut line) {
-                Ok(Came::Line) => return Ok(Some(String::from_utf8(line).unwrap())),
-                Ok(Came::Nothing) => {}
-                Ok(Came::End) => return Ok(None),
+                Ok(LineRead::Line) => return Ok(Some(String::from_utf8(line).unwrap())),
+                Ok(LineRead::Nothing) => {}
+                Ok(LineRead::End) => return Ok(None),
                 Err(error) => return Err(error.to_string()),
             }
         }
@@ -356,7 +356,7 @@ mod tests {
         inlet.command(EndCommand::Kill);
         // It is woken once, whatever waits, to look why; after that there is nothing more.
         let came = outlet.next_line(&mut Vec::new()).unwrap();
-        assert_eq!(came, Came::Nothing);
+        assert_eq!(came, LineRead::Nothing);
         assert!(read(&mut outlet).is_err());
         assert_eq!(
             inlet.offer(b"late".to_vec(), None),
@@ -386,7 +386,7 @@ mod tests {
         let inlet = Arc::new(Inlet::default());
         let mut outlet = InletReader::new(Arc::clone(&inlet));
         let came = outlet.next_line(&mut Vec::new()).unwrap();
-        assert_eq!(came, Came::Nothing);
+        assert_eq!(came, LineRead::Nothing);
         inlet.offer(b"x".to_vec(), None).unwrap();
         assert_eq!(read(&mut outlet), Ok(Some("x".to_owned())));
     }

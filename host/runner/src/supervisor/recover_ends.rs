@@ -12,7 +12,7 @@ use super::run::SupervisedRun;
 use super::status::RunState;
 use super::{PriorRun, Supervisor, run_thread};
 use crate::run::end_cause::RunEndCause;
-use crate::run::ending::ending;
+use crate::run::run_end::run_end;
 
 impl Supervisor {
     /// Recovers the end of a run: from the ledger, or from its closed journal, which is then
@@ -44,7 +44,7 @@ impl Supervisor {
         let key = (settings.signers)().verifying_key();
         // Only a journal whose closing record is under a checkpoint signed by this installation
         // counts: anyone who can write the folder can append a closing record.
-        let Some(end) = ending(execution, &key)? else {
+        let Some(end) = run_end(execution, &key)? else {
             return Ok(false);
         };
         // The run file before the ledger: should the process stop here, the next start finds the

@@ -17,7 +17,7 @@ use super::inlet::{EndCommand, Inlet, LineCallback, QueueRefusal};
 use super::status::{RunFigures, RunState, RunStatus};
 use crate::clock;
 use crate::orders::kill::InProcessStop;
-use crate::run::drive::Observer;
+use crate::run::drive::RunObserver;
 
 /// Log lines of a strategy that become events, for each slice: the others are dropped.
 const LOG_LINES_PER_SLICE: usize = 8;
@@ -220,7 +220,7 @@ impl FeedSubscriber {
 /// Notes the figures of a run and publishes its events.
 pub(super) struct SupervisedObserver<'a>(pub(super) &'a SupervisedRun);
 
-impl Observer<Guest> for SupervisedObserver<'_> {
+impl RunObserver<Guest> for SupervisedObserver<'_> {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         let totals = run.totals();
         self.0.live().figures.update(run);

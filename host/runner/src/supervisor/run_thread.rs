@@ -17,21 +17,20 @@ use super::run::{SupervisedObserver, SupervisedRun};
 use super::run_file::{RestartIntent, RunFile};
 use super::status::RunState;
 use super::supervised_feed::SupervisedFeed;
-use crate::error::RunnerError;
 use crate::orders::venues::Venues;
-use crate::run::component::Shared;
+use crate::run::component::{ComponentError, PreparedComponent, SharedComponent};
 use crate::run::end_cause::RunEndCause;
-use crate::run::ending::ending;
-use crate::run::execute::{Conditions, Outcome, Prepared};
-use crate::run::live::live_under;
-use crate::run::resume::{self, Around, Notice, Resumed, Resumption};
+use crate::run::execute::{ExecuteError, ExecutionOutcome, LiveContext};
+use crate::run::live::live_in_context;
+use crate::run::resume::{self, ResumeDeps, ResumeError, ResumeEvent, ResumeOutcome, Resumption};
+use crate::run::run_end::run_end;
 use crate::store::data_dir::{DataDir, Execution};
 
 /// A run that is ready to begin.
 pub(super) struct ReadyRun {
-    pub(super) component: Shared,
+    pub(super) component: SharedComponent,
     pub(super) signer: Box<dyn Signer + Send>,
-    pub(super) conditions: Conditions,
+    pub(super) conditions: LiveContext,
     pub(super) begin: RunBeginning,
 }
 
@@ -45,7 +44,7 @@ pub(super) enum RunBeginning {
 
 /// How the run ended.
 enum ThreadEnd {
-    Closed(Box<Outcome>),
+    Closed(Box<ExecutionOutcome>),
     ClosedBefore,
     Halted(String),
 }
@@ -54,14 +53,18 @@ enum ThreadEnd {
 #[derive(Debug, thiserror::Error)]
 enum RunThreadError {
     #[error(transparent)]
-    Runner(Box<RunnerError>),
+    Run(Box<ExecuteError>),
+    #[error(transparent)]
+    Resume(Box<ResumeError>),
+    #[error(transparent)]
+    Component(#[from] ComponentError),
     #[error(transparent)]
     Feed(#[from] FeedOpenError),
 }
 
-impl From<RunnerError> for RunThreadError {
-    fn from(error: RunnerError) -> Self {
-        Self::Runner(Box::new(error))
+impl From<ExecuteError> for RunThreadError {
+    fn from(error: ExecuteError) -> Self {
+        Self::Run(Box::new(error))
     }
 }
 
@@ -122,7 +125,7 @@ fn end_state(
             (RunState::Stopped, Some(reason))
         }
         Ok(Ok(ThreadEnd::Halted(reason))) => (RunState::Halted, Some(reason)),
-        Ok(Err(RunThreadError::Runner(error))) if matches!(*error, RunnerError::NotStarted(_)) => {
+        Ok(Err(RunThreadError::Run(error))) if matches!(*error, ExecuteError::NotStarted(_)) => {
             not_started(&error)
         }
         Ok(Err(error)) => match run.inlet.commanded() {
@@ -155,7 +158,7 @@ fn record(
     let Some(execution) = executions.last() else {
         return Ok(());
     };
-    if let Some(end) = ending(execution, key)? {
+    if let Some(end) = run_end(execution, key)? {
         run.close(end.decisions);
         settings.records.end(end)?;
     }
@@ -173,8 +176,8 @@ fn stopped(stop: &Stop, otherwise: RunState) -> (RunState, Option<String>) {
     (state, Some(reason))
 }
 
-fn not_started(error: &RunnerError) -> (RunState, Option<String>) {
-    if let RunnerError::NotStarted(stop) = error {
+fn not_started(error: &ExecuteError) -> (RunState, Option<String>) {
+    if let ExecuteError::NotStarted(stop) = error {
         return stopped(stop, RunState::Halted);
     }
     (RunState::Halted, Some(error.to_string()))
@@ -239,7 +242,7 @@ fn write(
     state: RunState,
     reason: Option<String>,
 ) -> Result<(), SuperviseError> {
-    let manifest = run.manifest.canonical().map_err(RunnerError::from)?;
+    let manifest = run.manifest.canonical()?;
     let mut file = RunFile::new(manifest, run.feed.clone(), run.by.to_string());
     let resumes = state.is_active() || matches!(state, RunState::Suspended | RunState::Interrupted);
     if !resumes {
@@ -266,12 +269,13 @@ fn carry_out(
     } = ready;
     match begin {
         RunBeginning::Anew(feed) => {
-            let component = Prepared::share(&component, &run.manifest, &run.setup)?;
+            let component = PreparedComponent::share(&component, &run.manifest, &run.setup)?;
             let (bars, _thread) = feed.start(run, None)?;
             run.advance(&starting, RunState::Running, None);
             let mut observer = SupervisedObserver(run);
-            let done = live_under(
-                (data, conditions),
+            let done = live_in_context(
+                data,
+                conditions,
                 &run.manifest,
                 &component,
                 signer,
@@ -283,13 +287,13 @@ fn carry_out(
         RunBeginning::Resume(execution) => {
             run.advance(&starting, RunState::Resuming, None);
             let resumption = match resume::open(data, &execution, signer) {
-                Ok(resume::Opened::Ready(resumption)) => resumption,
-                Ok(resume::Opened::Halted(halt)) => {
+                Ok(resume::ResumeAttempt::Ready(resumption)) => resumption,
+                Ok(resume::ResumeAttempt::Blocked(halt)) => {
                     return Ok(ThreadEnd::Halted(halt.to_string()));
                 }
                 // A crash after the closing record: only the end is left to record.
-                Err(RunnerError::RunEnded { .. }) => return Ok(ThreadEnd::ClosedBefore),
-                Err(error) => return Err(error.into()),
+                Err(ResumeError::Ended { .. }) => return Ok(ThreadEnd::ClosedBefore),
+                Err(error) => return Err(RunThreadError::Resume(Box::new(error))),
             };
             let component = resumption.share(&component)?;
             let feed = feeds::open(data, venues, &run.manifest, &run.feed)?;
@@ -304,26 +308,26 @@ fn continue_run(
     data: &DataDir,
     run: &SupervisedRun,
     resumption: Box<Resumption>,
-    component: &Prepared,
-    conditions: Conditions,
+    component: &PreparedComponent,
+    conditions: LiveContext,
     bars: SupervisedFeed<'_>,
 ) -> Result<ThreadEnd, RunThreadError> {
-    let mut tell = |notice: &Notice| {
+    let mut tell = |notice: &ResumeEvent| {
         // Running only once every recorded decision came out the same: until then nothing may be
         // sent.
-        if let Notice::Compared { records } = notice {
+        if let ResumeEvent::Compared { records } = notice {
             let reason = format!("{records} replayed records match");
             run.advance(&[RunState::Resuming], RunState::Running, Some(reason));
         }
     };
-    let around = Around {
+    let around = ResumeDeps {
         data,
         component,
         observer: &mut SupervisedObserver(run),
-        tell: &mut tell,
+        on_event: &mut tell,
     };
-    match resumption.live_under(conditions, bars, around)? {
-        Resumed::Ended { outcome, .. } => Ok(ThreadEnd::Closed(outcome)),
-        Resumed::Halted(halt) => Ok(ThreadEnd::Halted(halt.to_string())),
+    match resumption.live_in_context(conditions, bars, around)? {
+        ResumeOutcome::Ended { outcome, .. } => Ok(ThreadEnd::Closed(outcome)),
+        ResumeOutcome::Blocked(halt) => Ok(ThreadEnd::Halted(halt.to_string())),
     }
 }

@@ -9,41 +9,42 @@ use counterfoil_trading::manifest::{Manifest, RunSetup};
 use super::inlet::InletReader;
 use super::run::SupervisedRun;
 use super::status::RunState;
-use crate::error::RunnerError;
+use crate::orders::venues::VenuesError;
 use crate::run::feed::{
-    AnyFeed, Bars, Came, Decided, EventSource, LineSource, MarketBars, Source, Treatment,
+    AnyFeed, BarSource, DecidedBars, EventSource, FeedSource, LineRead, LineSource, LineTreatment,
+    MarketBars,
 };
 
 /// The feed of a run before it is opened: the lines of its inlet, or a venue's market.
 pub(super) struct SupervisedFeed<'a> {
-    source: Source<SupervisedLines<'a>>,
+    source: FeedSource<SupervisedLines<'a>>,
     run: &'a SupervisedRun,
 }
 
 impl<'a> SupervisedFeed<'a> {
     pub(super) fn lines(run: &'a SupervisedRun) -> Self {
         let lines = InletReader::new(run.inlet.clone());
-        let source = Source::Lines(SupervisedLines { lines, run });
+        let source = FeedSource::Lines(SupervisedLines { lines, run });
         Self { source, run }
     }
 
     pub(super) const fn market(bars: MarketBars, run: &'a SupervisedRun) -> Self {
-        let source = Source::Market(bars);
+        let source = FeedSource::Market(bars);
         Self { source, run }
     }
 }
 
-impl<'a> Bars for SupervisedFeed<'a> {
+impl<'a> BarSource for SupervisedFeed<'a> {
     type Feed = AnyFeed<SupervisedLines<'a>, SupervisedMarket<'a>>;
 
     fn open(
         self,
         manifest: &Manifest,
         setup: &RunSetup,
-        decided: Decided,
-    ) -> Result<Self::Feed, RunnerError> {
+        decided: DecidedBars,
+    ) -> Result<Self::Feed, Box<VenuesError>> {
         let Self { source, run } = self;
-        source.open_through((manifest, setup), decided, |inbox| SupervisedMarket {
+        source.open_through(manifest, setup, decided, |inbox| SupervisedMarket {
             inbox,
             run,
         })
@@ -62,12 +63,12 @@ pub(super) struct SupervisedLines<'a> {
 }
 
 impl LineSource for SupervisedLines<'_> {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead> {
         mark_running(self.run);
         self.lines.next_line(line)
     }
 
-    fn treated(&mut self, treatment: Treatment) {
+    fn treated(&mut self, treatment: LineTreatment) {
         self.lines.treated(treatment);
     }
 }
@@ -84,9 +85,9 @@ impl EventSource for SupervisedMarket<'_> {
         // The command before the next event: a venue that never pauses must not keep a killed run
         // alive.
         match self.run.inlet.end_signal()? {
-            Some(Came::End) => Ok(EventRead::End),
-            Some(Came::Nothing) => Ok(EventRead::Nothing),
-            Some(Came::Line) | None => self.inbox.next_event(),
+            Some(LineRead::End) => Ok(EventRead::End),
+            Some(LineRead::Nothing) => Ok(EventRead::Nothing),
+            Some(LineRead::Line) | None => self.inbox.next_event(),
         }
     }
 }

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use counterfoil_runner::run::feed::Treatment;
+use counterfoil_runner::run::feed::LineTreatment;
 use counterfoil_runner::supervisor::FeedSubscriber;
 use counterfoil_runner::supervisor::inlet::{LineOutcome, QueueRefusal};
 use serde_json::Value;
@@ -108,10 +108,10 @@ async fn hear(mut told: mpsc::UnboundedReceiver<Heard>, treatments: &mut [Treatm
             continue;
         };
         let (treatment, reason) = match told {
-            LineOutcome::Treated(Treatment::Taken) => ("taken", None),
-            LineOutcome::Treated(Treatment::Mark) => ("mark", None),
-            LineOutcome::Treated(Treatment::Known) => ("known", None),
-            LineOutcome::Treated(Treatment::Refused(reason)) => ("refused", Some(reason)),
+            LineOutcome::Treated(LineTreatment::Taken) => ("taken", None),
+            LineOutcome::Treated(LineTreatment::Mark) => ("mark", None),
+            LineOutcome::Treated(LineTreatment::Known) => ("known", None),
+            LineOutcome::Treated(LineTreatment::Refused(reason)) => ("refused", Some(reason)),
             LineOutcome::NotTaken => ("ended", None),
         };
         treatment.clone_into(&mut one.treatment);

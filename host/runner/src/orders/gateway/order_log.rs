@@ -14,8 +14,8 @@ use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::gateway::{Authorization, LogRecord, Mark, Occasion, Reconciled};
 use counterfoil_trading::journal::RecordBytes;
 
-use crate::run::journal::{JournalError, JournalFile, Sealed, Sealer};
-use crate::run::resume::{Signed, keep};
+use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer};
+use crate::run::resume::{SignedPrefix, keep_tail};
 use crate::store::data_dir::Execution;
 use crate::store::files::{FileError, at};
 
@@ -118,7 +118,7 @@ impl OrderLog {
         key: &VerifierKey,
     ) -> Result<(Self, KnownOrders), OrderLogError> {
         let path = path(execution);
-        let found = Signed::scan(&path)?;
+        let found = SignedPrefix::scan(&path)?;
         // Not a torn tail: signed entries follow the damage, so an order may have been sent on
         // them. To cut them off would send it again.
         if let Some(size) = found.checkpoint_beyond(key) {
@@ -130,9 +130,9 @@ impl OrderLog {
         let (known, at_end) = read(&path, found.end, key)?;
         // Kept before it is cut: a crash between the two leaves the tail in both places, and the
         // next start cuts again.
-        keep(&execution.folder, found.end, &found.tail)?;
-        let file = JournalFile::go_on(&path, found.end)?;
-        let own = Sealer::go_on(file, signer, origin(execution), 1, at_end);
+        keep_tail(&execution.folder, found.end, &found.tail)?;
+        let file = JournalFile::reopen(&path, found.end)?;
+        let own = Sealer::resume(file, signer, origin(execution), 1, at_end);
         Ok((Self::over(own), known))
     }
 
@@ -170,7 +170,7 @@ fn read(
     path: &std::path::Path,
     end: u64,
     key: &VerifierKey,
-) -> Result<(KnownOrders, Sealed), OrderLogError> {
+) -> Result<(KnownOrders, JournalHead), OrderLogError> {
     let mut known = KnownOrders::default();
     let mut auditor = Auditor::new(key.clone());
     auditor.set_cadence(core::num::NonZeroU64::MIN);
@@ -183,10 +183,10 @@ fn read(
     }
     audit_records(&mut auditor, &bytes, |record| known.add(record))?;
     let summary = auditor.finish(0);
-    let sealed = Sealed {
+    let sealed = JournalHead {
         chain: summary.chain,
         tree: summary.tree,
-        ..Sealed::default()
+        ..JournalHead::default()
     };
     Ok((known, sealed))
 }

@@ -1,4 +1,4 @@
-//! The physical file: bytes go to its end, and become durable when told.
+//! The journal's file: bytes are appended, and are durable after a sync. It must never know what they mean.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -28,6 +28,8 @@ impl JournalFile {
             .open(path)
             .map_err(at("create", path))?;
         file.write_all(MAGIC).map_err(at("write", path))?;
+        // First the bytes, then the name: a crash between the two leaves no journal, and one that has a name
+        // begins with the magic bytes. Both are durable before a decision is made.
         file.sync_all().map_err(at("sync", path))?;
         if let Some(folder) = path.parent() {
             sync_folder(folder)?;
@@ -38,13 +40,13 @@ impl JournalFile {
         })
     }
 
-    /// The journal at `path`, cut to its first `length` bytes, to write on. One of no bytes begins
-    /// anew; it may be missing then.
+    /// The journal at `path`, cut to its first `length` bytes, for appending. With length 0 it begins anew, and
+    /// the file may be missing.
     ///
     /// # Errors
     ///
     /// Returns [`FileError`] if it cannot be opened or cut.
-    pub fn go_on(path: &Path, length: u64) -> Result<Self, FileError> {
+    pub fn reopen(path: &Path, length: u64) -> Result<Self, FileError> {
         if length == 0 && !path.try_exists().map_err(at("look for", path))? {
             return Self::create(path);
         }
@@ -52,10 +54,13 @@ impl JournalFile {
             .append(true)
             .open(path)
             .map_err(at("open", path))?;
+        // The caller has a durable copy of what is cut here. Appending after an unsigned tail would join new
+        // entries to bytes that nothing vouches for.
         file.set_len(length).map_err(at("cut", path))?;
         if length == 0 {
             file.write_all(MAGIC).map_err(at("write", path))?;
         }
+        // Size and content, not content alone: after a crash the old length would bring the cut bytes back.
         file.sync_all().map_err(at("sync", path))?;
         Ok(Self {
             file,
@@ -72,12 +77,14 @@ impl JournalFile {
         self.file.write_all(bytes).map_err(at("write", &self.path))
     }
 
-    /// Makes what was appended durable.
+    /// Makes the appended bytes durable.
     ///
     /// # Errors
     ///
-    /// Returns [`FileError`] if the system could not say that it is.
+    /// Returns [`FileError`] if the operating system did not confirm it.
     pub fn sync(&mut self) -> Result<(), FileError> {
+        // A failed sync is never tried again: the kernel may have dropped the pages and would then report
+        // success for bytes that are lost. The error ends the run.
         self.file.sync_data().map_err(at("sync", &self.path))
     }
 }

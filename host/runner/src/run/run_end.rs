@@ -1,23 +1,33 @@
-//! How a run ended, as its closed journal says and the ledger takes it. It must never take the word
-//! of a journal whose last checkpoint the log's key did not sign.
+//! How a run ended, read from its closed journal for the ledger. It must never trust a journal whose last
+//! checkpoint the log's key did not sign.
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::RunEnd;
 use counterfoil_journal::checkpoint::Checkpoint;
-use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::key::{KeyError, VerifierKey};
 use counterfoil_trading::record::{Close, KIND_CLOSE, KIND_STOP, StopRecord, kind_of};
 
-use crate::error::RunnerError;
 use crate::run::end_cause::RunEndCause;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
+
+/// Why it could not be read how a run ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunEndError {
+    /// The run's origin is not the name of a key.
+    #[error("invalid origin of the run: {0}")]
+    Origin(#[from] KeyError),
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+}
 
 /// The end of an execution; `None` while its journal has no closing record that is signed.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the journal cannot be read.
-pub fn ending(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, RunnerError> {
+/// Returns [`RunEndError`] if the journal cannot be read.
+pub fn run_end(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, RunEndError> {
     let key = VerifierKey::new(&execution.origin(), key)?;
     let mut journal = JournalReader::open(&execution.journal())?;
     let mut stop = None;
@@ -32,8 +42,9 @@ pub fn ending(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, R
             _ => {}
         }
     }
-    let signed = journal.last_checkpoint();
-    let signed = signed.and_then(|(entries, note)| {
+    // The checkpoint must cover every entry, not most of them: with bytes appended after it, a forged closing
+    // record would get into the ledger under a genuine signature.
+    let signed = journal.last_checkpoint().and_then(|(entries, note)| {
         let checkpoint = Checkpoint::open_own(note.as_bytes(), &key).ok()?;
         (checkpoint.size == *entries && *entries == journal.index()).then_some(checkpoint)
     });

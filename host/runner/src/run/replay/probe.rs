@@ -1,5 +1,5 @@
-//! What a host could see of the slices to come. Nothing in this program looks at it: it is the
-//! place where a hole would look, and where an audit puts garbage.
+//! Future slices within reach of a host under audit. No code of this program reads them: a host with a look-ahead bug
+//! would, and the audit fills them with garbage. It must never reach a guest.
 
 use core::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,40 +11,41 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price, Volume};
 
-/// Slices of garbage beyond the one being decided.
+/// Slices of garbage after the current one.
 const GARBAGE_SLICES: usize = 64;
 
-/// The slices beyond the one being decided, nearest first. Clones share them.
+/// The slices after the one being decided, nearest first. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Tape {
+pub struct LookAheadProbe {
     ahead: Arc<Mutex<Vec<Slice>>>,
 }
 
-impl Tape {
-    /// The slice this many places beyond the one being decided, from 1.
+impl LookAheadProbe {
+    /// The slice this many places after the one being decided, from 1.
     #[must_use]
     pub fn ahead(&self, places: usize) -> Option<Slice> {
         let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         ahead.get(places.checked_sub(1)?).cloned()
     }
 
-    /// Puts the true slices beyond the one being decided on the tape.
-    pub fn show<'a>(&self, slices: impl Iterator<Item = &'a Slice>) {
+    /// Shows the true slices after the one being decided.
+    pub fn show_truth<'a>(&self, slices: impl Iterator<Item = &'a Slice>) {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         ahead.clear();
         ahead.extend(slices.take(GARBAGE_SLICES).cloned());
     }
 
-    /// Puts garbage on the tape: bars and corporate actions that are well-formed, of the
-    /// instruments of `current`, and have nothing to do with what is to come. `salt` makes each garbage another.
-    pub fn garble(&self, current: &Slice, salt: u64) {
+    /// Shows garbage: well-formed bars and corporate actions of the instruments of `current` that are unrelated to the
+    /// slices to come. Each `salt` gives other garbage.
+    pub fn show_garbage(&self, current: &Slice, salt: u64) {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         ahead.clear();
-        let mut random = Garbage(Random::new(salt));
+        let mut random = GarbageDraws(Random::new(salt));
         ahead.extend((0..GARBAGE_SLICES).map(|place| {
             let mut slice = Slice::default();
             for bar in current.bars() {
-                // Well-formed by construction, and where it is not there is less garbage.
+                // Well-formed, so that a host that looks ahead decides on it instead of failing to parse it: a
+                // failure would show the bug only where garbage is rejected.
                 let Some(bar) = random.bar(bar.get(), place) else {
                     continue;
                 };
@@ -58,18 +59,17 @@ impl Tape {
     }
 }
 
-/// A generator of garbage, the same on every machine.
-struct Garbage(Random);
+/// Draws garbage, the same on every machine.
+struct GarbageDraws(Random);
 
-impl Garbage {
+impl GarbageDraws {
     /// A number from 1 to `most`.
     fn number(&mut self, most: u64) -> i64 {
         let place = self.0.below(usize::try_from(most).unwrap_or(usize::MAX));
         i64::try_from(place).unwrap_or(0).saturating_add(1)
     }
 
-    /// A split, a dividend, another ticker, the end of an instrument or of a session, on more than
-    /// every other bar.
+    /// A split, a dividend, a symbol change, a delisting or a session end, on more than every second bar.
     fn action(&mut self, bar: &RawBar) -> Option<CorporateAction> {
         let mut count = || u32::try_from(self.number(9)).ok().and_then(NonZeroU32::new);
         let (new, old) = (count()?, count()?);

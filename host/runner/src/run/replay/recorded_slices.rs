@@ -1,5 +1,5 @@
-//! A journal as slices with their records, read once on a thread of its own and held against the
-//! snapshot as they come. It must never know what a component decides again.
+//! A journal as slices with their records, read once on a thread of its own and compared with the snapshot. It must
+//! never know what a component decides in the replay.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -10,46 +10,44 @@ use counterfoil_trading::record::{Callback, Close, Record, Stop, digested_part};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::error::RunnerError;
-use crate::run::feed::{Feed as _, FeedError, Next, SnapshotFeed};
+use super::ReplayError;
+use crate::run::feed::{FeedError, FeedItem, SliceFeed as _, SnapshotFeed};
 use crate::run::journal::{JournalReader, ReadJournalError};
 
-/// Slices handed over at once: enough that the threads meet rarely, small enough for a cache.
+/// Slices in a batch: enough that the threads rarely wait for each other, small enough for a cache.
 pub(super) const SLICES_PER_BATCH: usize = 256;
 
-/// Slices on their way to the engine thread. A batch comes back and is filled again.
-pub(super) type Batch = Vec<Recorded>;
+/// Slices for the replaying thread, which returns the batch to be filled again.
+pub(super) type SliceBatch = Vec<RecordedSlice>;
 
-/// One slice as the journal has it. A fault of `init` is a slice without bars.
+/// One recorded slice. A fault of `init` is a slice without bars.
 #[derive(Debug, Default)]
-pub(super) struct Recorded {
-    /// Its bars.
+pub(super) struct RecordedSlice {
     pub(super) slice: Slice,
-    /// Whether these are not the snapshot's bars. Nothing follows then.
+    /// Whether the bars are not the snapshot's. No slice follows then.
     pub(super) is_foreign: bool,
-    /// The host's stop, which is a slice without bars too.
+    /// The host's stop, which is also a slice without bars.
     pub(super) stop: Option<Stop>,
-    /// The times of its decisions.
     pub(super) times: Vec<Option<(UnixNanos, UnixNanos)>>,
-    /// Its deliveries other than corporate actions: some may be inputs, and the venue knows which.
+    /// Deliveries other than corporate actions. Some are inputs, and the venue knows which.
     pub(super) from_outside: Vec<Delivery>,
     time: Option<UnixNanos>,
     is_faulted: bool,
     bytes: Vec<u8>,
-    /// Entry indices, and where in the bytes each record ends.
+    /// Entry index and end in `bytes` of each record.
     ends: Vec<(u64, usize)>,
 }
 
-impl Recorded {
-    /// Entry index and bytes of the record at `place`, if there are so many.
+impl RecordedSlice {
+    /// Entry index and bytes of the record at `place`.
     pub(super) fn record(&self, place: usize) -> Option<(u64, &[u8])> {
         let (index, end) = *self.ends.get(place)?;
-        let before = place.checked_sub(1).and_then(|one| self.ends.get(one));
+        let before = place.checked_sub(1).and_then(|last| self.ends.get(last));
         let start = before.map_or(0, |(_, end)| *end);
         self.bytes.get(start..end).map(|body| (index, body))
     }
 
-    /// How many records it has.
+    /// The number of records.
     pub(super) fn records(&self) -> usize {
         self.ends.len()
     }
@@ -75,27 +73,29 @@ impl Recorded {
     fn takes(&self, record: &Record) -> bool {
         let Some(time) = self.time else { return true };
         match record {
-            Record::Deliveries(one) => one.time == time && self.slice.bars().is_empty(),
-            Record::MarginCall(one) => one.time == time && self.slice.bars().is_empty(),
-            Record::Decision(one) => one.bar.get().close_time == time,
-            Record::Fault(one) => one.callback != Callback::Init && one.time == time,
+            Record::Deliveries(deliveries) => {
+                deliveries.time == time && self.slice.bars().is_empty()
+            }
+            Record::MarginCall(call) => call.time == time && self.slice.bars().is_empty(),
+            Record::Decision(decision) => decision.bar.get().close_time == time,
+            Record::Fault(fault) => fault.callback != Callback::Init && fault.time == time,
             Record::Stop(_) => false,
             Record::Open(_) | Record::Close(_) | Record::Refused(_) => true,
         }
     }
 }
 
-/// What is known once the journal was read to its end.
+/// The end of a journal.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(super) struct JournalTail {
     /// The decision digest over the recorded deterministic parts.
     pub(super) digest: [u8; 32],
-    /// The closing record with its entry index.
+    /// The closing record with its entry index; `None` while the run is open.
     pub(super) close: Option<(u64, Close)>,
 }
 
-/// Reads the journal and groups its records.
-pub(super) struct Recorder {
+/// Reads a journal and groups its records by slice.
+pub(super) struct RecordedSliceReader {
     reader: JournalReader,
     snapshot: Option<SnapshotFeed>,
     expected: Slice,
@@ -104,9 +104,8 @@ pub(super) struct Recorder {
     is_over: bool,
 }
 
-impl Recorder {
-    /// A recorder at the front of the journal at `path`. Without a snapshot the bars are taken as
-    /// the journal has them.
+impl RecordedSliceReader {
+    /// A reader at the start of the journal at `path`. Without a snapshot the bars are the journal's own.
     pub(super) fn open(
         path: &Path,
         snapshot: Option<SnapshotFeed>,
@@ -121,19 +120,19 @@ impl Recorder {
         })
     }
 
-    /// Sends all slices, so many in a batch; `None` if the other side has seen enough before the end.
-    pub(super) fn run(
+    /// Sends all slices in batches of `slices`; `None` if the receiver ended first.
+    pub(super) fn send_slices(
         mut self,
         slices: usize,
-        send: &SyncSender<Batch>,
-        empty: &Receiver<Batch>,
-    ) -> Result<Option<Tail>, RunnerError> {
+        send: &SyncSender<SliceBatch>,
+        empty: &Receiver<SliceBatch>,
+    ) -> Result<Option<JournalTail>, ReplayError> {
         while !self.is_over {
             let mut batch = empty.try_recv().unwrap_or_default();
-            batch.resize_with(slices, Recorded::default);
+            batch.resize_with(slices, RecordedSlice::default);
             let mut filled = 0;
-            for one in &mut batch {
-                if !self.fill(one)? {
+            for recorded in &mut batch {
+                if !self.fill(recorded)? {
                     break;
                 }
                 filled += 1;
@@ -143,15 +142,15 @@ impl Recorder {
                 return Ok(None);
             }
         }
-        Ok(Some(Tail {
+        Ok(Some(JournalTail {
             digest: self.digest.value(),
             close: self.close,
         }))
     }
 
-    /// Fills `out` with the next slice; false at the end. The last slice of a journal that was not
-    /// closed is left out unless it ends in a fault: a crash can fall between two of its bars.
-    fn fill(&mut self, out: &mut Recorded) -> Result<bool, RunnerError> {
+    /// Fills `out` with the next slice; false at the end. The last slice of an open journal is left out unless it ends
+    /// in a fault, as a crash can fall between two of its bars.
+    fn fill(&mut self, out: &mut RecordedSlice) -> Result<bool, ReplayError> {
         out.clear();
         if self.is_over {
             return Ok(false);
@@ -169,10 +168,10 @@ impl Recorder {
             match record {
                 Record::Open(_) | Record::Refused(_) => {}
                 Record::Close(close) => self.close = Some((index, close)),
-                Record::Deliveries(one) => {
+                Record::Deliveries(deliveries) => {
                     out.push(index, body);
-                    out.time = Some(one.time);
-                    for delivery in one.deliveries {
+                    out.time = Some(deliveries.time);
+                    for delivery in deliveries.deliveries {
                         if let Delivery::Action(applied) = delivery {
                             out.slice
                                 .add_action(applied.action)
@@ -182,25 +181,25 @@ impl Recorder {
                         }
                     }
                 }
-                Record::MarginCall(one) => {
+                Record::MarginCall(call) => {
                     out.push(index, body);
-                    out.time = Some(one.time);
+                    out.time = Some(call.time);
                 }
-                Record::Decision(one) => {
+                Record::Decision(decision) => {
                     out.push(index, body);
-                    out.time = Some(one.bar.get().close_time);
-                    out.slice.add(one.bar).map_err(FeedError::from)?;
-                    out.times.push(one.circumstances.times);
+                    out.time = Some(decision.bar.get().close_time);
+                    out.slice.add(decision.bar).map_err(FeedError::from)?;
+                    out.times.push(decision.circumstances.times);
                 }
-                Record::Stop(one) => {
+                Record::Stop(record) => {
                     out.push(index, body);
-                    out.time = Some(one.time);
+                    out.time = Some(record.time);
                     out.is_faulted = true;
-                    out.stop = Some(one.stop);
+                    out.stop = Some(record.stop);
                 }
-                Record::Fault(one) => {
+                Record::Fault(fault) => {
                     out.push(index, body);
-                    out.time = Some(one.time);
+                    out.time = Some(fault.time);
                     out.is_faulted = true;
                 }
             }
@@ -210,25 +209,27 @@ impl Recorder {
         if out.ends.is_empty() || !is_whole {
             return Ok(false);
         }
-        self.hold_against_snapshot(out)?;
-        self.digest(out)?;
+        self.compare_with_snapshot(out)?;
+        self.add_to_digest(out)?;
         Ok(true)
     }
 
-    fn hold_against_snapshot(&mut self, out: &mut Recorded) -> Result<(), RunnerError> {
+    fn compare_with_snapshot(&mut self, out: &mut RecordedSlice) -> Result<(), ReplayError> {
         let Some(snapshot) = &mut self.snapshot else {
             return Ok(());
         };
         if out.slice.bars().is_empty() {
             return Ok(());
         }
-        let there = snapshot.next(&mut self.expected)? == Next::Slice;
+        // Bars and actions together, as one value: a journal whose bars were exchanged for others that lead to the
+        // same decisions is still foreign.
+        let there = snapshot.next(&mut self.expected)? == FeedItem::Slice;
         out.is_foreign = !(there && self.expected == out.slice);
         self.is_over |= out.is_foreign;
         Ok(())
     }
 
-    fn digest(&mut self, out: &Recorded) -> Result<(), ReadJournalError> {
+    fn add_to_digest(&mut self, out: &RecordedSlice) -> Result<(), ReadJournalError> {
         for place in 0..out.records() {
             let Some((_, body)) = out.record(place) else {
                 break;

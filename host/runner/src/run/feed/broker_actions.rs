@@ -1,6 +1,6 @@
-//! The feed of a broker's run. The broker applies its own corporate actions, so one that the feed tells
-//! is refused; ends of sessions are no action of the account, and pass. Where the run's orders are to
-//! be taken back at its end, the end is a stop: afterwards nobody would look after them.
+//! Drops corporate actions that the broker applies itself, and passes session ends through, which do not touch the
+//! account. If the run's orders are to be canceled at its end, the end of the feed becomes a stop. It must never know
+//! which broker it is.
 
 use std::collections::VecDeque;
 
@@ -9,56 +9,61 @@ use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::record::{FaultAction, RefusedInput, Stop, StopCause};
 use counterfoil_trading::slice::Slice;
 
-use super::{Feed, FeedError, Next};
+use super::{FeedError, FeedItem, SliceFeed};
 
-/// A feed as it is for a run of this venue.
+/// Drops corporate actions the broker applies itself; passes everything else through.
 #[derive(Debug)]
-pub struct OfBroker<F> {
+pub struct BrokerActionFilter<F> {
     inner: F,
     is_broker: bool,
-    takes_back: bool,
+    cancels_at_end: bool,
     refused: VecDeque<RefusedInput>,
-    /// The slice without its actions, which comes after they were refused.
+    /// The slice without its actions, given after the refusals.
     next: Option<Slice>,
 }
 
-impl<F> OfBroker<F> {
-    /// The feed of a run; one without a broker is as it was.
+impl<F> BrokerActionFilter<F> {
+    /// The filtered feed of a run. Without a broker it passes everything through.
     pub fn new(inner: F, setup: &RunSetup) -> Self {
         let is_broker = setup.broker.is_some();
         Self {
             inner,
             is_broker,
-            takes_back: is_broker && setup.on_fault == FaultAction::Cancel,
+            cancels_at_end: is_broker && setup.on_fault == FaultAction::Cancel,
             refused: VecDeque::new(),
             next: None,
         }
     }
 }
 
-impl<F: Feed> Feed for OfBroker<F> {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl<F: SliceFeed> SliceFeed for BrokerActionFilter<F> {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         loop {
             if let Some(refused) = self.refused.pop_front() {
-                return Ok(Next::Refused(refused));
+                return Ok(FeedItem::Refused(refused));
             }
             if let Some(next) = self.next.take() {
                 *slice = next;
-                return Ok(Next::Slice);
+                return Ok(FeedItem::Slice);
             }
             let next = self.inner.next(slice)?;
-            if next == Next::End && self.takes_back {
-                return Ok(Next::Stop(Stop {
+            // A closed run does not watch its orders. Without this stop, which cancels them first, orders would work
+            // at the broker with no process behind them.
+            if next == FeedItem::End && self.cancels_at_end {
+                return Ok(FeedItem::Stop(Stop {
                     cause: StopCause::FeedEnded,
                     message: "the feed ended, or the run was told to stop".to_owned(),
                 }));
             }
-            if !self.is_broker || next != Next::Slice {
+            if !self.is_broker || next != FeedItem::Slice {
                 return Ok(next);
             }
+            // Applied twice, a split would double the run's position against the broker's, and the next
+            // reconciliation would stop the run. Dropped without a record, the jump in price
+            // would stay unexplained.
             let is_end = |kind: &ActionKind| matches!(kind, ActionKind::SessionEnd);
             if slice.actions().iter().all(|one| is_end(&one.kind)) {
-                return Ok(Next::Slice);
+                return Ok(FeedItem::Slice);
             }
             let mut plain = Slice::default();
             for action in slice.actions() {
@@ -92,13 +97,13 @@ mod tests {
     use super::*;
 
     /// One slice with a split and the end of a session, then no more.
-    struct One(bool);
+    struct SingleSlice(bool);
 
-    impl Feed for One {
-        fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+    impl SliceFeed for SingleSlice {
+        fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
             slice.clear();
             if core::mem::replace(&mut self.0, true) {
-                return Ok(Next::End);
+                return Ok(FeedItem::End);
             }
             let split = ActionKind::Split {
                 new: NonZeroU32::MAX,
@@ -122,23 +127,23 @@ mod tests {
                 volume: Volume(1),
             });
             slice.add(bar.unwrap())?;
-            Ok(Next::Slice)
+            Ok(FeedItem::Slice)
         }
     }
 
     #[test]
     fn a_broker_splits_its_own_shares_and_sessions_still_end() {
         for is_strict in [false, true] {
-            let mut feed = OfBroker {
-                inner: One(false),
+            let mut feed = BrokerActionFilter {
+                inner: SingleSlice(false),
                 is_broker: is_strict,
-                takes_back: is_strict,
+                cancels_at_end: is_strict,
                 refused: VecDeque::new(),
                 next: None,
             };
             let mut slice = Slice::default();
             if is_strict {
-                let Next::Refused(refused) = feed.next(&mut slice).unwrap() else {
+                let FeedItem::Refused(refused) = feed.next(&mut slice).unwrap() else {
                     panic!("the split passes");
                 };
                 assert_eq!(
@@ -146,11 +151,11 @@ mod tests {
                     "the broker applies its own corporate actions"
                 );
             }
-            assert_eq!(feed.next(&mut slice).unwrap(), Next::Slice);
+            assert_eq!(feed.next(&mut slice).unwrap(), FeedItem::Slice);
             let actions = if is_strict { 1 } else { 2 };
             assert_eq!((slice.actions().len(), slice.bars().len()), (actions, 1));
             let end = feed.next(&mut slice).unwrap();
-            assert_eq!(matches!(end, Next::Stop(_)), is_strict, "{end:?}");
+            assert_eq!(matches!(end, FeedItem::Stop(_)), is_strict, "{end:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What the signed part of a journal says about where its run stood: the end of chain and tree,
-//! the counts, and for a feed the bars. It must never know what a component decides again.
+//! Where a run stopped, read from the signed part of its journal: the journal's head, the counts, and the bars of a
+//! feed. It must never know what a component decides in the replay.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -8,68 +8,68 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::corporate::{ActionKind, CorporateAction};
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{Deliveries, Open, PlanNote, Record, Stop, digested_part};
-use counterfoil_trading::slice::Slice;
+use counterfoil_trading::slice::{Slice, SliceError};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::told::Told;
 
-use crate::error::RunnerError;
+use super::ResumeError;
 use crate::orders::gateway::PriorDecisions;
-use crate::orders::gateway::broker::RecordedDeliveries;
-use crate::run::feed::{Decided, FeedError};
-use crate::run::journal::{JournalReader, ReadJournalError, Sealed};
+use crate::orders::gateway::broker::Recorded;
+use crate::run::feed::DecidedBars;
+use crate::run::journal::{JournalHead, JournalReader, ReadJournalError};
 
-/// What the signed part says.
+/// The state of a run at its last checkpoint.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct RecordedRun {
     pub(super) open: Option<Open>,
-    pub(super) sealed: Sealed,
-    /// Records that count for the decision digest.
+    pub(super) head: JournalHead,
+    /// Records within the decision digest.
     pub(super) records: u64,
-    /// Bars decided.
     pub(super) bars: u64,
     pub(super) is_closed: bool,
-    /// Whether the last record stands before the bars of its slice, none of which is decided.
+    /// Whether the last record comes before the bars of its slice, none of which is decided.
     pub(super) is_ahead: bool,
     is_faulted: bool,
-    /// The number of every plan that a decision of a live run authorized, with the decision's time.
+    /// The token of every plan that a decision of a live run authorized, with the decision's time.
     pub(super) plans: PriorDecisions,
     decided: UnixNanos,
-    /// The times of a feed's decisions, in their sequence.
+    /// The times of a feed's decisions, in order.
     pub(super) times: VecDeque<Option<(UnixNanos, UnixNanos)>>,
-    /// The stop that ended the run.
+    /// The recorded stop, if any.
     pub(super) stop: Option<Stop>,
     /// The bars of a feed, by slice.
     slices: Vec<Slice>,
-    /// What stands before the bars of the slice after them.
-    next: Option<NextSlice>,
-    /// What a broker said, and until when.
-    told: RecordedDeliveries,
+    /// The records before the bars of the next slice.
+    next: Option<UndecidedSlice>,
+    /// Broker reports, and until when they are recorded.
+    broker_reports: RecordedDeliveries,
 }
 
-/// A slice of which no bar is decided.
+/// A slice without a decided bar.
 #[derive(Debug)]
-struct NextSlice {
+struct UndecidedSlice {
     close: UnixNanos,
     actions: Vec<CorporateAction>,
 }
 
-impl Known {
-    /// Reads the first `entries` entries of the journal at `path`, which the verifier found good.
-    pub(super) fn read(path: &Path, entries: u64) -> Result<Self, RunnerError> {
+impl RecordedRun {
+    /// Reads the first `entries` entries of the journal at `path`, which the verifier accepted.
+    pub(super) fn read(path: &Path, entries: u64) -> Result<Self, ResumeError> {
         let mut known = Self::default();
         let mut reader = JournalReader::open(path)?;
+        // Not one entry further: what follows is unsigned, and a position taken from it could be an attacker's.
         while reader.index() < entries {
             let Some(entry) = reader.next_entry()? else {
                 break;
             };
             let (leaf, body) = known
-                .sealed
+                .head
                 .chain
                 .check(entry)
                 .map_err(ReadJournalError::from)?;
-            known.sealed.tree.push(leaf);
+            known.head.tree.push(leaf);
             if let Some(part) = digested_part(body).map_err(ReadJournalError::from)? {
-                known.sealed.digest.add(part);
+                known.head.digest.add(part);
                 known.records = known.records.saturating_add(1);
             }
             known.add(Record::decode(body).map_err(ReadJournalError::from)?)?;
@@ -77,52 +77,59 @@ impl Known {
         Ok(known)
     }
 
-    fn add(&mut self, record: Record) -> Result<(), RunnerError> {
-        let decisions = self.sealed.decisions.saturating_add(1);
+    fn add(&mut self, record: Record) -> Result<(), ResumeError> {
+        let decisions = self.head.decisions.saturating_add(1);
         match record {
             Record::Open(open) => self.open = Some(open),
             Record::Close(_) => self.is_closed = true,
             Record::Refused(_) => {}
-            Record::Deliveries(one) => {
+            Record::Deliveries(deliveries) => {
                 self.is_ahead = true;
-                self.told.settled = Some(one.time);
-                let said = one.deliveries.iter().filter(|one| Told::says(one));
-                let slice = self.told.slices.entry(one.time).or_default();
-                slice.extend(said.cloned());
-                self.add_actions(one);
+                self.broker_reports.settled = Some(deliveries.time);
+                let reports = deliveries
+                    .deliveries
+                    .iter()
+                    .filter(|delivery| Told::says(delivery));
+                let slice = self
+                    .broker_reports
+                    .slices
+                    .entry(deliveries.time)
+                    .or_default();
+                slice.extend(reports.cloned());
+                self.add_actions(deliveries);
             }
-            Record::MarginCall(one) => {
-                self.note(&one.plans);
-                self.sealed.decisions = decisions;
+            Record::MarginCall(call) => {
+                self.note(&call.plans);
+                self.head.decisions = decisions;
                 self.is_ahead = true;
-                self.told.settled = Some(one.time);
-                self.next_slice(one.time);
+                self.broker_reports.settled = Some(call.time);
+                self.next_slice(call.time);
             }
-            Record::Stop(one) => {
-                self.note(&one.plans);
-                self.sealed.decisions = decisions;
+            Record::Stop(record) => {
+                self.note(&record.plans);
+                self.head.decisions = decisions;
                 self.is_ahead = false;
-                // Its last slice is over, whole or not.
+                // A stop ends the slice that it interrupts, whether or not all of its bars are decided.
                 self.is_faulted = true;
-                self.stop = Some(one.stop);
+                self.stop = Some(record.stop);
             }
             Record::Fault(_) => {
-                self.sealed.decisions = decisions;
+                self.head.decisions = decisions;
                 self.is_ahead = false;
                 self.is_faulted = true;
             }
-            Record::Decision(one) => {
-                self.sealed.decisions = decisions;
+            Record::Decision(decision) => {
+                self.head.decisions = decisions;
                 self.bars = self.bars.saturating_add(1);
-                self.told.settled = Some(one.bar.get().close_time);
-                if let Some((_, decided)) = one.circumstances.times {
+                self.broker_reports.settled = Some(decision.bar.get().close_time);
+                if let Some((_, decided)) = decision.circumstances.times {
                     self.decided = decided;
-                    self.note(&one.circumstances.plans);
+                    self.note(&decision.circumstances.plans);
                 }
                 self.is_ahead = false;
                 if self.is_feed() {
-                    self.times.push_back(one.circumstances.times);
-                    self.add_bar(&one.bar).map_err(RunnerError::Feed)?;
+                    self.times.push_back(decision.circumstances.times);
+                    self.add_bar(&decision.bar)?;
                 }
             }
         }
@@ -134,12 +141,12 @@ impl Known {
         open.is_some_and(|open| open.commitments.is_none())
     }
 
-    /// The actions of the slice with this close, before its bars.
+    /// The actions of the undecided slice with this close time.
     fn next_slice(&mut self, close: UnixNanos) -> &mut Vec<CorporateAction> {
         if self.next.as_ref().is_none_or(|next| next.close != close) {
             self.next = None;
         }
-        let new = || NextSlice {
+        let new = || UndecidedSlice {
             close,
             actions: Vec::new(),
         };
@@ -149,8 +156,8 @@ impl Known {
     fn add_actions(&mut self, deliveries: Deliveries) {
         let is_feed = self.is_feed();
         let actions = self.next_slice(deliveries.time);
-        for one in deliveries.deliveries {
-            if let Delivery::Action(applied) = one
+        for delivery in deliveries.deliveries {
+            if let Delivery::Action(applied) = delivery
                 && is_feed
             {
                 actions.push(applied.action);
@@ -158,14 +165,14 @@ impl Known {
         }
     }
 
-    /// Notes plans, with the time of the decision at hand or of the one before it.
+    /// Notes plans with the time of the last decision.
     fn note(&mut self, plans: &[PlanNote]) {
         let decided = self.decided;
         self.plans
             .extend(plans.iter().map(|plan| (plan.token, decided)));
     }
 
-    fn add_bar(&mut self, bar: &ClosedBar) -> Result<(), FeedError> {
+    fn add_bar(&mut self, bar: &ClosedBar) -> Result<(), SliceError> {
         let time = bar.get().close_time;
         match self.slices.last_mut() {
             Some(last) if last.close_time() == Some(time) => last.add(*bar)?,
@@ -182,36 +189,37 @@ impl Known {
         Ok(())
     }
 
-    /// What a broker said.
-    pub(super) fn take_told(&mut self) -> RecordedDeliveries {
-        core::mem::take(&mut self.told)
+    pub(super) fn take_broker_reports(&mut self) -> RecordedDeliveries {
+        core::mem::take(&mut self.broker_reports)
     }
 
-    /// The close time of the last slice of a feed that has a decided bar.
+    /// The close time of the last slice of a feed with a decided bar.
     pub(super) fn last_close(&self) -> Option<UnixNanos> {
         self.slices.last().and_then(Slice::close_time)
     }
 
-    /// The slices that are whole, and what a feed must know to go on after them. The last slice is
-    /// whole if it has a bar of each of `instruments`, if it ended in a fault, or if records of the
-    /// next follow; else it may have been cut between two bars, and the feed says.
+    /// The whole slices, and what a feed needs to continue after them. The last slice is whole if it has a bar of
+    /// each of `instruments`, if it ended in a fault, or if records of the next slice follow. Otherwise a crash may
+    /// have fallen between two of its bars, and the feed decides.
     ///
     /// # Errors
     ///
-    /// Returns [`FeedError`] if a recorded action does not hold.
+    /// Returns [`SliceError`] if a recorded action does not fit its slice.
     pub(super) fn take_slices(
         &mut self,
         instruments: usize,
-    ) -> Result<(Vec<Slice>, Decided), FeedError> {
+    ) -> Result<(Vec<Slice>, DecidedBars), SliceError> {
         let mut slices = core::mem::take(&mut self.slices);
-        let mut decided = Decided {
+        let mut decided = DecidedBars {
             settled: slices.last().and_then(Slice::close_time),
-            ..Decided::default()
+            ..DecidedBars::default()
         };
         for bar in slices.iter().flat_map(Slice::bars) {
             let (time, id) = (bar.get().close_time, bar.get().instrument);
             decided.bars.insert((time, id), *bar);
         }
+        // Taking a partial slice for whole would drop the bars that the feed sends for it a second time; taking a
+        // whole one for partial would wait for bars that never come.
         let may_be_open = !self.is_faulted && !self.is_ahead;
         let open = slices.pop_if(|last| may_be_open && last.bars().len() < instruments);
         decided.open = open.unwrap_or_default();
@@ -226,9 +234,10 @@ impl Known {
             .iter()
             .chain([&decided.open])
             .flat_map(Slice::actions);
-        let ends = actions.filter(|one| one.kind == ActionKind::SessionEnd);
-        let ends = ends.map(|one| (one.ex_time, one.instrument)).collect();
-        decided.session_ends = ends;
+        decided.session_ends = actions
+            .filter(|action| action.kind == ActionKind::SessionEnd)
+            .map(|action| (action.ex_time, action.instrument))
+            .collect();
         Ok((slices, decided))
     }
 }

@@ -1,13 +1,14 @@
-//! The bars that a live run decided, out of its journal and into a snapshot. It must never know
-//! what was decided on them.
+//! The bars that a live run decided, copied from its journal into a snapshot. It must never know what was decided on
+//! them.
 
 use core::fmt::Write as _;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
 
-use counterfoil_snapshot::source::options::{EpochUnit, IngestOptions};
-use counterfoil_snapshot::store::folder::SnapshotStore;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
+use counterfoil_snapshot::source::choices::EpochUnit;
+use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_snapshot::store::snapshot_id::SnapshotId;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;
@@ -19,41 +20,40 @@ use counterfoil_trading::record::{
 };
 use counterfoil_trading::time::UnixNanos;
 
-use crate::error::RunnerError;
+use super::ParityError;
 use crate::run::feed::bar_in;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
 use crate::store::files::at;
 
-/// The first line of the file of bars.
+/// The header of the file of bars.
 const HEADER: &str = "symbol,time,open,high,low,close,volume";
 
-/// How far a journal's whole slices go, and what was refused on the way.
-pub(super) struct Taken {
-    /// Entries that hold them.
+/// The whole slices of a live run's journal, and the bars that it refused.
+pub(super) struct LiveBars {
+    /// Entries up to the end of the last whole slice.
     entries: u64,
-    /// The earliest open of any bar in them.
+    /// The earliest open time of their bars.
     pub(super) first_open: UnixNanos,
-    /// Close times of the first and the last.
+    /// Close times of the first and the last slice.
     closes: Option<(UnixNanos, UnixNanos)>,
-    /// Whether the live run was told of corporate actions or ends of sessions, which are no bars.
+    /// Whether the live run received corporate actions or session ends, which bars do not show.
     pub(super) has_actions: bool,
-    /// Bars that the live run was sent and refused.
+    /// Bars that the live run refused.
     refused: BTreeSet<(String, UnixNanos)>,
-    /// The instruments that had a bar.
+    /// Instruments with a bar.
     seen: BTreeSet<InstrumentId>,
 }
 
-impl Taken {
-    /// Reads the first `entries` entries of a journal, as far as the last whole slice that closes
-    /// by `through`.
+impl LiveBars {
+    /// Reads the first `entries` entries of a journal, up to the last whole slice that closes by `through`.
     pub(super) fn read(
         execution: &Execution,
         setup: &RunSetup,
         entries: u64,
         through: Option<UnixNanos>,
-    ) -> Result<Self, RunnerError> {
-        let mut taken = Self {
+    ) -> Result<Self, ReadJournalError> {
+        let mut live_bars = Self {
             entries: 0,
             first_open: UnixNanos(i64::MAX),
             closes: None,
@@ -62,62 +62,62 @@ impl Taken {
             seen: BTreeSet::new(),
         };
         let mut reader = JournalReader::open(&execution.journal())?;
-        let mut under_way = UnderWay::default();
+        let mut open_slice = PartialSlice::default();
         while reader.index() < entries {
             let before = reader.index();
             let Some(body) = reader.next_body()? else {
                 break;
             };
-            match kind_of(body).map_err(ReadJournalError::from)? {
+            match kind_of(body)? {
                 KIND_REFUSED => {
-                    let refused = RefusedInput::decode(body).map_err(ReadJournalError::from)?;
-                    taken.refuse(&refused, &setup.instruments);
+                    let refused = RefusedInput::decode(body)?;
+                    live_bars.refuse(&refused, &setup.instruments);
                     continue;
                 }
                 KIND_DELIVERIES => {
-                    let one = Deliveries::decode(body).map_err(ReadJournalError::from)?;
-                    let is_action = |one: &Delivery| matches!(one, Delivery::Action(_));
-                    taken.has_actions |= one.deliveries.iter().any(is_action);
-                    taken.end(&mut under_way, before);
+                    let record = Deliveries::decode(body)?;
+                    let is_action = |delivery: &Delivery| matches!(delivery, Delivery::Action(_));
+                    live_bars.has_actions |= record.deliveries.iter().any(is_action);
+                    live_bars.end(&mut open_slice, before);
                     continue;
                 }
                 KIND_DECISION => {}
-                // Every other record is of the next slice, or closes the run.
+                // Every other record belongs to the next slice, or closes the run.
                 _ => {
-                    taken.end(&mut under_way, before);
+                    live_bars.end(&mut open_slice, before);
                     continue;
                 }
             }
-            let one = Decision::decode(body).map_err(ReadJournalError::from)?;
-            let close = one.bar.get().close_time;
-            if under_way.close != Some(close) {
-                taken.end(&mut under_way, before);
+            let decision = Decision::decode(body)?;
+            let close = decision.bar.get().close_time;
+            if open_slice.close != Some(close) {
+                live_bars.end(&mut open_slice, before);
             }
             if through.is_some_and(|through| close > through) {
                 break;
             }
-            under_way.add(&one.bar);
-            taken.seen.insert(one.bar.get().instrument);
-            if under_way.bars == setup.instruments.len() {
-                taken.end(&mut under_way, reader.index());
+            open_slice.add(&decision.bar);
+            live_bars.seen.insert(decision.bar.get().instrument);
+            if open_slice.bars == setup.instruments.len() {
+                live_bars.end(&mut open_slice, reader.index());
             }
         }
-        Ok(taken)
+        Ok(live_bars)
     }
 
-    /// Close times of the first and the last slice, if there is one.
+    /// Close times of the first and the last slice; `None` without a whole slice.
     pub(super) const fn closes(&self) -> Option<(UnixNanos, UnixNanos)> {
         self.closes
     }
 
-    /// The instruments without a bar: a snapshot of the bars would not know them.
-    pub(super) fn silent<'a>(&self, setup: &'a RunSetup) -> Vec<&'a str> {
+    /// The symbols of instruments without a bar, which a snapshot of the bars would lack.
+    pub(super) fn without_bars<'a>(&self, setup: &'a RunSetup) -> Vec<&'a str> {
         let all = (0..).map(InstrumentId).zip(&setup.instruments);
         let all = all.filter(|(id, _)| !self.seen.contains(id));
-        all.map(|(_, one)| one.symbol()).collect()
+        all.map(|(_, instrument)| instrument.symbol()).collect()
     }
 
-    /// Whether the live run was sent such a bar and refused it.
+    /// Whether the live run refused such a bar.
     pub(super) fn is_refused(&self, symbol: &str, close: UnixNanos) -> bool {
         self.refused.contains(&(symbol.to_owned(), close))
     }
@@ -127,14 +127,14 @@ impl Taken {
             return;
         };
         let instrument = instruments.get(bar.get().instrument.index());
-        let symbol = instrument.map(|one| one.symbol().to_owned());
+        let symbol = instrument.map(|instrument| instrument.symbol().to_owned());
         let close = bar.get().close_time;
         self.refused.extend(symbol.map(|symbol| (symbol, close)));
     }
 
-    /// Notes that the slice under way is whole, with everything before entry `end`.
-    fn end(&mut self, under_way: &mut UnderWay, end: u64) {
-        let ended = core::mem::take(under_way);
+    /// Notes that the open slice is whole, and ends before entry `end`.
+    fn end(&mut self, open_slice: &mut PartialSlice, end: u64) {
+        let ended = core::mem::take(open_slice);
         let Some(close) = ended.close else { return };
         let first = self.closes.map_or(close, |(first, _)| first);
         self.closes = Some((first, close));
@@ -142,15 +142,16 @@ impl Taken {
         self.entries = end;
     }
 
-    /// Makes a snapshot of the bars. Instruments with other decimals or grids have files of their
-    /// own, since a file has one of each.
+    /// Makes a snapshot of the bars. Instruments with different scales or grids go into files of their own, as a file has
+    /// one of each.
     pub(super) fn ingest(
         &self,
         store: &SnapshotStore,
         data: &DataDir,
         execution: &Execution,
-        (setup, now): (&RunSetup, UnixNanos),
-    ) -> Result<SnapshotId, RunnerError> {
+        setup: &RunSetup,
+        now: UnixNanos,
+    ) -> Result<SnapshotId, ParityError> {
         let mut snapshot = None;
         let mut grids: Vec<InstrumentEntry> = Vec::new();
         for instrument in &setup.instruments {
@@ -160,9 +161,10 @@ impl Taken {
             }
         }
         for grid in &grids {
-            let temp = tempfile::tempfile_in(data.root());
-            let mut file = temp.map_err(at("write into", data.root()))?;
-            let is_of = |one: &Instrument| grid_of(one) == *grid;
+            // Without a name: if the process stops here, no half file of bars is left for a later ingest.
+            let mut file =
+                tempfile::tempfile_in(data.root()).map_err(at("write into", data.root()))?;
+            let is_of = |instrument: &Instrument| grid_of(instrument) == *grid;
             self.write(&mut file, execution, &setup.instruments, &is_of)?;
             let options = IngestOptions {
                 timeframe: Some(setup.timeframe),
@@ -181,21 +183,21 @@ impl Taken {
             let made = store.ingest(file, &name, &options, &mut |_| {})?;
             snapshot = Some(made.id);
         }
-        snapshot.ok_or_else(|| RunnerError::NoSlice {
+        snapshot.ok_or_else(|| ParityError::NoSlice {
             run: execution.short(),
         })
     }
 
-    /// Writes the bars of some instruments, and goes back to the file's beginning.
+    /// Writes the bars of the wanted instruments, and rewinds the file.
     fn write(
         &self,
         file: &mut File,
         execution: &Execution,
         instruments: &[Instrument],
         is_wanted: &dyn Fn(&Instrument) -> bool,
-    ) -> Result<(), RunnerError> {
+    ) -> Result<(), ParityError> {
         let path = execution.journal();
-        let io = |error| RunnerError::File(at("copy the bars of", &path)(error));
+        let io = |error| ParityError::File(at("copy the bars of", &path)(error));
         let mut out = BufWriter::new(&mut *file);
         writeln!(out, "{HEADER}").map_err(io)?;
         let mut reader = JournalReader::open(&path)?;
@@ -207,13 +209,13 @@ impl Taken {
             if kind_of(body).map_err(ReadJournalError::from)? != KIND_DECISION {
                 continue;
             }
-            let one = Decision::decode(body).map_err(ReadJournalError::from)?;
-            let instrument = instruments.get(one.bar.get().instrument.index());
-            let Some(instrument) = instrument.filter(|one| is_wanted(one)) else {
+            let decision = Decision::decode(body).map_err(ReadJournalError::from)?;
+            let instrument = instruments.get(decision.bar.get().instrument.index());
+            let Some(instrument) = instrument.filter(|instrument| is_wanted(instrument)) else {
                 continue;
             };
             line.clear();
-            put_row(&mut line, instrument, &one.bar);
+            put_row(&mut line, instrument, &decision.bar);
             writeln!(out, "{line}").map_err(io)?;
         }
         out.flush().map_err(io)?;
@@ -223,15 +225,15 @@ impl Taken {
     }
 }
 
-/// The slice whose bars are being read.
+/// The slice whose bars are read now.
 #[derive(Default)]
-struct UnderWay {
+struct PartialSlice {
     close: Option<UnixNanos>,
     first_open: UnixNanos,
     bars: usize,
 }
 
-impl UnderWay {
+impl PartialSlice {
     fn add(&mut self, bar: &ClosedBar) {
         let bar = bar.get();
         let first_open = if self.close.is_none() {
@@ -247,7 +249,7 @@ impl UnderWay {
     }
 }
 
-/// An instrument's definition apart from its name.
+/// An instrument's definition without its symbol.
 fn grid_of(instrument: &Instrument) -> InstrumentEntry {
     InstrumentEntry {
         symbol: String::new(),
@@ -255,14 +257,14 @@ fn grid_of(instrument: &Instrument) -> InstrumentEntry {
     }
 }
 
-/// One bar as a line of CSV (RFC 4180).
+/// Appends a bar as a line of CSV (RFC 4180).
 fn put_row(out: &mut String, instrument: &Instrument, bar: &ClosedBar) {
     let bar = bar.get();
     let symbol = instrument.symbol().replace('"', "\"\"");
     let [open, high, low, close] =
         [bar.open, bar.high, bar.low, bar.close].map(|price| instrument.price_text(price));
     let volume = decimal::format(bar.volume.0.into(), instrument.volume_scale());
-    // Writing into a text cannot fail.
+    // Writing into a string cannot fail.
     let _infallible = write!(
         out,
         "\"{symbol}\",{},{open},{high},{low},{close},{volume}",

@@ -1,5 +1,5 @@
-//! Which part of a journal's file is signed, and whether what follows is what a kill leaves. It
-//! must never change a byte, and never know what a record says.
+//! Which part of a journal's file is signed, and whether the rest is what a crash leaves. It must never change a
+//! byte, and never know what a record says.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
@@ -14,25 +14,25 @@ use crate::store::files::{FileError, at};
 /// Bytes read at once: several times the largest frame.
 const READ_BYTES: u64 = 1 << 20;
 
-/// Where the lines of signatures begin in a note.
+/// Where the signature lines of a note begin.
 const SIGNATURES: &[u8] = "\n\n\u{2014} ".as_bytes();
 
-/// A journal's file in two parts.
+/// A journal's file, split after its last checkpoint.
 #[derive(Debug, Default)]
-pub(crate) struct Signed {
-    /// Where the last checkpoint's frame ends; 0 if there is none.
+pub(crate) struct SignedPrefix {
+    /// Where the last checkpoint's frame ends; 0 without a checkpoint.
     pub(crate) end: u64,
-    /// Entries before it.
+    /// Entries before `end`.
     pub(crate) entries: u64,
-    /// Whole entries after it.
+    /// Whole entries after `end`.
     pub(crate) uncovered: u64,
-    /// All bytes after it.
+    /// All bytes after `end`.
     pub(crate) tail: Vec<u8>,
 }
 
-impl Signed {
-    /// Reads the frames of the file at `path`, up to the first bytes that are none. A file that is
-    /// not there has no part.
+impl SignedPrefix {
+    /// Reads the frames of the file at `path`, up to the first bytes that are not a frame. A missing file is an
+    /// empty prefix.
     pub(crate) fn scan(path: &Path) -> Result<Self, FileError> {
         let mut file = match File::open(path) {
             Ok(file) => file,
@@ -49,8 +49,8 @@ impl Signed {
             let mut is_over = read == 0;
             while !is_over {
                 let input = buffer.get(start..).unwrap_or_default();
-                // Bytes that are no frame end what can be signed; the verifier or the search in
-                // the tail says whether that is a kill's doing.
+                // Nothing after a malformed frame can be signed in order. Whether a crash or an attacker wrote it
+                // is found out later, by the verifier and by the search in the tail.
                 let Ok(parsed) = frames.parse(input) else {
                     is_over = true;
                     break;
@@ -59,6 +59,7 @@ impl Signed {
                 match parsed.frame {
                     Some(Frame::Entry(_)) => found.uncovered = found.uncovered.saturating_add(1),
                     Some(Frame::Checkpoint(_)) => {
+                        // By position alone: the signature is checked when the prefix is verified.
                         found.entries = found.entries.saturating_add(found.uncovered);
                         found.uncovered = 0;
                         found.end = frames.offset();
@@ -78,21 +79,24 @@ impl Signed {
         Ok(found)
     }
 
-    /// The size of a signed checkpoint in the tail, if there is one. A kill leaves none there: a
-    /// checkpoint that is whole stands at the end of the signed part, or something in front of it
-    /// was changed.
+    /// The size of a signed checkpoint in the tail, if there is one. A crash leaves none there: a whole checkpoint
+    /// ends the signed prefix, unless bytes in front of it were changed.
     pub(crate) fn checkpoint_beyond(&self, key: &VerifierKey) -> Option<u64> {
         let origin = format!("{}\n", key.name());
         let origin = origin.as_bytes();
-        let begins = self.tail.windows(origin.len()).enumerate();
-        let begins = begins.filter(|(_, window)| *window == origin);
-        begins
+        // Searched for byte by byte, not frame by frame: the change that hides a checkpoint is one that breaks the
+        // frames in front of it. Only a signature by the log's own key counts, so quoted text in a strategy's log
+        // does not block a resumption.
+        self.tail
+            .windows(origin.len())
+            .enumerate()
+            .filter(|(_, window)| *window == origin)
             .filter_map(|(begin, _)| signed_note(self.tail.get(begin..)?, key))
             .find(|size| *size > self.entries)
     }
 }
 
-/// The tree size of the checkpoint that `bytes` begin with, if it is one.
+/// The tree size of the checkpoint at the start of `bytes`, if there is one.
 fn signed_note(bytes: &[u8], key: &VerifierKey) -> Option<u64> {
     let at = bytes
         .windows(SIGNATURES.len())

@@ -4,29 +4,23 @@ use std::io::{self, Read};
 
 use cap_std::fs::Dir;
 
-use crate::error::{IngestError, ReadError, ResampleError};
-use crate::layers::derive::{Derived, derive};
-use crate::layers::ingest::{Ingested, Progress, accept, ingest};
-use crate::layers::lineage::{Lineage, lineage};
-use crate::quality::accept::Acceptance;
+use crate::error::IngestError;
+use crate::layers::derive::{DerivedActions, derive_actions};
+use crate::layers::ingest::{IngestOutcome, accept, ingest};
+use crate::layers::lineage::{SnapshotLineage, lineage};
+use crate::layout::DataLayer;
+use crate::quality::accept::FindingAcceptance;
 use crate::source::options::IngestOptions;
-use crate::store::manifest::{FORMAT, Manifest};
-use crate::store::selection::Selection;
+use crate::source::progress::IngestProgress;
+use crate::store::load::load;
+use crate::store::manifest::LayerManifest;
+use crate::store::read_error::ReadError;
+use crate::store::selection::BarSelection;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
-use crate::synthetic::drawn::write;
-use crate::synthetic::resample::{Deck, Resample};
-use counterfoil_base::digest::Digest;
-
-/// The directory of all snapshots, in the data directory.
-pub(crate) const SNAPSHOTS: &str = "snapshots";
-/// The manifest's file name.
-pub(crate) const MANIFEST: &str = "manifest.json";
-/// The quarantine's file name.
-pub(crate) const QUARANTINE: &str = "quarantine.jsonl";
-
-/// Bytes of a manifest: 200 bytes a batch, so a billion bars and more.
-const MANIFEST_BYTES_MAX: u64 = 64 << 20;
+use crate::synthetic::drawn::write_sample;
+use crate::synthetic::resample::{BarDeck, SampleSpec};
+use crate::synthetic::resample_error::ResampleError;
 
 /// The snapshots of one data directory.
 #[derive(Debug)]
@@ -40,7 +34,7 @@ pub struct SnapshotSummary {
     /// Its name.
     pub id: SnapshotId,
     /// What it holds, or why that cannot be read. Only the manifest was checked.
-    pub manifest: Result<Manifest, ReadError>,
+    pub manifest: Result<LayerManifest, ReadError>,
 }
 
 impl SnapshotStore {
@@ -52,7 +46,7 @@ impl SnapshotStore {
 
     /// Makes a snapshot of a file: CSV, plain or gzip, Parquet or Arrow IPC. `name` is what
     /// messages and the manifest call it; the same bytes, name and options give the same snapshot,
-    /// whenever they came. What was made of the same inputs before is not made again.
+    /// whenever they arrive. What was made of the same inputs before is not made again.
     ///
     /// # Errors
     ///
@@ -63,8 +57,8 @@ impl SnapshotStore {
         source: impl Read,
         name: &str,
         options: &IngestOptions,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Ingested, IngestError> {
+        progress: &mut dyn FnMut(IngestProgress),
+    ) -> Result<IngestOutcome, IngestError> {
         ingest(&self.data, source, name, options, progress)
     }
 
@@ -73,14 +67,14 @@ impl SnapshotStore {
     ///
     /// # Errors
     ///
-    /// Returns [`IngestError`] if the acceptance does not say who, why and what, or there is no
-    /// such finding.
+    /// Returns [`IngestError`] if the acceptance lacks a name, a reason or a rule, or there is no such
+    /// finding.
     pub fn accept(
         &self,
         id: &SnapshotId,
-        acceptance: &Acceptance,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Ingested, IngestError> {
+        acceptance: &FindingAcceptance,
+        progress: &mut dyn FnMut(IngestProgress),
+    ) -> Result<IngestOutcome, IngestError> {
         accept(&self.data, id, acceptance, progress)
     }
 
@@ -89,8 +83,8 @@ impl SnapshotStore {
     /// # Errors
     ///
     /// Returns [`ResampleError`] if there are none or too many, or if they cannot be read.
-    pub fn deck(&self, selection: &Selection) -> Result<Deck, ResampleError> {
-        Deck::read(selection)
+    pub fn deck(&self, selection: &BarSelection) -> Result<BarDeck, ResampleError> {
+        BarDeck::read(selection)
     }
 
     /// Makes a snapshot of one sample, or finds it.
@@ -98,8 +92,8 @@ impl SnapshotStore {
     /// # Errors
     ///
     /// Returns [`ResampleError`] if a price does not fit, or if it cannot be written.
-    pub fn resample(&self, deck: &Deck, how: &Resample) -> Result<SnapshotId, ResampleError> {
-        write(&self.data, deck, how)
+    pub fn resample(&self, deck: &BarDeck, how: &SampleSpec) -> Result<SnapshotId, ResampleError> {
+        write_sample(&self.data, deck, how)
     }
 
     /// Where a snapshot comes from.
@@ -107,7 +101,7 @@ impl SnapshotStore {
     /// # Errors
     ///
     /// Returns [`ReadError`] if a layer is missing or was changed.
-    pub fn lineage(&self, id: &SnapshotId) -> Result<Lineage, ReadError> {
+    pub fn lineage(&self, id: &SnapshotId) -> Result<SnapshotLineage, ReadError> {
         lineage(&self.data, id)
     }
 
@@ -121,8 +115,8 @@ impl SnapshotStore {
         source: impl Read,
         name: &str,
         options: &IngestOptions,
-    ) -> Result<Derived, IngestError> {
-        derive(&self.data, source, name, options)
+    ) -> Result<DerivedActions, IngestError> {
+        derive_actions(&self.data, source, name, options)
     }
 
     /// All snapshots, by id.
@@ -132,8 +126,7 @@ impl SnapshotStore {
     /// Returns [`ReadError`] if the directory cannot be read. A damaged snapshot is in the list.
     pub fn list(&self) -> Result<Vec<SnapshotSummary>, ReadError> {
         let summary = |id: SnapshotId| {
-            let manifest = load(&self.data, SNAPSHOTS, FORMAT, &id.0)
-                .map(|snapshot| snapshot.manifest().clone());
+            let manifest = self.load(&id).map(|snapshot| snapshot.manifest().clone());
             SnapshotSummary { id, manifest }
         };
         Ok(self.ids()?.into_iter().map(summary).collect())
@@ -152,16 +145,17 @@ impl SnapshotStore {
                 text: text.to_owned(),
             });
         }
-        let mut found = self.ids()?;
-        found.retain(|id| id.hex().starts_with(prefix));
-        match found.as_slice() {
+        // A prefix of two snapshots is an error: a run on the wrong data would be recorded as right.
+        let mut matching = self.ids()?;
+        matching.retain(|id| id.hex().starts_with(prefix));
+        match matching.as_slice() {
             [id] => Ok(*id),
             [] => Err(ReadError::NotFound {
                 id: text.to_owned(),
             }),
             [_, _, ..] => Err(ReadError::AmbiguousId {
                 prefix: text.to_owned(),
-                count: found.len(),
+                count: matching.len(),
             }),
         }
     }
@@ -172,18 +166,19 @@ impl SnapshotStore {
     ///
     /// Returns [`ReadError`] if it is not there or was changed.
     pub fn load(&self, id: &SnapshotId) -> Result<Snapshot, ReadError> {
-        load(&self.data, SNAPSHOTS, FORMAT, &id.0)
+        load(&self.data, DataLayer::Snapshots, &id.0)
     }
 
     fn ids(&self) -> Result<Vec<SnapshotId>, ReadError> {
-        let entries = match self.data.read_dir(SNAPSHOTS) {
+        let folder = DataLayer::Snapshots.folder();
+        let entries = match self.data.read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(ReadError::io(SNAPSHOTS)(error)),
+            Err(error) => return Err(ReadError::io(folder)(error)),
         };
         let mut ids = Vec::new();
         for entry in entries {
-            let name = entry.map_err(ReadError::io(SNAPSHOTS))?.file_name();
+            let name = entry.map_err(ReadError::io(folder))?.file_name();
             // Temporary directories, and what is not ours, have other names.
             let id = name
                 .to_str()
@@ -193,61 +188,4 @@ impl SnapshotStore {
         ids.sort_unstable();
         Ok(ids)
     }
-}
-
-/// What every format of a manifest has.
-#[derive(serde::Deserialize)]
-struct Stated {
-    format: String,
-}
-
-/// Opens a snapshot or a normalized file and checks its manifest against its id.
-pub(crate) fn load(
-    data: &Dir,
-    layer: &str,
-    format: &str,
-    id: &Digest,
-) -> Result<Snapshot, ReadError> {
-    let place = format!("{layer}/{}", id.hex());
-    let dir = data.open_dir(&place).map_err(|source| {
-        if source.kind() == io::ErrorKind::NotFound {
-            return ReadError::NotFound { id: id.to_string() };
-        }
-        ReadError::Io {
-            file: place.clone(),
-            source,
-        }
-    })?;
-    let file = format!("{place}/{MANIFEST}");
-    let mut bytes = Vec::new();
-    dir.open(MANIFEST)
-        .and_then(|open| open.take(MANIFEST_BYTES_MAX).read_to_end(&mut bytes))
-        .map_err(ReadError::io(&file))?;
-    let got = Digest::of(&bytes);
-    if got != *id {
-        let part = "the manifest".to_owned();
-        return Err(ReadError::Digest {
-            file,
-            part,
-            expected: *id,
-            got,
-        });
-    }
-    let malformed = |error: serde_json::Error| ReadError::malformed(&file, error.to_string());
-    let stated: Stated = serde_json::from_slice(&bytes).map_err(malformed)?;
-    if stated.format != format {
-        return Err(ReadError::Format {
-            file,
-            got: stated.format,
-            expected: format.to_owned(),
-        });
-    }
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(malformed)?;
-    if manifest.canonical().map_err(malformed)? != bytes {
-        return Err(ReadError::malformed(&file, "it is not in canonical form"));
-    }
-    manifest
-        .check()
-        .map_err(|reason| ReadError::malformed(&file, reason))?;
-    Snapshot::new(dir, place, SnapshotId(*id), manifest)
 }
