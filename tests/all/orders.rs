@@ -392,8 +392,8 @@ impl VenueClient for Client {
 fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Client>, Execution) {
     let account = Id::parse(&manifest.account.name).unwrap();
     let lease = Lease::acquire(&world.data, &account).unwrap();
-    let when = (LimitsRequirement::IfThere, UnixNanos(0));
-    let limits = LimitsWatch::start(&world.data, &account, manifest, when).unwrap();
+    let (need, now) = (LimitsRequirement::IfThere, UnixNanos(0));
+    let limits = LimitsWatch::start(&world.data, &account, manifest, need, now).unwrap();
     let run = manifest.run_id().unwrap();
     let text = manifest.canonical().unwrap();
     let name = hex::encode(run);

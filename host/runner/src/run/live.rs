@@ -137,8 +137,8 @@ pub(crate) fn live_context(
     let lease = Lease::acquire_shared(data, account)?;
     let slot = lease.admit_run(most)?;
     // Paper moves no money, so an account without limits may trade there.
-    let when = (LimitsRequirement::IfThere, clock::now());
-    let limits = LimitsWatch::start(data, account, manifest, when);
+    let need = LimitsRequirement::IfThere;
+    let limits = LimitsWatch::start(data, account, manifest, need, clock::now());
     Ok(LiveContext {
         slot,
         limits: limits.map_err(ExecuteError::NotStarted)?,
