@@ -492,8 +492,8 @@ impl<V: VenueClient> Gateway<V> {
         };
         match found {
             VenueLookup::Working if is_cancel => Lookup::NotFound,
-            VenueLookup::Working | VenueLookup::Over => Lookup::VenueLookup,
-            VenueLookup::Refused | VenueLookup::NotFound if is_cancel => Lookup::VenueLookup,
+            VenueLookup::Working | VenueLookup::Over => Lookup::Found,
+            VenueLookup::Refused | VenueLookup::NotFound if is_cancel => Lookup::Found,
             VenueLookup::Refused => Lookup::Refused,
             VenueLookup::NotFound => Lookup::NotFound,
             VenueLookup::Unknown(why) => {

@@ -280,7 +280,7 @@ impl VenueClient for BrokerVenue {
             Ok(entry) => entry.wanted(),
             Err(why) => return VenueReply::Refused(why),
         };
-        let placed = self.bridge.submit(wanted, cleared.leave());
+        let placed = self.bridge.submit(wanted, cleared.send_guard());
         self.reply_to(order.client_order_id, placed)
     }
 
@@ -316,7 +316,7 @@ impl VenueClient for BrokerVenue {
             },
             _ => return self.refuse(id, "the order to replace has ended"),
         };
-        let placed = self.bridge.replace(old, wanted, cleared.leave());
+        let placed = self.bridge.replace(old, wanted, cleared.send_guard());
         self.reply_to(id, placed)
     }
 

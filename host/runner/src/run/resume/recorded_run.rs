@@ -14,7 +14,7 @@ use counterfoil_trading::venue::told::Told;
 
 use super::ResumeError;
 use crate::orders::gateway::PriorDecisions;
-use crate::orders::gateway::broker::Recorded;
+use crate::orders::gateway::broker::RecordedDeliveries;
 use crate::run::feed::DecidedBars;
 use crate::run::journal::{JournalHead, JournalReader, ReadJournalError};
 
