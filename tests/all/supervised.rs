@@ -361,8 +361,12 @@ fn a_run_stops_without_a_ledger_that_holds_and_the_next_process_records_its_end(
         let end = in_ledger(&desk, &run).ended.unwrap().0;
         assert!(end.reason.starts_with(expected), "{what}: {}", end.reason);
         let digest = standing[0].decision_digest;
-        assert_eq!(Some(end.decisions.0), digest, "{what}");
-        assert_eq!(done.decision_digest, digest.map(hex::encode), "{what}");
+        assert_eq!(Some(end.decisions), digest, "{what}");
+        assert_eq!(
+            done.decision_digest,
+            digest.map(|digest| digest.hex()),
+            "{what}"
+        );
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
 }
 
 /// Says how each run stands now that the process ends.
-fn tell(places: &Places, standing: &[Status]) {
+fn tell(places: &Places, standing: &[RunStatus]) {
     if places.json {
         let runs = standing
             .iter()

@@ -285,8 +285,8 @@ mod tests {
         let mut state = BrokerOrderState::new(Quantity(10));
         let got: String = comes
             .chars()
-            .map(|letter| {
-                let (happened, filled) = meaning(letter);
+            .map(|code| {
+                let (happened, filled) = meaning(code);
                 letter(state.apply(happened, Quantity(filled)))
             })
             .collect();
@@ -327,8 +327,8 @@ mod tests {
     fn every_sequence_of_acknowledgement_fill_and_cancel_ends_the_same() {
         for comes in ["n4C", "nC4", "4nC", "4Cn", "Cn4", "C4n"] {
             let mut state = BrokerOrderState::new(Quantity(10));
-            for letter in comes.chars() {
-                let (happened, filled) = meaning(letter);
+            for code in comes.chars() {
+                let (happened, filled) = meaning(code);
                 let applied = state.apply(happened, Quantity(filled));
                 assert!(!matches!(applied, EventEffect::Illegal { .. }), "{comes}");
             }

@@ -339,7 +339,7 @@ async fn follow(
         match told {
             UpdateStreamReport::Live => tracker.poll(&broker, &mut events).await.unwrap(),
             UpdateStreamReport::Update(update) => {
-                events.extend(tracker.apply_update(&update, &broker).await.unwrap())
+                events.extend(tracker.apply_update(&update, &broker).await.unwrap());
             }
             UpdateStreamReport::Disconnected { .. } => {}
             UpdateStreamReport::Refused { reason, .. } | UpdateStreamReport::Denied { reason } => {

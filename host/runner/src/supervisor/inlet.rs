@@ -26,7 +26,7 @@ pub enum EndCommand {
     Kill,
 }
 
-/// ExecutionOutcome reported to the line's sender.
+/// Outcome reported to the line's sender.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum LineOutcome {
     /// The run read it, with this treatment.
@@ -69,7 +69,7 @@ struct InletQueue {
     is_woken: bool,
 }
 
-/// ExecutionOutcome of waiting for a line.
+/// Outcome of waiting for a line.
 enum Dequeued {
     Line(Vec<u8>, Option<LineCallback>),
     Nothing,

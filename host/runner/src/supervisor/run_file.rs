@@ -183,11 +183,11 @@ mod tests {
         file.decision_digest = Some(Digest([7; 32]));
         file.write(&data, &run).unwrap();
         assert_eq!(RunFile::read(&data, &run).unwrap(), file);
-        let text = std::fs::read_to_string(path(&data, &run)).unwrap();
+        let text = fs::read_to_string(path(&data, &run)).unwrap();
         assert!(text.contains("\"meant\": \"ended\""), "{text}");
         let digest = "07".repeat(32);
         assert!(text.contains(&digest), "{text}");
-        std::fs::write(path(&data, &run), text.replace(&digest, "07")).unwrap();
+        fs::write(path(&data, &run), text.replace(&digest, "07")).unwrap();
         let error = RunFile::read(&data, &run).unwrap_err();
         assert!(matches!(error, RunFileError::Malformed { .. }), "{error}");
     }

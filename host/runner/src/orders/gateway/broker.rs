@@ -130,7 +130,7 @@ impl BrokerVenue {
                     notices.stop_for(format!("the broker ended its stream: {reason}"));
                 }
                 BrokerReport::Order { event, is_over } => {
-                    self.absorb_event(&event, is_over, &mut notices)
+                    self.absorb_event(&event, is_over, &mut notices);
                 }
             }
         }
