@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::run::backtest::backtest;
 use counterfoil_runner::run::drive::RunObserver;
@@ -29,7 +30,6 @@ use counterfoil_trading::manifest::{
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
 use counterfoil_trading::slice::Slice;
-use counterfoil_verify::PublicKey;
 use tempfile::TempDir;
 
 /// The seed of the tests' signing key. It protects nothing.
@@ -354,7 +354,7 @@ pub fn signer() -> Box<dyn Signer + Send> {
 
 /// The key that the tests' signatures verify with.
 pub fn public_key() -> PublicKey {
-    PublicKey::new(signer().verifying_key()).unwrap()
+    PublicKey(signer().verifying_key())
 }
 
 /// The example component, as it lies in the repository.

@@ -1,28 +1,11 @@
-//! Files of the index: read whole, written whole, and their digest. It must never know what they
-//! hold.
+//! Files of the index: their digest, and their removal. It must never know what they hold.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use counterfoil_governance::FileError;
+use counterfoil_os::files::FileError;
 use sha2::{Digest as _, Sha256};
-
-/// Writes a whole file. A crash leaves the old one or the new one, and a power failure may leave
-/// neither: an index that is lost is made again.
-pub(crate) fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), FileError> {
-    let path = folder.join(name);
-    // Beside its target, so that the rename stays in one file system and is atomic.
-    let mut temp = tempfile::Builder::new()
-        .prefix(".tmp-")
-        .tempfile_in(folder)
-        .map_err(FileError::at("write into", folder))?;
-    temp.write_all(bytes)
-        .map_err(FileError::at("write", &path))?;
-    temp.persist(&path)
-        .map_err(|error| FileError::at("rename to", &path)(error.error))?;
-    Ok(())
-}
 
 /// The digest of every file below a folder, with its name; that of no file if it is missing.
 pub(crate) fn digest(folder: &Path) -> Result<[u8; 32], FileError> {

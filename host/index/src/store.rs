@@ -2,11 +2,12 @@
 //! that sled did not write: files that do not match their seal are thrown away unread.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use counterfoil_governance::FileError;
 use counterfoil_governance::ledger::Mark;
+use counterfoil_os::files::{FileError, make_folder, write_whole_unsynced};
+use counterfoil_os::lock::FileLock;
 
 use crate::files;
 use crate::seal::IndexSeal;
@@ -43,7 +44,7 @@ pub(crate) struct IndexStore {
     db: sled::Db,
     mark: Option<Mark>,
     /// Given back when dropped; the last field, so that the database is closed by then.
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl IndexStore {
@@ -145,7 +146,8 @@ impl IndexStore {
             mark,
             files: files::digest(&folder.join(DB))?,
         };
-        files::write_whole(&folder, SEAL, seal.encode().as_bytes())?;
+        // Not synced: an index that is lost in a crash is made again.
+        write_whole_unsynced(&folder.join(SEAL), seal.encode().as_bytes())?;
         drop(lock);
         Ok(())
     }
@@ -176,18 +178,10 @@ fn clear(folder: &Path) -> Result<(), IndexError> {
 }
 
 /// Takes the lock on the index. The kernel drops it when the process dies.
-fn lock(folder: &Path) -> Result<File, IndexError> {
-    fs::create_dir_all(folder).map_err(FileError::at("create folder", folder))?;
-    let path = folder.join("lock");
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
-    let file = options.open(&path).map_err(FileError::at("open", &path))?;
+fn lock(folder: &Path) -> Result<FileLock, IndexError> {
+    make_folder(folder)?;
     // Not waited for: a search that the ledger can answer must not hang on another process.
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(IndexError::Busy),
-        Err(TryLockError::Error(error)) => Err(FileError::at("lock", &path)(error).into()),
-    }
+    FileLock::try_take(&folder.join("lock"))?.ok_or(IndexError::Busy)
 }
 
 fn database(path: &Path) -> Result<sled::Db, IndexError> {

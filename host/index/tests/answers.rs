@@ -12,6 +12,7 @@ use counterfoil_governance::ledger::verify;
 use counterfoil_index::{
     AnsweredBy, AnyTerm, SearchTerm, TERM_BYTES_MAX, indexed_records, rebuild, search,
 };
+use counterfoil_os::lock::FileLock;
 use desk::{Made, Record, key, terms};
 use proptest::prelude::*;
 
@@ -94,12 +95,13 @@ fn a_second_process_answers_from_the_ledger_alone() {
     let bytes = MADE.up_to(20);
     check(bytes, folder.path());
     // The lock of another open file is another's, in this process too.
-    let lock = fs::File::open(folder.path().join("lock")).unwrap();
-    lock.lock().unwrap();
+    let lock = FileLock::try_take(&folder.path().join("lock"))
+        .unwrap()
+        .unwrap();
     assert!(check(bytes, folder.path()).iter().all(|by_index| !by_index));
     let found = rebuild(bytes, &key(), folder.path(), &terms).unwrap();
     assert!(matches!(found.by, AnsweredBy::Ledger(_)));
-    lock.unlock().unwrap();
+    drop(lock);
     assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
     // Many at once, each with an answer.
     std::thread::scope(|scope| {

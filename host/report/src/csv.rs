@@ -5,7 +5,6 @@ use counterfoil_trading::decimal;
 
 use crate::facts::RunFacts;
 use crate::figures::ReportFigures;
-use crate::moment;
 use crate::trade::{RoundTrip, TradeEnd};
 
 const TRADES: &str = "number,instrument,direction,opened,closed,bars,entered,exited,entry_price,\
@@ -40,10 +39,8 @@ fn trade_cells(facts: &RunFacts, place: usize, trade: &RoundTrip) -> Option<Vec<
         place.saturating_add(1).to_string(),
         foreign(instrument.symbol()),
         trade.direction.name().to_owned(),
-        moment::rfc3339(trade.opened.time),
-        closed
-            .map(|end| moment::rfc3339(end.time))
-            .unwrap_or_default(),
+        trade.opened.time.rfc3339(),
+        closed.map(|end| end.time.rfc3339()).unwrap_or_default(),
         trade
             .bars()
             .map(|bars| bars.to_string())
@@ -75,7 +72,7 @@ pub(crate) fn equity(facts: &RunFacts, figures: &ReportFigures) -> String {
     let mut out = format!("{EQUITY}\n");
     for (slice, drawdown) in facts.slices.iter().zip(&figures.drawdowns) {
         let row = [
-            moment::rfc3339(slice.time),
+            slice.time.rfc3339(),
             slice.cash.to_text(),
             slice.equity.to_text(),
             slice.exposure.to_text(),

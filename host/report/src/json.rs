@@ -1,13 +1,13 @@
 //! `report.json`: every fact and figure. Money and prices are exact decimal texts, statistics are
 //! numbers, and what is not defined is null. It must never round.
 
+use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use crate::drawdown::Drawdown;
 use crate::facts::RunFacts;
 use crate::figures::ReportFigures;
-use crate::moment;
 use crate::render::{ReportError, RunReport};
 
 /// The format of the file.
@@ -47,8 +47,8 @@ pub(crate) fn value(render: &RunReport<'_>) -> Result<Value, ReportError> {
         "fault": fault(facts),
         "bars": facts.decisions(),
         "slices": facts.slices.len(),
-        "first-close": facts.ends().map(|ends| moment::rfc3339(ends.0)),
-        "last-close": facts.ends().map(|ends| moment::rfc3339(ends.1)),
+        "first-close": facts.ends().map(|ends| ends.0.rfc3339()),
+        "last-close": facts.ends().map(|ends| ends.1.rfc3339()),
         "account": {
             "currency": render.manifest.account.currency,
             "starting-cash": facts.starting_cash.to_text(),
@@ -79,7 +79,7 @@ fn fault(facts: &RunFacts) -> Value {
         json!({
             "name": fault.name,
             "callback": fault.callback,
-            "time": moment::text(fault.time),
+            "time": fault.time.date_or_time(),
             "message": fault.message,
             "trace": fault.trace,
         })
@@ -136,9 +136,9 @@ fn statistics(figures: &ReportFigures) -> Value {
 fn fall(fall: &Drawdown) -> Value {
     json!({
         "depth": fall.depth,
-        "peak": fall.peak.map(moment::rfc3339),
-        "trough": moment::rfc3339(fall.trough),
-        "recovered": fall.recovered.map(moment::rfc3339),
+        "peak": fall.peak.map(UnixNanos::rfc3339),
+        "trough": fall.trough.rfc3339(),
+        "recovered": fall.recovered.map(UnixNanos::rfc3339),
     })
 }
 

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The same run gives the same bytes on every machine: sums go in sequence, and only
-//! `+ - * /`, square roots and `libm` are used on floats. `docs/REPORT.md` explains each figure
+//! `+ - * /`, square roots and `libm` are used on floats. `docs/reference/REPORT.md` explains each figure
 //! means.
 
 mod arrow_file;

@@ -1,6 +1,5 @@
-//! Points in time as days, months and texts, in UTC. It must never read a clock.
+//! Points in time as days and months, in UTC. It must never read a clock.
 
-use counterfoil_base::time_text;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -51,19 +50,6 @@ pub(crate) const fn is_weekend(day: i64) -> bool {
     matches!(day.rem_euclid(7), 2 | 3)
 }
 
-/// The moment as people read it: a date at midnight UTC, else an RFC 3339 time.
-pub(crate) fn text(time: UnixNanos) -> String {
-    let text = rfc3339(time);
-    text.strip_suffix("T00:00:00Z")
-        .map(str::to_owned)
-        .unwrap_or(text)
-}
-
-/// The moment as a machine reads it, always a time.
-pub(crate) fn rfc3339(time: UnixNanos) -> String {
-    time_text::rfc3339(time.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,10 +72,7 @@ mod tests {
             assert_eq!(date_of_day(got).to_string(), day, "{close}");
             assert_eq!(is_weekend(got), weekend, "{close}");
         }
-        assert_eq!(text(at("2000-01-01T00:00:00Z")), "2000-01-01");
-        assert_eq!(text(at("2000-01-01T09:30:00Z")), "2000-01-01T09:30:00Z");
-        assert_eq!(rfc3339(UnixNanos(0)), "1970-01-01T00:00:00Z");
         assert_eq!(midnight(date_of_day(11)), Some(UnixNanos(11 * DAY_NANOS)));
-        assert!(text(UnixNanos(i64::MIN)).starts_with("1677"));
+        assert_eq!(civil(UnixNanos(i64::MIN)).date().year(), 1677);
     }
 }

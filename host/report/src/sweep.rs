@@ -15,7 +15,7 @@ use crate::csv;
 use crate::figures::ReportFigures;
 use crate::monte_carlo::{PERCENTILES, nearest_ranks};
 
-/// Columns of statistics, in sequence. `docs/REPORT.md` explains each.
+/// Columns of statistics, in sequence. `docs/reference/REPORT.md` explains each.
 pub const STATISTICS: [&str; 12] = [
     "total-return",
     "annual-return",

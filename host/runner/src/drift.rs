@@ -14,8 +14,8 @@ use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::store::files::FileError;
 use crate::store::keys::{KeyDir, KeyDirError};
+use counterfoil_os::files::FileError;
 
 /// Why it cannot be told what is there.
 #[derive(Debug, thiserror::Error)]

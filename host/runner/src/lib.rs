@@ -1,6 +1,6 @@
 //! One loop for backtest, paper, live and replay: feeds, the journal directory, keys and clocks.
 //!
-//! This crate must never name wasmtime or axum, and only `clock.rs` reads a clock.
+//! This crate must never name wasmtime or axum, and reads no clock itself: `counterfoil-os` does.
 
 pub mod clock;
 pub mod drift;

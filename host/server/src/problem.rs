@@ -152,7 +152,7 @@ impl Code {
 /// What to do about a request that names something that does not hold.
 const CORRECT: &str = "correct what is named, and start again";
 /// Where leases and limits are explained.
-const ACCOUNTS: &str = "see docs/OPERATE.md, Accounts";
+const ACCOUNTS: &str = "see docs/start/OPERATE.md, Accounts";
 
 /// A refusal (RFC 9457).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
@@ -322,13 +322,16 @@ mod tests {
 
     #[test]
     fn every_code_is_one_and_stands_in_the_document() {
-        let text = include_str!("../../../docs/API.md");
+        let text = include_str!("../../../docs/reference/API.md");
         let mut seen = std::collections::BTreeSet::new();
         for code in Code::ALL {
             let (name, status) = code.parts();
             assert!(seen.insert(name), "{name} twice");
             let row = format!("| `{name}` | {status} |");
-            assert!(text.contains(&row), "docs/API.md has no row {row}");
+            assert!(
+                text.contains(&row),
+                "docs/reference/API.md has no row {row}"
+            );
         }
         let rows = text.lines().filter(|line| line.starts_with("| `")).count();
         assert!(rows >= seen.len());

@@ -14,6 +14,7 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use counterfoil_os::lock::FileLock;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
 use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, FindingAcceptance};
@@ -198,8 +199,9 @@ fn an_ingestion_clears_what_killed_ones_left_and_nothing_that_is_in_use() {
     }
     // Another process is at work in the second of them.
     fs::create_dir_all(root.join("locks")).unwrap();
-    let lock = fs::File::create(root.join("locks/snapshots-1")).unwrap();
-    lock.lock().unwrap();
+    let lock = FileLock::try_take(&root.join("locks/snapshots-1"))
+        .unwrap()
+        .unwrap();
     let done = data.rows(&closes("A", &[5, 6]), &daily()).unwrap();
     let left = |layer: &str, number: u8| root.join(layer).join(format!(".tmp-{number}")).exists();
     for layer in ["raw", "normalized"] {

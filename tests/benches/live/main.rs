@@ -20,7 +20,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use counterfoil_journal::frame::{Frame, FrameReader};
-use counterfoil_runner::clock::Stopwatch;
+use counterfoil_os::clock::Stopwatch;
 use counterfoil_runner::orders::gateway::broker::BrokerBridge;
 use counterfoil_runner::orders::venues::Venues;
 use counterfoil_runner::run::execute::ExecutionOutcome;

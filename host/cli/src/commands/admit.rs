@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::run::component::{CompiledComponent, compile_component};
-use counterfoil_runner::store::files::read_whole;
 use counterfoil_sandbox::admission;
 use counterfoil_sandbox::child::{CompileLimits, compile_in_child};
 use counterfoil_sandbox::engine::EngineSettings;

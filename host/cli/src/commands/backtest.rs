@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::run::backtest::backtest;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::store::files::read_whole;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 use sha2::{Digest as _, Sha256};

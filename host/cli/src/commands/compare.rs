@@ -7,7 +7,7 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::Record;
 use counterfoil_trading::units::Money;
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
 use crate::args::Compare;
@@ -36,7 +36,7 @@ pub(crate) fn run(places: &Places, args: &Compare) -> Result<Answer> {
 fn sides(site: &DifferingBar, instruments: &[Vec<Instrument>; 2]) -> [Option<String>; 2] {
     [0, 1].map(|side: usize| {
         let (_, decision) = site.decisions.get(side)?.as_ref()?;
-        let describe = Describe::new(instruments.get(side)?);
+        let describe = RecordDescriber::new(instruments.get(side)?);
         Some(describe.record(&Record::Decision((**decision).clone())))
     })
 }

@@ -4,9 +4,10 @@
 use std::fs::File;
 
 use anyhow::{Context as _, Result};
+use counterfoil_os::files::write_whole;
+use counterfoil_os::files::write_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::store::files::write_whole;
 use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::layers::lineage::LineageFile;
 use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, FindingAcceptance};

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use counterfoil_os::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::orders::gateway::broker::BrokerBridge;
 use counterfoil_runner::orders::venues::{Venues, market_of};
 use counterfoil_runner::run::feed::{FeedSource, MarketBars, TimedLineReader};
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::store::files::read_whole;
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 
 use super::backtest::bring_component;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::store::files::write_whole;
+use counterfoil_os::files::write_whole;
 use counterfoil_runner::study::proof::{DecisionSelector, prove};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::json;

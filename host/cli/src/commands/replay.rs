@@ -8,7 +8,7 @@ use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::Record;
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::json;
 
 use crate::args::Replay;
@@ -31,7 +31,7 @@ pub(crate) fn show(places: &Places, run: &str, what: &str, found: &Replayed) -> 
         let side = |record: &Option<Box<Record>>| {
             record
                 .as_ref()
-                .map(|record| Describe::new(&instruments).record(record))
+                .map(|record| RecordDescriber::new(&instruments).record(record))
         };
         say_json(&json!({
             "run-id": format!("sha256:{}", execution.run),
@@ -119,7 +119,7 @@ fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
         return;
     };
     let side = |record: &Option<Box<Record>>| match record {
-        Some(record) => Describe::new(instruments).record(record),
+        Some(record) => RecordDescriber::new(instruments).record(record),
         None => "no such record".to_owned(),
     };
     say(&format!(

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_os::files::{make_folder, sync_folder, write_whole};
 use counterfoil_report::{
     DataFinding, FILES, FactsGatherer, PeriodsPerYear, ReportFigures, ReportSubject, RunFacts,
     RunReport, VerifierReport,
@@ -11,7 +12,6 @@ use counterfoil_report::{
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::store::files::{make_folder, sync_folder, write_whole};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::{Open, Record};
 use serde_json::json;

@@ -12,7 +12,7 @@ use counterfoil_runner::run::resume::{
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::Record;
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
 use crate::output::{Answer, note, pairs, say, say_json};
@@ -159,7 +159,7 @@ fn resumed_json(found: &ResumePoint, compared: u64, cut: Option<&CutTail>, skipp
 /// Says why the run does not go on.
 fn halted(places: &Places, run: &str, halt: &ResumeBlocked, instruments: &[Instrument]) -> Answer {
     let side = |record: &Option<Box<Record>>| match record {
-        Some(record) => Describe::new(instruments).record(record),
+        Some(record) => RecordDescriber::new(instruments).record(record),
         None => "no such record".to_owned(),
     };
     let sides = match halt {
@@ -183,7 +183,7 @@ fn halted(places: &Places, run: &str, halt: &ResumeBlocked, instruments: &[Instr
         pairs(&[("recorded", recorded), ("replayed", replayed)]);
     }
     say(&format!(
-        "run {run} does not go on, and no byte of its journal was changed; see docs/OPERATE.md"
+        "run {run} does not go on, and no byte of its journal was changed; see docs/start/OPERATE.md"
     ));
     Answer::No
 }

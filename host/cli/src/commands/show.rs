@@ -8,7 +8,7 @@ use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{KIND_DECISION, KIND_REFUSED, Record, kind_of};
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
 use crate::args::Show;
@@ -88,7 +88,7 @@ fn summary(
 
 /// Each decision that asked for something or was a fault, with its journal entry.
 fn decisions(places: &Places, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
-    let describe = Describe::new(instruments);
+    let describe = RecordDescriber::new(instruments);
     records(places, execution, KIND_DECISION, |index, record| {
         let Record::Decision(decision) = record else {
             return None;

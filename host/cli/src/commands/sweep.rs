@@ -5,9 +5,10 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_journal::signer::Signer;
+use counterfoil_os::files::{make_folder, read_whole, write_whole};
+use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_report::{SweepOutcome, SweepRow, SweepTable};
 use counterfoil_runner::run::execute::ExecuteError;
-use counterfoil_runner::store::files::{make_folder, read_whole, write_whole};
 use counterfoil_runner::study::sweep::{
     SweepAxis, SweepConfig, SweepItem, SweepItemRun, items_from_grid, items_from_rows, sweep,
     sweep_id,

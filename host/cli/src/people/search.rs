@@ -10,7 +10,7 @@ use counterfoil_governance::ledger::{origin, verify};
 use counterfoil_governance::record::Record;
 use counterfoil_index::{AnsweredBy, AnyTerm, IndexError, SearchCandidates};
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 

@@ -4,9 +4,10 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome};
 use counterfoil_governance::act::{
-    Act, Authorization, DigestSet, Evidence, EvidenceKind, Gate, Outcome, Provenance, RunEnd,
-    Verdict, account_digest,
+    Act, Authorization, DigestSet, Evidence, EvidenceKind, Provenance, RunEnd, Verdict,
+    account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;
@@ -313,7 +314,7 @@ fn passed(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
         subject,
         bundle: Digest::of(b"policy"),
         input: Digest::of(b"input"),
-        outcome: Outcome::Pass,
+        outcome: GateOutcome::Pass,
         reasons: vec![],
         limits,
     })

@@ -2,7 +2,7 @@
 //! bars. Pure: bytes in, messages out.
 //!
 //! Source: "WebSocket Stream", "Real-time Stock Data" and "Historical bars" of the Market Data API
-//! documentation; docs/FEEDS.md names the versions followed.
+//! documentation; docs/reference/FEEDS.md names the versions followed.
 
 use counterfoil_base::time_text::rfc3339;
 use counterfoil_trading::aggregate::Trade;

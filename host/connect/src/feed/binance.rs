@@ -2,7 +2,7 @@
 //! out.
 //!
 //! Source: "WebSocket Streams for Binance" and "REST API" of the Spot API documentation;
-//! docs/FEEDS.md names the versions followed.
+//! docs/reference/FEEDS.md names the versions followed.
 
 use counterfoil_trading::aggregate::Trade;
 use counterfoil_trading::bar::ClosedBar;

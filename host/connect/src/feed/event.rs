@@ -54,7 +54,7 @@ pub enum FeedEvent {
     Ended { reason: String },
 }
 
-/// How a run treats an event. The table is in docs/FEEDS.md, and a test compares it.
+/// How a run treats an event. The table is in docs/reference/FEEDS.md, and a test compares it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FeedTreatment {
     /// The strategy decides on it.
@@ -70,7 +70,7 @@ pub enum FeedTreatment {
 }
 
 impl FeedTreatment {
-    /// The name in the table of docs/FEEDS.md.
+    /// The name in the table of docs/reference/FEEDS.md.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -4,7 +4,6 @@
 use counterfoil_trading::manifest::DataSource;
 
 use super::HtmlPage;
-use crate::moment;
 use crate::number::count_text;
 use crate::render::{ReportError, RunReport};
 
@@ -48,8 +47,8 @@ pub(super) fn what_ran(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<()
     let bars = match facts.ends() {
         Some((first, last)) => format!(
             "{bars}, closing {} to {}",
-            moment::text(first),
-            moment::text(last)
+            first.date_or_time(),
+            last.date_or_time()
         ),
         None => bars,
     };
@@ -141,6 +140,8 @@ pub(super) fn how_to_check(page: &mut HtmlPage, render: &RunReport<'_>) {
     let report = format!("counterfoil report {run}");
     command(page, "Make this report again:", &report);
     page.raw("<p class=\"note\">An auditor needs only ");
-    page.raw("<code>counterfoil-verify</code>, the journal and the public key; docs/AUDIT.md ");
+    page.raw(
+        "<code>counterfoil-verify</code>, the journal and the public key; docs/start/AUDIT.md ",
+    );
     page.raw("explains how.</p>\n");
 }

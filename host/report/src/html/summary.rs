@@ -3,7 +3,6 @@
 
 use super::HtmlPage;
 use crate::facts::RunEnding;
-use crate::moment;
 use crate::number::count_text;
 use crate::render::RunReport;
 use crate::sentences::{self, FigureTone};
@@ -74,7 +73,7 @@ fn ending(page: &mut HtmlPage, render: &RunReport<'_>) {
                 page.element("", fault.callback, "");
                 // A fault in `init` has no slice yet.
                 if fault.time.0 != 0 {
-                    let time = moment::text(fault.time);
+                    let time = fault.time.date_or_time();
                     page.element(", slice closing ", &time, "");
                 }
             }

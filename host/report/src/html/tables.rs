@@ -151,7 +151,9 @@ pub(super) fn figures(page: &mut HtmlPage, render: &RunReport<'_>) {
     page.raw("</tbody></table>\n</div>\n");
     page.element("<p class=\"note\">", &sentences::method(render), " ");
     page.element("Amounts are in ", currency, ", after fees. ");
-    page.raw("Ratios take a risk-free rate of zero. Every formula is in docs/REPORT.md.</p>\n");
+    page.raw(
+        "Ratios take a risk-free rate of zero. Every formula is in docs/reference/REPORT.md.</p>\n",
+    );
 }
 
 pub(super) fn trades(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
@@ -210,12 +212,12 @@ fn trade_row(
     page.number(place.saturating_add(1));
     page.element("</td><td class=\"sym\">", instrument.symbol(), "</td>");
     page.element("<td>", trade.direction.name(), "</td>");
-    let opened = moment::text(trade.opened.time);
+    let opened = trade.opened.time.date_or_time();
     page.element("<td class=\"nowrap\">", &opened, "</td>");
     let closed = trade
         .closed
         .as_ref()
-        .map_or("open".to_owned(), |end| moment::text(end.time));
+        .map_or("open".to_owned(), |end| end.time.date_or_time());
     page.element("<td class=\"nowrap\">", &closed, "</td>");
     let quantity = grouped(&instrument.quantity_text(trade.entered));
     page.element("<td class=\"n\">", &quantity, "</td>");

@@ -12,8 +12,9 @@ mod made;
 
 use std::fs::File;
 
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
-use counterfoil_runner::clock::Stopwatch;
+use counterfoil_os::clock::Stopwatch;
 use counterfoil_runner::run::backtest::backtest_sealing;
 use counterfoil_runner::run::drive::RunObserver;
 use counterfoil_runner::run::execute::ExecutionOutcome;
@@ -27,7 +28,7 @@ use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
-use counterfoil_verify::{Options, PublicKey, verify_journal};
+use counterfoil_verify::{VerifyOptions, verify_journal};
 
 /// Rounds of each step; the table has their median.
 const ROUNDS: usize = 5;
@@ -104,16 +105,16 @@ impl Bench<'_> {
 
     fn checks(&self, done: &ExecutionOutcome) {
         let journal = done.execution.journal();
-        let key = PublicKey::new(signer().verifying_key()).unwrap();
+        let key = PublicKey(signer().verifying_key());
         for (what, integrity_only) in [
             ("verify, integrity only", true),
             ("verify, every record run again", false),
         ] {
             let rate = median(|| {
                 timed(self.bars, || {
-                    let options = Options {
+                    let options = VerifyOptions {
                         integrity_only,
-                        ..Options::default()
+                        ..VerifyOptions::default()
                     };
                     let report = verify_journal(File::open(&journal).unwrap(), &key, options);
                     assert!(report.unwrap().findings.is_empty());

@@ -12,12 +12,12 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found, MISSING};
 use crate::store::data_dir::DataDir;
-use crate::store::files::at;
 use crate::store::keys::{
     KeyDir, KeyDirError, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, PersonKey, SECRET_FILE,
     read_public,
 };
 use crate::times::show_time;
+use counterfoil_os::files::FileError;
 
 /// What is declared of every file with a secret key.
 const OWNER_ALONE: &str = "its owner alone reads it";
@@ -163,6 +163,6 @@ fn mode_of(path: &Path) -> Result<Option<u32>, DriftError> {
     match fs::metadata(path) {
         Ok(found) => Ok(Some(found.permissions().mode() & 0o7777)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(at("read", path)(error).into()),
+        Err(error) => Err(FileError::at("read", path)(error).into()),
     }
 }

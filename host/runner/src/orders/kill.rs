@@ -18,7 +18,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_trading::record::{Stop, StopCause};
 
 use crate::store::data_dir::{DataDir, Execution};
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
 /// The most bytes of a reason that are read.
 const REASON_BYTES_MAX: u64 = 1_000;
@@ -108,7 +108,7 @@ pub fn lift(data: &DataDir, target: &KillTarget) -> Result<bool, FileError> {
             Ok(true)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(at("remove", &path)(error)),
+        Err(error) => Err(FileError::at("remove", &path)(error)),
     }
 }
 

@@ -10,16 +10,16 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use counterfoil_governance::id::{Id, IdError};
+use counterfoil_os::files::{self, FileError};
+use counterfoil_os::lock::FileLock;
 use serde::{Deserialize, Serialize};
 
 use crate::store::data_dir::DataDir;
-use crate::store::files::{self, FileError, at};
 
 /// The format of the lease's file.
 const FORMAT: &str = "counterfoil-lease/1";
@@ -98,7 +98,7 @@ struct LeaseFile {
 #[derive(Debug)]
 #[must_use]
 pub struct Lease {
-    _lock: File,
+    _lock: FileLock,
     account: Id,
     path: PathBuf,
     fencing_token: u64,
@@ -126,21 +126,12 @@ impl Lease {
         let folder = data.root().join("leases");
         files::make_folder(&folder)?;
         let lock_path = folder.join(format!("{account}.lock"));
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        let lock = options.open(&lock_path).map_err(at("open", &lock_path))?;
-        // The kernel's lock, not the file's existence: a process that is killed leaves the file
-        // behind, and the next one must not have to guess whether it still lives.
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LeaseError::Held {
-                    account: account.to_string(),
-                    path: lock_path.display().to_string(),
-                });
-            }
-            Err(TryLockError::Error(error)) => return Err(at("lock", &lock_path)(error).into()),
-        }
+        // The kernel's lock, not the file's existence: a process that is killed leaves the file behind,
+        // and the next one must not have to guess whether it still lives.
+        let lock = FileLock::try_take(&lock_path)?.ok_or_else(|| LeaseError::Held {
+            account: account.to_string(),
+            path: lock_path.display().to_string(),
+        })?;
         let mut lease = Self {
             _lock: lock,
             account: account.clone(),
@@ -245,7 +236,7 @@ impl Lease {
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(at("read", &self.path)(error).into()),
+            Err(error) => return Err(FileError::at("read", &self.path)(error).into()),
         };
         let written: LeaseFile =
             serde_json::from_slice(&bytes).map_err(|error| self.unreadable(error.to_string()))?;

@@ -15,13 +15,13 @@ use counterfoil_connect::feed::market::{self, MarketError, MarketSource};
 use counterfoil_connect::net::credentials::{Credentials, CredentialsError};
 use counterfoil_connect::net::dial::{DialError, Dialer};
 use counterfoil_connect::net::endpoint::{Endpoint, EndpointError, EndpointKind};
+use counterfoil_os::files::{FileError, read_whole};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::time::UnixNanos;
 use serde::Deserialize;
 
 use crate::clock;
-use crate::store::files::{FileError, read_whole};
 
 /// Time limit of opening a connection.
 const DIAL_MAX: Duration = Duration::from_secs(10);
@@ -64,7 +64,7 @@ pub enum VenuesError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The file holds something else.
-    #[error("invalid venues file {path}: {reason}; see docs/FEEDS.md")]
+    #[error("invalid venues file {path}: {reason}; see docs/reference/FEEDS.md")]
     Malformed { path: PathBuf, reason: String },
     /// No key is configured.
     #[error(

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use counterfoil_sandbox::arguments::{ArgumentError, parse_arguments};
-use counterfoil_sandbox::compile::{CompileError, Compiled, load};
+use counterfoil_sandbox::compile::{CompileError, LoadedComponent, load};
 use counterfoil_sandbox::describe::{DescribeError, Description, describe};
 use counterfoil_sandbox::engine::{Engine, EngineError, EngineSettings, settings_digest};
-use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::limits::SandboxLimits;
@@ -50,7 +50,7 @@ pub enum ComponentError {
 /// A compiled component with its own description.
 #[derive(Clone, Debug)]
 pub struct CompiledComponent {
-    pub compiled: Compiled,
+    pub compiled: LoadedComponent,
     pub description: Description,
 }
 
@@ -85,7 +85,7 @@ pub fn compile_for_manifest(
     manifest: &Manifest,
     setup: &RunSetup,
     settings: EngineSettings,
-) -> Result<(CompiledComponent, Setup), ComponentError> {
+) -> Result<(CompiledComponent, GuestSetup), ComponentError> {
     let bytes = data.component(&setup.component)?;
     let ready = compile_component(&bytes, &manifest.limits, settings)?;
     let guest = guest_setup(&ready, manifest, setup)?;
@@ -101,7 +101,7 @@ pub fn guest_setup(
     ready: &CompiledComponent,
     manifest: &Manifest,
     setup: &RunSetup,
-) -> Result<Setup, ComponentError> {
+) -> Result<GuestSetup, ComponentError> {
     // The settings decide fuel and traps, so another engine could decide another way on the same bars. A run
     // never starts with a digest that its replay could not reproduce.
     let ours = settings_digest();
@@ -128,7 +128,7 @@ pub fn guest_setup(
         .into());
     }
     check_description(&ready.description, manifest, setup)?;
-    Ok(Setup {
+    Ok(GuestSetup {
         instruments: setup.instruments.clone(),
         arguments: parse_arguments(&ready.description, &manifest.parameters)?,
         seed: setup.seed,
@@ -169,7 +169,7 @@ impl SharedComponent {
 pub struct PreparedComponent {
     run: [u8; 32],
     shared: SharedComponent,
-    pub(crate) setup: Setup,
+    pub(crate) setup: GuestSetup,
 }
 
 impl PreparedComponent {
@@ -226,7 +226,7 @@ impl PreparedComponent {
     }
 
     /// The compiled component.
-    pub(crate) const fn compiled(&self) -> &Compiled {
+    pub(crate) const fn compiled(&self) -> &LoadedComponent {
         &self.shared.ready.compiled
     }
 

@@ -39,9 +39,9 @@ use crate::run::journal::{
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::permission::RunPermission;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
-use crate::store::files::FileError;
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};
+use counterfoil_os::files::FileError;
 
 /// The build of this host, as the open record names it.
 pub const HOST: &str = concat!("counterfoil ", env!("CARGO_PKG_VERSION"));

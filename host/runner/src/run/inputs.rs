@@ -17,8 +17,8 @@ use sha2::{Digest as _, Sha256};
 use crate::run::feed::SnapshotFeed;
 use crate::run::mismatch::ManifestMismatch;
 use crate::store::data_dir::DataDir;
-use crate::store::files::{FileError, at};
 use crate::times::parse_time;
+use counterfoil_os::files::FileError;
 
 /// Why a manifest's snapshot could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub enum InputsError {
 pub fn snapshot_store(data: &DataDir) -> Result<SnapshotStore, FileError> {
     let root = Dir::open_ambient_dir(data.root(), ambient_authority());
     Ok(SnapshotStore::open(
-        root.map_err(at("open folder", data.root()))?,
+        root.map_err(FileError::at("open folder", data.root()))?,
     ))
 }
 

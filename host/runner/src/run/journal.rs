@@ -19,7 +19,7 @@ use counterfoil_journal::signer::SignError;
 use counterfoil_trading::digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 
-use crate::store::files::FileError;
+use counterfoil_os::files::FileError;
 
 /// Why the journal did not accept a record. What reached the disk is unknown then, so the run stops and a
 /// resumption finds out.

@@ -11,7 +11,7 @@ use std::thread;
 
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
-use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
@@ -21,13 +21,13 @@ use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::withheld::Withheld;
 
-use crate::clock::RecordedTimes;
 use crate::run::component::{CompiledComponent, ComponentError, compile_for_manifest};
 use crate::run::feed::FeedError;
 use crate::run::inputs::{InputsError, check_inputs};
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
 use compare::RecordComparer;
+use counterfoil_trading::run::RecordedTimes;
 use probe::LookAheadProbe;
 use recorded_slices::{
     JournalTail, RecordedSlice, RecordedSliceReader, SLICES_PER_BATCH, SliceBatch,

@@ -12,27 +12,26 @@ use std::fs::File;
 use std::io::Read as _;
 
 use counterfoil_connect::broker::bridge::BrokerBridge;
-use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::{Commitment, Open, RefusedInput, Stop};
-use counterfoil_trading::run::{Clock, NoClock, Run};
+use counterfoil_trading::run::{Clock, NoClock, RecordedTimes, Run};
 use counterfoil_trading::slice::SliceError;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
-use counterfoil_verify::{
-    Finding, Options, PublicKey, PublicKeyError, VerifyError, verify_journal,
-};
+use counterfoil_verify::{Finding, VerifyError, VerifyOptions, verify_journal};
 
 pub use cut_tail::CutTail;
 pub(crate) use cut_tail::keep_tail;
 pub use resumed_journal::ResumeEvent;
 pub(crate) use signed_prefix::SignedPrefix;
 
-use crate::clock::{self, RecordedTimes, WallClock};
+use crate::clock::{self, WallClock};
 use crate::orders::gateway::Gateway;
 use crate::orders::gateway::guard::GuardedFeed;
 use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
@@ -46,9 +45,9 @@ use crate::run::live::live_context;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::replay::RecordDifference;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
-use crate::store::files::{FileError, at};
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};
+use counterfoil_os::files::FileError;
 use recorded_run::RecordedRun;
 use replay_then_live::ReplayThenLive;
 use resumed_journal::{JournalContinuation, ResumedJournal};
@@ -61,12 +60,9 @@ pub enum ResumeError {
     Lock(#[from] LockError),
     #[error(transparent)]
     File(#[from] FileError),
-    /// The signer's public key is not a valid one.
-    #[error("the signing key cannot verify the journal: {0}")]
-    PublicKey(#[from] PublicKeyError),
     /// The run's origin is not the name of a key.
     #[error("invalid origin of the run: {0}")]
-    Origin(#[from] KeyError),
+    Origin(#[from] VerifierKeyError),
     #[error(transparent)]
     Verify(#[from] VerifyError),
     #[error(transparent)]
@@ -213,11 +209,11 @@ pub fn open(
     let key = signer.verifying_key();
     let mut known = RecordedRun::default();
     if covered.end > 0 {
-        let file = File::open(&path).map_err(at("open", &path))?;
-        let key = PublicKey::new(key)?;
+        let file = File::open(&path).map_err(FileError::at("open", &path))?;
+        let key = PublicKey(key);
         // Only the signed prefix is verified. Behind it a crash may leave anything, which is cut and never read as
         // a record.
-        let report = verify_journal(file.take(covered.end), &key, Options::default())?;
+        let report = verify_journal(file.take(covered.end), &key, VerifyOptions::default())?;
         if let Some(finding) = report.findings.first() {
             return Ok(halted(ResumeBlocked::Broken(finding.clone())));
         }

@@ -4,7 +4,7 @@
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::RunEnd;
 use counterfoil_journal::checkpoint::Checkpoint;
-use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_trading::record::{Close, KIND_CLOSE, KIND_STOP, StopRecord, kind_of};
 
 use crate::run::end_cause::RunEndCause;
@@ -17,7 +17,7 @@ use crate::store::data_dir::Execution;
 pub enum RunEndError {
     /// The run's origin is not the name of a key.
     #[error("invalid origin of the run: {0}")]
-    Origin(#[from] KeyError),
+    Origin(#[from] VerifierKeyError),
     #[error(transparent)]
     Journal(#[from] ReadJournalError),
 }

@@ -7,7 +7,7 @@ use counterfoil_trading::record::{Decision, KIND_DECISION, kind_of};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
-use crate::store::files::{FileError, at};
+use counterfoil_os::files::FileError;
 
 /// Why the usage of a run could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +67,10 @@ fn execution_usage(execution: &Execution) -> Result<RunUsage, UsageError> {
     };
     let folder = &execution.folder;
     let mut bytes = 0_u64;
-    for entry in fs::read_dir(folder).map_err(at("read folder", folder))? {
-        let entry = entry.map_err(at("read folder", folder))?;
+    for entry in fs::read_dir(folder).map_err(FileError::at("read folder", folder))? {
+        let entry = entry.map_err(FileError::at("read folder", folder))?;
         let path = entry.path();
-        let found = entry.metadata().map_err(at("read", &path))?;
+        let found = entry.metadata().map_err(FileError::at("read", &path))?;
         bytes = bytes.saturating_add(found.len());
     }
     Ok(RunUsage {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
 /// The journal's file in an execution's folder.
 pub const JOURNAL_FILE: &str = "journal";
@@ -168,7 +168,7 @@ impl DataDir {
                     folder: self.root.join("components").display().to_string(),
                 });
             }
-            Err(error) => return Err(at("read", &path)(error).into()),
+            Err(error) => return Err(FileError::at("read", &path)(error).into()),
         };
         let found: [u8; 32] = Sha256::digest(&bytes).into();
         if found != *digest {
@@ -219,7 +219,7 @@ impl DataDir {
                     }
                     number = number.saturating_add(1);
                 }
-                Err(error) => return Err(at("create folder", &path)(error).into()),
+                Err(error) => return Err(FileError::at("create folder", &path)(error).into()),
             }
         }
     }
@@ -339,8 +339,8 @@ impl DataDir {
 /// The names in a folder, sorted.
 fn names(folder: &Path) -> Result<Vec<String>, DataDirError> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(at("read folder", folder))? {
-        let entry = entry.map_err(at("read folder", folder))?;
+    for entry in fs::read_dir(folder).map_err(FileError::at("read folder", folder))? {
+        let entry = entry.map_err(FileError::at("read folder", folder))?;
         names.push(entry.file_name().to_string_lossy().into_owned());
     }
     names.sort();

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
 
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
 pub use people::{PEOPLE_FOLDER, PeopleKeys, PersonKey};
 
@@ -114,7 +114,7 @@ impl KeyDir {
         folder.recursive(true).mode(0o700);
         folder
             .create(&self.path)
-            .map_err(at("create folder", &self.path))?;
+            .map_err(FileError::at("create folder", &self.path))?;
         // `create_new` decides which of two concurrent first starts generates the key. The mode is set at creation:
         // with a later chmod another user could have opened the file before.
         let created = OpenOptions::new()
@@ -125,7 +125,7 @@ impl KeyDir {
         match created {
             Ok(file) => self.fill(&path, file)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(at("create", &path)(error).into()),
+            Err(error) => return Err(FileError::at("create", &path)(error).into()),
         }
         let signer = Ed25519Signer::from_seed(&read_secret(&path)?);
         let public = hex::encode(signer.verifying_key());
@@ -185,7 +185,7 @@ impl KeyDir {
         if let Err(error) = written {
             // Half a key would block every later start with `Malformed`. It has signed nothing, so it is removed.
             let _best_effort = fs::remove_file(path);
-            return Err(at("write", path)(error).into());
+            return Err(FileError::at("write", path)(error).into());
         }
         // The key is durable before it signs. Otherwise a crash could lose it and leave logs that it signed.
         files::sync_folder(&self.path)?;
@@ -206,7 +206,7 @@ fn read_secret(path: &Path) -> Result<[u8; 32], KeyDirError> {
     // Checked at every use and not only at creation: a restored backup or a careless chmod opens the key to other
     // users, who could then sign false histories.
     let mode = fs::metadata(path)
-        .map_err(at("read", path))?
+        .map_err(FileError::at("read", path))?
         .permissions()
         .mode()
         & 0o777;

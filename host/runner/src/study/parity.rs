@@ -11,6 +11,7 @@ use std::io::Read as _;
 
 use counterfoil_governance::attest::AttestError;
 use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
@@ -20,7 +21,7 @@ use counterfoil_trading::execution::Code;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError};
 use counterfoil_trading::record::{Close, Decision, Verdict};
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_verify::{Finding, Options, PublicKey, VerifyError, verify_journal};
+use counterfoil_verify::{Finding, VerifyError, VerifyOptions, verify_journal};
 
 pub use cause::ParityCause;
 pub use statement::{PARITY_TYPE, ParityStatement, parity_statement};
@@ -33,9 +34,9 @@ use crate::run::journal::{ReadJournalError, Sealing};
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::resume::SignedPrefix;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
-use crate::store::files::{FileError, at};
 use crate::study::compare::{DecisionPair, DecisionReader, DifferingBar, next_pair};
 use crate::times::show_time;
+use counterfoil_os::files::FileError;
 use live_bars::LiveBars;
 
 /// Decisions per signed checkpoint of the backtest: a backtest's default.
@@ -243,9 +244,9 @@ fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, Parity
     if covered.end == 0 {
         return Err(ParityError::NoSlice { run: run() });
     }
-    let file = File::open(&path).map_err(at("open", &path))?;
+    let file = File::open(&path).map_err(FileError::at("open", &path))?;
     // The run may be live: what its process appends behind the last checkpoint is not read here.
-    let report = verify_journal(file.take(covered.end), key, Options::default())?;
+    let report = verify_journal(file.take(covered.end), key, VerifyOptions::default())?;
     if let Some(finding) = report.findings.into_iter().next() {
         let (run, finding) = (run(), Box::new(finding));
         return Err(ParityError::NotIntact { run, finding });

@@ -11,13 +11,14 @@ use std::fs::File;
 use std::sync::mpsc::channel;
 use std::thread;
 
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::record::{Close, RefusedInput};
 use counterfoil_trading::run::Run;
-use counterfoil_verify::{Options, PublicKey, verify_journal};
+use counterfoil_verify::{VerifyOptions, verify_journal};
 use sha2::{Digest as _, Sha256};
 
 pub use axis::{SweepAxis, SweepAxisError};
@@ -148,11 +149,11 @@ fn run_item(config: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, 
 /// The closing record of an execution whose journal verifies and is closed. An execution that was interrupted, or changed
 /// since, is ignored, and the item runs again.
 fn verified_close(execution: &Execution, signer: &dyn Signer) -> Option<Close> {
-    let key = PublicKey::new(signer.verifying_key()).ok()?;
+    let key = PublicKey(signer.verifying_key());
     let file = File::open(execution.journal()).ok()?;
     // A reused result goes into the sweep's table as if it was computed now, so it needs the same proof as one from a
     // stranger: a journal that was edited to look profitable would otherwise win the sweep.
-    let report = verify_journal(file, &key, Options::default()).ok()?;
+    let report = verify_journal(file, &key, VerifyOptions::default()).ok()?;
     report.is_good().then_some(report.closed)?
 }
 

@@ -13,7 +13,7 @@ use crate::run::execute::ExecuteError;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::run_end::RunEndError;
 use crate::store::data_dir::DataDirError;
-use crate::store::files::FileError;
+use counterfoil_os::files::FileError;
 
 /// Why a run could not be started, stopped, killed or resumed.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
 use super::inlet::Inlet;
-use crate::clock::Stopwatch;
+use counterfoil_os::clock::Stopwatch;
 
 /// Puts every slice into the inlet, each when it is due.
 pub(super) fn feed(

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
+use counterfoil_os::files::{self, FileError};
 use serde::{Deserialize, Serialize};
 
 use super::feed_settings::FeedSettings;
 use crate::store::data_dir::DataDir;
-use crate::store::files::{self, FileError, at};
 
 /// The format of the file.
 const FORMAT: &str = "counterfoil-supervised/1";
@@ -133,8 +133,8 @@ impl RunFile {
         if !folder.is_dir() {
             return Ok(all);
         }
-        for entry in fs::read_dir(&folder).map_err(at("read folder", &folder))? {
-            let entry = entry.map_err(at("read folder", &folder))?;
+        for entry in fs::read_dir(&folder).map_err(FileError::at("read folder", &folder))? {
+            let entry = entry.map_err(FileError::at("read folder", &folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             // Half-written files of a crash have another name, and are skipped.
             if let Some(run) = name.strip_suffix(".json").filter(|run| run.len() == 64) {

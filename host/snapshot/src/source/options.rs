@@ -62,11 +62,11 @@ pub struct IngestOptions {
     pub ingested_at: Option<UnixNanos>,
     /// What the rows are.
     pub kind: SourceKind,
-    /// The columns of the file and its times: see `docs/DATA.md`.
+    /// The columns of the file and its times: see `docs/start/DATA.md`.
     pub mapping: Option<SideFile>,
-    /// The corporate actions: see `docs/DATA.md`.
+    /// The corporate actions: see `docs/start/DATA.md`.
     pub actions: Option<SideFile>,
-    /// The trading calendar: see `docs/DATA.md`. Without one, daily bars are expected on every
+    /// The trading calendar: see `docs/start/DATA.md`. Without one, daily bars are expected on every
     /// date on which any instrument has one.
     pub calendar: Option<SideFile>,
     /// What happens to data with errors.

@@ -1,7 +1,6 @@
 //! A time field as a time: a date, an ISO 8601 moment, or a number since 1970. It must never read
 //! a clock or the machine's time zone database.
 
-use counterfoil_base::time_text::rfc3339;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -281,10 +280,7 @@ pub(crate) fn nanos(text: &str, meaning: TimeMeaning) -> Result<i64, String> {
 
 /// The shortest text of a time: a date where it is midnight in UTC, ISO 8601 otherwise.
 pub(crate) fn show(time: UnixNanos) -> String {
-    let text = rfc3339(time.0);
-    text.strip_suffix("T00:00:00Z")
-        .map(str::to_owned)
-        .unwrap_or(text)
+    time.date_or_time()
 }
 
 /// The UTC date of a time.

@@ -12,6 +12,7 @@ use cap_std::fs::{Dir, File, OpenOptions};
 use crate::error::IngestError;
 use crate::layout::LOCKS;
 use counterfoil_base::digest::Digest;
+use counterfoil_os::lock::FileLock;
 
 /// Held while a directory is made or leftovers are removed.
 const LOCK_ALL: &str = "locks/all";
@@ -31,7 +32,7 @@ pub(crate) struct StagingDir {
     dir: Dir,
     published: bool,
     /// Held until the directory is published or removed.
-    _lock: std::fs::File,
+    _lock: FileLock,
 }
 
 impl StagingDir {
@@ -44,20 +45,19 @@ impl StagingDir {
         let parent = data.open_dir(layer).map_err(IngestError::write(layer))?;
         // Held until this function returns. Without it another process could see the directory
         // below between its creation and the lock on its number, and clear it as a leftover.
-        let all = open_lock(data, LOCK_ALL).map_err(IngestError::write(LOCK_ALL))?;
-        all.lock().map_err(IngestError::write(LOCK_ALL))?;
+        let _all = open_lock(data, LOCK_ALL)
+            .and_then(FileLock::wait_of)
+            .map_err(IngestError::write(LOCK_ALL))?;
         clear(data, &parent, layer).map_err(IngestError::write(layer))?;
         for number in 0..STAGINGS_MAX {
             let place = lock_name(layer, number);
-            let lock = open_lock(data, &place).map_err(IngestError::write(&place))?;
-            match lock.try_lock() {
-                Ok(()) => {}
-                // Another ingestion, in this process or in another one, is using this number.
-                Err(std::fs::TryLockError::WouldBlock) => continue,
-                Err(std::fs::TryLockError::Error(error)) => {
-                    return Err(IngestError::write(&place)(error));
-                }
-            }
+            let lock = open_lock(data, &place)
+                .and_then(FileLock::try_of)
+                .map_err(IngestError::write(&place))?;
+            // Another ingestion, in this process or in another one, is using this number.
+            let Some(lock) = lock else {
+                continue;
+            };
             let name = format!("{TEMPORARY}{number}");
             // The lock is free and leftovers were cleared, so the name is free as well.
             parent
@@ -164,13 +164,11 @@ fn clear(data: &Dir, parent: &Dir, layer: &str) -> io::Result<()> {
         let Some(number) = number.filter(|number| *number < STAGINGS_MAX) else {
             continue;
         };
-        let lock = open_lock(data, &lock_name(layer, number))?;
-        match lock.try_lock() {
-            // The kernel drops the locks of a process that dies, so a lock that can be taken means
-            // that no process is writing here.
-            Ok(()) => parent.remove_dir_all(&name)?,
-            Err(std::fs::TryLockError::WouldBlock) => {}
-            Err(std::fs::TryLockError::Error(error)) => return Err(error),
+        let lock = FileLock::try_of(open_lock(data, &lock_name(layer, number))?)?;
+        // The kernel drops the locks of a process that dies, so a lock that can be taken means
+        // that no process is writing here.
+        if lock.is_some() {
+            parent.remove_dir_all(&name)?;
         }
     }
     Ok(())

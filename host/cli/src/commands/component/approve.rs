@@ -16,7 +16,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet, EvidenceKind, Refused};
 use counterfoil_governance::attest;
 use counterfoil_governance::evidence::Piece;
-use counterfoil_runner::store::files::{read_whole, write_whole};
+use counterfoil_os::files::{read_whole, write_whole};
 use counterfoil_trading::manifest::Manifest;
 
 pub(super) fn run(places: &Places, args: &ComponentApprove) -> Result<Answer> {

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{EvidenceKind, Refused};
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::run::execute::ExecutionOutcome;
-use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::study::evidence::{
     self, EvidenceCheck, RunThresholds, with_added_slippage,
 };

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use counterfoil_os::files::write_whole;
 use counterfoil_runner::run::execute::ExecutionOutcome;
-use counterfoil_runner::store::files::write_whole;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_verify::verify_proof;
 
@@ -139,7 +139,7 @@ pub(super) fn show(
     }
     let file = folder.join(format!("{}.tlog-proof", example.name));
     let (proof, _) = proof::write(places, &ask_proof(&name, &outcome, &file)?)?;
-    let bytes = counterfoil_runner::store::files::read_whole(&proof)?;
+    let bytes = counterfoil_os::files::read_whole(&proof)?;
     let proved = verify_proof(&bytes, &key, Some(&manifest.canonical()?))
         .context("the proof does not verify")?;
     if !places.json {

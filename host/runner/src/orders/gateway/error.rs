@@ -1,6 +1,6 @@
 //! Why the gateway does not carry an order.
 
-use counterfoil_journal::key::KeyError;
+use counterfoil_journal::key::VerifierKeyError;
 use counterfoil_journal::signer::SignError;
 use counterfoil_trading::gateway::Refusal;
 use counterfoil_trading::venue::VenueError;
@@ -19,7 +19,7 @@ pub enum GatewayError {
     Sign(#[from] SignError),
     /// The signer's public key is invalid.
     #[error("the order log's key: {0}")]
-    Key(#[from] KeyError),
+    Key(#[from] VerifierKeyError),
     #[error(transparent)]
     Lease(#[from] LeaseError),
     /// The lease file was restored to a fencing token that was given out before.

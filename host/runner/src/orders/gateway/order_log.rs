@@ -6,10 +6,11 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use counterfoil_journal::audit::{AuditError, Audited, Auditor};
+use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
 use counterfoil_journal::frame::{FrameError, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::gateway::{Authorization, LogRecord, Mark, Occasion, Reconciled};
 use counterfoil_trading::journal::RecordBytes;
@@ -17,7 +18,6 @@ use counterfoil_trading::journal::RecordBytes;
 use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer};
 use crate::run::resume::{SignedPrefix, keep_tail};
 use crate::store::data_dir::Execution;
-use crate::store::files::{FileError, at};
 
 /// The log's file in an execution's folder.
 pub const ORDERS_FILE: &str = "orders";
@@ -176,10 +176,10 @@ fn read(
     auditor.set_cadence(core::num::NonZeroU64::MIN);
     let mut bytes = Vec::new();
     if end > 0 {
-        let file = File::open(path).map_err(at("open", path))?;
+        let file = File::open(path).map_err(FileError::at("open", path))?;
         file.take(end)
             .read_to_end(&mut bytes)
-            .map_err(at("read", path))?;
+            .map_err(FileError::at("read", path))?;
     }
     audit_records(&mut auditor, &bytes, |record| known.add(record))?;
     let summary = auditor.finish(0);
@@ -198,7 +198,7 @@ fn read(
 /// Returns [`OrderLogError`] if it cannot be read or is invalid.
 pub fn records(execution: &Execution, key: &VerifierKey) -> Result<Vec<LogRecord>, OrderLogError> {
     let path = path(execution);
-    let bytes = std::fs::read(&path).map_err(at("read", &path))?;
+    let bytes = std::fs::read(&path).map_err(FileError::at("read", &path))?;
     let mut auditor = Auditor::new(key.clone());
     let mut all = Vec::new();
     audit_records(&mut auditor, &bytes, |record| {
@@ -228,7 +228,7 @@ fn audit_records(
         let Some(frame) = parsed.frame else {
             return Ok(());
         };
-        if let Audited::Entry { body, .. } = auditor.frame(frame)? {
+        if let AuditedFrame::Entry { body, .. } = auditor.frame(frame)? {
             accept(LogRecord::decode(body)?)?;
         }
     }

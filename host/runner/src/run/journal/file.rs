@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_journal::frame::MAGIC;
 
-use crate::store::files::{FileError, at, sync_folder};
+use counterfoil_os::files::{FileError, sync_folder};
 
 /// An append-only file.
 #[derive(Debug)]
@@ -26,11 +26,12 @@ impl JournalFile {
             .append(true)
             .create_new(true)
             .open(path)
-            .map_err(at("create", path))?;
-        file.write_all(MAGIC).map_err(at("write", path))?;
+            .map_err(FileError::at("create", path))?;
+        file.write_all(MAGIC)
+            .map_err(FileError::at("write", path))?;
         // First the bytes, then the name: a crash between the two leaves no journal, and one that has a name
         // begins with the magic bytes. Both are durable before a decision is made.
-        file.sync_all().map_err(at("sync", path))?;
+        file.sync_all().map_err(FileError::at("sync", path))?;
         if let Some(folder) = path.parent() {
             sync_folder(folder)?;
         }
@@ -47,21 +48,22 @@ impl JournalFile {
     ///
     /// Returns [`FileError`] if it cannot be opened or cut.
     pub fn reopen(path: &Path, length: u64) -> Result<Self, FileError> {
-        if length == 0 && !path.try_exists().map_err(at("look for", path))? {
+        if length == 0 && !path.try_exists().map_err(FileError::at("look for", path))? {
             return Self::create(path);
         }
         let mut file = OpenOptions::new()
             .append(true)
             .open(path)
-            .map_err(at("open", path))?;
+            .map_err(FileError::at("open", path))?;
         // The caller has a durable copy of what is cut here. Appending after an unsigned tail would join new
         // entries to bytes that nothing vouches for.
-        file.set_len(length).map_err(at("cut", path))?;
+        file.set_len(length).map_err(FileError::at("cut", path))?;
         if length == 0 {
-            file.write_all(MAGIC).map_err(at("write", path))?;
+            file.write_all(MAGIC)
+                .map_err(FileError::at("write", path))?;
         }
         // Size and content, not content alone: after a crash the old length would bring the cut bytes back.
-        file.sync_all().map_err(at("sync", path))?;
+        file.sync_all().map_err(FileError::at("sync", path))?;
         Ok(Self {
             file,
             path: path.to_path_buf(),
@@ -74,7 +76,9 @@ impl JournalFile {
     ///
     /// Returns [`FileError`] if they were not all written.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        self.file.write_all(bytes).map_err(at("write", &self.path))
+        self.file
+            .write_all(bytes)
+            .map_err(FileError::at("write", &self.path))
     }
 
     /// Makes the appended bytes durable.
@@ -85,6 +89,8 @@ impl JournalFile {
     pub fn sync(&mut self) -> Result<(), FileError> {
         // A failed sync is never tried again: the kernel may have dropped the pages and would then report
         // success for bytes that are lost. The error ends the run.
-        self.file.sync_data().map_err(at("sync", &self.path))
+        self.file
+            .sync_data()
+            .map_err(FileError::at("sync", &self.path))
     }
 }

@@ -11,7 +11,7 @@ use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::record::Open;
 
-use crate::store::files::{FileError, at};
+use counterfoil_os::files::FileError;
 
 /// Bytes read at once: several times the largest frame.
 const READ_BYTES: usize = 1 << 20;
@@ -55,7 +55,7 @@ impl JournalReader {
     ///
     /// Returns [`ReadJournalError`] if the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, ReadJournalError> {
-        let file = File::open(path).map_err(at("open", path))?;
+        let file = File::open(path).map_err(FileError::at("open", path))?;
         Ok(Self {
             file,
             path: path.to_path_buf(),
@@ -171,7 +171,7 @@ impl JournalReader {
         let mut limited = (&self.file).take(u64::try_from(READ_BYTES).unwrap_or(u64::MAX));
         let read = limited
             .read_to_end(&mut self.buffer)
-            .map_err(at("read", &self.path))?;
+            .map_err(FileError::at("read", &self.path))?;
         Ok(read > 0)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
 /// How the names of the kept tails begin; a number from 1 follows.
 const CUT_FILE: &str = "cut-";
@@ -36,7 +36,10 @@ pub(crate) fn keep_tail(
     let mut number: u64 = 1;
     let kept = loop {
         let path = folder.join(format!("{CUT_FILE}{number}"));
-        if !path.try_exists().map_err(at("look for", &path))? {
+        if !path
+            .try_exists()
+            .map_err(FileError::at("look for", &path))?
+        {
             break path;
         }
         number = number.saturating_add(1);

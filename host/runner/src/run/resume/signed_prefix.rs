@@ -9,7 +9,7 @@ use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 
-use crate::store::files::{FileError, at};
+use counterfoil_os::files::FileError;
 
 /// Bytes read at once: several times the largest frame.
 const READ_BYTES: u64 = 1 << 20;
@@ -37,14 +37,16 @@ impl SignedPrefix {
         let mut file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(at("open", path)(error)),
+            Err(error) => return Err(FileError::at("open", path)(error)),
         };
         let mut found = Self::default();
         let mut frames = FrameReader::new();
         let mut buffer = Vec::new();
         loop {
             let mut limited = (&file).take(READ_BYTES);
-            let read = limited.read_to_end(&mut buffer).map_err(at("read", path))?;
+            let read = limited
+                .read_to_end(&mut buffer)
+                .map_err(FileError::at("read", path))?;
             let mut start: usize = 0;
             let mut is_over = read == 0;
             while !is_over {
@@ -73,9 +75,9 @@ impl SignedPrefix {
             }
         }
         file.seek(SeekFrom::Start(found.end))
-            .map_err(at("read", path))?;
+            .map_err(FileError::at("read", path))?;
         file.read_to_end(&mut found.tail)
-            .map_err(at("read", path))?;
+            .map_err(FileError::at("read", path))?;
         Ok(found)
     }
 

@@ -3,14 +3,13 @@
 //! may do.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 
 use super::{KeyDir, KeyDirError, read_secret};
-use crate::store::files::{self, at};
+use counterfoil_os::files::{self, FileError};
 
 /// The folder of personal keys in the key folder.
 pub const PEOPLE_FOLDER: &str = "people";
@@ -44,11 +43,13 @@ impl PeopleKeys {
             .recursive(true)
             .mode(0o700)
             .create(&folder)
-            .map_err(at("create folder", &folder))?;
+            .map_err(FileError::at("create folder", &folder))?;
         // Links are resolved first: a link out of the data directory is fine, and a link into it is not, since what
         // counts is where the bytes are.
-        let real = folder.canonicalize().map_err(at("find", &folder))?;
-        let data = data.canonicalize().map_err(at("find", data))?;
+        let real = folder
+            .canonicalize()
+            .map_err(FileError::at("find", &folder))?;
+        let data = data.canonicalize().map_err(FileError::at("find", data))?;
         if real.starts_with(&data) {
             return Err(KeyDirError::InData {
                 path: real.display().to_string(),
@@ -57,7 +58,9 @@ impl PeopleKeys {
         }
         // The parent too: a user who can write there can exchange the whole folder for one with keys of their own.
         for path in [Some(real.as_path()), real.parent()].into_iter().flatten() {
-            let mode = fs::metadata(path).map_err(at("read", path))?.permissions();
+            let mode = fs::metadata(path)
+                .map_err(FileError::at("read", path))?
+                .permissions();
             let mode = mode.mode() & 0o7777;
             if mode & 0o022 != 0 {
                 let path = path.display().to_string();
@@ -83,20 +86,10 @@ impl PeopleKeys {
         getrandom::fill(&mut seed).map_err(|error| KeyDirError::Random(error.to_string()))?;
         let public = Ed25519Signer::from_seed(&seed).verifying_key();
         let path = self.path(name, &public)?;
-        let folder = &self.folder;
         // Written under a temporary name that only the owner can read, synced, then renamed: the ledger takes in the
-        // public key after this returns, so a key that principals act with is never half a file. Without clobbering,
-        // an existing key is never replaced.
-        let mut temp = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .permissions(fs::Permissions::from_mode(0o600))
-            .tempfile_in(folder)
-            .map_err(at("write into", folder))?;
-        writeln!(temp, "{}", hex::encode(seed)).map_err(at("write", &path))?;
-        temp.as_file().sync_all().map_err(at("sync", &path))?;
-        temp.persist_noclobber(&path)
-            .map_err(|error| at("create", &path)(error.error))?;
-        files::sync_folder(folder)?;
+        // public key after this returns, so a key that principals act with is never half a file. An existing key is
+        // never replaced.
+        files::create_secret(&path, format!("{}\n", hex::encode(seed)).as_bytes())?;
         Ok(public)
     }
 
@@ -107,8 +100,10 @@ impl PeopleKeys {
     /// Returns [`KeyDirError`] if the folder cannot be read.
     pub fn all(&self) -> Result<Vec<PersonKey>, KeyDirError> {
         let mut all = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(at("read folder", &self.folder))? {
-            let entry = entry.map_err(at("read folder", &self.folder))?;
+        for entry in
+            fs::read_dir(&self.folder).map_err(FileError::at("read folder", &self.folder))?
+        {
+            let entry = entry.map_err(FileError::at("read folder", &self.folder))?;
             all.extend(parse_name(&entry.file_name().to_string_lossy()));
         }
         all.sort();

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use counterfoil_base::digest::Digest;
 
 use crate::store::data_dir::DataDir;
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
 /// The largest document that is read, in bytes. Genuine ones have a few thousand.
 pub(super) const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
@@ -82,7 +82,7 @@ impl EvidenceStore {
                     folder: self.folder.display().to_string(),
                 }
             } else {
-                at("read", &path)(error).into()
+                FileError::at("read", &path)(error).into()
             }
         };
         // The size first: anyone who can write to the data folder could otherwise fill this process's memory.
@@ -115,10 +115,10 @@ impl EvidenceStore {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(all),
-            Err(error) => return Err(at("read folder", &self.folder)(error).into()),
+            Err(error) => return Err(FileError::at("read folder", &self.folder)(error).into()),
         };
         for entry in entries {
-            let entry = entry.map_err(at("read folder", &self.folder))?;
+            let entry = entry.map_err(FileError::at("read folder", &self.folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let mut digest = [0; 32];
             // Other files in the folder, such as temporary ones of a crash, are not evidence.

@@ -24,7 +24,7 @@ use super::ParityError;
 use crate::run::feed::bar_in;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
-use crate::store::files::at;
+use counterfoil_os::files::FileError;
 
 /// The header of the file of bars.
 const HEADER: &str = "symbol,time,open,high,low,close,volume";
@@ -162,8 +162,8 @@ impl LiveBars {
         }
         for grid in &grids {
             // Without a name: if the process stops here, no half file of bars is left for a later ingest.
-            let mut file =
-                tempfile::tempfile_in(data.root()).map_err(at("write into", data.root()))?;
+            let mut file = tempfile::tempfile_in(data.root())
+                .map_err(FileError::at("write into", data.root()))?;
             let is_of = |instrument: &Instrument| grid_of(instrument) == *grid;
             self.write(&mut file, execution, &setup.instruments, &is_of)?;
             let options = IngestOptions {
@@ -197,7 +197,7 @@ impl LiveBars {
         is_wanted: &dyn Fn(&Instrument) -> bool,
     ) -> Result<(), ParityError> {
         let path = execution.journal();
-        let io = |error| ParityError::File(at("copy the bars of", &path)(error));
+        let io = |error| ParityError::File(FileError::at("copy the bars of", &path)(error));
         let mut out = BufWriter::new(&mut *file);
         writeln!(out, "{HEADER}").map_err(io)?;
         let mut reader = JournalReader::open(&path)?;

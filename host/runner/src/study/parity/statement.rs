@@ -6,7 +6,7 @@ use counterfoil_governance::attest::{Envelope, Statement as Attested, Subject};
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::manifest::{ManifestError, digest};
 use counterfoil_trading::record::{Decision, Record};
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
 use super::{ParityCause, ParityError, ParityReport};
@@ -20,7 +20,7 @@ pub const PARITY_TYPE: &str = "urn:counterfoil:parity:1";
 /// A parity statement.
 #[derive(Clone, Debug)]
 pub struct ParityStatement {
-    /// The predicate, whose fields `docs/OPERATE.md` lists.
+    /// The predicate, whose fields `docs/start/OPERATE.md` lists.
     pub predicate: Value,
     /// A DSSE envelope that holds it in an in-toto Statement, as canonical JSON.
     pub envelope: Vec<u8>,
@@ -89,7 +89,7 @@ fn described(
     cause: ParityCause,
 ) -> Result<Value, ManifestError> {
     let instruments = found.manifest.setup()?.instruments;
-    let describe = Describe::new(&instruments);
+    let describe = RecordDescriber::new(&instruments);
     let decided = |one: &Option<(u64, Box<Decision>)>| {
         one.as_ref().map(|(entry, decision)| {
             let decision = describe.record(&Record::Decision((**decision).clone()));
