@@ -1,6 +1,7 @@
 //! Why a run could not be started, stopped, killed or resumed.
 
 use counterfoil_governance::id::IdError;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::manifest::ManifestError;
 
 use super::config::RUNS_MAX;
@@ -13,7 +14,6 @@ use crate::run::execute::ExecuteError;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::run_end::RunEndError;
 use crate::store::data_dir::DataDirError;
-use counterfoil_os::files::FileError;
 
 /// Why a run could not be started, stopped, killed or resumed.
 #[derive(Debug, thiserror::Error)]

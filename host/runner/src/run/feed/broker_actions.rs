@@ -62,7 +62,7 @@ impl<F: SliceFeed> SliceFeed for BrokerActionFilter<F> {
             // reconciliation would stop the run. Dropped without a record, the jump in price
             // would stay unexplained.
             let is_end = |kind: &ActionKind| matches!(kind, ActionKind::SessionEnd);
-            if slice.actions().iter().all(|one| is_end(&one.kind)) {
+            if slice.actions().iter().all(|action| is_end(&action.kind)) {
                 return Ok(FeedItem::Slice);
             }
             let mut plain = Slice::default();
