@@ -1,19 +1,19 @@
 //! Why a run could not be started, stopped, killed or resumed.
 
 use counterfoil_governance::id::IdError;
-use counterfoil_os::files::FileError;
 use counterfoil_trading::manifest::ManifestError;
 
 use super::config::RUNS_MAX;
 use super::feeds::FeedOpenError;
 use super::run_file::RunFileError;
 use super::status::RunState;
-use crate::permit::Denied;
 use crate::run::component::ComponentError;
 use crate::run::execute::ExecuteError;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::run_end::RunEndError;
 use crate::store::data_dir::DataDirError;
+use counterfoil_governance::rule::AccessDenial;
+use counterfoil_os::files::FileError;
 
 /// Why a run could not be started, stopped, killed or resumed.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,7 @@ pub enum SuperviseError {
     #[error("the kill switch may not be durable: {0}")]
     Switch(#[from] FileError),
     #[error(transparent)]
-    Ledger(#[from] Denied),
+    Ledger(#[from] AccessDenial),
     #[error(transparent)]
     Run(Box<ExecuteError>),
     /// The end of a closed journal could not be read.
