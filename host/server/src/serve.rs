@@ -363,7 +363,7 @@ pub fn log(form: LogForm) {
 /// # Errors
 ///
 /// Returns the system's error if signals cannot be listened to.
-pub async fn signal(order: EndCommand) -> Order {
+pub async fn signal(order: EndCommand) -> EndCommand {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut int)) = (
         signal(SignalKind::terminate()),
