@@ -258,7 +258,7 @@ async fn accept(
     app: &Arc<App>,
     room: &Arc<Semaphore>,
     until: impl Future<Output = EndCommand>,
-) -> Order {
+) -> EndCommand {
     let routes = router(Arc::clone(app));
     let mut until = core::pin::pin!(until);
     loop {
