@@ -6,7 +6,6 @@ use std::thread::available_parallelism;
 use anyhow::{Context as _, Result, bail};
 use counterfoil_journal::signer::Signer;
 use counterfoil_os::files::{make_folder, read_whole, write_whole};
-use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_report::{SweepOutcome, SweepRow, SweepTable};
 use counterfoil_runner::run::execute::ExecuteError;
 use counterfoil_runner::study::sweep::{
