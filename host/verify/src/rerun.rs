@@ -20,12 +20,12 @@ use counterfoil_trading::venue::withheld::Withheld;
 
 use crate::finding::{Finding, FindingCause};
 use crate::opened::{InstrumentNames, OpenedJournal};
-use compare::{Differs, RecordComparer, SliceBodies};
+use compare::{Differs, RecordComparison, SliceBodies};
 use script::RecordedStrategy;
 
 /// What is plugged into the path.
 type AuditPorts<'a, 'b> =
-    Ports<'a, RecordedStrategy, Withheld, RecordComparer<'b>, RecordedTimes<NoClock>>;
+    Ports<'a, RecordedStrategy, Withheld, RecordComparison<'b>, RecordedTimes<NoClock>>;
 
 /// The most bytes of records in one slice: a million deliveries, more than the most instruments,
 /// working orders and requests together can cause. Beyond it a journal is refused unread.
@@ -305,7 +305,7 @@ impl Rerunner {
         &mut self,
         act: impl FnOnce(&mut Run, &Slice, &mut AuditPorts<'_, '_>) -> Result<T, RunError<Differs>>,
     ) -> Result<(), Box<Finding>> {
-        let mut compare = RecordComparer::new(&self.bodies, &mut self.digest);
+        let mut compare = RecordComparison::new(&self.bodies, &mut self.digest);
         let mut ports = Ports {
             strategy: &mut self.script,
             venue: &mut self.venue,

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_os::files::read_whole;
 use counterfoil_runner::orders::gateway::broker::Bridge;
 use counterfoil_runner::orders::venues::{Venues, market_of};
 use counterfoil_runner::run::feed::{FeedSource, MarketBars, TimedLineReader};

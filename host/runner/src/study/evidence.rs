@@ -4,7 +4,6 @@
 mod store;
 mod thresholds;
 
-use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::admission;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_snapshot::quality::findings::Severity;
@@ -53,7 +52,7 @@ pub fn check_admission(
     let mut facts = json!({
         "bytes": bytes.len(),
         "world": WORLD,
-        "engine": Digest(settings_digest()),
+        "engine": settings_digest(),
         "limits": limits,
     });
     match found {
