@@ -303,6 +303,7 @@ impl Resumption {
         self.known.last_close()
     }
 
+    /// The manifest of the run.
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
