@@ -48,7 +48,7 @@ pub(crate) use ledger::{
     DriftArgs, LedgerCommand, LedgerIndexArgs, LedgerInitArgs, LedgerProofArgs, LedgerSearchArgs,
     LedgerShowArgs, LedgerTailArgs, WhoApprovedArgs,
 };
-pub(crate) use old_spellings::{ReplacedSpelling, modernize};
+pub(crate) use old_spellings::modernize;
 pub(crate) use people::{
     AccessReviewArgs, ClassCommand, ClassSetArgs, DelegationCommand, KeyAddArgs, KeyCommand,
     KeyNewArgs, KeyRevokeArgs, KeyRotateArgs, PeopleCommand, PrincipalAddArgs, PrincipalArg,
@@ -108,7 +108,7 @@ pub(crate) struct GlobalArgs {
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// When to use colour; auto respects NO_COLOR and CLICOLOR
+    /// When to use colour; auto respects `NO_COLOR` and `CLICOLOR`
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
     /// Print results and errors only: no progress, notes or strategy log

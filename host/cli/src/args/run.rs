@@ -245,7 +245,7 @@ pub(crate) struct KillArgs {
     /// Lift the stop: ended runs stay ended, but new ones may start
     #[arg(long)]
     pub(crate) lift: bool,
-    /// Go through a runner's API [default URL: COUNTERFOIL_RUNNER, or http://127.0.0.1:7878]
+    /// Go through a runner's API [default URL: `COUNTERFOIL_RUNNER`, or the local runner]
     #[arg(
         long,
         value_name = "URL",

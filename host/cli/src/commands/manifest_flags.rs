@@ -44,7 +44,7 @@ pub(crate) fn manifest(
     let (digest, ready) = admit::component(cli, file, &limits, &engine)?;
     Ok(Manifest {
         format: FORMAT.to_owned(),
-        component: format!("sha256:{}", hex::encode(digest)),
+        component: digest.to_string(),
         world: WORLD.to_owned(),
         profile: PROFILE_PURE.to_owned(),
         engine: settings_digest().to_string(),

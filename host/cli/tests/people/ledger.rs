@@ -191,7 +191,7 @@ fn one_record_is_proved_without_the_ledger() {
 }
 
 /// The words that grant an exception.
-fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 14] {
+fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 15] {
     [
         "change",
         "exception",
@@ -293,6 +293,10 @@ fn what_takes_two_waits_for_the_second() {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one break-glass from opening to review"
+)]
 fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
     let desk = Desk::staffed();
     desk.hire("abe", "administrator");
