@@ -25,7 +25,7 @@ use crate::people::{self, ledger_access};
 const NO_REASON: &str = "no reason was given";
 
 /// What is stopped, for the data directory and for the ledger.
-struct KillRequest {
+struct KillPlan {
     target: KillTarget,
     /// The same in the ledger's terms.
     scope: KillScope,
@@ -36,7 +36,7 @@ pub(crate) fn run(cli: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
     if let Some(address) = &args.runner {
         return run::kill(cli, address.as_deref(), args);
     }
-    let aim = KillRequest::new(cli, args)?;
+    let aim = KillPlan::new(cli, args)?;
     let reason = match args.reason.trim() {
         "" => NO_REASON,
         reason => reason,
@@ -82,7 +82,7 @@ pub(crate) fn run(cli: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-impl KillRequest {
+impl KillPlan {
     fn new(cli: &CliContext, args: &KillArgs) -> Result<Self> {
         if let Some(run) = &args.run {
             let execution = execution(cli, run)?;

@@ -35,11 +35,11 @@ pub(super) struct SupervisedRun {
     /// Held while its run file is written; whether that file states how it ended.
     pub(super) has_final_file: Mutex<bool>,
     events: Arc<RunEvents>,
-    live: Mutex<RunProgress>,
+    live: Mutex<SupervisedState>,
 }
 
 /// The part that changes.
-struct RunProgress {
+struct SupervisedState {
     state: RunState,
     reason: Option<String>,
     figures: RunFigures,
@@ -87,7 +87,7 @@ impl SupervisedRun {
             stop_signal: InProcessStop::default(),
             has_final_file: Mutex::default(),
             events,
-            live: Mutex::new(RunProgress {
+            live: Mutex::new(SupervisedState {
                 state,
                 reason: None,
                 figures: RunFigures::default(),
@@ -97,7 +97,7 @@ impl SupervisedRun {
         }
     }
 
-    fn live(&self) -> MutexGuard<'_, RunProgress> {
+    fn live(&self) -> MutexGuard<'_, SupervisedState> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
