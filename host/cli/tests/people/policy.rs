@@ -128,7 +128,7 @@ fn a_gate_is_asked_its_answer_is_recorded_and_can_be_asked_for_again() {
     }
     assert!(
         desk.fails("", &["policy", "re-evaluate", "0"])
-            .contains("is no verdict")
+            .contains("is not a verdict")
     );
     // Whoever is no principal asks nothing; that is recorded as well.
     desk.key("mallory");
