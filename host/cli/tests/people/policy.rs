@@ -47,7 +47,7 @@ fn a_policy_is_written_tested_and_put_in_force() {
     let made = desk.json("", 0, &["policy", "init", &folder]);
     assert!(
         desk.fails("", &["policy", "init", &folder])
-            .contains("is there already")
+            .contains("exists already")
     );
     let tested = desk.json("", 0, &["policy", "test", &folder]);
     assert!(tested["cases"].as_array().unwrap().len() > 10, "{tested}");
