@@ -223,6 +223,7 @@ impl PreparedComponent {
         })
     }
 
+    /// The settings of the component's engine.
     #[must_use]
     pub fn engine(&self) -> &EngineSettings {
         self.shared.ready.compiled.engine().settings()
