@@ -239,7 +239,7 @@ impl From<SuperviseError> for Problem {
             E::Feed(_) => (ProblemCode::Feed, "correct the feed's settings"),
             E::Run(error) => of_run(error),
             E::Id(_) | E::OtherGrant { .. } => (ProblemCode::RunInvalid, CORRECT),
-            E::Kept(_) | E::Thread(_) | E::Switch(_) | _ => {
+            E::RunFile(_) | E::Thread(_) | E::Switch(_) | _ => {
                 (ProblemCode::Internal, "see the server's own log")
             }
         };

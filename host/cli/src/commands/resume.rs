@@ -2,7 +2,7 @@
 //! itself whether a journal is intact.
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::orders::gateway::broker::Bridge;
+use counterfoil_runner::orders::gateway::broker::BrokerBridge;
 use counterfoil_runner::run::feed::{FeedSource, TimedLineReader};
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_runner::run::resume::{
@@ -32,7 +32,7 @@ pub(crate) fn live(
     cli: &CliContext,
     run: &str,
     backend: &str,
-    ends: impl FnOnce(&Manifest) -> Result<(FeedSource<TimedLineReader>, Option<Bridge>)>,
+    ends: impl FnOnce(&Manifest) -> Result<(FeedSource<TimedLineReader>, Option<BrokerBridge>)>,
 ) -> Result<CommandAnswer> {
     resume(cli, run, backend, |ready, around| {
         let (source, broker) = ends(ready.manifest())?;

@@ -905,7 +905,7 @@ fn trades_become_bars_whatever_their_sequence_in_the_file() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("option timeframe: trades need one"),
+        error.contains("option timeframe: trades need a timeframe of fixed length"),
         "{error}"
     );
 }

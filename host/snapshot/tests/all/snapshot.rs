@@ -456,7 +456,7 @@ fn scales_and_timeframes_that_cannot_be_are_refused() {
     check_refused(
         months.as_bytes(),
         &options,
-        "A: lines 2 and 3 close at the same time as bars of 1M",
+        "A: lines 2 and 3 would close at the same time as bars of 1M",
     );
     let fine = format!(
         "{HEADER}{row}A,2003-01-03,1,2,0.000000000000000001,2,1\nA,2003-01-04,5,50,5,5,1\n"
