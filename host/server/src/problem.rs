@@ -289,7 +289,7 @@ const fn of_run(error: &ExecuteError) -> (ProblemCode, &'static str) {
             ProblemCode::AccountRuns,
             "an operator stops a run of this account first",
         ),
-        LeaseError::LoginTable { .. } => (
+        LeaseError::Held { .. } => (
             ProblemCode::LeaseHeld,
             "end the other process, or start the run in it",
         ),

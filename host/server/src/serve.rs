@@ -81,7 +81,7 @@ pub enum ListenReach {
     /// This machine only.
     Loopback,
     /// Any machine that can reach the address.
-    Everybody,
+    AnyHost,
 }
 
 /// A server that listens but does not serve yet.

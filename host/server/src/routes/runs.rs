@@ -22,7 +22,7 @@ use crate::problem::{Problem, ProblemCode};
 use crate::types::{KillRequest, PositionsReply, RunReply, RunsReply, StartRequest};
 
 /// Runs blocking work off the async executor.
-async fn apart<T: Send + 'static>(
+async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await;
