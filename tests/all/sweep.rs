@@ -5,7 +5,7 @@ use counterfoil_journal::signer::Signer;
 use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::study::sweep::{Axis, Bench, Done, Item, SweepError, grid, listed, sweep};
 use counterfoil_tests::world::{World, signer};
-use counterfoil_trading::record::Close;
+use counterfoil_trading::record::CloseRecord;
 
 fn axes(texts: &[&str]) -> Vec<Axis> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -29,7 +29,7 @@ fn swept(world: &World, items: &[Item], workers: usize) -> Vec<Result<Done, Runn
     all
 }
 
-fn closes(all: &[Result<Done, RunnerError>]) -> Vec<&Close> {
+fn closes(all: &[Result<Done, RunnerError>]) -> Vec<&CloseRecord> {
     all.iter()
         .map(|done| &done.as_ref().unwrap().close)
         .collect()

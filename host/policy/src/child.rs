@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
-use counterfoil_trading::cbor::{self, Reader};
+use counterfoil_trading::cbor::{self, CborReader};
 use rlimit::Resource;
 
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError};
@@ -267,7 +267,7 @@ pub fn child_main(
 
 fn answer_to(question: &[u8]) -> Result<Vec<u8>, String> {
     let wrong = |error: cbor::CborError| error.to_string();
-    let mut reader = Reader::new(question);
+    let mut reader = CborReader::new(question);
     reader
         .array_of(5, "a question to a policy")
         .map_err(wrong)?;
@@ -277,7 +277,7 @@ fn answer_to(question: &[u8]) -> Result<Vec<u8>, String> {
     }
     let what = reader.text().map_err(wrong)?;
     let steps = reader.u64().map_err(wrong)?;
-    let bundle = reader.bytes_string().map_err(wrong)?;
+    let bundle = reader.byte_string().map_err(wrong)?;
     let input = reader.text().map_err(wrong)?;
     let bundle = Bundle::decode(bundle).map_err(|error| error.to_string())?;
     if what == TESTS {

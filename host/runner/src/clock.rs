@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use counterfoil_trading::run::Clock;
+use counterfoil_trading::run::RunClock;
 use counterfoil_trading::time::UnixNanos;
 
 /// The wall clock, with the time at which the slice in hand was received.
@@ -26,7 +26,7 @@ impl Default for WallClock {
     }
 }
 
-impl Clock for WallClock {
+impl RunClock for WallClock {
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
         Some((self.received, now()))
     }
@@ -62,7 +62,7 @@ impl<C> RecordedTimes<C> {
     }
 }
 
-impl<C: Clock> Clock for RecordedTimes<C> {
+impl<C: RunClock> RunClock for RecordedTimes<C> {
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
         match self.recorded.pop_front() {
             Some(times) => times,

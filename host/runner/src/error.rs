@@ -10,7 +10,7 @@ use counterfoil_sandbox::engine::EngineError;
 use counterfoil_sandbox::guest::StartError;
 use counterfoil_snapshot::error::{IngestError, ReadError, ResampleError};
 use counterfoil_trading::manifest::ManifestError;
-use counterfoil_trading::record::Stop;
+use counterfoil_trading::record::RunStop;
 use counterfoil_trading::run::RunError;
 use counterfoil_verify::{Finding, PublicKeyError, VerifyError};
 
@@ -82,7 +82,7 @@ pub enum RunnerError {
     Gateway(#[from] GatewayError),
     /// Something that must hold for a run does not.
     #[error("{}: the run does not start: {}", .0.cause.name(), .0.message)]
-    NotStarted(Stop),
+    NotStarted(RunStop),
     /// The run needs no resumption.
     #[error("run {run} has its closing record: there is nothing to resume")]
     RunEnded {

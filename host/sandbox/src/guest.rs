@@ -6,10 +6,10 @@ use core::marker::PhantomData;
 
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
-use counterfoil_trading::limits::{LimitError, SandboxLimits};
+use counterfoil_trading::limits::{SandboxLimitError, SandboxLimits};
 use counterfoil_trading::order::Request;
 use counterfoil_trading::strategy::{
-    AccountView, BarView, CallError, Fault, Strategy, StrategyFault,
+    AccountView, BarView, CallbackError, Fault, Strategy, StrategyFault,
 };
 use counterfoil_trading::time::UnixNanos;
 use wasmtime::Store;
@@ -30,7 +30,7 @@ use crate::wit;
 pub enum StartError {
     /// A limit is out of range.
     #[error(transparent)]
-    Limits(#[from] LimitError),
+    Limits(#[from] SandboxLimitError),
     /// The limits allow more fuel than the engine's stack was made for.
     #[error("the limits allow {fuel} fuel a call, the engine was made for {fuel_max}")]
     Fuel {
@@ -67,10 +67,10 @@ pub enum StartError {
 }
 
 impl StartError {
-    pub(crate) fn of(during: &'static str, error: CallError) -> Self {
+    pub(crate) fn of(during: &'static str, error: CallbackError) -> Self {
         match error {
-            CallError::Fault(fault) => Self::Fault { during, fault },
-            CallError::Host(reason) => Self::Host { reason },
+            CallbackError::Fault(fault) => Self::Fault { during, fault },
+            CallbackError::Host(reason) => Self::Host { reason },
         }
     }
 }
@@ -130,7 +130,7 @@ impl Guest {
         compiled: &Compiled,
         limits: &SandboxLimits,
     ) -> Result<Self, StartError> {
-        limits.check()?;
+        limits.check_ranges()?;
         let settings = compiled.engine().settings();
         let fuel = limits.fuel_init.max(limits.fuel_per_callback);
         if fuel > settings.fuel_max {
@@ -179,9 +179,9 @@ impl Guest {
         &mut self,
         fuel: u64,
         call: impl FnOnce(&wit::Strategy, &mut Store<State>) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
+    ) -> Result<T, CallbackError> {
         if self.dead {
-            return Err(CallError::Host(String::from(
+            return Err(CallbackError::Host(String::from(
                 "the guest was called after its fault",
             )));
         }
@@ -204,14 +204,14 @@ impl Guest {
         &mut self,
         account: &AccountView<'_>,
         call: impl FnOnce(&wit::Strategy, &mut Store<State>) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
+    ) -> Result<T, CallbackError> {
         self.store.data_mut().view.refresh(account);
         self.call(self.fuel_per_callback, call)
     }
 
-    fn strategy_error(&mut self, sentence: String) -> CallError {
+    fn strategy_error(&mut self, sentence: String) -> CallbackError {
         self.dead = true;
-        CallError::Fault(StrategyFault {
+        CallbackError::Fault(StrategyFault {
             fault: Fault::StrategyError,
             message: bounded(sentence, self.answer.reason_bytes),
             trace: String::new(),
@@ -225,7 +225,7 @@ impl Strategy for Guest {
         bar: &BarView,
         account: &AccountView<'_>,
         requests: &mut Vec<Request>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         let bar = convert::bar(bar);
         let answer = self.callback(account, |exports, store| exports.call_on_bar(store, bar))?;
         let answer = match answer {
@@ -235,12 +235,13 @@ impl Strategy for Guest {
         convert::requests(answer, self.answer, requests).map_err(|fault| {
             self.dead = true;
             requests.clear();
-            CallError::from(fault)
+            CallbackError::from(fault)
         })
     }
 
-    fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallError> {
-        let fill = convert::fill(fill).map_err(|refusal| CallError::Host(refusal.to_string()))?;
+    fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallbackError> {
+        let fill =
+            convert::fill(fill).map_err(|refusal| CallbackError::Host(refusal.to_string()))?;
         self.callback(account, |exports, store| exports.call_on_fill(store, fill))
     }
 
@@ -249,7 +250,7 @@ impl Strategy for Guest {
         event: &OrderEvent,
         time: UnixNanos,
         account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         let event = convert::order_event(event, time);
         self.callback(account, |exports, store| {
             exports.call_on_order_event(store, &event)
@@ -260,9 +261,9 @@ impl Strategy for Guest {
         &mut self,
         action: &CorporateAction,
         account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         let action = convert::corporate_action(action)
-            .map_err(|refusal| CallError::Host(refusal.to_string()))?;
+            .map_err(|refusal| CallbackError::Host(refusal.to_string()))?;
         self.callback(account, |exports, store| {
             exports.call_on_corporate_action(store, &action)
         })

@@ -6,7 +6,7 @@ use counterfoil_journal::proof::{TlogProof, TlogProofError};
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError};
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 
 use crate::describe::{Describe, kind_name};
 use crate::key::PublicKey;
@@ -61,7 +61,7 @@ pub struct ProvedRecord {
     /// The name of the record's kind.
     pub kind: &'static str,
     /// The record.
-    pub record: Record,
+    pub record: RunRecord,
     /// The record in plain words; scaled and named if the manifest was handed in.
     pub text: String,
 }
@@ -87,16 +87,16 @@ pub fn verify_proof(
     })?;
     let proved = proof.verify(&[key.of_log(origin)?], &[])?;
     let (_, body) = entry::split(proved.entry, proved.index)?;
-    let record = Record::decode(body)?;
+    let record = RunRecord::decode(body)?;
     let own = match &record {
-        Record::Open(open) => Some(open.manifest.as_str()),
-        Record::Deliveries(_)
-        | Record::Decision(_)
-        | Record::Fault(_)
-        | Record::Close(_)
-        | Record::Refused(_)
-        | Record::Stop(_)
-        | Record::MarginCall(_) => manifest,
+        RunRecord::Open(open) => Some(open.manifest.as_str()),
+        RunRecord::Deliveries(_)
+        | RunRecord::Decision(_)
+        | RunRecord::Fault(_)
+        | RunRecord::Close(_)
+        | RunRecord::Refused(_)
+        | RunRecord::Stop(_)
+        | RunRecord::MarginCall(_) => manifest,
     };
     let instruments = own.map_or_else(|| Ok(Vec::new()), |text| instruments(text, &run_id))?;
     let checkpoint = &proved.cosigned.checkpoint;

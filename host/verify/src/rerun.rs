@@ -5,16 +5,16 @@ mod compare;
 mod judge;
 mod script;
 
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{
-    Callback, Close, Decision, Deliveries, FaultRecord, Record, StopRecord,
+    Callback, CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, RunRecord, StopRecord,
 };
-use counterfoil_trading::run::{Ports, Run, RunError};
+use counterfoil_trading::run::{Run, RunError, RunPorts};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::venue::withheld::Withheld;
+use counterfoil_trading::venue::recorded_venue::RecordedVenue;
 
 use crate::finding::{Cause, Finding};
 use crate::opened::{Names, Opened};
@@ -22,7 +22,7 @@ use compare::{Bodies, Compare, Differs};
 use script::{RecordedTimes, Script};
 
 /// What is plugged into the path.
-type AuditPorts<'a, 'b> = Ports<'a, Script, Withheld, Compare<'b>, RecordedTimes>;
+type AuditPorts<'a, 'b> = RunPorts<'a, Script, RecordedVenue, Compare<'b>, RecordedTimes>;
 
 /// The most bytes of records in one slice: a million deliveries, more than the most instruments,
 /// working orders and requests together can cause. Beyond it a journal is refused unread.
@@ -41,7 +41,7 @@ enum State {
 pub(crate) struct Rerunner {
     names: Names,
     run: Run,
-    venue: Withheld,
+    venue: RecordedVenue,
     instruments: usize,
     state: State,
     digest: DecisionDigest,
@@ -53,7 +53,7 @@ pub(crate) struct Rerunner {
     time: Option<UnixNanos>,
     /// The first record that cannot be derived, and why.
     pub(crate) underived: Option<(u64, String)>,
-    pub(crate) closed: Option<Close>,
+    pub(crate) closed: Option<CloseRecord>,
 }
 
 impl Rerunner {
@@ -62,7 +62,7 @@ impl Rerunner {
         Self {
             names: opened.names.clone(),
             run: Run::new(setup),
-            venue: Withheld::new(setup),
+            venue: RecordedVenue::new(setup),
             instruments: setup.instruments.len(),
             state: State::Running,
             digest: DecisionDigest::default(),
@@ -81,12 +81,12 @@ impl Rerunner {
         &mut self,
         index: u64,
         body: &[u8],
-        record: Record,
+        record: RunRecord,
     ) -> Result<(), Box<Finding>> {
         let found = |cause| self.names.finding(index, Some(body), cause);
         match record {
-            Record::Open(_) => Err(found(Cause::OpenAgain)),
-            Record::Refused(refused) => {
+            RunRecord::Open(_) => Err(found(Cause::OpenAgain)),
+            RunRecord::Refused(refused) => {
                 let mut canonical = Vec::new();
                 refused.encode(&mut canonical);
                 if self.state != State::Running {
@@ -98,27 +98,27 @@ impl Rerunner {
                     Err(found(Cause::NotCanonical))
                 }
             }
-            Record::Close(close) => {
+            RunRecord::Close(close) => {
                 if self.state == State::Closed {
                     return Err(found(Cause::AfterEnd));
                 }
                 self.step()?;
                 self.close(index, body, close)
             }
-            Record::Deliveries(_)
-            | Record::MarginCall(_)
-            | Record::Decision(_)
-            | Record::Fault(_)
-            | Record::Stop(_)
+            RunRecord::Deliveries(_)
+            | RunRecord::MarginCall(_)
+            | RunRecord::Decision(_)
+            | RunRecord::Fault(_)
+            | RunRecord::Stop(_)
                 if self.state != State::Running =>
             {
                 Err(found(Cause::AfterEnd))
             }
-            Record::Deliveries(deliveries) => self.deliveries(index, body, &deliveries),
-            Record::MarginCall(call) => self.ahead_of_bars(index, body, call.time),
-            Record::Decision(decision) => self.decision(index, body, decision),
-            Record::Fault(fault) => self.fault(index, body, fault),
-            Record::Stop(stop) => self.stop(index, body, stop),
+            RunRecord::Deliveries(deliveries) => self.deliveries(index, body, &deliveries),
+            RunRecord::MarginCall(call) => self.ahead_of_bars(index, body, call.time),
+            RunRecord::Decision(decision) => self.decision(index, body, decision),
+            RunRecord::Fault(fault) => self.fault(index, body, fault),
+            RunRecord::Stop(stop) => self.stop(index, body, stop),
         }
     }
 
@@ -134,7 +134,7 @@ impl Rerunner {
         &mut self,
         index: u64,
         body: &[u8],
-        one: &Deliveries,
+        one: &DeliveriesRecord,
     ) -> Result<(), Box<Finding>> {
         let is_first = self.time != Some(one.time) || !self.slice.bars().is_empty();
         self.ahead_of_bars(index, body, one.time)?;
@@ -142,7 +142,7 @@ impl Rerunner {
             self.script.set_deliveries_fuel(one.fuel);
         }
         // That something was not sent is an input too, and so is what a broker said.
-        self.venue.expect(&one.deliveries);
+        self.venue.load_deliveries(&one.deliveries);
         // A corporate action is an input of the run that stands in no other record.
         for delivery in &one.deliveries {
             let Delivery::Action(applied) = delivery else {
@@ -179,7 +179,12 @@ impl Rerunner {
         Ok(())
     }
 
-    fn decision(&mut self, index: u64, body: &[u8], one: Decision) -> Result<(), Box<Finding>> {
+    fn decision(
+        &mut self,
+        index: u64,
+        body: &[u8],
+        one: DecisionRecord,
+    ) -> Result<(), Box<Finding>> {
         let bar = one.bar.get();
         if self.time != Some(bar.close_time) {
             self.step()?;
@@ -255,7 +260,7 @@ impl Rerunner {
         Ok(())
     }
 
-    fn close(&mut self, index: u64, body: &[u8], close: Close) -> Result<(), Box<Finding>> {
+    fn close(&mut self, index: u64, body: &[u8], close: CloseRecord) -> Result<(), Box<Finding>> {
         self.bodies.push(index, body);
         let digest = self.digest.clone();
         self.play(|run, _, ports| run.close(&digest, ports.journal))?;
@@ -297,7 +302,7 @@ impl Rerunner {
         act: impl FnOnce(&mut Run, &Slice, &mut AuditPorts<'_, '_>) -> Result<T, RunError<Differs>>,
     ) -> Result<(), Box<Finding>> {
         let mut compare = Compare::new(&self.bodies, &mut self.digest);
-        let mut ports = Ports {
+        let mut ports = RunPorts {
             strategy: &mut self.script,
             venue: &mut self.venue,
             journal: &mut compare,

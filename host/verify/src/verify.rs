@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 
 use crate::chain::{Chain, Chained, first_body};
 use crate::chunk::{Chunk, Chunks, End, body_of};
@@ -174,7 +174,7 @@ impl<'a> Walk<'a> {
             let Some(body) = body_of(entry, index) else {
                 return;
             };
-            let record = match Record::decode(body) {
+            let record = match RunRecord::decode(body) {
                 Ok(record) => record,
                 Err(error) => {
                     let names = &self.opened.names;

@@ -5,7 +5,7 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::store::files::write_whole;
 use counterfoil_runner::study::parity::{Parity as Found, Question, parity, statement};
 use counterfoil_runner::times::{parse_time, show_time};
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_verify::PublicKey;
 use counterfoil_verify::describe::Describe;
@@ -101,7 +101,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
     let names = [live.to_owned(), found.again.short()];
     for (name, decision) in names.iter().zip(&site.decisions) {
         let told = match decision {
-            Some((_, one)) => describe.record(&Record::Decision((**one).clone())),
+            Some((_, one)) => describe.record(&RunRecord::Decision((**one).clone())),
             None => "no such bar".to_owned(),
         };
         say(&format!("  {name}: {told}"));

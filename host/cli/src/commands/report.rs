@@ -12,7 +12,7 @@ use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::store::files::{make_folder, sync_folder, write_whole};
 use counterfoil_trading::manifest::{DataSource, Manifest};
-use counterfoil_trading::record::{Open, Record};
+use counterfoil_trading::record::{OpenRecord, RunRecord};
 use serde_json::json;
 
 use super::verify;
@@ -143,7 +143,7 @@ pub(super) fn figures(execution: &Execution) -> Result<(Facts, Figures)> {
 fn begin(execution: &Execution) -> Result<(JournalReader, Manifest, Gather)> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let first = reader.peek_body()?.ok_or(ReadJournalError::NotOpened)?;
-    let open = Open::decode(first).map_err(ReadJournalError::from)?;
+    let open = OpenRecord::decode(first).map_err(ReadJournalError::from)?;
     let manifest = Manifest::parse(&open.manifest)?;
     let gather = Gather::new(&manifest)?;
     Ok((reader, manifest, gather))
@@ -159,7 +159,7 @@ fn gather_all(
         let Some(body) = reader.next_body()? else {
             return Ok(());
         };
-        let record = Record::decode(body).map_err(ReadJournalError::from)?;
+        let record = RunRecord::decode(body).map_err(ReadJournalError::from)?;
         gather.record(index, &record)?;
         if index.is_multiple_of(RECORDS_PER_LOOK) {
             look(index);

@@ -10,7 +10,7 @@ use counterfoil_runner::run::resume::{
 };
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
@@ -157,7 +157,7 @@ fn resumed_json(found: &Found, compared: u64, cut: Option<&Cut>, skipped: u64) -
 
 /// Says why the run does not go on.
 fn halted(places: &Places, run: &str, halt: &Halt, instruments: &[Instrument]) -> Answer {
-    let side = |record: &Option<Box<Record>>| match record {
+    let side = |record: &Option<Box<RunRecord>>| match record {
         Some(record) => Describe::new(instruments).record(record),
         None => "no such record".to_owned(),
     };

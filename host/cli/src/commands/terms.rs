@@ -37,7 +37,7 @@ pub(crate) fn manifest(
         Some(path) => serde_json::from_slice(&read_whole(path)?)
             .with_context(|| format!("{}", path.display()))?,
     };
-    limits.check()?;
+    limits.check_ranges()?;
     let risk = risk(terms.risk.as_deref())?;
     let engine = places.engine(backend)?.for_limits(&limits);
     let (digest, ready) = admit::component(places, text, &limits, &engine)?;

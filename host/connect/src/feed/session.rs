@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use counterfoil_trading::aggregate::NotFixed;
+use counterfoil_trading::aggregate::TimeframeNotFixed;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
@@ -114,13 +114,13 @@ struct Session<P> {
 ///
 /// # Errors
 ///
-/// Returns [`NotFixed`] if the bars have no fixed length.
+/// Returns [`TimeframeNotFixed`] if the bars have no fixed length.
 pub async fn run<P: Protocol>(
     protocol: P,
     settings: Settings,
     dialer: Dialer,
     events: Sender<FeedEvent>,
-) -> Result<Ended, NotFixed> {
+) -> Result<Ended, TimeframeNotFixed> {
     let listings = protocol.listings();
     let intake = Intake::new(
         listings.timeframe_nanos(),

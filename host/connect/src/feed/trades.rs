@@ -1,7 +1,7 @@
 //! Trades of a stream to bars, by the aggregator that ingestion uses too. It must never let a bar
 //! pass of which trades may be lost.
 
-use counterfoil_trading::aggregate::{Aggregator, NotFixed, Trade};
+use counterfoil_trading::aggregate::{BarAggregator, TimeframeNotFixed, Trade};
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
@@ -12,7 +12,7 @@ use crate::feed::event::FeedEvent;
 pub struct TradeBars {
     timeframe: Timeframe,
     lateness_nanos: i64,
-    aggregator: Aggregator,
+    aggregator: BarAggregator,
     /// Where the first interval begins that the connection covers whole.
     whole_from: Option<UnixNanos>,
 }
@@ -22,12 +22,12 @@ impl TradeBars {
     ///
     /// # Errors
     ///
-    /// Returns [`NotFixed`] if the length is one of calendar months.
-    pub fn new(timeframe: Timeframe, lateness_nanos: i64) -> Result<Self, NotFixed> {
+    /// Returns [`TimeframeNotFixed`] if the length is one of calendar months.
+    pub fn new(timeframe: Timeframe, lateness_nanos: i64) -> Result<Self, TimeframeNotFixed> {
         Ok(Self {
             timeframe,
             lateness_nanos,
-            aggregator: Aggregator::new(timeframe, lateness_nanos)?,
+            aggregator: BarAggregator::new(timeframe, lateness_nanos)?,
             whole_from: None,
         })
     }
@@ -37,7 +37,7 @@ impl TradeBars {
     /// # Errors
     ///
     /// As [`TradeBars::new`].
-    pub fn interrupt(&mut self) -> Result<(), NotFixed> {
+    pub fn interrupt(&mut self) -> Result<(), TimeframeNotFixed> {
         *self = Self::new(self.timeframe, self.lateness_nanos)?;
         Ok(())
     }

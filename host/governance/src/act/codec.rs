@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::cbor::{
-    CborError, Reader, put_array, put_bytes, put_i64, put_null, put_text, put_u64,
+    CborError, CborReader, put_array, put_bytes, put_i64, put_null, put_text, put_u64,
 };
 use counterfoil_trading::time::UnixNanos;
 
@@ -23,7 +23,7 @@ pub(super) trait Item: Sized {
     /// Appends its form.
     fn put(&self, out: &mut Vec<u8>);
     /// The one that stands next.
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError>;
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError>;
 }
 
 /// Some items in a row, without the head of an array around them.
@@ -31,7 +31,7 @@ trait Fields: Sized {
     /// How many.
     const COUNT: usize;
     fn put_fields(&self, out: &mut Vec<u8>);
-    fn read_fields(reader: &mut Reader<'_>) -> Result<Self, CborError>;
+    fn read_fields(reader: &mut CborReader<'_>) -> Result<Self, CborError>;
 }
 
 /// A struct's fields, in their order in the record.
@@ -44,7 +44,7 @@ macro_rules! fields {
                 $(self.$field.put(out);)*
             }
 
-            fn read_fields(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+            fn read_fields(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
                 Ok(Self { $($field: Item::read(reader)?),* })
             }
         }
@@ -60,7 +60,7 @@ macro_rules! arrays {
                 self.put_fields(out);
             }
 
-            fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+            fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
                 reader.array_of(Self::COUNT, $expected)?;
                 Self::read_fields(reader)
             }
@@ -76,7 +76,7 @@ macro_rules! names {
                 put_text(out, self.name());
             }
 
-            fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+            fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
                 let name = reader.text()?;
                 Self::parse(&name).ok_or_else(|| refused(reader, $expected))
             }
@@ -110,7 +110,7 @@ macro_rules! acts {
             }
         }
 
-        pub(super) fn act(reader: &mut Reader<'_>) -> Result<Act, CborError> {
+        pub(super) fn act(reader: &mut CborReader<'_>) -> Result<Act, CborError> {
             let items = reader.array()?;
             let name = reader.text()?;
             match name.as_str() {
@@ -215,19 +215,19 @@ fn put_head(out: &mut Vec<u8>, name: &str, fields: usize) {
 }
 
 /// Something that was read but is not what may stand there; the reader stands behind it.
-fn refused(reader: &Reader<'_>, expected: &'static str) -> CborError {
+fn refused(reader: &CborReader<'_>, expected: &'static str) -> CborError {
     // The reader tells its place by failing to end; at the very end there is none to tell.
     let offset = reader.end().err().map_or(0, |error| error.offset);
     CborError { offset, expected }
 }
 
 /// An id in its one form.
-pub(crate) fn id(reader: &mut Reader<'_>) -> Result<Id, CborError> {
+pub(crate) fn id(reader: &mut CborReader<'_>) -> Result<Id, CborError> {
     Item::read(reader)
 }
 
 /// A signature.
-pub(crate) fn signature(reader: &mut Reader<'_>) -> Result<[u8; 64], CborError> {
+pub(crate) fn signature(reader: &mut CborReader<'_>) -> Result<[u8; 64], CborError> {
     Item::read(reader)
 }
 
@@ -236,7 +236,7 @@ impl Item for Id {
         put_text(out, self.as_str());
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let text = reader.text()?;
         Self::parse(&text)
             .ok()
@@ -251,7 +251,7 @@ impl Item for Box<Act> {
         put_act(out, self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let mut ahead = reader.clone();
         ahead.array()?;
         if matches!(ahead.text()?.as_str(), "change-propose" | "emergency") {
@@ -270,7 +270,7 @@ impl Item for Scope {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let items = reader.array()?;
         match (reader.text()?.as_str(), items) {
             ("run", 2) => Item::read(reader).map(Self::Run),
@@ -290,7 +290,7 @@ impl Item for Subject {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let items = reader.array()?;
         match (reader.text()?.as_str(), items) {
             ("component", 2) => Item::read(reader).map(Self::Component),
@@ -312,7 +312,7 @@ impl Item for Payer {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let (name, id): (String, Id) = Item::read(reader)?;
         match name.as_str() {
             "owner" => Ok(Self::Owner(id)),
@@ -327,7 +327,7 @@ impl Item for String {
         put_text(out, self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.text()
     }
 }
@@ -337,7 +337,7 @@ impl Item for u64 {
         put_u64(out, *self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.u64()
     }
 }
@@ -347,7 +347,7 @@ impl Item for UnixNanos {
         put_i64(out, self.0);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.i64().map(Self)
     }
 }
@@ -357,7 +357,7 @@ impl Item for Digest {
         put_bytes(out, &self.0);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.digest().map(Self)
     }
 }
@@ -367,7 +367,7 @@ impl Item for PublicKey {
         put_bytes(out, &self.0);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.digest().map(Self)
     }
 }
@@ -377,8 +377,8 @@ impl Item for [u8; 64] {
         put_bytes(out, self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
-        let bytes = reader.bytes_string()?;
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
+        let bytes = reader.byte_string()?;
         let bytes = bytes.try_into();
         bytes.map_err(|_| refused(reader, "a byte string of 64 bytes"))
     }
@@ -392,7 +392,7 @@ impl<T: Item> Item for Option<T> {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         if reader.null() {
             return Ok(None);
         }
@@ -407,7 +407,7 @@ impl<A: Item, B: Item> Item for (A, B) {
         self.1.put(out);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.array_of(2, "a pair")?;
         Ok((A::read(reader)?, B::read(reader)?))
     }
@@ -421,7 +421,7 @@ impl<T: Item> Item for Vec<T> {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         (0..reader.array()?).map(|_| T::read(reader)).collect()
     }
 }
@@ -435,7 +435,7 @@ impl<T: Item + Ord> Item for BTreeSet<T> {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let mut found = Self::new();
         for _ in 0..reader.array()? {
             let item = T::read(reader)?;
@@ -456,7 +456,7 @@ impl Item for Evidence {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let mut found = BTreeMap::new();
         for _ in 0..reader.array()? {
             let (kind, digest): (EvidenceKind, Digest) = Item::read(reader)?;

@@ -1,7 +1,7 @@
 //! The one way to a venue. What is released gets a token that is bound to everything it was approved
 //! under; the token is spent, durably, in the order log; only then does the venue get the order.
 //!
-//! What comes next about an order is not decided here: [`Life`] says it, and a test of that crate
+//! What comes next about an order is not decided here: [`SubmissionState`] says it, and a test of that crate
 //! walks through all it can say.
 
 pub mod any;
@@ -23,18 +23,19 @@ use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::gateway::{
-    Answer, Authorization, ClockWord, End, Event, Life, LogRecord, Lookup, Outcome, Phase, Refusal,
-    Standing, Step, VenueOrderId, check, recovered,
+    ClockReport, EndedSubmission, LookupAnswer, OrderAuthorization, OrderLogRecord, SubmissionEnd,
+    SubmissionEvent, SubmissionPhase, SubmissionState, SubmissionStep, TokenContext, TokenRefusal,
+    VenueAnswer, VenueOrderId, check_token, recover_state,
 };
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::order::{ClientOrderId, Intent};
 use counterfoil_trading::plan::{PlanDigest, Released};
-use counterfoil_trading::record::Stop;
+use counterfoil_trading::record::RunStop;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::AccountView;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
-use counterfoil_trading::venue::withheld::not_sent;
+use counterfoil_trading::venue::recorded_venue::not_sent_event;
 use counterfoil_trading::venue::{Venue, VenueError};
 
 use crate::clock;
@@ -99,7 +100,7 @@ pub struct Gateway<V> {
     signer: SharedSigner,
     key: VerifierKey,
     origin: String,
-    standing: Standing,
+    standing: TokenContext,
     /// When the kernel's word on its clock was last recorded.
     clock_noted: UnixNanos,
     /// What is known of orders from before this process.
@@ -108,7 +109,7 @@ pub struct Gateway<V> {
     /// Whether there was no order log, so that the journal alone says what was sent.
     by_journal: bool,
     /// Orders of this process, with the plan that a durable decision approved.
-    orders: BTreeMap<u64, (Life, PlanDigest)>,
+    orders: BTreeMap<u64, (SubmissionState, PlanDigest)>,
     names: BTreeMap<ClientOrderId, VenueOrderId>,
     withheld: Vec<Delivery>,
     watch: Watch,
@@ -139,7 +140,7 @@ impl<V: VenueClient> Gateway<V> {
         let origin = order_log::origin(execution);
         let key = VerifierKey::new(&origin, &approver)?;
         let epoch = guard.slot.lease().epoch();
-        let standing = Standing {
+        let standing = TokenContext {
             run,
             execution: execution.number,
             policy,
@@ -158,7 +159,7 @@ impl<V: VenueClient> Gateway<V> {
             });
         }
         if known.epoch == 0 {
-            log.append(&LogRecord::Open {
+            log.append(&OrderLogRecord::Open {
                 run,
                 execution: execution.number,
                 account: guard.slot.lease().account().to_string(),
@@ -166,7 +167,7 @@ impl<V: VenueClient> Gateway<V> {
                 approver,
             })?;
         }
-        log.append(&LogRecord::Lease {
+        log.append(&OrderLogRecord::Lease {
             epoch,
             time: standing.now,
         })?;
@@ -197,13 +198,13 @@ impl<V: VenueClient> Gateway<V> {
     /// # Errors
     ///
     /// Returns [`GatewayError`] if the refusal cannot be recorded.
-    pub fn present(&mut self, token: &SignedToken) -> Result<Refusal, GatewayError> {
+    pub fn present(&mut self, token: &SignedToken) -> Result<TokenRefusal, GatewayError> {
         self.standing.now = clock::now();
         let refused = match self.accept(token, None) {
             Err(refusal) => refusal,
-            Ok(()) => Refusal::Foreign,
+            Ok(()) => TokenRefusal::Foreign,
         };
-        self.log.append(&LogRecord::Refused {
+        self.log.append(&OrderLogRecord::Refused {
             refusal: refused,
             token: token.bytes.clone(),
             time: self.standing.now,
@@ -221,7 +222,7 @@ impl<V: VenueClient> Gateway<V> {
     /// # Errors
     ///
     /// Returns [`GatewayError`] if the end is not known or not durable: the run stops.
-    pub fn carry(&mut self, released: &Released) -> Result<End, GatewayError> {
+    pub fn carry(&mut self, released: &Released) -> Result<SubmissionEnd, GatewayError> {
         let sequence = released.sequence();
         let id = VenueOrderId::new(&self.standing.run, self.standing.execution, sequence);
         let intent = *released.intent();
@@ -249,10 +250,10 @@ impl<V: VenueClient> Gateway<V> {
         };
         let life = self.life_of(sequence, before.as_ref());
         self.orders.insert(sequence, (life, released.digest()));
-        if let Phase::Ended(end) = life.phase {
+        if let SubmissionPhase::Ended(end) = life.phase {
             match end {
-                End::Acknowledged | End::Rejected => {}
-                End::NotSent => self.withhold(&intent),
+                SubmissionEnd::Acknowledged | SubmissionEnd::Rejected => {}
+                SubmissionEnd::NotSent => self.withhold(&intent),
             }
             self.venue.restore(&cleared, end);
             return Ok(end);
@@ -268,19 +269,19 @@ impl<V: VenueClient> Gateway<V> {
             lookups: 0,
         };
         let end = loop {
-            if let Phase::Ended(end) = course.life.phase {
+            if let SubmissionPhase::Ended(end) = course.life.phase {
                 break end;
             }
             self.advance(&mut course, &cleared)?;
             self.orders
                 .insert(sequence, (course.life, released.digest()));
         };
-        if end == End::NotSent {
+        if end == SubmissionEnd::NotSent {
             // It may have been asked about as one that was sent before.
             self.venue.restore(&cleared, end);
             self.withhold(&intent);
         }
-        self.log.append(&LogRecord::Ended(Outcome {
+        self.log.append(&OrderLogRecord::Ended(EndedSubmission {
             sequence,
             attempt: course.life.attempt,
             end,
@@ -299,7 +300,7 @@ impl<V: VenueClient> Gateway<V> {
             let now = clock::now();
             let in_time = now <= not_after;
             let permitted = guard.permit(&intent, now);
-            let held = permitted.and_then(|()| in_time.then_some(()).ok_or(Refusal::Expired));
+            let held = permitted.and_then(|()| in_time.then_some(()).ok_or(TokenRefusal::Expired));
             held.map_err(|refusal| refusal.code().to_owned())
         })
     }
@@ -316,13 +317,13 @@ impl<V: VenueClient> Gateway<V> {
     }
 
     /// Where an order stands when this process first hears of it.
-    fn life_of(&self, sequence: u64, before: Option<&Recorded>) -> Life {
+    fn life_of(&self, sequence: u64, before: Option<&Recorded>) -> SubmissionState {
         // A venue within this process has what the journal holds, whatever else was lost.
         if self.by_journal && self.decided.contains_key(&sequence) {
-            let phase = Phase::Ended(End::Acknowledged);
-            return Life { phase, attempt: 0 };
+            let phase = SubmissionPhase::Ended(SubmissionEnd::Acknowledged);
+            return SubmissionState { phase, attempt: 0 };
         }
-        recovered(before.into_iter().flat_map(|one| one.marks.iter().copied()))
+        recover_state(before.into_iter().flat_map(|one| one.marks.iter().copied()))
     }
 
     /// The last moment for a token: that of the first one, however often it is issued again.
@@ -338,23 +339,23 @@ impl<V: VenueClient> Gateway<V> {
 
     /// Why an order that was decided before this process may not be sent by it, if so: somebody else
     /// had the account since, or policy or limits are others.
-    fn lapsed(&self, sequence: u64, before: Option<&Recorded>) -> Option<Refusal> {
+    fn lapsed(&self, sequence: u64, before: Option<&Recorded>) -> Option<TokenRefusal> {
         let token = before.and_then(|one| one.token);
         if token.is_none() && !self.decided.contains_key(&sequence) {
             return None;
         }
         if self.known.epoch.saturating_add(1) < self.standing.epoch {
-            return Some(Refusal::StaleLease);
+            return Some(TokenRefusal::StaleLease);
         }
         let token = token?;
         if token.policy != self.standing.policy {
-            return Some(Refusal::OtherPolicy);
+            return Some(TokenRefusal::OtherPolicy);
         }
-        (token.limits != self.standing.limits).then_some(Refusal::OtherLimits)
+        (token.limits != self.standing.limits).then_some(TokenRefusal::OtherLimits)
     }
 
     fn withhold(&mut self, intent: &Intent) {
-        self.withheld.push(Delivery::Event(not_sent(intent)));
+        self.withheld.push(Delivery::Event(not_sent_event(intent)));
     }
 
     /// One step of an order's life.
@@ -362,39 +363,41 @@ impl<V: VenueClient> Gateway<V> {
         let sequence = cleared.released.sequence();
         self.standing.now = clock::now();
         let now = self.standing.now;
-        let event = match course.life.step() {
-            Step::Authorize => {
+        let event = match course.life.next_step() {
+            SubmissionStep::Authorize => {
                 let token = self.token(cleared.released, course.not_after);
                 let plan = Some(cleared.released.digest());
                 let lapsed = course.lapsed.map_or(Ok(()), Err);
                 let permitted = lapsed.and_then(|()| self.guard.permit(cleared.intent(), now));
-                match permitted.and_then(|()| check(&token, &self.standing, plan)) {
+                match permitted.and_then(|()| check_token(&token, &self.standing, plan)) {
                     Ok(()) => {
                         let signed = SignedToken::sign(&token, &self.origin, &self.signer)?;
                         course.token = Some(signed);
-                        Event::Issue
+                        SubmissionEvent::Issue
                     }
                     Err(refusal) => course.withhold(refusal),
                 }
             }
-            Step::Spend => self.spend(course, cleared)?,
-            Step::Send => {
-                course.life = course.life.after(Event::Send)?;
+            SubmissionStep::Spend => self.spend(course, cleared)?,
+            SubmissionStep::Send => {
+                course.life = course.life.apply(SubmissionEvent::Send)?;
                 let reply = match cleared.intent() {
                     Intent::Submit(_) => self.venue.submit(cleared),
                     Intent::Cancel(_) => self.venue.cancel(cleared),
                     Intent::Replace { .. } => self.venue.replace(cleared),
                 };
                 let answer = course.heard(reply);
-                if answer == Answer::Unknown {
+                if answer == VenueAnswer::Unknown {
                     self.note_unknown(sequence, course)?;
                 }
-                Event::Answer(course.life.attempt, answer)
+                SubmissionEvent::Answer(course.life.attempt, answer)
             }
-            Step::Await => Event::Answer(course.life.attempt, Answer::Unknown),
-            Step::Lookup => {
+            SubmissionStep::Await => {
+                SubmissionEvent::Answer(course.life.attempt, VenueAnswer::Unknown)
+            }
+            SubmissionStep::Lookup => {
                 let said = self.look_up(course, cleared);
-                if said == Lookup::Unknown {
+                if said == LookupAnswer::Unknown {
                     self.note_unknown(sequence, course)?;
                     course.lookups = course.lookups.saturating_add(1);
                     if course.lookups >= LOOKUPS_MAX {
@@ -404,32 +407,36 @@ impl<V: VenueClient> Gateway<V> {
                         });
                     }
                 }
-                Event::Lookup(said)
+                SubmissionEvent::Lookup(said)
             }
-            Step::Done => return Ok(()),
+            SubmissionStep::Done => return Ok(()),
         };
-        course.life = course.life.after(event)?;
+        course.life = course.life.apply(event)?;
         Ok(())
     }
 
     /// Checks the token again, and makes durable that it is spent.
-    fn spend(&mut self, course: &mut Course, cleared: &Cleared<'_>) -> Result<Event, GatewayError> {
+    fn spend(
+        &mut self,
+        course: &mut Course,
+        cleared: &Cleared<'_>,
+    ) -> Result<SubmissionEvent, GatewayError> {
         let Some(token) = course.token.take() else {
-            return Ok(course.withhold(Refusal::Foreign));
+            return Ok(course.withhold(TokenRefusal::Foreign));
         };
         let time = self.standing.now;
         match self.accept(&token, Some(cleared.intent())) {
             Ok(()) => {
-                self.log.append(&LogRecord::Spent {
+                self.log.append(&OrderLogRecord::Spent {
                     token: token.bytes,
                     signature: token.note,
                     venue_order: cleared.id.to_string(),
                     time,
                 })?;
-                Ok(Event::Spend)
+                Ok(SubmissionEvent::Spend)
             }
             Err(refusal) => {
-                self.log.append(&LogRecord::Refused {
+                self.log.append(&OrderLogRecord::Refused {
                     refusal,
                     token: token.bytes,
                     time,
@@ -441,7 +448,7 @@ impl<V: VenueClient> Gateway<V> {
 
     /// Asks the venue. A cancel does nothing twice, so it is asked for by the order it is about: while
     /// that works, the cancel may be sent again.
-    fn look_up(&mut self, course: &mut Course, cleared: &Cleared<'_>) -> Lookup {
+    fn look_up(&mut self, course: &mut Course, cleared: &Cleared<'_>) -> LookupAnswer {
         let is_cancel = matches!(cleared.intent(), Intent::Cancel(_));
         self.venue.expect(cleared);
         let found = match cleared.of {
@@ -449,20 +456,20 @@ impl<V: VenueClient> Gateway<V> {
             _ => self.venue.lookup(cleared.id),
         };
         match found {
-            Found::Working if is_cancel => Lookup::NotFound,
-            Found::Working | Found::Over => Lookup::Found,
-            Found::Refused | Found::NotFound if is_cancel => Lookup::Found,
-            Found::Refused => Lookup::Refused,
-            Found::NotFound => Lookup::NotFound,
+            Found::Working if is_cancel => LookupAnswer::NotFound,
+            Found::Working | Found::Over => LookupAnswer::Found,
+            Found::Refused | Found::NotFound if is_cancel => LookupAnswer::Found,
+            Found::Refused => LookupAnswer::Refused,
+            Found::NotFound => LookupAnswer::NotFound,
             Found::Unknown(why) => {
                 course.detail = why;
-                Lookup::Unknown
+                LookupAnswer::Unknown
             }
         }
     }
 
     fn note_unknown(&mut self, sequence: u64, course: &Course) -> Result<(), GatewayError> {
-        self.log.append(&LogRecord::Unknown {
+        self.log.append(&OrderLogRecord::Unknown {
             sequence,
             attempt: course.life.attempt,
             detail: course.detail.clone(),
@@ -471,9 +478,9 @@ impl<V: VenueClient> Gateway<V> {
         Ok(())
     }
 
-    fn token(&self, released: &Released, not_after: UnixNanos) -> Authorization {
+    fn token(&self, released: &Released, not_after: UnixNanos) -> OrderAuthorization {
         let standing = &self.standing;
-        Authorization {
+        OrderAuthorization {
             run: standing.run,
             execution: standing.execution,
             sequence: released.sequence(),
@@ -487,16 +494,16 @@ impl<V: VenueClient> Gateway<V> {
     }
 
     /// Checks everything about a token but what only the venue knows.
-    fn accept(&self, token: &SignedToken, intent: Option<&Intent>) -> Result<(), Refusal> {
+    fn accept(&self, token: &SignedToken, intent: Option<&Intent>) -> Result<(), TokenRefusal> {
         let token = token.open(&self.key)?;
         let order = self.orders.get(&token.sequence);
         let plan = order.map(|(_, plan)| *plan);
-        check(&token, &self.standing, plan)?;
+        check_token(&token, &self.standing, plan)?;
         if let Some(intent) = intent {
             self.guard.permit(intent, self.standing.now)?;
         }
-        let life = order.map_or_else(Life::decided, |(life, _)| *life);
-        life.after(Event::Spend).map(|_| ())
+        let life = order.map_or_else(SubmissionState::decided, |(life, _)| *life);
+        life.apply(SubmissionEvent::Spend).map(|_| ())
     }
 }
 
@@ -517,13 +524,13 @@ fn log_of(
     Ok((OrderLog::create(execution, own)?, KnownOrders::default()))
 }
 
-fn clock_record(time: UnixNanos) -> LogRecord {
-    let word = clock::kernel_clock().ok().map(|word| ClockWord {
+fn clock_record(time: UnixNanos) -> OrderLogRecord {
+    let word = clock::kernel_clock().ok().map(|word| ClockReport {
         is_synchronized: word.is_synchronized,
         offset_max_nanos: word.offset_max_nanos,
         offset_estimate_nanos: word.offset_estimate_nanos,
     });
-    LogRecord::Clock { word, time }
+    OrderLogRecord::Clock { word, time }
 }
 
 /// The run's id.
@@ -541,7 +548,7 @@ impl<V: VenueClient + Market> Venue for Gateway<V> {
         &mut self,
         slice: &Slice,
         account: &AccountView<'_>,
-    ) -> Result<Option<Stop>, VenueError> {
+    ) -> Result<Option<RunStop>, VenueError> {
         self.check_books(slice, account)
     }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use counterfoil_governance::id::Id;
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::record::{RunStop, StopCause};
 
 use crate::store::data_dir::{DataDir, Execution};
 use crate::store::files::{self, FileError, at};
@@ -110,17 +110,17 @@ pub fn lift(data: &DataDir, target: &Target) -> Result<bool, FileError> {
 /// A stop that was given within this process. It is there at once, and no full disk delays it;
 /// what must outlive the process is a file as well.
 #[derive(Clone, Debug, Default)]
-pub struct Told(Arc<OnceLock<Stop>>);
+pub struct Told(Arc<OnceLock<RunStop>>);
 
 impl Told {
     /// Stops the run; the first reason stays.
-    pub fn stop(&self, stop: Stop) {
+    pub fn stop(&self, stop: RunStop) {
         let _first = self.0.set(stop);
     }
 
     /// The stop, if it was given.
     #[must_use]
-    pub fn get(&self) -> Option<&Stop> {
+    pub fn get(&self) -> Option<&RunStop> {
         self.0.get()
     }
 }
@@ -155,7 +155,7 @@ impl KillSwitch {
 
     /// The stop, if there is one. What cannot be told counts as one.
     #[must_use]
-    pub fn check(&self) -> Option<Stop> {
+    pub fn check(&self) -> Option<RunStop> {
         if let Some(stop) = self.told.get() {
             return Some(stop.clone());
         }
@@ -173,7 +173,7 @@ impl KillSwitch {
                 }
             };
             let cause = *cause;
-            return Some(Stop { cause, message });
+            return Some(RunStop { cause, message });
         }
         None
     }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use counterfoil_governance::id::Id;
 use counterfoil_trading::manifest::{Manifest, RiskEntry, canonical_json};
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::risk::RiskLimits;
 use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
@@ -67,8 +67,8 @@ struct Read {
     limits: RiskLimits,
 }
 
-fn stop(cause: StopCause, message: impl Into<String>) -> Stop {
-    Stop {
+fn stop(cause: StopCause, message: impl Into<String>) -> RunStop {
+    RunStop {
         cause,
         message: message.into(),
     }
@@ -79,13 +79,13 @@ impl LimitsWatch {
     ///
     /// # Errors
     ///
-    /// Returns the [`Stop`] that keeps the run from starting.
+    /// Returns the [`RunStop`] that keeps the run from starting.
     pub fn start(
         data: &DataDir,
         account: &Id,
         manifest: &Manifest,
         (need, now): (Need, UnixNanos),
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, RunStop> {
         let unreadable = |error: &dyn core::fmt::Display| {
             stop(
                 StopCause::LimitsUnreadable,
@@ -131,8 +131,8 @@ impl LimitsWatch {
     ///
     /// # Errors
     ///
-    /// Returns the [`Stop`] that ends the run.
-    pub fn check(&self, now: UnixNanos) -> Result<(), Stop> {
+    /// Returns the [`RunStop`] that ends the run.
+    pub fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
         check_clock(self.own.daily.clock_offset_max)?;
         let place = self.path.display();
         let Some(read) = self.read()? else {
@@ -165,7 +165,7 @@ impl LimitsWatch {
         })
     }
 
-    fn read(&self) -> Result<Option<Read>, Stop> {
+    fn read(&self) -> Result<Option<Read>, RunStop> {
         let unreadable = |error: &dyn core::fmt::Display| {
             let place = self.path.display();
             stop(StopCause::LimitsUnreadable, format!("{place}: {error}"))
@@ -190,7 +190,7 @@ impl LimitsWatch {
 }
 
 /// Asks the kernel, if there is a limit to what its clock may be off.
-fn check_clock(limit: Option<i64>) -> Result<(), Stop> {
+fn check_clock(limit: Option<i64>) -> Result<(), RunStop> {
     let Some(limit) = limit else { return Ok(()) };
     let off = |why: String| stop(StopCause::ClockOff, why);
     let word = kernel_clock().map_err(|error| off(format!("the kernel does not say: {error}")))?;

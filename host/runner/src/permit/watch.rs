@@ -10,7 +10,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::Rule;
 use counterfoil_governance::state::State;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::time::UnixNanos;
 
 use super::{Denied, may_go_on};
@@ -67,8 +67,8 @@ impl PermitWatch {
     ///
     /// # Errors
     ///
-    /// Returns the [`Stop`] that ends the run, with the rule's code in front of its message.
-    pub fn check(&self, now: UnixNanos) -> Result<(), Stop> {
+    /// Returns the [`RunStop`] that ends the run, with the rule's code in front of its message.
+    pub fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
         let state = self.records.state().map_err(|denied| not(&denied))?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.as_ref();
@@ -85,7 +85,7 @@ impl PermitWatch {
     }
 
     /// The stop of a kill switch that people threw in the ledger: the same as by its file.
-    fn killed(&self, state: &State, denied: &Denied) -> Option<Stop> {
+    fn killed(&self, state: &State, denied: &Denied) -> Option<RunStop> {
         if denied.code != Rule::KillOn.code() {
             return None;
         }
@@ -98,12 +98,12 @@ impl PermitWatch {
             Scope::Installation => StopCause::InstallationKilled,
         };
         let message = denied.why.clone();
-        Some(Stop { cause, message })
+        Some(RunStop { cause, message })
     }
 }
 
-fn not(denied: &Denied) -> Stop {
-    Stop {
+fn not(denied: &Denied) -> RunStop {
+    RunStop {
         cause: StopCause::NotPermitted,
         message: format!("{}: {}", denied.code, denied.why),
     }

@@ -10,7 +10,7 @@ use counterfoil_snapshot::store::selection::{InstrumentCommitment, Selection};
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RunSetup};
-use counterfoil_trading::record::Commitment;
+use counterfoil_trading::record::DataCommitment;
 use counterfoil_trading::record::deliveries::encode_action;
 use counterfoil_trading::run::NoClock;
 use counterfoil_trading::time::UnixNanos;
@@ -118,7 +118,7 @@ pub fn selection_of(
 #[derive(Debug)]
 pub struct Inputs {
     /// What the open record promises.
-    pub commitments: Vec<Commitment>,
+    pub commitments: Vec<DataCommitment>,
     /// The slices with the corporate actions that fall in them.
     pub feed: SnapshotFeed,
 }
@@ -144,7 +144,7 @@ pub fn inputs_of(selection: &Selection) -> Result<Inputs, RunnerError> {
 fn commitments(
     bars: Vec<InstrumentCommitment>,
     mut actions: Vec<CorporateAction>,
-) -> Vec<Commitment> {
+) -> Vec<DataCommitment> {
     // As the slices hand them on: of one instrument by time, then by kind.
     actions.sort();
     let all = bars.into_iter().zip(0..).map(|(one, id)| {
@@ -153,7 +153,7 @@ fn commitments(
         for action in own() {
             encode_action(action, &mut encoded);
         }
-        Commitment {
+        DataCommitment {
             symbol: one.symbol,
             bars: one.bars,
             first_close: one.first_close.unwrap_or_default(),

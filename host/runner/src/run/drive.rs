@@ -1,8 +1,8 @@
 //! The one loop. Backtest, live and replay call it with another feed, journal and clock.
 
 use counterfoil_trading::journal::{self, RecordBytes};
-use counterfoil_trading::record::{Close, RefusedInput, Stop};
-use counterfoil_trading::run::{Clock, Ports, Progress, Run, RunError};
+use counterfoil_trading::record::{CloseRecord, RefusedInput, RunStop};
+use counterfoil_trading::run::{Run, RunClock, RunError, RunPorts, RunProgress};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::venue::Venue;
@@ -20,7 +20,7 @@ pub trait Observer<S> {
     /// A bar was skipped because it was decided before.
     fn skipped(&mut self) {}
     /// The host stops the run; the journal gets the record of it next.
-    fn stopped(&mut self, _stop: &Stop) {}
+    fn stopped(&mut self, _stop: &RunStop) {}
 }
 
 /// Drives a run from its first slice to its closing record.
@@ -32,15 +32,15 @@ pub trait Observer<S> {
 pub fn drive<F, S, V, J, C>(
     feed: &mut F,
     run: &mut Run,
-    ports: &mut Ports<'_, S, V, J, C>,
+    ports: &mut RunPorts<'_, S, V, J, C>,
     observer: &mut dyn Observer<S>,
-) -> Result<Close, RunnerError>
+) -> Result<CloseRecord, RunnerError>
 where
     F: Feed,
     S: Strategy,
     V: Venue,
     J: RunJournal,
-    C: Clock,
+    C: RunClock,
 {
     let mut slice = Slice::default();
     loop {
@@ -69,7 +69,7 @@ where
                 ports.clock.receive();
                 let progress = run.step(&slice, ports)?;
                 observer.stepped(ports.strategy, run);
-                if progress == Progress::Faulted {
+                if progress == RunProgress::Faulted {
                     break;
                 }
             }
@@ -83,7 +83,7 @@ where
 /// # Errors
 ///
 /// Returns [`RunnerError`] if the journal does not take it.
-pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<Close, RunnerError> {
+pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<CloseRecord, RunnerError> {
     let digest = journal.digest()?;
     Ok(run.close(&digest, journal)?)
 }

@@ -11,8 +11,8 @@ use counterfoil_sandbox::guest::{Guest, StartError};
 use counterfoil_sandbox::setup::Setup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
-use counterfoil_trading::record::{Close, Commitment, Open};
-use counterfoil_trading::run::{Clock, Ports, Run};
+use counterfoil_trading::record::{CloseRecord, DataCommitment, OpenRecord};
+use counterfoil_trading::run::{Run, RunClock, RunPorts};
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::Venue;
@@ -53,7 +53,7 @@ pub struct Start<'a> {
     /// Signs checkpoints.
     pub signer: Box<dyn Signer + Send>,
     /// What the open record promises of the bars; `None` for a feed.
-    pub commitments: Option<Vec<Commitment>>,
+    pub commitments: Option<Vec<DataCommitment>>,
     /// Whether a second execution is refused, as for a feed.
     pub once: bool,
     /// On which thread records are sealed.
@@ -163,7 +163,7 @@ pub struct Outcome {
     /// Which.
     pub execution: Execution,
     /// Its closing record.
-    pub close: Close,
+    pub close: CloseRecord,
 }
 
 /// Runs a manifest over a feed.
@@ -180,7 +180,7 @@ pub fn execute<F, C>(
 ) -> Result<Outcome, RunnerError>
 where
     F: Feed + Send,
-    C: Clock + Send,
+    C: RunClock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
     let guest = Prepared::new(data, manifest, setup, start.engine.clone())?;
@@ -201,7 +201,7 @@ pub fn execute_prepared<F, C>(
 ) -> Result<Outcome, RunnerError>
 where
     F: Feed + Send,
-    C: Clock + Send,
+    C: RunClock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
     let run_id = manifest.run_id()?;
@@ -210,7 +210,7 @@ where
     let execution = data.new_execution(&run_id, &canonical, start.once)?;
     // Held until the journal is closed; a process that is killed gives it back.
     let _lock = RunLock::take(&execution)?;
-    let open = Open {
+    let open = OpenRecord {
         manifest: canonical,
         execution: execution.number,
         host: HOST.to_owned(),
@@ -330,10 +330,10 @@ pub(crate) fn decide<F, C, J, V>(
     clock: &mut C,
     (journal, venue): (&mut J, &mut V),
     observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Close, RunnerError>
+) -> Result<CloseRecord, RunnerError>
 where
     F: Feed + Send,
-    C: Clock + Send,
+    C: RunClock + Send,
     J: RunJournal + Send,
     V: Venue + Send,
 {
@@ -343,7 +343,7 @@ where
         let mut run = Run::new(setup);
         match Guest::start(compiled, &manifest.limits, &guest.setup) {
             Ok(mut guest) => {
-                let mut ports = Ports {
+                let mut ports = RunPorts {
                     strategy: &mut guest,
                     venue,
                     journal,
@@ -363,8 +363,8 @@ fn fail_init<J: RunJournal, V: Venue>(
     fault: StrategyFault,
     venue: &mut V,
     journal: &mut J,
-) -> Result<Close, RunnerError> {
-    let mut ports = Ports {
+) -> Result<CloseRecord, RunnerError> {
+    let mut ports = RunPorts {
         strategy: &mut (),
         venue,
         journal,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use counterfoil_trading::record::{Close, KIND_CLOSE, KIND_DECISION, Open, kind_of};
+use counterfoil_trading::record::{
+    CloseRecord, KIND_CLOSE, KIND_DECISION, OpenRecord, record_kind,
+};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 
@@ -10,13 +12,13 @@ use crate::run::journal::{JournalReader, ReadJournalError};
 #[derive(Clone, Debug)]
 pub struct Extent {
     /// The first record.
-    pub open: Open,
+    pub open: OpenRecord,
     /// Entries, the open record included.
     pub entries: u64,
     /// Decisions.
     pub decisions: u64,
     /// The closing record, if there is one.
-    pub close: Option<Close>,
+    pub close: Option<CloseRecord>,
 }
 
 impl Extent {
@@ -36,9 +38,9 @@ impl Extent {
         };
         while let Some(body) = reader.next_body()? {
             extent.entries = extent.entries.saturating_add(1);
-            match kind_of(body)? {
+            match record_kind(body)? {
                 KIND_DECISION => extent.decisions = extent.decisions.saturating_add(1),
-                KIND_CLOSE => extent.close = Some(Close::decode(body)?),
+                KIND_CLOSE => extent.close = Some(CloseRecord::decode(body)?),
                 _ => {}
             }
         }

@@ -18,7 +18,7 @@ pub use snapshot::SnapshotFeed;
 pub use source::{Came, LINE_BYTES_MAX, LineSource, Patient, SILENCE_MAX, Treatment};
 
 use counterfoil_snapshot::error::ReadError;
-use counterfoil_trading::record::{RefusedInput, Stop};
+use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::slice::{Slice, SliceError};
 
 /// What a feed has next.
@@ -33,7 +33,7 @@ pub enum Next {
     /// Nothing yet: whoever asks may look at something else and ask again.
     Nothing,
     /// The run is to end here, before anything more is decided.
-    Stop(Stop),
+    Stop(RunStop),
     /// There is no more.
     End,
 }

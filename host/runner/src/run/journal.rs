@@ -16,7 +16,7 @@ pub use sealer::{Sealed, Sealer};
 use counterfoil_journal::entry::EntryError;
 use counterfoil_journal::frame::FrameError;
 use counterfoil_journal::signer::SignError;
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 
 use crate::store::files::FileError;

@@ -14,11 +14,11 @@ use counterfoil_sandbox::setup::Setup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
-use counterfoil_trading::record::{Open, Record};
-use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
+use counterfoil_trading::record::{OpenRecord, RunRecord};
+use counterfoil_trading::run::{NoClock, Run, RunPorts, RunProgress};
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::venue::withheld::Withheld;
+use counterfoil_trading::venue::recorded_venue::RecordedVenue;
 
 use crate::clock::RecordedTimes;
 use crate::error::RunnerError;
@@ -66,9 +66,9 @@ pub struct Difference {
     /// The journal entry.
     pub index: u64,
     /// What the journal says, or `None` where it has no such record.
-    pub recorded: Option<Box<Record>>,
+    pub recorded: Option<Box<RunRecord>>,
     /// What the re-execution gives, or `None` where it gives no such record.
-    pub replayed: Option<Box<Record>>,
+    pub replayed: Option<Box<RunRecord>>,
 }
 
 /// Re-executes a run and compares. `progress` hears the number of decisions after each slice.
@@ -186,7 +186,7 @@ fn conclude(decided: Decided, tail: Option<Tail>) -> Replay {
         .filter(|(_, close)| digest.is_some_and(|digest| digest != close.decision_digest))
         .map(|(index, close)| Difference {
             index,
-            recorded: Some(Box::new(Record::Close(close))),
+            recorded: Some(Box::new(RunRecord::Close(close))),
             replayed: None,
         });
     Replay {
@@ -227,7 +227,7 @@ impl Again<'_> {
     ) -> Result<Decided, RunnerError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
-        let mut venue = Withheld::new(setup);
+        let mut venue = RecordedVenue::new(setup);
         let mut guest = match Guest::start(&self.ready.compiled, &self.manifest.limits, &self.guest)
         {
             Ok(guest) => Ok(host(guest)),
@@ -244,13 +244,13 @@ impl Again<'_> {
                     decided.foreign_slice = one.slice.close_time();
                     return Ok(decided);
                 }
-                venue.expect(&one.from_outside);
+                venue.load_deliveries(&one.from_outside);
                 clock.clear();
                 one.times.iter().for_each(|times| clock.add(*times));
                 let mut comparer = Comparer::new(one);
                 let outcome = match &mut guest {
                     Ok(guest) => {
-                        let mut ports = Ports {
+                        let mut ports = RunPorts {
                             strategy: guest,
                             venue: &mut venue,
                             journal: &mut comparer,
@@ -260,12 +260,12 @@ impl Again<'_> {
                             None => run.step(&one.slice, &mut ports),
                             Some(stop) => run
                                 .halt(stop.clone(), &mut ports)
-                                .map(|()| Progress::Faulted),
+                                .map(|()| RunProgress::Faulted),
                         }
                     }
                     Err(fault) => run.fail_init(
                         fault.clone(),
-                        &mut Ports {
+                        &mut RunPorts {
                             strategy: &mut (),
                             venue: &mut venue,
                             journal: &mut comparer,
@@ -294,7 +294,7 @@ pub(crate) fn check_inputs(
     data: &DataDir,
     manifest: &Manifest,
     setup: &RunSetup,
-    open: &Open,
+    open: &OpenRecord,
 ) -> Result<Option<SnapshotFeed>, RunnerError> {
     if matches!(manifest.data, DataSource::Feed { .. }) {
         return Ok(None);

@@ -17,8 +17,8 @@ use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
-use counterfoil_trading::record::{Commitment, Open, RefusedInput, Stop};
-use counterfoil_trading::run::{Clock, NoClock, Run};
+use counterfoil_trading::record::{DataCommitment, OpenRecord, RefusedInput, RunStop};
+use counterfoil_trading::run::{NoClock, Run, RunClock};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
@@ -124,7 +124,7 @@ pub struct Resumption {
     execution: Execution,
     manifest: Manifest,
     setup: RunSetup,
-    open: Option<Open>,
+    open: Option<OpenRecord>,
     known: Known,
     signed: Signed,
     signer: SharedSigner,
@@ -363,11 +363,11 @@ impl Resumption {
         self.go_on(ends, &mut clock, None, sealing, around)
     }
 
-    fn go_on<F: Feed + Send, V: Venue + Send, C: Clock + Send>(
+    fn go_on<F: Feed + Send, V: Venue + Send, C: RunClock + Send>(
         self,
         (feed, venue): (&mut F, &mut V),
         clock: &mut C,
-        promised: Option<Vec<Commitment>>,
+        promised: Option<Vec<DataCommitment>>,
         sealing: Sealing,
         around: Around<'_>,
     ) -> Result<Resumed, RunnerError> {
@@ -393,7 +393,7 @@ impl Resumption {
         };
         let mut journal = GoingOn::new(recorded, held, tell);
         if self.open.is_none() {
-            let open = Open {
+            let open = OpenRecord {
                 manifest: manifest.canonical()?,
                 execution: self.execution.number,
                 host: HOST.to_owned(),
@@ -455,7 +455,7 @@ impl Observer<Guest> for Hushed<'_> {
         self.inner.skipped();
     }
 
-    fn stopped(&mut self, stop: &Stop) {
+    fn stopped(&mut self, stop: &RunStop) {
         self.inner.stopped(stop);
     }
 }

@@ -5,7 +5,9 @@ use core::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::manifest::{Manifest, RunSetup};
-use counterfoil_trading::record::{Close, Decision, KIND_CLOSE, KIND_DECISION, kind_of};
+use counterfoil_trading::record::{
+    CloseRecord, DecisionRecord, KIND_CLOSE, KIND_DECISION, record_kind,
+};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use serde_json::Value;
@@ -81,7 +83,7 @@ pub struct Site {
     /// The instrument's symbol.
     pub symbol: String,
     /// Entry index and decision of each run, where it has one.
-    pub decisions: [Option<(u64, Box<Decision>)>; 2],
+    pub decisions: [Option<(u64, Box<DecisionRecord>)>; 2],
 }
 
 /// What became of a run's starting cash. `price` and dividends less the costs is `total`.
@@ -149,9 +151,9 @@ fn manifest_of(data: &DataDir, execution: &Execution) -> Result<Manifest, Runner
 pub(crate) struct Side {
     reader: JournalReader,
     symbols: Vec<String>,
-    head: Option<(u64, Decision)>,
+    head: Option<(u64, DecisionRecord)>,
     count: u64,
-    close: Option<Close>,
+    close: Option<CloseRecord>,
 }
 
 impl Side {
@@ -176,13 +178,13 @@ impl Side {
             let Some(body) = self.reader.next_body()? else {
                 return Ok(false);
             };
-            match kind_of(body)? {
+            match record_kind(body)? {
                 KIND_DECISION => {
-                    self.head = Some((index, Decision::decode(body)?));
+                    self.head = Some((index, DecisionRecord::decode(body)?));
                     self.count = self.count.saturating_add(1);
                     return Ok(true);
                 }
-                KIND_CLOSE => self.close = Some(Close::decode(body)?),
+                KIND_CLOSE => self.close = Some(CloseRecord::decode(body)?),
                 _ => {}
             }
         }
@@ -219,7 +221,7 @@ impl Side {
 pub(crate) struct Pair {
     pub(crate) close_time: UnixNanos,
     pub(crate) symbol: String,
-    pub(crate) sides: [Option<(u64, Decision)>; 2],
+    pub(crate) sides: [Option<(u64, DecisionRecord)>; 2],
 }
 
 pub(crate) fn next_pair(sides: &mut [Side; 2]) -> Result<Option<Pair>, ReadJournalError> {
@@ -264,7 +266,7 @@ impl Pair {
             [Some(_), None] => return Some(Aspect::OnlyInFirst),
             [None, _] => return Some(Aspect::OnlyInSecond),
         };
-        let values = |one: &Decision| {
+        let values = |one: &DecisionRecord| {
             let bar = *one.bar.get();
             let prices = [bar.open, bar.high, bar.low, bar.close];
             (bar.open_time, prices, bar.volume)
@@ -284,12 +286,12 @@ impl Pair {
         let [Some((_, first)), Some((_, second))] = &self.sides else {
             return None;
         };
-        let values = |one: &Decision| (one.cash, one.equity, one.position);
+        let values = |one: &DecisionRecord| (one.cash, one.equity, one.position);
         (values(first) != values(second)).then_some(Aspect::Account)
     }
 
     pub(crate) fn site(&self, aspect: Aspect) -> Site {
-        let boxed = |side: &Option<(u64, Decision)>| {
+        let boxed = |side: &Option<(u64, DecisionRecord)>| {
             let (index, decision) = side.as_ref()?;
             Some((*index, Box::new(decision.clone())))
         };

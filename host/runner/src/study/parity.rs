@@ -14,9 +14,9 @@ use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
-use counterfoil_trading::execution::Code;
+use counterfoil_trading::execution::OrderCode;
 use counterfoil_trading::manifest::{DataSource, Manifest};
-use counterfoil_trading::record::{Close, Decision, Verdict};
+use counterfoil_trading::record::{CloseRecord, DecisionRecord, RiskVerdict};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_verify::{Options, PublicKey, verify_journal};
 
@@ -73,7 +73,7 @@ pub struct Parity {
     /// The re-execution.
     pub again: Execution,
     /// Its closing record.
-    pub close: Close,
+    pub close: CloseRecord,
     /// The snapshot that it ran over, as `sha256:<hex>`.
     pub snapshot: String,
     /// Whether that was made of the journal's own bars.
@@ -219,11 +219,11 @@ fn hold(mut sides: [Side; 2], last: UnixNanos, taken: &Taken) -> Result<Held, Ru
 }
 
 /// Whether the live run decided the bar so late that its gate said so.
-fn is_late([live, _]: &[Option<(u64, Decision)>; 2]) -> bool {
+fn is_late([live, _]: &[Option<(u64, DecisionRecord)>; 2]) -> bool {
     let verdicts = live.iter().flat_map(|(_, decision)| &decision.verdicts);
     verdicts
         .into_iter()
-        .any(|verdict| *verdict == Verdict::Refused(Code::BarTooLate))
+        .any(|verdict| *verdict == RiskVerdict::Refused(OrderCode::BarTooLate))
 }
 
 fn difference(pair: &Pair, taken: &Taken) -> Option<(Site, Cause)> {

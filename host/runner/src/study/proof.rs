@@ -3,7 +3,7 @@
 use counterfoil_journal::hash::{Hash, leaf_hash};
 use counterfoil_journal::inclusion::{ProofError, inclusion_proof};
 use counterfoil_journal::proof::TlogProof;
-use counterfoil_trading::record::{Decision, KIND_DECISION, kind_of};
+use counterfoil_trading::record::{DecisionRecord, KIND_DECISION, record_kind};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
@@ -63,7 +63,7 @@ pub fn prove(execution: &Execution, which: &Which) -> Result<TlogProof, MakeProo
         let is_it = match reader.peek_body()? {
             None => break,
             Some(body) => {
-                let decides = kind_of(body).map_err(ReadJournalError::from)? == KIND_DECISION;
+                let decides = record_kind(body).map_err(ReadJournalError::from)? == KIND_DECISION;
                 decisions = decisions.saturating_add(u64::from(decides));
                 decides && fits(which, index, body)?
             }
@@ -110,7 +110,7 @@ fn fits(which: &Which, index: u64, body: &[u8]) -> Result<bool, ReadJournalError
     match which {
         Which::Entry(asked) => Ok(*asked == index),
         Which::Bar { instrument, bar } => {
-            let decision = Decision::decode(body)?;
+            let decision = DecisionRecord::decode(body)?;
             Ok(decision.bar.get().instrument.0 == *instrument && decision.index == *bar)
         }
     }

@@ -14,7 +14,7 @@ use std::thread;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
-use counterfoil_trading::record::{Close, RefusedInput};
+use counterfoil_trading::record::{CloseRecord, RefusedInput};
 use counterfoil_trading::run::Run;
 use counterfoil_verify::{Options, PublicKey, verify_journal};
 use sha2::{Digest as _, Sha256};
@@ -54,7 +54,7 @@ pub struct Done {
     /// Its execution.
     pub execution: Execution,
     /// Its closing record.
-    pub close: Close,
+    pub close: CloseRecord,
     /// Whether an earlier execution was found and verified, and nothing was run.
     pub is_reused: bool,
 }
@@ -150,7 +150,7 @@ fn one(bench: &Bench<'_>, item: &Item) -> Result<Done, RunnerError> {
 
 /// The closing record of an execution whose journal verifies and is complete. What an interrupted
 /// sweep left, or what was changed since, is passed over and run again.
-fn sound(execution: &Execution, signer: &dyn Signer) -> Option<Close> {
+fn sound(execution: &Execution, signer: &dyn Signer) -> Option<CloseRecord> {
     let key = PublicKey::new(signer.verifying_key()).ok()?;
     let file = File::open(execution.journal()).ok()?;
     let report = verify_journal(file, &key, Options::default()).ok()?;

@@ -2,7 +2,7 @@
 //! for the next. It must never wait for a run.
 
 use counterfoil_governance::id::Id;
-use counterfoil_trading::record::Stop;
+use counterfoil_trading::record::RunStop;
 
 use super::inlet::Order;
 use super::run::Supervised;
@@ -86,7 +86,7 @@ fn tell(run: &Supervised, target: &Target, reason: &str) {
     let cause = target.cause();
     let message = reason.to_owned();
     // Why first: the order wakes a run that waits, and it looks once.
-    run.told.stop(Stop { cause, message });
+    run.told.stop(RunStop { cause, message });
     let active = [RunState::Starting, RunState::Running, RunState::Resuming];
     run.advance(&active, RunState::Stopping, Some(reason.to_owned()));
     run.order(Order::Kill);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use counterfoil_governance::id::Id;
 use counterfoil_sandbox::guest::{Guest, LogLevel};
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
-use counterfoil_trading::record::{RefusedInput, Stop};
+use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::run::Run;
 
 use super::events::{Events, Happened};
@@ -43,7 +43,7 @@ struct Live {
     reason: Option<String>,
     figures: Figures,
     decision_digest: Option<[u8; 32]>,
-    stop: Option<Stop>,
+    stop: Option<RunStop>,
 }
 
 impl fmt::Debug for Supervised {
@@ -156,7 +156,7 @@ impl Supervised {
     }
 
     /// Why the host stopped it, if it did.
-    pub(super) fn stopped(&self) -> Option<Stop> {
+    pub(super) fn stopped(&self) -> Option<RunStop> {
         self.live().stop.clone()
     }
 
@@ -249,7 +249,7 @@ impl Observer<Guest> for Watch<'_> {
         self.0.publish(Happened::InputRefused { reason });
     }
 
-    fn stopped(&mut self, stop: &Stop) {
+    fn stopped(&mut self, stop: &RunStop) {
         self.0.live().stop = Some(stop.clone());
     }
 

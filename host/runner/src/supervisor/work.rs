@@ -6,7 +6,7 @@ use std::panic::catch_unwind;
 use std::sync::{Arc, PoisonError};
 
 use counterfoil_journal::signer::Signer;
-use counterfoil_trading::record::{CloseReason, Stop, StopCause};
+use counterfoil_trading::record::{CloseReason, RunStop, StopCause};
 
 use super::Settings;
 use super::feeds::{self, OpenError};
@@ -132,7 +132,7 @@ fn record(
 }
 
 /// The state of a run that a stop ended or kept from starting.
-fn stopped(stop: &Stop, otherwise: RunState) -> (RunState, Option<String>) {
+fn stopped(stop: &RunStop, otherwise: RunState) -> (RunState, Option<String>) {
     let state = match stop.cause {
         StopCause::RunKilled | StopCause::AccountKilled | StopCause::InstallationKilled => {
             RunState::Killed

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 
 use cap_std::fs::Dir;
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 
 use crate::error::{IngestError, ReadError};
@@ -513,16 +513,16 @@ fn write_sessions(
 /// The tickers that instruments got after their first, from a file of actions.
 pub(crate) fn renames(actions: &[Action]) -> Vec<crate::layers::normalize::Rename> {
     let rename = |one: &Action| match &one.kind {
-        ActionKind::SymbolChange { symbol } => Some(crate::layers::normalize::Rename {
+        CorporateActionKind::SymbolChange { symbol } => Some(crate::layers::normalize::Rename {
             from: one.ex_time,
             instrument: one.instrument.clone(),
             ticker: symbol.clone(),
         }),
-        ActionKind::Split { .. }
-        | ActionKind::Dividend { .. }
-        | ActionKind::Delisting { .. }
-        | ActionKind::Halt { .. }
-        | ActionKind::SessionEnd => None,
+        CorporateActionKind::Split { .. }
+        | CorporateActionKind::Dividend { .. }
+        | CorporateActionKind::Delisting { .. }
+        | CorporateActionKind::Halt { .. }
+        | CorporateActionKind::SessionEnd => None,
     };
     actions.iter().filter_map(rename).collect()
 }

@@ -8,7 +8,7 @@
 
 use core::num::NonZeroU32;
 
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money};
@@ -36,7 +36,7 @@ pub struct Action {
     /// The canonical id: the first ticker it had.
     pub instrument: String,
     /// What happened.
-    pub kind: ActionKind,
+    pub kind: CorporateActionKind,
 }
 
 impl Action {
@@ -48,15 +48,15 @@ impl Action {
 }
 
 /// The sequence of actions of one instrument and time.
-fn rank(kind: &ActionKind) -> u8 {
+fn rank(kind: &CorporateActionKind) -> u8 {
     match kind {
-        ActionKind::Split { .. } => 0,
-        ActionKind::Dividend { special: false, .. } => 1,
-        ActionKind::Dividend { special: true, .. } => 2,
-        ActionKind::SymbolChange { .. } => 3,
-        ActionKind::Delisting { .. } => 4,
-        ActionKind::Halt { .. } => 5,
-        ActionKind::SessionEnd => 6,
+        CorporateActionKind::Split { .. } => 0,
+        CorporateActionKind::Dividend { special: false, .. } => 1,
+        CorporateActionKind::Dividend { special: true, .. } => 2,
+        CorporateActionKind::SymbolChange { .. } => 3,
+        CorporateActionKind::Delisting { .. } => 4,
+        CorporateActionKind::Halt { .. } => 5,
+        CorporateActionKind::SessionEnd => 6,
     }
 }
 
@@ -118,14 +118,14 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<Action>, IngestErro
     Ok(all.into_iter().map(|(_, action)| action).collect())
 }
 
-fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
+fn kind(action: &str, value: &str, ex_time: i64) -> Result<CorporateActionKind, String> {
     let money = || Money::parse(value).map_err(|error| error.to_string());
     let dividend = |special| {
         let per_unit = money()?;
         if per_unit <= Money::ZERO {
             return Err(format!("a dividend of {value} is not above zero"));
         }
-        Ok(ActionKind::Dividend { per_unit, special })
+        Ok(CorporateActionKind::Dividend { per_unit, special })
     };
     match action {
         "split" => {
@@ -137,13 +137,13 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
                     "{value:?} is no split: NEW:OLD, such as 2:1, a holder of 1 has 2 afterwards"
                 )
             })?;
-            Ok(ActionKind::Split { new, old })
+            Ok(CorporateActionKind::Split { new, old })
         }
         "dividend" => dividend(false),
         "special-dividend" => dividend(true),
         "symbol" => {
             check_symbol(value)?;
-            Ok(ActionKind::SymbolChange {
+            Ok(CorporateActionKind::SymbolChange {
                 symbol: value.to_owned(),
             })
         }
@@ -152,14 +152,14 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
             if per_unit < Money::ZERO {
                 return Err(format!("a payment of {value} is below zero"));
             }
-            Ok(ActionKind::Delisting { per_unit })
+            Ok(CorporateActionKind::Delisting { per_unit })
         }
         "halt" => {
             let until = nanos(value, TimeMeaning::Open)?;
             if until <= ex_time {
                 return Err(format!("a halt until {value} ends before it begins"));
             }
-            Ok(ActionKind::Halt {
+            Ok(CorporateActionKind::Halt {
                 until: UnixNanos(until),
             })
         }
@@ -176,8 +176,8 @@ pub fn format_actions(actions: &[Action]) -> String {
     let mut text = format!("{HEADER}\n");
     for one in actions {
         let (name, value) = match &one.kind {
-            ActionKind::Split { new, old } => ("split", format!("{new}:{old}")),
-            ActionKind::Dividend { per_unit, special } => {
+            CorporateActionKind::Split { new, old } => ("split", format!("{new}:{old}")),
+            CorporateActionKind::Dividend { per_unit, special } => {
                 let name = if *special {
                     "special-dividend"
                 } else {
@@ -185,11 +185,11 @@ pub fn format_actions(actions: &[Action]) -> String {
                 };
                 (name, amount(*per_unit))
             }
-            ActionKind::SymbolChange { symbol } => ("symbol", symbol.clone()),
-            ActionKind::Delisting { per_unit } => ("delisting", amount(*per_unit)),
-            ActionKind::Halt { until } => ("halt", show(*until)),
+            CorporateActionKind::SymbolChange { symbol } => ("symbol", symbol.clone()),
+            CorporateActionKind::Delisting { per_unit } => ("delisting", amount(*per_unit)),
+            CorporateActionKind::Halt { until } => ("halt", show(*until)),
             // No vendor sends these: they come from a calendar.
-            ActionKind::SessionEnd => continue,
+            CorporateActionKind::SessionEnd => continue,
         };
         let line = [
             one.instrument.clone(),

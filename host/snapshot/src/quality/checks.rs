@@ -2,7 +2,7 @@
 //! All arithmetic is of integers, and no rule changes a bar. It must never know other instruments.
 
 use counterfoil_trading::bar::RawBar;
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{Price, Volume};
@@ -64,9 +64,10 @@ impl<'a> Checker<'a> {
     pub(crate) fn new(symbol: &'a str, price_scale: u8, frame: Frame<'a>) -> Self {
         let own = frame.actions.iter().filter(|one| one.instrument == symbol);
         // A halt says why there are no prices, not why they jump.
-        let is_halt = |one: &&Action| matches!(one.kind, ActionKind::Halt { .. });
+        let is_halt = |one: &&Action| matches!(one.kind, CorporateActionKind::Halt { .. });
         let actions: Vec<&Action> = own.filter(|one| !is_halt(one)).collect();
-        let is_delisting = |one: &&&Action| matches!(one.kind, ActionKind::Delisting { .. });
+        let is_delisting =
+            |one: &&&Action| matches!(one.kind, CorporateActionKind::Delisting { .. });
         let delisted = actions.iter().find(is_delisting).map(|one| one.ex_time);
         Self {
             symbol,
@@ -223,7 +224,7 @@ impl<'a> Checker<'a> {
         let mut explained = false;
         for action in self.actions(before.open_time, bar.close_time) {
             explained = true;
-            if let ActionKind::Split { new, old } = action.kind {
+            if let CorporateActionKind::Split { new, old } = action.kind {
                 let (new, old) = (i128::from(new.get()), i128::from(old.get()));
                 if !is_near(close, open, (new, old), 25) {
                     let message =

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use sha2::{Digest as _, Sha256};
@@ -120,12 +120,12 @@ impl Selection {
             .collect();
         let inside = |one: &Action| {
             let last = match one.kind {
-                ActionKind::Halt { until } => UnixNanos(until.0.saturating_sub(1)),
-                ActionKind::Split { .. }
-                | ActionKind::Dividend { .. }
-                | ActionKind::SymbolChange { .. }
-                | ActionKind::Delisting { .. }
-                | ActionKind::SessionEnd => one.ex_time,
+                CorporateActionKind::Halt { until } => UnixNanos(until.0.saturating_sub(1)),
+                CorporateActionKind::Split { .. }
+                | CorporateActionKind::Dividend { .. }
+                | CorporateActionKind::SymbolChange { .. }
+                | CorporateActionKind::Delisting { .. }
+                | CorporateActionKind::SessionEnd => one.ex_time,
             };
             self.range.from.is_none_or(|from| from <= last)
                 && self.range.to.is_none_or(|to| one.ex_time < to)
@@ -171,7 +171,7 @@ impl Selection {
             all.extend(own.map(|end| CorporateAction {
                 instrument: InstrumentId(id),
                 ex_time: *end,
-                kind: ActionKind::SessionEnd,
+                kind: CorporateActionKind::SessionEnd,
             }));
         }
         Ok(())

@@ -4,9 +4,9 @@
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::order::Request;
-use counterfoil_trading::record::{Callback, Decision};
-use counterfoil_trading::run::Clock;
-use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy, StrategyFault};
+use counterfoil_trading::record::{Callback, DecisionRecord};
+use counterfoil_trading::run::RunClock;
+use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy, StrategyFault};
 use counterfoil_trading::time::UnixNanos;
 
 /// One slice's part for the strategy.
@@ -37,7 +37,7 @@ impl Script {
         self.fuel = 0;
     }
 
-    pub(super) fn add_decision(&mut self, decision: Decision) {
+    pub(super) fn add_decision(&mut self, decision: DecisionRecord) {
         self.lines.push(Line {
             requests: decision.requests,
             fuel: decision.circumstances.fuel,
@@ -66,11 +66,11 @@ impl Script {
         fault.map(|(_, fault)| fault)
     }
 
-    fn told(&mut self, callback: Callback) -> Result<(), CallError> {
+    fn told(&mut self, callback: Callback) -> Result<(), CallbackError> {
         self.fuel = self.deliveries_fuel;
         match self.fault_of(callback) {
             None => Ok(()),
-            Some(fault) => Err(CallError::Fault(fault)),
+            Some(fault) => Err(CallbackError::Fault(fault)),
         }
     }
 }
@@ -81,9 +81,9 @@ impl Strategy for Script {
         _bar: &BarView,
         _account: &AccountView<'_>,
         requests: &mut Vec<Request>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         let Some(line) = self.lines.get_mut(self.at) else {
-            return Err(CallError::Host(
+            return Err(CallbackError::Host(
                 "no decision is recorded for the bar".to_owned(),
             ));
         };
@@ -94,16 +94,16 @@ impl Strategy for Script {
             return Ok(());
         }
         let fault = self.fault_of(Callback::OnBar).ok_or_else(|| {
-            CallError::Host(
+            CallbackError::Host(
                 "the decision says that the strategy was at fault, and no record of a fault in \
                  on-bar follows"
                     .to_owned(),
             )
         })?;
-        Err(CallError::Fault(fault))
+        Err(CallbackError::Fault(fault))
     }
 
-    fn on_fill(&mut self, _fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallError> {
+    fn on_fill(&mut self, _fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallbackError> {
         self.told(Callback::OnFill)
     }
 
@@ -112,7 +112,7 @@ impl Strategy for Script {
         _event: &OrderEvent,
         _time: UnixNanos,
         _account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.told(Callback::OnOrderEvent)
     }
 
@@ -120,7 +120,7 @@ impl Strategy for Script {
         &mut self,
         _action: &CorporateAction,
         _account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.told(Callback::OnCorporateAction)
     }
 
@@ -147,7 +147,7 @@ impl RecordedTimes {
     }
 }
 
-impl Clock for RecordedTimes {
+impl RunClock for RecordedTimes {
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
         let times = self.times.get(self.at).copied().flatten();
         self.at = self.at.saturating_add(1);

@@ -10,16 +10,16 @@ use counterfoil_connect::broker::bridge::Told;
 use counterfoil_connect::broker::desk::DeskEvent;
 use counterfoil_connect::broker::order::{NewOrder, OrderName, Snapshot, VenueOrder, VenueStatus};
 use counterfoil_connect::broker::{BrokerError, Cancel};
-use counterfoil_trading::execution::{Code, Delivery};
-use counterfoil_trading::gateway::{End, VenueOrderId};
+use counterfoil_trading::execution::{Delivery, OrderCode};
+use counterfoil_trading::gateway::{SubmissionEnd, VenueOrderId};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::order::{ClientOrderId, Intent, Order, OrderStatus, OrderType};
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Quantity;
 use counterfoil_trading::venue::VenueError;
-use counterfoil_trading::venue::told::hold_price;
+use counterfoil_trading::venue::recorded_broker::check_fill_price;
 
 use super::client::{Cleared, Found, Reply, VenueClient};
 use super::paper::{Heard, Market};
@@ -73,7 +73,7 @@ impl BrokerVenue {
     /// it is.
     fn reject(&mut self, id: ClientOrderId, status: OrderStatus) {
         if let Some(entry) = self.orders.get_mut(id) {
-            let event = entry.event(status, Code::VenueRejected);
+            let event = entry.event(status, OrderCode::VenueRejected);
             entry.is_over |= status == OrderStatus::Rejected;
             self.pending.push(event);
         }
@@ -146,7 +146,7 @@ impl BrokerVenue {
         match event {
             DeskEvent::Moved { status, .. } => entry.moved(*status, &mut self.pending),
             DeskEvent::Filled { fill, .. } => {
-                if let Err(reason) = hold_price(&entry.order, fill.price) {
+                if let Err(reason) = check_fill_price(&entry.order, fill.price) {
                     heard.stop_for(format!(
                         "order {name} cannot have filled as the broker says: {reason}"
                     ));
@@ -341,18 +341,18 @@ impl VenueClient for BrokerVenue {
         }
     }
 
-    fn restore(&mut self, cleared: &Cleared<'_>, end: End) {
+    fn restore(&mut self, cleared: &Cleared<'_>, end: SubmissionEnd) {
         let intent = cleared.intent();
         if let Some(order) = intent.order() {
             let _added = self.orders.add(cleared.id(), order, false);
         }
-        if end == End::NotSent
+        if end == SubmissionEnd::NotSent
             && intent.order().is_some()
             && let Some(entry) = self.orders.get_mut(intent.client_order_id())
         {
             entry.is_over = true;
         }
-        if end == End::Rejected {
+        if end == SubmissionEnd::Rejected {
             let status = if intent.order().is_some() {
                 OrderStatus::Rejected
             } else {
@@ -405,7 +405,7 @@ impl Market for BrokerVenue {
         let (snapshot, told) = self.bridge.snapshot().map_err(|error| broken(&error))?;
         let mut heard = self.absorb(told);
         if snapshot.is_blocked {
-            heard.stop = Some(Stop {
+            heard.stop = Some(RunStop {
                 cause: StopCause::VenueDiffers,
                 message: "the broker takes no orders for the account".to_owned(),
             });

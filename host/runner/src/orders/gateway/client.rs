@@ -1,7 +1,7 @@
 //! What a gateway needs of a venue. A broker's protocol implements this; so does the paper venue.
 
 use counterfoil_connect::broker::order::Leave;
-use counterfoil_trading::gateway::{End, VenueOrderId};
+use counterfoil_trading::gateway::{SubmissionEnd, VenueOrderId};
 use counterfoil_trading::order::Intent;
 use counterfoil_trading::plan::Released;
 
@@ -97,5 +97,5 @@ pub trait VenueClient {
 
     /// Hears of what it was sent before this process began, and how that ended at the gateway, while
     /// the run decides it again. A venue that keeps its orders has nothing to do.
-    fn restore(&mut self, _order: &Cleared<'_>, _end: End) {}
+    fn restore(&mut self, _order: &Cleared<'_>, _end: SubmissionEnd) {}
 }

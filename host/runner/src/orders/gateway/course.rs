@@ -1,6 +1,6 @@
 //! What is known of one order while it is carried. It must never decide what comes next.
 
-use counterfoil_trading::gateway::{Answer, Event, Life, Refusal};
+use counterfoil_trading::gateway::{SubmissionEvent, SubmissionState, TokenRefusal, VenueAnswer};
 use counterfoil_trading::time::UnixNanos;
 
 use super::client::Reply;
@@ -8,32 +8,32 @@ use super::token::SignedToken;
 
 /// One order on its way.
 pub(super) struct Course {
-    pub(super) life: Life,
+    pub(super) life: SubmissionState,
     pub(super) not_after: UnixNanos,
     /// Why it may not be sent by this process, though it was decided before.
-    pub(super) lapsed: Option<Refusal>,
+    pub(super) lapsed: Option<TokenRefusal>,
     pub(super) token: Option<SignedToken>,
-    pub(super) refusal: Option<Refusal>,
+    pub(super) refusal: Option<TokenRefusal>,
     pub(super) detail: String,
     pub(super) lookups: u32,
 }
 
 impl Course {
-    pub(super) fn withhold(&mut self, refusal: Refusal) -> Event {
+    pub(super) fn withhold(&mut self, refusal: TokenRefusal) -> SubmissionEvent {
         self.refusal = Some(refusal);
-        Event::Withhold
+        SubmissionEvent::Withhold
     }
 
-    pub(super) fn heard(&mut self, reply: Reply) -> Answer {
+    pub(super) fn heard(&mut self, reply: Reply) -> VenueAnswer {
         match reply {
-            Reply::Known => Answer::Known,
+            Reply::Known => VenueAnswer::Known,
             Reply::Refused(why) => {
                 self.detail = why;
-                Answer::Refused
+                VenueAnswer::Refused
             }
             Reply::Unknown(why) => {
                 self.detail = why;
-                Answer::Unknown
+                VenueAnswer::Unknown
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use counterfoil_journal::key::KeyError;
 use counterfoil_journal::signer::SignError;
-use counterfoil_trading::gateway::Refusal;
+use counterfoil_trading::gateway::TokenRefusal;
 use counterfoil_trading::venue::VenueError;
 
 use super::order_log::OrderLogError;
@@ -36,7 +36,7 @@ pub enum GatewayError {
     },
     /// An order cannot go the way that its state asks for.
     #[error(transparent)]
-    Order(#[from] Refusal),
+    Order(#[from] TokenRefusal),
     /// The run id is no digest.
     #[error("the run {run:?} has no id of 64 hex digits")]
     Run {

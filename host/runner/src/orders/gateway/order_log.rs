@@ -11,7 +11,9 @@ use counterfoil_journal::frame::{FrameError, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::cbor::CborError;
-use counterfoil_trading::gateway::{Authorization, LogRecord, Mark, Occasion, Reconciled};
+use counterfoil_trading::gateway::{
+    DurableMark, OrderAuthorization, OrderLogRecord, ReconcileTrigger, Reconciliation,
+};
 use counterfoil_trading::journal::RecordBytes;
 
 use crate::run::journal::{JournalError, JournalFile, Sealed, Sealer};
@@ -57,9 +59,9 @@ pub enum OrderLogError {
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
     /// Its marks, in sequence.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<DurableMark>,
     /// Its last token.
-    pub token: Option<Authorization>,
+    pub token: Option<OrderAuthorization>,
 }
 
 /// What an order log says.
@@ -70,7 +72,7 @@ pub struct KnownOrders {
     /// The last epoch of the account's lease.
     pub epoch: u64,
     /// What the venue's books held when the run began.
-    pub baseline: Option<Reconciled>,
+    pub baseline: Option<Reconciliation>,
 }
 
 /// The log, open for writing.
@@ -144,7 +146,7 @@ impl OrderLog {
     /// # Errors
     ///
     /// Returns [`OrderLogError`] if that is not certain.
-    pub fn append(&mut self, record: &LogRecord) -> Result<(), OrderLogError> {
+    pub fn append(&mut self, record: &OrderLogRecord) -> Result<(), OrderLogError> {
         self.body.clear();
         record.encode(&mut self.body);
         self.sealer.add(RecordBytes {
@@ -184,7 +186,7 @@ fn read(
         rest = rest.get(parsed.consumed..).unwrap_or_default();
         let Some(frame) = parsed.frame else { break };
         if let Audited::Entry { body, .. } = auditor.frame(frame)? {
-            known.add(LogRecord::decode(body)?)?;
+            known.add(OrderLogRecord::decode(body)?)?;
         }
     }
     let summary = auditor.finish(0);
@@ -201,7 +203,10 @@ fn read(
 /// # Errors
 ///
 /// Returns [`OrderLogError`] if it cannot be read or does not hold.
-pub fn records(execution: &Execution, key: &VerifierKey) -> Result<Vec<LogRecord>, OrderLogError> {
+pub fn records(
+    execution: &Execution,
+    key: &VerifierKey,
+) -> Result<Vec<OrderLogRecord>, OrderLogError> {
     let path = path(execution);
     let bytes = std::fs::read(&path).map_err(at("read", &path))?;
     let mut auditor = Auditor::new(key.clone());
@@ -215,34 +220,34 @@ pub fn records(execution: &Execution, key: &VerifierKey) -> Result<Vec<LogRecord
             return Ok(all);
         };
         if let Audited::Entry { body, .. } = auditor.frame(frame)? {
-            all.push(LogRecord::decode(body)?);
+            all.push(OrderLogRecord::decode(body)?);
         }
     }
 }
 
 impl KnownOrders {
-    fn add(&mut self, record: LogRecord) -> Result<(), CborError> {
+    fn add(&mut self, record: OrderLogRecord) -> Result<(), CborError> {
         match record {
-            LogRecord::Spent { token, .. } => {
-                let token = Authorization::decode(&token)?;
+            OrderLogRecord::Spent { token, .. } => {
+                let token = OrderAuthorization::decode(&token)?;
                 let order = self.orders.entry(token.sequence).or_default();
-                order.marks.push(Mark::Spent);
+                order.marks.push(DurableMark::Spent);
                 order.token = Some(token);
             }
-            LogRecord::Ended(one) => {
+            OrderLogRecord::Ended(one) => {
                 let order = self.orders.entry(one.sequence).or_default();
-                order.marks.push(Mark::Ended(one.end));
+                order.marks.push(DurableMark::Ended(one.end));
             }
-            LogRecord::Lease { epoch, .. } => self.epoch = epoch,
-            LogRecord::Reconciled(one) if one.occasion == Occasion::Baseline => {
+            OrderLogRecord::Lease { epoch, .. } => self.epoch = epoch,
+            OrderLogRecord::Reconciled(one) if one.occasion == ReconcileTrigger::Baseline => {
                 self.baseline = Some(one);
             }
-            LogRecord::Open { .. }
-            | LogRecord::Unknown { .. }
-            | LogRecord::Refused { .. }
-            | LogRecord::Clock { .. }
-            | LogRecord::Reconciled(_)
-            | LogRecord::Difference(_) => {}
+            OrderLogRecord::Open { .. }
+            | OrderLogRecord::Unknown { .. }
+            | OrderLogRecord::Refused { .. }
+            | OrderLogRecord::Clock { .. }
+            | OrderLogRecord::Reconciled(_)
+            | OrderLogRecord::Difference(_) => {}
         }
         Ok(())
     }

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::gateway::{End, VenueOrderId};
+use counterfoil_trading::gateway::{SubmissionEnd, VenueOrderId};
 use counterfoil_trading::manifest::RunSetup;
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 use counterfoil_trading::venue::{Venue as _, VenueError};
@@ -19,7 +19,7 @@ use super::client::{Cleared, Found, Reply, VenueClient};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Heard {
     /// Why the run must end, if it must.
-    pub stop: Option<Stop>,
+    pub stop: Option<RunStop>,
     /// Whether its connection was lost and is back.
     pub is_back: bool,
     /// Whether it spoke of an order that the run did not send.
@@ -29,7 +29,7 @@ pub struct Heard {
 impl Heard {
     /// Something that cannot be: the first reason counts.
     pub(super) fn stop_for(&mut self, message: String) {
-        self.stop.get_or_insert(Stop {
+        self.stop.get_or_insert(RunStop {
             cause: StopCause::VenueUnclear,
             message,
         });
@@ -132,8 +132,8 @@ impl VenueClient for PaperVenue {
         }
     }
 
-    fn restore(&mut self, order: &Cleared<'_>, end: End) {
-        if end != End::NotSent {
+    fn restore(&mut self, order: &Cleared<'_>, end: SubmissionEnd) {
+        if end != SubmissionEnd::NotSent {
             let _known = self.take(order);
         }
     }

@@ -1,8 +1,10 @@
 //! When the venue's books are looked at, and what is written down of it: at start, after each lost
 //! connection, when somebody else traded, and now and then.
 
-use counterfoil_trading::gateway::{Difference, LogRecord, Occasion, Reconciled};
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::gateway::{
+    OrderLogRecord, ReconcileTrigger, Reconciliation, VenueDifference,
+};
+use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::AccountView;
 use counterfoil_trading::time::UnixNanos;
@@ -25,7 +27,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// With the books as they were when the run began, if it began before this process.
-    pub(super) fn new(terms: BookTerms, began: Option<Reconciled>) -> Self {
+    pub(super) fn new(terms: BookTerms, began: Option<Reconciliation>) -> Self {
         let mut watch = Self {
             terms,
             baseline: None,
@@ -37,7 +39,7 @@ impl Watch {
         watch
     }
 
-    fn begin(&mut self, began: Reconciled) {
+    fn begin(&mut self, began: Reconciliation) {
         let cash = began.cash.minus(self.terms.cash);
         self.baseline = cash.map(|cash| Baseline {
             cash,
@@ -46,18 +48,18 @@ impl Watch {
     }
 
     /// Whether and why it is time to look.
-    fn due(&self, heard: &Heard, now: UnixNanos) -> Option<Occasion> {
+    fn due(&self, heard: &Heard, now: UnixNanos) -> Option<ReconcileTrigger> {
         let Some(last) = self.last else {
-            return Some(Occasion::Start);
+            return Some(ReconcileTrigger::Start);
         };
         if heard.is_back {
-            return Some(Occasion::Reconnect);
+            return Some(ReconcileTrigger::Reconnect);
         }
         if heard.is_foreign {
-            return Some(Occasion::ForeignOrder);
+            return Some(ReconcileTrigger::ForeignOrder);
         }
         let passed = now.0.saturating_sub(last.0);
-        (passed >= self.terms.interval_nanos).then_some(Occasion::Timer)
+        (passed >= self.terms.interval_nanos).then_some(ReconcileTrigger::Timer)
     }
 }
 
@@ -85,8 +87,9 @@ impl<V: VenueClient + Market> Gateway<V> {
                 reason: format!("the account has an open order {name} in an instrument of the run"),
             });
         }
-        let record = record_of(Occasion::Baseline, &theirs);
-        self.log.append(&LogRecord::Reconciled(record.clone()))?;
+        let record = record_of(ReconcileTrigger::Baseline, &theirs);
+        self.log
+            .append(&OrderLogRecord::Reconciled(record.clone()))?;
         self.watch.begin(record);
         self.watch.last = Some(clock::now());
         Ok(())
@@ -97,7 +100,7 @@ impl<V: VenueClient + Market> Gateway<V> {
         &mut self,
         slice: &Slice,
         account: &AccountView<'_>,
-    ) -> Result<Option<Stop>, VenueError> {
+    ) -> Result<Option<RunStop>, VenueError> {
         if self.venue.is_recorded(slice) {
             return Ok(None);
         }
@@ -124,10 +127,10 @@ impl<V: VenueClient + Market> Gateway<V> {
     /// difference; the run must end if one is not tolerated.
     fn hold(
         &mut self,
-        occasion: Occasion,
+        occasion: ReconcileTrigger,
         account: &AccountView<'_>,
         theirs: &Holdings,
-    ) -> Result<Option<Stop>, GatewayError> {
+    ) -> Result<Option<RunStop>, GatewayError> {
         let terms = &self.watch.terms;
         let instruments = &terms.instruments;
         let none = || GatewayError::Books {
@@ -146,25 +149,26 @@ impl<V: VenueClient + Market> Gateway<V> {
         let found = found.ok_or_else(none)?;
         let record = record_of(occasion, theirs);
         let time = record.time;
-        self.log.append(&LogRecord::Reconciled(record))?;
+        self.log.append(&OrderLogRecord::Reconciled(record))?;
         self.watch.last = Some(time);
         for one in &found {
-            self.log.append(&LogRecord::Difference(Difference {
-                what: one.what.clone(),
-                ours: one.ours.clone(),
-                theirs: one.theirs.clone(),
-                explanation: one.explanation.to_owned(),
-                tolerance: one.tolerance.clone(),
-                time,
-            }))?;
+            self.log
+                .append(&OrderLogRecord::Difference(VenueDifference {
+                    what: one.what.clone(),
+                    ours: one.ours.clone(),
+                    theirs: one.theirs.clone(),
+                    explanation: one.explanation.to_owned(),
+                    tolerance: one.tolerance.clone(),
+                    time,
+                }))?;
         }
         let beyond = found.iter().find(|one| !one.is_tolerated);
         Ok(beyond.map(stop_for))
     }
 }
 
-fn record_of(occasion: Occasion, theirs: &Holdings) -> Reconciled {
-    Reconciled {
+fn record_of(occasion: ReconcileTrigger, theirs: &Holdings) -> Reconciliation {
+    Reconciliation {
         occasion,
         cash: theirs.cash,
         positions: theirs.positions.clone(),
@@ -173,8 +177,8 @@ fn record_of(occasion: Occasion, theirs: &Holdings) -> Reconciled {
     }
 }
 
-fn stop_for(found: &Found) -> Stop {
-    Stop {
+fn stop_for(found: &Found) -> RunStop {
+    RunStop {
         cause: StopCause::VenueDiffers,
         message: format!(
             "{}: {} by the run's books, {} by the venue's; tolerated: {}; it may be {}",

@@ -4,9 +4,9 @@
 
 use std::collections::VecDeque;
 
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::manifest::RunSetup;
-use counterfoil_trading::record::{FaultAction, RefusedInput, Stop, StopCause};
+use counterfoil_trading::record::{FaultAction, RefusedInput, RunStop, StopCause};
 use counterfoil_trading::slice::Slice;
 
 use super::{Feed, FeedError, Next};
@@ -48,7 +48,7 @@ impl<F: Feed> Feed for OfBroker<F> {
             }
             let next = self.inner.next(slice)?;
             if next == Next::End && self.takes_back {
-                return Ok(Next::Stop(Stop {
+                return Ok(Next::Stop(RunStop {
                     cause: StopCause::FeedEnded,
                     message: "the feed ended, or the run was told to stop".to_owned(),
                 }));
@@ -56,7 +56,8 @@ impl<F: Feed> Feed for OfBroker<F> {
             if !self.is_broker || next != Next::Slice {
                 return Ok(next);
             }
-            let is_end = |kind: &ActionKind| matches!(kind, ActionKind::SessionEnd);
+            let is_end =
+                |kind: &CorporateActionKind| matches!(kind, CorporateActionKind::SessionEnd);
             if slice.actions().iter().all(|one| is_end(&one.kind)) {
                 return Ok(Next::Slice);
             }
@@ -100,11 +101,11 @@ mod tests {
             if core::mem::replace(&mut self.0, true) {
                 return Ok(Next::End);
             }
-            let split = ActionKind::Split {
+            let split = CorporateActionKind::Split {
                 new: NonZeroU32::MAX,
                 old: NonZeroU32::MIN,
             };
-            for kind in [split, ActionKind::SessionEnd] {
+            for kind in [split, CorporateActionKind::SessionEnd] {
                 slice.add_action(CorporateAction {
                     instrument: InstrumentId(0),
                     ex_time: UnixNanos(5),

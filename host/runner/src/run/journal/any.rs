@@ -1,6 +1,6 @@
 //! The journal that a cadence and the work around it ask for.
 
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 
 use super::{InlineJournal, JournalError, PipelinedJournal, RunJournal, Sealer};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use counterfoil_journal::entry::{EntryError, split};
 use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
 use counterfoil_trading::cbor::CborError;
-use counterfoil_trading::record::Open;
+use counterfoil_trading::record::OpenRecord;
 
 use crate::store::files::{FileError, at};
 
@@ -105,9 +105,9 @@ impl JournalReader {
     /// # Errors
     ///
     /// Returns [`ReadJournalError`] if the next record is none.
-    pub fn open_record(&mut self) -> Result<Open, ReadJournalError> {
+    pub fn open_record(&mut self) -> Result<OpenRecord, ReadJournalError> {
         let first = self.next_body()?.ok_or(ReadJournalError::NotOpened)?;
-        Ok(Open::decode(first)?)
+        Ok(OpenRecord::decode(first)?)
     }
 
     /// The next entry, link and record; `None` at the end.

@@ -2,8 +2,8 @@
 //! the two is right.
 
 use counterfoil_trading::journal::{Journal, RecordBytes};
-use counterfoil_trading::record::{Record, digested_part};
-use counterfoil_trading::run::{Progress, RunError};
+use counterfoil_trading::record::{RunRecord, digested_part};
+use counterfoil_trading::run::{RunError, RunProgress};
 
 use super::Difference;
 use super::recorded::Recorded;
@@ -51,14 +51,14 @@ impl<'a> Comparer<'a> {
     /// Returns [`RunnerError`] if it cannot be told.
     pub(super) fn difference(
         &self,
-        outcome: Result<Progress, RunError<Stop>>,
+        outcome: Result<RunProgress, RunError<Stop>>,
     ) -> Result<Option<Difference>, RunnerError> {
         match outcome {
             Ok(_) => {
                 let missing = self.recorded.record(self.next);
                 Ok(missing.map(|(index, body)| Difference {
                     index,
-                    recorded: Record::decode(body).ok().map(Box::new),
+                    recorded: RunRecord::decode(body).ok().map(Box::new),
                     replayed: None,
                 }))
             }
@@ -93,8 +93,8 @@ impl Journal for Comparer<'_> {
         }
         Err(Stop::Difference(Box::new(Difference {
             index: recorded.map_or_else(|| self.end(), |(index, _)| index),
-            recorded: recorded.and_then(|(_, body)| Record::decode(body).ok().map(Box::new)),
-            replayed: Record::decode(record.body).ok().map(Box::new),
+            recorded: recorded.and_then(|(_, body)| RunRecord::decode(body).ok().map(Box::new)),
+            replayed: RunRecord::decode(record.body).ok().map(Box::new),
         })))
     }
 }

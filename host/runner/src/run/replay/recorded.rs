@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::record::{Callback, Close, Record, Stop, digested_part};
+use counterfoil_trading::record::{Callback, CloseRecord, RunRecord, RunStop, digested_part};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
@@ -28,7 +28,7 @@ pub(super) struct Recorded {
     /// Whether these are not the snapshot's bars. Nothing follows then.
     pub(super) is_foreign: bool,
     /// The host's stop, which is a slice without bars too.
-    pub(super) stop: Option<Stop>,
+    pub(super) stop: Option<RunStop>,
     /// The times of its decisions.
     pub(super) times: Vec<Option<(UnixNanos, UnixNanos)>>,
     /// Its deliveries other than corporate actions: some may be inputs, and the venue knows which.
@@ -72,15 +72,15 @@ impl Recorded {
     }
 
     /// Whether the record belongs to this slice.
-    fn takes(&self, record: &Record) -> bool {
+    fn takes(&self, record: &RunRecord) -> bool {
         let Some(time) = self.time else { return true };
         match record {
-            Record::Deliveries(one) => one.time == time && self.slice.bars().is_empty(),
-            Record::MarginCall(one) => one.time == time && self.slice.bars().is_empty(),
-            Record::Decision(one) => one.bar.get().close_time == time,
-            Record::Fault(one) => one.callback != Callback::Init && one.time == time,
-            Record::Stop(_) => false,
-            Record::Open(_) | Record::Close(_) | Record::Refused(_) => true,
+            RunRecord::Deliveries(one) => one.time == time && self.slice.bars().is_empty(),
+            RunRecord::MarginCall(one) => one.time == time && self.slice.bars().is_empty(),
+            RunRecord::Decision(one) => one.bar.get().close_time == time,
+            RunRecord::Fault(one) => one.callback != Callback::Init && one.time == time,
+            RunRecord::Stop(_) => false,
+            RunRecord::Open(_) | RunRecord::Close(_) | RunRecord::Refused(_) => true,
         }
     }
 }
@@ -91,7 +91,7 @@ pub(super) struct Tail {
     /// The decision digest over the recorded deterministic parts.
     pub(super) digest: [u8; 32],
     /// The closing record with its entry index.
-    pub(super) close: Option<(u64, Close)>,
+    pub(super) close: Option<(u64, CloseRecord)>,
 }
 
 /// Reads the journal and groups its records.
@@ -100,7 +100,7 @@ pub(super) struct Recorder {
     snapshot: Option<SnapshotFeed>,
     expected: Slice,
     digest: DecisionDigest,
-    close: Option<(u64, Close)>,
+    close: Option<(u64, CloseRecord)>,
     is_over: bool,
 }
 
@@ -162,14 +162,14 @@ impl Recorder {
                 self.is_over = true;
                 break;
             };
-            let record = Record::decode(body).map_err(ReadJournalError::from)?;
+            let record = RunRecord::decode(body).map_err(ReadJournalError::from)?;
             if !out.takes(&record) {
                 break;
             }
             match record {
-                Record::Open(_) | Record::Refused(_) => {}
-                Record::Close(close) => self.close = Some((index, close)),
-                Record::Deliveries(one) => {
+                RunRecord::Open(_) | RunRecord::Refused(_) => {}
+                RunRecord::Close(close) => self.close = Some((index, close)),
+                RunRecord::Deliveries(one) => {
                     out.push(index, body);
                     out.time = Some(one.time);
                     for delivery in one.deliveries {
@@ -182,23 +182,23 @@ impl Recorder {
                         }
                     }
                 }
-                Record::MarginCall(one) => {
+                RunRecord::MarginCall(one) => {
                     out.push(index, body);
                     out.time = Some(one.time);
                 }
-                Record::Decision(one) => {
+                RunRecord::Decision(one) => {
                     out.push(index, body);
                     out.time = Some(one.bar.get().close_time);
                     out.slice.add(one.bar).map_err(FeedError::from)?;
                     out.times.push(one.circumstances.times);
                 }
-                Record::Stop(one) => {
+                RunRecord::Stop(one) => {
                     out.push(index, body);
                     out.time = Some(one.time);
                     out.is_faulted = true;
                     out.stop = Some(one.stop);
                 }
-                Record::Fault(one) => {
+                RunRecord::Fault(one) => {
                     out.push(index, body);
                     out.time = Some(one.time);
                     out.is_faulted = true;

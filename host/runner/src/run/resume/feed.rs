@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::vec::IntoIter;
 
-use counterfoil_trading::record::{RefusedInput, Stop};
+use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::slice::Slice;
 
 use crate::run::feed::{Feed, FeedError, Next};
@@ -18,7 +18,7 @@ const WAITING_MAX: usize = 1_024;
 pub(super) struct Again<F> {
     recorded: IntoIter<Slice>,
     /// The stop that ended the run after them.
-    stop: Option<Stop>,
+    stop: Option<RunStop>,
     then: F,
     /// Whether the slice that the journal holds in part is still to come. Until it came out as
     /// recorded, nothing may be appended.
@@ -28,7 +28,7 @@ pub(super) struct Again<F> {
 
 impl<F: Feed> Again<F> {
     pub(super) fn new(
-        (recorded, stop): (Vec<Slice>, Option<Stop>),
+        (recorded, stop): (Vec<Slice>, Option<RunStop>),
         then: F,
         is_open: bool,
     ) -> Self {

@@ -2,10 +2,10 @@
 //! Until the first append no byte of the file changes; it must never know which side is right.
 
 use counterfoil_journal::signer::Signer;
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::record::{
-    KIND_CLOSE, KIND_OPEN, KIND_REFUSED, Record, digested_part, kind_of,
+    KIND_CLOSE, KIND_OPEN, KIND_REFUSED, RunRecord, digested_part, record_kind,
 };
 
 use super::cut::{Cut, keep};
@@ -91,7 +91,7 @@ impl<'a> GoingOn<'a> {
                 let Some(body) = reader.peek_body()? else {
                     break;
                 };
-                if !matches!(kind_of(body)?, KIND_OPEN | KIND_REFUSED | KIND_CLOSE) {
+                if !matches!(record_kind(body)?, KIND_OPEN | KIND_REFUSED | KIND_CLOSE) {
                     return Ok(true);
                 }
                 reader.pass();
@@ -117,8 +117,8 @@ impl<'a> GoingOn<'a> {
         }
         self.difference = Some(Difference {
             index,
-            recorded: Record::decode(body).ok().map(Box::new),
-            replayed: Record::decode(record.body).ok().map(Box::new),
+            recorded: RunRecord::decode(body).ok().map(Box::new),
+            replayed: RunRecord::decode(record.body).ok().map(Box::new),
         });
         Err(JournalError::Differs { index })
     }
@@ -163,7 +163,7 @@ impl Journal for GoingOn<'_> {
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
         if self.is_left().map_err(|error| read(&error))? {
             // A refused input is no part of what is decided again; a closing record is too early.
-            if kind_of(record.body)? != KIND_REFUSED {
+            if record_kind(record.body)? != KIND_REFUSED {
                 self.compare(record)?;
                 if !self.is_left().map_err(|error| read(&error))? {
                     self.tell_compared();

@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use counterfoil_trading::bar::ClosedBar;
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::record::{Deliveries, Open, PlanNote, Record, Stop, digested_part};
+use counterfoil_trading::record::{
+    DeliveriesRecord, OpenRecord, PlanNote, RunRecord, RunStop, digested_part,
+};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::venue::told::Told;
+use counterfoil_trading::venue::recorded_broker::RecordedBroker;
 
 use crate::error::RunnerError;
 use crate::orders::gateway::DecidedBefore;
@@ -21,7 +23,7 @@ use crate::run::journal::{JournalReader, ReadJournalError, Sealed};
 /// What the signed part says.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    pub(super) open: Option<Open>,
+    pub(super) open: Option<OpenRecord>,
     pub(super) sealed: Sealed,
     /// Records that count for the decision digest.
     pub(super) records: u64,
@@ -37,7 +39,7 @@ pub(super) struct Known {
     /// The times of a feed's decisions, in their sequence.
     pub(super) times: VecDeque<Option<(UnixNanos, UnixNanos)>>,
     /// The stop that ended the run.
-    pub(super) stop: Option<Stop>,
+    pub(super) stop: Option<RunStop>,
     /// The bars of a feed, by slice.
     slices: Vec<Slice>,
     /// What stands before the bars of the slice after them.
@@ -72,33 +74,36 @@ impl Known {
                 known.sealed.digest.add(part);
                 known.records = known.records.saturating_add(1);
             }
-            known.add(Record::decode(body).map_err(ReadJournalError::from)?)?;
+            known.add(RunRecord::decode(body).map_err(ReadJournalError::from)?)?;
         }
         Ok(known)
     }
 
-    fn add(&mut self, record: Record) -> Result<(), RunnerError> {
+    fn add(&mut self, record: RunRecord) -> Result<(), RunnerError> {
         let decisions = self.sealed.decisions.saturating_add(1);
         match record {
-            Record::Open(open) => self.open = Some(open),
-            Record::Close(_) => self.is_closed = true,
-            Record::Refused(_) => {}
-            Record::Deliveries(one) => {
+            RunRecord::Open(open) => self.open = Some(open),
+            RunRecord::Close(_) => self.is_closed = true,
+            RunRecord::Refused(_) => {}
+            RunRecord::Deliveries(one) => {
                 self.is_ahead = true;
                 self.told.settled = Some(one.time);
-                let said = one.deliveries.iter().filter(|one| Told::says(one));
+                let said = one
+                    .deliveries
+                    .iter()
+                    .filter(|one| RecordedBroker::is_from_broker(one));
                 let slice = self.told.slices.entry(one.time).or_default();
                 slice.extend(said.cloned());
                 self.add_actions(one);
             }
-            Record::MarginCall(one) => {
+            RunRecord::MarginCall(one) => {
                 self.note(&one.plans);
                 self.sealed.decisions = decisions;
                 self.is_ahead = true;
                 self.told.settled = Some(one.time);
                 self.next_slice(one.time);
             }
-            Record::Stop(one) => {
+            RunRecord::Stop(one) => {
                 self.note(&one.plans);
                 self.sealed.decisions = decisions;
                 self.is_ahead = false;
@@ -106,12 +111,12 @@ impl Known {
                 self.is_faulted = true;
                 self.stop = Some(one.stop);
             }
-            Record::Fault(_) => {
+            RunRecord::Fault(_) => {
                 self.sealed.decisions = decisions;
                 self.is_ahead = false;
                 self.is_faulted = true;
             }
-            Record::Decision(one) => {
+            RunRecord::Decision(one) => {
                 self.sealed.decisions = decisions;
                 self.bars = self.bars.saturating_add(1);
                 self.told.settled = Some(one.bar.get().close_time);
@@ -146,7 +151,7 @@ impl Known {
         &mut self.next.get_or_insert_with(new).actions
     }
 
-    fn add_actions(&mut self, deliveries: Deliveries) {
+    fn add_actions(&mut self, deliveries: DeliveriesRecord) {
         let is_feed = self.is_feed();
         let actions = self.next_slice(deliveries.time);
         for one in deliveries.deliveries {
@@ -226,7 +231,7 @@ impl Known {
             .iter()
             .chain([&decided.open])
             .flat_map(Slice::actions);
-        let ends = actions.filter(|one| one.kind == ActionKind::SessionEnd);
+        let ends = actions.filter(|one| one.kind == CorporateActionKind::SessionEnd);
         let ends = ends.map(|one| (one.ex_time, one.instrument)).collect();
         decided.session_ends = ends;
         Ok((slices, decided))

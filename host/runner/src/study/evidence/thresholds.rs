@@ -3,7 +3,9 @@
 
 use counterfoil_trading::decimal;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{Close, Decision, KIND_CLOSE, KIND_DECISION, kind_of};
+use counterfoil_trading::record::{
+    CloseRecord, DecisionRecord, KIND_CLOSE, KIND_DECISION, record_kind,
+};
 use counterfoil_trading::units::{BPS_SCALE, BasisPoints, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -150,9 +152,9 @@ impl Figures {
         let (mut peak, mut drawdown_bps, mut fuel) = (0, 0, Vec::new());
         let (mut ended, mut closed_well) = (Money::ZERO, false);
         while let Some(body) = reader.next_body()? {
-            match kind_of(body).map_err(ReadJournalError::from)? {
+            match record_kind(body).map_err(ReadJournalError::from)? {
                 KIND_DECISION => {
-                    let decision = Decision::decode(body).map_err(ReadJournalError::from)?;
+                    let decision = DecisionRecord::decode(body).map_err(ReadJournalError::from)?;
                     let equity = decision.equity.0;
                     peak = equity.max(peak);
                     drawdown_bps = share(peak.saturating_sub(equity), peak).max(drawdown_bps);
@@ -160,7 +162,7 @@ impl Figures {
                     ended = decision.equity;
                 }
                 KIND_CLOSE => {
-                    let close = Close::decode(body).map_err(ReadJournalError::from)?;
+                    let close = CloseRecord::decode(body).map_err(ReadJournalError::from)?;
                     ended = close.equity;
                     closed_well =
                         close.reason == counterfoil_trading::record::CloseReason::EndOfData;

@@ -15,7 +15,8 @@ use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::manifest::{InstrumentEntry, RunSetup};
 use counterfoil_trading::record::{
-    Decision, Deliveries, KIND_DECISION, KIND_DELIVERIES, KIND_REFUSED, RefusedInput, kind_of,
+    DecisionRecord, DeliveriesRecord, KIND_DECISION, KIND_DELIVERIES, KIND_REFUSED, RefusedInput,
+    record_kind,
 };
 use counterfoil_trading::time::UnixNanos;
 
@@ -68,14 +69,14 @@ impl Taken {
             let Some(body) = reader.next_body()? else {
                 break;
             };
-            match kind_of(body).map_err(ReadJournalError::from)? {
+            match record_kind(body).map_err(ReadJournalError::from)? {
                 KIND_REFUSED => {
                     let refused = RefusedInput::decode(body).map_err(ReadJournalError::from)?;
                     taken.refuse(&refused, &setup.instruments);
                     continue;
                 }
                 KIND_DELIVERIES => {
-                    let one = Deliveries::decode(body).map_err(ReadJournalError::from)?;
+                    let one = DeliveriesRecord::decode(body).map_err(ReadJournalError::from)?;
                     let is_action = |one: &Delivery| matches!(one, Delivery::Action(_));
                     taken.has_actions |= one.deliveries.iter().any(is_action);
                     taken.end(&mut under_way, before);
@@ -88,7 +89,7 @@ impl Taken {
                     continue;
                 }
             }
-            let one = Decision::decode(body).map_err(ReadJournalError::from)?;
+            let one = DecisionRecord::decode(body).map_err(ReadJournalError::from)?;
             let close = one.bar.get().close_time;
             if under_way.close != Some(close) {
                 taken.end(&mut under_way, before);
@@ -204,10 +205,10 @@ impl Taken {
             let Some(body) = reader.next_body()? else {
                 break;
             };
-            if kind_of(body).map_err(ReadJournalError::from)? != KIND_DECISION {
+            if record_kind(body).map_err(ReadJournalError::from)? != KIND_DECISION {
                 continue;
             }
-            let one = Decision::decode(body).map_err(ReadJournalError::from)?;
+            let one = DecisionRecord::decode(body).map_err(ReadJournalError::from)?;
             let instrument = instruments.get(one.bar.get().instrument.index());
             let Some(instrument) = instrument.filter(|one| is_wanted(one)) else {
                 continue;

@@ -4,7 +4,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::attest::{Envelope, Statement as Attested, Subject};
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::manifest::{ManifestError, digest};
-use counterfoil_trading::record::{Decision, Record};
+use counterfoil_trading::record::{DecisionRecord, RunRecord};
 use counterfoil_verify::describe::Describe;
 use serde_json::{Value, json};
 
@@ -86,9 +86,9 @@ fn predicate(live: &Execution, found: &Parity) -> Result<Value, RunnerError> {
 fn described(found: &Parity, site: &Site, cause: Cause) -> Result<Value, RunnerError> {
     let instruments = found.manifest.setup()?.instruments;
     let describe = Describe::new(&instruments);
-    let decided = |one: &Option<(u64, Box<Decision>)>| {
+    let decided = |one: &Option<(u64, Box<DecisionRecord>)>| {
         one.as_ref().map(|(entry, decision)| {
-            let decision = describe.record(&Record::Decision((**decision).clone()));
+            let decision = describe.record(&RunRecord::Decision((**decision).clone()));
             json!({ "entry": entry, "decision": decision })
         })
     };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use counterfoil_connect::broker::order::{NewOrder, OrderName, Terms, VenueFill, VenueStatus};
-use counterfoil_trading::costs::Liquidity;
-use counterfoil_trading::execution::{Code, Delivery, Fill, OrderEvent};
+use counterfoil_trading::costs::LiquiditySide;
+use counterfoil_trading::execution::{Delivery, Fill, OrderCode, OrderEvent};
 use counterfoil_trading::gateway::VenueOrderId;
 use counterfoil_trading::order::{ClientOrderId, Order, OrderStatus};
 use counterfoil_trading::time::UnixNanos;
@@ -122,7 +122,7 @@ impl Entry {
         }
     }
 
-    pub(super) fn event(&self, status: OrderStatus, code: Code) -> Delivery {
+    pub(super) fn event(&self, status: OrderStatus, code: OrderCode) -> Delivery {
         Delivery::Event(OrderEvent {
             instrument: self.order.instrument,
             client_order_id: self.order.client_order_id,
@@ -141,7 +141,7 @@ impl Entry {
         match status {
             VenueStatus::Working if !self.is_accepted => {
                 self.is_accepted = true;
-                out.push(self.event(OrderStatus::Accepted, Code::None));
+                out.push(self.event(OrderStatus::Accepted, OrderCode::None));
             }
             VenueStatus::Working
             | VenueStatus::Pending
@@ -171,7 +171,7 @@ impl Entry {
             clamped: false,
             fee: Money::ZERO,
             slippage: Money::ZERO,
-            liquidity: Liquidity::Taker,
+            liquidity: LiquiditySide::Taker,
             time: UnixNanos(0),
         })
     }
@@ -181,12 +181,12 @@ impl Entry {
         self.is_over = true;
         if let Some(status) = self.ended.take() {
             let code = match status {
-                OrderStatus::Rejected => Code::VenueRejected,
+                OrderStatus::Rejected => OrderCode::VenueRejected,
                 OrderStatus::Submitted
                 | OrderStatus::Accepted
                 | OrderStatus::Refused
                 | OrderStatus::Canceled
-                | OrderStatus::Expired => Code::None,
+                | OrderStatus::Expired => OrderCode::None,
             };
             out.push(self.event(status, code));
         }
