@@ -1,6 +1,5 @@
 //! An Ed25519 public key as a value that prints itself and checks signatures. It must never know whose it is.
 
-use alloc::string::String;
 use core::fmt;
 
 /// An Ed25519 public key, shown as hex.
