@@ -1,11 +1,11 @@
 //! Corporate actions and margin calls from a feed through a real guest into a journal that the
 //! auditor verifies and a replay repeats, with nothing but the journal to go by.
 
+use counterfoil_guests::component;
 use counterfoil_runner::run::execute::{Outcome, Start, execute};
 use counterfoil_runner::run::feed::{Feed, FeedError, Next};
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_tests::guests::component;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::bar::{ClosedBar, RawBar};

@@ -20,7 +20,6 @@ use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
 use counterfoil_runner::store::lock::RunLock;
 use counterfoil_runner::study::evidence::EvidenceStore;
 use counterfoil_tests::desk::{Desk, hand, id};
-use counterfoil_tests::guests;
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::manifest::{Manifest, canonical_json};
 use counterfoil_trading::time::UnixNanos;
@@ -230,7 +229,7 @@ fn limit(place: &Place, limits: Digest) {
 #[test]
 fn a_run_of_a_component_that_nobody_approved_is_found() {
     let place = Place::new();
-    let stranger = guests::component("");
+    let stranger = counterfoil_guests::component("");
     let manifest = over_a_feed(&place.world.manifest(&stranger, &["AAA"]), "stranger");
     let lines = place.world.lines(&manifest);
     place.world.live(&manifest, &lines).unwrap();

@@ -1,8 +1,8 @@
 //! A guest at fault ends its run with a record that names the fault, and nothing else: not the
 //! host, not the journal, not the runs after it.
 
+use counterfoil_guests::component;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
-use counterfoil_tests::guests::component;
 use counterfoil_tests::journals::{decisions, fills, records, verified};
 use counterfoil_tests::world::World;
 use counterfoil_trading::order::ClientOrderId;

@@ -10,7 +10,6 @@ use counterfoil_runner::supervisor::inlet::LINES_MAX;
 use counterfoil_server::client::{Client, ClientError};
 use counterfoil_server::types::{BarsReply, BarsRequest, Feed, RunReply};
 use counterfoil_tests::desk::{Desk, hand, id};
-use counterfoil_tests::guests;
 use counterfoil_tests::world::{World, over_a_feed};
 use counterfoil_trading::limits::FUEL_MAX;
 use counterfoil_trading::manifest::{DataSource, Manifest};
@@ -57,7 +56,7 @@ impl Drop for Apart {
 
 /// A run of this guest, with an account and a feed of its own.
 fn bad(world: &World, body: &str, name: &str) -> Manifest {
-    let manifest = world.manifest(&guests::component(body), &["AAA", "BBB"]);
+    let manifest = world.manifest(&counterfoil_guests::component(body), &["AAA", "BBB"]);
     let mut manifest = over_a_feed(&manifest, name);
     name.clone_into(&mut manifest.account.name);
     manifest.limits.fuel_per_callback = FUEL_MAX;

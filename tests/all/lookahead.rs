@@ -1,6 +1,7 @@
 //! No strategy sees what is to come, and a host that lets one see it is caught, also by a replay
 //! on that same host.
 
+use counterfoil_guests::component;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::run::backtest::{inputs_of, selection_of};
 use counterfoil_runner::run::component::ready_for;
@@ -15,7 +16,6 @@ use counterfoil_runner::study::tape::Tape;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
-use counterfoil_tests::guests::component;
 use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{Ignore, World, signer};
 use counterfoil_trading::corporate::CorporateAction;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use counterfoil_governance::act::Act;
+use counterfoil_guests::component;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_runner::orders::venues::Venues;
@@ -32,7 +33,6 @@ use counterfoil_server::types::{
     SessionRequest, StartRequest,
 };
 use counterfoil_tests::desk::{Desk, hand, id};
-use counterfoil_tests::guests::component;
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};

@@ -3,9 +3,9 @@
 
 use core::fmt::Write as _;
 
+use counterfoil_guests::component;
 use counterfoil_runner::study::lookahead::audit;
 use counterfoil_runner::study::tape::Tape;
-use counterfoil_tests::guests::component;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{World, over_a_feed};
 use counterfoil_trading::bar::{ClosedBar, RawBar};

@@ -4,12 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use counterfoil_guests::component;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::run::backtest::snapshot_store;
 use counterfoil_runner::run::execute::Outcome;
 use counterfoil_runner::run::journal::{JournalFile, Sealer};
 use counterfoil_snapshot::store::snapshot::Snapshot;
-use counterfoil_tests::guests::component;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{World, signer};
 use counterfoil_trading::bar::ClosedBar;

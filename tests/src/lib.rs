@@ -11,7 +11,6 @@
 
 pub mod child;
 pub mod desk;
-pub mod guests;
 pub mod journals;
 pub mod ledgers;
 pub mod world;

@@ -9,8 +9,8 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{self, Gate, Outcome, Reason};
 use counterfoil_policy::bundle::{Bundle, BundleError};
 use counterfoil_policy::child::Evaluator;
+use counterfoil_policy::gate;
 use counterfoil_policy::verdict::{Verdict, limits_bytes};
-use counterfoil_policy::{digest, gate};
 use counterfoil_trading::manifest::{ManifestError, canonical_json};
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ fn recorded(verdict: &Verdict, subject: Digest) -> Result<act::Verdict, GateErro
         Some(limits) => Some(Digest::of(&limits_bytes(limits)?)),
         None => None,
     };
-    let digest = |digest: Option<digest::Digest>| digest.map(|digest| Digest(digest.0));
+    let digest = |digest: Option<Digest>| digest;
     Ok(act::Verdict {
         gate: match verdict.gate {
             gate::Gate::Promotion => Gate::Promotion,

@@ -27,7 +27,6 @@ use counterfoil_policy::starter;
 use counterfoil_policy::verdict::{Refusal, Verdict};
 use counterfoil_runner::run::execute::Outcome;
 use counterfoil_runner::study::proof::{Which, prove};
-use counterfoil_tests::guests;
 use counterfoil_tests::world::{World, over_a_feed, project, public_key};
 use counterfoil_trading::manifest::{RiskEntry, canonical_json};
 use counterfoil_trading::record::record_kind;
@@ -81,7 +80,7 @@ fn main() {
     let late = last_lines(&first_lines(&lines, 4), 2);
     corpus.seed("feed", "late", first_lines(&lines, 4) + &late);
 
-    let faulty = guests::component(
+    let faulty = counterfoil_guests::component(
         r#"(func (export "on-bar") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32)
           (result i32) unreachable)"#,
     );
@@ -98,7 +97,7 @@ fn main() {
     files(&corpus);
     ledger(&corpus);
     policies(&corpus);
-    corpus.seed("admission", "shell", guests::component(""));
+    corpus.seed("admission", "shell", counterfoil_guests::component(""));
     let import = r#"(import "wasi:cli/environment@0.2.0" "get" (func))"#;
     corpus.seed(
         "admission",

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_base::digest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{DigestSet, EvidenceKind, Scope, Subject};
 use counterfoil_governance::evidence::{EvidenceError as PieceError, Piece};
@@ -100,10 +99,7 @@ pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<Start, Documen
     let mut promoted = component.promotions.iter().rev().map(|one| one.set);
     let last = promoted.clone().next();
     let approved = promoted.find(|set| *set == terms.set).or(last);
-    let (parameters, limits) = (
-        digest::Digest(terms.parameters.0),
-        digest::Digest(terms.limits.0),
-    );
+    let (parameters, limits) = (Digest(terms.parameters.0), Digest(terms.limits.0));
     Ok(Start {
         time: Seconds::before(now),
         set: set_of(&terms.set),
@@ -138,8 +134,8 @@ pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<Start, Documen
         limits_in_force: state
             .limits()
             .get(&terms.account)
-            .map(|one| digest::Digest(one.limits.0)),
-        policy_in_force: state.policy().map(|one| digest::Digest(one.0)),
+            .map(|one| Digest(one.limits.0)),
+        policy_in_force: state.policy().map(|one| Digest(one.0)),
         retrospectives_owed: owed(state),
         kills: kills(state, &terms.account),
         exceptions: exceptions(state),
@@ -196,7 +192,7 @@ pub fn limits(
 }
 
 fn set_of(set: &DigestSet) -> Set {
-    let digest = |one: Digest| digest::Digest(one.0);
+    let digest = |one: Digest| Digest(one.0);
     Set {
         component: digest(set.component),
         limits: digest(set.limits),
@@ -212,7 +208,7 @@ fn exceptions(state: &State) -> Vec<Exception> {
         let ended = granted.ended.as_ref().map(|(_, deed)| deed.time);
         let until = ended.map_or(exception.until, |ended| ended.min(exception.until));
         let (component, account) = match &exception.subject {
-            Subject::Component(one) => (Some(digest::Digest(one.0)), None),
+            Subject::Component(one) => (Some(Digest(one.0)), None),
             Subject::Account(one) => (None, Some(one.to_string())),
             Subject::Installation => (None, None),
         };

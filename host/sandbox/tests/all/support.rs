@@ -1,5 +1,6 @@
 //! Guests from text, engines, an account and bars: what the tests share.
 
+pub(crate) use counterfoil_guests::{WIT, component, encode, module, module_text};
 use counterfoil_sandbox::compile::{Compiled, load};
 use counterfoil_sandbox::describe::describe;
 use counterfoil_sandbox::engine::{Backend, Engine, EngineSettings, OptLevel};
@@ -17,88 +18,11 @@ use counterfoil_trading::order::{ClientOrderId, OrderStatus, OrderType, Request,
 use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy, WorkingOrder};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
-
-/// The contract, as the tests' guests are wrapped in it.
-pub(crate) const WIT: &str = include_str!("../../../../wit/strategy.wit");
-
-const SHELL: &str = include_str!("../guests/shell.wat");
-
-/// A harmless body for each export, and for the memory and the allocator.
-const DEFAULTS: [(&str, &str); 8] = [
-    ("\"memory\"", r#"(memory (export "memory") 1)"#),
-    (
-        "\"cabi_realloc\"",
-        r#"(global $next (mut i32) (i32.const 16384))
-        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-          (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const 0xfff0)))
-          (global.get $next)
-          (global.set $next (i32.add (global.get $next) (local.get 3))))"#,
-    ),
-    (
-        "\"describe\"",
-        r#"(func (export "describe") (result i32) (i32.const 1024))"#,
-    ),
-    (
-        "\"init\"",
-        r#"(func (export "init") (param i32 i32 i32 i32 i64) (result i32) (i32.const 16))"#,
-    ),
-    (
-        "\"on-bar\"",
-        r#"(func (export "on-bar") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32)
-          (result i32) (i32.const 16))"#,
-    ),
-    (
-        "\"on-fill\"",
-        r#"(func (export "on-fill") (param i32 i64 i32 i64 i64 i64 i64 i32 i64))"#,
-    ),
-    (
-        "\"on-order-event\"",
-        r#"(func (export "on-order-event") (param i32 i64 i32 i32 i32 i64 i64))"#,
-    ),
-    (
-        "\"on-corporate-action\"",
-        r#"(func (export "on-corporate-action") (param i32 i64 i32 i64 i32))"#,
-    ),
-];
 
 /// The text of a guest file.
 pub(crate) fn guest_text(name: &str) -> String {
     let path = format!("{}/tests/guests/{name}.wat", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// A core module: the body in the shell.
-pub(crate) fn module(body: &str) -> Vec<u8> {
-    wat::parse_str(module_text(body)).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// Its text.
-pub(crate) fn module_text(body: &str) -> String {
-    let mut whole = String::from(body);
-    for (export, text) in DEFAULTS {
-        if !body.contains(export) {
-            whole.push_str(text);
-        }
-    }
-    SHELL.replace("BODY", &whole)
-}
-
-/// A component of the world in `wit` around a core module.
-pub(crate) fn encode(mut module: Vec<u8>, wit: &str) -> Vec<u8> {
-    let mut resolve = Resolve::default();
-    let package = resolve.push_str("strategy.wit", wit).unwrap();
-    let world = resolve.select_world(&[package], Some("strategy")).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
-    let mut encoder = ComponentEncoder::default();
-    let encoder = encoder.module(&module).unwrap();
-    encoder.validate(true).encode().unwrap()
-}
-
-/// A component from the body of a guest.
-pub(crate) fn component(body: &str) -> Vec<u8> {
-    encode(module(body), WIT)
 }
 
 /// Both back ends, and both ways to compile.

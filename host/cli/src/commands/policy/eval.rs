@@ -159,7 +159,7 @@ pub(crate) fn tell(places: &Places, verdict: &Verdict, record: Option<u64>) -> R
         value["record"] = json!(record);
         say_json(&value);
     } else {
-        let digest = |digest: Option<counterfoil_base::digest::Digest>| {
+        let digest = |digest: Option<Digest>| {
             digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string())
         };
         let recorded = record.map_or_else(
