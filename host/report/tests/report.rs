@@ -16,7 +16,7 @@ use counterfoil_trading::order::{
 };
 use counterfoil_trading::record::{
     CloseReason, CloseRecord, DecisionCircumstances, DecisionRecord, DeliveriesRecord, OpenRecord,
-    RefusedInput, RiskVerdict as GateVerdict, RunRecord,
+    RefusedInput, RiskVerdict, RunRecord,
 };
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
@@ -154,11 +154,11 @@ fn records(days: i64) -> Vec<RunRecord> {
             } else {
                 Vec::new()
             };
-            let refused = GateVerdict::Refused(OrderCode::WarmingUp);
+            let refused = RiskVerdict::Refused(OrderCode::WarmingUp);
             records.push(RunRecord::Decision(DecisionRecord {
                 bar: bar(instrument, day, price(instrument, day)),
                 index: id,
-                verdicts: [GateVerdict::Approved, refused][..requests.len()].to_vec(),
+                verdicts: [RiskVerdict::Approved, refused][..requests.len()].to_vec(),
                 requests: Some(requests),
                 cash: Money(cash),
                 equity: Money(equity),
@@ -210,7 +210,7 @@ fn subject(good: bool) -> Subject {
         execution: 1,
         short: "cdcdcdcdcdcd/1".to_owned(),
         decision_digest: Some("ef".repeat(32)),
-        verdict: RiskVerdict {
+        verdict: Verdict {
             good,
             text: format!("integrity: intact\n{HOSTILE}\n"),
         },

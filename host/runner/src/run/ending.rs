@@ -28,7 +28,7 @@ pub fn ending(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, R
                 stop = Some(record.stop);
             }
             Ok(KIND_CLOSE) => {
-                close = Some(CloseRecord::decode(body).map_err(ReadJournalError::from)?)
+                close = Some(CloseRecord::decode(body).map_err(ReadJournalError::from)?);
             }
             _ => {}
         }

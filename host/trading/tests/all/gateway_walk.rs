@@ -399,13 +399,13 @@ impl Walk {
             }
             // Time is up for the answer.
             SubmissionStep::Await => {
-                then.life = lives(SubmissionEvent::Answer(life.attempt, VenueAnswer::Unknown))
+                then.life = lives(SubmissionEvent::Answer(life.attempt, VenueAnswer::Unknown));
             }
             SubmissionStep::Lookup if self.without == Without::Lookup => {
                 then.life = lives(SubmissionEvent::Lookup(LookupAnswer::NotFound));
             }
             SubmissionStep::Lookup => {
-                then.life = lives(SubmissionEvent::Lookup(self.look_up(order, world)))
+                then.life = lives(SubmissionEvent::Lookup(self.look_up(order, world)));
             }
             SubmissionStep::Done => {
                 let SubmissionPhase::Ended(end) = life.phase else {

@@ -110,7 +110,7 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
         "limits" if value == "through" => setup.matching.limits = LimitFillRule::TradeThrough,
         "maintenance" => setup.maintenance.rate = bps(value),
         "margin-call" if value == "liquidate" => {
-            setup.maintenance.policy = MarginCallPolicy::Liquidate
+            setup.maintenance.policy = MarginCallPolicy::Liquidate;
         }
         "collar" => setup.risk.price_collar = bps(value),
         "order-max" => setup.risk.order_notional_max = money(value),
