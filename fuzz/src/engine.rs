@@ -1,7 +1,7 @@
 //! What needs the crates that bring wasmtime: live lines and components. It must never compile or
 //! run a component.
 
-use counterfoil_runner::run::feed::{Feed, LineFeed, Next};
+use counterfoil_runner::run::feed::{FeedItem, LineFeed, SliceFeed};
 use counterfoil_sandbox::admission;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::slice::Slice;
@@ -26,16 +26,16 @@ pub fn feed(bytes: &[u8]) {
     // Each call takes a line, if only a mark, or gives the slice under way.
     for _ in 0..=2 * bytes.len() + 2 {
         match feed.next(&mut slice).expect("a slice can be read") {
-            Next::End => return,
-            Next::Known => panic!("nothing was decided before"),
-            Next::Stop(_) => panic!("a stream stops no run"),
-            Next::Nothing => {}
-            Next::Refused(refused) => {
+            FeedItem::End => return,
+            FeedItem::Known => panic!("nothing was decided before"),
+            FeedItem::Stop(_) => panic!("a stream stops no run"),
+            FeedItem::Nothing => {}
+            FeedItem::Refused(refused) => {
                 let input = &refused.input;
                 assert!(!input.is_empty() && !refused.reason.is_empty());
                 assert!(bytes.windows(input.len()).any(|window| window == input));
             }
-            Next::Slice => {
+            FeedItem::Slice => {
                 let time = slice.close_time();
                 assert!(time.is_some() && time > last, "{time:?} after {last:?}");
                 let bars = slice.bars();

@@ -4,13 +4,13 @@
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions};
-use counterfoil_snapshot::store::folder::SnapshotStore;
 use counterfoil_trading::decimal::{self, DecimalError, SCALE_MAX};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::Timeframe;
 use counterfoil_trading::units::{BasisPoints, Money};
-use counterfoil_verify::PublicKey;
+use counterfoil_verify::parse_key_file;
 
 /// A manifest that is read has one canonical text, which reads as the same manifest; its values
 /// are parsed or refused.
@@ -39,14 +39,9 @@ pub fn key(bytes: &[u8]) {
     {
         assert_eq!(key.to_string(), text);
     }
-    if let Ok(key) = PublicKey::parse(bytes) {
-        let hex: String = key
-            .bytes()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let again = PublicKey::parse(hex.as_bytes()).expect("a key in hex");
-        assert_eq!(again.bytes(), key.bytes());
+    if let Ok(key) = parse_key_file(bytes) {
+        let again = parse_key_file(key.to_string().as_bytes()).expect("a key in hex");
+        assert_eq!(again, key);
     }
 }
 

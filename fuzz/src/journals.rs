@@ -6,11 +6,12 @@ use std::io::Read;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{Chain, LINK_BYTES};
 use counterfoil_journal::frame::{Frame, FrameReader, MAGIC, write_checkpoint, write_entry};
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::record::{CloseRecord, RunRecord, digested_part};
-use counterfoil_verify::{Integrity, Options, PublicKey, Report, verify_journal};
+use counterfoil_verify::{Integrity, VerifyOptions, VerifyReport, verify_journal};
 
 use crate::records::encode;
 
@@ -19,7 +20,7 @@ pub const KEY_SEED: [u8; 32] = [7; 32];
 
 pub(crate) fn public_key() -> PublicKey {
     let bytes = Ed25519Signer::from_seed(&KEY_SEED).verifying_key();
-    PublicKey::new(bytes).expect("a key made from a seed is a key")
+    PublicKey(bytes)
 }
 
 /// Frames that are read are written back as the same bytes, and come out the same when the input
@@ -91,11 +92,11 @@ impl Read for Slow<'_> {
 /// at it never finds less than without.
 pub fn journal(bytes: &[u8]) {
     let report = verified(bytes);
-    let slowly = verify_journal(Slow(bytes), &public_key(), Options::default());
+    let slowly = verify_journal(Slow(bytes), &public_key(), VerifyOptions::default());
     assert_eq!(report, slowly.expect("a slice can be read"));
-    let only = Options {
+    let only = VerifyOptions {
         integrity_only: true,
-        ..Options::default()
+        ..VerifyOptions::default()
     };
     let integrity = verify_journal(bytes, &public_key(), only).expect("a slice can be read");
     if report.integrity == Integrity::Intact {
@@ -145,11 +146,11 @@ pub fn forged(bytes: &[u8]) {
     check(&verified(&file));
 }
 
-fn verified(bytes: &[u8]) -> Report {
-    verify_journal(bytes, &public_key(), Options::default()).expect("a slice can be read")
+fn verified(bytes: &[u8]) -> VerifyReport {
+    verify_journal(bytes, &public_key(), VerifyOptions::default()).expect("a slice can be read")
 }
 
-fn check(report: &Report) {
+fn check(report: &VerifyReport) {
     assert!(report.decisions <= report.entries && report.refused_inputs <= report.entries);
     if report.is_good() {
         assert!(

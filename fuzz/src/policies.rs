@@ -1,8 +1,8 @@
 //! What the archive holds of policies: bundles and verdicts. It must never evaluate one.
 
+use counterfoil_base::gate::Gate;
 use counterfoil_policy::bundle::Bundle;
-use counterfoil_policy::gate::Gate;
-use counterfoil_policy::verdict::{Refusal, Verdict, limits_bytes};
+use counterfoil_policy::verdict::{PolicyRefusal, PolicyVerdict, limits_bytes};
 
 /// A bundle that is read is written back as the same bytes, and its files make the same bundle.
 pub fn bundle(bytes: &[u8]) {
@@ -21,7 +21,7 @@ pub fn bundle(bytes: &[u8]) {
 /// A verdict that is read is written back as the same bytes. Limits are given by a pass at the gate
 /// of limits alone, and hold; and what the host refused never passes.
 pub fn verdict(bytes: &[u8]) {
-    let Ok(verdict) = Verdict::decode(bytes) else {
+    let Ok(verdict) = PolicyVerdict::decode(bytes) else {
         return;
     };
     let written = verdict.encode().expect("a verdict that was read");
@@ -33,6 +33,7 @@ pub fn verdict(bytes: &[u8]) {
     }
     assert!(verdict.differences(&verdict).is_empty());
     let digests = (verdict.bundle, verdict.input);
-    let refused = Verdict::refused(verdict.gate, digests, Refusal::Error, "asked again");
+    let refused =
+        PolicyVerdict::refused(verdict.gate, digests, PolicyRefusal::Error, "asked again");
     assert!(!refused.passes() && refused.limits.is_none());
 }

@@ -17,8 +17,8 @@ use crate::journals::public_key;
 /// The key of the corpora under any name, as log and as witness.
 fn keys(name: &str) -> Vec<VerifierKey> {
     let key = public_key();
-    let log = VerifierKey::new(name, key.bytes());
-    let witness = VerifierKey::witness(name, key.bytes());
+    let log = VerifierKey::new(name, &key.0);
+    let witness = VerifierKey::witness(name, &key.0);
     log.into_iter().chain(witness).collect()
 }
 

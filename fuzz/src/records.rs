@@ -1,7 +1,7 @@
 //! Record bodies. It must never know where a body came from.
 
 use counterfoil_trading::record::{RunRecord, deliveries, digested_part, record_kind};
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 
 /// A record that is read is written back as the same bytes, and can be told to a person without a
 /// character that would move their terminal's cursor.
@@ -13,7 +13,7 @@ pub fn record(bytes: &[u8]) {
     let written = encode(&record);
     assert_eq!(written, bytes, "written back otherwise: {record:?}");
     assert!(record_kind(bytes).is_ok() && digested_part(bytes).is_ok());
-    let text = Describe::new(&[]).record(&record);
+    let text = RecordDescriber::new(&[]).record(&record);
     let control = text.chars().find(|letter| letter.is_control());
     assert_eq!(control, None, "shown to a person: {text:?}");
 }

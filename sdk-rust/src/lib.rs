@@ -39,9 +39,9 @@
 
 extern crate self as counterfoil_sdk;
 
-/// The snippets of docs/WRITE_A_STRATEGY.md, run as tests.
+/// The snippets of docs/start/WRITE_A_STRATEGY.md, run as tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/WRITE_A_STRATEGY.md")]
+#[doc = include_str!("../../docs/start/WRITE_A_STRATEGY.md")]
 struct WriteAStrategy;
 
 pub mod account;

@@ -2,8 +2,8 @@
 //! auditor verifies and a replay repeats, with nothing but the journal to go by.
 
 use counterfoil_guests::component;
-use counterfoil_runner::run::execute::{Outcome, Start, execute};
-use counterfoil_runner::run::feed::{Feed, FeedError, Next};
+use counterfoil_runner::run::execute::{ExecutionConfig, ExecutionOutcome, execute};
+use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_tests::journals::{records, verified};
@@ -57,13 +57,13 @@ const TOLD_AS_SENT: &str = r#"
 /// Slices of the two instruments, at a price for each day.
 struct Slices(Vec<Slice>);
 
-impl Feed for Slices {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl SliceFeed for Slices {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         if self.0.is_empty() {
-            return Ok(Next::End);
+            return Ok(FeedItem::End);
         }
         *slice = self.0.remove(0);
-        Ok(Next::Slice)
+        Ok(FeedItem::Slice)
     }
 }
 
@@ -101,9 +101,9 @@ fn slices(prices: [i64; 6], actions: &[(i64, CorporateActionKind)]) -> Slices {
     )
 }
 
-fn run(world: &World, manifest: &Manifest, mut feed: Slices) -> Outcome {
+fn run(world: &World, manifest: &Manifest, mut feed: Slices) -> ExecutionOutcome {
     let setup = manifest.setup().unwrap();
-    let start = Start {
+    let start = ExecutionConfig {
         data: &world.data,
         manifest,
         setup: &setup,
@@ -112,13 +112,13 @@ fn run(world: &World, manifest: &Manifest, mut feed: Slices) -> Outcome {
         commitments: None,
         once: true,
         sealing: Sealing::RunThread,
-        conditions: None,
+        context: None,
     };
     execute(start, &mut feed, &mut NoClock, &mut Ignore).unwrap()
 }
 
 /// The records of a run that verifies and replays as recorded.
-fn checked(world: &World, outcome: &Outcome) -> Vec<RunRecord> {
+fn checked(world: &World, outcome: &ExecutionOutcome) -> Vec<RunRecord> {
     let journal = outcome.execution.journal();
     let report = verified(&std::fs::read(&journal).unwrap());
     assert_eq!(report.findings, []);

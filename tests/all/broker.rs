@@ -12,8 +12,8 @@ pub(crate) mod venue;
 use std::thread;
 
 use counterfoil_runner::orders::kill::{Target, kill};
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::study::parity::{Cause, Question, parity};
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::study::parity::{ParityCause, ParityRequest, parity};
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{Ignore, World, public_key, signer};
 use counterfoil_trading::execution::{Delivery, OrderCode};
@@ -34,7 +34,7 @@ fn fill_all(desk: &Desk, price: i64) {
 }
 
 /// Deliveries of a run, in their sequence.
-fn deliveries(outcome: &Outcome) -> Vec<Delivery> {
+fn deliveries(outcome: &ExecutionOutcome) -> Vec<Delivery> {
     let execution = &outcome.execution;
     let all = records(&execution.journal(), &execution.origin()).into_iter();
     all.filter_map(|record| match record {
@@ -48,7 +48,7 @@ fn deliveries(outcome: &Outcome) -> Vec<Delivery> {
 /// A run's journal verifies, and its component decides again as it did; its orders are at the broker
 /// once each.
 #[track_caller]
-fn holds(world: &World, desk: &Desk, outcome: &Outcome) {
+fn holds(world: &World, desk: &Desk, outcome: &ExecutionOutcome) {
     let report = verified(&std::fs::read(outcome.execution.journal()).unwrap());
     assert!(report.is_good(), "{:?}", report.findings);
     let replay = world.replay(outcome).unwrap();
@@ -67,7 +67,7 @@ fn holds(world: &World, desk: &Desk, outcome: &Outcome) {
     });
 }
 
-fn differences(outcome: &Outcome) -> Vec<String> {
+fn differences(outcome: &ExecutionOutcome) -> Vec<String> {
     let all = log(&outcome.execution).into_iter();
     all.filter_map(|record| match record {
         OrderLogRecord::Difference(one) => {
@@ -78,7 +78,7 @@ fn differences(outcome: &Outcome) -> Vec<String> {
     .collect()
 }
 
-fn stop(outcome: &Outcome) -> (StopCause, String) {
+fn stop(outcome: &ExecutionOutcome) -> (StopCause, String) {
     assert_eq!(outcome.close.reason, CloseReason::Stopped);
     let execution = &outcome.execution;
     let all = records(&execution.journal(), &execution.origin());
@@ -120,7 +120,7 @@ fn a_brokers_fills_are_the_runs_and_its_books_are_looked_at_first() {
     let (price, reference) = price.unwrap();
     assert_eq!(price, reference);
     // The simulated venue would have filled otherwise.
-    let question = Question {
+    let question = ParityRequest {
         data: &world.data,
         execution: &outcome.execution,
         key: &public_key(),
@@ -130,7 +130,7 @@ fn a_brokers_fills_are_the_runs_and_its_books_are_looked_at_first() {
     };
     let held = parity(&question, world.engine(), signer(), &mut Ignore).unwrap();
     let (_, cause) = held.first.unwrap();
-    assert_eq!(cause, Cause::FillDiffered);
+    assert_eq!(cause, ParityCause::FillDiffered);
 }
 
 #[test]
@@ -429,7 +429,7 @@ fn money_is_not_risked_and_costs_are_not_reckoned_twice() {
         };
         "live".clone_into(&mut broker.environment);
     });
-    assert!(live.contains("nobody authorized"), "{live}");
+    assert!(live.contains("without an authorization"), "{live}");
     let fees = refused(&|manifest| "1".clone_into(&mut manifest.costs.fee_bps));
     assert!(fees.contains("no fee, slippage or borrow fee"), "{fees}");
     let paper = refused(&|manifest| {

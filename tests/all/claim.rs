@@ -1,7 +1,7 @@
 //! The claim itself: one component makes the same decisions in backtest, live, replay, on every
 //! back end, and beside itself.
 
-use counterfoil_runner::error::RunnerError;
+use counterfoil_runner::run::execute::ExecuteError;
 use counterfoil_runner::store::data_dir::DataDirError;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 use counterfoil_tests::journals::{records, verified};
@@ -137,7 +137,7 @@ fn a_live_manifest_starts_once() {
     assert!(
         matches!(
             *error,
-            RunnerError::DataDir(DataDirError::StartedBefore { .. })
+            ExecuteError::DataDir(DataDirError::StartedBefore { .. })
         ),
         "{error}"
     );

@@ -1,12 +1,12 @@
 //! Two runs compared: what their manifests have apart, where they first differ, and which costs
 //! explain the difference in profit.
 
-use counterfoil_runner::study::compare::{Aspect, Comparison, compare};
+use counterfoil_runner::study::compare::{DifferenceAspect, RunComparison, compare};
 use counterfoil_tests::world::World;
 use counterfoil_trading::manifest::Manifest;
 
 /// The comparison of the claim's run with one whose manifest was changed.
-fn against(world: &World, change: impl FnOnce(&mut Manifest)) -> Comparison {
+fn against(world: &World, change: impl FnOnce(&mut Manifest)) -> RunComparison {
     let mut other = world.claim();
     change(&mut other);
     let first = world.backtest(&world.claim(), world.engine()).unwrap();
@@ -14,7 +14,7 @@ fn against(world: &World, change: impl FnOnce(&mut Manifest)) -> Comparison {
     compare(&world.data, [&first.execution, &second.execution]).unwrap()
 }
 
-fn names(found: &Comparison) -> Vec<&str> {
+fn names(found: &RunComparison) -> Vec<&str> {
     found.fields.iter().map(|one| one.field.as_str()).collect()
 }
 
@@ -23,7 +23,7 @@ fn where_two_runs_differ_is_named() {
     type Change = fn(&mut Manifest);
     let world = World::real();
     //   the change, fields of the manifest, first differing decision, whether accounts differ
-    let table: [(Change, &[&str], Option<Aspect>, bool); 5] = [
+    let table: [(Change, &[&str], Option<DifferenceAspect>, bool); 5] = [
         (|_| {}, &[], None, false),
         (|one| one.seed = "7".to_owned(), &["seed"], None, false),
         (
@@ -35,13 +35,13 @@ fn where_two_runs_differ_is_named() {
         (
             |one| drop(one.parameters.insert("fast".to_owned(), "11".to_owned())),
             &["parameters.fast"],
-            Some(Aspect::Requests),
+            Some(DifferenceAspect::Requests),
             true,
         ),
         (
             |one| one.risk.orders_per_bar_max = 0,
             &["risk.orders-per-bar-max"],
-            Some(Aspect::Verdicts),
+            Some(DifferenceAspect::Verdicts),
             true,
         ),
     ];
@@ -67,8 +67,8 @@ fn a_bar_that_only_one_run_saw_is_named() {
     let both = world.backtest(&both, world.engine()).unwrap().execution;
     let one = world.backtest(&one, world.engine()).unwrap().execution;
     for (pair, aspect) in [
-        ([&both, &one], Aspect::OnlyInFirst),
-        ([&one, &both], Aspect::OnlyInSecond),
+        ([&both, &one], DifferenceAspect::OnlyInFirst),
+        ([&one, &both], DifferenceAspect::OnlyInSecond),
     ] {
         let found = compare(&world.data, pair).unwrap();
         let site = found.decision.unwrap();

@@ -91,7 +91,7 @@ fn every_target_has_a_wrapper_a_corpus_and_a_test() {
 fn seeds_are_journals_that_hold_so_that_changes_start_from_there() {
     for name in ["backtest", "live", "fault"] {
         let bytes = fs::read(project().join(format!("fuzz/corpus/journal/seed-{name}"))).unwrap();
-        let options = counterfoil_verify::Options::default();
+        let options = counterfoil_verify::VerifyOptions::default();
         let report = counterfoil_verify::verify_journal(&bytes[..], &public_key(), options);
         let report = report.unwrap();
         assert!(report.findings.is_empty(), "{name}: {:?}", report.findings);

@@ -5,13 +5,13 @@ use std::process::{Command, Stdio};
 
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::run::backtest::backtest;
-use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::replay::replay;
 use counterfoil_tests::child;
 use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{Ignore, World, signer};
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_verify::{Cause, Completeness, Integrity};
+use counterfoil_verify::{Completeness, FindingCause, Integrity};
 
 /// Names the data directory to a child, which runs the manifest in it.
 const FOLDER: &str = "COUNTERFOIL_TESTS_CRASH_FOLDER";
@@ -24,7 +24,8 @@ fn child() {
     let Some((data, manifest, engine)) = child::place(FOLDER, MANIFEST) else {
         return;
     };
-    let _outcome: Outcome = backtest(&data, &manifest, engine, signer(), &mut Ignore).unwrap();
+    let _outcome: ExecutionOutcome =
+        backtest(&data, &manifest, engine, signer(), &mut Ignore).unwrap();
 }
 
 /// Starts a run in another process and kills it once its journal has `bytes` bytes. Whether it
@@ -196,7 +197,10 @@ fn a_journal_cut_at_any_byte_is_intact_up_to_its_last_checkpoint_and_never_whole
             }
             Integrity::Broken(finding) => {
                 assert!(length < signed, "cut to {length}: {finding}");
-                let nothing = matches!(finding.cause, Cause::Empty | Cause::NothingSigned);
+                let nothing = matches!(
+                    finding.cause,
+                    FindingCause::Empty | FindingCause::NothingSigned
+                );
                 assert!(nothing, "cut to {length}: {finding}");
             }
         }

@@ -40,7 +40,7 @@ impl Place {
         let manifest = over_a_feed(&world.cross(&["AAA", "BBB"], 2, 3, 10), "first");
         let component = manifest.setup().unwrap().component;
         let desk = Desk::with(&world, &component);
-        let evidence = EvidenceStore::new(&world.data, &component);
+        let evidence = EvidenceStore::new(&world.data, &Digest(component));
         for kind in EvidenceKind::ALL {
             evidence.put(kind.name().as_bytes()).unwrap();
         }
@@ -328,7 +328,7 @@ fn roles_and_classes_that_nobody_can_act_in_are_found() {
 
 #[test]
 fn every_kind_of_drift_is_in_the_document() {
-    let page = include_str!("../../docs/GOVERNANCE.md");
+    let page = include_str!("../../docs/reference/GOVERNANCE.md");
     for (code, _) in KINDS {
         assert!(page.contains(&format!("| `{code}` |")), "{code}");
     }

@@ -3,16 +3,16 @@
 
 use counterfoil_guests::component;
 use counterfoil_journal::signer::Signer;
-use counterfoil_runner::run::backtest::{inputs_of, selection_of};
-use counterfoil_runner::run::component::ready_for;
+use counterfoil_runner::run::component::compile_for_manifest;
 use counterfoil_runner::run::drive::drive;
 use counterfoil_runner::run::execute::HOST;
-use counterfoil_runner::run::feed::{Feed, FeedError, Next};
+use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
+use counterfoil_runner::run::inputs::{inputs_of, selection_of};
 use counterfoil_runner::run::journal::{AnyJournal, JournalFile, RunJournal as _, Sealer, Sealing};
-use counterfoil_runner::run::replay::Replay;
+use counterfoil_runner::run::replay::ReplayReport;
+use counterfoil_runner::run::replay::probe::LookAheadProbe;
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::study::lookahead::{Sight, audit, audit_host};
-use counterfoil_runner::study::tape::Tape;
+use counterfoil_runner::study::lookahead::{FutureView, audit, audit_host};
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
@@ -46,7 +46,7 @@ const BUYS_ON_A_SIGN: &str = r#"(func (export "on-bar")
 /// the next close is higher.
 struct Hole {
     guest: Guest,
-    tape: Tape,
+    tape: LookAheadProbe,
 }
 
 impl Strategy for Hole {
@@ -97,17 +97,17 @@ impl Strategy for Hole {
 /// A feed that reads everything first, and leaves what is to come on the tape.
 struct ReadsAhead {
     slices: std::vec::IntoIter<Slice>,
-    tape: Tape,
+    tape: LookAheadProbe,
 }
 
-impl Feed for ReadsAhead {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl SliceFeed for ReadsAhead {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         let Some(next) = self.slices.next() else {
-            return Ok(Next::End);
+            return Ok(FeedItem::End);
         };
         *slice = next;
-        self.tape.show(self.slices.as_slice().iter());
-        Ok(Next::Slice)
+        self.tape.show_truth(self.slices.as_slice().iter());
+        Ok(FeedItem::Slice)
     }
 }
 
@@ -115,7 +115,8 @@ impl Feed for ReadsAhead {
 fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     let setup = manifest.setup().unwrap();
     let selection = selection_of(&world.data, manifest, &setup).unwrap();
-    let (ready, guest) = ready_for(&world.data, manifest, &setup, world.engine()).unwrap();
+    let (ready, guest) =
+        compile_for_manifest(&world.data, manifest, &setup, world.engine()).unwrap();
     let canonical = manifest.canonical().unwrap();
     let run = manifest.run_id().unwrap();
     let execution = world.data.new_execution(&run, &canonical, false).unwrap();
@@ -146,7 +147,7 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     let _watchdog = Watchdog::start(ready.compiled.engine()).unwrap();
     let stack = ready.compiled.engine().settings().thread_stack_bytes();
     guest_thread(stack, || {
-        let tape = Tape::default();
+        let tape = LookAheadProbe::default();
         let mut feed = ReadsAhead {
             slices: slices.into_iter(),
             tape: tape.clone(),
@@ -167,7 +168,7 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     execution
 }
 
-fn audited(world: &World, execution: &Execution) -> Replay {
+fn audited(world: &World, execution: &Execution) -> ReplayReport {
     audit(&world.data, execution, world.engine(), &mut |_| {}).unwrap()
 }
 
@@ -194,7 +195,7 @@ fn a_host_that_lets_a_strategy_see_the_next_bar_is_caught() {
     assert!(report.is_good(), "nothing in the journal gives it away");
     assert!(report.fills > Some(10), "{:?}", report.fills);
 
-    let tape = Tape::default();
+    let tape = LookAheadProbe::default();
     let on_that_host = |sight| {
         let seen = tape.clone();
         let host = move |guest| Hole { guest, tape: seen };
@@ -202,13 +203,13 @@ fn a_host_that_lets_a_strategy_see_the_next_bar_is_caught() {
         let data = &world.data;
         audit_host(data, &execution, engine, sight, host, &mut |_| {}).unwrap()
     };
-    let replayed = on_that_host(Sight::Truth(&tape));
+    let replayed = on_that_host(FutureView::Truth(&tape));
     assert!(
         replayed.is_identical(),
         "the hole is there in a replay too, which finds nothing: {:?}",
         replayed.difference
     );
-    let found = on_that_host(Sight::Garbage(&tape));
+    let found = on_that_host(FutureView::Garbage(&tape));
     let difference = found.difference.expect("the audit finds it");
     assert!(matches!(
         difference.recorded.as_deref(),

@@ -12,7 +12,6 @@ use std::thread;
 
 use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::orders::gateway::client::{Cleared, Found, Reply, VenueClient};
 use counterfoil_runner::orders::gateway::guard::Guard;
 use counterfoil_runner::orders::gateway::token::SignedToken;
@@ -22,9 +21,9 @@ use counterfoil_runner::orders::gateway::{
 use counterfoil_runner::orders::kill::{KillSwitch, Target, kill, lift};
 use counterfoil_runner::orders::lease::Lease;
 use counterfoil_runner::orders::limits::{AccountLimits, LimitsWatch, Need};
-use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::run::resume::{Around, Opened, Resumed, open};
+use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, ResumeOutcome, open};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_runner::store::keys::SharedSigner;
 use counterfoil_tests::journals::{decisions, records, verified};
@@ -599,7 +598,7 @@ fn live_then<'a>(
     world: &'a World,
     manifest: &Manifest,
     act: impl FnOnce() + Send + 'a,
-) -> Result<Outcome, Box<RunnerError>> {
+) -> Result<ExecutionOutcome, Box<ExecuteError>> {
     let lines = world.lines(manifest);
     let source = Then {
         bytes: lines.as_bytes(),
@@ -612,7 +611,8 @@ fn live_then<'a>(
         manifest,
         world.engine(),
         signer(),
-        (source, None),
+        source,
+        None,
         &mut Ignore,
     )
     .map_err(Box::new)
@@ -620,7 +620,7 @@ fn live_then<'a>(
 
 /// The stop record of a run, which must verify and replay.
 #[track_caller]
-fn stopped(world: &World, outcome: &Outcome) -> (StopCause, String) {
+fn stopped(world: &World, outcome: &ExecutionOutcome) -> (StopCause, String) {
     assert_eq!(outcome.close.reason, CloseReason::Stopped);
     let execution = &outcome.execution;
     let report = verified(&std::fs::read(execution.journal()).unwrap());
@@ -886,20 +886,20 @@ fn first_entries(log: &[u8], entries: usize) -> Vec<u8> {
 }
 
 /// Resumes an execution over the same lines.
-fn resume(world: &World, execution: &Execution, lines: &str) -> Outcome {
-    let Opened::Ready(ready) = open(&world.data, execution, signer()).unwrap() else {
+fn resume(world: &World, execution: &Execution, lines: &str) -> ExecutionOutcome {
+    let ResumeAttempt::Ready(ready) = open(&world.data, execution, signer()).unwrap() else {
         panic!("the journal does not hold");
     };
     let component = ready.prepare(&world.data, world.engine()).unwrap();
-    let around = Around {
+    let around = ResumeDeps {
         data: &world.data,
         component: &component,
         observer: &mut Ignore,
-        tell: &mut |_| {},
+        on_event: &mut |_| {},
     };
-    match ready.live((lines.as_bytes(), None), around).unwrap() {
-        Resumed::Ended { outcome, .. } => *outcome,
-        Resumed::Halted(halt) => panic!("{halt}"),
+    match ready.live(lines.as_bytes(), None, around).unwrap() {
+        ResumeOutcome::Ended { outcome, .. } => *outcome,
+        ResumeOutcome::Blocked(halt) => panic!("{halt}"),
     }
 }
 

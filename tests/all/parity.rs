@@ -2,11 +2,12 @@
 //! where something does.
 
 use counterfoil_governance::attest::Envelope;
-use counterfoil_journal::public_key::PublicKey as GovernanceKey;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Ed25519Signer;
-use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::study::parity::{Cause, PARITY_TYPE, Parity, Question, parity, statement};
+use counterfoil_runner::study::parity::{
+    PARITY_TYPE, ParityCause, ParityError, ParityReport, ParityRequest, parity, parity_statement,
+};
 use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{Ignore, World, over_a_feed, public_key, signer};
 use counterfoil_trading::time::UnixNanos;
@@ -34,8 +35,8 @@ fn held(
     execution: &Execution,
     through: Option<UnixNanos>,
     snapshot: Option<&str>,
-) -> Result<Parity, Box<RunnerError>> {
-    let question = Question {
+) -> Result<ParityReport, Box<ParityError>> {
+    let question = ParityRequest {
         data: &world.data,
         execution,
         key: &public_key(),
@@ -101,7 +102,7 @@ fn a_run_under_way_is_held_as_far_as_its_last_whole_slice() {
     );
     std::fs::write(run.journal(), &whole[..600]).unwrap();
     let error = held(&world, &run, None, None).unwrap_err();
-    assert!(matches!(*error, RunnerError::NoSlice { .. }), "{error}");
+    assert!(matches!(*error, ParityError::NoSlice { .. }), "{error}");
 }
 
 #[test]
@@ -127,9 +128,9 @@ fn the_cause_of_a_difference_is_named() {
         some
     };
     for (sent, cause) in [
-        (revised, Cause::DataRevised),
-        (without(20), Cause::DataRevised),
-        (late, Cause::LateBar),
+        (revised, ParityCause::DataRevised),
+        (without(20), ParityCause::DataRevised),
+        (late, ParityCause::LateBar),
     ] {
         let world = World::small(DAYS);
         assert_eq!(world.snapshot.to_string(), id);
@@ -153,11 +154,11 @@ fn a_changed_journal_and_a_backtest_have_no_parity() {
     bytes[middle] ^= 1;
     std::fs::write(run.journal(), &bytes).unwrap();
     let error = held(&world, &run, None, None).unwrap_err();
-    assert!(matches!(*error, RunnerError::NotIntact { .. }), "{error}");
+    assert!(matches!(*error, ParityError::NotIntact { .. }), "{error}");
     let backtest = world.cross(&["AAA"], 1, 2, 10);
     let backtest = world.backtest(&backtest, world.engine()).unwrap().execution;
     let error = held(&world, &backtest, None, None).unwrap_err();
-    assert!(matches!(*error, RunnerError::Disagrees { .. }), "{error}");
+    assert!(matches!(*error, ParityError::NotLive(_)), "{error}");
 }
 
 #[test]
@@ -166,9 +167,9 @@ fn the_statement_is_signed_and_says_what_was_found() {
     let run = live(&world, &lines(&world).join("\n"));
     let found = held(&world, &run, None, None).unwrap();
     let key = Ed25519Signer::from_seed(&[7; 32]);
-    let made = statement(&run, &found, &key).unwrap();
+    let made = parity_statement(&run, &found, &key).unwrap();
     let envelope = Envelope::parse(&made.envelope).unwrap();
-    let public = GovernanceKey(counterfoil_journal::signer::Signer::verifying_key(&key));
+    let public = PublicKey(counterfoil_journal::signer::Signer::verifying_key(&key));
     let (stated, _) = envelope.verify(&[public]).unwrap();
     assert_eq!(stated.predicate_type, PARITY_TYPE);
     assert_eq!(stated.predicate, made.predicate);
@@ -195,7 +196,7 @@ fn a_bar_decided_too_late_is_a_verdict_that_everybody_derives_again() {
     assert!(replay.is_identical(), "{replay:?}");
     let found = held(&world, &done.execution, None, None).unwrap();
     let (_, named) = found.first.as_ref().unwrap();
-    assert_eq!(*named, Cause::LateBar);
+    assert_eq!(*named, ParityCause::LateBar);
     // So does a process that goes on with it after a kill, at whichever byte.
     let signed = signed_ends(&journal);
     let cut = *signed.get(signed.len() / 2).unwrap();

@@ -8,12 +8,14 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use counterfoil_journal::frame::{Frame, FrameReader};
-use counterfoil_runner::error::RunnerError;
+use counterfoil_runner::run::component::PreparedComponent;
 use counterfoil_runner::run::drive::drive;
-use counterfoil_runner::run::execute::{HOST, Prepared};
+use counterfoil_runner::run::execute::HOST;
 use counterfoil_runner::run::feed::LineFeed;
 use counterfoil_runner::run::journal::{InlineJournal, JournalFile, Sealer, Sealing};
-use counterfoil_runner::run::resume::{Around, Found, Halt, Notice, Opened, Resumed, open};
+use counterfoil_runner::run::resume::{
+    ResumeAttempt, ResumeBlocked, ResumeDeps, ResumeEvent, ResumeOutcome, ResumePoint, open,
+};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_tests::child;
 use counterfoil_tests::journals::{records, verified};
@@ -32,9 +34,9 @@ use counterfoil_trading::venue::simulated::SimulatedVenue;
 /// What is told of one resumption.
 #[derive(Debug)]
 pub(crate) struct Told {
-    found: Found,
-    notices: Vec<Notice>,
-    pub(crate) ended: Result<CloseRecord, Halt>,
+    found: ResumePoint,
+    notices: Vec<ResumeEvent>,
+    pub(crate) ended: Result<CloseRecord, ResumeBlocked>,
 }
 
 /// Resumes an execution; `lines` are what its feed sends.
@@ -42,7 +44,7 @@ pub(crate) fn resume(
     world: &World,
     execution: &Execution,
     lines: &str,
-) -> Result<Told, Box<RunnerError>> {
+) -> Result<Told, Box<dyn core::error::Error>> {
     resume_with(world, execution, lines, None)
 }
 
@@ -51,15 +53,15 @@ fn resume_with(
     world: &World,
     execution: &Execution,
     lines: &str,
-    component: Option<&Prepared>,
-) -> Result<Told, Box<RunnerError>> {
+    component: Option<&PreparedComponent>,
+) -> Result<Told, Box<dyn core::error::Error>> {
     let mut notices = Vec::new();
-    let mut told = |notice: &Notice| notices.push(notice.clone());
+    let mut told = |notice: &ResumeEvent| notices.push(notice.clone());
     let ready = match open(&world.data, execution, signer())? {
-        Opened::Ready(ready) => ready,
-        Opened::Halted(halt) => {
+        ResumeAttempt::Ready(ready) => ready,
+        ResumeAttempt::Blocked(halt) => {
             return Ok(Told {
-                found: Found {
+                found: ResumePoint {
                     records: 0,
                     decisions: 0,
                     uncovered: 0,
@@ -70,7 +72,7 @@ fn resume_with(
             });
         }
     };
-    let found = ready.found();
+    let found = ready.resume_point();
     let own;
     let component = if let Some(component) = component {
         component
@@ -78,21 +80,21 @@ fn resume_with(
         own = ready.prepare(&world.data, world.engine())?;
         &own
     };
-    let around = Around {
+    let around = ResumeDeps {
         data: &world.data,
         component,
         observer: &mut Ignore,
-        tell: &mut told,
+        on_event: &mut told,
     };
     let is_live = matches!(ready.manifest().data, DataSource::Feed { .. });
     let resumed = if is_live {
-        ready.live((lines.as_bytes(), None), around)?
+        ready.live(lines.as_bytes(), None, around)?
     } else {
         ready.backtest(Sealing::RunThread, around)?
     };
     let ended = match resumed {
-        Resumed::Ended { outcome, .. } => Ok(outcome.close),
-        Resumed::Halted(halt) => Err(*halt),
+        ResumeOutcome::Ended { outcome, .. } => Ok(outcome.close),
+        ResumeOutcome::Blocked(halt) => Err(*halt),
     };
     Ok(Told {
         found,
@@ -171,7 +173,7 @@ fn check_cut(
     manifest: &Manifest,
     (whole, close): (&[u8], &CloseRecord),
     (length, signed): (usize, usize),
-    (lines, component): (&str, &Prepared),
+    (lines, component): (&str, &PreparedComponent),
 ) {
     let execution = killed(world, manifest, &whole[..length]);
     let told = resume_with(world, &execution, lines, Some(component)).unwrap();
@@ -190,7 +192,7 @@ fn check_cut(
     let cuts = told
         .notices
         .iter()
-        .filter(|one| matches!(one, Notice::Cut(_)));
+        .filter(|one| matches!(one, ResumeEvent::Cut(_)));
     assert_eq!(cuts.count(), expect.len(), "{place}: and told");
     let journal = std::fs::read(execution.journal()).unwrap();
     assert_eq!(journal[..signed], whole[..signed], "{place}");
@@ -220,7 +222,8 @@ fn check_every_cut(manifest: &Manifest, whole: &[u8], close: &CloseRecord, lines
                 let _component = small(&world);
                 let setup = manifest.setup().unwrap();
                 let engine = world.engine();
-                let component = Prepared::new(&world.data, manifest, &setup, engine).unwrap();
+                let component =
+                    PreparedComponent::new(&world.data, manifest, &setup, engine).unwrap();
                 loop {
                     let length = next.fetch_add(1, Ordering::Relaxed);
                     // The last checkpoint closes the run: there is nothing to resume then.
@@ -374,8 +377,10 @@ fn a_journal_with_any_byte_changed_is_not_gone_on_with() {
         let execution = killed(&world, &manifest, &journal);
         let opened = open(&world.data, &execution, signer());
         let why = match opened {
-            Ok(Opened::Ready(_)) => panic!("byte {place} of {signed} was changed, and it goes on"),
-            Ok(Opened::Halted(halt)) => halt.to_string(),
+            Ok(ResumeAttempt::Ready(_)) => {
+                panic!("byte {place} of {signed} was changed, and it goes on")
+            }
+            Ok(ResumeAttempt::Blocked(halt)) => halt.to_string(),
             Err(error) => error.to_string(),
         };
         let names = why.contains("record ") || why.contains("byte ");
@@ -522,7 +527,7 @@ fn a_decision_that_comes_out_differently_halts_the_run_and_is_named() {
         .iter()
         .position(|record| matches!(record, RunRecord::Decision(one) if one.requests.as_ref().is_some_and(|all| !all.is_empty())))
         .unwrap();
-    let expect = format!("record {first} comes out differently when it is decided again");
+    let expect = format!("record {first} replays differently");
     assert_eq!(why, expect);
 }
 
@@ -555,7 +560,7 @@ pub(crate) const MANIFEST: &str = "recover.json";
 fn child() {
     if let Some(place) = child::place(FOLDER, MANIFEST) {
         let lines = std::io::BufReader::new(std::io::stdin());
-        child::live_or_resume(place, (lines, None));
+        child::live_or_resume(place, lines, None);
     }
 }
 

@@ -4,8 +4,8 @@
 use core::fmt::Write as _;
 
 use counterfoil_guests::component;
+use counterfoil_runner::run::replay::probe::LookAheadProbe;
 use counterfoil_runner::study::lookahead::audit;
-use counterfoil_runner::study::tape::Tape;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{World, over_a_feed};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
@@ -241,8 +241,8 @@ fn an_audit_poisons_the_ends_of_sessions_too() {
     };
     let mut slice = Slice::default();
     slice.add(ClosedBar::parse(raw).unwrap()).unwrap();
-    let tape = Tape::default();
-    tape.garble(&slice, 1);
+    let tape = LookAheadProbe::default();
+    tape.show_garbage(&slice, 1);
     let ahead = (1..=64).filter_map(|place| tape.ahead(place));
     let actions = ahead.flat_map(|slice| slice.actions().to_vec());
     let ends = actions.filter(|one| one.kind == CorporateActionKind::SessionEnd);

@@ -143,7 +143,8 @@ fn a_live_decision_is_on_the_disk_and_signed_before_the_next_line_is_read() {
         &manifest,
         engine,
         signer(),
-        (&mut source, None),
+        &mut source,
+        None,
         &mut Ignore,
     )
     .unwrap();

@@ -13,7 +13,7 @@ use std::thread;
 use counterfoil_base::draws::Random;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::orders::gateway::order_log;
-use counterfoil_runner::run::resume::{Opened, open};
+use counterfoil_runner::run::resume::{ResumeAttempt, open};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_tests::journals::{decisions, records, verified};
 use counterfoil_tests::world::{World, over_a_feed, signer};
@@ -104,8 +104,8 @@ fn decided(world: &World, run: &str) -> usize {
         return 0;
     };
     match open(&world.data, &execution, signer()).unwrap() {
-        Opened::Ready(ready) => usize::try_from(ready.found().decisions).unwrap(),
-        Opened::Halted(halt) => panic!("{halt}"),
+        ResumeAttempt::Ready(ready) => usize::try_from(ready.resume_point().decisions).unwrap(),
+        ResumeAttempt::Blocked(halt) => panic!("{halt}"),
     }
 }
 

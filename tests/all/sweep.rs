@@ -2,23 +2,30 @@
 //! trusts nothing that does not verify.
 
 use counterfoil_journal::signer::Signer;
-use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::study::sweep::{Axis, Bench, Done, Item, SweepError, grid, listed, sweep};
+use counterfoil_runner::run::execute::ExecuteError;
+use counterfoil_runner::study::sweep::{
+    SweepAxis, SweepConfig, SweepError, SweepItem, SweepItemRun, items_from_grid, items_from_rows,
+    sweep,
+};
 use counterfoil_tests::world::{World, signer};
 use counterfoil_trading::record::CloseRecord;
 
-fn axes(texts: &[&str]) -> Vec<Axis> {
+fn axes(texts: &[&str]) -> Vec<SweepAxis> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-fn items(world: &World) -> Vec<Item> {
+fn items(world: &World) -> Vec<SweepItem> {
     let base = world.cross(&["AAPL", "IBM"], 10, 30, 100);
-    grid(&base, &axes(&["fast=5..20:5", "slow=30,60,100"])).unwrap()
+    items_from_grid(&base, &axes(&["fast=5..20:5", "slow=30,60,100"])).unwrap()
 }
 
-fn swept(world: &World, items: &[Item], workers: usize) -> Vec<Result<Done, RunnerError>> {
+fn swept(
+    world: &World,
+    items: &[SweepItem],
+    workers: usize,
+) -> Vec<Result<SweepItemRun, ExecuteError>> {
     let signer = || -> Box<dyn Signer + Send> { signer() };
-    let bench = Bench {
+    let bench = SweepConfig {
         data: &world.data,
         engine: world.engine(),
         signer: &signer,
@@ -29,13 +36,13 @@ fn swept(world: &World, items: &[Item], workers: usize) -> Vec<Result<Done, Runn
     all
 }
 
-fn closes(all: &[Result<Done, RunnerError>]) -> Vec<&CloseRecord> {
+fn closes(all: &[Result<SweepItemRun, ExecuteError>]) -> Vec<&CloseRecord> {
     all.iter()
         .map(|done| &done.as_ref().unwrap().close)
         .collect()
 }
 
-fn reused(all: &[Result<Done, RunnerError>]) -> Vec<bool> {
+fn reused(all: &[Result<SweepItemRun, ExecuteError>]) -> Vec<bool> {
     let reused = all.iter().map(|done| done.as_ref().unwrap().is_reused);
     reused.collect()
 }
@@ -52,7 +59,7 @@ fn one_worker_or_four_give_the_same_as_single_backtests() {
     assert!(closes(&first).iter().all(|close| close.fills > 0));
     let alone = one.backtest(&items[7].manifest, one.engine()).unwrap();
     assert_eq!(&alone.close, closes(&first)[7], "sealed on another thread");
-    let journal = |done: &Result<Done, RunnerError>| {
+    let journal = |done: &Result<SweepItemRun, ExecuteError>| {
         std::fs::read(done.as_ref().unwrap().execution.journal()).unwrap()
     };
     assert_eq!(journal(&first[7]), journal(&second[7]));
@@ -87,7 +94,7 @@ fn what_is_wrong_with_one_item_stops_no_other() {
     let fields = ["fast", "quantity"].map(str::to_owned);
     let rows = [["5", "100"], ["5", "many"], ["10", "100"]];
     let rows = rows.map(|row| row.map(str::to_owned).to_vec()).to_vec();
-    let items = listed(&base, &fields, rows).unwrap();
+    let items = items_from_rows(&base, &fields, rows).unwrap();
     let all = swept(&world, &items, 2);
     let wrong: Vec<bool> = all.iter().map(Result::is_err).collect();
     assert_eq!(wrong, [false, true, false]);
@@ -100,7 +107,7 @@ fn a_field_that_cannot_be_varied_is_named() {
     let world = World::small(5);
     let base = world.cross(&["AAA"], 2, 4, 10);
     let check = |texts: &[&str], expected: &str| {
-        let error: SweepError = grid(&base, &axes(texts)).unwrap_err();
+        let error: SweepError = items_from_grid(&base, &axes(texts)).unwrap_err();
         let said = error.to_string();
         assert!(said.contains(expected), "{texts:?}: {said}");
     };
@@ -110,6 +117,7 @@ fn a_field_that_cannot_be_varied_is_named() {
     check(&["account.kind=savings"], "savings");
     check(&["fast=1,2", "fast=3"], "fast is varied twice");
     check(&["fast=1..1000", "slow=1..1000"], "more than");
-    let short: Result<Vec<Item>, SweepError> = listed(&base, &["fast".to_owned()], vec![vec![]]);
+    let short: Result<Vec<SweepItem>, SweepError> =
+        items_from_rows(&base, &["fast".to_owned()], vec![vec![]]);
     assert!(short.unwrap_err().to_string().contains("row 1"));
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_guests::component;
 use counterfoil_journal::frame::{Frame, FrameReader};
-use counterfoil_runner::run::backtest::snapshot_store;
-use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::{JournalFile, Sealer};
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_tests::journals::{records, verified};
@@ -22,7 +22,7 @@ use counterfoil_trading::record::{
 use counterfoil_verify::Completeness;
 
 /// A small run.
-fn made() -> (World, Manifest, Outcome) {
+fn made() -> (World, Manifest, ExecutionOutcome) {
     let world = World::small(20);
     let mut manifest = world.cross(&["AAA", "BBB"], 2, 3, 10);
     manifest.cadence = 5;
@@ -33,7 +33,7 @@ fn made() -> (World, Manifest, Outcome) {
 
 /// The text of the error of a backtest and of a replay.
 #[track_caller]
-fn refusals(world: &World, manifest: &Manifest, outcome: &Outcome) -> [String; 2] {
+fn refusals(world: &World, manifest: &Manifest, outcome: &ExecutionOutcome) -> [String; 2] {
     let backtest = world.backtest(manifest, world.engine());
     [
         backtest.expect_err("a backtest").to_string(),
@@ -255,7 +255,7 @@ fn a_manifest_without_a_part_is_refused_and_with_another_it_is_another_run() {
 
 /// Writes an execution's journal again, sealed with the true key, with every body as `change`
 /// leaves it.
-fn forge(outcome: &Outcome, mut change: impl FnMut(usize, Vec<u8>) -> Vec<u8>) {
+fn forge(outcome: &ExecutionOutcome, mut change: impl FnMut(usize, Vec<u8>) -> Vec<u8>) {
     let path = outcome.execution.journal();
     let bytes = fs::read(&path).unwrap();
     fs::remove_file(&path).unwrap();

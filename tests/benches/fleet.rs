@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use counterfoil_runner::clock::Stopwatch;
+use counterfoil_os::clock::Stopwatch;
 use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::supervisor::inlet::Order;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use counterfoil_connect::broker::bridge::Bridge;
-use counterfoil_runner::run::feed::Bars;
+use counterfoil_runner::run::feed::BarSource;
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::run::resume::{Around, Opened, Resumed, open};
+use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, ResumeOutcome, open};
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::Manifest;
@@ -30,22 +30,32 @@ pub fn place(variable: &str, manifest: &str) -> Option<Place> {
 }
 
 /// Starts the live run of the manifest, or goes on with it if it was started.
-pub fn live_or_resume<B: Bars>((data, manifest, engine): Place, ends: (B, Option<Bridge>)) {
+pub fn live_or_resume<B: BarSource>(place: Place, source: B, broker: Option<Bridge>) {
+    let (data, manifest, engine) = place;
     let run = hex::encode(manifest.run_id().unwrap());
     let Some(execution) = data.executions_of(&run).unwrap().pop() else {
-        live(&data, &manifest, engine, signer(), ends, &mut Ignore).unwrap();
+        live(
+            &data,
+            &manifest,
+            engine,
+            signer(),
+            source,
+            broker,
+            &mut Ignore,
+        )
+        .unwrap();
         return;
     };
-    let Opened::Ready(ready) = open(&data, &execution, signer()).unwrap() else {
+    let ResumeAttempt::Ready(ready) = open(&data, &execution, signer()).unwrap() else {
         panic!("the journal does not hold");
     };
     let component = ready.prepare(&data, engine).unwrap();
-    let around = Around {
+    let around = ResumeDeps {
         data: &data,
         component: &component,
         observer: &mut Ignore,
-        tell: &mut |_| {},
+        on_event: &mut |_| {},
     };
-    let resumed = ready.live(ends, around).unwrap();
-    assert!(matches!(resumed, Resumed::Ended { .. }));
+    let resumed = ready.live(source, broker, around).unwrap();
+    assert!(matches!(resumed, ResumeOutcome::Ended { .. }));
 }

@@ -17,7 +17,6 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::permit::terms_of;
-use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 
@@ -229,7 +228,7 @@ impl Desk {
 
     fn authorize_in(ledger: &mut Ledger, (manifest, nanos): (&Manifest, i64)) -> u64 {
         let component = Digest(manifest.setup().unwrap().component);
-        let set = Self::set(component, Digest(limits_digest(manifest).unwrap()));
+        let set = Self::set(component, manifest.limits_digest().unwrap());
         Self::promote_in(ledger, set);
         let terms = terms_of(manifest, set).unwrap();
         if !ledger.state().limits().contains_key(&terms.account) {

@@ -9,7 +9,7 @@ use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_trading::execution::{Delivery, Fill};
 use counterfoil_trading::record::{DecisionRecord, RunRecord};
-use counterfoil_verify::{Options, Report, verify_journal};
+use counterfoil_verify::{VerifyOptions, VerifyReport, verify_journal};
 
 use crate::world::{public_key, signer};
 
@@ -82,6 +82,6 @@ pub fn fills(records: &[RunRecord]) -> Vec<Fill> {
 }
 
 /// What the auditor says of a journal's bytes.
-pub fn verified(bytes: &[u8]) -> Report {
-    verify_journal(bytes, &public_key(), Options::default()).unwrap()
+pub fn verified(bytes: &[u8]) -> VerifyReport {
+    verify_journal(bytes, &public_key(), VerifyOptions::default()).unwrap()
 }

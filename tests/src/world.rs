@@ -7,13 +7,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
-use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::run::backtest::{backtest, snapshot_store};
-use counterfoil_runner::run::drive::Observer;
-use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::backtest::backtest;
+use counterfoil_runner::run::drive::RunObserver;
+use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::run::replay::{Replay, replay};
+use counterfoil_runner::run::replay::{ReplayError, ReplayReport, replay};
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
@@ -29,7 +30,6 @@ use counterfoil_trading::manifest::{
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
 use counterfoil_trading::slice::Slice;
-use counterfoil_verify::PublicKey;
 use tempfile::TempDir;
 
 /// The seed of the tests' signing key. It protects nothing.
@@ -52,7 +52,7 @@ pub struct World {
 #[derive(Clone, Copy, Debug)]
 pub struct Ignore;
 
-impl<S> Observer<S> for Ignore {
+impl<S> RunObserver<S> for Ignore {
     fn stepped(&mut self, _strategy: &mut S, _run: &Run) {}
     fn refused(&mut self, _input: &RefusedInput) {}
 }
@@ -242,7 +242,7 @@ impl World {
         &self,
         manifest: &Manifest,
         engine: EngineSettings,
-    ) -> Result<Outcome, Box<RunnerError>> {
+    ) -> Result<ExecutionOutcome, Box<ExecuteError>> {
         backtest(&self.data, manifest, engine, signer(), &mut Ignore).map_err(Box::new)
     }
 
@@ -251,7 +251,11 @@ impl World {
     /// # Errors
     ///
     /// As the runner's own.
-    pub fn live(&self, manifest: &Manifest, lines: &str) -> Result<Outcome, Box<RunnerError>> {
+    pub fn live(
+        &self,
+        manifest: &Manifest,
+        lines: &str,
+    ) -> Result<ExecutionOutcome, Box<ExecuteError>> {
         let engine = self.engine();
         let source = lines.as_bytes();
         live(
@@ -259,7 +263,8 @@ impl World {
             manifest,
             engine,
             signer(),
-            (source, None),
+            source,
+            None,
             &mut Ignore,
         )
         .map_err(Box::new)
@@ -270,7 +275,7 @@ impl World {
     /// # Errors
     ///
     /// As the runner's own.
-    pub fn replay(&self, outcome: &Outcome) -> Result<Replay, Box<RunnerError>> {
+    pub fn replay(&self, outcome: &ExecutionOutcome) -> Result<ReplayReport, Box<ReplayError>> {
         let engine = self.engine();
         replay(&self.data, &outcome.execution, engine, &mut |_| {}).map_err(Box::new)
     }
@@ -349,7 +354,7 @@ pub fn signer() -> Box<dyn Signer + Send> {
 
 /// The key that the tests' signatures verify with.
 pub fn public_key() -> PublicKey {
-    PublicKey::new(signer().verifying_key()).unwrap()
+    PublicKey(signer().verifying_key())
 }
 
 /// The example component, as it lies in the repository.

@@ -1,4 +1,4 @@
-//! The example in `docs/JOURNAL_FORMAT.md` is what the code writes, byte for byte.
+//! The example in `docs/reference/JOURNAL_FORMAT.md` is what the code writes, byte for byte.
 //!
 //! To write the document's example anew: `UPDATE_DOCS=1 cargo test -p counterfoil-tests --test
 //! journal_format`.
@@ -268,7 +268,8 @@ mod tests {
 
     #[test]
     fn the_example_in_the_document_is_what_the_code_writes() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/JOURNAL_FORMAT.md");
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/JOURNAL_FORMAT.md");
         let text = std::fs::read_to_string(&path).unwrap();
         let (before, rest) = text.split_once(START).unwrap();
         let (found, after) = rest.split_once(END).unwrap();
@@ -314,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_example_manifest_in_the_document_is_one() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/MANIFEST.md");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/MANIFEST.md");
         let text = std::fs::read_to_string(&path).unwrap();
         let (_, rest) = text.split_once("```json\n").unwrap();
         let (json, _) = rest.split_once("```").unwrap();

@@ -2,6 +2,7 @@
 //! and never change.
 
 use alloc::string::String;
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -75,4 +76,10 @@ pub struct GateReason {
     pub code: String,
     /// The explanation for people.
     pub text: String,
+}
+
+impl fmt::Display for GateReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.text)
+    }
 }

@@ -20,6 +20,16 @@ pub fn rfc3339(unix_nanos: i64) -> String {
     format!("{clock}.{}Z", digits.trim_end_matches('0'))
 }
 
+/// A time as people read it: the date alone at midnight, such as `2026-01-31`, else as [`rfc3339`].
+#[must_use]
+pub fn date_or_time(unix_nanos: i64) -> String {
+    if unix_nanos.rem_euclid(DAY_NANOS) == 0 {
+        let (year, month, day) = civil(unix_nanos.div_euclid(DAY_NANOS));
+        return format!("{year:04}-{month:02}-{day:02}");
+    }
+    rfc3339(unix_nanos)
+}
+
 /// The date of a day counted from 1970-01-01.
 ///
 /// Years are counted from March, so that the leap day is a year's last; 719,468 days lie
@@ -57,6 +67,8 @@ mod tests {
             assert_eq!(rfc3339(seconds * 1_000_000_000), text);
         }
         assert_eq!(rfc3339(1_500_000_000), "1970-01-01T00:00:01.5Z");
+        assert_eq!(date_or_time(951_782_400_000_000_000), "2000-02-29");
+        assert_eq!(date_or_time(1), "1970-01-01T00:00:00.000000001Z");
         assert_eq!(rfc3339(i64::MIN).get(..4), Some("1677"));
     }
 }

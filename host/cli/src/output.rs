@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 use std::io::Write as _;
 
+use counterfoil_base::text::harmless;
 use serde_json::Value;
 
 /// What a command found out.
@@ -39,17 +40,6 @@ impl core::error::Error for Misuse {}
 /// Prints a line to standard output. A closed pipe is no error.
 pub(crate) fn say(line: &str) {
     let _closed = writeln!(std::io::stdout(), "{}", harmless(line));
-}
-
-/// The text without control characters other than line ends: reasons, names and logs come from
-/// guests, and must not be able to drive the reader's terminal.
-fn harmless(text: &str) -> String {
-    let harmless = |letter: char| match letter {
-        '\n' => '\n',
-        letter if letter.is_control() => '\u{fffd}',
-        letter => letter,
-    };
-    text.chars().map(harmless).collect()
 }
 
 /// Prints a line to standard error.
@@ -117,17 +107,4 @@ pub(crate) fn short(hex: &str) -> String {
         .chars()
         .take(12)
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_guest_cannot_drive_the_terminal() {
-        assert_eq!(
-            harmless("a\u{1b}[2J\nb\r\u{9b}c"),
-            "a\u{fffd}[2J\nb\u{fffd}\u{fffd}c"
-        );
-    }
 }

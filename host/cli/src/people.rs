@@ -16,7 +16,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_governance::role::{Role, Roles};
 use counterfoil_governance::state::State;
 use counterfoil_journal::public_key::PublicKey;
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::store::keys::read_public;
 use counterfoil_runner::times::parse_time;
 use counterfoil_trading::time::UnixNanos;

@@ -36,7 +36,7 @@ impl Places {
         let data = std::path::absolute(&data)?;
         let data = DataDir::open(&data)?;
         Ok(Self {
-            keys: KeyDir::new(keys).of(&data),
+            keys: KeyDir::new(keys).for_data(&data),
             data,
             json: global.json,
             actor: global.actor.clone(),
@@ -48,7 +48,7 @@ impl Places {
     pub(crate) fn elsewhere(&self, data: &std::path::Path, keys: PathBuf) -> Result<Self> {
         let data = DataDir::open(data)?;
         Ok(Self {
-            keys: KeyDir::new(keys).of(&data),
+            keys: KeyDir::new(keys).for_data(&data),
             data,
             json: self.json,
             actor: None,

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use counterfoil_runner::run::drive::Observer;
+use counterfoil_runner::run::drive::RunObserver;
 use counterfoil_sandbox::guest::{Guest, LogLevel};
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
@@ -62,7 +62,7 @@ impl Watcher {
     }
 }
 
-impl Observer<Guest> for Watcher {
+impl RunObserver<Guest> for Watcher {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         self.slices = self.slices.saturating_add(1);
         if self.slices.is_multiple_of(SLICES_PER_LOOK) {

@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::run::execute::Outcome;
+use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::times::show_time;
@@ -171,7 +171,7 @@ pub(crate) fn close_json(manifest: &Manifest, close: &CloseRecord) -> Result<Val
     }))
 }
 
-pub(crate) fn outcome_json(manifest: &Manifest, outcome: &Outcome) -> Result<Value> {
+pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> Result<Value> {
     let mut value = close_json(manifest, &outcome.close)?;
     value["run-id"] = json!(format!("sha256:{}", outcome.execution.run));
     value["execution"] = json!(outcome.execution.number);
@@ -200,7 +200,7 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &Outcome) -> Result<Val
 }
 
 /// Why the host stopped a run, if it did.
-fn stop_of(outcome: &Outcome) -> Result<Option<StopRecord>> {
+fn stop_of(outcome: &ExecutionOutcome) -> Result<Option<StopRecord>> {
     match outcome.close.reason {
         CloseReason::Stopped => stop(&outcome.execution),
         CloseReason::EndOfData | CloseReason::Fault => Ok(None),
@@ -208,7 +208,7 @@ fn stop_of(outcome: &Outcome) -> Result<Option<StopRecord>> {
 }
 
 /// The exit code's answer: whether the run came to its end.
-pub(crate) fn answer_of(outcome: &Outcome) -> Result<Answer> {
+pub(crate) fn answer_of(outcome: &ExecutionOutcome) -> Result<Answer> {
     let is_end = match outcome.close.reason {
         CloseReason::EndOfData => true,
         CloseReason::Fault => false,
@@ -219,7 +219,7 @@ pub(crate) fn answer_of(outcome: &Outcome) -> Result<Answer> {
     Ok(if is_end { Answer::Yes } else { Answer::No })
 }
 
-pub(crate) fn print_outcome(manifest: &Manifest, outcome: &Outcome) -> Result<()> {
+pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> Result<()> {
     let setup = manifest.setup()?;
     let close = &outcome.close;
     let held: Vec<String> = setup

@@ -91,8 +91,7 @@ pub(crate) fn time(field: &str, text: Option<&str>) -> Result<UnixNanos, FieldEr
 /// A time as RFC 3339 in UTC, as venues take it.
 #[must_use]
 pub(crate) fn time_text(time: UnixNanos) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(time.0))
-        .map_or_else(|_| time.0.to_string(), |stamp| stamp.to_string())
+    time.rfc3339()
 }
 
 /// The whole of a message as JSON.

@@ -18,7 +18,7 @@ mod registry;
 mod runs;
 
 pub(crate) use codec::{id, signature};
-pub use control::{BreakGlass, Drift, Exception, Gate, Outcome, Reason, Refused, Subject, Verdict};
+pub use control::{BreakGlass, Drift, Exception, Refused, Subject, Verdict};
 pub use people::{Class, ClassSet, Delegation};
 pub use registry::{DigestSet, Evidence, EvidenceKind, Provenance};
 pub use runs::{

@@ -2,31 +2,11 @@
 //! never know what the bytes mean.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-/// A file or folder that could not be read or written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {path}: {source}")]
-pub struct FileError {
-    /// What was being done.
-    pub action: &'static str,
-    /// To what.
-    pub path: String,
-    /// Why not.
-    pub source: io::Error,
-}
-
-impl FileError {
-    /// Names the action and the path of an I/O error.
-    pub fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
-        move |source| Self {
-            action,
-            path: path.display().to_string(),
-            source,
-        }
-    }
-}
+use counterfoil_os::files::{FileError, create_whole};
+use counterfoil_os::lock::try_lock;
 
 /// An append-only file that one writer holds.
 #[derive(Debug)]
@@ -38,25 +18,8 @@ pub(crate) struct LogFile {
 impl LogFile {
     /// A new file at `path`, which must not exist, that holds `bytes`.
     pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<Self, FileError> {
-        let folder = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
         // Whole or not there: a crash never leaves a ledger without its first record.
-        let mut temp = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .tempfile_in(folder)
-            .map_err(FileError::at("write into", folder))?;
-        temp.write_all(bytes)
-            .map_err(FileError::at("write", path))?;
-        temp.as_file()
-            .sync_all()
-            .map_err(FileError::at("sync", path))?;
-        temp.persist_noclobber(path)
-            .map_err(|error| FileError::at("create", path)(error.error))?;
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(FileError::at("sync folder", folder))?;
+        create_whole(path, bytes)?;
         Self::open(path).map(|(file, _)| file)
     }
 
@@ -68,9 +31,12 @@ impl LogFile {
             .append(true)
             .open(path)
             .map_err(FileError::at("open", path))?;
-        file.try_lock().map_err(|error| {
-            FileError::at("lock (another program writes it)", path)(error.into())
-        })?;
+        if !try_lock(&file).map_err(FileError::at("lock", path))? {
+            let busy = ErrorKind::WouldBlock.into();
+            return Err(FileError::at("lock (another program writes it)", path)(
+                busy,
+            ));
+        }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)
             .map_err(FileError::at("read", path))?;
@@ -97,9 +63,4 @@ impl LogFile {
             .sync_all()
             .map_err(FileError::at("sync", &self.path))
     }
-}
-
-/// Reads a whole file.
-pub(crate) fn read_whole(path: &Path) -> Result<Vec<u8>, FileError> {
-    std::fs::read(path).map_err(FileError::at("read", path))
 }

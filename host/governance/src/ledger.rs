@@ -10,19 +10,20 @@ use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{Chain, EntryError};
 use counterfoil_journal::frame::{FrameError, MAGIC, write_checkpoint, write_entry};
 use counterfoil_journal::hash::Hash;
-use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::signer::{SignError, Signer};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::Act;
-use crate::files::{self, FileError, LogFile};
+use crate::files::LogFile;
 use crate::id::Id;
 use crate::record::{Record, Signed};
 use crate::rule::Denial;
 use crate::state::State;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::files::{FileError, read_whole};
 
 mod walk;
 
@@ -55,7 +56,7 @@ pub enum LedgerError {
     Entry(#[from] EntryError),
     /// The log's key cannot be used.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] VerifierKeyError),
     /// The log's signer did not sign.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -150,7 +151,7 @@ impl LedgerError {
 ///
 /// As [`verify`], and [`LedgerError::Torn`] if the file ends within a record.
 pub fn read(path: &Path, key: &VerifierKey) -> Result<Verified, LedgerError> {
-    let verified = verify(&files::read_whole(path)?, key)?;
+    let verified = verify(&read_whole(path)?, key)?;
     match verified.torn_bytes {
         0 => Ok(verified),
         bytes => Err(LedgerError::Torn { bytes }),

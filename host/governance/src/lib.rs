@@ -16,7 +16,5 @@ pub mod role;
 pub mod rule;
 pub mod state;
 
-pub use files::FileError;
-
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::Outcome;
 use crate::registry::Stage;
 use crate::state::{State, day_of};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::GateOutcome;
 
 /// What was used.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -181,7 +181,7 @@ fn verdicts_failed(state: &State) -> BTreeSet<u64> {
     }
     let failed = last
         .into_values()
-        .filter(|(_, outcome)| *outcome == Outcome::Fail);
+        .filter(|(_, outcome)| *outcome == GateOutcome::Fail);
     failed.map(|(index, _)| index).collect()
 }
 

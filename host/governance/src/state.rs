@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{Class, ClassSet, Gate};
+use crate::act::{Class, ClassSet};
 use crate::id::Id;
 use crate::record::Signed;
 use crate::registry::{Deed, Registry};
 use crate::role::{Kind, Role, Roles};
 use crate::rule::Denial;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 use counterfoil_journal::public_key::PublicKey;
 
 mod apply;

@@ -9,8 +9,8 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::act::{
     Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Drift, Evidence,
-    EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd, RunStart,
-    Scope, Subject, Terms, Usage, Verdict, account_digest,
+    EvidenceKind, Exception, Payer, Provenance, Refused, RunEnd, RunStart, Scope, Subject, Terms,
+    Usage, Verdict, account_digest,
 };
 use crate::attest;
 use crate::id::Id;
@@ -19,6 +19,7 @@ use crate::record::{self, Record, Signed};
 use crate::role::{Kind, Role, Roles};
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 use counterfoil_journal::public_key::PublicKey;
 
 mod acts;
@@ -34,6 +35,7 @@ mod health;
 mod keys;
 mod marks;
 mod model;
+mod page;
 mod policies;
 mod rotation;
 mod runs;
@@ -318,7 +320,7 @@ fn pass(set: DigestSet) -> Act {
         subject: set.digest(),
         bundle: set.policy,
         input: digest("input"),
-        outcome: Outcome::Pass,
+        outcome: GateOutcome::Pass,
         reasons: vec![],
         limits: None,
     })
@@ -329,12 +331,12 @@ fn fail(set: DigestSet) -> Act {
     let Act::Verdict(verdict) = pass(set) else {
         panic!()
     };
-    let reason = Reason {
+    let reason = GateReason {
         code: "drawdown.max".to_owned(),
         text: "31 % is more than 20 %".to_owned(),
     };
     Act::Verdict(Verdict {
-        outcome: Outcome::Fail,
+        outcome: GateOutcome::Fail,
         reasons: vec![reason],
         ..verdict
     })
@@ -398,7 +400,7 @@ fn pass_at(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
         subject,
         bundle: digest("policy"),
         input: digest("input"),
-        outcome: Outcome::Pass,
+        outcome: GateOutcome::Pass,
         reasons: vec![],
         limits,
     })
@@ -434,7 +436,7 @@ fn add_service(name: &str, seed: u8) -> Act {
 
 #[test]
 fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
-    const DOCUMENT: &str = include_str!("../../../docs/GOVERNANCE.md");
+    const DOCUMENT: &str = include_str!("../../../docs/reference/GOVERNANCE.md");
     let (_, rules) = DOCUMENT.split_once("\n## Rules\n").unwrap();
     let (rules, format) = rules.split_once("\n## Record format\n").unwrap();
     let rows = rules.lines().filter_map(|line| line.strip_prefix("| `"));

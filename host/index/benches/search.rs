@@ -19,7 +19,7 @@ use counterfoil_governance::ledger::{origin, verify, verify_after};
 use counterfoil_governance::record::{Record, Signed};
 use counterfoil_governance::role::{Kind, Role};
 use counterfoil_governance::state::State;
-use counterfoil_index::{Found, Want, search};
+use counterfoil_index::{AnyTerm, SearchCandidates, search};
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
@@ -157,9 +157,9 @@ fn main() {
     let (count, bytes) = (made.chain.size(), made.bytes.len());
     println!("{count} records, {bytes} bytes");
     let folder = tempfile::tempdir().unwrap();
-    let want = || vec![Want(BTreeSet::from(["rule=rule.77".to_owned()]))];
-    let ask = |made: &Made| -> Found {
-        search((&made.bytes, &key), folder.path(), &terms, &want()).unwrap()
+    let want = || vec![AnyTerm(BTreeSet::from(["rule=rule.77".to_owned()]))];
+    let ask = |made: &Made| -> SearchCandidates {
+        search(&made.bytes, &key, folder.path(), &terms, &want()).unwrap()
     };
     let mark = timed("without an index: everything is checked", || {
         let verified = verify(&made.bytes, &key).unwrap();

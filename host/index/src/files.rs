@@ -1,38 +1,23 @@
-//! Files of the index: read whole, written whole, and their digest. It must never know what they
-//! hold.
+//! Files of the index: their digest, and their removal. It must never know what they hold.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use counterfoil_governance::FileError;
+use counterfoil_os::files::FileError;
 use sha2::{Digest as _, Sha256};
 
-/// Writes a whole file. What a crash leaves is the old one or the new one; nobody waits for the
-/// disk, since an index that is lost is made again.
-pub(crate) fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), FileError> {
-    let path = folder.join(name);
-    let mut temp = tempfile::Builder::new()
-        .prefix(".tmp-")
-        .tempfile_in(folder)
-        .map_err(FileError::at("write into", folder))?;
-    temp.write_all(bytes)
-        .map_err(FileError::at("write", &path))?;
-    temp.persist(&path)
-        .map_err(|error| FileError::at("rename to", &path)(error.error))?;
-    Ok(())
-}
-
-/// The digest of every file below a folder, with its name; that of nothing if it is not there.
+/// The digest of every file below a folder, with its name; that of no file if it is missing.
 pub(crate) fn digest(folder: &Path) -> Result<[u8; 32], FileError> {
     let mut all = Vec::new();
     collect(folder, &mut all)?;
+    // Folders are listed in any sequence; the digest must not depend on it.
     all.sort();
     let mut whole = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     for path in all {
         let mut file = File::open(&path).map_err(FileError::at("read", &path))?;
-        let mut one = Sha256::new();
+        let mut file_hash = Sha256::new();
         loop {
             let count = file
                 .read(&mut buffer)
@@ -40,11 +25,15 @@ pub(crate) fn digest(folder: &Path) -> Result<[u8; 32], FileError> {
             if count == 0 {
                 break;
             }
-            one.update(buffer.get(..count).unwrap_or_default());
+            let read = buffer.get(..count).ok_or_else(|| {
+                FileError::at("read", &path)(io::Error::other("more bytes than the buffer holds"))
+            })?;
+            file_hash.update(read);
         }
         let name = path.strip_prefix(folder).unwrap_or(&path);
+        // Digests have one length, so no name can be taken for the beginning of a file.
         whole.update(Sha256::digest(name.as_os_str().as_encoded_bytes()));
-        whole.update(one.finalize());
+        whole.update(file_hash.finalize());
     }
     Ok(whole.finalize().into())
 }

@@ -1,4 +1,4 @@
-//! An index of the ledger: which records say what, and how much of the ledger was checked when it
+//! An index of the ledger: which records have which terms, and how much of the ledger was verified when it
 //! was made. It must never be the only place of anything: every answer is the same without it.
 //!
 //! ```text
@@ -12,5 +12,7 @@ mod seal;
 mod search;
 mod store;
 
-pub use search::{By, Found, Term, Want, rebuild, search, standing};
+pub use search::{
+    AnsweredBy, AnyTerm, SearchCandidates, SearchTerm, indexed_records, rebuild, search,
+};
 pub use store::{IndexError, TERM_BYTES_MAX};

@@ -10,7 +10,7 @@ const FORMAT: &str = "counterfoil/index/1";
 
 /// What the index's files are, and what they were made from.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Seal {
+pub(crate) struct IndexSeal {
     /// The ledger's origin.
     pub(crate) origin: String,
     /// How much of it was checked and is in the index.
@@ -19,7 +19,7 @@ pub(crate) struct Seal {
     pub(crate) files: [u8; 32],
 }
 
-impl Seal {
+impl IndexSeal {
     pub(crate) fn encode(&self) -> String {
         format!(
             "{FORMAT}\n{}\n{}\n{}\n{}\n{}\n{}\n",
@@ -32,7 +32,7 @@ impl Seal {
         )
     }
 
-    /// The seal in this text; nothing if it is none.
+    /// The seal in this text; `None` if it is malformed.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let text = core::str::from_utf8(bytes).ok()?;
         let mut lines = text.lines();
@@ -58,6 +58,7 @@ impl Seal {
             mark,
             files,
         };
+        // Every seal has one text. A second one, such as `+7` for 7, was not written by this program.
         (seal.encode() == text).then_some(seal)
     }
 }
@@ -68,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_seal_has_one_text_and_nothing_else_is_one() {
-        let seal = Seal {
+        let seal = IndexSeal {
             origin: "counterfoil/ledger/desk".to_owned(),
             mark: Mark {
                 size: 7,
@@ -79,9 +80,9 @@ mod tests {
             files: [2; 32],
         };
         let text = seal.encode();
-        assert_eq!(Seal::decode(text.as_bytes()), Some(seal));
+        assert_eq!(IndexSeal::decode(text.as_bytes()), Some(seal));
         for end in 0..text.len() {
-            assert_eq!(Seal::decode(&text.as_bytes()[..end]), None, "{end}");
+            assert_eq!(IndexSeal::decode(&text.as_bytes()[..end]), None, "{end}");
         }
         for other in [
             text.replace("\n7\n", "\n+7\n"),
@@ -90,7 +91,7 @@ mod tests {
             format!("{text}\n"),
             text.replace("index/1", "index/2"),
         ] {
-            assert_eq!(Seal::decode(other.as_bytes()), None, "{other}");
+            assert_eq!(IndexSeal::decode(other.as_bytes()), None, "{other}");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Searching a ledger, with its index if it is at hand and without it if not. It must never give
-//! another answer with than without.
+//! Searching a ledger, with its index where there is one. The answer is the same without it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,100 +7,103 @@ use counterfoil_governance::ledger::{LedgerError, Verified, verify, verify_after
 use counterfoil_governance::record::Record;
 use counterfoil_journal::key::VerifierKey;
 
-use crate::store::{self, IndexError, Store};
+use crate::store::{self, IndexError, IndexStore};
 
-/// Something that a record says, as text: a field and its value.
-pub type Term = String;
+/// One field of a record and its value, as text.
+pub type SearchTerm = String;
 
-/// What a record must say: one of these, or something that begins like one of them.
+/// A record matches if one of its terms is one of these, or begins like one of them.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Want(pub BTreeSet<Term>);
+pub struct AnyTerm(pub BTreeSet<SearchTerm>);
 
-/// How an answer was found.
+/// Where an answer comes from.
 #[derive(Debug)]
-pub enum By {
-    /// With the index.
+pub enum AnsweredBy {
+    /// From the index.
     Index,
-    /// In the ledger alone, and why.
+    /// From the ledger alone, and why.
     Ledger(IndexError),
 }
 
-/// The ledger, and where in it to look.
+/// The ledger's records, and which of them may match.
 #[derive(Debug)]
-pub struct Found {
+pub struct SearchCandidates {
     /// The ledger's records, checked now or when the index was made.
     pub verified: Verified,
-    /// The records that may say all that is wanted, by number; they are to be asked themselves.
-    /// Without an index, every record.
+    /// The records that may match, by number; the caller compares each of them. Without an index,
+    /// every record.
     pub candidates: BTreeSet<u64>,
-    /// How it was found.
-    pub by: By,
+    /// Where the candidates come from.
+    pub by: AnsweredBy,
 }
 
-/// Looks for the records of the ledger in `bytes` that say all of what is wanted. `terms` are what
-/// a record says. The index in `folder` is made, or brought up to the ledger, on the way.
+/// Searches the ledger in `bytes` for records that match all of `wanted`; `terms` gives the terms of
+/// a record. The index in `folder` is made, or brought up to the ledger, first.
 ///
 /// # Errors
 ///
-/// Returns [`LedgerError`] if the ledger does not hold. Nothing of the index is an error.
+/// Returns [`LedgerError`] if the ledger does not verify. A failure of the index is no error: the
+/// answer then comes from the ledger.
 pub fn search(
-    (bytes, key): (&[u8], &VerifierKey),
+    bytes: &[u8],
+    key: &VerifierKey,
     folder: &Path,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<Term>,
-    wanted: &[Want],
-) -> Result<Found, LedgerError> {
-    let store = match Store::open(folder, key.name()) {
+    terms: &dyn Fn(u64, &Record) -> BTreeSet<SearchTerm>,
+    wanted: &[AnyTerm],
+) -> Result<SearchCandidates, LedgerError> {
+    let store = match IndexStore::open(folder, key.name()) {
         Ok(store) => store,
-        Err(error) => return Ok(alone(verify(bytes, key)?, error)),
+        Err(error) => return Ok(without_index(verify(bytes, key)?, error)),
     };
     let (verified, store) = match store.mark().map(|mark| verify_after(bytes, key, &mark)) {
         Some(Ok(verified)) => (verified, Ok(store)),
-        // It was made from another ledger, or from more of this one than is there now.
+        // It was made from another ledger, or from more of this one than there is now: a ledger that
+        // was cut must not be answered from an index that still has what was removed.
         Some(Err(_)) | None => (verify(bytes, key)?, emptied(store)),
     };
-    let found = store.and_then(|store| with(store, &verified, terms, wanted));
-    match found {
-        Ok(candidates) => Ok(Found {
+    match store.and_then(|store| find_candidates(store, &verified, terms, wanted)) {
+        Ok(candidates) => Ok(SearchCandidates {
             verified,
             candidates,
-            by: By::Index,
+            by: AnsweredBy::Index,
         }),
-        Err(error) => Ok(alone(verified, error)),
+        Err(error) => Ok(without_index(verified, error)),
     }
 }
 
-/// Throws the index away and makes it again from the ledger, all of which is checked.
+/// Removes the index and makes it again from the ledger, all of which is verified.
 ///
 /// # Errors
 ///
-/// Returns [`LedgerError`] if the ledger does not hold.
+/// Returns [`LedgerError`] if the ledger does not verify.
 pub fn rebuild(
-    ledger: (&[u8], &VerifierKey),
+    bytes: &[u8],
+    key: &VerifierKey,
     folder: &Path,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<Term>,
-) -> Result<Found, LedgerError> {
+    terms: &dyn Fn(u64, &Record) -> BTreeSet<SearchTerm>,
+) -> Result<SearchCandidates, LedgerError> {
     match store::remove(folder) {
-        Ok(()) => search(ledger, folder, terms, &[]),
-        Err(error) => Ok(alone(verify(ledger.0, ledger.1)?, error)),
+        Ok(()) => search(bytes, key, folder, terms, &[]),
+        Err(error) => Ok(without_index(verify(bytes, key)?, error)),
     }
 }
 
-/// How many records the index says it knows; nothing if there is none.
+/// The number of records in the index; `None` without one.
 #[must_use]
-pub fn standing(folder: &Path) -> Option<u64> {
+pub fn indexed_records(folder: &Path) -> Option<u64> {
     store::sealed(folder).map(|seal| seal.mark.size)
 }
 
-fn emptied(mut store: Store) -> Result<Store, IndexError> {
+fn emptied(mut store: IndexStore) -> Result<IndexStore, IndexError> {
     store.clear()?;
     Ok(store)
 }
 
-fn alone(verified: Verified, error: IndexError) -> Found {
-    Found {
+fn without_index(verified: Verified, error: IndexError) -> SearchCandidates {
+    SearchCandidates {
         candidates: all(&verified),
         verified,
-        by: By::Ledger(error),
+        by: AnsweredBy::Ledger(error),
     }
 }
 
@@ -109,25 +111,28 @@ fn all(verified: &Verified) -> BTreeSet<u64> {
     (0..verified.mark().size).collect()
 }
 
-/// Brings the index up to the ledger, asks it, and closes it.
-fn with(
-    mut store: Store,
+/// Brings the index up to the ledger, searches it, and closes it.
+fn find_candidates(
+    mut store: IndexStore,
     verified: &Verified,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<Term>,
-    wanted: &[Want],
+    terms: &dyn Fn(u64, &Record) -> BTreeSet<SearchTerm>,
+    wanted: &[AnyTerm],
 ) -> Result<BTreeSet<u64>, IndexError> {
     let known = store.mark().map_or(0, |mark| mark.size);
     let records = verified.records.iter().zip(0..);
+    // Only records that are new: a search of a long ledger costs no more than those.
     let new = records.filter(|(_, index)| *index >= known);
     store.add(new.map(|(record, index)| (index, terms(index, record))))?;
     let mut found = all(verified);
     for want in wanted {
         let mut fits = BTreeSet::new();
         for term in &want.0 {
-            fits.extend(store.find(term)?);
+            fits.extend(store.find_prefix(term)?);
         }
         found.retain(|index| fits.contains(index));
     }
+    // Sealed last. If this fails, the files have no seal and the next search makes them again; the
+    // error still sends this answer to the ledger.
     store.close(verified.mark())?;
     Ok(found)
 }

@@ -2,14 +2,15 @@
 //! that sled did not write: files that do not match their seal are thrown away unread.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use counterfoil_governance::FileError;
 use counterfoil_governance::ledger::Mark;
+use counterfoil_os::files::{FileError, make_folder, write_whole_unsynced};
+use counterfoil_os::lock::FileLock;
 
 use crate::files;
-use crate::seal::Seal;
+use crate::seal::IndexSeal;
 
 /// The most bytes of a term that are kept: what is longer is found by its beginning.
 pub const TERM_BYTES_MAX: usize = 160;
@@ -20,7 +21,7 @@ const CACHE_BYTES: u64 = 32 << 20;
 /// Terms added to sled at once: large enough to be quick, small enough for memory.
 const BATCH_TERMS: usize = 20_000;
 
-/// Why the index is not at hand; whoever asked answers without it.
+/// Why the index cannot be used; the caller answers from the ledger.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IndexError {
@@ -28,39 +29,43 @@ pub enum IndexError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Another process uses it.
-    #[error("another process uses the index")]
+    #[error("another process is using the index")]
     Busy,
     /// The database could not be read or written.
-    #[error("the index's database: {0}")]
+    #[error("the index database failed: {0}")]
     Database(#[from] sled::Error),
 }
 
 /// The index of one ledger, held by this process.
 #[derive(Debug)]
-pub(crate) struct Store {
+pub(crate) struct IndexStore {
     folder: PathBuf,
     origin: String,
     db: sled::Db,
     mark: Option<Mark>,
     /// Given back when dropped; the last field, so that the database is closed by then.
-    _lock: File,
+    _lock: FileLock,
 }
 
-impl Store {
+impl IndexStore {
     /// Opens the index in `folder` for the ledger `origin`. One that is missing, damaged, or of
     /// another ledger is empty.
     pub(crate) fn open(folder: &Path, origin: &str) -> Result<Self, IndexError> {
         let lock = lock(folder)?;
-        let seal = fs::read(folder.join(SEAL)).ok();
-        let seal = seal.and_then(|bytes| Seal::decode(&bytes));
         let db_folder = folder.join(DB);
-        // What cannot even be read is no index.
+        // Files that cannot even be read have no digest, and match no seal.
         let digest = files::digest(&db_folder).ok();
-        let seal = seal.filter(|seal| seal.origin == origin && Some(seal.files) == digest);
+        // sled trusts its own files: a page that was changed can make it panic, or answer with
+        // records that never were. So they are opened only if every byte is what was sealed.
+        let seal = fs::read(folder.join(SEAL))
+            .ok()
+            .and_then(|bytes| IndexSeal::decode(&bytes))
+            .filter(|seal| seal.origin == origin && Some(seal.files) == digest);
         if seal.is_none() {
             clear(folder)?;
         } else {
-            // Whoever dies from here on leaves files without a seal.
+            // A process that dies from here on leaves files without a seal, which the next one throws
+            // away. With the old seal beside new files it would do the same, one read later.
             files::remove(&folder.join(SEAL))?;
         }
         Ok(Self {
@@ -84,7 +89,7 @@ impl Store {
         Ok(())
     }
 
-    /// Adds what records say, each with its number.
+    /// Adds the terms of records, each with its number.
     pub(crate) fn add(
         &mut self,
         records: impl Iterator<Item = (u64, BTreeSet<String>)>,
@@ -93,6 +98,7 @@ impl Store {
         for (index, terms) in records {
             for term in terms {
                 let mut key = cut(&term).to_vec();
+                // Ends the term, so that "a" followed by a number is not the beginning of "ab".
                 key.push(0);
                 key.extend(index.to_be_bytes());
                 batch.insert(key, &[]);
@@ -108,13 +114,17 @@ impl Store {
     }
 
     /// The numbers of the records with a term that begins like this, and perhaps of some more.
-    pub(crate) fn find(&self, beginning: &str) -> Result<BTreeSet<u64>, IndexError> {
+    pub(crate) fn find_prefix(&self, beginning: &str) -> Result<BTreeSet<u64>, IndexError> {
         let mut found = BTreeSet::new();
         for key in self.db.scan_prefix(cut(beginning)).keys() {
             let key = key?;
-            let number = key.len().checked_sub(8).and_then(|from| key.get(from..));
-            let number = number.and_then(|bytes| bytes.try_into().ok());
-            found.extend(number.map(u64::from_be_bytes));
+            let number = key
+                .len()
+                .checked_sub(8)
+                .and_then(|from| key.get(from..))
+                .and_then(|bytes| bytes.try_into().ok())
+                .map(u64::from_be_bytes);
+            found.extend(number);
         }
         Ok(found)
     }
@@ -129,19 +139,21 @@ impl Store {
             ..
         } = self;
         db.flush()?;
+        // Closed before its files are hashed: sled writes until then.
         drop(db);
-        let seal = Seal {
+        let seal = IndexSeal {
             origin,
             mark,
             files: files::digest(&folder.join(DB))?,
         };
-        files::write_whole(&folder, SEAL, seal.encode().as_bytes())?;
+        // Not synced: an index that is lost in a crash is made again.
+        write_whole_unsynced(&folder.join(SEAL), seal.encode().as_bytes())?;
         drop(lock);
         Ok(())
     }
 }
 
-/// Takes the index away; it is made again when somebody searches.
+/// Removes the index; the next search makes it again.
 pub(crate) fn remove(folder: &Path) -> Result<(), IndexError> {
     let lock = lock(folder)?;
     clear(folder)?;
@@ -149,33 +161,27 @@ pub(crate) fn remove(folder: &Path) -> Result<(), IndexError> {
     Ok(())
 }
 
-/// What the seal says, without opening anything else.
-pub(crate) fn sealed(folder: &Path) -> Option<Seal> {
+/// The seal, without opening anything else.
+pub(crate) fn sealed(folder: &Path) -> Option<IndexSeal> {
     let bytes = fs::read(folder.join(SEAL)).ok()?;
-    Seal::decode(&bytes)
+    IndexSeal::decode(&bytes)
 }
 
 const SEAL: &str = "seal";
 const DB: &str = "db";
 
 fn clear(folder: &Path) -> Result<(), IndexError> {
+    // The seal first: a crash in between leaves files without one, not a seal without its files.
     files::remove(&folder.join(SEAL))?;
     files::remove(&folder.join(DB))?;
     Ok(())
 }
 
-/// The right to use the index. The kernel gives it back when a process dies.
-fn lock(folder: &Path) -> Result<File, IndexError> {
-    fs::create_dir_all(folder).map_err(FileError::at("create folder", folder))?;
-    let path = folder.join("lock");
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
-    let file = options.open(&path).map_err(FileError::at("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(IndexError::Busy),
-        Err(TryLockError::Error(error)) => Err(FileError::at("lock", &path)(error).into()),
-    }
+/// Takes the lock on the index. The kernel drops it when the process dies.
+fn lock(folder: &Path) -> Result<FileLock, IndexError> {
+    make_folder(folder)?;
+    // Not waited for: a search that the ledger can answer must not hang on another process.
+    FileLock::try_take(&folder.join("lock"))?.ok_or(IndexError::Busy)
 }
 
 fn database(path: &Path) -> Result<sled::Db, IndexError> {

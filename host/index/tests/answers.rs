@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use counterfoil_governance::ledger::verify;
-use counterfoil_index::{By, TERM_BYTES_MAX, Term, Want, rebuild, search, standing};
+use counterfoil_index::{
+    AnsweredBy, AnyTerm, SearchTerm, TERM_BYTES_MAX, indexed_records, rebuild, search,
+};
+use counterfoil_os::lock::FileLock;
 use desk::{Made, Record, key, terms};
 use proptest::prelude::*;
 
@@ -17,8 +20,8 @@ use proptest::prelude::*;
 static MADE: LazyLock<Made> = LazyLock::new(|| desk::made(60));
 
 /// What is asked of every ledger.
-fn wants() -> Vec<Vec<Want>> {
-    let want = |terms: &[&str]| Want(terms.iter().map(|term| (*term).to_owned()).collect());
+fn wants() -> Vec<Vec<AnyTerm>> {
+    let want = |terms: &[&str]| AnyTerm(terms.iter().map(|term| (*term).to_owned()).collect());
     vec![
         vec![],
         vec![want(&["actor=dan"])],
@@ -32,14 +35,14 @@ fn wants() -> Vec<Vec<Want>> {
 }
 
 /// What the ledger itself answers.
-fn alone(bytes: &[u8], wanted: &[Want]) -> Vec<u64> {
+fn alone(bytes: &[u8], wanted: &[AnyTerm]) -> Vec<u64> {
     let verified = verify(bytes, &key()).unwrap();
     let records = (0..).zip(&verified.records);
     let fits = records.filter(|(index, record)| says(*index, record, wanted));
     fits.map(|(index, _)| index).collect()
 }
 
-fn says(index: u64, record: &Record, wanted: &[Want]) -> bool {
+fn says(index: u64, record: &Record, wanted: &[AnyTerm]) -> bool {
     let terms = terms(index, record);
     wanted.iter().all(|want| {
         let mut any = want.0.iter();
@@ -52,7 +55,7 @@ fn says(index: u64, record: &Record, wanted: &[Want]) -> bool {
 fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
     let mut by_index = Vec::new();
     for wanted in wants() {
-        let found = search((bytes, &key()), folder, &terms, &wanted).unwrap();
+        let found = search(bytes, &key(), folder, &terms, &wanted).unwrap();
         let records = &found.verified.records;
         let candidates = found.candidates.iter().copied();
         let candidates = candidates.filter(|index| {
@@ -66,7 +69,7 @@ fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
         );
         let whole = verify(bytes, &key()).unwrap();
         assert_eq!(found.verified.state, whole.state);
-        by_index.push(matches!(found.by, By::Index));
+        by_index.push(matches!(found.by, AnsweredBy::Index));
     }
     by_index
 }
@@ -75,14 +78,14 @@ fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
 fn the_index_is_used_and_narrows_the_search() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = MADE.up_to(60);
-    assert_eq!(standing(folder.path()), None);
+    assert_eq!(indexed_records(folder.path()), None);
     assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
-    assert_eq!(standing(folder.path()), Some(60));
-    let want = Want(BTreeSet::from(["rule=rule-1".to_owned()]));
-    let found = search((bytes, &key()), folder.path(), &terms, &[want]).unwrap();
+    assert_eq!(indexed_records(folder.path()), Some(60));
+    let want = AnyTerm(BTreeSet::from(["rule=rule-1".to_owned()]));
+    let found = search(bytes, &key(), folder.path(), &terms, &[want]).unwrap();
     assert!(found.candidates.len() < 30, "{:?}", found.candidates);
-    let found = rebuild((bytes, &key()), folder.path(), &terms).unwrap();
-    assert!(matches!(found.by, By::Index));
+    let found = rebuild(bytes, &key(), folder.path(), &terms).unwrap();
+    assert!(matches!(found.by, AnsweredBy::Index));
     check(bytes, folder.path());
 }
 
@@ -92,12 +95,13 @@ fn a_second_process_answers_from_the_ledger_alone() {
     let bytes = MADE.up_to(20);
     check(bytes, folder.path());
     // The lock of another open file is another's, in this process too.
-    let lock = fs::File::open(folder.path().join("lock")).unwrap();
-    lock.lock().unwrap();
+    let lock = FileLock::try_take(&folder.path().join("lock"))
+        .unwrap()
+        .unwrap();
     assert!(check(bytes, folder.path()).iter().all(|by_index| !by_index));
-    let found = rebuild((bytes, &key()), folder.path(), &terms).unwrap();
-    assert!(matches!(found.by, By::Ledger(_)));
-    lock.unlock().unwrap();
+    let found = rebuild(bytes, &key(), folder.path(), &terms).unwrap();
+    assert!(matches!(found.by, AnsweredBy::Ledger(_)));
+    drop(lock);
     assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
     // Many at once, each with an answer.
     std::thread::scope(|scope| {
@@ -119,13 +123,13 @@ fn an_index_that_cannot_be_made_is_done_without() {
 fn long_terms_are_found_by_their_beginning() {
     let folder = tempfile::tempdir().unwrap();
     let long = format!("reason={}", "x".repeat(2 * TERM_BYTES_MAX));
-    let said = |index: u64, _: &Record| -> BTreeSet<Term> {
+    let said = |index: u64, _: &Record| -> BTreeSet<SearchTerm> {
         BTreeSet::from([format!("{long}{index}"), "none=".to_owned()])
     };
     for wanted in [format!("{long}7"), long.clone(), "reason=xx".to_owned()] {
-        let want = Want(BTreeSet::from([wanted]));
+        let want = AnyTerm(BTreeSet::from([wanted]));
         let bytes = MADE.up_to(10);
-        let found = search((bytes, &key()), folder.path(), &said, &[want]).unwrap();
+        let found = search(bytes, &key(), folder.path(), &said, &[want]).unwrap();
         assert!(found.candidates.contains(&7), "{:?}", found.candidates);
     }
 }
@@ -137,7 +141,7 @@ fn a_ledger_that_does_not_hold_is_no_answer_with_an_index_either() {
     check(&bytes, folder.path());
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    let found = search((&bytes, &key()), folder.path(), &terms, &[]);
+    let found = search(&bytes, &key(), folder.path(), &terms, &[]);
     let whole = verify(&bytes, &key());
     assert_eq!(found.is_err(), whole.is_err());
     // And the index, which was emptied for it, serves the good one again.

@@ -9,7 +9,7 @@ use crate::{
     frame::Frame,
     hash::Hash,
     key::VerifierKey,
-    span::Span,
+    span::LeafSpan,
     tree::{Tree, TreeError},
 };
 
@@ -75,7 +75,7 @@ pub enum AuditError {
 
 /// What a frame was found to hold.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Audited<'a> {
+pub enum AuditedFrame<'a> {
     /// An entry that continues the chain.
     Entry {
         /// Its index.
@@ -91,7 +91,7 @@ pub enum Audited<'a> {
 
 /// What a journal was found to hold.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Summary {
+pub struct AuditSummary {
     /// How many entries there are.
     pub entries: u64,
     /// How many of them a checkpoint covers.
@@ -108,7 +108,7 @@ pub struct Summary {
     pub tree: Tree,
 }
 
-impl Summary {
+impl AuditSummary {
     /// How many entries come after the last checkpoint; no signature vouches for them.
     #[must_use]
     pub const fn uncovered(&self) -> u64 {
@@ -179,10 +179,10 @@ impl Auditor {
     /// # Errors
     ///
     /// Returns an [`AuditError`] that names the first entry or checkpoint that does not fit.
-    pub fn frame<'a>(&mut self, frame: Frame<'a>) -> Result<Audited<'a>, AuditError> {
+    pub fn frame<'a>(&mut self, frame: Frame<'a>) -> Result<AuditedFrame<'a>, AuditError> {
         match frame {
             Frame::Entry(entry) => self.entry(entry),
-            Frame::Checkpoint(note) => self.checkpoint(note).map(Audited::Checkpoint),
+            Frame::Checkpoint(note) => self.checkpoint(note).map(AuditedFrame::Checkpoint),
         }
     }
 
@@ -193,7 +193,7 @@ impl Auditor {
     ///
     /// Returns an [`AuditError`] if the span does not begin at a multiple of 256, if its
     /// first link is not the last leaf hash, or if a checkpoint is missing.
-    pub fn span(&mut self, span: &Span) -> Result<(), AuditError> {
+    pub fn span(&mut self, span: &LeafSpan) -> Result<(), AuditError> {
         let entries = span.entries();
         self.check_cadence(entries)?;
         if span.link() != self.chain.last() {
@@ -224,8 +224,8 @@ impl Auditor {
 
     /// What was found, with `torn_bytes` left over at the end that are no whole frame.
     #[must_use]
-    pub fn finish(self, torn_bytes: u64) -> Summary {
-        Summary {
+    pub fn finish(self, torn_bytes: u64) -> AuditSummary {
+        AuditSummary {
             entries: self.entries(),
             covered: self.covered(),
             checkpoints: self.checkpoints,
@@ -236,7 +236,7 @@ impl Auditor {
         }
     }
 
-    fn entry<'a>(&mut self, entry: &'a [u8]) -> Result<Audited<'a>, AuditError> {
+    fn entry<'a>(&mut self, entry: &'a [u8]) -> Result<AuditedFrame<'a>, AuditError> {
         let index = self.chain.size();
         // The link first: a repeated entry is not a missing checkpoint.
         let mut chain = self.chain;
@@ -244,7 +244,7 @@ impl Auditor {
         self.check_cadence(1)?;
         self.chain = chain;
         self.tree.push(leaf);
-        Ok(Audited::Entry { index, leaf, body })
+        Ok(AuditedFrame::Entry { index, leaf, body })
     }
 
     fn check_cadence(&self, more: u64) -> Result<(), AuditError> {

@@ -8,7 +8,7 @@ use crate::entry::ENTRY_BYTES_MAX;
 /// Why bytes are not an entry bundle, or an entry does not fit in one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BundleError {
+pub enum EntryBundleError {
     /// An entry is longer than its 16-bit length can say.
     #[error("an entry of {bytes} bytes does not fit in a bundle, {ENTRY_BYTES_MAX} would")]
     TooLong {
@@ -27,11 +27,11 @@ pub enum BundleError {
 ///
 /// # Errors
 ///
-/// Returns [`BundleError::TooLong`] and leaves `out` as it was.
+/// Returns [`EntryBundleError::TooLong`] and leaves `out` as it was.
 ///
 /// Source: C2SP tlog-tiles, log entries.
-pub fn encode_entry(entry: &[u8], out: &mut Vec<u8>) -> Result<(), BundleError> {
-    let too_long = |_| BundleError::TooLong { bytes: entry.len() };
+pub fn encode_entry(entry: &[u8], out: &mut Vec<u8>) -> Result<(), EntryBundleError> {
+    let too_long = |_| EntryBundleError::TooLong { bytes: entry.len() };
     let length = u16::try_from(entry.len()).map_err(too_long)?;
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(entry);
@@ -42,14 +42,14 @@ pub fn encode_entry(entry: &[u8], out: &mut Vec<u8>) -> Result<(), BundleError> 
 ///
 /// # Errors
 ///
-/// Returns [`BundleError::Torn`].
+/// Returns [`EntryBundleError::Torn`].
 ///
 /// Source: C2SP tlog-tiles, log entries.
-pub fn decode(bundle: &[u8]) -> Result<Vec<&[u8]>, BundleError> {
+pub fn decode(bundle: &[u8]) -> Result<Vec<&[u8]>, EntryBundleError> {
     let mut entries = Vec::new();
     let mut rest = bundle;
     while !rest.is_empty() {
-        let torn = BundleError::Torn {
+        let torn = EntryBundleError::Torn {
             place: entries.len(),
         };
         let (length, after) = rest.split_first_chunk().ok_or(torn)?;

@@ -12,7 +12,7 @@ use crate::{
     consistency::TreeHead,
     decimal,
     hash::Hash,
-    key::{KeyError, SignatureType, VerifierKey, check_name},
+    key::{SignatureType, VerifierKey, VerifierKeyError, check_name},
     note::{Note, NoteError},
     signer::{SignError, Signer},
 };
@@ -185,8 +185,8 @@ impl Checkpoint {
 ///
 /// # Errors
 ///
-/// Returns [`KeyError::Name`].
-pub fn check_origin(origin: &str) -> Result<(), KeyError> {
+/// Returns [`VerifierKeyError::Name`].
+pub fn check_origin(origin: &str) -> Result<(), VerifierKeyError> {
     check_name(origin)
 }
 

@@ -49,7 +49,7 @@ impl Cosigned {
         let checkpoint = Checkpoint::open(note, log)?;
         let keys = [log, witnesses].concat();
         let verified = Note::parse(note)?.verify(&keys)?;
-        let cosignature = |by: crate::note::Verified<'_>| {
+        let cosignature = |by: crate::note::VerifiedNote<'_>| {
             by.time.map(|time| Cosignature {
                 witness: by.key.clone(),
                 time,

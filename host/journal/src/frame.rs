@@ -61,7 +61,7 @@ pub enum Frame<'a> {
 
 /// What a reader found at the beginning of its input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Parsed<'a> {
+pub struct ParsedFrame<'a> {
     /// The next frame; nothing if more input is needed.
     pub frame: Option<Frame<'a>>,
     /// How many bytes of the input are done with, magic included.
@@ -96,7 +96,7 @@ impl FrameReader {
     /// # Errors
     ///
     /// Returns a [`FrameError`] with the byte offset; the reader stays where it was.
-    pub fn parse<'a>(&mut self, input: &'a [u8]) -> Result<Parsed<'a>, FrameError> {
+    pub fn parse<'a>(&mut self, input: &'a [u8]) -> Result<ParsedFrame<'a>, FrameError> {
         if self.offset > 0 {
             let parsed = frame(input, self.offset)?;
             return Ok(self.consume(parsed));
@@ -112,21 +112,21 @@ impl FrameReader {
         if magic != MAGIC {
             return Err(FrameError::Magic);
         }
-        let Parsed { frame, consumed } = frame(rest, 16)?;
-        Ok(self.consume(Parsed {
+        let ParsedFrame { frame, consumed } = frame(rest, 16)?;
+        Ok(self.consume(ParsedFrame {
             frame,
             consumed: consumed.saturating_add(MAGIC.len()),
         }))
     }
 
-    fn consume<'a>(&mut self, parsed: Parsed<'a>) -> Parsed<'a> {
+    fn consume<'a>(&mut self, parsed: ParsedFrame<'a>) -> ParsedFrame<'a> {
         let consumed = u64::try_from(parsed.consumed).unwrap_or(u64::MAX);
         self.offset = self.offset.saturating_add(consumed);
         parsed
     }
 }
 
-const NOTHING: Parsed<'static> = Parsed {
+const NOTHING: ParsedFrame<'static> = ParsedFrame {
     frame: None,
     consumed: 0,
 };
@@ -168,7 +168,7 @@ fn write(tag: u8, payload: &[u8], bytes_max: usize, out: &mut Vec<u8>) -> Result
 }
 
 /// The frame at the beginning of `input`, which is at `offset` in the journal.
-fn frame(input: &[u8], offset: u64) -> Result<Parsed<'_>, FrameError> {
+fn frame(input: &[u8], offset: u64) -> Result<ParsedFrame<'_>, FrameError> {
     let Some((&tag, rest)) = input.split_first() else {
         return Ok(NOTHING);
     };
@@ -198,7 +198,7 @@ fn frame(input: &[u8], offset: u64) -> Result<Parsed<'_>, FrameError> {
     } else {
         Frame::Checkpoint(payload)
     };
-    Ok(Parsed {
+    Ok(ParsedFrame {
         frame: Some(frame),
         consumed: length.saturating_add(FRAME_HEAD_BYTES),
     })

@@ -72,7 +72,7 @@ impl fmt::Display for KeyId {
 /// Why a key is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum KeyError {
+pub enum VerifierKeyError {
     /// The name cannot stand in a signature line.
     #[error("{name:?} is not a key name: it is empty or holds a space, a plus or a control")]
     Name {
@@ -105,13 +105,13 @@ pub enum KeyError {
 ///
 /// # Errors
 ///
-/// Returns [`KeyError::Name`].
+/// Returns [`VerifierKeyError::Name`].
 ///
 /// Source: C2SP signed-note, format.
-pub fn check_name(name: &str) -> Result<(), KeyError> {
+pub fn check_name(name: &str) -> Result<(), VerifierKeyError> {
     let refused = |c: char| c.is_whitespace() || c == '+' || c < ' ';
     if name.is_empty() || name.contains(refused) {
-        return Err(KeyError::Name {
+        return Err(VerifierKeyError::Name {
             name: name.to_string(),
         });
     }
@@ -134,8 +134,8 @@ impl VerifierKey {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError::Name`] or [`KeyError::PublicKey`].
-    pub fn new(name: &str, public_key: &[u8; 32]) -> Result<Self, KeyError> {
+    /// Returns [`VerifierKeyError::Name`] or [`VerifierKeyError::PublicKey`].
+    pub fn new(name: &str, public_key: &[u8; 32]) -> Result<Self, VerifierKeyError> {
         Self::with_type(name, SignatureType::Ed25519, public_key)
     }
 
@@ -143,8 +143,8 @@ impl VerifierKey {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError::Name`] or [`KeyError::PublicKey`].
-    pub fn witness(name: &str, public_key: &[u8; 32]) -> Result<Self, KeyError> {
+    /// Returns [`VerifierKeyError::Name`] or [`VerifierKeyError::PublicKey`].
+    pub fn witness(name: &str, public_key: &[u8; 32]) -> Result<Self, VerifierKeyError> {
         Self::with_type(name, SignatureType::CosignatureV1, public_key)
     }
 
@@ -152,11 +152,11 @@ impl VerifierKey {
         name: &str,
         signature_type: SignatureType,
         public_key: &[u8; 32],
-    ) -> Result<Self, KeyError> {
+    ) -> Result<Self, VerifierKeyError> {
         check_name(name)?;
-        let key = VerifyingKey::from_bytes(public_key).map_err(|_| KeyError::PublicKey)?;
+        let key = VerifyingKey::from_bytes(public_key).map_err(|_| VerifierKeyError::PublicKey)?;
         if key.is_weak() {
-            return Err(KeyError::PublicKey);
+            return Err(VerifierKeyError::PublicKey);
         }
         let id = KeyId::new(name, signature_type, public_key);
         Ok(Self {
@@ -171,21 +171,23 @@ impl VerifierKey {
     ///
     /// # Errors
     ///
-    /// Returns a [`KeyError`] that names the part that is wrong.
+    /// Returns a [`VerifierKeyError`] that names the part that is wrong.
     ///
     /// Source: C2SP signed-note, verifier keys.
-    pub fn parse(vkey: &str) -> Result<Self, KeyError> {
-        let (name, rest) = vkey.split_once('+').ok_or(KeyError::Format)?;
-        let (id, key) = rest.split_once('+').ok_or(KeyError::Format)?;
-        let found = parse_id(id).ok_or(KeyError::Format)?;
-        let key: Vec<u8> = STANDARD.decode(key).map_err(|_| KeyError::Format)?;
-        let (&byte, public_key) = key.split_first().ok_or(KeyError::Format)?;
+    pub fn parse(vkey: &str) -> Result<Self, VerifierKeyError> {
+        let (name, rest) = vkey.split_once('+').ok_or(VerifierKeyError::Format)?;
+        let (id, key) = rest.split_once('+').ok_or(VerifierKeyError::Format)?;
+        let found = parse_id(id).ok_or(VerifierKeyError::Format)?;
+        let key: Vec<u8> = STANDARD.decode(key).map_err(|_| VerifierKeyError::Format)?;
+        let (&byte, public_key) = key.split_first().ok_or(VerifierKeyError::Format)?;
         let signature_type =
-            SignatureType::from_byte(byte).ok_or(KeyError::UnknownType { byte })?;
-        let public_key = public_key.try_into().map_err(|_| KeyError::PublicKey)?;
+            SignatureType::from_byte(byte).ok_or(VerifierKeyError::UnknownType { byte })?;
+        let public_key = public_key
+            .try_into()
+            .map_err(|_| VerifierKeyError::PublicKey)?;
         let key = Self::with_type(name, signature_type, public_key)?;
         if key.id != found {
-            return Err(KeyError::Id {
+            return Err(VerifierKeyError::Id {
                 found,
                 computed: key.id,
             });

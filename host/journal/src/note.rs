@@ -127,7 +127,7 @@ impl fmt::Display for SignatureLine {
 
 /// A signature that was found to be by a known key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Verified<'k> {
+pub struct VerifiedNote<'k> {
     /// The key.
     pub key: &'k VerifierKey,
     /// When a witness signed, in seconds since 1970-01-01T00:00:00Z.
@@ -222,8 +222,8 @@ impl Note {
     /// by it, and [`NoteError::NoKnownSignature`] if no line stands under any.
     ///
     /// Source: C2SP signed-note, signatures.
-    pub fn verify<'k>(&self, keys: &'k [VerifierKey]) -> Result<Vec<Verified<'k>>, NoteError> {
-        let mut verified: Vec<Verified<'k>> = Vec::new();
+    pub fn verify<'k>(&self, keys: &'k [VerifierKey]) -> Result<Vec<VerifiedNote<'k>>, NoteError> {
+        let mut verified: Vec<VerifiedNote<'k>> = Vec::new();
         for line in &self.signatures {
             let known = |key: &&VerifierKey| key.id() == line.id && key.name() == line.name;
             let Some(key) = keys.iter().find(known) else {
@@ -246,16 +246,16 @@ impl Note {
         }
     }
 
-    fn check<'k>(&self, key: &'k VerifierKey, signature: &[u8]) -> Option<Verified<'k>> {
+    fn check<'k>(&self, key: &'k VerifierKey, signature: &[u8]) -> Option<VerifiedNote<'k>> {
         match key.signature_type() {
             SignatureType::Ed25519 => {
                 let signature = signature.try_into().ok()?;
                 let by_key = key.signed(self.text.as_bytes(), signature);
-                by_key.then_some(Verified { key, time: None })
+                by_key.then_some(VerifiedNote { key, time: None })
             }
             SignatureType::CosignatureV1 => {
                 let time = cosignature::check(&self.text, key, signature)?;
-                Some(Verified {
+                Some(VerifiedNote {
                     key,
                     time: Some(time),
                 })

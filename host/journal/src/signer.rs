@@ -6,7 +6,7 @@ use core::fmt;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 
-use crate::key::KeyError;
+use crate::key::VerifierKeyError;
 
 /// Why nothing was signed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -14,7 +14,7 @@ use crate::key::KeyError;
 pub enum SignError {
     /// The name cannot stand in a signature line.
     #[error("cannot sign under this name")]
-    Name(#[from] KeyError),
+    Name(#[from] VerifierKeyError),
     /// The text cannot be a note.
     #[error("a note's text ends in a newline and holds no other control character")]
     Text,

@@ -12,7 +12,7 @@ use crate::{
 /// Why entries are not a span.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SpanError {
+pub enum LeafSpanError {
     /// A span is one full subtree.
     #[error("a span is {SUBTREE_LEAVES} entries, not {entries}")]
     Count {
@@ -26,22 +26,22 @@ pub enum SpanError {
 
 /// 256 entries in a chain, whose first link is yet to be joined to what comes before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Span {
+pub struct LeafSpan {
     link: Hash,
     last: Hash,
     root: Hash,
 }
 
-impl Span {
+impl LeafSpan {
     /// The span of `entries`, the first of which has the index `start`. Each is hashed once.
     ///
     /// # Errors
     ///
-    /// Returns [`SpanError::Count`] if they are not 256, or [`SpanError::Entry`] with the
+    /// Returns [`LeafSpanError::Count`] if they are not 256, or [`LeafSpanError::Entry`] with the
     /// index of the first entry that does not follow the one before it.
-    pub fn check(entries: &[&[u8]], start: u64) -> Result<Self, SpanError> {
+    pub fn check(entries: &[&[u8]], start: u64) -> Result<Self, LeafSpanError> {
         if entries.len() != SUBTREE_LEAVES {
-            return Err(SpanError::Count {
+            return Err(LeafSpanError::Count {
                 entries: entries.len(),
             });
         }

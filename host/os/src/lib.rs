@@ -1,2 +1,9 @@
 //! The operating system as every crate uses it: whole files, locks, bounded child processes, clocks. It must
 //! never know what a file, a child or a time is for.
+
+pub mod child;
+pub mod clock;
+#[cfg(feature = "files")]
+pub mod files;
+#[cfg(feature = "files")]
+pub mod lock;

@@ -106,7 +106,7 @@ impl Bundle {
     ///
     /// Returns [`BundleError`] naming the file.
     pub fn read(folder: &Path) -> Result<Self, BundleError> {
-        let mut walk = Walk::default();
+        let mut walk = BundleWalk::default();
         match fs::symlink_metadata(folder) {
             Ok(found) if found.is_dir() => walk.folder(folder, "", 0)?,
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -239,12 +239,12 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> BundleError + '_ {
 
 /// The files found so far. It stops at the limits, whatever the folder holds.
 #[derive(Default)]
-struct Walk {
+struct BundleWalk {
     files: BTreeMap<String, Vec<u8>>,
     bytes: usize,
 }
 
-impl Walk {
+impl BundleWalk {
     fn folder(&mut self, folder: &Path, before: &str, depth: usize) -> Result<(), BundleError> {
         for entry in fs::read_dir(folder).map_err(io_error(folder))? {
             let entry = entry.map_err(io_error(folder))?;

@@ -6,19 +6,17 @@ use core::time::Duration;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::Command;
 
+use counterfoil_os::child::{ChildBounds, ChildEnd, OwnLimits, ask_child, lower_own_limits};
 use counterfoil_trading::cbor::{self, CborReader};
-use rlimit::Resource;
 
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError};
 use crate::engine;
-use crate::gate::Gate;
-use crate::suite::Suite;
-use crate::verdict::{Refusal, Verdict};
+use crate::suite::TestSuite;
+use crate::verdict::{PolicyRefusal, PolicyVerdict};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 
 /// The largest input, in bytes of canonical JSON: one of an approval has a few thousand.
 pub const INPUT_BYTES_MAX: usize = 1 << 20;
@@ -36,12 +34,10 @@ pub const EXIT_OUTPUT: u8 = 21;
 const FORMAT: &str = "counterfoil/policy-question/1";
 /// What stands for a gate where the tests are asked for.
 const TESTS: &str = "tests";
-/// Milliseconds between two looks at the process.
-const LOOK_MS: u64 = 2;
 
 /// What one evaluation may take.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
+pub struct EvaluationLimits {
     /// Steps of the engine; of each test, where tests are run.
     pub steps: u64,
     /// Wall-clock milliseconds, kept by the asking process.
@@ -52,7 +48,7 @@ pub struct Limits {
     pub memory_bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for EvaluationLimits {
     /// The starter bundle takes a few thousand steps at a gate; an operator waits for seconds.
     fn default() -> Self {
         Self {
@@ -74,17 +70,17 @@ pub struct Evaluator {
     /// Variables of its environment; it gets no others.
     pub environment: Vec<(OsString, OsString)>,
     /// What it may take.
-    pub limits: Limits,
+    pub limits: EvaluationLimits,
 }
 
 /// Why the process gave no answer.
-struct Silence {
-    refusal: Refusal,
+struct NoAnswer {
+    refusal: PolicyRefusal,
     text: String,
 }
 
-impl Silence {
-    fn new(refusal: Refusal, text: impl Into<String>) -> Self {
+impl NoAnswer {
+    fn new(refusal: PolicyRefusal, text: impl Into<String>) -> Self {
         let text = text.into();
         Self { refusal, text }
     }
@@ -100,124 +96,92 @@ impl Evaluator {
         bundle: Result<&Bundle, &BundleError>,
         gate: Gate,
         input: &serde_json::Value,
-    ) -> Verdict {
+    ) -> PolicyVerdict {
         let canonical = engine::canonical(input);
         let input = canonical.as_ref().ok();
         let input = input.map(|text| Digest::of(text.as_bytes()));
         let digests = (bundle.ok().map(Bundle::digest), input);
-        let refused = |refusal, text: &str| Verdict::refused(gate, digests, refusal, text);
+        let refused = |refusal, text: &str| PolicyVerdict::refused(gate, digests, refusal, text);
         let bundle = match bundle {
             Ok(bundle) => bundle,
             Err(error @ BundleError::Missing { .. }) => {
-                return refused(Refusal::Missing, &error.to_string());
+                return refused(PolicyRefusal::Missing, &error.to_string());
             }
-            Err(error) => return refused(Refusal::Unreadable, &error.to_string()),
+            Err(error) => return refused(PolicyRefusal::Unreadable, &error.to_string()),
         };
         let input = match canonical {
             Ok(input) if input.len() <= INPUT_BYTES_MAX => input,
             Ok(input) => {
                 let bytes = input.len();
                 let text = format!("the input has {bytes} bytes, more than {INPUT_BYTES_MAX}");
-                return refused(Refusal::InputSize, &text);
+                return refused(PolicyRefusal::InputSize, &text);
             }
-            Err(text) => return refused(Refusal::Input, &text),
+            Err(text) => return refused(PolicyRefusal::Input, &text),
         };
         let answer = match self.ask(&question(gate.name(), bundle, &input, self.limits.steps)) {
             Ok(answer) => answer,
-            Err(Silence { refusal, text }) => return refused(refusal, &text),
+            Err(NoAnswer { refusal, text }) => return refused(refusal, &text),
         };
-        match Verdict::decode(&answer) {
+        match PolicyVerdict::decode(&answer) {
             Ok(verdict) if verdict.gate == gate && (verdict.bundle, verdict.input) == digests => {
                 verdict
             }
-            Ok(_) => refused(Refusal::Shape, "the process answered another question"),
-            Err(error) => refused(Refusal::Shape, &error.to_string()),
+            Ok(_) => refused(
+                PolicyRefusal::Shape,
+                "the process answered another question",
+            ),
+            Err(error) => refused(PolicyRefusal::Shape, &error.to_string()),
         }
     }
 
     /// Runs the bundle's own tests.
     #[must_use]
-    pub fn test(&self, bundle: &Bundle) -> Suite {
-        let refused = |refusal, text: &str| Suite::refused(bundle.digest(), refusal, text);
+    pub fn test(&self, bundle: &Bundle) -> TestSuite {
+        let refused = |refusal, text: &str| TestSuite::refused(bundle.digest(), refusal, text);
         match self.ask(&question(TESTS, bundle, "", self.limits.steps)) {
             Ok(answer) => serde_json::from_slice(&answer)
-                .unwrap_or_else(|error| refused(Refusal::Shape, &error.to_string())),
-            Err(Silence { refusal, text }) => refused(refusal, &text),
+                .unwrap_or_else(|error| refused(PolicyRefusal::Shape, &error.to_string())),
+            Err(NoAnswer { refusal, text }) => refused(refusal, &text),
         }
     }
 
-    fn ask(&self, question: &[u8]) -> Result<Vec<u8>, Silence> {
+    fn ask(&self, question: &[u8]) -> Result<Vec<u8>, NoAnswer> {
         let io = |error: io::Error| {
             let text = format!("the evaluating process cannot be run: {error}");
-            Silence::new(Refusal::Unavailable, text)
+            NoAnswer::new(PolicyRefusal::Unavailable, text)
         };
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .args(&self.arguments)
             .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(io)?;
-        let answer = child
-            .stderr
-            .take()
-            .map(|stderr| thread::spawn(move || hear(stderr)));
-        if let Some(mut stdin) = child.stdin.take() {
-            // A process that dies before it has read all is seen by how it ends.
-            let _broken_pipe = stdin.write_all(question);
-        }
-        let status = wait(&mut child, self.limits.wall_ms).map_err(io)?;
-        if status.is_none() {
-            child.kill().and_then(|()| child.wait()).map_err(io)?;
-        }
-        let answer = answer
-            .and_then(|answer| answer.join().ok())
-            .unwrap_or_default();
-        let Some(status) = status else {
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let bounds = ChildBounds {
+            wall_time: Duration::from_millis(self.limits.wall_ms),
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        };
+        let ChildEnd::Exited { status, answer } =
+            ask_child(&mut command, question, bounds).map_err(io)?
+        else {
             let text = format!("no answer within {} ms", self.limits.wall_ms);
-            return Err(Silence::new(Refusal::TimeOut, text));
+            return Err(NoAnswer::new(PolicyRefusal::TimeOut, text));
         };
         let too_large = answer.len() > ANSWER_BYTES_MAX;
         match status.code().map(u8::try_from) {
             Some(Ok(EXIT_DONE)) if !too_large => Ok(answer),
             Some(Ok(EXIT_DONE | EXIT_OUTPUT)) => {
                 let text = format!("the answer has more than {ANSWER_BYTES_MAX} bytes");
-                Err(Silence::new(Refusal::Output, text))
+                Err(NoAnswer::new(PolicyRefusal::Output, text))
             }
             Some(Ok(EXIT_SETUP)) => {
                 let text = String::from_utf8_lossy(&answer);
-                Err(Silence::new(Refusal::Unavailable, text))
+                Err(NoAnswer::new(PolicyRefusal::Unavailable, text))
             }
             _ => {
                 let text = format!("the evaluating process ended without an answer ({status})");
-                Err(Silence::new(Refusal::Killed, text))
+                Err(NoAnswer::new(PolicyRefusal::Killed, text))
             }
         }
     }
-}
-
-/// Everything the process says, up to one byte more than it may.
-fn hear(stderr: impl Read) -> Vec<u8> {
-    let most = u64::try_from(ANSWER_BYTES_MAX).unwrap_or(u64::MAX);
-    let mut said = Vec::new();
-    // What could not be read is missing from the answer, which is then none.
-    let _ = stderr.take(most.saturating_add(1)).read_to_end(&mut said);
-    said
-}
-
-/// The process's end, or none when the time is over. The channel is never sent to: it is a clock
-/// that this crate may have.
-fn wait(child: &mut Child, wall_ms: u64) -> io::Result<Option<ExitStatus>> {
-    let (_never_sends, clock) = mpsc::channel::<()>();
-    for _ in 0..wall_ms.div_ceil(LOOK_MS) {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        let _ = clock.recv_timeout(Duration::from_millis(LOOK_MS));
-    }
-    child.try_wait()
 }
 
 fn question(what: &str, bundle: &Bundle, input: &str, steps: u64) -> Vec<u8> {
@@ -239,16 +203,17 @@ fn question(what: &str, bundle: &Bundle, input: &str, steps: u64) -> Vec<u8> {
 /// Returns the exit code, [`EXIT_SETUP`] or [`EXIT_OUTPUT`], and the reason, which the caller
 /// writes where the answer would have stood.
 pub fn child_main(
-    limits: Limits,
+    limits: EvaluationLimits,
     question: &mut dyn Read,
     answer: &mut dyn Write,
 ) -> Result<(), (u8, String)> {
     let setup = |error: &dyn core::fmt::Display| (EXIT_SETUP, error.to_string());
-    let lower = |resource: Resource, limit: u64| rlimit::setrlimit(resource, limit, limit);
-    lower(Resource::AS, limits.memory_bytes)
-        .and_then(|()| lower(Resource::CPU, limits.cpu_seconds))
-        .and_then(|()| lower(Resource::CORE, 0))
-        .map_err(|error| setup(&error))?;
+    // Before a byte of the question is read: from here on the operating system bounds what it can do.
+    lower_own_limits(OwnLimits {
+        memory_bytes: limits.memory_bytes,
+        cpu_seconds: limits.cpu_seconds,
+    })
+    .map_err(|error| setup(&error))?;
     let most = u64::try_from(BUNDLE_BYTES_MAX + INPUT_BYTES_MAX + 1_024).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     question

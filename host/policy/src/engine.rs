@@ -13,22 +13,22 @@ use regorus::{LimitError, Value};
 use serde::Deserialize;
 
 use crate::bundle::{Bundle, DATA_FILE};
-use crate::gate::Gate;
-use crate::suite::{Case, Coverage, Suite};
-use crate::verdict::{CODE_BYTES_MAX, Outcome, REASONS_MAX, Reason, Refusal, TEXT_BYTES_MAX};
-use crate::verdict::{Verdict, bounded};
+use crate::suite::{LineCoverage, TestCase, TestSuite};
+use crate::verdict::{CODE_BYTES_MAX, PolicyRefusal, REASONS_MAX, TEXT_BYTES_MAX};
+use crate::verdict::{PolicyVerdict, bounded};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 
 /// The engine asks for the time at every step of its work. This clock tells it the number of
 /// times that it was asked, in nanoseconds: so its execution timer counts steps, and whether a
 /// policy takes too long is the same on every machine.
-struct Steps;
+struct StepCounter;
 
 thread_local! {
     static STEPS: Cell<u64> = const { Cell::new(0) };
 }
 
-impl TimeSource for Steps {
+impl TimeSource for StepCounter {
     fn now(&self) -> Option<Duration> {
         let steps = STEPS.get().saturating_add(1);
         STEPS.set(steps);
@@ -37,13 +37,13 @@ impl TimeSource for Steps {
 }
 
 /// Why there is no answer.
-struct Fault {
-    refusal: Refusal,
+struct EngineFault {
+    refusal: PolicyRefusal,
     text: String,
 }
 
-impl Fault {
-    fn new(refusal: Refusal, text: impl Into<String>) -> Self {
+impl EngineFault {
+    fn new(refusal: PolicyRefusal, text: impl Into<String>) -> Self {
         let text = text.into();
         Self { refusal, text }
     }
@@ -53,8 +53,10 @@ impl Fault {
 macro_rules! fault {
     ($refusal:expr) => {
         |error| match error.downcast_ref::<LimitError>() {
-            Some(_) => Fault::new(Refusal::TimeOut, "the evaluation took too many steps"),
-            None => Fault::new($refusal, error.to_string()),
+            Some(_) => {
+                EngineFault::new(PolicyRefusal::TimeOut, "the evaluation took too many steps")
+            }
+            None => EngineFault::new($refusal, error.to_string()),
         }
     };
 }
@@ -62,50 +64,62 @@ macro_rules! fault {
 /// The answer of a policy.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Answer {
-    outcome: Outcome,
-    reasons: Vec<Reason>,
+struct PolicyAnswer {
+    outcome: GateOutcome,
+    reasons: Vec<GateReason>,
     #[serde(default)]
     limits: Option<RiskEntry>,
 }
 
 /// Asks the bundle at the gate. `input` is canonical JSON.
-pub(crate) fn decide(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> Verdict {
+pub(crate) fn decide(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> PolicyVerdict {
     let digests = (bundle.digest(), Digest::of(input.as_bytes()));
     match ask(bundle, gate, input, steps) {
-        Ok(answer) => Verdict::told(gate, digests, answer.outcome, answer.reasons, answer.limits),
-        Err(Fault { refusal, text }) => {
-            Verdict::refused(gate, (Some(digests.0), Some(digests.1)), refusal, &text)
+        Ok(answer) => {
+            PolicyVerdict::told(gate, digests, answer.outcome, answer.reasons, answer.limits)
+        }
+        Err(EngineFault { refusal, text }) => {
+            PolicyVerdict::refused(gate, (Some(digests.0), Some(digests.1)), refusal, &text)
         }
     }
 }
 
-fn ask(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> Result<Answer, Fault> {
+fn ask(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> Result<PolicyAnswer, EngineFault> {
     let mut engine = load(bundle, steps)?;
-    let input = Value::from_json_str(input).map_err(fault!(Refusal::Input))?;
+    let input = Value::from_json_str(input).map_err(fault!(PolicyRefusal::Input))?;
     engine.set_input(input);
-    let value = value_of(&mut engine, gate.rule())?;
+    let value = value_of(&mut engine, verdict_rule(gate))?;
     if value == Value::Undefined {
-        let text = format!("{} has no value for this input", gate.rule());
-        return Err(Fault::new(Refusal::Undefined, text));
+        let text = format!("{} has no value for this input", verdict_rule(gate));
+        return Err(EngineFault::new(PolicyRefusal::Undefined, text));
     }
     parse(gate, &value)
 }
 
+/// The rule that answers at a gate.
+const fn verdict_rule(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Promotion => "data.counterfoil.promotion.verdict",
+        Gate::Start => "data.counterfoil.start.verdict",
+        Gate::Limits => "data.counterfoil.limits.verdict",
+    }
+}
+
 /// The value of one rule, and of no other: what the other gates would say to this input is not
 /// asked. A rule that is not there has no value, as one that does not hold.
-fn value_of(engine: &mut regorus::Engine, rule: &str) -> Result<Value, Fault> {
+fn value_of(engine: &mut regorus::Engine, rule: &str) -> Result<Value, EngineFault> {
     match engine.eval_rule(rule.to_owned()) {
         Err(error) if error.to_string() == "not a valid rule path" => Ok(Value::Undefined),
-        value => value.map_err(fault!(Refusal::Error)),
+        value => value.map_err(fault!(PolicyRefusal::Error)),
     }
 }
 
 /// The answer in a value. What is not exactly an answer is refused, whatever it says.
-fn parse(gate: Gate, value: &Value) -> Result<Answer, Fault> {
-    let shape = |text: String| Fault::new(Refusal::Shape, text);
-    let json = value.to_json_str().map_err(fault!(Refusal::Shape))?;
-    let answer: Answer = serde_json::from_str(&json).map_err(|error| shape(error.to_string()))?;
+fn parse(gate: Gate, value: &Value) -> Result<PolicyAnswer, EngineFault> {
+    let shape = |text: String| EngineFault::new(PolicyRefusal::Shape, text);
+    let json = value.to_json_str().map_err(fault!(PolicyRefusal::Shape))?;
+    let answer: PolicyAnswer =
+        serde_json::from_str(&json).map_err(|error| shape(error.to_string()))?;
     if answer.reasons.len() > REASONS_MAX {
         let count = answer.reasons.len();
         return Err(shape(format!("{count} reasons, more than {REASONS_MAX}")));
@@ -129,27 +143,27 @@ fn parse(gate: Gate, value: &Value) -> Result<Answer, Fault> {
             )));
         }
     }
-    if answer.outcome == Outcome::Fail && answer.reasons.is_empty() {
+    if answer.outcome == GateOutcome::Fail && answer.reasons.is_empty() {
         return Err(shape(String::from("a fail without a reason")));
     }
-    let due = gate == Gate::Limits && answer.outcome == Outcome::Pass;
+    let due = gate == Gate::Limits && answer.outcome == GateOutcome::Pass;
     match &answer.limits {
         Some(_) if !due => Err(shape(String::from("limits in an answer that sets none"))),
         None if due => Err(shape(String::from("no limits in an answer that sets them"))),
         Some(limits) => match limits.limits() {
             Ok(_) => Ok(answer),
-            Err(error) => Err(Fault::new(Refusal::Limits, error.to_string())),
+            Err(error) => Err(EngineFault::new(PolicyRefusal::Limits, error.to_string())),
         },
         None => Ok(answer),
     }
 }
 
 /// An engine that holds the bundle's policies and data, and no tests.
-fn load(bundle: &Bundle, steps: u64) -> Result<regorus::Engine, Fault> {
+fn load(bundle: &Bundle, steps: u64) -> Result<regorus::Engine, EngineFault> {
     static COUNTS: OnceLock<bool> = OnceLock::new();
-    if !COUNTS.get_or_init(|| set_time_source(&Steps).is_ok()) {
+    if !COUNTS.get_or_init(|| set_time_source(&StepCounter).is_ok()) {
         let text = "the engine's clock is not the host's, so nothing bounds its steps";
-        return Err(Fault::new(Refusal::Error, text));
+        return Err(EngineFault::new(PolicyRefusal::Error, text));
     }
     let mut engine = regorus::Engine::new();
     engine.set_execution_timer_config(ExecutionTimerConfig {
@@ -163,29 +177,32 @@ fn load(bundle: &Bundle, steps: u64) -> Result<regorus::Engine, Fault> {
     }
     if let Some(content) = bundle.data() {
         let data = text(DATA_FILE, content)?;
-        let data = Value::from_json_str(data).map_err(fault!(Refusal::Unreadable))?;
-        engine.add_data(data).map_err(fault!(Refusal::Unreadable))?;
+        let data = Value::from_json_str(data).map_err(fault!(PolicyRefusal::Unreadable))?;
+        engine
+            .add_data(data)
+            .map_err(fault!(PolicyRefusal::Unreadable))?;
     }
     Ok(engine)
 }
 
 /// Adds a file and tells its package, such as `data.counterfoil.start`.
-fn add(engine: &mut regorus::Engine, path: &str, content: &[u8]) -> Result<String, Fault> {
+fn add(engine: &mut regorus::Engine, path: &str, content: &[u8]) -> Result<String, EngineFault> {
     let content = text(path, content)?.to_owned();
     engine
         .add_policy(path.to_owned(), content)
-        .map_err(fault!(Refusal::Unreadable))
+        .map_err(fault!(PolicyRefusal::Unreadable))
 }
 
-fn text<'a>(path: &str, content: &'a [u8]) -> Result<&'a str, Fault> {
+fn text<'a>(path: &str, content: &'a [u8]) -> Result<&'a str, EngineFault> {
     core::str::from_utf8(content)
-        .map_err(|error| Fault::new(Refusal::Unreadable, format!("{path}: {error}")))
+        .map_err(|error| EngineFault::new(PolicyRefusal::Unreadable, format!("{path}: {error}")))
 }
 
 /// Runs the bundle's tests: every rule `test_…` of its test files.
-pub(crate) fn test(bundle: &Bundle, steps: u64) -> Suite {
-    let refused =
-        |Fault { refusal, text }| Suite::refused(bundle.digest(), refusal, &bounded(&text));
+pub(crate) fn test(bundle: &Bundle, steps: u64) -> TestSuite {
+    let refused = |EngineFault { refusal, text }| {
+        TestSuite::refused(bundle.digest(), refusal, &bounded(&text))
+    };
     let mut engine = match load(bundle, steps) {
         Ok(engine) => engine,
         Err(fault) => return refused(fault),
@@ -206,9 +223,9 @@ pub(crate) fn test(bundle: &Bundle, steps: u64) -> Suite {
             Ok(other) => Some(bounded(&format!("it is {other}"))),
             Err(fault) => Some(bounded(&fault.text)),
         };
-        cases.push(Case { rule, failure });
+        cases.push(TestCase { rule, failure });
     }
-    Suite {
+    TestSuite {
         digest: bundle.digest(),
         refused: None,
         cases,
@@ -232,12 +249,12 @@ fn rules(content: &[u8]) -> impl Iterator<Item = String> {
 }
 
 /// Which lines of the policies were reached; empty if the engine cannot tell.
-fn coverage(engine: &regorus::Engine) -> Vec<Coverage> {
+fn coverage(engine: &regorus::Engine) -> Vec<LineCoverage> {
     let files = engine.get_coverage_report().map(|report| report.files);
     let files = files.unwrap_or_default().into_iter();
     let policies = files.filter(|file| !file.path.ends_with("_test.rego"));
     policies
-        .map(|file| Coverage {
+        .map(|file| LineCoverage {
             path: file.path,
             covered: file.covered.len(),
             not_covered: file.not_covered.into_iter().collect(),

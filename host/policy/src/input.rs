@@ -5,19 +5,19 @@ use counterfoil_trading::time::UnixNanos;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::gate::Gate;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 
 mod limits;
 mod promotion;
 mod start;
 
-pub use limits::{Account, Asked, Limits};
+pub use limits::{AccountInput, AskedLimits, LimitsInput};
 pub use promotion::{
-    Admission, Component, Evidence, LookAhead, Promotion, Replay, Reviewed, SnapshotQuality,
-    Thresholds, UnitTests,
+    AdmissionInput, ComponentInput, EvidenceInput, LookAheadInput, PromotionInput, ReplayInput,
+    ReviewersInput, SnapshotQualityInput, ThresholdsInput, UnitTestsInput,
 };
-pub use start::{Authorization, Kill, Operators, Retrospective, Start};
+pub use start::{AuthorizationInput, KillInput, OperatorsInput, RetrospectiveInput, StartInput};
 
 /// The format of an input.
 pub const FORMAT: &str = "counterfoil-policy-input/1";
@@ -25,9 +25,9 @@ pub const FORMAT: &str = "counterfoil-policy-input/1";
 /// A moment in whole seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
-pub struct Seconds(u64);
+pub struct UnixSeconds(u64);
 
-impl Seconds {
+impl UnixSeconds {
     /// The last whole second that is not after the moment: for "now" and for what ends, so that
     /// nothing counts a fraction of a second too long.
     #[must_use]
@@ -44,7 +44,7 @@ impl Seconds {
 
 /// The exact digest set that people approve.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-pub struct Set {
+pub struct DigestSetInput {
     /// The component.
     pub component: Digest,
     /// The limits that it runs under.
@@ -57,7 +57,7 @@ pub struct Set {
 
 /// A recorded exception to a rule.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Exception {
+pub struct ExceptionInput {
     /// The ledger's entry that granted it.
     pub entry: u64,
     /// The rule, by the code of its reason.
@@ -75,11 +75,11 @@ pub struct Exception {
     /// Who granted it.
     pub approver: String,
     /// When it ends.
-    pub until: Seconds,
+    pub until: UnixSeconds,
 }
 
 /// What a gate is told, whichever it is.
-pub trait Input: Serialize {
+pub trait GateInput: Serialize {
     /// The gate.
     const GATE: Gate;
 
@@ -90,13 +90,13 @@ pub trait Input: Serialize {
     /// Returns the error of the JSON writer, which no value of these types causes.
     fn document(&self) -> Result<Value, serde_json::Error> {
         #[derive(Serialize)]
-        struct Document<'a, T: ?Sized> {
+        struct InputDocument<'a, T: ?Sized> {
             format: &'static str,
             gate: Gate,
             #[serde(flatten)]
             fields: &'a T,
         }
-        serde_json::to_value(Document {
+        serde_json::to_value(InputDocument {
             format: FORMAT,
             gate: Self::GATE,
             fields: self,
@@ -104,14 +104,14 @@ pub trait Input: Serialize {
     }
 }
 
-impl Input for Promotion {
+impl GateInput for PromotionInput {
     const GATE: Gate = Gate::Promotion;
 }
 
-impl Input for Start {
+impl GateInput for StartInput {
     const GATE: Gate = Gate::Start;
 }
 
-impl Input for Limits {
+impl GateInput for LimitsInput {
     const GATE: Gate = Gate::Limits;
 }

@@ -5,7 +5,6 @@
 pub mod bundle;
 pub mod child;
 mod engine;
-pub mod gate;
 pub mod input;
 pub mod starter;
 pub mod suite;

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::verdict::{Reason, Refusal};
+use crate::verdict::PolicyRefusal;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::GateReason;
 
 /// One test rule.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Case {
+pub struct TestCase {
     /// The rule, such as `data.counterfoil.start_test.test_window`.
     pub rule: String,
     /// Why it does not pass; none if it does.
@@ -18,7 +19,7 @@ pub struct Case {
 /// Which lines of a policy file the tests reached.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Coverage {
+pub struct LineCoverage {
     /// The file.
     pub path: String,
     /// How many lines were reached.
@@ -30,25 +31,25 @@ pub struct Coverage {
 /// What came of all tests of a bundle.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Suite {
+pub struct TestSuite {
     /// The digest of the bundle.
     pub digest: Digest,
     /// Why no test was run; none if they were.
-    pub refused: Option<Reason>,
+    pub refused: Option<GateReason>,
     /// Every test, in the order of the files and of their rules.
-    pub cases: Vec<Case>,
+    pub cases: Vec<TestCase>,
     /// The coverage of every policy file.
-    pub coverage: Vec<Coverage>,
+    pub coverage: Vec<LineCoverage>,
 }
 
-impl Suite {
+impl TestSuite {
     /// No test was run.
     #[must_use]
-    pub fn refused(digest: Digest, refusal: Refusal, text: &str) -> Self {
+    pub fn refused(digest: Digest, refusal: PolicyRefusal, text: &str) -> Self {
         let (code, text) = (refusal.code().to_owned(), text.to_owned());
         Self {
             digest,
-            refused: Some(Reason { code, text }),
+            refused: Some(GateReason { code, text }),
             cases: Vec::new(),
             coverage: Vec::new(),
         }

@@ -1,13 +1,11 @@
 //! What a gate answers: pass or fail with every reason, bound to the digests of the bundle and the
 //! input. Who asked, and what is done with the answer, must never be known here.
 
-use core::fmt;
-
 use counterfoil_trading::manifest::{ManifestError, RiskEntry, canonical_json};
 use serde::{Deserialize, Serialize};
 
-use crate::gate::Gate;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 
 /// The format of a verdict.
 pub const FORMAT: &str = "counterfoil-verdict/1";
@@ -18,40 +16,9 @@ pub const TEXT_BYTES_MAX: usize = 400;
 /// The most bytes of a reason's code.
 pub const CODE_BYTES_MAX: usize = 64;
 
-/// Whether what was asked for may be done.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It may.
-    Pass,
-    /// It may not.
-    Fail,
-}
-
-impl Outcome {
-    /// The name, in documents.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-        }
-    }
-}
-
-/// One reason of a verdict.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reason {
-    /// The rule, by its stable code: a policy's own, or one of [`Refusal`].
-    pub code: String,
-    /// What it says, for people.
-    pub text: String,
-}
-
 /// Why the host refuses without, or against, what a policy says. The codes never change.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Refusal {
+pub enum PolicyRefusal {
     /// There is no policy.
     Missing,
     /// The bundle cannot be read or compiled.
@@ -78,7 +45,7 @@ pub enum Refusal {
     InputSize,
 }
 
-impl Refusal {
+impl PolicyRefusal {
     /// Every refusal.
     pub const ALL: [Self; 12] = [
         Self::Missing,
@@ -118,7 +85,7 @@ impl Refusal {
 /// What the policy, or the host in its place, says at a gate.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Verdict {
+pub struct PolicyVerdict {
     format: String,
     /// The gate.
     pub gate: Gate,
@@ -127,9 +94,9 @@ pub struct Verdict {
     /// The digest of the input's canonical JSON; none if it has no such form.
     pub input: Option<Digest>,
     /// Pass or fail.
-    pub outcome: Outcome,
+    pub outcome: GateOutcome,
     /// Every reason, in the order of code and text.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<GateReason>,
     /// The typed limits: there if and only if the gate is the one of limits and the outcome is
     /// pass. Every value was parsed and holds.
     pub limits: Option<RiskEntry>,
@@ -153,16 +120,16 @@ pub enum VerdictError {
     Limits,
 }
 
-impl Verdict {
+impl PolicyVerdict {
     /// A verdict of the host: the policy was not asked, or its answer does not count.
     #[must_use]
     pub fn refused(
         gate: Gate,
         (bundle, input): (Option<Digest>, Option<Digest>),
-        refusal: Refusal,
+        refusal: PolicyRefusal,
         text: &str,
     ) -> Self {
-        let reason = Reason {
+        let reason = GateReason {
             code: refusal.code().to_owned(),
             text: bounded(text),
         };
@@ -171,7 +138,7 @@ impl Verdict {
             gate,
             bundle,
             input,
-            outcome: Outcome::Fail,
+            outcome: GateOutcome::Fail,
             reasons: vec![reason],
             limits: None,
         }
@@ -181,8 +148,8 @@ impl Verdict {
     pub(crate) fn told(
         gate: Gate,
         (bundle, input): (Digest, Digest),
-        outcome: Outcome,
-        mut reasons: Vec<Reason>,
+        outcome: GateOutcome,
+        mut reasons: Vec<GateReason>,
         limits: Option<RiskEntry>,
     ) -> Self {
         reasons.sort_by(|one, other| (&one.code, &one.text).cmp(&(&other.code, &other.text)));
@@ -200,7 +167,7 @@ impl Verdict {
     /// Whether what was asked for may be done.
     #[must_use]
     pub fn passes(&self) -> bool {
-        self.outcome == Outcome::Pass
+        self.outcome == GateOutcome::Pass
     }
 
     /// The verdict as canonical JSON (RFC 8785).
@@ -216,7 +183,7 @@ impl Verdict {
     ///
     /// # Errors
     ///
-    /// Returns [`VerdictError`] if the bytes are not exactly what [`Verdict::encode`] writes.
+    /// Returns [`VerdictError`] if the bytes are not exactly what [`PolicyVerdict::encode`] writes.
     pub fn decode(bytes: &[u8]) -> Result<Self, VerdictError> {
         let verdict: Self = serde_json::from_slice(bytes)?;
         if verdict.format != FORMAT || verdict.encode()? != bytes {
@@ -244,12 +211,6 @@ impl Verdict {
         ];
         let differ = pairs.into_iter().filter(|(_, same)| !same);
         differ.map(|(name, _)| name).collect()
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.text)
     }
 }
 

@@ -14,9 +14,9 @@ use counterfoil_trading::decimal::power_of_ten;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::units::{Money, Quantity};
 
-use crate::facts::Facts;
-use crate::figures::Figures;
-use crate::trade::{End, Trade};
+use crate::facts::RunFacts;
+use crate::figures::ReportFigures;
+use crate::trade::{RoundTrip, TradeEnd};
 
 /// Digits of a decimal column: what 128 bits hold.
 const DIGITS: u8 = 38;
@@ -25,11 +25,11 @@ pub(crate) const MONEY_DECIMALS: i8 = 9;
 /// Decimals of quantities: as many as any instrument may have.
 const QUANTITY_DECIMALS: i8 = 18;
 
-pub(crate) type Column<'a> = (&'a str, ArrayRef);
+pub(crate) type NamedColumn<'a> = (&'a str, ArrayRef);
 
 /// One row a trade; `None` when an amount does not fit.
-pub(crate) fn trades(facts: &Facts) -> Option<Result<Vec<u8>, ArrowError>> {
-    let rows: Vec<(&Trade, &Instrument)> = facts
+pub(crate) fn trades(facts: &RunFacts) -> Option<Result<Vec<u8>, ArrowError>> {
+    let rows: Vec<(&RoundTrip, &Instrument)> = facts
         .trades
         .iter()
         .map(|trade| Some((trade, facts.instruments.get(trade.instrument.index())?)))
@@ -43,15 +43,19 @@ pub(crate) fn trades(facts: &Facts) -> Option<Result<Vec<u8>, ArrowError>> {
 }
 
 fn trade_columns(
-    rows: &[(&Trade, &Instrument)],
+    rows: &[(&RoundTrip, &Instrument)],
     gross: &[Money],
     net: &[Money],
-) -> Result<Vec<Column<'static>>, ArrowError> {
-    let prices = || rows.iter().map(|(trade, one)| trade.average_prices(one));
-    let amounts = |of: fn(&Trade) -> Money| money(rows.iter().map(|row| of(row.0)));
+) -> Result<Vec<NamedColumn<'static>>, ArrowError> {
+    let prices = || {
+        rows.iter()
+            .map(|(trade, instrument)| trade.average_prices(instrument))
+    };
+    let amounts = |of: fn(&RoundTrip) -> Money| money(rows.iter().map(|row| of(row.0)));
     let closed = || rows.iter().map(|row| row.0.closed.as_ref());
     let opened = || rows.iter().map(|row| Some(&row.0.opened));
-    let units = |of: fn(&Trade) -> Quantity| quantities(rows.iter().map(|row| (of(row.0), row.1)));
+    let units =
+        |of: fn(&RoundTrip) -> Quantity| quantities(rows.iter().map(|row| (of(row.0), row.1)));
     let returns = rows.iter().map(|row| row.0.return_on_entry());
     Ok(vec![
         (
@@ -100,7 +104,7 @@ fn trade_columns(
 }
 
 /// One row a slice.
-pub(crate) fn equity(facts: &Facts, figures: &Figures) -> Result<Vec<u8>, ArrowError> {
+pub(crate) fn equity(facts: &RunFacts, figures: &ReportFigures) -> Result<Vec<u8>, ArrowError> {
     let slices = &facts.slices;
     let drawdowns: Float64Array = figures.drawdowns.iter().copied().map(Some).collect();
     file(&[
@@ -115,8 +119,8 @@ pub(crate) fn equity(facts: &Facts, figures: &Figures) -> Result<Vec<u8>, ArrowE
     ])
 }
 
-fn file(columns: &[Column<'_>]) -> Result<Vec<u8>, ArrowError> {
-    write(columns, |name| {
+fn file(columns: &[NamedColumn<'_>]) -> Result<Vec<u8>, ArrowError> {
+    write_file(columns, |name| {
         ["closed", "bars", "entry_price", "exit_price", "return"].contains(&name)
             || name.ends_with("_reason")
             || name.ends_with("_by_entry")
@@ -124,11 +128,14 @@ fn file(columns: &[Column<'_>]) -> Result<Vec<u8>, ArrowError> {
 }
 
 /// A file in which any value may be missing.
-pub(crate) fn file_of_optional(columns: &[Column<'_>]) -> Result<Vec<u8>, ArrowError> {
-    write(columns, |_| true)
+pub(crate) fn file_of_optional(columns: &[NamedColumn<'_>]) -> Result<Vec<u8>, ArrowError> {
+    write_file(columns, |_| true)
 }
 
-fn write(columns: &[Column<'_>], optional: fn(&str) -> bool) -> Result<Vec<u8>, ArrowError> {
+fn write_file(
+    columns: &[NamedColumn<'_>],
+    optional: fn(&str) -> bool,
+) -> Result<Vec<u8>, ArrowError> {
     let fields: Vec<Field> = columns
         .iter()
         .map(|(name, array)| {
@@ -148,7 +155,7 @@ pub(crate) fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayR
     Arc::new(values.collect::<StringArray>())
 }
 
-fn reasons<'a>(ends: impl Iterator<Item = Option<&'a End>>) -> ArrayRef {
+fn reasons<'a>(ends: impl Iterator<Item = Option<&'a TradeEnd>>) -> ArrayRef {
     texts(ends.map(|end| end.and_then(|end| end.reason.as_deref())))
 }
 
@@ -156,7 +163,7 @@ fn counts(values: impl Iterator<Item = Option<u64>>) -> ArrayRef {
     Arc::new(values.collect::<UInt64Array>())
 }
 
-fn entries<'a>(ends: impl Iterator<Item = Option<&'a End>>) -> ArrayRef {
+fn entries<'a>(ends: impl Iterator<Item = Option<&'a TradeEnd>>) -> ArrayRef {
     counts(ends.map(|end| end.and_then(|end| end.entry)))
 }
 
@@ -175,11 +182,12 @@ fn money(values: impl Iterator<Item = Money>) -> Result<ArrayRef, ArrowError> {
 fn quantities<'a>(
     values: impl Iterator<Item = (Quantity, &'a Instrument)>,
 ) -> Result<ArrayRef, ArrowError> {
-    let widened = |(quantity, instrument): (Quantity, &Instrument)| {
+    // One scale for the column, the finest that any instrument may have: nothing is rounded.
+    let widened = values.map(|(quantity, instrument)| {
         let missing = 18_u8.saturating_sub(instrument.quantity_scale());
         i128::from(quantity.0).checked_mul(power_of_ten(missing)?)
-    };
-    decimals(values.map(widened), QUANTITY_DECIMALS)
+    });
+    decimals(widened, QUANTITY_DECIMALS)
 }
 
 pub(crate) fn decimals(
@@ -187,5 +195,6 @@ pub(crate) fn decimals(
     scale: i8,
 ) -> Result<ArrayRef, ArrowError> {
     let array: Decimal128Array = values.collect();
+    // Refuses a value of more digits than the column has, rather than cutting it.
     Ok(Arc::new(array.with_precision_and_scale(DIGITS, scale)?))
 }

@@ -8,7 +8,7 @@ use crate::number;
 /// How many returns make a year.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PeriodsPerYear {
-    /// The caller said so.
+    /// Stated by the caller.
     Given(f64),
     /// Daily returns of weekdays only.
     Weekdays,
@@ -23,12 +23,14 @@ pub enum PeriodsPerYear {
 impl PeriodsPerYear {
     /// The number for a run with bars of this length and slices on these days, counted from
     /// 1970-01-01.
-    pub(crate) fn of(timeframe: Timeframe, days: impl IntoIterator<Item = i64>) -> Self {
+    pub(crate) fn from_bars(timeframe: Timeframe, days: impl IntoIterator<Item = i64>) -> Self {
         match timeframe {
             Timeframe::Months(months) => Self::Months(12.0 / f64::from(months)),
             Timeframe::Fixed(nanos) if nanos > DAY_NANOS => {
                 Self::LongBars(number::signed(DAY_NANOS) * 365.0 / number::signed(nanos))
             }
+            // From the data and not from the market's name: a bar on a Saturday shows that the venue
+            // trades then, whatever it is called.
             Timeframe::Fixed(_) if days.into_iter().any(is_weekend) => Self::EveryDay,
             Timeframe::Fixed(_) => Self::Weekdays,
         }
@@ -72,7 +74,7 @@ mod tests {
             ("3M", &[2], 4.0),
         ];
         for (bar, days, expect) in table {
-            let got = PeriodsPerYear::of(bar.parse().unwrap(), days.iter().copied());
+            let got = PeriodsPerYear::from_bars(bar.parse().unwrap(), days.iter().copied());
             assert_eq!(got.number().to_bits(), expect.to_bits(), "{bar} {days:?}");
         }
     }

@@ -8,15 +8,15 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::ticks::Tick;
+use crate::ticks::AxisTick;
 
 /// Everything is drawn at four times its size, because the SVG back end knows whole pixels only.
 const SCALE: u32 = 4;
 
-/// A colour that the page decides, by light or dark. In the drawing it is a number that stands
+/// A colour that the page decides, by light or dark. In the drawing it is a number that is
 /// for a name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Ink {
+pub(crate) enum ChartInk {
     /// Labels.
     Label,
     /// Lines behind the data.
@@ -31,7 +31,7 @@ pub(crate) enum Ink {
     Loss,
 }
 
-impl Ink {
+impl ChartInk {
     const ALL: [(Self, &'static str); 6] = [
         (Self::Label, "var(--muted)"),
         (Self::Grid, "var(--grid)"),
@@ -55,7 +55,7 @@ impl Ink {
 
 /// How points are drawn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Shape {
+pub(crate) enum ChartShape {
     /// Straight from one to the next.
     Line,
     /// Level until the next.
@@ -70,21 +70,21 @@ pub(crate) enum Shape {
 
 /// Points drawn alike.
 #[derive(Clone, Debug)]
-pub(crate) struct Layer {
+pub(crate) struct ChartLayer {
     pub(crate) points: Vec<(f64, f64)>,
-    pub(crate) shape: Shape,
-    pub(crate) ink: Ink,
+    pub(crate) shape: ChartShape,
+    pub(crate) ink: ChartInk,
 }
 
 /// One axis.
 #[derive(Clone, Debug)]
-pub(crate) struct Axis {
+pub(crate) struct ChartAxis {
     pub(crate) low: f64,
     pub(crate) high: f64,
-    pub(crate) ticks: Vec<Tick>,
+    pub(crate) ticks: Vec<AxisTick>,
 }
 
-impl Ranged for Axis {
+impl Ranged for ChartAxis {
     type FormatOption = NoDefaultFormatting;
     type ValueType = f64;
 
@@ -105,12 +105,13 @@ impl Ranged for Axis {
     }
 }
 
-impl ValueFormatter<f64> for Axis {
+impl ValueFormatter<f64> for ChartAxis {
     fn format(value: &f64) -> String {
         value.to_string()
     }
 
     fn format_ext(&self, value: &f64) -> String {
+        // By bits: the library gives back the very value that it was given as a tick.
         let named = self
             .ticks
             .iter()
@@ -121,14 +122,14 @@ impl ValueFormatter<f64> for Axis {
 
 /// How wide a chart is drawn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Width {
+pub(crate) enum ChartWidth {
     /// For a desk and for paper.
     Wide,
     /// For a phone.
     Narrow,
 }
 
-impl Width {
+impl ChartWidth {
     const fn pixels(self) -> u32 {
         match self {
             Self::Wide => 920,
@@ -149,18 +150,18 @@ impl Width {
 pub(crate) struct Chart {
     /// What it shows, for who cannot see it.
     pub(crate) label: String,
-    pub(crate) x: Axis,
-    pub(crate) y: Axis,
-    pub(crate) layers: Vec<Layer>,
-    pub(crate) width: Width,
+    pub(crate) x: ChartAxis,
+    pub(crate) y: ChartAxis,
+    pub(crate) layers: Vec<ChartLayer>,
+    pub(crate) width: ChartWidth,
     pub(crate) height: u32,
 }
 
 /// SVG that this module made: nothing from outside is in it.
 #[derive(Clone, Debug)]
-pub(crate) struct Svg(String);
+pub(crate) struct SvgText(String);
 
-impl Svg {
+impl SvgText {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -172,11 +173,11 @@ impl Svg {
 pub struct ChartError(String);
 
 impl Chart {
-    pub(crate) fn draw(&self) -> Result<Svg, ChartError> {
+    pub(crate) fn draw(&self) -> Result<SvgText, ChartError> {
         let mut text = String::new();
         self.draw_into(&mut text)
             .map_err(|error| ChartError(error.to_string()))?;
-        Ok(Svg(self.finish(&text)))
+        Ok(SvgText(self.finish(&text)))
     }
 
     fn draw_into(&self, text: &mut String) -> Result<(), Box<dyn core::error::Error>> {
@@ -189,13 +190,13 @@ impl Chart {
             .set_label_area_size(LabelAreaPosition::Left, 50 * SCALE)
             .set_label_area_size(LabelAreaPosition::Bottom, 22 * SCALE)
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
-        let label = Ink::Label.color();
+        let label = ChartInk::Label.color();
         let style = TextStyle::from(("sans-serif", 14 * SCALE)).color(&label);
         chart
             .configure_mesh()
             .disable_x_mesh()
-            .axis_style(Ink::Grid.color().stroke_width(SCALE))
-            .bold_line_style(Ink::Grid.color().stroke_width(SCALE))
+            .axis_style(ChartInk::Grid.color().stroke_width(SCALE))
+            .bold_line_style(ChartInk::Grid.color().stroke_width(SCALE))
             .light_line_style(TRANSPARENT)
             .x_label_style(style.clone().pos(Pos::new(HPos::Center, VPos::Top)))
             .y_label_style(style)
@@ -205,18 +206,18 @@ impl Chart {
             let line = color.stroke_width(SCALE * 3 / 2);
             let points = layer.points.iter().copied();
             match layer.shape {
-                Shape::Line => {
+                ChartShape::Line => {
                     chart.draw_series(LineSeries::new(points, line))?;
                 }
-                Shape::Steps => {
+                ChartShape::Steps => {
                     chart.draw_series(LineSeries::new(steps(&layer.points), line))?;
                 }
-                Shape::Area => {
+                ChartShape::Area => {
                     let area = AreaSeries::new(points, 0.0, color.mix(0.22));
                     chart.draw_series(area.border_style(color.stroke_width(SCALE)))?;
                 }
-                Shape::Up | Shape::Down => {
-                    let down = if layer.shape == Shape::Up { 1 } else { -1 };
+                ChartShape::Up | ChartShape::Down => {
+                    let down = if layer.shape == ChartShape::Up { 1 } else { -1 };
                     chart.draw_series(points.map(|point| {
                         EmptyElement::at(point) + Polygon::new(triangle(down), color.filled())
                     }))?;
@@ -229,12 +230,18 @@ impl Chart {
 
     /// The drawing with the page's colours, and a head of our own.
     fn finish(&self, text: &str) -> String {
-        let body = text.split_once('\n').map_or("", |(_, body)| body);
-        let mut body = body.replace("font-family=\"sans-serif\" ", "");
-        for (ink, name) in Ink::ALL {
+        // Without the library's first line, which has a size in pixels and no label for a reader.
+        let mut body = text
+            .split_once('\n')
+            .map_or("", |(_, body)| body)
+            .replace("font-family=\"sans-serif\" ", "");
+        // The drawing library knows fixed colours only. Each ink is drawn in a colour of its own that
+        // no data can produce, and gets the name of the page's variable here.
+        for (ink, name) in ChartInk::ALL {
             let RGBColor(red, green, blue) = ink.color();
             body = body.replace(&format!("#{red:02X}{green:02X}{blue:02X}"), name);
         }
+        // What plotters writes for every shape and no reader needs: a page has thousands of them.
         let body = body
             .replace(" opacity=\"1\"", "")
             .replace(" \"/>", "\"/>")
@@ -253,6 +260,8 @@ impl Chart {
 fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut out: Vec<(f64, f64)> = Vec::with_capacity(points.len().saturating_mul(2));
     for point in points {
+        // A position holds until the next one: a straight line between both would show holdings
+        // that the account never had.
         if let Some(last) = out.last().copied()
             && last.1.to_bits() != point.1.to_bits()
         {
@@ -276,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_chart_is_the_same_text_each_time_and_leaves_colours_to_the_page() {
-        let axis = |ticks: &[(f64, &str)]| Axis {
+        let axis = |ticks: &[(f64, &str)]| ChartAxis {
             low: 0.0,
             high: 10.0,
             ticks: ticks
@@ -285,14 +294,20 @@ mod tests {
                 .collect(),
         };
         let shapes = [
-            Shape::Line,
-            Shape::Steps,
-            Shape::Area,
-            Shape::Up,
-            Shape::Down,
+            ChartShape::Line,
+            ChartShape::Steps,
+            ChartShape::Area,
+            ChartShape::Up,
+            ChartShape::Down,
         ];
-        let inks = [Ink::Main, Ink::Second, Ink::Loss, Ink::Gain, Ink::Loss];
-        let layer = |(shape, ink)| Layer {
+        let inks = [
+            ChartInk::Main,
+            ChartInk::Second,
+            ChartInk::Loss,
+            ChartInk::Gain,
+            ChartInk::Loss,
+        ];
+        let layer = |(shape, ink)| ChartLayer {
             points: vec![(0.0, 1.0), (5.0, 7.0), (10.0, 3.0)],
             shape,
             ink,
@@ -302,13 +317,13 @@ mod tests {
             x: axis(&[(2.0, "two"), (9.0, "nine")]),
             y: axis(&[(0.0, "0"), (5.0, "5")]),
             layers: shapes.into_iter().zip(inks).map(layer).collect(),
-            width: Width::Wide,
+            width: ChartWidth::Wide,
             height: 200,
         };
         let text = chart.draw().unwrap();
         assert_eq!(text.as_str(), chart.draw().unwrap().as_str());
         let text = text.as_str();
-        for (_, name) in Ink::ALL {
+        for (_, name) in ChartInk::ALL {
             assert!(text.contains(&format!("=\"{name}\"")), "{name}: {text}");
         }
         for label in ["two", "nine", ">0<", ">5<"] {

@@ -3,10 +3,9 @@
 
 use counterfoil_trading::decimal;
 
-use crate::facts::Facts;
-use crate::figures::Figures;
-use crate::moment;
-use crate::trade::{End, Trade};
+use crate::facts::RunFacts;
+use crate::figures::ReportFigures;
+use crate::trade::{RoundTrip, TradeEnd};
 
 const TRADES: &str = "number,instrument,direction,opened,closed,bars,entered,exited,entry_price,\
 exit_price,entry_value,exit_value,open_value,action_cash,gross,fees,borrow,slippage,net,return,fills,opened_by_entry,\
@@ -15,7 +14,7 @@ closed_by_entry,open_reason,close_reason";
 const EQUITY: &str = "time,cash,equity,exposure,drawdown";
 
 /// One row a trade; `None` when an amount does not fit.
-pub(crate) fn trades(facts: &Facts) -> Option<String> {
+pub(crate) fn trades(facts: &RunFacts) -> Option<String> {
     let mut out = format!("{TRADES}\n");
     for (place, trade) in facts.trades.iter().enumerate() {
         let cells = trade_cells(facts, place, trade)?;
@@ -25,14 +24,14 @@ pub(crate) fn trades(facts: &Facts) -> Option<String> {
     Some(out)
 }
 
-fn trade_cells(facts: &Facts, place: usize, trade: &Trade) -> Option<Vec<String>> {
+fn trade_cells(facts: &RunFacts, place: usize, trade: &RoundTrip) -> Option<Vec<String>> {
     let instrument = facts.instruments.get(trade.instrument.index())?;
     let (entry, exit) = trade.average_prices(instrument);
     let price =
         |price: Option<i128>| price.map_or(String::new(), |price| decimal::format(price, 9));
     let closed = trade.closed.as_ref();
-    let by = |end: Option<&End>| end.and_then(|end| end.entry).map(|entry| entry.to_string());
-    let reason = |end: Option<&End>| {
+    let by = |end: Option<&TradeEnd>| end.and_then(|end| end.entry).map(|entry| entry.to_string());
+    let reason = |end: Option<&TradeEnd>| {
         let reason = end.and_then(|end| end.reason.as_deref());
         reason.map(foreign).unwrap_or_default()
     };
@@ -40,10 +39,8 @@ fn trade_cells(facts: &Facts, place: usize, trade: &Trade) -> Option<Vec<String>
         place.saturating_add(1).to_string(),
         foreign(instrument.symbol()),
         trade.direction.name().to_owned(),
-        moment::rfc3339(trade.opened.time),
-        closed
-            .map(|end| moment::rfc3339(end.time))
-            .unwrap_or_default(),
+        trade.opened.time.rfc3339(),
+        closed.map(|end| end.time.rfc3339()).unwrap_or_default(),
         trade
             .bars()
             .map(|bars| bars.to_string())
@@ -71,11 +68,11 @@ fn trade_cells(facts: &Facts, place: usize, trade: &Trade) -> Option<Vec<String>
 }
 
 /// One row a slice.
-pub(crate) fn equity(facts: &Facts, figures: &Figures) -> String {
+pub(crate) fn equity(facts: &RunFacts, figures: &ReportFigures) -> String {
     let mut out = format!("{EQUITY}\n");
     for (slice, drawdown) in facts.slices.iter().zip(&figures.drawdowns) {
         let row = [
-            moment::rfc3339(slice.time),
+            slice.time.rfc3339(),
             slice.cash.to_text(),
             slice.equity.to_text(),
             slice.exposure.to_text(),
@@ -89,17 +86,21 @@ pub(crate) fn equity(facts: &Facts, figures: &Figures) -> String {
 
 /// The shortest text that reads back as the same float.
 pub(crate) fn float(value: f64) -> String {
+    // Debug and not Display: it writes 1e300 in six characters instead of 301, and -0.0 as such.
     format!("{value:?}")
 }
 
 /// A text from outside as one field.
 pub(crate) fn foreign(text: &str) -> String {
+    // A strategy chooses symbols and reasons. A spreadsheet runs a cell that begins so: with
+    // `=HYPERLINK(…)` it would send other cells to an address of the strategy's author.
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     let text = if formula {
         format!("'{text}")
     } else {
         text.to_owned()
     };
+    // Quoted with an apostrophe too: some readers drop one that begins an unquoted field.
     if text.contains([',', '"', '\n', '\r', '\'']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {

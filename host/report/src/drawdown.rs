@@ -6,7 +6,7 @@ use crate::number;
 
 /// One fall from a peak until the peak is reached again.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Fall {
+pub(crate) struct Drawdown {
     /// The lowest equity over the peak, less one: below zero.
     pub(crate) depth: f64,
     /// When the peak was; `None`: before the first slice.
@@ -19,7 +19,7 @@ pub(crate) struct Fall {
     pub(crate) until: UnixNanos,
 }
 
-impl Fall {
+impl Drawdown {
     /// Days from the peak to the recovery, or to the end.
     pub(crate) fn days(&self, begin: UnixNanos) -> f64 {
         let nanos = self.until.0.saturating_sub(self.peak.unwrap_or(begin).0);
@@ -29,11 +29,11 @@ impl Fall {
 
 /// The deepest fall and the longest.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Falls {
+pub(crate) struct DrawdownSummary {
     /// The deepest; the first of two that are equal.
-    pub(crate) deepest: Option<Fall>,
+    pub(crate) deepest: Option<Drawdown>,
     /// The longest; the first of two that are equal.
-    pub(crate) longest: Option<Fall>,
+    pub(crate) longest: Option<Drawdown>,
     /// Days of the longest.
     pub(crate) longest_days: f64,
 }
@@ -43,22 +43,23 @@ pub(crate) fn series(start: f64, equity: &[f64]) -> Vec<f64> {
     let mut peak = start;
     let below = |now: &f64| {
         peak = peak.max(*now);
+        // Equity that never was above zero has no fall in per cent.
         if peak > 0.0 { now / peak - 1.0 } else { 0.0 }
     };
     equity.iter().map(below).collect()
 }
 
 /// The deepest and the longest fall of a series of drawdowns.
-pub(crate) fn falls(times: &[UnixNanos], drawdowns: &[f64]) -> Falls {
-    let mut all = Falls::default();
+pub(crate) fn falls(times: &[UnixNanos], drawdowns: &[f64]) -> DrawdownSummary {
+    let mut all = DrawdownSummary::default();
     let Some(begin) = times.first().copied() else {
         return all;
     };
-    let mut open: Option<Fall> = None;
+    let mut open: Option<Drawdown> = None;
     let mut peak = None;
     for (time, depth) in times.iter().copied().zip(drawdowns.iter().copied()) {
         if depth < 0.0 {
-            let fall = open.get_or_insert(Fall {
+            let fall = open.get_or_insert(Drawdown {
                 depth,
                 peak,
                 trough: time,
@@ -66,6 +67,7 @@ pub(crate) fn falls(times: &[UnixNanos], drawdowns: &[f64]) -> Falls {
                 until: time,
             });
             fall.until = time;
+            // Below and not equal: of two troughs of one depth the first is named.
             if depth < fall.depth {
                 fall.depth = depth;
                 fall.trough = time;
@@ -76,17 +78,18 @@ pub(crate) fn falls(times: &[UnixNanos], drawdowns: &[f64]) -> Falls {
         if let Some(mut fall) = open.take() {
             fall.recovered = Some(time);
             fall.until = time;
-            all.take(fall, begin);
+            all.note(fall, begin);
         }
     }
+    // A fall that lasts to the end counts as long as it was seen; it has no recovery.
     if let Some(fall) = open {
-        all.take(fall, begin);
+        all.note(fall, begin);
     }
     all
 }
 
-impl Falls {
-    fn take(&mut self, fall: Fall, begin: UnixNanos) {
+impl DrawdownSummary {
+    fn note(&mut self, fall: Drawdown, begin: UnixNanos) {
         if self
             .deepest
             .is_none_or(|deepest| fall.depth < deepest.depth)

@@ -1,4 +1,4 @@
-//! What a run came to, in exact numbers: the input of every figure, table and chart. It must
+//! The results of a run, in exact numbers: the input of every figure, table and chart. It must
 //! never know how a journal writes these things down.
 
 use std::collections::BTreeMap;
@@ -8,12 +8,12 @@ use counterfoil_trading::order::Side;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::Money;
 
-use crate::thin::Thin;
-use crate::trade::Trade;
+use crate::thin::ThinnedLine;
+use crate::trade::RoundTrip;
 
 /// The account after one slice.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Slice {
+pub(crate) struct SliceFacts {
     /// The slice's close time.
     pub(crate) time: UnixNanos,
     /// Cash.
@@ -26,7 +26,7 @@ pub(crate) struct Slice {
 
 /// What trading cost, by kind. Every amount is a cost where it is positive.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Costs {
+pub(crate) struct TradingCosts {
     /// Fees, charged beside the price.
     pub(crate) fees: Money,
     /// Slippage, which is in the prices paid and received.
@@ -39,7 +39,7 @@ pub(crate) struct Costs {
 
 /// What became of the strategy's requests.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Orders {
+pub(crate) struct OrderFacts {
     /// Requests that the risk gate let through.
     pub(crate) approved: u64,
     /// Requests that the risk gate refused, by code.
@@ -56,7 +56,7 @@ pub(crate) struct Orders {
 
 /// A buy or a sell in a price chart.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark {
+pub(crate) struct FillMark {
     /// Close time of the bar.
     pub(crate) time: i64,
     /// The price of the fill.
@@ -67,13 +67,13 @@ pub(crate) struct Mark {
 
 /// What one instrument's charts are drawn from.
 #[derive(Clone, Debug)]
-pub(crate) struct Lines {
+pub(crate) struct InstrumentFacts {
     /// Closes.
-    pub(crate) price: Thin,
+    pub(crate) price: ThinnedLine,
     /// The position after each bar.
-    pub(crate) position: Thin,
+    pub(crate) position: ThinnedLine,
     /// Every fill.
-    pub(crate) marks: Vec<Mark>,
+    pub(crate) marks: Vec<FillMark>,
     /// Notional bought and sold.
     pub(crate) traded: Money,
     /// Bars decided.
@@ -82,33 +82,33 @@ pub(crate) struct Lines {
 
 /// The fault that ended a run.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Fault {
+pub(crate) struct FaultFacts {
     /// Its name.
     pub(crate) name: &'static str,
     /// The callback.
     pub(crate) callback: &'static str,
     /// Close time of its slice; 0 in `init`.
     pub(crate) time: UnixNanos,
-    /// What the strategy said.
+    /// The strategy's message.
     pub(crate) message: String,
-    /// What the engine says.
+    /// The engine's trace.
     pub(crate) trace: String,
 }
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Ending {
+pub(crate) enum RunEnding {
     /// The data or the feed ended.
     EndOfData,
     /// The guest was at fault.
     Fault,
     /// The host stopped the run.
     Stopped,
-    /// There is no closing record: the run is under way, or its process was stopped.
+    /// No closing record: the run is still running, or its process was stopped.
     NotClosed,
 }
 
-impl Ending {
+impl RunEnding {
     /// Its name in `report.json`.
     #[must_use]
     pub(crate) const fn name(self) -> &'static str {
@@ -121,9 +121,9 @@ impl Ending {
     }
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub struct RunFacts {
     /// Cash at the start.
     pub(crate) starting_cash: Money,
     /// The length of a bar.
@@ -133,32 +133,32 @@ pub struct Facts {
     /// The build of the host that wrote the journal, for people.
     pub(crate) host: String,
     /// The account after each slice, in sequence.
-    pub(crate) slices: Vec<Slice>,
+    pub(crate) slices: Vec<SliceFacts>,
     /// One an instrument, by instrument id.
-    pub(crate) lines: Vec<Lines>,
+    pub(crate) lines: Vec<InstrumentFacts>,
     /// Round trips in the sequence in which they ended, then the open ones by instrument.
-    pub(crate) trades: Vec<Trade>,
+    pub(crate) trades: Vec<RoundTrip>,
     /// What trading cost.
-    pub(crate) costs: Costs,
+    pub(crate) costs: TradingCosts,
     /// Notional bought and sold.
     pub(crate) traded: Money,
     /// Fuel of each decision, smallest first.
     pub(crate) fuel: Vec<u64>,
     /// What became of requests.
-    pub(crate) orders: Orders,
+    pub(crate) orders: OrderFacts,
     /// The fault, if there was one.
-    pub(crate) fault: Option<Fault>,
+    pub(crate) fault: Option<FaultFacts>,
     /// Inputs that no run may see, with their reasons, by reason.
     pub(crate) refused_inputs: BTreeMap<String, u64>,
-    /// Journal entry of the first decision, and of the first that asked for something.
+    /// Journal entries of the first decision, and of the first with a request.
     pub(crate) first_entries: (Option<u64>, Option<u64>),
     /// How it ended.
-    pub(crate) ending: Ending,
+    pub(crate) ending: RunEnding,
     /// The host's stop: cause and sentence.
     pub(crate) stop: Option<(&'static str, String)>,
 }
 
-impl Facts {
+impl RunFacts {
     /// Bars decided.
     #[must_use]
     pub(crate) fn decisions(&self) -> u64 {

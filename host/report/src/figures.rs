@@ -5,16 +5,16 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 
 use crate::calendar::PeriodsPerYear;
-use crate::drawdown::{self, Falls};
-use crate::facts::{Facts, Slice};
+use crate::drawdown::{self, DrawdownSummary};
+use crate::facts::{RunFacts, SliceFacts};
 use crate::moment;
 use crate::number;
 use crate::returns::{ReturnFigures, sum};
-use crate::trade::{Direction, Trade};
+use crate::trade::{RoundTrip, TradeDirection};
 
 /// Equity at the end of one UTC day that had a slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Day {
+pub(crate) struct DayEquity {
     /// The day, counted from 1970-01-01.
     pub(crate) day: i64,
     /// Equity after its last slice.
@@ -23,7 +23,7 @@ pub(crate) struct Day {
 
 /// The return of one calendar month (UTC).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Month {
+pub(crate) struct MonthReturn {
     /// The year.
     pub(crate) year: i16,
     /// The month, from 1.
@@ -34,7 +34,7 @@ pub(crate) struct Month {
 
 /// How much of the equity was at risk.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Exposure {
+pub(crate) struct ExposureFigures {
     /// The share of slices after which some position was open.
     pub(crate) time: Option<f64>,
     /// The mean of gross exposure over equity.
@@ -80,7 +80,7 @@ pub(crate) struct TradeFigures {
 
 /// Fuel of decisions, by nearest rank.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Fuel {
+pub(crate) struct FuelFigures {
     /// Half of all bars took no more.
     pub(crate) median: u64,
     /// 99 of 100 bars took no more.
@@ -91,38 +91,38 @@ pub(crate) struct Fuel {
 
 /// Every figure of a report.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Figures {
+pub struct ReportFigures {
     /// How many returns make a year.
     pub(crate) periods: PeriodsPerYear,
     /// Equity by UTC day.
-    pub(crate) days: Vec<Day>,
+    pub(crate) days: Vec<DayEquity>,
     /// Figures of the daily returns.
     pub(crate) returns: ReturnFigures,
     /// Equity over its running peak, less one, for each slice.
     pub(crate) drawdowns: Vec<f64>,
     /// The deepest and the longest fall.
-    pub(crate) falls: Falls,
+    pub(crate) falls: DrawdownSummary,
     /// Annual return over the depth of the deepest fall.
     pub(crate) calmar: Option<f64>,
     /// Returns by month.
-    pub(crate) months: Vec<Month>,
+    pub(crate) months: Vec<MonthReturn>,
     /// Returns by year.
     pub(crate) years: Vec<(i16, Option<f64>)>,
     /// Exposure.
-    pub(crate) exposure: Exposure,
+    pub(crate) exposure: ExposureFigures,
     /// Notional bought and sold in a year over mean equity.
     pub(crate) turnover: Option<f64>,
     /// Round trips.
     pub(crate) trades: TradeFigures,
     /// Fuel; `None` without decisions.
-    pub(crate) fuel: Option<Fuel>,
+    pub(crate) fuel: Option<FuelFigures>,
 }
 
-impl Figures {
-    /// The figures of a run, with the periods of a year as its bars say unless `periods` is
+impl ReportFigures {
+    /// The figures of a run, with the periods of a year that follow from its bars, unless `periods` is
     /// given; `None` when an amount does not fit.
     #[must_use]
-    pub fn of(facts: &Facts, periods: Option<PeriodsPerYear>) -> Option<Self> {
+    pub fn from_facts(facts: &RunFacts, periods: Option<PeriodsPerYear>) -> Option<Self> {
         let start = number::money(facts.starting_cash);
         let equity: Vec<f64> = facts
             .slices
@@ -131,12 +131,14 @@ impl Figures {
             .collect();
         let times: Vec<UnixNanos> = facts.slices.iter().map(|slice| slice.time).collect();
         let days = by_day(&times, &equity);
-        let of_bars = || PeriodsPerYear::of(facts.timeframe, days.iter().map(|day| day.day));
+        let of_bars = || PeriodsPerYear::from_bars(facts.timeframe, days.iter().map(|day| day.day));
         let periods = periods.unwrap_or_else(of_bars);
         let closes: Vec<f64> = days.iter().map(|day| day.equity).collect();
-        let returns = ReturnFigures::of(start, &closes, periods.number());
+        let returns = ReturnFigures::from_equity(start, &closes, periods.number());
         let drawdowns = drawdown::series(start, &equity);
         let falls = drawdown::falls(&times, &drawdowns);
+        // Days with a bar and not of the calendar: a run of one stock over a holiday week traded on
+        // fewer days.
         let years = number::length(days.len()) / periods.number();
         let mean = sum(equity.iter().copied()) / number::length(equity.len());
         let turnover = number::money(facts.traded) / mean / years;
@@ -147,6 +149,7 @@ impl Figures {
             months: by_month(start, &days),
             years: by_year(start, &days),
             exposure: exposure(&facts.slices, &equity),
+            // Without bars this is 0 / 0, with an equity around zero anything: a dash is clearer.
             turnover: (mean > 0.0 && turnover.is_finite()).then_some(turnover),
             trades: trades(&facts.trades)?,
             fuel: fuel(&facts.fuel),
@@ -160,36 +163,38 @@ impl Figures {
 }
 
 /// The last equity of each UTC day.
-fn by_day(times: &[UnixNanos], equity: &[f64]) -> Vec<Day> {
-    let mut days: Vec<Day> = Vec::new();
+fn by_day(times: &[UnixNanos], equity: &[f64]) -> Vec<DayEquity> {
+    let mut days: Vec<DayEquity> = Vec::new();
     for (time, equity) in times.iter().zip(equity.iter().copied()) {
         let day = moment::day_of_close(*time);
         match days.last_mut() {
             Some(last) if last.day == day => last.equity = equity,
-            _ => days.push(Day { day, equity }),
+            _ => days.push(DayEquity { day, equity }),
         }
     }
     days
 }
 
-fn by_month(start: f64, days: &[Day]) -> Vec<Month> {
+fn by_month(start: f64, days: &[DayEquity]) -> Vec<MonthReturn> {
     let changes = changes(start, days, |date| (date.year(), date.month()));
-    let month = |((year, number), change)| Month {
-        year,
-        number,
-        change,
-    };
-    changes.into_iter().map(month).collect()
+    changes
+        .into_iter()
+        .map(|((year, number), change)| MonthReturn {
+            year,
+            number,
+            change,
+        })
+        .collect()
 }
 
-fn by_year(start: f64, days: &[Day]) -> Vec<(i16, Option<f64>)> {
+fn by_year(start: f64, days: &[DayEquity]) -> Vec<(i16, Option<f64>)> {
     changes(start, days, jiff::civil::Date::year)
 }
 
 /// The change of equity from the end of one span to the end of the next.
 fn changes<S: Copy + Eq>(
     start: f64,
-    days: &[Day],
+    days: &[DayEquity],
     span: impl Fn(jiff::civil::Date) -> S,
 ) -> Vec<(S, Option<f64>)> {
     let mut ends: Vec<(S, f64)> = Vec::new();
@@ -202,6 +207,7 @@ fn changes<S: Copy + Eq>(
     }
     let mut before = start;
     let change = |(span, equity): (S, f64)| {
+        // After a loss of everything no return means anything.
         let change = (before > 0.0).then_some(equity / before - 1.0);
         before = equity;
         (span, change)
@@ -209,24 +215,26 @@ fn changes<S: Copy + Eq>(
     ends.into_iter().map(change).collect()
 }
 
-fn exposure(slices: &[Slice], equity: &[f64]) -> Exposure {
+fn exposure(slices: &[SliceFacts], equity: &[f64]) -> ExposureFigures {
     if slices.is_empty() {
-        return Exposure::default();
+        return ExposureFigures::default();
     }
     let open = slices.iter().filter(|slice| slice.exposure != Money::ZERO);
-    let share = |(slice, equity): (&Slice, &f64)| {
-        (*equity > 0.0).then(|| number::money(slice.exposure) / equity)
-    };
-    let shares: Vec<f64> = slices.iter().zip(equity).filter_map(share).collect();
+    let shares: Vec<f64> = slices
+        .iter()
+        .zip(equity)
+        .filter(|(_, equity)| **equity > 0.0)
+        .map(|(slice, equity)| number::money(slice.exposure) / equity)
+        .collect();
     let mean = sum(shares.iter().copied()) / number::length(shares.len());
-    Exposure {
+    ExposureFigures {
         time: Some(number::length(open.count()) / number::length(slices.len())),
         average: (!shares.is_empty()).then_some(mean),
         most: shares.iter().copied().reduce(f64::max),
     }
 }
 
-fn trades(all: &[Trade]) -> Option<TradeFigures> {
+fn trades(all: &[RoundTrip]) -> Option<TradeFigures> {
     let mut figures = TradeFigures::default();
     let mut total = Money::ZERO;
     let mut bars = 0_u64;
@@ -235,9 +243,10 @@ fn trades(all: &[Trade]) -> Option<TradeFigures> {
             figures.open += 1;
             continue;
         };
+        // After fees and borrow: a trade that only wins before costs has lost.
         let net = trade.net()?;
         figures.closed += 1;
-        figures.long += u64::from(trade.direction == Direction::Long);
+        figures.long += u64::from(trade.direction == TradeDirection::Long);
         bars = bars.checked_add(held)?;
         total = total.plus(net)?;
         if net > Money::ZERO {
@@ -255,6 +264,7 @@ fn trades(all: &[Trade]) -> Option<TradeFigures> {
         figures.hit_rate = Some(number::count(figures.won) / closed);
         figures.average_bars = Some(number::count(bars) / closed);
     }
+    // Without a loss the factor would be infinite; JSON has no such number.
     if figures.loss < Money::ZERO {
         let factor = number::money(figures.profit) / -number::money(figures.loss);
         figures.profit_factor = Some(factor);
@@ -270,12 +280,14 @@ fn mean(total: Money, count: u64) -> Option<Money> {
 }
 
 /// The value at a nearest rank: the smallest that so many of a hundred do not exceed.
-fn fuel(sorted: &[u64]) -> Option<Fuel> {
+fn fuel(sorted: &[u64]) -> Option<FuelFigures> {
     let rank = |percent: usize| {
+        // By nearest rank the value is one that occurred; between two of them lies fuel that no bar
+        // took.
         let rank = sorted.len().saturating_mul(percent).div_ceil(100);
         sorted.get(rank.saturating_sub(1)).copied()
     };
-    Some(Fuel {
+    Some(FuelFigures {
         median: rank(50)?,
         p99: rank(99)?,
         most: rank(100)?,
@@ -302,12 +314,19 @@ mod tests {
 
     #[test]
     fn a_month_is_measured_from_the_end_of_the_month_before() {
-        let day = |day, equity| Day { day, equity };
+        let day = |day, equity| DayEquity { day, equity };
         // 1970-01-30, 1970-01-31, 1970-02-01, 1970-04-01: March has no slice.
         let days = [day(29, 110.0), day(30, 120.0), day(31, 60.0), day(90, 90.0)];
         let months: Vec<String> = by_month(100.0, &days)
             .iter()
-            .map(|one| format!("{}-{} {:.2}", one.year, one.number, one.change.unwrap()))
+            .map(|month| {
+                format!(
+                    "{}-{} {:.2}",
+                    month.year,
+                    month.number,
+                    month.change.unwrap()
+                )
+            })
             .collect();
         assert_eq!(months, ["1970-1 0.20", "1970-2 -0.50", "1970-4 0.50"]);
         assert_eq!(by_year(0.0, &days), [(1970, None)]);

@@ -11,13 +11,16 @@ use counterfoil_trading::record::{CloseReason, DecisionRecord, RiskVerdict, RunR
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price};
 
-use crate::book::{Book, Done};
-use crate::facts::{Costs, Ending, Facts, Fault, Lines, Mark, Orders, Slice};
+use crate::book::{BookedFill, TradeBook};
+use crate::facts::{
+    FaultFacts, FillMark, InstrumentFacts, OrderFacts, RunEnding, RunFacts, SliceFacts,
+    TradingCosts,
+};
 use crate::number;
-use crate::thin::{BUCKETS_WIDE, Thin};
-use crate::trade::{End, Trade};
+use crate::thin::{BUCKETS_WIDE, ThinnedLine};
+use crate::trade::{RoundTrip, TradeEnd};
 
-/// Why a journal's records are no run.
+/// Why no facts could be gathered from a journal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatherError {
@@ -26,31 +29,23 @@ pub enum GatherError {
     Manifest(#[from] ManifestError),
     /// A record names an instrument that the manifest does not have.
     #[error("entry {entry} names instrument {instrument}, which the manifest does not have")]
-    UnknownInstrument {
-        /// The journal entry.
-        entry: u64,
-        /// The instrument's number.
-        instrument: u32,
-    },
+    UnknownInstrument { entry: u64, instrument: u32 },
     /// An amount does not fit.
-    #[error("an amount in entry {entry} does not fit")]
-    Overflow {
-        /// The journal entry.
-        entry: u64,
-    },
+    #[error("an amount in entry {entry} does not fit in 128 bits")]
+    Overflow { entry: u64 },
 }
 
-/// Who asked for an order.
+/// The decision that requested an order.
 #[derive(Clone, Debug)]
-struct Asked {
+struct OrderOrigin {
     entry: u64,
     reason: Option<String>,
 }
 
 /// One instrument while records come in.
 #[derive(Debug, Default)]
-struct Held {
-    book: Book,
+struct HeldInstrument {
+    book: TradeBook,
     mark: Option<Price>,
     /// The absolute value of the position.
     value: Money,
@@ -58,15 +53,15 @@ struct Held {
 
 /// Gathers facts from records.
 #[derive(Debug)]
-pub struct Gather {
-    facts: Facts,
-    held: Vec<Held>,
+pub struct FactsGatherer {
+    facts: RunFacts,
+    held: Vec<HeldInstrument>,
     exposure: Money,
     /// Working orders, by client order id.
-    asked: BTreeMap<u64, Asked>,
+    asked: BTreeMap<u64, OrderOrigin>,
 }
 
-impl Gather {
+impl FactsGatherer {
     /// Nothing gathered yet, for a run of this manifest.
     ///
     /// # Errors
@@ -74,18 +69,22 @@ impl Gather {
     /// Returns [`GatherError`] if the manifest does not hold.
     pub fn new(manifest: &Manifest) -> Result<Self, GatherError> {
         let setup: RunSetup = manifest.setup()?;
-        let lines = |_: &Instrument| Lines {
-            price: Thin::new(BUCKETS_WIDE),
-            position: Thin::new(BUCKETS_WIDE),
+        let lines = |_: &Instrument| InstrumentFacts {
+            price: ThinnedLine::new(BUCKETS_WIDE),
+            position: ThinnedLine::new(BUCKETS_WIDE),
             marks: Vec::new(),
             traded: Money::ZERO,
             bars: 0,
         };
         Ok(Self {
-            held: setup.instruments.iter().map(|_| Held::default()).collect(),
+            held: setup
+                .instruments
+                .iter()
+                .map(|_| HeldInstrument::default())
+                .collect(),
             exposure: Money::ZERO,
             asked: BTreeMap::new(),
-            facts: Facts {
+            facts: RunFacts {
                 starting_cash: setup.cash,
                 timeframe: setup.timeframe,
                 host: String::new(),
@@ -93,20 +92,20 @@ impl Gather {
                 lines: setup.instruments.iter().map(lines).collect(),
                 instruments: setup.instruments,
                 trades: Vec::new(),
-                costs: Costs::default(),
+                costs: TradingCosts::default(),
                 traded: Money::ZERO,
                 fuel: Vec::new(),
-                orders: Orders::default(),
+                orders: OrderFacts::default(),
                 fault: None,
                 refused_inputs: BTreeMap::new(),
                 first_entries: (None, None),
-                ending: Ending::NotClosed,
+                ending: RunEnding::NotClosed,
                 stop: None,
             },
         })
     }
 
-    /// Takes the next record of the journal, which stands at this entry.
+    /// Takes the next record of the journal, the one in `entry`.
     ///
     /// # Errors
     ///
@@ -128,7 +127,7 @@ impl Gather {
             }
             RunRecord::Decision(decision) => self.decision(entry, decision)?,
             RunRecord::Fault(fault) => {
-                self.facts.fault = Some(Fault {
+                self.facts.fault = Some(FaultFacts {
                     name: fault.fault.name(),
                     callback: fault.callback.name(),
                     time: fault.time,
@@ -142,16 +141,18 @@ impl Gather {
             }
             RunRecord::Close(close) => {
                 self.facts.ending = match close.reason {
-                    CloseReason::EndOfData => Ending::EndOfData,
-                    CloseReason::Fault => Ending::Fault,
-                    CloseReason::Stopped => Ending::Stopped,
+                    CloseReason::EndOfData => RunEnding::EndOfData,
+                    CloseReason::Fault => RunEnding::Fault,
+                    CloseReason::Stopped => RunEnding::Stopped,
                 };
             }
             RunRecord::MarginCall(call) => {
                 self.facts.orders.margin_calls += 1;
+                // The host's own orders: without this their trades would name no reason, as if the
+                // strategy had kept it to itself.
                 for order in &call.orders {
                     let reason = Some("margin call: the host's own order".to_owned());
-                    let asked = Asked { entry, reason };
+                    let asked = OrderOrigin { entry, reason };
                     self.asked.insert(order.client_order_id.0, asked);
                 }
             }
@@ -165,10 +166,11 @@ impl Gather {
 
     /// The facts, once all records were taken.
     #[must_use]
-    pub fn finish(mut self) -> Facts {
+    pub fn finish(mut self) -> RunFacts {
         let instruments = &self.facts.instruments;
+        // Open trades come after all closed ones, by instrument, whatever the journal's sequence.
         for (instrument, held) in instruments.iter().zip(self.held) {
-            let open: Option<Trade> = held.book.finish(instrument, held.mark);
+            let open: Option<RoundTrip> = held.book.finish(instrument, held.mark);
             self.facts.trades.extend(open);
         }
         self.facts.fuel.sort_unstable();
@@ -182,6 +184,7 @@ impl Gather {
             self.facts.lines.get_mut(place),
             self.held.get_mut(place),
         ) else {
+            // A journal from elsewhere may verify and still name what its manifest lacks.
             return Err(unknown(entry, fill.instrument.0));
         };
         let overflow = || GatherError::Overflow { entry };
@@ -190,16 +193,17 @@ impl Gather {
             .ok_or_else(overflow)?;
         let id = fill.client_order_id.0;
         let asked = self.asked.get(&id).cloned();
+        // Forgotten once it is filled, or a run of years would keep every order it ever had.
         if fill.leaves_quantity.0 == 0 {
             self.asked.remove(&id);
         }
-        let done = Done {
+        let done = BookedFill {
             side: fill.side,
             quantity: fill.quantity,
             price: fill.price,
             fee: fill.fee,
             slippage: fill.slippage,
-            end: End {
+            end: TradeEnd {
                 time: fill.time,
                 // A fill comes before the decision on its bar.
                 bar: lines.bars,
@@ -208,13 +212,15 @@ impl Gather {
             },
         };
         let trades = &mut self.facts.trades;
-        let booked = held.book.fill((fill.instrument, instrument), &done, trades);
-        booked.ok_or_else(overflow)?;
-        lines.marks.push(Mark {
+        held.book
+            .fill(fill.instrument, instrument, &done, trades)
+            .ok_or_else(overflow)?;
+        lines.marks.push(FillMark {
             time: fill.time.0,
             price: number::decimal(fill.price.0.into(), instrument.price_scale()),
             side: fill.side,
         });
+        // All four sums before any is stored, so that an error leaves no half-counted fill.
         let sums = || {
             Some((
                 lines.traded.plus(value)?,
@@ -247,17 +253,16 @@ impl Gather {
             return Err(unknown(entry, id.0));
         };
         let overflow = || GatherError::Overflow { entry };
-        let end = || End {
+        let end = || TradeEnd {
             time,
             bar: lines.bars,
             entry: None,
             reason: Some("corporate action".to_owned()),
         };
         let trades = &mut self.facts.trades;
-        let booked = held
-            .book
-            .action((applied.quantity, applied.cash), end, trades);
-        booked.ok_or_else(overflow)?;
+        held.book
+            .action(applied.quantity, applied.cash, end, trades)
+            .ok_or_else(overflow)?;
         if let CorporateActionKind::Dividend { .. } = applied.action.kind {
             let sum = self.facts.costs.dividends.plus(applied.cash);
             self.facts.costs.dividends = sum.ok_or_else(overflow)?;
@@ -267,8 +272,10 @@ impl Gather {
 
     fn borrow(&mut self, entry: u64, borrow: &BorrowFee) -> Result<(), GatherError> {
         let id = borrow.instrument;
-        let held = self.held.get_mut(id.index());
-        let held = held.ok_or_else(|| unknown(entry, id.0))?;
+        let held = self
+            .held
+            .get_mut(id.index())
+            .ok_or_else(|| unknown(entry, id.0))?;
         let overflow = || GatherError::Overflow { entry };
         let sum = self.facts.costs.borrow.plus(borrow.fee);
         self.facts.costs.borrow = sum.ok_or_else(overflow)?;
@@ -296,7 +303,8 @@ impl Gather {
         ) else {
             return Err(unknown(entry, bar.instrument.0));
         };
-        let ended = held.book.settle(decision.position, || End {
+        // The account has the last word: a delisting or a symbol change moves a holding without a fill.
+        let ended = held.book.settle(decision.position, || TradeEnd {
             time: bar.close_time,
             bar: decision.index,
             entry: None,
@@ -304,12 +312,20 @@ impl Gather {
         });
         self.facts.trades.extend(ended);
         held.mark = Some(bar.close);
-        let value = instrument.notional(bar.close, decision.position);
-        let value = value.and_then(|value| value.0.checked_abs()).map(Money);
-        let sum = |value: Money| self.exposure.minus(held.value)?.plus(value);
         let overflow = || GatherError::Overflow { entry };
-        let value = value.ok_or_else(overflow)?;
-        self.exposure = sum(value).ok_or_else(overflow)?;
+        // Gross: a long and a short position of one size are twice the risk and not none.
+        let value = instrument
+            .notional(bar.close, decision.position)
+            .and_then(|value| value.0.checked_abs())
+            .map(Money)
+            .ok_or_else(overflow)?;
+        // Only this instrument's part changes: summing all positions at every bar would take the
+        // square of their number.
+        let exposure = self
+            .exposure
+            .minus(held.value)
+            .and_then(|others| others.plus(value));
+        self.exposure = exposure.ok_or_else(overflow)?;
         held.value = value;
         let time = bar.close_time.0;
         let price = number::decimal(bar.close.0.into(), instrument.price_scale());
@@ -319,13 +335,13 @@ impl Gather {
         lines.bars += 1;
         self.facts.fuel.push(decision.circumstances.fuel);
         self.requests(entry, decision);
-        let slice = Slice {
+        let slice = SliceFacts {
             time: bar.close_time,
             cash: decision.cash,
             equity: decision.equity,
             exposure: self.exposure,
         };
-        // All decisions of a slice tell of one account; the last one knows every position.
+        // All decisions of a slice show one account; the last one knows every position.
         match self.facts.slices.last_mut() {
             Some(last) if last.time == slice.time => *last = slice,
             _ => self.facts.slices.push(slice),
@@ -346,7 +362,7 @@ impl Gather {
                     self.facts.orders.approved += 1;
                     if let Some(order) = request.intent.order() {
                         let reason = request.reason.clone();
-                        let asked = Asked { entry, reason };
+                        let asked = OrderOrigin { entry, reason };
                         self.asked.insert(order.client_order_id.0, asked);
                     }
                 }

@@ -8,8 +8,8 @@ mod tables;
 
 use core::fmt::Write as _;
 
-use crate::chart::Svg;
-use crate::report::{Render, RenderError};
+use crate::chart::SvgText;
+use crate::render::{ReportError, RunReport};
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/copy.js");
@@ -18,12 +18,12 @@ const SCRIPT: &str = include_str!("html/copy.js");
 /// into its reasons. A test compares.
 const SCRIPT_SHA256: &str = "EycSC1ifELQbECbV6ma3v4ump9TvMpUkPskGZbC5EAE=";
 
-/// A page that is being written. What is not from this program goes in by [`Page::text`] alone:
+/// A page that is being written. What is not from this program goes in by [`HtmlPage::text`] alone:
 /// the other ways take texts that are fixed when the program is built, or pictures of ours.
 #[derive(Debug, Default)]
-pub(crate) struct Page(String);
+pub(crate) struct HtmlPage(String);
 
-impl Page {
+impl HtmlPage {
     /// Markup of this program.
     pub(crate) fn raw(&mut self, markup: &'static str) {
         self.0.push_str(markup);
@@ -39,7 +39,8 @@ impl Page {
                 '"' => self.0.push_str("&quot;"),
                 '\'' => self.0.push_str("&#39;"),
                 '\n' => self.0.push('\n'),
-                // Control characters, and those that turn the direction of what follows.
+                // Control characters, and those that turn the direction of what follows: with them
+                // a reason could make a loss read as a gain on the screen.
                 letter if letter.is_control() || is_direction(letter) => self.0.push('\u{fffd}'),
                 letter => self.0.push(letter),
             }
@@ -52,7 +53,7 @@ impl Page {
     }
 
     /// A picture.
-    pub(crate) fn picture(&mut self, picture: &Svg) {
+    pub(crate) fn picture(&mut self, picture: &SvgText) {
         self.0.push_str(picture.as_str());
     }
 
@@ -69,8 +70,10 @@ fn is_direction(letter: char) -> bool {
 }
 
 /// The whole page.
-pub(crate) fn page(render: &Render<'_>) -> Result<String, RenderError> {
-    let mut page = Page::default();
+pub(crate) fn page(render: &RunReport<'_>) -> Result<String, ReportError> {
+    let mut page = HtmlPage::default();
+    // The page is a file that people send to each other. It loads nothing and runs one script, so
+    // that a text which got past the escaping would still do nothing.
     page.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; ");
     page.raw("style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; script-src 'sha256-");
@@ -84,6 +87,7 @@ pub(crate) fn page(render: &Render<'_>) -> Result<String, RenderError> {
     );
     page.raw(STYLE);
     page.raw("</style>\n</head>\n<body>\n<main>\n");
+    // The verdict comes first: a reader who stops early must have seen it.
     summary::head(&mut page, render);
     charts::equity(&mut page, render)?;
     tables::months(&mut page, render);
@@ -132,7 +136,7 @@ mod tests {
             ("two\nlines", "two\nlines"),
         ];
         for (text, expect) in table {
-            let mut page = Page::default();
+            let mut page = HtmlPage::default();
             page.text(text);
             assert_eq!(page.0, expect);
         }

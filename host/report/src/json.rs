@@ -1,32 +1,38 @@
 //! `report.json`: every fact and figure. Money and prices are exact decimal texts, statistics are
 //! numbers, and what is not defined is null. It must never round.
 
+use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
-use crate::drawdown::Fall;
-use crate::facts::Facts;
-use crate::figures::Figures;
-use crate::moment;
-use crate::report::{Render, RenderError};
+use crate::drawdown::Drawdown;
+use crate::facts::RunFacts;
+use crate::figures::ReportFigures;
+use crate::render::{ReportError, RunReport};
 
 /// The format of the file.
 const FORMAT: &str = "counterfoil-report/1";
 
-pub(crate) fn report(render: &Render<'_>) -> Result<Vec<u8>, RenderError> {
+pub(crate) fn report(render: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
     let mut bytes = serde_json::to_vec_pretty(&value(render)?)?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-pub(crate) fn value(render: &Render<'_>) -> Result<Value, RenderError> {
+pub(crate) fn value(render: &RunReport<'_>) -> Result<Value, ReportError> {
     let (subject, facts, figures) = (render.subject, render.facts, render.figures);
     let data = subject.data.as_ref().map(|data| {
-        let finding = |one: &crate::DataFinding| {
-            json!({ "code": one.code, "count": one.count, "message": one.message })
-        };
-        data.iter().map(finding).collect::<Vec<Value>>()
+        data.iter()
+            .map(|finding| {
+                json!({
+                    "code": finding.code,
+                    "count": finding.count,
+                    "message": finding.message,
+                })
+            })
+            .collect::<Vec<Value>>()
     });
+    // Amounts are texts: a reader that takes JSON numbers as floats would round them at 2^53.
     Ok(json!({
         "format": FORMAT,
         "run-id": format!("sha256:{}", subject.run),
@@ -41,8 +47,8 @@ pub(crate) fn value(render: &Render<'_>) -> Result<Value, RenderError> {
         "fault": fault(facts),
         "bars": facts.decisions(),
         "slices": facts.slices.len(),
-        "first-close": facts.ends().map(|ends| moment::rfc3339(ends.0)),
-        "last-close": facts.ends().map(|ends| moment::rfc3339(ends.1)),
+        "first-close": facts.ends().map(|ends| ends.0.rfc3339()),
+        "last-close": facts.ends().map(|ends| ends.1.rfc3339()),
         "account": {
             "currency": render.manifest.account.currency,
             "starting-cash": facts.starting_cash.to_text(),
@@ -68,12 +74,12 @@ pub(crate) fn value(render: &Render<'_>) -> Result<Value, RenderError> {
     }))
 }
 
-fn fault(facts: &Facts) -> Value {
+fn fault(facts: &RunFacts) -> Value {
     let fault = facts.fault.as_ref().map(|fault| {
         json!({
             "name": fault.name,
             "callback": fault.callback,
-            "time": moment::text(fault.time),
+            "time": fault.time.date_or_time(),
             "message": fault.message,
             "trace": fault.trace,
         })
@@ -81,14 +87,18 @@ fn fault(facts: &Facts) -> Value {
     json!(fault)
 }
 
-fn orders(facts: &Facts) -> Value {
+fn orders(facts: &RunFacts) -> Value {
     let orders = &facts.orders;
-    let event = |((status, code), count): (&(&str, &str), &u64)| json!({ "status": status, "code": code, "count": count });
+    let events: Vec<Value> = orders
+        .events
+        .iter()
+        .map(|((status, code), count)| json!({ "status": status, "code": code, "count": count }))
+        .collect();
     json!({
         "approved": orders.approved,
         "refused": orders.refused.values().sum::<u64>(),
         "refused-by-code": orders.refused,
-        "events": orders.events.iter().map(event).collect::<Vec<Value>>(),
+        "events": events,
         "margin-calls": orders.margin_calls,
         "fills": orders.fills,
         "fills-clamped": orders.clamped,
@@ -96,7 +106,7 @@ fn orders(facts: &Facts) -> Value {
     })
 }
 
-fn statistics(figures: &Figures) -> Value {
+fn statistics(figures: &ReportFigures) -> Value {
     let returns = &figures.returns;
     let falls = &figures.falls;
     json!({
@@ -113,8 +123,8 @@ fn statistics(figures: &Figures) -> Value {
         "worst-period": returns.worst,
         "positive-periods": returns.positive,
         "max-drawdown": falls.deepest.map_or(0.0, |fall| fall.depth),
-        "deepest-drawdown": falls.deepest.map(|one| fall(&one)),
-        "longest-drawdown": falls.longest.map(|one| fall(&one)),
+        "deepest-drawdown": falls.deepest.map(|deepest| fall(&deepest)),
+        "longest-drawdown": falls.longest.map(|longest| fall(&longest)),
         "longest-drawdown-days": falls.longest_days,
         "time-in-market": figures.exposure.time,
         "exposure-average": figures.exposure.average,
@@ -123,16 +133,16 @@ fn statistics(figures: &Figures) -> Value {
     })
 }
 
-fn fall(fall: &Fall) -> Value {
+fn fall(fall: &Drawdown) -> Value {
     json!({
         "depth": fall.depth,
-        "peak": fall.peak.map(moment::rfc3339),
-        "trough": moment::rfc3339(fall.trough),
-        "recovered": fall.recovered.map(moment::rfc3339),
+        "peak": fall.peak.map(UnixNanos::rfc3339),
+        "trough": fall.trough.rfc3339(),
+        "recovered": fall.recovered.map(UnixNanos::rfc3339),
     })
 }
 
-fn trades(facts: &Facts, figures: &Figures) -> Value {
+fn trades(facts: &RunFacts, figures: &ReportFigures) -> Value {
     let text = |amount: Option<Money>| amount.map(Money::to_text);
     let trades = &figures.trades;
     json!({
@@ -156,31 +166,37 @@ fn trades(facts: &Facts, figures: &Figures) -> Value {
     })
 }
 
-fn months(figures: &Figures) -> Value {
-    let month = |one: &crate::figures::Month| {
-        let name = format!("{:04}-{:02}", one.year, one.number);
-        json!({ "month": name, "return": one.change })
-    };
-    figures.months.iter().map(month).collect()
+fn months(figures: &ReportFigures) -> Value {
+    figures
+        .months
+        .iter()
+        .map(|month| {
+            let name = format!("{:04}-{:02}", month.year, month.number);
+            json!({ "month": name, "return": month.change })
+        })
+        .collect()
 }
 
-fn years(figures: &Figures) -> Value {
-    let year = |one: &(i16, Option<f64>)| json!({ "year": one.0, "return": one.1 });
-    figures.years.iter().map(year).collect()
+fn years(figures: &ReportFigures) -> Value {
+    figures
+        .years
+        .iter()
+        .map(|(year, change)| json!({ "year": year, "return": change }))
+        .collect()
 }
 
-fn instruments(facts: &Facts) -> Value {
-    let rows = facts.instruments.iter().zip(&facts.lines);
-    let row = |(instrument, lines): (
-        &counterfoil_trading::instrument::Instrument,
-        &crate::facts::Lines,
-    )| {
-        let mut row = Map::new();
-        row.insert("symbol".to_owned(), json!(instrument.symbol()));
-        row.insert("bars".to_owned(), json!(lines.bars));
-        row.insert("fills".to_owned(), json!(lines.marks.len()));
-        row.insert("traded".to_owned(), json!(lines.traded.to_text()));
-        Value::Object(row)
-    };
-    rows.map(row).collect()
+fn instruments(facts: &RunFacts) -> Value {
+    facts
+        .instruments
+        .iter()
+        .zip(&facts.lines)
+        .map(|(instrument, lines)| {
+            let mut row = Map::new();
+            row.insert("symbol".to_owned(), json!(instrument.symbol()));
+            row.insert("bars".to_owned(), json!(lines.bars));
+            row.insert("fills".to_owned(), json!(lines.marks.len()));
+            row.insert("traded".to_owned(), json!(lines.traded.to_text()));
+            Value::Object(row)
+        })
+        .collect()
 }

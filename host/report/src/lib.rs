@@ -2,11 +2,11 @@
 //! statistics in floating point. It must never know a file, a clock, a network or the engine.
 //!
 //! ```text
-//! records ──► Gather ──► Facts ──► figures ──► report.json, trades.*, equity.*, report.html
+//! records ──► FactsGatherer ──► RunFacts ──► ReportFigures ──► report.json, trades.*, equity.*, report.html
 //! ```
 //!
 //! The same run gives the same bytes on every machine: sums go in sequence, and only
-//! `+ - * /`, square roots and `libm` are used on floats. `docs/REPORT.md` says what each figure
+//! `+ - * /`, square roots and `libm` are used on floats. `docs/reference/REPORT.md` explains each figure
 //! means.
 
 mod arrow_file;
@@ -23,6 +23,7 @@ mod json;
 mod moment;
 mod monte_carlo;
 mod number;
+mod render;
 mod report;
 mod returns;
 mod sentences;
@@ -33,11 +34,11 @@ mod trade;
 
 pub use calendar::PeriodsPerYear;
 pub use chart::ChartError;
-pub use facts::Facts;
-pub use figures::Figures;
-pub use gather::{Gather, GatherError};
-pub use monte_carlo::{Draw, MonteCarlo, PERCENTILES, SAMPLES_MAX, Sample};
-pub use report::{DataFinding, Render, RenderError, Subject, Verdict};
+pub use facts::RunFacts;
+pub use figures::ReportFigures;
+pub use gather::{FactsGatherer, GatherError};
+pub use monte_carlo::{PERCENTILES, SAMPLES_MAX, TradeDraw, TradeSample, TradeSimulation};
+pub use render::{DataFinding, ReportError, ReportSubject, RunReport, VerifierReport};
 pub use sweep::{STATISTICS, Statistics, SweepOutcome, SweepRow, SweepTable};
 
 /// The files of a report, in the sequence in which they are written.

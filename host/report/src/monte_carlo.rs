@@ -4,15 +4,15 @@
 use counterfoil_base::draws::Random;
 use counterfoil_trading::units::Money;
 
-use crate::facts::Facts;
-use crate::trade::Trade;
+use crate::facts::RunFacts;
+use crate::trade::RoundTrip;
 
 /// The most samples of one simulation.
 pub const SAMPLES_MAX: u32 = 1_000_000;
 
 /// How trades are drawn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Draw {
+pub enum TradeDraw {
     /// Each trade once, in another sequence: the profit is the same, the way there is not.
     Shuffle,
     /// As many trades, each drawn from all of them: some twice, some never.
@@ -21,9 +21,9 @@ pub enum Draw {
     Bootstrap,
 }
 
-/// What one sample came to.
+/// The result of one sample.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Sample {
+pub struct TradeSample {
     /// The sum of the trades' profits.
     pub profit: Money,
     /// The deepest fall of that sum from its highest value so far, zero or above.
@@ -32,26 +32,26 @@ pub struct Sample {
 
 /// Samples of a run's trades.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct MonteCarlo {
+pub struct TradeSimulation {
     /// Closed trades that were drawn from.
     pub trades: usize,
-    /// What the trades came to as they were made.
-    pub actual: Sample,
+    /// The result of the trades in the sequence in which they were made.
+    pub actual: TradeSample,
     /// The samples, in the sequence in which they were drawn.
-    pub samples: Vec<Sample>,
+    pub samples: Vec<TradeSample>,
 }
 
 /// The percentiles that are shown, in sequence.
 pub const PERCENTILES: [u32; 7] = [1, 5, 25, 50, 75, 95, 99];
 
-impl MonteCarlo {
+impl TradeSimulation {
     /// Draws `samples` from the closed trades of a run, the same ones for the same `seed`; `None`
     /// without closed trades, with more samples than [`SAMPLES_MAX`], or when an amount does not
     /// fit.
     #[must_use]
-    pub fn of(facts: &Facts, draw: Draw, samples: u32, seed: u64) -> Option<Self> {
+    pub fn from_facts(facts: &RunFacts, draw: TradeDraw, samples: u32, seed: u64) -> Option<Self> {
         let closed = facts.trades.iter().filter(|trade| trade.closed.is_some());
-        let profits: Vec<Money> = closed.map(Trade::net).collect::<Option<_>>()?;
+        let profits: Vec<Money> = closed.map(RoundTrip::net).collect::<Option<_>>()?;
         simulate(&profits, draw, samples, seed)
     }
 
@@ -70,39 +70,50 @@ impl MonteCarlo {
     /// How many samples lost money.
     #[must_use]
     pub fn losses(&self) -> usize {
-        let lost = self.samples.iter().filter(|one| one.profit < Money::ZERO);
-        lost.count()
+        self.samples
+            .iter()
+            .filter(|sample| sample.profit < Money::ZERO)
+            .count()
     }
 }
 
-fn simulate(profits: &[Money], draw: Draw, samples: u32, seed: u64) -> Option<MonteCarlo> {
+fn simulate(
+    profits: &[Money],
+    draw: TradeDraw,
+    samples: u32,
+    seed: u64,
+) -> Option<TradeSimulation> {
+    // Each sample is kept for its percentile, so their number is memory.
     if profits.is_empty() || samples > SAMPLES_MAX {
         return None;
     }
     let mut random = Random::new(seed);
+    // Shuffled further from sample to sample and never put back: a shuffle of a shuffle is as
+    // random, and the copy is saved.
     let mut drawn = profits.to_vec();
     let samples = (0..samples).map(|_| {
         match draw {
-            Draw::Shuffle => random.shuffle(&mut drawn),
-            Draw::Bootstrap => resample(&mut random, profits, &mut drawn),
+            TradeDraw::Shuffle => random.shuffle(&mut drawn),
+            TradeDraw::Bootstrap => resample(&mut random, profits, &mut drawn)?,
         }
         sample(&drawn)
     });
-    Some(MonteCarlo {
+    Some(TradeSimulation {
         trades: profits.len(),
         actual: sample(profits)?,
         samples: samples.collect::<Option<_>>()?,
     })
 }
 
-fn sample(profits: &[Money]) -> Option<Sample> {
+fn sample(profits: &[Money]) -> Option<TradeSample> {
     let (mut sum, mut peak, mut drawdown) = (Money::ZERO, Money::ZERO, Money::ZERO);
     for profit in profits {
         sum = sum.plus(*profit)?;
         peak = peak.max(sum);
+        // From the highest sum so far, which begins at zero: a first loss is a fall as well.
         drawdown = drawdown.max(peak.minus(sum)?);
     }
-    Some(Sample {
+    Some(TradeSample {
         profit: sum,
         drawdown,
     })
@@ -122,11 +133,11 @@ pub(crate) fn nearest_ranks<T: Copy>(sorted: &[T]) -> [Option<T>; PERCENTILES.le
     })
 }
 
-fn resample(random: &mut Random, from: &[Money], into: &mut [Money]) {
+fn resample(random: &mut Random, from: &[Money], into: &mut [Money]) -> Option<()> {
     for value in into {
-        let place = random.below(from.len());
-        *value = from.get(place).copied().unwrap_or(Money::ZERO);
+        *value = *from.get(random.below(from.len()))?;
     }
+    Some(())
 }
 
 #[cfg(test)]
@@ -171,12 +182,12 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let profits = money(&profits);
-            let one = simulate(&profits, Draw::Shuffle, 50, seed).unwrap();
-            let total: i128 = profits.iter().map(|one| one.0).sum();
-            prop_assert!(one.samples.iter().all(|sample| sample.profit.0 == total));
-            prop_assert!(one.samples.iter().all(|sample| sample.drawdown.0 >= -total.min(0)));
-            prop_assert_eq!(&one, &simulate(&profits, Draw::Shuffle, 50, seed).unwrap());
-            let drawn = simulate(&profits, Draw::Bootstrap, 50, seed).unwrap();
+            let shuffled = simulate(&profits, TradeDraw::Shuffle, 50, seed).unwrap();
+            let total: i128 = profits.iter().map(|shuffled| shuffled.0).sum();
+            prop_assert!(shuffled.samples.iter().all(|sample| sample.profit.0 == total));
+            prop_assert!(shuffled.samples.iter().all(|sample| sample.drawdown.0 >= -total.min(0)));
+            prop_assert_eq!(&shuffled, &simulate(&profits, TradeDraw::Shuffle, 50, seed).unwrap());
+            let drawn = simulate(&profits, TradeDraw::Bootstrap, 50, seed).unwrap();
             let most = profits.iter().map(|one| one.0).max().unwrap();
             let count = i128::try_from(profits.len()).unwrap();
             prop_assert!(drawn.samples.iter().all(|sample| sample.profit.0 <= most * count));

@@ -10,6 +10,7 @@ const EXACT_MAX: u128 = 1 << 53;
 
 /// The float nearest to an integer. Both halves are exact, so only the sum rounds.
 pub(crate) fn signed(value: i64) -> f64 {
+    // `as` would do the same and is forbidden, since elsewhere it drops bits in silence.
     let high = i32::try_from(value >> 32).unwrap_or(0);
     let low = u32::try_from(value & 0xffff_ffff).unwrap_or(0);
     f64::from(high) * HALF + f64::from(low)
@@ -37,6 +38,8 @@ pub(crate) fn decimal(value: i128, scale: u8) -> f64 {
         // Both are exact floats, so the quotient is the nearest one.
         return signed(narrow) / signed(ten);
     }
+    // By way of text: the parser rounds once and to the nearest float, where a quotient of two
+    // numbers that are rounded themselves would be one off.
     decimal::format(value, scale).parse().unwrap_or(f64::NAN)
 }
 
@@ -47,6 +50,7 @@ pub(crate) fn money(amount: Money) -> f64 {
 
 /// An amount as people read it: two decimals, rounded half to even, thousands apart.
 pub(crate) fn money_text(amount: Money) -> String {
+    // Shown rounded, never computed on: the files beside the page have all nine decimals.
     let cents = divide_half_even(amount.0, 10_000_000).unwrap_or(0);
     grouped(&decimal::format(cents, 2))
 }

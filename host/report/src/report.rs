@@ -1,94 +1,19 @@
 //! A report's files, from facts, figures and what the caller knows of the run. It must never know
 //! where the files go.
 
-use arrow_schema::ArrowError;
-use counterfoil_trading::manifest::{Manifest, ManifestError};
-
-use crate::chart::ChartError;
-use crate::facts::Facts;
-use crate::figures::Figures;
+use crate::render::{ReportError, RunReport};
 use crate::{arrow_file, csv, html, json, sentences};
 
-/// What the auditor's library said of the journal, in its own words.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Verdict {
-    /// Whether the journal is intact and complete.
-    pub good: bool,
-    /// Every line of it.
-    pub text: String,
-}
-
-/// Something that a reader should know of the data before trusting a result.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct DataFinding {
-    /// A stable code.
-    pub code: String,
-    /// How often.
-    pub count: u64,
-    /// What, in words.
-    pub message: String,
-}
-
-/// What the caller knows of the run besides its records.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    /// The run id, as 64 hex digits.
-    pub run: String,
-    /// Which execution of it.
-    pub execution: u64,
-    /// The short name that people give to commands.
-    pub short: String,
-    /// The decision digest as hex digits, where the verifier reached the end.
-    pub decision_digest: Option<String>,
-    /// What the verifier said.
-    pub verdict: Verdict,
-    /// What ingestion noted of the data; `None` where the snapshot is not at hand.
-    pub data: Option<Vec<DataFinding>>,
-}
-
-/// Why a report could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RenderError {
-    /// An amount does not fit.
-    #[error("an amount of the report does not fit")]
-    Overflow,
-    /// A chart could not be drawn.
-    #[error(transparent)]
-    Chart(#[from] ChartError),
-    /// A table could not be written.
-    #[error("a table could not be written: {0}")]
-    Arrow(#[from] ArrowError),
-    /// The manifest could not be written.
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// JSON could not be written.
-    #[error("report.json could not be written: {0}")]
-    Json(#[from] serde_json::Error),
-}
-
-/// Everything a report shows.
-#[derive(Clone, Copy, Debug)]
-pub struct Render<'a> {
-    /// What the caller knows.
-    pub subject: &'a Subject,
-    /// The manifest.
-    pub manifest: &'a Manifest,
-    /// What the run came to.
-    pub facts: &'a Facts,
-    /// Its figures.
-    pub figures: &'a Figures,
-}
-
-impl Render<'_> {
+impl RunReport<'_> {
     /// The files with their names, those of [`crate::FILES`].
     ///
     /// # Errors
     ///
-    /// Returns [`RenderError`] if one of them cannot be made.
-    pub fn files(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RenderError> {
-        let trades = csv::trades(self.facts).ok_or(RenderError::Overflow)?;
-        let trades_arrow = arrow_file::trades(self.facts).ok_or(RenderError::Overflow)??;
+    /// Returns [`ReportError`] if one of them cannot be made.
+    pub fn files(&self) -> Result<Vec<(&'static str, Vec<u8>)>, ReportError> {
+        // All in memory before any is written: a report that fails half-way leaves no half of itself.
+        let trades = csv::trades(self.facts).ok_or(ReportError::Overflow)?;
+        let trades_arrow = arrow_file::trades(self.facts).ok_or(ReportError::Overflow)??;
         Ok(vec![
             ("report.json", json::report(self)?),
             ("trades.csv", trades.into_bytes()),
@@ -110,7 +35,7 @@ impl Render<'_> {
     pub fn headline(&self) -> Vec<(&'static str, String)> {
         sentences::headline(self)
             .into_iter()
-            .map(|one| (one.name, one.value))
+            .map(|tile| (tile.name, tile.value))
             .collect()
     }
 
@@ -118,8 +43,8 @@ impl Render<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`RenderError`] if an amount does not fit.
-    pub fn json(&self) -> Result<serde_json::Value, RenderError> {
+    /// Returns [`ReportError`] if an amount does not fit.
+    pub fn json(&self) -> Result<serde_json::Value, ReportError> {
         json::value(self)
     }
 }

@@ -1,5 +1,5 @@
 //! Figures of a series of returns. Formulas are those of `empyrical`, and golden values made with
-//! it are compared in the tests; `docs/REPORT.md` writes them out. It must never know money.
+//! it are compared in the tests; `docs/reference/REPORT.md` writes them out. It must never know money.
 
 /// What a series of returns gives; `None` where a figure is not defined.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -28,6 +28,8 @@ pub(crate) fn returns(start: f64, equity: &[f64]) -> Option<Vec<f64>> {
     let mut last = start;
     let mut all = Vec::with_capacity(equity.len());
     for now in equity {
+        // After a loss of everything a return has no base: the account of such a run is shown, its
+        // ratios are not.
         if last <= 0.0 || !last.is_finite() || !now.is_finite() {
             return None;
         }
@@ -43,7 +45,7 @@ impl ReturnFigures {
     /// Sources: W. F. Sharpe, "The Sharpe Ratio", 1994, with a risk-free rate of zero; F. A.
     /// Sortino and L. N. Price, "Performance Measurement in a Downside Risk Framework", 1994,
     /// with a target of zero; both as `empyrical` computes them.
-    pub(crate) fn of(start: f64, equity: &[f64], periods_per_year: f64) -> Self {
+    pub(crate) fn from_equity(start: f64, equity: &[f64], periods_per_year: f64) -> Self {
         let Some(returns) = returns(start, equity) else {
             return Self::default();
         };
@@ -52,19 +54,22 @@ impl ReturnFigures {
         };
         let count = crate::number::length(returns.len());
         let growth = last / start;
+        // `libm` and no `powf`: the standard library's may differ in the last bit from machine to
+        // machine, and the report's bytes are compared.
         let annual = (growth > 0.0).then(|| libm::pow(growth, periods_per_year / count) - 1.0);
         let mean = sum(returns.iter().copied()) / count;
         let spread = spread(&returns, mean, count);
         let year = libm::sqrt(periods_per_year);
-        let below = sum(returns.iter().map(|one| one.min(0.0) * one.min(0.0)));
+        let below = sum(returns.iter().map(|value| value.min(0.0) * value.min(0.0)));
         let downside = libm::sqrt(below / count) * year;
-        let above = returns.iter().filter(|one| **one > 0.0).count();
-        let under = returns.iter().filter(|one| **one < 0.0).count();
+        let above = returns.iter().filter(|value| **value > 0.0).count();
+        let under = returns.iter().filter(|value| **value < 0.0).count();
         let moved = crate::number::length(above.saturating_add(under));
         Self {
             total: Some(growth - 1.0),
             annual,
             volatility: spread.map(|spread| spread * year),
+            // Without any spread the ratio would be infinite, or 0 / 0.
             sharpe: spread
                 .filter(|spread| *spread > 0.0)
                 .map(|spread| mean / spread * year),
@@ -88,12 +93,13 @@ fn spread(returns: &[f64], mean: f64, count: f64) -> Option<f64> {
     if lowest.to_bits() == highest.to_bits() {
         return Some(0.0);
     }
-    let squares = sum(returns.iter().map(|one| (one - mean) * (one - mean)));
+    let squares = sum(returns.iter().map(|value| (value - mean) * (value - mean)));
     Some(libm::sqrt(squares / (count - 1.0)))
 }
 
 /// The sum, in sequence.
 pub(crate) fn sum(values: impl Iterator<Item = f64>) -> f64 {
+    // In sequence and in one chain: sums in another order differ in the last bits.
     values.fold(0.0, |sum, value| sum + value)
 }
 

@@ -5,14 +5,14 @@ use counterfoil_trading::units::Money;
 
 use crate::moment;
 use crate::number::{count_text, float_text, money_text, percent_text, signed_percent_text};
-use crate::report::Render;
+use crate::render::RunReport;
 
-/// Where nothing can be said.
+/// The text for an undefined figure.
 pub(crate) const NOTHING: &str = "\u{2013}";
 
 /// Whether a figure is good news.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Tone {
+pub(crate) enum FigureTone {
     Plain,
     Gain,
     Loss,
@@ -20,26 +20,27 @@ pub(crate) enum Tone {
 
 /// A figure with its name and a line below it.
 #[derive(Clone, Debug)]
-pub(crate) struct Tile {
+pub(crate) struct HeadlineTile {
     pub(crate) name: &'static str,
     pub(crate) value: String,
     pub(crate) below: String,
-    pub(crate) tone: Tone,
+    pub(crate) tone: FigureTone,
 }
 
-pub(crate) fn tone_of(value: Option<f64>) -> Tone {
+pub(crate) fn tone_of(value: Option<f64>) -> FigureTone {
     match value {
-        Some(value) if value > 0.0 => Tone::Gain,
-        Some(value) if value < 0.0 => Tone::Loss,
-        _ => Tone::Plain,
+        // NaN is neither, and gets no colour.
+        Some(value) if value > 0.0 => FigureTone::Gain,
+        Some(value) if value < 0.0 => FigureTone::Loss,
+        _ => FigureTone::Plain,
     }
 }
 
-pub(crate) fn tone_of_money(amount: Money) -> Tone {
+pub(crate) fn tone_of_money(amount: Money) -> FigureTone {
     match amount.cmp(&Money::ZERO) {
-        core::cmp::Ordering::Less => Tone::Loss,
-        core::cmp::Ordering::Equal => Tone::Plain,
-        core::cmp::Ordering::Greater => Tone::Gain,
+        core::cmp::Ordering::Less => FigureTone::Loss,
+        core::cmp::Ordering::Equal => FigureTone::Plain,
+        core::cmp::Ordering::Greater => FigureTone::Gain,
     }
 }
 
@@ -65,7 +66,7 @@ pub(crate) const fn plural(count: u64, one: &'static str, many: &'static str) ->
 }
 
 /// The figures that come first.
-pub(crate) fn headline(render: &Render<'_>) -> Vec<Tile> {
+pub(crate) fn headline(render: &RunReport<'_>) -> Vec<HeadlineTile> {
     let (facts, figures) = (render.facts, render.figures);
     let returns = &figures.returns;
     let currency = &render.manifest.account.currency;
@@ -74,7 +75,7 @@ pub(crate) fn headline(render: &Render<'_>) -> Vec<Tile> {
     let longest = float_text(figures.falls.longest_days, 0);
     let trades = &figures.trades;
     let cash = money_text(facts.starting_cash);
-    let tile = |name, value, below, tone| Tile {
+    let tile = |name, value, below, tone| HeadlineTile {
         name,
         value,
         below,
@@ -91,7 +92,7 @@ pub(crate) fn headline(render: &Render<'_>) -> Vec<Tile> {
             "Final equity",
             money_text(facts.final_equity()),
             format!("{currency}, from {cash}"),
-            Tone::Plain,
+            FigureTone::Plain,
         ),
         tile(
             "Max drawdown",
@@ -100,16 +101,16 @@ pub(crate) fn headline(render: &Render<'_>) -> Vec<Tile> {
                 format!("longest {longest} days")
             }),
             if fall.is_some() {
-                Tone::Loss
+                FigureTone::Loss
             } else {
-                Tone::Plain
+                FigureTone::Plain
             },
         ),
         tile(
             "Sharpe ratio",
             ratio(returns.sharpe),
             format!("volatility {}", percent(returns.volatility)),
-            Tone::Plain,
+            FigureTone::Plain,
         ),
         tile(
             "Closed trades",
@@ -118,7 +119,7 @@ pub(crate) fn headline(render: &Render<'_>) -> Vec<Tile> {
                 Some(rate) => format!("{} won", percent_text(rate, 1)),
                 None => format!("{} still open", count_text(trades.open)),
             },
-            Tone::Plain,
+            FigureTone::Plain,
         ),
         tile(
             "Time in market",
@@ -130,26 +131,27 @@ pub(crate) fn headline(render: &Render<'_>) -> Vec<Tile> {
                 "gross exposure {} on average",
                 percent(figures.exposure.average)
             ),
-            Tone::Plain,
+            FigureTone::Plain,
         ),
     ]
 }
 
 /// What ran, in one line: how many instruments, which bars, from when to when.
-pub(crate) fn subject(render: &Render<'_>) -> String {
+pub(crate) fn subject(render: &RunReport<'_>) -> String {
     let manifest = render.manifest;
     let count = u64::try_from(manifest.instruments.len()).unwrap_or(u64::MAX);
     let names: Vec<&str> = manifest
         .instruments
         .iter()
         .take(6)
-        .map(|one| one.symbol.as_str())
+        .map(|instrument| instrument.symbol.as_str())
         .collect();
     let more = manifest.instruments.len().saturating_sub(names.len());
     let mut names = names.join(", ");
     if more > 0 {
         names = format!("{names} and {more} more");
     }
+    // Six names and the number of the others: a universe of 500 would fill the page.
     let what = plural(count, "instrument", "instruments");
     let range = match render.facts.ends() {
         Some((first, last)) => format!(
@@ -165,7 +167,7 @@ pub(crate) fn subject(render: &Render<'_>) -> String {
     )
 }
 
-/// Backtest or live, as people say it.
+/// The heading: backtest or live run.
 pub(crate) const fn kind(source: &DataSource) -> &'static str {
     match source {
         DataSource::Snapshot { .. } => "Backtest",
@@ -174,7 +176,7 @@ pub(crate) const fn kind(source: &DataSource) -> &'static str {
 }
 
 /// How annual figures are made.
-pub(crate) fn method(render: &Render<'_>) -> String {
+pub(crate) fn method(render: &RunReport<'_>) -> String {
     let figures = render.figures;
     let days = u64::try_from(figures.days.len()).unwrap_or(u64::MAX);
     format!(

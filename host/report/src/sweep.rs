@@ -10,12 +10,12 @@ use counterfoil_trading::record::{CloseReason, CloseRecord};
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
-use crate::arrow_file::{self, Column};
+use crate::arrow_file::{self, NamedColumn};
 use crate::csv;
-use crate::figures::Figures;
+use crate::figures::ReportFigures;
 use crate::monte_carlo::{PERCENTILES, nearest_ranks};
 
-/// Columns of statistics, in sequence. `docs/REPORT.md` says what each means.
+/// Columns of statistics, in sequence. `docs/reference/REPORT.md` explains each.
 pub const STATISTICS: [&str; 12] = [
     "total-return",
     "annual-return",
@@ -44,18 +44,18 @@ const AMOUNTS: [&str; 6] = [
 ];
 const COUNTS: [&str; 3] = ["decisions", "fills", "refused"];
 
-/// What came of one item.
+/// One item and its outcome.
 #[derive(Clone, Debug)]
 pub struct SweepRow {
     /// The value of each field that was varied.
     pub values: Vec<String>,
     /// The run id, as 64 hex digits.
     pub run: String,
-    /// What the run came to, or why there is none.
+    /// Its result, or why there is none.
     pub outcome: Result<SweepOutcome, String>,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct SweepOutcome {
     /// Its closing record.
@@ -75,7 +75,7 @@ pub struct SweepTable {
     pub rows: Vec<SweepRow>,
 }
 
-impl Figures {
+impl ReportFigures {
     /// The figures that a sweep's table shows.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
@@ -132,21 +132,23 @@ impl SweepRow {
     #[must_use]
     pub fn ended(&self) -> &'static str {
         let outcome = self.outcome.as_ref();
-        outcome.map_or("error", |one| one.close.reason.name())
+        outcome.map_or("error", |outcome| outcome.close.reason.name())
     }
 }
 
 impl SweepTable {
-    /// What the runs that ended with their data came to.
+    /// The results of the runs that reached the end of their data.
     pub fn ended(&self) -> impl Iterator<Item = &SweepOutcome> {
         let all = self.rows.iter().filter_map(|row| row.outcome.as_ref().ok());
-        all.filter(|one| one.close.reason == CloseReason::EndOfData)
+        // A run that a fault or a limit ended early has a profit too, of fewer bars: among the others
+        // it would only be noise.
+        all.filter(|outcome| outcome.close.reason == CloseReason::EndOfData)
     }
 
     /// The profits of those runs at [`PERCENTILES`], by nearest rank, the lowest first.
     #[must_use]
     pub fn profits(&self) -> [Option<Money>; PERCENTILES.len()] {
-        let mut all: Vec<Money> = self.ended().map(|one| one.profit).collect();
+        let mut all: Vec<Money> = self.ended().map(|outcome| outcome.profit).collect();
         all.sort_unstable();
         nearest_ranks(&all)
     }
@@ -155,8 +157,11 @@ impl SweepTable {
     /// first; where a statistic is not defined the run does not count.
     #[must_use]
     pub fn distribution(&self, statistic: &str) -> [Option<f64>; PERCENTILES.len()] {
-        let values = self.ended().filter_map(|one| one.statistic(statistic));
+        let values = self
+            .ended()
+            .filter_map(|outcome| outcome.statistic(statistic));
         let mut all: Vec<f64> = values.collect();
+        // A total order: with the partial one of floats a single NaN could scramble the ranks.
         all.sort_unstable_by(f64::total_cmp);
         nearest_ranks(&all)
     }
@@ -164,8 +169,12 @@ impl SweepTable {
     /// The table as CSV (RFC 4180) with a header.
     #[must_use]
     pub fn csv(&self) -> String {
-        let fixed = ["run", "ended"].into_iter().chain(COUNTS).chain(AMOUNTS);
-        let fixed = fixed.chain(STATISTICS).chain(["decision-digest", "error"]);
+        let fixed = ["run", "ended"]
+            .into_iter()
+            .chain(COUNTS)
+            .chain(AMOUNTS)
+            .chain(STATISTICS)
+            .chain(["decision-digest", "error"]);
         let head: Vec<String> = self
             .fields
             .iter()
@@ -211,10 +220,12 @@ impl SweepTable {
     /// Returns [`ArrowError`] if an amount does not fit.
     pub fn arrow(&self) -> Result<Vec<u8>, ArrowError> {
         let outcomes = || self.rows.iter().map(|row| row.outcome.as_ref().ok());
-        let mut columns: Vec<Column<'_>> = Vec::new();
+        let mut columns: Vec<NamedColumn<'_>> = Vec::new();
         for (place, field) in self.fields.iter().enumerate() {
-            let values = self.rows.iter().map(|row| row.values.get(place));
-            let values = values.map(|value| value.map(String::as_str));
+            let values = self
+                .rows
+                .iter()
+                .map(|row| row.values.get(place).map(String::as_str));
             columns.push((field, arrow_file::texts(values)));
         }
         let runs = self.rows.iter().map(|row| Some(row.run.as_str()));
@@ -222,33 +233,36 @@ impl SweepTable {
         let ended = self.rows.iter().map(|row| Some(row.ended()));
         columns.push(("ended", arrow_file::texts(ended)));
         for (place, name) in COUNTS.into_iter().enumerate() {
-            let counts = outcomes().map(|one| one?.counts().get(place).copied());
+            let counts = outcomes().map(|outcome| outcome?.counts().get(place).copied());
             columns.push((name, Arc::new(counts.collect::<UInt64Array>())));
         }
         for (place, name) in AMOUNTS.into_iter().enumerate() {
-            let amounts = outcomes().map(|one| Some(one?.amounts().get(place)?.0));
+            let amounts = outcomes().map(|outcome| Some(outcome?.amounts().get(place)?.0));
             columns.push((
                 name,
                 arrow_file::decimals(amounts, arrow_file::MONEY_DECIMALS)?,
             ));
         }
         for (place, name) in STATISTICS.into_iter().enumerate() {
-            let values = outcomes().map(|one| one?.statistics.get(place).copied()?);
+            let values = outcomes().map(|outcome| outcome?.statistics.get(place).copied()?);
             let array: ArrayRef = Arc::new(values.collect::<Float64Array>());
             columns.push((name, array));
         }
-        let digests: Vec<Option<String>> = outcomes().map(|one| Some(one?.digest())).collect();
+        let digests: Vec<Option<String>> =
+            outcomes().map(|outcome| Some(outcome?.digest())).collect();
         let digests = digests.iter().map(Option::as_deref);
         columns.push(("decision-digest", arrow_file::texts(digests)));
-        let errors = self.rows.iter().map(|row| row.outcome.as_ref().err());
-        let errors = errors.map(|error| error.map(String::as_str));
+        let errors = self
+            .rows
+            .iter()
+            .map(|row| row.outcome.as_ref().err().map(String::as_str));
         columns.push(("error", arrow_file::texts(errors)));
         arrow_file::file_of_optional(&columns)
     }
 }
 
 fn csv_cells(row: &SweepRow) -> Vec<String> {
-    // A number is no formula, whatever its sign.
+    // A number is not a formula, whatever its sign.
     let cell = |value: &String| match decimals_of(value) {
         Some(_) => value.clone(),
         None => csv::foreign(value),
@@ -257,16 +271,17 @@ fn csv_cells(row: &SweepRow) -> Vec<String> {
     cells.extend([row.run.clone(), row.ended().to_owned()]);
     match &row.outcome {
         Err(error) => {
+            // Every row has as many cells as the header, or a reader shifts the rest.
             let empty = COUNTS.len() + AMOUNTS.len() + STATISTICS.len() + 1;
             cells.extend(core::iter::repeat_n(String::new(), empty));
             cells.push(csv::foreign(error));
         }
-        Ok(one) => {
-            cells.extend(one.counts().map(|count| count.to_string()));
-            cells.extend(one.amounts().map(Money::to_text));
-            let texts = one.statistics.map(|value| value.map(csv::float));
+        Ok(outcome) => {
+            cells.extend(outcome.counts().map(|count| count.to_string()));
+            cells.extend(outcome.amounts().map(Money::to_text));
+            let texts = outcome.statistics.map(|value| value.map(csv::float));
             cells.extend(texts.map(Option::unwrap_or_default));
-            cells.extend([one.digest(), String::new()]);
+            cells.extend([outcome.digest(), String::new()]);
         }
     }
     cells

@@ -9,27 +9,27 @@ pub(crate) const BUCKETS_WIDE: usize = 500;
 pub(crate) const BUCKETS_NARROW: usize = 150;
 
 /// One point: when, in nanoseconds, and how much.
-pub(crate) type Point = (i64, f64);
+pub(crate) type LinePoint = (i64, f64);
 
 /// Keeps a line in flat memory. Every bucket holds the same number of points; when there are too
 /// many buckets, neighbours are joined and hold twice as many.
 #[derive(Clone, Debug)]
-pub(crate) struct Thin {
+pub(crate) struct ThinnedLine {
     per_bucket: u64,
-    buckets: Vec<Bucket>,
+    buckets: Vec<LineBucket>,
     most: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Bucket {
+struct LineBucket {
     count: u64,
-    first: Point,
-    low: Point,
-    high: Point,
-    last: Point,
+    first: LinePoint,
+    low: LinePoint,
+    high: LinePoint,
+    last: LinePoint,
 }
 
-impl Bucket {
+impl LineBucket {
     fn join(&mut self, later: &Self) {
         self.count = self.count.saturating_add(later.count);
         if later.low.1 < self.low.1 {
@@ -42,7 +42,7 @@ impl Bucket {
     }
 }
 
-impl Thin {
+impl ThinnedLine {
     /// An empty line that keeps so many buckets at most.
     pub(crate) fn new(buckets: usize) -> Self {
         Self {
@@ -53,8 +53,8 @@ impl Thin {
     }
 
     /// Adds a point that is not earlier than those before it.
-    pub(crate) fn push(&mut self, point: Point) {
-        let one = Bucket {
+    pub(crate) fn push(&mut self, point: LinePoint) {
+        let single = LineBucket {
             count: 1,
             first: point,
             low: point,
@@ -64,19 +64,21 @@ impl Thin {
         if let Some(last) = self.buckets.last_mut()
             && last.count < self.per_bucket
         {
-            last.join(&one);
+            last.join(&single);
             return;
         }
+        // Full: half the buckets, twice the points in each. So memory is flat however long the run
+        // is, and nothing need be known of its length.
         if self.buckets.len() == self.most {
             self.halve();
             self.push(point);
             return;
         }
-        self.buckets.push(one);
+        self.buckets.push(single);
     }
 
     fn halve(&mut self) {
-        let mut half: Vec<Bucket> = Vec::with_capacity(self.most);
+        let mut half: Vec<LineBucket> = Vec::with_capacity(self.most);
         for pair in self.buckets.chunks(2) {
             if let Some(first) = pair.first() {
                 let mut joined = *first;
@@ -91,17 +93,19 @@ impl Thin {
     }
 
     /// The points, in sequence of time.
-    pub(crate) fn points(&self) -> Vec<Point> {
-        let mut points: Vec<Point> = Vec::with_capacity(self.buckets.len().saturating_mul(4));
+    pub(crate) fn points(&self) -> Vec<LinePoint> {
+        let mut points: Vec<LinePoint> = Vec::with_capacity(self.buckets.len().saturating_mul(4));
         for bucket in &self.buckets {
+            // In sequence of time, or the line would be drawn backwards inside the bucket.
             let (early, late) = if bucket.low.0 <= bucket.high.0 {
                 (bucket.low, bucket.high)
             } else {
                 (bucket.high, bucket.low)
             };
             for point in [bucket.first, early, late, bucket.last] {
+                // A short line has buckets of one point: it is drawn once and not four times.
                 let same =
-                    |last: &Point| last.0 == point.0 && last.1.to_bits() == point.1.to_bits();
+                    |last: &LinePoint| last.0 == point.0 && last.1.to_bits() == point.1.to_bits();
                 if !points.last().is_some_and(same) {
                     points.push(point);
                 }
@@ -126,12 +130,12 @@ mod tests {
 
     #[test]
     fn a_short_line_is_kept_whole_and_a_long_one_keeps_its_ends_and_extremes() {
-        let mut thin = Thin::new(4);
+        let mut thin = ThinnedLine::new(4);
         for point in [(0, 1.0), (1, 5.0), (2, -2.0)] {
             thin.push(point);
         }
         assert_eq!(thin.points(), [(0, 1.0), (1, 5.0), (2, -2.0)]);
-        let mut thin = Thin::new(4);
+        let mut thin = ThinnedLine::new(4);
         let mut low = 0.0_f64;
         for time in 0..1_000_i64 {
             let value = crate::number::signed(time * 7_919 % 1_000) - 500.0;

@@ -1,4 +1,4 @@
-//! Where an axis has its labels, and what they say. It must never know what is drawn.
+//! Where an axis has its labels, and their texts. It must never know what is drawn.
 
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::civil::Date;
@@ -7,7 +7,7 @@ use crate::moment::{civil, midnight, month_name};
 use crate::number;
 
 /// One label of an axis.
-pub(crate) type Tick = (f64, String);
+pub(crate) type AxisTick = (f64, String);
 
 /// Multiples of 1, 2 or 5 times a power of ten, between `low` and `high`, at most `most`.
 pub(crate) fn round_numbers(low: f64, high: f64, most: f64) -> Vec<f64> {
@@ -18,6 +18,7 @@ pub(crate) fn round_numbers(low: f64, high: f64, most: f64) -> Vec<f64> {
     let mut step = 1e-12;
     let steps = [2.0, 2.5, 2.0];
     let mut turn = 0_usize;
+    // Ends because the step grows by a factor and the span is finite, which was checked above.
     while span / step > most {
         step *= steps.get(turn % 3).copied().unwrap_or(2.0);
         turn = turn.saturating_add(1);
@@ -25,6 +26,7 @@ pub(crate) fn round_numbers(low: f64, high: f64, most: f64) -> Vec<f64> {
     let first = libm::ceil(low / step);
     let mut ticks = Vec::new();
     let mut place = 0.0;
+    // Multiplied anew for each tick: added up, the error of 0.1 would show in the tenth label.
     while (first + place) * step <= high {
         ticks.push((first + place) * step);
         place += 1.0;
@@ -34,7 +36,7 @@ pub(crate) fn round_numbers(low: f64, high: f64, most: f64) -> Vec<f64> {
 
 /// How far apart labels of time are.
 #[derive(Clone, Copy, Debug)]
-enum Every {
+enum TickSpacing {
     /// A fixed time, in nanoseconds.
     Nanos(i64),
     /// Calendar months.
@@ -44,31 +46,31 @@ enum Every {
 const MINUTE: i64 = 60_000_000_000;
 const HOUR: i64 = 60 * MINUTE;
 
-const PLANS: [Every; 18] = [
-    Every::Nanos(1_000_000_000),
-    Every::Nanos(15_000_000_000),
-    Every::Nanos(MINUTE),
-    Every::Nanos(5 * MINUTE),
-    Every::Nanos(30 * MINUTE),
-    Every::Nanos(HOUR),
-    Every::Nanos(4 * HOUR),
-    Every::Nanos(DAY_NANOS),
-    Every::Nanos(2 * DAY_NANOS),
-    Every::Nanos(7 * DAY_NANOS),
-    Every::Months(1),
-    Every::Months(3),
-    Every::Months(6),
-    Every::Months(12),
-    Every::Months(24),
-    Every::Months(60),
-    Every::Months(120),
-    Every::Months(600),
+const PLANS: [TickSpacing; 18] = [
+    TickSpacing::Nanos(1_000_000_000),
+    TickSpacing::Nanos(15_000_000_000),
+    TickSpacing::Nanos(MINUTE),
+    TickSpacing::Nanos(5 * MINUTE),
+    TickSpacing::Nanos(30 * MINUTE),
+    TickSpacing::Nanos(HOUR),
+    TickSpacing::Nanos(4 * HOUR),
+    TickSpacing::Nanos(DAY_NANOS),
+    TickSpacing::Nanos(2 * DAY_NANOS),
+    TickSpacing::Nanos(7 * DAY_NANOS),
+    TickSpacing::Months(1),
+    TickSpacing::Months(3),
+    TickSpacing::Months(6),
+    TickSpacing::Months(12),
+    TickSpacing::Months(24),
+    TickSpacing::Months(60),
+    TickSpacing::Months(120),
+    TickSpacing::Months(600),
 ];
 
 /// The moments at which years, months, days or parts of a day begin: the finest of these with at
 /// most `most` labels.
 pub(crate) fn moments(low: i64, high: i64, most: usize) -> Vec<(i64, String)> {
-    let fits = |every: Every| {
+    let fits = |every: TickSpacing| {
         // Not listed where there are far too many: a year has too many seconds.
         let many = high.saturating_sub(low) / every.nanos_at_least();
         let few = usize::try_from(many).is_ok_and(|many| many <= most.saturating_mul(2));
@@ -78,7 +80,7 @@ pub(crate) fn moments(low: i64, high: i64, most: usize) -> Vec<(i64, String)> {
     PLANS.into_iter().find_map(fits).unwrap_or_default()
 }
 
-impl Every {
+impl TickSpacing {
     /// The shortest time between two labels.
     const fn nanos_at_least(self) -> i64 {
         match self {
@@ -113,6 +115,7 @@ fn even(low: i64, high: i64, step: i64) -> Vec<(i64, String)> {
         if time >= low {
             ticks.push((time, text(time)));
         }
+        // Beyond 64 bits there is no later tick: adding would wrap around to the first one.
         next = time.checked_add(step);
     }
     ticks

@@ -10,14 +10,14 @@ use crate::number;
 
 /// Which way a trade profits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Direction {
+pub(crate) enum TradeDirection {
     /// From a rising price.
     Long,
     /// From a falling price.
     Short,
 }
 
-impl Direction {
+impl TradeDirection {
     /// `long` or `short`.
     #[must_use]
     pub(crate) const fn name(self) -> &'static str {
@@ -30,12 +30,12 @@ impl Direction {
 
 /// Where a trade began or ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct End {
+pub(crate) struct TradeEnd {
     /// Close time of the bar of the fill.
     pub(crate) time: UnixNanos,
     /// The index of that bar among its instrument's bars, from 0.
     pub(crate) bar: u64,
-    /// The journal entry of the decision that asked for the order, if the journal holds it.
+    /// The journal entry of the decision that requested the order, if the journal holds it.
     pub(crate) entry: Option<u64>,
     /// What the strategy gave as its reason.
     pub(crate) reason: Option<String>,
@@ -43,15 +43,15 @@ pub(crate) struct End {
 
 /// One round trip.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Trade {
+pub(crate) struct RoundTrip {
     /// What was traded.
     pub(crate) instrument: InstrumentId,
     /// Long or short.
-    pub(crate) direction: Direction,
+    pub(crate) direction: TradeDirection,
     /// Where it began.
-    pub(crate) opened: End,
+    pub(crate) opened: TradeEnd,
     /// Where it ended; `None` while it is open.
-    pub(crate) closed: Option<End>,
+    pub(crate) closed: Option<TradeEnd>,
     /// Everything that was bought (long) or sold (short) to open it.
     pub(crate) entered: Quantity,
     /// The notional of that.
@@ -74,14 +74,15 @@ pub(crate) struct Trade {
     pub(crate) fills: u64,
 }
 
-impl Trade {
+impl RoundTrip {
     /// Profit and loss before fees and borrow; `None` when it does not fit.
     #[must_use]
     pub(crate) fn gross(&self) -> Option<Money> {
+        // What is still held counts at its last close, so an open trade has a result too.
         let back = self.exit_value.plus(self.open_value)?;
         let traded = match self.direction {
-            Direction::Long => back.minus(self.entry_value),
-            Direction::Short => self.entry_value.minus(back),
+            TradeDirection::Long => back.minus(self.entry_value),
+            TradeDirection::Short => self.entry_value.minus(back),
         };
         traded?.plus(self.actions)
     }
@@ -120,6 +121,7 @@ impl Trade {
 
 /// Value for one unit at scale 9, rounded half to even.
 fn average(instrument: &Instrument, value: Money, quantity: Quantity) -> Option<i128> {
+    // Scaled before the division, or an average over small quantities would lose its decimals.
     let units = 10_i128.checked_pow(u32::from(instrument.quantity_scale()))?;
     divide_half_even(value.0.checked_mul(units)?, i128::from(quantity.0))
 }

@@ -4,7 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may fail")]
 
-use counterfoil_report::{DataFinding, FILES, Facts, Figures, Gather, Render, Subject, Verdict};
+use counterfoil_report::{
+    DataFinding, FILES, FactsGatherer, ReportFigures, ReportSubject, RunFacts, RunReport,
+    VerifierReport,
+};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::costs::LiquiditySide;
 use counterfoil_trading::execution::{Delivery, Fill, OrderCode, OrderEvent};
@@ -196,21 +199,21 @@ fn close() -> RunRecord {
     })
 }
 
-fn facts(records: &[RunRecord]) -> Facts {
-    let mut gather = Gather::new(&manifest()).unwrap();
+fn facts(records: &[RunRecord]) -> RunFacts {
+    let mut gather = FactsGatherer::new(&manifest()).unwrap();
     for (entry, record) in (0..).zip(records) {
         gather.record(entry, record).unwrap();
     }
     gather.finish()
 }
 
-fn subject(good: bool) -> Subject {
-    Subject {
+fn subject(good: bool) -> ReportSubject {
+    ReportSubject {
         run: "cd".repeat(32),
         execution: 1,
         short: "cdcdcdcdcdcd/1".to_owned(),
         decision_digest: Some("ef".repeat(32)),
-        verdict: Verdict {
+        verdict: VerifierReport {
             good,
             text: format!("integrity: intact\n{HOSTILE}\n"),
         },
@@ -224,8 +227,8 @@ fn subject(good: bool) -> Subject {
 
 fn files(records: &[RunRecord], good: bool) -> Vec<(&'static str, Vec<u8>)> {
     let (facts, subject, manifest) = (facts(records), subject(good), manifest());
-    let figures = Figures::of(&facts, None).unwrap();
-    let render = Render {
+    let figures = ReportFigures::from_facts(&facts, None).unwrap();
+    let render = RunReport {
         subject: &subject,
         manifest: &manifest,
         facts: &facts,
@@ -339,7 +342,7 @@ fn a_long_list_of_trades_is_cut_and_says_where_all_of_it_is() {
 
 #[test]
 fn a_record_that_does_not_fit_the_manifest_is_an_error_with_its_entry() {
-    let mut gather = Gather::new(&manifest()).unwrap();
+    let mut gather = FactsGatherer::new(&manifest()).unwrap();
     let foreign = fill(7, 1, 10, (1, 100));
     let record = RunRecord::Deliveries(DeliveriesRecord {
         time: UnixNanos(0),
@@ -360,6 +363,6 @@ fn a_record_that_does_not_fit_the_manifest_is_an_error_with_its_entry() {
             fuel: 0,
         });
         let error = gather.record(42, &record).unwrap_err().to_string();
-        assert_eq!(error, "an amount in entry 42 does not fit");
+        assert_eq!(error, "an amount in entry 42 does not fit in 128 bits");
     }
 }

@@ -14,8 +14,8 @@ use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::store::files::FileError;
-use crate::store::keys::{KeyDir, KeyError};
+use crate::store::keys::{KeyDir, KeyDirError};
+use counterfoil_os::files::FileError;
 
 /// Why it cannot be told what is there.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum DriftError {
     Manifest(#[from] ManifestError),
     /// The key folder could not be read.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] KeyDirError),
 }
 
 /// The kinds of drift by their stable codes, each with what to do about it.

@@ -6,11 +6,11 @@ mod archive;
 mod documents;
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{self, Gate, Outcome, Reason};
+use counterfoil_base::gate::GateReason;
+use counterfoil_governance::act;
 use counterfoil_policy::bundle::{Bundle, BundleError};
 use counterfoil_policy::child::Evaluator;
-use counterfoil_policy::gate;
-use counterfoil_policy::verdict::{Verdict, limits_bytes};
+use counterfoil_policy::verdict::{PolicyVerdict, limits_bytes};
 use counterfoil_trading::manifest::{ManifestError, canonical_json};
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ pub fn keep(
     archive: &Archive,
     bundle: &Bundle,
     input: &Value,
-    verdict: &Verdict,
+    verdict: &PolicyVerdict,
     subject: Digest,
 ) -> Result<act::Verdict, GateError> {
     let recorded = recorded(verdict, subject)?;
@@ -63,31 +63,18 @@ pub fn keep(
 }
 
 /// A verdict as the ledger records it.
-fn recorded(verdict: &Verdict, subject: Digest) -> Result<act::Verdict, GateError> {
-    let reason = |one: &counterfoil_policy::verdict::Reason| Reason {
-        code: one.code.clone(),
-        text: one.text.clone(),
-    };
+fn recorded(verdict: &PolicyVerdict, subject: Digest) -> Result<act::Verdict, GateError> {
     let limits = match &verdict.limits {
         Some(limits) => Some(Digest::of(&limits_bytes(limits)?)),
         None => None,
     };
-    let digest = |digest: Option<Digest>| digest;
     Ok(act::Verdict {
-        gate: match verdict.gate {
-            gate::Gate::Promotion => Gate::Promotion,
-            gate::Gate::Start => Gate::Start,
-            gate::Gate::Limits => Gate::Limits,
-        },
+        gate: verdict.gate,
         subject,
-        bundle: digest(verdict.bundle).ok_or(GateError::Nothing)?,
-        input: digest(verdict.input).ok_or(GateError::Nothing)?,
-        outcome: if verdict.passes() {
-            Outcome::Pass
-        } else {
-            Outcome::Fail
-        },
-        reasons: verdict.reasons.iter().map(reason).collect(),
+        bundle: verdict.bundle.ok_or(GateError::Nothing)?,
+        input: verdict.input.ok_or(GateError::Nothing)?,
+        outcome: verdict.outcome,
+        reasons: verdict.reasons.clone(),
         limits,
     })
 }
@@ -105,12 +92,7 @@ pub fn again(
 ) -> Result<(act::Verdict, Vec<String>), GateError> {
     let bundle = Bundle::decode(&archive.get(&said.bundle)?)?;
     let input: Value = serde_json::from_slice(&archive.get(&said.input)?)?;
-    let gate = match said.gate {
-        Gate::Promotion => gate::Gate::Promotion,
-        Gate::Start => gate::Gate::Start,
-        Gate::Limits => gate::Gate::Limits,
-    };
-    let verdict = evaluator.evaluate(Ok(&bundle), gate, &input);
+    let verdict = evaluator.evaluate(Ok(&bundle), said.gate, &input);
     let now = recorded(&verdict, said.subject)?;
     let differences = differences(said, &now);
     Ok((now, differences))
@@ -118,8 +100,11 @@ pub fn again(
 
 fn differences(said: &act::Verdict, now: &act::Verdict) -> Vec<String> {
     let reasons = |one: &act::Verdict| {
-        let line = |one: &Reason| format!("{}: {}", one.code, one.text);
-        one.reasons.iter().map(line).collect::<Vec<_>>().join("; ")
+        one.reasons
+            .iter()
+            .map(GateReason::to_string)
+            .collect::<Vec<_>>()
+            .join("; ")
     };
     let limits = |one: &act::Verdict| one.limits.map_or("none".to_owned(), |one| one.to_string());
     let pairs = [

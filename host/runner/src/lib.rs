@@ -1,10 +1,9 @@
 //! One loop for backtest, paper, live and replay: feeds, the journal directory, keys and clocks.
 //!
-//! This crate must never name wasmtime or axum, and only `clock.rs` reads a clock.
+//! This crate must never name wasmtime or axum, and reads no clock itself: `counterfoil-os` does.
 
 pub mod clock;
 pub mod drift;
-pub mod error;
 pub mod gates;
 pub mod orders;
 pub mod permit;

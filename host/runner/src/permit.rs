@@ -18,7 +18,6 @@ use serde_json::json;
 
 pub use watch::{PermitWatch, Records};
 
-use crate::study::evidence::limits_digest;
 use crate::times::show_time;
 
 /// Why a run may not start.
@@ -148,7 +147,7 @@ pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<Terms, Denied> {
         },
         timeframe: manifest.timeframe.clone(),
         parameters: parameters_digest(manifest)?,
-        limits: Digest(limits_digest(manifest)?),
+        limits: manifest.limits_digest()?,
     })
 }
 

@@ -4,12 +4,15 @@
 pub mod backtest;
 pub mod component;
 pub mod drive;
-pub mod ending;
 pub mod execute;
 pub mod extent;
 pub mod feed;
+pub mod inputs;
 pub mod journal;
 pub mod live;
+pub mod mismatch;
+pub mod permission;
 pub mod replay;
 pub mod resume;
+pub mod run_end;
 pub mod usage;

@@ -1,6 +1,5 @@
 //! The data folder and the keys. It must never know what a run decides.
 
 pub mod data_dir;
-pub mod files;
 pub mod keys;
 pub mod lock;

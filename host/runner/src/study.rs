@@ -8,4 +8,3 @@ pub mod parity;
 pub mod proof;
 pub mod publish;
 pub mod sweep;
-pub mod tape;

@@ -38,12 +38,11 @@ use self::kept::{Kept, Meant};
 use self::run::{Parts, Supervised};
 use self::status::{RunState, Status};
 use self::work::{Begin, Ready};
-use crate::error::RunnerError;
 use crate::orders::kill::KillSwitch;
 use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::orders::venues::Venues;
 use crate::permit::{Grant, PermitWatch, Records};
-use crate::run::execute::Conditions;
+use crate::run::execute::{ExecuteError, LiveContext};
 use crate::run::live;
 use crate::store::data_dir::DataDir;
 
@@ -274,7 +273,7 @@ impl Supervisor {
         let inner = &self.inner;
         let data = &inner.settings.data;
         let setup = manifest.setup()?;
-        live::check(&manifest, &setup)?;
+        live::check_manifest(&manifest, &setup)?;
         let id = hex::encode(manifest.run_id()?);
         check_grant(grant, &id)?;
         if !data.executions_of(&id)?.is_empty() {
@@ -314,7 +313,7 @@ impl Supervisor {
 
     fn make_ready(&self, run: &Supervised, grant: &Grant) -> Result<Ready, SuperviseError> {
         let settings = &self.inner.settings;
-        live::not_killed(&settings.data, &run.manifest)?;
+        live::check_kill_switches(&settings.data, &run.manifest)?;
         // Held from here on: who has no place trades nothing.
         let conditions = self.conditions(run, grant)?;
         let component = self.component_of(run)?;
@@ -329,24 +328,24 @@ impl Supervisor {
     }
 
     /// Under which conditions a granted run trades its account.
-    fn conditions(&self, run: &Supervised, grant: &Grant) -> Result<Conditions, SuperviseError> {
+    fn conditions(&self, run: &Supervised, grant: &Grant) -> Result<LiveContext, SuperviseError> {
         let settings = &self.inner.settings;
         let most = settings.runs_per_account;
         let records = Arc::clone(&settings.records);
         let broker = settings.venues.broker(&run.manifest, &run.setup);
-        Ok(Conditions {
+        Ok(LiveContext {
             policy: grant.terms().set.policy.0,
             told: run.told.clone(),
-            permit: Some(PermitWatch::new(records, run.manifest.clone())),
-            broker: broker.map_err(RunnerError::from)?,
-            ..live::conditions(&settings.data, &run.manifest, most)?
+            permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
+            broker: broker.map_err(Box::new).map_err(ExecuteError::from)?,
+            ..live::live_context(&settings.data, &run.manifest, most)?
         })
     }
 
     fn component_of(
         &self,
         run: &Supervised,
-    ) -> Result<crate::run::component::Shared, SuperviseError> {
+    ) -> Result<crate::run::component::SharedComponent, SuperviseError> {
         let Settings { data, engine, .. } = &self.inner.settings;
         let components = &self.inner.components;
         Ok(components.get(data, &run.manifest, &run.setup, engine)?)
@@ -456,7 +455,7 @@ impl Supervisor {
                 conditions: {
                     let switch = KillSwitch::new(&settings.data, &run.account, Some(&execution));
                     let stop = switch.check().map_or(Ok(()), Err);
-                    stop.map_err(RunnerError::NotStarted)?;
+                    stop.map_err(ExecuteError::NotStarted)?;
                     self.conditions(run, grant)?
                 },
                 component: self.component_of(run)?,

@@ -1,6 +1,6 @@
 //! Dates and times as people write them.
 
-use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+use counterfoil_trading::time::UnixNanos;
 
 /// The moment that `text` means: an RFC 3339 time with an offset, or a date (midnight UTC).
 #[must_use]
@@ -20,12 +20,5 @@ pub fn parse_time(text: &str) -> Option<UnixNanos> {
 /// The moment as people read it: a date at midnight UTC, else an RFC 3339 time.
 #[must_use]
 pub fn show_time(time: UnixNanos) -> String {
-    let Ok(stamp) = jiff::Timestamp::from_nanosecond(i128::from(time.0)) else {
-        return time.0.to_string();
-    };
-    if time.0.rem_euclid(DAY_NANOS) == 0 {
-        stamp.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
-    } else {
-        stamp.to_string()
-    }
+    time.date_or_time()
 }

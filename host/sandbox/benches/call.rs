@@ -4,11 +4,11 @@
 
 use std::io::Write as _;
 
-use counterfoil_sandbox::compile::{Compiled, load};
+use counterfoil_sandbox::compile::{LoadedComponent, load};
 use counterfoil_sandbox::describe::describe;
 use counterfoil_sandbox::engine::{Backend, Engine, EngineSettings};
 use counterfoil_sandbox::guest::Guest;
-use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
@@ -32,7 +32,7 @@ fn main() {
     }
 }
 
-fn compiled(backend: Backend) -> Option<Compiled> {
+fn compiled(backend: Backend) -> Option<LoadedComponent> {
     let path = format!("{}/{GUEST}", env!("CARGO_MANIFEST_DIR"));
     let bytes = std::fs::read(path).ok()?;
     let settings = EngineSettings {
@@ -42,13 +42,13 @@ fn compiled(backend: Backend) -> Option<Compiled> {
     load(&Engine::new(settings).ok()?, &bytes).ok()
 }
 
-fn start(compiled: &Compiled) -> Option<Guest> {
+fn start(compiled: &LoadedComponent) -> Option<Guest> {
     let limits = SandboxLimits::default();
     let description = describe(compiled, &limits).ok()?;
     let instrument = Instrument::new(String::from("ABC"), (2, 1), (0, 1), 0).ok()?;
     let texts = std::collections::BTreeMap::new();
     let arguments = counterfoil_sandbox::arguments::parse_arguments(&description, &texts).ok()?;
-    let setup = Setup {
+    let setup = GuestSetup {
         instruments: vec![instrument],
         arguments,
         seed: 1,

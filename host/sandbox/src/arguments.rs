@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use counterfoil_trading::decimal;
 
 use crate::describe::{Description, Parameter, ParameterType};
-use crate::setup::{Argument, Value};
+use crate::setup::{Argument, ArgumentValue};
 
 /// Why the texts are no arguments for this strategy.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -70,20 +70,20 @@ pub fn parse_arguments(
         .collect()
 }
 
-fn parse_value(parameter: &Parameter, text: &str) -> Result<Value, ArgumentError> {
+fn parse_value(parameter: &Parameter, text: &str) -> Result<ArgumentValue, ArgumentError> {
     let value = match &parameter.of {
         ParameterType::Number { scale, .. } => decimal::parse(text, *scale)
             .ok()
             .and_then(|value| i64::try_from(value).ok())
-            .map(|value| Value::Number {
+            .map(|value| ArgumentValue::Number {
                 value,
                 scale: *scale,
             }),
-        ParameterType::Boolean => text.parse().ok().map(Value::Boolean),
+        ParameterType::Boolean => text.parse().ok().map(ArgumentValue::Boolean),
         ParameterType::Choice(choices) => (0_u32..)
             .zip(choices)
             .find(|(_, choice)| *choice == text)
-            .map(|(index, _)| Value::Choice(index)),
+            .map(|(index, _)| ArgumentValue::Choice(index)),
     };
     value
         .filter(|value| parameter.of.allows(value))
@@ -152,7 +152,7 @@ mod tests {
             of,
             default,
         };
-        let number = |value| Value::Number { value, scale: 1 };
+        let number = |value| ArgumentValue::Number { value, scale: 1 };
         let range = ParameterType::Number {
             scale: 1,
             min: -10,
@@ -170,8 +170,12 @@ mod tests {
             warm_up: 0,
             parameters: vec![
                 parameter("slow", range, number(200)),
-                parameter("mode", modes, Value::Choice(1)),
-                parameter("trace", ParameterType::Boolean, Value::Boolean(false)),
+                parameter("mode", modes, ArgumentValue::Choice(1)),
+                parameter(
+                    "trace",
+                    ParameterType::Boolean,
+                    ArgumentValue::Boolean(false),
+                ),
             ],
         }
     }
@@ -185,9 +189,9 @@ mod tests {
         let got = match parse_arguments(&description(), &texts.collect()) {
             Ok(arguments) => {
                 let values = arguments.iter().map(|argument| match argument.value {
-                    Value::Number { value, scale } => decimal::format(value.into(), scale),
-                    Value::Boolean(value) => value.to_string(),
-                    Value::Choice(index) => format!("#{index}"),
+                    ArgumentValue::Number { value, scale } => decimal::format(value.into(), scale),
+                    ArgumentValue::Boolean(value) => value.to_string(),
+                    ArgumentValue::Choice(index) => format!("#{index}"),
                 });
                 values.collect::<Vec<_>>().join(" ")
             }

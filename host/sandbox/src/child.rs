@@ -3,12 +3,11 @@
 //! cache and exits; the parent ends it on time-out and loads from that cache.
 
 use core::time::Duration;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::process::Command;
 
-use rlimit::Resource;
+use counterfoil_os::child::{ChildBounds, ChildEnd, OwnLimits, ask_child, lower_own_limits};
 
 use crate::compile::load;
 use crate::engine::{Engine, EngineSettings};
@@ -20,9 +19,6 @@ pub const EXIT_DONE: u8 = 0;
 pub const EXIT_SETUP: u8 = 20;
 /// The component is not admitted or does not compile.
 pub const EXIT_REFUSED: u8 = 21;
-
-/// Milliseconds between two looks at the child.
-const LOOK_MS: u64 = 5;
 
 /// What one compilation may take.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -88,21 +84,15 @@ pub enum ChildError {
 ///
 /// Returns [`ChildError`] if the component was not compiled; then the cache has no code of it.
 pub fn compile_in_child(command: &mut Command, limits: CompileLimits) -> Result<(), ChildError> {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    let mut child = command.stderr(Stdio::piped()).spawn()?;
-    let Some(status) = wait(&mut child, limits.wall_ms)? else {
-        child.kill()?;
-        child.wait()?;
+    let bounds = ChildBounds {
+        wall_time: Duration::from_millis(limits.wall_ms),
+        answer_bytes_max: TRACE_BYTES_MAX,
+    };
+    let ChildEnd::Exited { status, answer } = ask_child(command, &[], bounds)? else {
         let wall_ms = limits.wall_ms;
         return Err(ChildError::TimedOut { wall_ms });
     };
-    // The child writes less than a pipe holds, so it never waited for a reader.
-    let mut said = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        let most = u64::try_from(TRACE_BYTES_MAX).unwrap_or(u64::MAX);
-        stderr.take(most).read_to_end(&mut said)?;
-    }
-    let reason = String::from_utf8_lossy(&said).trim().to_owned();
+    let reason = String::from_utf8_lossy(&answer).trim().to_owned();
     match status.code().map(u8::try_from) {
         Some(Ok(EXIT_DONE)) => Ok(()),
         Some(Ok(EXIT_REFUSED)) => Err(ChildError::Refused { reason }),
@@ -111,19 +101,6 @@ pub fn compile_in_child(command: &mut Command, limits: CompileLimits) -> Result<
             status: status.to_string(),
         }),
     }
-}
-
-/// The child's end, or none when the time is over. The channel is never sent to: it is a clock
-/// that this crate may have.
-fn wait(child: &mut Child, wall_ms: u64) -> io::Result<Option<ExitStatus>> {
-    let (_never_sends, clock) = mpsc::channel::<()>();
-    for _ in 0..wall_ms.div_ceil(LOOK_MS) {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        let _ = clock.recv_timeout(Duration::from_millis(LOOK_MS));
-    }
-    child.try_wait()
 }
 
 /// The child's side: lowers its own limits, admits and compiles the file into the cache of
@@ -146,11 +123,12 @@ pub fn compile_child_main(
     if settings.cache.is_none() {
         return Err((EXIT_SETUP, String::from("no cache to compile into")));
     }
-    let lower = |resource: Resource, limit: u64| rlimit::setrlimit(resource, limit, limit);
-    lower(Resource::AS, limits.memory_bytes)
-        .and_then(|()| lower(Resource::CPU, limits.cpu_seconds))
-        .and_then(|()| lower(Resource::CORE, 0))
-        .map_err(|error| setup("limits", &error))?;
+    // Before the file is read: from here on the operating system bounds what its compilation can take.
+    lower_own_limits(OwnLimits {
+        memory_bytes: limits.memory_bytes,
+        cpu_seconds: limits.cpu_seconds,
+    })
+    .map_err(|error| setup("limits", &error))?;
     let bytes = std::fs::read(component).map_err(|error| setup("component", &error))?;
     let engine = Engine::new(settings).map_err(|error| setup("engine", &error))?;
     match load(&engine, &bytes) {

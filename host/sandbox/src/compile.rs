@@ -9,7 +9,7 @@ use wasmtime::component::Component;
 use crate::admission::{self, AdmissionError};
 use crate::engine::Engine;
 use crate::imports;
-use crate::state::State;
+use crate::state::GuestState;
 use crate::wit;
 
 /// The SHA-256 of a component's bytes: what a strategy is called by.
@@ -47,21 +47,21 @@ pub enum CompileError {
 
 /// A compiled component, bound to its engine. Cloning is cheap.
 #[derive(Clone)]
-pub struct Compiled {
+pub struct LoadedComponent {
     engine: Engine,
     digest: ComponentDigest,
-    pre: wit::StrategyPre<State>,
+    pre: wit::StrategyPre<GuestState>,
 }
 
-impl fmt::Debug for Compiled {
+impl fmt::Debug for LoadedComponent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Compiled")
+        f.debug_struct("LoadedComponent")
             .field("digest", &self.digest)
             .finish_non_exhaustive()
     }
 }
 
-impl Compiled {
+impl LoadedComponent {
     /// What it was compiled from.
     #[must_use]
     pub fn digest(&self) -> ComponentDigest {
@@ -74,7 +74,7 @@ impl Compiled {
         &self.engine
     }
 
-    pub(crate) fn pre(&self) -> &wit::StrategyPre<State> {
+    pub(crate) fn pre(&self) -> &wit::StrategyPre<GuestState> {
         &self.pre
     }
 }
@@ -87,7 +87,7 @@ impl Compiled {
 /// # Errors
 ///
 /// Returns [`CompileError`] if the component is not admitted or does not compile.
-pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Compiled, CompileError> {
+pub fn load(engine: &Engine, bytes: &[u8]) -> Result<LoadedComponent, CompileError> {
     admission::check(bytes)?;
     let refused = |error: wasmtime::Error| CompileError::Refused {
         reason: crate::fault::bounded(format!("{error:#}"), crate::fault::TRACE_BYTES_MAX),
@@ -95,7 +95,7 @@ pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Compiled, CompileError> {
     let component = Component::from_binary(engine.inner(), bytes).map_err(refused)?;
     let linker = imports::linker(engine.inner()).map_err(refused)?;
     let pre = linker.instantiate_pre(&component).map_err(refused)?;
-    Ok(Compiled {
+    Ok(LoadedComponent {
         engine: engine.clone(),
         digest: ComponentDigest::of(bytes),
         pre: wit::StrategyPre::new(pre).map_err(refused)?,

@@ -10,21 +10,21 @@ use counterfoil_trading::strategy::{BarView, Fault, WorkingOrder};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money, Price, Quantity};
 
-use crate::limits::Refusal;
-use crate::setup::{Setup, Value};
+use crate::limits::LimitBreach;
+use crate::setup::{ArgumentValue, GuestSetup};
 use crate::wit::counterfoil::strategy::types as wit;
 
 /// Nano-units in a unit of money.
 const NANOS: i128 = 1_000_000_000;
 
 /// The amount in units and nanos; the host's error for one beyond 2^63 whole units.
-pub(crate) fn money(amount: Money) -> Result<wit::Money, Refusal> {
+pub(crate) fn money(amount: Money) -> Result<wit::Money, LimitBreach> {
     // Both parts truncate towards zero, so both have the sign of the amount.
     let units = i64::try_from(amount.0 / NANOS);
     let nanos = i32::try_from(amount.0 % NANOS);
     match (units, nanos) {
         (Ok(units), Ok(nanos)) => Ok(wit::Money { units, nanos }),
-        (Err(_), _) | (_, Err(_)) => Err(Refusal::Host(format!(
+        (Err(_), _) | (_, Err(_)) => Err(LimitBreach::Host(format!(
             "{amount} does not fit into the contract's money"
         ))),
     }
@@ -48,7 +48,7 @@ pub(crate) fn bar(view: &BarView) -> wit::Bar {
     }
 }
 
-pub(crate) fn fill(fill: &Fill) -> Result<wit::Fill, Refusal> {
+pub(crate) fn fill(fill: &Fill) -> Result<wit::Fill, LimitBreach> {
     Ok(wit::Fill {
         instrument: fill.instrument.0,
         client_order_id: fill.client_order_id.0,
@@ -80,7 +80,9 @@ pub(crate) fn order_event(event: &OrderEvent, time: UnixNanos) -> wit::OrderEven
 }
 
 /// The action; the host's error for a dividend beyond 2^63 billionths.
-pub(crate) fn corporate_action(action: &CorporateAction) -> Result<wit::CorporateAction, Refusal> {
+pub(crate) fn corporate_action(
+    action: &CorporateAction,
+) -> Result<wit::CorporateAction, LimitBreach> {
     let kind = match &action.kind {
         CorporateActionKind::Split { new, old } => {
             wit::CorporateActionType::Split(wit::SplitRatio {
@@ -90,7 +92,7 @@ pub(crate) fn corporate_action(action: &CorporateAction) -> Result<wit::Corporat
         }
         CorporateActionKind::Dividend { per_unit, .. } => {
             let value = i64::try_from(per_unit.0).map_err(|_| {
-                Refusal::Host(format!(
+                LimitBreach::Host(format!(
                     "{per_unit} does not fit into the contract's decimal"
                 ))
             })?;
@@ -104,11 +106,11 @@ pub(crate) fn corporate_action(action: &CorporateAction) -> Result<wit::Corporat
         }
         CorporateActionKind::Delisting { .. } => wit::CorporateActionType::Delisting,
         CorporateActionKind::Halt { .. } => {
-            return Err(Refusal::Host("the contract has no halts".to_owned()));
+            return Err(LimitBreach::Host("the contract has no halts".to_owned()));
         }
         CorporateActionKind::SessionEnd => {
             let reason = "the contract has no session ends".to_owned();
-            return Err(Refusal::Host(reason));
+            return Err(LimitBreach::Host(reason));
         }
     };
     Ok(wit::CorporateAction {
@@ -138,7 +140,7 @@ pub(crate) fn working_order(order: &WorkingOrder) -> wit::WorkingOrder {
     }
 }
 
-pub(crate) fn setup(setup: &Setup) -> wit::Setup {
+pub(crate) fn setup(setup: &GuestSetup) -> wit::Setup {
     let instruments = (0_u32..).zip(&setup.instruments);
     wit::Setup {
         instruments: instruments
@@ -158,11 +160,11 @@ pub(crate) fn setup(setup: &Setup) -> wit::Setup {
             .map(|argument| wit::Argument {
                 name: argument.name.clone(),
                 value: match argument.value {
-                    Value::Number { value, scale } => {
+                    ArgumentValue::Number { value, scale } => {
                         wit::ParameterValue::Number(wit::Decimal { value, scale })
                     }
-                    Value::Boolean(value) => wit::ParameterValue::Boolean(value),
-                    Value::Choice(index) => wit::ParameterValue::Choice(index),
+                    ArgumentValue::Boolean(value) => wit::ParameterValue::Boolean(value),
+                    ArgumentValue::Choice(index) => wit::ParameterValue::Choice(index),
                 },
             })
             .collect(),

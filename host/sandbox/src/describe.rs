@@ -7,9 +7,9 @@ use counterfoil_trading::decimal::SCALE_MAX;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::time::Timeframe;
 
-use crate::compile::Compiled;
+use crate::compile::LoadedComponent;
 use crate::guest::{Guest, StartError};
-use crate::setup::Value;
+use crate::setup::ArgumentValue;
 
 /// Bytes of a name, a version or a choice: it must fit a table's column.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -134,7 +134,7 @@ pub struct Parameter {
     /// Its type and range.
     pub of: ParameterType,
     /// Its value where the manifest gives none; inside the range.
-    pub default: Value,
+    pub default: ArgumentValue,
 }
 
 /// What a strategy is.
@@ -165,7 +165,10 @@ pub struct Description {
 /// # Errors
 ///
 /// Returns [`DescribeError`] if the guest is at fault or its description does not hold.
-pub fn describe(compiled: &Compiled, limits: &SandboxLimits) -> Result<Description, DescribeError> {
+pub fn describe(
+    compiled: &LoadedComponent,
+    limits: &SandboxLimits,
+) -> Result<Description, DescribeError> {
     let mut guest = Guest::instantiate(compiled, limits)?;
     let description = guest
         .call(limits.fuel_init, |exports, store| {
@@ -178,17 +181,17 @@ pub fn describe(compiled: &Compiled, limits: &SandboxLimits) -> Result<Descripti
 impl ParameterType {
     /// Whether the value is of this type and inside its range.
     #[must_use]
-    pub fn allows(&self, value: &Value) -> bool {
+    pub fn allows(&self, value: &ArgumentValue) -> bool {
         match (self, value) {
             (
                 Self::Number { scale, min, max },
-                Value::Number {
+                ArgumentValue::Number {
                     value,
                     scale: given,
                 },
             ) => scale == given && (min..=max).contains(&value),
-            (Self::Boolean, Value::Boolean(_)) => true,
-            (Self::Choice(choices), Value::Choice(index)) => {
+            (Self::Boolean, ArgumentValue::Boolean(_)) => true,
+            (Self::Choice(choices), ArgumentValue::Choice(index)) => {
                 usize::try_from(*index).is_ok_and(|index| index < choices.len())
             }
             (Self::Number { .. } | Self::Boolean | Self::Choice(_), _) => false,

@@ -6,7 +6,7 @@ use core::str::Utf8Error;
 use counterfoil_trading::strategy::{CallbackError, Fault, StrategyFault};
 use wasmtime::{Error, Trap};
 
-use crate::limits::Refusal;
+use crate::limits::LimitBreach;
 
 /// Bytes of a fault's trace: twenty frames fit, and a guest with names of a megabyte does not
 /// fill the record.
@@ -46,10 +46,10 @@ fn named(error: &Error, verdict: Result<Fault, String>) -> CallbackError {
 }
 
 fn verdict(error: &Error) -> Option<Result<Fault, String>> {
-    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+    if let Some(refusal) = error.downcast_ref::<LimitBreach>() {
         return Some(match refusal {
-            Refusal::Limit { fault, .. } => Ok(*fault),
-            Refusal::Host(reason) => Err(reason.clone()),
+            LimitBreach::Limit { fault, .. } => Ok(*fault),
+            LimitBreach::Host(reason) => Err(reason.clone()),
         });
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {

@@ -14,11 +14,11 @@ use counterfoil_trading::strategy::{
 use counterfoil_trading::time::UnixNanos;
 use wasmtime::Store;
 
-use crate::compile::Compiled;
+use crate::compile::LoadedComponent;
 use crate::convert::{self, AnswerLimits};
 use crate::fault::{bounded, call_error, instantiation_error};
-use crate::setup::Setup;
-use crate::state::State;
+use crate::setup::GuestSetup;
+use crate::state::GuestState;
 pub use crate::state::{LOG_BYTES_KEPT_MAX, LogLevel, LogLine};
 use crate::thread;
 use crate::watchdog;
@@ -78,7 +78,7 @@ impl StartError {
 /// One running strategy. It stays on the thread that made it, because only threads made by
 /// [`thread::guest_thread`] have the stack for it; so it is not `Send`.
 pub struct Guest {
-    store: Store<State>,
+    store: Store<GuestState>,
     exports: wit::Strategy,
     fuel_per_callback: u64,
     fuel_used: u64,
@@ -106,9 +106,9 @@ impl Guest {
     /// Returns [`StartError`] if the limits or the thread do not suit, or the guest is at fault;
     /// an error that `init` returns is the fault [`Fault::StrategyError`].
     pub fn start(
-        compiled: &Compiled,
+        compiled: &LoadedComponent,
         limits: &SandboxLimits,
-        setup: &Setup,
+        setup: &GuestSetup,
     ) -> Result<Self, StartError> {
         let mut guest = Self::instantiate(compiled, limits)?;
         let setup = convert::setup(setup);
@@ -127,7 +127,7 @@ impl Guest {
 
     /// An instance on which nothing was called yet.
     pub(crate) fn instantiate(
-        compiled: &Compiled,
+        compiled: &LoadedComponent,
         limits: &SandboxLimits,
     ) -> Result<Self, StartError> {
         limits.check_ranges()?;
@@ -141,7 +141,7 @@ impl Guest {
         if has < needed {
             return Err(StartError::Thread { needed, has });
         }
-        let mut store = Store::new(compiled.engine().inner(), State::new(limits));
+        let mut store = Store::new(compiled.engine().inner(), GuestState::new(limits));
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(usize::try_from(limits.answer_bytes).unwrap_or(usize::MAX));
         let epochs = watchdog::epochs(limits.deadline_ms);
@@ -178,7 +178,7 @@ impl Guest {
     pub(crate) fn call<T>(
         &mut self,
         fuel: u64,
-        call: impl FnOnce(&wit::Strategy, &mut Store<State>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&wit::Strategy, &mut Store<GuestState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallbackError> {
         if self.dead {
             return Err(CallbackError::Host(String::from(
@@ -203,7 +203,7 @@ impl Guest {
     fn callback<T>(
         &mut self,
         account: &AccountView<'_>,
-        call: impl FnOnce(&wit::Strategy, &mut Store<State>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&wit::Strategy, &mut Store<GuestState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallbackError> {
         self.store.data_mut().view.refresh(account);
         self.call(self.fuel_per_callback, call)

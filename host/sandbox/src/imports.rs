@@ -6,7 +6,7 @@ use wasmtime::{Error, Result, StoreContextMut, Trap};
 use counterfoil_trading::instrument::InstrumentId;
 
 use crate::convert;
-use crate::state::{LogLevel, State};
+use crate::state::{GuestState, LogLevel};
 use crate::wit::counterfoil::strategy::types as wit;
 
 /// The interface of the account.
@@ -20,10 +20,10 @@ pub(crate) const FUEL_PER_CALL: u64 = 20;
 /// long list would else spend the host's time and not its own fuel.
 pub(crate) const FUEL_PER_ORDER: u64 = 20;
 
-type Store<'a> = StoreContextMut<'a, State>;
+type Store<'a> = StoreContextMut<'a, GuestState>;
 
 /// A linker that knows all that a strategy may import.
-pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<State>> {
+pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     let mut account = linker.instance(ACCOUNT)?;
     account.func_wrap("cash", |mut store: Store<'_>, (): ()| {
@@ -69,7 +69,7 @@ fn money(amount: counterfoil_trading::units::Money) -> Result<(wit::Money,)> {
     Ok((convert::money(amount)?,))
 }
 
-fn position_of(state: &State, id: InstrumentId) -> Result<(wit::Position,)> {
+fn position_of(state: &GuestState, id: InstrumentId) -> Result<(wit::Position,)> {
     let position = state.view.positions.get(id.index()).copied();
     let (quantity, cost) = position.unwrap_or_default();
     Ok((wit::Position {

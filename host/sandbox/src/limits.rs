@@ -8,7 +8,7 @@ use wasmtime::{Error, ResourceLimiter, Result};
 /// Why wasmtime was told to stop. It travels through wasmtime as an error and is found again by
 /// its type.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum LimitBreach {
     /// The guest went beyond one of its limits.
     #[error("the guest wants {wanted} {what}, the limit is {limit}")]
     Limit {
@@ -74,7 +74,7 @@ impl ResourceLimiter for Limiter {
         match grown(self.memory_bytes, current, desired, limit) {
             Ok(total) => self.memory_bytes = total,
             Err(wanted) => {
-                return Err(Error::new(Refusal::Limit {
+                return Err(Error::new(LimitBreach::Limit {
                     fault: Fault::MemoryLimit,
                     what: "bytes of memory",
                     wanted,
@@ -90,14 +90,14 @@ impl ResourceLimiter for Limiter {
         // would make the guest's decision depend on the machine.
         let text = format!("{error:#}");
         Err(Error::new(if text.contains("memory type's limits") {
-            Refusal::Limit {
+            LimitBreach::Limit {
                 fault: Fault::MemoryLimit,
                 what: "bytes of memory",
                 wanted: 1 << 32,
                 limit: self.memory_limit,
             }
         } else {
-            Refusal::Host(format!("the host has no memory to give: {text}"))
+            LimitBreach::Host(format!("the host has no memory to give: {text}"))
         }))
     }
 
@@ -114,7 +114,7 @@ impl ResourceLimiter for Limiter {
         match grown(self.table_elements, current, desired, limit) {
             Ok(total) => self.table_elements = total,
             Err(wanted) => {
-                return Err(Error::new(Refusal::Limit {
+                return Err(Error::new(LimitBreach::Limit {
                     fault: Fault::TableLimit,
                     what: "table elements",
                     wanted,
@@ -126,7 +126,7 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_grow_failed(&mut self, error: Error) -> Result<()> {
-        Err(Error::new(Refusal::Host(format!(
+        Err(Error::new(LimitBreach::Host(format!(
             "the host has no table to give: {error:#}"
         ))))
     }

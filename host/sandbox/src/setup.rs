@@ -4,7 +4,7 @@ use counterfoil_trading::instrument::Instrument;
 
 /// The value of one parameter.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Value {
+pub enum ArgumentValue {
     /// `value` x 10^-`scale`.
     Number {
         /// The digits.
@@ -24,12 +24,12 @@ pub struct Argument {
     /// The parameter's name.
     pub name: String,
     /// Its value.
-    pub value: Value,
+    pub value: ArgumentValue,
 }
 
 /// All that `init` is told.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Setup {
+pub struct GuestSetup {
     /// The instruments of the run, by id.
     pub instruments: Vec<Instrument>,
     /// A value for each parameter of the description, in its sequence.

@@ -5,7 +5,7 @@ use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::strategy::{AccountView, Fault, WorkingOrder};
 use counterfoil_trading::units::{Money, Quantity};
 
-use crate::limits::{Limiter, Refusal};
+use crate::limits::{LimitBreach, Limiter};
 
 /// Bytes of log that are kept until [`crate::guest::Guest::take_log`]: what comes after them is
 /// counted, not kept, so that a run of a million bars does not fill the host's memory.
@@ -35,25 +35,25 @@ pub struct LogLine {
 
 /// The data of one store.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct GuestState {
     pub(crate) limiter: Limiter,
-    pub(crate) view: View,
-    pub(crate) log: Log,
+    pub(crate) view: AccountCopy,
+    pub(crate) log: GuestLog,
 }
 
-impl State {
+impl GuestState {
     pub(crate) fn new(limits: &SandboxLimits) -> Self {
         Self {
             limiter: Limiter::new(limits),
-            view: View::default(),
-            log: Log::new(limits),
+            view: AccountCopy::default(),
+            log: GuestLog::new(limits),
         }
     }
 }
 
 /// A copy of what the account shows, made again only when its revision has changed.
 #[derive(Debug, Default)]
-pub(crate) struct View {
+pub(crate) struct AccountCopy {
     revision: Option<u64>,
     pub(crate) cash: Money,
     pub(crate) equity: Money,
@@ -61,7 +61,7 @@ pub(crate) struct View {
     pub(crate) working: Vec<WorkingOrder>,
 }
 
-impl View {
+impl AccountCopy {
     /// Takes over what the account shows now.
     pub(crate) fn refresh(&mut self, view: &AccountView<'_>) {
         if self.revision == Some(view.revision) {
@@ -81,7 +81,7 @@ impl View {
 
 /// The log of one guest.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub(crate) struct GuestLog {
     lines: Vec<LogLine>,
     bytes_kept: usize,
     lines_dropped: u64,
@@ -89,7 +89,7 @@ pub(crate) struct Log {
     limit: u64,
 }
 
-impl Log {
+impl GuestLog {
     fn new(limits: &SandboxLimits) -> Self {
         Self {
             lines: Vec::new(),
@@ -108,14 +108,14 @@ impl Log {
     /// Bytes that the line may have so that the callback stays inside its limit, if any.
     ///
     /// A line costs its bytes and one more, so that empty lines are bounded too.
-    pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), LimitBreach> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let wanted = self
             .bytes_of_callback
             .saturating_add(bytes)
             .saturating_add(1);
         if wanted > self.limit {
-            return Err(Refusal::Limit {
+            return Err(LimitBreach::Limit {
                 fault: Fault::LogLimit,
                 what: "bytes of log in one callback",
                 wanted,

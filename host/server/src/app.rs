@@ -140,7 +140,7 @@ impl App {
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Counterfoil's runner",
-    description = "Starts, stops and watches runs on this machine. See docs/API.md."
+    description = "Starts, stops and watches runs on this machine. See docs/reference/API.md."
 ))]
 struct Document;
 

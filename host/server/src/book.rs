@@ -71,7 +71,7 @@ fn denied(error: &dyn fmt::Display) -> Denied {
 }
 
 fn unusable(error: &dyn fmt::Display) -> Problem {
-    let way = "nothing starts without a ledger that holds; see docs/GOVERNANCE.md";
+    let way = "nothing starts without a ledger that holds; see docs/reference/GOVERNANCE.md";
     Problem::new(Code::Ledger, error.to_string(), way)
 }
 
@@ -158,7 +158,7 @@ impl Book {
                 Ok(ledger) => break ledger,
                 Err(error) if error.is_busy() && tries < TRIES_MAX => {
                     tries = tries.saturating_add(1);
-                    clock::wait(BETWEEN_TRIES);
+                    counterfoil_os::clock::wait(BETWEEN_TRIES);
                 }
                 Err(error) => return Err(denied(&error)),
             }

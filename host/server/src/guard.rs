@@ -10,7 +10,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use counterfoil_runner::clock::Stopwatch;
+use counterfoil_os::clock::Stopwatch;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;

@@ -3,9 +3,9 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::orders::lease::LeaseError;
 use counterfoil_runner::permit::Denied;
+use counterfoil_runner::run::execute::ExecuteError;
 use counterfoil_runner::supervisor::SuperviseError;
 use counterfoil_trading::record::StopCause;
 use serde::{Deserialize, Serialize};
@@ -152,7 +152,7 @@ impl Code {
 /// What to do about a request that names something that does not hold.
 const CORRECT: &str = "correct what is named, and start again";
 /// Where leases and limits are explained.
-const ACCOUNTS: &str = "see docs/OPERATE.md, Accounts";
+const ACCOUNTS: &str = "see docs/start/OPERATE.md, Accounts";
 
 /// A refusal (RFC 9457).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
@@ -256,8 +256,8 @@ impl From<SuperviseError> for Problem {
 }
 
 /// The code of what keeps a run from starting, and what to do about it.
-const fn of_run(error: &RunnerError) -> (Code, &'static str) {
-    if let RunnerError::NotStarted(stop) = error {
+const fn of_run(error: &ExecuteError) -> (Code, &'static str) {
+    if let ExecuteError::NotStarted(stop) = error {
         return match stop.cause {
             StopCause::RunKilled | StopCause::AccountKilled | StopCause::InstallationKilled => (
                 Code::RunStopped,
@@ -281,7 +281,7 @@ const fn of_run(error: &RunnerError) -> (Code, &'static str) {
             ),
         };
     }
-    let RunnerError::Lease(lease) = error else {
+    let ExecuteError::Lease(lease) = error else {
         return (Code::RunInvalid, CORRECT);
     };
     match lease {
@@ -322,13 +322,16 @@ mod tests {
 
     #[test]
     fn every_code_is_one_and_stands_in_the_document() {
-        let text = include_str!("../../../docs/API.md");
+        let text = include_str!("../../../docs/reference/API.md");
         let mut seen = std::collections::BTreeSet::new();
         for code in Code::ALL {
             let (name, status) = code.parts();
             assert!(seen.insert(name), "{name} twice");
             let row = format!("| `{name}` | {status} |");
-            assert!(text.contains(&row), "docs/API.md has no row {row}");
+            assert!(
+                text.contains(&row),
+                "docs/reference/API.md has no row {row}"
+            );
         }
         let rows = text.lines().filter(|line| line.starts_with("| `")).count();
         assert!(rows >= seen.len());

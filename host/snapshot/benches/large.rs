@@ -14,8 +14,8 @@ use std::path::Path;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::source::options::IngestOptions;
-use counterfoil_snapshot::store::folder::SnapshotStore;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use flate2::Compression;

@@ -6,9 +6,9 @@ use core::fmt::Write as _;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use counterfoil_snapshot::layers::ingest::Ingested;
+use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::source::options::IngestOptions;
-use counterfoil_snapshot::store::folder::SnapshotStore;
 use counterfoil_trading::slice::Slice;
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -44,7 +44,7 @@ fn open(directory: &TempDir) -> SnapshotStore {
     SnapshotStore::open(data)
 }
 
-fn stored(directory: &TempDir, csv: &str) -> Ingested {
+fn stored(directory: &TempDir, csv: &str) -> IngestOutcome {
     let options = IngestOptions::default();
     let ingested = open(directory).ingest(csv.as_bytes(), "bench.csv", &options, &mut |_| {});
     let ingested = ingested.unwrap();

@@ -1,26 +1,24 @@
-//! What can go wrong: one enum for making a snapshot, one for reading it. A message names the
-//! file, the line and the column, and says what to do.
+//! Why no snapshot was made. A message names the file, the line and the
+//! column, and what to do.
 
 use std::io;
 
 use counterfoil_trading::bar::BarError;
 use counterfoil_trading::instrument::InstrumentError;
-use counterfoil_trading::time::{Timeframe, UnixNanos};
+use counterfoil_trading::time::Timeframe;
 
-use crate::quality::findings::Finding;
-use crate::source::options::EpochUnit;
-pub use crate::store::read_error::ReadError;
+use crate::quality::findings::QualityFinding;
+use crate::source::choices::EpochUnit;
+use crate::store::read_error::ReadError;
 
-/// Why no snapshot was made. Nothing is left behind.
+/// Why no snapshot was made. No entry of a layer is left incomplete.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IngestError {
     /// An option does not hold.
     #[error("option {option}: {reason}")]
     Option {
-        /// Its name.
         option: &'static str,
-        /// What does not hold, and what would.
         reason: String,
     },
     /// The source cannot be read on.
@@ -28,104 +26,68 @@ pub enum IngestError {
         "{file}: cannot be read after line {line}; it may be truncated or damaged, fetch it again"
     )]
     Source {
-        /// The source.
         file: String,
-        /// The last line that could be read.
         line: u64,
-        /// What the reader said.
         #[source]
         source: io::Error,
     },
     /// The source is larger than a source may be.
     #[error("{file}, line {line}: more than {max} {unit}; split the file")]
     TooLarge {
-        /// The source.
         file: String,
-        /// Where the limit was reached.
         line: u64,
-        /// The limit.
         max: u64,
-        /// Of what.
         unit: &'static str,
     },
-    /// The first line is no header.
+    /// The first line is not a header.
     #[error(
         "{file}, line 1: no header: {reason}; the first line must name the columns, such as time,open,high,low,close,volume"
     )]
-    NoHeader {
-        /// The source.
-        file: String,
-        /// What it is instead.
-        reason: String,
-    },
+    NoHeader { file: String, reason: String },
     /// The header lacks a column.
-    #[error("{file}, line 1: no column for {column}; call it {accepted}; there are {found}{hint}")]
+    #[error(
+        "{file}, line 1: no column for {column}: name it {accepted}; the header has {found}{hint}"
+    )]
     MissingColumn {
-        /// The source.
         file: String,
-        /// What is missing.
         column: &'static str,
-        /// The names it may have.
         accepted: String,
-        /// The names in the header.
         found: String,
-        /// Another way on, if there is one.
         hint: &'static str,
     },
     /// Two columns of the header mean the same.
     #[error(
-        "{file}, line 1: columns {first:?} and {second:?} both give the {column}; rename or remove one"
+        "{file}, line 1: columns {first:?} and {second:?} both name the {column}; rename or remove one"
     )]
     TwoColumns {
-        /// The source.
         file: String,
-        /// What both mean.
         column: &'static str,
-        /// One column.
         first: String,
-        /// The other.
         second: String,
     },
     /// A symbol was given for a file that has a symbol column.
+    #[error("{file}, line 1: column {column:?} already gives the symbol; drop the symbol option")]
+    SymbolTwice { file: String, column: String },
+    /// The unit of numeric times is ambiguous.
     #[error(
-        "{file}, line 1: column {column:?} gives the symbol, and so does the option; leave the option away"
-    )]
-    SymbolTwice {
-        /// The source.
-        file: String,
-        /// The column.
-        column: String,
-    },
-    /// The unit of numeric times cannot be told.
-    #[error(
-        "{file}, line {line}, column {column}: {text} may be s, ms, us or ns since 1970; give the unit, or write the time as YYYY-MM-DD or ISO 8601"
+        "{file}, line {line}, column {column}: {text} could be s, ms, us or ns since 1970; state the unit, or write the time as YYYY-MM-DD or ISO 8601"
     )]
     AmbiguousEpoch {
-        /// The source.
         file: String,
-        /// The first row with such a time.
         line: u64,
-        /// The time column.
         column: String,
-        /// The number.
         text: String,
     },
     /// Numeric times of two units in one file.
     #[error(
-        "{file}, column {column}: line {first_line} looks like {first_unit} since 1970 and line {second_line} like {second_unit}; use one unit, or give it"
+        "{file}, column {column}: line {first_line} looks like {first_unit} since 1970 and line {second_line} like {second_unit}; use one unit, or state it"
     )]
     MixedEpochs {
-        /// The source.
         file: String,
-        /// The time column.
         column: String,
-        /// A row of one unit.
         first_line: u64,
-        /// That unit.
         first_unit: EpochUnit,
-        /// A row of another.
         second_line: u64,
-        /// That unit.
         second_unit: EpochUnit,
     },
     /// A bar begins or ends before 1677 or after 2262.
@@ -133,187 +95,112 @@ pub enum IngestError {
         "{file}, line {line}, column {column}: the bar's times do not fit in 64 bits of nanoseconds (1677 to 2262); correct the time, its unit or the timeframe"
     )]
     TimeTooFar {
-        /// The source.
         file: String,
-        /// The row.
         line: u64,
-        /// The time column.
         column: String,
     },
-    /// No timeframe was given and the data does not tell.
-    #[error("{file}: the timeframe cannot be told: {reason}; give it, such as 1m, 1h, 1d or 1M")]
-    NoTimeframe {
-        /// The source.
-        file: String,
-        /// Why not.
-        reason: String,
-    },
+    /// No timeframe was stated, and the data does not show one.
+    #[error("{file}: cannot infer the timeframe: {reason}; state it, such as 1m, 1h, 1d or 1M")]
+    NoTimeframe { file: String, reason: String },
     /// Two bars of one instrument would close at the same time.
     #[error(
-        "{file}: {symbol}: lines {first_line} and {second_line} close at the same time as bars of {timeframe}; give another timeframe"
+        "{file}: {symbol}: lines {first_line} and {second_line} would close at the same time as bars of {timeframe}; state another timeframe"
     )]
     SameClose {
-        /// The source.
         file: String,
-        /// The instrument.
         symbol: String,
-        /// One row.
         first_line: u64,
-        /// The other.
         second_line: u64,
-        /// The timeframe.
         timeframe: Timeframe,
     },
     /// A price or volume does not fit at the scale of the file.
     #[error(
-        "{file}, line {line}, {column}: too large for {scale} decimals, which line {finest_line} has; correct that line, or give a smaller scale"
+        "{file}, line {line}, {column}: too large for {scale} decimals, which line {finest_line} has; correct that line, or state a smaller scale"
     )]
     NumberTooLarge {
-        /// The source.
         file: String,
-        /// The row that does not fit.
         line: u64,
-        /// `prices` or `volume`.
         column: &'static str,
-        /// The scale.
         scale: u8,
         /// The row with the most decimals; 0 where the scale was given.
         finest_line: u64,
     },
     /// Not a single row is a bar.
-    #[error("{file}: none of {rows} rows is a bar; the first: {first}")]
+    #[error("{file}: no valid bar in {rows} rows; the first problem: {first}")]
     NoBars {
-        /// The source.
         file: String,
-        /// Rows read.
         rows: u64,
-        /// What is wrong with the first one.
         first: String,
     },
     /// An instrument's definition does not hold.
-    #[error("{file}: an instrument that cannot be; see its scales")]
+    #[error("{file}: invalid instrument; check its scales, tick and lot")]
     Instrument {
-        /// The source.
         file: String,
-        /// What does not hold.
         #[source]
         source: InstrumentError,
     },
-    /// A row that passed every check is no bar: a bug here.
-    #[error("{file}, line {line}: passed the checks and is no bar; report this")]
+    /// A row that passed every check is not a valid bar: a bug here.
+    #[error(
+        "{file}, line {line}: the row passed all checks but is not a valid bar; please report this bug"
+    )]
     Inconsistent {
-        /// The source.
         file: String,
-        /// The row.
         line: u64,
-        /// What does not hold.
         #[source]
         source: BarError,
     },
+    /// What this program relies on does not hold: a bug here.
+    #[error("{file}: {reason}; please report this bug")]
+    Internal { file: String, reason: String },
     /// The snapshot cannot be written.
-    #[error("cannot write {file}; check space and permissions of the data directory")]
+    #[error("cannot write {file}; check free space and permissions of the data directory")]
     Write {
-        /// The file or directory.
         file: String,
-        /// What the system said.
         #[source]
         source: io::Error,
     },
     /// A record batch or the manifest cannot be encoded.
     #[error("cannot encode {file}: {reason}")]
-    Encode {
-        /// The file.
-        file: String,
-        /// What the encoder said.
-        reason: String,
-    },
+    Encode { file: String, reason: String },
     /// A mapping, a calendar, a file of actions or of acceptances does not hold.
     #[error("{file}, line {line}: {reason}")]
     Side {
-        /// The file.
         file: String,
         /// The line in it, from 1.
         line: u64,
-        /// What does not hold, and what would.
         reason: String,
     },
     /// The file cannot be read as what it seems to be.
-    #[error("{file}: no readable {format}: {reason}; fetch it again, or write it anew")]
+    #[error("{file}: cannot be read as {format}: {reason}; download or export it again")]
     Unreadable {
-        /// The source.
         file: String,
-        /// `parquet` or `arrow`.
         format: &'static str,
-        /// What the reader said.
         reason: String,
     },
     /// Files of several timeframes cannot be one snapshot.
-    #[error("{file}: bars of {got}, and the files before it have {expected}; make two snapshots")]
+    #[error("{file}: bars of {got}, but earlier files have bars of {expected}; make two snapshots")]
     Timeframes {
-        /// The source.
         file: String,
-        /// Its timeframe.
         got: Timeframe,
-        /// The timeframe of the others.
         expected: Timeframe,
     },
-    /// The policy is to refuse, and there are errors that nobody accepted.
+    /// The policy is to refuse, and there are errors that are not accepted.
     #[error(
-        "refused: {count} errors that nobody accepted, the first: {first}; mend the source, accept the findings, or use the policy quarantine"
+        "refused: {count} errors are not accepted, the first: {first}; fix the source, accept the findings, or use the policy quarantine"
     )]
     Refused {
-        /// How many.
         count: u64,
-        /// The first.
         first: String,
-        /// The first hundred.
-        findings: Vec<Finding>,
+        findings: Vec<QualityFinding>,
     },
     /// A layer that this one is made from cannot be read.
-    #[error("a layer that is needed does not hold; remove its directory and ingest the file again")]
+    #[error(
+        "a required layer is missing or damaged; remove its directory and ingest the file again"
+    )]
     Layer(#[source] Box<ReadError>),
     /// The same snapshot is there already, and damaged.
-    #[error("the snapshot is there already, but damaged; remove its directory and ingest again")]
+    #[error("the snapshot already exists but is damaged; remove its directory and ingest again")]
     Damaged(#[source] Box<ReadError>),
-}
-
-/// Why no bars were drawn from a snapshot.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ResampleError {
-    /// There is nothing to draw from.
-    #[error("the selection has no bars to draw from")]
-    Empty,
-    /// More bars than are held in memory.
-    #[error("more than {max} bars to draw from; take a shorter range or fewer instruments")]
-    TooMany {
-        /// Most bars.
-        max: usize,
-    },
-    /// What a bar did cannot be told from the close before it.
-    #[error(
-        "{symbol}: no close to compare the bar that closes at {close_time:?} with; see the dividend or split before it"
-    )]
-    Reference {
-        /// The instrument.
-        symbol: String,
-        /// When the bar closes.
-        close_time: UnixNanos,
-    },
-    /// A drawn price does not fit in 64 bits.
-    #[error("{symbol}: a price of sample {sample} does not fit; draw longer blocks, or fewer bars")]
-    Beyond {
-        /// The instrument.
-        symbol: String,
-        /// The sample, from 0.
-        sample: u32,
-    },
-    /// The source cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The sample cannot be written.
-    #[error(transparent)]
-    Write(#[from] IngestError),
 }
 
 impl From<ReadError> for IngestError {

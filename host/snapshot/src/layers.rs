@@ -1,14 +1,14 @@
-//! The three layers, from a raw file to a snapshot, and what tells how a snapshot was made. It must never
+//! The three layers, from a raw file to a snapshot, and the lineage of a snapshot. It must never
 //! know a file format.
 
 pub mod derive;
 pub mod ingest;
 pub mod lineage;
 pub mod raw;
-pub mod recipe;
 pub mod report;
 
 pub(crate) mod bars;
 pub(crate) mod curate;
 pub(crate) mod merge;
 pub(crate) mod normalize;
+pub(crate) mod publish;

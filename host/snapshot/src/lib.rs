@@ -1,8 +1,8 @@
-//! Immutable market data in three layers, named by digest: a vendor's file goes in, a snapshot
-//! comes out, and every bar read from it later was checked against the digest in its name.
+//! Immutable market data in three layers, named by digest: a vendor's file becomes a
+//! snapshot, and every bar read from it later is checked against the digest in its name.
 //!
 //! ```text
-//! raw/<hex>/file                     a file as it came; <hex> is the SHA-256 of its bytes
+//! raw/<hex>/file                     a file, unchanged; <hex> is the SHA-256 of its bytes
 //! raw/<hex>/receipt-<hex>.json       who sent it, when, and what it was called
 //! normalized/<hex>/manifest.json     its bars with canonical ids, UTC and integer prices
 //! snapshots/<hex>/manifest.json      the curated layer; the snapshot's id is the SHA-256 of this
@@ -20,7 +20,9 @@
 
 pub mod error;
 pub mod layers;
+mod layout;
 pub mod quality;
+pub mod snapshot_store;
 pub mod source;
 pub mod spool;
 pub mod store;

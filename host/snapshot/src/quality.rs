@@ -8,4 +8,5 @@ pub mod quarantine;
 pub(crate) mod calendar;
 pub(crate) mod checks;
 pub(crate) mod deferred;
+pub(crate) mod findings_file;
 pub(crate) mod sessions;

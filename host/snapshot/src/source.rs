@@ -1,14 +1,19 @@
 //! A vendor's file as rows: formats, columns, times, scales. It must never know what becomes of a row.
 
+pub mod choices;
 pub mod options;
+pub mod progress;
 
 pub(crate) mod columns;
 pub(crate) mod fields;
 pub(crate) mod interval;
 pub(crate) mod lines;
 pub(crate) mod mapping;
+pub(crate) mod precision;
+pub(crate) mod reading;
 pub(crate) mod records;
 pub(crate) mod row;
+pub(crate) mod row_error;
 pub(crate) mod scales;
 pub(crate) mod symbols;
 pub(crate) mod table;

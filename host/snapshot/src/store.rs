@@ -1,7 +1,8 @@
 //! Snapshots on disk, read and written with every byte checked. It must never know how one was made.
 
-pub mod folder;
 pub mod manifest;
+pub mod read_error;
+pub mod recipe;
 pub mod selection;
 pub mod slices;
 pub mod snapshot;
@@ -9,6 +10,8 @@ pub mod snapshot_id;
 
 pub(crate) mod arrow_file;
 pub(crate) mod batches;
-pub(crate) mod read_error;
+pub(crate) mod contents;
+pub(crate) mod hashing;
+pub(crate) mod load;
 pub(crate) mod text;
 pub(crate) mod write;

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use counterfoil_snapshot::layers::ingest::Ingested;
-use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions, SideFile, SourceKind};
-use counterfoil_snapshot::store::folder::SnapshotStore;
+use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
+use counterfoil_snapshot::source::choices::SourceKind;
+use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions, SideFile};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::DAY_NANOS;
 use proptest::prelude::*;
@@ -19,7 +20,7 @@ fn ingest(
     csv: &str,
     options: &IngestOptions,
     rows_in_memory: usize,
-) -> (tempfile::TempDir, SnapshotStore, Ingested) {
+) -> (tempfile::TempDir, SnapshotStore, IngestOutcome) {
     let folder = tempfile::tempdir().unwrap();
     let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
     let store = SnapshotStore::open(dir);
@@ -84,7 +85,7 @@ fn model(rows: &[Given]) -> Model {
     model
 }
 
-fn found(store: &SnapshotStore, done: &Ingested) -> Model {
+fn found(store: &SnapshotStore, done: &IngestOutcome) -> Model {
     let snapshot = store.load(&done.id).unwrap();
     let selection = snapshot.select(&[], None, None).unwrap();
     let names: Vec<String> = selection

@@ -14,14 +14,16 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use counterfoil_os::lock::FileLock;
 use counterfoil_snapshot::error::IngestError;
-use counterfoil_snapshot::layers::ingest::Ingested;
-use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, Acceptance};
+use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, FindingAcceptance};
 use counterfoil_snapshot::quality::actions::format_actions;
-use counterfoil_snapshot::quality::findings::{Policy, Severity};
-use counterfoil_snapshot::source::options::{IngestOptions, SideFile, SourceKind};
-use counterfoil_snapshot::store::folder::SnapshotStore;
-use counterfoil_snapshot::store::selection::Selection;
+use counterfoil_snapshot::quality::findings::{ErrorPolicy, Severity};
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
+use counterfoil_snapshot::source::choices::SourceKind;
+use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
+use counterfoil_snapshot::store::selection::BarSelection;
 use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
@@ -49,11 +51,11 @@ impl Data {
         }
     }
 
-    fn ingest(&self, bytes: &[u8], options: &IngestOptions) -> Result<Ingested, IngestError> {
+    fn ingest(&self, bytes: &[u8], options: &IngestOptions) -> Result<IngestOutcome, IngestError> {
         self.store.ingest(bytes, "f.csv", options, &mut |_| {})
     }
 
-    fn rows(&self, rows: &str, options: &IngestOptions) -> Result<Ingested, IngestError> {
+    fn rows(&self, rows: &str, options: &IngestOptions) -> Result<IngestOutcome, IngestError> {
         self.ingest(format!("{HEADER}{rows}").as_bytes(), options)
     }
 
@@ -62,13 +64,13 @@ impl Data {
         fs::read_dir(folder).map_or(0, Iterator::count)
     }
 
-    fn select(&self, ingested: &Ingested) -> Selection {
+    fn select(&self, ingested: &IngestOutcome) -> BarSelection {
         let snapshot = self.store.load(&ingested.id).unwrap();
         snapshot.select(&[], None, None).unwrap()
     }
 
     /// Every finding as `rule instrument date`.
-    fn findings(&self, ingested: &Ingested) -> Vec<String> {
+    fn findings(&self, ingested: &IngestOutcome) -> Vec<String> {
         let snapshot = self.store.load(&ingested.id).unwrap();
         let all = snapshot.findings(usize::MAX).unwrap();
         all.iter()
@@ -197,8 +199,9 @@ fn an_ingestion_clears_what_killed_ones_left_and_nothing_that_is_in_use() {
     }
     // Another process is at work in the second of them.
     fs::create_dir_all(root.join("locks")).unwrap();
-    let lock = fs::File::create(root.join("locks/snapshots-1")).unwrap();
-    lock.lock().unwrap();
+    let lock = FileLock::try_take(&root.join("locks/snapshots-1"))
+        .unwrap()
+        .unwrap();
     let done = data.rows(&closes("A", &[5, 6]), &daily()).unwrap();
     let left = |layer: &str, number: u8| root.join(layer).join(format!(".tmp-{number}")).exists();
     for layer in ["raw", "normalized"] {
@@ -307,13 +310,13 @@ fn a_late_or_revised_file_makes_a_new_snapshot_and_the_old_one_stays() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("bars of 1m, and the files before it have 1d"),
+        error.contains("bars of 1m, but earlier files have bars of 1d"),
         "{error}"
     );
 }
 
-fn accept(rule: &str, about: Option<(&str, &str)>, line: Option<u64>) -> Acceptance {
-    Acceptance {
+fn accept(rule: &str, about: Option<(&str, &str)>, line: Option<u64>) -> FindingAcceptance {
+    FindingAcceptance {
         at: Some(UnixNanos(1)),
         by: "ann".to_owned(),
         date: about.map(|(_, date)| date.to_owned()),
@@ -346,7 +349,7 @@ fn errors_are_quarantined_or_refused_by_policy() {
     );
 
     let refuse = IngestOptions {
-        policy: Policy::Refuse,
+        policy: ErrorPolicy::Refuse,
         ..daily()
     };
     let before = data.count("snapshots");
@@ -354,7 +357,7 @@ fn errors_are_quarantined_or_refused_by_policy() {
     assert!(
         error
             .to_string()
-            .contains("refused: 2 errors that nobody accepted, the first: f.csv, line 7: time"),
+            .contains("refused: 2 errors are not accepted, the first: f.csv, line 7: time"),
         "{error}"
     );
     let IngestError::Refused { findings, .. } = &error else {
@@ -370,7 +373,7 @@ fn a_finding_is_accepted_with_a_name_and_a_reason_and_no_other_with_it() {
     let rows = format!("{}A,bad,1,1,1,1,1\n", closes("A", &[10, 11, 500, 12, 13]));
     let done = data.rows(&rows, &daily()).unwrap();
     let refuse = IngestOptions {
-        policy: Policy::Refuse,
+        policy: ErrorPolicy::Refuse,
         ..daily()
     };
     let spike = accept("absurd-price", Some(("A", "2003-01-03")), None);
@@ -388,27 +391,27 @@ fn a_finding_is_accepted_with_a_name_and_a_reason_and_no_other_with_it() {
     assert_eq!(data.rows(&rows, &accepted).unwrap().report.bars, 5);
     for bad in [
         accept("absurd-price", Some(("A", "2003-01-04")), None),
-        Acceptance {
+        FindingAcceptance {
             by: " ".to_owned(),
             ..spike.clone()
         },
-        Acceptance {
+        FindingAcceptance {
             reason: String::new(),
             ..spike.clone()
         },
-        Acceptance {
+        FindingAcceptance {
             file: None,
             ..accept("time", None, Some(7))
         },
-        Acceptance {
+        FindingAcceptance {
             file: Some("other.csv".to_owned()),
             ..accept("time", None, Some(7))
         },
-        Acceptance {
+        FindingAcceptance {
             rule: "no-such".to_owned(),
             ..spike.clone()
         },
-        Acceptance {
+        FindingAcceptance {
             date: Some("1/1/03".to_owned()),
             ..spike.clone()
         },
@@ -787,7 +790,7 @@ fn csv_parquet_and_arrow_of_the_same_bars_are_the_same_data() {
         assert_ne!(other.id, csv.id, "they were made from other files");
     }
     let normalized =
-        |done: &Ingested| data.store.lineage(&done.id).unwrap().normalized[0].data_sha256;
+        |done: &IngestOutcome| data.store.lineage(&done.id).unwrap().normalized[0].data_sha256;
     assert_eq!(
         normalized(&csv),
         csv.manifest.data_sha256,
@@ -847,7 +850,9 @@ fn floats_that_are_no_number_and_columns_of_a_wrong_type_are_put_aside_or_refuse
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("none of 2 rows is a bar; the first: line 2: column time: \"\" is no time"),
+        error.contains(
+            "no valid bar in 2 rows; the first problem: line 2: column time: \"\" is no time"
+        ),
         "{error}"
     );
 }
@@ -863,7 +868,7 @@ fn a_damaged_columnar_file_is_refused_and_never_ends_the_host() {
         for length in [6, 12, good.len() / 2, good.len() - 1] {
             let error = data.ingest(&good[..length], &daily()).unwrap_err();
             assert!(
-                text(&error).contains("f.csv: no readable "),
+                text(&error).contains("f.csv: cannot be read as "),
                 "{}",
                 text(&error)
             );
@@ -982,7 +987,7 @@ fn a_mapping_reads_a_vendors_own_columns_and_local_times() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("no column for the mapping; call it Opn; there are Day, Clock"),
+        error.contains("no column for the mapping: name it Opn; the header has Day, Clock"),
         "{error}"
     );
 }

@@ -8,8 +8,9 @@ use std::io::{Cursor, Read};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use counterfoil_snapshot::source::options::{IngestOptions, ROWS_IN_MEMORY, SourceKind};
-use counterfoil_snapshot::store::folder::SnapshotStore;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
+use counterfoil_snapshot::source::choices::SourceKind;
+use counterfoil_snapshot::source::options::{IngestOptions, ROWS_IN_MEMORY};
 
 /// What the peak may grow by, in MiB: a megabyte or two of allocator's slack. The rows that the
 /// larger file has more would take four times this.

@@ -6,11 +6,11 @@ use core::fmt::Write as _;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use counterfoil_snapshot::layers::ingest::Ingested;
+use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
-use counterfoil_snapshot::store::folder::SnapshotStore;
 use counterfoil_snapshot::store::snapshot_id::SnapshotId;
-use counterfoil_snapshot::synthetic::resample::{Deck, Draw, Resample};
+use counterfoil_snapshot::synthetic::resample::{BarDeck, BlockDraw, SampleSpec};
 use counterfoil_trading::slice::Slice;
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ impl Data {
     }
 
     /// Rows of `symbol,day,open,high,low,close,volume`.
-    fn ingest(&self, rows: &str, actions: Option<&str>, tick: Option<&str>) -> Ingested {
+    fn ingest(&self, rows: &str, actions: Option<&str>, tick: Option<&str>) -> IngestOutcome {
         let csv = format!("symbol,time,open,high,low,close,volume\n{rows}");
         let options = IngestOptions {
             timeframe: Some("1d".parse().unwrap()),
@@ -47,7 +47,7 @@ impl Data {
         done.unwrap()
     }
 
-    fn deck(&self, id: &SnapshotId) -> Deck {
+    fn deck(&self, id: &SnapshotId) -> BarDeck {
         let selection = self.store.load(id).unwrap().select(&[], None, None);
         self.store.deck(&selection.unwrap()).unwrap()
     }
@@ -71,8 +71,8 @@ impl Data {
     }
 }
 
-fn how(draw: Draw, block: u32, seed: u64, sample: u32) -> Resample {
-    Resample {
+fn how(draw: BlockDraw, block: u32, seed: u64, sample: u32) -> SampleSpec {
+    SampleSpec {
         draw,
         block,
         seed,
@@ -100,7 +100,7 @@ fn one_block_of_everything_is_the_source_bar_for_bar() {
     let source = data.ingest(&both, None, None);
     let drawn = data
         .store
-        .resample(&data.deck(&source.id), &how(Draw::Shuffle, 4, 1, 0))
+        .resample(&data.deck(&source.id), &how(BlockDraw::Shuffle, 4, 1, 0))
         .unwrap();
     assert_eq!(data.bars(&drawn), data.bars(&source.id));
     assert_ne!(drawn, source.id, "it is another snapshot, and says so");
@@ -117,7 +117,7 @@ fn one_block_of_everything_is_the_source_bar_for_bar() {
         .store
         .ingest(&b"x"[..], "f.csv", &revising, &mut |_| {});
     let said = error.unwrap_err().to_string();
-    assert!(said.contains("drawn from another"), "{said}");
+    assert!(said.contains("resample of another"), "{said}");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn splits_and_dividends_are_in_the_prices_of_a_sample() {
     let source = data.ingest(&rows("A", &[100, 51, 49]), Some(actions), Some("0.01"));
     let drawn = data
         .store
-        .resample(&data.deck(&source.id), &how(Draw::Shuffle, 9, 1, 0))
+        .resample(&data.deck(&source.id), &how(BlockDraw::Shuffle, 9, 1, 0))
         .unwrap();
     // 51 is 1.02 of half of 100. 49 is 0.98990 of 51 less 1.50, and 102 times that is 100.97.
     let bars = data.bars(&drawn);
@@ -147,7 +147,7 @@ fn instruments_of_one_moment_are_drawn_together() {
     let source = data.ingest(&both, None, None);
     let deck = data.deck(&source.id);
     for sample in 0..5 {
-        let how = how(Draw::Stationary, 3, 9, sample);
+        let how = how(BlockDraw::Stationary, 3, 9, sample);
         let bars = data.bars(&data.store.resample(&deck, &how).unwrap());
         assert_eq!(bars.len(), 56);
         for pair in bars.chunks(2) {
@@ -176,7 +176,7 @@ proptest! {
         }
         // Whatever the checks say of such prices, they are bars.
         let source = data.ingest(&rows, None, Some("5"));
-        let draw = if is_shuffled { Draw::Shuffle } else { Draw::Stationary };
+        let draw = if is_shuffled { BlockDraw::Shuffle } else { BlockDraw::Stationary };
         let count = usize::try_from(source.manifest.bars()).unwrap();
         let (deck, how) = (data.deck(&source.id), how(draw, block, seed, 2));
         let drawn = data.store.resample(&deck, &how).unwrap();

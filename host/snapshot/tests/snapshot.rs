@@ -11,10 +11,11 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use counterfoil_base::digest::Digest;
 use counterfoil_snapshot::error::IngestError;
-use counterfoil_snapshot::layers::ingest::Ingested;
-use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions, TimeMeaning};
-use counterfoil_snapshot::store::folder::SnapshotStore;
-use counterfoil_snapshot::store::selection::Selection;
+use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
+use counterfoil_snapshot::source::choices::TimeMeaning;
+use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions};
+use counterfoil_snapshot::store::selection::BarSelection;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::slice::Slice;
@@ -39,18 +40,18 @@ impl Data {
         }
     }
 
-    fn ingest(&self, bytes: &[u8], options: &IngestOptions) -> Result<Ingested, IngestError> {
+    fn ingest(&self, bytes: &[u8], options: &IngestOptions) -> Result<IngestOutcome, IngestError> {
         self.store.ingest(bytes, "f.csv", options, &mut |_| {})
     }
 
-    fn rows(&self, rows: &str) -> Result<Ingested, IngestError> {
+    fn rows(&self, rows: &str) -> Result<IngestOutcome, IngestError> {
         self.ingest(
             format!("{HEADER}{rows}").as_bytes(),
             &IngestOptions::default(),
         )
     }
 
-    fn select(&self, ingested: &Ingested) -> Selection {
+    fn select(&self, ingested: &IngestOutcome) -> BarSelection {
         self.store
             .load(&ingested.id)
             .unwrap()
@@ -69,7 +70,7 @@ fn real() -> Vec<u8> {
     fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
 }
 
-fn bars(selection: &Selection) -> Vec<ClosedBar> {
+fn bars(selection: &BarSelection) -> Vec<ClosedBar> {
     let mut slices = selection.slices();
     let mut slice = Slice::default();
     let mut all = Vec::new();
@@ -186,7 +187,7 @@ fn a_snapshot_is_found_by_any_beginning_that_only_it_has() {
                 .resolve(text)
                 .unwrap_err()
                 .to_string()
-                .contains("is no snapshot id")
+                .contains("is not a valid snapshot id")
         );
     }
 }
@@ -378,7 +379,7 @@ fn times_that_are_closes_give_the_same_bars_as_times_that_are_opens() {
     };
     let close = data.ingest(csv.as_bytes(), &options).unwrap();
     assert_ne!(open.id, close.id);
-    let digest = |ingested: &Ingested| ingested.manifest.instruments[0].bars_sha256;
+    let digest = |ingested: &IngestOutcome| ingested.manifest.instruments[0].bars_sha256;
     assert_eq!(digest(&open), digest(&close));
 }
 
@@ -452,7 +453,7 @@ fn a_file_that_is_none_is_refused_with_file_line_and_way_on() {
     check_refused(
         b"\xff\xfet\0i\0m\0e\0\n",
         &any,
-        "no header: the line is no UTF-8",
+        "no header: the line is not valid UTF-8",
     );
     check_refused(
         &vec![b','; 100_000],
@@ -468,23 +469,23 @@ fn a_file_that_is_none_is_refused_with_file_line_and_way_on() {
     check_refused(
         HEADER.as_bytes(),
         &any,
-        "none of 0 rows is a bar; the first: there is none",
+        "no valid bar in 0 rows; the first problem: there is none",
     );
     check_refused(
         format!("{HEADER}A\n").as_bytes(),
         &any,
-        "none of 1 rows is a bar; the first: line 2: 1 fields",
+        "no valid bar in 1 rows; the first problem: line 2: 1 fields",
     );
     check_refused(
         format!("{HEADER}{row}").as_bytes(),
         &any,
-        "the timeframe cannot be told: no instrument has two bars; give it",
+        "cannot infer the timeframe: no instrument has two bars; state it",
     );
     let epochs = format!("{HEADER}A,60,1,2,1,2,1\nA,120,1,2,1,2,1\n");
     check_refused(
         epochs.as_bytes(),
         &any,
-        "line 2, column time: 60 may be s, ms, us or ns",
+        "line 2, column time: 60 could be s, ms, us or ns",
     );
 }
 

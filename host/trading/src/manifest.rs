@@ -11,6 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use counterfoil_base::digest::Digest;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -296,5 +297,17 @@ impl Manifest {
     /// As [`Manifest::canonical`].
     pub fn run_id(&self) -> Result<[u8; 32], ManifestError> {
         Ok(Sha256::digest(self.canonical()?.as_bytes()).into())
+    }
+
+    /// The digest of the account's limits: SHA-256 of their canonical JSON, as a policy names them.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ManifestError`] if they have no canonical form.
+    pub fn limits_digest(&self) -> Result<Digest, ManifestError> {
+        let limits = serde_json::to_value(&self.risk).map_err(|error| ManifestError::Json {
+            message: error.to_string(),
+        })?;
+        Ok(Digest::of(canonical_json(&limits)?.as_bytes()))
     }
 }

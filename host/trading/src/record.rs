@@ -1,5 +1,5 @@
 //! What a run writes down. One encoder and one decoder side by side for each kind of record;
-//! `docs/JOURNAL_FORMAT.md` shows the bytes.
+//! `docs/reference/JOURNAL_FORMAT.md` shows the bytes.
 //!
 //! It must never know hashes, files or signatures: a record is the body of one journal entry.
 

@@ -6,11 +6,13 @@ mod decide;
 mod deliver;
 mod error;
 mod host_orders;
+mod recorded_times;
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 pub use error::RunError;
+pub use recorded_times::RecordedTimes;
 
 use crate::account::Account;
 use crate::decision_digest::DecisionDigest;

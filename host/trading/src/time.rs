@@ -4,6 +4,8 @@ use alloc::string::{String, ToString as _};
 use core::fmt;
 use core::str::FromStr;
 
+use counterfoil_base::time_text;
+
 /// Nanoseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UnixNanos(pub i64);
@@ -86,6 +88,18 @@ impl UnixNanos {
     #[must_use]
     pub const fn day(self) -> i64 {
         self.0.div_euclid(DAY_NANOS)
+    }
+
+    /// The moment as RFC 3339 text in UTC: `2026-01-31T16:00:00Z`, with a fraction where there is one.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        time_text::rfc3339(self.0)
+    }
+
+    /// The moment as people read it: the date alone at midnight UTC, else an RFC 3339 time.
+    #[must_use]
+    pub fn date_or_time(self) -> String {
+        time_text::date_or_time(self.0)
     }
 }
 

@@ -7,7 +7,7 @@
 mod common;
 
 use common::{Plan, bars, key, manifest, run, seal, signer, snapshot};
-use counterfoil_verify::{Options, verify_journal};
+use counterfoil_verify::{VerifyOptions, verify_journal};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -33,9 +33,9 @@ fn journal(every: u64) -> (Vec<u8>, usize) {
 fn measure(bencher: Bencher<'_, '_>, every: u64, integrity_only: bool) {
     let (bytes, records) = journal(every);
     bencher.counter(ItemsCount::new(records)).bench(|| {
-        let options = Options {
+        let options = VerifyOptions {
             integrity_only,
-            ..Options::default()
+            ..VerifyOptions::default()
         };
         let report = verify_journal(&bytes[..], &key(), options).unwrap();
         assert!(report.is_good());

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 
 /// What is asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Command {
+pub(crate) enum VerifyCommand {
     /// The help text.
     Help,
     /// A journal.
-    Journal(Job),
+    Journal(VerifyArguments),
     /// A proof of one record.
-    Proof(Job),
+    Proof(VerifyArguments),
 }
 
 /// What to check, and with what.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Job {
+pub(crate) struct VerifyArguments {
     /// The public key's file.
     pub(crate) key: PathBuf,
     /// The journal or proof.
@@ -50,7 +50,9 @@ pub(crate) enum UsageError {
 }
 
 /// What the arguments ask for, the program's name left out.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<VerifyCommand, UsageError> {
     let mut arguments = arguments.into_iter().peekable();
     let is_proof = arguments.next_if(|first| first == "proof").is_some();
     let (mut key, mut manifest, mut files) = (None, None, Vec::new());
@@ -59,7 +61,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         match argument.to_str() {
             Some(text) if !only_files && text.starts_with('-') => match text {
                 "--" => only_files = true,
-                "--help" | "-h" => return Ok(Command::Help),
+                "--help" | "-h" => return Ok(VerifyCommand::Help),
                 "--json" => json = true,
                 "--integrity-only" if !is_proof => integrity_only = true,
                 "--key" => set("--key", &mut key, arguments.next())?,
@@ -77,7 +79,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let key = key.ok_or(UsageError::NoKey)?;
     let given = files.len();
     let [file] = <[PathBuf; 1]>::try_from(files).map_err(|_| UsageError::Files { given })?;
-    let job = Job {
+    let job = VerifyArguments {
         key,
         file,
         manifest,
@@ -85,9 +87,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         json,
     };
     Ok(if is_proof {
-        Command::Proof(job)
+        VerifyCommand::Proof(job)
     } else {
-        Command::Journal(job)
+        VerifyCommand::Journal(job)
     })
 }
 
@@ -110,9 +112,9 @@ mod tests {
     #[track_caller]
     fn check(line: &str, expect: &str) {
         let got = match parse(line.split_whitespace().map(OsString::from)) {
-            Ok(Command::Help) => "help".to_owned(),
-            Ok(Command::Journal(job)) => format!("journal {}", job.file.display()),
-            Ok(Command::Proof(job)) => format!("proof {}", job.file.display()),
+            Ok(VerifyCommand::Help) => "help".to_owned(),
+            Ok(VerifyCommand::Journal(job)) => format!("journal {}", job.file.display()),
+            Ok(VerifyCommand::Proof(job)) => format!("proof {}", job.file.display()),
             Err(error) => error.to_string(),
         };
         assert_eq!(got, expect, "{line}");

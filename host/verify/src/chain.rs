@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use counterfoil_journal::audit::{AuditError, Audited, Auditor};
+use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{self, EntryError};
 use counterfoil_journal::frame::Frame;
@@ -14,13 +14,13 @@ use counterfoil_trading::record::{
     record_kind,
 };
 
-use crate::chunk::{Chunk, body_of};
-use crate::finding::{Cause, Finding};
-use crate::opened::{Names, Opened};
+use crate::chunk::{JournalChunk, body_of};
+use crate::finding::{Finding, FindingCause};
+use crate::opened::{InstrumentNames, OpenedJournal};
 
 /// What the chain was found to hold.
 #[derive(Debug)]
-pub(crate) struct Chained {
+pub(crate) struct CheckedChain {
     pub(crate) finding: Option<Box<Finding>>,
     pub(crate) entries: u64,
     pub(crate) covered: u64,
@@ -32,9 +32,9 @@ pub(crate) struct Chained {
 
 /// The walk over all chunks.
 #[derive(Debug)]
-pub(crate) struct Chain {
+pub(crate) struct ChainCheck {
     auditor: Auditor,
-    names: Names,
+    names: InstrumentNames,
     cadence: u64,
     decisions: u64,
     /// Decisions and other records that release orders: the unit of the cadence.
@@ -43,20 +43,20 @@ pub(crate) struct Chain {
     /// Whether a checkpoint must come next.
     due: bool,
     /// An entry that does not fit: what comes next tells which of two was changed.
-    suspect: Option<Suspect>,
+    suspect: Option<SuspectEntry>,
     /// The chunk before this one, to name what was found in it.
-    before: Option<Arc<Chunk>>,
+    before: Option<Arc<JournalChunk>>,
 }
 
 #[derive(Debug)]
-struct Suspect {
+struct SuspectEntry {
     index: u64,
     leaf: Hash,
     error: AuditError,
 }
 
-impl Chain {
-    pub(crate) fn new(opened: &Opened) -> Self {
+impl ChainCheck {
+    pub(crate) fn new(opened: &OpenedJournal) -> Self {
         Self {
             auditor: Auditor::new(opened.key.clone()),
             names: opened.names.clone(),
@@ -72,7 +72,7 @@ impl Chain {
 
     /// Checks chunks until there are no more or one does not hold; then the sender finds no
     /// receiver any more.
-    pub(crate) fn run(mut self, chunks: Receiver<Arc<Chunk>>) -> Chained {
+    pub(crate) fn run(mut self, chunks: Receiver<Arc<JournalChunk>>) -> CheckedChain {
         for chunk in chunks {
             if let Err(finding) = self.chunk(&chunk) {
                 return self.finish(Some(finding));
@@ -81,15 +81,15 @@ impl Chain {
         }
         let finding = self.suspect.take().map(|suspect| {
             let index = suspect.index;
-            self.found(None, index, Cause::Audit(suspect.error))
+            self.found(None, index, FindingCause::Audit(suspect.error))
         });
         self.finish(finding)
     }
 
-    fn finish(self, finding: Option<Box<Finding>>) -> Chained {
+    fn finish(self, finding: Option<Box<Finding>>) -> CheckedChain {
         let (decisions, refused_inputs) = (self.decisions, self.refused_inputs);
         let summary = self.auditor.finish(0);
-        Chained {
+        CheckedChain {
             finding,
             entries: summary.entries,
             covered: summary.covered,
@@ -100,7 +100,7 @@ impl Chain {
         }
     }
 
-    fn chunk(&mut self, chunk: &Chunk) -> Result<(), Box<Finding>> {
+    fn chunk(&mut self, chunk: &JournalChunk) -> Result<(), Box<Finding>> {
         for frame in chunk.frames() {
             if let Some(suspect) = self.suspect.take() {
                 return Err(self.judge(&suspect, frame, chunk));
@@ -113,18 +113,18 @@ impl Chain {
         Ok(())
     }
 
-    fn entry(&mut self, bytes: &[u8], chunk: &Chunk) -> Result<(), Box<Finding>> {
+    fn entry(&mut self, bytes: &[u8], chunk: &JournalChunk) -> Result<(), Box<Finding>> {
         let index = self.auditor.entries();
         if self.due {
             let last = index.saturating_sub(1);
-            return Err(self.found(Some(chunk), last, Cause::CheckpointMissing));
+            return Err(self.found(Some(chunk), last, FindingCause::CheckpointMissing));
         }
         let body = match self.auditor.frame(Frame::Entry(bytes)) {
-            Ok(Audited::Entry { body, .. }) => body,
-            Ok(Audited::Checkpoint(_)) => return Ok(()),
+            Ok(AuditedFrame::Entry { body, .. }) => body,
+            Ok(AuditedFrame::Checkpoint(_)) => return Ok(()),
             Err(error @ AuditError::Entry(EntryError::LinkBroken { .. })) => {
                 let leaf = leaf_hash(bytes);
-                self.suspect = Some(Suspect { index, leaf, error });
+                self.suspect = Some(SuspectEntry { index, leaf, error });
                 return Ok(());
             }
             Err(error) => return Err(self.found(Some(chunk), index, error.into())),
@@ -150,11 +150,13 @@ impl Chain {
         Ok(())
     }
 
-    fn checkpoint(&mut self, frame: Frame<'_>, chunk: &Chunk) -> Result<(), Box<Finding>> {
+    fn checkpoint(&mut self, frame: Frame<'_>, chunk: &JournalChunk) -> Result<(), Box<Finding>> {
         let index = self.auditor.entries().saturating_sub(1);
         match self.auditor.frame(frame) {
             Err(error) => Err(self.found(Some(chunk), index, error.into())),
-            Ok(_) if !self.due => Err(self.found(Some(chunk), index, Cause::CheckpointExtra)),
+            Ok(_) if !self.due => {
+                Err(self.found(Some(chunk), index, FindingCause::CheckpointExtra))
+            }
             Ok(_) => {
                 self.due = false;
                 Ok(())
@@ -164,19 +166,19 @@ impl Chain {
 
     /// Tells by the next frame which record was touched: if the next entry links to the suspect
     /// as it stands, the suspect is as it was written, and the one before it is not.
-    fn judge(&self, suspect: &Suspect, next: Frame<'_>, chunk: &Chunk) -> Box<Finding> {
+    fn judge(&self, suspect: &SuspectEntry, next: Frame<'_>, chunk: &JournalChunk) -> Box<Finding> {
         let Frame::Entry(next) = next else {
-            let cause = Cause::Audit(suspect.error.clone());
+            let cause = FindingCause::Audit(suspect.error.clone());
             return self.found(Some(chunk), suspect.index, cause);
         };
         let fits = entry::split(next, 0).is_ok_and(|(link, _)| link == suspect.leaf);
         match suspect.index.checked_sub(1) {
-            Some(before) if fits => self.found(Some(chunk), before, Cause::Changed),
-            Some(_) | None => self.found(Some(chunk), suspect.index, Cause::Misplaced),
+            Some(before) if fits => self.found(Some(chunk), before, FindingCause::Changed),
+            Some(_) | None => self.found(Some(chunk), suspect.index, FindingCause::Misplaced),
         }
     }
 
-    fn found(&self, chunk: Option<&Chunk>, index: u64, cause: Cause) -> Box<Finding> {
+    fn found(&self, chunk: Option<&JournalChunk>, index: u64, cause: FindingCause) -> Box<Finding> {
         let body = [chunk, self.before.as_deref()]
             .into_iter()
             .flatten()
@@ -186,7 +188,7 @@ impl Chain {
 }
 
 /// The body of the first entry, if the journal begins with one.
-pub(crate) fn first_body(chunk: &Chunk) -> Option<&[u8]> {
+pub(crate) fn first_body(chunk: &JournalChunk) -> Option<&[u8]> {
     match chunk.frames().next()? {
         Frame::Entry(entry) => body_of(entry, 0),
         Frame::Checkpoint(_) => None,

@@ -12,7 +12,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// How a journal's bytes ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum End {
+pub(crate) enum JournalEnd {
     /// With so many bytes that are no whole frame: none, or a torn tail.
     Torn(u64),
     /// With bytes that are no frame.
@@ -20,7 +20,7 @@ pub(crate) enum End {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct FramePlace {
     is_entry: bool,
     start: usize,
     end: usize,
@@ -28,14 +28,14 @@ struct Place {
 
 /// Whole frames, one after the other.
 #[derive(Debug)]
-pub(crate) struct Chunk {
+pub(crate) struct JournalChunk {
     bytes: Vec<u8>,
-    places: Vec<Place>,
+    places: Vec<FramePlace>,
     /// The index of the first entry in it.
     first: u64,
 }
 
-impl Chunk {
+impl JournalChunk {
     /// The frames.
     pub(crate) fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
         self.places.iter().map(|place| {
@@ -71,17 +71,17 @@ pub(crate) fn body_of(entry: &[u8], index: u64) -> Option<&[u8]> {
 
 /// Reads chunks.
 #[derive(Debug)]
-pub(crate) struct Chunks<R> {
+pub(crate) struct ChunkReader<R> {
     reader: R,
     frames: FrameReader,
     /// Bytes read that are no whole frame yet.
     left: Vec<u8>,
     entries: u64,
     bytes_read: u64,
-    end: Option<End>,
+    end: Option<JournalEnd>,
 }
 
-impl<R: Read> Chunks<R> {
+impl<R: Read> ChunkReader<R> {
     pub(crate) fn new(reader: R) -> Self {
         Self {
             reader,
@@ -99,12 +99,12 @@ impl<R: Read> Chunks<R> {
     }
 
     /// How the bytes ended, once there is no next chunk.
-    pub(crate) fn end(&self) -> End {
-        self.end.unwrap_or(End::Torn(0))
+    pub(crate) fn end(&self) -> JournalEnd {
+        self.end.unwrap_or(JournalEnd::Torn(0))
     }
 
     /// The next chunk, with one frame at least.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Chunk>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<JournalChunk>> {
         while self.end.is_none() {
             let mut bytes = Vec::with_capacity(CHUNK_BYTES.saturating_add(self.left.len()));
             bytes.append(&mut self.left);
@@ -121,7 +121,7 @@ impl<R: Read> Chunks<R> {
     }
 
     /// Cuts the bytes into frames; what is no whole frame is kept for the next chunk.
-    fn cut(&mut self, bytes: Vec<u8>, at_end: bool) -> Chunk {
+    fn cut(&mut self, bytes: Vec<u8>, at_end: bool) -> JournalChunk {
         let first = self.entries;
         // A decision without requests takes about 170 bytes.
         let mut places = Vec::with_capacity(bytes.len() / 128);
@@ -131,7 +131,7 @@ impl<R: Read> Chunks<R> {
             let parsed = match self.frames.parse(rest) {
                 Ok(parsed) => parsed,
                 Err(error) => {
-                    self.end = Some(End::Bad(error));
+                    self.end = Some(JournalEnd::Bad(error));
                     break;
                 }
             };
@@ -144,19 +144,19 @@ impl<R: Read> Chunks<R> {
                     self.left.extend_from_slice(rest);
                     if at_end {
                         let torn = u64::try_from(rest.len()).unwrap_or(u64::MAX);
-                        self.end = Some(End::Torn(torn));
+                        self.end = Some(JournalEnd::Torn(torn));
                     }
                     break;
                 }
             };
             self.entries = self.entries.saturating_add(u64::from(is_entry));
-            places.push(Place {
+            places.push(FramePlace {
                 is_entry,
                 start: at.saturating_sub(payload.len()),
                 end: at,
             });
         }
-        Chunk {
+        JournalChunk {
             bytes,
             places,
             first,

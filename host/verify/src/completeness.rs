@@ -8,22 +8,21 @@ use counterfoil_trading::record::{DataCommitment, DecisionRecord, RunRecord};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
-use crate::opened::Opened;
+use crate::opened::OpenedJournal;
 use crate::report::BarsSeen;
-use crate::text::one_line;
-use crate::time::rfc3339;
+use counterfoil_base::text::harmless_line;
 
 /// The bars of all instruments so far.
 #[derive(Debug)]
-pub(crate) struct Counter {
+pub(crate) struct BarTally {
     is_closed: bool,
     /// Whether a fault ended the run: then later bars are not expected.
     is_faulted: bool,
-    instruments: Vec<Counted>,
+    instruments: Vec<InstrumentTally>,
 }
 
 #[derive(Debug)]
-struct Counted {
+struct InstrumentTally {
     symbol: String,
     promised: Option<DataCommitment>,
     bars: u64,
@@ -37,11 +36,11 @@ struct Counted {
     widest: Option<(i64, UnixNanos)>,
 }
 
-impl Counter {
-    pub(crate) fn new(opened: &Opened) -> Self {
+impl BarTally {
+    pub(crate) fn new(opened: &OpenedJournal) -> Self {
         let commitments = opened.open.commitments.as_deref().unwrap_or_default();
         let mut promised = commitments.iter();
-        let instruments = opened.setup.instruments.iter().map(|one| Counted {
+        let instruments = opened.setup.instruments.iter().map(|one| InstrumentTally {
             symbol: one.symbol().to_owned(),
             promised: promised.next().cloned(),
             bars: 0,
@@ -143,7 +142,7 @@ impl Counter {
     }
 }
 
-impl Counted {
+impl InstrumentTally {
     fn missing_actions(&self, ended_by_fault: bool) -> Option<String> {
         let symbol = &self.symbol;
         let promised = self.promised.as_ref()?;
@@ -165,13 +164,13 @@ impl Counted {
     }
 
     fn missing(&self, ended_by_fault: bool) -> Option<String> {
-        let symbol = one_line(&self.symbol);
+        let symbol = harmless_line(&self.symbol);
         if let Some((number, after)) = self.gap {
             return Some(match after {
                 None => format!("no record for the first bar of {symbol}"),
                 Some(after) => format!(
                     "no record for bar {number} of {symbol}, the one after the close at {}",
-                    rfc3339(after)
+                    after.rfc3339()
                 ),
             });
         }
@@ -188,8 +187,8 @@ impl Counted {
         if first != promised.first_close {
             return Some(format!(
                 "the first bar of {symbol} closes at {}, the first one promised at {}",
-                rfc3339(first),
-                rfc3339(promised.first_close)
+                first.rfc3339(),
+                promised.first_close.rfc3339()
             ));
         }
         let missing = promised.bars.saturating_sub(self.bars);
@@ -205,7 +204,7 @@ impl Counted {
                 format!(
                     "no record for {missing} bars of {symbol}, some or all of them after the \
                      last close at {}",
-                    rfc3339(last)
+                    last.rfc3339()
                 )
             });
         }
@@ -213,9 +212,9 @@ impl Counted {
         Some(format!(
             "no record for {missing} bars of {symbol} between the closes at {} and {}; the widest \
              gap is after the close at {}",
-            rfc3339(first),
-            rfc3339(last),
-            rfc3339(after)
+            first.rfc3339(),
+            last.rfc3339(),
+            after.rfc3339()
         ))
     }
 }

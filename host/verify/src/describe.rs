@@ -13,8 +13,7 @@ use counterfoil_trading::record::{
 };
 use counterfoil_trading::units::{Price, Quantity};
 
-use crate::text::one_line;
-use crate::time::rfc3339;
+use counterfoil_base::text::harmless_line;
 
 /// The name of a record's kind.
 #[must_use]
@@ -33,11 +32,11 @@ pub const fn kind_name(record: &RunRecord) -> &'static str {
 
 /// Says what records hold, in the names and scales of a manifest's instruments.
 #[derive(Clone, Copy, Debug)]
-pub struct Describe<'a> {
+pub struct RecordDescriber<'a> {
     instruments: &'a [Instrument],
 }
 
-impl<'a> Describe<'a> {
+impl<'a> RecordDescriber<'a> {
     /// With the instruments of a run's manifest; with none, numbers are shown unscaled.
     #[must_use]
     pub const fn new(instruments: &'a [Instrument]) -> Self {
@@ -66,7 +65,7 @@ impl<'a> Describe<'a> {
                 refused.reason
             ),
         };
-        one_line(&text)
+        harmless_line(&text)
     }
 
     /// The ticker of an instrument, on one line.
@@ -74,7 +73,7 @@ impl<'a> Describe<'a> {
     pub fn symbol(&self, id: InstrumentId) -> String {
         self.instruments.get(id.index()).map_or_else(
             || format!("instrument {}", id.0),
-            |instrument| one_line(instrument.symbol()),
+            |instrument| harmless_line(instrument.symbol()),
         )
     }
 
@@ -98,8 +97,8 @@ impl<'a> Describe<'a> {
         format!(
             "bar {index} of {} from {} to {}: open {}, high {}, low {}, close {}, volume {}",
             self.symbol(bar.instrument),
-            rfc3339(bar.open_time),
-            rfc3339(bar.close_time),
+            bar.open_time.rfc3339(),
+            bar.close_time.rfc3339(),
             price(bar.open),
             price(bar.high),
             price(bar.low),
@@ -143,8 +142,8 @@ impl<'a> Describe<'a> {
             let _infallible = write!(
                 text,
                 "; received {}, decided {}",
-                rfc3339(received),
-                rfc3339(decided)
+                received.rfc3339(),
+                decided.rfc3339()
             );
         }
         text
@@ -184,7 +183,7 @@ impl<'a> Describe<'a> {
         let until = match order.time_in_force {
             TimeInForce::Gtc => "until canceled".to_owned(),
             TimeInForce::Day => "for the day".to_owned(),
-            TimeInForce::Gtd(time) => format!("until {}", rfc3339(time)),
+            TimeInForce::Gtd(time) => format!("until {}", time.rfc3339()),
             TimeInForce::Ioc => "immediate or cancel".to_owned(),
             TimeInForce::Fok => "fill or kill".to_owned(),
         };
@@ -198,7 +197,7 @@ impl<'a> Describe<'a> {
     }
 
     fn deliveries(&self, deliveries: &DeliveriesRecord) -> String {
-        let mut text = format!("at {}", rfc3339(deliveries.time));
+        let mut text = format!("at {}", deliveries.time.rfc3339());
         for delivery in &deliveries.deliveries {
             text.push_str("; ");
             text.push_str(&match delivery {
@@ -249,13 +248,13 @@ impl<'a> Describe<'a> {
             }
             CorporateActionKind::SymbolChange { symbol } => format!("symbol change to {symbol}"),
             CorporateActionKind::Delisting { per_unit } => format!("delisting at {per_unit}"),
-            CorporateActionKind::Halt { until } => format!("halt until {}", rfc3339(*until)),
+            CorporateActionKind::Halt { until } => format!("halt until {}", until.rfc3339()),
             CorporateActionKind::SessionEnd => "session end".to_owned(),
         };
         format!(
             "{what} of {} from {}: position {}, cash {}",
             self.symbol(id),
-            rfc3339(applied.action.ex_time),
+            applied.action.ex_time.rfc3339(),
             self.quantity(id, applied.quantity),
             applied.cash
         )
@@ -278,7 +277,7 @@ impl<'a> Describe<'a> {
             "the guest's fault {} in {} at {}, message {:?}; {action}: [{}] [{}]",
             fault.fault.name(),
             fault.callback.name(),
-            rfc3339(fault.time),
+            fault.time.rfc3339(),
             fault.message,
             ids(&fault.canceled),
             self.orders(&fault.flattened)
@@ -288,7 +287,7 @@ impl<'a> Describe<'a> {
     fn stop(&self, stop: &StopRecord) -> String {
         format!(
             "the host stops the run after {}: {}, {:?}; {}: [{}] [{}]",
-            rfc3339(stop.time),
+            stop.time.rfc3339(),
             stop.stop.cause.name(),
             stop.stop.message,
             action_text(stop.action),
@@ -301,7 +300,7 @@ impl<'a> Describe<'a> {
         format!(
             "at {} equity {} is below the maintenance margin {}; the host cancels [{}] and sends \
              [{}]",
-            rfc3339(call.time),
+            call.time.rfc3339(),
             call.equity,
             call.requirement,
             ids(&call.canceled),

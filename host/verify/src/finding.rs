@@ -4,13 +4,12 @@ use core::fmt;
 
 use counterfoil_journal::audit::AuditError;
 use counterfoil_journal::frame::FrameError;
-use counterfoil_journal::key::KeyError;
+use counterfoil_journal::key::VerifierKeyError;
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::text::one_line;
-use crate::time::rfc3339;
+use counterfoil_base::text::harmless_line;
 
 /// One thing that is wrong, and the record at which it shows.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,7 +23,7 @@ pub struct Finding {
     /// The close time of the record's bar or slice, where it has one.
     pub close_time: Option<UnixNanos>,
     /// What is wrong.
-    pub cause: Cause,
+    pub cause: FindingCause,
 }
 
 impl fmt::Display for Finding {
@@ -37,16 +36,16 @@ impl fmt::Display for Finding {
             write!(f, " of {instrument}")?;
         }
         if let Some(time) = self.close_time {
-            write!(f, " closing at {}", rfc3339(time))?;
+            write!(f, " closing at {}", time.rfc3339())?;
         }
-        write!(f, ": {}", one_line(&self.cause.to_string()))
+        write!(f, ": {}", harmless_line(&self.cause.to_string()))
     }
 }
 
 /// What is wrong.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum FindingCause {
     /// There is no first record.
     #[error("the journal holds no whole record")]
     Empty,
@@ -70,7 +69,7 @@ pub enum Cause {
     Audit(#[from] AuditError),
     /// The log's name cannot be a key's name.
     #[error("the run's origin cannot be checked: {0}")]
-    Key(#[from] KeyError),
+    Key(#[from] VerifierKeyError),
     /// A checkpoint is not where it must be.
     #[error("the checkpoint that must follow this record is missing")]
     CheckpointMissing,

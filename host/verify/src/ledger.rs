@@ -4,14 +4,14 @@
 use core::fmt;
 
 use counterfoil_journal::entry::{self, EntryError};
-use counterfoil_journal::key::{KeyError, VerifierKey};
+use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::proof::{TlogProof, TlogProofError};
 use counterfoil_trading::cbor::{CborError, CborReader};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
-use crate::key::PublicKey;
-use crate::time::rfc3339;
+use crate::key_file::log_key;
+use counterfoil_journal::public_key::PublicKey;
 
 /// What every ledger's origin begins with.
 pub const LEDGER_ORIGIN: &str = "counterfoil/ledger/";
@@ -33,7 +33,7 @@ pub enum LedgerProofError {
     },
     /// The public key cannot be used under this origin.
     #[error("the origin cannot be checked: {0}")]
-    Key(#[from] KeyError),
+    Key(#[from] VerifierKeyError),
     /// The entry has no chain link.
     #[error("the proved entry is no ledger entry: {0}")]
     Entry(#[from] EntryError),
@@ -91,7 +91,7 @@ pub fn verify_ledger_proof(bytes: &[u8], key: &PublicKey) -> Result<ProvedAct, L
         let found = origin.to_owned();
         return Err(LedgerProofError::Origin { found });
     }
-    let log: VerifierKey = key.of_log(origin)?;
+    let log: VerifierKey = log_key(key, origin)?;
     let proved = proof.verify(&[log], &[])?;
     let (_, body) = entry::split(proved.entry, proved.index)?;
     let mut reader = CborReader::new(body);
@@ -131,7 +131,7 @@ impl ProvedAct {
             "ledger": self.ledger,
             "record": self.index,
             "records": self.tree_size,
-            "time": rfc3339(self.time),
+            "time": self.time.rfc3339(),
             "actor": self.actor,
             "key": hex::encode(self.key),
             "act": self.act,
@@ -151,7 +151,7 @@ impl fmt::Display for ProvedAct {
             self.index, self.tree_size, self.ledger
         )?;
         writeln!(f, "act       {} by {}: {denied}", self.act, self.actor)?;
-        writeln!(f, "time      {}", rfc3339(self.time))?;
+        writeln!(f, "time      {}", self.time.rfc3339())?;
         writeln!(f, "key       {}", hex::encode(self.key))
     }
 }

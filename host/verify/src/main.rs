@@ -8,8 +8,10 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use arguments::{Command, Job};
-use counterfoil_verify::{Options, Progress, PublicKey, harmless, is_of_ledger};
+use arguments::{VerifyArguments, VerifyCommand};
+use counterfoil_base::text::harmless;
+use counterfoil_journal::public_key::PublicKey;
+use counterfoil_verify::{VerifyOptions, VerifyProgress, is_of_ledger, parse_key_file};
 use counterfoil_verify::{verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::{Value, json};
 
@@ -42,9 +44,9 @@ const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     let answer = match arguments::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Help) => Ok((HELP.to_owned(), 0)),
-        Ok(Command::Journal(job)) => journal(&job),
-        Ok(Command::Proof(job)) => proof(&job),
+        Ok(VerifyCommand::Help) => Ok((HELP.to_owned(), 0)),
+        Ok(VerifyCommand::Journal(job)) => journal(&job),
+        Ok(VerifyCommand::Proof(job)) => proof(&job),
         Err(wrong) => {
             let _unheard = writeln!(io::stderr(), "{wrong}\ntry: counterfoil-verify --help");
             return ExitCode::from(USAGE);
@@ -66,7 +68,7 @@ fn main() -> ExitCode {
 /// What is printed, and the exit code; or why nothing can be said.
 type Answer = Result<(String, u8), String>;
 
-fn journal(job: &Job) -> Answer {
+fn journal(job: &VerifyArguments) -> Answer {
     let key = read_key(&job.key)?;
     let path = if job.file.is_dir() {
         job.file.join("journal")
@@ -77,14 +79,14 @@ fn journal(job: &Job) -> Answer {
     let bytes_total = file.metadata().ok().map(|metadata| metadata.len());
     let to_terminal = !job.json && io::stderr().is_terminal();
     let mut shown = 0;
-    let mut progress = |progress: Progress| {
+    let mut progress = |progress: VerifyProgress| {
         let percent = percent(progress);
         if to_terminal && percent != shown {
             shown = percent;
             let _unheard = write!(io::stderr(), "\r{percent:3} %\r");
         }
     };
-    let options = Options {
+    let options = VerifyOptions {
         integrity_only: job.integrity_only,
         bytes_total,
         progress: Some(&mut progress),
@@ -100,7 +102,7 @@ fn journal(job: &Job) -> Answer {
     Ok((text, code))
 }
 
-fn proof(job: &Job) -> Answer {
+fn proof(job: &VerifyArguments) -> Answer {
     let key = read_key(&job.key)?;
     let bytes = read(&job.file)?;
     if is_of_ledger(&bytes) {
@@ -121,7 +123,7 @@ fn proof(job: &Job) -> Answer {
     })
 }
 
-fn not_proved(job: &Job, error: &dyn core::fmt::Display) -> (String, u8) {
+fn not_proved(job: &VerifyArguments, error: &dyn core::fmt::Display) -> (String, u8) {
     let why = error.to_string();
     if job.json {
         return (line(&json!({"good": false, "why": why})), NO);
@@ -130,7 +132,7 @@ fn not_proved(job: &Job, error: &dyn core::fmt::Display) -> (String, u8) {
 }
 
 fn read_key(path: &Path) -> Result<PublicKey, String> {
-    PublicKey::parse(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
+    parse_key_file(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -145,7 +147,7 @@ fn line(value: &Value) -> String {
     format!("{value}\n")
 }
 
-fn percent(progress: Progress) -> u64 {
+fn percent(progress: VerifyProgress) -> u64 {
     let total = progress.total.unwrap_or(0).max(1);
     progress.read.saturating_mul(100) / total
 }

@@ -8,22 +8,23 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{OpenRecord, RunRecord};
 
-use crate::describe::{Describe, kind_name};
-use crate::finding::{Cause, Finding};
-use crate::key::PublicKey;
+use crate::describe::{RecordDescriber, kind_name};
+use crate::finding::{Finding, FindingCause};
+use crate::key_file::log_key;
+use counterfoil_journal::public_key::PublicKey;
 
 /// What the first record says, once it holds.
 #[derive(Clone, Debug)]
-pub(crate) struct Opened {
+pub(crate) struct OpenedJournal {
     pub(crate) open: OpenRecord,
     pub(crate) manifest: Manifest,
     pub(crate) setup: RunSetup,
     pub(crate) run_id: [u8; 32],
     pub(crate) key: VerifierKey,
-    pub(crate) names: Names,
+    pub(crate) names: InstrumentNames,
 }
 
-impl Opened {
+impl OpenedJournal {
     /// What `body` says, which is the first record's.
     pub(crate) fn parse(body: &[u8], key: &PublicKey) -> Result<Self, Box<Finding>> {
         Self::read(body, key).map_err(|cause| {
@@ -37,22 +38,22 @@ impl Opened {
         })
     }
 
-    fn read(body: &[u8], key: &PublicKey) -> Result<Self, Cause> {
+    fn read(body: &[u8], key: &PublicKey) -> Result<Self, FindingCause> {
         let RunRecord::Open(open) = RunRecord::decode(body)? else {
-            return Err(Cause::NotOpen);
+            return Err(FindingCause::NotOpen);
         };
         let mut canonical = Vec::new();
         open.encode(&mut canonical);
         let manifest = Manifest::parse(&open.manifest)?;
         if canonical != body || manifest.canonical()? != open.manifest {
-            return Err(Cause::NotCanonical);
+            return Err(FindingCause::NotCanonical);
         }
         let setup = manifest.setup()?;
         check_commitments(&open, &manifest)?;
         let run_id = manifest.run_id()?;
-        let key = key.of_log(&origin(&run_id, open.execution))?;
+        let key = log_key(key, &origin(&run_id, open.execution))?;
         Ok(Self {
-            names: Names(setup.instruments.as_slice().into()),
+            names: InstrumentNames(setup.instruments.as_slice().into()),
             open,
             manifest,
             setup,
@@ -68,7 +69,7 @@ pub(crate) fn origin(run_id: &[u8; 32], execution: u64) -> String {
 }
 
 /// A snapshot run has one commitment for each instrument, in sequence; a feed has none.
-fn check_commitments(open: &OpenRecord, manifest: &Manifest) -> Result<(), Cause> {
+fn check_commitments(open: &OpenRecord, manifest: &Manifest) -> Result<(), FindingCause> {
     let fits = match (&manifest.data, &open.commitments) {
         (DataSource::Snapshot { .. }, Some(commitments)) => {
             let promised = commitments.iter().map(|one| &one.symbol);
@@ -80,17 +81,22 @@ fn check_commitments(open: &OpenRecord, manifest: &Manifest) -> Result<(), Cause
     if fits {
         Ok(())
     } else {
-        Err(Cause::Commitments)
+        Err(FindingCause::Commitments)
     }
 }
 
 /// The run's instruments, shared between threads to name what was found.
 #[derive(Clone, Debug)]
-pub(crate) struct Names(Arc<[Instrument]>);
+pub(crate) struct InstrumentNames(Arc<[Instrument]>);
 
-impl Names {
+impl InstrumentNames {
     /// The finding at a record, of which `body` is known or not.
-    pub(crate) fn finding(&self, index: u64, body: Option<&[u8]>, cause: Cause) -> Box<Finding> {
+    pub(crate) fn finding(
+        &self,
+        index: u64,
+        body: Option<&[u8]>,
+        cause: FindingCause,
+    ) -> Box<Finding> {
         let record = body.and_then(|body| RunRecord::decode(body).ok());
         let (instrument, close_time) = match &record {
             Some(RunRecord::Decision(decision)) => {
@@ -116,7 +122,7 @@ impl Names {
     }
 
     /// Says what records hold.
-    pub(crate) fn describe(&self) -> Describe<'_> {
-        Describe::new(&self.0)
+    pub(crate) fn describe(&self) -> RecordDescriber<'_> {
+        RecordDescriber::new(&self.0)
     }
 }

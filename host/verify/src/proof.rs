@@ -1,16 +1,20 @@
 //! One record proved from a `.tlog-proof` file of a run, without the journal. What the record says
 //! is told in plain words; whether the rules give it cannot be told from one record.
 
+use core::fmt;
+
 use counterfoil_journal::entry::{self, EntryError};
 use counterfoil_journal::proof::{TlogProof, TlogProofError};
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError};
 use counterfoil_trading::record::RunRecord;
+use serde_json::{Value, json};
 
-use crate::describe::{Describe, kind_name};
-use crate::key::PublicKey;
+use crate::describe::{RecordDescriber, kind_name};
+use crate::key_file::log_key;
 use crate::opened;
+use counterfoil_journal::public_key::PublicKey;
 
 /// What every run's origin begins with.
 const ORIGIN_PREFIX: &str = "counterfoil/run/";
@@ -18,7 +22,7 @@ const ORIGIN_PREFIX: &str = "counterfoil/run/";
 /// Why a proof proves nothing.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ProofError {
+pub enum RecordProofError {
     /// The proof is malformed, not signed by the key, or of another record.
     #[error("the proof does not hold: {0}")]
     Proof(#[from] TlogProofError),
@@ -30,7 +34,7 @@ pub enum ProofError {
     },
     /// The public key cannot be used under this origin.
     #[error("the origin cannot be checked: {0}")]
-    Key(#[from] counterfoil_journal::key::KeyError),
+    Key(#[from] counterfoil_journal::key::VerifierKeyError),
     /// The entry has no chain link.
     #[error("the proved entry is no journal entry: {0}")]
     Entry(#[from] EntryError),
@@ -73,19 +77,19 @@ pub struct ProvedRecord {
 ///
 /// # Errors
 ///
-/// Returns [`ProofError`] that names what does not hold.
+/// Returns [`RecordProofError`] that names what does not hold.
 pub fn verify_proof(
     bytes: &[u8],
     key: &PublicKey,
     manifest: Option<&str>,
-) -> Result<ProvedRecord, ProofError> {
+) -> Result<ProvedRecord, RecordProofError> {
     let proof = TlogProof::parse(bytes)?;
     // The origin is only a claim until the signature under it holds.
     let origin = proof.checkpoint.lines().next().unwrap_or_default();
-    let (run_id, execution) = parse_origin(origin).ok_or_else(|| ProofError::Origin {
+    let (run_id, execution) = parse_origin(origin).ok_or_else(|| RecordProofError::Origin {
         found: origin.to_owned(),
     })?;
-    let proved = proof.verify(&[key.of_log(origin)?], &[])?;
+    let proved = proof.verify(&[log_key(key, origin)?], &[])?;
     let (_, body) = entry::split(proved.entry, proved.index)?;
     let record = RunRecord::decode(body)?;
     let own = match &record {
@@ -107,9 +111,38 @@ pub fn verify_proof(
         tree_size: checkpoint.size,
         root: checkpoint.root.0,
         kind: kind_name(&record),
-        text: Describe::new(&instruments).record(&record),
+        text: RecordDescriber::new(&instruments).record(&record),
         record,
     })
+}
+
+impl fmt::Display for ProvedRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let run_id = hex::encode(self.run_id);
+        writeln!(f, "run:    sha256:{run_id}, execution {}", self.execution)?;
+        writeln!(
+            f,
+            "proved: record {} of {} that the signed checkpoint covers, a {} record",
+            self.index, self.tree_size, self.kind
+        )?;
+        writeln!(f, "it says: {}", self.text)
+    }
+}
+
+impl ProvedRecord {
+    /// What was proved as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "good": true,
+            "run": format!("sha256:{}", hex::encode(self.run_id)),
+            "execution": self.execution,
+            "index": self.index,
+            "checkpoint": {"size": self.tree_size, "root": hex::encode(self.root)},
+            "kind": self.kind,
+            "text": self.text,
+        })
+    }
 }
 
 fn parse_origin(origin: &str) -> Option<([u8; 32], u64)> {
@@ -121,10 +154,10 @@ fn parse_origin(origin: &str) -> Option<([u8; 32], u64)> {
     (opened::origin(&run_id, execution) == origin).then_some((run_id, execution))
 }
 
-fn instruments(manifest: &str, run_id: &[u8; 32]) -> Result<Vec<Instrument>, ProofError> {
+fn instruments(manifest: &str, run_id: &[u8; 32]) -> Result<Vec<Instrument>, RecordProofError> {
     let manifest = Manifest::parse(manifest)?;
     if manifest.run_id()? != *run_id {
-        return Err(ProofError::OtherManifest);
+        return Err(RecordProofError::OtherManifest);
     }
     Ok(manifest.setup()?.instruments)
 }

@@ -1,5 +1,8 @@
 //! What a verification found: integrity, the re-run and completeness, each a verdict of its own.
 
+mod json;
+mod text;
+
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::CloseRecord;
@@ -77,7 +80,7 @@ pub struct BarsSeen {
 
 /// What is known of a journal after verification.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Report {
+pub struct VerifyReport {
     /// The run id: SHA-256 of the manifest in record 0.
     pub run_id: Option<[u8; 32]>,
     /// Which execution of the manifest it is.
@@ -116,7 +119,7 @@ pub struct Report {
     pub completeness: Completeness,
 }
 
-impl Report {
+impl VerifyReport {
     /// Whether the answer is yes: intact, and complete where that was asked for.
     #[must_use]
     pub fn is_good(&self) -> bool {
@@ -129,7 +132,7 @@ impl Report {
     }
 }
 
-impl Report {
+impl VerifyReport {
     /// The report on a journal whose first record does not hold.
     pub(crate) fn unopened(finding: Finding) -> Self {
         Self {

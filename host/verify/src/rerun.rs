@@ -5,24 +5,27 @@ mod compare;
 mod judge;
 mod script;
 
+use std::collections::VecDeque;
+
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{
     Callback, CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, RunRecord, StopRecord,
 };
-use counterfoil_trading::run::{Run, RunError, RunPorts};
+use counterfoil_trading::run::{NoClock, RecordedTimes, Run, RunError, RunPorts};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::recorded_venue::RecordedVenue;
 
-use crate::finding::{Cause, Finding};
-use crate::opened::{Names, Opened};
-use compare::{Bodies, Compare, Differs};
-use script::{RecordedTimes, Script};
+use crate::finding::{Finding, FindingCause};
+use crate::opened::{InstrumentNames, OpenedJournal};
+use compare::{Differs, RecordComparer, SliceBodies};
+use script::RecordedStrategy;
 
 /// What is plugged into the path.
-type AuditPorts<'a, 'b> = RunPorts<'a, Script, RecordedVenue, Compare<'b>, RecordedTimes>;
+type AuditPorts<'a, 'b> =
+    RunPorts<'a, RecordedStrategy, RecordedVenue, RecordComparer<'b>, RecordedTimes<NoClock>>;
 
 /// The most bytes of records in one slice: a million deliveries, more than the most instruments,
 /// working orders and requests together can cause. Beyond it a journal is refused unread.
@@ -30,7 +33,7 @@ const SLICE_BYTES_MAX: usize = 1 << 30;
 
 /// How far the run has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
+enum RerunState {
     Running,
     Faulted,
     Closed,
@@ -39,17 +42,17 @@ enum State {
 /// The run, run again.
 #[derive(Debug)]
 pub(crate) struct Rerunner {
-    names: Names,
+    names: InstrumentNames,
     run: Run,
     venue: RecordedVenue,
     instruments: usize,
-    state: State,
+    state: RerunState,
     digest: DecisionDigest,
     // The slice under way: its records, its bars, and the parts to play in it.
-    bodies: Bodies,
+    bodies: SliceBodies,
     slice: Slice,
-    script: Script,
-    times: RecordedTimes,
+    script: RecordedStrategy,
+    times: RecordedTimes<NoClock>,
     time: Option<UnixNanos>,
     /// The first record that cannot be derived, and why.
     pub(crate) underived: Option<(u64, String)>,
@@ -57,19 +60,19 @@ pub(crate) struct Rerunner {
 }
 
 impl Rerunner {
-    pub(crate) fn new(opened: &Opened) -> Self {
+    pub(crate) fn new(opened: &OpenedJournal) -> Self {
         let setup = &opened.setup;
         Self {
             names: opened.names.clone(),
             run: Run::new(setup),
             venue: RecordedVenue::new(setup),
             instruments: setup.instruments.len(),
-            state: State::Running,
+            state: RerunState::Running,
             digest: DecisionDigest::default(),
-            bodies: Bodies::default(),
+            bodies: SliceBodies::default(),
             slice: Slice::default(),
-            script: Script::default(),
-            times: RecordedTimes::default(),
+            script: RecordedStrategy::default(),
+            times: RecordedTimes::new(VecDeque::new(), NoClock),
             time: None,
             underived: None,
             closed: None,
@@ -85,22 +88,22 @@ impl Rerunner {
     ) -> Result<(), Box<Finding>> {
         let found = |cause| self.names.finding(index, Some(body), cause);
         match record {
-            RunRecord::Open(_) => Err(found(Cause::OpenAgain)),
+            RunRecord::Open(_) => Err(found(FindingCause::OpenAgain)),
             RunRecord::Refused(refused) => {
                 let mut canonical = Vec::new();
                 refused.encode(&mut canonical);
-                if self.state != State::Running {
-                    return Err(found(Cause::AfterEnd));
+                if self.state != RerunState::Running {
+                    return Err(found(FindingCause::AfterEnd));
                 }
                 if canonical == body {
                     Ok(())
                 } else {
-                    Err(found(Cause::NotCanonical))
+                    Err(found(FindingCause::NotCanonical))
                 }
             }
             RunRecord::Close(close) => {
-                if self.state == State::Closed {
-                    return Err(found(Cause::AfterEnd));
+                if self.state == RerunState::Closed {
+                    return Err(found(FindingCause::AfterEnd));
                 }
                 self.step()?;
                 self.close(index, body, close)
@@ -110,9 +113,9 @@ impl Rerunner {
             | RunRecord::Decision(_)
             | RunRecord::Fault(_)
             | RunRecord::Stop(_)
-                if self.state != State::Running =>
+                if self.state != RerunState::Running =>
             {
-                Err(found(Cause::AfterEnd))
+                Err(found(FindingCause::AfterEnd))
             }
             RunRecord::Deliveries(deliveries) => self.deliveries(index, body, &deliveries),
             RunRecord::MarginCall(call) => self.ahead_of_bars(index, body, call.time),
@@ -152,7 +155,7 @@ impl Rerunner {
                 let reason = error.to_string();
                 return Err(self
                     .names
-                    .finding(index, Some(body), Cause::Slice { reason }));
+                    .finding(index, Some(body), FindingCause::Slice { reason }));
             }
         }
         Ok(())
@@ -172,7 +175,7 @@ impl Rerunner {
             let reason = "the slice has more deliveries than any run can cause".to_owned();
             return Err(self
                 .names
-                .finding(index, Some(body), Cause::Slice { reason }));
+                .finding(index, Some(body), FindingCause::Slice { reason }));
         }
         self.time = Some(time);
         self.bodies.push(index, body);
@@ -200,7 +203,7 @@ impl Rerunner {
         if let Some(reason) = reason {
             return Err(self
                 .names
-                .finding(index, Some(body), Cause::Slice { reason }));
+                .finding(index, Some(body), FindingCause::Slice { reason }));
         }
         self.time = Some(bar.close_time);
         self.bodies.push(index, body);
@@ -226,7 +229,7 @@ impl Rerunner {
                 let reason = "init is over once a bar is decided".to_owned();
                 return Err(self
                     .names
-                    .finding(index, Some(body), Cause::Rules { reason }));
+                    .finding(index, Some(body), FindingCause::Rules { reason }));
             }
             self.play(|run, _, ports| run.fail_init(fault, ports))?;
         } else {
@@ -235,7 +238,7 @@ impl Rerunner {
             self.script.set_fault(one.callback, fault);
             self.play_slice()?;
         }
-        self.state = State::Faulted;
+        self.state = RerunState::Faulted;
         self.clear();
         Ok(())
     }
@@ -245,7 +248,7 @@ impl Rerunner {
         self.step()?;
         self.bodies.push(index, body);
         self.play(|run, _, ports| run.halt(one.stop, ports))?;
-        self.state = State::Faulted;
+        self.state = RerunState::Faulted;
         self.clear();
         Ok(())
     }
@@ -265,7 +268,7 @@ impl Rerunner {
         let digest = self.digest.clone();
         self.play(|run, _, ports| run.close(&digest, ports.journal))?;
         self.clear();
-        self.state = State::Closed;
+        self.state = RerunState::Closed;
         self.closed = Some(close);
         Ok(())
     }
@@ -301,7 +304,7 @@ impl Rerunner {
         &mut self,
         act: impl FnOnce(&mut Run, &Slice, &mut AuditPorts<'_, '_>) -> Result<T, RunError<Differs>>,
     ) -> Result<(), Box<Finding>> {
-        let mut compare = Compare::new(&self.bodies, &mut self.digest);
+        let mut compare = RecordComparer::new(&self.bodies, &mut self.digest);
         let mut ports = RunPorts {
             strategy: &mut self.script,
             venue: &mut self.venue,
@@ -317,7 +320,9 @@ impl Rerunner {
             Err(error) => {
                 let (index, body) = self.site(at);
                 let reason = error.to_string();
-                Err(self.names.finding(index, body, Cause::Rules { reason }))
+                Err(self
+                    .names
+                    .finding(index, body, FindingCause::Rules { reason }))
             }
         }
     }

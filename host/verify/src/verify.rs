@@ -8,14 +8,14 @@ use std::thread;
 
 use counterfoil_trading::record::RunRecord;
 
-use crate::chain::{Chain, Chained, first_body};
-use crate::chunk::{Chunk, Chunks, End, body_of};
-use crate::completeness::Counter;
-use crate::finding::{Cause, Finding};
-use crate::key::PublicKey;
-use crate::opened::{Opened, origin};
-use crate::report::{Completeness, Integrity, Report, Rerun};
+use crate::chain::{ChainCheck, CheckedChain, first_body};
+use crate::chunk::{ChunkReader, JournalChunk, JournalEnd, body_of};
+use crate::completeness::BarTally;
+use crate::finding::{Finding, FindingCause};
+use crate::opened::{OpenedJournal, origin};
+use crate::report::{Completeness, Integrity, Rerun, VerifyReport};
 use crate::rerun::Rerunner;
+use counterfoil_journal::public_key::PublicKey;
 
 /// Chunks under way to the second thread: 4 MiB at most wait there.
 const CHUNKS_WAITING_MAX: usize = 4;
@@ -34,7 +34,7 @@ pub enum VerifyError {
 
 /// How far a verification has come, in bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Progress {
+pub struct VerifyProgress {
     /// Bytes read so far.
     pub read: u64,
     /// Bytes in all, where that is known.
@@ -43,19 +43,19 @@ pub struct Progress {
 
 /// What is to be done.
 #[derive(Default)]
-pub struct Options<'a> {
+pub struct VerifyOptions<'a> {
     /// Only hashes, signatures and the places of checkpoints: no record is run again, and
     /// completeness stays unknown.
     pub integrity_only: bool,
     /// The journal's length in bytes, for the progress.
     pub bytes_total: Option<u64>,
     /// Hears of each chunk read.
-    pub progress: Option<&'a mut dyn FnMut(Progress)>,
+    pub progress: Option<&'a mut dyn FnMut(VerifyProgress)>,
 }
 
-impl core::fmt::Debug for Options<'_> {
+impl core::fmt::Debug for VerifyOptions<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("VerifyOptions")
             .field("integrity_only", &self.integrity_only)
             .field("bytes_total", &self.bytes_total)
             .finish_non_exhaustive()
@@ -71,27 +71,27 @@ impl core::fmt::Debug for Options<'_> {
 pub fn verify_journal<R: Read>(
     reader: R,
     key: &PublicKey,
-    options: Options<'_>,
-) -> Result<Report, VerifyError> {
-    let mut chunks = Chunks::new(reader);
+    options: VerifyOptions<'_>,
+) -> Result<VerifyReport, VerifyError> {
+    let mut chunks = ChunkReader::new(reader);
     let first = chunks.next()?;
     let opened = match first.as_ref().and_then(first_body) {
-        Some(body) => Opened::parse(body, key),
+        Some(body) => OpenedJournal::parse(body, key),
         None => Err(nothing(chunks.end())),
     };
     let (opened, first) = match (opened, first) {
         (Ok(opened), Some(first)) => (opened, first),
-        (Err(finding), _) => return Ok(Report::unopened(*finding)),
-        (Ok(_), None) => return Ok(Report::unopened(*nothing(chunks.end()))),
+        (Err(finding), _) => return Ok(VerifyReport::unopened(*finding)),
+        (Ok(_), None) => return Ok(VerifyReport::unopened(*nothing(chunks.end()))),
     };
-    let chain = Chain::new(&opened);
+    let chain = ChainCheck::new(&opened);
     let (send, receive) = sync_channel(CHUNKS_WAITING_MAX);
     let (chained, walked) = thread::scope(|scope| {
         let checker = thread::Builder::new()
             .name("chain".to_owned())
             .spawn_scoped(scope, move || chain.run(receive))
             .map_err(VerifyError::Read)?;
-        let mut walk = Walk::new(&opened, options);
+        let mut walk = JournalWalk::new(&opened, options);
         let walked = walk.all(first, &mut chunks, &send);
         drop(send);
         let chained = checker.join().map_err(|_| VerifyError::Thread)?;
@@ -102,35 +102,35 @@ pub fn verify_journal<R: Read>(
 }
 
 /// The finding that there is no first record.
-fn nothing(end: End) -> Box<Finding> {
+fn nothing(end: JournalEnd) -> Box<Finding> {
     Box::new(Finding {
         index: 0,
         kind: None,
         instrument: None,
         close_time: None,
         cause: match end {
-            End::Bad(error) => Cause::Frame(error),
-            End::Torn(_) => Cause::Empty,
+            JournalEnd::Bad(error) => FindingCause::Frame(error),
+            JournalEnd::Torn(_) => FindingCause::Empty,
         },
     })
 }
 
 /// What this thread does: reads, and runs again.
-struct Walk<'a> {
-    options: Options<'a>,
-    opened: Opened,
+struct JournalWalk<'a> {
+    options: VerifyOptions<'a>,
+    opened: OpenedJournal,
     rerunner: Rerunner,
-    counter: Counter,
+    counter: BarTally,
     finding: Option<Box<Finding>>,
 }
 
-impl<'a> Walk<'a> {
-    fn new(opened: &Opened, options: Options<'a>) -> Self {
+impl<'a> JournalWalk<'a> {
+    fn new(opened: &OpenedJournal, options: VerifyOptions<'a>) -> Self {
         Self {
             options,
             opened: opened.clone(),
             rerunner: Rerunner::new(opened),
-            counter: Counter::new(opened),
+            counter: BarTally::new(opened),
             finding: None,
         }
     }
@@ -138,14 +138,14 @@ impl<'a> Walk<'a> {
     /// Goes through all chunks, or until the other thread has seen enough.
     fn all<R: Read>(
         &mut self,
-        first: Chunk,
-        chunks: &mut Chunks<R>,
-        send: &SyncSender<Arc<Chunk>>,
+        first: JournalChunk,
+        chunks: &mut ChunkReader<R>,
+        send: &SyncSender<Arc<JournalChunk>>,
     ) -> io::Result<()> {
         let mut next = Some(first);
         while let Some(chunk) = next {
             if let Some(progress) = &mut self.options.progress {
-                progress(Progress {
+                progress(VerifyProgress {
                     read: chunks.bytes_read(),
                     total: self.options.bytes_total,
                 });
@@ -165,7 +165,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn chunk(&mut self, chunk: &Chunk) {
+    fn chunk(&mut self, chunk: &JournalChunk) {
         for (index, entry) in chunk.entries() {
             if index == 0 {
                 continue;
@@ -191,16 +191,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn report(self, opened: &Opened, chained: Chained, end: End) -> Report {
+    fn report(
+        self,
+        opened: &OpenedJournal,
+        chained: CheckedChain,
+        end: JournalEnd,
+    ) -> VerifyReport {
         let names = &opened.names;
         let mut findings = Vec::new();
         let broken_at = chained.finding.as_ref().map(|finding| finding.index);
         findings.extend(chained.finding.map(|finding| *finding));
         if broken_at.is_none() {
-            if let End::Bad(error) = end {
+            if let JournalEnd::Bad(error) = end {
                 findings.push(*names.finding(chained.entries, None, error.into()));
             } else if chained.checkpoints == 0 {
-                findings.push(*names.finding(0, None, Cause::NothingSigned));
+                findings.push(*names.finding(0, None, FindingCause::NothingSigned));
             }
         }
         // Beyond a broken link the records are not the run's: how they differ says nothing.
@@ -211,8 +216,8 @@ impl<'a> Walk<'a> {
         findings.extend(rerun_finding.map(|finding| *finding));
         findings.sort_by_key(|finding| finding.index);
         let torn_bytes = match end {
-            End::Torn(bytes) => bytes,
-            End::Bad(_) => 0,
+            JournalEnd::Torn(bytes) => bytes,
+            JournalEnd::Bad(_) => 0,
         };
         let uncovered = chained.entries.saturating_sub(chained.covered);
         let integrity = match findings.first() {
@@ -228,7 +233,7 @@ impl<'a> Walk<'a> {
         let rerunner = self.rerunner;
         let completeness = completeness(asked, broken_at, uncovered, &self.counter);
         let reached = asked && whole;
-        Report {
+        VerifyReport {
             run_id: Some(opened.run_id),
             execution: Some(opened.open.execution),
             host: Some(opened.open.host.clone()),
@@ -264,7 +269,7 @@ fn completeness(
     asked: bool,
     broken_at: Option<u64>,
     uncovered: u64,
-    counter: &Counter,
+    counter: &BarTally,
 ) -> Completeness {
     if !asked {
         let why = "the records were not looked at".to_owned();

@@ -17,7 +17,9 @@ use counterfoil_trading::record::{
     CloseRecord, DecisionRecord, RiskVerdict, RunRecord, deliveries, digested_part,
 };
 use counterfoil_trading::units::{Money, Price, Quantity};
-use counterfoil_verify::{Cause, Completeness, Integrity, Options, Report, Rerun, verify_journal};
+use counterfoil_verify::{
+    Completeness, FindingCause, Integrity, Rerun, VerifyOptions, VerifyReport, verify_journal,
+};
 
 const PLAN: Plan = Plan {
     every: 1,
@@ -33,7 +35,7 @@ fn honest() -> (Manifest, Vec<Vec<u8>>) {
 
 /// The closing record's decision digest is brought up to date, then everything is chained,
 /// hashed and signed with the log's own key.
-fn forged(manifest: &Manifest, mut bodies: Vec<Vec<u8>>) -> Report {
+fn forged(manifest: &Manifest, mut bodies: Vec<Vec<u8>>) -> VerifyReport {
     let mut digest = DecisionDigest::default();
     for body in &bodies {
         if let Ok(Some(part)) = digested_part(body) {
@@ -50,7 +52,7 @@ fn forged(manifest: &Manifest, mut bodies: Vec<Vec<u8>>) -> Report {
         .encode(last);
     }
     let bytes = seal(&bodies, manifest, &signer());
-    verify_journal(&bytes[..], &key(), Options::default()).unwrap()
+    verify_journal(&bytes[..], &key(), VerifyOptions::default()).unwrap()
 }
 
 fn encoded(decision: &DecisionRecord) -> Vec<u8> {
@@ -80,7 +82,7 @@ fn check_decision(change: impl Fn(&mut DecisionRecord) -> bool, expect: &str) {
         assert_eq!(finding.kind, Some("decision"));
         assert_eq!(finding.instrument.as_deref(), Some("SYM0"));
         assert_eq!(finding.close_time, Some(decision.bar.get().close_time));
-        let Cause::Differs {
+        let FindingCause::Differs {
             field,
             journal,
             rules,
@@ -211,7 +213,7 @@ fn a_signed_forgery_of_the_closing_record_is_named() {
         panic!("{:?}", report.integrity);
     };
     assert_eq!((finding.index, finding.kind), (index, Some("close")));
-    assert!(matches!(finding.cause, Cause::Differs { field, .. } if field == "equity"));
+    assert!(matches!(finding.cause, FindingCause::Differs { field, .. } if field == "equity"));
 }
 
 #[test]
@@ -244,7 +246,7 @@ fn records_added_taken_out_or_moved_under_the_right_key_are_named() {
 }
 
 #[track_caller]
-fn check_incomplete(report: &Report, expect: &str) {
+fn check_incomplete(report: &VerifyReport, expect: &str) {
     assert_eq!(report.integrity, Integrity::Intact, "{:?}", report.findings);
     assert_eq!(report.rerun, Rerun::Agrees);
     assert!(!report.is_good());
@@ -265,7 +267,7 @@ fn a_coherent_run_without_one_of_its_bars_is_intact_and_incomplete() {
             some.remove(place);
             let bodies = run(&manifest, &all, &some, PLAN);
             let bytes = seal(&bodies, &manifest, &signer());
-            verify_journal(&bytes[..], &key(), Options::default()).unwrap()
+            verify_journal(&bytes[..], &key(), VerifyOptions::default()).unwrap()
         };
         let middle = all.len() / 2 / instruments as usize * instruments as usize;
         check_incomplete(
@@ -288,11 +290,11 @@ fn a_coherent_run_without_one_of_its_bars_is_intact_and_incomplete() {
             raw.instrument = all[3].get().instrument;
             other[3] = counterfoil_trading::bar::ClosedBar::parse(raw).unwrap();
             let bytes = seal(&run(&manifest, &all, &other, PLAN), &manifest, &signer());
-            let report = verify_journal(&bytes[..], &key(), Options::default()).unwrap();
+            let report = verify_journal(&bytes[..], &key(), VerifyOptions::default()).unwrap();
             check_incomplete(&report, "are as many as promised, and are other bars");
             let more = bars(1, 31);
             let bytes = seal(&run(&manifest, &all, &more, PLAN), &manifest, &signer());
-            let report = verify_journal(&bytes[..], &key(), Options::default()).unwrap();
+            let report = verify_journal(&bytes[..], &key(), VerifyOptions::default()).unwrap();
             check_incomplete(&report, "31 bars of SYM0 where 30 were promised");
         }
     }

@@ -77,7 +77,7 @@ fn each_answer_has_its_exit_code() {
     let bytes = seal(&bodies, &manifest, &signer());
     fs::write(at("journal"), &bytes).unwrap();
     fs::write(at("torn"), &bytes[..bytes.len() - 9]).unwrap();
-    fs::write(at("key"), hex::encode(key().bytes())).unwrap();
+    fs::write(at("key"), key().to_string()).unwrap();
     fs::write(at("manifest.json"), manifest.canonical().unwrap()).unwrap();
     let proof = proof(&manifest, &bodies, 4);
     fs::write(at("one.tlog-proof"), &proof).unwrap();
@@ -175,7 +175,7 @@ fn what_a_journal_says_cannot_drive_the_readers_terminal() {
     bodies.truncate(bodies.len() - 4);
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
-    write("key", key().bytes());
+    write("key", &key().0);
     write("journal", &seal(&bodies, &manifest, &signer()));
     write("proof", proof(&manifest, &bodies, 0).as_bytes());
     write("manifest.json", manifest.canonical().unwrap().as_bytes());

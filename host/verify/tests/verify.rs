@@ -8,6 +8,7 @@ use common::{
     FEED, Fails, Plan, bars, key, manifest, run, run_with, seal, seal_as, signer, snapshot,
 };
 use counterfoil_journal::frame::MAGIC;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::execution::Delivery;
@@ -17,11 +18,11 @@ use counterfoil_trading::record::{RefusedInput, RunRecord, deliveries};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::Money;
 use counterfoil_verify::{
-    Cause, Completeness, Integrity, Options, PublicKey, Report, Rerun, verify_journal,
+    Completeness, FindingCause, Integrity, Rerun, VerifyOptions, VerifyReport, verify_journal,
 };
 
-fn verify(bytes: &[u8]) -> Report {
-    verify_journal(bytes, &key(), Options::default()).unwrap()
+fn verify(bytes: &[u8]) -> VerifyReport {
+    verify_journal(bytes, &key(), VerifyOptions::default()).unwrap()
 }
 
 fn plan(every: u64) -> Plan {
@@ -40,7 +41,7 @@ fn small() -> (Manifest, Vec<Vec<u8>>) {
 }
 
 #[track_caller]
-fn check_good(report: &Report, what: &str) {
+fn check_good(report: &VerifyReport, what: &str) {
     assert!(report.findings.is_empty(), "{what}: {}", report.findings[0]);
     assert_eq!(report.integrity, Integrity::Intact, "{what}");
     assert_eq!(report.completeness, Completeness::Complete, "{what}");
@@ -200,7 +201,7 @@ fn a_checkpoint_that_is_missing_or_too_many_is_named() {
         };
         assert_eq!(
             (finding.index, &finding.cause),
-            (entries - 1, &Cause::CheckpointMissing)
+            (entries - 1, &FindingCause::CheckpointMissing)
         );
         named += 1;
     }
@@ -210,7 +211,7 @@ fn a_checkpoint_that_is_missing_or_too_many_is_named() {
     let Integrity::Broken(finding) = verify(&eager).integrity else {
         panic!("extra checkpoints are intact");
     };
-    assert_eq!(finding.cause, Cause::CheckpointExtra);
+    assert_eq!(finding.cause, FindingCause::CheckpointExtra);
     assert_eq!(finding.kind, Some("decision"));
 }
 
@@ -224,7 +225,10 @@ fn no_truncated_journal_is_good() {
         assert!(!report.is_good(), "{length} bytes");
         match (&report.integrity, &report.completeness) {
             (Integrity::Broken(finding), _) => assert!(
-                matches!(finding.cause, Cause::Empty | Cause::NothingSigned),
+                matches!(
+                    finding.cause,
+                    FindingCause::Empty | FindingCause::NothingSigned
+                ),
                 "{length} bytes: {finding}"
             ),
             (_, Completeness::Incomplete { why }) => {
@@ -241,8 +245,8 @@ fn no_truncated_journal_is_good() {
 fn another_key_is_refused_at_the_first_checkpoint() {
     let (manifest, bodies) = small();
     let bytes = seal(&bodies, &manifest, &signer());
-    let other = PublicKey::new(Ed25519Signer::from_seed(&[1; 32]).verifying_key()).unwrap();
-    let report = verify_journal(&bytes[..], &other, Options::default()).unwrap();
+    let other = PublicKey(Ed25519Signer::from_seed(&[1; 32]).verifying_key());
+    let report = verify_journal(&bytes[..], &other, VerifyOptions::default()).unwrap();
     let Integrity::Broken(finding) = report.integrity else {
         panic!("{:?}", report.integrity);
     };
@@ -350,7 +354,7 @@ fn actions() -> Vec<CorporateAction> {
 }
 
 /// The bodies of a run with actions, and what the auditor says of them as `change` leaves them.
-fn with_actions(plan: Plan, change: impl Fn(usize, Vec<u8>) -> Vec<u8>) -> Report {
+fn with_actions(plan: Plan, change: impl Fn(usize, Vec<u8>) -> Vec<u8>) -> VerifyReport {
     let manifest = manifest(2, 3, FEED);
     let bars = bars(2, 20);
     let bodies = run_with(&manifest, &bars, &bars, &actions(), plan);
@@ -411,7 +415,10 @@ fn an_action_that_was_changed_or_taken_out_is_found() {
             forged
         });
         let finding = report.findings.first().expect(name);
-        let seen = matches!(finding.cause, Cause::Differs { .. } | Cause::Rules { .. });
+        let seen = matches!(
+            finding.cause,
+            FindingCause::Differs { .. } | FindingCause::Rules { .. }
+        );
         assert!(seen, "{name}: {finding}");
     }
 }

@@ -72,7 +72,7 @@ const IGNORED_VARIABLES: [&str; 9] = [
 
 /// What to build, and where.
 #[derive(Clone, Debug)]
-pub struct Guest {
+pub struct GuestCrate {
     /// The directory with the strategy's `Cargo.toml`.
     pub directory: PathBuf,
     /// Where cargo may put what it makes.
@@ -83,7 +83,7 @@ pub struct Guest {
 
 /// A strategy that was built.
 #[derive(Clone, Debug)]
-pub struct Built {
+pub struct BuiltGuest {
     /// The core module that cargo made.
     pub module_path: PathBuf,
     /// The component's bytes.
@@ -109,7 +109,7 @@ pub fn recipe_id(toolchain: &Toolchain) -> String {
 /// # Errors
 ///
 /// Returns a [`BuildError`] that names the crate, file or import at fault.
-pub fn build(toolchain: &Toolchain, guest: &Guest) -> Result<Built, BuildError> {
+pub fn build(toolchain: &Toolchain, guest: &GuestCrate) -> Result<BuiltGuest, BuildError> {
     let module_path = build_module(toolchain, guest)?;
     let module = fs::read(&module_path).map_err(|source| BuildError::Io {
         action: "read",
@@ -117,7 +117,7 @@ pub fn build(toolchain: &Toolchain, guest: &Guest) -> Result<Built, BuildError> 
         source,
     })?;
     let component = componentize(&module)?;
-    Ok(Built {
+    Ok(BuiltGuest {
         module_path,
         digest: digest(&component),
         component,
@@ -126,7 +126,7 @@ pub fn build(toolchain: &Toolchain, guest: &Guest) -> Result<Built, BuildError> 
     })
 }
 
-fn build_module(toolchain: &Toolchain, guest: &Guest) -> Result<PathBuf, BuildError> {
+fn build_module(toolchain: &Toolchain, guest: &GuestCrate) -> Result<PathBuf, BuildError> {
     let directory = canonical(&guest.directory)?;
     let name = library_name(&directory)?;
     // Before the flags: it fetches the dependencies, so that their directories can be named.
@@ -152,7 +152,11 @@ fn build_module(toolchain: &Toolchain, guest: &Guest) -> Result<PathBuf, BuildEr
 }
 
 /// A call of cargo in the crate's directory that an author's shell does not influence.
-fn cargo(toolchain: &Toolchain, guest: &Guest, directory: &Path) -> Result<Command, BuildError> {
+fn cargo(
+    toolchain: &Toolchain,
+    guest: &GuestCrate,
+    directory: &Path,
+) -> Result<Command, BuildError> {
     let mut cargo = Command::new(&toolchain.cargo);
     for variable in IGNORED_VARIABLES {
         cargo.env_remove(variable);
@@ -210,7 +214,7 @@ fn cannot_run(toolchain: &Toolchain, source: io::Error) -> BuildError {
 /// The name and directory of the crate and of each dependency that lies on this machine.
 fn path_dependencies(
     toolchain: &Toolchain,
-    guest: &Guest,
+    guest: &GuestCrate,
     directory: &Path,
 ) -> Result<Vec<(String, PathBuf)>, BuildError> {
     let output = cargo(toolchain, guest, directory)?

@@ -9,5 +9,5 @@ mod toolchain;
 
 pub use component::{ALLOWED_IMPORTS, componentize, digest, imports};
 pub use error::BuildError;
-pub use guest::{Built, Guest, build, recipe_id};
+pub use guest::{BuiltGuest, GuestCrate, build, recipe_id};
 pub use toolchain::{DESCRIPTION_VARIABLE, Toolchain};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use counterfoil_build::{BuildError, Guest, Toolchain, build};
+use counterfoil_build::{BuildError, GuestCrate, Toolchain, build};
 
 fn main() -> ExitCode {
     let mut arguments: Vec<_> = env::args_os().skip(1).collect();
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         );
         return ExitCode::from(2);
     };
-    let guest = Guest {
+    let guest = GuestCrate {
         directory,
         target_directory,
         locked,
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(guest: &Guest, output: Option<PathBuf>) -> Result<String, BuildError> {
+fn run(guest: &GuestCrate, output: Option<PathBuf>) -> Result<String, BuildError> {
     let built = build(&Toolchain::detect()?, guest)?;
     let Some(path) = output else {
         return Ok(built.module_path.display().to_string());

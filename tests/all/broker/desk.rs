@@ -7,14 +7,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_runner::error::RunnerError;
 use counterfoil_runner::orders::gateway::broker::Bridge;
 use counterfoil_runner::orders::gateway::order_log;
 use counterfoil_runner::orders::venues::Venues;
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::run::feed::{Came, LineSource};
+use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
+use counterfoil_runner::run::feed::{LineRead, LineSource};
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::run::resume::{self, Around, Opened, Resumed};
+use counterfoil_runner::run::resume::{self, ResumeAttempt, ResumeDeps, ResumeOutcome};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::gateway::OrderLogRecord;
@@ -119,7 +118,7 @@ impl Desk {
     }
 
     /// A run to its end.
-    pub(crate) fn run(&self, world: &World, act: impl FnOnce(&mut Steps)) -> Outcome {
+    pub(crate) fn run(&self, world: &World, act: impl FnOnce(&mut Steps)) -> ExecutionOutcome {
         self.run_until(world, usize::MAX, act).unwrap()
     }
 
@@ -129,17 +128,17 @@ impl Desk {
         world: &World,
         slices: usize,
         act: impl FnOnce(&mut Steps),
-    ) -> Result<Outcome, Box<RunnerError>> {
+    ) -> Result<ExecutionOutcome, Box<ExecuteError>> {
         let bridge = self.bridge();
         stepped(world, &self.manifest, slices, act, |lines| {
             let engine = world.engine();
-            let ends = (lines, Some(bridge));
             live(
                 &world.data,
                 &self.manifest,
                 engine,
                 signer(),
-                ends,
+                lines,
+                Some(bridge),
                 &mut Ignore,
             )
             .map_err(Box::new)
@@ -147,38 +146,39 @@ impl Desk {
     }
 
     /// Goes on with the run, over all bars again.
-    pub(crate) fn resume(&self, world: &World, act: impl FnOnce(&mut Steps)) -> Outcome {
+    pub(crate) fn resume(&self, world: &World, act: impl FnOnce(&mut Steps)) -> ExecutionOutcome {
         let run = hex::encode(self.manifest.run_id().unwrap());
         let execution = world.data.executions_of(&run).unwrap().pop().unwrap();
         let bridge = self.bridge();
         stepped(world, &self.manifest, usize::MAX, act, |lines| {
-            let Opened::Ready(ready) = resume::open(&world.data, &execution, signer()).unwrap()
+            let ResumeAttempt::Ready(ready) =
+                resume::open(&world.data, &execution, signer()).unwrap()
             else {
                 panic!("the journal does not hold");
             };
             let component = ready.prepare(&world.data, world.engine()).unwrap();
-            let around = Around {
+            let around = ResumeDeps {
                 data: &world.data,
                 component: &component,
                 observer: &mut Ignore,
-                tell: &mut |_| {},
+                on_event: &mut |_| {},
             };
-            match ready.live((lines, Some(bridge)), around).unwrap() {
-                Resumed::Ended { outcome, .. } => *outcome,
-                Resumed::Halted(halt) => panic!("{halt}"),
+            match ready.live(lines, Some(bridge), around).unwrap() {
+                ResumeOutcome::Ended { outcome, .. } => *outcome,
+                ResumeOutcome::Blocked(halt) => panic!("{halt}"),
             }
         })
     }
 
     /// Why a manifest does not start.
     pub(crate) fn refusal(&self, world: &World, manifest: &Manifest) -> String {
-        let ends = (&b""[..], Some(self.bridge()));
         let done = live(
             &world.data,
             manifest,
             world.engine(),
             signer(),
-            ends,
+            &b""[..],
+            Some(self.bridge()),
             &mut Ignore,
         );
         done.unwrap_err().to_string()
@@ -199,16 +199,16 @@ pub(crate) struct Lines {
 }
 
 impl LineSource for Lines {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<Came> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<LineRead> {
         // Whoever drives the test may have gone.
         let _nobody_waits = self.asked.send(());
         match self.sent.recv() {
             Ok(Some(text)) => {
                 line.extend_from_slice(text.as_bytes());
-                Ok(Came::Line)
+                Ok(LineRead::Line)
             }
             Err(_) if self.is_broken => Err(Error::from(ErrorKind::ConnectionReset)),
-            Ok(None) | Err(_) => Ok(Came::End),
+            Ok(None) | Err(_) => Ok(LineRead::End),
         }
     }
 }

@@ -24,9 +24,9 @@ use counterfoil_connect::net::credentials::Credentials;
 use counterfoil_connect::net::dial::Dialer;
 use counterfoil_connect::net::endpoint::{Endpoint, Kind};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::run::feed::{Came, LineSource};
-use counterfoil_runner::run::resume::{Opened, open};
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::feed::{LineRead, LineSource};
+use counterfoil_runner::run::resume::{ResumeAttempt, open};
 use counterfoil_tests::child;
 use counterfoil_tests::journals::{decisions, fills, records, verified};
 use counterfoil_tests::world::{World, project, signer};
@@ -119,7 +119,7 @@ fn bridge(folder: &Path, manifest: &Manifest, ports: &str) -> Bridge {
 struct Asking(BufReader<Stdin>);
 
 impl LineSource for Asking {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<Came> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<LineRead> {
         writeln!(stdout(), "{ASKS}")?;
         self.0.next_line(line)
     }
@@ -134,8 +134,8 @@ fn child() {
     };
     let (data, manifest, _) = &place;
     let bridge = bridge(data.root(), manifest, &std::env::var(PORTS).unwrap());
-    let ends = (Asking(BufReader::new(stdin())), Some(bridge));
-    child::live_or_resume(place, ends);
+    let source = Asking(BufReader::new(stdin()));
+    child::live_or_resume(place, source, Some(bridge));
 }
 
 /// A process that decides what it is sent.
@@ -324,8 +324,8 @@ fn decided(world: &World, run: &str) -> usize {
         return 0;
     };
     match open(&world.data, &execution, signer()).unwrap() {
-        Opened::Ready(ready) => usize::try_from(ready.found().decisions).unwrap(),
-        Opened::Halted(halt) => panic!("{halt}"),
+        ResumeAttempt::Ready(ready) => usize::try_from(ready.resume_point().decisions).unwrap(),
+        ResumeAttempt::Blocked(halt) => panic!("{halt}"),
     }
 }
 
@@ -414,20 +414,20 @@ impl Month<'_> {
         std::fs::read_to_string(self.world.path().join("said")).unwrap_or_default()
     }
 
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> ExecutionOutcome {
         let execution = self.world.data.find(&self.run).unwrap();
         let mut all = records(&execution.journal(), &execution.origin());
         let Some(RunRecord::Close(close)) = all.pop() else {
             panic!("the journal is open: {}", self.said());
         };
-        Outcome { execution, close }
+        ExecutionOutcome { execution, close }
     }
 }
 
 /// What is left of a month.
 struct Gone {
     desk: Desk,
-    outcome: Outcome,
+    outcome: ExecutionOutcome,
     /// How often each thing happened.
     met: BTreeMap<&'static str, u32>,
     _world: World,
@@ -474,7 +474,7 @@ fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> Gone {
 
 /// Each plan has one end, and one name at the venue however often it was sent; an order is there if
 /// that end says so, and nothing else is.
-fn check_orders(desk: &Desk, outcome: &Outcome) {
+fn check_orders(desk: &Desk, outcome: &ExecutionOutcome) {
     let execution = &outcome.execution;
     let records = records(&execution.journal(), &execution.origin());
     // Which of the plans are orders, and not cancels.

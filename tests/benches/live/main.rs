@@ -20,13 +20,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use counterfoil_journal::frame::{Frame, FrameReader};
-use counterfoil_runner::clock::Stopwatch;
+use counterfoil_os::clock::Stopwatch;
 use counterfoil_runner::orders::gateway::broker::Bridge;
 use counterfoil_runner::orders::venues::Venues;
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::run::feed::{Came, LineSource};
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::feed::{LineRead, LineSource};
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::run::resume::{Around, Opened, Resumed, open};
+use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, ResumeOutcome, open};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 use serde_json::json;
@@ -93,7 +93,7 @@ fn run(
     broker: Option<Bridge>,
     (bars, close): (u64, fn(u64) -> u64),
     before: impl Fn(),
-) -> (Outcome, Vec<u128>) {
+) -> (ExecutionOutcome, Vec<u128>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     sender.set_nodelay(true).unwrap();
@@ -105,9 +105,17 @@ fn run(
     };
     std::thread::scope(|scope| {
         let running = scope.spawn(|| {
-            let ends = (source, broker);
             let engine = world.engine();
-            live(&world.data, manifest, engine, signer(), ends, &mut Ignore).unwrap()
+            live(
+                &world.data,
+                manifest,
+                engine,
+                signer(),
+                source,
+                broker,
+                &mut Ignore,
+            )
+            .unwrap()
         });
         let mut spans = Vec::new();
         let mut sent: Option<Stopwatch> = None;
@@ -146,14 +154,14 @@ struct Asking {
 }
 
 impl LineSource for Asking {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead> {
         let _nobody_waits = self.ask.send(());
         self.reader.next_line(line)
     }
 }
 
 /// Bars a second of a resumption: the run's journal loses all after its last checkpoint but one.
-fn recover(world: &World, done: &Outcome, bars: u64) -> u128 {
+fn recover(world: &World, done: &ExecutionOutcome, bars: u64) -> u128 {
     let path = done.execution.journal();
     let bytes = std::fs::read(&path).unwrap();
     let mut reader = FrameReader::new();
@@ -171,17 +179,17 @@ fn recover(world: &World, done: &Outcome, bars: u64) -> u128 {
     let file = OpenOptions::new().write(true).open(&path).unwrap();
     file.set_len(u64::try_from(*cut).unwrap()).unwrap();
     let watch = Stopwatch::start();
-    let Opened::Ready(ready) = open(&world.data, &done.execution, signer()).unwrap() else {
+    let ResumeAttempt::Ready(ready) = open(&world.data, &done.execution, signer()).unwrap() else {
         panic!("the journal does not hold");
     };
     let component = ready.prepare(&world.data, world.engine()).unwrap();
-    let around = Around {
+    let around = ResumeDeps {
         data: &world.data,
         component: &component,
         observer: &mut Ignore,
-        tell: &mut |_| {},
+        on_event: &mut |_| {},
     };
-    let Resumed::Ended { outcome, .. } = ready.live((&b""[..], None), around).unwrap() else {
+    let ResumeOutcome::Ended { outcome, .. } = ready.live(&b""[..], None, around).unwrap() else {
         panic!("the run does not come out as recorded");
     };
     let micros = watch.elapsed().as_micros().max(1);

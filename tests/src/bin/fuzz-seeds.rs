@@ -12,6 +12,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use counterfoil_base::gate::Gate;
 use counterfoil_governance::record::Record;
 use counterfoil_journal::bundle;
 use counterfoil_journal::entry::GENESIS;
@@ -22,11 +23,10 @@ use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::tile;
 use counterfoil_journal::tree::Tree;
 use counterfoil_policy::bundle::Bundle;
-use counterfoil_policy::gate::Gate;
 use counterfoil_policy::starter;
-use counterfoil_policy::verdict::{Refusal, Verdict};
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::study::proof::{Which, prove};
+use counterfoil_policy::verdict::{PolicyRefusal, PolicyVerdict};
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::study::proof::{DecisionSelector, prove};
 use counterfoil_tests::world::{World, over_a_feed, project, public_key};
 use counterfoil_trading::manifest::{RiskEntry, canonical_json};
 use counterfoil_trading::record::record_kind;
@@ -108,7 +108,7 @@ fn main() {
 }
 
 /// A journal, and everything in it.
-fn journal(corpus: &Corpus, name: &str, outcome: &Outcome) {
+fn journal(corpus: &Corpus, name: &str, outcome: &ExecutionOutcome) {
     let bytes = fs::read(outcome.execution.journal()).unwrap();
     for target in ["frames", "journal", "forged"] {
         corpus.seed(target, name, &bytes);
@@ -142,7 +142,7 @@ fn journal(corpus: &Corpus, name: &str, outcome: &Outcome) {
         }
     }
     if let Some(index) = decisions.last() {
-        let proof = prove(&outcome.execution, &Which::Entry(*index)).unwrap();
+        let proof = prove(&outcome.execution, &DecisionSelector::Entry(*index)).unwrap();
         corpus.seed("proof", name, proof.to_string());
     }
     let leaves: Vec<_> = entries.iter().map(|entry| leaf_hash(entry)).collect();
@@ -209,12 +209,12 @@ fn policies(corpus: &Corpus) {
     corpus.seed("bundle", "small", small.encode());
     let digest = Some(small.digest());
     for (gate, refusal) in [
-        (Gate::Promotion, Refusal::Missing),
-        (Gate::Start, Refusal::TimeOut),
-        (Gate::Limits, Refusal::Shape),
+        (Gate::Promotion, PolicyRefusal::Missing),
+        (Gate::Start, PolicyRefusal::TimeOut),
+        (Gate::Limits, PolicyRefusal::Shape),
     ] {
-        let bundle = digest.filter(|_| refusal != Refusal::Missing);
-        let refused = Verdict::refused(gate, (bundle, digest), refusal, "as it came");
+        let bundle = digest.filter(|_| refusal != PolicyRefusal::Missing);
+        let refused = PolicyVerdict::refused(gate, (bundle, digest), refusal, "as it came");
         corpus.seed("verdict", gate.name(), refused.encode().unwrap());
         let mut passed = serde_json::to_value(&refused).unwrap();
         passed["outcome"] = "pass".into();
@@ -229,10 +229,10 @@ fn policies(corpus: &Corpus) {
 
 fn files(corpus: &Corpus) {
     let key = public_key();
-    let vkey = VerifierKey::new("counterfoil/run/seed/1", key.bytes()).unwrap();
+    let vkey = VerifierKey::new("counterfoil/run/seed/1", &key.0).unwrap();
     corpus.seed("key", "vkey", vkey.to_string());
-    corpus.seed("key", "hex", hex::encode(key.bytes()));
-    corpus.seed("key", "bytes", key.bytes());
+    corpus.seed("key", "hex", key.to_string());
+    corpus.seed("key", "bytes", &key.0);
     for (place, text) in [
         "12.3456", "-0.05", "1000000", "5", "1d", "15m", "1M", "0.0001",
     ]

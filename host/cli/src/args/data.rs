@@ -39,10 +39,10 @@ pub(crate) struct Ingest {
     /// Who made the data; it is kept with the file
     #[arg(long)]
     pub(crate) vendor: Option<String>,
-    /// The file's column names, delimiter, time format and time zone (JSON, see docs/DATA.md)
+    /// The file's column names, delimiter, time format and time zone (JSON, see docs/start/DATA.md)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) mapping: Option<PathBuf>,
-    /// Corporate actions: a CSV file, see docs/DATA.md
+    /// Corporate actions: a CSV file, see docs/start/DATA.md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) actions: Option<PathBuf>,
     /// When bars are expected: a calendar (JSON), or 24x7 [default for daily bars: the dates on
@@ -128,7 +128,7 @@ pub(crate) struct DeriveActions {
     /// The symbol of every row, for a file without a symbol column
     #[arg(long)]
     pub(crate) symbol: Option<String>,
-    /// The file's column names (JSON, see docs/DATA.md); the adjusted close is "adjusted"
+    /// The file's column names (JSON, see docs/start/DATA.md); the adjusted close is "adjusted"
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) mapping: Option<PathBuf>,
     /// Where to write the actions [default: standard output]

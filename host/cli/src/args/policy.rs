@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueHint};
-use counterfoil_policy::gate::Gate;
+use counterfoil_base::gate::Gate;
 
 use super::Filter;
 
@@ -134,7 +134,7 @@ pub(crate) struct EvalInput {
     /// The gate
     #[arg(value_parser = gates())]
     pub(crate) gate: String,
-    /// The document (JSON, see docs/POLICY.md)
+    /// The document (JSON, see docs/reference/POLICY.md)
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// The policy's folder [default: the policy in force]

@@ -121,7 +121,7 @@ pub(crate) struct Backtest {
 #[command(after_help = "\
 A backtest that was killed goes on with --resume: its journal is verified, decided again and compared, and
 then the rest of its snapshot is decided. Nothing is lost: what no checkpoint covers is kept beside the
-journal. docs/OPERATE.md says more.
+journal. docs/start/OPERATE.md says more.
 
   counterfoil backtest --resume 3f9c")]
 pub(crate) struct BacktestOrResume {
@@ -140,7 +140,7 @@ pub(crate) struct BacktestOrResume {
 #[command(after_help = "\
 A run that was killed goes on with --resume: its journal is verified, decided again and compared, and then
 the next bar is taken. The feed may go on where it stopped or send bars again: those that were decided are
-skipped, and where one differs it is refused and recorded. docs/OPERATE.md says more.
+skipped, and where one differs it is refused and recorded. docs/start/OPERATE.md says more.
 
   counterfoil live --resume 3f9c < bars.ndjson
   counterfoil live --component my.wasm --like-snapshot 8c1d --risk research --feed binance")]
@@ -193,7 +193,7 @@ pub(crate) struct Broker {
     /// How far the broker's cash may differ from the run's before the run halts
     #[arg(long, value_name = "AMOUNT", default_value = "0")]
     pub(crate) cash_tolerance: String,
-    /// How venues are reached: addresses and the file with a key; docs/FEEDS.md has its form
+    /// How venues are reached: addresses and the file with a key; docs/reference/FEEDS.md has its form
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) venues: Option<PathBuf>,
 }
@@ -205,7 +205,7 @@ pub(crate) struct Broker {
 A live run that is stopped decides nothing more: before its next slice it takes its orders back, or flattens
 its positions, as its manifest's on-fault says, records why, and closes. It is stopped whoever you are; with
 --as it is a record of the ledger too. Where there is a ledger, --lift takes --as and a role in it. Exit code 1:
-there was no stop to lift, or it is not yours to lift. docs/OPERATE.md says more.
+there was no stop to lift, or it is not yours to lift. docs/start/OPERATE.md says more.
 
   counterfoil kill 3f9c --reason 'wrong parameters'
   counterfoil kill --account desk-1

@@ -24,7 +24,7 @@ pub(crate) struct Serve {
     /// Runs of one account at once
     #[arg(long, default_value_t = counterfoil_runner::supervisor::RUNS_PER_ACCOUNT)]
     pub(crate) runs_per_account: usize,
-    /// How venues are reached: addresses and the file with a key; docs/FEEDS.md has its form
+    /// How venues are reached: addresses and the file with a key; docs/reference/FEEDS.md has its form
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) venues: Option<PathBuf>,
     /// Compiler: cranelift, cranelift-none or pulley (never changes a result)

@@ -27,7 +27,7 @@ pub(crate) struct Show {
 #[command(after_help = "\
 Writes report.html, report.json, trades.csv, trades.arrow, equity.csv and equity.arrow. The same run
 gives the same bytes. The journal is verified first; where it does not verify, the report says so in
-red and the exit code is 1. docs/REPORT.md says what each figure means.
+red and the exit code is 1. docs/reference/REPORT.md says what each figure means.
 
   counterfoil report 3f9c
   counterfoil report 3f9c/2 --out my-report")]

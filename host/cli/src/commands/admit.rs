@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_runner::run::component::{Ready, ready};
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
+use counterfoil_runner::run::component::{CompiledComponent, compile_component};
 use counterfoil_sandbox::admission;
 use counterfoil_sandbox::child::{CompileLimits, compile_in_child};
 use counterfoil_sandbox::engine::EngineSettings;
@@ -21,7 +21,7 @@ pub(crate) fn component(
     text: &str,
     limits: &SandboxLimits,
     engine: &EngineSettings,
-) -> Result<([u8; 32], Ready)> {
+) -> Result<([u8; 32], CompiledComponent)> {
     let path = Path::new(text);
     let bytes = if path.is_file() {
         read_whole(path)?
@@ -33,7 +33,7 @@ pub(crate) fn component(
     admission::check(&bytes).with_context(|| format!("{text} is not admitted"))?;
     let digest = places.data.put_component(&bytes)?;
     compile(places, &digest, engine).with_context(|| format!("{text} is not admitted"))?;
-    let ready = ready(&bytes, limits, engine.clone())?;
+    let ready = compile_component(&bytes, limits, engine.clone())?;
     Ok((digest, ready))
 }
 

@@ -1,7 +1,7 @@
 //! `audit`: what a backtest must not do.
 
 use anyhow::Result;
-use counterfoil_runner::run::replay::Replay;
+use counterfoil_runner::run::replay::ReplayReport;
 use counterfoil_runner::study::lookahead;
 
 use super::replay;
@@ -19,7 +19,7 @@ pub(crate) fn run(places: &Places, args: &Audit) -> Result<Answer> {
     Ok(answer)
 }
 
-pub(super) fn lookahead(places: &Places, run: &str, backend: &str) -> Result<Replay> {
+pub(super) fn lookahead(places: &Places, run: &str, backend: &str) -> Result<ReplayReport> {
     replay::decide_again(
         places,
         run,

@@ -3,14 +3,15 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::GateReason;
 use counterfoil_governance::act::{Act, Authorization, DigestSet, Refused};
 use counterfoil_governance::state::{Authorized, State};
-use counterfoil_policy::verdict::{Reason, Verdict};
+use counterfoil_os::files::read_whole;
+use counterfoil_os::files::read_whole;
+use counterfoil_policy::verdict::PolicyVerdict;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::gates;
 use counterfoil_runner::permit::terms_of;
-use counterfoil_runner::store::files::read_whole;
-use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
@@ -68,7 +69,7 @@ fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
         from.unwrap_or(second),
         people::time("--until", &args.until)?,
     );
-    let limits = Digest(limits_digest(&manifest)?);
+    let limits = manifest.limits_digest()?;
     let terms = match terms_of(&manifest, set(desk.state(), component, limits)) {
         Ok(terms) => terms,
         Err(denied) => {
@@ -128,14 +129,14 @@ fn told(
     places: &Places,
     state: &State,
     index: u64,
-    asked: Option<(&Verdict, u64)>,
+    asked: Option<(&PolicyVerdict, u64)>,
 ) -> Result<Answer> {
     let shut = asked.is_some_and(|(verdict, _)| !verdict.passes());
     let answer = if shut { Answer::No } else { Answer::Yes };
     let found = state.authorizations().get(&index);
     let one = found.context("the authorization that was recorded")?;
     if places.json {
-        let reason = |one: &Reason| json!({ "code": one.code, "text": one.text });
+        let reason = |one: &GateReason| json!({ "code": one.code, "text": one.text });
         let mut value = row(state, (index, one), now());
         value["verdict"] = json!(asked.map(|(verdict, record)| json!({
             "record": record,

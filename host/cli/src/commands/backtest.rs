@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_runner::run::backtest::{backtest, snapshot_store};
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
+use counterfoil_runner::run::backtest::backtest;
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 use sha2::{Digest as _, Sha256};
@@ -36,7 +37,11 @@ pub(crate) fn run(places: &Places, args: &BacktestOrResume) -> Result<Answer> {
     })
 }
 
-pub(crate) fn execute(places: &Places, manifest: &Manifest, backend: &str) -> Result<Outcome> {
+pub(crate) fn execute(
+    places: &Places,
+    manifest: &Manifest,
+    backend: &str,
+) -> Result<ExecutionOutcome> {
     let mut watcher = Watcher::new(0);
     let signer = Box::new(places.keys.signer()?);
     let done = backtest(

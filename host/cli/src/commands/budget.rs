@@ -86,7 +86,7 @@ fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
     let execution = places.data.find(name)?;
     let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
     let all = places.data.executions_of(&execution.run)?;
-    let used = usage::used(&all)?;
+    let used = usage::run_usage(&all)?;
     let mut desk = Desk::open(places)?;
     let run = Digest(manifest.run_id()?);
     let started = desk.state().registry().runs().get(&run);

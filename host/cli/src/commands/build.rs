@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use counterfoil_build::Toolchain;
-use counterfoil_build::{Built, Guest, build};
-use counterfoil_runner::store::files::write_whole;
+use counterfoil_build::{BuiltGuest, GuestCrate, build};
+use counterfoil_os::files::write_whole;
 use counterfoil_sandbox::admission;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ pub(crate) fn run(places: &Places, args: &Build) -> Result<Answer> {
     let folder = folder.with_context(|| format!("no folder {}", args.folder.display()))?;
     let toolchain = Toolchain::detect()?;
     let target = folder.join("target");
-    let guest = Guest {
+    let guest = GuestCrate {
         directory: folder.clone(),
         target_directory: target,
         locked: false,
@@ -44,7 +44,7 @@ fn file_name(module: &Path) -> PathBuf {
     PathBuf::from(format!("{stem}.wasm"))
 }
 
-fn print(places: &Places, path: &Path, built: &Built) {
+fn print(places: &Places, path: &Path, built: &BuiltGuest) {
     let digest = format!("sha256:{}", built.digest);
     if places.json {
         say_json(&json!({ "component": path, "digest": digest, "bytes": built.component.len() }));

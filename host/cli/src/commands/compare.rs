@@ -1,13 +1,13 @@
 //! `compare`: two runs side by side.
 
 use anyhow::Result;
-use counterfoil_runner::study::compare::{Comparison, Profit, Site, compare};
+use counterfoil_runner::study::compare::{DifferingBar, ProfitBreakdown, RunComparison, compare};
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::units::Money;
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
 use crate::args::Compare;
@@ -33,16 +33,16 @@ pub(crate) fn run(places: &Places, args: &Compare) -> Result<Answer> {
 }
 
 /// What each run decided at a site, in words.
-fn sides(site: &Site, instruments: &[Vec<Instrument>; 2]) -> [Option<String>; 2] {
+fn sides(site: &DifferingBar, instruments: &[Vec<Instrument>; 2]) -> [Option<String>; 2] {
     [0, 1].map(|side: usize| {
         let (_, decision) = site.decisions.get(side)?.as_ref()?;
-        let describe = Describe::new(instruments.get(side)?);
+        let describe = RecordDescriber::new(instruments.get(side)?);
         Some(describe.record(&RunRecord::Decision((**decision).clone())))
     })
 }
 
-fn as_json(found: &Comparison, instruments: &[Vec<Instrument>; 2]) -> Value {
-    let site = |site: &Option<Site>| {
+fn as_json(found: &RunComparison, instruments: &[Vec<Instrument>; 2]) -> Value {
+    let site = |site: &Option<DifferingBar>| {
         site.as_ref().map(|site| {
             let entry = |side: usize| site.decisions.get(side)?.as_ref().map(|(index, _)| *index);
             let [first, second] = sides(site, instruments);
@@ -55,7 +55,7 @@ fn as_json(found: &Comparison, instruments: &[Vec<Instrument>; 2]) -> Value {
             })
         })
     };
-    let profit = |one: &Profit| {
+    let profit = |one: &ProfitBreakdown| {
         json!({
             "total": one.total.to_text(),
             "price": one.price.to_text(),
@@ -78,7 +78,7 @@ fn as_json(found: &Comparison, instruments: &[Vec<Instrument>; 2]) -> Value {
     })
 }
 
-fn print(found: &Comparison, instruments: &[Vec<Instrument>; 2], names: [&str; 2]) {
+fn print(found: &RunComparison, instruments: &[Vec<Instrument>; 2], names: [&str; 2]) {
     if found.fields.is_empty() {
         say("manifests: the same");
     } else {

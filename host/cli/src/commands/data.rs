@@ -4,14 +4,15 @@
 use std::fs::File;
 
 use anyhow::{Context as _, Result};
+use counterfoil_os::files::write_whole;
+use counterfoil_os::files::write_whole;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::run::backtest::snapshot_store;
-use counterfoil_runner::store::files::write_whole;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::times::show_time;
-use counterfoil_snapshot::layers::lineage::InputFile;
-use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, Acceptance};
+use counterfoil_snapshot::layers::lineage::LineageFile;
+use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, FindingAcceptance};
 use counterfoil_snapshot::quality::actions::format_actions;
-use counterfoil_snapshot::quality::findings::{Finding, Severity};
+use counterfoil_snapshot::quality::findings::{QualityFinding, Severity};
 use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use serde_json::{Value, json};
@@ -80,7 +81,7 @@ fn report(places: &Places, args: &DataReport) -> Result<Answer> {
 }
 
 /// Findings as a table.
-pub(crate) fn print_findings(findings: &[Finding]) {
+pub(crate) fn print_findings(findings: &[QualityFinding]) {
     let head = ["severity", "rule", "where", "what", "accepted by"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for one in findings {
@@ -106,7 +107,7 @@ pub(crate) fn print_findings(findings: &[Finding]) {
 fn accept(places: &Places, args: &DataAccept) -> Result<Answer> {
     let store = snapshot_store(&places.data)?;
     let id = store.resolve(&args.snapshot)?;
-    let acceptance = Acceptance {
+    let acceptance = FindingAcceptance {
         at: Some(now()),
         by: args.by.clone(),
         date: args.date.clone(),
@@ -169,7 +170,7 @@ fn lineage(places: &Places, args: &DataLineage) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-fn file_json(file: &InputFile) -> Value {
+fn file_json(file: &LineageFile) -> Value {
     json!({
         "role": file.role,
         "sha256": file.sha256.to_string(),
@@ -177,7 +178,7 @@ fn file_json(file: &InputFile) -> Value {
     })
 }
 
-fn print_file(file: &InputFile, indent: &str) {
+fn print_file(file: &LineageFile, indent: &str) {
     say(&format!("{indent}{}  {}", file.role, file.sha256));
     for one in &file.receipts {
         let vendor = one.vendor.as_deref().unwrap_or("vendor not stated");

@@ -10,8 +10,8 @@ mod summary;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::clock::Stopwatch;
-use counterfoil_runner::store::files::make_folder;
+use counterfoil_os::clock::Stopwatch;
+use counterfoil_os::files::make_folder;
 use serde_json::{Value, json};
 
 use self::stage::Stage;

@@ -4,15 +4,18 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use counterfoil_os::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::run::backtest::snapshot_store;
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::error::IngestError;
-use counterfoil_snapshot::layers::ingest::{Ingested, Progress};
-use counterfoil_snapshot::quality::accept::Acceptance;
-use counterfoil_snapshot::quality::findings::{FindingsData, RuleCount, Severity};
-use counterfoil_snapshot::source::options::{IngestOptions, SideFile, SourceKind};
+use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::quality::accept::FindingAcceptance;
+use counterfoil_snapshot::quality::findings::{LayerFindings, RuleCount, Severity};
+use counterfoil_snapshot::source::choices::SourceKind;
+use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
+use counterfoil_snapshot::source::progress::IngestProgress;
 use serde_json::{Value, json};
 
 use super::data::print_findings;
@@ -34,7 +37,7 @@ pub(crate) fn run(places: &Places, args: &Ingest) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-pub(crate) fn ingest(places: &Places, args: &Ingest) -> Result<Ingested> {
+pub(crate) fn ingest(places: &Places, args: &Ingest) -> Result<IngestOutcome> {
     let path = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
     let name = args
@@ -44,9 +47,9 @@ pub(crate) fn ingest(places: &Places, args: &Ingest) -> Result<Ingested> {
         .to_string_lossy();
     let options = options(places, args)?;
     let bar = bar("ingesting", 0);
-    let mut progress = |step: Progress| match step {
-        Progress::Reading { rows, .. } => bar.set_position(rows),
-        Progress::Writing { bars, .. } => bar.set_position(bars),
+    let mut progress = |step: IngestProgress| match step {
+        IngestProgress::Reading { rows, .. } => bar.set_position(rows),
+        IngestProgress::Writing { bars, .. } => bar.set_position(bars),
     };
     let done = snapshot_store(&places.data)?.ingest(file, &name, &options, &mut progress);
     bar.finish_and_clear();
@@ -57,7 +60,7 @@ fn options(places: &Places, args: &Ingest) -> Result<IngestOptions> {
     let accepted = args.accept.iter().map(|path| {
         let whole = serde_json::from_slice::<Value>(&read_whole(path)?);
         let record = whole.map(|whole| whole.get("acceptance").cloned().unwrap_or(whole));
-        let one = record.and_then(serde_json::from_value::<Acceptance>);
+        let one = record.and_then(serde_json::from_value::<FindingAcceptance>);
         one.with_context(|| format!("{}: no record of acceptance", path.display()))
     });
     let store = snapshot_store(&places.data)?;
@@ -123,7 +126,7 @@ fn refused(places: &Places, error: anyhow::Error) -> Result<Answer> {
     Ok(Answer::No)
 }
 
-fn as_json(done: &Ingested) -> Value {
+fn as_json(done: &IngestOutcome) -> Value {
     let report = &done.report;
     json!({
         "snapshot": done.id.to_string(),
@@ -142,7 +145,7 @@ fn as_json(done: &Ingested) -> Value {
     })
 }
 
-pub(crate) fn print(done: &Ingested) {
+pub(crate) fn print(done: &IngestOutcome) {
     let report = &done.report;
     let inferred = if report.timeframe_inferred {
         " (from the smallest gap)"
@@ -191,7 +194,7 @@ pub(crate) fn print(done: &Ingested) {
 }
 
 /// What the checks found, notes apart, a line a rule.
-fn findings(data: &FindingsData) -> Vec<(&'static str, String)> {
+fn findings(data: &LayerFindings) -> Vec<(&'static str, String)> {
     let line = |(rule, found): (&String, &RuleCount)| {
         let name = match found.severity {
             Severity::Error => "error",
@@ -207,7 +210,7 @@ fn findings(data: &FindingsData) -> Vec<(&'static str, String)> {
     data.rules.iter().filter_map(line).collect()
 }
 
-fn print_examples(done: &Ingested) {
+fn print_examples(done: &IngestOutcome) {
     if !findings(&done.report.findings).is_empty() {
         let id = short(&done.id.to_string());
         say(&format!("see them with: counterfoil data report {id}"));

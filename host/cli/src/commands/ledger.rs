@@ -9,12 +9,12 @@ use counterfoil_governance::act::Act;
 use counterfoil_governance::ledger::{self, LedgerError};
 use counterfoil_governance::proof::prove;
 use counterfoil_governance::record::Signed;
-use counterfoil_index::By;
+use counterfoil_index::AnsweredBy;
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
+use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::store::files::{make_folder, read_whole, write_whole};
 use counterfoil_runner::store::keys::{PeopleKeys, read_public};
 use serde_json::{Value, json};
 
@@ -131,14 +131,14 @@ fn search(places: &Places, args: &LedgerSearch) -> Result<Answer> {
 fn index(places: &Places, args: &LedgerIndex) -> Result<Answer> {
     let view = if args.rebuild {
         let found = search::rebuild(places)?;
-        if let By::Ledger(error) = found.by {
+        if let AnsweredBy::Ledger(error) = found.by {
             return Err(error).context("the index could not be made");
         }
         found.verified
     } else {
         View::open(places)?.verified
     };
-    let (known, records) = (search::standing(places), view.mark().size);
+    let (known, records) = (search::indexed_records(places), view.mark().size);
     if places.json {
         say_json(&json!({ "records": records, "indexed": known }));
         return Ok(Answer::Yes);

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::orders::gateway::broker::Bridge;
 use counterfoil_runner::orders::venues::{Venues, market_of};
-use counterfoil_runner::run::backtest::snapshot_store;
-use counterfoil_runner::run::feed::{MarketBars, Patient, Source};
+use counterfoil_runner::run::feed::{FeedSource, MarketBars, TimedLineReader};
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::live::live;
-use counterfoil_runner::store::files::read_whole;
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 
 use super::backtest::bring_component;
@@ -44,8 +44,16 @@ pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
             "run {run}: waiting for bars, one JSON object a line; the end of the stream ends it"
         ),
     });
-    let ends = ends_of(&manifest, args)?;
-    let done = live(&places.data, &manifest, engine, signer, ends, &mut watcher);
+    let (source, broker) = ends_of(&manifest, args)?;
+    let done = live(
+        &places.data,
+        &manifest,
+        engine,
+        signer,
+        source,
+        broker,
+        &mut watcher,
+    );
     watcher.finish();
     let outcome = done?;
     if places.json {
@@ -62,13 +70,19 @@ pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
 }
 
 /// Where the bars come from, and the broker that the manifest names, if it names one.
-fn ends_of(manifest: &Manifest, args: &Live) -> Result<(Source<Patient>, Option<Bridge>)> {
+fn ends_of(
+    manifest: &Manifest,
+    args: &Live,
+) -> Result<(FeedSource<TimedLineReader>, Option<Bridge>)> {
     let venues = Arc::new(venues_of(args.broker.venues.as_deref())?);
     let setup = manifest.setup()?;
     let broker = venues.broker(manifest, &setup)?;
     let Some(market) = market_of(manifest) else {
         // A feed may be silent for long, and a run that waits must hear that it is stopped.
-        return Ok((Source::Lines(Patient::new(reader_of(args)?)?), broker));
+        return Ok((
+            FeedSource::Lines(TimedLineReader::new(reader_of(args)?)?),
+            broker,
+        ));
     };
     if args.connect.is_some() || args.listen.is_some() {
         bail!(
@@ -78,7 +92,7 @@ fn ends_of(manifest: &Manifest, args: &Live) -> Result<(Source<Patient>, Option<
         );
     }
     venues.check(market, (manifest, &setup))?;
-    Ok((Source::Market(MarketBars { venues, market }), broker))
+    Ok((FeedSource::Market(MarketBars { venues, market }), broker))
 }
 
 fn reader_of(args: &Live) -> Result<Box<dyn BufRead + Send>> {

@@ -1,7 +1,7 @@
 //! `monte-carlo`: a run's trades, drawn again; its bars are in `samples.rs`.
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_report::{Draw, MonteCarlo, PERCENTILES, SAMPLES_MAX};
+use counterfoil_report::{PERCENTILES, SAMPLES_MAX, TradeDraw, TradeSimulation};
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
@@ -33,11 +33,11 @@ pub(crate) fn run(places: &Places, args: &Args) -> Result<Answer> {
     }
     let (facts, _) = report::figures(&execution)?;
     let draw = if args.shuffle {
-        Draw::Shuffle
+        TradeDraw::Shuffle
     } else {
-        Draw::Bootstrap
+        TradeDraw::Bootstrap
     };
-    let drawn = MonteCarlo::of(&facts, draw, samples, args.seed)
+    let drawn = TradeSimulation::from_facts(&facts, draw, samples, args.seed)
         .context("the run has no closed trades to draw from")?;
     if places.json {
         say_json(&as_json(&drawn, args));
@@ -47,7 +47,7 @@ pub(crate) fn run(places: &Places, args: &Args) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-fn as_json(drawn: &MonteCarlo, args: &Args) -> Value {
+fn as_json(drawn: &TradeSimulation, args: &Args) -> Value {
     let named = |values: [Money; PERCENTILES.len()]| {
         let names = PERCENTILES.map(|percent| format!("p{percent}"));
         let pairs = names
@@ -70,7 +70,7 @@ fn as_json(drawn: &MonteCarlo, args: &Args) -> Value {
     })
 }
 
-fn print(drawn: &MonteCarlo, args: &Args) {
+fn print(drawn: &TradeSimulation, args: &Args) {
     let how = if args.shuffle {
         "in another sequence"
     } else {

@@ -1,14 +1,17 @@
 //! `parity`: a live run held against its own backtest, with a signed statement.
 
 use anyhow::{Context as _, Result};
+use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::files::write_whole;
+use counterfoil_os::files::write_whole;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::store::files::write_whole;
-use counterfoil_runner::study::parity::{Parity as Found, Question, parity, statement};
+use counterfoil_runner::study::parity::{
+    ParityReport as Found, ParityRequest, parity, parity_statement,
+};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
-use counterfoil_verify::PublicKey;
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 
 use crate::args::Parity;
 use crate::output::{Answer, pairs, say, say_json};
@@ -18,10 +21,10 @@ use crate::progress::Watcher;
 pub(crate) fn run(places: &Places, args: &Parity) -> Result<Answer> {
     let execution = places.data.find(&args.run)?;
     let signer = places.keys.signer()?;
-    let question = Question {
+    let question = ParityRequest {
         data: &places.data,
         execution: &execution,
-        key: &PublicKey::new(places.keys.public_key()?)?,
+        key: &PublicKey(places.keys.public_key()?),
         through: args.day.as_deref().map(end_of).transpose()?,
         snapshot: args.snapshot.as_deref(),
         now: now(),
@@ -31,7 +34,7 @@ pub(crate) fn run(places: &Places, args: &Parity) -> Result<Answer> {
     let found = parity(&question, engine, Box::new(signer), &mut watcher);
     watcher.finish();
     let found = found?;
-    let stated = statement(&execution, &found, &places.keys.signer()?)?;
+    let stated = parity_statement(&execution, &found, &places.keys.signer()?)?;
     let name = format!("parity-{}.json", show_time(found.closes.1).replace(':', ""));
     let path = execution.folder.join(name);
     write_whole(&path, &stated.envelope)?;
@@ -89,7 +92,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
         return Ok(());
     };
     let instruments = found.manifest.setup()?.instruments;
-    let describe = Describe::new(&instruments);
+    let describe = RecordDescriber::new(&instruments);
     say(&format!(
         "first difference: {}: {} ({}), on the bar of {} closing at {}",
         cause.name(),

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::store::files::write_whole;
-use counterfoil_runner::study::proof::{Which, prove};
+use counterfoil_os::files::write_whole;
+use counterfoil_runner::study::proof::{DecisionSelector, prove};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::json;
 
@@ -33,7 +33,7 @@ pub(crate) fn write(places: &Places, args: &Proof) -> Result<(PathBuf, u64)> {
             let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
             which_bar(&manifest, bar)?
         }
-        (None, Some(entry)) => Which::Entry(entry),
+        (None, Some(entry)) => DecisionSelector::Entry(entry),
         (None, None) => anyhow::bail!("which decision? give --entry N or --bar SYMBOL:INDEX"),
     };
     let proof = prove(&execution, &which)?;
@@ -47,7 +47,7 @@ pub(crate) fn write(places: &Places, args: &Proof) -> Result<(PathBuf, u64)> {
     Ok((path, proof.index))
 }
 
-fn which_bar(manifest: &Manifest, text: &str) -> Result<Which> {
+fn which_bar(manifest: &Manifest, text: &str) -> Result<DecisionSelector> {
     let expected = || format!("--bar {text}: expected SYMBOL:INDEX");
     let (symbol, bar) = text.rsplit_once(':').with_context(expected)?;
     let bar = bar.parse().with_context(expected)?;
@@ -57,7 +57,7 @@ fn which_bar(manifest: &Manifest, text: &str) -> Result<Which> {
         .position(|one| one.symbol == symbol);
     let place =
         place.with_context(|| format!("--bar {text}: the run has no instrument {symbol}"))?;
-    Ok(Which::Bar {
+    Ok(DecisionSelector::Bar {
         instrument: u32::try_from(place)?,
         bar,
     })

@@ -1,15 +1,14 @@
 //! `replay`: the component decides again.
 
 use anyhow::Result;
-use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::run::replay::{Replay as Replayed, replay};
+use counterfoil_runner::run::replay::{ReplayError, ReplayReport as Replayed, replay};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_runner::times::show_time;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::RunRecord;
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::json;
 
 use crate::args::Replay;
@@ -32,7 +31,7 @@ pub(crate) fn show(places: &Places, run: &str, what: &str, found: &Replayed) -> 
         let side = |record: &Option<Box<RunRecord>>| {
             record
                 .as_ref()
-                .map(|record| Describe::new(&instruments).record(record))
+                .map(|record| RecordDescriber::new(&instruments).record(record))
         };
         say_json(&json!({
             "run-id": format!("sha256:{}", execution.run),
@@ -65,7 +64,7 @@ type Act = fn(
     &Execution,
     EngineSettings,
     &mut (dyn FnMut(u64) + Send),
-) -> Result<Replayed, RunnerError>;
+) -> Result<Replayed, ReplayError>;
 
 /// Decides a run again by `act`, with progress under the name `what`.
 pub(super) fn decide_again(
@@ -120,7 +119,7 @@ fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
         return;
     };
     let side = |record: &Option<Box<RunRecord>>| match record {
-        Some(record) => Describe::new(instruments).record(record),
+        Some(record) => RecordDescriber::new(instruments).record(record),
         None => "no such record".to_owned(),
     };
     say(&format!(

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_os::files::{make_folder, sync_folder, write_whole};
 use counterfoil_report::{
-    DataFinding, FILES, Facts, Figures, Gather, PeriodsPerYear, Render, Subject, Verdict,
+    DataFinding, FILES, FactsGatherer, PeriodsPerYear, ReportFigures, ReportSubject, RunFacts,
+    RunReport, VerifierReport,
 };
-use counterfoil_runner::run::backtest::snapshot_store;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::store::files::{make_folder, sync_folder, write_whole};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::{OpenRecord, RunRecord};
 use serde_json::json;
@@ -79,12 +80,12 @@ pub(crate) fn write(places: &Places, args: &Report) -> Result<Written> {
     let good = found.is_good();
     let (manifest, facts) = gather(&execution, good)?;
     let digest = found.decision_digest.map(hex::encode);
-    let subject = Subject {
+    let subject = ReportSubject {
         run: execution.run.clone(),
         execution: execution.number,
         short: execution.short(),
         decision_digest: digest,
-        verdict: Verdict {
+        verdict: VerifierReport {
             good,
             text: found.to_string(),
         },
@@ -93,8 +94,9 @@ pub(crate) fn write(places: &Places, args: &Report) -> Result<Written> {
     let periods = args
         .periods_per_year
         .map(|number| PeriodsPerYear::Given(f64::from(number)));
-    let figures = Figures::of(&facts, periods).context("an amount of the report does not fit")?;
-    let render = Render {
+    let figures = ReportFigures::from_facts(&facts, periods)
+        .context("an amount of the report does not fit")?;
+    let render = RunReport {
         subject: &subject,
         manifest: &manifest,
         facts: &facts,
@@ -117,7 +119,7 @@ fn default_folder(places: &Places, execution: &Execution) -> PathBuf {
 }
 
 /// The facts of a journal. One that does not verify is read as far as it can be.
-fn gather(execution: &Execution, good: bool) -> Result<(Manifest, Facts)> {
+fn gather(execution: &Execution, good: bool) -> Result<(Manifest, RunFacts)> {
     let (mut reader, manifest, mut gather) = begin(execution)?;
     let bar = bar("reading", 0);
     let outcome = gather_all(&mut reader, &mut gather, |records| {
@@ -131,27 +133,28 @@ fn gather(execution: &Execution, good: bool) -> Result<(Manifest, Facts)> {
 }
 
 /// Facts and figures of a journal that verified.
-pub(super) fn figures(execution: &Execution) -> Result<(Facts, Figures)> {
+pub(super) fn figures(execution: &Execution) -> Result<(RunFacts, ReportFigures)> {
     let (mut reader, _, mut gather) = begin(execution)?;
     gather_all(&mut reader, &mut gather, |_| {})?;
     let facts = gather.finish();
-    let figures = Figures::of(&facts, None).context("an amount of the run does not fit")?;
+    let figures =
+        ReportFigures::from_facts(&facts, None).context("an amount of the run does not fit")?;
     Ok((facts, figures))
 }
 
 /// A journal at its first record, the manifest in that record, and what gathers the facts.
-fn begin(execution: &Execution) -> Result<(JournalReader, Manifest, Gather)> {
+fn begin(execution: &Execution) -> Result<(JournalReader, Manifest, FactsGatherer)> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let first = reader.peek_body()?.ok_or(ReadJournalError::NotOpened)?;
     let open = OpenRecord::decode(first).map_err(ReadJournalError::from)?;
     let manifest = Manifest::parse(&open.manifest)?;
-    let gather = Gather::new(&manifest)?;
+    let gather = FactsGatherer::new(&manifest)?;
     Ok((reader, manifest, gather))
 }
 
 fn gather_all(
     reader: &mut JournalReader,
-    gather: &mut Gather,
+    gather: &mut FactsGatherer,
     mut look: impl FnMut(u64),
 ) -> Result<()> {
     loop {

@@ -3,15 +3,16 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::orders::gateway::broker::Bridge;
-use counterfoil_runner::run::feed::{Patient, Source};
+use counterfoil_runner::run::feed::{FeedSource, TimedLineReader};
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_runner::run::resume::{
-    Around, Cut, Found, Halt, Notice, Opened, Resumed, Resumption, open,
+    CutTail, ResumeAttempt, ResumeBlocked, ResumeDeps, ResumeEvent, ResumeOutcome, ResumePoint,
+    Resumption, open,
 };
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::RunRecord;
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
 use crate::output::{Answer, note, pairs, say, say_json};
@@ -31,11 +32,11 @@ pub(crate) fn live(
     places: &Places,
     run: &str,
     backend: &str,
-    ends: impl FnOnce(&Manifest) -> Result<(Source<Patient>, Option<Bridge>)>,
+    ends: impl FnOnce(&Manifest) -> Result<(FeedSource<TimedLineReader>, Option<Bridge>)>,
 ) -> Result<Answer> {
     go_on(places, run, backend, |ready, around| {
-        let ends = ends(ready.manifest())?;
-        Ok(ready.live(ends, around)?)
+        let (source, broker) = ends(ready.manifest())?;
+        Ok(ready.live(source, broker, around)?)
     })
 }
 
@@ -43,43 +44,43 @@ fn go_on(
     places: &Places,
     run: &str,
     backend: &str,
-    act: impl FnOnce(Resumption, Around<'_>) -> Result<Resumed>,
+    act: impl FnOnce(Resumption, ResumeDeps<'_>) -> Result<ResumeOutcome>,
 ) -> Result<Answer> {
     let execution = places.data.find(run)?;
     let short = execution.short();
     let ready = match open(&places.data, &execution, Box::new(places.keys.signer()?))? {
-        Opened::Ready(ready) => ready,
-        Opened::Halted(halt) => return Ok(halted(places, &short, &halt, &[])),
+        ResumeAttempt::Ready(ready) => ready,
+        ResumeAttempt::Blocked(halt) => return Ok(halted(places, &short, &halt, &[])),
     };
-    let found = ready.found();
+    let found = ready.resume_point();
     note(&opening(&short, &found));
     let manifest = ready.manifest().clone();
     let instruments = manifest.setup()?.instruments;
     let component = ready.prepare(&places.data, places.engine(backend)?)?;
     let mut watcher = Watcher::new(0);
     let mut cut = None;
-    let mut tell = |notice: &Notice| match notice {
-        Notice::Compared { records } => {
+    let mut tell = |notice: &ResumeEvent| match notice {
+        ResumeEvent::Compared { records } => {
             note(&format!(
                 "{records} records came out as recorded; the run goes on"
             ));
         }
-        Notice::Cut(one) => {
+        ResumeEvent::Cut(one) => {
             note(&cut_text(one));
             cut = Some(one.clone());
         }
     };
-    let around = Around {
+    let around = ResumeDeps {
         data: &places.data,
         component: &component,
         observer: &mut watcher,
-        tell: &mut tell,
+        on_event: &mut tell,
     };
     let resumed = act(*ready, around);
     watcher.finish();
     let (outcome, compared) = match resumed? {
-        Resumed::Ended { outcome, compared } => (outcome, compared),
-        Resumed::Halted(halt) => return Ok(halted(places, &short, &halt, &instruments)),
+        ResumeOutcome::Ended { outcome, compared } => (outcome, compared),
+        ResumeOutcome::Blocked(halt) => return Ok(halted(places, &short, &halt, &instruments)),
     };
     if places.json {
         let mut value = report::outcome_json(&manifest, &outcome)?;
@@ -108,8 +109,8 @@ fn go_on(
 }
 
 /// What is said before anything is done.
-fn opening(run: &str, found: &Found) -> String {
-    let Found {
+fn opening(run: &str, found: &ResumePoint) -> String {
+    let ResumePoint {
         records,
         decisions,
         uncovered,
@@ -132,7 +133,7 @@ fn opening(run: &str, found: &Found) -> String {
     )
 }
 
-fn cut_text(cut: &Cut) -> String {
+fn cut_text(cut: &CutTail) -> String {
     format!(
         "{} bytes that no checkpoint covers were cut off at byte {} and are kept in {}",
         cut.bytes,
@@ -141,7 +142,7 @@ fn cut_text(cut: &Cut) -> String {
     )
 }
 
-fn resumed_json(found: &Found, compared: u64, cut: Option<&Cut>, skipped: u64) -> Value {
+fn resumed_json(found: &ResumePoint, compared: u64, cut: Option<&CutTail>, skipped: u64) -> Value {
     json!({
         "records-signed": found.records,
         "bars-decided": found.decisions,
@@ -156,14 +157,16 @@ fn resumed_json(found: &Found, compared: u64, cut: Option<&Cut>, skipped: u64) -
 }
 
 /// Says why the run does not go on.
-fn halted(places: &Places, run: &str, halt: &Halt, instruments: &[Instrument]) -> Answer {
+fn halted(places: &Places, run: &str, halt: &ResumeBlocked, instruments: &[Instrument]) -> Answer {
     let side = |record: &Option<Box<RunRecord>>| match record {
-        Some(record) => Describe::new(instruments).record(record),
+        Some(record) => RecordDescriber::new(instruments).record(record),
         None => "no such record".to_owned(),
     };
     let sides = match halt {
-        Halt::Difference(found) => Some((side(&found.recorded), side(&found.replayed))),
-        Halt::Broken(_) | Halt::Damaged { .. } | Halt::OtherRun { .. } => None,
+        ResumeBlocked::Difference(found) => Some((side(&found.recorded), side(&found.replayed))),
+        ResumeBlocked::Broken(_)
+        | ResumeBlocked::Damaged { .. }
+        | ResumeBlocked::OtherRun { .. } => None,
     };
     if places.json {
         say_json(&json!({
@@ -180,7 +183,7 @@ fn halted(places: &Places, run: &str, halt: &Halt, instruments: &[Instrument]) -
         pairs(&[("recorded", recorded), ("replayed", replayed)]);
     }
     say(&format!(
-        "run {run} does not go on, and no byte of its journal was changed; see docs/OPERATE.md"
+        "run {run} does not go on, and no byte of its journal was changed; see docs/start/OPERATE.md"
     ));
     Answer::No
 }

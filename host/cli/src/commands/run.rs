@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
 use counterfoil_governance::id::Id;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::store::files::read_whole;
 use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_server::client::{Client, ClientError, Message};
 use counterfoil_server::types::{

@@ -1,7 +1,7 @@
 //! `runs`: what was run.
 
 use anyhow::Result;
-use counterfoil_runner::run::extent::Extent;
+use counterfoil_runner::run::extent::JournalExtent;
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
 }
 
 fn row(one: &Execution) -> Vec<String> {
-    let Ok(extent) = Extent::of(&one.journal()) else {
+    let Ok(extent) = JournalExtent::read(&one.journal()) else {
         return vec![one.short(), "journal cannot be read".to_owned()];
     };
     let component = Manifest::parse(&extent.open.manifest).map(|manifest| manifest.component);
@@ -69,7 +69,7 @@ fn row(one: &Execution) -> Vec<String> {
 
 fn as_json(one: &Execution) -> Value {
     let mut value = json!({ "run": one.run, "execution": one.number, "folder": one.folder });
-    match Extent::of(&one.journal()) {
+    match JournalExtent::read(&one.journal()) {
         Err(error) => value["error"] = json!(error.to_string()),
         Ok(extent) => {
             value["decisions"] = json!(extent.decisions);

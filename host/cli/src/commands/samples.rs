@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::study::sweep::{Item, samples};
-use counterfoil_snapshot::synthetic::resample::{Draw, Resample};
+use counterfoil_runner::study::sweep::{SweepItem, sample_items};
+use counterfoil_snapshot::synthetic::resample::{BlockDraw, SampleSpec};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseRecord;
 use counterfoil_trading::units::Money;
@@ -83,26 +83,26 @@ fn actual(
     })
 }
 
-fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<Item>> {
-    let first = Resample {
+fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<SweepItem>> {
+    let first = SampleSpec {
         draw: how(args),
         block: args.block,
         seed: args.seed,
         sample: 0,
     };
     let bar = bar("drawing", u64::from(count));
-    let items = samples(&places.data, manifest, first, count, &mut |made| {
+    let items = sample_items(&places.data, manifest, first, count, &mut |made| {
         bar.set_position(u64::from(made));
     });
     bar.finish_and_clear();
     Ok(items?)
 }
 
-const fn how(args: &Args) -> Draw {
+const fn how(args: &Args) -> BlockDraw {
     if args.shuffle {
-        Draw::Shuffle
+        BlockDraw::Shuffle
     } else {
-        Draw::Stationary
+        BlockDraw::Stationary
     }
 }
 
@@ -142,8 +142,10 @@ fn as_json(args: &Args, id: &str, table: &SweepTable, actual: &SweepOutcome) -> 
 
 fn print(args: &Args, whole: &SweepTable, actual: &SweepOutcome) {
     let how = match how(args) {
-        Draw::Stationary => format!("in blocks of {} on average, with replacement", args.block),
-        Draw::Shuffle => format!("in blocks of {}, in another sequence", args.block),
+        BlockDraw::Stationary => {
+            format!("in blocks of {} on average, with replacement", args.block)
+        }
+        BlockDraw::Shuffle => format!("in blocks of {}, in another sequence", args.block),
     };
     let (count, seed) = (whole.rows.len(), args.seed);
     say(&format!("bars drawn {how}; {count} samples, seed {seed}"));

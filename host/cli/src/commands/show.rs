@@ -1,14 +1,14 @@
 //! `show`: one run.
 
 use anyhow::Result;
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::run::extent::Extent;
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::extent::JournalExtent;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{KIND_DECISION, KIND_REFUSED, RunRecord, record_kind};
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
 use crate::args::Show;
@@ -18,7 +18,7 @@ use crate::report;
 
 pub(crate) fn run(places: &Places, args: &Show) -> Result<Answer> {
     let execution = places.data.find(&args.run)?;
-    let extent = Extent::of(&execution.journal())?;
+    let extent = JournalExtent::read(&execution.journal())?;
     let manifest = Manifest::parse(&extent.open.manifest)?;
     let setup = manifest.setup()?;
     if args.manifest {
@@ -47,12 +47,12 @@ pub(crate) fn run(places: &Places, args: &Show) -> Result<Answer> {
 fn summary(
     places: &Places,
     execution: Execution,
-    extent: Extent,
+    extent: JournalExtent,
     manifest: &Manifest,
 ) -> Result<()> {
     match extent.close {
         Some(close) => {
-            let outcome = Outcome { execution, close };
+            let outcome = ExecutionOutcome { execution, close };
             if places.json {
                 say_json(&report::outcome_json(manifest, &outcome)?);
                 return Ok(());
@@ -88,7 +88,7 @@ fn summary(
 
 /// Each decision that asked for something or was a fault, with its journal entry.
 fn decisions(places: &Places, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
-    let describe = Describe::new(instruments);
+    let describe = RecordDescriber::new(instruments);
     records(places, execution, KIND_DECISION, |index, record| {
         let RunRecord::Decision(decision) = record else {
             return None;

@@ -1,9 +1,9 @@
 //! `snapshots`: what was ingested.
 
 use anyhow::Result;
-use counterfoil_runner::run::backtest::snapshot_store;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::times::show_time;
-use counterfoil_snapshot::store::folder::SnapshotSummary;
+use counterfoil_snapshot::snapshot_store::SnapshotSummary;
 use serde_json::{Value, json};
 
 use crate::output::{Answer, say, say_json, short, table};

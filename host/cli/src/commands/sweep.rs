@@ -5,10 +5,14 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_journal::signer::Signer;
+use counterfoil_os::files::{make_folder, read_whole, write_whole};
+use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_report::{SweepOutcome, SweepRow, SweepTable};
-use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::store::files::{make_folder, read_whole, write_whole};
-use counterfoil_runner::study::sweep::{Axis, Bench, Done, Item, grid, listed, sweep, sweep_id};
+use counterfoil_runner::run::execute::ExecuteError;
+use counterfoil_runner::study::sweep::{
+    SweepAxis, SweepConfig, SweepItem, SweepItemRun, items_from_grid, items_from_rows, sweep,
+    sweep_id,
+};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::CloseReason;
 use counterfoil_trading::units::Money;
@@ -43,7 +47,7 @@ pub(super) struct Made {
     table: SweepTable,
     reused: usize,
     failed: usize,
-    failure: Option<RunnerError>,
+    failure: Option<ExecuteError>,
 }
 
 /// Runs a sweep and writes its table.
@@ -53,7 +57,8 @@ pub(super) fn make(places: &Places, args: &Sweep) -> Result<Made> {
     let (id, folder) = place_of(places, &items)?;
     let done = execute(places, (args.workers, &args.base.backend), &items)?;
     let table = table_of(fields, &items, &done)?;
-    let found = |one: &&Result<Done, RunnerError>| one.as_ref().is_ok_and(|done| done.is_reused);
+    let found =
+        |one: &&Result<SweepItemRun, ExecuteError>| one.as_ref().is_ok_and(|done| done.is_reused);
     let made = Made {
         id,
         folder,
@@ -69,8 +74,8 @@ pub(super) fn make(places: &Places, args: &Sweep) -> Result<Made> {
 /// The table of items and what came of each.
 pub(super) fn table_of(
     fields: Vec<String>,
-    items: &[Item],
-    done: &[Result<Done, RunnerError>],
+    items: &[SweepItem],
+    done: &[Result<SweepItemRun, ExecuteError>],
 ) -> Result<SweepTable> {
     let rows = items.iter().zip(done).map(|(item, done)| row(item, done));
     Ok(SweepTable {
@@ -89,7 +94,7 @@ pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<(
 }
 
 /// Where the table of items lies, and the id that it lies under.
-pub(super) fn place_of(places: &Places, items: &[Item]) -> Result<(String, PathBuf)> {
+pub(super) fn place_of(places: &Places, items: &[SweepItem]) -> Result<(String, PathBuf)> {
     let id = hex::encode(sweep_id(items)?);
     let folder = places.data.root().join("sweeps").join(&id);
     Ok((id, folder))
@@ -149,13 +154,13 @@ fn line(row: &SweepRow) -> Vec<String> {
 pub(super) fn execute(
     places: &Places,
     (workers, backend): (Option<usize>, &str),
-    items: &[Item],
-) -> Result<Vec<Result<Done, RunnerError>>> {
+    items: &[SweepItem],
+) -> Result<Vec<Result<SweepItemRun, ExecuteError>>> {
     let cores = available_parallelism().map_or(1, usize::from);
     let workers = workers.unwrap_or(cores).max(1);
     let key = places.keys.signer()?;
     let signer = || -> Box<dyn Signer + Send> { Box::new(key.clone()) };
-    let bench = Bench {
+    let bench = SweepConfig {
         data: &places.data,
         engine: places.engine(backend)?,
         signer: &signer,
@@ -169,12 +174,14 @@ pub(super) fn execute(
 }
 
 /// The fields that are varied, and an item for each combination.
-pub(super) fn items_of(base: &Manifest, args: &Sweep) -> Result<(Vec<String>, Vec<Item>)> {
+pub(super) fn items_of(base: &Manifest, args: &Sweep) -> Result<(Vec<String>, Vec<SweepItem>)> {
     let Some(path) = &args.list else {
         let axes = args.vary.iter().map(|text| text.parse());
-        let axes = axes.collect::<Result<Vec<Axis>, _>>().context("--vary")?;
+        let axes = axes
+            .collect::<Result<Vec<SweepAxis>, _>>()
+            .context("--vary")?;
         let fields = axes.iter().map(|axis| axis.field.clone()).collect();
-        return Ok((fields, grid(base, &axes)?));
+        return Ok((fields, items_from_grid(base, &axes)?));
     };
     let text = String::from_utf8(read_whole(path)?);
     let text = text.with_context(|| format!("{}", path.display()))?;
@@ -184,7 +191,7 @@ pub(super) fn items_of(base: &Manifest, args: &Sweep) -> Result<(Vec<String>, Ve
         bail!("{}: no header with the names of fields", path.display());
     };
     let rows: Vec<Vec<String>> = core::iter::from_fn(next).collect();
-    let items = listed(base, &fields, rows);
+    let items = items_from_rows(base, &fields, rows);
     Ok((
         fields,
         items.with_context(|| format!("{}", path.display()))?,
@@ -196,7 +203,7 @@ fn cells(line: &str) -> Vec<String> {
     line.split(',').map(|cell| cell.trim().to_owned()).collect()
 }
 
-pub(super) fn row(item: &Item, done: &Result<Done, RunnerError>) -> Result<SweepRow> {
+pub(super) fn row(item: &SweepItem, done: &Result<SweepItemRun, ExecuteError>) -> Result<SweepRow> {
     let outcome = match done {
         Err(error) => Err(error.to_string()),
         Ok(done) => {

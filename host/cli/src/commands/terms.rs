@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_sandbox::engine::settings_digest;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::limits::SandboxLimits;

@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::store::data_dir::JOURNAL_FILE;
-use counterfoil_runner::store::files::read_whole;
-use counterfoil_verify::{Options, Progress, PublicKey, Report};
+use counterfoil_verify::{VerifyOptions, VerifyProgress, VerifyReport, parse_key_file};
 use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::json;
 
@@ -35,14 +36,14 @@ pub(crate) fn run(places: &Places, args: &Verify) -> Result<Answer> {
     })
 }
 
-pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<Report> {
+pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<VerifyReport> {
     let file = File::open(journal).with_context(|| format!("cannot open {}", journal.display()))?;
     let total = file.metadata().map_or(0, |meta| meta.len());
     let bar = bar("verifying", total);
-    let mut progress = |progress: Progress| bar.set_position(progress.read);
-    let options = Options {
+    let mut progress = |progress: VerifyProgress| bar.set_position(progress.read);
+    let options = VerifyOptions {
         progress: Some(&mut progress),
-        ..Options::default()
+        ..VerifyOptions::default()
     };
     let report = verify_journal(file, key, options);
     bar.finish_and_clear();
@@ -55,10 +56,15 @@ pub(crate) fn public_key(places: &Places, path: Option<&Path>) -> Result<PublicK
             .keys
             .public_key()
             .context("no public key: give --key FILE")?;
-        return Ok(PublicKey::new(key)?);
+        let key = PublicKey(key);
+        ensure!(
+            key.is_usable(),
+            "the log's public key {key} cannot verify a signature"
+        );
+        return Ok(key);
     };
     let bytes = read_whole(path)?;
-    PublicKey::parse(&bytes).with_context(|| format!("{}", path.display()))
+    parse_key_file(&bytes).with_context(|| format!("{}", path.display()))
 }
 
 fn journal_path(places: &Places, what: &str) -> Result<PathBuf> {
@@ -125,6 +131,6 @@ fn manifest_of(places: &Places, bytes: &[u8]) -> Option<String> {
 }
 
 /// The auditor's own words, the same as `counterfoil-verify` prints.
-pub(crate) fn print(report: &Report) {
+pub(crate) fn print(report: &VerifyReport) {
     say(report.to_string().trim_end());
 }

@@ -2,9 +2,11 @@
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{SweepRow, SweepTable};
-use counterfoil_runner::error::RunnerError;
-use counterfoil_runner::run::backtest::{selection_of, snapshot_store};
-use counterfoil_runner::study::sweep::{Done, Item, Split, Windows, over, splits};
+use counterfoil_runner::run::execute::ExecuteError;
+use counterfoil_runner::run::inputs::{selection_of, snapshot_store};
+use counterfoil_runner::study::sweep::{
+    SweepItem, SweepItemRun, WalkSplit, WalkWindows, walk_splits, with_window,
+};
 use counterfoil_runner::times::parse_time;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
@@ -19,7 +21,7 @@ use crate::places::Places;
 
 /// One split with what was chosen in it.
 struct Walked {
-    split: Split,
+    split: WalkSplit,
     values: Vec<String>,
     train: Money,
 }
@@ -31,12 +33,12 @@ const TRAIN_PROFIT: &str = "train-profit";
 pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
     let base = backtest::manifest_of(places, &args.sweep.base)?;
     let (first, end) = range(places, &base)?;
-    let windows = Windows {
+    let windows = WalkWindows {
         train_days: args.train,
         test_days: args.test,
         is_anchored: args.anchored,
     };
-    let splits = splits(first, end, windows);
+    let splits = walk_splits(first, end, windows);
     if splits.is_empty() {
         bail!(
             "no split: the data is not longer than --train {} days, or a window has no days",
@@ -46,7 +48,7 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
     let (fields, _) = sweep::items_of(&base, &args.sweep)?;
     let mut trains = Vec::new();
     for split in &splits {
-        trains.extend(sweep::items_of(&over(&base, &split.train), &args.sweep)?.1);
+        trains.extend(sweep::items_of(&with_window(&base, &split.train), &args.sweep)?.1);
     }
     let how = (args.sweep.workers, args.sweep.base.backend.as_str());
     let done = sweep::execute(places, how, &trains)?;
@@ -58,9 +60,9 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
         .zip(trains.chunks(each).zip(done.chunks(each)))
     {
         let (item, profit) = best(items, done)?;
-        tests.push(Item {
+        tests.push(SweepItem {
             values: item.values.clone(),
-            manifest: over(&item.manifest, &split.test),
+            manifest: with_window(&item.manifest, &split.test),
         });
         chosen.push(profit);
     }
@@ -104,7 +106,7 @@ fn columns(fields: &[String]) -> Vec<String> {
 }
 
 /// What stands in them.
-fn cells(split: &Split, values: &[String], train: Money) -> Vec<String> {
+fn cells(split: &WalkSplit, values: &[String], train: Money) -> Vec<String> {
     let windows = split.train.iter().chain(&split.test);
     let all = windows.chain(values).cloned();
     all.chain([train.to_text()]).collect()
@@ -132,8 +134,11 @@ fn range(places: &Places, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
 }
 
 /// The item with the most profit; of equals the first. A run that ended by a fault is none.
-fn best<'a>(items: &'a [Item], done: &[Result<Done, RunnerError>]) -> Result<(&'a Item, Money)> {
-    let mut best: Option<(&Item, Money)> = None;
+fn best<'a>(
+    items: &'a [SweepItem],
+    done: &[Result<SweepItemRun, ExecuteError>],
+) -> Result<(&'a SweepItem, Money)> {
+    let mut best: Option<(&SweepItem, Money)> = None;
     for (item, done) in items.iter().zip(done) {
         let done = match done {
             Ok(done) => done,
@@ -150,7 +155,7 @@ fn best<'a>(items: &'a [Item], done: &[Result<Done, RunnerError>]) -> Result<(&'
     best.context("every run of a window ended by a fault")
 }
 
-fn profit(item: &Item, done: &Done) -> Result<Money> {
+fn profit(item: &SweepItem, done: &SweepItemRun) -> Result<Money> {
     let cash = item.manifest.setup()?.cash;
     Ok(Money(done.close.equity.0.saturating_sub(cash.0)))
 }

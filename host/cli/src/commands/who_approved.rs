@@ -3,7 +3,8 @@
 
 use anyhow::Result;
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, DigestSet, Gate, Subject, Terms};
+use counterfoil_base::gate::Gate;
+use counterfoil_governance::act::{Act, DigestSet, Subject, Terms};
 use counterfoil_governance::registry::{Component, Deed, Started};
 use counterfoil_governance::state::{Ending, State};
 use serde_json::{Value, json};

@@ -10,7 +10,8 @@ use counterfoil_governance::ledger::{Ledger, LedgerError};
 use counterfoil_governance::state::State;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
-use counterfoil_runner::clock::{now, wait};
+use counterfoil_os::clock::wait;
+use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_trading::time::UnixNanos;
 

@@ -8,9 +8,9 @@ use counterfoil_governance::act::Act;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify};
 use counterfoil_governance::record::Record;
-use counterfoil_index::{By, Found, IndexError, Want};
+use counterfoil_index::{AnsweredBy, AnyTerm, IndexError, SearchCandidates};
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ pub(crate) fn find(places: &Places, args: &LedgerSearch) -> Result<Vec<Value>> {
         (verified, all)
     } else {
         let folder = folder(places);
-        let found = counterfoil_index::search((&bytes, &key), &folder, &terms, &wanted);
+        let found = counterfoil_index::search(&bytes, &key, &folder, &terms, &wanted);
         let found = found.context(DOES_NOT_HOLD)?;
         told(&found.by);
         (found.verified, found.candidates)
@@ -64,14 +64,14 @@ pub(crate) fn find(places: &Places, args: &LedgerSearch) -> Result<Vec<Value>> {
 const DOES_NOT_HOLD: &str = "the ledger does not hold";
 
 /// Makes the index anew.
-pub(crate) fn rebuild(places: &Places) -> Result<Found> {
+pub(crate) fn rebuild(places: &Places) -> Result<SearchCandidates> {
     let (bytes, key) = ledger(places)?;
-    counterfoil_index::rebuild((&bytes, &key), &folder(places), &terms).context(DOES_NOT_HOLD)
+    counterfoil_index::rebuild(&bytes, &key, &folder(places), &terms).context(DOES_NOT_HOLD)
 }
 
 /// How many records the index knows; nothing if there is none.
-pub(crate) fn standing(places: &Places) -> Option<u64> {
-    counterfoil_index::standing(&folder(places))
+pub(crate) fn indexed_records(places: &Places) -> Option<u64> {
+    counterfoil_index::indexed_records(&folder(places))
 }
 
 fn folder(places: &Places) -> std::path::PathBuf {
@@ -87,8 +87,8 @@ fn ledger(places: &Places) -> Result<(Vec<u8>, VerifierKey)> {
 }
 
 /// Says why the index was of no use, unless another process has it, which is nothing to see to.
-fn told(by: &By) {
-    if let By::Ledger(error) = by
+fn told(by: &AnsweredBy) {
+    if let AnsweredBy::Ledger(error) = by
         && !matches!(error, IndexError::Busy)
     {
         note(&format!("found without the index: {error}"));
@@ -97,11 +97,11 @@ fn told(by: &By) {
 
 impl Asked<'_> {
     /// What the index is asked for; the rest is asked of the records.
-    fn wanted(&self, filter: &Filter) -> Vec<Want> {
+    fn wanted(&self, filter: &Filter) -> Vec<AnyTerm> {
         let args = self.args;
-        let want = |terms: &[String]| Want(terms.iter().cloned().collect());
+        let want = |terms: &[String]| AnyTerm(terms.iter().cloned().collect());
         let actor = self.actor.as_ref();
-        let mut all: Vec<Want> = Vec::new();
+        let mut all: Vec<AnyTerm> = Vec::new();
         all.extend(actor.map(|actor| want(&[format!("actor={actor}")])));
         all.extend(args.act.as_ref().map(|act| want(&[format!("act={act}")])));
         let by = |rule| want(&[format!("denied={rule}"), format!("rule={rule}")]);

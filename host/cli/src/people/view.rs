@@ -7,7 +7,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{self, Verified};
 use counterfoil_governance::state::State;
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 

@@ -1,9 +1,8 @@
 //! Records in JSON and in words. It must never leave out a field of an act.
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{
-    Act, DigestSet, Drift, Evidence, Exception, Reason, Subject, Verdict,
-};
+use counterfoil_base::gate::GateReason;
+use counterfoil_governance::act::{Act, DigestSet, Drift, Evidence, Exception, Subject, Verdict};
 use counterfoil_governance::record::Record;
 use counterfoil_governance::registry::{Deed, Stage};
 use counterfoil_governance::role::Roles;
@@ -252,7 +251,7 @@ pub(crate) fn whole(one: &Act) -> Value {
 
 /// What a policy said.
 fn verdict(one: &Verdict) -> Value {
-    let reason = |one: &Reason| json!({ "code": one.code, "text": one.text });
+    let reason = |one: &GateReason| json!({ "code": one.code, "text": one.text });
     json!({
         "gate": one.gate.name(),
         "subject": digest(&one.subject),

@@ -46,13 +46,19 @@ fn keys_of_people_do_not_lie_in_the_data() {
     let desk = Desk::empty();
     let inside = desk.path("data/keys").display().to_string();
     let said = desk.fails("", &["key", "new", "ada", "--key-dir", &inside]);
-    assert!(said.contains("may not lie in the data directory"), "{said}");
+    assert!(
+        said.contains("must be outside the data directory"),
+        "{said}"
+    );
     // Nor when the data directory is laid around them afterwards.
     desk.key("ada");
     desk.json("ada", 0, &["ledger", "init", "desk"]);
     let around = desk.path("").display().to_string();
     let said = desk.fails("ada", &["key", "rotate", "--data-dir", &around]);
-    assert!(said.contains("may not lie in the data directory"), "{said}");
+    assert!(
+        said.contains("must be outside the data directory"),
+        "{said}"
+    );
 }
 
 /// An act of somebody who has the log's public key alone once made a new log key in its place, and

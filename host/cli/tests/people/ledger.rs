@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use counterfoil_os::lock::FileLock;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -92,12 +93,11 @@ fn the_index_is_never_missed(desk: &Desk) {
         same();
         assert_eq!(indexed(), 6, "{file}");
     }
-    let lock = fs::File::open(folder.join("lock")).unwrap();
-    lock.lock().unwrap();
+    let lock = FileLock::try_take(&folder.join("lock")).unwrap().unwrap();
     same();
     let said = desk.fails("", &["ledger", "index", "--rebuild"]);
     assert!(said.contains("another process"), "{said}");
-    lock.unlock().unwrap();
+    drop(lock);
     assert_eq!(
         desk.json("", 0, &["ledger", "index", "--rebuild"])["indexed"],
         6

@@ -4,9 +4,10 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome};
 use counterfoil_governance::act::{
-    Act, Authorization, DigestSet, Evidence, EvidenceKind, Gate, Outcome, Provenance, RunEnd,
-    Verdict, account_digest,
+    Act, Authorization, DigestSet, Evidence, EvidenceKind, Provenance, RunEnd, Verdict,
+    account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;
@@ -17,7 +18,6 @@ use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::permit::terms_of;
 use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
-use counterfoil_runner::study::evidence::limits_digest;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
@@ -104,7 +104,7 @@ impl Office {
     fn set(&self) -> DigestSet {
         DigestSet {
             component: self.component(),
-            limits: Digest(limits_digest(&self.manifest).unwrap()),
+            limits: self.manifest.limits_digest().unwrap(),
             policy: Digest::of(b"policy"),
             evidence: evidence().digest(),
         }
@@ -314,7 +314,7 @@ fn passed(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
         subject,
         bundle: Digest::of(b"policy"),
         input: Digest::of(b"input"),
-        outcome: Outcome::Pass,
+        outcome: GateOutcome::Pass,
         reasons: vec![],
         limits,
     })

@@ -1,4 +1,4 @@
-//! The walk in docs/APPROVE.md, command by command, as it stands there.
+//! The walk in docs/start/APPROVE.md, command by command, as it stands there.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -7,7 +7,7 @@ use crate::desk::{Desk, project, text};
 
 /// The lines of the blocks that are marked as the walk.
 fn lines() -> Vec<String> {
-    let document = fs::read_to_string(project("docs/APPROVE.md")).unwrap();
+    let document = fs::read_to_string(project("docs/start/APPROVE.md")).unwrap();
     let blocks = document.split("<!-- walk -->\n```sh\n").skip(1);
     let lines = blocks.flat_map(|block| block.split("```").next().unwrap().lines());
     lines.map(str::to_owned).collect()

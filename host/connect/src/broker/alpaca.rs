@@ -2,7 +2,7 @@
 //! Pure: bytes in, values out, and the other way round.
 //!
 //! Source: "Orders", "Account", "Positions", "Account Activities" and "Websocket Streaming" of the
-//! Trading API documentation; see docs/FEEDS.md for the versions followed.
+//! Trading API documentation; see docs/reference/FEEDS.md for the versions followed.
 
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::order::{OrderType, Side, TimeInForce};

@@ -2,7 +2,7 @@
 //! bars. Pure: bytes in, words out.
 //!
 //! Source: "WebSocket Stream", "Real-time Stock Data" and "Historical bars" of the Market Data API
-//! documentation; see docs/FEEDS.md for the versions followed.
+//! documentation; see docs/reference/FEEDS.md for the versions followed.
 
 use counterfoil_trading::aggregate::Trade;
 use counterfoil_trading::bar::ClosedBar;

@@ -1,7 +1,7 @@
 //! The spot kline and trade streams of Binance, and its kline history. Pure: bytes in, words out.
 //!
 //! Source: "WebSocket Streams for Binance" and "REST API" of the Spot API documentation; see
-//! docs/FEEDS.md for the versions followed.
+//! docs/reference/FEEDS.md for the versions followed.
 
 use counterfoil_trading::aggregate::Trade;
 use counterfoil_trading::bar::ClosedBar;

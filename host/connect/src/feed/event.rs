@@ -75,7 +75,7 @@ pub enum FeedEvent {
     },
 }
 
-/// What is done with an event. The table stands in docs/FEEDS.md, and a test holds it there.
+/// What is done with an event. The table stands in docs/reference/FEEDS.md, and a test holds it there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Treatment {
     /// The strategy decides on it.

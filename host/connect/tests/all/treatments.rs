@@ -1,4 +1,4 @@
-//! The table in docs/FEEDS.md is what the code does.
+//! The table in docs/reference/FEEDS.md is what the code does.
 
 use std::path::Path;
 
@@ -59,7 +59,7 @@ fn one_of_each() -> Vec<FeedEvent> {
 
 #[test]
 fn the_table_in_the_document_is_what_is_done() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/FEEDS.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/FEEDS.md");
     let text = std::fs::read_to_string(path).unwrap();
     let (_, table) = text
         .split_once("\n## What is done with each event\n")

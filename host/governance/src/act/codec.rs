@@ -1,4 +1,4 @@
-//! Acts to deterministic CBOR and back, both from one table; docs/GOVERNANCE.md has the schema. It
+//! Acts to deterministic CBOR and back, both from one table; docs/reference/GOVERNANCE.md has the schema. It
 //! must never take a second form of anything.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,12 +10,13 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::{
     Act, Authorization, BreakGlass, Budget, Class, ClassSet, Delegation, DigestSet, Drift,
-    Evidence, EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd,
-    RunStart, Scope, Subject, Terms, Usage, Verdict,
+    Evidence, EvidenceKind, Exception, Payer, Provenance, Refused, RunEnd, RunStart, Scope,
+    Subject, Terms, Usage, Verdict,
 };
 use crate::id::Id;
 use crate::role::{Kind, Role};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 use counterfoil_journal::public_key::PublicKey;
 
 /// Something that has one form in CBOR.
@@ -182,7 +183,7 @@ fields! {
     Drift { rule, subject, declared, found }
     Exception { rule, subject, reason, control, owner, until }
     Provenance { source_commit, lock_file, toolchain, wit_world }
-    Reason { code, text }
+    GateReason { code, text }
     Refused { act, subject, rule, why }
     RunEnd { run, execution, tree_size, root, decisions, reason }
     RunStart { run, authorized, terms }
@@ -196,7 +197,7 @@ arrays! {
     Terms: "the seven terms of a run";
     DigestSet: "four digests";
     Provenance: "four facts of provenance";
-    Reason: "a code and a text";
+    GateReason: "a code and a text";
 }
 
 names! {
@@ -204,7 +205,7 @@ names! {
     EvidenceKind: "a kind of evidence";
     Gate: "a gate";
     Kind: "person or service";
-    Outcome: "pass or fail";
+    GateOutcome: "pass or fail";
     Role: "a role";
 }
 

@@ -7,6 +7,7 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::id::Id;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 
 /// A rule that is not kept for a while, and what stands in for it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,75 +37,6 @@ pub enum Subject {
     Installation,
 }
 
-/// Where the policy is asked.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Gate {
-    /// Before a component becomes approved; the subject is the digest set's digest.
-    Promotion,
-    /// Before a run starts; the subject is the authorization's digest.
-    Start,
-    /// Before an account gets limits; the subject is the account's digest.
-    Limits,
-}
-
-impl Gate {
-    /// Every gate.
-    pub const ALL: [Self; 3] = [Self::Promotion, Self::Start, Self::Limits];
-
-    /// The name in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Promotion => "promotion",
-            Self::Start => "start",
-            Self::Limits => "limits",
-        }
-    }
-
-    /// The gate with this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|gate| gate.name() == name)
-    }
-}
-
-/// What a policy said.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// The gate opens.
-    Pass,
-    /// It does not.
-    Fail,
-}
-
-impl Outcome {
-    /// The name in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-        }
-    }
-
-    /// The outcome with this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pass, Self::Fail]
-            .into_iter()
-            .find(|one| one.name() == name)
-    }
-}
-
-/// One reason of a verdict.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Reason {
-    /// The code that the policy gives it.
-    pub code: String,
-    /// For people.
-    pub text: String,
-}
-
 /// What a policy bundle said of one input, signed by whoever asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Verdict {
@@ -117,9 +49,9 @@ pub struct Verdict {
     /// The input document.
     pub input: Digest,
     /// What it said.
-    pub outcome: Outcome,
+    pub outcome: GateOutcome,
     /// Every reason.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<GateReason>,
     /// The limits that the gate for limits gave.
     pub limits: Option<Digest>,
 }

@@ -3,7 +3,7 @@
 
 use core::num::NonZeroU64;
 
-use counterfoil_journal::audit::{Audited, Auditor};
+use counterfoil_journal::audit::{AuditedFrame, Auditor};
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{Chain, GENESIS, split};
 use counterfoil_journal::frame::{Frame, FrameReader};
@@ -251,12 +251,12 @@ impl<'a> Walk<'a> {
         let mut waiting: Option<(Hash, u64, &[u8])> = None;
         while let Some(frame) = self.frame()? {
             match self.auditor.frame(frame)? {
-                Audited::Entry { index, leaf, body } => {
+                AuditedFrame::Entry { index, leaf, body } => {
                     waiting = Some((self.last, index, body));
                     self.last = leaf;
                 }
                 // Only now is the record the log's word.
-                Audited::Checkpoint(_) => {
+                AuditedFrame::Checkpoint(_) => {
                     if let Some((previous, index, body)) = waiting.take() {
                         let before = self.fold.state.log_key();
                         self.fold.add(previous, index, body)?;

@@ -10,12 +10,13 @@ use super::{
     Authorized, Broken, Change, Delegated, Drifted, Ending, Excess, Granted, Key, Killed, Limits,
     Principal, Said, State,
 };
-use crate::act::{Act, Gate};
+use crate::act::Act;
 use crate::id::Id;
 use crate::record::Signed;
 use crate::registry::{Approval, Component, Deed, Promotion, Stage, Started};
 use crate::role::{Kind, Role, Roles};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 use counterfoil_journal::public_key::PublicKey;
 
 impl State {

@@ -4,11 +4,12 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::State;
-use crate::act::{DigestSet, Exception, Gate, Outcome, Subject, Verdict};
+use crate::act::{DigestSet, Exception, Subject, Verdict};
 use crate::id::Id;
 use crate::registry::Deed;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome};
 
 /// An exception that was granted.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -151,7 +152,7 @@ impl State {
             let way = format!("ask the policy and record its verdict first: {ask}");
             return Err(Denial::new(Rule::VerdictMissing, why, way));
         };
-        if said.verdict.outcome == Outcome::Pass {
+        if said.verdict.outcome == GateOutcome::Pass {
             return Ok((index, said));
         }
         let reasons = said.verdict.reasons.iter();

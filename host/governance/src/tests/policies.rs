@@ -100,7 +100,7 @@ fn without_a_policy_every_gate_is_shut_and_a_failure_is_still_recorded() {
     desk.denied("ada", pass(set("one")), Rule::PolicyMissing);
     let index = desk.act("ada", fail(set("one"))).unwrap();
     let said = &desk.ledger.state().verdicts()[&index];
-    assert_eq!(said.verdict.outcome, Outcome::Fail);
+    assert_eq!(said.verdict.outcome, GateOutcome::Fail);
 }
 
 #[test]

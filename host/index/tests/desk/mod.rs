@@ -9,7 +9,7 @@ use counterfoil_governance::ledger::{Ledger, origin};
 pub(crate) use counterfoil_governance::record::Record;
 use counterfoil_governance::record::Signed;
 use counterfoil_governance::role::{Kind, Role};
-use counterfoil_index::Term;
+use counterfoil_index::SearchTerm;
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::public_key::PublicKey;
@@ -96,7 +96,7 @@ pub(crate) fn made(records: usize) -> Made {
 }
 
 /// What a record says.
-pub(crate) fn terms(_: u64, record: &Record) -> BTreeSet<Term> {
+pub(crate) fn terms(_: u64, record: &Record) -> BTreeSet<SearchTerm> {
     let signed = &record.signed;
     let mut terms = BTreeSet::from([
         format!("actor={}", signed.actor),

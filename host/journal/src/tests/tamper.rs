@@ -6,12 +6,12 @@ use core::num::NonZeroU64;
 
 use super::{Journal, ORIGIN, journal, key, signer};
 use crate::{
-    audit::{AuditError, Audited, Auditor, Summary},
+    audit::{AuditError, AuditSummary, AuditedFrame, Auditor},
     checkpoint::Checkpoint,
     entry::{BODY_BYTES_MAX, Chain},
     frame::{Frame, FrameError, FrameReader, MAGIC, write_checkpoint, write_entry},
     hash::Hash,
-    span::{Span, SpanError},
+    span::{LeafSpan, LeafSpanError},
     tree::Tree,
 };
 
@@ -24,7 +24,7 @@ enum Refused {
     Audit(AuditError),
 }
 
-fn audit(bytes: &[u8]) -> Result<Summary, Refused> {
+fn audit(bytes: &[u8]) -> Result<AuditSummary, Refused> {
     let (mut reader, mut auditor) = (FrameReader::new(), Auditor::new(key(ORIGIN, 1)));
     auditor.set_cadence(NonZeroU64::new(CADENCE).unwrap());
     let mut at = 0;
@@ -264,10 +264,10 @@ fn rewritten_passes_only_with_the_key_and_origin() {
 fn spans_checked_apart_join_to_the_same_journal() {
     let journal = journal(1024 + 10, 1024);
     let entries: Vec<&[u8]> = journal.entries.iter().map(Vec::as_slice).collect();
-    let spans: Vec<Span> = entries
+    let spans: Vec<LeafSpan> = entries
         .chunks_exact(256)
         .zip(0..)
-        .map(|(span, n)| Span::check(span, n * 256).unwrap())
+        .map(|(span, n)| LeafSpan::check(span, n * 256).unwrap())
         .collect();
     let auditor = Auditor::new(key(ORIGIN, 1));
     let mut joined = auditor.clone();
@@ -294,11 +294,11 @@ fn spans_checked_apart_join_to_the_same_journal() {
     wrong.span(&spans[0]).unwrap();
     let error = wrong.span(&spans[2]).unwrap_err().to_string();
     assert!(error.contains("entry 256 does not follow"), "{error}");
-    let off = Span::check(&entries[10..266], 10).unwrap();
+    let off = LeafSpan::check(&entries[10..266], 10).unwrap();
     let mut wrong = auditor.clone();
     for entry in &entries[..10] {
         let audited = wrong.frame(Frame::Entry(entry)).unwrap();
-        assert!(matches!(audited, Audited::Entry { .. }));
+        assert!(matches!(audited, AuditedFrame::Entry { .. }));
     }
     assert!(matches!(wrong.span(&off), Err(AuditError::Span(_))));
     assert_eq!(wrong.entries(), 10);
@@ -312,11 +312,11 @@ fn spans_checked_apart_join_to_the_same_journal() {
     assert_eq!(wrong.span(&spans[1]), Err(missing));
     let mut moved = entries[..256].to_vec();
     moved.swap(100, 101);
-    let error = Span::check(&moved, 0).unwrap_err().to_string();
+    let error = LeafSpan::check(&moved, 0).unwrap_err().to_string();
     assert!(error.contains("entry 100 does not follow"), "{error}");
     assert_eq!(
-        Span::check(&entries[..255], 0),
-        Err(SpanError::Count { entries: 255 })
+        LeafSpan::check(&entries[..255], 0),
+        Err(LeafSpanError::Count { entries: 255 })
     );
     assert_ne!(spans[0].root(), Hash::default());
 }

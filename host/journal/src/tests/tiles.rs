@@ -9,7 +9,7 @@ use alloc::{
 };
 
 use crate::{
-    bundle::{self, BundleError},
+    bundle::{self, EntryBundleError},
     hash::{Hash, leaf_hash},
     tile::{self, TileCutter, TileError, TileKind, TileName, tiles_of},
     tree::subtree_root,
@@ -163,14 +163,17 @@ fn a_bundle_gives_back_its_entries() {
     assert_eq!(bundle::decode(&out).unwrap(), entries);
     assert_eq!(
         bundle::decode(&out[..out.len() - 1]),
-        Err(BundleError::Torn { place: 3 })
+        Err(EntryBundleError::Torn { place: 3 })
     );
     assert_eq!(
         bundle::decode(&out[..6]),
-        Err(BundleError::Torn { place: 1 })
+        Err(EntryBundleError::Torn { place: 1 })
     );
     let before = out.clone();
     let bytes = 65_536;
     let long = bundle::encode_entry(&vec![0; bytes], &mut out);
-    assert_eq!((long, out), (Err(BundleError::TooLong { bytes }), before));
+    assert_eq!(
+        (long, out),
+        (Err(EntryBundleError::TooLong { bytes }), before)
+    );
 }

@@ -3,26 +3,26 @@
 
 use serde::Serialize;
 
-use super::{Exception, Seconds};
+use super::{ExceptionInput, UnixSeconds};
 
 /// The risk limits of an account are about to be set.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Limits {
+pub struct LimitsInput {
     /// Now.
-    pub time: Seconds,
+    pub time: UnixSeconds,
     /// Who asks.
     pub asked_by: String,
     /// Whose limits.
-    pub account: Account,
+    pub account: AccountInput,
     /// What is asked for.
-    pub asked: Asked,
+    pub asked: AskedLimits,
     /// The exceptions that the ledger holds, ended ones too.
-    pub exceptions: Vec<Exception>,
+    pub exceptions: Vec<ExceptionInput>,
 }
 
 /// An account.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Account {
+pub struct AccountInput {
     /// Its name.
     pub name: String,
     /// Who owns it.
@@ -36,7 +36,7 @@ pub struct Account {
 /// What is asked for; nothing in place of a limit asks for as much as the account may have.
 /// Amounts are whole units of the settlement currency.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
-pub struct Asked {
+pub struct AskedLimits {
     /// Orders let through on one bar.
     pub orders_per_bar: Option<u32>,
     /// Orders let through on one UTC day.

@@ -3,28 +3,28 @@
 
 use serde::Serialize;
 
-use super::{Exception, Seconds, Set};
+use super::{DigestSetInput, ExceptionInput, UnixSeconds};
 
 /// A component is about to be approved for use.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Promotion {
+pub struct PromotionInput {
     /// Now.
-    pub time: Seconds,
+    pub time: UnixSeconds,
     /// What is promoted.
-    pub set: Set,
+    pub set: DigestSetInput,
     /// What the component is.
-    pub component: Component,
+    pub component: ComponentInput,
     /// Who wrote, reviewed and approved it.
-    pub people: Reviewed,
+    pub people: ReviewersInput,
     /// What was shown of it.
-    pub evidence: Evidence,
+    pub evidence: EvidenceInput,
     /// The exceptions that the ledger holds, ended ones too.
-    pub exceptions: Vec<Exception>,
+    pub exceptions: Vec<ExceptionInput>,
 }
 
 /// Where a component comes from.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Component {
+pub struct ComponentInput {
     /// The strategy that it is a version of.
     pub strategy: String,
     /// The commit of its source.
@@ -37,7 +37,7 @@ pub struct Component {
 
 /// Who wrote, reviewed and approved.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Reviewed {
+pub struct ReviewersInput {
     /// Who submitted the component.
     pub author: String,
     /// Who validated it.
@@ -48,31 +48,31 @@ pub struct Reviewed {
 
 /// What was shown; nothing in place of a piece is a piece that is missing.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Evidence {
+pub struct EvidenceInput {
     /// The sandbox's answer.
-    pub admission: Option<Admission>,
+    pub admission: Option<AdmissionInput>,
     /// What the author attests of the unit tests.
-    pub unit_tests: Option<UnitTests>,
+    pub unit_tests: Option<UnitTestsInput>,
     /// What was said of the snapshot.
-    pub snapshot_quality: Option<SnapshotQuality>,
+    pub snapshot_quality: Option<SnapshotQualityInput>,
     /// The replays of the backtest.
-    pub replay: Option<Replay>,
+    pub replay: Option<ReplayInput>,
     /// The audit for look-ahead.
-    pub no_look_ahead: Option<LookAhead>,
+    pub no_look_ahead: Option<LookAheadInput>,
     /// What was measured.
-    pub thresholds: Option<Thresholds>,
+    pub thresholds: Option<ThresholdsInput>,
 }
 
 /// The sandbox's answer.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Admission {
+pub struct AdmissionInput {
     /// Whether it admits the component.
     pub passed: bool,
 }
 
 /// An attestation of unit tests.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct UnitTests {
+pub struct UnitTestsInput {
     /// Whether all passed.
     pub passed: bool,
     /// Who attests it.
@@ -81,7 +81,7 @@ pub struct UnitTests {
 
 /// The quality of the backtest's snapshot.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct SnapshotQuality {
+pub struct SnapshotQualityInput {
     /// The snapshot, as `sha256:` and hex.
     pub snapshot: String,
     /// Whether no error that the checks found in it is open.
@@ -92,7 +92,7 @@ pub struct SnapshotQuality {
 
 /// The replays of the backtest.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Replay {
+pub struct ReplayInput {
     /// The run, as `sha256:` and hex.
     pub run: String,
     /// Whether all gave the decisions of the journal.
@@ -103,14 +103,14 @@ pub struct Replay {
 
 /// The audit for look-ahead.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct LookAhead {
+pub struct LookAheadInput {
     /// Whether no decision rests on what came after it.
     pub passed: bool,
 }
 
 /// What was measured of the backtest.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Thresholds {
+pub struct ThresholdsInput {
     /// The largest fall of equity from its peak, in basis points, rounded up.
     pub drawdown_bps: u64,
     /// How much less equity the same run ends with when slippage is dearer, in basis points of its

@@ -3,18 +3,18 @@
 
 use serde::Serialize;
 
-use super::{Exception, Seconds, Set};
+use super::{DigestSetInput, ExceptionInput, UnixSeconds};
 use counterfoil_base::digest::Digest;
 
 /// A run is about to start.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Start {
+pub struct StartInput {
     /// Now.
-    pub time: Seconds,
+    pub time: UnixSeconds,
     /// What starts.
-    pub set: Set,
+    pub set: DigestSetInput,
     /// The set that was last approved for this component.
-    pub approved: Option<Set>,
+    pub approved: Option<DigestSetInput>,
     /// The component's stage, such as `approved`.
     pub stage: String,
     /// Who owns the run.
@@ -30,24 +30,24 @@ pub struct Start {
     /// The digest of the account's limits that it keeps.
     pub limits: Digest,
     /// Who starts it, and who holds the log's key.
-    pub people: Operators,
+    pub people: OperatorsInput,
     /// The authorization of this start.
-    pub authorization: Option<Authorization>,
+    pub authorization: Option<AuthorizationInput>,
     /// The digest of the limits in force for the account.
     pub limits_in_force: Option<Digest>,
     /// The digest of the policy bundle in force.
     pub policy_in_force: Option<Digest>,
     /// Break-glass without a signed retrospective.
-    pub retrospectives_owed: Vec<Retrospective>,
+    pub retrospectives_owed: Vec<RetrospectiveInput>,
     /// Kills that hold for this run, its account or the installation, and were not lifted.
-    pub kills: Vec<Kill>,
+    pub kills: Vec<KillInput>,
     /// The exceptions that the ledger holds, ended ones too.
-    pub exceptions: Vec<Exception>,
+    pub exceptions: Vec<ExceptionInput>,
 }
 
 /// Who starts a run, and who must be somebody else.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Operators {
+pub struct OperatorsInput {
     /// Who authorized the start, as an operator.
     pub operator: String,
     /// Who holds the log's signing key.
@@ -56,13 +56,13 @@ pub struct Operators {
 
 /// An authorization to start.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Authorization {
+pub struct AuthorizationInput {
     /// The ledger's entry.
     pub entry: u64,
     /// Who gave it.
     pub by: String,
     /// For what.
-    pub set: Set,
+    pub set: DigestSetInput,
     /// For which owner.
     pub owner: String,
     /// For which account.
@@ -76,16 +76,16 @@ pub struct Authorization {
     /// For which limits of the account.
     pub limits: Digest,
     /// From when on.
-    pub not_before: Seconds,
+    pub not_before: UnixSeconds,
     /// Until before when.
-    pub not_after: Seconds,
+    pub not_after: UnixSeconds,
     /// Whether it was withdrawn.
     pub withdrawn: bool,
 }
 
 /// A break-glass whose retrospective nobody signed.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Retrospective {
+pub struct RetrospectiveInput {
     /// The ledger's entry that opened it.
     pub entry: u64,
     /// Who opened it.
@@ -94,7 +94,7 @@ pub struct Retrospective {
 
 /// A kill that was not lifted.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Kill {
+pub struct KillInput {
     /// The ledger's entry.
     pub entry: u64,
     /// What it stops: `run`, `account` or `installation`.

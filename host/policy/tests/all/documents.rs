@@ -1,20 +1,20 @@
-//! docs/POLICY.md and the Rust types say the same: the examples are what the types make, every
+//! docs/reference/POLICY.md and the Rust types say the same: the examples are what the types make, every
 //! field of them has its row, and the starter bundle answers them as the page says.
 
 use std::collections::BTreeSet;
 
 use counterfoil_base::digest::Digest;
-use counterfoil_policy::child::Limits;
-use counterfoil_policy::gate::Gate;
-use counterfoil_policy::input::{self, Input, Seconds, Set};
+use counterfoil_base::gate::Gate;
+use counterfoil_policy::child::EvaluationLimits;
+use counterfoil_policy::input::{self, DigestSetInput, GateInput, UnixSeconds};
 use counterfoil_policy::starter;
-use counterfoil_policy::verdict::{Refusal, limits_digest};
+use counterfoil_policy::verdict::{PolicyRefusal, limits_digest};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
 use crate::world::evaluator;
 
-const PAGE: &str = include_str!("../../../../docs/POLICY.md");
+const PAGE: &str = include_str!("../../../../docs/reference/POLICY.md");
 
 fn section(heading: &str) -> &'static str {
     let (_, from) = PAGE.split_once(&format!("\n### {heading}\n")).unwrap();
@@ -55,9 +55,9 @@ fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-fn set() -> Set {
+fn set() -> DigestSetInput {
     let digest = |byte| Digest([byte; 32]);
-    Set {
+    DigestSetInput {
         component: digest(0x11),
         limits: digest(0x22),
         policy: digest(0x33),
@@ -65,51 +65,51 @@ fn set() -> Set {
     }
 }
 
-fn at(seconds: i64) -> Seconds {
-    Seconds::before(UnixNanos(seconds * 1_000_000_000))
+fn at(seconds: i64) -> UnixSeconds {
+    UnixSeconds::before(UnixNanos(seconds * 1_000_000_000))
 }
 
 const NOW: i64 = 1_767_225_600;
 
-fn promotion() -> input::Promotion {
-    input::Promotion {
+fn promotion() -> input::PromotionInput {
+    input::PromotionInput {
         time: at(NOW),
         set: set(),
-        component: input::Component {
+        component: input::ComponentInput {
             strategy: "moving-average-cross".into(),
             source_commit: "0897bcb".into(),
             toolchain: "rustc 1.95.0".into(),
             wit_world: "counterfoil:strategy@0.1.0".into(),
         },
-        people: input::Reviewed {
+        people: input::ReviewersInput {
             author: "ada".into(),
             reviewer: "ren".into(),
             approvers: vec!["pia".into()],
         },
-        evidence: input::Evidence {
-            admission: Some(input::Admission { passed: true }),
-            unit_tests: Some(input::UnitTests {
+        evidence: input::EvidenceInput {
+            admission: Some(input::AdmissionInput { passed: true }),
+            unit_tests: Some(input::UnitTestsInput {
                 passed: true,
                 by: "ada".into(),
             }),
-            snapshot_quality: Some(input::SnapshotQuality {
+            snapshot_quality: Some(input::SnapshotQualityInput {
                 snapshot: Digest([0x55; 32]).to_string(),
                 accepted: true,
                 quarantined: 2,
             }),
-            replay: Some(input::Replay {
+            replay: Some(input::ReplayInput {
                 run: Digest([0x66; 32]).to_string(),
                 identical: true,
                 back_ends: vec!["cranelift".into(), "pulley".into()],
             }),
-            no_look_ahead: Some(input::LookAhead { passed: true }),
-            thresholds: Some(input::Thresholds {
+            no_look_ahead: Some(input::LookAheadInput { passed: true }),
+            thresholds: Some(input::ThresholdsInput {
                 drawdown_bps: 3_120,
                 slippage_loss_bps: 300,
                 fuel_p99_bps: 200,
             }),
         },
-        exceptions: vec![input::Exception {
+        exceptions: vec![input::ExceptionInput {
             entry: 41,
             rule: "threshold.drawdown".into(),
             component: Some(Digest([0x11; 32])),
@@ -123,8 +123,8 @@ fn promotion() -> input::Promotion {
     }
 }
 
-fn start() -> input::Start {
-    input::Start {
+fn start() -> input::StartInput {
+    input::StartInput {
         time: at(NOW),
         set: set(),
         approved: Some(set()),
@@ -135,11 +135,11 @@ fn start() -> input::Start {
         timeframe: "1d".into(),
         parameters: Digest([0x77; 32]),
         limits: Digest([0x88; 32]),
-        people: input::Operators {
+        people: input::OperatorsInput {
             operator: "olga".into(),
             log_holder: "lars".into(),
         },
-        authorization: Some(input::Authorization {
+        authorization: Some(input::AuthorizationInput {
             entry: 57,
             by: "olga".into(),
             set: set(),
@@ -155,11 +155,11 @@ fn start() -> input::Start {
         }),
         limits_in_force: Some(Digest([0x88; 32])),
         policy_in_force: Some(Digest([0x33; 32])),
-        retrospectives_owed: vec![input::Retrospective {
+        retrospectives_owed: vec![input::RetrospectiveInput {
             entry: 50,
             opened_by: "olga".into(),
         }],
-        kills: vec![input::Kill {
+        kills: vec![input::KillInput {
             entry: 55,
             scope: "account".into(),
             reason: "the broker's positions differ".into(),
@@ -168,21 +168,21 @@ fn start() -> input::Start {
     }
 }
 
-fn limits() -> input::Limits {
-    input::Limits {
+fn limits() -> input::LimitsInput {
+    input::LimitsInput {
         time: at(NOW),
         asked_by: "olga".into(),
-        account: input::Account {
+        account: input::AccountInput {
             name: "main".into(),
             owner: "fund".into(),
             kind: "cash".into(),
             currency: "USD".into(),
         },
-        asked: input::Asked {
+        asked: input::AskedLimits {
             orders_per_bar: Some(4),
             order_notional: Some(20_000),
             price_collar_bps: Some(200),
-            ..input::Asked::default()
+            ..input::AskedLimits::default()
         },
         exceptions: Vec::new(),
     }
@@ -214,8 +214,9 @@ fn the_examples_are_what_the_types_make_and_every_field_has_a_row() {
 #[test]
 fn the_starter_bundle_answers_the_examples() {
     let bundle = starter::bundle().unwrap();
-    let ask =
-        |gate, heading| evaluator(Limits::default()).evaluate(Ok(&bundle), gate, &example(heading));
+    let ask = |gate, heading| {
+        evaluator(EvaluationLimits::default()).evaluate(Ok(&bundle), gate, &example(heading))
+    };
     let promotion = ask(Gate::Promotion, "Promotion");
     assert!(promotion.passes(), "{:?}", promotion.reasons);
     assert_eq!(promotion.reasons.len(), 1);
@@ -245,8 +246,12 @@ fn a_start_without_what_the_example_complains_of_passes() {
     start.kills.clear();
     start.retrospectives_owed.clear();
     let bundle = starter::bundle().unwrap();
-    let ask = |start: &input::Start| {
-        evaluator(Limits::default()).evaluate(Ok(&bundle), Gate::Start, &start.document().unwrap())
+    let ask = |start: &input::StartInput| {
+        evaluator(EvaluationLimits::default()).evaluate(
+            Ok(&bundle),
+            Gate::Start,
+            &start.document().unwrap(),
+        )
     };
     assert!(ask(&start).passes());
     start.authorization = None;
@@ -259,7 +264,7 @@ fn a_start_without_what_the_example_complains_of_passes() {
 #[test]
 fn a_promotion_without_evidence_fails_for_each_piece() {
     let mut promotion = promotion();
-    promotion.evidence = input::Evidence {
+    promotion.evidence = input::EvidenceInput {
         admission: None,
         unit_tests: None,
         snapshot_quality: None,
@@ -269,7 +274,8 @@ fn a_promotion_without_evidence_fails_for_each_piece() {
     };
     let bundle = starter::bundle().unwrap();
     let document = promotion.document().unwrap();
-    let verdict = evaluator(Limits::default()).evaluate(Ok(&bundle), Gate::Promotion, &document);
+    let verdict =
+        evaluator(EvaluationLimits::default()).evaluate(Ok(&bundle), Gate::Promotion, &document);
     assert!(!verdict.passes());
     assert_eq!(verdict.reasons.len(), 8, "{:?}", verdict.reasons);
 }
@@ -277,7 +283,7 @@ fn a_promotion_without_evidence_fails_for_each_piece() {
 #[test]
 fn every_code_of_the_host_has_a_row() {
     let rows = rows(PAGE);
-    for refusal in Refusal::ALL {
+    for refusal in PolicyRefusal::ALL {
         assert!(rows.contains(refusal.code()), "{}", refusal.code());
     }
 }
@@ -285,14 +291,14 @@ fn every_code_of_the_host_has_a_row() {
 #[test]
 fn seconds_never_count_too_long() {
     let half = UnixNanos(1_500_000_000);
-    assert_eq!(serde_json::to_value(Seconds::before(half)).unwrap(), 1);
-    assert_eq!(serde_json::to_value(Seconds::after(half)).unwrap(), 2);
+    assert_eq!(serde_json::to_value(UnixSeconds::before(half)).unwrap(), 1);
+    assert_eq!(serde_json::to_value(UnixSeconds::after(half)).unwrap(), 2);
     assert_eq!(
-        Seconds::after(UnixNanos(1_000_000_000)),
-        Seconds::before(half)
+        UnixSeconds::after(UnixNanos(1_000_000_000)),
+        UnixSeconds::before(half)
     );
     assert_eq!(
-        serde_json::to_value(Seconds::before(UnixNanos(-1))).unwrap(),
+        serde_json::to_value(UnixSeconds::before(UnixNanos(-1))).unwrap(),
         0
     );
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use counterfoil_base::gate::Gate;
 use counterfoil_policy::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, FILES_MAX};
-use counterfoil_policy::child::Limits;
-use counterfoil_policy::gate::Gate;
-use counterfoil_policy::verdict::Verdict;
+use counterfoil_policy::child::EvaluationLimits;
+use counterfoil_policy::verdict::PolicyVerdict;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -115,10 +115,11 @@ fn a_bundle_has_a_size() {
 #[test]
 fn a_verdict_that_was_touched_is_none() {
     let policy = bundle(&[("a.rego", "package a\n")]);
-    let verdict = evaluator(Limits::default()).evaluate(Ok(&policy), Gate::Start, &json!({}));
+    let verdict =
+        evaluator(EvaluationLimits::default()).evaluate(Ok(&policy), Gate::Start, &json!({}));
     let bytes = verdict.encode().unwrap();
     let text = String::from_utf8(bytes).unwrap();
-    assert_eq!(Verdict::decode(text.as_bytes()).unwrap(), verdict);
+    assert_eq!(PolicyVerdict::decode(text.as_bytes()).unwrap(), verdict);
     for (from, to) in [
         ("counterfoil-verdict/1", "counterfoil-verdict/2"),
         ("{\"bundle\"", "{ \"bundle\""),
@@ -128,8 +129,8 @@ fn a_verdict_that_was_touched_is_none() {
     ] {
         let touched = text.replace(from, to);
         assert_ne!(touched, text, "{from}");
-        assert!(Verdict::decode(touched.as_bytes()).is_err(), "{to}");
+        assert!(PolicyVerdict::decode(touched.as_bytes()).is_err(), "{to}");
     }
-    let other = Verdict::decode(text.replace("fail", "pass").as_bytes()).unwrap();
+    let other = PolicyVerdict::decode(text.replace("fail", "pass").as_bytes()).unwrap();
     assert_eq!(verdict.differences(&other), ["outcome"]);
 }

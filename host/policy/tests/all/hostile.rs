@@ -2,19 +2,19 @@
 
 use core::fmt::Write as _;
 
-use counterfoil_policy::child::Limits;
-use counterfoil_policy::gate::Gate;
-use counterfoil_policy::verdict::Verdict;
+use counterfoil_base::gate::Gate;
+use counterfoil_policy::child::EvaluationLimits;
+use counterfoil_policy::verdict::PolicyVerdict;
 use serde_json::json;
 
 use crate::world::{bundle, check_refused, evaluator, start};
 
 const PASS: &str = r#"verdict := {"outcome": "pass", "reasons": []}"#;
 
-fn ask(lines: &str) -> Verdict {
-    let limits = Limits {
+fn ask(lines: &str) -> PolicyVerdict {
+    let limits = EvaluationLimits {
         memory_bytes: 256 << 20,
-        ..Limits::default()
+        ..EvaluationLimits::default()
     };
     evaluator(limits).evaluate(Ok(&start(lines)), Gate::Start, &json!({}))
 }
@@ -50,7 +50,7 @@ fn the_steps_are_counted_and_not_the_time() {
     let policy = start(&format!(
         "{PASS} if count([x | some x in numbers.range(1, 100)]) == 100"
     ));
-    let mut least = evaluator(Limits::default());
+    let mut least = evaluator(EvaluationLimits::default());
     let mut passes = |steps| {
         least.limits.steps = steps;
         let verdict = least.evaluate(Ok(&policy), Gate::Start, &json!({}));
@@ -113,7 +113,7 @@ fn a_value_deeper_than_the_stack_ends_the_process_and_not_this_one() {
 fn an_expression_that_takes_the_parser_for_ever_is_refused() {
     // It tries each bracket as an array and as a comprehension, before anything counts steps.
     let lines = format!("verdict := {}1{}", "[".repeat(30), "]".repeat(30));
-    let mut hurried = evaluator(Limits::default());
+    let mut hurried = evaluator(EvaluationLimits::default());
     hurried.limits.wall_ms = 500;
     let verdict = hurried.evaluate(Ok(&start(&lines)), Gate::Start, &json!({}));
     assert_eq!(verdict.reasons[0].code, "policy.time-out");
@@ -132,7 +132,7 @@ fn too_many_or_too_long_reasons_are_no_answer() {
 
 #[test]
 fn time_is_over_when_the_asking_process_says_so() {
-    let mut hurried = evaluator(Limits::default());
+    let mut hurried = evaluator(EvaluationLimits::default());
     hurried.program = "cat".into();
     hurried.arguments = vec!["/dev/zero".into()];
     hurried.limits.wall_ms = 100;

@@ -1,10 +1,10 @@
 //! Whatever is not an answer is a fail with its own code: nothing a policy or a caller gets wrong
 //! lets anything pass.
 
+use counterfoil_base::gate::Gate;
 use counterfoil_policy::bundle::Bundle;
-use counterfoil_policy::child::{INPUT_BYTES_MAX, Limits};
-use counterfoil_policy::gate::Gate;
-use counterfoil_policy::verdict::Verdict;
+use counterfoil_policy::child::{EvaluationLimits, INPUT_BYTES_MAX};
+use counterfoil_policy::verdict::PolicyVerdict;
 use serde_json::{Value, json};
 
 use crate::world::{ask, bundle, check_refused, evaluator, start};
@@ -105,7 +105,8 @@ fn no_policy_is_refused() {
     ];
     for (path, code) in cases {
         let read = Bundle::read(&path);
-        let verdict = evaluator(Limits::default()).evaluate(read.as_ref(), Gate::Start, &json!({}));
+        let verdict =
+            evaluator(EvaluationLimits::default()).evaluate(read.as_ref(), Gate::Start, &json!({}));
         check_host(&verdict, code);
         assert_eq!(verdict.bundle, None);
         assert!(verdict.input.is_some());
@@ -113,7 +114,8 @@ fn no_policy_is_refused() {
     std::fs::write(folder.path().join("a.rego"), "package a\n").unwrap();
     std::fs::write(folder.path().join("date.json"), "{}").unwrap();
     let read = Bundle::read(folder.path());
-    let verdict = evaluator(Limits::default()).evaluate(read.as_ref(), Gate::Start, &json!({}));
+    let verdict =
+        evaluator(EvaluationLimits::default()).evaluate(read.as_ref(), Gate::Start, &json!({}));
     check_host(&verdict, "policy.unreadable");
 }
 
@@ -124,12 +126,12 @@ fn file_in(folder: &std::path::Path) -> std::path::PathBuf {
 }
 
 #[track_caller]
-fn check_host(verdict: &Verdict, code: &str) {
+fn check_host(verdict: &PolicyVerdict, code: &str) {
     assert!(!verdict.passes());
     assert_eq!(verdict.reasons.len(), 1);
     assert_eq!(verdict.reasons[0].code, code, "{:?}", verdict.reasons);
     let bytes = verdict.encode().unwrap();
-    assert_eq!(Verdict::decode(&bytes).unwrap(), *verdict);
+    assert_eq!(PolicyVerdict::decode(&bytes).unwrap(), *verdict);
 }
 
 #[test]
@@ -156,7 +158,7 @@ fn limits_are_parsed_or_refused() {
             "package counterfoil.limits\nverdict := {{\"outcome\": \"pass\", \"reasons\": [], \"limits\": {limits}}}\n"
         );
         let bundle = bundle(&[("limits.rego", &text)]);
-        evaluator(Limits::default()).evaluate(Ok(&bundle), Gate::Limits, &json!({}))
+        evaluator(EvaluationLimits::default()).evaluate(Ok(&bundle), Gate::Limits, &json!({}))
     };
     let limits = |order: &str, working: u32| {
         format!(
@@ -168,7 +170,10 @@ fn limits_are_parsed_or_refused() {
     let good = with(&limits("\"2.5\"", 1));
     assert!(good.passes(), "{:?}", good.reasons);
     assert_eq!(good.limits.as_ref().unwrap().order_notional_max, "2.5");
-    assert_eq!(Verdict::decode(&good.encode().unwrap()).unwrap(), good);
+    assert_eq!(
+        PolicyVerdict::decode(&good.encode().unwrap()).unwrap(),
+        good
+    );
     let table = [
         (limits("\"-1\"", 1), "policy.limits"),
         (limits("\"many\"", 1), "policy.limits"),
@@ -187,7 +192,7 @@ fn limits_are_parsed_or_refused() {
 #[test]
 fn a_process_that_cannot_be_started_is_a_refusal() {
     let policy = start(r#"verdict := {"outcome": "pass", "reasons": []}"#);
-    let mut nobody = evaluator(Limits::default());
+    let mut nobody = evaluator(EvaluationLimits::default());
     nobody.program = "no-such-program".into();
     check_host(
         &nobody.evaluate(Ok(&policy), Gate::Start, &json!({})),

@@ -1,15 +1,15 @@
 //! The starter bundle: its own tests pass, reach every line, and the documents of the Rust types
 //! are those that it reads.
 
-use counterfoil_policy::child::Limits;
+use counterfoil_policy::child::EvaluationLimits;
 use counterfoil_policy::starter;
-use counterfoil_policy::suite::Suite;
+use counterfoil_policy::suite::TestSuite;
 use serde_json::{Value, json};
 
 use crate::world::{bundle, evaluator};
 
-fn test_of(bundle: &counterfoil_policy::bundle::Bundle) -> Suite {
-    evaluator(Limits::default()).test(bundle)
+fn test_of(bundle: &counterfoil_policy::bundle::Bundle) -> TestSuite {
+    evaluator(EvaluationLimits::default()).test(bundle)
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What the tests share: bundles of one file, an evaluator, and the evaluating process itself.
 
+use counterfoil_base::gate::Gate;
 use counterfoil_policy::bundle::Bundle;
-use counterfoil_policy::child::{Evaluator, Limits, child_main};
-use counterfoil_policy::gate::Gate;
-use counterfoil_policy::verdict::Verdict;
+use counterfoil_policy::child::{EvaluationLimits, Evaluator, child_main};
+use counterfoil_policy::verdict::PolicyVerdict;
 use serde_json::{Value, json};
 
 const CHILD: &str = "COUNTERFOIL_TEST_POLICY_MEMORY";
@@ -14,10 +14,10 @@ fn the_child_evaluates_what_it_is_told_to() {
     let Ok(memory) = std::env::var(CHILD) else {
         return;
     };
-    let limits = Limits {
+    let limits = EvaluationLimits {
         memory_bytes: memory.parse().unwrap(),
         cpu_seconds: 5,
-        ..Limits::default()
+        ..EvaluationLimits::default()
     };
     let answer = child_main(limits, &mut std::io::stdin(), &mut std::io::stderr());
     if let Err((code, text)) = answer {
@@ -27,7 +27,7 @@ fn the_child_evaluates_what_it_is_told_to() {
     }
 }
 
-pub(crate) fn evaluator(limits: Limits) -> Evaluator {
+pub(crate) fn evaluator(limits: EvaluationLimits) -> Evaluator {
     let arguments = [
         "--exact",
         "world::the_child_evaluates_what_it_is_told_to",
@@ -52,8 +52,8 @@ pub(crate) fn start(lines: &str) -> Bundle {
     bundle(&[("start.rego", &text)])
 }
 
-pub(crate) fn ask(bundle: &Bundle, input: &Value) -> Verdict {
-    evaluator(Limits::default()).evaluate(Ok(bundle), Gate::Start, input)
+pub(crate) fn ask(bundle: &Bundle, input: &Value) -> PolicyVerdict {
+    evaluator(EvaluationLimits::default()).evaluate(Ok(bundle), Gate::Start, input)
 }
 
 /// Holds that the start gate refuses with this code, for whatever the lines say.

@@ -13,14 +13,14 @@ fn instrument() -> Instrument {
     Instrument::new("ABC".to_owned(), (2, 1), (0, 1), 0).unwrap()
 }
 
-fn done(signed: i64, price: Price, fee: Money, bar: u64) -> Done {
-    Done {
+fn done(signed: i64, price: Price, fee: Money, bar: u64) -> BookedFill {
+    BookedFill {
         side: if signed > 0 { Side::Buy } else { Side::Sell },
         quantity: Quantity(signed.abs()),
         price,
         fee,
         slippage: Money(1),
-        end: End {
+        end: TradeEnd {
             time: UnixNanos(0),
             bar,
             entry: None,
@@ -29,7 +29,7 @@ fn done(signed: i64, price: Price, fee: Money, bar: u64) -> Done {
     }
 }
 
-fn short(trade: &Trade) -> String {
+fn short(trade: &RoundTrip) -> String {
     let until = match &trade.closed {
         Some(end) => end.bar.to_string(),
         None => "open".to_owned(),
@@ -52,14 +52,14 @@ fn short(trade: &Trade) -> String {
 #[track_caller]
 fn check(fills: &str, mark: &str, expect: &[&str]) {
     let instrument = instrument();
-    let mut book = Book::default();
+    let mut book = TradeBook::default();
     let mut got = Vec::new();
     for (bar, word) in fills.split_whitespace().enumerate() {
         let (quantity, price) = word.split_once('@').unwrap();
         let price = instrument.parse_price(price).unwrap();
         let fee = Money::parse("0.3").unwrap();
         let fill = done(quantity.parse().unwrap(), price, fee, bar as u64);
-        book.fill((ID, &instrument), &fill, &mut got).unwrap();
+        book.fill(ID, &instrument, &fill, &mut got).unwrap();
     }
     let mark = instrument.parse_price(mark).unwrap();
     got.extend(book.finish(&instrument, Some(mark)));
@@ -104,15 +104,15 @@ fn a_trade_runs_from_flat_to_flat_or_to_the_other_side() {
 #[test]
 fn a_holding_that_changes_without_a_fill_is_taken_over() {
     let instrument = instrument();
-    let mut book = Book::default();
+    let mut book = TradeBook::default();
     let buy = done(10, Price(1_000), Money::ZERO, 0);
     let mut trades = Vec::new();
-    book.fill((ID, &instrument), &buy, &mut trades).unwrap();
+    book.fill(ID, &instrument, &buy, &mut trades).unwrap();
     let end = || done(1, Price(1), Money::ZERO, 7).end;
     // A split of two for one: the trade goes on, and twenty close it.
     assert_eq!(book.settle(Quantity(20), end), None);
     let sell = done(-20, Price(600), Money::ZERO, 9);
-    book.fill((ID, &instrument), &sell, &mut trades).unwrap();
+    book.fill(ID, &instrument, &sell, &mut trades).unwrap();
     assert_eq!(short(&trades[0]), "long 10 bars 0..9 net 20 fees 0");
     assert_eq!(book.settle(Quantity(3), end), None);
 }
@@ -120,21 +120,21 @@ fn a_holding_that_changes_without_a_fill_is_taken_over() {
 #[test]
 fn dividends_and_borrow_fees_belong_to_the_trade_they_were_for() {
     let instrument = instrument();
-    let (mut book, mut trades) = (Book::default(), Vec::new());
+    let (mut book, mut trades) = (TradeBook::default(), Vec::new());
     let end = |bar| done(1, Price(1), Money::ZERO, bar).end;
-    let fill = |book: &mut Book, trades: &mut Vec<Trade>, signed, bar| {
+    let fill = |book: &mut TradeBook, trades: &mut Vec<RoundTrip>, signed, bar| {
         let done = done(signed, Price(1_000), Money::ZERO, bar);
-        book.fill((ID, &instrument), &done, trades).unwrap();
+        book.fill(ID, &instrument, &done, trades).unwrap();
     };
     let cash = |text: &str| Money::parse(text).unwrap();
     fill(&mut book, &mut trades, -10, 0);
-    book.action((Quantity(-10), cash("-5")), || end(1), &mut trades)
+    book.action(Quantity(-10), cash("-5"), || end(1), &mut trades)
         .unwrap();
     book.borrow(ID, cash("0.25"), &mut trades).unwrap();
     fill(&mut book, &mut trades, 20, 2);
     // Booked a day late: the trade it accrued in has ended, and a long one is open.
     book.borrow(ID, cash("0.5"), &mut trades).unwrap();
-    book.action((Quantity(0), cash("70")), || end(3), &mut trades)
+    book.action(Quantity(0), cash("70"), || end(3), &mut trades)
         .unwrap();
     let got: Vec<String> = trades.iter().map(short).collect();
     let expect = [
@@ -152,7 +152,7 @@ proptest! {
         mark in 1_i64..5_000,
     ) {
         let instrument = instrument();
-        let mut book = Book::default();
+        let mut book = TradeBook::default();
         let (mut cash, mut paid, mut held) = (0_i128, 0_i128, 0_i64);
         let mut trades = Vec::new();
         for (signed, price, fee) in fills.into_iter().filter(|fill| fill.0 != 0) {
@@ -160,7 +160,7 @@ proptest! {
             cash -= i128::from(signed) * i128::from(price) * CENT + fee;
             paid += fee;
             held += signed;
-            book.fill((ID, &instrument), &done, &mut trades).unwrap();
+            book.fill(ID, &instrument, &done, &mut trades).unwrap();
         }
         trades.extend(book.finish(&instrument, Some(Price(mark))));
         let made: i128 = trades.iter().map(|trade| trade.net().unwrap().0).sum();

@@ -4,14 +4,14 @@
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::order::Side;
 
-use super::Page;
-use crate::chart::{Axis, Chart, Ink, Layer, Shape, Width};
-use crate::facts::{Lines, Mark};
+use super::HtmlPage;
+use crate::chart::{Chart, ChartAxis, ChartInk, ChartLayer, ChartShape, ChartWidth};
+use crate::facts::{FillMark, InstrumentFacts};
 use crate::number::{self, count_text};
-use crate::report::{Render, RenderError};
+use crate::render::{ReportError, RunReport};
 use crate::sentences::plural;
-use crate::thin::{BUCKETS_NARROW, BUCKETS_WIDE, Point, Thin};
-use crate::ticks::{self, Tick};
+use crate::thin::{BUCKETS_NARROW, BUCKETS_WIDE, LinePoint, ThinnedLine};
+use crate::ticks::{self, AxisTick};
 
 /// Instruments with pictures of their own: the most traded.
 const INSTRUMENTS_SHOWN: usize = 6;
@@ -21,85 +21,92 @@ const MARKS_NARROW: i64 = 70;
 
 /// From the first to the last moment of all pictures of a page.
 #[derive(Clone, Copy, Debug)]
-struct Span {
+struct TimeSpan {
     low: i64,
     high: i64,
 }
 
 /// What an axis counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Unit {
+enum AxisUnit {
     Amount,
     Share,
 }
 
 /// One picture before it has a width.
-struct Figure<'a> {
+struct ChartFigure<'a> {
     label: &'static str,
-    span: Span,
-    unit: Unit,
+    span: TimeSpan,
+    unit: AxisUnit,
     height: (u32, u32),
-    line: &'a Thin,
-    shape: Shape,
-    ink: Ink,
+    line: &'a ThinnedLine,
+    shape: ChartShape,
+    ink: ChartInk,
     /// A level that must be in the picture.
     level: Option<f64>,
-    marks: &'a [Mark],
+    marks: &'a [FillMark],
 }
 
-pub(super) fn equity(page: &mut Page, render: &Render<'_>) -> Result<(), RenderError> {
+pub(super) fn equity(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
     page.raw("<h2>Equity and drawdown</h2>\n");
     let slices = &render.facts.slices;
     let Some(span) = span(render).filter(|_| slices.len() > 1) else {
-        page.raw("<p class=\"note\">There are not enough bars for a picture.</p>\n");
+        page.raw("<p class=\"note\">There are not enough bars for a chart.</p>\n");
         return Ok(());
     };
-    let (mut equity, mut drawdown) = (Thin::new(BUCKETS_WIDE), Thin::new(BUCKETS_WIDE));
+    let (mut equity, mut drawdown) = (
+        ThinnedLine::new(BUCKETS_WIDE),
+        ThinnedLine::new(BUCKETS_WIDE),
+    );
     for (slice, down) in slices.iter().zip(&render.figures.drawdowns) {
         equity.push((slice.time.0, number::money(slice.equity)));
         drawdown.push((slice.time.0, *down));
     }
-    let figure = Figure {
+    let figure = ChartFigure {
         label: "Equity over time",
         span,
-        unit: Unit::Amount,
+        unit: AxisUnit::Amount,
         height: (270, 210),
         line: &equity,
-        shape: Shape::Line,
-        ink: Ink::Main,
+        shape: ChartShape::Line,
+        ink: ChartInk::Main,
         level: Some(number::money(render.facts.starting_cash)),
         marks: &[],
     };
     page.raw("<figure>\n");
-    figure.put(page)?;
+    figure.draw_into(page)?;
     page.element(
         "<figcaption>Equity in ",
         &render.manifest.account.currency,
-        " after each slice; the level line is what the account began with.</figcaption></figure>\n",
+        " after each slice; the horizontal line is the starting cash.</figcaption></figure>\n",
     );
     page.raw("<figure>\n");
-    Figure {
+    ChartFigure {
         label: "Drawdown over time",
-        unit: Unit::Share,
+        unit: AxisUnit::Share,
         height: (140, 130),
         line: &drawdown,
-        shape: Shape::Area,
-        ink: Ink::Loss,
+        shape: ChartShape::Area,
+        ink: ChartInk::Loss,
         level: Some(0.0),
         ..figure
     }
-    .put(page)?;
+    .draw_into(page)?;
     page.raw("<figcaption>Drawdown: equity below its running peak.</figcaption></figure>\n");
     Ok(())
 }
 
-pub(super) fn instruments(page: &mut Page, render: &Render<'_>) -> Result<(), RenderError> {
+pub(super) fn instruments(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
     page.raw("<h2>Prices, entries, exits and positions</h2>\n");
     let facts = render.facts;
-    let mut all: Vec<(&Instrument, &Lines)> = facts.instruments.iter().zip(&facts.lines).collect();
+    let mut all: Vec<(&Instrument, &InstrumentFacts)> =
+        facts.instruments.iter().zip(&facts.lines).collect();
     // A stable sort: equal ones stay in sequence of their ids.
-    all.sort_by_key(|one| core::cmp::Reverse(one.1.traded));
-    let traded = all.iter().filter(|one| !one.1.marks.is_empty()).count();
+    all.sort_by_key(|(_, lines)| core::cmp::Reverse(lines.traded));
+    let traded = all
+        .iter()
+        .filter(|(_, lines)| !lines.marks.is_empty())
+        .count();
     if traded == 0 {
         page.raw("<p class=\"note\">Nothing was bought or sold.</p>\n");
         return Ok(());
@@ -113,7 +120,7 @@ pub(super) fn instruments(page: &mut Page, render: &Render<'_>) -> Result<(), Re
     };
     let shown = traded.min(INSTRUMENTS_SHOWN);
     for (instrument, lines) in all.into_iter().take(shown) {
-        one(page, span, instrument, lines)?;
+        instrument_charts(page, span, instrument, lines)?;
     }
     if traded > shown {
         page.raw("<p class=\"note\">The ");
@@ -125,68 +132,69 @@ pub(super) fn instruments(page: &mut Page, render: &Render<'_>) -> Result<(), Re
     Ok(())
 }
 
-fn one(
-    page: &mut Page,
-    span: Span,
+fn instrument_charts(
+    page: &mut HtmlPage,
+    span: TimeSpan,
     instrument: &Instrument,
-    lines: &Lines,
-) -> Result<(), RenderError> {
+    lines: &InstrumentFacts,
+) -> Result<(), ReportError> {
     page.element("<h3>", instrument.symbol(), "</h3>\n<figure>\n");
-    let price = Figure {
+    let price = ChartFigure {
         label: "Close over time with buys and sells",
         span,
-        unit: Unit::Amount,
+        unit: AxisUnit::Amount,
         height: (190, 170),
         line: &lines.price,
-        shape: Shape::Line,
-        ink: Ink::Main,
+        shape: ChartShape::Line,
+        ink: ChartInk::Main,
         level: None,
         marks: &lines.marks,
     };
-    price.put(page)?;
-    Figure {
+    price.draw_into(page)?;
+    ChartFigure {
         label: "Position over time",
         height: (92, 92),
         line: &lines.position,
-        shape: Shape::Steps,
-        ink: Ink::Second,
+        shape: ChartShape::Steps,
+        ink: ChartInk::Second,
         level: Some(0.0),
         marks: &[],
         ..price
     }
-    .put(page)?;
+    .draw_into(page)?;
     let fills = u64::try_from(lines.marks.len()).unwrap_or(u64::MAX);
     page.element("<figcaption>", &count_text(fills), "");
     page.raw(plural(fills, " fill", " fills"));
-    if price.marked(Width::Wide).1 {
-        page.raw("; where many lie close together, one stands for them");
+    if price.marked(ChartWidth::Wide).1 {
+        page.raw("; where several are close together, one marker stands for them");
     }
     page.raw(".</figcaption></figure>\n");
     Ok(())
 }
 
-fn span(render: &Render<'_>) -> Option<Span> {
+fn span(render: &RunReport<'_>) -> Option<TimeSpan> {
     let (first, last) = render.facts.ends()?;
-    (first.0 < last.0).then_some(Span {
+    // One slice has no width, and places along it would be 0 / 0.
+    (first.0 < last.0).then_some(TimeSpan {
         low: first.0,
         high: last.0,
     })
 }
 
-impl Span {
+impl TimeSpan {
     /// Where a moment lies, from 0 to 1.
     fn place(self, time: i64) -> f64 {
         let part = time.saturating_sub(self.low);
         number::signed(part) / number::signed(self.high.saturating_sub(self.low))
     }
 
-    fn axis(self, width: Width) -> Axis {
+    fn axis(self, width: ChartWidth) -> ChartAxis {
         let most = match width {
-            Width::Wide => 9,
-            Width::Narrow => 4,
+            ChartWidth::Wide => 9,
+            ChartWidth::Narrow => 4,
         };
         let ticks = ticks::moments(self.low, self.high, most);
-        Axis {
+        ChartAxis {
             low: 0.0,
             high: 1.0,
             ticks: ticks
@@ -197,26 +205,31 @@ impl Span {
     }
 }
 
-impl Figure<'_> {
-    fn put(&self, page: &mut Page) -> Result<(), RenderError> {
-        for width in [Width::Wide, Width::Narrow] {
+impl ChartFigure<'_> {
+    fn draw_into(&self, page: &mut HtmlPage) -> Result<(), ReportError> {
+        // Both in the file, one hidden by the style: the page has no script that could draw again.
+        for width in [ChartWidth::Wide, ChartWidth::Narrow] {
             page.picture(&self.chart(width).draw()?);
             page.raw("\n");
         }
         Ok(())
     }
 
-    fn chart(&self, width: Width) -> Chart {
-        let points: Vec<Point> = match width {
-            Width::Wide => self.line.points(),
-            Width::Narrow => self.line.narrower(BUCKETS_NARROW).points(),
+    fn chart(&self, width: ChartWidth) -> Chart {
+        let points: Vec<LinePoint> = match width {
+            ChartWidth::Wide => self.line.points(),
+            ChartWidth::Narrow => self.line.narrower(BUCKETS_NARROW).points(),
         };
         let (marks, _) = self.marked(width);
-        let values = points.iter().map(|point| point.1);
-        let values = values.chain(marks.iter().map(|mark| mark.price));
-        let y = self.y_axis(values.chain(self.level), width);
-        let at = |points: Vec<Point>| {
-            let place = |point: Point| (self.span.place(point.0), point.1);
+        // Marks can lie outside the line: a fill inside a bar is beyond its close.
+        let values = points
+            .iter()
+            .map(|point| point.1)
+            .chain(marks.iter().map(|mark| mark.price))
+            .chain(self.level);
+        let y = self.y_axis(values, width);
+        let at = |points: Vec<LinePoint>| {
+            let place = |point: LinePoint| (self.span.place(point.0), point.1);
             points.into_iter().map(place).collect()
         };
         let of = |side: Side| {
@@ -224,23 +237,23 @@ impl Figure<'_> {
             at(points.map(|mark| (mark.time, mark.price)).collect())
         };
         let mut layers = Vec::new();
-        if let (Some(level), Shape::Line) = (self.level, self.shape) {
-            layers.push(Layer {
+        if let (Some(level), ChartShape::Line) = (self.level, self.shape) {
+            layers.push(ChartLayer {
                 points: vec![(0.0, level), (1.0, level)],
-                shape: Shape::Line,
-                ink: Ink::Second,
+                shape: ChartShape::Line,
+                ink: ChartInk::Second,
             });
         }
-        layers.push(Layer {
+        layers.push(ChartLayer {
             points: at(points),
             shape: self.shape,
             ink: self.ink,
         });
         for (side, shape, ink) in [
-            (Side::Buy, Shape::Up, Ink::Gain),
-            (Side::Sell, Shape::Down, Ink::Loss),
+            (Side::Buy, ChartShape::Up, ChartInk::Gain),
+            (Side::Sell, ChartShape::Down, ChartInk::Loss),
         ] {
-            layers.push(Layer {
+            layers.push(ChartLayer {
                 points: of(side),
                 shape,
                 ink,
@@ -253,25 +266,27 @@ impl Figure<'_> {
             layers,
             width,
             height: match width {
-                Width::Wide => self.height.0,
-                Width::Narrow => self.height.1,
+                ChartWidth::Wide => self.height.0,
+                ChartWidth::Narrow => self.height.1,
             },
         }
     }
 
-    fn y_axis(&self, values: impl Iterator<Item = f64>, width: Width) -> Axis {
+    fn y_axis(&self, values: impl Iterator<Item = f64>, width: ChartWidth) -> ChartAxis {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.filter(|value| value.is_finite()) {
             low = low.min(value);
             high = high.max(value);
         }
+        // No finite value at all: any axis will do.
         if low > high {
             (low, high) = (0.0, 1.0);
         }
-        // Room for the line and the triangles, also where all values are one.
+        // Space for the line and the triangles, also where all values are equal: an axis without a
+        // height has nowhere to draw them.
         let pad = match self.unit {
-            Unit::Amount => (high - low) * 0.06 + (high.abs() * 1e-9).max(f64::MIN_POSITIVE),
-            Unit::Share => 0.0,
+            AxisUnit::Amount => (high - low) * 0.06 + (high.abs() * 1e-9).max(f64::MIN_POSITIVE),
+            AxisUnit::Share => 0.0,
         };
         let pad = if high - low > 0.0 {
             pad
@@ -279,12 +294,12 @@ impl Figure<'_> {
             high.abs() * 0.05 + 0.5
         };
         match self.unit {
-            Unit::Amount => (low, high) = (low - pad, high + pad),
-            Unit::Share => low = low.min(-0.01) * 1.05,
+            AxisUnit::Amount => (low, high) = (low - pad, high + pad),
+            AxisUnit::Share => low = low.min(-0.01) * 1.05,
         }
         let height = match width {
-            Width::Wide => self.height.0,
-            Width::Narrow => self.height.1,
+            ChartWidth::Wide => self.height.0,
+            ChartWidth::Narrow => self.height.1,
         };
         let numbers = ticks::round_numbers(low, high, f64::from(height / 34).clamp(3.0, 6.0));
         let step = match numbers.as_slice() {
@@ -292,32 +307,34 @@ impl Figure<'_> {
             _ => high - low,
         };
         let text = |value: f64| match self.unit {
-            Unit::Amount => ticks::short_text(value, step, low.abs().max(high.abs())),
-            Unit::Share => number::percent_text(value, usize::from(step < 0.009_999)),
+            AxisUnit::Amount => ticks::short_text(value, step, low.abs().max(high.abs())),
+            AxisUnit::Share => number::percent_text(value, usize::from(step < 0.009_999)),
         };
-        let ticks: Vec<Tick> = numbers
+        let ticks: Vec<AxisTick> = numbers
             .into_iter()
             // A space that is not dropped keeps the label off the axis.
             .map(|value| (value, format!("{}\u{a0}", text(value))))
             .collect();
-        Axis { low, high, ticks }
+        ChartAxis { low, high, ticks }
     }
 
     /// At most one buy and one sell for each part of the width, and whether any was left out.
-    fn marked(&self, width: Width) -> (Vec<Mark>, bool) {
+    fn marked(&self, width: ChartWidth) -> (Vec<FillMark>, bool) {
         let parts = match width {
-            Width::Wide => MARKS_WIDE,
-            Width::Narrow => MARKS_NARROW,
+            ChartWidth::Wide => MARKS_WIDE,
+            ChartWidth::Narrow => MARKS_NARROW,
         };
         let step = (self.span.high.saturating_sub(self.span.low) / parts).max(1);
-        let part = |mark: &Mark| mark.time.saturating_sub(self.span.low) / step;
-        let mut kept: Vec<Mark> = Vec::new();
+        let part = |mark: &FillMark| mark.time.saturating_sub(self.span.low) / step;
+        let mut kept: Vec<FillMark> = Vec::new();
         let (mut last_buy, mut last_sell) = (None, None);
         for mark in self.marks {
             let last = match mark.side {
                 Side::Buy => &mut last_buy,
                 Side::Sell => &mut last_sell,
             };
+            // The first of each part: ten thousand triangles would be a black bar and a page of
+            // megabytes.
             if *last != Some(part(mark)) {
                 *last = Some(part(mark));
                 kept.push(*mark);

@@ -1,14 +1,13 @@
 //! The top of the page: what this is, whether its journal verifies, and the first figures. It
 //! must never leave a failed verification in small print.
 
-use super::Page;
-use crate::facts::Ending;
-use crate::moment;
+use super::HtmlPage;
+use crate::facts::RunEnding;
 use crate::number::count_text;
-use crate::report::Render;
-use crate::sentences::{self, Tone};
+use crate::render::RunReport;
+use crate::sentences::{self, FigureTone};
 
-pub(super) fn head(page: &mut Page, render: &Render<'_>) {
+pub(super) fn head(page: &mut HtmlPage, render: &RunReport<'_>) {
     let kind = sentences::kind(&render.manifest.data);
     page.element("<header>\n<p class=\"over\">", kind, " report</p>\n");
     page.element("<h1>Run ", &render.subject.short, "</h1>\n");
@@ -21,9 +20,9 @@ pub(super) fn head(page: &mut Page, render: &Render<'_>) {
     for tile in sentences::headline(render) {
         page.element("<div class=\"tile\"><span>", tile.name, "</span>");
         page.raw(match tile.tone {
-            Tone::Plain => "<b>",
-            Tone::Gain => "<b class=\"gain\">",
-            Tone::Loss => "<b class=\"loss\">",
+            FigureTone::Plain => "<b>",
+            FigureTone::Gain => "<b class=\"gain\">",
+            FigureTone::Loss => "<b class=\"loss\">",
         });
         page.element("", &tile.value, "</b>");
         page.element("<span>", &tile.below, "</span></div>\n");
@@ -31,7 +30,7 @@ pub(super) fn head(page: &mut Page, render: &Render<'_>) {
     page.raw("</div>\n");
 }
 
-fn verdict(page: &mut Page, render: &Render<'_>) {
+fn verdict(page: &mut HtmlPage, render: &RunReport<'_>) {
     let verdict = &render.subject.verdict;
     if verdict.good {
         page.raw("<div class=\"box good\"><p><strong>The journal verifies.</strong> ");
@@ -39,21 +38,22 @@ fn verdict(page: &mut Page, render: &Render<'_>) {
         page.raw("rules. <a href=\"#check\">What that proves and how to check it</a></p></div>\n");
         return;
     }
+    // Above every figure and announced by screen readers: the figures below may be forged.
     page.raw("<div class=\"box bad\" role=\"alert\"><p><strong>This journal does not verify. ");
     page.raw("Trust nothing on this page.</strong></p>");
-    page.raw("<p>What the verifier said:</p>");
+    page.raw("<p>The verifier reported:</p>");
     page.element("<pre>", verdict.text.trim_end(), "</pre></div>\n");
 }
 
-fn ending(page: &mut Page, render: &Render<'_>) {
+fn ending(page: &mut HtmlPage, render: &RunReport<'_>) {
     match render.facts.ending {
-        Ending::EndOfData => {}
-        Ending::NotClosed => {
+        RunEnding::EndOfData => {}
+        RunEnding::NotClosed => {
             page.raw("<div class=\"box warn\"><p><strong>The run is not closed.</strong> It is ");
-            page.raw("under way, or its process was stopped. What follows is as far as its ");
-            page.raw("journal goes.</p></div>\n");
+            page.raw("still running, or its process was stopped. The figures below cover the ");
+            page.raw("journal so far.</p></div>\n");
         }
-        Ending::Stopped => {
+        RunEnding::Stopped => {
             page.raw("<div class=\"box warn\"><p><strong>The host stopped the run");
             if let Some((cause, message)) = &render.facts.stop {
                 page.element(": ", cause, "");
@@ -66,20 +66,21 @@ fn ending(page: &mut Page, render: &Render<'_>) {
             }
             page.raw("</div>\n");
         }
-        Ending::Fault => {
+        RunEnding::Fault => {
             page.raw("<div class=\"box warn\"><p><strong>The strategy failed");
             if let Some(fault) = &render.facts.fault {
                 page.element(": ", fault.name, " in ");
                 page.element("", fault.callback, "");
+                // A fault in `init` has no slice yet.
                 if fault.time.0 != 0 {
-                    let time = moment::text(fault.time);
+                    let time = fault.time.date_or_time();
                     page.element(", slice closing ", &time, "");
                 }
             }
             page.raw(".</strong> The run ended there.</p>");
             if let Some(fault) = &render.facts.fault {
                 if !fault.message.is_empty() {
-                    page.element("<p>It said: ", &fault.message, "</p>");
+                    page.element("<p>Its message: ", &fault.message, "</p>");
                 }
                 if !fault.trace.is_empty() {
                     page.element("<pre>", fault.trace.trim_end(), "</pre>");
@@ -90,11 +91,12 @@ fn ending(page: &mut Page, render: &Render<'_>) {
     }
 }
 
-fn refused_inputs(page: &mut Page, render: &Render<'_>) {
+fn refused_inputs(page: &mut HtmlPage, render: &RunReport<'_>) {
     /// Reasons shown; `report.json` has all.
     const SHOWN: usize = 5;
     let inputs = &render.facts.refused_inputs;
     let total: u64 = inputs.values().sum();
+    // Shown on top, because a run that refused inputs decided on fewer than were sent to it.
     if total == 0 {
         return;
     }
@@ -105,7 +107,7 @@ fn refused_inputs(page: &mut Page, render: &Render<'_>) {
         " input was refused",
         " inputs were refused",
     ));
-    page.raw("</strong> and recorded; no run may see them.</p><ul>");
+    page.raw("</strong> and recorded; the strategy never sees them.</p><ul>");
     for (reason, count) in inputs.iter().take(SHOWN) {
         page.element("<li>", reason, " (");
         page.element("", &count_text(*count), ")</li>");

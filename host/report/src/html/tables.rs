@@ -1,4 +1,4 @@
-//! The tables of the page. It must never show more rows than a person reads: what is cut says
+//! The tables of the page. It must never show more rows than a person reads: a table that is cut names
 //! where all of it is.
 
 use counterfoil_trading::decimal;
@@ -6,38 +6,39 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::DataSource;
 use counterfoil_trading::units::Money;
 
-use super::Page;
-use crate::figures::Month;
+use super::HtmlPage;
+use crate::figures::MonthReturn;
 use crate::moment;
 use crate::number::{
     self, count_text, float_text, grouped, money_text, percent_text, signed_money_text,
 };
-use crate::report::{Render, RenderError};
+use crate::render::{ReportError, RunReport};
 use crate::sentences::{
-    self, Tone, amount, percent, plural, ratio, signed_percent, tone_of, tone_of_money,
+    self, FigureTone, amount, percent, plural, ratio, signed_percent, tone_of, tone_of_money,
 };
-use crate::trade::Trade;
+use crate::trade::RoundTrip;
 
 /// Trades shown at each end of the list.
 const TRADES_SHOWN_AT_EACH_END: usize = 30;
 
 /// A number with the colour of its sign.
-fn toned(page: &mut Page, text: &str, tone: Tone) {
+fn toned(page: &mut HtmlPage, text: &str, tone: FigureTone) {
     page.raw(match tone {
-        Tone::Plain => "<td class=\"n\">",
-        Tone::Gain => "<td class=\"n gain\">",
-        Tone::Loss => "<td class=\"n loss\">",
+        FigureTone::Plain => "<td class=\"n\">",
+        FigureTone::Gain => "<td class=\"n gain\">",
+        FigureTone::Loss => "<td class=\"n loss\">",
     });
     page.element("", text, "</td>");
 }
 
-fn row(page: &mut Page, name: &str, value: &str) {
+fn row(page: &mut HtmlPage, name: &str, value: &str) {
     page.element("<tr><th>", name, "</th>");
     page.element("<td class=\"n\">", value, "</td></tr>\n");
 }
 
-pub(super) fn months(page: &mut Page, render: &Render<'_>) {
+pub(super) fn months(page: &mut HtmlPage, render: &RunReport<'_>) {
     let figures = render.figures;
+    // The table of one month would repeat the total.
     if figures.months.len() < 2 {
         return;
     }
@@ -50,11 +51,11 @@ pub(super) fn months(page: &mut Page, render: &Render<'_>) {
     for (year, total) in &figures.years {
         page.element("<tr><th>", &year.to_string(), "</th>");
         for month in 1..=12 {
-            let found = figures
+            let month = figures
                 .months
                 .iter()
-                .find(|one| one.year == *year && one.number == month);
-            heat(page, found);
+                .find(|candidate| candidate.year == *year && candidate.number == month);
+            heat(page, month);
         }
         toned(page, &hundredths(*total), tone_of(*total));
         page.raw("</tr>\n");
@@ -64,7 +65,7 @@ pub(super) fn months(page: &mut Page, render: &Render<'_>) {
     page.raw("</p>\n");
 }
 
-fn heat(page: &mut Page, month: Option<&Month>) {
+fn heat(page: &mut HtmlPage, month: Option<&MonthReturn>) {
     let change = month.and_then(|month| month.change);
     page.raw(match change {
         Some(change) if change > 0.10 => "<td class=\"g4\">",
@@ -89,7 +90,7 @@ fn hundredths(change: Option<f64>) -> String {
     })
 }
 
-pub(super) fn figures(page: &mut Page, render: &Render<'_>) {
+pub(super) fn figures(page: &mut HtmlPage, render: &RunReport<'_>) {
     let (figures, currency) = (render.figures, &render.manifest.account.currency);
     let (returns, trades) = (&figures.returns, &figures.trades);
     page.raw("<h2>All figures</h2>\n<div class=\"pairs\">\n<table><tbody>\n");
@@ -150,14 +151,16 @@ pub(super) fn figures(page: &mut Page, render: &Render<'_>) {
     page.raw("</tbody></table>\n</div>\n");
     page.element("<p class=\"note\">", &sentences::method(render), " ");
     page.element("Amounts are in ", currency, ", after fees. ");
-    page.raw("Ratios take a risk-free rate of zero. Every formula is in docs/REPORT.md.</p>\n");
+    page.raw(
+        "Ratios take a risk-free rate of zero. Every formula is in docs/reference/REPORT.md.</p>\n",
+    );
 }
 
-pub(super) fn trades(page: &mut Page, render: &Render<'_>) -> Result<(), RenderError> {
+pub(super) fn trades(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
     let all = &render.facts.trades;
     page.raw("<h2>Trades</h2>\n");
     if all.is_empty() {
-        page.raw("<p class=\"note\">There were none.</p>\n");
+        page.raw("<p class=\"note\">No trades.</p>\n");
         return Ok(());
     }
     page.raw("<div class=\"scroll\"><table class=\"trades\"><thead><tr><th class=\"n\">#</th>");
@@ -166,6 +169,8 @@ pub(super) fn trades(page: &mut Page, render: &Render<'_>) -> Result<(), RenderE
     page.raw("<th class=\"n\">Net</th><th class=\"n\">Return</th><th class=\"n\">Entry</th><th>Reason</th>");
     page.raw("</tr></thead><tbody>\n");
     let ends = TRADES_SHOWN_AT_EACH_END;
+    // Both ends, because a strategy may have changed in between; all rows are in the files beside
+    // the page.
     let cut = all.len() > 2 * ends;
     for (place, trade) in all.iter().enumerate() {
         if cut && place == ends {
@@ -184,30 +189,35 @@ pub(super) fn trades(page: &mut Page, render: &Render<'_>) -> Result<(), RenderE
         page.raw(" trades; all rows are in trades.csv and trades.arrow. ");
     }
     page.raw("A trade runs from flat to flat, or to the other side. Net is after fees and borrow, with dividends; slippage ");
-    page.raw("is in the prices. The entry is the place in the journal of the decision that asked ");
-    page.raw("for it. Times are the closes of bars: that of a daily bar is the midnight after ");
+    page.raw("is in the prices. The entry is the journal index of the decision that requested ");
+    page.raw("the trade. Times are the closes of bars: that of a daily bar is the midnight after ");
     page.raw("its day.</p>\n");
     Ok(())
 }
 
 fn trade_row(
-    page: &mut Page,
-    render: &Render<'_>,
+    page: &mut HtmlPage,
+    render: &RunReport<'_>,
     place: usize,
-    trade: &Trade,
-) -> Result<(), RenderError> {
-    let instrument = render.facts.instruments.get(trade.instrument.index());
-    let instrument = instrument.ok_or(RenderError::Overflow)?;
-    let net = trade.net().ok_or(RenderError::Overflow)?;
+    trade: &RoundTrip,
+) -> Result<(), ReportError> {
+    let instrument = render
+        .facts
+        .instruments
+        .get(trade.instrument.index())
+        .ok_or(ReportError::Overflow)?;
+    let net = trade.net().ok_or(ReportError::Overflow)?;
     let (entry, exit) = trade.average_prices(instrument);
     page.raw("<tr><td class=\"n\">");
     page.number(place.saturating_add(1));
     page.element("</td><td class=\"sym\">", instrument.symbol(), "</td>");
     page.element("<td>", trade.direction.name(), "</td>");
-    let opened = moment::text(trade.opened.time);
+    let opened = trade.opened.time.date_or_time();
     page.element("<td class=\"nowrap\">", &opened, "</td>");
-    let closed = trade.closed.as_ref();
-    let closed = closed.map_or("open".to_owned(), |end| moment::text(end.time));
+    let closed = trade
+        .closed
+        .as_ref()
+        .map_or("open".to_owned(), |end| end.time.date_or_time());
     page.element("<td class=\"nowrap\">", &closed, "</td>");
     let quantity = grouped(&instrument.quantity_text(trade.entered));
     page.element("<td class=\"n\">", &quantity, "</td>");
@@ -229,16 +239,17 @@ fn price(instrument: &Instrument, price: Option<i128>) -> String {
     let Some(price) = price else {
         return sentences::NOTHING.to_owned();
     };
+    // An average has more decimals than a price; those of the instrument are what a reader compares.
     let scale = instrument.price_scale().clamp(2, 9);
     let finer = decimal::power_of_ten(9_u8.saturating_sub(scale)).unwrap_or(1);
     let rounded = decimal::divide_half_even(price, finer).unwrap_or(0);
     grouped(&decimal::format(rounded, scale))
 }
 
-pub(super) fn costs(page: &mut Page, render: &Render<'_>) -> Result<(), RenderError> {
+pub(super) fn costs(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
     let facts = render.facts;
     let costs = &facts.costs;
-    page.raw("<h2>What trading cost</h2>\n<div class=\"scroll\"><table><thead><tr><th>Kind</th>");
+    page.raw("<h2>Trading costs</h2>\n<div class=\"scroll\"><table><thead><tr><th>Kind</th>");
     page.element(
         "<th class=\"n\">",
         &render.manifest.account.currency,
@@ -248,7 +259,7 @@ pub(super) fn costs(page: &mut Page, render: &Render<'_>) -> Result<(), RenderEr
     let traded = number::money(facts.traded);
     let mut total = Money::ZERO;
     for (name, cost, how) in [
-        ("Fees", costs.fees, "beside the price, for each fill"),
+        ("Fees", costs.fees, "on top of the price, for each fill"),
         (
             "Slippage",
             costs.slippage,
@@ -256,30 +267,32 @@ pub(super) fn costs(page: &mut Page, render: &Render<'_>) -> Result<(), RenderEr
         ),
         ("Borrow", costs.borrow, "for short positions, by time"),
     ] {
-        total = total.plus(cost).ok_or(RenderError::Overflow)?;
-        cost_row(page, name, (cost, traded), how);
+        total = total.plus(cost).ok_or(ReportError::Overflow)?;
+        cost_row(page, name, cost, traded, how);
     }
-    cost_row(page, "Together", (total, traded), "");
+    cost_row(page, "Total", total, traded, "");
     page.raw("</tbody></table></div>\n");
     page.element(
         "<p class=\"note\">Bought and sold: ",
         &money_text(facts.traded),
         " ",
     );
-    page.element("", &render.manifest.account.currency, " in all. ");
+    page.element("", &render.manifest.account.currency, " in total. ");
     if costs.dividends != Money::ZERO {
         let dividends = signed_money_text(costs.dividends);
         page.element("Dividends received less those paid: ", &dividends, ". ");
     }
-    let gain = facts.final_equity().minus(facts.starting_cash);
-    let before = gain.and_then(|gain| gain.plus(total));
-    let before = before.ok_or(RenderError::Overflow)?;
+    let before = facts
+        .final_equity()
+        .minus(facts.starting_cash)
+        .and_then(|gain| gain.plus(total))
+        .ok_or(ReportError::Overflow)?;
     let before = signed_money_text(before);
     page.element("Profit and loss before these costs: ", &before, ".</p>\n");
     Ok(())
 }
 
-fn cost_row(page: &mut Page, name: &str, (cost, traded): (Money, f64), how: &'static str) {
+fn cost_row(page: &mut HtmlPage, name: &str, cost: Money, traded: f64, how: &'static str) {
     let bps = number::money(cost) / traded * 10_000.0;
     page.element("<tr><th>", name, "</th>");
     page.element("<td class=\"n\">", &money_text(cost), "</td>");
@@ -287,11 +300,11 @@ fn cost_row(page: &mut Page, name: &str, (cost, traded): (Money, f64), how: &'st
     page.element("<td class=\"why\">", how, "</td></tr>\n");
 }
 
-pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
+pub(super) fn orders(page: &mut HtmlPage, render: &RunReport<'_>) {
     let orders = &render.facts.orders;
-    page.raw("<h2>Orders</h2>\n<p>The risk gate let ");
+    page.raw("<h2>Orders</h2>\n<p>The risk gate approved ");
     page.text(&count_text(orders.approved));
-    page.raw(" of the strategy\u{2019}s requests through and refused ");
+    page.raw(" of the strategy\u{2019}s requests and refused ");
     page.text(&count_text(orders.refused.values().sum()));
     page.raw("; there were ");
     page.text(&count_text(orders.fills));
@@ -299,7 +312,7 @@ pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
     if orders.clamped > 0 {
         page.raw(", ");
         page.text(&count_text(orders.clamped));
-        page.raw(" of them with slippage cut at the end of the bar\u{2019}s range");
+        page.raw(" of them with slippage capped at the bar\u{2019}s range");
     }
     if orders.margin_calls > 0 {
         page.raw(". <strong>Margin calls: ");
@@ -307,6 +320,7 @@ pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
         page.raw("</strong>");
     }
     page.raw(".</p>\n");
+    // Accepted, filled and the like are the normal course; what went wrong is listed.
     let rejected = orders
         .events
         .iter()
@@ -322,7 +336,7 @@ pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
         return;
     }
     page.raw("<div class=\"scroll\"><table><thead><tr><th>Outcome</th><th>Code</th>");
-    page.raw("<th class=\"n\">Times</th></tr></thead><tbody>\n");
+    page.raw("<th class=\"n\">Count</th></tr></thead><tbody>\n");
     for (outcome, code, count) in rows {
         page.element("<tr><td>", outcome, "</td>");
         page.element("<td>", code, "</td>");
@@ -331,25 +345,25 @@ pub(super) fn orders(page: &mut Page, render: &Render<'_>) {
     page.raw("</tbody></table></div>\n");
 }
 
-pub(super) fn fuel(page: &mut Page, render: &Render<'_>) {
+pub(super) fn fuel(page: &mut HtmlPage, render: &RunReport<'_>) {
     let Some(fuel) = render.figures.fuel else {
         return;
     };
     let limit = render.manifest.limits.fuel_per_callback;
     let share = number::count(fuel.most) / number::count(limit);
-    page.raw("<h2>Fuel</h2>\n<p>Half of all bars took no more than ");
+    page.raw("<h2>Fuel</h2>\n<p>Half of all bars used at most ");
     page.element(
         "<strong>",
         &count_text(fuel.median),
         "</strong> units of fuel, ",
     );
     page.element(
-        "99 of 100 no more than <strong>",
+        "99 of 100 at most <strong>",
         &count_text(fuel.p99),
         "</strong>, ",
     );
     page.element(
-        "and the dearest <strong>",
+        "and the most expensive <strong>",
         &count_text(fuel.most),
         "</strong>: ",
     );
@@ -357,18 +371,17 @@ pub(super) fn fuel(page: &mut Page, render: &Render<'_>) {
     page.element("", &count_text(limit), ".</p>\n");
 }
 
-pub(super) fn data(page: &mut Page, render: &Render<'_>) {
+pub(super) fn data(page: &mut HtmlPage, render: &RunReport<'_>) {
     page.raw("<h2>Data quality</h2>\n");
     if let DataSource::Feed { .. } = &render.manifest.data {
-        page.raw(
-            "<p class=\"note\">The bars came from a feed. What no run may see was refused and ",
-        );
-        page.raw("recorded; what the strategy saw is in the journal.</p>\n");
+        page.raw("<p class=\"note\">The bars came from a feed. Invalid inputs were refused and ");
+        page.raw("recorded; the journal holds what the strategy saw.</p>\n");
         return;
     }
+    // Unknown is not the same as clean, and the page says which.
     let Some(findings) = &render.subject.data else {
-        page.raw("<p class=\"note\">The snapshot is not at hand, so nothing is known of its ");
-        page.raw("quality. What the strategy saw is in the journal all the same.</p>\n");
+        page.raw("<p class=\"note\">The snapshot is not available, so its quality is ");
+        page.raw("unknown. The journal still holds what the strategy saw.</p>\n");
         return;
     };
     if findings.is_empty() {
@@ -376,11 +389,11 @@ pub(super) fn data(page: &mut Page, render: &Render<'_>) {
         return;
     }
     page.raw("<div class=\"scroll\"><table><thead><tr><th>Finding</th>");
-    page.raw("<th class=\"n\">Times</th><th>What it means</th></tr></thead><tbody>\n");
-    for one in findings {
-        page.element("<tr><td class=\"nowrap\">", &one.code, "</td>");
-        page.element("<td class=\"n\">", &count_text(one.count), "</td>");
-        page.element("<td class=\"why\">", &one.message, "</td></tr>\n");
+    page.raw("<th class=\"n\">Count</th><th>What it means</th></tr></thead><tbody>\n");
+    for finding in findings {
+        page.element("<tr><td class=\"nowrap\">", &finding.code, "</td>");
+        page.element("<td class=\"n\">", &count_text(finding.count), "</td>");
+        page.element("<td class=\"why\">", &finding.message, "</td></tr>\n");
     }
     page.raw("</tbody></table></div>\n");
 }

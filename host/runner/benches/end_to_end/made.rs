@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use counterfoil_runner::run::backtest::snapshot_store;
-use counterfoil_runner::run::component::ready;
+use counterfoil_runner::run::component::compile_component;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_trading::limits::SandboxLimits;
@@ -47,7 +47,7 @@ pub(crate) fn generate(path: &Path, bars: u64) {
 pub(crate) fn manifest(data: &DataDir, snapshot: &str) -> Manifest {
     let limits = SandboxLimits::default();
     let component = data.put_component(COMPONENT).unwrap();
-    let ready = ready(COMPONENT, &limits, EngineSettings::default()).unwrap();
+    let ready = compile_component(COMPONENT, &limits, EngineSettings::default()).unwrap();
     let store = snapshot_store(data).unwrap();
     let snapshot = store.load(&store.resolve(snapshot).unwrap()).unwrap();
     let text = |text: &str| text.to_owned();

@@ -12,11 +12,13 @@ mod made;
 
 use std::fs::File;
 
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
-use counterfoil_runner::clock::Stopwatch;
-use counterfoil_runner::run::backtest::{backtest_sealing, snapshot_store};
-use counterfoil_runner::run::drive::Observer;
-use counterfoil_runner::run::execute::Outcome;
+use counterfoil_os::clock::Stopwatch;
+use counterfoil_runner::run::backtest::backtest_sealing;
+use counterfoil_runner::run::drive::RunObserver;
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_runner::run::replay::replay;
 use counterfoil_runner::store::data_dir::DataDir;
@@ -26,14 +28,14 @@ use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
-use counterfoil_verify::{Options, PublicKey, verify_journal};
+use counterfoil_verify::{VerifyOptions, verify_journal};
 
 /// Rounds of each step; the table has their median.
 const ROUNDS: usize = 5;
 
 pub(crate) struct Quiet;
 
-impl Observer<Guest> for Quiet {
+impl RunObserver<Guest> for Quiet {
     fn stepped(&mut self, _strategy: &mut Guest, _run: &Run) {}
     fn refused(&mut self, _input: &RefusedInput) {}
 }
@@ -84,13 +86,13 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn run(&self, manifest: &Manifest, sealing: Sealing) -> Outcome {
+    fn run(&self, manifest: &Manifest, sealing: Sealing) -> ExecutionOutcome {
         let engine = EngineSettings::default();
         let quiet = &mut Quiet;
         backtest_sealing(self.data, manifest, engine, signer(), sealing, quiet).unwrap()
     }
 
-    fn backtests(&self, manifest: &Manifest) -> Outcome {
+    fn backtests(&self, manifest: &Manifest) -> ExecutionOutcome {
         let mut last = None;
         let rate = median(|| {
             timed(self.bars, || {
@@ -101,18 +103,18 @@ impl Bench<'_> {
         last.unwrap()
     }
 
-    fn checks(&self, done: &Outcome) {
+    fn checks(&self, done: &ExecutionOutcome) {
         let journal = done.execution.journal();
-        let key = PublicKey::new(signer().verifying_key()).unwrap();
+        let key = PublicKey(signer().verifying_key());
         for (what, integrity_only) in [
             ("verify, integrity only", true),
             ("verify, every record run again", false),
         ] {
             let rate = median(|| {
                 timed(self.bars, || {
-                    let options = Options {
+                    let options = VerifyOptions {
                         integrity_only,
-                        ..Options::default()
+                        ..VerifyOptions::default()
                     };
                     let report = verify_journal(File::open(&journal).unwrap(), &key, options);
                     assert!(report.unwrap().findings.is_empty());

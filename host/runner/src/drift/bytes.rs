@@ -7,7 +7,7 @@ use counterfoil_governance::state::State;
 use super::{DriftError, Found, MISSING};
 use crate::gates::{Archive, ArchiveError};
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::study::evidence::{EvidenceError, EvidenceStore};
+use crate::study::evidence::{EvidenceStore, EvidenceStoreError};
 
 pub(super) fn look(data: &DataDir, state: &State, all: &mut Found) -> Result<(), DriftError> {
     for (component, one) in state.registry().components() {
@@ -19,7 +19,7 @@ pub(super) fn look(data: &DataDir, state: &State, all: &mut Found) -> Result<(),
                 found,
             );
         }
-        let store = EvidenceStore::new(data, &component.0);
+        let store = EvidenceStore::new(data, component);
         let pieces = one.validated.iter().flat_map(|(evidence, _)| &evidence.0);
         for (kind, digest) in pieces {
             if let Some(found) = evidence_bytes(&store, digest)? {
@@ -73,12 +73,12 @@ fn component_bytes(data: &DataDir, component: &Digest) -> Result<Option<String>,
 }
 
 fn evidence_bytes(store: &EvidenceStore, digest: &Digest) -> Result<Option<String>, DriftError> {
-    match store.get(&digest.0) {
+    match store.get(digest) {
         Ok(_) => Ok(None),
-        Err(EvidenceError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
-        Err(EvidenceError::Changed { found, .. }) => Ok(Some(format!("sha256:{found}"))),
-        Err(EvidenceError::TooLong { bytes, .. }) => Ok(Some(format!("{bytes} bytes"))),
-        Err(EvidenceError::File(error)) => Err(error.into()),
+        Err(EvidenceStoreError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
+        Err(EvidenceStoreError::Changed { found, .. }) => Ok(Some(format!("sha256:{found}"))),
+        Err(EvidenceStoreError::TooLong { bytes, .. }) => Ok(Some(format!("{bytes} bytes"))),
+        Err(EvidenceStoreError::File(error)) => Err(error.into()),
     }
 }
 

@@ -12,11 +12,12 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found, MISSING};
 use crate::store::data_dir::DataDir;
-use crate::store::files::at;
 use crate::store::keys::{
-    KeyDir, KeyError, OwnKey, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, SECRET_FILE, read_public,
+    KeyDir, KeyDirError, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, PersonKey, SECRET_FILE,
+    read_public,
 };
 use crate::times::show_time;
+use counterfoil_os::files::FileError;
 
 /// What is declared of every file with a secret key.
 const OWNER_ALONE: &str = "its owner alone reads it";
@@ -41,12 +42,12 @@ pub(super) fn look(
     }
     match PeopleKeys::open(key_dir, data.root()) {
         Ok(_) => {}
-        Err(KeyError::FolderOpen { path, mode }) => {
+        Err(KeyDirError::FolderOpen { path, mode }) => {
             let mode = format!("mode {mode:o}");
             let path = inside(key_dir, &path);
             all.add("key.folder-open", path, "its owner alone writes it", mode);
         }
-        Err(KeyError::InData { data, .. }) => {
+        Err(KeyDirError::InData { data, .. }) => {
             let found = format!("in {data}");
             all.add("key.in-data", folder(key_dir), "apart from the data", found);
         }
@@ -74,7 +75,7 @@ fn inside(key_dir: &KeyDir, path: &str) -> String {
 /// The key of a person.
 fn own(
     people: &PeopleKeys,
-    key: &OwnKey,
+    key: &PersonKey,
     (state, now): (&State, UnixNanos),
     all: &mut Found,
 ) -> Result<(), DriftError> {
@@ -85,7 +86,7 @@ fn own(
     if is_open_to_others(&path, &subject, "key.open", all)? {
         return Ok(());
     }
-    if let Err(KeyError::Malformed { .. }) = people.signer(&key.name, &key.public) {
+    if let Err(KeyDirError::Malformed { .. }) = people.signer(&key.name, &key.public) {
         let found = "no key, or another";
         all.add("key.content", &*subject, public.to_string(), found);
     }
@@ -123,7 +124,7 @@ fn log(key_dir: &KeyDir, state: &State, all: &mut Found) -> Result<(), DriftErro
     // Whoever holds no secret key of the log is none of its holders: nothing is missing.
     match key_dir.secret_public() {
         Ok(None) => {}
-        Err(KeyError::Open { mode, .. }) => {
+        Err(KeyDirError::Open { mode, .. }) => {
             let (path, mode) = (format!("{folder}/{SECRET_FILE}"), format!("mode {mode:o}"));
             all.add("log.open", path, OWNER_ALONE, mode);
         }
@@ -134,10 +135,10 @@ fn log(key_dir: &KeyDir, state: &State, all: &mut Found) -> Result<(), DriftErro
 }
 
 /// A key that was found in a file, in words.
-fn text(found: Result<[u8; 32], KeyError>) -> Result<String, DriftError> {
+fn text(found: Result<[u8; 32], KeyDirError>) -> Result<String, DriftError> {
     match found {
         Ok(found) => Ok(PublicKey(found).to_string()),
-        Err(KeyError::Malformed { .. }) => Ok("no key".to_owned()),
+        Err(KeyDirError::Malformed { .. }) => Ok("no key".to_owned()),
         Err(error) => Err(error.into()),
     }
 }
@@ -162,6 +163,6 @@ fn mode_of(path: &Path) -> Result<Option<u32>, DriftError> {
     match fs::metadata(path) {
         Ok(found) => Ok(Some(found.permissions().mode() & 0o7777)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(at("read", path)(error).into()),
+        Err(error) => Err(FileError::at("read", path)(error).into()),
     }
 }

@@ -13,7 +13,6 @@ use super::{DriftError, Found};
 use crate::permit::may_go_on;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::lock::is_held;
-use crate::study::evidence::limits_digest;
 
 pub(super) fn look(
     data: &DataDir,
@@ -101,7 +100,7 @@ fn limits(
     (execution, manifest, started): (&Execution, &Manifest, &Started),
     all: &mut Found,
 ) -> Result<(), DriftError> {
-    let keeps = Digest(limits_digest(manifest)?);
+    let keeps = manifest.limits_digest()?;
     let account = &started.start.terms.account;
     let Some(in_force) = state.limits().get(account) else {
         return Ok(());

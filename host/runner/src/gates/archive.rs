@@ -14,7 +14,7 @@ use counterfoil_policy::bundle::BUNDLE_BYTES_MAX;
 use counterfoil_policy::child::INPUT_BYTES_MAX;
 
 use crate::store::data_dir::DataDir;
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
 /// The most bytes of one thing in the archive: the larger of a bundle and an input.
 const BYTES_MAX: usize = if BUNDLE_BYTES_MAX > INPUT_BYTES_MAX {
@@ -93,7 +93,7 @@ impl Archive {
                 let (digest, folder) = (*digest, self.folder.display().to_string());
                 return Err(ArchiveError::Missing { digest, folder });
             }
-            Err(error) => return Err(at("read", &path)(error).into()),
+            Err(error) => return Err(FileError::at("read", &path)(error).into()),
         }
         let found = Digest::of(&bytes);
         if found == *digest {

@@ -11,15 +11,16 @@ use counterfoil_governance::registry::Component;
 use counterfoil_governance::rule::Denial;
 use counterfoil_governance::state::State;
 use counterfoil_policy::input::{
-    self, Account, Admission, Asked, Authorization, Exception, Kill, Limits, LookAhead, Operators,
-    Promotion, Replay, Retrospective, Reviewed, Seconds, Set, SnapshotQuality, Start, Thresholds,
-    UnitTests,
+    self, AccountInput, AdmissionInput, AskedLimits, AuthorizationInput, DigestSetInput,
+    ExceptionInput, KillInput, LimitsInput, LookAheadInput, OperatorsInput, PromotionInput,
+    ReplayInput, RetrospectiveInput, ReviewersInput, SnapshotQualityInput, StartInput,
+    ThresholdsInput, UnitTestsInput, UnixSeconds,
 };
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
 use crate::store::data_dir::DataDir;
-use crate::study::evidence::{EvidenceError, EvidenceStore};
+use crate::study::evidence::{EvidenceStore, EvidenceStoreError};
 
 /// The largest number of an input: readers of JSON agree on those below 2^53.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -39,7 +40,7 @@ pub enum DocumentError {
     },
     /// A piece of evidence is not there as it was recorded.
     #[error(transparent)]
-    Store(#[from] EvidenceError),
+    Store(#[from] EvidenceStoreError),
     /// A piece of evidence does not hold.
     #[error("the evidence {digest} does not hold: {source}")]
     Piece {
@@ -60,22 +61,22 @@ pub fn promotion(
     state: &State,
     set: &DigestSet,
     now: UnixNanos,
-) -> Result<Promotion, DocumentError> {
+) -> Result<PromotionInput, DocumentError> {
     let component = state.registry().component(&set.component);
     let component = component.map_err(DocumentError::Unknown)?;
     let pieces = pieces(data, state, (&set.component, component), now)?;
     let approved = component.approvals.iter().filter(|one| one.set == *set);
     let reviewer = component.validated.as_ref();
-    Ok(Promotion {
-        time: Seconds::before(now),
+    Ok(PromotionInput {
+        time: UnixSeconds::before(now),
         set: set_of(set),
-        component: input::Component {
+        component: input::ComponentInput {
             strategy: component.strategy.to_string(),
             source_commit: component.provenance.source_commit.clone(),
             toolchain: component.provenance.toolchain.clone(),
             wit_world: component.provenance.wit_world.clone(),
         },
-        people: Reviewed {
+        people: ReviewersInput {
             author: component.submitted.by.to_string(),
             reviewer: reviewer.map_or_else(String::new, |(_, deed)| deed.by.to_string()),
             approvers: approved.map(|one| one.voice.to_string()).collect(),
@@ -90,7 +91,7 @@ pub fn promotion(
 /// # Errors
 ///
 /// Returns [`DocumentError`] if it authorizes none, or its component is not registered.
-pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<Start, DocumentError> {
+pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<StartInput, DocumentError> {
     let authorized = state.authorizations().get(&entry);
     let authorized = authorized.ok_or(DocumentError::Unauthorized { entry })?;
     let (authorization, terms) = (&authorized.authorization, &authorized.authorization.terms);
@@ -99,9 +100,9 @@ pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<Start, Documen
     let mut promoted = component.promotions.iter().rev().map(|one| one.set);
     let last = promoted.clone().next();
     let approved = promoted.find(|set| *set == terms.set).or(last);
-    let (parameters, limits) = (Digest(terms.parameters.0), Digest(terms.limits.0));
-    Ok(Start {
-        time: Seconds::before(now),
+    let (parameters, limits) = (terms.parameters, terms.limits);
+    Ok(StartInput {
+        time: UnixSeconds::before(now),
         set: set_of(&terms.set),
         approved: approved.as_ref().map(set_of),
         stage: component.stage.name().to_owned(),
@@ -111,13 +112,13 @@ pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<Start, Documen
         timeframe: terms.timeframe.clone(),
         parameters,
         limits,
-        people: Operators {
+        people: OperatorsInput {
             operator: authorized.deed.by.to_string(),
             log_holder: state
                 .log_holder()
                 .map_or_else(String::new, ToString::to_string),
         },
-        authorization: Some(Authorization {
+        authorization: Some(AuthorizationInput {
             entry,
             by: authorized.deed.by.to_string(),
             set: set_of(&terms.set),
@@ -127,15 +128,12 @@ pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<Start, Documen
             timeframe: terms.timeframe.clone(),
             parameters,
             limits,
-            not_before: Seconds::after(authorization.not_before),
-            not_after: Seconds::before(authorization.not_after),
+            not_before: UnixSeconds::after(authorization.not_before),
+            not_after: UnixSeconds::before(authorization.not_after),
             withdrawn: authorized.withdrawn.is_some(),
         }),
-        limits_in_force: state
-            .limits()
-            .get(&terms.account)
-            .map(|one| Digest(one.limits.0)),
-        policy_in_force: state.policy().map(|one| Digest(one.0)),
+        limits_in_force: state.limits().get(&terms.account).map(|one| one.limits),
+        policy_in_force: state.policy(),
         retrospectives_owed: owed(state),
         kills: kills(state, &terms.account),
         exceptions: exceptions(state),
@@ -143,12 +141,12 @@ pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<Start, Documen
 }
 
 /// Every break-glass without a retrospective, those that are still open too.
-fn owed(state: &State) -> Vec<Retrospective> {
+fn owed(state: &State) -> Vec<RetrospectiveInput> {
     let unsigned = state
         .broken()
         .iter()
         .filter(|(_, one)| one.retrospective.is_none());
-    let told = unsigned.map(|(entry, one)| Retrospective {
+    let told = unsigned.map(|(entry, one)| RetrospectiveInput {
         entry: *entry,
         opened_by: one.deed.by.to_string(),
     });
@@ -156,7 +154,7 @@ fn owed(state: &State) -> Vec<Retrospective> {
 }
 
 /// The kill switches that stop every run of an account. One on a single run stops no other.
-fn kills(state: &State, account: &Id) -> Vec<Kill> {
+fn kills(state: &State, account: &Id) -> Vec<KillInput> {
     let scope = |scope: &Scope| match scope {
         Scope::Run(_) => None,
         Scope::Account(of) => (of == account).then_some("account"),
@@ -164,7 +162,7 @@ fn kills(state: &State, account: &Id) -> Vec<Kill> {
     };
     let on = state.kills().iter().filter(|(_, one)| one.lifted.is_none());
     let told = on.filter_map(|(entry, one)| {
-        Some(Kill {
+        Some(KillInput {
             entry: *entry,
             scope: scope(&one.scope)?.to_owned(),
             reason: one.reason.clone(),
@@ -178,12 +176,12 @@ fn kills(state: &State, account: &Id) -> Vec<Kill> {
 pub fn limits(
     state: &State,
     asked_by: &str,
-    account: Account,
-    asked: Asked,
+    account: AccountInput,
+    asked: AskedLimits,
     now: UnixNanos,
-) -> Limits {
-    Limits {
-        time: Seconds::before(now),
+) -> LimitsInput {
+    LimitsInput {
+        time: UnixSeconds::before(now),
         asked_by: asked_by.to_owned(),
         account,
         asked,
@@ -191,28 +189,27 @@ pub fn limits(
     }
 }
 
-fn set_of(set: &DigestSet) -> Set {
-    let digest = |one: Digest| Digest(one.0);
-    Set {
-        component: digest(set.component),
-        limits: digest(set.limits),
-        policy: digest(set.policy),
-        evidence: digest(set.evidence),
+fn set_of(set: &DigestSet) -> DigestSetInput {
+    DigestSetInput {
+        component: set.component,
+        limits: set.limits,
+        policy: set.policy,
+        evidence: set.evidence,
     }
 }
 
 /// Every exception of the ledger; one that was ended before its time ended then.
-fn exceptions(state: &State) -> Vec<Exception> {
+fn exceptions(state: &State) -> Vec<ExceptionInput> {
     let one = |(entry, granted): (&u64, &counterfoil_governance::state::Granted)| {
         let exception = &granted.exception;
         let ended = granted.ended.as_ref().map(|(_, deed)| deed.time);
         let until = ended.map_or(exception.until, |ended| ended.min(exception.until));
         let (component, account) = match &exception.subject {
-            Subject::Component(one) => (Some(Digest(one.0)), None),
+            Subject::Component(one) => (Some(*one), None),
             Subject::Account(one) => (None, Some(one.to_string())),
             Subject::Installation => (None, None),
         };
-        Exception {
+        ExceptionInput {
             entry: *entry,
             rule: exception.rule.clone(),
             component,
@@ -221,7 +218,7 @@ fn exceptions(state: &State) -> Vec<Exception> {
             control: exception.control.clone(),
             owner: exception.owner.to_string(),
             approver: granted.deed.by.to_string(),
-            until: Seconds::before(until),
+            until: UnixSeconds::before(until),
         }
     };
     state.exceptions().iter().map(one).collect()
@@ -246,9 +243,9 @@ fn pieces(
     let Some((evidence, _)) = &component.validated else {
         return Ok(found);
     };
-    let store = EvidenceStore::new(data, &digest.0);
+    let store = EvidenceStore::new(data, digest);
     for (kind, digest_of_piece) in &evidence.0 {
-        let bytes = store.get(&digest_of_piece.0)?;
+        let bytes = store.get(digest_of_piece)?;
         let piece = Piece::open(state, &bytes).map_err(|source| DocumentError::Piece {
             digest: *digest_of_piece,
             source,
@@ -260,34 +257,35 @@ fn pieces(
     Ok(found)
 }
 
-fn evidence(pieces: &Pieces) -> input::Evidence {
+fn evidence(pieces: &Pieces) -> input::EvidenceInput {
     let get = |kind| pieces.get(&kind);
-    input::Evidence {
-        admission: get(EvidenceKind::Admission).map(|one| Admission { passed: one.passed }),
-        unit_tests: get(EvidenceKind::UnitTests).map(|one| UnitTests {
+    input::EvidenceInput {
+        admission: get(EvidenceKind::Admission).map(|one| AdmissionInput { passed: one.passed }),
+        unit_tests: get(EvidenceKind::UnitTests).map(|one| UnitTestsInput {
             passed: one.passed,
             by: one.piece.by.to_string(),
         }),
-        snapshot_quality: get(EvidenceKind::SnapshotQuality).map(|one| SnapshotQuality {
+        snapshot_quality: get(EvidenceKind::SnapshotQuality).map(|one| SnapshotQualityInput {
             snapshot: text(&one.piece.facts, "snapshot"),
             accepted: one.passed,
             quarantined: number(&one.piece.facts, "quarantined").unwrap_or(NUMBER_MAX),
         }),
-        replay: get(EvidenceKind::Replay).map(|one| Replay {
+        replay: get(EvidenceKind::Replay).map(|one| ReplayInput {
             run: text(&one.piece.facts, "run-id"),
             identical: one.passed,
             back_ends: back_ends(&one.piece.facts),
         }),
-        no_look_ahead: get(EvidenceKind::NoLookAhead).map(|one| LookAhead { passed: one.passed }),
+        no_look_ahead: get(EvidenceKind::NoLookAhead)
+            .map(|one| LookAheadInput { passed: one.passed }),
         thresholds: get(EvidenceKind::Thresholds).and_then(thresholds),
     }
 }
 
 /// What was measured, whatever the checker's own thresholds were; nothing if it does not count.
-fn thresholds(one: &Counted) -> Option<Thresholds> {
+fn thresholds(one: &Counted) -> Option<ThresholdsInput> {
     let facts = &one.piece.facts;
     one.passed.then_some(())?;
-    Some(Thresholds {
+    Some(ThresholdsInput {
         drawdown_bps: number(facts, "drawdown-bps")?,
         slippage_loss_bps: number(facts, "slippage-loss-bps")?,
         fuel_p99_bps: number(facts, "fuel-p99-bps")?,

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use counterfoil_connect::broker::order::Leave;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer as _;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::gateway::{
     ClockReport, EndedSubmission, LookupAnswer, OrderAuthorization, OrderLogRecord, SubmissionEnd,
@@ -516,7 +517,7 @@ fn log_of(
     let path = order_log::path(execution);
     let is_there = path
         .try_exists()
-        .map_err(crate::store::files::at("look for", &path))?;
+        .map_err(FileError::at("look for", &path))?;
     let own = Box::new(signer.clone());
     if is_there {
         return OrderLog::go_on(execution, own, key);
@@ -525,11 +526,13 @@ fn log_of(
 }
 
 fn clock_record(time: UnixNanos) -> OrderLogRecord {
-    let word = clock::kernel_clock().ok().map(|word| ClockReport {
-        is_synchronized: word.is_synchronized,
-        offset_max_nanos: word.offset_max_nanos,
-        offset_estimate_nanos: word.offset_estimate_nanos,
-    });
+    let word = counterfoil_os::clock::kernel_clock()
+        .ok()
+        .map(|word| ClockReport {
+            is_synchronized: word.is_synchronized,
+            offset_max_nanos: word.offset_max_nanos,
+            offset_estimate_nanos: word.offset_estimate_nanos,
+        });
     OrderLogRecord::Clock { word, time }
 }
 

@@ -16,7 +16,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_trading::record::{RunStop, StopCause};
 
 use crate::store::data_dir::{DataDir, Execution};
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
 /// The most bytes of a reason that are read.
 const REASON_BYTES_MAX: u64 = 1_000;
@@ -103,7 +103,7 @@ pub fn lift(data: &DataDir, target: &Target) -> Result<bool, FileError> {
             Ok(true)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(at("remove", &path)(error)),
+        Err(error) => Err(FileError::at("remove", &path)(error)),
     }
 }
 

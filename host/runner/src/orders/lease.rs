@@ -10,7 +10,6 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -19,7 +18,8 @@ use counterfoil_governance::id::{Id, IdError};
 use serde::{Deserialize, Serialize};
 
 use crate::store::data_dir::DataDir;
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
+use counterfoil_os::lock::FileLock;
 
 /// The format of the lease's file.
 const FORMAT: &str = "counterfoil-lease/1";
@@ -109,7 +109,7 @@ struct Written {
 #[derive(Debug)]
 #[must_use]
 pub struct Lease {
-    _lock: File,
+    _lock: FileLock,
     account: Id,
     path: PathBuf,
     epoch: u64,
@@ -137,19 +137,10 @@ impl Lease {
         let folder = data.root().join("leases");
         files::make_folder(&folder)?;
         let lock_path = folder.join(format!("{account}.lock"));
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        let lock = options.open(&lock_path).map_err(at("open", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LeaseError::Held {
-                    account: account.to_string(),
-                    path: lock_path.display().to_string(),
-                });
-            }
-            Err(TryLockError::Error(error)) => return Err(at("lock", &lock_path)(error).into()),
-        }
+        let lock = FileLock::try_take(&lock_path)?.ok_or_else(|| LeaseError::Held {
+            account: account.to_string(),
+            path: lock_path.display().to_string(),
+        })?;
         let mut lease = Self {
             _lock: lock,
             account: account.clone(),
@@ -244,7 +235,7 @@ impl Lease {
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(at("read", &self.path)(error).into()),
+            Err(error) => return Err(FileError::at("read", &self.path)(error).into()),
         };
         let written: Written =
             serde_json::from_slice(&bytes).map_err(|error| self.unreadable(error.to_string()))?;

@@ -15,9 +15,9 @@ use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::clock::kernel_clock;
 use crate::store::data_dir::DataDir;
 use crate::times::parse_time;
+use counterfoil_os::clock::kernel_clock;
 
 /// The format of the file.
 pub const FORMAT: &str = "counterfoil-limits/1";
@@ -194,7 +194,8 @@ fn check_clock(limit: Option<i64>) -> Result<(), RunStop> {
     let Some(limit) = limit else { return Ok(()) };
     let off = |why: String| stop(StopCause::ClockOff, why);
     let word = kernel_clock().map_err(|error| off(format!("the kernel does not say: {error}")))?;
-    word.check(limit).map_err(|error| off(error.to_string()))
+    word.check_within(limit)
+        .map_err(|error| off(error.to_string()))
 }
 
 /// Whether a run's limits keep within an account's; if not, the first field that does not.

@@ -21,7 +21,7 @@ use counterfoil_trading::time::UnixNanos;
 use serde::Deserialize;
 
 use crate::clock;
-use crate::store::files::{FileError, read_whole};
+use counterfoil_os::files::{FileError, read_whole};
 
 /// How long a connection may take to stand.
 const DIAL_MAX: Duration = Duration::from_secs(10);
@@ -64,7 +64,7 @@ pub enum VenuesError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The file holds something else.
-    #[error("{path} does not say how venues are reached: {reason}; see docs/FEEDS.md")]
+    #[error("{path} does not say how venues are reached: {reason}; see docs/reference/FEEDS.md")]
     Malformed {
         /// The file.
         path: PathBuf,

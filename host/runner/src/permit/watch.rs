@@ -14,6 +14,7 @@ use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::time::UnixNanos;
 
 use super::{Denied, may_go_on};
+use crate::run::permission::RunPermission;
 
 /// The ledger, as whoever runs asks and tells it.
 pub trait Records: Send + Sync {
@@ -63,27 +64,6 @@ impl PermitWatch {
         }
     }
 
-    /// Checks that the run is still permitted.
-    ///
-    /// # Errors
-    ///
-    /// Returns the [`RunStop`] that ends the run, with the rule's code in front of its message.
-    pub fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
-        let state = self.records.state().map_err(|denied| not(&denied))?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = seen.as_ref();
-        if known.is_some_and(|seen| Arc::ptr_eq(&seen.state, &state) && now < seen.until) {
-            return Ok(());
-        }
-        let grant = may_go_on(&state, &self.manifest, now)
-            .map_err(|denied| self.killed(&state, &denied).unwrap_or_else(|| not(&denied)))?;
-        *seen = Some(Seen {
-            state,
-            until: grant.until(),
-        });
-        Ok(())
-    }
-
     /// The stop of a kill switch that people threw in the ledger: the same as by its file.
     fn killed(&self, state: &State, denied: &Denied) -> Option<RunStop> {
         if denied.code != Rule::KillOn.code() {
@@ -99,6 +79,24 @@ impl PermitWatch {
         };
         let message = denied.why.clone();
         Some(RunStop { cause, message })
+    }
+}
+
+impl RunPermission for PermitWatch {
+    fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
+        let state = self.records.state().map_err(|denied| not(&denied))?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = seen.as_ref();
+        if known.is_some_and(|seen| Arc::ptr_eq(&seen.state, &state) && now < seen.until) {
+            return Ok(());
+        }
+        let grant = may_go_on(&state, &self.manifest, now)
+            .map_err(|denied| self.killed(&state, &denied).unwrap_or_else(|| not(&denied)))?;
+        *seen = Some(Seen {
+            state,
+            until: grant.until(),
+        });
+        Ok(())
     }
 }
 

@@ -1,26 +1,56 @@
-//! A component made ready: admitted, compiled, and its parameters understood.
+//! A component prepared for a run: admitted, compiled, described, its parameters parsed. It must never know where
+//! the bars come from.
 
-use counterfoil_sandbox::arguments::parse_arguments;
 use std::sync::Arc;
 
-use counterfoil_sandbox::compile::{Compiled, load};
-use counterfoil_sandbox::describe::{Description, describe};
-use counterfoil_sandbox::engine::{Engine, EngineSettings, settings_digest};
-use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::arguments::{ArgumentError, parse_arguments};
+use counterfoil_sandbox::compile::{CompileError, LoadedComponent, load};
+use counterfoil_sandbox::describe::{DescribeError, Description, describe};
+use counterfoil_sandbox::engine::{Engine, EngineError, EngineSettings, settings_digest};
+use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::limits::SandboxLimits;
-use counterfoil_trading::manifest::{Manifest, RunSetup};
+use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
 
-use crate::error::RunnerError;
-use crate::store::data_dir::DataDir;
+use crate::run::mismatch::ManifestMismatch;
+use crate::store::data_dir::{DataDir, DataDirError};
 
-/// A component, compiled, with what it says of itself.
+/// Why a component could not be made ready for a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ComponentError {
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Mismatch(#[from] ManifestMismatch),
+    /// The strategy does not trade such bars, or so many instruments.
+    #[error("{strategy} {wants}, the run has {has}")]
+    Unsuited {
+        strategy: String,
+        wants: String,
+        has: String,
+    },
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The component was not admitted, or does not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error(transparent)]
+    Describe(#[from] DescribeError),
+    /// The manifest's parameters are not the component's.
+    #[error(transparent)]
+    Arguments(#[from] ArgumentError),
+    #[error("cannot start a thread for the component: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A compiled component with its own description.
 #[derive(Clone, Debug)]
-pub struct Ready {
-    /// The compiled component.
-    pub compiled: Compiled,
-    /// What it says of itself.
+pub struct CompiledComponent {
+    pub compiled: LoadedComponent,
     pub description: Description,
 }
 
@@ -28,99 +58,105 @@ pub struct Ready {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the component is refused or is at fault already.
-pub fn ready(
+/// Returns [`ComponentError`] if the component is not admitted, or faults while it describes itself.
+pub fn compile_component(
     bytes: &[u8],
     limits: &SandboxLimits,
     settings: EngineSettings,
-) -> Result<Ready, RunnerError> {
+) -> Result<CompiledComponent, ComponentError> {
     let engine = Engine::new(settings.for_limits(limits))?;
     let compiled = load(&engine, bytes)?;
     let stack = engine.settings().thread_stack_bytes();
     let description =
-        guest_thread(stack, || describe(&compiled, limits)).map_err(RunnerError::Thread)??;
-    Ok(Ready {
+        guest_thread(stack, || describe(&compiled, limits)).map_err(ComponentError::Thread)??;
+    Ok(CompiledComponent {
         compiled,
         description,
     })
 }
 
-/// Makes the manifest's component ready, and what its `init` will be told.
+/// Compiles the manifest's component, and the setup that its `init` receives.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the manifest and the component do not agree.
-pub fn ready_for(
+/// Returns [`ComponentError`] if the component is missing, was changed, or contradicts the manifest.
+pub fn compile_for_manifest(
     data: &DataDir,
     manifest: &Manifest,
     setup: &RunSetup,
     settings: EngineSettings,
-) -> Result<(Ready, Setup), RunnerError> {
+) -> Result<(CompiledComponent, GuestSetup), ComponentError> {
     let bytes = data.component(&setup.component)?;
-    let ready = ready(&bytes, &manifest.limits, settings)?;
-    let guest = setup_for(&ready, manifest, setup)?;
+    let ready = compile_component(&bytes, &manifest.limits, settings)?;
+    let guest = guest_setup(&ready, manifest, setup)?;
     Ok((ready, guest))
 }
 
-/// What the `init` of a component that is ready will be told.
+/// The setup that the component's `init` receives.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the manifest names another component, or they do not agree.
-pub fn setup_for(
-    ready: &Ready,
+/// Returns [`ComponentError`] if the manifest names another component, or contradicts it.
+pub fn guest_setup(
+    ready: &CompiledComponent,
     manifest: &Manifest,
     setup: &RunSetup,
-) -> Result<Setup, RunnerError> {
+) -> Result<GuestSetup, ComponentError> {
+    // The settings decide fuel and traps, so another engine could decide another way on the same bars. A run
+    // never starts with a digest that its replay could not reproduce.
     let ours = settings_digest();
     if ours != setup.engine {
-        return Err(RunnerError::Disagrees {
-            what: "the engine-settings digest",
+        return Err(ManifestMismatch {
+            subject: "the engine-settings digest",
             place: "this host",
             found: format!("sha256:{}", hex::encode(ours)),
             stated: manifest.engine.clone(),
-            way_on: "use the host version that made the manifest, or make a new manifest",
-        });
+            hint: "use the host version that made the manifest, or make a new manifest",
+        }
+        .into());
     }
+    // The cache of compiled components is looked up by name, and a caller may pass the wrong one: what runs is
+    // the component that the manifest's digest names, or nothing.
     if ready.compiled.digest().0 != setup.component {
-        return Err(RunnerError::Disagrees {
-            what: "the component",
-            place: "what was made ready",
+        return Err(ManifestMismatch {
+            subject: "the component",
+            place: "the compiled component",
             found: format!("sha256:{}", ready.compiled.digest()),
             stated: manifest.component.clone(),
-            way_on: "make the manifest's own component ready",
-        });
+            hint: "compile the component that the manifest names",
+        }
+        .into());
     }
     check_description(&ready.description, manifest, setup)?;
-    Ok(Setup {
+    Ok(GuestSetup {
         instruments: setup.instruments.clone(),
         arguments: parse_arguments(&ready.description, &manifest.parameters)?,
         seed: setup.seed,
     })
 }
 
-/// A component that is ready, with the one watchdog of its engine: two of them would make every
-/// deadline come twice as early. Cloning is cheap, and the clones may run at the same time.
+/// A compiled component with the only watchdog of its engine: with two, every deadline would come twice as early.
+/// Clones are cheap and may run at the same time.
 #[derive(Clone, Debug)]
-pub struct Shared {
-    pub(crate) ready: Ready,
+pub struct SharedComponent {
+    ready: CompiledComponent,
     _watchdog: Arc<Watchdog>,
 }
 
-impl Shared {
-    /// Makes the manifest's component ready.
+impl SharedComponent {
+    /// Compiles the manifest's component.
     ///
     /// # Errors
     ///
-    /// As [`ready_for`], and if there is no thread to be had.
+    /// As [`compile_for_manifest`], and if the watchdog's thread could not be started.
     pub fn new(
         data: &DataDir,
         manifest: &Manifest,
         setup: &RunSetup,
         settings: EngineSettings,
-    ) -> Result<Self, RunnerError> {
-        let (ready, _told) = ready_for(data, manifest, setup, settings)?;
-        let watchdog = Watchdog::start(ready.compiled.engine()).map_err(RunnerError::Thread)?;
+    ) -> Result<Self, ComponentError> {
+        let (ready, _setup) = compile_for_manifest(data, manifest, setup, settings)?;
+        let watchdog = Watchdog::start(ready.compiled.engine()).map_err(ComponentError::Thread)?;
         Ok(Self {
             ready,
             _watchdog: Arc::new(watchdog),
@@ -128,26 +164,100 @@ impl Shared {
     }
 }
 
+/// A component compiled for the run of one manifest, with the setup that its `init` receives.
+#[derive(Debug)]
+pub struct PreparedComponent {
+    run: [u8; 32],
+    shared: SharedComponent,
+    pub(crate) setup: GuestSetup,
+}
+
+impl PreparedComponent {
+    /// Compiles and prepares the component of a manifest.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ComponentError`] if it is missing, was changed, or contradicts the manifest.
+    pub fn new(
+        data: &DataDir,
+        manifest: &Manifest,
+        setup: &RunSetup,
+        engine: EngineSettings,
+    ) -> Result<Self, ComponentError> {
+        let shared = SharedComponent::new(data, manifest, setup, engine)?;
+        Self::share(&shared, manifest, setup)
+    }
+
+    /// Prepares a component that other runs may use at the same time for this manifest.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ComponentError`] if it contradicts the manifest.
+    pub fn share(
+        shared: &SharedComponent,
+        manifest: &Manifest,
+        setup: &RunSetup,
+    ) -> Result<Self, ComponentError> {
+        Ok(Self {
+            run: manifest.run_id()?,
+            setup: guest_setup(&shared.ready, manifest, setup)?,
+            shared: shared.clone(),
+        })
+    }
+
+    /// Checks that the component was prepared for `run`, given as 64 hex digits.
+    pub(crate) fn check_run(&self, run: &str) -> Result<(), ManifestMismatch> {
+        let ready_for = hex::encode(self.run);
+        if ready_for == run {
+            return Ok(());
+        }
+        Err(ManifestMismatch {
+            subject: "the run",
+            place: "the prepared component",
+            found: ready_for,
+            stated: run.to_owned(),
+            hint: "prepare the component for this run",
+        })
+    }
+
+    #[must_use]
+    pub fn engine(&self) -> &EngineSettings {
+        self.shared.ready.compiled.engine().settings()
+    }
+
+    /// The compiled component.
+    pub(crate) const fn compiled(&self) -> &LoadedComponent {
+        &self.shared.ready.compiled
+    }
+
+    /// The id of the run that it is prepared for.
+    #[must_use]
+    pub const fn run(&self) -> &[u8; 32] {
+        &self.run
+    }
+}
+
 fn check_description(
     description: &Description,
     manifest: &Manifest,
     setup: &RunSetup,
-) -> Result<(), RunnerError> {
+) -> Result<(), ComponentError> {
     let wants = |wants: String, has: String| {
-        Err(RunnerError::BarsWanted {
+        Err(ComponentError::Unsuited {
             strategy: description.name.clone(),
             wants,
             has,
         })
     };
     if description.warm_up != manifest.warm_up {
-        return Err(RunnerError::Disagrees {
-            what: "the warm-up",
+        return Err(ManifestMismatch {
+            subject: "the warm-up",
             place: "the component",
             found: description.warm_up.to_string(),
             stated: manifest.warm_up.to_string(),
-            way_on: "set warm-up to the component's value",
-        });
+            hint: "set warm-up to the component's value",
+        }
+        .into());
     }
     let count = u32::try_from(setup.instruments.len()).unwrap_or(u32::MAX);
     if count < description.instruments_min {
@@ -158,10 +268,10 @@ fn check_description(
         );
     }
     if let Some(most) = description.instruments_max.filter(|most| count > *most) {
-        let way_on = "choose with --instruments";
+        let hint = "choose with --instruments";
         return wants(
             format!("takes at most {most} instruments"),
-            format!("{count}; {way_on}"),
+            format!("{count}; {hint}"),
         );
     }
     match description

@@ -1,4 +1,5 @@
-//! The one loop. Backtest, live and replay call it with another feed, journal and clock.
+//! The one loop. Backtest, live and resume call it with another feed, journal and clock, and it must never
+//! know which of them called.
 
 use counterfoil_trading::journal::{self, RecordBytes};
 use counterfoil_trading::record::{CloseRecord, RefusedInput, RunStop};
@@ -7,19 +8,31 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::venue::Venue;
 
-use crate::error::RunnerError;
-use crate::run::feed::{Feed, Next};
+use crate::run::feed::{FeedError, FeedItem, SliceFeed};
 use crate::run::journal::{JournalError, RunJournal};
 
-/// What is heard of a run under way.
-pub trait Observer<S> {
-    /// A slice was taken down the path.
+/// Why a run could not continue. Its journal has no closing record then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriveError {
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The venue, the journal or the host failed.
+    #[error(transparent)]
+    Run(#[from] RunError<JournalError>),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Receives the progress of a run.
+pub trait RunObserver<S> {
+    /// A slice was decided.
     fn stepped(&mut self, strategy: &mut S, run: &Run);
     /// An input was refused and recorded.
     fn refused(&mut self, input: &RefusedInput);
-    /// A bar was skipped because it was decided before.
+    /// A bar was skipped because it is decided already.
     fn skipped(&mut self) {}
-    /// The host stops the run; the journal gets the record of it next.
+    /// The host stops the run. The stop is recorded next.
     fn stopped(&mut self, _stop: &RunStop) {}
 }
 
@@ -27,16 +40,16 @@ pub trait Observer<S> {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if feed, venue, journal or host cannot go on; the journal then has no
+/// Returns [`DriveError`] if feed, venue, journal or host cannot go on; the journal then has no
 /// closing record.
 pub fn drive<F, S, V, J, C>(
     feed: &mut F,
     run: &mut Run,
     ports: &mut RunPorts<'_, S, V, J, C>,
-    observer: &mut dyn Observer<S>,
-) -> Result<CloseRecord, RunnerError>
+    observer: &mut dyn RunObserver<S>,
+) -> Result<CloseRecord, DriveError>
 where
-    F: Feed,
+    F: SliceFeed,
     S: Strategy,
     V: Venue,
     J: RunJournal,
@@ -45,27 +58,38 @@ where
     let mut slice = Slice::default();
     loop {
         match feed.next(&mut slice)? {
-            Next::End => break,
-            Next::Known => observer.skipped(),
-            Next::Nothing => {}
-            Next::Stop(stop) => {
+            FeedItem::End => break,
+            FeedItem::Known => observer.skipped(),
+            FeedItem::Nothing => {}
+            FeedItem::Stop(stop) => {
+                // The observer first: if the process ends before the record, the status still shows the cause,
+                // and the resumption meets the same stop and records it.
                 observer.stopped(&stop);
                 run.halt(stop, ports)?;
                 break;
             }
-            Next::Refused(input) => {
+            FeedItem::Refused(input) => {
+                // Recorded in front of the slice that it could not join, and outside the decision digest: a feed
+                // that sends more garbage must not make a replay differ.
                 let mut body = Vec::new();
                 input.encode(&mut body);
                 append_outside(&body, ports.journal)?;
                 observer.refused(&input);
             }
-            Next::Slice => {
+            FeedItem::Slice => {
+                // The venue's books are compared before the slice is decided. A run that missed a fill would
+                // decide on a wrong position, and the journal would show it as right.
                 let account = run.account_view();
-                let differs = ports.venue.reconcile(&slice, &account);
-                if let Some(stop) = differs.map_err(RunError::Venue)? {
+                if let Some(stop) = ports
+                    .venue
+                    .reconcile(&slice, &account)
+                    .map_err(RunError::Venue)?
+                {
                     run.halt(stop, ports)?;
                     break;
                 }
+                // Not before reconciliation, which asks a broker over the network: the wait would count as the
+                // strategy's, and the risk gate refuses orders of bars that are decided too late.
                 ports.clock.receive();
                 let progress = run.step(&slice, ports)?;
                 observer.stepped(ports.strategy, run);
@@ -82,13 +106,15 @@ where
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the journal does not take it.
-pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<CloseRecord, RunnerError> {
+/// Returns [`DriveError`] if the journal does not take it.
+pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<CloseRecord, DriveError> {
+    // The digest waits for everything accepted to be written: a closing record never states decisions that a
+    // failed write lost.
     let digest = journal.digest()?;
     Ok(run.close(&digest, journal)?)
 }
 
-/// Appends a record that stands outside the decision digest.
+/// Appends a record outside the decision digest.
 pub(crate) fn append_outside<J: RunJournal>(
     body: &[u8],
     journal: &mut J,

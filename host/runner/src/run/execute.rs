@@ -3,99 +3,99 @@
 
 use std::sync::Arc;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
-use counterfoil_sandbox::setup::Setup;
 use counterfoil_sandbox::thread::guest_thread;
-use counterfoil_trading::manifest::{Manifest, RunSetup};
-use counterfoil_trading::record::{CloseRecord, DataCommitment, OpenRecord};
+use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
+use counterfoil_trading::record::{CloseRecord, DataCommitment, OpenRecord, RunStop};
 use counterfoil_trading::run::{Run, RunClock, RunPorts};
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
-use sha2::{Digest as _, Sha256};
 
-use crate::error::RunnerError;
 use crate::orders::gateway::any::AnyVenue;
 use crate::orders::gateway::broker::{BrokerVenue, Recorded};
 use crate::orders::gateway::guard::{Guard, Guarded};
 use crate::orders::gateway::paper::PaperVenue;
-use crate::orders::gateway::{BookTerms, DecidedBefore, Gateway, Terms};
+use crate::orders::gateway::{BookTerms, DecidedBefore, Gateway, GatewayError, Terms};
 use crate::orders::kill::{KillSwitch, Told};
 use crate::orders::lease::{Lease, LeaseError, RunSlot};
 use crate::orders::limits::LimitsWatch;
-use crate::permit::PermitWatch;
-use crate::run::component::{self, Shared};
-use crate::run::drive::{self, Observer};
-use crate::run::feed::{Feed, OfBroker};
-use crate::run::journal::{AnyJournal, JournalFile, RunJournal, Sealer, Sealing};
-use crate::store::data_dir::{DataDir, Execution};
+use crate::orders::venues::VenuesError;
+use crate::run::component::{ComponentError, PreparedComponent};
+use crate::run::drive::{self, DriveError, RunObserver};
+use crate::run::feed::{BrokerActionFilter, SliceFeed};
+use crate::run::inputs::InputsError;
+use crate::run::journal::{
+    AnyJournal, JournalError, JournalFile, ReadJournalError, RunJournal, Sealer, Sealing,
+};
+use crate::run::mismatch::ManifestMismatch;
+use crate::run::permission::RunPermission;
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
-use crate::store::lock::RunLock;
+use crate::store::lock::{LockError, RunLock};
+use counterfoil_os::files::FileError;
 
-/// The build of this host, as journals name it.
+/// The build of this host, as the open record names it.
 pub const HOST: &str = concat!("counterfoil ", env!("CARGO_PKG_VERSION"));
 
-/// What an execution is made of.
-pub struct Start<'a> {
-    /// Where components and journals lie.
+/// Everything that one execution needs.
+pub struct ExecutionConfig<'a> {
     pub data: &'a DataDir,
-    /// The manifest.
     pub manifest: &'a Manifest,
-    /// Its values.
+    /// The manifest's parsed values.
     pub setup: &'a RunSetup,
-    /// Back end, optimisation and cache: none of them may change a result.
+    /// Back end, optimization and cache, none of which may change a result.
     pub engine: EngineSettings,
-    /// Signs checkpoints.
     pub signer: Box<dyn Signer + Send>,
-    /// What the open record promises of the bars; `None` for a feed.
+    /// The open record's commitments to bars and actions; `None` for a feed.
     pub commitments: Option<Vec<DataCommitment>>,
     /// Whether a second execution is refused, as for a feed.
     pub once: bool,
-    /// On which thread records are sealed.
     pub sealing: Sealing,
-    /// Under which conditions it trades an account, through the gateway; `None` for a simulation.
-    pub conditions: Option<Conditions>,
+    /// What a run needs to trade an account through the gateway; `None` for a simulation.
+    pub context: Option<LiveContext>,
 }
 
-/// Under which conditions a run trades an account.
+/// What a run needs to trade an account: its place under the lease, limits, permission and broker.
 #[derive(Debug)]
-pub struct Conditions {
-    /// Its place among the account's runs.
+pub struct LiveContext {
+    /// The run's place among the account's runs.
     pub slot: RunSlot,
-    /// The limits of run and account.
     pub limits: LimitsWatch,
     /// The digest of the policy that the run was started under.
     pub policy: [u8; 32],
-    /// How this process stops the run.
     pub told: Told,
-    /// The permission of a run that people authorized.
-    pub permit: Option<PermitWatch>,
-    /// The broker that takes its orders; `None` for the paper venue.
+    /// The permission of a run that people authorized; `None` for a run that needs none.
+    pub permit: Option<Box<dyn RunPermission>>,
+    /// The broker that takes the run's orders; `None` for the paper venue.
     pub broker: Option<Bridge>,
 }
 
-/// The time between two looks at a venue's books: short against a trading day, long against the
-/// limits of a broker for requests.
+/// Time between two reconciliations with a venue's books: short against a trading day, long against a broker's
+/// rate limits.
 pub const RECONCILE_NANOS: i64 = 60_000_000_000;
 
-impl Conditions {
-    /// The venue that the run's manifest asks for.
+impl LiveContext {
+    /// The venue that the manifest names.
     ///
     /// # Errors
     ///
-    /// Returns [`RunnerError::Disagrees`] if it asks for a broker that is not there, or the other way
-    /// round.
+    /// Returns [`ExecuteError`] if the manifest names a broker and none was given, or the other way round, or if
+    /// another run trades the broker's account.
     pub(crate) fn venue(
         &mut self,
         data: &DataDir,
         setup: &RunSetup,
         recorded: Recorded,
-    ) -> Result<AnyVenue, RunnerError> {
+    ) -> Result<AnyVenue, ExecuteError> {
+        // Neither case falls back to the other venue: a paper run whose orders reach a broker moves money, and a
+        // broker run on paper reports fills that never happened.
         let (stated, found) = match (setup.broker, self.broker.take()) {
             (None, None) => return Ok(AnyVenue::Paper(Box::new(PaperVenue::new(setup)))),
             (Some(_), Some(bridge)) => {
@@ -106,22 +106,24 @@ impl Conditions {
             (Some(_), None) => ("a broker", "the paper venue"),
             (None, Some(_)) => ("the paper venue", "a broker"),
         };
-        Err(RunnerError::Disagrees {
-            what: "the venue",
+        Err(ManifestMismatch {
+            subject: "the venue",
             place: "this start",
             found: found.to_owned(),
             stated: stated.to_owned(),
-            way_on: "name the broker in the manifest and with --broker, or in neither",
-        })
+            hint: "name the broker in the manifest and with --broker, or in neither",
+        }
+        .into())
     }
 
-    /// The conditions of an execution, watched over, and the terms of its gateway. What does not hold
-    /// from here on ends the run with a record.
+    /// The guard that watches this context from here on, and the terms of the gateway. A condition that fails from
+    /// now on ends the run with a record.
     pub(crate) fn watch(
         self,
         data: &DataDir,
         execution: &Execution,
-        (signer, setup): (&SharedSigner, &RunSetup),
+        signer: &SharedSigner,
+        setup: &RunSetup,
     ) -> (Arc<Guard>, Terms) {
         let account = self.slot.lease().account();
         let kill = KillSwitch::with(data, account, Some(execution), self.told);
@@ -141,74 +143,117 @@ impl Conditions {
     }
 }
 
-/// The one place at a broker's account, whatever the run's own account is called: two runs there would
-/// each take the other for somebody else.
+/// The only slot at a broker's account, whatever the run's own account is called. Each of two runs there would
+/// take the other's orders for foreign ones.
 fn broker_place(data: &DataDir, key: &str) -> Result<RunSlot, LeaseError> {
-    let digest = hex::encode(Sha256::digest(key));
-    let name = format!("broker-{}", digest.get(..16).unwrap_or_default());
-    Lease::of_process(data, &Id::parse(&name)?)?.admit(1)
+    // A broker's key name may hold characters that no id allows; the start of its digest never does.
+    let digest: String = Digest::of(key.as_bytes()).hex().chars().take(16).collect();
+    Lease::of_process(data, &Id::parse(&format!("broker-{digest}"))?)?.admit(1)
 }
 
-impl core::fmt::Debug for Start<'_> {
+impl core::fmt::Debug for ExecutionConfig<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Start")
+        f.debug_struct("ExecutionConfig")
             .field("once", &self.once)
             .finish_non_exhaustive()
     }
 }
 
-/// What an execution came to.
+/// An execution that reached its closing record.
 #[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Which.
+pub struct ExecutionOutcome {
     pub execution: Execution,
-    /// Its closing record.
     pub close: CloseRecord,
+}
+
+/// Why a run did not start, or stopped without a closing record.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecuteError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Mismatch(#[from] ManifestMismatch),
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    #[error(transparent)]
+    Inputs(#[from] InputsError),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The journal's file could not be created.
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// A kill switch, a limit or the permission keeps the run from starting.
+    #[error("{}: the run does not start: {}", .0.cause.name(), .0.message)]
+    NotStarted(RunStop),
+    #[error(transparent)]
+    Venue(#[from] Box<VenuesError>),
+    /// The host could not start the guest.
+    #[error(transparent)]
+    Guest(#[from] StartError),
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The recorded part of a resumed run could not be read.
+    #[error(transparent)]
+    ReadJournal(#[from] ReadJournalError),
+    #[error("cannot start a thread for the run: {0}")]
+    Thread(std::io::Error),
 }
 
 /// Runs a manifest over a feed.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if anything it names is missing or does not agree (then nothing was
-/// written), or if the host could not go on (then the journal has no closing record).
+/// Returns [`ExecuteError`] if anything that the manifest names is missing or contradicts it (nothing is written
+/// then), or if the host could not continue (the journal has no closing record then).
 pub fn execute<F, C>(
-    start: Start<'_>,
+    start: ExecutionConfig<'_>,
     feed: &mut F,
     clock: &mut C,
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Outcome, RunnerError>
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ExecutionOutcome, ExecuteError>
 where
-    F: Feed + Send,
+    F: SliceFeed + Send,
     C: RunClock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
-    let guest = Prepared::new(data, manifest, setup, start.engine.clone())?;
+    let guest = PreparedComponent::new(data, manifest, setup, start.engine.clone())?;
     execute_prepared(start, &guest, feed, clock, observer)
 }
 
-/// As [`execute`], with a component that was made ready before.
+/// As [`execute`], with a component that was prepared before.
 ///
 /// # Errors
 ///
-/// As [`execute`], and if the component was made ready for another run.
+/// As [`execute`], and if the component was prepared for another run.
 pub fn execute_prepared<F, C>(
-    start: Start<'_>,
-    guest: &Prepared,
+    start: ExecutionConfig<'_>,
+    guest: &PreparedComponent,
     feed: &mut F,
     clock: &mut C,
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Outcome, RunnerError>
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ExecutionOutcome, ExecuteError>
 where
-    F: Feed + Send,
+    F: SliceFeed + Send,
     C: RunClock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
     let run_id = manifest.run_id()?;
     guest.check_run(&hex::encode(run_id))?;
     let canonical = manifest.canonical()?;
+    // A crash after this line leaves a folder without a journal. A resumption finds no signed entry in it and
+    // begins the run there, so a live manifest that starts once is not used up by it.
     let execution = data.new_execution(&run_id, &canonical, start.once)?;
-    // Held until the journal is closed; a process that is killed gives it back.
+    // Held until the journal is closed. Two writers would interleave entries of two chains in one file. The kernel
+    // releases the lock when the process is killed.
     let _lock = RunLock::take(&execution)?;
     let open = OpenRecord {
         manifest: canonical,
@@ -217,12 +262,14 @@ where
         commitments: start.commitments,
     };
     let signer = SharedSigner::new(start.signer);
-    // The order log begins before the journal: a journal without one was never traded by.
-    let gateway = match start.conditions {
+    // The order log begins before the journal. If the process stops between the two, no decision exists that
+    // could have sent an order; the other way round, a journal without an order log could belong to a run whose
+    // orders are at the venue.
+    let gateway = match start.context {
         None => None,
-        Some(mut conditions) => {
-            let venue = conditions.venue(data, setup, Recorded::default())?;
-            let (guard, terms) = conditions.watch(data, &execution, (&signer, setup));
+        Some(mut context) => {
+            let venue = context.venue(data, setup, Recorded::default())?;
+            let (guard, terms) = context.watch(data, &execution, &signer, setup);
             let mut gateway = Gateway::open(venue, &execution, terms, DecidedBefore::new())?;
             gateway.begin()?;
             Some((gateway, guard))
@@ -232,112 +279,67 @@ where
     let cadence = setup.cadence;
     let sealer = Sealer::new(file, Box::new(signer), execution.origin(), cadence);
     let mut journal =
-        AnyJournal::start(sealer, cadence, start.sealing).map_err(RunnerError::Thread)?;
+        AnyJournal::start(sealer, cadence, start.sealing).map_err(ExecuteError::Thread)?;
+    // The open record is signed at once (it lies outside the digest): an unsigned manifest could be exchanged for
+    // another before the first checkpoint.
     let mut body = Vec::new();
     open.encode(&mut body);
     drive::append_outside(&body, &mut journal)?;
-    let terms = (manifest, setup);
     let close = match gateway {
         None => {
             let mut venue = SimulatedVenue::new(setup);
-            let ends = (&mut journal, &mut venue);
-            decide(guest, terms, feed, clock, ends, observer)?
+            run_guest(
+                guest,
+                manifest,
+                setup,
+                feed,
+                clock,
+                &mut journal,
+                &mut venue,
+                observer,
+            )?
         }
         Some((mut gateway, guard)) => {
-            let mut feed = OfBroker::new(Guarded::new(feed, guard), setup);
-            let ends = (&mut journal, &mut gateway);
-            decide(guest, terms, &mut feed, clock, ends, observer)?
+            // The guard is asked before the feed. Where a kill and the end of the feed come together, the kill is
+            // recorded as the cause, and not the harmless end that the filter makes of a feed's last item.
+            let mut feed = BrokerActionFilter::new(Guarded::new(feed, guard), setup);
+            run_guest(
+                guest,
+                manifest,
+                setup,
+                &mut feed,
+                clock,
+                &mut journal,
+                &mut gateway,
+                observer,
+            )?
         }
     };
+    // Only a journal that is synced to its last byte counts as closed; the caller records the run's end in the
+    // ledger after this.
     journal.finish()?;
-    Ok(Outcome { execution, close })
+    Ok(ExecutionOutcome { execution, close })
 }
 
-/// A component that is ready for a manifest, and what its `init` is told.
-#[derive(Debug)]
-pub struct Prepared {
-    run: [u8; 32],
-    shared: Shared,
-    setup: Setup,
-}
-
-impl Prepared {
-    /// Makes the component of a manifest ready.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`RunnerError`] if it is missing, was changed, or does not agree with the manifest.
-    pub fn new(
-        data: &DataDir,
-        manifest: &Manifest,
-        setup: &RunSetup,
-        engine: EngineSettings,
-    ) -> Result<Self, RunnerError> {
-        let shared = Shared::new(data, manifest, setup, engine)?;
-        Self::share(&shared, manifest, setup)
-    }
-
-    /// Makes a component that other runs may use at the same time ready for this manifest.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`RunnerError`] if it does not agree with the manifest.
-    pub fn share(
-        shared: &Shared,
-        manifest: &Manifest,
-        setup: &RunSetup,
-    ) -> Result<Self, RunnerError> {
-        Ok(Self {
-            run: manifest.run_id()?,
-            setup: component::setup_for(&shared.ready, manifest, setup)?,
-            shared: shared.clone(),
-        })
-    }
-
-    /// Refuses to be used for another run.
-    pub(crate) fn check_run(&self, run: &str) -> Result<(), RunnerError> {
-        let ready_for = hex::encode(self.run);
-        if ready_for == run {
-            return Ok(());
-        }
-        Err(RunnerError::Disagrees {
-            what: "the run",
-            place: "the component made ready",
-            found: ready_for,
-            stated: run.to_owned(),
-            way_on: "make the component ready for this run",
-        })
-    }
-
-    /// The settings of its engine.
-    #[must_use]
-    pub fn engine(&self) -> &EngineSettings {
-        self.shared.ready.compiled.engine().settings()
-    }
-
-    /// The run that it was made ready for.
-    #[must_use]
-    pub const fn run(&self) -> &[u8; 32] {
-        &self.run
-    }
-}
-
-/// Takes a feed down the path from its first slice to the closing record.
-pub(crate) fn decide<F, C, J, V>(
-    guest: &Prepared,
-    (manifest, setup): (&Manifest, &RunSetup),
+/// Starts the guest on a thread of its own and drives the run from the feed's first slice to the closing
+/// record.
+pub(crate) fn run_guest<F, C, J, V>(
+    guest: &PreparedComponent,
+    manifest: &Manifest,
+    setup: &RunSetup,
     feed: &mut F,
     clock: &mut C,
-    (journal, venue): (&mut J, &mut V),
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<CloseRecord, RunnerError>
+    journal: &mut J,
+    venue: &mut V,
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<CloseRecord, ExecuteError>
 where
-    F: Feed + Send,
+    F: SliceFeed + Send,
     C: RunClock + Send,
     J: RunJournal + Send,
     V: Venue + Send,
 {
-    let compiled = &guest.shared.ready.compiled;
+    let compiled = guest.compiled();
     let stack = compiled.engine().settings().thread_stack_bytes();
     guest_thread(stack, || {
         let mut run = Run::new(setup);
@@ -349,13 +351,13 @@ where
                     journal,
                     clock,
                 };
-                drive::drive(feed, &mut run, &mut ports, observer)
+                Ok(drive::drive(feed, &mut run, &mut ports, observer)?)
             }
-            Err(StartError::Fault { fault, .. }) => fail_init(&mut run, fault, venue, journal),
+            Err(StartError::Fault { fault, .. }) => Ok(fail_init(&mut run, fault, venue, journal)?),
             Err(error) => Err(error.into()),
         }
     })
-    .map_err(RunnerError::Thread)?
+    .map_err(ExecuteError::Thread)?
 }
 
 fn fail_init<J: RunJournal, V: Venue>(
@@ -363,7 +365,7 @@ fn fail_init<J: RunJournal, V: Venue>(
     fault: StrategyFault,
     venue: &mut V,
     journal: &mut J,
-) -> Result<CloseRecord, RunnerError> {
+) -> Result<CloseRecord, DriveError> {
     let mut ports = RunPorts {
         strategy: &mut (),
         venue,

@@ -1,4 +1,5 @@
-//! How far a journal goes: its first record, its decisions, and whether it was closed.
+//! How far a journal goes: its first record, its decisions, and whether it is closed. It must never be taken for a
+//! verification.
 
 use std::path::Path;
 
@@ -10,24 +11,22 @@ use crate::run::journal::{JournalReader, ReadJournalError};
 
 /// How far a journal goes.
 #[derive(Clone, Debug)]
-pub struct Extent {
-    /// The first record.
+pub struct JournalExtent {
     pub open: OpenRecord,
     /// Entries, the open record included.
     pub entries: u64,
-    /// Decisions.
     pub decisions: u64,
-    /// The closing record, if there is one.
+    /// The closing record; `None` while the run is open.
     pub close: Option<CloseRecord>,
 }
 
-impl Extent {
+impl JournalExtent {
     /// Reads the journal at `path` once.
     ///
     /// # Errors
     ///
     /// Returns [`ReadJournalError`] if it cannot be read, or does not begin with an open record.
-    pub fn of(path: &Path) -> Result<Self, ReadJournalError> {
+    pub fn read(path: &Path) -> Result<Self, ReadJournalError> {
         let mut reader = JournalReader::open(path)?;
         let open = reader.open_record()?;
         let mut extent = Self {

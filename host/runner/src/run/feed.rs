@@ -1,64 +1,63 @@
-//! Where slices come from. A feed must never know what a run does with them.
+//! Where slices come from. A feed must never know what a run does with a slice.
 
+mod broker_actions;
 mod connected;
 mod line;
+mod line_source;
 mod lines;
 mod market;
-mod of_broker;
 mod sessions;
 mod snapshot;
-mod source;
 
+pub use broker_actions::BrokerActionFilter;
 pub use connected::{ConnectedFeed, EventSource};
 pub(crate) use line::bar_in;
-pub use lines::{Decided, LineFeed};
-pub use market::{AnyFeed, Bars, MarketBars, Source};
-pub use of_broker::OfBroker;
+pub use line_source::{
+    LINE_BYTES_MAX, LineRead, LineSource, LineTreatment, SILENCE_MAX, TimedLineReader,
+};
+pub use lines::{DecidedBars, LineFeed};
+pub use market::{AnyFeed, BarSource, FeedSource, MarketBars};
 pub use snapshot::SnapshotFeed;
-pub use source::{Came, LINE_BYTES_MAX, LineSource, Patient, SILENCE_MAX, Treatment};
 
-use counterfoil_snapshot::error::ReadError;
+use counterfoil_snapshot::store::read_error::ReadError;
 use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::slice::{Slice, SliceError};
 
-/// What a feed has next.
+/// The next item of a feed.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Next {
-    /// The slice is whole.
+pub enum FeedItem {
+    /// The slice is filled and whole.
     Slice,
-    /// Something that no run may see; it is recorded.
+    /// An input that no run may see. It is recorded.
     Refused(RefusedInput),
-    /// A bar or the end of a session that was recorded before, as a feed that connects again may send it.
+    /// A bar or session end that is recorded already, as a feed may send it again after a reconnection.
     Known,
-    /// Nothing yet: whoever asks may look at something else and ask again.
+    /// Nothing yet. The caller may look at something else and ask again.
     Nothing,
-    /// The run is to end here, before anything more is decided.
+    /// The run ends here, before any further decision.
     Stop(RunStop),
-    /// There is no more.
     End,
 }
 
-/// Why a feed cannot go on.
+/// Why a feed cannot continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FeedError {
-    /// The snapshot does not hold.
     #[error(transparent)]
     Snapshot(#[from] ReadError),
-    /// The bars do not make a slice.
+    /// The bars or actions do not make a slice.
     #[error(transparent)]
     Slice(#[from] SliceError),
-    /// The stream broke.
     #[error("the feed broke: {0}")]
     Stream(std::io::Error),
 }
 
-/// Where slices come from, in the sequence of their close times.
-pub trait Feed {
+/// A source of slices, in the order of their close times.
+pub trait SliceFeed {
     /// Fills `slice` with the next one.
     ///
     /// # Errors
     ///
-    /// Returns [`FeedError`] if it is not known whether there is another.
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError>;
+    /// Returns [`FeedError`] if the feed may have another slice and cannot give it.
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError>;
 }

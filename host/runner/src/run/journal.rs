@@ -1,5 +1,5 @@
-//! The journal's file and its writers. One append-only file of framed entries and every
-//! checkpoint; what is in it is the truth.
+//! The journal's file and its writers: one append-only file of framed entries and checkpoints. Everything
+//! else that is known of a run is derived from it.
 
 mod any;
 mod file;
@@ -11,7 +11,7 @@ pub use any::{AnyJournal, Sealing};
 pub use file::JournalFile;
 pub use pipelined::PipelinedJournal;
 pub use reader::{JournalReader, ReadJournalError};
-pub use sealer::{Sealed, Sealer};
+pub use sealer::{JournalHead, Sealer};
 
 use counterfoil_journal::entry::EntryError;
 use counterfoil_journal::frame::FrameError;
@@ -19,42 +19,37 @@ use counterfoil_journal::signer::SignError;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 
-use crate::store::files::FileError;
+use counterfoil_os::files::FileError;
 
-/// Why the journal did not take a record. Its state is unknown then: the run stops.
+/// Why the journal did not accept a record. What reached the disk is unknown then, so the run stops and a
+/// resumption finds out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// The file could not be written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The record is no entry.
+    /// The record does not fit an entry.
     #[error(transparent)]
     Entry(#[from] EntryError),
-    /// The entry or checkpoint is no frame.
+    /// The entry or checkpoint does not fit a frame.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The signer did not sign.
     #[error(transparent)]
     Sign(#[from] SignError),
-    /// The record is none.
-    #[error("a record does not read back: {0}")]
+    #[error("malformed record: {0}")]
     Record(#[from] counterfoil_trading::cbor::CborError),
-    /// A record was decided again and came out differently.
-    #[error("entry {index} comes out differently when it is decided again")]
-    Differs {
-        /// The entry.
-        index: u64,
-    },
-    /// What is recorded could not be read.
-    #[error("a recorded record cannot be read: {0}")]
+    /// Replay of a resumed run gives another record than the journal holds.
+    #[error("entry {index} replays differently from its record")]
+    Differs { index: u64 },
+    /// The recorded part of a resumed run could not be read.
+    #[error("cannot read a recorded entry: {0}")]
     Recorded(String),
-    /// The writing thread ended before it was told to.
-    #[error("the journal's writing thread is gone")]
+    /// The writing thread ended early.
+    #[error("the journal's writing thread ended early")]
     ThreadGone,
 }
 
-/// A journal of a run: a door for records that also knows the decision digest.
+/// A run's journal, which also keeps the decision digest.
 pub trait RunJournal: Journal<Error = JournalError> {
     /// The decision digest over all records accepted so far.
     ///
@@ -81,6 +76,8 @@ impl Journal for InlineJournal {
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
         self.0.add(record)?;
+        // The receipt that lets orders out is made of this return. If the process stops before the sync, no
+        // order has left; if it stops after it, the resumed run finds the decision in the journal.
         if self.0.cadence() == 1 {
             self.0.write()?;
         }

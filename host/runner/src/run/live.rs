@@ -1,4 +1,4 @@
-//! A run over a live feed, through the gateway into the paper venue or to a broker: the same path,
+//! A run over a live feed, through the gateway to the paper venue or a broker: the same path as a backtest with
 //! another feed, venue and clock.
 
 use counterfoil_connect::broker::bridge::Bridge;
@@ -9,52 +9,58 @@ use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 
 use crate::clock::{self, WallClock};
-use crate::error::RunnerError;
 use crate::orders::kill::{KillSwitch, Told};
 use crate::orders::lease::{Lease, LeaseError, RUNS_PER_ACCOUNT_MAX};
 use crate::orders::limits::{LimitsWatch, Need};
-use crate::run::drive::Observer;
-use crate::run::execute::{Conditions, Outcome, Prepared, Start, execute_prepared};
-use crate::run::feed::{Bars, Decided};
+use crate::run::component::PreparedComponent;
+use crate::run::drive::RunObserver;
+use crate::run::execute::{
+    ExecuteError, ExecutionConfig, ExecutionOutcome, LiveContext, execute_prepared,
+};
+use crate::run::feed::{BarSource, DecidedBars};
 use crate::run::journal::Sealing;
+use crate::run::mismatch::ManifestMismatch;
 use crate::store::data_dir::DataDir;
 
 /// Runs a manifest over closed bars from `source`.
 ///
 /// # Errors
 ///
-/// As [`execute`]; and if the manifest names no feed, signs less than every decision, was started
+/// As [`crate::run::execute::execute`], and if the manifest names no feed, signs less than every decision, was started
 /// before, or if account, limits or kill switch keep it from starting.
-pub fn live<B: Bars>(
+pub fn live<B: BarSource>(
     data: &DataDir,
     manifest: &Manifest,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
-    (source, broker): (B, Option<Bridge>),
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Outcome, RunnerError> {
+    source: B,
+    broker: Option<Bridge>,
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ExecutionOutcome, ExecuteError> {
     let setup = manifest.setup()?;
-    check(manifest, &setup)?;
-    let component = Prepared::new(data, manifest, &setup, engine)?;
-    let mut conditions = conditions(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
-    conditions.broker = broker;
-    not_killed(data, manifest)?;
-    let place = (data, conditions);
-    live_under(place, manifest, &component, signer, source, observer)
+    check_manifest(manifest, &setup)?;
+    let component = PreparedComponent::new(data, manifest, &setup, engine)?;
+    let mut context = live_context(data, manifest, RUNS_PER_ACCOUNT_MAX)?;
+    context.broker = broker;
+    check_kill_switches(data, manifest)?;
+    live_in_context(
+        data, context, manifest, &component, signer, source, observer,
+    )
 }
 
-/// As [`live`], with a component that was made ready and under conditions that were found before.
-pub(crate) fn live_under<B: Bars>(
-    (data, conditions): (&DataDir, Conditions),
+/// As [`live`], with a component that was prepared and a context that was made before.
+pub(crate) fn live_in_context<B: BarSource>(
+    data: &DataDir,
+    context: LiveContext,
     manifest: &Manifest,
-    component: &Prepared,
+    component: &PreparedComponent,
     signer: Box<dyn Signer + Send>,
     source: B,
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Outcome, RunnerError> {
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ExecutionOutcome, ExecuteError> {
     let setup = manifest.setup()?;
-    check(manifest, &setup)?;
-    let start = Start {
+    check_manifest(manifest, &setup)?;
+    let start = ExecutionConfig {
         data,
         manifest,
         setup: &setup,
@@ -63,76 +69,80 @@ pub(crate) fn live_under<B: Bars>(
         commitments: None,
         once: true,
         sealing: Sealing::RunThread,
-        conditions: Some(conditions),
+        context: Some(context),
     };
-    let mut feed = source.open(manifest, &setup, Decided::default())?;
+    let mut feed = source.open(manifest, &setup, DecidedBars::default())?;
     execute_prepared(start, component, &mut feed, &mut WallClock::new(), observer)
 }
 
-/// Whether a manifest can be run live: over a feed, every decision signed.
+/// Checks that a manifest can be run live: over a feed, every decision signed, no money at stake.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] naming what is otherwise.
-pub fn check(manifest: &Manifest, setup: &RunSetup) -> Result<(), RunnerError> {
+/// Returns [`ManifestMismatch`] for the first value that keeps it from being run live.
+pub fn check_manifest(manifest: &Manifest, setup: &RunSetup) -> Result<(), ManifestMismatch> {
     if !matches!(manifest.data, DataSource::Feed { .. }) {
-        return Err(RunnerError::Disagrees {
-            what: "the data source",
+        return Err(ManifestMismatch {
+            subject: "the data source",
             place: "a live run",
             found: "a feed".to_owned(),
             stated: "a snapshot".to_owned(),
-            way_on: "start it with `counterfoil backtest`",
+            hint: "start it with `counterfoil backtest`",
         });
     }
+    // With a larger cadence an order could leave before its decision is signed and durable; after a crash the
+    // journal would not explain the order.
     if setup.cadence != 1 {
-        return Err(RunnerError::Disagrees {
-            what: "the cadence",
+        return Err(ManifestMismatch {
+            subject: "the cadence",
             place: "a live run",
             found: "1".to_owned(),
             stated: setup.cadence.to_string(),
-            way_on: "set cadence to 1: a decision is signed before its order leaves",
+            hint: "set cadence to 1: a decision is signed before its order leaves",
         });
     }
+    // No record in the ledger authorizes live money yet, so no manifest may reach a live environment, whatever the
+    // caller passes as broker.
     if setup.broker.is_some_and(|broker| broker.is_live) {
-        return Err(RunnerError::Disagrees {
-            what: "the broker's environment",
-            place: "a start that nobody authorized for money",
+        return Err(ManifestMismatch {
+            subject: "the broker's environment",
+            place: "a start without an authorization for money",
             found: "paper".to_owned(),
             stated: "live".to_owned(),
-            way_on: "set data.feed.broker.environment to paper",
+            hint: "set data.feed.broker.environment to paper",
         });
     }
     Ok(())
 }
 
-/// Refuses a start while a kill switch of its account or of the installation is thrown.
-pub(crate) fn not_killed(data: &DataDir, manifest: &Manifest) -> Result<(), RunnerError> {
+/// Refuses a start while a kill switch of its account or of the installation is on.
+pub(crate) fn check_kill_switches(data: &DataDir, manifest: &Manifest) -> Result<(), ExecuteError> {
     let account = Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
     let stop = KillSwitch::new(data, &account, None).check();
-    stop.map_or(Ok(()), Err).map_err(RunnerError::NotStarted)
+    stop.map_or(Ok(()), Err).map_err(ExecuteError::NotStarted)
 }
 
-/// The conditions under which a run of the manifest trades its account: a place among `most` under the
-/// lease, and limits that hold. Whether a kill switch is thrown is not asked here.
+/// The context in which a run of the manifest trades its account: one of `most` slots under the account's lease,
+/// and limits that hold. It does not look at kill switches.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if one of them keeps it from starting.
-pub(crate) fn conditions(
+/// Returns [`ExecuteError`] if the lease, the slots or the limits keep the run from starting.
+pub(crate) fn live_context(
     data: &DataDir,
     manifest: &Manifest,
     most: usize,
-) -> Result<Conditions, RunnerError> {
+) -> Result<LiveContext, ExecuteError> {
     let account = &Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
     let lease = Lease::of_process(data, account)?;
     let slot = lease.admit(most)?;
-    // Paper moves no money, so an account may do without limits of its own there.
+    // Paper moves no money, so an account without limits may trade there.
     let when = (Need::IfThere, clock::now());
     let limits = LimitsWatch::start(data, account, manifest, when);
-    Ok(Conditions {
+    Ok(LiveContext {
         slot,
-        limits: limits.map_err(RunnerError::NotStarted)?,
-        // Where nobody authorized a start, the manifest is all that a run is started under.
+        limits: limits.map_err(ExecuteError::NotStarted)?,
+        // Without an authorization the manifest itself is the policy that the order log names.
         policy: manifest.run_id()?,
         told: Told::default(),
         permit: None,

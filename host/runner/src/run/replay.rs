@@ -1,8 +1,9 @@
-//! Re-execution: the component decides again on the journaled inputs, and every deterministic
-//! part must come out as it was recorded.
+//! Replay: the component decides again on the journaled inputs, and every deterministic part must equal the recorded
+//! one. It must never write to the run's folder.
 
 mod compare;
-mod recorded;
+pub mod probe;
+mod recorded_slices;
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -10,105 +11,131 @@ use std::thread;
 
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
-use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
-use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
-use counterfoil_trading::record::{OpenRecord, RunRecord};
+use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
+use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::run::{NoClock, Run, RunPorts, RunProgress};
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::recorded_venue::RecordedVenue;
 
-use crate::clock::RecordedTimes;
-use crate::error::RunnerError;
-use crate::run::backtest::{inputs_of, selection_of};
-use crate::run::component::{Ready, ready_for};
-use crate::run::feed::SnapshotFeed;
-use crate::run::journal::JournalReader;
+use crate::run::component::{CompiledComponent, ComponentError, compile_for_manifest};
+use crate::run::feed::FeedError;
+use crate::run::inputs::{InputsError, check_inputs};
+use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
-use crate::study::tape::Tape;
-use compare::Comparer;
-use recorded::{Batch, Recorded, Recorder, SLICES_PER_BATCH, Tail};
+use compare::RecordComparer;
+use counterfoil_trading::run::RecordedTimes;
+use probe::LookAheadProbe;
+use recorded_slices::{
+    JournalTail, RecordedSlice, RecordedSliceReader, SLICES_PER_BATCH, SliceBatch,
+};
 
-/// Batches of slices under way between the two threads: a bound on memory.
+/// Batches of slices in flight between the two threads: a bound on memory.
 const BATCHES: usize = 4;
 
-/// What a replay found.
+/// Why a run could not be replayed. It says nothing about the run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Inputs(#[from] InputsError),
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    /// The host could not start the guest.
+    #[error(transparent)]
+    Guest(#[from] StartError),
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The host could not take a recorded slice through the run again.
+    #[error("the host could not replay a slice: {0}")]
+    Step(String),
+    #[error("cannot start a thread for the replay: {0}")]
+    Thread(std::io::Error),
+    #[error("the thread that reads the journal ended early")]
+    ReaderGone,
+}
+
+/// Outcome of a replay.
 #[derive(Clone, Debug)]
-pub struct Replay {
-    /// Records that came out as recorded.
+pub struct ReplayReport {
+    /// Records that replayed as recorded.
     pub identical: u64,
     /// Decisions made again.
     pub decisions: u64,
-    /// The decision digest of the re-execution, if nothing differs.
+    /// The decision digest of the replay, if nothing differs.
     pub decision_digest: Option<[u8; 32]>,
-    /// The first difference, if any.
-    pub difference: Option<Difference>,
-    /// Close time of the first journaled slice that is not the snapshot's, if any.
+    pub difference: Option<RecordDifference>,
+    /// Close time of the first journaled slice that differs from the snapshot's, if any.
     pub foreign_slice: Option<UnixNanos>,
     /// Whether a closing record was reached. Without one the replay ends before the last slice,
     /// which may not be whole.
     pub closed: bool,
 }
 
-impl Replay {
-    /// Whether the inputs are the snapshot's and every decision came out as recorded.
+impl ReplayReport {
+    /// Whether the inputs are the snapshot's and every decision replayed as recorded.
     #[must_use]
     pub fn is_identical(&self) -> bool {
         self.difference.is_none() && self.foreign_slice.is_none()
     }
 }
 
-/// The first record that came out differently.
+/// The first record that replayed differently.
 #[derive(Clone, Debug)]
-pub struct Difference {
-    /// The journal entry.
+pub struct RecordDifference {
+    /// The index of the journal entry.
     pub index: u64,
-    /// What the journal says, or `None` where it has no such record.
+    /// The journal's record; `None` where it has no such record.
     pub recorded: Option<Box<RunRecord>>,
-    /// What the re-execution gives, or `None` where it gives no such record.
+    /// The replay's record; `None` where it gives no such record.
     pub replayed: Option<Box<RunRecord>>,
 }
 
-/// Re-executes a run and compares. `progress` hears the number of decisions after each slice.
+/// Replays a run and compares. `progress` receives the number of decisions after each slice.
 ///
-/// The journal's signatures are the verifier's work; what is checked here is that the inputs are
-/// those of the snapshot and that the component decides as recorded. One thread reads the journal
-/// and the snapshot and holds one against the other; another decides again and compares.
+/// Signatures are checked by the verifier. Replay checks that the inputs are the snapshot's and that the component
+/// decides as recorded. One thread reads the journal and the snapshot and compares their bars; another decides again
+/// and compares the records.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if it could not be told: a part is missing or unreadable.
+/// Returns [`ReplayError`] if a part is missing or unreadable.
 pub fn replay(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Replay, RunnerError> {
-    again(
+) -> Result<ReplayReport, ReplayError> {
+    replay_with_host(
         data,
         execution,
         engine,
-        Sight::None,
+        FutureView::None,
         |guest| guest,
         progress,
     )
 }
 
-/// What the host that decides again can see of the slices beyond the one at hand.
+/// What a replaying host can see of the slices after the current one.
 #[derive(Clone, Copy, Debug)]
-pub enum Sight<'a> {
-    /// Nothing is put in its reach: a replay.
+pub enum FutureView<'a> {
+    /// Nothing: a replay.
     None,
-    /// What comes, as far as the batch goes: a replay on a host that reads ahead.
-    Truth(&'a Tape),
-    /// Garbage, and slices come one by one, each when its step begins: the audit.
-    Garbage(&'a Tape),
+    /// The true slices, as far as the batch goes: a replay on a host that reads ahead.
+    Truth(&'a LookAheadProbe),
+    /// Garbage. Slices cross to the replaying thread one by one, each when its step begins: the look-ahead audit.
+    Garbage(&'a LookAheadProbe),
 }
 
-impl Sight<'_> {
-    /// Slices in one batch, and batches that may wait on the channel.
+impl FutureView<'_> {
+    /// Slices in a batch, and batches that may wait in the channel.
     const fn pace(self) -> (usize, usize) {
         match self {
             Self::None | Self::Truth(_) => (SLICES_PER_BATCH, BATCHES),
@@ -116,80 +143,84 @@ impl Sight<'_> {
         }
     }
 
-    /// Sets the tape for the step of the batch's slice at `place`.
-    fn set(self, batch: &[Recorded], place: usize, salt: u64) {
+    /// Sets the probe for the step of the batch's slice at `place`.
+    fn set(self, batch: &[RecordedSlice], place: usize, salt: u64) {
         match self {
             Self::None => {}
-            Self::Truth(tape) => tape.show(batch.iter().skip(place + 1).map(|one| &one.slice)),
-            Self::Garbage(tape) => {
-                if let Some(one) = batch.get(place) {
-                    tape.garble(&one.slice, salt);
+            Self::Truth(probe) => {
+                probe.show_truth(batch.iter().skip(place + 1).map(|recorded| &recorded.slice));
+            }
+            Self::Garbage(probe) => {
+                if let Some(current) = batch.get(place) {
+                    probe.show_garbage(&current.slice, salt);
                 }
             }
         }
     }
 }
 
-/// Decides a run again on a host that wraps the guest with `host`, and compares.
-pub(crate) fn again<S: Strategy>(
+/// Replays a run on a host that wraps the guest with `host`, and compares.
+pub(crate) fn replay_with_host<S: Strategy>(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
-    sight: Sight<'_>,
+    view: FutureView<'_>,
     host: impl FnOnce(Guest) -> S + Send,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Replay, RunnerError> {
+) -> Result<ReplayReport, ReplayError> {
     let path = execution.journal();
     let open = JournalReader::open(&path)?.open_record()?;
     let manifest = Manifest::parse(&open.manifest)?;
     let setup = manifest.setup()?;
     let snapshot = check_inputs(data, &manifest, &setup, &open)?;
-    let (ready, guest) = ready_for(data, &manifest, &setup, engine)?;
-    let again = Again {
+    let (ready, guest) = compile_for_manifest(data, &manifest, &setup, engine)?;
+    let job = ReplayJob {
         manifest: &manifest,
         setup: &setup,
         ready,
         guest,
-        sight,
+        view,
     };
-    let engine = again.ready.compiled.engine();
-    let _watchdog = Watchdog::start(engine).map_err(RunnerError::Thread)?;
+    let engine = job.ready.compiled.engine();
+    let _watchdog = Watchdog::start(engine).map_err(ReplayError::Thread)?;
     let stack = engine.settings().thread_stack_bytes();
-    let recorder = Recorder::open(&path, snapshot)?;
-    let (slices, waiting) = sight.pace();
-    let (send, receive) = sync_channel::<Batch>(waiting);
-    let (give_back, empty) = sync_channel::<Batch>(BATCHES);
+    let reader = RecordedSliceReader::open(&path, snapshot)?;
+    let (slices, waiting) = view.pace();
+    let (send, receive) = sync_channel::<SliceBatch>(waiting);
+    let (give_back, empty) = sync_channel::<SliceBatch>(BATCHES);
     let (decided, tail) = thread::scope(|scope| {
         let reading = thread::Builder::new()
             .name("recorded".to_owned())
-            .spawn_scoped(scope, move || recorder.run(slices, &send, &empty))
-            .map_err(RunnerError::Thread)?;
-        // The receiver goes along, so that a reader that waits to send hears when nobody listens.
-        let again = &again;
+            .spawn_scoped(scope, move || reader.send_slices(slices, &send, &empty))
+            .map_err(ReplayError::Thread)?;
+        // The receiver moves into the replaying thread. When that thread ends at a difference, a reader that waits
+        // to send gets an error and ends too, instead of blocking the join for ever.
+        let job = &job;
         let decided = guest_thread(stack, move || {
-            again.run(receive, &give_back, host, progress)
+            job.replay_slices(receive, &give_back, host, progress)
         });
-        let tail = reading.join().map_err(|_| RunnerError::ThreadGone)??;
-        Ok::<_, RunnerError>((decided.map_err(RunnerError::Thread)??, tail))
+        let tail = reading.join().map_err(|_| ReplayError::ReaderGone)??;
+        Ok::<_, ReplayError>((decided.map_err(ReplayError::Thread)??, tail))
     })?;
     Ok(conclude(decided, tail))
 }
 
-/// What the two threads found, put together.
-fn conclude(decided: Decided, tail: Option<Tail>) -> Replay {
+/// The report from what the two threads found.
+fn conclude(decided: ReplayTally, tail: Option<JournalTail>) -> ReplayReport {
     let whole = decided.difference.is_none() && decided.foreign_slice.is_none();
     let closed = tail.as_ref().and_then(|tail| tail.close.clone());
     let digest = tail.filter(|_| whole).map(|tail| tail.digest);
-    // Every record came out as recorded, so the closing record must state their digest.
+    // The records equal the recorded ones, so the closing record has to state their digest. A forged closing record
+    // would pass the comparison of records, as it lies outside the digest.
     let misstated = closed
         .clone()
         .filter(|(_, close)| digest.is_some_and(|digest| digest != close.decision_digest))
-        .map(|(index, close)| Difference {
+        .map(|(index, close)| RecordDifference {
             index,
             recorded: Some(Box::new(RunRecord::Close(close))),
             replayed: None,
         });
-    Replay {
+    ReplayReport {
         identical: decided.identical,
         decisions: decided.decisions,
         decision_digest: digest,
@@ -199,32 +230,32 @@ fn conclude(decided: Decided, tail: Option<Tail>) -> Replay {
     }
 }
 
-/// What is run again.
-struct Again<'a> {
+/// The run that is replayed.
+struct ReplayJob<'a> {
     manifest: &'a Manifest,
     setup: &'a RunSetup,
-    ready: Ready,
+    ready: CompiledComponent,
     guest: Setup,
-    sight: Sight<'a>,
+    view: FutureView<'a>,
 }
 
-/// What came of deciding again.
+/// Counts and findings of the replaying thread.
 #[derive(Debug, Default)]
-struct Decided {
-    difference: Option<Difference>,
+struct ReplayTally {
+    difference: Option<RecordDifference>,
     foreign_slice: Option<UnixNanos>,
     decisions: u64,
     identical: u64,
 }
 
-impl Again<'_> {
-    fn run<S: Strategy>(
+impl ReplayJob<'_> {
+    fn replay_slices<S: Strategy>(
         &self,
-        slices: Receiver<Batch>,
-        give_back: &SyncSender<Batch>,
+        slices: Receiver<SliceBatch>,
+        give_back: &SyncSender<SliceBatch>,
         host: impl FnOnce(Guest) -> S,
         progress: &mut (dyn FnMut(u64) + Send),
-    ) -> Result<Decided, RunnerError> {
+    ) -> Result<ReplayTally, ReplayError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
         let mut venue = RecordedVenue::new(setup);
@@ -235,19 +266,21 @@ impl Again<'_> {
             Err(error) => return Err(error.into()),
         };
         let mut clock = RecordedTimes::new(VecDeque::new(), NoClock);
-        let mut decided = Decided::default();
-        // The channel ends with the journal, or with an error that the other thread reports.
+        let mut decided = ReplayTally::default();
+        // The channel ends with the journal, or with an error that the reading thread returns.
         for batch in slices {
-            for (place, one) in batch.iter().enumerate() {
-                self.sight.set(&batch, place, decided.decisions);
-                if one.is_foreign {
-                    decided.foreign_slice = one.slice.close_time();
+            for (place, recorded) in batch.iter().enumerate() {
+                self.view.set(&batch, place, decided.decisions);
+                if recorded.is_foreign {
+                    decided.foreign_slice = recorded.slice.close_time();
                     return Ok(decided);
                 }
-                venue.load_deliveries(&one.from_outside);
+                // Broker reports are inputs that the host cannot compute; they are taken from the journal, and so
+                // are the clock's times, which the risk gate uses to refuse late orders.
+                venue.load_deliveries(&recorded.from_outside);
                 clock.clear();
-                one.times.iter().for_each(|times| clock.add(*times));
-                let mut comparer = Comparer::new(one);
+                recorded.times.iter().for_each(|times| clock.add(*times));
+                let mut comparer = RecordComparer::new(recorded);
                 let outcome = match &mut guest {
                     Ok(guest) => {
                         let mut ports = RunPorts {
@@ -256,8 +289,8 @@ impl Again<'_> {
                             journal: &mut comparer,
                             clock: &mut clock,
                         };
-                        match &one.stop {
-                            None => run.step(&one.slice, &mut ports),
+                        match &recorded.stop {
+                            None => run.step(&recorded.slice, &mut ports),
                             Some(stop) => run
                                 .halt(stop.clone(), &mut ports)
                                 .map(|()| RunProgress::Faulted),
@@ -281,34 +314,9 @@ impl Again<'_> {
                 }
                 progress(decided.decisions);
             }
-            // Filled again there; nobody takes it once all was read, which is no loss.
+            // Returned to be filled again. Once the reader has ended there is no receiver, and it is dropped.
             let _unused = give_back.try_send(batch);
         }
         Ok(decided)
     }
-}
-
-/// The snapshot that the manifest names, if it names one, checked against the promise of the open
-/// record.
-pub(crate) fn check_inputs(
-    data: &DataDir,
-    manifest: &Manifest,
-    setup: &RunSetup,
-    open: &OpenRecord,
-) -> Result<Option<SnapshotFeed>, RunnerError> {
-    if matches!(manifest.data, DataSource::Feed { .. }) {
-        return Ok(None);
-    }
-    let inputs = inputs_of(&selection_of(data, manifest, setup)?)?;
-    let there = inputs.commitments;
-    if open.commitments.as_ref() == Some(&there) {
-        return Ok(Some(inputs.feed));
-    }
-    Err(RunnerError::Disagrees {
-        what: "what is promised of bars and corporate actions",
-        place: "the snapshot",
-        found: format!("{there:?}"),
-        stated: format!("{:?}", open.commitments),
-        way_on: "the journal was not made from this snapshot: do not trust it",
-    })
 }

@@ -1,79 +1,108 @@
-//! Goes on with a run that was killed: its journal is verified, decided again and compared, and
-//! only then is the next bar taken. It must never know which record of a difference is right.
+//! Resumes a run whose process ended: the journal is verified, replayed and compared, and only then is the next bar
+//! taken. It must never decide which record of a difference is right.
 
-mod cut;
-mod feed;
-mod journal;
-mod known;
-mod signed;
+mod cut_tail;
+mod recorded_run;
+mod replay_then_live;
+mod resumed_journal;
+mod signed_prefix;
 
 use core::fmt;
 use std::fs::File;
 use std::io::Read as _;
 
 use counterfoil_connect::broker::bridge::Bridge;
-use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
-use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
+use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::{DataCommitment, OpenRecord, RefusedInput, RunStop};
-use counterfoil_trading::run::{NoClock, Run, RunClock};
+use counterfoil_trading::run::{NoClock, RecordedTimes, Run, RunClock};
+use counterfoil_trading::slice::SliceError;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
-use counterfoil_verify::{Finding, Options, PublicKey, verify_journal};
+use counterfoil_verify::{Finding, VerifyError, VerifyOptions, verify_journal};
 
-pub use cut::Cut;
-pub(crate) use cut::keep;
-pub use journal::Notice;
-pub(crate) use signed::Signed;
+pub use cut_tail::CutTail;
+pub(crate) use cut_tail::keep_tail;
+pub use resumed_journal::ResumeEvent;
+pub(crate) use signed_prefix::SignedPrefix;
 
-use crate::clock::{self, RecordedTimes, WallClock};
-use crate::error::RunnerError;
+use crate::clock::{self, WallClock};
 use crate::orders::gateway::Gateway;
 use crate::orders::gateway::guard::Guarded;
 use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
-use crate::run::backtest::{inputs_of, selection_of};
-use crate::run::component::Shared;
-use crate::run::drive::{self, Observer};
-use crate::run::execute::{Conditions, HOST, Outcome, Prepared, decide};
-use crate::run::feed::{Bars, Feed, OfBroker};
-use crate::run::journal::{JournalReader, RunJournal as _, Sealing};
-use crate::run::live::conditions;
-use crate::run::replay::{Difference, check_inputs};
-use crate::store::data_dir::{DataDir, Execution};
-use crate::store::files::at;
+use crate::run::component::{ComponentError, PreparedComponent, SharedComponent};
+use crate::run::drive::{self, DriveError, RunObserver};
+use crate::run::execute::{ExecuteError, ExecutionOutcome, HOST, LiveContext, run_guest};
+use crate::run::feed::{BarSource, BrokerActionFilter, SliceFeed};
+use crate::run::inputs::{check_inputs, inputs_of, selection_of};
+use crate::run::journal::{JournalReader, ReadJournalError, RunJournal as _, Sealing};
+use crate::run::live::live_context;
+use crate::run::mismatch::ManifestMismatch;
+use crate::run::replay::RecordDifference;
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
-use crate::store::lock::RunLock;
-use feed::Again;
-use journal::{GoingOn, Held};
-use known::Known;
+use crate::store::lock::{LockError, RunLock};
+use counterfoil_os::files::FileError;
+use recorded_run::RecordedRun;
+use replay_then_live::ReplayThenLive;
+use resumed_journal::{JournalContinuation, ResumedJournal};
 
-/// Why a run does not go on. No byte of its journal was changed.
+/// Why a run could not be opened for its resumption. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The run's origin is not the name of a key.
+    #[error("invalid origin of the run: {0}")]
+    Origin(#[from] VerifierKeyError),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error(transparent)]
+    ReadJournal(#[from] ReadJournalError),
+    #[error(transparent)]
+    Slice(#[from] SliceError),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error("run {run} is closed; there is nothing to resume")]
+    Ended {
+        /// The run's short name.
+        run: String,
+    },
+}
+
+/// Why a run is not resumed. No byte of its journal was changed.
 #[derive(Clone, Debug)]
-pub enum Halt {
-    /// The journal does not verify.
+pub enum ResumeBlocked {
     Broken(Finding),
-    /// A signed checkpoint stands behind bytes that are no part of a journal.
+    /// A signed checkpoint follows bytes that are not part of a journal.
     Damaged {
-        /// Where in the file the journal breaks, or where its last good checkpoint ends.
+        /// Where in the file the last good checkpoint ends.
         offset: u64,
-        /// Entries before it.
+        /// Entries before the offset.
         entries: u64,
-        /// Entries that a checkpoint behind it covers.
+        /// Entries that the later checkpoint covers.
         signed: u64,
     },
     /// The journal is another run's.
     OtherRun {
-        /// The origin it has.
+        /// The origin in the journal.
         found: String,
     },
-    /// A record came out differently when it was decided again.
-    Difference(Difference),
+    /// A record replays differently.
+    Difference(RecordDifference),
 }
 
-impl fmt::Display for Halt {
+impl fmt::Display for ResumeBlocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken(finding) => write!(f, "the journal does not verify: {finding}"),
@@ -84,49 +113,41 @@ impl fmt::Display for Halt {
             } => write!(
                 f,
                 "the journal was changed after byte {offset}: {entries} records are whole there, \
-                 and a checkpoint further on covers {signed}"
+                 and a later checkpoint covers {signed}"
             ),
-            Self::OtherRun { found } => write!(f, "the journal is another run's: {found}"),
-            Self::Difference(found) => write!(
-                f,
-                "record {} comes out differently when it is decided again",
-                found.index
-            ),
+            Self::OtherRun { found } => write!(f, "the journal belongs to another run: {found}"),
+            Self::Difference(found) => write!(f, "record {} replays differently", found.index),
         }
     }
 }
 
-/// What opening a run for its resumption came to.
+/// Outcome of opening a run for its resumption.
 #[derive(Debug)]
-pub enum Opened {
-    /// It can go on.
+pub enum ResumeAttempt {
     Ready(Box<Resumption>),
-    /// It cannot.
-    Halted(Box<Halt>),
+    Blocked(Box<ResumeBlocked>),
 }
 
-/// What a resumption came to.
+/// Outcome of a resumption.
 #[derive(Debug)]
-pub enum Resumed {
-    /// The run went on to its closing record.
+pub enum ResumeOutcome {
+    /// The run reached its closing record.
     Ended {
-        /// What it came to.
-        outcome: Box<Outcome>,
-        /// Records that were decided again and came out as recorded.
+        outcome: Box<ExecutionOutcome>,
+        /// Records that replayed as recorded.
         compared: u64,
     },
-    /// It halted.
-    Halted(Box<Halt>),
+    Blocked(Box<ResumeBlocked>),
 }
 
-/// A run that was killed, verified and locked, with nothing changed yet.
+/// A run that is verified and locked for its resumption. Nothing is changed yet.
 pub struct Resumption {
     execution: Execution,
     manifest: Manifest,
     setup: RunSetup,
     open: Option<OpenRecord>,
-    known: Known,
-    signed: Signed,
+    known: RecordedRun,
+    signed: SignedPrefix,
     signer: SharedSigner,
     _lock: RunLock,
 }
@@ -139,84 +160,93 @@ impl fmt::Debug for Resumption {
     }
 }
 
-/// What a resumption begins with.
+/// Where a resumption begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Found {
+pub struct ResumePoint {
     /// Records that a checkpoint covers.
     pub records: u64,
-    /// Bars decided among them.
+    /// Bars decided in them.
     pub decisions: u64,
-    /// Whole records after the last checkpoint, which are decided again.
+    /// Whole records after the last checkpoint; the run decides their bars again.
     pub uncovered: u64,
     /// All bytes after the last checkpoint.
     pub tail_bytes: u64,
 }
 
-/// What is needed beside the journal.
-pub struct Around<'a> {
-    /// Where components and snapshots lie.
+/// Everything that a resumption needs beside the journal.
+pub struct ResumeDeps<'a> {
     pub data: &'a DataDir,
-    /// The run's component, made ready.
-    pub component: &'a Prepared,
-    /// Hears of progress and refused inputs, but not of what was decided before.
-    pub observer: &'a mut (dyn Observer<Guest> + Send),
-    /// Hears how the resumption goes.
-    pub tell: &'a mut (dyn FnMut(&Notice) + Send),
+    /// The run's prepared component.
+    pub component: &'a PreparedComponent,
+    /// Receives progress and refused inputs, but not of bars that are decided already.
+    pub observer: &'a mut (dyn RunObserver<Guest> + Send),
+    /// Receives the progress of the resumption itself.
+    pub on_event: &'a mut (dyn FnMut(&ResumeEvent) + Send),
 }
 
-impl fmt::Debug for Around<'_> {
+impl fmt::Debug for ResumeDeps<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Around").finish_non_exhaustive()
+        f.debug_struct("ResumeDeps").finish_non_exhaustive()
     }
 }
 
-/// Takes the lock of an execution and verifies what is signed of its journal.
+/// Takes an execution's lock and verifies the signed part of its journal.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if another process has the run, if it has ended, or if it could not be
-/// told whether the journal holds.
+/// Returns [`ResumeError`] if another process holds the run, if the run is closed, or if the journal could not be
+/// verified.
 pub fn open(
     data: &DataDir,
     execution: &Execution,
     signer: Box<dyn Signer + Send>,
-) -> Result<Opened, RunnerError> {
+) -> Result<ResumeAttempt, ResumeError> {
+    // The lock comes before the first read: a run that is still alive elsewhere would append while its journal is
+    // scanned, and what looks like a torn tail would be its next decision.
     let lock = RunLock::take(execution)?;
     let path = execution.journal();
-    let covered = Signed::scan(&path)?;
+    let covered = SignedPrefix::scan(&path)?;
     let key = signer.verifying_key();
-    let mut known = Known::default();
+    let mut known = RecordedRun::default();
     if covered.end > 0 {
-        let file = File::open(&path).map_err(at("open", &path))?;
-        let key = PublicKey::new(key)?;
-        let report = verify_journal(file.take(covered.end), &key, Options::default())?;
+        let file = File::open(&path).map_err(FileError::at("open", &path))?;
+        let key = PublicKey(key);
+        // Only the signed prefix is verified. Behind it a crash may leave anything, which is cut and never read as
+        // a record.
+        let report = verify_journal(file.take(covered.end), &key, VerifyOptions::default())?;
         if let Some(finding) = report.findings.first() {
-            return Ok(halted(Halt::Broken(finding.clone())));
+            return Ok(halted(ResumeBlocked::Broken(finding.clone())));
         }
+        // A journal of another run verifies under the same key. Without this check it could be put in this run's
+        // folder, and this run would continue from its positions.
         if let Some(found) = report.origin.filter(|found| *found != execution.origin()) {
-            return Ok(halted(Halt::OtherRun { found }));
+            return Ok(halted(ResumeBlocked::OtherRun { found }));
         }
     }
+    // A crash tears the end of the file and nothing else. A genuine checkpoint in the tail means that bytes in
+    // front of it were changed: cutting there would let an attacker take back signed decisions.
     if let Some(covers) = covered.checkpoint_beyond(&VerifierKey::new(&execution.origin(), &key)?) {
-        return Ok(halted(Halt::Damaged {
+        return Ok(halted(ResumeBlocked::Damaged {
             offset: covered.end,
             entries: covered.entries,
             signed: covers,
         }));
     }
     if covered.end > 0 {
-        known = Known::read(&path, covered.entries)?;
+        known = RecordedRun::read(&path, covered.entries)?;
     }
     if known.is_closed {
         let run = execution.short();
-        return Err(RunnerError::RunEnded { run });
+        return Err(ResumeError::Ended { run });
     }
+    // The signed copy of the manifest goes before the file beside the journal. Where nothing is signed yet, the
+    // file is checked against the run's id, which is its digest.
     let open = known.open.take();
     let manifest = match &open {
         Some(open) => Manifest::parse(&open.manifest)?,
         None => Manifest::parse(&data.manifest_text(execution)?)?,
     };
-    Ok(Opened::Ready(Box::new(Resumption {
+    Ok(ResumeAttempt::Ready(Box::new(Resumption {
         execution: execution.clone(),
         setup: manifest.setup()?,
         manifest,
@@ -228,15 +258,15 @@ pub fn open(
     })))
 }
 
-fn halted(halt: Halt) -> Opened {
-    Opened::Halted(Box::new(halt))
+fn halted(halt: ResumeBlocked) -> ResumeAttempt {
+    ResumeAttempt::Blocked(Box::new(halt))
 }
 
 impl Resumption {
-    /// What there is.
+    /// Where the resumption begins.
     #[must_use]
-    pub fn found(&self) -> Found {
-        Found {
+    pub fn resume_point(&self) -> ResumePoint {
+        ResumePoint {
             records: self.signed.entries,
             decisions: self.known.bars,
             uncovered: self.signed.uncovered,
@@ -244,13 +274,17 @@ impl Resumption {
         }
     }
 
-    /// Makes the run's component ready. Back end, optimisation and cache never change a result.
+    /// Prepares the run's component. Back end, optimization and cache never change a result.
     ///
     /// # Errors
     ///
-    /// Returns [`RunnerError`] if it is missing, was changed, or does not agree with the manifest.
-    pub fn prepare(&self, data: &DataDir, engine: EngineSettings) -> Result<Prepared, RunnerError> {
-        Prepared::new(data, &self.manifest, &self.setup, engine)
+    /// Returns [`ComponentError`] if it is missing, was changed, or contradicts the manifest.
+    pub fn prepare(
+        &self,
+        data: &DataDir,
+        engine: EngineSettings,
+    ) -> Result<PreparedComponent, ComponentError> {
+        PreparedComponent::new(data, &self.manifest, &self.setup, engine)
     }
 
     /// As [`Resumption::prepare`], with a component that other runs may use at the same time.
@@ -258,30 +292,33 @@ impl Resumption {
     /// # Errors
     ///
     /// As [`Resumption::prepare`].
-    pub fn share(&self, shared: &Shared) -> Result<Prepared, RunnerError> {
-        Prepared::share(shared, &self.manifest, &self.setup)
+    pub fn share(&self, shared: &SharedComponent) -> Result<PreparedComponent, ComponentError> {
+        PreparedComponent::share(shared, &self.manifest, &self.setup)
     }
 
-    /// The close time of the last slice that has a decided bar; none if there is none, or if the
-    /// run's bars come from a snapshot.
+    /// The close time of the last slice with a decided bar; `None` if there is none, or if the bars come from a
+    /// snapshot.
     #[must_use]
     pub fn last_close(&self) -> Option<UnixNanos> {
         self.known.last_close()
     }
 
-    /// The manifest.
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Goes on with a backtest, over the rest of its snapshot.
+    /// Resumes a backtest, over the rest of its snapshot.
     ///
     /// # Errors
     ///
-    /// Returns [`RunnerError`] if anything the manifest names is missing or does not agree (then
-    /// nothing was changed), or if the host could not go on (then it can be resumed again).
-    pub fn backtest(self, sealing: Sealing, around: Around<'_>) -> Result<Resumed, RunnerError> {
+    /// Returns [`ExecuteError`] if anything that the manifest names is missing or contradicts it (nothing is changed
+    /// then), or if the host could not continue (the run can be resumed again then).
+    pub fn backtest(
+        self,
+        sealing: Sealing,
+        around: ResumeDeps<'_>,
+    ) -> Result<ResumeOutcome, ExecuteError> {
         let (data, manifest, setup) = (around.data, &self.manifest, &self.setup);
         let mut promised = None;
         let feed = match &self.open {
@@ -295,61 +332,73 @@ impl Resumption {
             promised = Some(inputs.commitments);
             inputs.feed
         };
-        // The snapshot brings again what was decided: no slice comes from the journal.
+        // The snapshot gives the decided slices again, so none comes from the journal. Their commitments were
+        // compared above: a snapshot that changed since would make every record differ for the wrong reason.
         let mut venue = SimulatedVenue::new(setup);
-        let ends = (&mut feed, &mut venue);
-        self.go_on(ends, &mut NoClock, promised, sealing, around)
+        self.resume(
+            &mut feed,
+            &mut venue,
+            &mut NoClock,
+            promised,
+            sealing,
+            around,
+        )
     }
 
-    /// Goes on with a live run, over closed bars from `source`.
+    /// Resumes a live run, over closed bars from `source`.
     ///
     /// # Errors
     ///
     /// As [`Resumption::backtest`].
-    pub fn live<B: Bars>(
+    pub fn live<B: BarSource>(
         self,
-        (source, broker): (B, Option<Bridge>),
-        around: Around<'_>,
-    ) -> Result<Resumed, RunnerError> {
-        let mut conditions = conditions(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
-        conditions.broker = broker;
-        self.live_under(conditions, source, around)
+        source: B,
+        broker: Option<Bridge>,
+        around: ResumeDeps<'_>,
+    ) -> Result<ResumeOutcome, ExecuteError> {
+        let mut context = live_context(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
+        context.broker = broker;
+        self.live_in_context(context, source, around)
     }
 
-    /// As [`Resumption::live`], under conditions that were found before.
-    pub(crate) fn live_under<B: Bars>(
+    /// As [`Resumption::live`], in a context that was made before.
+    pub(crate) fn live_in_context<B: BarSource>(
         mut self,
-        mut conditions: Conditions,
+        mut context: LiveContext,
         source: B,
-        around: Around<'_>,
-    ) -> Result<Resumed, RunnerError> {
+        around: ResumeDeps<'_>,
+    ) -> Result<ResumeOutcome, ExecuteError> {
         if !matches!(self.manifest.data, DataSource::Feed { .. }) {
-            return Err(RunnerError::Disagrees {
-                what: "the data source",
+            return Err(ManifestMismatch {
+                subject: "the data source",
                 place: "a live run",
                 found: "a feed".to_owned(),
                 stated: "a snapshot".to_owned(),
-                way_on: "resume it with `counterfoil backtest --resume`",
-            });
+                hint: "resume it with `counterfoil backtest --resume`",
+            }
+            .into());
         }
-        let recorded = self.known.take_told();
-        let venue = conditions.venue(around.data, &self.setup, recorded)?;
-        let own = (&self.signer, &self.setup);
-        let (guard, terms) = conditions.watch(around.data, &self.execution, own);
+        let reports = self.known.take_broker_reports();
+        let venue = context.venue(around.data, &self.setup, reports)?;
+        let (guard, terms) = context.watch(around.data, &self.execution, &self.signer, &self.setup);
+        // Before the feed is opened, so that a refused resumption takes no bar from it.
         if let Err(stop) = guard.check(clock::now())
             && !stop.cause.is_kill()
         {
-            return Err(RunnerError::NotStarted(stop));
+            return Err(ExecuteError::NotStarted(stop));
         }
-        // A run that somebody killed goes on to take its orders back, and closes: its feed says so.
+        // A killed run is resumed all the same: it has to cancel its orders and close. The guarded feed stops it
+        // before the next bar.
         let instruments = &self.setup.instruments;
-        let (slices, decided) = self.known.take_slices(instruments.len())?;
+        let (slices, decided) = self
+            .known
+            .take_slices(instruments.len())
+            .map_err(|error| DriveError::Feed(error.into()))?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
         let mut bars = source.open(&self.manifest, &self.setup, decided)?;
         let bars = Guarded::new(&mut bars, guard);
-        let bars = OfBroker::new(bars, &self.setup);
-        let recorded = (slices, self.known.stop.take());
-        let mut feed = Again::new(recorded, bars, is_open);
+        let bars = BrokerActionFilter::new(bars, &self.setup);
+        let mut feed = ReplayThenLive::new(slices, self.known.stop.take(), bars, is_open);
         let plans = core::mem::take(&mut self.known.plans);
         let times = core::mem::take(&mut self.known.times);
         let is_begun = self.open.is_some();
@@ -358,24 +407,24 @@ impl Resumption {
             gateway.begin()?;
         }
         let sealing = Sealing::RunThread;
-        let ends = (&mut feed, &mut gateway);
         let mut clock = RecordedTimes::new(times, WallClock::new());
-        self.go_on(ends, &mut clock, None, sealing, around)
+        self.resume(&mut feed, &mut gateway, &mut clock, None, sealing, around)
     }
 
-    fn go_on<F: Feed + Send, V: Venue + Send, C: RunClock + Send>(
+    fn resume<F: SliceFeed + Send, V: Venue + Send, C: RunClock + Send>(
         self,
-        (feed, venue): (&mut F, &mut V),
+        feed: &mut F,
+        venue: &mut V,
         clock: &mut C,
         promised: Option<Vec<DataCommitment>>,
         sealing: Sealing,
-        around: Around<'_>,
-    ) -> Result<Resumed, RunnerError> {
+        around: ResumeDeps<'_>,
+    ) -> Result<ResumeOutcome, ExecuteError> {
         let (manifest, setup) = (&self.manifest, &self.setup);
-        let Around {
+        let ResumeDeps {
             component,
             observer,
-            tell,
+            on_event,
             ..
         } = around;
         component.check_run(&self.execution.run)?;
@@ -383,15 +432,15 @@ impl Resumption {
             Some(_) => Some(JournalReader::open(&self.execution.journal())?),
             None => None,
         };
-        let held = Held {
+        let continuation = JournalContinuation {
             execution: self.execution.clone(),
             signed: self.signed,
-            sealed: self.known.sealed,
+            head: self.known.head,
             signer: Box::new(self.signer),
             cadence: setup.cadence,
             sealing,
         };
-        let mut journal = GoingOn::new(recorded, held, tell);
+        let mut journal = ResumedJournal::new(recorded, continuation, on_event);
         if self.open.is_none() {
             let open = OpenRecord {
                 manifest: manifest.canonical()?,
@@ -403,45 +452,50 @@ impl Resumption {
             open.encode(&mut body);
             drive::append_outside(&body, &mut journal)?;
         }
-        let mut observer = Hushed {
+        let mut observer = SuppressReplayed {
             inner: observer,
             decided: self.known.bars,
         };
-        let terms = (manifest, setup);
-        let decided = decide(
+        let decided = run_guest(
             component,
-            terms,
+            manifest,
+            setup,
             feed,
             clock,
-            (&mut journal, venue),
+            &mut journal,
+            venue,
             &mut observer,
         );
+        // Asked before the outcome's error: a difference stops the run by an error of its own making, and is a
+        // finding about the journal, not a failure of the host.
         if let Some(difference) = journal.take_difference() {
-            return Ok(Resumed::Halted(Box::new(Halt::Difference(difference))));
+            return Ok(ResumeOutcome::Blocked(Box::new(ResumeBlocked::Difference(
+                difference,
+            ))));
         }
         let close = decided?;
         let compared = journal.compared();
         journal.finish()?;
         let execution = self.execution;
-        Ok(Resumed::Ended {
-            outcome: Box::new(Outcome { execution, close }),
+        Ok(ResumeOutcome::Ended {
+            outcome: Box::new(ExecutionOutcome { execution, close }),
             compared,
         })
     }
 }
 
-/// Keeps from the observer what it heard before the kill: the strategy's log is written again
-/// while it decides again.
-struct Hushed<'a> {
-    inner: &'a mut (dyn Observer<Guest> + Send),
-    /// Bars that were decided before.
+/// Hides decisions from the observer that it observed before the process ended: the strategy writes its log again
+/// while it is replayed.
+struct SuppressReplayed<'a> {
+    inner: &'a mut (dyn RunObserver<Guest> + Send),
+    /// Bars that were decided before the process ended.
     decided: u64,
 }
 
-impl Observer<Guest> for Hushed<'_> {
+impl RunObserver<Guest> for SuppressReplayed<'_> {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         if run.totals().decisions <= self.decided {
-            let _heard_before = strategy.take_log();
+            let _logged_before = strategy.take_log();
         } else {
             self.inner.stepped(strategy, run);
         }

@@ -1,43 +1,53 @@
-//! What a run used, as its journal and its folder say. It must never know whose budget that is.
+//! Resources that a run used, read from its journal and folder. It must never know whose budget they count
+//! against.
 
 use std::fs;
 
 use counterfoil_trading::record::{DecisionRecord, KIND_DECISION, record_kind};
 
-use crate::error::RunnerError;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
-use crate::store::files::at;
+use counterfoil_os::files::FileError;
 
-/// What the executions of one run used so far.
+/// Why the usage of a run could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UsageError {
+    #[error(transparent)]
+    Folder(#[from] FileError),
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+}
+
+/// Resources that the executions of one run used so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Used {
-    /// Fuel of every decision.
+pub struct RunUsage {
+    /// Fuel of all decisions.
     pub fuel: u64,
-    /// From the first bar's coming to the last decision, in nanoseconds, as the host's clock said;
-    /// nothing over a snapshot, whose journal knows no clock.
+    /// From the receipt of the first bar to the last decision, in nanoseconds of the host's clock; 0 over a
+    /// snapshot, whose journal has no clock.
     pub wall_nanos: u64,
-    /// Bytes of every file in the folders.
+    /// Bytes of all files in the folders.
     pub bytes: u64,
 }
 
-/// What these executions used, summed; a journal may grow meanwhile.
+/// The sum over these executions. A journal may grow while it is read.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if a journal or a folder cannot be read.
-pub fn used(executions: &[Execution]) -> Result<Used, RunnerError> {
-    let mut sum = Used::default();
+/// Returns [`UsageError`] if a journal or a folder cannot be read.
+pub fn run_usage(executions: &[Execution]) -> Result<RunUsage, UsageError> {
+    let mut sum = RunUsage::default();
     for execution in executions {
-        let one = of_one(execution)?;
-        sum.fuel = sum.fuel.saturating_add(one.fuel);
-        sum.wall_nanos = sum.wall_nanos.saturating_add(one.wall_nanos);
-        sum.bytes = sum.bytes.saturating_add(one.bytes);
+        let used = execution_usage(execution)?;
+        sum.fuel = sum.fuel.saturating_add(used.fuel);
+        sum.wall_nanos = sum.wall_nanos.saturating_add(used.wall_nanos);
+        sum.bytes = sum.bytes.saturating_add(used.bytes);
     }
     Ok(sum)
 }
 
-fn of_one(execution: &Execution) -> Result<Used, RunnerError> {
+fn execution_usage(execution: &Execution) -> Result<RunUsage, UsageError> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let (mut fuel, mut first, mut last) = (0_u64, None, None);
     while let Some(body) = reader.next_body()? {
@@ -57,14 +67,15 @@ fn of_one(execution: &Execution) -> Result<Used, RunnerError> {
     };
     let folder = &execution.folder;
     let mut bytes = 0_u64;
-    for entry in fs::read_dir(folder).map_err(at("read folder", folder))? {
-        let entry = entry.map_err(at("read folder", folder))?;
+    for entry in fs::read_dir(folder).map_err(FileError::at("read folder", folder))? {
+        let entry = entry.map_err(FileError::at("read folder", folder))?;
         let path = entry.path();
-        let found = entry.metadata().map_err(at("read", &path))?;
+        let found = entry.metadata().map_err(FileError::at("read", &path))?;
         bytes = bytes.saturating_add(found.len());
     }
-    Ok(Used {
+    Ok(RunUsage {
         fuel,
+        // A wall clock that was set back must not turn into a credit for the budget.
         wall_nanos: u64::try_from(wall).unwrap_or(0),
         bytes,
     })

@@ -1,4 +1,4 @@
-//! The data directory: what lies where, under names that are digests.
+//! The data directory: the place of every file, under names that are digests. It must never know what a file means.
 //!
 //! ```text
 //! DATA/snapshots/…                        market data (the snapshot crate's)
@@ -14,77 +14,56 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
 /// The journal's file in an execution's folder.
 pub const JOURNAL_FILE: &str = "journal";
 /// The manifest's file in an execution's folder.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
-/// Why something is not in the data directory.
+/// Why the data directory could not give or take a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataDirError {
-    /// A file or folder could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The component is not there.
     #[error(
         "no component sha256:{digest} in {folder}; run `counterfoil backtest --component FILE` once, or copy the file there"
     )]
     NoComponent {
-        /// The digest asked for.
+        /// 64 hex digits.
         digest: String,
-        /// Where it was looked for.
         folder: String,
     },
-    /// The component's bytes are not those of its name.
+    /// The component's bytes do not have the digest in its name.
     #[error(
         "{path} was changed: its bytes have digest sha256:{found}; restore it from where it came from"
     )]
     ComponentChanged {
-        /// The file.
         path: String,
-        /// What it holds now.
+        /// The digest of its bytes now, as 64 hex digits.
         found: String,
     },
-    /// No run has this name.
     #[error("no run {name:?} in {folder}; `counterfoil runs` lists them")]
-    NoRun {
-        /// The name asked for.
-        name: String,
-        /// Where it was looked for.
-        folder: String,
-    },
-    /// More than one run has a name that begins like this.
+    NoRun { name: String, folder: String },
+    /// Several runs have ids with this beginning.
     #[error("{name:?} could be {first} or {second}; give more digits")]
     Ambiguous {
-        /// The name asked for.
         name: String,
-        /// One run.
         first: String,
-        /// Another.
         second: String,
     },
-    /// The copy of the manifest beside a journal is not the one the run is named by.
+    /// The copy of the manifest beside a journal does not have the run's id as its digest.
     #[error(
         "{path} was changed: it is not the manifest of run {run}; the true one is in the journal's first record (`counterfoil show {run} --manifest`)"
     )]
-    ManifestChanged {
-        /// The file.
-        path: String,
-        /// The run id.
-        run: String,
-    },
-    /// A live manifest was started before.
+    ManifestChanged { path: String, run: String },
+    /// A live manifest has an execution already.
     #[error("run {run} was started before; a live manifest starts once: use a new start nonce")]
-    StartedBefore {
-        /// The run id.
-        run: String,
-    },
+    StartedBefore { run: String },
 }
 
-/// The data directory.
+/// The root of all data: components, snapshots, runs.
 #[derive(Clone, Debug)]
 pub struct DataDir {
     root: PathBuf,
@@ -95,9 +74,8 @@ pub struct DataDir {
 pub struct Execution {
     /// The run id, as 64 hex digits.
     pub run: String,
-    /// Which execution of it, from 1.
+    /// The number of the execution, from 1.
     pub number: u64,
-    /// Its folder.
     pub folder: PathBuf,
 }
 
@@ -114,7 +92,7 @@ impl Execution {
         self.folder.join(JOURNAL_FILE)
     }
 
-    /// The short name that people use: the first digits and, from the second on, the execution.
+    /// The short name in messages and commands: the first 12 digits of the run id, a slash and the number.
     #[must_use]
     pub fn short(&self) -> String {
         format!(
@@ -126,11 +104,11 @@ impl Execution {
 }
 
 impl DataDir {
-    /// The directory at `root`, made if it is not there.
+    /// The directory at `root`, created if it is missing.
     ///
     /// # Errors
     ///
-    /// Returns [`FileError`] if it cannot be made.
+    /// Returns [`FileError`] if it cannot be created.
     pub fn open(root: &Path) -> Result<Self, FileError> {
         for folder in ["snapshots", "components", "runs"] {
             files::make_folder(&root.join(folder))?;
@@ -140,19 +118,18 @@ impl DataDir {
         })
     }
 
-    /// Where it is.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where compiled components are cached.
+    /// The folder of the cache of compiled components.
     #[must_use]
     pub fn compiled(&self) -> PathBuf {
         self.root.join("compiled")
     }
 
-    /// Where a component of this digest lies.
+    /// The path of the component with this digest.
     #[must_use]
     pub fn component_path(&self, digest: &[u8; 32]) -> PathBuf {
         self.root
@@ -160,7 +137,7 @@ impl DataDir {
             .join(format!("{}.wasm", hex::encode(digest)))
     }
 
-    /// Keeps a component, and returns its digest.
+    /// Stores a component and returns its digest.
     ///
     /// # Errors
     ///
@@ -168,13 +145,15 @@ impl DataDir {
     pub fn put_component(&self, bytes: &[u8]) -> Result<[u8; 32], DataDirError> {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
         let path = self.component_path(&digest);
+        // Written whole or not at all, so a file with this name always has these bytes, unless it was changed
+        // later: the read checks that.
         if !path.exists() {
             files::write_whole(&path, bytes)?;
         }
         Ok(digest)
     }
 
-    /// The component of this digest, checked against it.
+    /// The component with this digest, checked against it.
     ///
     /// # Errors
     ///
@@ -189,7 +168,7 @@ impl DataDir {
                     folder: self.root.join("components").display().to_string(),
                 });
             }
-            Err(error) => return Err(at("read", &path)(error).into()),
+            Err(error) => return Err(FileError::at("read", &path)(error).into()),
         };
         let found: [u8; 32] = Sha256::digest(&bytes).into();
         if found != *digest {
@@ -202,13 +181,12 @@ impl DataDir {
         Ok(bytes)
     }
 
-    /// A new execution of the manifest, with its folder and a copy of the manifest in it. The
-    /// folder's making is what gives out the number, so two at once get two.
+    /// A new execution of the manifest, with a folder that holds a copy of the manifest. The creation of the folder
+    /// assigns the number, so two concurrent calls get two numbers.
     ///
     /// # Errors
     ///
-    /// Returns [`DataDirError`] if the folder cannot be made, or if `once` is asked for and
-    /// there is an execution already.
+    /// Returns [`DataDirError`] if the folder cannot be created, or if `once` is set and an execution exists.
     pub fn new_execution(
         &self,
         run: &[u8; 32],
@@ -223,6 +201,8 @@ impl DataDir {
             let path = folder.join(number.to_string());
             match fs::create_dir(&path) {
                 Ok(()) => {
+                    // The folder's name is synced last. A crash before that may take back the whole execution, of
+                    // which nothing is signed; never the folder of a journal that exists.
                     files::write_whole(&path.join(MANIFEST_FILE), manifest.as_bytes())?;
                     files::sync_folder(&folder)?;
                     return Ok(Execution {
@@ -232,12 +212,14 @@ impl DataDir {
                     });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    // `create_dir` is atomic: of two processes that start one live manifest, exactly one gets past
+                    // this line, without a lock.
                     if once {
                         return Err(DataDirError::StartedBefore { run });
                     }
                     number = number.saturating_add(1);
                 }
-                Err(error) => return Err(at("create folder", &path)(error).into()),
+                Err(error) => return Err(FileError::at("create folder", &path)(error).into()),
             }
         }
     }
@@ -280,12 +262,12 @@ impl DataDir {
         Ok(all)
     }
 
-    /// A log in it that somebody signed: a ledger or a run's journal; nothing if there is none.
+    /// A signed log in the data directory: a ledger or a run's journal. `None` if there is none.
     ///
     /// # Errors
     ///
     /// Returns [`DataDirError`] if a folder cannot be read.
-    pub fn signed(&self) -> Result<Option<PathBuf>, DataDirError> {
+    pub fn find_signed_log(&self) -> Result<Option<PathBuf>, DataDirError> {
         let folder = self.root.join("ledger");
         if folder.is_dir() {
             let ledgers = names(&folder)?;
@@ -294,16 +276,18 @@ impl DataDir {
                 return Ok(Some(folder.join(name)));
             }
         }
-        let mut all = self.executions()?.into_iter().map(|one| one.journal());
-        Ok(all.find(|journal| journal.exists()))
+        Ok(self
+            .executions()?
+            .into_iter()
+            .map(|execution| execution.journal())
+            .find(|journal| journal.exists()))
     }
 
-    /// The execution that `name` means: the first digits of a run id, and `/` and a number if
-    /// it is not the last one.
+    /// The execution named by the first digits of a run id, with `/` and a number unless it is the last one.
     ///
     /// # Errors
     ///
-    /// Returns [`DataDirError`] if there is none, or more than one.
+    /// Returns [`DataDirError`] if no run or several runs match.
     pub fn find(&self, name: &str) -> Result<Execution, DataDirError> {
         let bare = name.strip_prefix("sha256:").unwrap_or(name);
         let (prefix, number) = match bare.split_once('/') {
@@ -315,31 +299,34 @@ impl DataDir {
             folder: self.root.join("runs").display().to_string(),
         };
         let mut found: Option<Execution> = None;
-        for one in self.executions()? {
-            let fits = number.is_none_or(|number| number == one.number.to_string());
-            if prefix.is_empty() || !one.run.starts_with(prefix) || !fits {
+        for execution in self.executions()? {
+            let fits = number.is_none_or(|number| number == execution.number.to_string());
+            // An empty prefix would match the only run there is, and kill or resume it by accident.
+            if prefix.is_empty() || !execution.run.starts_with(prefix) || !fits {
                 continue;
             }
-            if let Some(first) = found.as_ref().filter(|first| first.run != one.run) {
-                let (first, second) = (first.short(), one.short());
+            if let Some(first) = found.as_ref().filter(|first| first.run != execution.run) {
+                let (first, second) = (first.short(), execution.short());
                 return Err(DataDirError::Ambiguous {
                     name: name.to_owned(),
                     first,
                     second,
                 });
             }
-            found = Some(one);
+            found = Some(execution);
         }
         found.ok_or_else(no_run)
     }
 
-    /// The manifest of an execution, as it was written beside the journal.
+    /// The copy of an execution's manifest beside its journal.
     ///
     /// # Errors
     ///
-    /// Returns [`DataDirError`] if it cannot be read or was changed: its digest is the run's name.
+    /// Returns [`DataDirError`] if it cannot be read, or if its digest is not the run's id.
     pub fn manifest_text(&self, execution: &Execution) -> Result<String, DataDirError> {
         let path = execution.folder.join(MANIFEST_FILE);
+        // The run's id is the digest of its manifest, so the name of the folder authenticates the file in it. A changed
+        // copy could otherwise resume the run with other limits.
         let bytes = files::read_whole(&path)?;
         if hex::encode(Sha256::digest(&bytes)) != execution.run {
             let (path, run) = (path.display().to_string(), execution.run.clone());
@@ -352,8 +339,8 @@ impl DataDir {
 /// The names in a folder, sorted.
 fn names(folder: &Path) -> Result<Vec<String>, DataDirError> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(at("read folder", folder))? {
-        let entry = entry.map_err(at("read folder", folder))?;
+    for entry in fs::read_dir(folder).map_err(FileError::at("read folder", folder))? {
+        let entry = entry.map_err(FileError::at("read folder", folder))?;
         names.push(entry.file_name().to_string_lossy().into_owned());
     }
     names.sort();

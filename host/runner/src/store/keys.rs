@@ -1,6 +1,6 @@
-//! The log's signing key: made at first use in a folder apart from the data, readable by its
-//! owner only, and used through the journal's `Signer` trait, which a key service can implement. It
-//! must never be made where another key has signed: an intact log would no longer verify.
+//! The log's signing key: generated at first use in a folder apart from the data, readable by its owner only, and
+//! used through the journal's `Signer` trait, which a key service can implement. It must never be generated where
+//! another key has signed: an intact log would no longer verify.
 
 mod people;
 
@@ -13,129 +13,100 @@ use std::sync::{Arc, Mutex, PoisonError};
 use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
 
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
-pub use people::{OwnKey, PEOPLE_FOLDER, PeopleKeys};
+pub use people::{PEOPLE_FOLDER, PeopleKeys, PersonKey};
 
 /// The secret key's file: 64 hex digits, the seed of RFC 8032.
 pub const SECRET_FILE: &str = "log-signing.key";
 /// The public key's file: 64 hex digits, for auditors.
 pub const PUBLIC_FILE: &str = "log-signing.pub";
 
-/// Why there is no key to sign with.
+/// Why a key could not be used or generated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KeyError {
-    /// A file could not be read or written.
+pub enum KeyDirError {
     #[error(transparent)]
     File(#[from] FileError),
-    /// The data directory could not be read.
     #[error(transparent)]
     Data(#[from] DataDirError),
-    /// Somebody else could read the secret key.
+    /// Other users could read the secret key.
     #[error(
-        "{path} can be read by others (mode {mode:o}); run: chmod 600 {path}, and consider the key known"
+        "{path} is readable by other users (mode {mode:o}); run: chmod 600 {path}, and treat the key as exposed"
     )]
-    Open {
-        /// The file.
-        path: String,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// The file does not hold a key.
+    Open { path: String, mode: u32 },
     #[error(
         "{path} does not hold 64 hex digits; restore it from your backup, or move it away to get a new key"
     )]
-    Malformed {
-        /// The file.
-        path: String,
-    },
-    /// The folder knows the log's key, and does not hold it.
+    Malformed { path: String },
+    /// The folder holds the public half of the log's key alone.
     #[error(
-        "{folder} holds {PUBLIC_FILE} alone, so whoever has this folder can verify and not sign; give \
-         the --key-dir of whoever holds {SECRET_FILE}, or restore it from a backup"
+        "{folder} holds {PUBLIC_FILE} alone, which verifies and does not sign; give the --key-dir that holds \
+         {SECRET_FILE}, or restore it from a backup"
     )]
-    SecretMissing {
-        /// The key folder.
-        folder: String,
-    },
-    /// Something in the data is signed, and by no key of this folder.
+    SecretMissing { folder: String },
+    /// A log in the data directory was signed by a key that is not in this folder.
     #[error(
-        "{signed} was signed by a key that is not in {folder}, and a new one would not verify it; \
-         give the --key-dir of whoever signed it, or another --data-dir to begin anew"
+        "{signed} was signed by a key that is not in {folder}, and a new key would not verify it; give the \
+         --key-dir of the key that signed it, or another --data-dir to begin anew"
     )]
     SignedBefore {
-        /// The key folder.
         folder: String,
-        /// What is signed.
+        /// The path of the signed log.
         signed: String,
     },
-    /// The operating system gave no random bytes.
-    #[error("no random bytes for a new key: {0}")]
+    #[error("the operating system gave no random bytes for a new key: {0}")]
     Random(String),
-    /// Somebody else could put a key in the folder, or take one away.
-    #[error("{path} can be written by others (mode {mode:o}); run: chmod go-w {path}")]
-    FolderOpen {
-        /// The folder.
-        path: String,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// Whoever gets a copy of the data would get the keys with it.
+    /// Other users could add or remove keys.
+    #[error("{path} is writable by other users (mode {mode:o}); run: chmod go-w {path}")]
+    FolderOpen { path: String, mode: u32 },
+    /// A copy of the data directory would contain the keys.
     #[error(
-        "the keys of people may not lie in the data directory: {path} is in {data}; give another folder with --key-dir"
+        "personal keys must be outside the data directory: {path} is in {data}; give another folder with --key-dir"
     )]
-    InData {
-        /// The key folder.
-        path: String,
-        /// The data directory.
-        data: String,
-    },
+    InData { path: String, data: String },
     /// The name cannot be part of a file's name.
     #[error("{name:?} cannot be the name of a key's file")]
-    Name {
-        /// The name.
-        name: String,
-    },
+    Name { name: String },
 }
 
-/// The folder that holds the keys.
+/// The folder with the log's signing key.
 #[derive(Clone, Debug)]
 pub struct KeyDir {
     path: PathBuf,
-    /// Whose logs the key signs: where one of them is, no key is made.
+    /// The data whose logs the key signs. While it holds a signed log, no key is generated.
     data: Option<DataDir>,
 }
 
 impl KeyDir {
-    /// The folder at `path`; it need not exist yet.
+    /// The folder at `path`, which need not exist yet.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path, data: None }
     }
 
-    /// The same for the logs in this data directory: where one of them is signed, no key is made.
+    /// The same folder for the logs in this data directory. While one of them is signed, no key is generated.
     #[must_use]
-    pub fn of(self, data: &DataDir) -> Self {
+    pub fn for_data(self, data: &DataDir) -> Self {
         let data = Some(data.clone());
         Self { data, ..self }
     }
 
-    /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The signer. Its key is made at first use, in a folder without any, for data in which nothing
-    /// is signed yet.
+    /// The signer. Its key is generated at first use, if the folder has no key and the data no signed log.
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if the key cannot be read, is open to others, cannot be made, or may not
-    /// be made since another key has signed.
-    pub fn signer(&self) -> Result<Ed25519Signer, KeyError> {
+    /// Returns [`KeyDirError`] if the key cannot be read, is readable by other users, cannot be generated, or must not
+    /// be generated because another key has signed.
+    pub fn signer(&self) -> Result<Ed25519Signer, KeyDirError> {
         let path = self.path.join(SECRET_FILE);
+        // Before anything is created. A wrong --key-dir would otherwise get a fresh key, and the next entry of an
+        // existing log would carry a signature that no auditor knows.
         if !path.exists() {
             self.check_unsigned()?;
         }
@@ -143,7 +114,9 @@ impl KeyDir {
         folder.recursive(true).mode(0o700);
         folder
             .create(&self.path)
-            .map_err(at("create folder", &self.path))?;
+            .map_err(FileError::at("create folder", &self.path))?;
+        // `create_new` decides which of two concurrent first starts generates the key. The mode is set at creation:
+        // with a later chmod another user could have opened the file before.
         let created = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -152,10 +125,12 @@ impl KeyDir {
         match created {
             Ok(file) => self.fill(&path, file)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(at("create", &path)(error).into()),
+            Err(error) => return Err(FileError::at("create", &path)(error).into()),
         }
         let signer = Ed25519Signer::from_seed(&read_secret(&path)?);
         let public = hex::encode(signer.verifying_key());
+        // Derived from the secret each time: if the process stopped between the two files, or an old public key was
+        // restored from a backup, auditors still get the key that signs.
         files::write_whole(
             &self.path.join(PUBLIC_FILE),
             format!("{public}\n").as_bytes(),
@@ -163,21 +138,21 @@ impl KeyDir {
         Ok(signer)
     }
 
-    /// The public key.
+    /// The public key in the folder.
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if there is no key yet or it cannot be read.
-    pub fn public_key(&self) -> Result<[u8; 32], KeyError> {
+    /// Returns [`KeyDirError`] if there is no key yet or it cannot be read.
+    pub fn public_key(&self) -> Result<[u8; 32], KeyDirError> {
         read_public(&self.path.join(PUBLIC_FILE))
     }
 
-    /// The public half of the secret key that lies there; nothing if none does.
+    /// The public half of the secret key in the folder; `None` without a secret key.
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if it cannot be read, or is open to others.
-    pub fn secret_public(&self) -> Result<Option<[u8; 32]>, KeyError> {
+    /// Returns [`KeyDirError`] if it cannot be read, or is readable by other users.
+    pub fn secret_public(&self) -> Result<Option<[u8; 32]>, KeyDirError> {
         let path = self.path.join(SECRET_FILE);
         if !path.exists() {
             return Ok(None);
@@ -186,32 +161,33 @@ impl KeyDir {
         Ok(Some(signer.verifying_key()))
     }
 
-    /// Whether no other key has signed here, as far as the folder and the data show.
-    fn check_unsigned(&self) -> Result<(), KeyError> {
+    /// Checks that neither the folder nor the data shows a signature of another key.
+    fn check_unsigned(&self) -> Result<(), KeyDirError> {
         let folder = || self.path.display().to_string();
         if self.path.join(PUBLIC_FILE).exists() {
             let folder = folder();
-            return Err(KeyError::SecretMissing { folder });
+            return Err(KeyDirError::SecretMissing { folder });
         }
         let Some(data) = &self.data else {
             return Ok(());
         };
-        let Some(signed) = data.signed()? else {
+        let Some(signed) = data.find_signed_log()? else {
             return Ok(());
         };
         let (folder, signed) = (folder(), signed.display().to_string());
-        Err(KeyError::SignedBefore { folder, signed })
+        Err(KeyDirError::SignedBefore { folder, signed })
     }
 
-    fn fill(&self, path: &Path, mut file: fs::File) -> Result<(), KeyError> {
+    fn fill(&self, path: &Path, mut file: fs::File) -> Result<(), KeyDirError> {
         let mut seed = [0_u8; 32];
-        getrandom::fill(&mut seed).map_err(|error| KeyError::Random(error.to_string()))?;
+        getrandom::fill(&mut seed).map_err(|error| KeyDirError::Random(error.to_string()))?;
         let written = writeln!(file, "{}", hex::encode(seed)).and_then(|()| file.sync_all());
         if let Err(error) = written {
-            // A key file that is not whole would lock the owner out: take it away again.
+            // Half a key would block every later start with `Malformed`. It has signed nothing, so it is removed.
             let _best_effort = fs::remove_file(path);
-            return Err(at("write", path)(error).into());
+            return Err(FileError::at("write", path)(error).into());
         }
+        // The key is durable before it signs. Otherwise a crash could lose it and leave logs that it signed.
         files::sync_folder(&self.path)?;
         Ok(())
     }
@@ -221,19 +197,21 @@ impl KeyDir {
 ///
 /// # Errors
 ///
-/// Returns [`KeyError`] if the file cannot be read or holds something else.
-pub fn read_public(path: &Path) -> Result<[u8; 32], KeyError> {
+/// Returns [`KeyDirError`] if the file cannot be read or holds something else.
+pub fn read_public(path: &Path) -> Result<[u8; 32], KeyDirError> {
     parse(path, &files::read_whole(path)?)
 }
 
-fn read_secret(path: &Path) -> Result<[u8; 32], KeyError> {
+fn read_secret(path: &Path) -> Result<[u8; 32], KeyDirError> {
+    // Checked at every use and not only at creation: a restored backup or a careless chmod opens the key to other
+    // users, who could then sign false histories.
     let mode = fs::metadata(path)
-        .map_err(at("read", path))?
+        .map_err(FileError::at("read", path))?
         .permissions()
         .mode()
         & 0o777;
     if mode & 0o077 != 0 {
-        return Err(KeyError::Open {
+        return Err(KeyDirError::Open {
             path: path.display().to_string(),
             mode,
         });
@@ -241,26 +219,26 @@ fn read_secret(path: &Path) -> Result<[u8; 32], KeyError> {
     parse(path, &files::read_whole(path)?)
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<[u8; 32], KeyError> {
+fn parse(path: &Path, bytes: &[u8]) -> Result<[u8; 32], KeyDirError> {
     let mut key = [0; 32];
-    hex::decode_to_slice(bytes.trim_ascii(), &mut key).map_err(|_| KeyError::Malformed {
+    hex::decode_to_slice(bytes.trim_ascii(), &mut key).map_err(|_| KeyDirError::Malformed {
         path: path.display().to_string(),
     })?;
     Ok(key)
 }
 
-/// 32 random hex digits, for what must differ from every other.
+/// 32 random hex digits, for names that must be unique.
 ///
 /// # Errors
 ///
-/// Returns [`KeyError`] if the operating system gave no random bytes.
-pub fn random_hex() -> Result<String, KeyError> {
+/// Returns [`KeyDirError`] if the operating system gave no random bytes.
+pub fn random_hex() -> Result<String, KeyDirError> {
     let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
+    getrandom::fill(&mut bytes).map_err(|error| KeyDirError::Random(error.to_string()))?;
     Ok(hex::encode(bytes))
 }
 
-/// One signer for several logs.
+/// One signer shared by several logs.
 #[derive(Clone)]
 pub struct SharedSigner(Arc<Mutex<Box<dyn Signer + Send>>>);
 
@@ -298,7 +276,7 @@ mod tests {
     fn a_key_is_made_only_where_no_other_has_signed() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(&folder.path().join("data")).unwrap();
-        let dir = |name: &str| KeyDir::new(folder.path().join(name)).of(&data);
+        let dir = |name: &str| KeyDir::new(folder.path().join(name)).for_data(&data);
         // Nothing is signed yet, and the second use finds the key of the first.
         let key = dir("keys").signer().unwrap().verifying_key();
         assert_eq!(dir("keys").signer().unwrap().verifying_key(), key);
@@ -307,7 +285,10 @@ mod tests {
         fs::create_dir(dir("auditor").path()).unwrap();
         fs::write(dir("auditor").path().join(PUBLIC_FILE), &public).unwrap();
         let error = dir("auditor").signer().unwrap_err();
-        assert!(matches!(error, KeyError::SecretMissing { .. }), "{error}");
+        assert!(
+            matches!(error, KeyDirError::SecretMissing { .. }),
+            "{error}"
+        );
         let kept = fs::read(dir("auditor").path().join(PUBLIC_FILE)).unwrap();
         assert_eq!(kept, public);
         assert!(!dir("auditor").path().join(SECRET_FILE).exists());
@@ -318,7 +299,7 @@ mod tests {
             fs::create_dir_all(signed.parent().unwrap()).unwrap();
             fs::write(&signed, "signed").unwrap();
             let error = dir("empty").signer().unwrap_err();
-            assert!(matches!(error, KeyError::SignedBefore { .. }), "{error}");
+            assert!(matches!(error, KeyDirError::SignedBefore { .. }), "{error}");
             assert!(!dir("empty").path().exists());
             fs::remove_file(&signed).unwrap();
         }

@@ -1,11 +1,9 @@
 //! The lock of one execution: whoever holds it may append to the journal. It must never know what
 //! is appended.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::path::Path;
-
 use crate::store::data_dir::Execution;
-use crate::store::files::{FileError, at};
+use counterfoil_os::files::FileError;
+use counterfoil_os::lock::FileLock;
 
 /// The lock's file in an execution's folder. What counts is who holds it, not that it is there.
 pub const LOCK_FILE: &str = "lock";
@@ -34,7 +32,7 @@ pub enum LockError {
 #[derive(Debug)]
 #[must_use]
 pub struct RunLock {
-    _file: File,
+    _lock: FileLock,
 }
 
 impl RunLock {
@@ -45,15 +43,11 @@ impl RunLock {
     /// Returns [`LockError`] if another process holds it, or it cannot be told.
     pub fn take(execution: &Execution) -> Result<Self, LockError> {
         let path = execution.folder.join(LOCK_FILE);
-        let file = open(&path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(LockError::Held {
-                run: execution.short(),
-                path: path.display().to_string(),
-            }),
-            Err(TryLockError::Error(error)) => Err(at("lock", &path)(error).into()),
-        }
+        let lock = FileLock::try_take(&path)?.ok_or_else(|| LockError::Held {
+            run: execution.short(),
+            path: path.display().to_string(),
+        })?;
+        Ok(Self { _lock: lock })
     }
 }
 
@@ -71,10 +65,4 @@ pub fn is_held(execution: &Execution) -> Result<bool, FileError> {
         Err(LockError::Held { .. }) => Ok(true),
         Err(LockError::File(error)) => Err(error),
     }
-}
-
-fn open(path: &Path) -> Result<File, FileError> {
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
-    options.open(path).map_err(at("open", path))
 }

@@ -1,10 +1,10 @@
-//! Two runs side by side: what their manifests say differently, the first decision that differs,
-//! and where the difference in profit comes from. It must never know which of them is right.
+//! Two runs side by side: fields of their manifests that differ, the first decision that differs, and where the
+//! difference in profit comes from. It must never decide which of them is right.
 
 use core::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use counterfoil_trading::manifest::{Manifest, RunSetup};
+use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::{
     CloseRecord, DecisionRecord, KIND_CLOSE, KIND_DECISION, record_kind,
 };
@@ -12,54 +12,64 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use serde_json::Value;
 
-use crate::error::RunnerError;
 use crate::run::journal::{JournalReader, ReadJournalError};
-use crate::store::data_dir::{DataDir, Execution};
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
 
-/// What two runs have apart.
+/// Why two runs could not be compared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompareError {
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+}
+
+/// How two runs differ.
 #[derive(Clone, Debug)]
-pub struct Comparison {
+pub struct RunComparison {
     /// Fields of the manifests that differ, by name.
     pub fields: Vec<FieldDifference>,
-    /// How many decisions stand in each journal.
+    /// Decisions in each journal.
     pub decisions: [u64; 2],
-    /// The first bar that only one run saw, that differs, or on which the strategies asked for
-    /// other things or the gates said otherwise.
-    pub decision: Option<Site>,
+    /// The first bar that only one run has, that differs, or on which requests or risk verdicts differ.
+    pub decision: Option<DifferingBar>,
     /// The first bar after which the accounts differ.
-    pub account: Option<Site>,
-    /// What became of the starting cash, if both journals were closed.
-    pub profit: Option<[Profit; 2]>,
+    pub account: Option<DifferingBar>,
+    /// Profit of each run, if both journals are closed.
+    pub profit: Option<[ProfitBreakdown; 2]>,
 }
 
 /// One field of the manifest with both values.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FieldDifference {
-    /// Its place, such as `costs.fee-bps`.
+    /// The path of the field, such as `costs.fee-bps`.
     pub field: String,
-    /// Its value in each manifest, where it has one.
+    /// The value in each manifest; `None` where it has no such field.
     pub values: [Option<String>; 2],
 }
 
-/// What differs at a bar.
+/// In what two runs differ at a bar.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Aspect {
+pub enum DifferenceAspect {
     /// Only the first run has a decision on it.
     OnlyInFirst,
-    /// Only the second run has.
+    /// Only the second run has a decision on it.
     OnlyInSecond,
     /// The bar's own values.
     Bar,
-    /// What the strategy asked for.
+    /// The strategy's requests.
     Requests,
-    /// What the risk gate said.
+    /// The risk gate's verdicts.
     Verdicts,
     /// Cash, equity or position.
     Account,
 }
 
-impl Aspect {
-    /// Its stable name.
+impl DifferenceAspect {
+    /// The stable name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,29 +85,24 @@ impl Aspect {
 
 /// A bar at which two runs differ.
 #[derive(Clone, Debug)]
-pub struct Site {
-    /// In what.
-    pub aspect: Aspect,
-    /// The bar's close time.
+pub struct DifferingBar {
+    pub aspect: DifferenceAspect,
     pub close_time: UnixNanos,
     /// The instrument's symbol.
     pub symbol: String,
-    /// Entry index and decision of each run, where it has one.
+    /// Entry index and decision of each run; `None` where a run has none.
     pub decisions: [Option<(u64, Box<DecisionRecord>)>; 2],
 }
 
-/// What became of a run's starting cash. `price` and dividends less the costs is `total`.
+/// The profit of a run: `total` is `price` plus dividends less costs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Profit {
+pub struct ProfitBreakdown {
     /// Equity at the end less starting cash.
     pub total: Money,
-    /// What prices alone brought, before every cost.
+    /// Profit from prices alone, before all costs.
     pub price: Money,
-    /// Fees paid.
     pub fees: Money,
-    /// What slippage cost.
     pub slippage: Money,
-    /// Borrow fees paid.
     pub borrow: Money,
     /// Dividends received less those paid.
     pub dividends: Money,
@@ -107,13 +112,13 @@ pub struct Profit {
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if a journal or manifest cannot be read.
-pub fn compare(data: &DataDir, pair: [&Execution; 2]) -> Result<Comparison, RunnerError> {
+/// Returns [`CompareError`] if a journal or manifest cannot be read.
+pub fn compare(data: &DataDir, pair: [&Execution; 2]) -> Result<RunComparison, CompareError> {
     let manifests = [manifest_of(data, pair[0])?, manifest_of(data, pair[1])?];
     let setups = [manifests[0].setup()?, manifests[1].setup()?];
     let mut sides = [
-        Side::open(pair[0], &setups[0])?,
-        Side::open(pair[1], &setups[1])?,
+        DecisionReader::open(pair[0], &setups[0])?,
+        DecisionReader::open(pair[1], &setups[1])?,
     ];
     let (mut decision, mut account) = (None, None);
     while decision.is_none() || account.is_none() {
@@ -134,7 +139,7 @@ pub fn compare(data: &DataDir, pair: [&Execution; 2]) -> Result<Comparison, Runn
     }
     let [first, second] = &sides;
     let profit = first.profit(&setups[0]).zip(second.profit(&setups[1]));
-    Ok(Comparison {
+    Ok(RunComparison {
         fields: fields(&manifests)?,
         decisions: [first.count, second.count],
         decision,
@@ -143,12 +148,12 @@ pub fn compare(data: &DataDir, pair: [&Execution; 2]) -> Result<Comparison, Runn
     })
 }
 
-fn manifest_of(data: &DataDir, execution: &Execution) -> Result<Manifest, RunnerError> {
+fn manifest_of(data: &DataDir, execution: &Execution) -> Result<Manifest, CompareError> {
     Ok(Manifest::parse(&data.manifest_text(execution)?)?)
 }
 
-/// One run's decisions, front to back.
-pub(crate) struct Side {
+/// Reads one run's decisions, front to back.
+pub(crate) struct DecisionReader {
     reader: JournalReader,
     symbols: Vec<String>,
     head: Option<(u64, DecisionRecord)>,
@@ -156,9 +161,12 @@ pub(crate) struct Side {
     close: Option<CloseRecord>,
 }
 
-impl Side {
+impl DecisionReader {
     pub(crate) fn open(execution: &Execution, setup: &RunSetup) -> Result<Self, ReadJournalError> {
-        let symbols = setup.instruments.iter().map(|one| one.symbol().to_owned());
+        let symbols = setup
+            .instruments
+            .iter()
+            .map(|instrument| instrument.symbol().to_owned());
         let mut side = Self {
             reader: JournalReader::open(&execution.journal())?,
             symbols: symbols.collect(),
@@ -190,7 +198,7 @@ impl Side {
         }
     }
 
-    /// What the head is sorted by in every journal: close time, then symbol.
+    /// The sort key of the head, the same in every journal: close time, then symbol.
     fn key(&self) -> Option<(UnixNanos, &str)> {
         let (_, decision) = self.head.as_ref()?;
         let bar = decision.bar.get();
@@ -198,7 +206,7 @@ impl Side {
         Some((bar.close_time, symbol.map_or("", String::as_str)))
     }
 
-    fn profit(&self, setup: &RunSetup) -> Option<Profit> {
+    fn profit(&self, setup: &RunSetup) -> Option<ProfitBreakdown> {
         let close = self.close.as_ref()?;
         let total = close.equity.0.checked_sub(setup.cash.0)?;
         let price = total
@@ -206,7 +214,7 @@ impl Side {
             .checked_add(close.slippage.0)?
             .checked_add(close.borrow.0)?
             .checked_sub(close.dividends.0)?;
-        Some(Profit {
+        Some(ProfitBreakdown {
             total: Money(total),
             price: Money(price),
             fees: close.fees,
@@ -217,20 +225,22 @@ impl Side {
     }
 }
 
-/// The decisions of both runs on one bar; one of them where only one run saw it.
-pub(crate) struct Pair {
+/// The decisions of both runs on one bar, or of the only run that has it.
+pub(crate) struct DecisionPair {
     pub(crate) close_time: UnixNanos,
     pub(crate) symbol: String,
     pub(crate) sides: [Option<(u64, DecisionRecord)>; 2],
 }
 
-pub(crate) fn next_pair(sides: &mut [Side; 2]) -> Result<Option<Pair>, ReadJournalError> {
+pub(crate) fn next_pair(
+    sides: &mut [DecisionReader; 2],
+) -> Result<Option<DecisionPair>, ReadJournalError> {
     let [first, second] = sides;
     let order = match (first.key(), second.key()) {
         (None, None) => return Ok(None),
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
-        (Some(one), Some(other)) => one.cmp(&other),
+        (Some(left), Some(right)) => left.cmp(&right),
     };
     let ahead = if order == Ordering::Greater {
         &*second
@@ -241,7 +251,7 @@ pub(crate) fn next_pair(sides: &mut [Side; 2]) -> Result<Option<Pair>, ReadJourn
         return Ok(None);
     };
     let symbol = symbol.to_owned();
-    let take = |side: &mut Side, taken: bool| {
+    let take = |side: &mut DecisionReader, taken: bool| {
         let head = side.head.take_if(|_| taken);
         if taken {
             side.advance()?;
@@ -252,50 +262,51 @@ pub(crate) fn next_pair(sides: &mut [Side; 2]) -> Result<Option<Pair>, ReadJourn
         take(first, order != Ordering::Greater)?,
         take(second, order != Ordering::Less)?,
     ];
-    Ok(Some(Pair {
+    Ok(Some(DecisionPair {
         close_time,
         symbol,
         sides,
     }))
 }
 
-impl Pair {
-    pub(crate) fn decision_aspect(&self) -> Option<Aspect> {
+impl DecisionPair {
+    pub(crate) fn decision_aspect(&self) -> Option<DifferenceAspect> {
         let (first, second) = match &self.sides {
             [Some((_, first)), Some((_, second))] => (first, second),
-            [Some(_), None] => return Some(Aspect::OnlyInFirst),
-            [None, _] => return Some(Aspect::OnlyInSecond),
+            [Some(_), None] => return Some(DifferenceAspect::OnlyInFirst),
+            [None, _] => return Some(DifferenceAspect::OnlyInSecond),
         };
-        let values = |one: &DecisionRecord| {
-            let bar = *one.bar.get();
+        let values = |decision: &DecisionRecord| {
+            let bar = *decision.bar.get();
             let prices = [bar.open, bar.high, bar.low, bar.close];
             (bar.open_time, prices, bar.volume)
         };
         if values(first) != values(second) {
-            Some(Aspect::Bar)
+            Some(DifferenceAspect::Bar)
         } else if first.requests != second.requests {
-            Some(Aspect::Requests)
+            Some(DifferenceAspect::Requests)
         } else if first.verdicts != second.verdicts {
-            Some(Aspect::Verdicts)
+            Some(DifferenceAspect::Verdicts)
         } else {
             None
         }
     }
 
-    pub(crate) fn account_aspect(&self) -> Option<Aspect> {
+    pub(crate) fn account_aspect(&self) -> Option<DifferenceAspect> {
         let [Some((_, first)), Some((_, second))] = &self.sides else {
             return None;
         };
-        let values = |one: &DecisionRecord| (one.cash, one.equity, one.position);
-        (values(first) != values(second)).then_some(Aspect::Account)
+        let values =
+            |decision: &DecisionRecord| (decision.cash, decision.equity, decision.position);
+        (values(first) != values(second)).then_some(DifferenceAspect::Account)
     }
 
-    pub(crate) fn site(&self, aspect: Aspect) -> Site {
+    pub(crate) fn site(&self, aspect: DifferenceAspect) -> DifferingBar {
         let boxed = |side: &Option<(u64, DecisionRecord)>| {
             let (index, decision) = side.as_ref()?;
             Some((*index, Box::new(decision.clone())))
         };
-        Site {
+        DifferingBar {
             aspect,
             close_time: self.close_time,
             symbol: self.symbol.clone(),
@@ -304,11 +315,14 @@ impl Pair {
     }
 }
 
-/// The fields in which two manifests differ, by name.
-fn fields(manifests: &[Manifest; 2]) -> Result<Vec<FieldDifference>, RunnerError> {
+/// The fields in which two manifests differ, by path.
+fn fields(manifests: &[Manifest; 2]) -> Result<Vec<FieldDifference>, ManifestError> {
     let mut flat = [BTreeMap::new(), BTreeMap::new()];
     for (manifest, flat) in manifests.iter().zip(&mut flat) {
-        let json: Value = serde_json::from_str(&manifest.canonical()?).unwrap_or_default();
+        let json: Value =
+            serde_json::from_str(&manifest.canonical()?).map_err(|error| ManifestError::Json {
+                message: error.to_string(),
+            })?;
         flatten("", &json, flat);
     }
     let [first, second] = &flat;
@@ -339,7 +353,8 @@ fn flatten(place: &str, value: &Value, out: &mut BTreeMap<String, String>) {
         }
         Value::Array(values) => {
             for (index, value) in values.iter().enumerate() {
-                // Instruments are known by name: their places differ where one run has more.
+                // Instruments are matched by symbol. By position, one more instrument in a run would make all the
+                // following ones differ.
                 let symbol = value.get("symbol").and_then(Value::as_str);
                 let name = symbol.map_or_else(|| index.to_string(), str::to_owned);
                 flatten(&below(&name), value, out);

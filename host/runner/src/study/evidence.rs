@@ -1,5 +1,5 @@
-//! What can be shown of a component by running it: each check gives facts, and whether they are
-//! good enough. It must never know who asks, nor sign anything.
+//! Evidence about a component that is gained by running it: each check gives facts, and the reasons why they are not good
+//! enough. It must never know who asks, and never sign.
 
 mod store;
 mod thresholds;
@@ -8,57 +8,47 @@ use counterfoil_sandbox::admission;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_snapshot::quality::findings::Severity;
 use counterfoil_trading::limits::SandboxLimits;
-use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, WORLD, canonical_json};
+use counterfoil_trading::manifest::{DataSource, Manifest, WORLD};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
-use crate::error::RunnerError;
-use crate::run::backtest::snapshot_store;
-use crate::run::component::ready;
-use crate::run::replay::{Replay, replay};
+use crate::run::component::compile_component;
+use crate::run::inputs::{InputsError, snapshot_store};
+use crate::run::replay::{ReplayError, ReplayReport, replay};
 use crate::store::data_dir::{DataDir, Execution};
 use crate::study::lookahead;
 
-pub use store::{EvidenceError, EvidenceStore};
-pub use thresholds::{Thresholds, ThresholdsError, dearer, thresholds};
+pub use store::{EvidenceStore, EvidenceStoreError};
+pub use thresholds::{RunThresholds, ThresholdsError, check_thresholds, with_added_slippage};
 
-/// What a check found.
+/// Outcome of a check.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Checked {
-    /// Why it is not good enough, one sentence each; empty if it is.
+pub struct EvidenceCheck {
+    /// Why the check failed, one sentence each; empty if it passed.
     pub reasons: Vec<String>,
-    /// What was found, as a JSON object.
+    /// The facts, as a JSON object.
     pub facts: Value,
 }
 
-impl Checked {
-    /// Whether it is good enough.
+impl EvidenceCheck {
     #[must_use]
     pub const fn passed(&self) -> bool {
         self.reasons.is_empty()
     }
 }
 
-/// Hears the number of decisions made again.
-pub type Progress<'a> = &'a mut (dyn FnMut(u64) + Send);
+/// Receives the number of replayed decisions.
+pub type ProgressCallback<'a> = &'a mut (dyn FnMut(u64) + Send);
 
-/// The digest of the limits that a manifest puts an account under: SHA-256 of their canonical JSON
-/// (RFC 8785), as a policy gives them.
-///
-/// # Errors
-///
-/// Returns [`ManifestError`] if they have no canonical form.
-pub fn limits_digest(manifest: &Manifest) -> Result<[u8; 32], ManifestError> {
-    let limits = json!(manifest.risk);
-    Ok(Sha256::digest(canonical_json(&limits)?).into())
-}
-
-/// Whether a component is admitted, compiles, and describes itself.
+/// Checks that a component is admitted, compiles, and describes itself.
 #[must_use]
-pub fn admission(bytes: &[u8], limits: &SandboxLimits, engine: EngineSettings) -> Checked {
+pub fn check_admission(
+    bytes: &[u8],
+    limits: &SandboxLimits,
+    engine: EngineSettings,
+) -> EvidenceCheck {
     let found = admission::check(bytes)
         .map_err(|error| error.to_string())
-        .and_then(|()| ready(bytes, limits, engine).map_err(|error| error.to_string()));
+        .and_then(|()| compile_component(bytes, limits, engine).map_err(|error| error.to_string()));
     let mut facts = json!({
         "bytes": bytes.len(),
         "world": WORLD,
@@ -67,32 +57,32 @@ pub fn admission(bytes: &[u8], limits: &SandboxLimits, engine: EngineSettings) -
     });
     match found {
         Ok(ready) => {
-            let said = ready.description;
-            facts["name"] = json!(said.name);
-            facts["version"] = json!(said.version);
-            facts["author"] = json!(said.author);
-            facts["warm-up"] = json!(said.warm_up);
+            let description = ready.description;
+            facts["name"] = json!(description.name);
+            facts["version"] = json!(description.version);
+            facts["author"] = json!(description.author);
+            facts["warm-up"] = json!(description.warm_up);
             let reasons = Vec::new();
-            Checked { reasons, facts }
+            EvidenceCheck { reasons, facts }
         }
         Err(reason) => {
             let reasons = vec![format!("not admitted: {reason}")];
-            Checked { reasons, facts }
+            EvidenceCheck { reasons, facts }
         }
     }
 }
 
-/// Whether every file of the manifest's snapshot is as it was written, and no error that the
-/// checks found in it is open.
+/// Checks that every file of the manifest's snapshot is as it was written, and that no error of its quality checks is
+/// open.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if it cannot be read, or was changed.
-pub fn quality(data: &DataDir, manifest: &Manifest) -> Result<Checked, RunnerError> {
+/// Returns [`InputsError`] if the snapshot cannot be read, or was changed.
+pub fn check_quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceCheck, InputsError> {
     let DataSource::Snapshot { id, .. } = &manifest.data else {
         let reasons = vec!["the manifest names a feed, not a snapshot".to_owned()];
         let facts = json!({ "snapshot": null });
-        return Ok(Checked { reasons, facts });
+        return Ok(EvidenceCheck { reasons, facts });
     };
     let store = snapshot_store(data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
@@ -114,21 +104,22 @@ pub fn quality(data: &DataDir, manifest: &Manifest) -> Result<Checked, RunnerErr
         "open-errors": open,
         "rules": findings.map(|data| &data.rules),
     });
-    Ok(Checked { reasons, facts })
+    Ok(EvidenceCheck { reasons, facts })
 }
 
-/// Whether a run comes out as recorded on every one of these back ends, which are two or more.
+/// Checks that a run replays as recorded on each of these back ends, of which there must be two or more.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if it could not be told.
-pub fn replays(
+/// Returns [`ReplayError`] if the run could not be replayed.
+pub fn check_replays(
     data: &DataDir,
     execution: &Execution,
     engines: Vec<(&str, EngineSettings)>,
-    progress: Progress<'_>,
-) -> Result<Checked, RunnerError> {
+    progress: ProgressCallback<'_>,
+) -> Result<EvidenceCheck, ReplayError> {
     let (mut reasons, mut all) = (Vec::new(), Vec::new());
+    // One back end would agree with itself: a miscompiled component replays as recorded on the compiler that made it.
     if engines.len() < 2 {
         reasons.push("one back end cannot be compared with another".to_owned());
     }
@@ -144,27 +135,27 @@ pub fn replays(
         }));
     }
     facts["back-ends"] = Value::Array(all);
-    Ok(Checked { reasons, facts })
+    Ok(EvidenceCheck { reasons, facts })
 }
 
-/// Whether every decision comes out as recorded while what lies beyond the bar at hand is garbage.
+/// Checks that every decision replays as recorded while every later slice is garbage.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if it could not be told.
-pub fn no_look_ahead(
+/// Returns [`ReplayError`] if the run could not be replayed.
+pub fn check_look_ahead(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
-    progress: Progress<'_>,
-) -> Result<Checked, RunnerError> {
+    progress: ProgressCallback<'_>,
+) -> Result<EvidenceCheck, ReplayError> {
     let mut reasons = Vec::new();
     let found = lookahead::audit(data, execution, engine, progress)?;
     judge(&found, "over garbage", &mut reasons);
     let mut facts = run_facts(execution);
     facts["decisions"] = json!(found.decisions);
     facts["decision-digest"] = digest(&found);
-    Ok(Checked { reasons, facts })
+    Ok(EvidenceCheck { reasons, facts })
 }
 
 fn run_facts(execution: &Execution) -> Value {
@@ -174,12 +165,12 @@ fn run_facts(execution: &Execution) -> Value {
     })
 }
 
-fn digest(found: &Replay) -> Value {
+fn digest(found: &ReplayReport) -> Value {
     let digest = found.decision_digest.map(hex::encode);
     json!(digest.map(|digits| format!("sha256:{digits}")))
 }
 
-fn judge(found: &Replay, how: &str, reasons: &mut Vec<String>) -> bool {
+fn judge(found: &ReplayReport, how: &str, reasons: &mut Vec<String>) -> bool {
     let before = reasons.len();
     if let Some(difference) = &found.difference {
         let index = difference.index;

@@ -1,20 +1,19 @@
-//! The audit of look-ahead: a run is decided again while everything beyond the bar at hand is
-//! garbage, and every decision must come out as it was recorded.
+//! The look-ahead audit: a run is replayed while every slice after the current one is garbage, and every decision must
+//! equal the recorded one.
 //!
-//! The true slice comes over from another thread when its step begins, and not before: until then
-//! no part of the host on this side of the channel has it.
+//! The true slice crosses from another thread when its step begins. Until then no part of the host on this side of the
+//! channel has it.
 
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::strategy::Strategy;
 
-use crate::error::RunnerError;
-pub use crate::run::replay::Sight;
-use crate::run::replay::{Replay, again};
+pub use crate::run::replay::FutureView;
+use crate::run::replay::probe::LookAheadProbe;
+use crate::run::replay::{ReplayError, ReplayReport, replay_with_host};
 use crate::store::data_dir::{DataDir, Execution};
-use crate::study::tape::Tape;
 
-/// Decides a run again over garbage and compares. `progress` hears the number of decisions.
+/// Replays a run over garbage and compares. `progress` receives the number of decisions.
 ///
 /// # Errors
 ///
@@ -24,15 +23,14 @@ pub fn audit(
     execution: &Execution,
     engine: EngineSettings,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Replay, RunnerError> {
-    let tape = Tape::default();
-    let host = |guest| guest;
-    let sight = Sight::Garbage(&tape);
-    audit_host(data, execution, engine, sight, host, progress)
+) -> Result<ReplayReport, ReplayError> {
+    let probe = LookAheadProbe::default();
+    let view = FutureView::Garbage(&probe);
+    audit_host(data, execution, engine, view, |guest| guest, progress)
 }
 
-/// As [`audit`], for a host with a part of its own between the run and the guest. That part may
-/// hold the tape of `sight`, which is all that this host has of the future.
+/// As [`audit`], for a host with a part of its own between the run and the guest. That part may hold the probe of `view`,
+/// which is all that this host has of the future.
 ///
 /// # Errors
 ///
@@ -41,9 +39,9 @@ pub fn audit_host<S: Strategy>(
     data: &DataDir,
     execution: &Execution,
     engine: EngineSettings,
-    sight: Sight<'_>,
+    view: FutureView<'_>,
     host: impl FnOnce(Guest) -> S + Send,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Replay, RunnerError> {
-    again(data, execution, engine, sight, host, progress)
+) -> Result<ReplayReport, ReplayError> {
+    replay_with_host(data, execution, engine, view, host, progress)
 }

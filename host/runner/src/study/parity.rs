@@ -1,61 +1,122 @@
-//! A live run held against its own backtest: the bars that it decided become a snapshot, or a
-//! vendor's snapshot stands in for them; the component decides again over it, down the same path;
-//! and every decision is held against the one that was recorded live. It must never know which of
-//! the two is right.
+//! A live run compared with its own backtest. The bars that it decided become a snapshot, or a vendor's snapshot takes
+//! their place; the component decides again over it, on the same path; and every decision is compared with the live one.
+//! It must never decide which of the two is right.
 
-mod bars;
 mod cause;
+mod live_bars;
 mod statement;
 
 use std::fs::File;
 use std::io::Read as _;
 
+use counterfoil_governance::attest::AttestError;
 use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
+use counterfoil_snapshot::error::IngestError;
+use counterfoil_snapshot::store::read_error::ReadError;
 use counterfoil_trading::execution::OrderCode;
-use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError};
 use counterfoil_trading::record::{CloseRecord, DecisionRecord, RiskVerdict};
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_verify::{Options, PublicKey, verify_journal};
+use counterfoil_verify::{Finding, VerifyError, VerifyOptions, verify_journal};
 
-pub use cause::Cause;
-pub use statement::{PARITY_TYPE, Statement, statement};
+pub use cause::ParityCause;
+pub use statement::{PARITY_TYPE, ParityStatement, parity_statement};
 
-use crate::error::RunnerError;
-use crate::run::backtest::{backtest_sealing, snapshot_store};
-use crate::run::drive::Observer;
-use crate::run::journal::Sealing;
-use crate::run::resume::Signed;
-use crate::store::data_dir::{DataDir, Execution};
-use crate::store::files::at;
-use crate::study::compare::{Pair, Side, Site, next_pair};
+use crate::run::backtest::backtest_sealing;
+use crate::run::drive::RunObserver;
+use crate::run::execute::ExecuteError;
+use crate::run::inputs::snapshot_store;
+use crate::run::journal::{ReadJournalError, Sealing};
+use crate::run::mismatch::ManifestMismatch;
+use crate::run::resume::SignedPrefix;
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
+use crate::study::compare::{DecisionPair, DecisionReader, DifferingBar, next_pair};
 use crate::times::show_time;
-use bars::Taken;
+use counterfoil_os::files::FileError;
+use live_bars::LiveBars;
 
-/// Decisions for one signed checkpoint of the re-execution: what a backtest takes by default.
+/// Decisions per signed checkpoint of the backtest: a backtest's default.
 const CADENCE: u32 = 4096;
 
-/// What is held against what.
-pub struct Question<'a> {
-    /// Where the run, its component and snapshots lie.
+/// Why a live run could not be compared with its backtest.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParityError {
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The run is not a live run.
+    #[error(transparent)]
+    NotLive(#[from] ManifestMismatch),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error("the journal of run {run} does not verify: {finding}")]
+    NotIntact { run: String, finding: Box<Finding> },
+    #[error("run {run} has no whole signed slice yet; wait for its first bars")]
+    NoSlice { run: String },
+    /// The run's bars alone would give another run.
+    #[error(
+        "run {run} received corporate actions or ends of sessions, which its bars alone do not show; \
+         compare it with a snapshot that has them: --snapshot ID"
+    )]
+    HasActions { run: String },
+    /// A snapshot of the run's bars would lack these instruments.
+    #[error(
+        "run {run} has no bar of {symbols} yet, so its bars do not make a snapshot of everything it trades; \
+         compare it with one that has them: --snapshot ID"
+    )]
+    InstrumentsWithoutBars { run: String, symbols: String },
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+    /// The journal or the copy of its bars could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Snapshot(#[from] ReadError),
+    /// The run's bars could not be made into a snapshot.
+    #[error(transparent)]
+    Ingest(Box<IngestError>),
+    #[error(transparent)]
+    Backtest(Box<ExecuteError>),
+    #[error(transparent)]
+    Statement(#[from] AttestError),
+}
+
+impl From<IngestError> for ParityError {
+    fn from(error: IngestError) -> Self {
+        Self::Ingest(Box::new(error))
+    }
+}
+
+impl From<ExecuteError> for ParityError {
+    fn from(error: ExecuteError) -> Self {
+        Self::Backtest(Box::new(error))
+    }
+}
+
+/// The live run, and the bars of the backtest to compare it with.
+pub struct ParityRequest<'a> {
     pub data: &'a DataDir,
     /// The live run.
     pub execution: &'a Execution,
     /// The log's public key.
     pub key: &'a PublicKey,
-    /// Slices that close later are left out: a day's end. `None`: as far as the journal goes.
+    /// Slices that close later are left out, such as those after a day's end; `None` for the whole journal.
     pub through: Option<UnixNanos>,
-    /// The bars to decide again on, instead of those in the journal.
+    /// The name of a snapshot to use instead of the journal's own bars.
     pub snapshot: Option<&'a str>,
-    /// What time it is, for the receipt of the bars.
+    /// The current time, for the ingest receipt of the bars.
     pub now: UnixNanos,
 }
 
-impl core::fmt::Debug for Question<'_> {
+impl core::fmt::Debug for ParityRequest<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Question")
+        f.debug_struct("ParityRequest")
             .field("execution", &self.execution)
             .field("through", &self.through)
             .field("snapshot", &self.snapshot)
@@ -63,91 +124,93 @@ impl core::fmt::Debug for Question<'_> {
     }
 }
 
-/// What was found.
+/// Outcome of the comparison.
 #[derive(Clone, Debug)]
-pub struct Parity {
+pub struct ParityReport {
     /// The live run's manifest.
     pub manifest: Manifest,
-    /// What of the live run's journal was verified.
+    /// The verified checkpoint of the live run's journal.
     pub live: Checkpoint,
-    /// The re-execution.
+    /// The backtest.
     pub again: Execution,
-    /// Its closing record.
+    /// The backtest's closing record.
     pub close: CloseRecord,
-    /// The snapshot that it ran over, as `sha256:<hex>`.
+    /// The backtest's snapshot, as `sha256:<hex>`.
     pub snapshot: String,
-    /// Whether that was made of the journal's own bars.
+    /// Whether the snapshot was made of the journal's own bars.
     pub own_bars: bool,
-    /// Close times of the first and the last slice held.
+    /// Close times of the first and the last compared slice.
     pub closes: (UnixNanos, UnixNanos),
-    /// Decisions of the live run and of the re-execution.
+    /// Decisions of the live run and of the backtest.
     pub decisions: [u64; 2],
-    /// Bars on which both decided, and came to the same: the bar, what was asked for, what the gate
-    /// said, and the account after it.
+    /// Bars on which both decided the same: equal bar, requests, risk verdicts, and account after it.
     pub equal: u64,
-    /// The first that is not, and why.
-    pub first: Option<(Site, Cause)>,
+    /// The first difference and its cause.
+    pub first: Option<(DifferingBar, ParityCause)>,
 }
 
-impl Parity {
-    /// Whether every decision came out as it was recorded live.
+impl ParityReport {
+    /// Whether every decision equals the live one.
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.first.is_none() && self.decisions == [self.equal; 2]
     }
 }
 
-/// Holds a live run against its backtest.
+/// Compares a live run with its backtest.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the journal does not verify, if it is no live run's or has no whole
-/// slice yet, or if it could not be told.
+/// Returns [`ParityError`] if the journal does not verify, is not a live run's or has no whole slice yet, or if the
+/// backtest could not run.
 pub fn parity(
-    question: &Question<'_>,
+    request: &ParityRequest<'_>,
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
-    observer: &mut (dyn Observer<Guest> + Send),
-) -> Result<Parity, RunnerError> {
-    let Question {
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ParityReport, ParityError> {
+    let ParityRequest {
         data, execution, ..
-    } = question;
-    let live = verified(execution, question.key)?;
+    } = request;
+    // Verified before anything is read from it: the snapshot is made of these bars, and a forged journal would be
+    // compared with a backtest over its own forgery.
+    let live = verified(execution, request.key)?;
     let manifest = Manifest::parse(&data.manifest_text(execution)?)?;
     if !matches!(manifest.data, DataSource::Feed { .. }) {
-        return Err(RunnerError::Disagrees {
-            what: "the data source",
+        return Err(ManifestMismatch {
+            subject: "the data source",
             place: "a live run",
             found: "a feed".to_owned(),
             stated: "a snapshot".to_owned(),
-            way_on: "a backtest is held against itself with `counterfoil replay`",
-        });
+            hint: "compare a backtest with itself by `counterfoil replay`",
+        }
+        .into());
     }
     let setup = manifest.setup()?;
-    let taken = Taken::read(execution, &setup, live.size, question.through)?;
-    let closes = taken.closes().ok_or_else(|| RunnerError::NoSlice {
+    let live_bars = LiveBars::read(execution, &setup, live.size, request.through)?;
+    let closes = live_bars.closes().ok_or_else(|| ParityError::NoSlice {
         run: execution.short(),
     })?;
     let store = snapshot_store(data)?;
-    let snapshot = match question.snapshot {
+    let snapshot = match request.snapshot {
         Some(name) => store.resolve(name)?,
-        None if taken.has_actions => {
-            return Err(RunnerError::NotOnlyBars {
+        None if live_bars.has_actions => {
+            return Err(ParityError::HasActions {
                 run: execution.short(),
             });
         }
-        None if !taken.silent(&setup).is_empty() => {
-            return Err(RunnerError::Silent {
+        None if !live_bars.without_bars(&setup).is_empty() => {
+            return Err(ParityError::InstrumentsWithoutBars {
                 run: execution.short(),
-                symbols: taken.silent(&setup).join(", "),
+                symbols: live_bars.without_bars(&setup).join(", "),
             });
         }
-        None => taken.ingest(&store, data, execution, (&setup, question.now))?,
+        None => live_bars.ingest(&store, data, execution, &setup, request.now)?,
     };
     let again = Manifest {
         data: DataSource::Snapshot {
             id: snapshot.to_string(),
-            from: Some(show_time(taken.first_open)),
+            from: Some(show_time(live_bars.first_open)),
             to: Some(show_time(closes.1)),
         },
         cadence: CADENCE,
@@ -155,70 +218,75 @@ pub fn parity(
     };
     let outcome = backtest_sealing(data, &again, engine, signer, Sealing::OwnThread, observer)?;
     let sides = [
-        Side::open(execution, &setup)?,
-        Side::open(&outcome.execution, &setup)?,
+        DecisionReader::open(execution, &setup)?,
+        DecisionReader::open(&outcome.execution, &setup)?,
     ];
-    let held = hold(sides, closes.1, &taken)?;
-    Ok(Parity {
+    let tally = compare_decisions(sides, closes.1, &live_bars)?;
+    Ok(ParityReport {
         manifest,
         live,
         again: outcome.execution,
         close: outcome.close,
         snapshot: snapshot.to_string(),
-        own_bars: question.snapshot.is_none(),
+        own_bars: request.snapshot.is_none(),
         closes,
-        decisions: held.decisions,
-        equal: held.equal,
-        first: held.first,
+        decisions: tally.decisions,
+        equal: tally.equal,
+        first: tally.first,
     })
 }
 
-/// The last checkpoint of a journal of which everything before it verifies.
-fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, RunnerError> {
+/// The last checkpoint of a journal, with everything before it verified.
+fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, ParityError> {
     let path = execution.journal();
-    let covered = Signed::scan(&path)?;
+    let covered = SignedPrefix::scan(&path)?;
     let run = || execution.short();
     if covered.end == 0 {
-        return Err(RunnerError::NoSlice { run: run() });
+        return Err(ParityError::NoSlice { run: run() });
     }
-    let file = File::open(&path).map_err(at("open", &path))?;
-    let report = verify_journal(file.take(covered.end), key, Options::default())?;
+    let file = File::open(&path).map_err(FileError::at("open", &path))?;
+    // The run may be live: what its process appends behind the last checkpoint is not read here.
+    let report = verify_journal(file.take(covered.end), key, VerifyOptions::default())?;
     if let Some(finding) = report.findings.into_iter().next() {
         let (run, finding) = (run(), Box::new(finding));
-        return Err(RunnerError::NotIntact { run, finding });
+        return Err(ParityError::NotIntact { run, finding });
     }
     let checkpoint = report.last_checkpoint;
-    checkpoint.ok_or_else(|| RunnerError::NoSlice { run: run() })
+    checkpoint.ok_or_else(|| ParityError::NoSlice { run: run() })
 }
 
-/// Decisions of two runs, held against each other.
+/// Counts of the compared decisions.
 #[derive(Default)]
-struct Held {
+struct ParityTally {
     decisions: [u64; 2],
     equal: u64,
-    first: Option<(Site, Cause)>,
+    first: Option<(DifferingBar, ParityCause)>,
 }
 
-fn hold(mut sides: [Side; 2], last: UnixNanos, taken: &Taken) -> Result<Held, RunnerError> {
-    let mut held = Held::default();
+fn compare_decisions(
+    mut sides: [DecisionReader; 2],
+    last: UnixNanos,
+    live_bars: &LiveBars,
+) -> Result<ParityTally, ReadJournalError> {
+    let mut tally = ParityTally::default();
     while let Some(pair) = next_pair(&mut sides)? {
-        // Beyond it the live run may have gone on.
+        // The live run may have decided further slices since the snapshot was made.
         if pair.close_time > last {
             break;
         }
-        for (count, side) in held.decisions.iter_mut().zip(&pair.sides) {
+        for (count, side) in tally.decisions.iter_mut().zip(&pair.sides) {
             *count = count.saturating_add(u64::from(side.is_some()));
         }
-        match difference(&pair, taken) {
-            None => held.equal = held.equal.saturating_add(1),
-            Some(found) if held.first.is_none() => held.first = Some(found),
+        match difference(&pair, live_bars) {
+            None => tally.equal = tally.equal.saturating_add(1),
+            Some(found) if tally.first.is_none() => tally.first = Some(found),
             Some(_) => {}
         }
     }
-    Ok(held)
+    Ok(tally)
 }
 
-/// Whether the live run decided the bar so late that its gate said so.
+/// Whether the live run decided the bar so late that its risk gate refused the orders.
 fn is_late([live, _]: &[Option<(u64, DecisionRecord)>; 2]) -> bool {
     let verdicts = live.iter().flat_map(|(_, decision)| &decision.verdicts);
     verdicts
@@ -226,10 +294,10 @@ fn is_late([live, _]: &[Option<(u64, DecisionRecord)>; 2]) -> bool {
         .any(|verdict| *verdict == RiskVerdict::Refused(OrderCode::BarTooLate))
 }
 
-fn difference(pair: &Pair, taken: &Taken) -> Option<(Site, Cause)> {
+fn difference(pair: &DecisionPair, live_bars: &LiveBars) -> Option<(DifferingBar, ParityCause)> {
     let (decision, account) = (pair.decision_aspect(), pair.account_aspect());
     let aspect = decision.or(account)?;
-    let late = taken.is_refused(&pair.symbol, pair.close_time) || is_late(&pair.sides);
-    let cause = Cause::of(aspect, account.is_some(), late);
+    let late = live_bars.is_refused(&pair.symbol, pair.close_time) || is_late(&pair.sides);
+    let cause = ParityCause::of(aspect, account.is_some(), late);
     Some((pair.site(aspect), cause))
 }

@@ -1,4 +1,4 @@
-//! Proofs of single decisions, derived from a journal's file.
+//! Inclusion proofs of single decisions, derived from a journal's file. It must never need the signing key.
 
 use counterfoil_journal::hash::{Hash, leaf_hash};
 use counterfoil_journal::inclusion::{ProofError, inclusion_proof};
@@ -8,44 +8,33 @@ use counterfoil_trading::record::{DecisionRecord, KIND_DECISION, record_kind};
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
 
-/// Why there is no proof.
+/// Why a decision could not be proved.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MakeProofError {
-    /// The journal could not be read.
     #[error(transparent)]
     Read(#[from] ReadJournalError),
-    /// The tree does not hold the entry.
     #[error(transparent)]
     Proof(#[from] ProofError),
-    /// No decision fits.
     #[error("the journal has no decision {asked}; it has {decisions}")]
     NoDecision {
-        /// What was asked for.
         asked: String,
-        /// How many there are.
+        /// The number of decisions in the journal.
         decisions: u64,
     },
-    /// No checkpoint covers the entry.
-    #[error("no checkpoint covers entry {index}: the run was stopped before it was signed")]
-    NotCovered {
-        /// The entry.
-        index: u64,
-    },
+    #[error(
+        "no checkpoint covers entry {index}: the process ended before it was signed; resume the run first"
+    )]
+    NotCovered { index: u64 },
 }
 
-/// Which decision is to be proved.
+/// Selects the decision to prove.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Which {
+pub enum DecisionSelector {
     /// The entry with this index.
     Entry(u64),
     /// The decision on the `bar`-th bar (from 0) of the `instrument`-th instrument.
-    Bar {
-        /// The instrument's id.
-        instrument: u32,
-        /// The bar's index.
-        bar: u64,
-    },
+    Bar { instrument: u32, bar: u64 },
 }
 
 /// The proof of one decision, under the journal's last checkpoint.
@@ -53,14 +42,14 @@ pub enum Which {
 /// # Errors
 ///
 /// Returns [`MakeProofError`] if there is no such decision or no checkpoint covers it.
-pub fn prove(execution: &Execution, which: &Which) -> Result<TlogProof, MakeProofError> {
+pub fn prove(execution: &Execution, which: &DecisionSelector) -> Result<TlogProof, MakeProofError> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let mut leaves: Vec<Hash> = Vec::new();
     let mut found: Option<(u64, Vec<u8>)> = None;
     let mut decisions = 0_u64;
     loop {
         let index = reader.index();
-        let is_it = match reader.peek_body()? {
+        let is_selected = match reader.peek_body()? {
             None => break,
             Some(body) => {
                 let decides = record_kind(body).map_err(ReadJournalError::from)? == KIND_DECISION;
@@ -70,7 +59,7 @@ pub fn prove(execution: &Execution, which: &Which) -> Result<TlogProof, MakeProo
         };
         if let Some(entry) = reader.next_entry()? {
             leaves.push(leaf_hash(entry));
-            if is_it {
+            if is_selected {
                 found = Some((index, entry.to_vec()));
             }
         }
@@ -81,6 +70,8 @@ pub fn prove(execution: &Execution, which: &Which) -> Result<TlogProof, MakeProo
             decisions,
         });
     };
+    // Of all checkpoints the last: an auditor who holds an older one can ask for consistency, while a proof under an old
+    // checkpoint could hide that the log was cut after it.
     let (size, checkpoint) = reader
         .last_checkpoint()
         .filter(|(size, _)| *size > index)
@@ -95,7 +86,7 @@ pub fn prove(execution: &Execution, which: &Which) -> Result<TlogProof, MakeProo
     })
 }
 
-impl core::fmt::Display for Which {
+impl core::fmt::Display for DecisionSelector {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Entry(index) => write!(f, "at entry {index}"),
@@ -106,10 +97,10 @@ impl core::fmt::Display for Which {
     }
 }
 
-fn fits(which: &Which, index: u64, body: &[u8]) -> Result<bool, ReadJournalError> {
+fn fits(which: &DecisionSelector, index: u64, body: &[u8]) -> Result<bool, ReadJournalError> {
     match which {
-        Which::Entry(asked) => Ok(*asked == index),
-        Which::Bar { instrument, bar } => {
+        DecisionSelector::Entry(asked) => Ok(*asked == index),
+        DecisionSelector::Bar { instrument, bar } => {
             let decision = DecisionRecord::decode(body)?;
             Ok(decision.bar.get().instrument.0 == *instrument && decision.index == *bar)
         }

@@ -1,60 +1,58 @@
-//! A journal as a static tiled log (C2SP `tlog-tiles`): tiles, entry bundles, and the checkpoint
-//! that covers them. Everything here is derived from the journal's file and can be made again.
+//! A journal as a static tiled log (C2SP `tlog-tiles`): tiles, entry bundles, and the checkpoint that covers them. All of
+//! it is derived from the journal's file and can be written again. It must never change the journal.
 
 use std::path::{Path, PathBuf};
 
-use counterfoil_journal::bundle::{BundleError, encode_entry};
+use counterfoil_journal::bundle::{EntryBundleError, encode_entry};
 use counterfoil_journal::hash::leaf_hash;
 use counterfoil_journal::tile::{TILE_WIDTH, TileCutter, TileKind, TileName};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
-use crate::store::files::{FileError, make_folder, write_whole};
+use counterfoil_os::files::{FileError, make_folder, write_whole};
 
 /// Why a journal could not be published.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The journal could not be read.
     #[error(transparent)]
     Read(#[from] ReadJournalError),
-    /// A file could not be written.
     #[error(transparent)]
     File(#[from] FileError),
     /// An entry does not fit in a bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// Nothing is signed yet.
-    #[error("the journal has no checkpoint yet: nothing of it can be published")]
+    #[error("the journal has no checkpoint yet; publish it after its first signed decision")]
     NothingSigned,
 }
 
-/// What was published.
+/// Counts of a published log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Published {
-    /// Entries, all of them covered by the checkpoint.
+pub struct PublishReport {
+    /// Entries, all covered by the checkpoint.
     pub entries: u64,
     /// Files written, the checkpoint included.
     pub files: u64,
 }
 
-/// Writes the log that the journal's last checkpoint covers into `folder`. The checkpoint comes
-/// last, so that whoever reads it finds the tiles it needs; publishing a journal that has grown
-/// into the same folder adds to it.
+/// Writes the log that the journal's last checkpoint covers into `folder`. The checkpoint is written last, so its readers
+/// find the tiles that it covers. Publishing a grown journal into the same folder adds to it.
 ///
 /// # Errors
 ///
 /// Returns [`PublishError`] if the journal cannot be read or a file cannot be written. Publishing
-/// again goes on from there.
+/// again completes the log.
 ///
 /// Source: C2SP tlog-tiles.
 pub fn publish(
     execution: &Execution,
     folder: &Path,
     progress: &mut dyn FnMut(u64),
-) -> Result<Published, PublishError> {
+) -> Result<PublishReport, PublishError> {
+    // The checkpoint is chosen before the tiles are made. A live run appends meanwhile, and entries after this
+    // checkpoint are not published under it.
     let (size, checkpoint) = last_checkpoint(execution)?;
-    let mut out = Folder {
+    let mut out = TileFolder {
         root: folder,
         files: 0,
     };
@@ -79,8 +77,10 @@ pub fn publish(
     for (name, contents) in cutter.partial() {
         out.write(&name, &contents)?;
     }
+    // Last of all, and each file is durable before the next. If publishing stops here, readers see the old checkpoint
+    // with more tiles than it needs; a checkpoint without its tiles would look like a log that withholds entries.
     out.file(&folder.join("checkpoint"), checkpoint.as_bytes())?;
-    Ok(Published {
+    Ok(PublishReport {
         entries: size,
         files: out.files,
     })
@@ -94,16 +94,16 @@ fn last_checkpoint(execution: &Execution) -> Result<(u64, String), PublishError>
     last.ok_or(PublishError::NothingSigned)
 }
 
-struct Folder<'a> {
+struct TileFolder<'a> {
     root: &'a Path,
     files: u64,
 }
 
-impl Folder<'_> {
+impl TileFolder<'_> {
     fn bundle(&mut self, last: u64, width: u64, bundle: &[u8]) -> Result<(), PublishError> {
         let index = last / u64::from(TILE_WIDTH);
         let width = u16::try_from(width).unwrap_or(TILE_WIDTH);
-        // An index and a width from 1 to 256 always make a name.
+        // An index and a width from 1 to 256 always give a name.
         match TileName::new(TileKind::Entries, index, width) {
             Some(name) => self.write(&name, bundle),
             None => Ok(()),

@@ -1,5 +1,5 @@
-//! Many runs of one manifest, each with other values in some of its fields. Every item is a run
-//! like any other, named by its manifest, so a sweep that was interrupted finds what it has done.
+//! Many runs of one manifest, each with other values in some of its fields. Every item is a run like any other, named by
+//! its manifest, so an interrupted sweep finds the runs that it has finished. It must never reuse a run unverified.
 
 mod axis;
 mod item;
@@ -11,60 +11,59 @@ use std::fs::File;
 use std::sync::mpsc::channel;
 use std::thread;
 
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
+use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::record::{CloseRecord, RefusedInput};
 use counterfoil_trading::run::Run;
-use counterfoil_verify::{Options, PublicKey, verify_journal};
+use counterfoil_verify::{VerifyOptions, verify_journal};
 use sha2::{Digest as _, Sha256};
 
-pub use axis::{Axis, AxisError};
-pub use item::{Item, SweepError, grid, listed};
-pub use samples::samples;
-pub use walk::{Split, Windows, over, splits};
+pub use axis::{SweepAxis, SweepAxisError};
+pub use item::{SweepError, SweepItem, items_from_grid, items_from_rows};
+pub use samples::{SamplesError, sample_items};
+pub use walk::{WalkSplit, WalkWindows, walk_splits, with_window};
 
-use crate::error::RunnerError;
 use crate::run::backtest::backtest_sealing;
-use crate::run::drive::Observer;
+use crate::run::drive::RunObserver;
+use crate::run::execute::ExecuteError;
 use crate::run::journal::Sealing;
 use crate::store::data_dir::{DataDir, Execution};
 
-/// What every item of a sweep shares.
-pub struct Bench<'a> {
-    /// Where components, snapshots and journals lie.
+/// Everything that the items of a sweep share.
+pub struct SweepConfig<'a> {
     pub data: &'a DataDir,
-    /// Back end, optimisation and cache: none of them may change a result.
+    /// Back end, optimization and cache, none of which may change a result.
     pub engine: EngineSettings,
-    /// Makes the signer of one run.
+    /// Creates the signer of one run.
     pub signer: &'a (dyn Fn() -> Box<dyn Signer + Send> + Sync),
 }
 
-impl core::fmt::Debug for Bench<'_> {
+impl core::fmt::Debug for SweepConfig<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Bench")
+        f.debug_struct("SweepConfig")
             .field("data", &self.data)
             .finish_non_exhaustive()
     }
 }
 
-/// What came of one item.
+/// The run of one item.
 #[derive(Clone, Debug)]
-pub struct Done {
-    /// Its execution.
+pub struct SweepItemRun {
     pub execution: Execution,
-    /// Its closing record.
     pub close: CloseRecord,
-    /// Whether an earlier execution was found and verified, and nothing was run.
+    /// Whether an earlier execution was found and verified instead of a new one run.
     pub is_reused: bool,
 }
 
-/// The name of a sweep: SHA-256 over the run ids of its items, in sequence.
+/// The name of a sweep: SHA-256 over the run ids of its items, in order.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if a manifest cannot be written canonically.
-pub fn sweep_id(items: &[Item]) -> Result<[u8; 32], RunnerError> {
+/// Returns [`ManifestError`] if a manifest cannot be written canonically.
+pub fn sweep_id(items: &[SweepItem]) -> Result<[u8; 32], ManifestError> {
     let mut hasher = Sha256::new();
     for item in items {
         hasher.update(item.manifest.run_id()?);
@@ -72,19 +71,19 @@ pub fn sweep_id(items: &[Item]) -> Result<[u8; 32], RunnerError> {
     Ok(hasher.finalize().into())
 }
 
-/// Runs all items, `workers` at a time, and gives what came of each in the sequence of the items,
-/// whatever the number of workers. `progress` hears how many are done.
+/// Runs all items, `workers` at a time. The outcomes are in the order of the items, whatever the number of workers.
+/// `progress` receives how many are done.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if there is no thread to be had. What is wrong with one item stands in
-/// its place and stops no other.
+/// Returns [`ExecuteError`] if a thread could not be started. The error of an item is in its place and stops no other
+/// item.
 pub fn sweep(
-    bench: &Bench<'_>,
-    items: &[Item],
+    config: &SweepConfig<'_>,
+    items: &[SweepItem],
     workers: usize,
     progress: &mut dyn FnMut(usize),
-) -> Result<Vec<Result<Done, RunnerError>>, RunnerError> {
+) -> Result<Vec<Result<SweepItemRun, ExecuteError>>, ExecuteError> {
     let next = AtomicUsize::new(0);
     let (send, receive) = channel();
     thread::scope(|scope| {
@@ -93,13 +92,14 @@ pub fn sweep(
             thread::Builder::new()
                 .name(format!("sweep-{worker}"))
                 .spawn_scoped(scope, move || {
-                    while let Some((place, item)) = take(next, items) {
-                        if send.send((place, one(bench, item))).is_err() {
+                    while let Some((place, item)) = next_item(next, items) {
+                        // The receiver is gone when the caller gave up; further items would run for nothing.
+                        if send.send((place, run_item(config, item))).is_err() {
                             return;
                         }
                     }
                 })
-                .map_err(RunnerError::Thread)?;
+                .map_err(ExecuteError::Thread)?;
         }
         drop(send);
         let mut all: Vec<_> = receive
@@ -113,54 +113,54 @@ pub fn sweep(
     })
 }
 
-fn take<'a>(next: &AtomicUsize, items: &'a [Item]) -> Option<(usize, &'a Item)> {
+fn next_item<'a>(next: &AtomicUsize, items: &'a [SweepItem]) -> Option<(usize, &'a SweepItem)> {
     let place = next.fetch_add(1, Ordering::Relaxed);
     items.get(place).map(|item| (place, item))
 }
 
-/// Finds or makes the run of one item.
-fn one(bench: &Bench<'_>, item: &Item) -> Result<Done, RunnerError> {
+/// Finds or executes the run of one item.
+fn run_item(config: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, ExecuteError> {
     let run = hex::encode(item.manifest.run_id()?);
-    let signer = (bench.signer)();
-    for execution in bench.data.executions_of(&run)?.into_iter().rev() {
-        if let Some(close) = sound(&execution, signer.as_ref()) {
-            return Ok(Done {
+    let signer = (config.signer)();
+    for execution in config.data.executions_of(&run)?.into_iter().rev() {
+        if let Some(close) = verified_close(&execution, signer.as_ref()) {
+            return Ok(SweepItemRun {
                 execution,
                 close,
                 is_reused: true,
             });
         }
     }
-    let engine = bench.engine.clone();
-    let sealing = Sealing::RunThread;
-    let done = backtest_sealing(
-        bench.data,
+    let outcome = backtest_sealing(
+        config.data,
         &item.manifest,
-        engine,
+        config.engine.clone(),
         signer,
-        sealing,
-        &mut Deaf,
+        Sealing::RunThread,
+        &mut SilentObserver,
     )?;
-    Ok(Done {
-        execution: done.execution,
-        close: done.close,
+    Ok(SweepItemRun {
+        execution: outcome.execution,
+        close: outcome.close,
         is_reused: false,
     })
 }
 
-/// The closing record of an execution whose journal verifies and is complete. What an interrupted
-/// sweep left, or what was changed since, is passed over and run again.
-fn sound(execution: &Execution, signer: &dyn Signer) -> Option<CloseRecord> {
-    let key = PublicKey::new(signer.verifying_key()).ok()?;
+/// The closing record of an execution whose journal verifies and is closed. An execution that was interrupted, or changed
+/// since, is ignored, and the item runs again.
+fn verified_close(execution: &Execution, signer: &dyn Signer) -> Option<CloseRecord> {
+    let key = PublicKey(signer.verifying_key());
     let file = File::open(execution.journal()).ok()?;
-    let report = verify_journal(file, &key, Options::default()).ok()?;
+    // A reused result goes into the sweep's table as if it was computed now, so it needs the same proof as one from a
+    // stranger: a journal that was edited to look profitable would otherwise win the sweep.
+    let report = verify_journal(file, &key, VerifyOptions::default()).ok()?;
     report.is_good().then_some(report.closed)?
 }
 
-/// Hears nothing.
-struct Deaf;
+/// Ignores all progress.
+struct SilentObserver;
 
-impl Observer<Guest> for Deaf {
+impl RunObserver<Guest> for SilentObserver {
     fn stepped(&mut self, _strategy: &mut Guest, _run: &Run) {}
     fn refused(&mut self, _input: &RefusedInput) {}
 }

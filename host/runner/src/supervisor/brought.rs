@@ -9,42 +9,43 @@ use counterfoil_trading::manifest::{Manifest, RunSetup};
 use super::inlet::Outlet;
 use super::run::Supervised;
 use super::status::RunState;
-use crate::error::RunnerError;
+use crate::orders::venues::VenuesError;
 use crate::run::feed::{
-    AnyFeed, Bars, Came, Decided, EventSource, LineSource, MarketBars, Source, Treatment,
+    AnyFeed, BarSource, DecidedBars, EventSource, FeedSource, LineRead, LineSource, LineTreatment,
+    MarketBars,
 };
 
 /// Bars that nobody has asked for yet: lines that somebody puts into the run's inlet, or a venue's
 /// market.
 pub(super) struct Brought<'a> {
-    source: Source<Begun<'a>>,
+    source: FeedSource<Begun<'a>>,
     run: &'a Supervised,
 }
 
 impl<'a> Brought<'a> {
     pub(super) fn lines(run: &'a Supervised) -> Self {
         let outlet = Outlet::new(run.inlet.clone());
-        let source = Source::Lines(Begun { outlet, run });
+        let source = FeedSource::Lines(Begun { outlet, run });
         Self { source, run }
     }
 
     pub(super) const fn market(bars: MarketBars, run: &'a Supervised) -> Self {
-        let source = Source::Market(bars);
+        let source = FeedSource::Market(bars);
         Self { source, run }
     }
 }
 
-impl<'a> Bars for Brought<'a> {
+impl<'a> BarSource for Brought<'a> {
     type Feed = AnyFeed<Begun<'a>, Told<'a>>;
 
     fn open(
         self,
         manifest: &Manifest,
         setup: &RunSetup,
-        decided: Decided,
-    ) -> Result<Self::Feed, RunnerError> {
+        decided: DecidedBars,
+    ) -> Result<Self::Feed, Box<VenuesError>> {
         let Self { source, run } = self;
-        source.open_through((manifest, setup), decided, |inbox| Told { inbox, run })
+        source.open_through(manifest, setup, decided, |inbox| Told { inbox, run })
     }
 }
 
@@ -60,12 +61,12 @@ pub(super) struct Begun<'a> {
 }
 
 impl LineSource for Begun<'_> {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead> {
         is_asked(self.run);
         self.outlet.next_line(line)
     }
 
-    fn treated(&mut self, treatment: Treatment) {
+    fn treated(&mut self, treatment: LineTreatment) {
         self.outlet.treated(treatment);
     }
 }
@@ -80,9 +81,9 @@ impl EventSource for Told<'_> {
     fn next_event(&mut self) -> io::Result<Heard> {
         is_asked(self.run);
         match self.run.inlet.heed()? {
-            Some(Came::End) => Ok(Heard::End),
-            Some(Came::Nothing) => Ok(Heard::Nothing),
-            Some(Came::Line) | None => self.inbox.next_event(),
+            Some(LineRead::End) => Ok(Heard::End),
+            Some(LineRead::Nothing) => Ok(Heard::Nothing),
+            Some(LineRead::Line) | None => self.inbox.next_event(),
         }
     }
 }

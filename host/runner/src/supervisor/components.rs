@@ -6,8 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 
-use crate::error::RunnerError;
-use crate::run::component::Shared;
+use crate::run::component::{ComponentError, SharedComponent};
 use crate::store::data_dir::DataDir;
 
 /// Components kept ready: each may be many MiB of code.
@@ -19,7 +18,7 @@ type Name = ([u8; 32], u64);
 /// Components that are ready.
 #[derive(Debug, Default)]
 pub(super) struct Components {
-    ready: Mutex<BTreeMap<Name, Shared>>,
+    ready: Mutex<BTreeMap<Name, SharedComponent>>,
 }
 
 impl Components {
@@ -31,14 +30,14 @@ impl Components {
         manifest: &Manifest,
         setup: &RunSetup,
         engine: &EngineSettings,
-    ) -> Result<Shared, RunnerError> {
+    ) -> Result<SharedComponent, ComponentError> {
         let fuel = engine.clone().for_limits(&manifest.limits).fuel_max;
         let name = (setup.component, fuel);
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&name) {
             return Ok(found.clone());
         }
-        let made = Shared::new(data, manifest, setup, engine.clone())?;
+        let made = SharedComponent::new(data, manifest, setup, engine.clone())?;
         if ready.len() >= READY_MAX {
             ready.pop_first();
         }

@@ -7,10 +7,13 @@ use super::RUNS_MAX;
 use super::feeds::OpenError;
 use super::kept::KeptError;
 use super::status::RunState;
-use crate::error::RunnerError;
 use crate::permit::Denied;
+use crate::run::component::ComponentError;
+use crate::run::execute::ExecuteError;
+use crate::run::mismatch::ManifestMismatch;
+use crate::run::run_end::RunEndError;
 use crate::store::data_dir::DataDirError;
-use crate::store::files::FileError;
+use counterfoil_os::files::FileError;
 
 /// Why a run is not started, stopped, killed or gone on with.
 #[derive(Debug, thiserror::Error)]
@@ -82,26 +85,41 @@ pub enum SuperviseError {
     Ledger(#[from] Denied),
     /// The run itself.
     #[error(transparent)]
-    Run(Box<RunnerError>),
+    Run(Box<ExecuteError>),
+    /// The closed journal's end could not be read.
+    #[error(transparent)]
+    RunEnd(#[from] RunEndError),
     /// No thread to be had.
     #[error("no thread to be had: {0}")]
     Thread(std::io::Error),
 }
 
-impl From<RunnerError> for SuperviseError {
-    fn from(error: RunnerError) -> Self {
+impl From<ExecuteError> for SuperviseError {
+    fn from(error: ExecuteError) -> Self {
         Self::Run(Box::new(error))
     }
 }
 
 impl From<ManifestError> for SuperviseError {
     fn from(error: ManifestError) -> Self {
-        RunnerError::from(error).into()
+        ExecuteError::from(error).into()
+    }
+}
+
+impl From<ManifestMismatch> for SuperviseError {
+    fn from(error: ManifestMismatch) -> Self {
+        ExecuteError::from(error).into()
+    }
+}
+
+impl From<ComponentError> for SuperviseError {
+    fn from(error: ComponentError) -> Self {
+        ExecuteError::from(error).into()
     }
 }
 
 impl From<DataDirError> for SuperviseError {
     fn from(error: DataDirError) -> Self {
-        RunnerError::from(error).into()
+        ExecuteError::from(error).into()
     }
 }

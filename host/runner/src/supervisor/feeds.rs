@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::thread::Builder;
 
 use counterfoil_connect::feed::market::Market;
-use counterfoil_snapshot::store::selection::Selection;
-use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
+use counterfoil_snapshot::store::selection::BarSelection;
+use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
 use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 
@@ -18,10 +18,9 @@ use super::brought::Brought;
 use super::inlet::Inlet;
 use super::replay;
 use super::run::Supervised;
-use crate::error::RunnerError;
-use crate::orders::venues::{Venues, market_of};
-use crate::run::backtest::{check, snapshot_store};
-use crate::run::feed::{Came, LineSource as _, MarketBars};
+use crate::orders::venues::{Venues, VenuesError, market_of};
+use crate::run::feed::{LineRead, LineSource as _, MarketBars};
+use crate::run::inputs::{InputsError, whole_selection};
 use crate::store::data_dir::DataDir;
 
 /// How long a connection to a feed may take to come about.
@@ -81,9 +80,13 @@ pub enum OpenError {
         /// What it should be.
         expected: &'static str,
     },
-    /// The snapshot does not fit the run, or the venue cannot be reached.
     #[error(transparent)]
-    Run(#[from] Box<RunnerError>),
+    Manifest(#[from] ManifestError),
+    /// The snapshot does not fit the run.
+    #[error(transparent)]
+    Snapshot(#[from] InputsError),
+    #[error(transparent)]
+    Venue(#[from] Box<VenuesError>),
     /// The server is not to be reached.
     #[error("cannot connect to the feed at {address}: {source}")]
     Connect {
@@ -107,7 +110,7 @@ pub(super) enum Opened {
 
 /// What a replay needs.
 pub(super) struct Replay {
-    selection: Selection,
+    selection: BarSelection,
     setup: RunSetup,
     speed: Option<u32>,
 }
@@ -122,10 +125,8 @@ pub(super) fn open(
     match settings {
         FeedSettings::Market {} => {
             let market = market_of(manifest).ok_or_else(|| unnamed(manifest))?;
-            let setup = manifest.setup().map_err(RunnerError::from);
-            let setup = setup.map_err(Box::new)?;
-            let known = venues.check(market, (manifest, &setup));
-            known.map_err(RunnerError::from).map_err(Box::new)?;
+            let setup = manifest.setup()?;
+            venues.check(market, (manifest, &setup)).map_err(Box::new)?;
             Ok(Opened::Market(MarketBars {
                 venues: Arc::clone(venues),
                 market,
@@ -140,7 +141,7 @@ pub(super) fn open(
                     expected: "it is a whole number from 1, or left out for as fast as possible",
                 });
             }
-            let (selection, setup) = selected(data, manifest, snapshot).map_err(Box::new)?;
+            let (selection, setup) = selected(data, manifest, snapshot)?;
             Ok(Opened::Replay(Box::new(Replay {
                 selection,
                 setup,
@@ -204,13 +205,9 @@ fn selected(
     data: &DataDir,
     manifest: &Manifest,
     snapshot: &str,
-) -> Result<(Selection, RunSetup), RunnerError> {
+) -> Result<(BarSelection, RunSetup), OpenError> {
     let setup = manifest.setup()?;
-    let store = snapshot_store(data)?;
-    let snapshot = store.load(&store.resolve(snapshot)?)?;
-    let symbols = setup.instruments.iter().map(|one| one.symbol().to_owned());
-    let selection = snapshot.select(&symbols.collect::<Vec<_>>(), None, None)?;
-    check(&snapshot, &selection, manifest, &setup)?;
+    let selection = whole_selection(data, manifest, &setup, snapshot)?;
     Ok((selection, setup))
 }
 
@@ -281,11 +278,11 @@ fn copy_lines(stream: TcpStream, inlet: &Inlet) {
     loop {
         let mut line = Vec::new();
         match reader.next_line(&mut line) {
-            Ok(Came::Line) if inlet.put(line) => {}
-            Ok(Came::Line) => return,
+            Ok(LineRead::Line) if inlet.put(line) => {}
+            Ok(LineRead::Line) => return,
             // A stream waits as long as its sender does.
-            Ok(Came::Nothing) => {}
-            Ok(Came::End) => return inlet.finish(),
+            Ok(LineRead::Nothing) => {}
+            Ok(LineRead::End) => return inlet.finish(),
             Err(error) => return inlet.fail(error.to_string()),
         }
     }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::run::feed::{Came, LINE_BYTES_MAX, LineSource, SILENCE_MAX, Treatment};
+use crate::run::feed::{LINE_BYTES_MAX, LineRead, LineSource, LineTreatment, SILENCE_MAX};
 
 /// Lines that wait for one run: a minute of sixteen instruments at a bar a second.
 pub const LINES_MAX: usize = 1_024;
@@ -30,7 +30,7 @@ pub enum Order {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Told {
     /// The run took it up, and this became of it.
-    Treated(Treatment),
+    Treated(LineTreatment),
     /// The run ended before it took it up: it is in no journal.
     NotTaken,
 }
@@ -109,14 +109,14 @@ impl State {
 
 impl State {
     /// What an order makes of the run's next question.
-    fn heed(&mut self) -> io::Result<Option<Came>> {
+    fn heed(&mut self) -> io::Result<Option<LineRead>> {
         match self.order {
             None => Ok(None),
-            Some(Order::Stop) => Ok(Some(Came::End)),
+            Some(Order::Stop) => Ok(Some(LineRead::End)),
             // It looks once more, and finds why it is killed.
             Some(Order::Kill) if !self.is_woken => {
                 self.is_woken = true;
-                Ok(Some(Came::Nothing))
+                Ok(Some(LineRead::Nothing))
             }
             Some(Order::Suspend | Order::Kill) => {
                 Err(io::Error::other("the run was told to end at once"))
@@ -230,7 +230,7 @@ impl Inlet {
     /// # Errors
     ///
     /// Returns an error if the run was told to end at once.
-    pub fn heed(&self) -> io::Result<Option<Came>> {
+    pub fn heed(&self) -> io::Result<Option<LineRead>> {
         self.held().heed()
     }
 
@@ -240,9 +240,9 @@ impl Inlet {
         let mut is_late = false;
         loop {
             match state.heed()? {
-                Some(Came::End) => return Ok(Took::End),
-                Some(Came::Nothing) => return Ok(Took::Nothing),
-                Some(Came::Line) | None => {}
+                Some(LineRead::End) => return Ok(Took::End),
+                Some(LineRead::Nothing) => return Ok(Took::Nothing),
+                Some(LineRead::Line) | None => {}
             }
             if let Some((line, tell)) = state.lines.pop_front() {
                 state.bytes = state.bytes.saturating_sub(line.len());
@@ -289,19 +289,19 @@ impl Outlet {
 }
 
 impl LineSource for Outlet {
-    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Came> {
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead> {
         match self.inlet.take()? {
-            Took::Nothing => Ok(Came::Nothing),
-            Took::End => Ok(Came::End),
+            Took::Nothing => Ok(LineRead::Nothing),
+            Took::End => Ok(LineRead::End),
             Took::Line(bytes, tell) => {
                 *line = bytes;
                 self.tell = tell;
-                Ok(Came::Line)
+                Ok(LineRead::Line)
             }
         }
     }
 
-    fn treated(&mut self, treatment: Treatment) {
+    fn treated(&mut self, treatment: LineTreatment) {
         if let Some(tell) = self.tell.take() {
             tell(Told::Treated(treatment));
         }
@@ -317,9 +317,9 @@ mod tests {
         let mut line = Vec::new();
         loop {
             match outlet.next_line(&mut line) {
-                Ok(Came::Line) => return Ok(Some(String::from_utf8(line).unwrap())),
-                Ok(Came::Nothing) => {}
-                Ok(Came::End) => return Ok(None),
+                Ok(LineRead::Line) => return Ok(Some(String::from_utf8(line).unwrap())),
+                Ok(LineRead::Nothing) => {}
+                Ok(LineRead::End) => return Ok(None),
                 Err(error) => return Err(error.to_string()),
             }
         }
@@ -345,7 +345,7 @@ mod tests {
         inlet.order(Order::Kill);
         // It is woken once, whatever waits, to look why; after that there is nothing more.
         let came = outlet.next_line(&mut Vec::new()).unwrap();
-        assert_eq!(came, Came::Nothing);
+        assert_eq!(came, LineRead::Nothing);
         assert!(read(&mut outlet).is_err());
         assert_eq!(inlet.offer(b"late".to_vec(), None), Err(NotQueued::Ended));
         assert_eq!(inlet.end(), LINES_MAX);
@@ -372,7 +372,7 @@ mod tests {
         let inlet = Arc::new(Inlet::default());
         let mut outlet = Outlet::new(Arc::clone(&inlet));
         let came = outlet.next_line(&mut Vec::new()).unwrap();
-        assert_eq!(came, Came::Nothing);
+        assert_eq!(came, LineRead::Nothing);
         inlet.offer(b"x".to_vec(), None).unwrap();
         assert_eq!(read(&mut outlet), Ok(Some("x".to_owned())));
     }

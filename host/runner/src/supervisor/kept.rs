@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::feeds::FeedSettings;
 use crate::store::data_dir::DataDir;
-use crate::store::files::{self, FileError, at};
+use counterfoil_os::files::{self, FileError};
 
 /// The format of the file.
 const FORMAT: &str = "counterfoil-supervised/1";
@@ -109,8 +109,8 @@ impl Kept {
         if !folder.is_dir() {
             return Ok(all);
         }
-        for entry in fs::read_dir(&folder).map_err(at("read folder", &folder))? {
-            let entry = entry.map_err(at("read folder", &folder))?;
+        for entry in fs::read_dir(&folder).map_err(FileError::at("read folder", &folder))? {
+            let entry = entry.map_err(FileError::at("read folder", &folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             // What a crash left half-written has another name.
             if let Some(run) = name.strip_suffix(".json").filter(|run| run.len() == 64) {

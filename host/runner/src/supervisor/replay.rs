@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use counterfoil_snapshot::store::slices::Slices;
+use counterfoil_snapshot::store::slices::SliceReader;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;
 use counterfoil_trading::instrument::Instrument;
@@ -11,12 +11,12 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
 use super::inlet::Inlet;
-use crate::clock::Stopwatch;
+use counterfoil_os::clock::Stopwatch;
 
 /// Puts every slice into the inlet, each when it is due.
 pub(super) fn feed(
     inlet: &Inlet,
-    mut slices: Slices,
+    mut slices: SliceReader,
     instruments: &[Instrument],
     speed: Option<u32>,
     decided: Option<UnixNanos>,

@@ -16,7 +16,7 @@ use super::inlet::{Inlet, NotQueued, Order, Tell};
 use super::status::{Figures, RunState, Status};
 use crate::clock;
 use crate::orders::kill::Told;
-use crate::run::drive::Observer;
+use crate::run::drive::RunObserver;
 
 /// Log lines of a strategy that become events, for one slice: the others are dropped.
 const LOG_LINES_PER_SLICE: usize = 8;
@@ -217,7 +217,7 @@ impl Taker {
 /// Hears a run and notes its numbers.
 pub(super) struct Watch<'a>(pub(super) &'a Supervised);
 
-impl Observer<Guest> for Watch<'_> {
+impl RunObserver<Guest> for Watch<'_> {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         let totals = run.totals();
         self.0.live().figures.take(run);

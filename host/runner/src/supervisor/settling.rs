@@ -10,7 +10,7 @@ use counterfoil_trading::record::{CloseReason, StopCause};
 use super::run::Supervised;
 use super::status::RunState;
 use super::{Left, SuperviseError, Supervisor, work};
-use crate::run::ending::ending;
+use crate::run::run_end::run_end;
 
 impl Supervisor {
     /// Takes over how a run ended: from the ledger, or from its closed journal into the ledger. False
@@ -34,7 +34,7 @@ impl Supervisor {
             return Ok(false);
         };
         let key = (settings.signers)().verifying_key();
-        let Some(end) = ending(execution, &key)? else {
+        let Some(end) = run_end(execution, &key)? else {
             return Ok(false);
         };
         self.note(left, &end)?;

@@ -14,20 +14,19 @@ use super::inlet::Order;
 use super::kept::{Kept, Meant};
 use super::run::{Supervised, Watch};
 use super::status::RunState;
-use crate::error::RunnerError;
 use crate::orders::venues::Venues;
-use crate::run::component::Shared;
-use crate::run::ending::ending;
-use crate::run::execute::{Conditions, Outcome, Prepared};
-use crate::run::live::live_under;
-use crate::run::resume::{self, Around, Notice, Resumed};
+use crate::run::component::{ComponentError, PreparedComponent, SharedComponent};
+use crate::run::execute::{ExecuteError, ExecutionOutcome, LiveContext};
+use crate::run::live::live_in_context;
+use crate::run::resume::{self, ResumeDeps, ResumeError, ResumeEvent, ResumeOutcome};
+use crate::run::run_end::run_end;
 use crate::store::data_dir::{DataDir, Execution};
 
 /// A run that is ready to begin.
 pub(super) struct Ready {
-    pub(super) component: Shared,
+    pub(super) component: SharedComponent,
     pub(super) signer: Box<dyn Signer + Send>,
-    pub(super) conditions: Conditions,
+    pub(super) conditions: LiveContext,
     pub(super) begin: Begin,
 }
 
@@ -41,7 +40,7 @@ pub(super) enum Begin {
 
 /// How it ended.
 enum End {
-    Closed(Box<Outcome>),
+    Closed(Box<ExecutionOutcome>),
     ClosedBefore,
     Halted(String),
 }
@@ -50,14 +49,18 @@ enum End {
 #[derive(Debug, thiserror::Error)]
 enum WorkError {
     #[error(transparent)]
-    Runner(Box<RunnerError>),
+    Run(Box<ExecuteError>),
+    #[error(transparent)]
+    Resume(Box<ResumeError>),
+    #[error(transparent)]
+    Component(#[from] ComponentError),
     #[error(transparent)]
     Feed(#[from] OpenError),
 }
 
-impl From<RunnerError> for WorkError {
-    fn from(error: RunnerError) -> Self {
-        Self::Runner(Box::new(error))
+impl From<ExecuteError> for WorkError {
+    fn from(error: ExecuteError) -> Self {
+        Self::Run(Box::new(error))
     }
 }
 
@@ -79,7 +82,7 @@ pub(super) fn work(settings: &Settings, run: &Supervised, ready: Ready) {
             Some("its journal was closed before".to_owned()),
         ),
         Ok(Ok(End::Halted(reason))) => (RunState::Halted, Some(reason)),
-        Ok(Err(WorkError::Runner(error))) if matches!(*error, RunnerError::NotStarted(_)) => {
+        Ok(Err(WorkError::Run(error))) if matches!(*error, ExecuteError::NotStarted(_)) => {
             not_started(&error)
         }
         Ok(Err(error)) => match run.inlet.ordered() {
@@ -124,7 +127,7 @@ fn record(
     let Some(execution) = executions.last() else {
         return Ok(());
     };
-    if let Some(end) = ending(execution, key)? {
+    if let Some(end) = run_end(execution, key)? {
         run.close(end.decisions.0);
         settings.records.end(end)?;
     }
@@ -155,8 +158,8 @@ fn stopped(stop: &RunStop, otherwise: RunState) -> (RunState, Option<String>) {
     )
 }
 
-fn not_started(error: &RunnerError) -> (RunState, Option<String>) {
-    if let RunnerError::NotStarted(stop) = error {
+fn not_started(error: &ExecuteError) -> (RunState, Option<String>) {
+    if let ExecuteError::NotStarted(stop) = error {
         return stopped(stop, RunState::Halted);
     }
     (RunState::Halted, Some(error.to_string()))
@@ -213,7 +216,7 @@ fn write(
     state: RunState,
     reason: Option<String>,
 ) -> Result<(), super::SuperviseError> {
-    let manifest = run.manifest.canonical().map_err(RunnerError::from)?;
+    let manifest = run.manifest.canonical()?;
     let mut kept = Kept::new(manifest, run.feed.clone(), run.by.to_string());
     let goes_on = state.is_active() || matches!(state, RunState::Suspended | RunState::Interrupted);
     if !goes_on {
@@ -233,12 +236,13 @@ fn take(
     let starting = [RunState::Starting];
     match ready.begin {
         Begin::Anew(feed) => {
-            let component = Prepared::share(&ready.component, &run.manifest, &run.setup)?;
+            let component = PreparedComponent::share(&ready.component, &run.manifest, &run.setup)?;
             let (bars, _line) = feed.begin(run, None)?;
             run.advance(&starting, RunState::Running, None);
             let mut watch = Watch(run);
-            let done = live_under(
-                (data, ready.conditions),
+            let done = live_in_context(
+                data,
+                ready.conditions,
                 &run.manifest,
                 &component,
                 ready.signer,
@@ -258,34 +262,34 @@ fn take(
 fn go_on(
     (data, venues): (&DataDir, &Arc<Venues>),
     run: &Supervised,
-    (component, conditions): (&Shared, Conditions),
+    (component, conditions): (&SharedComponent, LiveContext),
     signer: Box<dyn Signer + Send>,
     execution: &Execution,
 ) -> Result<End, WorkError> {
     let resumption = match resume::open(data, execution, signer) {
-        Ok(resume::Opened::Ready(resumption)) => resumption,
-        Ok(resume::Opened::Halted(halt)) => return Ok(End::Halted(halt.to_string())),
-        Err(RunnerError::RunEnded { .. }) => return Ok(End::ClosedBefore),
-        Err(error) => return Err(error.into()),
+        Ok(resume::ResumeAttempt::Ready(resumption)) => resumption,
+        Ok(resume::ResumeAttempt::Blocked(halt)) => return Ok(End::Halted(halt.to_string())),
+        Err(ResumeError::Ended { .. }) => return Ok(End::ClosedBefore),
+        Err(error) => return Err(WorkError::Resume(Box::new(error))),
     };
     let component = resumption.share(component)?;
     let feed = feeds::open((data, venues), &run.manifest, &run.feed)?;
     let (bars, _line) = feed.begin(run, resumption.last_close())?;
     let resuming = [RunState::Resuming];
-    let mut tell = |notice: &Notice| {
-        if let Notice::Compared { records } = notice {
+    let mut tell = |notice: &ResumeEvent| {
+        if let ResumeEvent::Compared { records } = notice {
             let reason = format!("{records} records came out as recorded");
             run.advance(&resuming, RunState::Running, Some(reason));
         }
     };
-    let around = Around {
+    let around = ResumeDeps {
         data,
         component: &component,
         observer: &mut Watch(run),
-        tell: &mut tell,
+        on_event: &mut tell,
     };
-    match resumption.live_under(conditions, bars, around)? {
-        Resumed::Ended { outcome, .. } => Ok(End::Closed(outcome)),
-        Resumed::Halted(halt) => Ok(End::Halted(halt.to_string())),
+    match resumption.live_in_context(conditions, bars, around)? {
+        ResumeOutcome::Ended { outcome, .. } => Ok(End::Closed(outcome)),
+        ResumeOutcome::Blocked(halt) => Ok(End::Halted(halt.to_string())),
     }
 }

@@ -23,13 +23,13 @@ pub const BODY_LOCALS_MAX: u64 = 10_000;
 
 /// The names at the component's border.
 #[derive(Debug, Default)]
-pub(super) struct Outline {
+pub(super) struct ComponentOutline {
     pub(super) imports: Vec<String>,
     pub(super) exports: Vec<String>,
 }
 
 #[derive(Default)]
-struct Counts {
+struct ItemCounts {
     modules: u64,
     instances: u64,
     memories: u64,
@@ -43,11 +43,11 @@ struct Counts {
 }
 
 /// Counts, and collects the names at the border.
-pub(super) fn check(bytes: &[u8]) -> Result<Outline, AdmissionError> {
+pub(super) fn check(bytes: &[u8]) -> Result<ComponentOutline, AdmissionError> {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     within("bytes", size, COMPONENT_BYTES_MAX)?;
-    let mut outline = Outline::default();
-    let mut counts = Counts::default();
+    let mut outline = ComponentOutline::default();
+    let mut counts = ItemCounts::default();
     let mut depth: u64 = 0;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| invalid(&error))?;
@@ -87,7 +87,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<Outline, AdmissionError> {
     Ok(outline)
 }
 
-fn count(counts: &mut Counts, payload: &Payload<'_>) -> Result<(), AdmissionError> {
+fn count(counts: &mut ItemCounts, payload: &Payload<'_>) -> Result<(), AdmissionError> {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "what is not counted is bounded by the size of the component"

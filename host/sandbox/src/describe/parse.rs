@@ -10,7 +10,7 @@ use super::{
     CHOICES_MAX, Description, DescriptionError, NAME_BYTES_MAX, PARAMETERS_MAX, Parameter,
     ParameterType, SENTENCE_BYTES_MAX, WARM_UP_MAX,
 };
-use crate::setup::Value;
+use crate::setup::ArgumentValue;
 use crate::wit::counterfoil::strategy::types as wit;
 
 pub(super) fn parse(raw: wit::Description) -> Result<Description, DescriptionError> {
@@ -82,12 +82,12 @@ fn parse_parameter(raw: wit::Parameter) -> Result<Parameter, DescriptionError> {
         }
     };
     let default = match raw.default {
-        wit::ParameterValue::Number(number) => Value::Number {
+        wit::ParameterValue::Number(number) => ArgumentValue::Number {
             value: number.value,
             scale: number.scale,
         },
-        wit::ParameterValue::Boolean(value) => Value::Boolean(value),
-        wit::ParameterValue::Choice(index) => Value::Choice(index),
+        wit::ParameterValue::Boolean(value) => ArgumentValue::Boolean(value),
+        wit::ParameterValue::Choice(index) => ArgumentValue::Choice(index),
     };
     if !of.allows(&default) {
         return Err(DescriptionError::Default { name });

@@ -7,7 +7,7 @@ use counterfoil_sandbox::arguments::parse_arguments;
 use counterfoil_sandbox::compile::load;
 use counterfoil_sandbox::describe::describe;
 use counterfoil_sandbox::guest::Guest;
-use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::execution::Fill;
 use counterfoil_trading::limits::SandboxLimits;
@@ -33,13 +33,13 @@ fn the_moving_average_cross_orders_alike_on_every_engine() {
     assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
 }
 
-fn run(compiled: &counterfoil_sandbox::compile::Compiled) -> (Vec<u64>, Vec<String>) {
+fn run(compiled: &counterfoil_sandbox::compile::LoadedComponent) -> (Vec<u64>, Vec<String>) {
     let limits = SandboxLimits::default();
     let description = describe(compiled, &limits).unwrap();
     assert_eq!(description.name, "moving-average-cross");
     let texts = [("fast", "3"), ("slow", "5"), ("quantity", "10")]
         .map(|(name, text)| (name.to_owned(), text.to_owned()));
-    let setup = Setup {
+    let setup = GuestSetup {
         instruments: vec![instrument()],
         arguments: parse_arguments(&description, &BTreeMap::from(texts)).unwrap(),
         seed: 1,

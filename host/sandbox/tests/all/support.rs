@@ -1,11 +1,11 @@
 //! Guests from text, engines, an account and bars: what the tests share.
 
 pub(crate) use counterfoil_guests::{WIT, component, encode, module, module_text};
-use counterfoil_sandbox::compile::{Compiled, load};
+use counterfoil_sandbox::compile::{LoadedComponent, load};
 use counterfoil_sandbox::describe::describe;
 use counterfoil_sandbox::engine::{Backend, Engine, EngineSettings, OptLevel};
 use counterfoil_sandbox::guest::{Guest, StartError};
-use counterfoil_sandbox::setup::Setup;
+use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
@@ -47,8 +47,8 @@ pub(crate) fn instrument() -> Instrument {
     Instrument::new(String::from("ABC"), (2, 1), (0, 1), 0).unwrap()
 }
 
-pub(crate) fn setup() -> Setup {
-    Setup {
+pub(crate) fn setup() -> GuestSetup {
+    GuestSetup {
         instruments: vec![instrument()],
         arguments: Vec::new(),
         seed: 7,
@@ -107,7 +107,7 @@ pub(crate) fn outcome(engine: &Engine, component: &[u8], limits: &SandboxLimits)
     guest_thread(stack, || run(&compiled, limits)).unwrap()
 }
 
-fn run(compiled: &Compiled, limits: &SandboxLimits) -> Outcome {
+fn run(compiled: &LoadedComponent, limits: &SandboxLimits) -> Outcome {
     if let Err(error) = describe(compiled, limits) {
         return Outcome::Ended(error.to_string(), 0);
     }

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use counterfoil_runner::run::feed::Treatment;
+use counterfoil_runner::run::feed::LineTreatment;
 use counterfoil_runner::supervisor::Taker;
 use counterfoil_runner::supervisor::inlet::{NotQueued, Told};
 use serde_json::Value;
@@ -107,10 +107,10 @@ async fn hear(mut told: mpsc::UnboundedReceiver<Heard>, treatments: &mut [Treatm
             continue;
         };
         let (treatment, reason) = match told {
-            Told::Treated(Treatment::Taken) => ("taken", None),
-            Told::Treated(Treatment::Mark) => ("mark", None),
-            Told::Treated(Treatment::Known) => ("known", None),
-            Told::Treated(Treatment::Refused(reason)) => ("refused", Some(reason)),
+            Told::Treated(LineTreatment::Taken) => ("taken", None),
+            Told::Treated(LineTreatment::Mark) => ("mark", None),
+            Told::Treated(LineTreatment::Known) => ("known", None),
+            Told::Treated(LineTreatment::Refused(reason)) => ("refused", Some(reason)),
             Told::NotTaken => ("ended", None),
         };
         treatment.clone_into(&mut one.treatment);

@@ -42,7 +42,8 @@ pub(crate) async fn open(
     let asked: SessionRequest = json(&headers, body)?;
     let now = clock::now();
     let refused = |detail: String| {
-        let way = "sign the session's message with a key of yours that counts; see docs/API.md";
+        let way =
+            "sign the session's message with a key of yours that counts; see docs/reference/API.md";
         Problem::new(Code::SessionSignature, detail, way)
     };
     let principal = Id::parse(&asked.principal).map_err(|error| refused(error.to_string()))?;

@@ -3,67 +3,90 @@
 
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
-use counterfoil_trading::time::Timeframe;
+use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{Price, Volume};
 
 use crate::error::IngestError;
+use crate::source::choices::TimeMeaning;
 use crate::source::interval::interval;
-use crate::source::options::TimeMeaning;
-use crate::source::row::Row;
+use crate::source::row::SourceRow;
+use crate::source::scales::rescale;
 
 /// What all bars of a source have in common.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Frame<'a> {
+pub(crate) struct BarConversion<'a> {
     pub(crate) source: &'a str,
     pub(crate) time_column: &'a str,
     pub(crate) nanos_per_key: i64,
     pub(crate) timeframe: Timeframe,
     pub(crate) meaning: TimeMeaning,
-    /// The rows with the most decimals in prices and in volume.
-    pub(crate) finest_lines: [u64; 2],
+    /// The line with the most decimals in its prices; 0 where an option decided.
+    pub(crate) price_line: u64,
+    /// The line with the most decimals in its volume; 0 where an option decided.
+    pub(crate) volume_line: u64,
+}
+
+impl BarConversion<'_> {
+    /// The time that a row states, in nanoseconds.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError::TimeTooFar`] if it does not fit in 64 bits.
+    pub(crate) fn stated_time(&self, row: &SourceRow) -> Result<UnixNanos, IngestError> {
+        row.time
+            .checked_mul(self.nanos_per_key)
+            .map(UnixNanos)
+            .ok_or_else(|| self.too_far(row.line))
+    }
+
+    fn too_far(&self, line: u64) -> IngestError {
+        IngestError::TimeTooFar {
+            file: self.source.to_owned(),
+            line,
+            column: self.time_column.to_owned(),
+        }
+    }
+}
+
+/// A bar and the line that it was read from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineBar {
+    pub(crate) line: u64,
+    pub(crate) bar: RawBar,
 }
 
 /// Whether a bar closes after the one before it.
 pub(crate) fn check_sequence(
-    last: &RawBar,
-    next: &RawBar,
-    (first_line, second_line): (u64, u64),
-    instrument: &Instrument,
-    frame: &Frame<'_>,
+    last: &LineBar,
+    next: &LineBar,
+    symbol: &str,
+    conversion: &BarConversion<'_>,
 ) -> Result<(), IngestError> {
-    if last.close_time < next.close_time {
+    if last.bar.close_time < next.bar.close_time {
         return Ok(());
     }
     // Only calendar months do this: both the 30th and the 31st of January are a month before the
     // end of February.
     Err(IngestError::SameClose {
-        file: frame.source.to_owned(),
-        symbol: instrument.symbol().to_owned(),
-        first_line,
-        second_line,
-        timeframe: frame.timeframe,
+        file: conversion.source.to_owned(),
+        symbol: symbol.to_owned(),
+        first_line: last.line,
+        second_line: next.line,
+        timeframe: conversion.timeframe,
     })
 }
 
 /// The bar that a row stands for.
-pub(crate) fn bar(
-    row: &Row,
+pub(crate) fn closed_bar(
+    row: &SourceRow,
     instrument: &Instrument,
-    frame: &Frame<'_>,
+    conversion: &BarConversion<'_>,
 ) -> Result<ClosedBar, IngestError> {
-    let file = || frame.source.to_owned();
-    let times = row
-        .time
-        .checked_mul(frame.nanos_per_key)
-        .and_then(|stated| interval(frame.timeframe, frame.meaning, stated));
-    let (open_time, close_time) = times.ok_or_else(|| IngestError::TimeTooFar {
-        file: file(),
-        line: row.line,
-        column: frame.time_column.to_owned(),
-    })?;
-    let [price_line, volume_line] = frame.finest_lines;
+    let stated = conversion.stated_time(row)?;
+    let (open_time, close_time) = interval(conversion.timeframe, conversion.meaning, stated.0)
+        .ok_or_else(|| conversion.too_far(row.line))?;
     let too_large = |column, scale, finest_line| IngestError::NumberTooLarge {
-        file: file(),
+        file: conversion.source.to_owned(),
         line: row.line,
         column,
         scale,
@@ -72,7 +95,7 @@ pub(crate) fn bar(
     let scale = instrument.price_scale();
     let price = |value: i64| {
         let scaled = rescale(value, row.price_scale, scale).map(Price);
-        scaled.ok_or_else(|| too_large("prices", scale, price_line))
+        scaled.ok_or_else(|| too_large("prices", scale, conversion.price_line))
     };
     let [open, high, low, close] = row.prices;
     let scale = instrument.volume_scale();
@@ -87,17 +110,11 @@ pub(crate) fn bar(
         close: price(close)?,
         volume: volume
             .map(Volume)
-            .ok_or_else(|| too_large("volume", scale, volume_line))?,
+            .ok_or_else(|| too_large("volume", scale, conversion.volume_line))?,
     })
     .map_err(|source| IngestError::Inconsistent {
-        file: file(),
+        file: conversion.source.to_owned(),
         line: row.line,
         source,
     })
-}
-
-/// The same number with more decimals; `None` if it does not fit or has more already.
-pub(crate) fn rescale(value: i64, from: u8, to: u8) -> Option<i64> {
-    let factor = 10_i64.checked_pow(u32::from(to.checked_sub(from)?))?;
-    value.checked_mul(factor)
 }

@@ -1,5 +1,5 @@
-//! The curated layer: what a run uses. Normalized files are merged, every bar is held against the
-//! rules, and what is not used stands in quarantine with its reason. It must never change a value.
+//! The curated layer: what a run uses. Normalized files are merged, every bar is checked against the
+//! rules, and what is not used is in quarantine with its reason. It must never change a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
@@ -8,66 +8,85 @@ use cap_std::fs::Dir;
 use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 
-use crate::error::{IngestError, ReadError};
-use crate::layers::ingest::Progress;
-use crate::layers::merge::{Merge, bar_text, tickers};
-use crate::layers::normalize::NORMALIZED;
+use crate::error::IngestError;
+use crate::layers::merge::{BarMerge, bar_text, tickers};
+use crate::layers::normalize::TickerRename;
+use crate::layers::publish::{noted, publish_layer};
 use crate::layers::raw;
-use crate::layers::recipe::{self, Input, RULES, Recipe};
-use crate::quality::accept::{Acceptance, Accepted};
-use crate::quality::actions::{ACTIONS, Action, format_actions, parse_actions};
-use crate::quality::calendar::{Expected, parse_calendar};
-use crate::quality::checks::{Checker, Frame};
-use crate::quality::findings::{FINDINGS, Finding, Findings, Policy, Rule, Severity};
-use crate::quality::quarantine::{Quarantine, QuarantinedRow};
-use crate::quality::sessions::{self, SESSIONS};
-use crate::spool::staging::{Staging, sync};
-use crate::store::folder::{MANIFEST, QUARANTINE, SNAPSHOTS, load};
-use crate::store::manifest::{
-    FORMAT, InstrumentData, ListData, Manifest, NORMALIZED_FORMAT, SourceData,
-};
+use crate::layout::{ACTIONS, DataLayer, FINDINGS, QUARANTINE, SESSIONS};
+use crate::quality::accept::{AcceptanceList, FindingAcceptance};
+use crate::quality::actions::{SymbolAction, format_actions, parse_actions};
+use crate::quality::calendar::{ExpectedBars, parse_calendar};
+use crate::quality::checks::{BarChecker, CheckContext};
+use crate::quality::findings::{ErrorPolicy, QualityFinding, QualityRule, Severity};
+use crate::quality::findings_file::FindingsWriter;
+use crate::quality::quarantine::{QuarantineWriter, QuarantinedRow};
+use crate::quality::sessions::write_session_ends;
+use crate::source::choices::WordError;
+use crate::source::progress::IngestProgress;
+use crate::source::times::date;
+use crate::spool::staging::{StagingDir, sync};
+use crate::store::load::load;
+use crate::store::manifest::{LayerInstrument, LayerList, LayerManifest, LayerSource};
+use crate::store::read_error::ReadError;
+use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::write::InstrumentWriter;
 use counterfoil_base::digest::Digest;
 
-/// What a snapshot is made from, all of it by digest.
+/// Bars between two calls of the progress function.
+const BARS_PER_PROGRESS: u64 = 8_192;
+
+/// The inputs of a snapshot, all by digest.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct CurationPlan {
     /// Normalized files, in the sequence in which they count.
     pub(crate) normalized: Vec<Digest>,
     pub(crate) actions: Option<Digest>,
     pub(crate) calendar: Option<Digest>,
     pub(crate) accepted: BTreeSet<Digest>,
-    pub(crate) policy: Policy,
+    pub(crate) policy: ErrorPolicy,
 }
 
-/// What curating made.
-pub(crate) struct Curated {
+/// The result of curating.
+pub(crate) struct CuratedSnapshot {
     pub(crate) id: SnapshotId,
     pub(crate) snapshot: Snapshot,
     pub(crate) already_there: bool,
 }
 
-impl Plan {
+impl CurationPlan {
     /// The plan of a snapshot that is there.
-    pub(crate) fn of(recipe: &Recipe) -> Self {
-        let policy = recipe.settings.get("policy");
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError`] if the recipe names a policy that this program does not know.
+    pub(crate) fn from_recipe(recipe: &LayerRecipe) -> Result<Self, IngestError> {
+        // An unknown policy is not read as the default: "refuse" spelled by a newer program would
+        // become "quarantine", and a snapshot would be made that should have been refused.
+        let policy = match recipe.settings.get("policy") {
+            Some(text) => text
+                .parse()
+                .map_err(|error: WordError| IngestError::Option {
+                    option: "policy",
+                    reason: error.to_string(),
+                })?,
+            None => ErrorPolicy::default(),
+        };
+        Ok(Self {
             normalized: recipe.inputs_of("normalized").collect(),
             actions: recipe.inputs_of("actions").next(),
             calendar: recipe.inputs_of("calendar").next(),
             accepted: recipe.inputs_of("acceptance").collect(),
-            policy: policy
-                .and_then(|text| text.parse().ok())
-                .unwrap_or_default(),
-        }
+            policy,
+        })
     }
 
-    fn recipe(&self) -> Recipe {
+    fn recipe(&self) -> LayerRecipe {
         let mut inputs = Vec::new();
         let mut add = |role: &str, digests: &mut dyn Iterator<Item = &Digest>| {
-            inputs.extend(digests.map(|sha256| Input {
+            inputs.extend(digests.map(|sha256| RecipeInput {
                 role: role.to_owned(),
                 sha256: *sha256,
             }));
@@ -84,7 +103,7 @@ impl Plan {
         // An older program made snapshots of the same inputs without sessions: those are others.
         let sessions = self.calendar.map(|_| SESSIONS.to_owned());
         settings.extend(sessions.map(|file| ("sessions".to_owned(), file)));
-        Recipe {
+        LayerRecipe {
             inputs,
             rules: RULES,
             settings,
@@ -93,66 +112,63 @@ impl Plan {
 }
 
 /// Everything that a plan names, opened and checked.
-struct Inputs {
+struct CurationInputs {
     layers: Vec<Snapshot>,
-    actions: Vec<Action>,
-    calendar: Option<Expected>,
-    accepted: Accepted,
+    actions: Vec<SymbolAction>,
+    calendar: Option<ExpectedBars>,
+    accepted: AcceptanceList,
     timeframe: Timeframe,
 }
 
 /// The snapshot of a plan, which is made unless it is there.
 pub(crate) fn curate(
     data: &Dir,
-    plan: &Plan,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Curated, IngestError> {
+    plan: &CurationPlan,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<CuratedSnapshot, IngestError> {
     let recipe = plan.recipe();
-    if let Some(id) = recipe::find(data, SNAPSHOTS, &recipe)?
-        && data.exists(format!("{SNAPSHOTS}/{}", id.hex()))
+    if let Some(id) = noted(data, DataLayer::Snapshots, &recipe)?
+        && data.exists(format!("{}/{}", DataLayer::Snapshots.folder(), id.hex()))
     {
-        let there = found(data, SnapshotId(id))?;
-        if there.snapshot.manifest().recipe == recipe {
-            return Ok(there);
+        // The note is only a hint. It counts if the snapshot's own manifest states this recipe.
+        let known = existing(data, SnapshotId(id))?;
+        if known.snapshot.manifest().recipe == recipe {
+            return Ok(known);
         }
     }
-    let inputs = Inputs::open(data, plan)?;
-    let staging = Staging::new(data, SNAPSHOTS)?;
-    let manifest = write(&staging, &inputs, recipe, plan, progress)?;
-    let bytes = manifest
-        .canonical()
-        .map_err(IngestError::encode(MANIFEST))?;
-    let id = SnapshotId(Digest::of(&bytes));
-    staging.write(MANIFEST, &bytes)?;
-    let new = staging.publish(&id.0)?;
-    recipe::note(data, SNAPSHOTS, &manifest.recipe, &id.0)?;
-    if !new {
-        return found(data, id);
+    let inputs = CurationInputs::open(data, plan)?;
+    let staging = StagingDir::new(data, DataLayer::Snapshots.folder())?;
+    let manifest = write_snapshot(&staging, &inputs, recipe, plan, progress)?;
+    let published = publish_layer(data, DataLayer::Snapshots, staging, &manifest)?;
+    let id = SnapshotId(published.id);
+    if !published.is_new {
+        return existing(data, id);
     }
-    Ok(Curated {
+    Ok(CuratedSnapshot {
         id,
-        snapshot: load(data, SNAPSHOTS, FORMAT, &id.0)?,
+        snapshot: load(data, DataLayer::Snapshots, &id.0)?,
         already_there: false,
     })
 }
 
-/// "Already there" is said of a snapshot that holds, not of a directory with its name.
-fn found(data: &Dir, id: SnapshotId) -> Result<Curated, IngestError> {
+/// A snapshot that was there before, read whole: "already there" is reported of a snapshot whose
+/// every byte was checked, not of a directory with its name.
+fn existing(data: &Dir, id: SnapshotId) -> Result<CuratedSnapshot, IngestError> {
     let damaged = |error| IngestError::Damaged(Box::new(error));
-    let snapshot = load(data, SNAPSHOTS, FORMAT, &id.0).map_err(damaged)?;
+    let snapshot = load(data, DataLayer::Snapshots, &id.0).map_err(damaged)?;
     snapshot.verify_all().map_err(damaged)?;
-    Ok(Curated {
+    Ok(CuratedSnapshot {
         id,
         snapshot,
         already_there: true,
     })
 }
 
-impl Inputs {
-    fn open(data: &Dir, plan: &Plan) -> Result<Self, IngestError> {
+impl CurationInputs {
+    fn open(data: &Dir, plan: &CurationPlan) -> Result<Self, IngestError> {
         let mut layers: Vec<Snapshot> = Vec::new();
         for id in &plan.normalized {
-            let layer = load(data, NORMALIZED, NORMALIZED_FORMAT, id)?;
+            let layer = load(data, DataLayer::Normalized, id)?;
             if let Some(first) = layers.first() {
                 let (expected, got) = (first.manifest().timeframe, layer.manifest().timeframe);
                 if expected != got {
@@ -166,7 +182,13 @@ impl Inputs {
             }
             layers.push(layer);
         }
-        let timeframe = layers.first().map(|layer| layer.manifest().timeframe);
+        let timeframe = layers
+            .first()
+            .map(|layer| layer.manifest().timeframe)
+            .ok_or_else(|| IngestError::Internal {
+                file: "snapshot".to_owned(),
+                reason: "no normalized file to make it from".to_owned(),
+            })?;
         let actions = match &plan.actions {
             Some(sha256) => parse_actions("actions", &raw::read_small(data, sha256)?)?,
             None => Vec::new(),
@@ -175,67 +197,68 @@ impl Inputs {
             Some(sha256) => Some(parse_calendar("calendar", &raw::read_small(data, sha256)?)?),
             None => None,
         };
-        let mut accepted = Accepted::default();
+        let mut accepted = AcceptanceList::default();
         for sha256 in &plan.accepted {
             let bytes = raw::read_small(data, sha256)?;
-            let one: Acceptance = serde_json::from_slice(&bytes)
+            let acceptance: FindingAcceptance = serde_json::from_slice(&bytes)
                 .map_err(|error| ReadError::malformed(&raw::place(sha256), error.to_string()))?;
-            accepted.0.push(one);
+            accepted.0.push(acceptance);
         }
         Ok(Self {
             layers,
             actions,
             calendar,
             accepted,
-            timeframe: timeframe.unwrap_or(Timeframe::Fixed(DAY_NANOS)),
+            timeframe,
         })
     }
 
-    fn sources(&self) -> Vec<SourceData> {
-        let all = self.layers.iter();
-        all.flat_map(|layer| layer.manifest().sources.clone())
+    fn sources(&self) -> Vec<LayerSource> {
+        self.layers
+            .iter()
+            .flat_map(|layer| layer.manifest().sources.clone())
             .collect()
     }
 
     fn symbols(&self) -> BTreeSet<String> {
-        let all = self
-            .layers
+        self.layers
             .iter()
-            .flat_map(|layer| &layer.manifest().instruments);
-        all.map(|one| one.symbol.clone()).collect()
+            .flat_map(|layer| &layer.manifest().instruments)
+            .map(|instrument| instrument.symbol.clone())
+            .collect()
     }
 
-    /// What bars are expected: as the calendar says, or for daily bars on the dates on which any
+    /// The bars that are expected: those of the calendar, or for daily bars on the dates on which any
     /// instrument has one.
-    fn expected(&self) -> Result<Expected, IngestError> {
+    fn expected(&self) -> Result<ExpectedBars, IngestError> {
         if let Some(calendar) = &self.calendar {
             return Ok(calendar.clone());
         }
         if self.timeframe != Timeframe::Fixed(DAY_NANOS) {
-            return Ok(Expected::Unknown);
+            return Ok(ExpectedBars::Unknown);
         }
         let mut days = BTreeSet::new();
         for layer in &self.layers {
             for place in 0..layer.manifest().instruments.len() {
                 let mut bars = layer.bars(place);
-                while let Some(bar) = bars.next_bar().map_err(ReadError::into_layer)? {
+                while let Some(bar) = bars.next_bar().map_err(IngestError::from)? {
                     days.insert(bar.get().open_time.day());
                 }
             }
         }
-        Ok(Expected::Dates(days))
+        Ok(ExpectedBars::Dates(days))
     }
 }
 
 /// The files of a snapshot while they are written.
-struct Output<'a> {
-    staging: &'a Staging,
-    findings: Findings,
-    quarantine: Quarantine,
+struct CurationOutput<'a> {
+    staging: &'a StagingDir,
+    findings: FindingsWriter,
+    quarantine: QuarantineWriter,
 }
 
-impl Output<'_> {
-    fn find(&mut self, finding: Finding) -> Result<bool, IngestError> {
+impl CurationOutput<'_> {
+    fn add_finding(&mut self, finding: QualityFinding) -> Result<bool, IngestError> {
         self.findings
             .add(finding)
             .map_err(IngestError::write(FINDINGS))
@@ -243,25 +266,25 @@ impl Output<'_> {
 }
 
 /// Writes all files of a snapshot but the manifest.
-fn write(
-    staging: &Staging,
-    inputs: &Inputs,
-    recipe: Recipe,
-    plan: &Plan,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Manifest, IngestError> {
+fn write_snapshot(
+    staging: &StagingDir,
+    inputs: &CurationInputs,
+    recipe: LayerRecipe,
+    plan: &CurationPlan,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<LayerManifest, IngestError> {
     let expected = inputs.expected()?;
-    let mut out = Output {
+    let mut out = CurationOutput {
         staging,
-        findings: Findings::new(staging.create(FINDINGS)?, inputs.accepted.clone()),
-        quarantine: Quarantine::new(staging.create(QUARANTINE)?),
+        findings: FindingsWriter::new(staging.create(FINDINGS)?, inputs.accepted.clone()),
+        quarantine: QuarantineWriter::new(staging.create(QUARANTINE)?),
     };
     for layer in &inputs.layers {
-        take_over(layer, &mut out)?;
+        take_over_quarantine(layer, &mut out)?;
     }
     let symbols = inputs.symbols();
-    say_once(inputs, &expected, &symbols, &mut out)?;
-    let frame = Frame {
+    report_sources(inputs, &expected, &symbols, &mut out)?;
+    let context = CheckContext {
         timeframe: inputs.timeframe,
         expected: &expected,
         actions: &inputs.actions,
@@ -271,62 +294,65 @@ fn write(
     let mut bars: u64 = 0;
     let mut instruments = Vec::new();
     for (index, symbol) in symbols.iter().enumerate() {
-        instruments.extend(write_instrument(
-            inputs,
-            frame,
-            (index, symbol),
-            &mut out,
-            &mut |more| {
-                bars = bars.saturating_add(more);
-                progress(Progress::Writing { bars, bars_total });
-            },
-        )?);
+        let mut progress = |more: u64| {
+            bars = bars.saturating_add(more);
+            progress(IngestProgress::Writing { bars, bars_total });
+        };
+        let written = write_instrument(inputs, context, index, symbol, &mut out, &mut progress)?;
+        instruments.extend(written);
     }
     let sources = inputs.sources();
     let (errors, count) = (
         core::mem::take(&mut out.findings.errors),
         out.findings.errors_count,
     );
-    if plan.policy == Policy::Refuse && count > 0 {
+    // Only now, although the first error was known earlier: the user gets all of them at once. The
+    // staged files go with their directory.
+    if plan.policy == ErrorPolicy::Refuse && count > 0 {
         return Err(refused(errors, count));
     }
     if instruments.is_empty() {
         return Err(IngestError::NoBars {
             file: sources
                 .first()
-                .map_or_else(String::new, |one| one.name.clone()),
-            rows: sources.iter().map(|one| one.rows).sum(),
+                .map_or_else(String::new, |source| source.name.clone()),
+            rows: sources.iter().map(|source| source.rows).sum(),
             first: errors
                 .first()
-                .map_or_else(String::new, |one| one.message.clone()),
+                .map_or_else(String::new, |error| error.message.clone()),
         });
     }
     let (file, findings) = out.findings.finish();
     sync(file, FINDINGS)?;
     let (file, quarantine) = out.quarantine.finish();
     sync(file, QUARANTINE)?;
-    Ok(Manifest {
+    Ok(LayerManifest {
         actions: write_actions(staging, inputs, &symbols)?,
-        data_sha256: Manifest::data_digest(inputs.timeframe, &instruments),
+        data_sha256: LayerManifest::data_digest(inputs.timeframe, &instruments),
         findings: Some(findings),
-        format: FORMAT.to_owned(),
+        format: DataLayer::Snapshots.format().to_owned(),
         sessions: write_sessions(staging, inputs, &instruments)?,
         instruments,
-        quarantine: quarantine.data,
+        quarantine,
         recipe,
         sources,
         timeframe: inputs.timeframe,
     })
 }
 
-fn refused(findings: Vec<Finding>, count: u64) -> IngestError {
-    let first = findings.first().map(|one| {
-        let place = match (&one.file, one.line, &one.instrument, &one.date) {
+fn refused(findings: Vec<QualityFinding>, count: u64) -> IngestError {
+    let first = findings.first().map(|finding| {
+        let place = match (
+            &finding.file,
+            finding.line,
+            &finding.instrument,
+            &finding.date,
+        ) {
             (Some(file), Some(line), _, _) => format!("{file}, line {line}"),
             (_, _, Some(instrument), Some(date)) => format!("{instrument} {date}"),
             _ => String::new(),
         };
-        format!("{place}: {}: {}", one.rule, one.message)
+        format!("{place}: {}: {}", finding.rule, finding.message)
     });
     IngestError::Refused {
         count,
@@ -335,15 +361,17 @@ fn refused(findings: Vec<Finding>, count: u64) -> IngestError {
     }
 }
 
-/// The rows that a normalized file put aside: each is an error here.
-fn take_over(layer: &Snapshot, out: &mut Output<'_>) -> Result<(), IngestError> {
+/// Takes over the rows that a normalized file quarantined: each is an error here.
+fn take_over_quarantine(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Result<(), IngestError> {
     let data = &layer.manifest().quarantine;
     let (open, name) = layer.checked(&data.file, data.sha256)?;
+    // Not bounded line by line: the file was written by this program a moment ago, or its digest
+    // stands in a manifest that was.
     for line in BufReader::new(open).lines() {
         let line = line.map_err(ReadError::io(&name))?;
         let row: QuarantinedRow = serde_json::from_str(&line)
             .map_err(|error| ReadError::malformed(&name, error.to_string()))?;
-        out.find(Finding {
+        out.add_finding(QualityFinding {
             accepted_by: None,
             date: None,
             file: Some(row.file.clone()),
@@ -361,18 +389,18 @@ fn take_over(layer: &Snapshot, out: &mut Output<'_>) -> Result<(), IngestError> 
     Ok(())
 }
 
-/// What is said of sources and actions, not of bars.
-fn say_once(
-    inputs: &Inputs,
-    expected: &Expected,
+/// Reports what was found about sources and actions, not about bars.
+fn report_sources(
+    inputs: &CurationInputs,
+    expected: &ExpectedBars,
     symbols: &BTreeSet<String>,
-    out: &mut Output<'_>,
+    out: &mut CurationOutput<'_>,
 ) -> Result<(), IngestError> {
     for layer in &inputs.layers {
         for source in &layer.manifest().sources {
-            let mut say = |rule, message: String| {
-                let finding = Finding::of(rule, message);
-                out.find(Finding {
+            let mut report = |rule, message: String| {
+                let finding = QualityFinding::new(rule, message);
+                out.add_finding(QualityFinding {
                     file: Some(source.name.clone()),
                     ..finding
                 })
@@ -381,11 +409,11 @@ fn say_once(
                 let count = source.out_of_order;
                 let what =
                     "rows came after a later one of their instrument and were put in their place";
-                say(Rule::OutOfOrder, format!("{count} {what}"))?;
+                report(QualityRule::OutOfOrder, format!("{count} {what}"))?;
             }
             if !source.ignored_columns.is_empty() {
-                say(
-                    Rule::IgnoredColumn,
+                report(
+                    QualityRule::IgnoredColumn,
                     format!("not read: {}", source.ignored_columns.join(", ")),
                 )?;
             }
@@ -394,60 +422,68 @@ fn say_once(
                     "{}: the smallest gap between two bars of one instrument",
                     inputs.timeframe
                 );
-                say(Rule::InferredTimeframe, message)?;
+                report(QualityRule::InferredTimeframe, message)?;
             }
         }
     }
-    if matches!(expected, Expected::Unknown) {
+    if matches!(expected, ExpectedBars::Unknown) {
         let message = format!(
             "bars of {}, and no calendar: gaps were not looked for",
             inputs.timeframe
         );
-        out.find(Finding::of(Rule::NoCalendar, message))?;
+        out.add_finding(QualityFinding::new(QualityRule::NoCalendar, message))?;
     }
     for action in inputs
         .actions
         .iter()
-        .filter(|one| !symbols.contains(&one.instrument))
+        .filter(|action| !symbols.contains(&action.instrument))
     {
         let message = "an action of an instrument that is not in the data".to_owned();
-        let date = crate::source::times::date(action.ex_time);
-        out.find(Finding::of(Rule::UnusedAction, message).about(&action.instrument, Some(date)))?;
+        let date = date(action.ex_time);
+        out.add_finding(
+            QualityFinding::new(QualityRule::UnusedAction, message)
+                .about(&action.instrument, Some(date)),
+        )?;
     }
     Ok(())
 }
 
 /// Checks and writes the bars of one instrument.
 fn write_instrument(
-    inputs: &Inputs,
-    frame: Frame<'_>,
-    (index, symbol): (usize, &str),
-    out: &mut Output<'_>,
+    inputs: &CurationInputs,
+    context: CheckContext<'_>,
+    index: usize,
+    symbol: &str,
+    out: &mut CurationOutput<'_>,
     progress: &mut dyn FnMut(u64),
-) -> Result<Option<InstrumentData>, IngestError> {
-    let mut merge = Merge::new(&inputs.layers, symbol)?;
+) -> Result<Option<LayerInstrument>, IngestError> {
+    let mut merge = BarMerge::new(&inputs.layers, symbol)?;
     let instrument = merge.instrument.clone();
     let mut writer = InstrumentWriter::new(out.staging, index, &instrument);
-    let mut checker = Checker::new(symbol, instrument.price_scale(), frame);
-    let mut told: u64 = 0;
+    let mut checker = BarChecker::new(symbol, instrument.price_scale(), context);
+    let mut bars: u64 = 0;
     while let Some((merged, next)) = merge.next()? {
         let raw = *merged.bar.get();
         if let Some(before) = merged.revised {
             let message = format!("was {}", bar_text(&instrument, &before));
-            let date = crate::source::times::date(raw.open_time);
-            out.find(Finding::of(Rule::Revised, message).about(symbol, Some(date)))?;
+            let date = date(raw.open_time);
+            out.add_finding(
+                QualityFinding::new(QualityRule::Revised, message).about(symbol, Some(date)),
+            )?;
         }
-        let mut bad: Option<Finding> = None;
-        for finding in checker.check(&raw, next.as_ref()) {
-            if !out.find(finding.clone())? {
-                bad = Some(finding);
+        let mut error: Option<QualityFinding> = None;
+        for finding in checker.check_bar(&raw, next.as_ref()) {
+            if !out.add_finding(finding.clone())? {
+                error = Some(finding);
             }
         }
-        told = told.saturating_add(1);
-        if told.is_multiple_of(8_192) {
-            progress(8_192);
+        bars = bars.saturating_add(1);
+        if bars.is_multiple_of(BARS_PER_PROGRESS) {
+            progress(BARS_PER_PROGRESS);
         }
-        let Some(bad) = bad else {
+        let Some(error) = error else {
+            // Only a bar that is used becomes the one to compare the next with: after a price of
+            // 0.01 that was refused, the next good price must not look like a jump.
             checker.keep(&raw);
             writer.add(merged.bar)?;
             continue;
@@ -455,38 +491,40 @@ fn write_instrument(
         let row = QuarantinedRow {
             file: String::new(),
             line: 0,
-            message: bad.message,
-            reason: bad.rule,
+            message: error.message,
+            reason: error.rule,
             row: bar_text(&instrument, &merged.bar),
         };
         out.quarantine
             .add(row)
             .map_err(IngestError::write(QUARANTINE))?;
     }
-    progress(told.checked_rem(8_192).unwrap_or(0));
+    progress(bars.checked_rem(BARS_PER_PROGRESS).unwrap_or(0));
     for finding in checker.finish() {
-        out.find(finding)?;
+        out.add_finding(finding)?;
     }
     writer.finish(tickers(&inputs.layers, symbol))
 }
 
-/// The actions of the instruments that are there.
+/// Writes the actions of the instruments that the snapshot has: equal data gives an equal snapshot,
+/// whatever else the file of actions lists.
 fn write_actions(
-    staging: &Staging,
-    inputs: &Inputs,
+    staging: &StagingDir,
+    inputs: &CurationInputs,
     symbols: &BTreeSet<String>,
-) -> Result<Option<ListData>, IngestError> {
-    let used = inputs
+) -> Result<Option<LayerList>, IngestError> {
+    let used: Vec<SymbolAction> = inputs
         .actions
         .iter()
-        .filter(|one| symbols.contains(&one.instrument));
-    let used: Vec<Action> = used.cloned().collect();
+        .filter(|action| symbols.contains(&action.instrument))
+        .cloned()
+        .collect();
     if used.is_empty() {
         return Ok(None);
     }
     let text = format_actions(&used);
-    staging.write(ACTIONS, text.as_bytes())?;
-    Ok(Some(ListData {
+    staging.write_file(ACTIONS, text.as_bytes())?;
+    Ok(Some(LayerList {
         count: u64::try_from(used.len()).unwrap_or(u64::MAX),
         file: ACTIONS.to_owned(),
         sha256: Digest::of(text.as_bytes()),
@@ -495,27 +533,33 @@ fn write_actions(
 
 /// When the calendar's sessions ended, from the last one before the bars to the last bar.
 fn write_sessions(
-    staging: &Staging,
-    inputs: &Inputs,
-    instruments: &[InstrumentData],
-) -> Result<Option<ListData>, IngestError> {
-    let first = instruments.iter().map(|one| one.first_open).min();
-    let last = instruments.iter().map(|one| one.last_close).max();
+    staging: &StagingDir,
+    inputs: &CurationInputs,
+    instruments: &[LayerInstrument],
+) -> Result<Option<LayerList>, IngestError> {
+    let first = instruments
+        .iter()
+        .map(|instrument| instrument.first_open)
+        .min();
+    let last = instruments
+        .iter()
+        .map(|instrument| instrument.last_close)
+        .max();
     let (Some(calendar), Some((first, last))) = (&inputs.calendar, first.zip(last)) else {
         return Ok(None);
     };
-    sessions::write(
+    write_session_ends(
         staging,
         &calendar.session_ends(inputs.timeframe, first, last),
     )
 }
 
 /// The tickers that instruments got after their first, from a file of actions.
-pub(crate) fn renames(actions: &[Action]) -> Vec<crate::layers::normalize::Rename> {
-    let rename = |one: &Action| match &one.kind {
-        CorporateActionKind::SymbolChange { symbol } => Some(crate::layers::normalize::Rename {
-            from: one.ex_time,
-            instrument: one.instrument.clone(),
+pub(crate) fn renames(actions: &[SymbolAction]) -> Vec<TickerRename> {
+    let rename = |action: &SymbolAction| match &action.kind {
+        CorporateActionKind::SymbolChange { symbol } => Some(TickerRename {
+            from: action.ex_time,
+            instrument: action.instrument.clone(),
             ticker: symbol.clone(),
         }),
         CorporateActionKind::Split { .. }

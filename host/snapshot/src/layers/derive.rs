@@ -17,14 +17,14 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money};
 
 use crate::error::IngestError;
-use crate::layers::raw::{self, Arrival};
-use crate::quality::actions::Action;
-use crate::source::columns::AdjustedColumns;
-use crate::source::mapping::Mapping;
+use crate::layers::raw::{self, ReceiptDraft};
+use crate::quality::actions::SymbolAction;
+use crate::source::columns::{AdjustedColumns, HeaderContext, field};
+use crate::source::mapping::ColumnMapping;
 use crate::source::options::IngestOptions;
-use crate::source::records::{self, Record};
-use crate::source::row::{Number, check_symbol};
-use crate::source::times::{Times, date};
+use crate::source::records::{self, SourceRecord};
+use crate::source::row::ExactNumber;
+use crate::source::times::{TimeParser, date};
 
 /// Decimals at which adjusted closes are compared: with closes up to 10^5 at scale 9 the product
 /// fits in 128 bits.
@@ -36,18 +36,18 @@ const SPLIT_PART_MAX: u32 = 50;
 /// A dividend of this many times the last regular one is a regular and a special one of one date.
 const SPECIAL_FACTOR: i128 = 5;
 
-/// What was found.
+/// The result of deriving actions.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Derived {
+pub struct DerivedActions {
     /// The actions, as a file of actions has them.
-    pub actions: Vec<Action>,
+    pub actions: Vec<SymbolAction>,
     /// Changes that no split and no dividend explains, and rows that could not be read.
     pub unexplained: Vec<String>,
 }
 
 /// One day of one instrument.
 #[derive(Clone, Copy, Debug)]
-struct Day {
+struct AdjustedClose {
     time: i64,
     /// At scale 9.
     close: i128,
@@ -57,55 +57,62 @@ struct Day {
     digits: (u32, u32),
 }
 
-pub(crate) fn derive(
+pub(crate) fn derive_actions(
     data: &Dir,
     source: impl Read,
     name: &str,
     options: &IngestOptions,
-) -> Result<Derived, IngestError> {
-    let mapping = Mapping::parse(options.mapping.as_ref())?;
-    let arrival = Arrival {
+) -> Result<DerivedActions, IngestError> {
+    let mapping = ColumnMapping::parse(options.mapping.as_ref())?;
+    let arrival = ReceiptDraft {
         name,
         role: "bars",
         vendor: options.vendor.as_deref(),
         schema: mapping.schema.as_deref(),
         ingested_at: options.ingested_at,
     };
-    let raw = raw::put(data, source, options.limits.bytes_max, &arrival)?;
-    let mut records = records::open(data, &raw.sha256, name, &mapping, options.limits)?;
+    // The file is kept like any other: the actions that come out of it can be traced to it.
+    let raw = raw::add_file(data, source, options.limits.bytes_max, &arrival)?;
+    let file = raw::open_checked(data, &raw.sha256)?;
+    let mut records = records::open(file, name, &mapping, options.limits)?;
     let symbol = options.symbol.as_deref().or(mapping.symbol.as_deref());
-    let columns = AdjustedColumns::find(name, records.header(), symbol, &mapping)?;
+    let columns = AdjustedColumns::find(HeaderContext {
+        file: name,
+        header: records.header(),
+        symbol,
+        mapping: &mapping,
+    })?;
     let times = mapping
         .times(options)
         .map_err(|reason| IngestError::Option {
             option: "mapping",
             reason,
         })?;
-    let mut times = Times::new(times);
-    let mut days: BTreeMap<String, Vec<Day>> = BTreeMap::new();
-    let mut derived = Derived::default();
+    let mut times = TimeParser::new(times);
+    let mut days: BTreeMap<String, Vec<AdjustedClose>> = BTreeMap::new();
+    let mut derived = DerivedActions::default();
     loop {
         let (line, fields) = match records.next()? {
-            Record::End => break,
-            Record::Blank => continue,
-            Record::Bad { line, bad, .. } => {
-                derived
-                    .unexplained
-                    .push(format!("line {line}: {}", bad.message));
+            SourceRecord::End => break,
+            SourceRecord::Blank => continue,
+            SourceRecord::Invalid { line, error, .. } => {
+                let message = format!("line {line}: {}", error.message);
+                derived.unexplained.push(message);
                 continue;
             }
-            Record::Row { line, fields, .. } => (line, fields),
+            SourceRecord::Row { line, fields, .. } => (line, fields),
         };
-        match parse(&fields, &columns, symbol, &mut times, line) {
+        match parse_close(&fields, &columns, symbol, &mut times, line) {
             Ok((symbol, day)) => days.entry(symbol).or_default().push(day),
             Err(reason) => derived.unexplained.push(format!("line {line}: {reason}")),
         }
     }
-    let nanos_per_key = times.nanos_per_key(name, &columns.time.name)?;
+    let nanos_per_key = times.nanos_per_key(name, &columns.common.time.name)?;
     for (symbol, mut days) in days {
+        // Stable, so that of two rows with one date the first in the file counts, as in ingestion.
         days.sort_by_key(|day| day.time);
         days.dedup_by_key(|day| day.time);
-        find(&symbol, &days, nanos_per_key, &mut derived);
+        find_actions(&symbol, &days, nanos_per_key, &mut derived);
     }
     derived
         .actions
@@ -113,44 +120,43 @@ pub(crate) fn derive(
     Ok(derived)
 }
 
-fn parse(
+fn parse_close(
     fields: &[&str],
     columns: &AdjustedColumns,
     symbol: Option<&str>,
-    times: &mut Times,
+    times: &mut TimeParser,
     line: u64,
-) -> Result<(String, Day), String> {
-    if fields.len() != columns.count {
-        return Err(format!(
-            "{} fields, the header has {}",
-            fields.len(),
-            columns.count
-        ));
-    }
-    let field = |place: usize| fields.get(place).copied().unwrap_or_default();
-    let symbol = columns.symbol.map_or(symbol.unwrap_or_default(), field);
-    check_symbol(symbol)?;
-    let key = columns.time.key(fields, times).map_err(|bad| bad.message)?;
+) -> Result<(String, AdjustedClose), String> {
+    let (symbol, time) = columns
+        .common
+        .symbol_and_time(fields, symbol, times)
+        .map_err(|error| error.message)?;
+    let text = |place: usize| field(fields, place).map_err(|error| error.message);
     let number = |place: usize, name: &str, scale: u8| {
-        let number = Number::parse(field(place), name).map_err(|bad| bad.message)?;
+        let number = ExactNumber::parse(text(place)?, name).map_err(|error| error.message)?;
         let finer = decimal::power_of_ten(decimal::SCALE_MAX.saturating_sub(scale)).unwrap_or(1);
         let value = decimal::divide_half_even(number.at_18, finer).filter(|value| *value > 0);
         value.ok_or_else(|| format!("column {name}: not above zero"))
     };
-    let text = field(columns.adjusted.place);
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let adjusted = text(columns.adjusted.place)?;
+    let (whole, fraction) = adjusted.split_once('.').unwrap_or((adjusted, ""));
     let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX);
-    let day = Day {
-        time: key.time,
+    let day = AdjustedClose {
+        time: time.time,
         close: number(columns.close.place, "close", MONEY_SCALE)?,
         adjusted: number(columns.adjusted.place, "adjusted", ADJUSTED_SCALE)?,
         digits: (length(whole.trim_start_matches('0')), length(fraction)),
     };
-    times.take(&key, line);
+    times.note(&time, line);
     Ok((symbol.to_owned(), day))
 }
 
-fn find(symbol: &str, days: &[Day], nanos_per_key: i64, derived: &mut Derived) {
+fn find_actions(
+    symbol: &str,
+    days: &[AdjustedClose],
+    nanos_per_key: i64,
+    derived: &mut DerivedActions,
+) {
     // As many digits as any adjusted close of the instrument shows: shorter ones ended in zeros.
     let shown = days
         .iter()
@@ -160,15 +166,15 @@ fn find(symbol: &str, days: &[Day], nanos_per_key: i64, derived: &mut Derived) {
     for (before, day) in days.iter().zip(days.iter().skip(1)) {
         let time = UnixNanos(day.time.saturating_mul(nanos_per_key));
         let mut add = |kind| {
-            derived.actions.push(Action {
+            derived.actions.push(SymbolAction {
                 ex_time: time,
                 instrument: symbol.to_owned(),
                 kind,
             });
         };
         match explain(before, day, digits) {
-            Some(Change::Nothing) => {}
-            Some(Change::Split(new, old)) => {
+            Some(AdjustmentCause::Nothing) => {}
+            Some(AdjustmentCause::Split(new, old)) => {
                 add(CorporateActionKind::Split { new, old });
                 // Dividends are for one share, and shares are others now.
                 regular = regular.and_then(|money| {
@@ -176,7 +182,7 @@ fn find(symbol: &str, days: &[Day], nanos_per_key: i64, derived: &mut Derived) {
                     decimal::divide_half_even(shares, i128::from(new.get())).map(Money)
                 });
             }
-            Some(Change::Dividend(money)) => {
+            Some(AdjustmentCause::Dividend(money)) => {
                 let usual = regular.filter(|usual| {
                     usual
                         .0
@@ -205,19 +211,19 @@ fn find(symbol: &str, days: &[Day], nanos_per_key: i64, derived: &mut Derived) {
     }
 }
 
-enum Change {
+enum AdjustmentCause {
     Nothing,
     Split(NonZeroU32, NonZeroU32),
     Dividend(Money),
 }
 
 /// What happened between two days, as far as the digits show it.
-fn explain(before: &Day, day: &Day, digits: u32) -> Option<Change> {
+fn explain(before: &AdjustedClose, day: &AdjustedClose, digits: u32) -> Option<AdjustmentCause> {
     let product = before.close.checked_mul(day.adjusted)?;
     let without = decimal::divide_half_even(product, before.adjusted)?;
     // Half a unit of the last digit shown, of both adjusted closes, carried to X: twice that is
     // what arithmetic in the vendor's own program may have cost.
-    let half = |day: &Day| {
+    let half = |day: &AdjustedClose| {
         let decimals = digits
             .saturating_sub(day.digits.0)
             .min(u32::from(ADJUSTED_SCALE));
@@ -235,7 +241,7 @@ fn explain(before: &Day, day: &Day, digits: u32) -> Option<Change> {
         .checked_add(2)?;
     let more = without.checked_sub(day.close)?;
     if more.abs() <= error {
-        return Some(Change::Nothing);
+        return Some(AdjustmentCause::Nothing);
     }
     // A change of a fifth and more that is a ratio of small numbers is a split.
     if more.abs().checked_mul(5)? >= day.close {
@@ -248,23 +254,26 @@ fn explain(before: &Day, day: &Day, digits: u32) -> Option<Change> {
                 if distance.abs() <= error.checked_mul(wide_old)? {
                     return NonZeroU32::new(new)
                         .zip(NonZeroU32::new(old))
-                        .map(|(new, old)| Change::Split(new, old));
+                        .map(|(new, old)| AdjustmentCause::Split(new, old));
                 }
             }
         }
     }
+    // The adjusted price fell by less than the traded one: no payment does that.
     if more < 0 {
         return None;
     }
-    shortest(more, error).map(|money| Change::Dividend(Money(money)))
+    shortest(more, error).map(|money| AdjustmentCause::Dividend(Money(money)))
 }
 
-/// The amount with the fewest decimals that is as near as the digits can tell; none where even
+/// The amount with the fewest decimals that is as near as the digits show; none where even
 /// six decimals are not.
 fn shortest(amount: i128, error: i128) -> Option<i128> {
     for decimals in 0..=6 {
         let unit = decimal::power_of_ten(MONEY_SCALE.checked_sub(decimals)?)?;
         let near = decimal::divide_half_even(amount, unit)?.checked_mul(unit)?;
+        // Companies pay round amounts. Of all amounts inside the error the shortest is the likely
+        // one; a longer one would be noise of the vendor's arithmetic.
         if near > 0 && near.checked_sub(amount)?.abs() <= error {
             return Some(near);
         }

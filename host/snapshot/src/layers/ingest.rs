@@ -5,52 +5,35 @@ use std::io::Read;
 
 use cap_std::fs::Dir;
 
-use crate::error::{IngestError, ReadError};
-use crate::layers::curate::{Curated, Plan, curate, renames};
-use crate::layers::normalize::{Job, normalize};
-use crate::layers::raw::{self, Arrival};
+use crate::error::IngestError;
+use crate::layers::curate::{CuratedSnapshot, CurationPlan, curate, renames};
+use crate::layers::normalize::{NormalizeJob, normalize};
+use crate::layers::raw::{self, ReceiptDraft};
 use crate::layers::report::IngestReport;
-use crate::quality::accept::Acceptance;
+use crate::layout::DataLayer;
+use crate::quality::accept::FindingAcceptance;
 use crate::quality::actions::parse_actions;
 use crate::quality::calendar::parse_calendar;
-use crate::source::mapping::Mapping;
+use crate::source::mapping::ColumnMapping;
 use crate::source::options::{IngestLimits, IngestOptions, SideFile};
+use crate::source::progress::IngestProgress;
 use crate::source::scales::{lot, price_grid};
-use crate::store::folder::{SNAPSHOTS, load};
-use crate::store::manifest::{FORMAT, Manifest};
+use crate::store::load::load;
+use crate::store::manifest::LayerManifest;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
 use counterfoil_base::digest::Digest;
 
-/// How far an ingestion is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Progress {
-    /// The source is read.
-    Reading {
-        /// Rows read.
-        rows: u64,
-        /// Bytes read, after decompression.
-        bytes: u64,
-    },
-    /// The bars are written.
-    Writing {
-        /// Bars written.
-        bars: u64,
-        /// Bars in all.
-        bars_total: u64,
-    },
-}
-
-/// What ingestion made.
+/// The result of an ingestion.
 #[derive(Clone, Debug)]
-pub struct Ingested {
+pub struct IngestOutcome {
     /// The snapshot's name.
     pub id: SnapshotId,
-    /// What it holds.
-    pub manifest: Manifest,
+    /// Its manifest.
+    pub manifest: LayerManifest,
     /// Whether the same snapshot was there before; it was read whole, and holds.
     pub already_there: bool,
-    /// What to tell the user.
+    /// A summary for people.
     pub report: IngestReport,
 }
 
@@ -59,12 +42,12 @@ pub(crate) fn ingest(
     source: impl Read,
     name: &str,
     options: &IngestOptions,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Ingested, IngestError> {
-    // What can be told without the source is told before it is copied.
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<IngestOutcome, IngestError> {
+    // What can be refused without the source is refused before a copy of gigabytes is made.
     price_grid(options)?;
     lot(options)?;
-    let mapping = Mapping::parse(options.mapping.as_ref())?;
+    let mapping = ColumnMapping::parse(options.mapping.as_ref())?;
     let actions = match &options.actions {
         Some(file) => parse_actions(&file.name, &file.bytes)?,
         None => Vec::new(),
@@ -73,25 +56,28 @@ pub(crate) fn ingest(
         parse_calendar(&file.name, &file.bytes)?;
     }
     let plan_before = match &options.revises {
-        Some(id) => plan_of(&load(data, SNAPSHOTS, FORMAT, &id.0)?)?,
-        None => Plan::default(),
+        Some(id) => plan_of(&load(data, DataLayer::Snapshots, &id.0)?)?,
+        None => CurationPlan::default(),
     };
-    let arrival = Arrival {
+    let arrival = ReceiptDraft {
         name,
         role: options.kind.name(),
         vendor: options.vendor.as_deref(),
         schema: mapping.schema.as_deref(),
         ingested_at: options.ingested_at,
     };
-    let raw = raw::put(data, source, options.limits.bytes_max, &arrival)?;
-    let side = |role, file: &Option<SideFile>| put_side(data, role, file.as_ref(), options);
+    // The raw file is kept even if what follows fails: it is evidence of what the vendor sent, and
+    // the next try does not need it again.
+    let raw = raw::add_file(data, source, options.limits.bytes_max, &arrival)?;
+    let side = |role, file: &Option<SideFile>| add_side_file(data, role, file.as_ref(), options);
     let renames = match (&options.actions, plan_before.actions) {
+        // A revision without a file of actions keeps that of the snapshot, and with it the tickers.
         (None, Some(sha256)) => {
             renames(&parse_actions("actions", &raw::read_small(data, &sha256)?)?)
         }
         _ => renames(&actions),
     };
-    let job = Job {
+    let job = NormalizeJob {
         raw,
         name,
         options,
@@ -100,28 +86,30 @@ pub(crate) fn ingest(
         renames,
     };
     let normalized = normalize(data, &job, progress)?;
-    let mut plan = Plan {
+    let mut plan = CurationPlan {
         actions: side("actions", &options.actions)?.or(plan_before.actions),
         calendar: side("calendar", &options.calendar)?.or(plan_before.calendar),
         policy: options.policy,
         normalized: plan_before.normalized,
         accepted: plan_before.accepted,
     };
+    // The same file again moves to the end: it is the latest word, and where files disagree the
+    // later one counts.
     plan.normalized.retain(|id| *id != normalized);
     plan.normalized.push(normalized);
     for acceptance in &options.accepted {
-        plan.accepted.insert(put_acceptance(data, acceptance)?);
+        plan.accepted.insert(add_acceptance(data, acceptance)?);
     }
-    told(curate(data, &plan, progress)?)
+    outcome(curate(data, &plan, progress)?)
 }
 
 /// The plan of a snapshot that is revised.
-fn plan_of(snapshot: &Snapshot) -> Result<Plan, IngestError> {
-    let plan = Plan::of(&snapshot.manifest().recipe);
+fn plan_of(snapshot: &Snapshot) -> Result<CurationPlan, IngestError> {
+    let plan = CurationPlan::from_recipe(&snapshot.manifest().recipe)?;
     if plan.normalized.is_empty() {
         return Err(IngestError::Option {
             option: "revises",
-            reason: "the snapshot was drawn from another one; revise that".to_owned(),
+            reason: "the snapshot is a resample of another one; revise that one".to_owned(),
         });
     }
     Ok(plan)
@@ -131,15 +119,17 @@ fn plan_of(snapshot: &Snapshot) -> Result<Plan, IngestError> {
 pub(crate) fn accept(
     data: &Dir,
     id: &SnapshotId,
-    acceptance: &Acceptance,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Ingested, IngestError> {
-    let snapshot = load(data, SNAPSHOTS, FORMAT, &id.0)?;
+    acceptance: &FindingAcceptance,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<IngestOutcome, IngestError> {
+    let snapshot = load(data, DataLayer::Snapshots, &id.0)?;
     let rules = snapshot
         .manifest()
         .findings
         .as_ref()
         .map(|data| &data.rules);
+    // An acceptance that covers nothing is a typing error. Kept, it would cover a finding of a later
+    // revision that its author never saw.
     if rules.is_none_or(|rules| !rules.contains_key(&acceptance.rule)) {
         let known = rules.map(|rules| rules.keys().cloned().collect::<Vec<_>>().join(", "));
         return Err(IngestError::Option {
@@ -151,29 +141,29 @@ pub(crate) fn accept(
             ),
         });
     }
-    let found = snapshot.findings(usize::MAX)?;
-    if !found.iter().any(|finding| acceptance.covers(finding)) {
+    let findings = snapshot.findings(usize::MAX)?;
+    if !findings.iter().any(|finding| acceptance.covers(finding)) {
         return Err(IngestError::Option {
             option: "rule",
             reason: format!(
-                "no finding of {} is of that instrument, date or line; `counterfoil data report` lists them",
+                "no finding of {} matches that instrument, date or line; `counterfoil data report` lists them",
                 acceptance.rule
             ),
         });
     }
-    let mut plan = Plan::of(&snapshot.manifest().recipe);
-    plan.accepted.insert(put_acceptance(data, acceptance)?);
-    told(curate(data, &plan, progress)?)
+    let mut plan = CurationPlan::from_recipe(&snapshot.manifest().recipe)?;
+    plan.accepted.insert(add_acceptance(data, acceptance)?);
+    outcome(curate(data, &plan, progress)?)
 }
 
-fn told(curated: Curated) -> Result<Ingested, IngestError> {
-    let Curated {
+fn outcome(curated: CuratedSnapshot) -> Result<IngestOutcome, IngestError> {
+    let CuratedSnapshot {
         id,
         snapshot,
         already_there,
     } = curated;
-    let report = IngestReport::of(&snapshot).map_err(ReadError::into_layer)?;
-    Ok(Ingested {
+    let report = IngestReport::from_snapshot(&snapshot).map_err(IngestError::from)?;
+    Ok(IngestOutcome {
         id,
         manifest: snapshot.manifest().clone(),
         already_there,
@@ -182,14 +172,14 @@ fn told(curated: Curated) -> Result<Ingested, IngestError> {
 }
 
 /// Keeps a file that goes with a source in the raw layer.
-fn put_side(
+fn add_side_file(
     data: &Dir,
     role: &str,
     file: Option<&SideFile>,
     options: &IngestOptions,
 ) -> Result<Option<Digest>, IngestError> {
     let Some(file) = file else { return Ok(None) };
-    let arrival = Arrival {
+    let arrival = ReceiptDraft {
         name: &file.name,
         role,
         vendor: options.vendor.as_deref(),
@@ -197,13 +187,13 @@ fn put_side(
         ingested_at: options.ingested_at,
     };
     let bytes_max = IngestLimits::default().bytes_max;
-    let raw = raw::put(data, file.bytes.as_slice(), bytes_max, &arrival)?;
+    let raw = raw::add_file(data, file.bytes.as_slice(), bytes_max, &arrival)?;
     Ok(Some(raw.sha256))
 }
 
-fn put_acceptance(data: &Dir, acceptance: &Acceptance) -> Result<Digest, IngestError> {
+fn add_acceptance(data: &Dir, acceptance: &FindingAcceptance) -> Result<Digest, IngestError> {
     let bytes = acceptance.canonical()?;
-    let arrival = Arrival {
+    let arrival = ReceiptDraft {
         name: "acceptance.json",
         role: "acceptance",
         vendor: None,
@@ -211,5 +201,5 @@ fn put_acceptance(data: &Dir, acceptance: &Acceptance) -> Result<Digest, IngestE
         ingested_at: acceptance.at,
     };
     let bytes_max = IngestLimits::default().bytes_max;
-    Ok(raw::put(data, bytes.as_slice(), bytes_max, &arrival)?.sha256)
+    Ok(raw::add_file(data, bytes.as_slice(), bytes_max, &arrival)?.sha256)
 }

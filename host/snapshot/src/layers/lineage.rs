@@ -5,18 +5,17 @@ use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
 
-use crate::error::ReadError;
-use crate::layers::normalize::NORMALIZED;
-use crate::layers::raw::{self, Receipt};
-use crate::store::folder::{SNAPSHOTS, load};
-use crate::store::manifest::{FORMAT, NORMALIZED_FORMAT};
+use crate::layers::raw::{self, RawReceipt};
+use crate::layout::DataLayer;
+use crate::store::load::load;
+use crate::store::read_error::ReadError;
+use crate::store::recipe::DRAWN_FROM;
 use crate::store::snapshot_id::SnapshotId;
-use crate::synthetic::drawn::DRAWN_FROM;
 use counterfoil_base::digest::Digest;
 
 /// Where a snapshot comes from.
 #[derive(Clone, Debug)]
-pub struct Lineage {
+pub struct SnapshotLineage {
     /// The snapshot.
     pub id: SnapshotId,
     /// The snapshot that its bars were drawn from, if they were.
@@ -24,14 +23,14 @@ pub struct Lineage {
     /// How it was curated or drawn.
     pub settings: BTreeMap<String, String>,
     /// The normalized files, in the sequence in which they count.
-    pub normalized: Vec<NormalizedFile>,
+    pub normalized: Vec<NormalizedLineage>,
     /// Actions, calendar and acceptances.
-    pub files: Vec<InputFile>,
+    pub files: Vec<LineageFile>,
 }
 
 /// One normalized file.
 #[derive(Clone, Debug)]
-pub struct NormalizedFile {
+pub struct NormalizedLineage {
     /// The digest of its manifest.
     pub id: Digest,
     /// The digest of its data alone.
@@ -39,30 +38,30 @@ pub struct NormalizedFile {
     /// How it was normalized.
     pub settings: BTreeMap<String, String>,
     /// The raw file, and the mapping if there was one.
-    pub files: Vec<InputFile>,
+    pub files: Vec<LineageFile>,
 }
 
 /// One file of the raw layer.
 #[derive(Clone, Debug)]
-pub struct InputFile {
+pub struct LineageFile {
     /// What it was used as.
     pub role: String,
     /// SHA-256 of its bytes.
     pub sha256: Digest,
-    /// Each time it came, oldest first; none where the layer no longer has the file.
-    pub receipts: Vec<Receipt>,
+    /// Each arrival, oldest first; none where the layer no longer has the file.
+    pub receipts: Vec<RawReceipt>,
 }
 
-pub(crate) fn lineage(data: &Dir, id: &SnapshotId) -> Result<Lineage, ReadError> {
-    let snapshot = load(data, SNAPSHOTS, FORMAT, &id.0)?;
+pub(crate) fn lineage(data: &Dir, id: &SnapshotId) -> Result<SnapshotLineage, ReadError> {
+    let snapshot = load(data, DataLayer::Snapshots, &id.0)?;
     let recipe = &snapshot.manifest().recipe;
     let mut normalized = Vec::new();
     for id in recipe.inputs_of("normalized") {
-        let layer = load(data, NORMALIZED, NORMALIZED_FORMAT, &id)?;
+        let layer = load(data, DataLayer::Normalized, &id)?;
         let manifest = layer.manifest();
         let inputs = manifest.recipe.inputs.iter();
         let files = inputs.map(|input| file(data, &input.role, input.sha256));
-        normalized.push(NormalizedFile {
+        normalized.push(NormalizedLineage {
             id,
             data_sha256: manifest.data_sha256,
             settings: manifest.recipe.settings.clone(),
@@ -74,7 +73,7 @@ pub(crate) fn lineage(data: &Dir, id: &SnapshotId) -> Result<Lineage, ReadError>
         .iter()
         .filter(|input| input.role != "normalized" && input.role != DRAWN_FROM);
     let files = others.map(|input| file(data, &input.role, input.sha256));
-    Ok(Lineage {
+    Ok(SnapshotLineage {
         id: *id,
         drawn_from: snapshot.manifest().drawn_from(),
         settings: recipe.settings.clone(),
@@ -83,9 +82,11 @@ pub(crate) fn lineage(data: &Dir, id: &SnapshotId) -> Result<Lineage, ReadError>
     })
 }
 
-fn file(data: &Dir, role: &str, sha256: Digest) -> Result<InputFile, ReadError> {
+fn file(data: &Dir, role: &str, sha256: Digest) -> Result<LineageFile, ReadError> {
+    // Raw files may be moved to an archive once a snapshot was made; the lineage then still names
+    // them by digest.
     let there = data.exists(raw::place(&sha256));
-    Ok(InputFile {
+    Ok(LineageFile {
         role: role.to_owned(),
         sha256,
         receipts: if there {

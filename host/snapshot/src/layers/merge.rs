@@ -9,29 +9,29 @@ use counterfoil_trading::decimal;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::units::{Price, Volume};
 
-use crate::error::{IngestError, ReadError};
-use crate::layers::bars::rescale;
-use crate::store::batches::{BarReader, Range};
-use crate::store::manifest::{InstrumentData, TickerData};
+use crate::error::IngestError;
+use crate::source::scales::rescale;
+use crate::store::batches::{BarReader, TimeRange};
+use crate::store::manifest::{LayerInstrument, LayerTicker};
 use crate::store::snapshot::Snapshot;
 
 /// A bar, and what it takes the place of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Merged {
+pub(crate) struct MergedBar {
     pub(crate) bar: ClosedBar,
     /// The other bar of that time, in an earlier file.
     pub(crate) revised: Option<ClosedBar>,
 }
 
 /// The bars of one instrument.
-pub(crate) struct Merge {
+pub(crate) struct BarMerge {
     pub(crate) instrument: Instrument,
-    inputs: Vec<Input>,
+    inputs: Vec<MergeInput>,
     /// One bar ahead.
-    next: Option<Merged>,
+    next: Option<MergedBar>,
 }
 
-struct Input {
+struct MergeInput {
     name: String,
     reader: BarReader,
     price_scale: u8,
@@ -40,41 +40,44 @@ struct Input {
 }
 
 /// The tickers of an instrument, from all files that have it.
-pub(crate) fn tickers(layers: &[Snapshot], symbol: &str) -> Vec<TickerData> {
-    let of = layers.iter().filter_map(|layer| find(layer, symbol));
-    let mut all: Vec<TickerData> = of.flat_map(|(_, data)| data.tickers.clone()).collect();
+pub(crate) fn tickers(layers: &[Snapshot], symbol: &str) -> Vec<LayerTicker> {
+    let mut all: Vec<LayerTicker> = layers
+        .iter()
+        .filter_map(|layer| find_instrument(layer, symbol))
+        .flat_map(|(_, data)| data.tickers.clone())
+        .collect();
     all.sort();
     let mut seen = Vec::new();
-    all.retain(|one| {
-        let new = !seen.contains(&one.symbol);
-        seen.push(one.symbol.clone());
-        new
+    all.retain(|ticker| {
+        let is_new = !seen.contains(&ticker.symbol);
+        seen.push(ticker.symbol.clone());
+        is_new
     });
     all
 }
 
-fn find<'a>(layer: &'a Snapshot, symbol: &str) -> Option<(usize, &'a InstrumentData)> {
+fn find_instrument<'a>(layer: &'a Snapshot, symbol: &str) -> Option<(usize, &'a LayerInstrument)> {
     let all = layer.manifest().instruments.iter().enumerate();
     let mut found = all.filter(|(_, data)| data.symbol == symbol);
     found.next()
 }
 
-impl Merge {
+impl BarMerge {
     pub(crate) fn new(layers: &[Snapshot], symbol: &str) -> Result<Self, IngestError> {
         let mut inputs = Vec::new();
         let mut all = Vec::new();
         for layer in layers {
-            let Some((place, data)) = find(layer, symbol) else {
+            let Some((place, data)) = find_instrument(layer, symbol) else {
                 continue;
             };
             all.push(data);
-            inputs.push(Input {
+            inputs.push(MergeInput {
                 name: layer.source_name(),
                 reader: BarReader::new(
                     Arc::clone(layer.contents()),
                     place,
                     InstrumentId(0),
-                    Range::default(),
+                    TimeRange::default(),
                 ),
                 price_scale: data.price_scale,
                 volume_scale: data.volume_scale,
@@ -82,13 +85,15 @@ impl Merge {
             });
         }
         let finest =
-            |of: fn(&InstrumentData) -> u8| all.iter().map(|data| of(data)).max().unwrap_or(0);
+            |of: fn(&LayerInstrument) -> u8| all.iter().map(|data| of(data)).max().unwrap_or(0);
         let price_scale = finest(|data| data.price_scale);
-        // A grid that both files' prices stand on.
+        // A grid that the prices of all files are on.
         let tick = all
             .iter()
-            .filter_map(|data| rescale(data.tick_size, data.price_scale, price_scale));
-        let tick = tick.reduce(greatest_common_divisor).unwrap_or(1);
+            .filter_map(|data| rescale(data.tick_size, data.price_scale, price_scale))
+            .reduce(greatest_common_divisor)
+            .unwrap_or(1);
+        // Quantities are the account's matter and not the data's: the first file decides.
         let quantity = all
             .first()
             .map_or((0, 1), |data| (data.quantity_scale, data.lot_size));
@@ -109,34 +114,37 @@ impl Merge {
         for place in 0..merge.inputs.len() {
             merge.advance(place)?;
         }
-        merge.next = merge.take()?;
+        merge.next = merge.merge_next()?;
         Ok(merge)
     }
 
     /// The next bar, and the one after it.
-    pub(crate) fn next(&mut self) -> Result<Option<(Merged, Option<RawBar>)>, IngestError> {
+    // The bar after it goes along, because the checks compare a bar with both neighbours.
+    pub(crate) fn next(&mut self) -> Result<Option<(MergedBar, Option<RawBar>)>, IngestError> {
         let Some(bar) = self.next.take() else {
             return Ok(None);
         };
-        self.next = self.take()?;
+        self.next = self.merge_next()?;
         Ok(Some((bar, self.next.map(|next| *next.bar.get()))))
     }
 
-    fn take(&mut self) -> Result<Option<Merged>, IngestError> {
+    fn merge_next(&mut self) -> Result<Option<MergedBar>, IngestError> {
         let heads = self.inputs.iter().filter_map(|input| input.head.as_ref());
         let Some(close_time) = heads.map(|bar| bar.get().close_time).min() else {
             return Ok(None);
         };
-        let mut merged: Option<Merged> = None;
+        let mut merged: Option<MergedBar> = None;
         for place in 0..self.inputs.len() {
             let head = self.inputs.get(place).and_then(|input| input.head);
             let Some(bar) = head.filter(|bar| bar.get().close_time == close_time) else {
                 continue;
             };
             self.advance(place)?;
-            let before = merged.map(|one| one.bar);
-            let earlier = merged.and_then(|one| one.revised);
-            merged = Some(Merged {
+            // Later files replace earlier ones, in the sequence of the recipe and not of their
+            // arrival: the same files in the same sequence give the same snapshot.
+            let before = merged.map(|merged| merged.bar);
+            let earlier = merged.and_then(|merged| merged.revised);
+            merged = Some(MergedBar {
                 bar,
                 revised: before.filter(|before| *before != bar).or(earlier),
             });
@@ -152,7 +160,7 @@ impl Merge {
         let Some(input) = self.inputs.get_mut(place) else {
             return Ok(());
         };
-        let bar = input.reader.next_bar().map_err(ReadError::into_layer)?;
+        let bar = input.reader.next_bar().map_err(IngestError::from)?;
         input.head = match bar {
             None => None,
             Some(bar) if (input.price_scale, input.volume_scale) == (price_scale, volume_scale) => {
@@ -164,7 +172,7 @@ impl Merge {
     }
 }
 
-impl Input {
+impl MergeInput {
     /// The same bar at finer scales.
     fn scaled(
         &self,

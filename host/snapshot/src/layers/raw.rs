@@ -1,9 +1,9 @@
-//! The raw layer: every file as it came, byte for byte, named by the SHA-256 of its bytes, with a
-//! receipt for each time it came. It must never look into a file.
+//! The raw layer: every file unchanged, named by the SHA-256 of its bytes, with a
+//! receipt for each arrival. It must never look into a file.
 //!
 //! ```text
 //! raw/<hex>/file                   the bytes
-//! raw/<hex>/receipt-<hex>.json     who sent it, when it came, what it was called then
+//! raw/<hex>/receipt-<hex>.json     who sent it, when, and under which name
 //! ```
 
 use std::io::{self, Read, Write as _};
@@ -13,13 +13,14 @@ use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{IngestError, ReadError};
-use crate::spool::staging::{Staging, sync, write_whole};
+use crate::error::IngestError;
+use crate::layout::RAW;
+use crate::spool::staging::{StagingDir, sync, write_whole};
+use crate::store::hashing::{HashingReader, too_many_bytes};
+use crate::store::read_error::ReadError;
 use crate::store::text::{as_text, optional_nanos};
 use counterfoil_base::digest::Digest;
 
-/// The directory of the layer, in the data directory.
-pub(crate) const RAW: &str = "raw";
 /// The bytes.
 const FILE: &str = "file";
 /// The format of a receipt.
@@ -29,16 +30,16 @@ const RECEIPT_BYTES_MAX: u64 = 65_536;
 /// Bytes of a mapping, a calendar, a file of actions: a million actions.
 const SMALL_FILE_BYTES_MAX: u64 = 64 << 20;
 
-/// That a file came, from whom and when. The same file may come more than once.
+/// One arrival of a file: from whom, when, under which name. The same file may arrive more than once.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Receipt {
+pub struct RawReceipt {
     /// [`RECEIPT_FORMAT`].
     pub format: String,
-    /// When it was ingested, as the caller said; nobody here reads a clock.
+    /// When it was ingested, as stated by the caller: this crate reads no clock.
     #[serde(with = "optional_nanos")]
     pub ingested_at: Option<UnixNanos>,
-    /// Its name when it came.
+    /// Its name on arrival.
     pub name: String,
     /// What it was taken for: `bars`, `trades`, `actions`, `calendar`, `mapping` or `acceptance`.
     pub role: String,
@@ -58,9 +59,9 @@ pub(crate) struct RawFile {
     pub(crate) bytes: u64,
 }
 
-/// What a receipt says of a file whose digest is not known yet.
+/// A receipt for a file whose digest is not known yet.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival<'a> {
+pub(crate) struct ReceiptDraft<'a> {
     pub(crate) name: &'a str,
     pub(crate) role: &'a str,
     pub(crate) vendor: Option<&'a str>,
@@ -69,13 +70,15 @@ pub(crate) struct Arrival<'a> {
 }
 
 /// Copies a file into the layer, unless it is there, and adds a receipt.
-pub(crate) fn put(
+pub(crate) fn add_file(
     data: &Dir,
     mut source: impl Read,
     bytes_max: u64,
-    arrival: &Arrival<'_>,
+    arrival: &ReceiptDraft<'_>,
 ) -> Result<RawFile, IngestError> {
-    let staging = Staging::new(data, RAW)?;
+    // The name is the digest, which is known only after the last byte: until then the file lies in
+    // a temporary directory, and a crash leaves nothing under a name of the layer.
+    let staging = StagingDir::new(data, RAW)?;
     let mut file = staging.create(FILE)?;
     let mut hash = Sha256::new();
     let mut bytes: u64 = 0;
@@ -87,8 +90,11 @@ pub(crate) fn put(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(IngestError::source(arrival.name, 0)(error)),
         };
-        let part = buffer.get(..count).unwrap_or_default();
+        let part = buffer
+            .get(..count)
+            .ok_or_else(|| IngestError::source(arrival.name, 0)(too_many_bytes()))?;
         bytes = bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        // Counted as they come: a source without an end, such as a pipe, must not fill the disk.
         if bytes > bytes_max {
             return Err(IngestError::TooLarge {
                 file: arrival.name.to_owned(),
@@ -100,10 +106,13 @@ pub(crate) fn put(
         hash.update(part);
         file.write_all(part).map_err(IngestError::write(FILE))?;
     }
+    // Durable before it is named. The other way round, a power failure could leave a name over a
+    // file that was never written whole.
     sync(file, FILE)?;
     let sha256 = Digest::finish(hash);
+    // `false` means that the same bytes are there already; the copy goes with its directory.
     staging.publish(&sha256)?;
-    let receipt = Receipt {
+    let receipt = RawReceipt {
         format: RECEIPT_FORMAT.to_owned(),
         ingested_at: arrival.ingested_at,
         name: arrival.name.to_owned(),
@@ -112,16 +121,20 @@ pub(crate) fn put(
         sha256,
         vendor: arrival.vendor.map(str::to_owned),
     };
+    // A crash before this line leaves the file without a receipt of this arrival. The caller got no
+    // answer and brings the file again, which adds the receipt.
     add_receipt(data, &receipt)?;
     Ok(RawFile { sha256, bytes })
 }
 
-fn add_receipt(data: &Dir, receipt: &Receipt) -> Result<(), IngestError> {
+fn add_receipt(data: &Dir, receipt: &RawReceipt) -> Result<(), IngestError> {
     let bytes =
         serde_json_canonicalizer::to_vec(receipt).map_err(IngestError::encode("receipt"))?;
     let name = format!("receipt-{}.json", Digest::of(&bytes).hex());
     let place = place(&receipt.sha256);
     let dir = data.open_dir(&place).map_err(IngestError::write(&place))?;
+    // Named by its own digest: the same arrival twice is one receipt, and another one never
+    // overwrites it.
     if dir.exists(&name) {
         return Ok(());
     }
@@ -134,9 +147,29 @@ pub(crate) fn place(sha256: &Digest) -> String {
 }
 
 /// Opens a file of the layer; its bytes are not checked yet.
-pub(crate) fn open(data: &Dir, sha256: &Digest) -> Result<File, ReadError> {
+fn open(data: &Dir, sha256: &Digest) -> Result<File, ReadError> {
     let name = format!("{}/{FILE}", place(sha256));
     data.open(&name).map_err(ReadError::io(&name))
+}
+
+/// Opens a file of the layer whose bytes were checked against its name.
+pub(crate) fn open_checked(data: &Dir, sha256: &Digest) -> Result<File, ReadError> {
+    let place = place(sha256);
+    let (got, _) = HashingReader::new(open(data, sha256)?)
+        .finish()
+        .map_err(ReadError::io(&place))?;
+    if got != *sha256 {
+        return Err(ReadError::Digest {
+            file: place,
+            part: "the raw file".to_owned(),
+            expected: *sha256,
+            got,
+        });
+    }
+    // Opened again rather than rewound, so that the reader begins with a clean handle. A process
+    // that can write here between both could as well have written before: the layer's files are
+    // trusted as far as the data directory's permissions go.
+    open(data, sha256)
 }
 
 /// All of a small file of the layer, checked.
@@ -144,6 +177,7 @@ pub(crate) fn read_small(data: &Dir, sha256: &Digest) -> Result<Vec<u8>, ReadErr
     let name = format!("{}/{FILE}", place(sha256));
     let mut bytes = Vec::new();
     open(data, sha256)?
+        // A larger file reads short, and its digest does not match: it is refused, not cut.
         .take(SMALL_FILE_BYTES_MAX)
         .read_to_end(&mut bytes)
         .map_err(ReadError::io(&name))?;
@@ -160,12 +194,13 @@ pub(crate) fn read_small(data: &Dir, sha256: &Digest) -> Result<Vec<u8>, ReadErr
 }
 
 /// Every receipt of a file, oldest first.
-pub(crate) fn receipts(data: &Dir, sha256: &Digest) -> Result<Vec<Receipt>, ReadError> {
+pub(crate) fn receipts(data: &Dir, sha256: &Digest) -> Result<Vec<RawReceipt>, ReadError> {
     let place = place(sha256);
     let dir = data.open_dir(&place).map_err(ReadError::io(&place))?;
     let mut all = Vec::new();
     for entry in dir.entries().map_err(ReadError::io(&place))? {
         let name = entry.map_err(ReadError::io(&place))?.file_name();
+        // Temporary files of a crashed process have other names; they are not receipts.
         let Some(hex) = name
             .to_str()
             .and_then(|name| name.strip_prefix("receipt-")?.strip_suffix(".json"))
@@ -177,11 +212,16 @@ pub(crate) fn receipts(data: &Dir, sha256: &Digest) -> Result<Vec<Receipt>, Read
         dir.open(&name)
             .and_then(|open| open.take(RECEIPT_BYTES_MAX).read_to_end(&mut bytes))
             .map_err(ReadError::io(&file))?;
+        // Receipts say who vouched for the data, so one that was edited must not be shown.
         if Digest::of(&bytes).hex() != hex {
-            return Err(ReadError::malformed(&file, "its name is not its digest"));
+            return Err(ReadError::malformed(
+                &file,
+                "its name does not match its digest",
+            ));
         }
-        let receipt: Receipt = serde_json::from_slice(&bytes)
+        let receipt: RawReceipt = serde_json::from_slice(&bytes)
             .map_err(|error| ReadError::malformed(&file, error.to_string()))?;
+        // A whole receipt that was copied here from another file's folder has a right name too.
         if receipt.sha256 != *sha256 {
             return Err(ReadError::malformed(
                 &file,

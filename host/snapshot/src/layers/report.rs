@@ -1,19 +1,19 @@
-//! What an ingestion saw, for people. It must never know a file.
+//! A summary of an ingestion, for people. It must never know a file.
 
 use std::collections::BTreeMap;
 
 use counterfoil_trading::time::Timeframe;
 
-use crate::error::ReadError;
-use crate::quality::findings::FindingsData;
+use crate::quality::findings::LayerFindings;
 use crate::quality::quarantine::QuarantinedRow;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::LayerManifest;
+use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
 
 /// Quarantined rows in a report; all of them are in the file.
 const EXAMPLES_MAX: usize = 100;
 
-/// What ingestion saw, all of it from the snapshot's manifest and files.
+/// A summary of an ingestion, all of it from the snapshot's manifest and files.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IngestReport {
     /// Rows of all sources, header and blank lines apart.
@@ -27,8 +27,8 @@ pub struct IngestReport {
     /// The first hundred quarantined rows.
     pub examples: Vec<QuarantinedRow>,
     /// What the checks found, by rule.
-    pub findings: FindingsData,
-    /// Rows that came after a later one of their instrument; they were put in their place.
+    pub findings: LayerFindings,
+    /// Rows after a later one of their instrument; they were put in their place.
     pub out_of_order: u64,
     /// Blank lines.
     pub blank_lines: u64,
@@ -45,28 +45,36 @@ pub struct IngestReport {
 }
 
 impl IngestReport {
-    pub(crate) fn of(snapshot: &Snapshot) -> Result<Self, ReadError> {
-        let manifest: &Manifest = snapshot.manifest();
+    pub(crate) fn from_snapshot(snapshot: &Snapshot) -> Result<Self, ReadError> {
+        let manifest: &LayerManifest = snapshot.manifest();
         let sources = || manifest.sources.iter();
         let instruments = || manifest.instruments.iter();
-        let findings = manifest.findings.clone();
+        let findings = manifest
+            .findings
+            .clone()
+            .ok_or_else(|| ReadError::malformed(&snapshot.id().to_string(), "no findings"))?;
         Ok(Self {
-            rows: sources().map(|one| one.rows).sum(),
+            rows: sources().map(|source| source.rows).sum(),
             bars: manifest.bars(),
             quarantined: manifest.quarantine.rows,
             reasons: manifest.quarantine.reasons.clone(),
             examples: snapshot.quarantine(EXAMPLES_MAX)?,
-            findings: findings
-                .ok_or_else(|| ReadError::malformed(&snapshot.id().to_string(), "no findings"))?,
-            out_of_order: sources().map(|one| one.out_of_order).sum(),
-            blank_lines: sources().map(|one| one.blank_lines).sum(),
+            findings,
+            out_of_order: sources().map(|source| source.out_of_order).sum(),
+            blank_lines: sources().map(|source| source.blank_lines).sum(),
             ignored_columns: sources()
-                .flat_map(|one| one.ignored_columns.clone())
+                .flat_map(|source| source.ignored_columns.clone())
                 .collect(),
             timeframe: manifest.timeframe,
-            timeframe_inferred: sources().any(|one| one.timeframe_inferred),
-            price_scale: instruments().map(|one| one.price_scale).max().unwrap_or(0),
-            volume_scale: instruments().map(|one| one.volume_scale).max().unwrap_or(0),
+            timeframe_inferred: sources().any(|source| source.timeframe_inferred),
+            price_scale: instruments()
+                .map(|instrument| instrument.price_scale)
+                .max()
+                .unwrap_or(0),
+            volume_scale: instruments()
+                .map(|instrument| instrument.volume_scale)
+                .max()
+                .unwrap_or(0),
         })
     }
 }

@@ -1,21 +1,21 @@
-//! Findings that somebody accepts, with name and reason. It must never accept more than was
+//! Findings that a person accepts, with name and reason. It must never accept more than was
 //! named.
 
 use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
-use crate::quality::findings::Finding;
+use crate::quality::findings::QualityFinding;
 use crate::store::text::optional_nanos;
 
 /// The format of a record of acceptance.
 pub const ACCEPTANCE_FORMAT: &str = "counterfoil-acceptance/1";
 
-/// That somebody accepts findings of a rule. It is kept in the raw layer, named by its digest.
+/// A person accepts findings of a rule. It is kept in the raw layer, named by its digest.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Acceptance {
-    /// When, as the caller said.
+pub struct FindingAcceptance {
+    /// When, as stated by the caller.
     #[serde(with = "optional_nanos", default)]
     pub at: Option<UnixNanos>,
     /// Who.
@@ -40,8 +40,8 @@ pub struct Acceptance {
     pub rule: String,
 }
 
-impl Acceptance {
-    /// Canonical bytes of a record that holds.
+impl FindingAcceptance {
+    /// The canonical bytes of a valid acceptance.
     ///
     /// # Errors
     ///
@@ -56,25 +56,32 @@ impl Acceptance {
             ("reason", &self.reason),
             ("rule", &self.rule),
         ] {
+            // An acceptance is a statement of a person. It is worth nothing without a name and a reason.
             if text.trim().is_empty() {
-                return Err(error(option, "an acceptance says who, why and which rule"));
+                return Err(error(
+                    option,
+                    "must not be empty: an acceptance states who, why and which rule",
+                ));
             }
         }
         if self.format != ACCEPTANCE_FORMAT {
-            return Err(error("format", ACCEPTANCE_FORMAT));
+            return Err(error("format", &format!("must be {ACCEPTANCE_FORMAT}")));
         }
         let date = self.date.as_deref();
         if date.is_some_and(|date| date.len() != 10 || date.parse::<jiff::civil::Date>().is_err()) {
-            return Err(error("date", "a date is YYYY-MM-DD"));
+            return Err(error("date", "must be YYYY-MM-DD"));
         }
+        // A snapshot has several files, and line 7 of another one is another row.
         if self.line.is_some() && self.file.is_none() {
-            return Err(error("line", "a line is one of a file; name the file too"));
+            return Err(error("line", "a line belongs to a file; name the file too"));
         }
         serde_json_canonicalizer::to_vec(self).map_err(IngestError::encode("acceptance"))
     }
 
     /// Whether a finding is one of those accepted.
-    pub(crate) fn covers(&self, finding: &Finding) -> bool {
+    pub(crate) fn covers(&self, finding: &QualityFinding) -> bool {
+        // What is not stated covers every finding of the rule; what is stated must match exactly, so
+        // that an acceptance never reaches further than its author wrote.
         let same =
             |asked: &Option<String>, there: &Option<String>| asked.is_none() || asked == there;
         self.rule == finding.rule
@@ -87,12 +94,14 @@ impl Acceptance {
 
 /// All acceptances that count for a snapshot.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Accepted(pub(crate) Vec<Acceptance>);
+pub(crate) struct AcceptanceList(pub(crate) Vec<FindingAcceptance>);
 
-impl Accepted {
-    /// Who accepted a finding, if anybody did.
-    pub(crate) fn by(&self, finding: &Finding) -> Option<String> {
-        let found = self.0.iter().find(|one| one.covers(finding));
-        found.map(|one| one.by.clone())
+impl AcceptanceList {
+    /// The person who accepted a finding, if one did.
+    pub(crate) fn by(&self, finding: &QualityFinding) -> Option<String> {
+        self.0
+            .iter()
+            .find(|acceptance| acceptance.covers(finding))
+            .map(|acceptance| acceptance.by.clone())
     }
 }

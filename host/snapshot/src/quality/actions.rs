@@ -14,13 +14,10 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money};
 
 use crate::error::IngestError;
-use crate::source::fields::Fields;
-use crate::source::options::TimeMeaning;
-use crate::source::row::check_symbol;
+use crate::source::choices::TimeMeaning;
+use crate::source::fields::FieldSplitter;
+use crate::source::symbols::check_symbol;
 use crate::source::times::{nanos, show};
-
-/// The actions' file, beside the manifest of a snapshot.
-pub(crate) const ACTIONS: &str = "actions.csv";
 
 /// The first line of a file of actions.
 const HEADER: &str = "instrument,ex_date,action,value";
@@ -30,7 +27,7 @@ const ACTIONS_MAX: usize = 1_000_000;
 
 /// One action of an instrument that is named by its canonical id.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Action {
+pub struct SymbolAction {
     /// The first moment at which the instrument trades without the right.
     pub ex_time: UnixNanos,
     /// The canonical id: the first ticker it had.
@@ -39,7 +36,7 @@ pub struct Action {
     pub kind: CorporateActionKind,
 }
 
-impl Action {
+impl SymbolAction {
     /// What sorts a list of actions: time, instrument, and splits before what is paid on new
     /// shares.
     fn key(&self) -> (UnixNanos, &str, u8) {
@@ -66,25 +63,29 @@ fn rank(kind: &CorporateActionKind) -> u8 {
 /// # Errors
 ///
 /// Returns [`IngestError::Side`] naming the line and what does not hold.
-pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<Action>, IngestError> {
+pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<SymbolAction>, IngestError> {
     let error = |line: usize, reason: String| IngestError::Side {
         file: file.to_owned(),
         line: u64::try_from(line).unwrap_or(u64::MAX),
         reason,
     };
-    let text = core::str::from_utf8(bytes).map_err(|_| error(1, "no UTF-8".to_owned()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Excel writes a byte order mark before the header.
+    let text = core::str::from_utf8(bytes)
+        .map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
+        .map_err(|_| error(1, "not valid UTF-8".to_owned()))?;
     let mut lines = (1..).zip(text.lines());
     if lines.next().is_none_or(|(_, line)| line.trim() != HEADER) {
         return Err(error(1, format!("the first line must be {HEADER}")));
     }
-    let mut fields = Fields::new(b',');
-    let mut all: Vec<(usize, Action)> = Vec::new();
+    let mut fields = FieldSplitter::new(b',');
+    let mut all: Vec<(usize, SymbolAction)> = Vec::new();
     for (number, line) in lines {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        let cut = fields.cut(line).map_err(|bad| error(number, bad.message))?;
+        let cut = fields
+            .split(line)
+            .map_err(|bad| error(number, bad.message))?;
         let [instrument, ex_date, action, value] = cut.as_slice() else {
             return Err(error(
                 number,
@@ -95,18 +96,21 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<Action>, IngestErro
         let ex_time = nanos(ex_date, TimeMeaning::Open).map_err(|reason| error(number, reason))?;
         all.push((
             number,
-            Action {
+            SymbolAction {
                 ex_time: UnixNanos(ex_time),
                 instrument: (*instrument).to_owned(),
                 kind: kind(action, value, ex_time).map_err(|reason| error(number, reason))?,
             },
         ));
+        // All of them are sorted in memory, and a run holds those of its instruments.
         if all.len() > ACTIONS_MAX {
             return Err(error(number, format!("more than {ACTIONS_MAX} actions")));
         }
     }
     all.sort_by(|(_, a), (_, b)| a.key().cmp(&b.key()));
     for ((first, a), (second, b)) in all.iter().zip(all.iter().skip(1)) {
+        // Twice the same dividend is twice the money. It is more likely a file joined from two, and
+        // which of both lines was meant cannot be known.
         if a.key() == b.key() {
             let reason = format!(
                 "repeats the instrument, date and action of line {}",
@@ -134,7 +138,7 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<CorporateActionKind, 
             let both = parts.and_then(|(new, old)| part(new).zip(part(old)));
             let (new, old) = both.filter(|(new, old)| new != old).ok_or_else(|| {
                 format!(
-                    "{value:?} is no split: NEW:OLD, such as 2:1, a holder of 1 has 2 afterwards"
+                    "{value:?} is not a valid split: write NEW:OLD; after 2:1 a holder of 1 share has 2"
                 )
             })?;
             Ok(CorporateActionKind::Split { new, old })
@@ -156,6 +160,7 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<CorporateActionKind, 
         }
         "halt" => {
             let until = nanos(value, TimeMeaning::Open)?;
+            // A halt that never lasts would be dropped by every range, in silence.
             if until <= ex_time {
                 return Err(format!("a halt until {value} ends before it begins"));
             }
@@ -164,18 +169,18 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<CorporateActionKind, 
             })
         }
         other => Err(format!(
-            "no action {other:?}; there are split, dividend, special-dividend, symbol, delisting \
-             and halt"
+            "unknown action {other:?}; use split, dividend, special-dividend, symbol, delisting \
+             or halt"
         )),
     }
 }
 
 /// The file of these actions, which reads back as they are.
 #[must_use]
-pub fn format_actions(actions: &[Action]) -> String {
+pub fn format_actions(actions: &[SymbolAction]) -> String {
     let mut text = format!("{HEADER}\n");
-    for one in actions {
-        let (name, value) = match &one.kind {
+    for action in actions {
+        let (name, value) = match &action.kind {
             CorporateActionKind::Split { new, old } => ("split", format!("{new}:{old}")),
             CorporateActionKind::Dividend { per_unit, special } => {
                 let name = if *special {
@@ -192,8 +197,8 @@ pub fn format_actions(actions: &[Action]) -> String {
             CorporateActionKind::SessionEnd => continue,
         };
         let line = [
-            one.instrument.clone(),
-            show(one.ex_time),
+            action.instrument.clone(),
+            show(action.ex_time),
             name.to_owned(),
             value,
         ];
@@ -211,6 +216,7 @@ fn amount(money: Money) -> String {
 }
 
 fn quoted(text: String) -> String {
+    // A field that begins with # would be read back as a remark.
     if text.contains([',', '"']) || text.starts_with('#') {
         return format!("\"{}\"", text.replace('"', "\"\""));
     }
@@ -270,16 +276,19 @@ mod tests {
         check("A,2004-11-15,split", "line 2: 3 fields, not 4");
         check("A,15.11.2004,split,2:1", "is no time");
         for value in ["2", "0:1", "1:1", "2:0", "-2:1", "2/1", "99999999999:1"] {
-            check(&format!("A,2004-11-15,split,{value}"), "is no split");
+            check(
+                &format!("A,2004-11-15,split,{value}"),
+                "is not a valid split",
+            );
         }
         check("A,2004-11-15,dividend,0", "not above zero");
         check("A,2004-11-15,dividend,1e3", "not a decimal");
         check("A,2004-11-15,delisting,-1", "below zero");
         check(
             "A,2004-11-15,merger,1",
-            "no action \"merger\"; there are split",
+            "unknown action \"merger\"; use split",
         );
-        check(",2004-11-15,split,2:1", "is no symbol");
+        check(",2004-11-15,split,2:1", "is not a valid symbol");
         let error = parse_actions("a.csv", b"symbol,date\n")
             .unwrap_err()
             .to_string();

@@ -22,7 +22,7 @@ use crate::source::mapping::zone;
 
 /// The bars that are expected.
 #[derive(Clone, Debug)]
-pub(crate) enum Expected {
+pub(crate) enum ExpectedBars {
     /// Nothing is known.
     Unknown,
     /// One a date, on the dates on which any instrument has one; by number of the UTC day.
@@ -30,7 +30,7 @@ pub(crate) enum Expected {
     /// One after the other.
     Always,
     /// Those of a calendar.
-    Calendar(Box<Calendar>),
+    Calendar(Box<TradingCalendar>),
 }
 
 /// How far back the last session before the data is looked for: longer than any venue was closed.
@@ -38,7 +38,7 @@ const CLOSED_DAYS_MAX: i64 = 366;
 
 /// A trading calendar.
 #[derive(Clone, Debug)]
-pub(crate) struct Calendar {
+pub(crate) struct TradingCalendar {
     zone: TimeZone,
     weekdays: BTreeSet<i8>,
     open: Time,
@@ -49,7 +49,7 @@ pub(crate) struct Calendar {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct CalendarFile {
     zone: String,
     weekdays: Vec<String>,
     open: String,
@@ -64,45 +64,48 @@ const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Bars that are missing between two bars.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Missing {
+pub(crate) struct MissingBars {
     pub(crate) count: u64,
     pub(crate) first: UnixNanos,
     pub(crate) last: UnixNanos,
 }
 
 /// The calendar in a file.
-pub(crate) fn parse_calendar(name: &str, bytes: &[u8]) -> Result<Expected, IngestError> {
+pub(crate) fn parse_calendar(name: &str, bytes: &[u8]) -> Result<ExpectedBars, IngestError> {
     if bytes.trim_ascii() == b"24x7" {
-        return Ok(Expected::Always);
+        return Ok(ExpectedBars::Always);
     }
     let error = |line: usize, reason: String| IngestError::Side {
         file: name.to_owned(),
         line: u64::try_from(line).unwrap_or(u64::MAX),
         reason,
     };
-    let file: File = serde_json::from_slice(bytes)
-        .map_err(|problem| error(problem.line(), format!("{problem}; or the word 24x7")))?;
-    let calendar = Calendar::new(&file).map_err(|reason| error(1, reason))?;
-    Ok(Expected::Calendar(Box::new(calendar)))
+    let file: CalendarFile = serde_json::from_slice(bytes).map_err(|problem| {
+        error(
+            problem.line(),
+            format!("{problem}; expected a JSON object or the word 24x7"),
+        )
+    })?;
+    let calendar = TradingCalendar::new(&file).map_err(|reason| error(1, reason))?;
+    Ok(ExpectedBars::Calendar(Box::new(calendar)))
 }
 
-impl Calendar {
-    fn new(file: &File) -> Result<Self, String> {
+impl TradingCalendar {
+    fn new(file: &CalendarFile) -> Result<Self, String> {
         let date = |text: &String| {
             text.parse::<Date>()
-                .map_err(|_| format!("{text:?} is no date: YYYY-MM-DD"))
+                .map_err(|_| format!("{text:?} is not a date: write YYYY-MM-DD"))
         };
         let time = |text: &String| {
             text.parse::<Time>()
-                .map_err(|_| format!("{text:?} is no time of day: HH:MM"))
+                .map_err(|_| format!("{text:?} is not a time of day: write HH:MM"))
         };
         let weekday = |text: &String| {
             let place = (1..).zip(WEEKDAYS).find(|(_, name)| name == text);
             place
                 .map(|(number, _)| number)
-                .ok_or_else(|| format!("{text:?} is none of {}", WEEKDAYS.join(", ")))
+                .ok_or_else(|| format!("{text:?} is not a weekday: use {}", WEEKDAYS.join(", ")))
         };
-        let early = |(day, close): (&String, &String)| Ok::<_, String>((date(day)?, time(close)?));
         let calendar = Self {
             zone: zone(&file.zone)?,
             weekdays: file
@@ -116,14 +119,16 @@ impl Calendar {
             early_closes: file
                 .early_closes
                 .iter()
-                .map(early)
+                .map(|(day, close)| Ok::<_, String>((date(day)?, time(close)?)))
                 .collect::<Result<_, _>>()?,
         };
         if calendar.weekdays.is_empty() || calendar.open >= calendar.close {
             return Err(
-                "a calendar has weekdays, and a session that opens before it closes".to_owned(),
+                "a calendar needs weekdays and a session that opens before it closes".to_owned(),
             );
         }
+        // A session that ends before it begins would make every bar of its date a bar of a closed
+        // venue.
         let mut early = calendar.early_closes.iter();
         if let Some((date, close)) = early.find(|(_, close)| **close <= calendar.open) {
             let close = close.strftime("%H:%M");
@@ -143,6 +148,8 @@ impl Calendar {
             return None;
         }
         let close = self.early_closes.get(&date).unwrap_or(&self.close);
+        // Clock times of the venue's zone on that date: the offset to UTC changes twice a year, and
+        // what was 21:00 in winter is 20:00 in summer.
         let at = |time: &Time| {
             let moment = self.zone.to_timestamp(date.to_datetime(*time)).ok()?;
             i64::try_from(moment.as_nanosecond()).ok()
@@ -161,7 +168,7 @@ impl Calendar {
 
     /// First open time and number of the bars of a date that open after `after` and before
     /// `before`, and the last open time.
-    fn slots(&self, date: Date, step: i64, after: i64, before: i64) -> Option<Missing> {
+    fn slots(&self, date: Date, step: i64, after: i64, before: i64) -> Option<MissingBars> {
         let (open, close) = self.session(date)?;
         // The first multiple of the step, from the open, that is after `after`.
         let skip = after
@@ -171,9 +178,10 @@ impl Calendar {
             .max(0);
         let end = close.min(before);
         let first = open.checked_add(skip.checked_mul(step)?)?;
-        let room = end.checked_sub(first).filter(|room| *room > 0)?;
-        let more = room.checked_sub(1)?.checked_div(step)?;
-        Some(Missing {
+        let span = end.checked_sub(first).filter(|span| *span > 0)?;
+        // Counted by division, never one by one: a year of seconds is missing in one step.
+        let more = span.checked_sub(1)?.checked_div(step)?;
+        Some(MissingBars {
             count: u64::try_from(more).ok()?.saturating_add(1),
             first: UnixNanos(first),
             last: UnixNanos(first.checked_add(more.checked_mul(step)?)?),
@@ -181,18 +189,19 @@ impl Calendar {
     }
 }
 
-impl Expected {
+impl ExpectedBars {
     /// The bars that are expected between two that are there, by their open times.
     pub(crate) fn missing(
         &self,
         timeframe: Timeframe,
         before: UnixNanos,
         next: UnixNanos,
-    ) -> Option<Missing> {
+    ) -> Option<MissingBars> {
         let Timeframe::Fixed(step) = timeframe else {
             return None;
         };
         let (from, to) = (before.0.checked_add(step)?, next.0);
+        // A step of zero or below would divide by zero below; a manifest from elsewhere may state one.
         if from >= to || step <= 0 {
             return None;
         }
@@ -200,7 +209,7 @@ impl Expected {
             Self::Unknown => None,
             Self::Always => {
                 let more = to.checked_sub(from)?.checked_sub(1)?.checked_div(step)?;
-                Some(Missing {
+                Some(MissingBars {
                     count: u64::try_from(more).ok()?.saturating_add(1),
                     first: UnixNanos(from),
                     last: UnixNanos(from.checked_add(more.checked_mul(step)?)?),
@@ -208,7 +217,7 @@ impl Expected {
             }
             Self::Dates(days) => {
                 let inside = days.range(before.day().checked_add(1)?..next.day());
-                sum(inside.map(|day| one(day.saturating_mul(DAY_NANOS))))
+                sum(inside.map(|day| one_missing(day.saturating_mul(DAY_NANOS))))
             }
             Self::Calendar(calendar) if step >= DAY_NANOS => {
                 if step > DAY_NANOS {
@@ -217,7 +226,7 @@ impl Expected {
                 let (first, last) = (date_of(&TimeZone::UTC, from)?, date_of(&TimeZone::UTC, to)?);
                 let days =
                     dates(first, last).filter(|date| *date < last && calendar.trades_on(*date));
-                sum(days.filter_map(|date| Some(one(midnight(date)?))))
+                sum(days.filter_map(|date| Some(one_missing(midnight(date)?))))
             }
             Self::Calendar(calendar) => {
                 let zone = &calendar.zone;
@@ -244,6 +253,8 @@ impl Expected {
         } else {
             &TimeZone::UTC
         };
+        // From before the data: a strategy that starts on a Monday must know that Friday's session
+        // ended, so the last end before the first bar belongs to the snapshot.
         let back = CLOSED_DAYS_MAX.saturating_mul(DAY_NANOS);
         let first = date_of(zone, from.0.saturating_sub(back));
         let Some((first, last)) = first.zip(date_of(zone, to.0)) else {
@@ -256,8 +267,11 @@ impl Expected {
                 calendar.end_of_date(date)
             }
         };
-        let ends = dates(first, last).filter_map(end).map(UnixNanos);
-        let mut ends: Vec<UnixNanos> = ends.filter(|end| *end < to).collect();
+        let mut ends: Vec<UnixNanos> = dates(first, last)
+            .filter_map(end)
+            .map(UnixNanos)
+            .filter(|end| *end < to)
+            .collect();
         let before = ends.partition_point(|end| *end <= from);
         ends.drain(..before.saturating_sub(1));
         ends
@@ -278,16 +292,16 @@ impl Expected {
     }
 }
 
-fn one(time: i64) -> Missing {
-    Missing {
+fn one_missing(time: i64) -> MissingBars {
+    MissingBars {
         count: 1,
         first: UnixNanos(time),
         last: UnixNanos(time),
     }
 }
 
-fn sum(all: impl Iterator<Item = Missing>) -> Option<Missing> {
-    all.reduce(|sum, next| Missing {
+fn sum(all: impl Iterator<Item = MissingBars>) -> Option<MissingBars> {
+    all.reduce(|sum, next| MissingBars {
         count: sum.count.saturating_add(next.count),
         first: sum.first,
         last: next.last,
@@ -323,13 +337,16 @@ mod tests {
     fn check(calendar: &str, timeframe: &str, before: &str, next: &str, expect: &str) {
         let expected = parse_calendar("c.json", calendar.as_bytes()).unwrap();
         let time =
-            |text| UnixNanos(nanos(text, crate::source::options::TimeMeaning::Open).unwrap());
+            |text| UnixNanos(nanos(text, crate::source::choices::TimeMeaning::Open).unwrap());
         let got = expected.missing(timeframe.parse().unwrap(), time(before), time(next));
-        let got = got.map_or_else(
+        let text = got.map_or_else(
             || "none".to_owned(),
-            |one| format!("{} {} {}", one.count, show(one.first), show(one.last)),
+            |missing| {
+                let (first, last) = (show(missing.first), show(missing.last));
+                format!("{} {first} {last}", missing.count)
+            },
         );
-        assert_eq!(got, expect);
+        assert_eq!(text, expect);
     }
 
     #[test]
@@ -387,7 +404,7 @@ mod tests {
         let check = |calendar: &str, timeframe: &str, range: [&str; 2], expect: &str| {
             let expected = parse_calendar("c.json", calendar.as_bytes()).unwrap();
             let [from, to] = range.map(|text| {
-                UnixNanos(nanos(text, crate::source::options::TimeMeaning::Open).unwrap())
+                UnixNanos(nanos(text, crate::source::choices::TimeMeaning::Open).unwrap())
             });
             let ends = expected.session_ends(timeframe.parse().unwrap(), from, to);
             let ends: Vec<String> = ends.into_iter().map(show).collect();
@@ -444,7 +461,7 @@ mod tests {
     fn a_bar_outside_every_session_is_seen() {
         let york = parse_calendar("c.json", YORK.as_bytes()).unwrap();
         let closed = |timeframe: &str, text: &str| {
-            let time = nanos(text, crate::source::options::TimeMeaning::Open).unwrap();
+            let time = nanos(text, crate::source::choices::TimeMeaning::Open).unwrap();
             york.is_closed(timeframe.parse().unwrap(), UnixNanos(time))
         };
         assert!(!closed("1d", "2003-07-02"));
@@ -464,14 +481,14 @@ mod tests {
         check("24/7", "c.json, line 1: ");
         check(
             &YORK.replace("America/New_York", "Moon"),
-            "no time zone \"Moon\"",
+            "unknown time zone \"Moon\"",
         );
         check(
             &YORK.replace("\"mon\"", "\"Monday\""),
-            "\"Monday\" is none of mon",
+            "\"Monday\" is not a weekday: use mon",
         );
         check(&YORK.replace("16:00", "09:00"), "opens before it closes");
-        check(&YORK.replace("2003-07-04", "4 July"), "is no date");
+        check(&YORK.replace("2003-07-04", "4 July"), "is not a date");
         check(
             &YORK.replace("13:00", "09:30"),
             "2003-07-03 closes at 09:30, before it opens",

@@ -7,12 +7,12 @@ use counterfoil_trading::decimal;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{Price, Volume};
 
-use crate::quality::actions::Action;
-use crate::quality::calendar::Expected;
-use crate::quality::findings::{Finding, Rule, Severity};
+use crate::quality::actions::SymbolAction;
+use crate::quality::calendar::ExpectedBars;
+use crate::quality::findings::{QualityFinding, QualityRule, Severity};
 use crate::source::times::{date, show};
 
-/// How far a price stands from both neighbours to be absurd.
+/// How many times its neighbours a price must be to be absurd.
 const ABSURD_FACTOR: i128 = 10;
 
 /// Bars with the same prices and volume until they are called stale.
@@ -37,19 +37,19 @@ const USUAL_SPLITS: [(i128, i128); 13] = [
 
 /// What all instruments of a snapshot are held against.
 #[derive(Clone, Copy)]
-pub(crate) struct Frame<'a> {
+pub(crate) struct CheckContext<'a> {
     pub(crate) timeframe: Timeframe,
-    pub(crate) expected: &'a Expected,
-    pub(crate) actions: &'a [Action],
+    pub(crate) expected: &'a ExpectedBars,
+    pub(crate) actions: &'a [SymbolAction],
 }
 
 /// The rules, and what they need to remember of one instrument.
-pub(crate) struct Checker<'a> {
+pub(crate) struct BarChecker<'a> {
     symbol: &'a str,
     price_scale: u8,
-    frame: Frame<'a>,
+    context: CheckContext<'a>,
     /// The actions of this instrument that can explain prices, by ex-time.
-    actions: Vec<&'a Action>,
+    actions: Vec<&'a SymbolAction>,
     delisted: Option<UnixNanos>,
     /// The last bar that may be used.
     before: Option<RawBar>,
@@ -60,19 +60,23 @@ pub(crate) struct Checker<'a> {
     zero_volume: u64,
 }
 
-impl<'a> Checker<'a> {
-    pub(crate) fn new(symbol: &'a str, price_scale: u8, frame: Frame<'a>) -> Self {
-        let own = frame.actions.iter().filter(|one| one.instrument == symbol);
+impl<'a> BarChecker<'a> {
+    pub(crate) fn new(symbol: &'a str, price_scale: u8, context: CheckContext<'a>) -> Self {
         // A halt says why there are no prices, not why they jump.
-        let is_halt = |one: &&Action| matches!(one.kind, CorporateActionKind::Halt { .. });
-        let actions: Vec<&Action> = own.filter(|one| !is_halt(one)).collect();
-        let is_delisting =
-            |one: &&&Action| matches!(one.kind, CorporateActionKind::Delisting { .. });
-        let delisted = actions.iter().find(is_delisting).map(|one| one.ex_time);
+        let actions: Vec<&SymbolAction> = context
+            .actions
+            .iter()
+            .filter(|action| action.instrument == symbol)
+            .filter(|action| !matches!(action.kind, CorporateActionKind::Halt { .. }))
+            .collect();
+        let delisted = actions
+            .iter()
+            .find(|action| matches!(action.kind, CorporateActionKind::Delisting { .. }))
+            .map(|action| action.ex_time);
         Self {
             symbol,
             price_scale,
-            frame,
+            context,
             actions,
             delisted,
             before: None,
@@ -83,26 +87,31 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What is to be said of a bar, knowing the one after it.
-    pub(crate) fn check(&mut self, bar: &RawBar, next: Option<&RawBar>) -> Vec<Finding> {
+    /// The findings about a bar; `next` is the bar after it.
+    pub(crate) fn check_bar(&mut self, bar: &RawBar, next: Option<&RawBar>) -> Vec<QualityFinding> {
         let mut found = Vec::new();
         let before = self.before;
         self.check_time(bar, &mut found);
+        // With both neighbours only: at the ends of the data a spike and a new level look alike.
         if let (Some(before), Some(next)) = (&before, next) {
             self.check_neighbours(before, bar, next, &mut found);
         }
-        let is_bad = found.iter().any(|one| one.severity == Severity::Error);
+        // A bar that is an error already would only add a jump there and a jump back.
+        let is_bad = found
+            .iter()
+            .any(|finding| finding.severity == Severity::Error);
         if let Some(before) = before.as_ref().filter(|_| !is_bad) {
             self.check_jump(before, bar, &mut found);
             let values = |bar: &RawBar| (bar.open, bar.high, bar.low, bar.close, bar.volume);
             let same = values(before) == values(bar) && bar.volume > Volume(0);
             self.same = if same { self.same.saturating_add(1) } else { 0 };
+            // Reported once, when the third is seen: a feed that hangs repeats for hours.
             if self.same.saturating_add(1) == STALE_BARS {
                 let message = format!(
                     "the same prices and volume as the {} bars before it",
                     self.same
                 );
-                found.push(self.about(Rule::Stale, bar, message));
+                found.push(self.about(QualityRule::Stale, bar, message));
             }
         }
         self.zero_volume = self
@@ -117,25 +126,27 @@ impl<'a> Checker<'a> {
         self.before = Some(*bar);
     }
 
-    /// What is to be said once, after the last bar.
-    pub(crate) fn finish(self) -> Vec<Finding> {
+    /// The findings that are reported once, after the last bar.
+    pub(crate) fn finish(self) -> Vec<QualityFinding> {
         let mut found = Vec::new();
         let mut count = |rule, count: u64, what: &str| {
             if count > 0 {
-                found.push(Finding::of(rule, format!("{count} {what}")).about(self.symbol, None));
+                found.push(
+                    QualityFinding::new(rule, format!("{count} {what}")).about(self.symbol, None),
+                );
             }
         };
         let overlap = "bars open before the bar before them closed; the timeframe may be too long";
-        count(Rule::Overlap, self.overlaps, overlap);
+        count(QualityRule::Overlap, self.overlaps, overlap);
         count(
-            Rule::ZeroVolume,
+            QualityRule::ZeroVolume,
             self.zero_volume,
             "bars without any volume; nothing fills on them",
         );
         found
     }
 
-    fn about(&self, rule: Rule, bar: &RawBar, message: String) -> Finding {
+    fn about(&self, rule: QualityRule, bar: &RawBar, message: String) -> QualityFinding {
         // A date says which daily bar; of shorter ones there are many a day.
         let time = show(bar.open_time);
         let message = if time.len() > 10 {
@@ -143,7 +154,7 @@ impl<'a> Checker<'a> {
         } else {
             message
         };
-        Finding::of(rule, message).about(self.symbol, Some(date(bar.open_time)))
+        QualityFinding::new(rule, message).about(self.symbol, Some(date(bar.open_time)))
     }
 
     fn text(&self, price: Price) -> String {
@@ -151,37 +162,41 @@ impl<'a> Checker<'a> {
     }
 
     /// The actions whose ex-time lies after one bar's open and before another bar's close.
-    fn actions(&self, after: UnixNanos, before: UnixNanos) -> impl Iterator<Item = &Action> {
-        let from = self.actions.partition_point(|one| one.ex_time <= after);
+    fn actions(&self, after: UnixNanos, before: UnixNanos) -> impl Iterator<Item = &SymbolAction> {
+        let from = self
+            .actions
+            .partition_point(|action| action.ex_time <= after);
         let rest = self.actions.get(from..).unwrap_or_default().iter();
-        rest.take_while(move |one| one.ex_time < before).copied()
+        rest.take_while(move |action| action.ex_time < before)
+            .copied()
     }
 
-    fn check_time(&mut self, bar: &RawBar, found: &mut Vec<Finding>) {
+    fn check_time(&mut self, bar: &RawBar, found: &mut Vec<QualityFinding>) {
         if let Some(since) = self.delisted.filter(|since| *since <= bar.open_time) {
             let message = format!("delisted since {}", show(since));
-            found.push(self.about(Rule::AfterDelisting, bar, message));
+            found.push(self.about(QualityRule::AfterDelisting, bar, message));
         }
         if self
-            .frame
+            .context
             .expected
-            .is_closed(self.frame.timeframe, bar.open_time)
+            .is_closed(self.context.timeframe, bar.open_time)
         {
             let message = "the calendar says that the venue is closed".to_owned();
-            found.push(self.about(Rule::ClosedVenue, bar, message));
+            found.push(self.about(QualityRule::ClosedVenue, bar, message));
         }
+        // Against the last bar seen, usable or not: a bar that was quarantined is no gap.
         let Some(seen) = &self.seen else { return };
         self.overlaps = self
             .overlaps
             .saturating_add((bar.open_time < seen.close_time).into());
-        let expected = self.frame.expected;
-        if let Some(gap) = expected.missing(self.frame.timeframe, seen.open_time, bar.open_time) {
+        let expected = self.context.expected;
+        if let Some(gap) = expected.missing(self.context.timeframe, seen.open_time, bar.open_time) {
             let (first, last) = (show(gap.first), show(gap.last));
             let message = match gap.count {
                 1 => format!("no bar opens at {first}"),
                 count => format!("{count} bars are missing, {first} to {last}"),
             };
-            found.push(self.about(Rule::Gap, bar, message));
+            found.push(self.about(QualityRule::Gap, bar, message));
         }
     }
 
@@ -191,17 +206,19 @@ impl<'a> Checker<'a> {
         before: &RawBar,
         bar: &RawBar,
         next: &RawBar,
-        found: &mut Vec<Finding>,
+        found: &mut Vec<QualityFinding>,
     ) {
         let wide = |price: Price| i128::from(price.0);
         let highest = wide(before.high.max(next.high));
         let lowest = wide(before.low.min(next.low));
         let (high, low) = (wide(bar.high), wide(bar.low));
+        // Products are compared, never quotients: a price of zero needs no case of its own and
+        // nothing is rounded.
         let times = |value: i128, factor: i128| value.saturating_mul(factor);
         let rule = if high >= times(highest, ABSURD_FACTOR) || times(low, ABSURD_FACTOR) <= lowest {
-            Rule::AbsurdPrice
+            QualityRule::AbsurdPrice
         } else if times(high, 2) >= times(highest, 3) || times(low, 3) <= times(lowest, 2) {
-            Rule::Outlier
+            QualityRule::Outlier
         } else {
             return;
         };
@@ -218,18 +235,19 @@ impl<'a> Checker<'a> {
     }
 
     /// From the close before to the open: with an action, does it fit; without one, what is it.
-    fn check_jump(&self, before: &RawBar, bar: &RawBar, found: &mut Vec<Finding>) {
+    fn check_jump(&self, before: &RawBar, bar: &RawBar, found: &mut Vec<QualityFinding>) {
         let (close, open) = (i128::from(before.close.0), i128::from(bar.open.0));
         let from_to = || format!("{} to {}", self.text(before.close), self.text(bar.open));
         let mut explained = false;
         for action in self.actions(before.open_time, bar.close_time) {
+            // Any action explains a jump. Only a split says how large it should be.
             explained = true;
             if let CorporateActionKind::Split { new, old } = action.kind {
                 let (new, old) = (i128::from(new.get()), i128::from(old.get()));
-                if !is_near(close, open, (new, old), 25) {
+                if !is_near(close, open, new, old, 25) {
                     let message =
                         format!("a split of {new}:{old}, and close to open is {}", from_to());
-                    found.push(self.about(Rule::SplitWithoutJump, bar, message));
+                    found.push(self.about(QualityRule::SplitWithoutJump, bar, message));
                 }
             }
         }
@@ -240,25 +258,25 @@ impl<'a> Checker<'a> {
             .iter()
             .flat_map(|(new, old)| [(*new, *old), (*old, *new)]);
         for (new, old) in both_ways {
-            if is_near(close, open, (new, old), 3) {
+            if is_near(close, open, new, old, 3) {
                 let message = format!(
                     "close to open is {}: a split of {new}:{old} that no action states?",
                     from_to()
                 );
-                found.push(self.about(Rule::MissingSplit, bar, message));
+                found.push(self.about(QualityRule::MissingSplit, bar, message));
                 return;
             }
         }
         let (more, less) = (close.max(open), close.min(open));
         if more.saturating_mul(2) >= less.saturating_mul(3) {
             let message = format!("close to open is {}, and no action says why", from_to());
-            found.push(self.about(Rule::Jump, bar, message));
+            found.push(self.about(QualityRule::Jump, bar, message));
         }
     }
 }
 
 /// Whether close / open is within `percent` of new / old.
-fn is_near(close: i128, open: i128, (new, old): (i128, i128), percent: i128) -> bool {
+fn is_near(close: i128, open: i128, new: i128, old: i128, percent: i128) -> bool {
     let (got, exact) = (close.saturating_mul(old), open.saturating_mul(new));
     let distance = got.saturating_sub(exact).abs();
     distance.saturating_mul(100) <= exact.saturating_mul(percent)
@@ -278,8 +296,8 @@ mod tests {
     fn check(actions: &str, bars: &[[i64; 6]], expect: &[&str]) {
         let text = format!("instrument,ex_date,action,value\n{actions}");
         let actions = parse_actions("a", text.as_bytes()).unwrap();
-        let expected = Expected::Dates((0..100).collect::<BTreeSet<i64>>());
-        let frame = Frame {
+        let expected = ExpectedBars::Dates((0..100).collect::<BTreeSet<i64>>());
+        let context = CheckContext {
             timeframe: "1d".parse().unwrap(),
             expected: &expected,
             actions: &actions,
@@ -297,11 +315,14 @@ mod tests {
                 ..RawBar::default()
             })
             .collect();
-        let mut checker = Checker::new("A", 0, frame);
+        let mut checker = BarChecker::new("A", 0, context);
         let mut found = Vec::new();
         for (place, bar) in raw.iter().enumerate() {
-            let new = checker.check(bar, raw.get(place + 1));
-            if new.iter().all(|one| one.severity != Severity::Error) {
+            let new = checker.check_bar(bar, raw.get(place + 1));
+            if new
+                .iter()
+                .all(|finding| finding.severity != Severity::Error)
+            {
                 checker.keep(bar);
             }
             found.extend(new);
@@ -309,13 +330,19 @@ mod tests {
         found.extend(checker.finish());
         let got: Vec<String> = found
             .iter()
-            .map(|one| format!("{} {}", one.rule, one.date.clone().unwrap_or_default()))
+            .map(|finding| {
+                format!(
+                    "{} {}",
+                    finding.rule,
+                    finding.date.clone().unwrap_or_default()
+                )
+            })
             .collect();
         assert_eq!(got, expect, "{found:?}");
     }
 
     #[test]
-    fn bars_that_agree_with_their_neighbours_are_not_spoken_of() {
+    fn bars_that_agree_with_their_neighbours_have_no_finding() {
         check(
             "",
             &[
@@ -365,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_split_is_stated_and_seen_or_told() {
+    fn a_split_is_stated_and_seen_or_reported() {
         let bars = [
             [1, 100, 100, 100, 100, 1],
             [2, 51, 51, 51, 51, 1],

@@ -1,142 +1,147 @@
-//! Rows that are put aside, or may have to be, in sequence of lines until the whole source was
+//! Rows that are quarantined, or may have to be, in sequence of lines until the whole source was
 //! read: only then is it known which of them repeat another. It must never know a price.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
-use crate::quality::quarantine::{Bad, Quarantine, QuarantinedRow, Reason};
-use crate::spool::frames::{FrameReader, FrameWriter};
-use crate::spool::sort::Sorter;
-use crate::spool::staging::Staging;
-use crate::store::folder::QUARANTINE;
+use crate::layout::QUARANTINE;
+use crate::quality::quarantine::{QuarantineWriter, QuarantinedRow};
+use crate::source::row_error::{RowError, RowErrorCode};
+use crate::spool::frames::{SpoolReader, SpoolWriter};
+use crate::spool::sort::ExternalSorter;
+use crate::spool::staging::StagingDir;
 
-/// One line of the source, as it stood.
+/// One line of the source, unchanged.
 #[derive(Deserialize, Serialize)]
-struct Entry {
+struct DeferredRow {
     line: u64,
-    /// What is wrong with it, or nothing that is known yet.
-    bad: Option<(Reason, String)>,
+    /// Why it cannot be used; `None` while it is only known to be late.
+    error: Option<RowError>,
     row: String,
 }
 
 /// A second row of one instrument and time, or of one trade.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub(crate) struct Repeat {
+pub(crate) struct RepeatedRow {
     /// Its line.
     pub(crate) line: u64,
     /// The line that is kept.
     pub(crate) first: u64,
-    /// Whether both say the same.
+    /// Whether both have the same values.
     pub(crate) same: bool,
 }
 
-/// Collects what is put aside.
-pub(crate) struct Aside<'a> {
-    scratch: &'a Staging,
-    entries: Option<FrameWriter>,
-    repeats: Sorter<'a, Repeat>,
+/// Collects rows that are deferred.
+pub(crate) struct DeferredRows<'a> {
+    scratch: &'a StagingDir,
+    entries: Option<SpoolWriter>,
+    repeats: ExternalSorter<'a, RepeatedRow>,
     late: u64,
 }
 
-impl<'a> Aside<'a> {
-    pub(crate) fn new(scratch: &'a Staging, rows_in_memory: usize) -> Self {
+impl<'a> DeferredRows<'a> {
+    pub(crate) fn new(scratch: &'a StagingDir, rows_in_memory: usize) -> Self {
         Self {
             scratch,
             entries: None,
-            repeats: Sorter::new(scratch, "repeats", rows_in_memory),
+            repeats: ExternalSorter::new(scratch, "repeats", rows_in_memory),
             late: 0,
         }
     }
 
-    /// A row that is no bar.
-    pub(crate) fn bad(&mut self, line: u64, bad: Bad, row: &[u8]) -> Result<(), IngestError> {
-        self.add(line, Some((bad.reason, bad.message)), row)
+    /// Adds a row that cannot be used.
+    pub(crate) fn add_invalid(
+        &mut self,
+        line: u64,
+        error: RowError,
+        row: &[u8],
+    ) -> Result<(), IngestError> {
+        self.add(line, Some(error), row)
     }
 
-    /// A row that does not come after all others of its instrument: it is late, or a repeat.
-    pub(crate) fn late(&mut self, line: u64, row: &[u8]) -> Result<(), IngestError> {
+    /// Adds a row that does not come after all others of its instrument: it is late, or a repeat.
+    pub(crate) fn add_late(&mut self, line: u64, row: &[u8]) -> Result<(), IngestError> {
         self.late = self.late.saturating_add(1);
         self.add(line, None, row)
     }
 
-    fn add(
-        &mut self,
-        line: u64,
-        bad: Option<(Reason, String)>,
-        row: &[u8],
-    ) -> Result<(), IngestError> {
+    fn add(&mut self, line: u64, error: Option<RowError>, row: &[u8]) -> Result<(), IngestError> {
+        // Made with the first row: most sources defer none, and need no file.
         let entries = match self.entries.take() {
             Some(entries) => entries,
-            None => FrameWriter::new(self.scratch, "aside".to_owned())?,
+            None => SpoolWriter::new(self.scratch, "aside".to_owned())?,
         };
-        self.entries.insert(entries).add(&Entry {
+        self.entries.insert(entries).add(&DeferredRow {
             line,
-            bad,
+            error,
             row: String::from_utf8_lossy(row).into_owned(),
         })
     }
 
-    /// Says that a row which came [`late`](Self::late) is a repeat.
-    pub(crate) fn repeat(&mut self, repeat: Repeat) -> Result<(), IngestError> {
+    /// Marks a row that was [added as late](Self::add_late) as a repeat.
+    pub(crate) fn mark_repeat(&mut self, repeat: RepeatedRow) -> Result<(), IngestError> {
+        // Counted as late when it was read; a repeat is not used, so it is not out of sequence.
         self.late = self.late.saturating_sub(1);
         self.repeats.add(repeat)
     }
 
-    /// Puts what is no bar, and every repeat, into the quarantine of `file`, by line. Gives the
+    /// Writes rows that cannot be used, and every repeat, into the quarantine of `file`, by line. Returns the
     /// number of rows that were late and nothing worse.
     pub(crate) fn settle(
         self,
         file: &str,
-        quarantine: &mut Quarantine,
+        quarantine: &mut QuarantineWriter,
     ) -> Result<u64, IngestError> {
         let Some(entries) = self.entries else {
             return Ok(0);
         };
-        let mut entries = FrameReader::<Entry>::new(self.scratch, &entries.finish()?, 0)?;
+        let mut entries = SpoolReader::<DeferredRow>::new(self.scratch, &entries.finish()?, 0)?;
         let mut repeats = self.repeats.finish()?;
         let mut repeat = repeats.next()?;
         while let Some(entry) = entries.next()? {
-            let bad = match (entry.bad, repeat) {
-                (Some((reason, message)), _) => Bad { reason, message },
-                (None, Some(one)) if one.line == entry.line => {
+            let error = match (entry.error, repeat) {
+                (Some(error), _) => error,
+                // Both lists are in sequence of lines, so one look at the next repeat is enough.
+                (None, Some(known)) if known.line == entry.line => {
                     repeat = repeats.next()?;
-                    duplicate(one.same, one.first)
+                    duplicate_error(known.same, known.first)
                 }
+                // Late and nothing worse: it was put in its place and is used.
                 (None, _) => continue,
             };
-            put(quarantine, file, entry.line, bad, entry.row)?;
+            quarantine_row(quarantine, file, entry.line, error, entry.row)?;
         }
         Ok(self.late)
     }
 }
 
 /// Puts a row into the quarantine.
-pub(crate) fn put(
-    quarantine: &mut Quarantine,
+pub(crate) fn quarantine_row(
+    quarantine: &mut QuarantineWriter,
     file: &str,
     line: u64,
-    bad: Bad,
+    error: RowError,
     row: String,
 ) -> Result<(), IngestError> {
     let row = QuarantinedRow {
         file: file.to_owned(),
         line,
-        message: bad.message,
-        reason: bad.reason.code().to_owned(),
+        message: error.message,
+        reason: error.code.code().to_owned(),
         row,
     };
     quarantine.add(row).map_err(IngestError::write(QUARANTINE))
 }
 
-/// What is said of a second row of one instrument and time.
-pub(crate) fn duplicate(same: bool, line: u64) -> Bad {
+/// The error of a second row of one instrument and time, or of one trade id.
+pub(crate) fn duplicate_error(same: bool, line: u64) -> RowError {
     let how = if same {
         "repeats"
     } else {
         "has the instrument and time, and other values, of"
     };
-    Bad {
-        reason: Reason::Duplicate,
+    RowError {
+        code: RowErrorCode::Duplicate,
         message: format!("{how} line {line}, which is kept"),
     }
 }

@@ -4,22 +4,12 @@
 use core::fmt;
 use core::str::FromStr;
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write as _};
 
-use cap_std::fs::File;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use crate::quality::accept::Accepted;
-use crate::source::options::WordError;
+use crate::source::choices::WordError;
 use crate::store::text::as_text;
 use counterfoil_base::digest::Digest;
-
-/// The findings' file, beside the manifest.
-pub(crate) const FINDINGS: &str = "findings.jsonl";
-
-/// Findings kept for messages; all of them are in the file.
-const EXAMPLES_MAX: usize = 100;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -27,24 +17,24 @@ const EXAMPLES_MAX: usize = 100;
 pub enum Severity {
     /// The row or bar cannot be used: the policy decides between quarantine and refusal.
     Error,
-    /// It can be used, and someone should look at it.
+    /// It can be used, but should be looked at.
     Warning,
     /// Good to know.
     Note,
 }
 
-/// What happens to data with an error that nobody accepted.
+/// What happens to data with an error that is not accepted.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Policy {
-    /// The row or bar is put aside, the others are used.
+pub enum ErrorPolicy {
+    /// The row or bar is quarantined, the others are used.
     #[default]
     Quarantine,
     /// No snapshot is made.
     Refuse,
 }
 
-impl FromStr for Policy {
+impl FromStr for ErrorPolicy {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
@@ -59,7 +49,7 @@ impl FromStr for Policy {
     }
 }
 
-impl fmt::Display for Policy {
+impl fmt::Display for ErrorPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Quarantine => "quarantine",
@@ -78,17 +68,17 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A rule that bars are held against. Rows that are no bars have the rules of
-/// [`Reason`](crate::quality::quarantine::Reason), all of them errors.
+/// A rule that bars are checked against. Rows that cannot be used have as their rule
+/// the code of their row error, and are always errors.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Rule {
+pub enum QualityRule {
     /// High is 10 times above, or low 10 times below, both the bar before and the bar after.
     AbsurdPrice,
     /// The bar opens when its instrument was delisted.
     AfterDelisting,
     /// Bars that the calendar expects are missing.
     Gap,
-    /// The bar opens when the calendar says that the venue is closed.
+    /// The bar opens while the venue is closed by the calendar.
     ClosedVenue,
     /// High is half as much again above, or low a third below, both neighbours.
     Outlier,
@@ -102,7 +92,7 @@ pub enum Rule {
     SplitWithoutJump,
     /// Bars open before the bar before them closed.
     Overlap,
-    /// Rows came after a later one of their instrument, and were put in their place.
+    /// Rows after a later one of their instrument, which were put in their place.
     OutOfOrder,
     /// Bars without any volume.
     ZeroVolume,
@@ -118,7 +108,7 @@ pub enum Rule {
     NoCalendar,
 }
 
-impl Rule {
+impl QualityRule {
     /// Every rule.
     pub const ALL: [Self; 17] = [
         Self::AbsurdPrice,
@@ -191,8 +181,8 @@ impl Rule {
 /// One finding; one line of `findings.jsonl`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Finding {
-    /// Who accepted it, if anybody did.
+pub struct QualityFinding {
+    /// The person who accepted it, if one did.
     pub accepted_by: Option<String>,
     /// The UTC date on which the bar opens, if it is about one.
     pub date: Option<String>,
@@ -204,7 +194,7 @@ pub struct Finding {
     pub line: Option<u64>,
     /// A sentence for people.
     pub message: String,
-    /// Whether the row or bar was put aside.
+    /// Whether the row or bar was quarantined.
     pub quarantined: bool,
     /// The rule's stable name.
     pub rule: String,
@@ -216,7 +206,7 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleCount {
-    /// Findings that somebody accepted.
+    /// Findings that were accepted.
     pub accepted: u64,
     /// All findings.
     pub count: u64,
@@ -227,7 +217,7 @@ pub struct RuleCount {
 /// The findings' file and what is in it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct FindingsData {
+pub struct LayerFindings {
     /// Name of the file, beside the manifest.
     pub file: String,
     /// By rule, how often it was met.
@@ -237,8 +227,8 @@ pub struct FindingsData {
     pub sha256: Digest,
 }
 
-impl FindingsData {
-    /// Findings of a severity that nobody accepted.
+impl LayerFindings {
+    /// Findings of a severity that are not accepted.
     #[must_use]
     pub fn open(&self, severity: Severity) -> u64 {
         let of = self.rules.values().filter(|rule| rule.severity == severity);
@@ -248,9 +238,9 @@ impl FindingsData {
     }
 }
 
-impl Finding {
+impl QualityFinding {
     /// A finding of a rule, about nothing yet.
-    pub(crate) fn of(rule: Rule, message: String) -> Self {
+    pub(crate) fn new(rule: QualityRule, message: String) -> Self {
         Self {
             accepted_by: None,
             date: None,
@@ -273,69 +263,6 @@ impl Finding {
     }
 }
 
-/// The findings' file while it is written.
-#[derive(Debug)]
-pub(crate) struct Findings {
-    file: BufWriter<File>,
-    hash: Sha256,
-    rules: BTreeMap<String, RuleCount>,
-    /// Errors that nobody accepted, the first of them.
-    pub(crate) errors: Vec<Finding>,
-    pub(crate) errors_count: u64,
-    accepted: Accepted,
-}
-
-impl Findings {
-    pub(crate) fn new(file: BufWriter<File>, accepted: Accepted) -> Self {
-        Self {
-            file,
-            hash: Sha256::new(),
-            rules: BTreeMap::new(),
-            errors: Vec::new(),
-            errors_count: 0,
-            accepted,
-        }
-    }
-
-    /// Writes a finding. `true` if its bar may be used: it is no error, or somebody accepted it.
-    /// A row that is no bar (`is_row`) stays aside even if its finding is accepted.
-    pub(crate) fn add(&mut self, mut finding: Finding) -> io::Result<bool> {
-        finding.accepted_by = self.accepted.by(&finding);
-        let accepted = finding.accepted_by.is_some();
-        let usable = accepted || finding.severity != Severity::Error;
-        if finding.line.is_none() {
-            finding.quarantined = !usable;
-        }
-        let mut line = serde_json_canonicalizer::to_vec(&finding).map_err(io::Error::other)?;
-        line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.hash.update(&line);
-        let count = self.rules.entry(finding.rule.clone()).or_insert(RuleCount {
-            accepted: 0,
-            count: 0,
-            severity: finding.severity,
-        });
-        count.count = count.count.saturating_add(1);
-        count.accepted = count.accepted.saturating_add(accepted.into());
-        if !usable {
-            self.errors_count = self.errors_count.saturating_add(1);
-            if self.errors.len() < EXAMPLES_MAX {
-                self.errors.push(finding);
-            }
-        }
-        Ok(usable)
-    }
-
-    pub(crate) fn finish(self) -> (BufWriter<File>, FindingsData) {
-        let data = FindingsData {
-            file: FINDINGS.to_owned(),
-            rules: self.rules,
-            sha256: Digest::finish(self.hash),
-        };
-        (self.file, data)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,7 +270,7 @@ mod tests {
     #[test]
     fn every_rule_has_a_name_of_its_own() {
         let names: std::collections::BTreeSet<&str> =
-            Rule::ALL.iter().map(|rule| rule.name()).collect();
-        assert_eq!(names.len(), Rule::ALL.len());
+            QualityRule::ALL.iter().map(|rule| rule.name()).collect();
+        assert_eq!(names.len(), QualityRule::ALL.len());
     }
 }

@@ -10,29 +10,28 @@
 use counterfoil_trading::time::UnixNanos;
 
 use crate::error::IngestError;
-use crate::source::options::TimeMeaning;
+use crate::layout::SESSIONS;
+use crate::source::choices::TimeMeaning;
 use crate::source::times::{nanos, show};
-use crate::spool::staging::Staging;
-use crate::store::manifest::ListData;
+use crate::spool::staging::StagingDir;
+use crate::store::manifest::LayerList;
 use counterfoil_base::digest::Digest;
-
-/// The sessions' file, beside the manifest of a snapshot.
-pub(crate) const SESSIONS: &str = "sessions.csv";
 
 /// The first line of the file.
 const HEADER: &str = "session_end";
 
-/// Writes the file of these ends, if there are any, and tells what it lists.
-pub(crate) fn write(
-    staging: &Staging,
+/// Writes the file of these ends, if there are any, and describes it for the manifest.
+pub(crate) fn write_session_ends(
+    staging: &StagingDir,
     ends: &[UnixNanos],
-) -> Result<Option<ListData>, IngestError> {
+) -> Result<Option<LayerList>, IngestError> {
+    // No file rather than an empty one: a venue that never closes has no sessions to list.
     if ends.is_empty() {
         return Ok(None);
     }
     let text = format_sessions(ends);
-    staging.write(SESSIONS, text.as_bytes())?;
-    Ok(Some(ListData {
+    staging.write_file(SESSIONS, text.as_bytes())?;
+    Ok(Some(LayerList {
         count: u64::try_from(ends.len()).unwrap_or(u64::MAX),
         file: SESSIONS.to_owned(),
         sha256: Digest::of(text.as_bytes()),
@@ -50,15 +49,16 @@ fn format_sessions(ends: &[UnixNanos]) -> String {
 
 /// The ends in a file, or what does not hold of it.
 pub(crate) fn parse_sessions(bytes: &[u8]) -> Result<Vec<UnixNanos>, String> {
-    let text = core::str::from_utf8(bytes).map_err(|_| "no UTF-8".to_owned())?;
+    let text = core::str::from_utf8(bytes).map_err(|_| "not valid UTF-8".to_owned())?;
     let mut lines = text.lines();
     if lines.next() != Some(HEADER) {
         return Err(format!("the first line is not {HEADER}"));
     }
     let end = |line| nanos(line, TimeMeaning::Open).map(UnixNanos);
     let ends = lines.map(end).collect::<Result<Vec<_>, _>>()?;
+    // Readers search it by bisection, which finds nothing useful in a list out of sequence.
     if !ends.is_sorted_by(|a, b| a < b) {
-        return Err("the ends of sessions are not sorted, each once".to_owned());
+        return Err("session ends are not in ascending order".to_owned());
     }
     Ok(ends)
 }
@@ -78,7 +78,13 @@ mod tests {
         };
         check("", "the first line is not session_end");
         check("session_end\nsoon\n", "is no time");
-        check("session_end\n2003-07-02\n2003-07-02\n", "not sorted");
-        check("session_end\n2003-07-03\n2003-07-02\n", "not sorted");
+        check(
+            "session_end\n2003-07-02\n2003-07-02\n",
+            "not in ascending order",
+        );
+        check(
+            "session_end\n2003-07-03\n2003-07-02\n",
+            "not in ascending order",
+        );
     }
 }

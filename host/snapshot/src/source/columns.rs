@@ -1,20 +1,21 @@
 //! Which column means what, by its usual names or a mapping. It must never look at a row.
 
 use crate::error::IngestError;
-use crate::quality::quarantine::{Bad, Reason};
-use crate::source::mapping::Mapping;
-use crate::source::times::{Key, Times};
+use crate::source::mapping::ColumnMapping;
+use crate::source::row_error::{RowError, RowErrorCode};
+use crate::source::symbols::check_row_symbol;
+use crate::source::times::{TimeKey, TimeParser};
 
 /// A number column.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Column {
+pub(crate) struct NumberColumn {
     /// Its place in the row.
     pub(crate) place: usize,
     /// Its name, for messages.
     pub(crate) name: &'static str,
 }
 
-/// Where the time stands: one column, or date and clock in two.
+/// The columns of the time: one, or date and clock in two.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct TimeColumns {
     places: Vec<usize>,
@@ -22,26 +23,31 @@ pub(crate) struct TimeColumns {
     pub(crate) name: String,
 }
 
-/// The columns of a source of bars.
+/// The columns that every source has, and those that mean nothing here.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Columns {
+pub(crate) struct CommonColumns {
     pub(crate) time: TimeColumns,
-    pub(crate) symbol: Option<usize>,
-    /// Open, high, low, close.
-    pub(crate) prices: [Column; 4],
-    pub(crate) volume: Column,
+    symbol: Option<usize>,
     /// How many fields a row has.
-    pub(crate) count: usize,
-    /// Columns that mean nothing here.
+    count: usize,
     pub(crate) ignored: Vec<String>,
 }
 
-/// What a column can mean, and the names it may have.
-type Meaning = (&'static str, &'static [&'static str]);
+/// The columns of a source of bars.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct BarColumns {
+    pub(crate) common: CommonColumns,
+    /// Open, high, low, close.
+    pub(crate) prices: [NumberColumn; 4],
+    pub(crate) volume: NumberColumn,
+}
 
-const TIME: Meaning = ("time", &["time", "timestamp", "ts", "date", "datetime"]);
-const SYMBOL: Meaning = ("symbol", &["symbol", "ticker"]);
-const BARS: [Meaning; 7] = [
+/// What a column can mean, and the names it may have.
+type ColumnMeaning = (&'static str, &'static [&'static str]);
+
+const TIME: ColumnMeaning = ("time", &["time", "timestamp", "ts", "date", "datetime"]);
+const SYMBOL: ColumnMeaning = ("symbol", &["symbol", "ticker"]);
+const BARS: [ColumnMeaning; 7] = [
     TIME,
     SYMBOL,
     ("open", &["open"]),
@@ -50,14 +56,14 @@ const BARS: [Meaning; 7] = [
     ("close", &["close"]),
     ("volume", &["volume"]),
 ];
-const TRADES: [Meaning; 5] = [
+const TRADES: [ColumnMeaning; 5] = [
     TIME,
     SYMBOL,
     ("price", &["price"]),
     ("size", &["size", "quantity", "qty", "amount"]),
     ("id", &["id", "trade_id"]),
 ];
-const ADJUSTED: [Meaning; 4] = [
+const ADJUSTED: [ColumnMeaning; 4] = [
     TIME,
     SYMBOL,
     ("close", &["close"]),
@@ -76,175 +82,196 @@ const ADJUSTED: [Meaning; 4] = [
 /// The columns of a source of trades.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct TradeColumns {
-    pub(crate) time: TimeColumns,
-    pub(crate) symbol: Option<usize>,
-    pub(crate) price: Column,
-    pub(crate) size: Column,
+    pub(crate) common: CommonColumns,
+    pub(crate) price: NumberColumn,
+    pub(crate) size: NumberColumn,
     pub(crate) id: Option<usize>,
-    pub(crate) count: usize,
-    pub(crate) ignored: Vec<String>,
 }
 
 /// The columns of closes as traded and adjusted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct AdjustedColumns {
-    pub(crate) time: TimeColumns,
-    pub(crate) symbol: Option<usize>,
-    pub(crate) close: Column,
-    pub(crate) adjusted: Column,
-    pub(crate) count: usize,
+    pub(crate) common: CommonColumns,
+    pub(crate) close: NumberColumn,
+    pub(crate) adjusted: NumberColumn,
 }
 
-impl Columns {
-    /// Finds the columns in a header. Where the symbol is given as an option, no column is needed
-    /// and none may be there.
-    pub(crate) fn find(
-        file: &str,
-        header: &[String],
-        symbol: Option<&str>,
-        mapping: &Mapping,
-    ) -> Result<Self, IngestError> {
-        let found = Found::new(file, header, mapping, &BARS)?;
-        Ok(Self {
-            symbol: found.symbol(symbol)?,
-            time: found.time()?,
-            prices: [
-                found.column("open")?,
-                found.column("high")?,
-                found.column("low")?,
-                found.column("close")?,
-            ],
-            volume: found.column("volume")?,
-            count: header.len(),
-            ignored: found.ignored,
-        })
-    }
+/// What the columns of a source are found by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeaderContext<'a> {
+    /// The source's name, for messages.
+    pub(crate) file: &'a str,
+    pub(crate) header: &'a [String],
+    /// The symbol of every row, if the caller states one: no column is needed then, and none may
+    /// be there.
+    pub(crate) symbol: Option<&'a str>,
+    pub(crate) mapping: &'a ColumnMapping,
+}
 
-    /// The key of a row's time.
-    pub(crate) fn key(&self, fields: &[&str], times: &Times) -> Result<Key, Bad> {
-        self.time.key(fields, times)
+impl BarColumns {
+    pub(crate) fn find(context: HeaderContext<'_>) -> Result<Self, IngestError> {
+        let header = HeaderColumns::new(context, &BARS)?;
+        Ok(Self {
+            prices: [
+                header.column("open")?,
+                header.column("high")?,
+                header.column("low")?,
+                header.column("close")?,
+            ],
+            volume: header.column("volume")?,
+            common: header.common()?,
+        })
     }
 }
 
 impl TradeColumns {
-    pub(crate) fn find(
-        file: &str,
-        header: &[String],
-        symbol: Option<&str>,
-        mapping: &Mapping,
-    ) -> Result<Self, IngestError> {
-        let found = Found::new(file, header, mapping, &TRADES)?;
+    pub(crate) fn find(context: HeaderContext<'_>) -> Result<Self, IngestError> {
+        let header = HeaderColumns::new(context, &TRADES)?;
         Ok(Self {
-            symbol: found.symbol(symbol)?,
-            time: found.time()?,
-            price: found.column("price")?,
-            size: found.column("size")?,
-            id: found.place("id"),
-            count: header.len(),
-            ignored: found.ignored,
+            price: header.column("price")?,
+            size: header.column("size")?,
+            id: header.place("id"),
+            common: header.common()?,
         })
     }
 }
 
 impl AdjustedColumns {
-    pub(crate) fn find(
-        file: &str,
-        header: &[String],
-        symbol: Option<&str>,
-        mapping: &Mapping,
-    ) -> Result<Self, IngestError> {
-        let found = Found::new(file, header, mapping, &ADJUSTED)?;
+    pub(crate) fn find(context: HeaderContext<'_>) -> Result<Self, IngestError> {
+        let header = HeaderColumns::new(context, &ADJUSTED)?;
         Ok(Self {
-            symbol: found.symbol(symbol)?,
-            time: found.time()?,
-            close: found.column("close")?,
-            adjusted: found.column("adjusted")?,
-            count: header.len(),
+            close: header.column("close")?,
+            adjusted: header.column("adjusted")?,
+            common: header.common()?,
         })
+    }
+}
+
+impl CommonColumns {
+    /// Symbol and time of a row with as many fields as the header; `symbol` is that of every row,
+    /// for a source without a symbol column.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RowError`], whose message goes into the quarantine.
+    pub(crate) fn symbol_and_time<'a>(
+        &self,
+        fields: &[&'a str],
+        symbol: Option<&'a str>,
+        times: &TimeParser,
+    ) -> Result<(&'a str, TimeKey), RowError> {
+        // First of all: with a field more or less, every later field may mean another column.
+        if fields.len() != self.count {
+            return Err(RowError {
+                code: RowErrorCode::Fields,
+                message: format!("{} fields, the header has {}", fields.len(), self.count),
+            });
+        }
+        let symbol = match (self.symbol, symbol) {
+            (Some(place), _) => field(fields, place)?,
+            (None, Some(symbol)) => symbol,
+            (None, None) => "",
+        };
+        check_row_symbol(symbol)?;
+        Ok((symbol, self.time.key(fields, times)?))
     }
 }
 
 impl TimeColumns {
     /// The key of a row's time.
-    pub(crate) fn key(&self, fields: &[&str], times: &Times) -> Result<Key, Bad> {
-        let field = |place: &usize| fields.get(*place).copied().unwrap_or_default();
-        let key = match self.places.as_slice() {
-            [one] => times.key(field(one)),
-            all => times.key(&all.iter().map(field).collect::<Vec<_>>().join(" ")),
+    fn key(&self, fields: &[&str], times: &TimeParser) -> Result<TimeKey, RowError> {
+        let texts = self
+            .places
+            .iter()
+            .map(|place| field(fields, *place))
+            .collect::<Result<Vec<_>, _>>()?;
+        let key = match texts.as_slice() {
+            [text] => times.key(text),
+            texts => times.key(&texts.join(" ")),
         };
-        key.map_err(|message| Bad {
-            reason: Reason::Time,
+        key.map_err(|message| RowError {
+            code: RowErrorCode::Time,
             message: format!("column {}: {message}", self.name),
         })
     }
 }
 
-/// What a header says.
-struct Found<'a> {
-    file: &'a str,
-    header: &'a [String],
-    meanings: &'static [Meaning],
+/// The field at a place of the header.
+///
+/// # Errors
+///
+/// Returns [`RowError`] if the row is shorter than its header.
+pub(crate) fn field<'a>(fields: &[&'a str], place: usize) -> Result<&'a str, RowError> {
+    fields.get(place).copied().ok_or_else(|| RowError {
+        code: RowErrorCode::Fields,
+        message: format!("{} fields, and no field {place}", fields.len()),
+    })
+}
+
+/// The columns of a header by meaning, from the mapping first and by their usual names then.
+struct HeaderColumns<'a> {
+    context: HeaderContext<'a>,
+    meanings: &'static [ColumnMeaning],
     places: Vec<Option<usize>>,
     time: Vec<usize>,
     ignored: Vec<String>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> HeaderColumns<'a> {
     fn new(
-        file: &'a str,
-        header: &'a [String],
-        mapping: &Mapping,
-        meanings: &'static [Meaning],
+        context: HeaderContext<'a>,
+        meanings: &'static [ColumnMeaning],
     ) -> Result<Self, IngestError> {
-        let mut found = Self {
-            file,
-            header,
+        let mapping = context.mapping;
+        let mut columns = Self {
+            context,
             meanings,
             places: vec![None; meanings.len()],
             time: Vec::new(),
             ignored: Vec::new(),
         };
         for name in &mapping.time.columns {
-            found.time.push(found.named(name)?);
+            columns.time.push(columns.named(name)?);
         }
         for (meaning, name) in &mapping.columns {
-            let place = found.named(name)?;
+            let place = columns.named(name)?;
             let index = meanings.iter().position(|(known, _)| known == meaning);
-            if let Some(slot) = index.and_then(|index| found.places.get_mut(index)) {
+            if let Some(slot) = index.and_then(|index| columns.places.get_mut(index)) {
                 *slot = Some(place);
             }
         }
-        let mapped: Vec<usize> = found
+        // Columns that the mapping names are taken before any usual name is looked for, so that a
+        // column called "close" may mean something else.
+        let mapped: Vec<usize> = columns
             .time
             .iter()
             .copied()
-            .chain(found.places.iter().flatten().copied())
+            .chain(columns.places.iter().flatten().copied())
             .collect();
-        for (place, name) in header.iter().enumerate() {
+        for (place, name) in context.header.iter().enumerate() {
             if !mapped.contains(&place) {
-                found.take(place, name, mapping)?;
+                columns.assign(place, name)?;
             }
         }
-        if found.time.is_empty() {
-            found.time.extend(found.places.first().copied().flatten());
+        if columns.time.is_empty() {
+            columns.time.extend(columns.place("time"));
         }
-        let known = |index: &usize| found.places.get(*index).is_some_and(Option::is_some);
-        if !(0..meanings.len())
-            .filter(|index| *index != 1)
-            .any(|index| known(&index))
-            && found.time.is_empty()
-        {
-            let reason = format!("none of {header:?} is a column that it should have");
+        // A file without a header has prices in its first line: none of them is a known name. A
+        // lone "symbol" proves nothing, since it can be a ticker.
+        let is_known =
+            |meaning: &ColumnMeaning| meaning.0 != "symbol" && columns.place(meaning.0).is_some();
+        if !meanings.iter().any(is_known) && columns.time.is_empty() {
             return Err(IngestError::NoHeader {
-                file: file.to_owned(),
-                reason,
+                file: context.file.to_owned(),
+                reason: format!("no known column among {:?}", context.header),
             });
         }
-        Ok(found)
+        Ok(columns)
     }
 
     /// Takes a column that the mapping does not name by its usual name.
-    fn take(&mut self, place: usize, name: &str, mapping: &Mapping) -> Result<(), IngestError> {
+    fn assign(&mut self, place: usize, name: &str) -> Result<(), IngestError> {
+        let mapping = self.context.mapping;
         let lower = name.to_lowercase();
         let index = self
             .meanings
@@ -262,11 +289,11 @@ impl<'a> Found<'a> {
         };
         if let Some(first) = *slot {
             return Err(IngestError::TwoColumns {
-                file: self.file.to_owned(),
+                file: self.context.file.to_owned(),
                 column: index
                     .and_then(|index| self.meanings.get(index))
                     .map_or("", |(meaning, _)| meaning),
-                first: self.header.get(first).cloned().unwrap_or_default(),
+                first: self.context.header.get(first).cloned().unwrap_or_default(),
                 second: name.to_owned(),
             });
         }
@@ -276,12 +303,12 @@ impl<'a> Found<'a> {
 
     /// The place of a column that the mapping names.
     fn named(&self, name: &str) -> Result<usize, IngestError> {
-        let place = self.header.iter().position(|there| there == name);
+        let place = self.context.header.iter().position(|there| there == name);
         place.ok_or_else(|| IngestError::MissingColumn {
-            file: self.file.to_owned(),
+            file: self.context.file.to_owned(),
             column: "the mapping",
             accepted: name.to_owned(),
-            found: self.header.join(", "),
+            found: self.context.header.join(", "),
             hint: "; or correct the mapping",
         })
     }
@@ -294,9 +321,9 @@ impl<'a> Found<'a> {
         self.places.get(index).copied().flatten()
     }
 
-    fn column(&self, meaning: &'static str) -> Result<Column, IngestError> {
+    fn column(&self, meaning: &'static str) -> Result<NumberColumn, IngestError> {
         let place = self.place(meaning).ok_or_else(|| self.missing(meaning))?;
-        Ok(Column {
+        Ok(NumberColumn {
             place,
             name: meaning,
         })
@@ -306,18 +333,31 @@ impl<'a> Found<'a> {
         if self.time.is_empty() {
             return Err(self.missing("time"));
         }
-        let names = self.time.iter().filter_map(|place| self.header.get(*place));
+        let names = self
+            .time
+            .iter()
+            .filter_map(|place| self.context.header.get(*place));
         Ok(TimeColumns {
             places: self.time.clone(),
             name: names.cloned().collect::<Vec<_>>().join(" "),
         })
     }
 
-    fn symbol(&self, given: Option<&str>) -> Result<Option<usize>, IngestError> {
-        match (given, self.place("symbol")) {
+    fn common(self) -> Result<CommonColumns, IngestError> {
+        Ok(CommonColumns {
+            symbol: self.symbol()?,
+            time: self.time()?,
+            count: self.context.header.len(),
+            ignored: self.ignored,
+        })
+    }
+
+    fn symbol(&self) -> Result<Option<usize>, IngestError> {
+        match (self.context.symbol, self.place("symbol")) {
+            // Two sources of one fact could disagree, and neither is more likely to be right.
             (Some(_), Some(place)) => Err(IngestError::SymbolTwice {
-                file: self.file.to_owned(),
-                column: self.header.get(place).cloned().unwrap_or_default(),
+                file: self.context.file.to_owned(),
+                column: self.context.header.get(place).cloned().unwrap_or_default(),
             }),
             (None, None) => Err(self.missing("symbol")),
             (Some(_), None) => Ok(None),
@@ -328,12 +368,12 @@ impl<'a> Found<'a> {
     fn missing(&self, meaning: &'static str) -> IngestError {
         let names = self.meanings.iter().find(|(known, _)| *known == meaning);
         IngestError::MissingColumn {
-            file: self.file.to_owned(),
+            file: self.context.file.to_owned(),
             column: meaning,
             accepted: names.map_or_else(String::new, |(_, names)| names.join(", ")),
-            found: self.header.join(", "),
+            found: self.context.header.join(", "),
             hint: if meaning == "symbol" {
-                "; or give the symbol as an option"
+                "; or state the symbol as an option"
             } else {
                 "; or name it in a mapping"
             },
@@ -348,14 +388,21 @@ mod tests {
     #[track_caller]
     fn check(header: &str, symbol: Option<&str>, expect: &str) {
         let header: Vec<String> = header.split(',').map(str::to_owned).collect();
-        let got = match Columns::find("f.csv", &header, symbol, &Mapping::default()) {
-            Ok(c) => format!(
+        let mapping = ColumnMapping::default();
+        let context = HeaderContext {
+            file: "f.csv",
+            header: &header,
+            symbol,
+            mapping: &mapping,
+        };
+        let got = match BarColumns::find(context) {
+            Ok(columns) => format!(
                 "time {:?} symbol {:?} prices {:?} volume {} ignored {}",
-                c.time.places,
-                c.symbol,
-                c.prices.map(|price| price.place),
-                c.volume.place,
-                c.ignored.join(" ")
+                columns.common.time.places,
+                columns.common.symbol,
+                columns.prices.map(|price| price.place),
+                columns.volume.place,
+                columns.common.ignored.join(" ")
             ),
             Err(error) => error.to_string(),
         };
@@ -381,27 +428,27 @@ mod tests {
         check(
             "time,symbol,open,high,low,close,volume",
             a,
-            "leave the option away",
+            "drop the symbol option",
         );
         check(
             "time,open,high,low,close,volume",
             None,
-            "no column for symbol; call it symbol, ticker;",
+            "no column for symbol: name it symbol, ticker;",
         );
         check(
             "time,open,high,low,close",
             a,
-            "no column for volume; call it volume; there are time, open",
+            "no column for volume: name it volume; the header has time, open",
         );
         check(
             "date,time,open,high,low,close,volume",
             a,
-            "\"date\" and \"time\" both give the time",
+            "\"date\" and \"time\" both name the time",
         );
         check(
             "time,open,high,low,close,Close,volume",
             a,
-            "\"close\" and \"Close\" both give the close",
+            "\"close\" and \"Close\" both name the close",
         );
         check("2003-01-02,1,2,3,4,5", a, "line 1: no header");
         check("", a, "line 1: no header");

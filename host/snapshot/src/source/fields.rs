@@ -2,16 +2,16 @@
 
 use csv_core::ReadRecordResult;
 
-use crate::quality::quarantine::{Bad, Reason};
+use crate::source::row_error::{RowError, RowErrorCode};
 
 /// Cuts a line into fields. Owns the buffers, so that a row costs no allocation.
-pub(crate) struct Fields {
+pub(crate) struct FieldSplitter {
     reader: csv_core::Reader,
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
-impl Fields {
+impl FieldSplitter {
     /// Cuts at a delimiter, which is ASCII.
     pub(crate) fn new(delimiter: u8) -> Self {
         Self {
@@ -22,7 +22,9 @@ impl Fields {
     }
 
     /// The fields of a line, white space around them apart.
-    pub(crate) fn cut<'a>(&'a mut self, line: &str) -> Result<Vec<&'a str>, Bad> {
+    pub(crate) fn split<'a>(&'a mut self, line: &str) -> Result<Vec<&'a str>, RowError> {
+        // One line at a time, from a fresh state: in a reader of whole files a stray quote would
+        // swallow every line up to the next quote.
         self.reader.reset();
         self.bytes.clear();
         self.bytes.resize(line.len().saturating_add(1), 0);
@@ -41,11 +43,12 @@ impl Fields {
                 ReadRecordResult::InputEmpty if !ended => (ended, input) = (true, b"\n"),
                 ReadRecordResult::InputEmpty => {
                     let message = "a quote is open at the end of the line".to_owned();
-                    return Err(Bad {
-                        reason: Reason::Quotes,
+                    return Err(RowError {
+                        code: RowErrorCode::Quotes,
                         message,
                     });
                 }
+                // Both buffers grow with the line, whose length is bounded where it is read.
                 ReadRecordResult::OutputFull => {
                     self.bytes.resize(self.bytes.len().saturating_add(64), 0);
                 }
@@ -58,9 +61,16 @@ impl Fields {
         let mut from = 0;
         let mut all = Vec::with_capacity(fields);
         for end in self.ends.iter().take(fields) {
-            let field = self.bytes.get(from..*end).unwrap_or_default();
-            // Quotes are ASCII, so what is between them is UTF-8 like the line.
-            all.push(core::str::from_utf8(field).unwrap_or_default().trim());
+            // Quotes and delimiters are ASCII, so what is between them is UTF-8 like the line.
+            let field = self
+                .bytes
+                .get(from..*end)
+                .and_then(|field| core::str::from_utf8(field).ok())
+                .ok_or_else(|| RowError {
+                    code: RowErrorCode::NotUtf8,
+                    message: format!("field {} is not UTF-8", all.len()),
+                })?;
+            all.push(field.trim());
             from = *end;
         }
         Ok(all)

@@ -5,7 +5,7 @@ use counterfoil_trading::time::{DAY_NANOS, Timeframe, UnixNanos};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use crate::source::options::TimeMeaning;
+use crate::source::choices::TimeMeaning;
 
 /// Open and close time of the bar with the stated time, or `None` when they do not fit.
 pub(crate) fn interval(
@@ -36,21 +36,23 @@ fn months(from: i64, count: i64) -> Option<i64> {
     i64::try_from(moment.as_nanosecond()).ok()
 }
 
-/// The timeframe whose bars stand `gap` nanoseconds apart, or why there is none.
+/// The timeframe whose bars are `gap` nanoseconds apart, or why there is none.
 pub(crate) fn from_gap(gap: Option<i64>) -> Result<Timeframe, String> {
     let gap = gap.ok_or("no instrument has two bars")?;
     let days = gap
         .checked_div(DAY_NANOS)
         .filter(|_| gap.checked_rem(DAY_NANOS) == Some(0));
+    // The smallest gap of monthly bars is a February, of quarters and years likewise the shortest.
     match days {
         Some(28..=31) => return Ok(Timeframe::Months(1)),
         Some(90..=92) => return Ok(Timeframe::Months(3)),
         Some(365..=366) => return Ok(Timeframe::Months(12)),
         Some(_) | None => {}
     }
+    // A gap of milliseconds is a file of trades or of ticks; its rows are not bars of that length.
     if gap <= 0 || gap.checked_rem(1_000_000_000) != Some(0) {
         return Err(format!(
-            "the smallest gap between two bars is {gap} ns, no whole seconds"
+            "the smallest gap between two bars is {gap} ns, which is not a whole number of seconds"
         ));
     }
     Ok(Timeframe::Fixed(gap))

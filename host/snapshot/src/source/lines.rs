@@ -1,13 +1,11 @@
-//! The bytes of a source: hashed as they come, unpacked if they are gzip, cut into lines of
+//! The bytes of a source: unpacked if they are gzip, cut into lines of
 //! bounded length. It must never know what a row means.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
-use sha2::{Digest as _, Sha256};
 
 use crate::source::options::ROW_BYTES_MAX;
-use counterfoil_base::digest::Digest;
 
 /// The first bytes of every gzip member. Source: RFC 1952, 2.3.1.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -15,54 +13,19 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 65_536;
 
-/// A reader that hashes and counts what passes.
-#[derive(Debug)]
-pub(crate) struct HashingReader<R> {
-    inner: R,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<R: Read> HashingReader<R> {
-    pub(crate) fn new(inner: R) -> Self {
-        Self {
-            inner,
-            hash: Sha256::new(),
-            bytes: 0,
-        }
-    }
-
-    /// Reads what is left, and gives digest and size of the whole source.
-    pub(crate) fn finish(mut self) -> io::Result<(Digest, u64)> {
-        io::copy(&mut self, &mut io::sink())?;
-        Ok((Digest::finish(self.hash), self.bytes))
-    }
-}
-
-impl<R: Read> Read for HashingReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hash.update(buffer.get(..count).unwrap_or_default());
-        self.bytes = self
-            .bytes
-            .saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-        Ok(count)
-    }
-}
-
 /// What became of one line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Line {
+pub(crate) enum SourceLine {
     /// It is in the buffer, without its end.
     Whole,
     /// Its beginning is in the buffer; it had this many bytes.
     TooLong(u64),
-    /// There is no more line.
+    /// The end of the source.
     End,
 }
 
 /// The lines of a source.
-pub(crate) struct Lines<'a> {
+pub(crate) struct LineReader<'a> {
     inner: Box<dyn BufRead + 'a>,
     /// The line last read; the first is 1.
     pub(crate) number: u64,
@@ -71,14 +34,17 @@ pub(crate) struct Lines<'a> {
     pub(crate) gzip: bool,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineReader<'a> {
     pub(crate) fn open(source: impl Read + 'a) -> io::Result<Self> {
         let mut reader = BufReader::with_capacity(CHUNK_BYTES, source);
+        // By its bytes, not by its name: vendors send gzip without the suffix and plain files with it.
         let mut magic = Vec::new();
         Read::by_ref(&mut reader).take(2).read_to_end(&mut magic)?;
         let gzip = magic == GZIP_MAGIC;
         let whole = io::Cursor::new(magic).chain(reader);
         let inner: Box<dyn BufRead + 'a> = if gzip {
+            // Several members in sequence are one file (RFC 1952, 2.2). A decoder of one member would
+            // end after the first, and the rest of the data would be missing without an error.
             Box::new(BufReader::with_capacity(
                 CHUNK_BYTES,
                 MultiGzDecoder::new(whole),
@@ -96,11 +62,11 @@ impl<'a> Lines<'a> {
 
     /// Puts the next line into `buffer`. However long the line, no more than a row's worth of it
     /// is ever in memory.
-    pub(crate) fn next_into(&mut self, buffer: &mut Vec<u8>) -> io::Result<Line> {
+    pub(crate) fn next_into(&mut self, buffer: &mut Vec<u8>) -> io::Result<SourceLine> {
         buffer.clear();
         let first = self.part(buffer)?;
         if first == 0 {
-            return Ok(Line::End);
+            return Ok(SourceLine::End);
         }
         self.number = self.number.saturating_add(1);
         if buffer.ends_with(b"\n") {
@@ -108,8 +74,10 @@ impl<'a> Lines<'a> {
             if buffer.ends_with(b"\r") {
                 buffer.pop();
             }
-            return Ok(Line::Whole);
+            return Ok(SourceLine::Whole);
         }
+        // The rest of a long line is read and dropped piece by piece: a file that is one line of
+        // gigabytes costs time and no memory, and the line after it is found.
         let mut length = first;
         let mut rest = Vec::new();
         loop {
@@ -120,10 +88,11 @@ impl<'a> Lines<'a> {
                 break;
             }
         }
+        // Nothing followed: it is the last line, without an end.
         Ok(if length == first {
-            Line::Whole
+            SourceLine::Whole
         } else {
-            Line::TooLong(length)
+            SourceLine::TooLong(length)
         })
     }
 
@@ -145,14 +114,14 @@ mod tests {
     use super::*;
 
     fn lines(bytes: &[u8]) -> Vec<String> {
-        let mut lines = Lines::open(bytes).unwrap();
+        let mut lines = LineReader::open(bytes).unwrap();
         let mut buffer = Vec::new();
         let mut all = Vec::new();
         loop {
             match lines.next_into(&mut buffer).unwrap() {
-                Line::End => return all,
-                Line::Whole => all.push(String::from_utf8(buffer.clone()).unwrap()),
-                Line::TooLong(length) => all.push(format!("{length} bytes")),
+                SourceLine::End => return all,
+                SourceLine::Whole => all.push(String::from_utf8(buffer.clone()).unwrap()),
+                SourceLine::TooLong(length) => all.push(format!("{length} bytes")),
             }
         }
     }

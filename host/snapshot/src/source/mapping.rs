@@ -14,8 +14,9 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::Deserialize;
 
 use crate::error::IngestError;
-use crate::source::options::{EpochUnit, IngestOptions, SideFile, TimeMeaning};
-use crate::source::times::{Format, TimeReader};
+use crate::source::choices::{EpochUnit, TimeMeaning};
+use crate::source::options::{IngestOptions, SideFile};
+use crate::source::times::{TimeFormat, TimeReader};
 
 /// What a column can mean.
 const MEANINGS: [&str; 10] = [
@@ -25,7 +26,7 @@ const MEANINGS: [&str; 10] = [
 /// Column names, delimiter and times of a source.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Mapping {
+pub(crate) struct ColumnMapping {
     /// By meaning, the column's name.
     pub(crate) columns: BTreeMap<String, String>,
     delimiter: Option<String>,
@@ -46,7 +47,7 @@ pub(crate) struct TimeMapping {
     zone: Option<String>,
 }
 
-impl Mapping {
+impl ColumnMapping {
     /// The mapping in a file; without one, the usual names.
     pub(crate) fn parse(file: Option<&SideFile>) -> Result<Self, IngestError> {
         let Some(file) = file else {
@@ -60,9 +61,14 @@ impl Mapping {
         let mapping: Self = serde_json::from_slice(&file.bytes)
             .map_err(|problem| error(problem.line(), problem.to_string()))?;
         for meaning in mapping.columns.keys() {
+            // A misspelled meaning would be no meaning: its column would be found by its usual name,
+            // or ignored, and the user would not know.
             if !MEANINGS.contains(&meaning.as_str()) {
                 let known = MEANINGS.join(", ");
-                return Err(error(1, format!("columns: {meaning:?} is none of {known}")));
+                return Err(error(
+                    1,
+                    format!("columns: unknown meaning {meaning:?}; use {known}"),
+                ));
             }
         }
         mapping
@@ -72,7 +78,7 @@ impl Mapping {
         if mapping.time.columns.len() > 2 {
             return Err(error(
                 1,
-                "time.columns: one column, or two: date and clock".to_owned(),
+                "time.columns: name one column, or two for date and clock".to_owned(),
             ));
         }
         Ok(mapping)
@@ -83,26 +89,28 @@ impl Mapping {
         match self.delimiter.as_deref().map(str::as_bytes) {
             None => Ok(b','),
             Some([byte]) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
-            Some(_) => Err("delimiter: one ASCII character, such as ; or \\t".to_owned()),
+            Some(_) => Err("delimiter: must be one ASCII character, such as ; or \\t".to_owned()),
         }
     }
 
-    /// How times are read: what the options say counts before what the mapping says.
+    /// How times are read; options override the mapping.
     pub(crate) fn times(&self, options: &IngestOptions) -> Result<TimeReader, String> {
         let time = &self.time;
         let format = match (options.epoch_unit, time.format.as_deref()) {
-            (Some(unit), _) => Format::Epoch(Some(unit)),
-            (None, None) => Format::Any,
-            (None, Some("date")) => Format::Date,
-            (None, Some("iso")) => Format::Iso,
-            (None, Some("epoch")) => Format::Epoch(None),
-            (None, Some(pattern)) if pattern.contains('%') => Format::Pattern(pattern.to_owned()),
-            (None, Some(text)) => Format::Epoch(Some(text.parse::<EpochUnit>().map_err(|_| {
+            (Some(unit), _) => TimeFormat::Epoch(Some(unit)),
+            (None, None) => TimeFormat::Any,
+            (None, Some("date")) => TimeFormat::Date,
+            (None, Some("iso")) => TimeFormat::Iso,
+            (None, Some("epoch")) => TimeFormat::Epoch(None),
+            (None, Some(pattern)) if pattern.contains('%') => TimeFormat::Pattern(pattern.to_owned()),
+            (None, Some(text)) => TimeFormat::Epoch(Some(text.parse::<EpochUnit>().map_err(|_| {
                 format!(
-                    "time.format: {text:?} is none of date, iso, epoch, s, ms, us, ns, or a pattern such as %d.%m.%Y %H:%M"
+                    "time.format: unknown format {text:?}; use date, iso, epoch, s, ms, us, ns, or a pattern such as %d.%m.%Y %H:%M"
                 )
             })?)),
         };
+        // "open" is also the default of the option, so it cannot override a mapping that states
+        // "close": a mapping is written for one vendor, a default for none.
         let meaning = match (options.time, time.meaning) {
             (TimeMeaning::Open, Some(stated)) => stated,
             (given, _) => given,
@@ -117,7 +125,9 @@ impl Mapping {
 
 /// A time zone of the database that is compiled in.
 pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
+    // The bundled database and not the machine's: rules of past years differ between machines, and
+    // the same file would give two snapshots.
     TimeZoneDatabase::bundled().get(name).map_err(|_| {
-        format!("no time zone {name:?}; give an IANA name such as America/New_York, or UTC")
+        format!("unknown time zone {name:?}; use an IANA name such as America/New_York, or UTC")
     })
 }

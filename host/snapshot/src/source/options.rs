@@ -1,13 +1,10 @@
 //! What the caller of ingestion decides, and its limits. It must never guess.
 
-use core::fmt;
-use core::str::FromStr;
-
 use counterfoil_trading::time::{Timeframe, UnixNanos};
-use serde::{Deserialize, Serialize};
 
-use crate::quality::accept::Acceptance;
-use crate::quality::findings::Policy;
+use crate::quality::accept::FindingAcceptance;
+use crate::quality::findings::ErrorPolicy;
+use crate::source::choices::{EpochUnit, SourceKind, TimeMeaning};
 use crate::store::snapshot_id::SnapshotId;
 
 /// Rows of one source: at some 30 bytes each, twice, 30 GB of disk while they are sorted.
@@ -25,41 +22,6 @@ pub const ROW_BYTES_MAX: usize = 16_384;
 
 /// Instruments of one source: each is a file.
 pub const INSTRUMENTS_MAX: usize = 65_536;
-
-/// What the times in a source mean.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TimeMeaning {
-    /// Each bar opens at its time and closes one timeframe later.
-    #[default]
-    Open,
-    /// Each bar closes at its time (a date: at the end of that day) and opened one timeframe
-    /// before.
-    Close,
-}
-
-/// The unit of times that are numbers since 1970.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum EpochUnit {
-    /// Seconds.
-    Seconds,
-    /// Milliseconds.
-    Millis,
-    /// Microseconds.
-    Micros,
-    /// Nanoseconds.
-    Nanos,
-}
-
-/// A word that is not one of those asked for.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{text:?} is not one of {words}")]
-pub struct WordError {
-    /// The text.
-    pub text: String,
-    /// What it may be.
-    pub words: &'static str,
-}
 
 /// How much one source may hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -100,31 +62,21 @@ pub struct IngestOptions {
     pub ingested_at: Option<UnixNanos>,
     /// What the rows are.
     pub kind: SourceKind,
-    /// The columns of the file and its times: see `docs/DATA.md`.
+    /// The columns of the file and its times: see `docs/start/DATA.md`.
     pub mapping: Option<SideFile>,
-    /// The corporate actions: see `docs/DATA.md`.
+    /// The corporate actions: see `docs/start/DATA.md`.
     pub actions: Option<SideFile>,
-    /// The trading calendar: see `docs/DATA.md`. Without one, daily bars are expected on every
+    /// The trading calendar: see `docs/start/DATA.md`. Without one, daily bars are expected on every
     /// date on which any instrument has one.
     pub calendar: Option<SideFile>,
     /// What happens to data with errors.
-    pub policy: Policy,
-    /// Findings that somebody accepts.
-    pub accepted: Vec<Acceptance>,
+    pub policy: ErrorPolicy,
+    /// Findings that a person accepts.
+    pub accepted: Vec<FindingAcceptance>,
     /// A snapshot whose files this one adds to: where both have a bar, this file's counts.
     pub revises: Option<SnapshotId>,
     /// The limits.
     pub limits: IngestLimits,
-}
-
-/// What the rows of a source are.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum SourceKind {
-    /// Bars.
-    #[default]
-    Bars,
-    /// Trades, which are aggregated to bars of the given timeframe.
-    Trades,
 }
 
 /// A small file that goes with a source.
@@ -136,17 +88,6 @@ pub struct SideFile {
     pub bytes: Vec<u8>,
 }
 
-impl SourceKind {
-    /// `bars` or `trades`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Bars => "bars",
-            Self::Trades => "trades",
-        }
-    }
-}
-
 impl Default for IngestLimits {
     fn default() -> Self {
         Self {
@@ -154,84 +95,5 @@ impl Default for IngestLimits {
             bytes_max: SOURCE_BYTES_MAX,
             rows_in_memory: ROWS_IN_MEMORY,
         }
-    }
-}
-
-impl TimeMeaning {
-    /// `open` or `close`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Close => "close",
-        }
-    }
-}
-
-impl fmt::Display for TimeMeaning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for TimeMeaning {
-    type Err = WordError;
-
-    fn from_str(text: &str) -> Result<Self, WordError> {
-        match text {
-            "open" => Ok(Self::Open),
-            "close" => Ok(Self::Close),
-            _ => Err(WordError {
-                text: text.to_owned(),
-                words: "open, close",
-            }),
-        }
-    }
-}
-
-impl EpochUnit {
-    /// Every unit, coarsest first.
-    pub const ALL: [Self; 4] = [Self::Seconds, Self::Millis, Self::Micros, Self::Nanos];
-
-    /// `s`, `ms`, `us` or `ns`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Seconds => "s",
-            Self::Millis => "ms",
-            Self::Micros => "us",
-            Self::Nanos => "ns",
-        }
-    }
-
-    /// Nanoseconds in one unit.
-    #[must_use]
-    pub const fn nanos(self) -> i64 {
-        match self {
-            Self::Seconds => 1_000_000_000,
-            Self::Millis => 1_000_000,
-            Self::Micros => 1_000,
-            Self::Nanos => 1,
-        }
-    }
-}
-
-impl fmt::Display for EpochUnit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for EpochUnit {
-    type Err = WordError;
-
-    fn from_str(text: &str) -> Result<Self, WordError> {
-        Self::ALL
-            .into_iter()
-            .find(|unit| unit.name() == text)
-            .ok_or_else(|| WordError {
-                text: text.to_owned(),
-                words: "s, ms, us, ns",
-            })
     }
 }

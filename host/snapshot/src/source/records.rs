@@ -4,40 +4,41 @@
 mod columnar;
 mod csv;
 
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom};
 
-use cap_std::fs::{Dir, File};
+use cap_std::fs::File;
 
-use crate::error::{IngestError, ReadError};
-use crate::layers::raw;
-use crate::quality::quarantine::Bad;
-use crate::source::lines::HashingReader;
-use crate::source::mapping::Mapping;
+use crate::error::IngestError;
+use crate::source::mapping::ColumnMapping;
 use crate::source::options::IngestLimits;
-use counterfoil_base::digest::Digest;
+use crate::source::row_error::RowError;
 
-/// One row, or what stands in its place.
-pub(crate) enum Record<'a> {
+/// One row, or what was read instead of one.
+pub(crate) enum SourceRecord<'a> {
     /// A row and its fields.
     Row {
         line: u64,
         fields: Vec<&'a str>,
         raw: &'a [u8],
     },
-    /// A line that is no row.
-    Bad { line: u64, bad: Bad, raw: &'a [u8] },
+    /// A line that cannot be used.
+    Invalid {
+        line: u64,
+        error: RowError,
+        raw: &'a [u8],
+    },
     /// A blank line.
     Blank,
-    /// There is no more.
+    /// The end of the source.
     End,
 }
 
 /// The rows of a source, one after the other.
-pub(crate) trait Records {
+pub(crate) trait SourceRecords {
     /// The names of the columns.
     fn header(&self) -> &[String];
     /// The next row.
-    fn next(&mut self) -> Result<Record<'_>, IngestError>;
+    fn next(&mut self) -> Result<SourceRecord<'_>, IngestError>;
     /// Bytes read so far, after decompression.
     fn bytes(&self) -> u64;
     /// `csv`, `parquet` or `arrow`, and how it is packed.
@@ -49,45 +50,31 @@ const PARQUET_MAGIC: &[u8] = b"PAR1";
 /// The first bytes of an Arrow IPC file. Source: Arrow Columnar Format, IPC File Format.
 const ARROW_MAGIC: &[u8] = b"ARROW1";
 
-/// Opens a file of the raw layer, once its bytes were checked.
+/// Opens a source in the format that its first bytes show.
 pub(crate) fn open(
-    data: &Dir,
-    sha256: &Digest,
+    mut file: File,
     name: &str,
-    mapping: &Mapping,
+    mapping: &ColumnMapping,
     limits: IngestLimits,
-) -> Result<Box<dyn Records>, IngestError> {
-    let mut file = checked(data, sha256)?;
+) -> Result<Box<dyn SourceRecords>, IngestError> {
     let mut magic = Vec::new();
     file.by_ref()
         .take(6)
         .read_to_end(&mut magic)
         .and_then(|_| file.seek(SeekFrom::Start(0)))
         .map_err(IngestError::source(name, 0))?;
+    // By its first bytes, so that a wrong suffix cannot send a binary file through the CSV parser.
     if magic.starts_with(PARQUET_MAGIC) {
         return columnar::open_parquet(file.into_std(), name, limits);
     }
     if magic.starts_with(ARROW_MAGIC) {
         return columnar::open_arrow(file.into_std(), name, limits);
     }
-    let delimiter = mapping.delimiter().unwrap_or(b',');
-    Ok(Box::new(csv::Csv::open(file, name, delimiter, limits)?))
-}
-
-/// A file of the raw layer whose bytes are those of its name, at its beginning.
-fn checked(data: &Dir, sha256: &Digest) -> Result<File, IngestError> {
-    let place = raw::place(sha256);
-    let io = |error: io::Error| IngestError::from(ReadError::io(&place)(error));
-    let (got, _) = HashingReader::new(raw::open(data, sha256)?)
-        .finish()
-        .map_err(io)?;
-    if got != *sha256 {
-        return Err(IngestError::from(ReadError::Digest {
-            file: place,
-            part: "the raw file".to_owned(),
-            expected: *sha256,
-            got,
-        }));
-    }
-    Ok(raw::open(data, sha256)?)
+    let delimiter = mapping.delimiter().map_err(|reason| IngestError::Option {
+        option: "mapping",
+        reason,
+    })?;
+    Ok(Box::new(csv::CsvRecords::open(
+        file, name, delimiter, limits,
+    )?))
 }

@@ -1,4 +1,5 @@
-//! One line of a source to one row, or the reason why it is none. It must never know other rows.
+//! One line of a source to one row, or the reason why it cannot be used. It must never know other
+//! rows.
 
 use counterfoil_trading::bar::{BarError, ClosedBar, RawBar};
 use counterfoil_trading::decimal::{self, SCALE_MAX};
@@ -7,15 +8,15 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Price, Volume};
 use serde::{Deserialize, Serialize};
 
-use crate::quality::quarantine::{Bad, Reason};
-use crate::source::columns::{Column, Columns};
+use crate::source::columns::{BarColumns, NumberColumn, field};
+use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::scales::PriceGrid;
-use crate::source::times::{Key, Times};
+use crate::source::times::{TimeKey, TimeParser};
 
-/// One bar as it stands in the source, at scales of its own. Rows sort by time, then by line.
+/// One bar of the source, at scales of its own. Rows sort by time, then by line.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub(crate) struct Row {
-    /// The time as it sorts; see [`Times`].
+pub(crate) struct SourceRow {
+    /// The time as it sorts; see [`TimeParser`].
     pub(crate) time: i64,
     pub(crate) line: u64,
     /// Open, high, low, close.
@@ -25,117 +26,113 @@ pub(crate) struct Row {
     pub(crate) volume_scale: u8,
 }
 
-/// A row, its symbol and its time.
-pub(crate) type Parsed<'a> = (&'a str, Key, Row);
+/// A row and what sorts it.
+pub(crate) struct ParsedRow<'a> {
+    pub(crate) symbol: &'a str,
+    pub(crate) time: TimeKey,
+    pub(crate) row: SourceRow,
+}
 
-/// The row that the fields of line `line` stand for.
-pub(crate) fn parse<'a>(
+/// The row that the fields of line `line` stand for; `symbol` is that of every row, for a source
+/// without a symbol column.
+///
+/// # Errors
+///
+/// Returns [`RowError`], whose message goes into the quarantine.
+pub(crate) fn parse_row<'a>(
     fields: &[&'a str],
-    columns: &Columns,
-    symbol: &'a str,
-    (times, grid): (&Times, PriceGrid),
+    columns: &BarColumns,
+    symbol: Option<&'a str>,
+    times: &TimeParser,
+    grid: PriceGrid,
     line: u64,
-) -> Result<Parsed<'a>, Bad> {
-    if fields.len() != columns.count {
-        let message = format!("{} fields, the header has {}", fields.len(), columns.count);
-        return Err(Bad {
-            reason: Reason::Fields,
-            message,
-        });
-    }
-    let field = |place: usize| fields.get(place).copied().unwrap_or_default();
-    let symbol = columns.symbol.map_or(symbol, field);
-    check_symbol(symbol).map_err(|message| Bad {
-        reason: Reason::Symbol,
-        message,
-    })?;
-    let key = columns.key(fields, times)?;
-    let number = |column: Column| Number::parse(field(column.place), column.name);
+) -> Result<ParsedRow<'a>, RowError> {
+    let (symbol, time) = columns.common.symbol_and_time(fields, symbol, times)?;
+    let text = |column: NumberColumn| field(fields, column.place);
+    let number = |column: NumberColumn| ExactNumber::parse(text(column)?, column.name);
     let [open, high, low, close] = columns.prices;
     let prices = [number(open)?, number(high)?, number(low)?, number(close)?];
     for (price, column) in prices.iter().zip(columns.prices) {
-        check_grid(price, column, field(column.place), grid)?;
+        check_grid(price, column, text(column)?, grid)?;
     }
     let volume = number(columns.volume)?;
+    // Each row has a scale of its own until the whole file was read: only then is the most decimals
+    // of any row known, and a value that was rounded before could not get its digits back.
     let price_scale = prices.iter().map(|price| price.decimals).max().unwrap_or(0);
     let mut scaled = [0; 4];
     for ((place, price), column) in scaled.iter_mut().zip(prices).zip(columns.prices) {
         *place = price.at(price_scale, column.name)?;
     }
-    let row = Row {
-        time: key.time,
+    let row = SourceRow {
+        time: time.time,
         line,
         prices: scaled,
         volume: volume.at(volume.decimals, columns.volume.name)?,
         price_scale,
         volume_scale: volume.decimals,
     };
-    check_bar(&row).map_err(|error| Bad {
-        reason: Reason::from(&error),
-        message: explain(
-            &error,
-            &columns.prices.map(|column| field(column.place)),
-            field(columns.volume.place),
-        ),
-    })?;
-    Ok((symbol, key, row))
-}
-
-/// What is wrong with a symbol, if anything.
-pub(crate) fn check_symbol(symbol: &str) -> Result<(), String> {
-    if symbol.is_empty() || symbol.len() > 64 || symbol.chars().any(char::is_control) {
-        return Err(format!(
-            "{symbol:?} is no symbol: 1 to 64 bytes without control characters"
-        ));
+    if let Err(error) = check_bar(&row) {
+        return Err(RowError {
+            code: RowErrorCode::from(&error),
+            message: explain(
+                &error,
+                [text(open)?, text(high)?, text(low)?, text(close)?],
+                text(columns.volume)?,
+            ),
+        });
     }
-    Ok(())
+    Ok(ParsedRow { symbol, time, row })
 }
 
 /// A decimal number, exact.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Number {
+pub(crate) struct ExactNumber {
     pub(crate) at_18: i128,
     pub(crate) decimals: u8,
 }
 
-impl Number {
-    pub(crate) fn parse(text: &str, column: &str) -> Result<Self, Bad> {
-        let bad = |message: String| Bad {
-            reason: Reason::Number,
+impl ExactNumber {
+    pub(crate) fn parse(text: &str, column: &str) -> Result<Self, RowError> {
+        let bad = |message: String| RowError {
+            code: RowErrorCode::Number,
             message,
         };
+        // Plain decimals only. `1e6`, `0x10`, `NaN` and `1,000` are refused rather than read in one
+        // of the ways they could be meant.
         let at_18 = decimal::parse(text, SCALE_MAX)
             .map_err(|error| bad(format!("column {column}: {error}")))?;
         let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+        // Trailing zeros do not count: `1.50` and `1.5` are one value, and files mix both.
         let decimals = u8::try_from(fraction.trim_end_matches('0').len()).unwrap_or(SCALE_MAX);
         Ok(Self { at_18, decimals })
     }
 
     /// The integer at a scale that is not coarser than its decimals.
-    pub(crate) fn at(self, scale: u8, column: &str) -> Result<i64, Bad> {
+    pub(crate) fn at(self, scale: u8, column: &str) -> Result<i64, RowError> {
         let finer = decimal::power_of_ten(SCALE_MAX.saturating_sub(scale)).unwrap_or(1);
         let value = self
             .at_18
             .checked_div(finer)
             .and_then(|value| i64::try_from(value).ok());
-        value.ok_or_else(|| Bad {
-            reason: Reason::Number,
+        value.ok_or_else(|| RowError {
+            code: RowErrorCode::Number,
             message: format!("column {column}: too large for {scale} decimals in 64 bits"),
         })
     }
 }
 
 pub(crate) fn check_grid(
-    price: &Number,
-    column: Column,
+    price: &ExactNumber,
+    column: NumberColumn,
     text: &str,
     grid: PriceGrid,
-) -> Result<(), Bad> {
+) -> Result<(), RowError> {
+    // Off the grid is refused, not rounded: it is more likely a wrong column or unit than a price.
     let name = column.name;
     if let Some(scale) = grid.scale.filter(|scale| price.decimals > *scale) {
         let message = format!("column {name}: {text} has more than {scale} decimals");
-        return Err(Bad {
-            reason: Reason::TooFine,
+        return Err(RowError {
+            code: RowErrorCode::TooFine,
             message,
         });
     }
@@ -143,8 +140,8 @@ pub(crate) fn check_grid(
         && price.at_18.checked_rem(tick) != Some(0)
     {
         let message = format!("column {name}: {text} is no multiple of the tick");
-        return Err(Bad {
-            reason: Reason::OffTick,
+        return Err(RowError {
+            code: RowErrorCode::OffTick,
             message,
         });
     }
@@ -152,7 +149,7 @@ pub(crate) fn check_grid(
 }
 
 /// Whether prices and volume agree. The interval is any: the timeframe may not be known yet.
-fn check_bar(row: &Row) -> Result<ClosedBar, BarError> {
+fn check_bar(row: &SourceRow) -> Result<ClosedBar, BarError> {
     let [open, high, low, close] = row.prices.map(Price);
     ClosedBar::parse(RawBar {
         instrument: InstrumentId(0),
@@ -167,7 +164,8 @@ fn check_bar(row: &Row) -> Result<ClosedBar, BarError> {
 }
 
 /// The error in the numbers of the source.
-fn explain(error: &BarError, [open, high, low, close]: &[&str; 4], volume: &str) -> String {
+fn explain(error: &BarError, prices: [&str; 4], volume: &str) -> String {
+    let [open, high, low, close] = prices;
     match error {
         BarError::Crossed { .. } => format!("low {low} is above high {high}"),
         BarError::OutsideRange { .. } => {
@@ -182,28 +180,37 @@ fn explain(error: &BarError, [open, high, low, close]: &[&str; 4], volume: &str)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::fields::Fields;
-    use crate::source::mapping::Mapping;
+    use crate::source::columns::HeaderContext;
+    use crate::source::fields::FieldSplitter;
+    use crate::source::mapping::ColumnMapping;
     use crate::source::times::TimeReader;
 
     #[track_caller]
     fn check(line: &str, grid: PriceGrid, expect: &str) {
         let header =
             ["symbol", "time", "open", "high", "low", "close", "volume"].map(str::to_owned);
-        let columns = Columns::find("f.csv", &header, None, &Mapping::default()).unwrap();
-        let times = Times::new(TimeReader::default());
-        let mut fields = Fields::new(b',');
+        let mapping = ColumnMapping::default();
+        let columns = BarColumns::find(HeaderContext {
+            file: "f.csv",
+            header: &header,
+            symbol: None,
+            mapping: &mapping,
+        })
+        .unwrap();
+        let times = TimeParser::new(TimeReader::default());
+        let mut fields = FieldSplitter::new(b',');
         let got = fields
-            .cut(line)
+            .split(line)
             .and_then(|fields| {
-                parse(&fields, &columns, "", (&times, grid), 7).map(|(symbol, _, row)| {
+                parse_row(&fields, &columns, None, &times, grid, 7).map(|parsed| {
+                    let row = parsed.row;
                     format!(
-                        "{symbol} {:?} at {} {} at {}",
-                        row.prices, row.price_scale, row.volume, row.volume_scale
+                        "{} {:?} at {} {} at {}",
+                        parsed.symbol, row.prices, row.price_scale, row.volume, row.volume_scale
                     )
                 })
             })
-            .unwrap_or_else(|bad| format!("{}: {}", bad.reason, bad.message));
+            .unwrap_or_else(|error| format!("{}: {}", error.code, error.message));
         assert!(got.contains(expect), "{line:?}: {got}");
     }
 

@@ -1,4 +1,4 @@
-//! What a time field says: a date, an ISO 8601 moment, or a number since 1970. It must never read
+//! A time field as a time: a date, an ISO 8601 moment, or a number since 1970. It must never read
 //! a clock or the machine's time zone database.
 
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -8,18 +8,18 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
 use crate::error::IngestError;
-use crate::source::options::{EpochUnit, TimeMeaning};
+use crate::source::choices::{EpochUnit, TimeMeaning};
 
 /// The longest text of a time: ISO 8601 with nanoseconds and offset has 35 characters.
 const TIME_BYTES_MAX: usize = 40;
 
 /// Seconds since 1970 at 1980-01-01 and at 2100-01-01. In no two units does one number fall
-/// between them, so a number that does tells its unit.
+/// between them, so a number that does shows its unit.
 const TELLING_SECONDS: (i64, i64) = (315_532_800, 4_102_444_800);
 
 /// How the times of a source are written.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Format {
+pub(crate) enum TimeFormat {
     /// Dates and ISO 8601, or numbers since 1970; not both in one file.
     #[default]
     Any,
@@ -27,7 +27,7 @@ pub(crate) enum Format {
     Date,
     /// ISO 8601 alone.
     Iso,
-    /// Numbers since 1970 alone; without a unit their size tells it.
+    /// Numbers since 1970 alone; without a unit their size decides.
     Epoch(Option<EpochUnit>),
     /// A pattern of strptime, such as `%d.%m.%Y %H:%M`.
     Pattern(String),
@@ -37,34 +37,34 @@ pub(crate) enum Format {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TimeReader {
     pub(crate) meaning: TimeMeaning,
-    pub(crate) format: Format,
+    pub(crate) format: TimeFormat,
     /// The zone of times that state none; without it UTC.
     pub(crate) zone: Option<TimeZone>,
 }
 
 /// Turns time fields into keys: numbers of one unit, in sequence of time.
 #[derive(Debug)]
-pub(crate) struct Times {
+pub(crate) struct TimeParser {
     reader: TimeReader,
     given: Option<EpochUnit>,
-    kind: Option<Kind>,
+    kind: Option<TimeNotation>,
     /// The first numeric time, for messages.
     first: Option<(u64, i64)>,
-    /// By unit, the first line whose number tells that unit.
+    /// By unit, the first line whose number shows that unit.
     telling: [Option<u64>; EpochUnit::ALL.len()],
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kind {
+enum TimeNotation {
     Text,
     Epoch,
 }
 
-impl Times {
+impl TimeParser {
     pub(crate) fn new(reader: TimeReader) -> Self {
         let given = match &reader.format {
-            Format::Epoch(unit) => *unit,
-            Format::Any | Format::Date | Format::Iso | Format::Pattern(_) => None,
+            TimeFormat::Epoch(unit) => *unit,
+            TimeFormat::Any | TimeFormat::Date | TimeFormat::Iso | TimeFormat::Pattern(_) => None,
         };
         Self {
             reader,
@@ -76,7 +76,7 @@ impl Times {
     }
 
     /// For times that are nanoseconds already, and opens.
-    pub(crate) fn done() -> Self {
+    pub(crate) fn of_nanos() -> Self {
         Self::new(TimeReader::default())
     }
 
@@ -85,45 +85,54 @@ impl Times {
     }
 
     /// The key of one time field, or what is wrong with it.
-    pub(crate) fn key(&self, text: &str) -> Result<Key, String> {
+    pub(crate) fn key(&self, text: &str) -> Result<TimeKey, String> {
+        // The wording of these errors goes into the quarantine: it is part of what names a snapshot.
         let digits = text.strip_prefix('-').unwrap_or(text);
         let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         let kind = match (&self.reader.format, number) {
-            (Format::Any | Format::Epoch(_), true) => Kind::Epoch,
-            (Format::Epoch(_), false) => return Err(format!("{text:?} is no number since 1970")),
-            _ => Kind::Text,
+            (TimeFormat::Any | TimeFormat::Epoch(_), true) => TimeNotation::Epoch,
+            (TimeFormat::Epoch(_), false) => {
+                return Err(format!("{text:?} is no number since 1970"));
+            }
+            _ => TimeNotation::Text,
         };
+        // `20030102` is a number and `2003-01-02` a date. In one file either could be the mistake,
+        // and read together they would be 1970 and 2003.
         if self.kind.is_some_and(|first| first != kind) {
             return Err(match kind {
-                Kind::Epoch => format!("{text:?} is a number, and earlier rows have dates"),
-                Kind::Text => format!("{text:?} is no number, and earlier rows have numbers"),
+                TimeNotation::Epoch => format!("{text:?} is a number, and earlier rows have dates"),
+                TimeNotation::Text => {
+                    format!("{text:?} is no number, and earlier rows have numbers")
+                }
             });
         }
         let time = match kind {
-            Kind::Epoch => text
+            TimeNotation::Epoch => text
                 .parse()
                 .map_err(|_| format!("{text:?} is too large a number"))?,
-            Kind::Text => self.reader.nanos(text)?,
+            TimeNotation::Text => self.reader.nanos(text)?,
         };
-        Ok(Key { time, kind })
+        Ok(TimeKey { time, kind })
     }
 
     /// Remembers the key of a row that was taken.
-    pub(crate) fn take(&mut self, key: &Key, line: u64) {
-        self.see(key);
-        self.tell(key.time, line);
+    pub(crate) fn note(&mut self, key: &TimeKey, line: u64) {
+        self.note_notation(key);
+        self.note_unit(key.time, line);
     }
 
     /// Remembers how a time was written: those after it must be written so too.
-    pub(crate) fn see(&mut self, key: &Key) {
+    pub(crate) fn note_notation(&mut self, key: &TimeKey) {
         self.kind = Some(key.kind);
     }
 
-    /// Takes what a key of a line says of the unit, in any sequence of lines.
-    pub(crate) fn tell(&mut self, time: i64, line: u64) {
-        if self.kind != Some(Kind::Epoch) {
+    /// Notes which unit the key of a line shows, in any sequence of lines.
+    pub(crate) fn note_unit(&mut self, time: i64, line: u64) {
+        if self.kind != Some(TimeNotation::Epoch) {
             return;
         }
+        // The smallest line and not the first that is seen, since rows come in sequence of time: the
+        // same file gives the same message in whatever order it is read.
         if self.first.is_none_or(|(first, _)| line < first) {
             self.first = Some((line, time));
         }
@@ -144,9 +153,13 @@ impl Times {
         if let Some(unit) = self.given {
             return Ok(unit.nanos());
         }
-        let told = EpochUnit::ALL.iter().zip(self.telling);
-        let mut told = told.filter_map(|(unit, line)| Some((*unit, line?)));
-        match (told.next(), told.next()) {
+        let mut units = EpochUnit::ALL
+            .iter()
+            .zip(self.telling)
+            .filter_map(|(unit, line)| Some((*unit, line?)));
+        // Exactly one unit, or an error: a guess between seconds and milliseconds that is wrong
+        // moves every bar by decades.
+        match (units.next(), units.next()) {
             (Some((unit, _)), None) => Ok(unit.nanos()),
             (Some((first_unit, first_line)), Some((second_unit, second_line))) => {
                 Err(IngestError::MixedEpochs {
@@ -170,9 +183,9 @@ impl Times {
 
 /// One time, as it sorts.
 #[derive(Debug)]
-pub(crate) struct Key {
+pub(crate) struct TimeKey {
     pub(crate) time: i64,
-    kind: Kind,
+    kind: TimeNotation,
 }
 
 impl TimeReader {
@@ -180,16 +193,17 @@ impl TimeReader {
     /// or, where times are closes, the one it ends with: a zone never moves it.
     fn nanos(&self, text: &str) -> Result<i64, String> {
         let unreadable = || match &self.format {
-            Format::Date => format!("{text:?} is no time: a date is YYYY-MM-DD"),
-            Format::Pattern(pattern) => format!("{text:?} is no time of the form {pattern}"),
-            Format::Any | Format::Iso | Format::Epoch(_) => format!(
+            TimeFormat::Date => format!("{text:?} is no time: a date is YYYY-MM-DD"),
+            TimeFormat::Pattern(pattern) => format!("{text:?} is no time of the form {pattern}"),
+            TimeFormat::Any | TimeFormat::Iso | TimeFormat::Epoch(_) => format!(
                 "{text:?} is no time: YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970"
             ),
         };
+        // A zone in brackets is refused: it can contradict the offset before it.
         if text.len() > TIME_BYTES_MAX || text.contains('[') || !text.is_ascii() {
             return Err(unreadable());
         }
-        if let Format::Pattern(pattern) = &self.format {
+        if let TimeFormat::Pattern(pattern) = &self.format {
             let parsed = strtime::parse(pattern, text).map_err(|_| unreadable())?;
             if let Ok(moment) = parsed.to_timestamp() {
                 return narrow(moment).ok_or_else(|| too_far(text));
@@ -199,10 +213,10 @@ impl TimeReader {
             }
             return self.midnight(parsed.to_date().map_err(|_| unreadable())?, text);
         }
-        if text.len() == 10 && self.format != Format::Iso {
+        if text.len() == 10 && self.format != TimeFormat::Iso {
             return self.midnight(text.parse().map_err(|_| unreadable())?, text);
         }
-        if self.format == Format::Date {
+        if self.format == TimeFormat::Date {
             return Err(unreadable());
         }
         if let Ok(moment) = text.parse::<Timestamp>() {
@@ -210,25 +224,30 @@ impl TimeReader {
         }
         // What follows the date of a naive time is digits, colons and points: anything else would
         // be an offset that is not understood, and must not be taken for UTC.
-        let clock = text.get(11..).unwrap_or_default();
         let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b':' | b'.');
-        if clock.is_empty() || !clock.bytes().all(plain) {
+        let has_plain_clock = text
+            .get(11..)
+            .is_some_and(|clock| !clock.is_empty() && clock.bytes().all(plain));
+        if !has_plain_clock {
             return Err(unreadable());
         }
         self.at_zone(text.parse().map_err(|_| unreadable())?, text)
     }
 
     fn midnight(&self, date: Date, text: &str) -> Result<i64, String> {
-        let midnight = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok();
-        let midnight = midnight.and_then(narrow).ok_or_else(|| too_far(text))?;
+        let midnight = TimeZone::UTC
+            .to_timestamp(date.at(0, 0, 0, 0))
+            .ok()
+            .and_then(narrow)
+            .ok_or_else(|| too_far(text))?;
         match self.meaning {
             TimeMeaning::Open => Ok(midnight),
             TimeMeaning::Close => midnight.checked_add(DAY_NANOS).ok_or_else(|| too_far(text)),
         }
     }
 
-    /// A time without a zone, in the zone of the source. A time that the clocks showed twice, or
-    /// never, is told and not guessed.
+    /// A time without a zone, in the zone of the source. A time that the clocks showed twice or
+    /// never is an error and not guessed.
     fn at_zone(&self, civil: DateTime, text: &str) -> Result<i64, String> {
         let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
         let ambiguous = zone.to_ambiguous_timestamp(civil);
@@ -261,11 +280,7 @@ pub(crate) fn nanos(text: &str, meaning: TimeMeaning) -> Result<i64, String> {
 
 /// The shortest text of a time: a date where it is midnight in UTC, ISO 8601 otherwise.
 pub(crate) fn show(time: UnixNanos) -> String {
-    let text = Timestamp::from_nanosecond(i128::from(time.0)).map(|moment| moment.to_string());
-    let text = text.unwrap_or_default();
-    text.strip_suffix("T00:00:00Z")
-        .map(str::to_owned)
-        .unwrap_or(text)
+    time.date_or_time()
 }
 
 /// The UTC date of a time.
@@ -276,12 +291,12 @@ pub(crate) fn date(time: UnixNanos) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::mapping::Mapping;
+    use crate::source::mapping::ColumnMapping;
     use crate::source::options::{IngestOptions, SideFile};
 
-    fn times(meaning: TimeMeaning, given: Option<EpochUnit>) -> Times {
-        let format = given.map_or(Format::Any, |unit| Format::Epoch(Some(unit)));
-        Times::new(TimeReader {
+    fn times(meaning: TimeMeaning, given: Option<EpochUnit>) -> TimeParser {
+        let format = given.map_or(TimeFormat::Any, |unit| TimeFormat::Epoch(Some(unit)));
+        TimeParser::new(TimeReader {
             meaning,
             format,
             zone: None,
@@ -294,10 +309,10 @@ mod tests {
             name: "m.json".to_owned(),
             bytes: format!("{{\"time\": {time}}}").into_bytes(),
         };
-        let got = Mapping::parse(Some(&file))
+        let got = ColumnMapping::parse(Some(&file))
             .map_err(|error| error.to_string())
             .and_then(|mapping| mapping.times(&IngestOptions::default()))
-            .and_then(|reader| Times::new(reader).key(text))
+            .and_then(|reader| TimeParser::new(reader).key(text))
             .map_or_else(|error| error, |key| show(UnixNanos(key.time)));
         assert!(got.contains(expect), "{time} {text:?}: {got}");
     }
@@ -339,12 +354,12 @@ mod tests {
         check_mapped(
             r#"{"format": "dd.mm"}"#,
             "x",
-            "\"dd.mm\" is none of date, iso",
+            "unknown format \"dd.mm\"; use date, iso",
         );
         check_mapped(
             r#"{"zone": "Mars/Base"}"#,
             "x",
-            "no time zone \"Mars/Base\"; give an IANA name",
+            "unknown time zone \"Mars/Base\"; use an IANA name",
         );
         check_mapped(r#"{"columns": ["a", "b", "c"]}"#, "x", "date and clock");
         check_mapped(r#"{"colums": []}"#, "x", "m.json, line 1: unknown field");
@@ -353,7 +368,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, meaning: TimeMeaning, expect: &str) {
         let got = match times(meaning, None).key(text) {
-            Ok(key) if key.kind == Kind::Epoch => format!("number {}", key.time),
+            Ok(key) if key.kind == TimeNotation::Epoch => format!("number {}", key.time),
             Ok(key) => Timestamp::from_nanosecond(i128::from(key.time))
                 .unwrap()
                 .to_string(),
@@ -410,7 +425,7 @@ mod tests {
         for text in texts {
             line += 1;
             match all.key(text) {
-                Ok(key) => all.take(&key, line),
+                Ok(key) => all.note(&key, line),
                 Err(error) => return assert!(error.contains(expect), "{texts:?}: {error}"),
             }
         }
@@ -431,7 +446,7 @@ mod tests {
         check_unit(
             &["60", "120"],
             None,
-            "line 2, column ts: 60 may be s, ms, us or ns",
+            "line 2, column ts: 60 could be s, ms, us or ns",
         );
         check_unit(&["20030102"], None, "write the time as YYYY-MM-DD");
         check_unit(&["60", "120"], Some(EpochUnit::Millis), "1000000 ns");

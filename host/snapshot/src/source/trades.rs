@@ -11,23 +11,26 @@ use counterfoil_trading::units::{Price, Volume};
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
-use crate::layers::bars::rescale;
-use crate::layers::ingest::Progress;
-use crate::quality::deferred::{Aside, Repeat, put};
-use crate::quality::quarantine::{Bad, Quarantine, Reason};
-use crate::source::columns::{Column, TradeColumns};
-use crate::source::options::TimeMeaning;
-use crate::source::records::{Record, Records};
-use crate::source::row::{Number, Row, check_grid, check_symbol};
-use crate::source::symbols::{Place, Symbols};
-use crate::source::table::{Counter, Finest, Reading, Table};
-use crate::source::times::Times;
+use crate::quality::deferred::{DeferredRows, RepeatedRow, quarantine_row};
+use crate::quality::quarantine::QuarantineWriter;
+use crate::source::choices::TimeMeaning;
+use crate::source::columns::{HeaderContext, NumberColumn, TradeColumns, field};
+use crate::source::precision::{MaxPrecision, Precision};
+use crate::source::progress::IngestProgress;
+use crate::source::reading::{RowOutcome, SourceContext, read_rows};
+use crate::source::records::SourceRecords;
+use crate::source::row::{ExactNumber, SourceRow, check_grid};
+use crate::source::row_error::{RowError, RowErrorCode};
+use crate::source::scales::rescale;
+use crate::source::symbols::{RowArrival, SymbolTable, by_number};
+use crate::source::table::SourceTable;
+use crate::source::times::{TimeKey, TimeParser};
 use crate::spool::series::SeriesWriter;
-use crate::spool::sort::{Sorted, Sorter};
+use crate::spool::sort::{ExternalSorter, SortedRows};
 
-/// One trade as it stands in the source, at scales of its own.
+/// One trade of the source, at scales of its own.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-struct Deal {
+struct RawTrade {
     time: i64,
     price: i64,
     size: i64,
@@ -36,81 +39,120 @@ struct Deal {
 }
 
 /// An id that sorts as a number does: shorter text first.
-type Id = (usize, String);
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+struct TradeId {
+    length: usize,
+    text: String,
+}
 
-/// A trade by number of its symbol, id and line: a second one of an id stands beside the first.
-type ById = (u32, Id, u64, Deal);
+/// Trades in sequence of symbol number, id and line: trades of one id are next to each other.
+#[derive(Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+struct TradeById {
+    symbol: u32,
+    id: TradeId,
+    line: u64,
+    trade: RawTrade,
+}
 
-/// A trade by rank of its symbol, time, id and line: as the aggregator takes them.
-type ByTime = (u32, i64, Id, u64, Deal);
+/// Trades in sequence of symbol rank, time, id and line: as the aggregator takes them.
+#[derive(Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+struct TradeByTime {
+    rank: u32,
+    time: i64,
+    id: TradeId,
+    line: u64,
+    trade: RawTrade,
+}
+
+/// The fields of one row.
+struct ParsedTrade<'a> {
+    symbol: &'a str,
+    time: TimeKey,
+    id: TradeId,
+    trade: RawTrade,
+}
 
 /// What trades are aggregated with.
-struct Scales<'a> {
+struct TradeScales<'a> {
     timeframe: Timeframe,
     nanos_per_key: i64,
-    finest: Finest,
+    precision: MaxPrecision,
     file: &'a str,
     time_name: &'a str,
 }
 
+impl TradeId {
+    fn new(text: &str) -> Self {
+        Self {
+            length: text.len(),
+            text: text.to_owned(),
+        }
+    }
+
+    /// Whether the source states an id. Trades without one repeat nothing.
+    const fn is_stated(&self) -> bool {
+        self.length > 0
+    }
+}
+
 /// Reads all trades of a source, and makes bars of them.
 pub(crate) fn read_trades<'a>(
-    records: &mut dyn Records,
-    reading: &Reading<'a>,
-    mut times: Times,
-    (mut quarantine, progress): (Quarantine, &mut dyn FnMut(Progress)),
-) -> Result<Table<'a>, IngestError> {
-    let name = reading.name;
-    let timeframe = timeframe(reading, &times)?;
-    let columns = TradeColumns::find(name, records.header(), reading.symbol, reading.mapping)?;
-    let rows_in_memory = reading.options.limits.rows_in_memory;
-    let mut sorter = Sorter::new(reading.scratch, "ids", rows_in_memory);
-    let mut aside = Aside::new(reading.scratch, rows_in_memory);
-    let mut symbols = Symbols::new();
-    let mut counter = Counter::default();
-    let mut blank_lines: u64 = 0;
-    loop {
-        let (line, taken, raw) = match records.next()? {
-            Record::End => break,
-            Record::Blank => {
-                blank_lines = blank_lines.saturating_add(1);
-                continue;
-            }
-            Record::Bad { line, bad, raw } => (line, Err(bad), raw),
-            Record::Row { line, fields, raw } => {
-                let parsed = parse(&fields, &columns, reading, &mut times);
-                let taken = parsed.map(|(symbol, id, deal)| {
-                    let (symbol, place) = symbols.take(symbol, id.clone());
-                    // Trades without an id repeat nothing.
-                    let is_late = place == Place::Late && id.0 > 0;
-                    (is_late, (symbol, id, line, deal))
-                });
-                (line, taken, raw)
-            }
-        };
-        counter.count(reading, line, symbols.len())?;
-        match taken {
-            Err(bad) => aside.bad(line, bad, raw)?,
-            Ok((is_late, trade)) => {
-                if is_late {
-                    aside.late(line, raw)?;
-                }
-                sorter.add(trade)?;
-            }
-        }
-        counter.tell(records.bytes(), false, progress);
-    }
-    counter.tell(records.bytes(), true, progress);
-    let (trades, finest) = sift(reading, sorter, &symbols.ranks(), &mut aside, &mut times)?;
-    aside.settle(name, &mut quarantine)?;
-    let scales = Scales {
-        timeframe,
-        nanos_per_key: times.nanos_per_key(name, &columns.time.name)?,
-        finest,
+    records: &mut dyn SourceRecords,
+    context: &SourceContext<'a>,
+    mut times: TimeParser,
+    mut quarantine: QuarantineWriter,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<SourceTable<'a>, IngestError> {
+    let name = context.name;
+    let timeframe = timeframe(context, &times)?;
+    let columns = TradeColumns::find(HeaderContext {
         file: name,
-        time_name: &columns.time.name,
+        header: records.header(),
+        symbol: context.symbol,
+        mapping: context.mapping,
+    })?;
+    let rows_in_memory = context.options.limits.rows_in_memory;
+    let mut sorter = ExternalSorter::new(context.scratch, "ids", rows_in_memory);
+    let mut deferred = DeferredRows::new(context.scratch, rows_in_memory);
+    let mut symbols = SymbolTable::new();
+    let take = |line, fields: &[&str]| {
+        let ParsedTrade {
+            symbol,
+            time,
+            id,
+            trade,
+        } = match parse_trade(fields, &columns, context, &times) {
+            Ok(parsed) => parsed,
+            Err(error) => return Ok(RowOutcome::Invalid(error)),
+        };
+        times.note_notation(&time);
+        let (symbol, arrival) = symbols.note(symbol, id.clone());
+        context.check_instruments(symbols.len(), line)?;
+        let is_late = arrival == RowArrival::Late && id.is_stated();
+        sorter.add(TradeById {
+            symbol,
+            id,
+            line,
+            trade,
+        })?;
+        Ok(if is_late {
+            RowOutcome::TakenLate
+        } else {
+            RowOutcome::Taken
+        })
     };
-    let mut series = SeriesWriter::new(reading.scratch)?;
+    let counts = read_rows(records, context, &mut deferred, progress, take)?;
+    let ranks = symbols.ranks();
+    let (trades, precision) = keep_first_ids(context, sorter, &ranks, &mut deferred, &mut times)?;
+    deferred.settle(name, &mut quarantine)?;
+    let scales = TradeScales {
+        timeframe,
+        nanos_per_key: times.nanos_per_key(name, &columns.common.time.name)?,
+        precision,
+        file: name,
+        time_name: &columns.common.time.name,
+    };
+    let mut series = SeriesWriter::new(context.scratch)?;
     aggregate(
         trades,
         &symbols.sorted(),
@@ -118,131 +160,140 @@ pub(crate) fn read_trades<'a>(
         &mut series,
         &mut quarantine,
     )?;
-    Ok(Table {
-        time_name: columns.time.name,
-        ignored: columns.ignored,
-        series: series.finish(reading.scratch)?,
-        times: Times::done(),
+    Ok(SourceTable {
+        time_name: columns.common.time.name,
+        ignored: columns.common.ignored,
+        series: series.finish(context.scratch)?,
+        // The bars' times are nanoseconds already, whatever unit the trades had.
+        times: TimeParser::of_nanos(),
         quarantine,
-        rows: counter.rows,
-        blank_lines,
+        counts,
         out_of_order: 0,
-        finest,
+        precision,
     })
 }
 
 /// The length of the bars that trades become.
-fn timeframe(reading: &Reading<'_>, times: &Times) -> Result<Timeframe, IngestError> {
-    let timeframe = match reading.options.timeframe {
+fn timeframe(context: &SourceContext<'_>, times: &TimeParser) -> Result<Timeframe, IngestError> {
+    let timeframe = match context.options.timeframe {
         Some(Timeframe::Fixed(nanos)) => Timeframe::Fixed(nanos),
         Some(Timeframe::Months(_)) | None => {
             return Err(IngestError::Option {
                 option: "timeframe",
-                reason: "trades need one of a fixed length, such as 1m or 1d".to_owned(),
+                reason: "trades need a timeframe of fixed length, such as 1m or 1d".to_owned(),
             });
         }
     };
     if times.meaning() == TimeMeaning::Close {
         return Err(IngestError::Option {
             option: "time",
-            reason: "a trade has one time; leave the option away".to_owned(),
+            reason: "a trade has one time; drop this option".to_owned(),
         });
     }
     Ok(timeframe)
 }
 
 /// The trade that a row stands for.
-fn parse<'a>(
+fn parse_trade<'a>(
     fields: &[&'a str],
     columns: &TradeColumns,
-    reading: &Reading<'a>,
-    times: &mut Times,
-) -> Result<(&'a str, Id, Deal), Bad> {
-    let bad = |reason, message| Bad { reason, message };
-    if fields.len() != columns.count {
-        let message = format!("{} fields, the header has {}", fields.len(), columns.count);
-        return Err(bad(Reason::Fields, message));
-    }
-    let field = |place: usize| fields.get(place).copied().unwrap_or_default();
-    let symbol = columns
-        .symbol
-        .map_or(reading.symbol.unwrap_or_default(), field);
-    check_symbol(symbol).map_err(|message| bad(Reason::Symbol, message))?;
-    let key = columns.time.key(fields, times)?;
-    let number = |column: Column| {
-        let number = Number::parse(field(column.place), column.name)?;
-        Ok::<_, Bad>((number, number.at(number.decimals, column.name)?))
+    context: &SourceContext<'a>,
+    times: &TimeParser,
+) -> Result<ParsedTrade<'a>, RowError> {
+    let (symbol, time) = columns
+        .common
+        .symbol_and_time(fields, context.symbol, times)?;
+    let number = |column: NumberColumn| {
+        let number = ExactNumber::parse(field(fields, column.place)?, column.name)?;
+        Ok::<_, RowError>((number, number.at(number.decimals, column.name)?))
     };
     let (price, price_value) = number(columns.price)?;
-    check_grid(
-        &price,
-        columns.price,
-        field(columns.price.place),
-        reading.grid,
-    )?;
+    let price_text = field(fields, columns.price.place)?;
+    check_grid(&price, columns.price, price_text, context.grid)?;
     let (size, size_value) = number(columns.size)?;
     if price_value <= 0 {
-        let message = format!("price {} is not above zero", field(columns.price.place));
-        return Err(bad(Reason::NotPositive, message));
+        return Err(RowError {
+            code: RowErrorCode::NotPositive,
+            message: format!("price {price_text} is not above zero"),
+        });
     }
     if size_value <= 0 {
-        let message = format!("size {} is not above zero", field(columns.size.place));
-        return Err(bad(Reason::NegativeVolume, message));
+        let size_text = field(fields, columns.size.place)?;
+        return Err(RowError {
+            code: RowErrorCode::NegativeVolume,
+            message: format!("size {size_text} is not above zero"),
+        });
     }
-    times.see(&key);
-    let id = columns.id.map(field).unwrap_or_default();
-    let deal = Deal {
-        time: key.time,
-        price: price_value,
-        size: size_value,
-        price_scale: price.decimals,
-        size_scale: size.decimals,
+    let id = match columns.id {
+        Some(place) => field(fields, place)?,
+        None => "",
     };
-    Ok((symbol, (id.len(), id.to_owned()), deal))
+    Ok(ParsedTrade {
+        symbol,
+        id: TradeId::new(id),
+        trade: RawTrade {
+            time: time.time,
+            price: price_value,
+            size: size_value,
+            price_scale: price.decimals,
+            size_scale: size.decimals,
+        },
+        time,
+    })
 }
 
 /// The trades by symbol and time; of those with one id the first in the source.
-fn sift<'a>(
-    reading: &Reading<'a>,
-    sorter: Sorter<'a, ById>,
+fn keep_first_ids<'a>(
+    context: &SourceContext<'a>,
+    sorter: ExternalSorter<'a, TradeById>,
     ranks: &[u32],
-    aside: &mut Aside<'_>,
-    times: &mut Times,
-) -> Result<(Sorted<'a, ByTime>, Finest), IngestError> {
+    deferred: &mut DeferredRows<'_>,
+    times: &mut TimeParser,
+) -> Result<(SortedRows<'a, TradeByTime>, MaxPrecision), IngestError> {
     let mut by_id = sorter.finish()?;
-    let rows_in_memory = reading.options.limits.rows_in_memory;
-    let mut by_time = Sorter::new(reading.scratch, "trades", rows_in_memory);
-    let mut finest = Finest::default();
-    let mut before: Option<(u32, Id, u64)> = None;
-    while let Some((symbol, id, line, deal)) = by_id.next()? {
-        if let Some((_, _, first)) = before
-            .as_ref()
-            .filter(|(other, first, _)| id.0 > 0 && *other == symbol && *first == id)
-        {
-            aside.repeat(Repeat {
+    let rows_in_memory = context.options.limits.rows_in_memory;
+    let mut by_time = ExternalSorter::new(context.scratch, "trades", rows_in_memory);
+    let mut precision = MaxPrecision::default();
+    let mut kept: Option<(u32, TradeId, u64)> = None;
+    while let Some(next) = by_id.next()? {
+        let TradeById {
+            symbol,
+            id,
+            line,
+            trade,
+        } = next;
+        let first = kept.as_ref().filter(|(kept_symbol, kept_id, _)| {
+            id.is_stated() && *kept_symbol == symbol && *kept_id == id
+        });
+        if let Some((_, _, first)) = first {
+            deferred.mark_repeat(RepeatedRow {
                 line,
                 first: *first,
                 same: true,
             })?;
             continue;
         }
-        before = Some((symbol, id.clone(), line));
-        times.tell(deal.time, line);
-        finest.take(deal.price_scale, deal.size_scale, line);
-        let place = usize::try_from(symbol).unwrap_or(usize::MAX);
-        let rank = ranks.get(place).copied().unwrap_or_default();
-        by_time.add((rank, deal.time, id, line, deal))?;
+        kept = Some((symbol, id.clone(), line));
+        times.note_unit(trade.time, line);
+        precision.note(trade.price_scale, trade.size_scale, line);
+        by_time.add(TradeByTime {
+            rank: by_number(ranks, symbol, context.name)?,
+            time: trade.time,
+            id,
+            line,
+            trade,
+        })?;
     }
-    Ok((by_time.finish()?, finest))
+    Ok((by_time.finish()?, precision))
 }
 
 /// The bars of all trades, symbol by symbol.
 fn aggregate(
-    mut trades: Sorted<'_, ByTime>,
+    mut trades: SortedRows<'_, TradeByTime>,
     names: &[&str],
-    scales: &Scales<'_>,
+    scales: &TradeScales<'_>,
     series: &mut SeriesWriter,
-    quarantine: &mut Quarantine,
+    quarantine: &mut QuarantineWriter,
 ) -> Result<(), IngestError> {
     let aggregator = || {
         BarAggregator::new(scales.timeframe, 0).map_err(|error| IngestError::Option {
@@ -253,75 +304,83 @@ fn aggregate(
     let mut bars = aggregator()?;
     let mut closed: Vec<ClosedBar> = Vec::new();
     let mut at: Option<u32> = None;
-    while let Some((rank, _, _, line, deal)) = trades.next()? {
+    while let Some(next) = trades.next()? {
+        let TradeByTime {
+            rank, line, trade, ..
+        } = next;
         if at != Some(rank) {
             bars.finish(&mut closed);
-            write(&mut closed, scales, series)?;
+            write_bars(&mut closed, scales, series)?;
             bars = aggregator()?;
-            let place = usize::try_from(rank).unwrap_or(usize::MAX);
-            series.begin(names.get(place).copied().unwrap_or_default());
+            series.begin(by_number(names, rank, scales.file)?);
             at = Some(rank);
         }
-        if let Err(error) = bars.push(scales.trade(&deal, line)?, &mut closed) {
-            // The sizes of one bar do not fit: nothing of it is dropped in silence.
-            let bad = Bad {
-                reason: Reason::Number,
+        if let Err(error) = bars.push(scales.scaled(&trade, line)?, &mut closed) {
+            // The sizes of one bar do not fit in 64 bits. The trade is quarantined, so that the
+            // bar's volume is never less than stated without a record of it.
+            let error = RowError {
+                code: RowErrorCode::Number,
                 message: error.to_string(),
             };
-            let text = decimal::format(i128::from(deal.size), deal.size_scale);
-            put(quarantine, scales.file, line, bad, text)?;
+            let text = decimal::format(i128::from(trade.size), trade.size_scale);
+            quarantine_row(quarantine, scales.file, line, error, text)?;
         }
-        write(&mut closed, scales, series)?;
+        write_bars(&mut closed, scales, series)?;
     }
     bars.finish(&mut closed);
-    write(&mut closed, scales, series)
+    write_bars(&mut closed, scales, series)
 }
 
 /// Writes the bars that closed, each as a row.
-fn write(
+fn write_bars(
     closed: &mut Vec<ClosedBar>,
-    scales: &Scales<'_>,
+    scales: &TradeScales<'_>,
     series: &mut SeriesWriter,
 ) -> Result<(), IngestError> {
-    let Finest([(price_scale, _), (volume_scale, _)]) = scales.finest;
     for bar in closed.drain(..) {
         let raw = bar.get();
         // A bar of trades has no line of its own.
-        series.add(&Row {
+        series.add(&SourceRow {
             time: raw.open_time.0,
             line: 0,
             prices: [raw.open.0, raw.high.0, raw.low.0, raw.close.0],
             volume: raw.volume.0,
-            price_scale,
-            volume_scale,
+            price_scale: scales.precision.price.decimals,
+            volume_scale: scales.precision.volume.decimals,
         })?;
     }
     Ok(())
 }
 
-impl Scales<'_> {
+impl TradeScales<'_> {
     /// The trade at the finest scales of the source.
-    fn trade(&self, deal: &Deal, line: u64) -> Result<Trade, IngestError> {
-        let Finest([(price_scale, price_line), (volume_scale, volume_line)]) = self.finest;
-        let too_large = |column, scale, finest_line| IngestError::NumberTooLarge {
+    fn scaled(&self, trade: &RawTrade, line: u64) -> Result<Trade, IngestError> {
+        let MaxPrecision { price, volume } = self.precision;
+        let too_large = |column, most: Precision| IngestError::NumberTooLarge {
             file: self.file.to_owned(),
             line,
             column,
-            scale,
-            finest_line,
+            scale: most.decimals,
+            finest_line: most.line,
         };
-        let time = deal.time.checked_mul(self.nanos_per_key);
-        let price = rescale(deal.price, deal.price_scale, price_scale);
-        let size = rescale(deal.size, deal.size_scale, volume_scale);
-        Ok(Trade {
-            instrument: InstrumentId(0),
-            time: time.map(UnixNanos).ok_or_else(|| IngestError::TimeTooFar {
+        let time = trade
+            .time
+            .checked_mul(self.nanos_per_key)
+            .map(UnixNanos)
+            .ok_or_else(|| IngestError::TimeTooFar {
                 file: self.file.to_owned(),
                 line,
                 column: self.time_name.to_owned(),
-            })?,
-            price: Price(price.ok_or_else(|| too_large("prices", price_scale, price_line))?),
-            size: Volume(size.ok_or_else(|| too_large("volume", volume_scale, volume_line))?),
+            })?;
+        Ok(Trade {
+            instrument: InstrumentId(0),
+            time,
+            price: rescale(trade.price, trade.price_scale, price.decimals)
+                .map(Price)
+                .ok_or_else(|| too_large("prices", price))?,
+            size: rescale(trade.size, trade.size_scale, volume.decimals)
+                .map(Volume)
+                .ok_or_else(|| too_large("volume", volume))?,
         })
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::IngestError;
-use crate::spool::staging::Staging;
+use crate::spool::staging::StagingDir;
 
 /// Bytes read at once. A merge holds as many times this as it has inputs.
 const BUFFER_BYTES: usize = 32_768;
@@ -21,15 +21,15 @@ const BUFFER_BYTES: usize = 32_768;
 const FRAME_BYTES_MAX: u32 = 1 << 20;
 
 /// Writes frames to a new file.
-pub(crate) struct FrameWriter {
+pub(crate) struct SpoolWriter {
     name: String,
     file: BufWriter<File>,
     frame: Vec<u8>,
     offset: u64,
 }
 
-impl FrameWriter {
-    pub(crate) fn new(scratch: &Staging, name: String) -> Result<Self, IngestError> {
+impl SpoolWriter {
+    pub(crate) fn new(scratch: &StagingDir, name: String) -> Result<Self, IngestError> {
         Ok(Self {
             file: scratch.create(&name)?,
             name,
@@ -48,6 +48,7 @@ impl FrameWriter {
         frame.clear();
         self.frame = postcard::to_extend(row, frame).map_err(IngestError::encode(&self.name))?;
         let length = u32::try_from(self.frame.len()).unwrap_or(u32::MAX);
+        // Checked here too, so that what the reader refuses was never written by us.
         if length > FRAME_BYTES_MAX {
             return Err(IngestError::encode(&self.name)("a row is too long"));
         }
@@ -68,15 +69,15 @@ impl FrameWriter {
 }
 
 /// Reads the frames of a file, from one of them on.
-pub(crate) struct FrameReader<T> {
+pub(crate) struct SpoolReader<T> {
     name: String,
     file: BufReader<File>,
     frame: Vec<u8>,
     rows: PhantomData<fn() -> T>,
 }
 
-impl<T: DeserializeOwned> FrameReader<T> {
-    pub(crate) fn new(scratch: &Staging, name: &str, offset: u64) -> Result<Self, IngestError> {
+impl<T: DeserializeOwned> SpoolReader<T> {
+    pub(crate) fn new(scratch: &StagingDir, name: &str, offset: u64) -> Result<Self, IngestError> {
         let mut file = scratch.open(name)?;
         file.seek(SeekFrom::Start(offset))
             .map_err(IngestError::source(name, 0))?;
@@ -99,14 +100,17 @@ impl<T: DeserializeOwned> FrameReader<T> {
     }
 
     fn read(&mut self) -> io::Result<Option<T>> {
+        // An end before a frame is the end of the file; one inside a frame is an error below.
         if self.file.fill_buf()?.is_empty() {
             return Ok(None);
         }
         let mut length = [0; 4];
         self.file.read_exact(&mut length)?;
         let length = u32::from_le_bytes(length);
+        // The file is ours and lives as long as the ingestion, but a full or failing disk can
+        // change it: a length that is garbage must not become an allocation.
         if length > FRAME_BYTES_MAX {
-            return Err(io::Error::other("the file was changed"));
+            return Err(io::Error::other("the temporary file was changed"));
         }
         self.frame.clear();
         self.frame

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::error::IngestError;
-use crate::source::row::Row;
-use crate::spool::frames::{FrameReader, FrameWriter};
-use crate::spool::staging::Staging;
+use crate::source::row::SourceRow;
+use crate::spool::frames::{SpoolReader, SpoolWriter};
+use crate::spool::staging::StagingDir;
 
 /// The rows of one ticker, in the file of all rows.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Part {
+pub(crate) struct TickerSpan {
     /// Where its first row begins, in bytes.
     offset: u64,
     pub(crate) rows: u64,
@@ -20,23 +20,23 @@ pub(crate) struct Part {
 
 /// Writes rows, all of one ticker together and by time.
 pub(crate) struct SeriesWriter {
-    file: FrameWriter,
-    parts: BTreeMap<String, Part>,
-    open: Option<(String, Part)>,
+    file: SpoolWriter,
+    parts: BTreeMap<String, TickerSpan>,
+    open: Option<(String, TickerSpan)>,
 }
 
 /// The rows of every ticker.
 #[derive(Debug)]
-pub(crate) struct Series<'a> {
-    scratch: &'a Staging,
+pub(crate) struct SeriesFile<'a> {
+    scratch: &'a StagingDir,
     file: String,
-    pub(crate) parts: BTreeMap<String, Part>,
+    pub(crate) parts: BTreeMap<String, TickerSpan>,
 }
 
 impl SeriesWriter {
-    pub(crate) fn new(scratch: &Staging) -> Result<Self, IngestError> {
+    pub(crate) fn new(scratch: &StagingDir) -> Result<Self, IngestError> {
         Ok(Self {
-            file: FrameWriter::new(scratch, "series".to_owned())?,
+            file: SpoolWriter::new(scratch, "series".to_owned())?,
             parts: BTreeMap::new(),
             open: None,
         })
@@ -46,7 +46,7 @@ impl SeriesWriter {
     pub(crate) fn begin(&mut self, ticker: &str) {
         self.end();
         let offset = self.file.offset();
-        self.open = Some((ticker.to_owned(), Part { offset, rows: 0 }));
+        self.open = Some((ticker.to_owned(), TickerSpan { offset, rows: 0 }));
     }
 
     fn end(&mut self) {
@@ -54,16 +54,16 @@ impl SeriesWriter {
             .extend(self.open.take().filter(|(_, part)| part.rows > 0));
     }
 
-    pub(crate) fn add(&mut self, row: &Row) -> Result<(), IngestError> {
+    pub(crate) fn add(&mut self, row: &SourceRow) -> Result<(), IngestError> {
         if let Some((_, part)) = &mut self.open {
             part.rows = part.rows.saturating_add(1);
         }
         self.file.add(row)
     }
 
-    pub(crate) fn finish(mut self, scratch: &Staging) -> Result<Series<'_>, IngestError> {
+    pub(crate) fn finish(mut self, scratch: &StagingDir) -> Result<SeriesFile<'_>, IngestError> {
         self.end();
-        Ok(Series {
+        Ok(SeriesFile {
             scratch,
             file: self.file.finish()?,
             parts: self.parts,
@@ -73,8 +73,8 @@ impl SeriesWriter {
 
 /// Rows of one ticker that belong to one instrument: those at or after `from` and before `to`.
 #[derive(Clone, Debug)]
-pub(crate) struct Share {
-    pub(crate) part: Part,
+pub(crate) struct TickerShare {
+    pub(crate) part: TickerSpan,
     pub(crate) from: Option<UnixNanos>,
     pub(crate) to: Option<UnixNanos>,
     /// The ticker, if it is not the one that the instrument is named by.
@@ -83,39 +83,43 @@ pub(crate) struct Share {
 
 /// The next of an instrument's rows.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Step {
+pub(crate) enum SeriesStep {
     /// A row.
-    Row(Row),
+    Row(SourceRow),
     /// A row whose time an earlier share has already.
     Repeat {
-        row: Row,
-        first: Row,
+        row: SourceRow,
+        first: SourceRow,
         ticker: String,
     },
 }
 
 /// The rows of one instrument, by time. Of several shares that have one time the first one's row
 /// counts.
-pub(crate) struct Rows {
-    inputs: Vec<Input>,
+pub(crate) struct InstrumentRows {
+    inputs: Vec<ShareReader>,
     nanos_per_key: i64,
-    last: Option<Row>,
+    last: Option<SourceRow>,
 }
 
-struct Input {
-    reader: FrameReader<Row>,
+struct ShareReader {
+    reader: SpoolReader<SourceRow>,
     left: u64,
-    share: Share,
-    head: Option<Row>,
+    share: TickerShare,
+    head: Option<SourceRow>,
 }
 
-impl Series<'_> {
+impl SeriesFile<'_> {
     /// The rows of some shares.
-    pub(crate) fn rows(&self, shares: &[Share], nanos_per_key: i64) -> Result<Rows, IngestError> {
+    pub(crate) fn rows(
+        &self,
+        shares: &[TickerShare],
+        nanos_per_key: i64,
+    ) -> Result<InstrumentRows, IngestError> {
         let mut inputs = Vec::with_capacity(shares.len());
         for share in shares {
-            let reader = FrameReader::new(self.scratch, &self.file, share.part.offset)?;
-            let mut input = Input {
+            let reader = SpoolReader::new(self.scratch, &self.file, share.part.offset)?;
+            let mut input = ShareReader {
                 reader,
                 left: share.part.rows,
                 share: share.clone(),
@@ -124,7 +128,7 @@ impl Series<'_> {
             input.advance(nanos_per_key)?;
             inputs.push(input);
         }
-        Ok(Rows {
+        Ok(InstrumentRows {
             inputs,
             nanos_per_key,
             last: None,
@@ -132,7 +136,7 @@ impl Series<'_> {
     }
 }
 
-impl Input {
+impl ShareReader {
     fn advance(&mut self, nanos_per_key: i64) -> Result<(), IngestError> {
         self.head = None;
         while self.left > 0 && self.head.is_none() {
@@ -140,10 +144,12 @@ impl Input {
             let Some(row) = self.reader.next()? else {
                 break;
             };
-            // A time that does not fit is after every other.
+            // A time that does not fit in 64 bits is after every other. It is not refused here: the
+            // conversion to bars names its line.
             let time = row.time.checked_mul(nanos_per_key);
             let reaches = |limit: UnixNanos| time.is_none_or(|time| time >= limit.0);
             if self.share.to.is_some_and(reaches) {
+                // Rows are in sequence of time, so none after this one belongs to the share.
                 self.left = 0;
             } else if self.share.from.is_none_or(reaches) {
                 self.head = Some(row);
@@ -153,10 +159,10 @@ impl Input {
     }
 }
 
-impl Rows {
-    pub(crate) fn next(&mut self) -> Result<Option<Step>, IngestError> {
+impl InstrumentRows {
+    pub(crate) fn next(&mut self) -> Result<Option<SeriesStep>, IngestError> {
         let heads = self.inputs.iter_mut().filter(|input| input.head.is_some());
-        // Of equals `min_by_key` gives the first.
+        // Of equals `min_by_key` gives the first: the order of shares decides which row counts.
         let Some(input) = heads.min_by_key(|input| input.head.map(|row| row.time)) else {
             return Ok(None);
         };
@@ -165,10 +171,18 @@ impl Rows {
         };
         input.advance(self.nanos_per_key)?;
         if let Some(first) = self.last.filter(|last| last.time == row.time) {
-            let ticker = input.share.ticker.clone().unwrap_or_default();
-            return Ok(Some(Step::Repeat { row, first, ticker }));
+            // Rows of one ticker have each time once, so a repeat comes from a later ticker.
+            let ticker = input
+                .share
+                .ticker
+                .clone()
+                .ok_or_else(|| IngestError::Internal {
+                    file: input.reader.name().to_owned(),
+                    reason: format!("line {} repeats a time of its own ticker", row.line),
+                })?;
+            return Ok(Some(SeriesStep::Repeat { row, first, ticker }));
         }
         self.last = Some(row);
-        Ok(Some(Step::Row(row)))
+        Ok(Some(SeriesStep::Row(row)))
     }
 }

@@ -1,4 +1,4 @@
-//! More rows than memory holds, in sequence: sorted a run at a time, kept on disk, and merged. It
+//! More rows than memory holds, in sequence: sorted a chunk at a time, kept on disk, and merged. It
 //! must never know what a row means.
 //!
 //! Source: D. E. Knuth, The Art of Computer Programming, volume 3, 5.4 (external sorting).
@@ -11,35 +11,35 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::IngestError;
-use crate::spool::frames::{FrameReader, FrameWriter};
-use crate::spool::staging::Staging;
+use crate::spool::frames::{SpoolReader, SpoolWriter};
+use crate::spool::staging::StagingDir;
 
-/// Runs that are merged at once: each is an open file with a buffer.
-const RUNS_PER_MERGE: usize = 64;
+/// Sorted chunks that are merged at once: each is an open file with a buffer.
+const CHUNKS_PER_MERGE: usize = 64;
 
 /// Takes rows in any sequence.
-pub(crate) struct Sorter<'a, T> {
-    scratch: &'a Staging,
+pub(crate) struct ExternalSorter<'a, T> {
+    scratch: &'a StagingDir,
     /// What its files are called.
     name: &'static str,
     /// Rows in memory, at most.
     most: usize,
     rows: Vec<T>,
-    open: Option<Run<T>>,
-    /// Runs by how often their rows were merged, so that each row is merged a few times in all.
+    open: Option<SortedChunk<T>>,
+    /// Chunks by how often their rows were merged, so that each row is merged a few times in all.
     levels: Vec<Vec<String>>,
     made: u64,
 }
 
-/// The run that is written, and its last row: rows that begin where it ends go on in it, so that a
-/// source that is sorted is one run.
-struct Run<T> {
-    writer: FrameWriter,
+/// The chunk that is being written, and its last row: rows that begin where it ends are appended, so
+/// that a source that is sorted is one chunk.
+struct SortedChunk<T> {
+    writer: SpoolWriter,
     last: T,
 }
 
-impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
-    pub(crate) fn new(scratch: &'a Staging, name: &'static str, most: usize) -> Self {
+impl<'a, T: Ord + Serialize + DeserializeOwned> ExternalSorter<'a, T> {
+    pub(crate) fn new(scratch: &'a StagingDir, name: &'static str, most: usize) -> Self {
         Self {
             scratch,
             name,
@@ -60,16 +60,19 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
     }
 
     /// All rows, the smallest first.
-    pub(crate) fn finish(mut self) -> Result<Sorted<'a, T>, IngestError> {
+    pub(crate) fn finish(mut self) -> Result<SortedRows<'a, T>, IngestError> {
+        // Unstable is enough: every row type has its line in its order, so no two are equal.
         self.rows.sort_unstable();
         let open = self.open.take();
         self.close(open)?;
-        let runs = self.levels.iter().flatten();
-        let mut inputs = runs
-            .map(|run| FrameReader::new(self.scratch, run, 0).map(Input::File))
+        let mut inputs = self
+            .levels
+            .iter()
+            .flatten()
+            .map(|chunk| SpoolReader::new(self.scratch, chunk, 0).map(SortedInput::File))
             .collect::<Result<Vec<_>, _>>()?;
-        inputs.push(Input::Memory(self.rows.into_iter()));
-        Sorted::new(self.scratch, inputs)
+        inputs.push(SortedInput::Memory(self.rows.into_iter()));
+        SortedRows::new(self.scratch, inputs)
     }
 
     /// Moves the rows in memory to disk.
@@ -77,16 +80,17 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
         let mut rows = core::mem::take(&mut self.rows);
         rows.sort_unstable();
         let mut writer = match (self.open.take(), rows.first()) {
-            (Some(run), Some(first)) if run.last <= *first => run.writer,
-            (run, _) => {
-                self.close(run)?;
-                FrameWriter::new(self.scratch, self.next_name())?
+            // A source that is sorted already becomes one chunk, and is merged with nothing.
+            (Some(chunk), Some(first)) if chunk.last <= *first => chunk.writer,
+            (chunk, _) => {
+                self.close(chunk)?;
+                SpoolWriter::new(self.scratch, self.next_name())?
             }
         };
         for row in &rows {
             writer.add(row)?;
         }
-        self.open = rows.pop().map(|last| Run { writer, last });
+        self.open = rows.pop().map(|last| SortedChunk { writer, last });
         rows.clear();
         self.rows = rows;
         Ok(())
@@ -97,34 +101,36 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
         format!("{}-{}", self.name, self.made)
     }
 
-    /// Ends a run. Where there are many of one level they become one.
-    fn close(&mut self, run: Option<Run<T>>) -> Result<(), IngestError> {
-        let Some(run) = run else { return Ok(()) };
-        let mut name = run.writer.finish()?;
+    /// Ends a chunk. Where there are many of one level they become one.
+    fn close(&mut self, chunk: Option<SortedChunk<T>>) -> Result<(), IngestError> {
+        let Some(chunk) = chunk else { return Ok(()) };
+        let mut name = chunk.writer.finish()?;
         for level in 0.. {
             if level == self.levels.len() {
                 self.levels.push(Vec::new());
             }
-            let Some(runs) = self.levels.get_mut(level) else {
+            let Some(chunks) = self.levels.get_mut(level) else {
                 break;
             };
-            runs.push(name);
-            if runs.len() < RUNS_PER_MERGE {
+            chunks.push(name);
+            // Bounds the files that the last merge holds open: a process has a limit of some
+            // thousand, and a source may have 4,000 chunks.
+            if chunks.len() < CHUNKS_PER_MERGE {
                 break;
             }
-            let runs = core::mem::take(runs);
-            name = self.merge(&runs)?;
+            let chunks = core::mem::take(chunks);
+            name = self.merge(&chunks)?;
         }
         Ok(())
     }
 
-    fn merge(&mut self, runs: &[String]) -> Result<String, IngestError> {
-        let inputs = runs
+    fn merge(&mut self, chunks: &[String]) -> Result<String, IngestError> {
+        let inputs = chunks
             .iter()
-            .map(|run| FrameReader::new(self.scratch, run, 0).map(Input::File))
+            .map(|chunk| SpoolReader::new(self.scratch, chunk, 0).map(SortedInput::File))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut sorted = Sorted::<T>::new(self.scratch, inputs)?;
-        let mut writer = FrameWriter::new(self.scratch, self.next_name())?;
+        let mut sorted = SortedRows::<T>::new(self.scratch, inputs)?;
+        let mut writer = SpoolWriter::new(self.scratch, self.next_name())?;
         while let Some(row) = sorted.next()? {
             writer.add(&row)?;
         }
@@ -133,20 +139,20 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
 }
 
 /// Rows in sequence. A file is removed once its last row was given.
-pub(crate) struct Sorted<'a, T> {
-    scratch: &'a Staging,
-    inputs: Vec<Input<T>>,
+pub(crate) struct SortedRows<'a, T> {
+    scratch: &'a StagingDir,
+    inputs: Vec<SortedInput<T>>,
     /// The next row of each input.
     heads: BinaryHeap<Reverse<(T, usize)>>,
 }
 
-enum Input<T> {
+enum SortedInput<T> {
     Memory(IntoIter<T>),
-    File(FrameReader<T>),
+    File(SpoolReader<T>),
 }
 
-impl<'a, T: Ord + DeserializeOwned> Sorted<'a, T> {
-    fn new(scratch: &'a Staging, inputs: Vec<Input<T>>) -> Result<Self, IngestError> {
+impl<'a, T: Ord + DeserializeOwned> SortedRows<'a, T> {
+    fn new(scratch: &'a StagingDir, inputs: Vec<SortedInput<T>>) -> Result<Self, IngestError> {
         let mut sorted = Self {
             scratch,
             heads: BinaryHeap::with_capacity(inputs.len()),
@@ -169,10 +175,12 @@ impl<'a, T: Ord + DeserializeOwned> Sorted<'a, T> {
 
     fn advance(&mut self, place: usize) -> Result<(), IngestError> {
         let next = match self.inputs.get_mut(place) {
-            Some(Input::Memory(rows)) => rows.next(),
-            Some(Input::File(rows)) => {
+            Some(SortedInput::Memory(rows)) => rows.next(),
+            Some(SortedInput::File(rows)) => {
                 let next = rows.next()?;
                 if next.is_none() {
+                    // Removed at once, so that a merge needs the disk of its rows once and not
+                    // twice.
                     self.scratch.remove(rows.name())?;
                 }
                 next
@@ -196,8 +204,8 @@ mod tests {
     fn sorted(rows: &[(u8, u32)], most: usize) -> (Vec<(u8, u32)>, usize) {
         let folder = tempfile::tempdir().unwrap();
         let data = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
-        let scratch = Staging::new(&data, "normalized").unwrap();
-        let mut sorter = Sorter::new(&scratch, "rows", most);
+        let scratch = StagingDir::new(&data, "normalized").unwrap();
+        let mut sorter = ExternalSorter::new(&scratch, "rows", most);
         for row in rows {
             sorter.add(*row).unwrap();
         }
@@ -226,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_sorted_are_one_run_and_others_are_merged_in_few_files() {
+    fn rows_that_are_sorted_are_one_chunk_and_others_are_merged_in_few_files() {
         let rows: Vec<(u8, u32)> = (0..5_000).map(|row| (0, row)).collect();
         assert_eq!(sorted(&rows, 10).1, 1);
         assert_eq!(sorted(&rows, 10_000).1, 0);
         let backwards: Vec<(u8, u32)> = rows.iter().rev().copied().collect();
         let (all, files) = sorted(&backwards, 10);
         assert_eq!(all, rows);
-        // 500 runs are 7 of 64 and 52 alone.
+        // 500 chunks are 7 of 64 and 52 alone.
         assert_eq!(files, 59);
     }
 }

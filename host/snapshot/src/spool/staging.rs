@@ -1,7 +1,7 @@
-//! A layer's directory while it is written: nobody sees it before it is whole. It must never
+//! A layer's directory while it is written: readers see it only once it is whole. It must never
 //! remove what another process is still writing.
 //!
-//! `LAYER/.tmp-N` belongs to whoever holds the lock on `locks/LAYER-N`. A process that is killed
+//! `LAYER/.tmp-N` belongs to the process that holds the lock on `locks/LAYER-N`. A process that is killed
 //! loses its locks, so the next one to come knows which directories are leftovers. Both making
 //! and clearing happen under `locks/all`, so a directory is never seen without its owner's lock.
 
@@ -10,10 +10,9 @@ use std::io::{self, BufWriter, Write as _};
 use cap_std::fs::{Dir, File, OpenOptions};
 
 use crate::error::IngestError;
+use crate::layout::LOCKS;
 use counterfoil_base::digest::Digest;
-
-/// The directory of the lock files, in the data directory.
-const LOCKS: &str = "locks";
+use counterfoil_os::lock::FileLock;
 
 /// Held while a directory is made or leftovers are removed.
 const LOCK_ALL: &str = "locks/all";
@@ -26,17 +25,17 @@ const TEMPORARY: &str = ".tmp-";
 
 /// The directory under its temporary name. Dropped before it is published, it is removed.
 #[derive(Debug)]
-pub(crate) struct Staging {
+pub(crate) struct StagingDir {
     layer: &'static str,
     parent: Dir,
     name: String,
     dir: Dir,
     published: bool,
     /// Held until the directory is published or removed.
-    _lock: std::fs::File,
+    _lock: FileLock,
 }
 
-impl Staging {
+impl StagingDir {
     /// A new directory in a layer, after what killed processes left there was removed.
     pub(crate) fn new(data: &Dir, layer: &'static str) -> Result<Self, IngestError> {
         for folder in [layer, LOCKS] {
@@ -44,20 +43,23 @@ impl Staging {
                 .map_err(IngestError::write(folder))?;
         }
         let parent = data.open_dir(layer).map_err(IngestError::write(layer))?;
-        let all = open_lock(data, LOCK_ALL).map_err(IngestError::write(LOCK_ALL))?;
-        all.lock().map_err(IngestError::write(LOCK_ALL))?;
+        // Held until this function returns. Without it another process could see the directory
+        // below between its creation and the lock on its number, and clear it as a leftover.
+        let _all = open_lock(data, LOCK_ALL)
+            .and_then(FileLock::wait_of)
+            .map_err(IngestError::write(LOCK_ALL))?;
         clear(data, &parent, layer).map_err(IngestError::write(layer))?;
         for number in 0..STAGINGS_MAX {
             let place = lock_name(layer, number);
-            let lock = open_lock(data, &place).map_err(IngestError::write(&place))?;
-            match lock.try_lock() {
-                Ok(()) => {}
-                Err(std::fs::TryLockError::WouldBlock) => continue,
-                Err(std::fs::TryLockError::Error(error)) => {
-                    return Err(IngestError::write(&place)(error));
-                }
-            }
+            let lock = open_lock(data, &place)
+                .and_then(FileLock::try_of)
+                .map_err(IngestError::write(&place))?;
+            // Another ingestion, in this process or in another one, is using this number.
+            let Some(lock) = lock else {
+                continue;
+            };
             let name = format!("{TEMPORARY}{number}");
+            // The lock is free and leftovers were cleared, so the name is free as well.
             parent
                 .create_dir(&name)
                 .map_err(IngestError::write(&name))?;
@@ -93,7 +95,7 @@ impl Staging {
     }
 
     /// Writes a whole file and makes it durable.
-    pub(crate) fn write(&self, file: &str, bytes: &[u8]) -> Result<(), IngestError> {
+    pub(crate) fn write_file(&self, file: &str, bytes: &[u8]) -> Result<(), IngestError> {
         let mut open = self.create(file)?;
         open.write_all(bytes).map_err(IngestError::write(file))?;
         sync(open, file)
@@ -101,26 +103,36 @@ impl Staging {
 
     /// Gives the directory its name. `false` if that is taken: the same contents are there.
     pub(crate) fn publish(mut self, id: &Digest) -> Result<bool, IngestError> {
+        // The files were made durable one by one; this makes their names durable. After the rename
+        // it would be too late: a power failure could show the entry without some of its files.
         sync_dir(&self.dir).map_err(IngestError::write(&self.name))?;
         let name = id.hex();
+        // An entry's name is the digest of its contents, so one that is there is the same entry,
+        // whole: it got its name by this same rename. It may have been damaged since, which is
+        // why callers check it.
         if self.parent.exists(&name) {
             return Ok(false);
         }
         match self.parent.rename(&self.name, &self.parent, &name) {
+            // From here on readers see the entry, all of it or nothing: the rename is atomic.
             Ok(()) => self.published = true,
-            // Another ingestion of the same source was faster.
+            // Another ingestion of the same source was faster: it published between the check
+            // above and this rename. A directory that is not empty is never replaced.
             Err(_) if self.parent.exists(&name) => return Ok(false),
             Err(error) => return Err(IngestError::write(&name)(error)),
         }
+        // Until the parent is durable a power failure may take the name back. No id was given to
+        // the caller by then, so nothing refers to it.
         sync_dir(&self.parent).map_err(IngestError::write(self.layer))?;
         Ok(true)
     }
 }
 
-impl Drop for Staging {
+impl Drop for StagingDir {
     fn drop(&mut self) {
         if !self.published {
-            // What cannot be removed now is removed by the next ingestion.
+            // What cannot be removed now is removed by the next ingestion, which finds the lock
+            // free once this value is gone. The error of the ingestion itself is the one to report.
             drop(self.parent.remove_dir_all(&self.name));
         }
     }
@@ -128,8 +140,10 @@ impl Drop for Staging {
 
 /// Writes one small file under a name: whole and durable, or not at all.
 pub(crate) fn write_whole(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    // The process id keeps two processes that write the same name from sharing a temporary file.
     let temporary = format!("{TEMPORARY}{}-{name}", std::process::id());
     let mut file = dir.create(&temporary)?;
+    // Durable before the rename: readers find the old file or the whole new one, never a part.
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     if let Err(error) = written.and_then(|()| dir.rename(&temporary, dir, name)) {
         drop(dir.remove_file(&temporary));
@@ -138,7 +152,7 @@ pub(crate) fn write_whole(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()>
     sync_dir(dir)
 }
 
-/// Removes the directories that nobody holds the lock of.
+/// Removes the directories whose lock no process holds.
 fn clear(data: &Dir, parent: &Dir, layer: &str) -> io::Result<()> {
     for entry in parent.entries()? {
         let entry = entry?;
@@ -146,14 +160,15 @@ fn clear(data: &Dir, parent: &Dir, layer: &str) -> io::Result<()> {
         let number = name
             .to_str()
             .and_then(|name| name.strip_prefix(TEMPORARY)?.parse::<u32>().ok());
+        // Other names are not ours: files of `write_whole`, entries, and what people put here.
         let Some(number) = number.filter(|number| *number < STAGINGS_MAX) else {
             continue;
         };
-        let lock = open_lock(data, &lock_name(layer, number))?;
-        match lock.try_lock() {
-            Ok(()) => parent.remove_dir_all(&name)?,
-            Err(std::fs::TryLockError::WouldBlock) => {}
-            Err(std::fs::TryLockError::Error(error)) => return Err(error),
+        let lock = FileLock::try_of(open_lock(data, &lock_name(layer, number))?)?;
+        // The kernel drops the locks of a process that dies, so a lock that can be taken means
+        // that no process is writing here.
+        if lock.is_some() {
+            parent.remove_dir_all(&name)?;
         }
     }
     Ok(())
@@ -192,7 +207,7 @@ mod tests {
     fn what_a_killed_ingestion_left_goes_and_what_is_in_use_stays() {
         let folder = tempfile::tempdir().unwrap();
         let data = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
-        // As a killed process leaves them: directories, and locks that nobody holds.
+        // As a killed process leaves them: directories, and locks that no process holds.
         for number in [0, 3] {
             data.create_dir_all(format!("snapshots/.tmp-{number}/deep"))
                 .unwrap();
@@ -209,10 +224,10 @@ mod tests {
             names.sort();
             names
         };
-        let first = Staging::new(&data, "snapshots").unwrap();
-        first.write("file", b"half").unwrap();
+        let first = StagingDir::new(&data, "snapshots").unwrap();
+        first.write_file("file", b"half").unwrap();
         assert_eq!(names(), [".tmp-0", ".tmp-other"]);
-        let second = Staging::new(&data, "snapshots").unwrap();
+        let second = StagingDir::new(&data, "snapshots").unwrap();
         assert_eq!(names(), [".tmp-0", ".tmp-1", ".tmp-other"]);
         assert!(data.exists("snapshots/.tmp-0/file"), "it is in use");
         drop(first);
@@ -221,7 +236,7 @@ mod tests {
         assert!(second.publish(&id).unwrap());
         assert_eq!(names(), [".tmp-other".to_owned(), id.hex()]);
         assert!(
-            !Staging::new(&data, "snapshots")
+            !StagingDir::new(&data, "snapshots")
                 .unwrap()
                 .publish(&id)
                 .unwrap()

@@ -20,13 +20,15 @@ use sha2::{Digest as _, Sha256};
 
 use counterfoil_base::digest::Digest;
 
+use crate::store::hashing::too_many_bytes;
+
 /// Columns of a file.
 const COLUMNS: usize = 7;
 
 /// What every message of the format begins with. Source: Arrow IPC, encapsulated message format.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
-/// The columns of an instrument's file. The scales stand in the metadata of the fields.
+/// The columns of an instrument's file. The scales are in the metadata of the fields.
 pub(crate) fn schema(instrument: &Instrument) -> Schema {
     let time = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
     let scaled = |name: &str, scale: u8| {
@@ -55,9 +57,9 @@ pub(crate) fn schema(instrument: &Instrument) -> Schema {
     Schema::new_with_metadata(fields, Metadata::from_iter(metadata))
 }
 
-/// Where a batch stands in its file, and its digest.
+/// The place of a batch in its file, and its digest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Written {
+pub(crate) struct WrittenBatch {
     pub(crate) offset: u64,
     pub(crate) length: u64,
     pub(crate) sha256: Digest,
@@ -66,13 +68,13 @@ pub(crate) struct Written {
 /// Writes batches of bars to a file.
 pub(crate) struct BarWriter<W> {
     schema: Arc<Schema>,
-    writer: FileWriter<Tap<W>>,
+    writer: FileWriter<HashingWriter<W>>,
 }
 
 impl<W: Write> BarWriter<W> {
     pub(crate) fn new(file: W, instrument: &Instrument) -> Result<Self, ArrowError> {
         let schema = Arc::new(schema(instrument));
-        let tap = Tap {
+        let tap = HashingWriter {
             file,
             whole: Sha256::new(),
             block: Sha256::new(),
@@ -84,7 +86,7 @@ impl<W: Write> BarWriter<W> {
         })
     }
 
-    pub(crate) fn write(&mut self, bars: &[ClosedBar]) -> Result<Written, ArrowError> {
+    pub(crate) fn write_batch(&mut self, bars: &[ClosedBar]) -> Result<WrittenBatch, ArrowError> {
         let time = |of: fn(&RawBar) -> UnixNanos| -> ArrayRef {
             let values = bars.iter().map(|bar| of(bar.get()).0);
             Arc::new(TimestampNanosecondArray::from_iter_values(values).with_timezone("UTC"))
@@ -105,12 +107,13 @@ impl<W: Write> BarWriter<W> {
         ];
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         let tap = self.writer.get_mut();
+        // The writer put the schema before the first batch: it belongs to no batch's digest.
         tap.block = Sha256::new();
         let offset = tap.offset;
         self.writer.write(&batch)?;
         let tap = self.writer.get_mut();
         let sha256 = Digest::finish(core::mem::take(&mut tap.block));
-        Ok(Written {
+        Ok(WrittenBatch {
             offset,
             length: tap.offset.saturating_sub(offset),
             sha256,
@@ -125,18 +128,19 @@ impl<W: Write> BarWriter<W> {
     }
 }
 
-/// A writer that hashes what passes: all of it, and what came since the last batch began.
-struct Tap<W> {
+/// A writer that hashes what passes: the whole file, and the bytes since the last batch began.
+struct HashingWriter<W> {
     file: W,
     whole: Sha256,
     block: Sha256,
     offset: u64,
 }
 
-impl<W: Write> Write for Tap<W> {
+impl<W: Write> Write for HashingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
-        let written = bytes.get(..count).unwrap_or_default();
+        // Only what the file took is hashed: a short write is followed by another one.
+        let written = bytes.get(..count).ok_or_else(too_many_bytes)?;
         self.whole.update(written);
         self.block.update(written);
         self.offset = self
@@ -152,7 +156,7 @@ impl<W: Write> Write for Tap<W> {
 
 /// The columns of one batch, as they lie in its buffer.
 #[derive(Clone, Debug)]
-pub(crate) struct BarColumns {
+pub(crate) struct BatchColumns {
     pub(crate) open_time: ScalarBuffer<i64>,
     close_time: ScalarBuffer<i64>,
     open: ScalarBuffer<i64>,
@@ -168,7 +172,7 @@ pub(crate) fn decode(
     schema: &Arc<Schema>,
     bytes: &Buffer,
     bars: u64,
-) -> Result<BarColumns, ArrowError> {
+) -> Result<BatchColumns, ArrowError> {
     let malformed = |reason: &str| ArrowError::IpcError(reason.to_owned());
     // The footer has these lengths too; taken from here, a batch needs nothing else of its file.
     let prefix = bytes
@@ -178,20 +182,22 @@ pub(crate) fn decode(
     if [a, b, c, d] != CONTINUATION {
         return Err(malformed("no message at the start of the batch"));
     }
+    // A signed length of the file's own: a negative one must not become a huge one.
     let metadata = i32::from_le_bytes(length)
         .checked_add(8)
-        .filter(|length| *length >= 8);
-    let metadata = metadata.ok_or_else(|| malformed("bad metadata length"))?;
-    let total = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-    let body = total
+        .filter(|length| *length >= 8)
+        .ok_or_else(|| malformed("bad metadata length"))?;
+    let body = i64::try_from(bytes.len())
+        .unwrap_or(i64::MAX)
         .checked_sub(i64::from(metadata))
-        .filter(|body| *body >= 0);
-    let body = body.ok_or_else(|| malformed("metadata is longer than the batch"))?;
+        .filter(|body| *body >= 0)
+        .ok_or_else(|| malformed("metadata is longer than the batch"))?;
     check_message(bytes, metadata, body, bars)?;
     let decoder = FileDecoder::new(Arc::clone(schema), MetadataVersion::V5);
     let block = Block::new(0, metadata, body);
-    let batch = decoder.read_record_batch(&block, bytes)?;
-    let batch = batch.ok_or_else(|| malformed("no record batch"))?;
+    let batch = decoder
+        .read_record_batch(&block, bytes)?
+        .ok_or_else(|| malformed("no record batch"))?;
     let column = |place: usize| {
         let column = batch.columns().get(place);
         column
@@ -199,16 +205,18 @@ pub(crate) fn decode(
             .ok_or_else(|| malformed("a column is missing or has empty values"))
     };
     let time = |place: usize| {
-        let column = column(place)?.as_primitive_opt::<TimestampNanosecondType>();
-        let column = column.ok_or_else(|| malformed("a time column is none"))?;
-        Ok::<_, ArrowError>(column.values().clone())
+        column(place)?
+            .as_primitive_opt::<TimestampNanosecondType>()
+            .map(|column| column.values().clone())
+            .ok_or_else(|| malformed("a time column has another type"))
     };
     let number = |place: usize| {
-        let column = column(place)?.as_primitive_opt::<Int64Type>();
-        let column = column.ok_or_else(|| malformed("a number column is none"))?;
-        Ok::<_, ArrowError>(column.values().clone())
+        column(place)?
+            .as_primitive_opt::<Int64Type>()
+            .map(|column| column.values().clone())
+            .ok_or_else(|| malformed("a number column has another type"))
     };
-    Ok(BarColumns {
+    Ok(BatchColumns {
         open_time: time(0)?,
         close_time: time(1)?,
         open: number(2)?,
@@ -231,16 +239,17 @@ fn check_message(bytes: &[u8], metadata: i32, body: i64, bars: u64) -> Result<()
     let batch = message
         .header_as_record_batch()
         .ok_or_else(|| malformed("no record batch"))?;
+    // Compressed buffers would be unpacked to a size that the batch states: nothing here bounds it.
     if batch.compression().is_some() || i64::try_from(bars) != Ok(batch.length()) {
         return Err(malformed(
-            "compressed, or another number of bars than the manifest says",
+            "the batch is compressed, or its number of bars differs from the manifest",
         ));
     }
     let nodes = batch.nodes().ok_or_else(|| malformed("no columns"))?;
     let buffers = batch.buffers().ok_or_else(|| malformed("no buffers"))?;
     // Two buffers a column: which values are there, and the values.
     if nodes.len() != COLUMNS || buffers.len() != COLUMNS.saturating_mul(2) {
-        return Err(malformed("another number of columns"));
+        return Err(malformed("wrong number of columns"));
     }
     if nodes
         .iter()
@@ -248,6 +257,7 @@ fn check_message(bytes: &[u8], metadata: i32, body: i64, bars: u64) -> Result<()
     {
         return Err(malformed("a column has another length, or empty values"));
     }
+    // Checked one by one: Arrow's reader slices the body at these offsets and panics beyond it.
     let inside = |offset: i64, length: i64| {
         offset >= 0 && length >= 0 && offset.checked_add(length).is_some_and(|end| end <= body)
     };
@@ -260,7 +270,7 @@ fn check_message(bytes: &[u8], metadata: i32, body: i64, bars: u64) -> Result<()
     Ok(())
 }
 
-impl BarColumns {
+impl BatchColumns {
     /// The bar in one row; `None` beyond the last.
     pub(crate) fn bar(&self, row: usize, id: InstrumentId) -> Option<Result<ClosedBar, BarError>> {
         Some(ClosedBar::parse(RawBar {
@@ -298,7 +308,7 @@ mod tests {
             .map(|time| ClosedBar::parse(raw(time)).unwrap())
             .collect();
         let mut writer = BarWriter::new(Vec::new(), &instrument).unwrap();
-        let place = writer.write(&bars).unwrap();
+        let place = writer.write_batch(&bars).unwrap();
         let (file, _) = writer.finish().unwrap();
         let from = usize::try_from(place.offset).unwrap();
         let to = from + usize::try_from(place.length).unwrap();

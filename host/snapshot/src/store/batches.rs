@@ -10,15 +10,15 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::error::ReadError;
-use crate::store::arrow_file::{BarColumns, decode, schema};
-use crate::store::manifest::{BatchData, InstrumentData};
-use crate::store::snapshot::Contents;
+use crate::store::arrow_file::{BatchColumns, decode, schema};
+use crate::store::contents::SnapshotContents;
+use crate::store::manifest::{LayerBatch, LayerInstrument};
+use crate::store::read_error::ReadError;
 use counterfoil_base::digest::Digest;
 
 /// Bars whose open time is at or after `from` and before `to`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Range {
+pub(crate) struct TimeRange {
     pub(crate) from: Option<UnixNanos>,
     pub(crate) to: Option<UnixNanos>,
 }
@@ -26,16 +26,16 @@ pub(crate) struct Range {
 /// Reads bars of one instrument in sequence of close time.
 #[derive(Debug)]
 pub(crate) struct BarReader {
-    contents: Arc<Contents>,
+    contents: Arc<SnapshotContents>,
     /// The instrument's place in the manifest.
     place: usize,
     /// Its id in the selection.
     id: InstrumentId,
-    range: Range,
+    range: TimeRange,
     schema: Option<Arc<Schema>>,
     next_batch: usize,
     buffer: Option<Buffer>,
-    columns: Option<BarColumns>,
+    columns: Option<BatchColumns>,
     row: usize,
     /// The row after the last of the batch that is in the range.
     end: usize,
@@ -45,16 +45,16 @@ pub(crate) struct BarReader {
 }
 
 /// The name of the file that a batch is in; the manifest was checked to have one.
-fn file_of<'a>(data: &'a InstrumentData, batch: &BatchData) -> &'a str {
-    data.files.get(batch.file).map_or("", |one| &one.file)
+fn file_of<'a>(data: &'a LayerInstrument, batch: &LayerBatch) -> Option<&'a str> {
+    data.files.get(batch.file).map(|file| file.file.as_str())
 }
 
 impl BarReader {
     pub(crate) fn new(
-        contents: Arc<Contents>,
+        contents: Arc<SnapshotContents>,
         place: usize,
         id: InstrumentId,
-        range: Range,
+        range: TimeRange,
     ) -> Self {
         Self {
             contents,
@@ -81,6 +81,8 @@ impl BarReader {
             {
                 let bar = bar.map_err(|source| self.bad_bar(source))?;
                 let close_time = bar.get().close_time;
+                // The manifest's digests are its maker's own. Bars in another
+                // sequence would show a strategy the future, so the sequence is checked as well.
                 if self.last_close.is_some_and(|last| last >= close_time) {
                     return Err(self.malformed("bars are not sorted by close time"));
                 }
@@ -145,24 +147,29 @@ impl BarReader {
 
     fn read(
         &mut self,
-        contents: &Contents,
-        data: &InstrumentData,
-        batch: &BatchData,
-    ) -> Result<BarColumns, ReadError> {
-        let file = file_of(data, batch);
+        contents: &SnapshotContents,
+        data: &LayerInstrument,
+        batch: &LayerBatch,
+    ) -> Result<BatchColumns, ReadError> {
+        let file =
+            file_of(data, batch).ok_or_else(|| self.malformed("a record batch names no file"))?;
         let name = contents.file_name(file);
         // Opened for each batch: more instruments than a process may have files stay readable.
         let mut file = contents.dir.open(file).map_err(ReadError::io(&name))?;
-        // The last batch's memory serves the next; nobody else holds it any more.
+        // The last batch's memory serves the next: no other buffer refers to it any more.
         let spare = self
             .buffer
             .take()
             .and_then(|buffer| buffer.into_mutable().ok());
         let mut bytes = spare.unwrap_or_else(|| MutableBuffer::new(0));
+        // The length was bounded when the manifest was checked, so it is never a reader's whole
+        // memory.
         bytes.resize(usize::try_from(batch.length).unwrap_or(usize::MAX), 0);
         file.seek(SeekFrom::Start(batch.offset))
             .and_then(|_| file.read_exact(bytes.as_slice_mut()))
             .map_err(ReadError::io(&name))?;
+        // Compared before a byte is decoded, on every read: a file that changes while a run reads
+        // it ends the run, and no bar of it is seen.
         let got = Digest::of(bytes.as_slice());
         if got != batch.sha256 {
             let part = format!("record batch {}", self.next_batch);
@@ -191,8 +198,8 @@ impl BarReader {
     fn name(&self) -> String {
         let data = self.contents.manifest.instruments.get(self.place);
         let last = self.next_batch.saturating_sub(1);
-        let file = data.and_then(|data| Some(file_of(data, data.batches.get(last)?)));
-        self.contents.file_name(file.unwrap_or_default())
+        let file = data.and_then(|data| file_of(data, data.batches.get(last)?));
+        self.contents.file_name(file.unwrap_or("record batches"))
     }
 
     #[cold]

@@ -9,18 +9,11 @@ use counterfoil_trading::time::{Timeframe, UnixNanos};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::layers::recipe::Recipe;
-use crate::quality::findings::FindingsData;
+use crate::quality::findings::LayerFindings;
+use crate::store::recipe::{DRAWN_FROM, LayerRecipe};
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::text::{as_text, nanos};
-use crate::synthetic::drawn::DRAWN_FROM;
 use counterfoil_base::digest::Digest;
-
-/// The format of a snapshot, the curated layer.
-pub const FORMAT: &str = "counterfoil-snapshot/2";
-
-/// The format of the normalized layer.
-pub const NORMALIZED_FORMAT: &str = "counterfoil-normalized/1";
 
 /// Bars in one record batch, the unit that is read and checked at once: 448 KiB of columns, small
 /// enough for a cache and large enough that one hash call costs nothing beside the hashing.
@@ -33,28 +26,28 @@ pub const BARS_PER_FILE_MIN: u64 = 65_536;
 /// What a snapshot, or a file in the normalized layer, holds.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
+pub struct LayerManifest {
     /// The corporate actions; in a snapshot only.
-    pub actions: Option<ListData>,
+    pub actions: Option<LayerList>,
     /// SHA-256 over timeframe, instruments and their bars, whatever they were read from: equal
     /// data has an equal digest.
     #[serde(with = "as_text")]
     pub data_sha256: Digest,
     /// What the checks found; in a snapshot only.
-    pub findings: Option<FindingsData>,
-    /// [`FORMAT`] or [`NORMALIZED_FORMAT`].
+    pub findings: Option<LayerFindings>,
+    /// `counterfoil-snapshot/2` or `counterfoil-normalized/1`.
     pub format: String,
     /// The instruments, by symbol.
-    pub instruments: Vec<InstrumentData>,
-    /// The rows and bars that were put aside.
-    pub quarantine: QuarantineData,
+    pub instruments: Vec<LayerInstrument>,
+    /// The rows and bars that were quarantined.
+    pub quarantine: LayerQuarantine,
     /// What it was made from, and how.
-    pub recipe: Recipe,
+    pub recipe: LayerRecipe,
     /// When the sessions of its calendar ended; in a snapshot with a calendar that has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sessions: Option<ListData>,
+    pub sessions: Option<LayerList>,
     /// The files it was made from, in the sequence in which they count.
-    pub sources: Vec<SourceData>,
+    pub sources: Vec<LayerSource>,
     /// The length of every bar.
     #[serde(with = "as_text")]
     pub timeframe: Timeframe,
@@ -63,7 +56,7 @@ pub struct Manifest {
 /// A list in a file of its own.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct ListData {
+pub struct LayerList {
     /// Number of lines, the first apart.
     pub count: u64,
     /// Name of the file, beside the manifest.
@@ -76,7 +69,7 @@ pub struct ListData {
 /// A ticker and since when it names the instrument.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct TickerData {
+pub struct LayerTicker {
     /// The first moment; for the first ticker, the open of the first bar.
     #[serde(with = "nanos")]
     pub from: UnixNanos,
@@ -87,17 +80,17 @@ pub struct TickerData {
 /// One instrument and its bars.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct InstrumentData {
+pub struct LayerInstrument {
     /// Number of bars, at least one.
     pub bars: u64,
     /// SHA-256 over the canonical bytes of all bars, in sequence of close time.
     #[serde(with = "as_text")]
     pub bars_sha256: Digest,
     /// The record batches of the Arrow file, in sequence of close time.
-    pub batches: Vec<BatchData>,
+    pub batches: Vec<LayerBatch>,
     /// The Arrow files, in sequence of close time: one for each span of whole months in UTC that
     /// holds at least [`BARS_PER_FILE_MIN`] bars, and one for the rest.
-    pub files: Vec<FileData>,
+    pub files: Vec<LayerFile>,
     /// Close time of the first bar.
     #[serde(with = "nanos")]
     pub first_close: UnixNanos,
@@ -123,7 +116,7 @@ pub struct InstrumentData {
     #[serde(with = "as_text")]
     pub tick_size: i64,
     /// The tickers it had, by time.
-    pub tickers: Vec<TickerData>,
+    pub tickers: Vec<LayerTicker>,
     /// Decimals of a volume.
     pub volume_scale: u8,
 }
@@ -131,7 +124,7 @@ pub struct InstrumentData {
 /// One Arrow file.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct FileData {
+pub struct LayerFile {
     /// Its name, beside the manifest: the instrument's number and symbol, and the month of its
     /// first bar.
     pub file: String,
@@ -143,7 +136,7 @@ pub struct FileData {
 /// One record batch of an Arrow file: the bytes of its message, metadata and body.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct BatchData {
+pub struct LayerBatch {
     /// Number of bars, at most [`BARS_PER_BATCH`].
     pub bars: u64,
     /// Close time of its first bar.
@@ -166,7 +159,7 @@ pub struct BatchData {
 /// The quarantine file and what is in it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct QuarantineData {
+pub struct LayerQuarantine {
     /// Size of the file.
     pub bytes: u64,
     /// Name of the file, beside the manifest.
@@ -183,10 +176,10 @@ pub struct QuarantineData {
 /// A file that went in, and what was seen while it was read.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct SourceData {
+pub struct LayerSource {
     /// Blank lines in it.
     pub blank_lines: u64,
-    /// Size of the file as it came.
+    /// Size of the file, before decompression.
     pub bytes: u64,
     /// `gzip` or `none`.
     pub compression: String,
@@ -196,11 +189,11 @@ pub struct SourceData {
     pub ignored_columns: Vec<String>,
     /// Its name, for people.
     pub name: String,
-    /// Rows that came after a later one of their instrument, and were put in their place.
+    /// Rows after a later one of their instrument, which were put in their place.
     pub out_of_order: u64,
     /// Rows in it, header and blank lines apart.
     pub rows: u64,
-    /// SHA-256 of the file as it came.
+    /// SHA-256 of the file, before decompression.
     #[serde(with = "as_text")]
     pub sha256: Digest,
     /// Whether the timeframe was taken from the data.
@@ -209,7 +202,7 @@ pub struct SourceData {
     pub vendor: Option<String>,
 }
 
-impl Manifest {
+impl LayerManifest {
     /// The canonical JSON: sorted keys, no white space, no floats.
     ///
     /// # Errors
@@ -223,7 +216,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Returns [`serde_json::Error`] as [`Manifest::canonical`] does.
+    /// Returns [`serde_json::Error`] as [`LayerManifest::canonical`] does.
     pub fn id(&self) -> Result<SnapshotId, serde_json::Error> {
         Ok(SnapshotId(Digest::of(&self.canonical()?)))
     }
@@ -239,28 +232,34 @@ impl Manifest {
     pub fn bars(&self) -> u64 {
         self.instruments
             .iter()
-            .fold(0, |sum, one| sum.saturating_add(one.bars))
+            .fold(0, |sum, instrument| sum.saturating_add(instrument.bars))
     }
 
     /// The digest of the data alone: timeframe, instruments and bars.
-    pub(crate) fn data_digest(timeframe: Timeframe, instruments: &[InstrumentData]) -> Digest {
+    pub(crate) fn data_digest(timeframe: Timeframe, instruments: &[LayerInstrument]) -> Digest {
         let mut hash = Sha256::new();
         let mut text = |text: &str| {
+            // Length before text: joined without it, "ab" and "c" would have the digest of "a" and
+            // "bc".
             let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
             hash.update(length.to_be_bytes());
             hash.update(text);
         };
         text(&timeframe.to_string());
-        for one in instruments {
-            text(&one.symbol);
-            for ticker in &one.tickers {
+        for instrument in instruments {
+            text(&instrument.symbol);
+            for ticker in &instrument.tickers {
                 text(&format!("{} {}", ticker.from.0, ticker.symbol));
             }
             text(&format!(
                 "{} {} {} {} {}",
-                one.price_scale, one.tick_size, one.quantity_scale, one.lot_size, one.volume_scale
+                instrument.price_scale,
+                instrument.tick_size,
+                instrument.quantity_scale,
+                instrument.lot_size,
+                instrument.volume_scale
             ));
-            text(&format!("{} {}", one.bars, one.bars_sha256));
+            text(&format!("{} {}", instrument.bars, instrument.bars_sha256));
         }
         Digest::finish(hash)
     }
@@ -268,31 +267,44 @@ impl Manifest {
     /// The earliest open time of a bar.
     #[must_use]
     pub fn first_open(&self) -> Option<UnixNanos> {
-        self.instruments.iter().map(|one| one.first_open).min()
+        self.instruments
+            .iter()
+            .map(|instrument| instrument.first_open)
+            .min()
     }
 
     /// The latest close time of a bar.
     #[must_use]
     pub fn last_close(&self) -> Option<UnixNanos> {
-        self.instruments.iter().map(|one| one.last_close).max()
+        self.instruments
+            .iter()
+            .map(|instrument| instrument.last_close)
+            .max()
     }
 
     /// What does not hold although the digest does: the manifest was made by something else.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        let lists = self.actions.iter().chain(&self.sessions);
-        let files = lists.map(|one| &one.file);
-        let files = files.chain(self.findings.iter().map(|one| &one.file));
-        for file in files.chain([&self.quarantine.file]) {
+    pub(crate) fn check_contents(&self) -> Result<(), String> {
+        let lists = self
+            .actions
+            .iter()
+            .chain(&self.sessions)
+            .map(|list| &list.file);
+        let findings = self.findings.iter().map(|findings| &findings.file);
+        for file in lists.chain(findings).chain([&self.quarantine.file]) {
             check_file_name(file)?;
         }
+        // Strictly ascending: places in this list are the ids of instruments in a run, and a symbol
+        // that was there twice would have two.
         if !self.instruments.is_sorted_by(|a, b| a.symbol < b.symbol) {
-            return Err("instruments are not sorted by symbol, each once".to_owned());
+            return Err("instruments are not in ascending order of symbol".to_owned());
         }
-        self.instruments.iter().try_for_each(InstrumentData::check)
+        self.instruments
+            .iter()
+            .try_for_each(LayerInstrument::check_batches)
     }
 }
 
-impl InstrumentData {
+impl LayerInstrument {
     /// The instrument, as the trading rules see it.
     ///
     /// # Errors
@@ -307,22 +319,24 @@ impl InstrumentData {
         )
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check_batches(&self) -> Result<(), String> {
         let symbol = &self.symbol;
         self.instrument().map_err(|error| error.to_string())?;
-        for one in &self.files {
-            check_file_name(&one.file)?;
+        for file in &self.files {
+            check_file_name(&file.file)?;
         }
+        // Readers go through the batches in this sequence, file by file.
         if !self.batches.is_sorted_by_key(|batch| batch.file)
             || self
                 .batches
                 .last()
                 .is_none_or(|batch| batch.file >= self.files.len())
         {
-            return Err(format!("{symbol}: a record batch of no file"));
+            return Err(format!("{symbol}: a record batch names no file"));
         }
         let mut bars: u64 = 0;
         for batch in &self.batches {
+            // The sizes of batches become allocations when they are read.
             if batch.bars == 0 || batch.bars > BARS_PER_BATCH {
                 return Err(format!("{symbol}: a record batch of {} bars", batch.bars));
             }
@@ -345,8 +359,10 @@ impl InstrumentData {
 }
 
 fn check_file_name(file: &str) -> Result<(), String> {
+    // The directory handle keeps `..` inside the data directory, but not inside the snapshot: a
+    // manifest from elsewhere must not make other files of the data directory part of it.
     if file.is_empty() || file.contains(['/', '\\', '\0']) {
-        return Err(format!("{file:?} is no plain file name"));
+        return Err(format!("{file:?} is not a plain file name"));
     }
     Ok(())
 }

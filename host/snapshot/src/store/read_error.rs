@@ -1,4 +1,4 @@
-//! What can go wrong while a snapshot is read. A message names the file and says what to do.
+//! Why a snapshot cannot be read. A message names the file and what to do.
 
 use std::io;
 
@@ -6,7 +6,6 @@ use arrow_schema::ArrowError;
 use counterfoil_trading::bar::BarError;
 use counterfoil_trading::slice::SliceError;
 
-use crate::error::IngestError;
 use counterfoil_base::digest::Digest;
 
 /// Why a snapshot cannot be read.
@@ -15,30 +14,19 @@ use counterfoil_base::digest::Digest;
 pub enum ReadError {
     /// No snapshot of that name.
     #[error("no snapshot {id} in the data directory; list the snapshots, or ingest its source")]
-    NotFound {
-        /// The name asked for.
-        id: String,
-    },
+    NotFound { id: String },
     /// The text can be no name of a snapshot.
-    #[error("{text:?} is no snapshot id: sha256: and up to 64 lower-case hexadecimal digits")]
-    BadId {
-        /// The text.
-        text: String,
-    },
+    #[error(
+        "{text:?} is not a valid snapshot id: expected sha256: and up to 64 lower-case hexadecimal digits"
+    )]
+    BadId { text: String },
     /// More than one snapshot begins so.
     #[error("{count} snapshots begin with {prefix:?}; give more digits")]
-    AmbiguousId {
-        /// The text.
-        prefix: String,
-        /// How many.
-        count: usize,
-    },
+    AmbiguousId { prefix: String, count: usize },
     /// The system cannot read a file.
     #[error("cannot read {file}")]
     Io {
-        /// The file.
         file: String,
-        /// What the system said.
         #[source]
         source: io::Error,
     },
@@ -47,74 +35,48 @@ pub enum ReadError {
         "{file}: {part} was changed: its digest is {got}, not {expected}; restore the file, or remove the snapshot and ingest again"
     )]
     Digest {
-        /// The file.
         file: String,
-        /// Which part of it.
         part: String,
-        /// What the manifest, or the name, says.
         expected: Digest,
-        /// What the bytes say.
         got: Digest,
     },
     /// The digest holds, the contents do not: it was not made by this program.
     #[error("{file}: {reason}; the snapshot was not made by this program")]
-    Malformed {
-        /// The file.
-        file: String,
-        /// What does not hold.
-        reason: String,
-    },
+    Malformed { file: String, reason: String },
     /// A manifest of another format: an older or a newer program made it.
     #[error(
-        "{file} has format {got:?}, and this program reads {expected:?}; ingest the source again, or use the program that made it"
+        "{file} has format {got:?}, but this program reads {expected:?}; ingest the source again, or use the program that made it"
     )]
     Format {
-        /// The file.
         file: String,
-        /// Its format.
         got: String,
-        /// The format that this program reads.
         expected: String,
     },
     /// A bar that does not hold, under a digest that does.
-    #[error("{file}: bar {index} is no closed bar; the snapshot was not made by this program")]
+    #[error(
+        "{file}: bar {index} is not a valid closed bar; the snapshot was not made by this program"
+    )]
     Bar {
-        /// The file.
         file: String,
         /// Counted from 0.
         index: u64,
-        /// What does not hold.
         #[source]
         source: BarError,
     },
     /// The snapshot has no such instrument.
     #[error("no instrument {symbol:?} in the snapshot; it has {known}")]
-    UnknownSymbol {
-        /// The symbol asked for.
-        symbol: String,
-        /// Those there are.
-        known: String,
-    },
+    UnknownSymbol { symbol: String, known: String },
     /// A range that ends before it begins.
     #[error(
-        "the range is empty: it begins at {from} and ends before {to} (nanoseconds since 1970)"
+        "the range is empty: it starts at {from} and ends at {to}, exclusive (nanoseconds since 1970)"
     )]
-    EmptyRange {
-        /// Start, inclusive.
-        from: i64,
-        /// End, exclusive.
-        to: i64,
-    },
+    EmptyRange { from: i64, to: i64 },
     /// Bars that cannot share a slice: a bug here.
-    #[error("bars cannot share a slice; report this")]
+    #[error("bars cannot share a slice; please report this bug")]
     Slice(#[from] SliceError),
 }
 
 impl ReadError {
-    pub(crate) fn into_layer(self) -> IngestError {
-        IngestError::from(self)
-    }
-
     pub(crate) fn io(file: &str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io {
             file: file.to_owned(),

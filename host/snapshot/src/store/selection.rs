@@ -9,25 +9,25 @@ use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use sha2::{Digest as _, Sha256};
 
-use crate::error::ReadError;
-use crate::quality::actions::Action;
-use crate::store::batches::{BarReader, Range};
-use crate::store::manifest::InstrumentData;
-use crate::store::slices::Slices;
-use crate::store::snapshot::Contents;
+use crate::quality::actions::SymbolAction;
+use crate::store::batches::{BarReader, TimeRange};
+use crate::store::contents::SnapshotContents;
+use crate::store::manifest::LayerInstrument;
+use crate::store::read_error::ReadError;
+use crate::store::slices::SliceReader;
 use crate::store::snapshot_id::SnapshotId;
 use counterfoil_base::digest::Digest;
 
 /// Bars of a snapshot. The id of an instrument is its place among the selected ones, by symbol.
 #[derive(Clone, Debug)]
-pub struct Selection {
-    contents: Arc<Contents>,
+pub struct BarSelection {
+    contents: Arc<SnapshotContents>,
     /// Places in the manifest, in sequence.
     places: Vec<usize>,
-    range: Range,
+    range: TimeRange,
 }
 
-/// What can be said of an instrument's bars before a run reads them.
+/// What a journal commits to about an instrument's bars.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InstrumentCommitment {
     /// The instrument.
@@ -42,8 +42,12 @@ pub struct InstrumentCommitment {
     pub bars_sha256: Digest,
 }
 
-impl Selection {
-    pub(crate) fn new(contents: Arc<Contents>, places: Vec<usize>, range: Range) -> Self {
+impl BarSelection {
+    pub(crate) fn new(
+        contents: Arc<SnapshotContents>,
+        places: Vec<usize>,
+        range: TimeRange,
+    ) -> Self {
         Self {
             contents,
             places,
@@ -77,7 +81,7 @@ impl Selection {
     }
 
     /// Number, ends and digest of the bars of each instrument, in sequence of id. Where an
-    /// instrument is selected whole this is what the manifest says, otherwise its bars are read.
+    /// instrument is selected whole this is from the manifest, otherwise its bars are read.
     ///
     /// # Errors
     ///
@@ -88,6 +92,8 @@ impl Selection {
             let Some(data) = self.contents.manifest.instruments.get(*place) else {
                 continue;
             };
+            // The manifest's digest of the bars can stand for them only if all of them are selected;
+            // the bars are then checked against it as they are read.
             all.push(if is_whole(data, self.range) {
                 InstrumentCommitment {
                     symbol: data.symbol.clone(),
@@ -116,33 +122,33 @@ impl Selection {
             .instruments()
             .iter()
             .zip(0..)
-            .map(|(one, id)| (one.symbol().to_owned(), InstrumentId(id)))
+            .map(|(instrument, id)| (instrument.symbol().to_owned(), InstrumentId(id)))
             .collect();
-        let inside = |one: &Action| {
-            let last = match one.kind {
+        let inside = |action: &SymbolAction| {
+            let last = match action.kind {
                 CorporateActionKind::Halt { until } => UnixNanos(until.0.saturating_sub(1)),
                 CorporateActionKind::Split { .. }
                 | CorporateActionKind::Dividend { .. }
                 | CorporateActionKind::SymbolChange { .. }
                 | CorporateActionKind::Delisting { .. }
-                | CorporateActionKind::SessionEnd => one.ex_time,
+                | CorporateActionKind::SessionEnd => action.ex_time,
             };
             self.range.from.is_none_or(|from| from <= last)
-                && self.range.to.is_none_or(|to| one.ex_time < to)
+                && self.range.to.is_none_or(|to| action.ex_time < to)
         };
-        let all = self.contents.actions()?.into_iter().filter_map(|one| {
-            let instrument = *ids.get(&one.instrument)?;
-            inside(&one).then_some(CorporateAction {
+        let all = self.contents.actions()?.into_iter().filter_map(|action| {
+            let instrument = *ids.get(&action.instrument)?;
+            inside(&action).then_some(CorporateAction {
                 instrument,
-                ex_time: one.ex_time,
-                kind: one.kind,
+                ex_time: action.ex_time,
+                kind: action.kind,
             })
         });
         let mut all: Vec<CorporateAction> = all.collect();
         // The file is sorted by time, symbol and kind, and ids are in sequence of symbols; the end
-        // of a session comes behind.
+        // of a session is last.
         self.add_session_ends(&mut all)?;
-        all.sort_by_key(|one| (one.ex_time, one.instrument));
+        all.sort_by_key(|action| (action.ex_time, action.instrument));
         Ok(all)
     }
 
@@ -165,7 +171,7 @@ impl Selection {
                 .range
                 .to
                 .map_or(data.last_close, |to| to.min(data.last_close));
-            // The last one before the first bar says that there are sessions.
+            // The last one before the first bar shows that there are sessions.
             let first = ends.partition_point(|end| *end <= from).saturating_sub(1);
             let own = ends.iter().skip(first).take_while(|end| **end < to);
             all.extend(own.map(|end| CorporateAction {
@@ -179,7 +185,7 @@ impl Selection {
 
     /// The bars, slice by slice.
     #[must_use]
-    pub fn slices(&self) -> Slices {
+    pub fn slices(&self) -> SliceReader {
         let readers = self.places.iter().zip(0..).map(|(place, id)| {
             BarReader::new(
                 Arc::clone(&self.contents),
@@ -188,13 +194,13 @@ impl Selection {
                 self.range,
             )
         });
-        Slices::new(readers.collect())
+        SliceReader::new(readers.collect())
     }
 
     fn read_commitment(
         &self,
         place: usize,
-        data: &InstrumentData,
+        data: &LayerInstrument,
     ) -> Result<InstrumentCommitment, ReadError> {
         let contents = Arc::clone(&self.contents);
         let mut bars = BarReader::new(contents, place, InstrumentId(0), self.range);
@@ -219,7 +225,7 @@ impl Selection {
     }
 }
 
-fn is_whole(data: &InstrumentData, range: Range) -> bool {
+fn is_whole(data: &LayerInstrument, range: TimeRange) -> bool {
     range.from.is_none_or(|from| from <= data.first_open)
         && range.to.is_none_or(|to| data.last_open < to)
 }

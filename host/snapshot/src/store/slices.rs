@@ -8,30 +8,30 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::error::ReadError;
 use crate::store::batches::BarReader;
+use crate::store::read_error::ReadError;
 
 /// The slices of a selection, in sequence of close time.
 #[derive(Debug)]
-pub struct Slices {
-    inputs: Vec<Input>,
+pub struct SliceReader {
+    inputs: Vec<InstrumentHead>,
     /// Close time and place of each input's next bar, earliest first.
     next: BinaryHeap<Reverse<(UnixNanos, usize)>>,
     started: bool,
 }
 
 #[derive(Debug)]
-struct Input {
+struct InstrumentHead {
     reader: BarReader,
     head: Option<ClosedBar>,
 }
 
-impl Slices {
+impl SliceReader {
     pub(crate) fn new(readers: Vec<BarReader>) -> Self {
         let next = BinaryHeap::with_capacity(readers.len());
         let inputs = readers
             .into_iter()
-            .map(|reader| Input { reader, head: None })
+            .map(|reader| InstrumentHead { reader, head: None })
             .collect();
         Self {
             inputs,
@@ -49,6 +49,7 @@ impl Slices {
     /// sound.
     pub fn next_into(&mut self, slice: &mut Slice) -> Result<bool, ReadError> {
         slice.clear();
+        // One instrument needs no heap: this is the path of most backtests.
         if let [input] = self.inputs.as_mut_slice() {
             let Some(bar) = input.reader.next_bar()? else {
                 return Ok(false);
@@ -82,6 +83,8 @@ impl Slices {
         let Some(input) = self.inputs.get_mut(place) else {
             return Ok(None);
         };
+        // One bar ahead of what was given, so that the heap knows the next close. No caller sees it
+        // before its slice comes.
         let head = input.reader.next_bar()?;
         if let Some(bar) = &head {
             self.next.push(Reverse((bar.get().close_time, place)));

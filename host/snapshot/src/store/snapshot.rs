@@ -10,15 +10,14 @@ use counterfoil_trading::time::UnixNanos;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::ReadError;
-use crate::quality::actions::{Action, parse_actions};
-use crate::quality::findings::Finding;
+use crate::quality::findings::QualityFinding;
 use crate::quality::quarantine::QuarantinedRow;
-use crate::quality::sessions::parse_sessions;
-use crate::source::lines::HashingReader;
-use crate::store::batches::{BarReader, Range};
-use crate::store::manifest::{InstrumentData, ListData, Manifest};
-use crate::store::selection::Selection;
+use crate::store::batches::{BarReader, TimeRange};
+use crate::store::contents::SnapshotContents;
+use crate::store::hashing::HashingReader;
+use crate::store::manifest::{LayerInstrument, LayerManifest};
+use crate::store::read_error::ReadError;
+use crate::store::selection::BarSelection;
 use crate::store::snapshot_id::SnapshotId;
 use counterfoil_base::digest::Digest;
 
@@ -28,23 +27,12 @@ const LINE_BYTES_MAX: u64 = 1 << 20;
 /// A snapshot whose manifest was checked against its id. Bars are checked as they are read.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    contents: Arc<Contents>,
-}
-
-/// What readers of a snapshot share.
-#[derive(Debug)]
-pub(crate) struct Contents {
-    pub(crate) id: SnapshotId,
-    pub(crate) dir: Dir,
-    /// The directory's path in the data directory, for messages.
-    place: String,
-    pub(crate) manifest: Manifest,
-    pub(crate) instruments: Vec<Instrument>,
+    contents: Arc<SnapshotContents>,
 }
 
 /// What was read and holds.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Verified {
+pub struct VerifiedSnapshot {
     /// Files, the manifest included.
     pub files: u64,
     /// Bars.
@@ -53,67 +41,21 @@ pub struct Verified {
     pub quarantined: u64,
 }
 
-impl Contents {
-    pub(crate) fn file_name(&self, file: &str) -> String {
-        format!("{}/{file}", self.place)
-    }
-
-    /// The corporate actions, from a file whose digest was checked.
-    pub(crate) fn actions(&self) -> Result<Vec<Action>, ReadError> {
-        let Some(data) = &self.manifest.actions else {
-            return Ok(Vec::new());
-        };
-        self.list(data, |name, bytes| {
-            parse_actions(name, bytes).map_err(|error| error.to_string())
-        })
-    }
-
-    /// When sessions ended, by time; none without a calendar.
-    pub(crate) fn session_ends(&self) -> Result<Vec<UnixNanos>, ReadError> {
-        let Some(data) = &self.manifest.sessions else {
-            return Ok(Vec::new());
-        };
-        self.list(data, |_, bytes| parse_sessions(bytes))
-    }
-
-    /// What a file beside the manifest lists, once its digest was checked.
-    fn list<T>(
-        &self,
-        data: &ListData,
-        parse: impl FnOnce(&str, &[u8]) -> Result<Vec<T>, String>,
-    ) -> Result<Vec<T>, ReadError> {
-        let name = self.file_name(&data.file);
-        let bytes = self.dir.read(&data.file).map_err(ReadError::io(&name))?;
-        let got = Digest::of(&bytes);
-        if got != data.sha256 {
-            return Err(ReadError::Digest {
-                file: name,
-                part: "the file".to_owned(),
-                expected: data.sha256,
-                got,
-            });
-        }
-        let all = parse(&name, &bytes).map_err(|reason| ReadError::malformed(&name, reason))?;
-        if u64::try_from(all.len()) != Ok(data.count) {
-            return Err(ReadError::malformed(&name, "another number of lines"));
-        }
-        Ok(all)
-    }
-}
-
 impl Snapshot {
     pub(crate) fn new(
         dir: Dir,
         place: String,
         id: SnapshotId,
-        manifest: Manifest,
+        manifest: LayerManifest,
     ) -> Result<Self, ReadError> {
-        let instruments = manifest.instruments.iter().map(InstrumentData::instrument);
-        let instruments = instruments
+        let instruments = manifest
+            .instruments
+            .iter()
+            .map(LayerInstrument::instrument)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| ReadError::malformed(&place, error.to_string()))?;
         Ok(Self {
-            contents: Arc::new(Contents {
+            contents: Arc::new(SnapshotContents {
                 id,
                 dir,
                 place,
@@ -129,13 +71,13 @@ impl Snapshot {
         self.contents.id
     }
 
-    /// What it holds.
+    /// Its manifest.
     #[must_use]
-    pub fn manifest(&self) -> &Manifest {
+    pub fn manifest(&self) -> &LayerManifest {
         &self.contents.manifest
     }
 
-    pub(crate) fn contents(&self) -> &Arc<Contents> {
+    pub(crate) fn contents(&self) -> &Arc<SnapshotContents> {
         &self.contents
     }
 
@@ -148,7 +90,7 @@ impl Snapshot {
     /// All bars of the instrument at a place of the manifest.
     pub(crate) fn bars(&self, place: usize) -> BarReader {
         let contents = Arc::clone(&self.contents);
-        BarReader::new(contents, place, InstrumentId(0), Range::default())
+        BarReader::new(contents, place, InstrumentId(0), TimeRange::default())
     }
 
     /// Its instruments, by symbol.
@@ -171,7 +113,7 @@ impl Snapshot {
         symbols: &[String],
         from: Option<UnixNanos>,
         to: Option<UnixNanos>,
-    ) -> Result<Selection, ReadError> {
+    ) -> Result<BarSelection, ReadError> {
         if let (Some(from), Some(to)) = (from, to)
             && from >= to
         {
@@ -194,11 +136,12 @@ impl Snapshot {
         }
         // The manifest is sorted by symbol, so places are in sequence of symbols.
         places.sort_unstable();
+        // A symbol that was named twice is one instrument: its bars must not come twice.
         places.dedup();
-        Ok(Selection::new(
+        Ok(BarSelection::new(
             Arc::clone(&self.contents),
             places,
-            Range { from, to },
+            TimeRange { from, to },
         ))
     }
 
@@ -217,7 +160,7 @@ impl Snapshot {
     /// # Errors
     ///
     /// Returns [`ReadError`] if the file was changed or cannot be read.
-    pub fn findings(&self, most: usize) -> Result<Vec<Finding>, ReadError> {
+    pub fn findings(&self, most: usize) -> Result<Vec<QualityFinding>, ReadError> {
         match &self.manifest().findings {
             Some(data) => self.lines(&data.file, data.sha256, most),
             None => Ok(Vec::new()),
@@ -235,6 +178,8 @@ impl Snapshot {
         let mut open = BufReader::new(open);
         let mut all = Vec::new();
         while all.len() < most {
+            // Bounded, because the digest only shows that the file is what its maker wrote: a line
+            // of gigabytes would be read whole. One that is cut is not valid JSON and ends the reading.
             let mut line = Vec::new();
             let read = open
                 .by_ref()
@@ -243,8 +188,9 @@ impl Snapshot {
             if read.map_err(ReadError::io(&name))? == 0 {
                 break;
             }
-            let one = serde_json::from_slice(&line);
-            all.push(one.map_err(|error| ReadError::malformed(&name, error.to_string()))?);
+            let parsed = serde_json::from_slice(&line)
+                .map_err(|error| ReadError::malformed(&name, error.to_string()))?;
+            all.push(parsed);
         }
         Ok(all)
     }
@@ -263,72 +209,86 @@ impl Snapshot {
     /// # Errors
     ///
     /// Returns [`ReadError`] naming the first file that does not hold.
-    pub fn verify_all(&self) -> Result<Verified, ReadError> {
+    pub fn verify_all(&self) -> Result<VerifiedSnapshot, ReadError> {
         let manifest = self.manifest();
         self.check_file(&manifest.quarantine.file, manifest.quarantine.sha256)?;
         let quarantined = manifest.quarantine.rows;
-        let mut verified = Verified {
+        let mut verified = VerifiedSnapshot {
             files: 2,
             bars: 0,
             quarantined,
         };
-        let findings = manifest.findings.iter().map(|one| (&one.file, one.sha256));
-        let lists = manifest.actions.iter().chain(&manifest.sessions);
-        let lists = lists.map(|one| (&one.file, one.sha256));
+        let findings = manifest
+            .findings
+            .iter()
+            .map(|findings| (&findings.file, findings.sha256));
+        let lists = manifest
+            .actions
+            .iter()
+            .chain(&manifest.sessions)
+            .map(|list| (&list.file, list.sha256));
         for (file, sha256) in findings.chain(lists) {
             self.check_file(file, sha256)?;
             verified.files = verified.files.saturating_add(1);
         }
         for (place, data) in manifest.instruments.iter().enumerate() {
-            for one in &data.files {
-                self.check_file(&one.file, one.sha256)?;
+            for file in &data.files {
+                self.check_file(&file.file, file.sha256)?;
                 verified.files = verified.files.saturating_add(1);
             }
-            let contents = Arc::clone(&self.contents);
-            let mut bars = BarReader::new(contents, place, InstrumentId(0), Range::default());
-            let mut hash = Sha256::new();
-            let mut count: u64 = 0;
-            let mut ends = None;
-            while let Some(bar) = bars.next_bar()? {
-                hash.update(bar.canonical());
-                count = count.saturating_add(1);
-                ends = Some((ends.map_or(*bar.get(), |(first, _)| first), *bar.get()));
-            }
-            let name = self
-                .contents
-                .file_name(data.files.last().map_or("", |one| &one.file));
-            let got = Digest::finish(hash);
-            if got != data.bars_sha256 {
-                let part = "the sequence of bars".to_owned();
-                return Err(ReadError::Digest {
-                    file: name,
-                    part,
-                    expected: data.bars_sha256,
-                    got,
-                });
-            }
-            let (first, last) = ends.unwrap_or_default();
-            let said = (
-                data.first_open,
-                data.first_close,
-                data.last_open,
-                data.last_close,
-            );
-            if (
-                first.open_time,
-                first.close_time,
-                last.open_time,
-                last.close_time,
-            ) != said
-            {
-                return Err(ReadError::malformed(
-                    &name,
-                    "first or last bar is not that of the manifest",
-                ));
-            }
-            verified.bars = verified.bars.saturating_add(count);
+            let bars = self.verify_bars(place, data)?;
+            verified.bars = verified.bars.saturating_add(bars);
         }
         Ok(verified)
+    }
+
+    /// Reads all bars of an instrument, and returns their number.
+    fn verify_bars(&self, place: usize, data: &LayerInstrument) -> Result<u64, ReadError> {
+        // The digests of the files cover every byte. This reads the bars as a run would, and
+        // compares what the manifest states of them: it may state other ends than the bars have.
+        let contents = Arc::clone(&self.contents);
+        let mut bars = BarReader::new(contents, place, InstrumentId(0), TimeRange::default());
+        let mut hash = Sha256::new();
+        let mut count: u64 = 0;
+        let mut ends = None;
+        while let Some(bar) = bars.next_bar()? {
+            hash.update(bar.canonical());
+            count = count.saturating_add(1);
+            ends = Some((ends.map_or(*bar.get(), |(first, _)| first), *bar.get()));
+        }
+        let name = self
+            .contents
+            .file_name(data.files.last().map_or("", |file| &file.file));
+        let got = Digest::finish(hash);
+        if got != data.bars_sha256 {
+            let part = "the sequence of bars".to_owned();
+            return Err(ReadError::Digest {
+                file: name,
+                part,
+                expected: data.bars_sha256,
+                got,
+            });
+        }
+        let (first, last) = ends.ok_or_else(|| ReadError::malformed(&name, "no bars"))?;
+        let stated = (
+            data.first_open,
+            data.first_close,
+            data.last_open,
+            data.last_close,
+        );
+        if (
+            first.open_time,
+            first.close_time,
+            last.open_time,
+            last.close_time,
+        ) != stated
+        {
+            return Err(ReadError::malformed(
+                &name,
+                "the first or last bar differs from the manifest",
+            ));
+        }
+        Ok(count)
     }
 
     fn check_file(&self, file: &str, expected: Digest) -> Result<(), ReadError> {

@@ -1,4 +1,4 @@
-//! A snapshot's name, the digest of its manifest. It must never know what the manifest says.
+//! A snapshot's name, the digest of its manifest. It must never know what is in the manifest.
 
 use core::fmt;
 use core::str::FromStr;

@@ -1,4 +1,4 @@
-//! Values that stand in JSON as text: times above 2^53, digests, timeframes. It must never round.
+//! Values that are text in JSON: times above 2^53, digests, timeframes. It must never round.
 
 use core::fmt::Display;
 use core::str::FromStr;

@@ -11,30 +11,30 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::IngestError;
 use crate::source::times::date;
-use crate::spool::staging::{Staging, sync};
+use crate::spool::staging::{StagingDir, sync};
 use crate::store::arrow_file::BarWriter;
 use crate::store::manifest::{
-    BARS_PER_BATCH, BARS_PER_FILE_MIN, BatchData, FileData, InstrumentData, TickerData,
+    BARS_PER_BATCH, BARS_PER_FILE_MIN, LayerBatch, LayerFile, LayerInstrument, LayerTicker,
 };
 use counterfoil_base::digest::Digest;
 
 /// Writes the bars of one instrument, sorted by close time.
 pub(crate) struct InstrumentWriter<'a> {
-    staging: &'a Staging,
+    staging: &'a StagingDir,
     /// Makes the names of its files unique in the layer.
     index: usize,
     instrument: Instrument,
-    open: Option<OpenFile>,
-    files: Vec<FileData>,
+    open: Option<OpenArrowFile>,
+    files: Vec<LayerFile>,
     hash: Sha256,
     batch: Vec<ClosedBar>,
-    batches: Vec<BatchData>,
+    batches: Vec<LayerBatch>,
     ends: Option<(RawBar, RawBar)>,
     bars: u64,
 }
 
 /// The file that is written.
-struct OpenFile {
+struct OpenArrowFile {
     name: String,
     writer: BarWriter<BufWriter<File>>,
     bars: u64,
@@ -42,7 +42,7 @@ struct OpenFile {
 
 impl<'a> InstrumentWriter<'a> {
     /// The files of an instrument; none is made before the first bar.
-    pub(crate) fn new(staging: &'a Staging, index: usize, instrument: &Instrument) -> Self {
+    pub(crate) fn new(staging: &'a StagingDir, index: usize, instrument: &Instrument) -> Self {
         Self {
             staging,
             index,
@@ -66,6 +66,8 @@ impl<'a> InstrumentWriter<'a> {
                 .is_some_and(|open| open.bars >= BARS_PER_FILE_MIN)
             && month(last.open_time) != month(raw.open_time)
         {
+            // Files end with a month, never within one: a later ingestion of more data makes the
+            // same early files again, whatever comes after them.
             self.end_file()?;
         }
         if self.open.is_none() {
@@ -88,7 +90,7 @@ impl<'a> InstrumentWriter<'a> {
         let symbol = file_part(self.instrument.symbol());
         let name = format!("{:04}-{symbol}-{}.arrow", self.index, month(first));
         let writer = BarWriter::new(self.staging.create(&name)?, &self.instrument);
-        self.open = Some(OpenFile {
+        self.open = Some(OpenArrowFile {
             writer: writer.map_err(encode(&name))?,
             name,
             bars: 0,
@@ -98,12 +100,13 @@ impl<'a> InstrumentWriter<'a> {
 
     fn end_file(&mut self) -> Result<(), IngestError> {
         self.write_batch()?;
-        let Some(OpenFile { name, writer, .. }) = self.open.take() else {
+        let Some(OpenArrowFile { name, writer, .. }) = self.open.take() else {
             return Ok(());
         };
         let (file, sha256) = writer.finish().map_err(encode(&name))?;
+        // Durable before the manifest names it.
         sync(file, &name)?;
-        self.files.push(FileData { file: name, sha256 });
+        self.files.push(LayerFile { file: name, sha256 });
         Ok(())
     }
 
@@ -114,8 +117,11 @@ impl<'a> InstrumentWriter<'a> {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
-        let written = open.writer.write(&self.batch).map_err(encode(&open.name))?;
-        self.batches.push(BatchData {
+        let written = open
+            .writer
+            .write_batch(&self.batch)
+            .map_err(encode(&open.name))?;
+        self.batches.push(LayerBatch {
             bars: u64::try_from(self.batch.len()).unwrap_or(u64::MAX),
             file: self.files.len(),
             first_close: first.get().close_time,
@@ -131,13 +137,13 @@ impl<'a> InstrumentWriter<'a> {
     /// Ends the last file; `None` if there was no bar.
     pub(crate) fn finish(
         mut self,
-        tickers: Vec<TickerData>,
-    ) -> Result<Option<InstrumentData>, IngestError> {
+        tickers: Vec<LayerTicker>,
+    ) -> Result<Option<LayerInstrument>, IngestError> {
         self.end_file()?;
         let Some((first, last)) = self.ends else {
             return Ok(None);
         };
-        Ok(Some(InstrumentData {
+        Ok(Some(LayerInstrument {
             bars: self.bars,
             bars_sha256: Digest::finish(self.hash),
             batches: self.batches,
@@ -171,6 +177,7 @@ fn encode(name: &str) -> impl FnOnce(ArrowError) -> IngestError {
 
 /// The part of a file name that shows the symbol; the number before it makes the name unique.
 fn file_part(symbol: &str) -> String {
+    // Symbols come from vendors: a slash, a colon or a leading dot must not reach a file name.
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     symbol
         .chars()

@@ -6,46 +6,41 @@ use std::collections::BTreeMap;
 use cap_std::fs::Dir;
 use counterfoil_trading::instrument::Instrument;
 
-use crate::error::{IngestError, ResampleError};
-use crate::layers::recipe::{self, Input, RULES, Recipe};
-use crate::quality::accept::Accepted;
-use crate::quality::findings::{FINDINGS, Findings};
-use crate::quality::quarantine::Quarantine;
-use crate::quality::sessions;
-use crate::spool::staging::{Staging, sync};
-use crate::store::folder::{MANIFEST, QUARANTINE, SNAPSHOTS, load};
-use crate::store::manifest::{FORMAT, InstrumentData, Manifest, TickerData};
+use crate::layers::publish::{find_layer, publish_layer};
+use crate::layout::{DataLayer, FINDINGS, QUARANTINE};
+use crate::quality::accept::AcceptanceList;
+use crate::quality::findings_file::FindingsWriter;
+use crate::quality::quarantine::QuarantineWriter;
+use crate::quality::sessions::write_session_ends;
+use crate::spool::staging::{StagingDir, sync};
+use crate::store::load::load;
+use crate::store::manifest::{LayerInstrument, LayerManifest, LayerTicker};
+use crate::store::recipe::{DRAWN_FROM, LayerRecipe, RULES, RecipeInput};
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::write::InstrumentWriter;
-use crate::synthetic::resample::{Deck, Resample};
-use counterfoil_base::digest::Digest;
-
-/// The role of the snapshot that bars were drawn from.
-pub(crate) const DRAWN_FROM: &str = "snapshot";
+use crate::synthetic::resample::{BarDeck, SampleSpec};
+use crate::synthetic::resample_error::ResampleError;
 
 /// The snapshot of a sample, which is made unless it is there.
-pub(crate) fn write(data: &Dir, deck: &Deck, how: &Resample) -> Result<SnapshotId, ResampleError> {
+pub(crate) fn write_sample(
+    data: &Dir,
+    deck: &BarDeck,
+    how: &SampleSpec,
+) -> Result<SnapshotId, ResampleError> {
     let recipe = recipe_of(deck, how);
-    if let Some(id) = recipe::find(data, SNAPSHOTS, &recipe)?
-        && load(data, SNAPSHOTS, FORMAT, &id).is_ok_and(|there| there.manifest().recipe == recipe)
-    {
+    if let Some(id) = find_layer(data, DataLayer::Snapshots, &recipe)? {
         return Ok(SnapshotId(id));
     }
-    let staging = Staging::new(data, SNAPSHOTS)?;
+    let staging = StagingDir::new(data, DataLayer::Snapshots.folder())?;
     let manifest = manifest(&staging, deck, how, recipe)?;
-    let bytes = manifest
-        .canonical()
-        .map_err(IngestError::encode(MANIFEST))?;
-    let id = Digest::of(&bytes);
-    staging.write(MANIFEST, &bytes)?;
-    if !staging.publish(&id)? {
-        load(data, SNAPSHOTS, FORMAT, &id)?;
+    let published = publish_layer(data, DataLayer::Snapshots, staging, &manifest)?;
+    if !published.is_new {
+        load(data, DataLayer::Snapshots, &published.id)?;
     }
-    recipe::note(data, SNAPSHOTS, &manifest.recipe, &id)?;
-    Ok(SnapshotId(id))
+    Ok(SnapshotId(published.id))
 }
 
-fn recipe_of(deck: &Deck, how: &Resample) -> Recipe {
+fn recipe_of(deck: &BarDeck, how: &SampleSpec) -> LayerRecipe {
     let symbols: Vec<&str> = deck.instruments.iter().map(Instrument::symbol).collect();
     let mut settings = BTreeMap::from([
         ("block".to_owned(), how.block.to_string()),
@@ -57,8 +52,8 @@ fn recipe_of(deck: &Deck, how: &Resample) -> Recipe {
     for (name, bound) in ["from", "to"].into_iter().zip(deck.range) {
         settings.extend(bound.map(|bound| (name.to_owned(), bound.0.to_string())));
     }
-    Recipe {
-        inputs: vec![Input {
+    LayerRecipe {
+        inputs: vec![RecipeInput {
             role: DRAWN_FROM.to_owned(),
             sha256: deck.source.0,
         }],
@@ -68,38 +63,39 @@ fn recipe_of(deck: &Deck, how: &Resample) -> Recipe {
 }
 
 fn manifest(
-    staging: &Staging,
-    deck: &Deck,
-    how: &Resample,
-    recipe: Recipe,
-) -> Result<Manifest, ResampleError> {
-    let mut instruments: Vec<InstrumentData> = Vec::new();
+    staging: &StagingDir,
+    deck: &BarDeck,
+    how: &SampleSpec,
+    recipe: LayerRecipe,
+) -> Result<LayerManifest, ResampleError> {
+    let mut instruments: Vec<LayerInstrument> = Vec::new();
     for (index, (instrument, bars)) in deck.instruments.iter().zip(deck.bars(how)?).enumerate() {
         let mut writer = InstrumentWriter::new(staging, index, instrument);
-        let first = bars.first().map(|bar| bar.get().open_time);
+        // An instrument that was not drawn has no file, and is not listed.
+        let Some(first) = bars.first() else { continue };
+        let ticker = LayerTicker {
+            from: first.get().open_time,
+            symbol: instrument.symbol().to_owned(),
+        };
         for bar in bars {
             writer.add(bar)?;
         }
-        let ticker = TickerData {
-            from: first.unwrap_or_default(),
-            symbol: instrument.symbol().to_owned(),
-        };
         instruments.extend(writer.finish(vec![ticker])?);
     }
-    let findings = Findings::new(staging.create(FINDINGS)?, Accepted::default());
+    let findings = FindingsWriter::new(staging.create(FINDINGS)?, AcceptanceList::default());
     let (file, findings) = findings.finish();
     sync(file, FINDINGS)?;
-    let (file, quarantine) = Quarantine::new(staging.create(QUARANTINE)?).finish();
+    let (file, quarantine) = QuarantineWriter::new(staging.create(QUARANTINE)?).finish();
     sync(file, QUARANTINE)?;
-    Ok(Manifest {
+    Ok(LayerManifest {
         actions: None,
-        data_sha256: Manifest::data_digest(deck.timeframe, &instruments),
+        data_sha256: LayerManifest::data_digest(deck.timeframe, &instruments),
         findings: Some(findings),
-        format: FORMAT.to_owned(),
+        format: DataLayer::Snapshots.format().to_owned(),
         instruments,
-        quarantine: quarantine.data,
+        quarantine,
         recipe,
-        sessions: sessions::write(staging, &deck.session_ends)?,
+        sessions: write_session_ends(staging, &deck.session_ends)?,
         // No file went in that the source does not name.
         sources: Vec::new(),
         timeframe: deck.timeframe,

@@ -3,7 +3,7 @@
 //!
 //! A bar is taken as what it did to the close before it: open, high, low and close over that close,
 //! which is first brought to the bar's own shares by a split and lessened by a dividend. So a drawn
-//! bar is in one piece with the one before it, its prices stand in the sequence they stood in, and
+//! bar is in one piece with the one before it, its prices keep their sequence, and
 //! corporate actions are in the prices. All instruments of one moment are drawn together. The
 //! times are those of the source, and volumes come with their bars.
 
@@ -18,17 +18,18 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{MONEY_SCALE, Price, Volume};
 
-use crate::error::ResampleError;
-use crate::store::selection::Selection;
+use crate::error::IngestError;
+use crate::store::selection::BarSelection;
 use crate::store::snapshot_id::SnapshotId;
+use crate::synthetic::resample_error::ResampleError;
 
 /// Bars that are drawn from: all of them are in memory, at 80 bytes each.
 pub const BARS_MAX: usize = 10_000_000;
 
 /// How bars are drawn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Draw {
-    /// Blocks of a random length, each from a random place and going on at the beginning after the
+pub enum BlockDraw {
+    /// Blocks of a random length, each from a random place and continuing at the beginning after the
     /// end, until there are as many slices as the source has: some twice, some never.
     ///
     /// Source: D. N. Politis and J. P. Romano, "The Stationary Bootstrap", Journal of the American
@@ -40,9 +41,9 @@ pub enum Draw {
 
 /// One sample.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Resample {
+pub struct SampleSpec {
     /// How bars are drawn.
-    pub draw: Draw,
+    pub draw: BlockDraw,
     /// Slices in a block, at least one; of a stationary bootstrap the mean.
     pub block: u32,
     /// The seed of all samples.
@@ -53,7 +54,7 @@ pub struct Resample {
 
 /// Bars to draw from.
 #[derive(Debug)]
-pub struct Deck {
+pub struct BarDeck {
     pub(crate) source: SnapshotId,
     pub(crate) range: [Option<UnixNanos>; 2],
     pub(crate) timeframe: Timeframe,
@@ -64,14 +65,14 @@ pub struct Deck {
     times: Vec<(UnixNanos, UnixNanos)>,
     /// By slice, where its cards begin; and their end.
     starts: Vec<usize>,
-    cards: Vec<Card>,
+    cards: Vec<RelativeBar>,
     /// The first open of each instrument: where its prices begin.
     first: Vec<Price>,
 }
 
 /// What a bar did.
 #[derive(Clone, Copy, Debug)]
-struct Card {
+struct RelativeBar {
     instrument: usize,
     /// Open, high, low, close.
     prices: [Price; 4],
@@ -83,7 +84,7 @@ struct Card {
 /// Decimals of a reference beyond those of a price: what a dividend's nano-units are rounded to.
 const REFERENCE_DIGITS: u8 = 9;
 
-impl Draw {
+impl BlockDraw {
     /// `stationary` or `shuffle`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -94,13 +95,13 @@ impl Draw {
     }
 }
 
-impl Deck {
+impl BarDeck {
     /// Reads all bars of a selection.
     ///
     /// # Errors
     ///
     /// Returns [`ResampleError`] if there are none or too many, or if they cannot be read.
-    pub(crate) fn read(selection: &Selection) -> Result<Self, ResampleError> {
+    pub(crate) fn read(selection: &BarSelection) -> Result<Self, ResampleError> {
         let instruments = selection.instruments();
         let mut actions = selection.actions()?.into_iter().peekable();
         let mut last: BTreeMap<usize, Price> = BTreeMap::new();
@@ -121,7 +122,7 @@ impl Deck {
             let Some(close_time) = slice.close_time() else {
                 continue;
             };
-            let before = |one: &CorporateAction| one.ex_time < close_time;
+            let before = |action: &CorporateAction| action.ex_time < close_time;
             while let Some(action) = actions.next_if(before) {
                 let place = place(action.instrument.0);
                 since.entry(place).or_default().push(action);
@@ -138,9 +139,10 @@ impl Deck {
                 }
                 // The first bar has no close before it, and is taken from its own open.
                 let before = last.insert(at, raw.close).unwrap_or(raw.open);
+                // Actions since the instrument's last bar, which may be several slices ago.
                 let events = since.remove(&at).unwrap_or_default();
                 let reference = deck.reference(at, before, &events);
-                deck.cards.push(Card {
+                deck.cards.push(RelativeBar {
                     instrument: at,
                     prices: [raw.open, raw.high, raw.low, raw.close],
                     volume: raw.volume,
@@ -150,6 +152,7 @@ impl Deck {
                     })?,
                 });
             }
+            // Checked slice by slice: the source may be a hundred times larger than memory.
             if deck.cards.len() > BARS_MAX {
                 return Err(ResampleError::TooMany { max: BARS_MAX });
             }
@@ -162,8 +165,8 @@ impl Deck {
     }
 
     fn symbol(&self, instrument: usize) -> String {
-        let one = self.instruments.get(instrument);
-        one.map_or_else(String::new, |one| one.symbol().to_owned())
+        let instrument = self.instruments.get(instrument);
+        instrument.map_or_else(String::new, |instrument| instrument.symbol().to_owned())
     }
 
     /// The close before a bar, on the bar's own shares and without what was paid on them.
@@ -183,6 +186,7 @@ impl Deck {
                     reference = divide_half_even(old_shares, i128::from(new.get()))?;
                 }
                 CorporateActionKind::Dividend { per_unit, .. } => {
+                    // In more decimals than a price has, so that small dividends are not rounded away.
                     let paid = match scale.checked_sub(MONEY_SCALE) {
                         Some(finer) => per_unit.0.checked_mul(power_of_ten(finer)?)?,
                         None => return None,
@@ -195,22 +199,23 @@ impl Deck {
                 | CorporateActionKind::SessionEnd => {}
             }
         }
+        // A dividend above the close would turn the price around and every bar after it.
         Some(reference).filter(|reference| *reference > 0)
     }
 
     /// The slices of a sample, by their place in the source.
-    fn draw(&self, how: &Resample) -> Vec<usize> {
+    fn draw(&self, how: &SampleSpec) -> Vec<usize> {
         let count = self.times.len();
         let block = usize::try_from(how.block).unwrap_or(usize::MAX).max(1);
         let mut random = Random::of_sample(how.seed, how.sample);
         match how.draw {
-            Draw::Shuffle => {
+            BlockDraw::Shuffle => {
                 let all: Vec<usize> = (0..count).collect();
                 let mut blocks: Vec<&[usize]> = all.chunks(block).collect();
                 random.shuffle(&mut blocks);
                 blocks.concat()
             }
-            Draw::Stationary => {
+            BlockDraw::Stationary => {
                 let mut all = Vec::with_capacity(count);
                 let mut at = random.below(count);
                 while all.len() < count {
@@ -227,50 +232,57 @@ impl Deck {
         }
     }
 
+    /// The bars of one slice of the source.
+    fn slice(&self, place: usize) -> Option<&[RelativeBar]> {
+        let (start, end) = (
+            self.starts.get(place)?,
+            self.starts.get(place.checked_add(1)?)?,
+        );
+        self.cards.get(*start..*end)
+    }
+
     /// The bars of a sample, by instrument, each in sequence of time.
-    pub(crate) fn bars(&self, how: &Resample) -> Result<Vec<Vec<ClosedBar>>, ResampleError> {
+    pub(crate) fn bars(&self, how: &SampleSpec) -> Result<Vec<Vec<ClosedBar>>, ResampleError> {
         let mut last = self.first.clone();
         let mut bars = vec![Vec::new(); self.instruments.len()];
+        // Times are the source's, in their sequence; only the bars at them are drawn.
         for (drawn, (open_time, close_time)) in self.draw(how).into_iter().zip(&self.times) {
-            let end = self.starts.get(drawn.saturating_add(1)).copied();
-            let range =
-                self.starts.get(drawn).copied().unwrap_or_default()..end.unwrap_or_default();
-            for card in self.cards.get(range).unwrap_or_default() {
+            for card in self.slice(drawn).ok_or_else(|| inconsistent(drawn))? {
                 let at = card.instrument;
                 let beyond = || ResampleError::Beyond {
                     symbol: self.symbol(at),
                     sample: how.sample,
                 };
-                let (Some(base), Some(instrument)) = (last.get_mut(at), self.instruments.get(at))
+                let (Some(base), Some(instrument), Some(bars)) =
+                    (last.get_mut(at), self.instruments.get(at), bars.get_mut(at))
                 else {
-                    continue;
+                    return Err(inconsistent(drawn));
                 };
                 let prices = card
                     .from(*base, instrument.tick_size())
                     .ok_or_else(beyond)?;
                 let [open, high, low, close] = prices;
                 *base = close;
-                let bar = ClosedBar::parse(RawBar {
-                    open_time: *open_time,
-                    close_time: *close_time,
-                    open,
-                    high,
-                    low,
-                    close,
-                    volume: card.volume,
-                    ..RawBar::default()
-                });
-                let bar = bar.map_err(|_| beyond())?;
-                if let Some(bars) = bars.get_mut(at) {
-                    bars.push(bar);
-                }
+                bars.push(
+                    ClosedBar::parse(RawBar {
+                        open_time: *open_time,
+                        close_time: *close_time,
+                        open,
+                        high,
+                        low,
+                        close,
+                        volume: card.volume,
+                        ..RawBar::default()
+                    })
+                    .map_err(|_| beyond())?,
+                );
             }
         }
         Ok(bars)
     }
 }
 
-impl Card {
+impl RelativeBar {
     /// The bar's prices after another close, on the grid: none below one tick. What is larger
     /// before rounding is not smaller after it, so open and close stay between low and high.
     fn from(&self, base: Price, tick: i64) -> Option<[Price; 4]> {
@@ -279,12 +291,21 @@ impl Card {
         let base = i128::from(base.0).checked_mul(power_of_ten(REFERENCE_DIGITS)?)?;
         let mut all = self.prices;
         for price in &mut all {
+            // Rounded once, at the end. Rounded at each step, errors would add up along the path and
+            // drift away from the source's returns.
             let ticks = divide_half_even(base.checked_mul(i128::from(price.0))?, unit)?;
             let value = ticks.max(1).checked_mul(tick)?;
             *price = Price(i64::try_from(value).ok()?);
         }
         Some(all)
     }
+}
+
+fn inconsistent(slice: usize) -> ResampleError {
+    ResampleError::Write(IngestError::Internal {
+        file: "resample".to_owned(),
+        reason: format!("slice {slice} has no bars or no instrument"),
+    })
 }
 
 fn place(id: u32) -> usize {
@@ -296,8 +317,8 @@ mod tests {
     use super::*;
     use counterfoil_base::digest::Digest;
 
-    fn deck(slices: i64) -> Deck {
-        Deck {
+    fn deck(slices: i64) -> BarDeck {
+        BarDeck {
             source: SnapshotId(Digest::of(b"")),
             range: [None, None],
             timeframe: Timeframe::Fixed(1),
@@ -312,8 +333,8 @@ mod tests {
         }
     }
 
-    fn how(draw: Draw, block: u32, sample: u32) -> Resample {
-        Resample {
+    fn how(draw: BlockDraw, block: u32, sample: u32) -> SampleSpec {
+        SampleSpec {
             draw,
             block,
             seed: 7,
@@ -324,7 +345,7 @@ mod tests {
     #[test]
     fn a_shuffle_has_each_slice_once_and_keeps_its_blocks_together() {
         for (block, count) in [(1, 10), (3, 10), (10, 10), (99, 10), (4, 1)] {
-            let drawn = deck(count).draw(&how(Draw::Shuffle, block, 0));
+            let drawn = deck(count).draw(&how(BlockDraw::Shuffle, block, 0));
             let mut sorted = drawn.clone();
             sorted.sort_unstable();
             let all: Vec<usize> = (0..usize::try_from(count).unwrap()).collect();
@@ -345,7 +366,7 @@ mod tests {
         let deck = deck(count);
         let (mut ends, mut seen) = (0, vec![0; 1_000]);
         for sample in 0..200 {
-            let drawn = deck.draw(&how(Draw::Stationary, block, sample));
+            let drawn = deck.draw(&how(BlockDraw::Stationary, block, sample));
             assert_eq!(drawn.len(), 1_000);
             ends += drawn
                 .windows(2)
@@ -355,7 +376,7 @@ mod tests {
                 seen[place] += 1;
             }
         }
-        // 199,800 pairs, one in 20 the end of a block, less one in a thousand that goes on by chance:
+        // 199,800 pairs, one in 20 the end of a block, less one in a thousand that continues by chance:
         // 9,980 with a deviation of 97.
         assert!((9_600..10_360).contains(&ends), "{ends}");
         // Circular: the first and the last are drawn as often as any.
@@ -367,10 +388,10 @@ mod tests {
     #[test]
     fn a_seed_draws_the_same_again_and_each_sample_another() {
         let deck = deck(100);
-        let one = deck.draw(&how(Draw::Stationary, 5, 3));
-        assert_eq!(one, deck.draw(&how(Draw::Stationary, 5, 3)));
-        assert_ne!(one, deck.draw(&how(Draw::Stationary, 5, 4)));
-        // Of another writing: `python3` with the lines of `Random` and `Deck::draw`.
-        assert_eq!(one[..10], [32, 33, 34, 35, 36, 76, 26, 72, 73, 61]);
+        let third = deck.draw(&how(BlockDraw::Stationary, 5, 3));
+        assert_eq!(third, deck.draw(&how(BlockDraw::Stationary, 5, 3)));
+        assert_ne!(third, deck.draw(&how(BlockDraw::Stationary, 5, 4)));
+        // Of another writing: `python3` with the lines of `Random` and `BarDeck::draw`.
+        assert_eq!(third[..10], [32, 33, 34, 35, 36, 76, 26, 72, 73, 61]);
     }
 }

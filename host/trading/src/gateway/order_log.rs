@@ -1,4 +1,4 @@
-//! What the order log holds. One encoder and one decoder; `docs/ORDER_LOG.md` shows the form.
+//! What the order log holds. One encoder and one decoder; `docs/reference/ORDER_LOG.md` shows the form.
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;

@@ -134,7 +134,7 @@ const fn seen_by(side: Side, price: Price) -> i64 {
 
 /// What the bar does to the order.
 ///
-/// Source: the table "Matching" in `docs/EXECUTION.md`.
+/// Source: the table "Matching" in `docs/reference/EXECUTION.md`.
 #[must_use]
 pub fn match_order(
     order_type: OrderType,

@@ -1,4 +1,4 @@
-//! The simulated venue: resting orders against closed bars, by the rules of `docs/EXECUTION.md`.
+//! The simulated venue: resting orders against closed bars, by the rules of `docs/reference/EXECUTION.md`.
 //! Backtest and paper trading use this one; it must never know which of the two it serves.
 
 use alloc::vec;

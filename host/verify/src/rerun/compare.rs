@@ -6,13 +6,13 @@ use counterfoil_trading::journal::{Journal, RecordBytes};
 
 /// Bodies of consecutive entries, one behind the other.
 #[derive(Debug, Default)]
-pub(super) struct Bodies {
+pub(super) struct SliceBodies {
     bytes: Vec<u8>,
     /// Each body's index, and where it ends.
     ends: Vec<(u64, usize)>,
 }
 
-impl Bodies {
+impl SliceBodies {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
@@ -49,8 +49,8 @@ pub(super) struct Differs;
 
 /// Takes records as a journal does, and compares.
 #[derive(Debug)]
-pub(super) struct Compare<'a> {
-    bodies: &'a Bodies,
+pub(super) struct RecordComparer<'a> {
+    bodies: &'a SliceBodies,
     digest: &'a mut DecisionDigest,
     /// Where the next record is compared.
     at: usize,
@@ -58,8 +58,8 @@ pub(super) struct Compare<'a> {
     produced: Option<Vec<u8>>,
 }
 
-impl<'a> Compare<'a> {
-    pub(super) fn new(bodies: &'a Bodies, digest: &'a mut DecisionDigest) -> Self {
+impl<'a> RecordComparer<'a> {
+    pub(super) fn new(bodies: &'a SliceBodies, digest: &'a mut DecisionDigest) -> Self {
         Self {
             bodies,
             digest,
@@ -74,7 +74,7 @@ impl<'a> Compare<'a> {
     }
 }
 
-impl Journal for Compare<'_> {
+impl Journal for RecordComparer<'_> {
     type Error = Differs;
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Differs> {

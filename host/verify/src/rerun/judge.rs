@@ -5,7 +5,7 @@ use counterfoil_trading::record::RunRecord;
 use super::Rerunner;
 use crate::describe::kind_name;
 use crate::differ::first_difference;
-use crate::finding::{Cause, Finding};
+use crate::finding::{Finding, FindingCause};
 
 impl Rerunner {
     /// The record at a place of the slice, or the index after the last.
@@ -33,7 +33,7 @@ impl Rerunner {
                 |record| format!("{}: {}", kind_name(record), describe.record(record)),
             )
         };
-        let cause = Cause::Differs {
+        let cause = FindingCause::Differs {
             field,
             journal: text(&journal),
             rules: text(&rules),

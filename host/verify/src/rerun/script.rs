@@ -1,18 +1,17 @@
-//! The guest's part and the clock's, played from the journal's own records: what the strategy
-//! asked for, the fuel it used, its fault, and the times that were noted.
+//! The guest's part, played from the journal's own records: what the strategy asked for, the fuel it used and
+//! its fault.
 
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::order::Request;
 use counterfoil_trading::record::{Callback, DecisionRecord};
-use counterfoil_trading::run::RunClock;
 use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy, StrategyFault};
 use counterfoil_trading::time::UnixNanos;
 
 /// One slice's part for the strategy.
 #[derive(Debug, Default)]
-pub(super) struct Script {
-    lines: Vec<Line>,
+pub(super) struct RecordedStrategy {
+    lines: Vec<ScriptedBar>,
     at: usize,
     deliveries_fuel: u64,
     fault: Option<(Callback, StrategyFault)>,
@@ -22,12 +21,12 @@ pub(super) struct Script {
 
 /// What the strategy did about one bar; no requests where it was at fault.
 #[derive(Debug)]
-struct Line {
+struct ScriptedBar {
     requests: Option<Vec<Request>>,
     fuel: u64,
 }
 
-impl Script {
+impl RecordedStrategy {
     /// Makes room for the next slice.
     pub(super) fn clear(&mut self) {
         self.lines.clear();
@@ -38,7 +37,7 @@ impl Script {
     }
 
     pub(super) fn add_decision(&mut self, decision: DecisionRecord) {
-        self.lines.push(Line {
+        self.lines.push(ScriptedBar {
             requests: decision.requests,
             fuel: decision.circumstances.fuel,
         });
@@ -75,7 +74,7 @@ impl Script {
     }
 }
 
-impl Strategy for Script {
+impl Strategy for RecordedStrategy {
     fn on_bar(
         &mut self,
         _bar: &BarView,
@@ -126,31 +125,5 @@ impl Strategy for Script {
 
     fn take_fuel(&mut self) -> u64 {
         core::mem::take(&mut self.fuel)
-    }
-}
-
-/// The times that the decisions of one slice note.
-#[derive(Debug, Default)]
-pub(super) struct RecordedTimes {
-    times: Vec<Option<(UnixNanos, UnixNanos)>>,
-    at: usize,
-}
-
-impl RecordedTimes {
-    pub(super) fn clear(&mut self) {
-        self.times.clear();
-        self.at = 0;
-    }
-
-    pub(super) fn add(&mut self, times: Option<(UnixNanos, UnixNanos)>) {
-        self.times.push(times);
-    }
-}
-
-impl RunClock for RecordedTimes {
-    fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
-        let times = self.times.get(self.at).copied().flatten();
-        self.at = self.at.saturating_add(1);
-        times
     }
 }

@@ -12,6 +12,7 @@ use core::convert::Infallible;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
@@ -35,7 +36,6 @@ use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Fault, 
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Price, Quantity, Volume};
 use counterfoil_trading::venue::simulated::SimulatedVenue;
-use counterfoil_verify::PublicKey;
 use sha2::{Digest as _, Sha256};
 
 /// The log's signer in all of these.
@@ -45,7 +45,7 @@ pub fn signer() -> Ed25519Signer {
 
 /// Its public key.
 pub fn key() -> PublicKey {
-    PublicKey::new(signer().verifying_key()).unwrap()
+    PublicKey(signer().verifying_key())
 }
 
 /// A manifest for so many instruments.

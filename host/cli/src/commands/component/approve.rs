@@ -16,8 +16,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet, EvidenceKind, Refused};
 use counterfoil_governance::attest;
 use counterfoil_governance::evidence::Piece;
-use counterfoil_runner::store::files::{read_whole, write_whole};
-use counterfoil_runner::study::evidence::limits_digest;
+use counterfoil_os::files::{read_whole, write_whole};
 use counterfoil_trading::manifest::Manifest;
 
 pub(super) fn run(places: &Places, args: &ComponentApprove) -> Result<Answer> {
@@ -109,7 +108,7 @@ fn limits(pieces: &BTreeMap<EvidenceKind, Piece>, manifest: Option<&Path>) -> Re
     if let Some(path) = manifest {
         let text = String::from_utf8(read_whole(path)?)?;
         let manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;
-        return Ok(Digest(limits_digest(&manifest)?));
+        return Ok(manifest.limits_digest()?);
     }
     let Some(piece) = pieces.get(&EvidenceKind::Thresholds) else {
         return Ok(Digest([0; 32]));

@@ -5,9 +5,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{EvidenceKind, Refused};
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::store::files::read_whole;
-use counterfoil_runner::study::evidence::{self, Checked, Thresholds, dearer};
+use counterfoil_os::files::read_whole;
+use counterfoil_runner::run::execute::ExecutionOutcome;
+use counterfoil_runner::study::evidence::{
+    self, EvidenceCheck, RunThresholds, with_added_slippage,
+};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
@@ -25,7 +27,7 @@ use crate::progress::bar;
 /// What is to be checked, and against what.
 struct Check<'a> {
     manifest: &'a Manifest,
-    thresholds: Thresholds,
+    thresholds: RunThresholds,
 }
 
 pub(super) fn run(places: &Places, args: &ComponentValidate) -> Result<Answer> {
@@ -43,9 +45,9 @@ pub(super) fn run(places: &Places, args: &ComponentValidate) -> Result<Answer> {
     }
 }
 
-fn thresholds(text: &str) -> Result<Thresholds> {
+fn thresholds(text: &str) -> Result<RunThresholds> {
     if text == "research" {
-        return Ok(Thresholds::research());
+        return Ok(RunThresholds::research());
     }
     let bytes = read_whole(Path::new(text))?;
     serde_json::from_slice(&bytes).with_context(|| format!("thresholds in {text}"))
@@ -103,9 +105,9 @@ impl Check<'_> {
             &self.manifest.limits,
             &engine,
         )?;
-        let found = evidence::admission(&bytes, &self.manifest.limits, engine);
+        let found = evidence::check_admission(&bytes, &self.manifest.limits, engine);
         all.push(maker.keep(EvidenceKind::Admission, &found)?);
-        let found = evidence::quality(&places.data, self.manifest)?;
+        let found = evidence::check_quality(&places.data, self.manifest)?;
         all.push(maker.keep(EvidenceKind::SnapshotQuality, &found)?);
         let outcome = backtest::execute(places, self.manifest, "cranelift")?;
         for (kind, found) in self.decided_again(places, &outcome)? {
@@ -118,8 +120,8 @@ impl Check<'_> {
     fn decided_again(
         &self,
         places: &Places,
-        outcome: &Outcome,
-    ) -> Result<Vec<(EvidenceKind, Checked)>> {
+        outcome: &ExecutionOutcome,
+    ) -> Result<Vec<(EvidenceKind, EvidenceCheck)>> {
         let bar = bar("deciding again", 0);
         let mut progress = |decisions: u64| {
             if decisions.is_multiple_of(1024) {
@@ -130,12 +132,12 @@ impl Check<'_> {
         let names = ["cranelift", "pulley"];
         let engines = names.map(|name| Ok((name, places.engine(name)?)));
         let engines = engines.into_iter().collect::<Result<Vec<_>>>()?;
-        let replay = evidence::replays(data, run, engines, &mut progress)?;
+        let replay = evidence::check_replays(data, run, engines, &mut progress)?;
         let engine = places.engine("cranelift")?;
-        let ahead = evidence::no_look_ahead(data, run, engine, &mut progress)?;
-        let dearer = dearer(self.manifest, &self.thresholds)?;
+        let ahead = evidence::check_look_ahead(data, run, engine, &mut progress)?;
+        let dearer = with_added_slippage(self.manifest, &self.thresholds)?;
         let dearer = backtest::execute(places, &dearer, "cranelift")?;
-        let within = evidence::thresholds(data, run, &dearer.execution, &self.thresholds)?;
+        let within = evidence::check_thresholds(data, run, &dearer.execution, &self.thresholds)?;
         bar.finish_and_clear();
         Ok(vec![
             (EvidenceKind::Replay, replay),

@@ -13,7 +13,7 @@ use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::data_dir::DataDirError;
 use counterfoil_runner::store::keys::PeopleKeys;
-use counterfoil_runner::study::evidence::{Checked, EvidenceStore};
+use counterfoil_runner::study::evidence::{EvidenceCheck, EvidenceStore};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ impl Maker {
             component,
             hand: desk::hand(&people, view.state(), &by, now())?,
             by,
-            store: EvidenceStore::new(&places.data, &component.0),
+            store: EvidenceStore::new(&places.data, &component),
         })
     }
 
@@ -60,7 +60,7 @@ impl Maker {
     }
 
     /// Signs a finding and keeps it, passed or not.
-    pub(super) fn keep(&self, kind: EvidenceKind, found: &Checked) -> Result<Made> {
+    pub(super) fn keep(&self, kind: EvidenceKind, found: &EvidenceCheck) -> Result<Made> {
         let time = show_time(now());
         let facts = (found.facts.clone(), found.reasons.as_slice());
         let statement = statement(
@@ -71,7 +71,7 @@ impl Maker {
         );
         let mut envelope = Envelope::new(&statement)?;
         envelope.sign(self.hand.as_ref())?;
-        let digest = Digest(self.store.put(&envelope.encode()?)?);
+        let digest = self.store.put(&envelope.encode()?)?;
         Ok(Made {
             kind,
             digest,
@@ -87,8 +87,8 @@ pub(super) fn opened(
     component: &Digest,
     digest: &Digest,
 ) -> Result<Piece> {
-    let store = EvidenceStore::new(&places.data, &component.0);
-    Ok(Piece::open(state, &store.get(&digest.0)?)?)
+    let store = EvidenceStore::new(&places.data, component);
+    Ok(Piece::open(state, &store.get(digest)?)?)
 }
 
 /// What a reviewer can rest on, and why not on the rest.
@@ -99,7 +99,7 @@ struct Found {
 
 /// The newest good piece of each kind; those that rest on a run, all on the same one.
 fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> Result<Found> {
-    let store = EvidenceStore::new(&places.data, &component.0);
+    let store = EvidenceStore::new(&places.data, component);
     let registered = state.registry().components().get(component);
     let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, Piece)> = BTreeMap::new();
     for digest in store.all()? {
@@ -118,7 +118,7 @@ fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> R
             .get(&piece.kind)
             .is_none_or(|(last, ..)| *last < time)
         {
-            newest.insert(piece.kind, (time, Digest(digest), piece));
+            newest.insert(piece.kind, (time, digest, piece));
         }
     }
     let run = |piece: &Piece| piece.facts.get("run-id").cloned();
@@ -201,9 +201,8 @@ pub(super) fn recorded(
 
 /// Every piece of a draft that is on disk, passed or not: what a reviewer could rest on.
 pub(super) fn on_disk(places: &Places, state: &State, component: &Digest) -> Result<Vec<Value>> {
-    let store = EvidenceStore::new(&places.data, &component.0);
-    let row = |digest: [u8; 32]| {
-        let digest = Digest(digest);
+    let store = EvidenceStore::new(&places.data, component);
+    let row = |digest: Digest| {
         let piece = opened(places, state, component, &digest);
         let piece = piece.map(|piece| {
             let is = match piece.reasons.as_slice() {

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Provenance};
-use counterfoil_runner::store::files::read_whole;
+use counterfoil_os::files::read_whole;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::WORLD;
 use serde_json::json;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::EvidenceKind;
-use counterfoil_runner::study::evidence::Checked;
+use counterfoil_runner::study::evidence::EvidenceCheck;
 use serde_json::json;
 
 use super::evidence::Maker;
@@ -46,6 +46,6 @@ pub(super) fn run(places: &Places, args: &AttestTests) -> Result<Answer> {
         "stdout": Digest::of(&output.stdout).to_string(),
         "stderr": Digest::of(&output.stderr).to_string(),
     });
-    let made = maker.keep(EvidenceKind::UnitTests, &Checked { reasons, facts })?;
+    let made = maker.keep(EvidenceKind::UnitTests, &EvidenceCheck { reasons, facts })?;
     Ok(super::check::tell(places, &component, &[made], "validate"))
 }

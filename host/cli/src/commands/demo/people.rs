@@ -2,8 +2,8 @@
 //! another process, as its own person would call it.
 
 use anyhow::{Context as _, Result, ensure};
+use counterfoil_os::files::write_whole;
 use counterfoil_runner::store::data_dir::{Execution, MANIFEST_FILE};
-use counterfoil_runner::store::files::write_whole;
 use serde_json::{Value, json};
 
 use super::stage::{Stage, program, text};

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use counterfoil_runner::run::execute::Outcome;
-use counterfoil_runner::store::files::write_whole;
+use counterfoil_os::files::write_whole;
+use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_verify::verify_proof;
 
@@ -51,7 +51,7 @@ pub(super) const EXAMPLES: &[Example] = &[
 pub(super) struct Shown {
     pub(super) name: &'static str,
     pub(super) manifest: Manifest,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: ExecutionOutcome,
     pub(super) records: u64,
     pub(super) proof: PathBuf,
     pub(super) report: PathBuf,
@@ -139,7 +139,7 @@ pub(super) fn show(
     }
     let file = folder.join(format!("{}.tlog-proof", example.name));
     let (proof, _) = proof::write(places, &ask_proof(&name, &outcome, &file)?)?;
-    let bytes = counterfoil_runner::store::files::read_whole(&proof)?;
+    let bytes = counterfoil_os::files::read_whole(&proof)?;
     let proved = verify_proof(&bytes, &key, Some(&manifest.canonical()?))
         .context("the proof does not verify")?;
     if !places.json {
@@ -205,11 +205,11 @@ fn write_report(places: &Places, run: String) -> Result<PathBuf> {
 }
 
 /// Asks for the proof of the decision before the first fill: the one that sent the order.
-fn ask_proof(name: &str, outcome: &Outcome, file: &Path) -> Result<args::Proof> {
+fn ask_proof(name: &str, outcome: &ExecutionOutcome, file: &Path) -> Result<args::Proof> {
     let fills = report::fills(&outcome.execution)?;
     let first = fills.first().context("the demo's runs have fills")?;
     let manifest: Manifest = Manifest::parse(
-        &counterfoil_runner::run::extent::Extent::of(&outcome.execution.journal())?
+        &counterfoil_runner::run::extent::JournalExtent::read(&outcome.execution.journal())?
             .open
             .manifest,
     )?;

@@ -81,6 +81,6 @@ pub(super) fn tell(
         say(&format!("  {program} ledger tail {flags}"));
         say("  Operate a run yourself: README.md, An operator's day");
         say("  Change a byte of a journal and verify it again.");
-        say("  Write a strategy of your own: docs/WRITE_A_STRATEGY.md");
+        say("  Write a strategy of your own: docs/start/WRITE_A_STRATEGY.md");
     }
 }

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
-use counterfoil_policy::child::{Evaluator, Limits, child_main};
+use counterfoil_policy::child::{EvaluationLimits, Evaluator, child_main};
 
 use crate::output::Answer;
 
@@ -14,13 +14,13 @@ pub(super) fn evaluator() -> Result<Evaluator> {
         program: std::env::current_exe().context("this program's own path")?,
         arguments: vec!["evaluate-policy".into()],
         environment: Vec::new(),
-        limits: Limits::default(),
+        limits: EvaluationLimits::default(),
     })
 }
 
 pub(crate) fn run() -> Result<Answer> {
     let (mut stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
-    match child_main(Limits::default(), &mut stdin, &mut stderr) {
+    match child_main(EvaluationLimits::default(), &mut stdin, &mut stderr) {
         Ok(()) => Ok(Answer::Yes),
         Err((code, reason)) => {
             let _closed = write!(stderr, "{reason}");

@@ -2,13 +2,13 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 use counterfoil_governance::act::{Act, Refused, account_digest};
 use counterfoil_governance::id::Id;
-use counterfoil_policy::gate::Gate;
-use counterfoil_policy::input::{Account, Asked, Input, Limits};
-use counterfoil_policy::verdict::Verdict;
+use counterfoil_os::files::read_whole;
+use counterfoil_policy::input::{AccountInput, AskedLimits, GateInput, LimitsInput};
+use counterfoil_policy::verdict::PolicyVerdict;
 use counterfoil_runner::gates::{self, Archive};
-use counterfoil_runner::store::files::read_whole;
 use serde_json::{Value, json};
 
 use super::child::evaluator;
@@ -63,15 +63,15 @@ fn limits(places: &Places, args: &EvalLimits) -> Result<Answer> {
 }
 
 /// What the gate of limits is told, by what was typed.
-pub(crate) fn asked_limits(desk: &Desk, args: &EvalLimits) -> Result<(Id, Limits)> {
+pub(crate) fn asked_limits(desk: &Desk, args: &EvalLimits) -> Result<(Id, LimitsInput)> {
     let account = people::id("the account", &args.account)?;
-    let of = Account {
+    let of = AccountInput {
         name: account.to_string(),
         owner: people::id("--owner", &args.owner)?.to_string(),
         kind: args.kind.clone(),
         currency: args.currency.clone(),
     };
-    let asked = Asked {
+    let asked = AskedLimits {
         orders_per_bar: args.orders_per_bar,
         orders_per_day: args.orders_per_day,
         working_orders: args.working_orders,
@@ -87,7 +87,7 @@ pub(crate) fn asked_limits(desk: &Desk, args: &EvalLimits) -> Result<(Id, Limits
     Ok((account, document))
 }
 
-fn ask<T: Input>(
+fn ask<T: GateInput>(
     places: &Places,
     mut desk: Desk,
     document: &T,
@@ -104,18 +104,18 @@ fn ask<T: Input>(
 }
 
 /// Only prints what the policy would be told.
-pub(crate) fn print<T: Input>(document: &T) -> Result<Answer> {
+pub(crate) fn print<T: GateInput>(document: &T) -> Result<Answer> {
     say_json(&document.document()?);
     Ok(Answer::Yes)
 }
 
 /// Asks the policy in force about what the document says, and records the verdict, pass or fail.
-pub(crate) fn said<T: Input>(
+pub(crate) fn said<T: GateInput>(
     places: &Places,
     desk: &mut Desk,
     document: &T,
     subject: Digest,
-) -> Result<Result<(Verdict, u64), Refusal>> {
+) -> Result<Result<(PolicyVerdict, u64), Refusal>> {
     let input = document.document()?;
     let bundle = match super::in_force(places, desk.state())? {
         Ok(bundle) => bundle,
@@ -153,7 +153,11 @@ fn input(places: &Places, args: &EvalInput) -> Result<Answer> {
 }
 
 /// Tells a verdict; a fail is a no.
-pub(crate) fn tell(places: &Places, verdict: &Verdict, record: Option<u64>) -> Result<Answer> {
+pub(crate) fn tell(
+    places: &Places,
+    verdict: &PolicyVerdict,
+    record: Option<u64>,
+) -> Result<Answer> {
     if places.json {
         let mut value = serde_json::to_value(verdict)?;
         value["record"] = json!(record);

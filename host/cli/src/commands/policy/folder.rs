@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Refused};
+use counterfoil_os::files::{make_folder, write_whole};
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
-use counterfoil_policy::suite::Suite;
+use counterfoil_policy::suite::TestSuite;
 use counterfoil_runner::gates::Archive;
-use counterfoil_runner::store::files::{make_folder, write_whole};
 use serde_json::json;
 
 use super::child::evaluator;
@@ -97,7 +97,7 @@ pub(super) fn test(places: &Places, folder: &Path) -> Result<Answer> {
     })
 }
 
-fn told(suite: &Suite) {
+fn told(suite: &TestSuite) {
     if let Some(reason) = &suite.refused {
         say(&format!("no test was run: {reason}"));
         return;

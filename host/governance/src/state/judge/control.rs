@@ -3,10 +3,11 @@
 use counterfoil_trading::time::UnixNanos;
 
 use super::{Doing, State};
-use crate::act::{Exception, Gate, Outcome, Subject, Verdict};
+use crate::act::{Exception, Subject, Verdict};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 
 /// The longest exception, in nanoseconds: 90 days, as for a delegation.
 const EXCEPTION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
@@ -27,9 +28,9 @@ pub(super) fn policy_set(state: &State, bundle: Digest) -> super::Verdict {
 /// A verdict says why it failed, gives limits where limits were asked for, and passes nothing but
 /// by the policy in force.
 pub(super) fn verdict(state: &State, verdict: &Verdict) -> super::Verdict {
-    let passed = verdict.outcome == Outcome::Pass;
+    let passed = verdict.outcome == GateOutcome::Pass;
     let limits = passed && verdict.gate == Gate::Limits;
-    let told = |one: &crate::act::Reason| !one.code.trim().is_empty();
+    let told = |one: &GateReason| !one.code.trim().is_empty();
     let wrong = if !verdict.reasons.iter().all(told) {
         Some("a reason has no code")
     } else if !passed && verdict.reasons.is_empty() {

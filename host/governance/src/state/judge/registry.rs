@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use counterfoil_trading::time::UnixNanos;
 
 use super::{Doing, State, Verdict};
-use crate::act::{Class, DigestSet, Evidence, EvidenceKind, Gate};
+use crate::act::{Class, DigestSet, Evidence, EvidenceKind};
 use crate::attest;
 use crate::id::Id;
 use crate::registry::{Component, Stage};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 
 pub(super) fn new_component(state: &State, component: &Digest) -> Verdict {
     if !state.registry.components.contains_key(component) {

@@ -4,14 +4,13 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::changes::told;
 use super::{Doing, State, Verdict};
-use crate::act::{
-    Authorization, Budget, Gate, Payer, RunEnd, RunStart, Scope, Usage, account_digest,
-};
+use crate::act::{Authorization, Budget, Payer, RunEnd, RunStart, Scope, Usage, account_digest};
 use crate::id::Id;
 use crate::role::{Kind, Role};
 use crate::rule::{Denial, Rule};
 use crate::state::EXCESS_NANOS_MAX;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::Gate;
 
 /// The longest window of an authorization, in nanoseconds: 30 days.
 const WINDOW_NANOS_MAX: i64 = 30 * 86_400 * 1_000_000_000;

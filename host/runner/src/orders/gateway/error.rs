@@ -1,6 +1,6 @@
 //! Why the gateway does not carry an order. It must never decide that.
 
-use counterfoil_journal::key::KeyError;
+use counterfoil_journal::key::VerifierKeyError;
 use counterfoil_journal::signer::SignError;
 use counterfoil_trading::gateway::TokenRefusal;
 use counterfoil_trading::venue::VenueError;
@@ -20,7 +20,7 @@ pub enum GatewayError {
     Sign(#[from] SignError),
     /// The signer's key cannot verify.
     #[error("the order log's key: {0}")]
-    Key(#[from] KeyError),
+    Key(#[from] VerifierKeyError),
     /// The account.
     #[error(transparent)]
     Lease(#[from] LeaseError),

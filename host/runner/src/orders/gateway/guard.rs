@@ -14,8 +14,8 @@ use crate::clock;
 use crate::orders::kill::KillSwitch;
 use crate::orders::lease::{LeaseError, RunSlot};
 use crate::orders::limits::LimitsWatch;
-use crate::permit::PermitWatch;
-use crate::run::feed::{Feed, FeedError, Next};
+use crate::run::feed::{FeedError, FeedItem, SliceFeed};
+use crate::run::permission::RunPermission;
 
 /// The conditions of one run.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Guard {
     pub(super) kill: KillSwitch,
     pub(super) limits: LimitsWatch,
     pub(super) slot: RunSlot,
-    permit: Option<PermitWatch>,
+    permit: Option<Box<dyn RunPermission>>,
     stopped: Mutex<Option<RunStop>>,
 }
 
@@ -34,7 +34,7 @@ impl Guard {
         kill: KillSwitch,
         limits: LimitsWatch,
         slot: RunSlot,
-        permit: Option<PermitWatch>,
+        permit: Option<Box<dyn RunPermission>>,
     ) -> Self {
         Self {
             kill,
@@ -122,22 +122,25 @@ impl<'a, F> Guarded<'a, F> {
     }
 }
 
-impl<F: Feed> Feed for Guarded<'_, F> {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl<F: SliceFeed> SliceFeed for Guarded<'_, F> {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         loop {
             if let Err(stop) = self.guard.check(clock::now()) {
-                return Ok(Next::Stop(stop));
+                return Ok(FeedItem::Stop(stop));
             }
             match self.inner.next(slice)? {
-                Next::Nothing => {}
-                Next::Slice => break,
-                next @ (Next::Refused(_) | Next::Known | Next::Stop(_) | Next::End) => {
+                FeedItem::Nothing => {}
+                FeedItem::Slice => break,
+                next @ (FeedItem::Refused(_)
+                | FeedItem::Known
+                | FeedItem::Stop(_)
+                | FeedItem::End) => {
                     return Ok(next);
                 }
             }
         }
         // A slice that came with a stop is not decided.
         let stop = self.guard.check(clock::now()).err();
-        Ok(stop.map_or(Next::Slice, Next::Stop))
+        Ok(stop.map_or(FeedItem::Slice, FeedItem::Stop))
     }
 }

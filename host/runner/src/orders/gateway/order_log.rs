@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use counterfoil_journal::audit::{AuditError, Audited, Auditor};
+use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
 use counterfoil_journal::frame::{FrameError, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
@@ -16,10 +16,10 @@ use counterfoil_trading::gateway::{
 };
 use counterfoil_trading::journal::RecordBytes;
 
-use crate::run::journal::{JournalError, JournalFile, Sealed, Sealer};
-use crate::run::resume::{Signed, keep};
+use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer};
+use crate::run::resume::{SignedPrefix, keep_tail};
 use crate::store::data_dir::Execution;
-use crate::store::files::{FileError, at};
+use counterfoil_os::files::FileError;
 
 /// The log's file in an execution's folder.
 pub const ORDERS_FILE: &str = "orders";
@@ -120,7 +120,7 @@ impl OrderLog {
         key: &VerifierKey,
     ) -> Result<(Self, KnownOrders), OrderLogError> {
         let path = path(execution);
-        let found = Signed::scan(&path)?;
+        let found = SignedPrefix::scan(&path)?;
         if let Some(size) = found.checkpoint_beyond(key) {
             return Err(OrderLogError::Damaged {
                 offset: found.end,
@@ -128,9 +128,9 @@ impl OrderLog {
             });
         }
         let (known, at_end) = read(&path, found.end, key)?;
-        keep(&execution.folder, found.end, &found.tail)?;
-        let file = JournalFile::go_on(&path, found.end)?;
-        let own = Sealer::go_on(file, signer, origin(execution), 1, at_end);
+        keep_tail(&execution.folder, found.end, &found.tail)?;
+        let file = JournalFile::reopen(&path, found.end)?;
+        let own = Sealer::resume(file, signer, origin(execution), 1, at_end);
         Ok((Self::over(own), known))
     }
 
@@ -168,16 +168,16 @@ fn read(
     path: &std::path::Path,
     end: u64,
     key: &VerifierKey,
-) -> Result<(KnownOrders, Sealed), OrderLogError> {
+) -> Result<(KnownOrders, JournalHead), OrderLogError> {
     let mut known = KnownOrders::default();
     let mut auditor = Auditor::new(key.clone());
     auditor.set_cadence(core::num::NonZeroU64::MIN);
     let mut bytes = Vec::new();
     if end > 0 {
-        let file = File::open(path).map_err(at("open", path))?;
+        let file = File::open(path).map_err(FileError::at("open", path))?;
         file.take(end)
             .read_to_end(&mut bytes)
-            .map_err(at("read", path))?;
+            .map_err(FileError::at("read", path))?;
     }
     let mut frames = FrameReader::new();
     let mut rest = bytes.as_slice();
@@ -185,15 +185,15 @@ fn read(
         let parsed = frames.parse(rest)?;
         rest = rest.get(parsed.consumed..).unwrap_or_default();
         let Some(frame) = parsed.frame else { break };
-        if let Audited::Entry { body, .. } = auditor.frame(frame)? {
+        if let AuditedFrame::Entry { body, .. } = auditor.frame(frame)? {
             known.add(OrderLogRecord::decode(body)?)?;
         }
     }
     let summary = auditor.finish(0);
-    let sealed = Sealed {
+    let sealed = JournalHead {
         chain: summary.chain,
         tree: summary.tree,
-        ..Sealed::default()
+        ..JournalHead::default()
     };
     Ok((known, sealed))
 }
@@ -208,7 +208,7 @@ pub fn records(
     key: &VerifierKey,
 ) -> Result<Vec<OrderLogRecord>, OrderLogError> {
     let path = path(execution);
-    let bytes = std::fs::read(&path).map_err(at("read", &path))?;
+    let bytes = std::fs::read(&path).map_err(FileError::at("read", &path))?;
     let mut auditor = Auditor::new(key.clone());
     let mut frames = FrameReader::new();
     let mut rest = bytes.as_slice();
@@ -219,7 +219,7 @@ pub fn records(
         let Some(frame) = parsed.frame else {
             return Ok(all);
         };
-        if let Audited::Entry { body, .. } = auditor.frame(frame)? {
+        if let AuditedFrame::Entry { body, .. } = auditor.frame(frame)? {
             all.push(OrderLogRecord::decode(body)?);
         }
     }

@@ -1,5 +1,4 @@
-//! A venue's feed as the run's thread sees it. It must never know which venue, or how it is
-//! reached.
+//! A venue's events as a feed of slices. It must never know which venue it is, or how it is reached.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,15 +12,15 @@ use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Decided, Feed, FeedError, Next, SILENCE_MAX};
+use super::{DecidedBars, FeedError, FeedItem, SILENCE_MAX, SliceFeed};
 
-/// Where a venue's events come from.
+/// A source of a venue's events.
 pub trait EventSource {
-    /// The next event; [`Heard::Nothing`] every [`SILENCE_MAX`] while there is none.
+    /// The next event; [`Heard::Nothing`] every [`SILENCE_MAX`] while there is no event.
     ///
     /// # Errors
     ///
-    /// Returns an error if nothing more may be taken.
+    /// Returns an error if no further event may be taken.
     fn next_event(&mut self) -> io::Result<Heard>;
 }
 
@@ -31,21 +30,20 @@ impl EventSource for Inbox {
     }
 }
 
-/// A feed of a venue's events: bars become slices, and what is to be recorded is refused input,
-/// with the event's code as the beginning of its reason.
+/// A feed of a venue's events. Bars become slices; other events are recorded as refused input, whose reason begins
+/// with the event's code.
 #[derive(Debug)]
 pub struct ConnectedFeed<S> {
     source: S,
     slicer: Slicer,
     decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
-    /// Whether the slice that [`Slicer::next`] may hold was looked for.
+    /// Whether [`Slicer::next`] may hold a whole slice that is not given yet.
     is_fresh: bool,
 }
 
 impl<S: EventSource> ConnectedFeed<S> {
-    /// A feed of so many instruments, which may send again what was decided before, and ends the
-    /// slice that is open.
-    pub fn new(source: S, instruments: usize, decided: Decided) -> Self {
+    /// A feed of this many instruments. It may send decided bars again, and ends the slice that is open.
+    pub fn new(source: S, instruments: usize, decided: DecidedBars) -> Self {
         Self {
             source,
             slicer: Slicer::new(instruments, decided.ended, decided.open),
@@ -54,18 +52,20 @@ impl<S: EventSource> ConnectedFeed<S> {
         }
     }
 
-    /// What an event outside every slice is to the run.
-    fn note(&self, event: &FeedEvent) -> Next {
+    /// The feed item of an event outside every slice.
+    fn note(&self, event: &FeedEvent) -> FeedItem {
         if let FeedEvent::OutOfOrder(bar) | FeedEvent::Late(bar) = event {
+            // Equal in every field, not by time alone: a venue that revises a bar after a reconnection must leave
+            // a trace in the journal.
             let place = (bar.get().close_time, bar.get().instrument);
             if self.decided.get(&place) == Some(bar) {
-                return Next::Known;
+                return FeedItem::Known;
             }
         }
         match event.treatment() {
-            Treatment::Skip => Next::Known,
+            Treatment::Skip => FeedItem::Known,
             Treatment::Decide | Treatment::EndSlice | Treatment::Record | Treatment::End => {
-                Next::Refused(RefusedInput {
+                FeedItem::Refused(RefusedInput {
                     reason: event.reason(),
                     input: event.input(),
                 })
@@ -74,27 +74,31 @@ impl<S: EventSource> ConnectedFeed<S> {
     }
 }
 
-impl<S: EventSource> Feed for ConnectedFeed<S> {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl<S: EventSource> SliceFeed for ConnectedFeed<S> {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         slice.clear();
         loop {
             if core::mem::take(&mut self.is_fresh) && self.slicer.next(slice)? {
                 self.is_fresh = true;
-                return Ok(Next::Slice);
+                return Ok(FeedItem::Slice);
             }
             let event = match self.source.next_event().map_err(FeedError::Stream)? {
                 Heard::Event(event) => event,
-                Heard::Nothing => return Ok(Next::Nothing),
+                Heard::Nothing => return Ok(FeedItem::Nothing),
                 Heard::End => {
                     let is_left = self.slicer.finish(slice);
-                    return Ok(if is_left { Next::Slice } else { Next::End });
+                    return Ok(if is_left {
+                        FeedItem::Slice
+                    } else {
+                        FeedItem::End
+                    });
                 }
             };
             match self.slicer.take(event, slice)? {
                 Sliced::Waiting => {}
                 Sliced::Whole => {
                     self.is_fresh = true;
-                    return Ok(Next::Slice);
+                    return Ok(FeedItem::Slice);
                 }
                 Sliced::Note(event) => return Ok(self.note(&event)),
             }
@@ -124,7 +128,7 @@ mod tests {
     }
 
     /// What a feed of two instruments says of some events, as text.
-    fn said(events: Vec<FeedEvent>, decided: Decided) -> Vec<String> {
+    fn said(events: Vec<FeedEvent>, decided: DecidedBars) -> Vec<String> {
         let (sender, inbox) = Inbox::pair().unwrap();
         for event in events {
             sender.try_send(event).unwrap();
@@ -135,19 +139,19 @@ mod tests {
         let mut out = Vec::new();
         loop {
             out.push(match feed.next(&mut slice).unwrap() {
-                Next::Slice => {
+                FeedItem::Slice => {
                     let ids = slice.bars().iter().map(|bar| bar.get().instrument.0);
                     let ids: Vec<u32> = ids.collect();
                     format!("{}: {ids:?}", slice.close_time().unwrap().0)
                 }
-                Next::Refused(refused) => {
+                FeedItem::Refused(refused) => {
                     let input = String::from_utf8(refused.input).unwrap();
                     format!("{} {input}", refused.reason)
                 }
-                Next::Known => "known".to_owned(),
-                Next::Nothing => "nothing".to_owned(),
-                Next::Stop(stop) => stop.message,
-                Next::End => return out,
+                FeedItem::Known => "known".to_owned(),
+                FeedItem::Nothing => "nothing".to_owned(),
+                FeedItem::Stop(stop) => stop.message,
+                FeedItem::End => return out,
             });
         }
     }
@@ -180,14 +184,14 @@ mod tests {
             r#"feed-ended: denied {"event":"feed-ended"}"#.to_owned(),
             "40: [0]".to_owned(),
         ];
-        assert_eq!(said(events, Decided::default()), expect);
+        assert_eq!(said(events, DecidedBars::default()), expect);
     }
 
     #[test]
     fn a_feed_goes_on_where_the_run_stopped() {
-        let mut decided = Decided {
+        let mut decided = DecidedBars {
             ended: Some(UnixNanos(20)),
-            ..Decided::default()
+            ..DecidedBars::default()
         };
         for one in [bar(0, 20), bar(1, 20), bar(0, 30)] {
             let place = (one.get().close_time, one.get().instrument);

@@ -1,5 +1,4 @@
-//! One line of a feed: a bar, the end of sessions, or a mark. It must never know which slice is
-//! under way.
+//! One line of a feed: a bar, session ends, or the mark of a slice's end. It must never know which slice is open.
 
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::decimal;
@@ -12,14 +11,14 @@ use serde_json::value::RawValue;
 use super::sessions::SessionEnd;
 use crate::times::parse_time;
 
-/// What a line may hold. Prices and volume are decimals, as texts or numbers; times are RFC 3339
-/// texts, dates, or whole nanoseconds since 1970.
+/// The fields of a line. Prices and volume are decimals, as strings or numbers; times are RFC 3339 strings, dates, or
+/// whole nanoseconds since 1970.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Line<'a> {
+struct FeedLine<'a> {
     #[serde(default)]
     end_of_slice: bool,
-    /// Of the instrument with that symbol, or of all.
+    /// Of the instrument in `symbol`, or of all instruments.
     #[serde(borrow, alias = "session_end")]
     session_end: Option<&'a RawValue>,
     symbol: Option<&'a str>,
@@ -39,19 +38,19 @@ struct Line<'a> {
     volume: Option<&'a RawValue>,
 }
 
-/// What a line means for the slice under way.
-pub(super) enum Step {
+/// What a line means for the open slice.
+pub(super) enum LineContent {
     Bar(ClosedBar),
     SessionEnds(Vec<SessionEnd>),
     EndOfSlice,
 }
 
-/// What a line says of these instruments, or why it says nothing.
-pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<Step, String> {
-    let line: Line<'_> =
+/// Parses a line about these instruments. The error is the reason of the refused input.
+pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<LineContent, String> {
+    let line: FeedLine<'_> =
         serde_json::from_slice(line.trim_ascii()).map_err(|error| error.to_string())?;
     if line.end_of_slice {
-        return Ok(Step::EndOfSlice);
+        return Ok(LineContent::EndOfSlice);
     }
     if let Some(end) = line.session_end {
         let end = time("session-end", Some(end))?;
@@ -60,7 +59,7 @@ pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<Step, Str
             None => (0..).map(InstrumentId).take(instruments.len()).collect(),
         };
         let ends = ids.into_iter().map(|id| (end, id));
-        return Ok(Step::SessionEnds(ends.collect()));
+        return Ok(LineContent::SessionEnds(ends.collect()));
     }
     let symbol = line.symbol.ok_or("field symbol is missing")?;
     let (id, instrument) = named(instruments, symbol)?;
@@ -83,18 +82,18 @@ pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<Step, Str
     };
     ClosedBar::parse(raw)
         .map_err(|error| error.to_string())
-        .map(Step::Bar)
+        .map(LineContent::Bar)
 }
 
-/// The bar in a line that a feed refused, if there is one.
+/// The bar in a refused line, if it has one.
 pub(crate) fn bar_in(line: &[u8], instruments: &[Instrument]) -> Option<ClosedBar> {
     match parse(line, instruments) {
-        Ok(Step::Bar(bar)) => Some(bar),
-        Ok(Step::SessionEnds(_) | Step::EndOfSlice) | Err(_) => None,
+        Ok(LineContent::Bar(bar)) => Some(bar),
+        Ok(LineContent::SessionEnds(_) | LineContent::EndOfSlice) | Err(_) => None,
     }
 }
 
-/// The instrument with this symbol, and its id.
+/// The instrument with this symbol, with its id.
 fn named<'a>(
     instruments: &'a [Instrument],
     symbol: &str,

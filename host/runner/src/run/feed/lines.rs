@@ -1,8 +1,7 @@
 //! Closed bars as newline-delimited JSON, from standard input or a socket.
 //!
-//! A slice ends when every instrument has reported, at `{"end-of-slice":true}`, or at a bar with
-//! a later close time. The ends of sessions stand between the bars. Whatever cannot join its slice is
-//! refused and kept.
+//! A slice ends when every instrument has a bar, at `{"end-of-slice":true}`, or at a bar with a later close time.
+//! Session ends come between the bars. A line that cannot join its slice is refused and recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,58 +11,57 @@ use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
-use super::line::{Step, parse};
+use super::line::{LineContent, parse};
+use super::line_source::{LineRead, LineSource, LineTreatment};
 use super::sessions::SessionEnds;
-use super::source::{Came, LineSource, Treatment};
-use super::{Feed, FeedError, Next};
+use super::{FeedError, FeedItem, SliceFeed};
 use crate::clock;
 
-/// How far ahead of this machine's clock a bar may close: as far as two clocks that are kept in step
-/// may be apart.
+/// How far ahead of this machine's clock a bar may close: as far as two synchronized clocks may differ.
 const AHEAD_NANOS: i64 = 5_000_000_000;
 
-/// A feed of lines.
+/// A feed of lines of JSON.
 #[derive(Debug)]
 pub struct LineFeed<R> {
     source: R,
     instruments: Vec<Instrument>,
     line: Vec<u8>,
-    /// A bar that closed the slice before it and belongs to the next.
+    /// A bar that ended the slice before it and belongs to the next.
     ahead: Option<ClosedBar>,
-    /// Close time of the last slice that was given out.
+    /// Close time of the last slice given.
     ended: Option<UnixNanos>,
-    /// The slice under way.
+    /// The open slice.
     pending: Slice,
     session_ends: SessionEnds,
-    /// What was decided before this feed was connected.
+    /// Bars decided before this feed was connected.
     decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
-    /// Whether the last line was a bar decided before: a mark after it is of its slice.
+    /// Whether the last line was a decided bar: a mark after it belongs to that bar's slice.
     is_behind: bool,
 }
 
-/// What a run has decided of a feed that is connected again.
+/// The decided part of a feed that is connected again.
 #[derive(Debug, Default)]
-pub struct Decided {
-    /// Every bar.
+pub struct DecidedBars {
+    /// Every decided bar.
     pub bars: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
-    /// The bars of a last slice that may not be whole.
+    /// The decided bars of a last slice that may not be whole.
     pub open: Slice,
-    /// Close time of the last slice that is whole.
+    /// Close time of the last whole slice.
     pub ended: Option<UnixNanos>,
-    /// Every end of a session, those of the slice that may not be whole included.
+    /// Every recorded session end, with those of the last slice.
     pub session_ends: BTreeSet<(UnixNanos, InstrumentId)>,
-    /// Close time of the last slice of which anything is recorded: its actions are settled.
+    /// Close time of the last slice with any record: its actions are settled.
     pub settled: Option<UnixNanos>,
 }
 
 impl<R: LineSource> LineFeed<R> {
     /// A feed of the manifest's instruments.
     pub fn new(source: R, instruments: &[Instrument]) -> Self {
-        Self::go_on(source, instruments, Decided::default())
+        Self::resume(source, instruments, DecidedBars::default())
     }
 
-    /// A feed that may send again what was decided before, and ends the slice that is open.
-    pub fn go_on(source: R, instruments: &[Instrument], decided: Decided) -> Self {
+    /// A feed that may send decided bars again, and ends the open slice.
+    pub fn resume(source: R, instruments: &[Instrument], decided: DecidedBars) -> Self {
         Self {
             source,
             instruments: instruments.to_vec(),
@@ -77,44 +75,47 @@ impl<R: LineSource> LineFeed<R> {
         }
     }
 
-    /// What a bar is that was decided before; `None` if it was not.
-    fn known(&mut self, bar: &ClosedBar) -> Option<Next> {
+    /// The item of a bar whose place is decided already; `None` if it is not.
+    fn known(&mut self, bar: &ClosedBar) -> Option<FeedItem> {
         let place = (bar.get().close_time, bar.get().instrument);
         let decided = self.decided.get(&place)?;
         self.is_behind = self
             .pending
             .close_time()
             .is_none_or(|under_way| place.0 < under_way);
+        // The same bar again is what a reconnection sends. Another bar in a decided place is a revision: the run
+        // keeps its decision, and the journal shows that the feed changed its mind.
         Some(if decided == bar {
-            self.source.treated(Treatment::Known);
-            Next::Known
+            self.source.treated(LineTreatment::Known);
+            FeedItem::Known
         } else {
             self.refused("another bar of this time was decided before".to_owned())
         })
     }
 
-    /// Reads a line without its end.
-    fn read_line(&mut self) -> Result<Came, FeedError> {
+    /// Reads the next line.
+    fn read_line(&mut self) -> Result<LineRead, FeedError> {
         self.line.clear();
-        let more = self.source.next_line(&mut self.line);
-        more.map_err(FeedError::Stream)
+        self.source
+            .next_line(&mut self.line)
+            .map_err(FeedError::Stream)
     }
 
-    fn refused(&mut self, reason: String) -> Next {
-        self.source.treated(Treatment::Refused(reason.clone()));
-        Next::Refused(RefusedInput {
+    fn refused(&mut self, reason: String) -> FeedItem {
+        self.source.treated(LineTreatment::Refused(reason.clone()));
+        FeedItem::Refused(RefusedInput {
             reason,
             input: self.line.trim_ascii().to_vec(),
         })
     }
 
-    /// Gives the slice under way out.
-    fn give(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+    /// Gives the open slice.
+    fn give(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         core::mem::swap(slice, &mut self.pending);
         self.pending.clear();
         self.session_ends.join(slice)?;
         self.ended = slice.close_time();
-        Ok(Next::Slice)
+        Ok(FeedItem::Slice)
     }
 
     fn is_whole(&self) -> bool {
@@ -122,8 +123,8 @@ impl<R: LineSource> LineFeed<R> {
     }
 }
 
-impl<R: LineSource> Feed for LineFeed<R> {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl<R: LineSource> SliceFeed for LineFeed<R> {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         slice.clear();
         if let Some(bar) = self.ahead.take() {
             self.pending.add(bar)?;
@@ -133,33 +134,33 @@ impl<R: LineSource> Feed for LineFeed<R> {
                 return self.give(slice);
             }
             match self.read_line()? {
-                Came::Line => {}
-                Came::Nothing => return Ok(Next::Nothing),
-                Came::End if self.pending.bars().is_empty() => return Ok(Next::End),
-                Came::End => return self.give(slice),
+                LineRead::Line => {}
+                LineRead::Nothing => return Ok(FeedItem::Nothing),
+                LineRead::End if self.pending.bars().is_empty() => return Ok(FeedItem::End),
+                LineRead::End => return self.give(slice),
             }
             if self.line.trim_ascii().is_empty() {
-                self.source.treated(Treatment::Mark);
-                return Ok(Next::Nothing);
+                self.source.treated(LineTreatment::Mark);
+                return Ok(FeedItem::Nothing);
             }
             let bar = match parse(&self.line, &self.instruments) {
-                Ok(Step::Bar(bar)) => bar,
-                Ok(Step::EndOfSlice) => {
-                    self.source.treated(Treatment::Mark);
+                Ok(LineContent::Bar(bar)) => bar,
+                Ok(LineContent::EndOfSlice) => {
+                    self.source.treated(LineTreatment::Mark);
                     let is_of_another = core::mem::take(&mut self.is_behind);
                     if is_of_another || self.pending.bars().is_empty() {
-                        return Ok(Next::Nothing);
+                        return Ok(FeedItem::Nothing);
                     }
                     return self.give(slice);
                 }
-                Ok(Step::SessionEnds(ends)) => match self.session_ends.add(&ends) {
+                Ok(LineContent::SessionEnds(ends)) => match self.session_ends.add(&ends) {
                     Ok(true) => {
-                        self.source.treated(Treatment::Taken);
-                        return Ok(Next::Nothing);
+                        self.source.treated(LineTreatment::Taken);
+                        return Ok(FeedItem::Nothing);
                     }
                     Ok(false) => {
-                        self.source.treated(Treatment::Known);
-                        return Ok(Next::Known);
+                        self.source.treated(LineTreatment::Known);
+                        return Ok(FeedItem::Known);
                     }
                     Err(reason) => return Ok(self.refused(reason)),
                 },
@@ -169,6 +170,8 @@ impl<R: LineSource> Feed for LineFeed<R> {
                 return Ok(known);
             }
             self.is_behind = false;
+            // A bar from the future could still change before it closes, and a decision on it would look into the
+            // future. The clock is asked here and not in the run: replay reads the refusal from the journal.
             let time = bar.get().close_time;
             if time.0.saturating_sub(clock::now().0) > AHEAD_NANOS {
                 let reason = "closes in the future by this machine's clock: it may still form";
@@ -181,8 +184,9 @@ impl<R: LineSource> Feed for LineFeed<R> {
                 Some(under_way) if time < under_way => {
                     return Ok(self.refused("closes before the slice under way".to_owned()));
                 }
+                // A later bar ends the slice. The bar waits, so that the slice is decided without it.
                 Some(under_way) if time > under_way => {
-                    self.source.treated(Treatment::Taken);
+                    self.source.treated(LineTreatment::Taken);
                     self.ahead = Some(bar);
                     return self.give(slice);
                 }
@@ -191,7 +195,7 @@ impl<R: LineSource> Feed for LineFeed<R> {
             if let Err(error) = self.pending.add(bar) {
                 return Ok(self.refused(error.to_string()));
             }
-            self.source.treated(Treatment::Taken);
+            self.source.treated(LineTreatment::Taken);
         }
     }
 }

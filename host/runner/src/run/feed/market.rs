@@ -1,5 +1,5 @@
-//! Where a run's bars come from, opened once it is known which of them the run has: lines, or a
-//! venue's market. It must never know what a run does with a bar.
+//! Where a run's bars come from: lines, or a venue's market. Both are opened after the run knows which bars are
+//! decided. It must never know what a run does with a bar.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,93 +12,87 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
 use super::connected::{ConnectedFeed, EventSource};
-use super::lines::{Decided, LineFeed};
-use super::source::LineSource;
-use super::{Feed, FeedError, Next};
-use crate::error::RunnerError;
-use crate::orders::venues::Venues;
+use super::line_source::LineSource;
+use super::lines::{DecidedBars, LineFeed};
+use super::{FeedError, FeedItem, SliceFeed};
+use crate::orders::venues::{Venues, VenuesError};
 
-/// Bars that nobody has asked for yet.
-pub trait Bars {
-    /// The feed that they come by.
-    type Feed: Feed + Send;
+/// Bars that are not taken yet. Opening is the first use of the stream, so a run that does not start consumes nothing.
+pub trait BarSource {
+    type Feed: SliceFeed + Send;
 
-    /// Begins to take them, after what the run has decided.
+    /// Opens the feed of bars after the decided ones.
     ///
     /// # Errors
     ///
-    /// Returns [`RunnerError`] if they cannot be had. Nothing was taken then.
+    /// Returns [`VenuesError`] if the venue cannot be reached. No bar is taken then.
     fn open(
         self,
         manifest: &Manifest,
         setup: &RunSetup,
-        decided: Decided,
-    ) -> Result<Self::Feed, RunnerError>;
+        decided: DecidedBars,
+    ) -> Result<Self::Feed, Box<VenuesError>>;
 }
 
-impl<R: LineSource + Send> Bars for R {
+impl<R: LineSource + Send> BarSource for R {
     type Feed = LineFeed<R>;
 
     fn open(
         self,
         _manifest: &Manifest,
         setup: &RunSetup,
-        decided: Decided,
-    ) -> Result<Self::Feed, RunnerError> {
-        Ok(LineFeed::go_on(self, &setup.instruments, decided))
+        decided: DecidedBars,
+    ) -> Result<Self::Feed, Box<VenuesError>> {
+        Ok(LineFeed::resume(self, &setup.instruments, decided))
     }
 }
 
 /// The bars of a venue's market.
 #[derive(Clone, Debug)]
 pub struct MarketBars {
-    /// How venues are reached.
     pub venues: Arc<Venues>,
-    /// Which market.
     pub market: Market,
 }
 
 impl MarketBars {
-    /// Begins to take them, through a wrapper of the events' source.
+    /// Opens the feed through a wrapper around the source of events.
     fn open_through<S: EventSource>(
         &self,
-        (manifest, setup): (&Manifest, &RunSetup),
-        decided: Decided,
+        manifest: &Manifest,
+        setup: &RunSetup,
+        decided: DecidedBars,
         wrap: impl FnOnce(Inbox) -> S,
-    ) -> Result<ConnectedFeed<S>, RunnerError> {
+    ) -> Result<ConnectedFeed<S>, Box<VenuesError>> {
         let mut last: BTreeMap<InstrumentId, UnixNanos> = BTreeMap::new();
         for (close, instrument) in decided.bars.keys() {
-            // They are in the sequence of their close times.
+            // The map is in the order of close times, so the last insertion of an instrument is its last bar.
             last.insert(*instrument, *close);
         }
-        let terms = (manifest, setup);
-        let inbox = self.venues.connect(self.market, terms, last);
-        let inbox = inbox.map_err(|error| RunnerError::Venue(Box::new(error)))?;
+        let inbox = self
+            .venues
+            .connect(self.market, (manifest, setup), last)
+            .map_err(Box::new)?;
         let count = setup.instruments.len();
         Ok(ConnectedFeed::new(wrap(inbox), count, decided))
     }
 }
 
-/// Lines, or a market.
+/// Lines of JSON, or a venue's market.
 #[derive(Debug)]
-pub enum Source<R> {
-    /// Closed bars as newline-delimited JSON.
+pub enum FeedSource<R> {
     Lines(R),
-    /// A venue's market.
     Market(MarketBars),
 }
 
-/// The feed of a [`Source`].
+/// The feed of a [`FeedSource`].
 #[derive(Debug)]
 pub enum AnyFeed<R, S> {
-    /// Of lines.
     Lines(LineFeed<R>),
-    /// Of a market.
     Market(ConnectedFeed<S>),
 }
 
-impl<R: LineSource, S: EventSource> Feed for AnyFeed<R, S> {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl<R: LineSource, S: EventSource> SliceFeed for AnyFeed<R, S> {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         match self {
             Self::Lines(feed) => feed.next(slice),
             Self::Market(feed) => feed.next(slice),
@@ -106,35 +100,36 @@ impl<R: LineSource, S: EventSource> Feed for AnyFeed<R, S> {
     }
 }
 
-impl<R: LineSource + Send> Bars for Source<R> {
+impl<R: LineSource + Send> BarSource for FeedSource<R> {
     type Feed = AnyFeed<R, Inbox>;
 
     fn open(
         self,
         manifest: &Manifest,
         setup: &RunSetup,
-        decided: Decided,
-    ) -> Result<Self::Feed, RunnerError> {
-        self.open_through((manifest, setup), decided, |inbox| inbox)
+        decided: DecidedBars,
+    ) -> Result<Self::Feed, Box<VenuesError>> {
+        self.open_through(manifest, setup, decided, |inbox| inbox)
     }
 }
 
-impl<R: LineSource + Send> Source<R> {
-    /// As [`Bars::open`], through a wrapper of a market's events.
+impl<R: LineSource + Send> FeedSource<R> {
+    /// As [`BarSource::open`], through a wrapper around a market's events.
     ///
     /// # Errors
     ///
-    /// As [`Bars::open`].
+    /// As [`BarSource::open`].
     pub fn open_through<S: EventSource>(
         self,
-        (manifest, setup): (&Manifest, &RunSetup),
-        decided: Decided,
+        manifest: &Manifest,
+        setup: &RunSetup,
+        decided: DecidedBars,
         wrap: impl FnOnce(Inbox) -> S,
-    ) -> Result<AnyFeed<R, S>, RunnerError> {
+    ) -> Result<AnyFeed<R, S>, Box<VenuesError>> {
         match self {
             Self::Lines(lines) => Ok(AnyFeed::Lines(lines.open(manifest, setup, decided)?)),
             Self::Market(bars) => {
-                let feed = bars.open_through((manifest, setup), decided, wrap)?;
+                let feed = bars.open_through(manifest, setup, decided, wrap)?;
                 Ok(AnyFeed::Market(feed))
             }
         }

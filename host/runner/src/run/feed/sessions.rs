@@ -1,5 +1,4 @@
-//! Ends of sessions that a stream told and no slice has yet. It must never know what the end of a
-//! session does.
+//! Session ends that a stream sent and that no slice holds yet. It must never know what the end of a session does.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +7,19 @@ use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::slice::{Slice, SliceError};
 use counterfoil_trading::time::UnixNanos;
 
-/// Ends that may wait for a slice, a bound on memory: six of the most instruments that a run has.
+/// Session ends that may wait for a slice, a bound on memory: six for each of the most instruments of a run.
 const WAITING_MAX: usize = 65_536;
 
 /// The end of one instrument's session.
 pub(super) type SessionEnd = (UnixNanos, InstrumentId);
 
-/// Ends of sessions by time.
+/// Session ends by time.
 #[derive(Debug, Default)]
 pub(super) struct SessionEnds {
     waiting: BTreeSet<SessionEnd>,
-    /// What stands in the journal of a run that goes on.
+    /// Session ends in the journal of a resumed run.
     recorded: BTreeSet<SessionEnd>,
-    /// The close of the last slice whose actions are settled: an end before it comes too late.
+    /// The close time of the last slice whose actions are settled. An end before it comes too late.
     settled: Option<UnixNanos>,
 }
 
@@ -33,7 +32,7 @@ impl SessionEnds {
         }
     }
 
-    /// Takes ends of one time; false if all of them came before.
+    /// Adds session ends of one time; false if all of them are known.
     pub(super) fn add(&mut self, ends: &[SessionEnd]) -> Result<bool, String> {
         let new = |end: &&SessionEnd| !self.recorded.contains(end) && !self.waiting.contains(end);
         let new: Vec<SessionEnd> = ends.iter().filter(new).copied().collect();
@@ -50,7 +49,7 @@ impl SessionEnds {
         Ok(!new.is_empty())
     }
 
-    /// Gives the slice the ends before its close. An end at its close belongs to the next slice.
+    /// Moves the ends before the slice's close time into it. An end at the close time belongs to the next slice.
     pub(super) fn join(&mut self, slice: &mut Slice) -> Result<(), SliceError> {
         let Some(close) = slice.close_time() else {
             return Ok(());

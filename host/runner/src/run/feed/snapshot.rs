@@ -3,52 +3,52 @@
 use core::iter::Peekable;
 use std::vec::IntoIter;
 
-use counterfoil_snapshot::store::slices::Slices;
+use counterfoil_snapshot::store::slices::SliceReader;
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::slice::{Slice, SliceError};
 
-use super::{Feed, FeedError, Next};
+use super::{FeedError, FeedItem, SliceFeed};
 
-/// Slices of a snapshot.
+/// A feed of a snapshot's slices, with its corporate actions.
 #[derive(Debug)]
 pub struct SnapshotFeed {
-    slices: Slices,
-    actions: Actions,
+    slices: SliceReader,
+    actions: PendingActions,
 }
 
 impl SnapshotFeed {
     /// A feed of these slices; each action joins the slice in whose time it falls.
     #[must_use]
-    pub fn new(slices: Slices, actions: Vec<CorporateAction>) -> Self {
+    pub fn new(slices: SliceReader, actions: Vec<CorporateAction>) -> Self {
         Self {
             slices,
-            actions: Actions::new(actions),
+            actions: PendingActions::new(actions),
         }
     }
 }
 
-impl Feed for SnapshotFeed {
-    fn next(&mut self, slice: &mut Slice) -> Result<Next, FeedError> {
+impl SliceFeed for SnapshotFeed {
+    fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         if !self.slices.next_into(slice)? {
-            return Ok(Next::End);
+            return Ok(FeedItem::End);
         }
         self.actions.join(slice)?;
-        Ok(Next::Slice)
+        Ok(FeedItem::Slice)
     }
 }
 
-/// Corporate actions that did not join a slice yet, by ex-time.
+/// Corporate actions that are in no slice yet, by ex-time.
 #[derive(Debug)]
-struct Actions(Peekable<IntoIter<CorporateAction>>);
+struct PendingActions(Peekable<IntoIter<CorporateAction>>);
 
-impl Actions {
+impl PendingActions {
     fn new(mut actions: Vec<CorporateAction>) -> Self {
         actions.sort_by_key(|one| one.ex_time);
         Self(actions.into_iter().peekable())
     }
 
-    /// Gives the slice what happened before its close. A close is the first moment after a bar, so
-    /// an action of that moment belongs to the next slice.
+    /// Moves the actions before the slice's close time into it. The close time is the first moment after a bar, so an
+    /// action at that moment belongs to the next slice.
     fn join(&mut self, slice: &mut Slice) -> Result<(), SliceError> {
         let Some(close) = slice.close_time() else {
             return Ok(());
@@ -78,7 +78,7 @@ mod tests {
                 symbol: "NEW".to_owned(),
             },
         };
-        let mut actions = Actions::new([40, 10, 19, 20, 5].map(action).to_vec());
+        let mut actions = PendingActions::new([40, 10, 19, 20, 5].map(action).to_vec());
         let mut joined = |open: i64, close: i64| {
             let price = Price(1);
             let raw = RawBar {

@@ -1,26 +1,24 @@
-//! The journal that a cadence and the work around it ask for.
+//! Chooses the journal writer by cadence and sealing thread. The choice must never change a byte of the file.
 
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 
 use super::{InlineJournal, JournalError, PipelinedJournal, RunJournal, Sealer};
 
-/// On which thread records are hashed, signed and written. It never changes a byte of them.
+/// On which thread records are hashed, signed and written. It changes no byte of them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Sealing {
-    /// On one of its own, where the cadence lets records wait: one run gets two cores.
+    /// On a thread of its own, where the cadence lets records wait: one run gets two cores.
     OwnThread,
-    /// On the run's: as many runs at once as there are cores.
+    /// On the run's thread: as many runs at once as there are cores.
     RunThread,
 }
 
-/// Inline where every decision must be durable before its orders leave or where other runs want
-/// the other cores, else pipelined.
+/// Inline where every decision must be durable before its orders leave or where other runs need the other
+/// cores, else pipelined.
 #[derive(Debug)]
 pub enum AnyJournal {
-    /// Seals before it returns.
     Inline(Box<InlineJournal>),
-    /// Seals on a thread of its own.
     Pipelined(PipelinedJournal),
 }
 
@@ -29,8 +27,9 @@ impl AnyJournal {
     ///
     /// # Errors
     ///
-    /// Returns the system's error if there is no thread to be had.
+    /// Returns the operating system's error if the thread could not be started.
     pub fn start(sealer: Sealer, cadence: u64, sealing: Sealing) -> std::io::Result<Self> {
+        // At cadence 1 `accept` promises that the decision is durable, which a second thread would only do later.
         if cadence == 1 || sealing == Sealing::RunThread {
             return Ok(Self::Inline(Box::new(InlineJournal(sealer))));
         }

@@ -1,4 +1,4 @@
-//! The physical file: bytes go to its end, and become durable when told.
+//! The journal's file: bytes are appended, and are durable after a sync. It must never know what they mean.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_journal::frame::MAGIC;
 
-use crate::store::files::{FileError, at, sync_folder};
+use counterfoil_os::files::{FileError, sync_folder};
 
 /// An append-only file.
 #[derive(Debug)]
@@ -26,9 +26,12 @@ impl JournalFile {
             .append(true)
             .create_new(true)
             .open(path)
-            .map_err(at("create", path))?;
-        file.write_all(MAGIC).map_err(at("write", path))?;
-        file.sync_all().map_err(at("sync", path))?;
+            .map_err(FileError::at("create", path))?;
+        file.write_all(MAGIC)
+            .map_err(FileError::at("write", path))?;
+        // First the bytes, then the name: a crash between the two leaves no journal, and one that has a name
+        // begins with the magic bytes. Both are durable before a decision is made.
+        file.sync_all().map_err(FileError::at("sync", path))?;
         if let Some(folder) = path.parent() {
             sync_folder(folder)?;
         }
@@ -38,25 +41,29 @@ impl JournalFile {
         })
     }
 
-    /// The journal at `path`, cut to its first `length` bytes, to write on. One of no bytes begins
-    /// anew; it may be missing then.
+    /// The journal at `path`, cut to its first `length` bytes, for appending. With length 0 it begins anew, and
+    /// the file may be missing.
     ///
     /// # Errors
     ///
     /// Returns [`FileError`] if it cannot be opened or cut.
-    pub fn go_on(path: &Path, length: u64) -> Result<Self, FileError> {
-        if length == 0 && !path.try_exists().map_err(at("look for", path))? {
+    pub fn reopen(path: &Path, length: u64) -> Result<Self, FileError> {
+        if length == 0 && !path.try_exists().map_err(FileError::at("look for", path))? {
             return Self::create(path);
         }
         let mut file = OpenOptions::new()
             .append(true)
             .open(path)
-            .map_err(at("open", path))?;
-        file.set_len(length).map_err(at("cut", path))?;
+            .map_err(FileError::at("open", path))?;
+        // The caller has a durable copy of what is cut here. Appending after an unsigned tail would join new
+        // entries to bytes that nothing vouches for.
+        file.set_len(length).map_err(FileError::at("cut", path))?;
         if length == 0 {
-            file.write_all(MAGIC).map_err(at("write", path))?;
+            file.write_all(MAGIC)
+                .map_err(FileError::at("write", path))?;
         }
-        file.sync_all().map_err(at("sync", path))?;
+        // Size and content, not content alone: after a crash the old length would bring the cut bytes back.
+        file.sync_all().map_err(FileError::at("sync", path))?;
         Ok(Self {
             file,
             path: path.to_path_buf(),
@@ -69,15 +76,21 @@ impl JournalFile {
     ///
     /// Returns [`FileError`] if they were not all written.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        self.file.write_all(bytes).map_err(at("write", &self.path))
+        self.file
+            .write_all(bytes)
+            .map_err(FileError::at("write", &self.path))
     }
 
-    /// Makes what was appended durable.
+    /// Makes the appended bytes durable.
     ///
     /// # Errors
     ///
-    /// Returns [`FileError`] if the system could not say that it is.
+    /// Returns [`FileError`] if the operating system did not confirm it.
     pub fn sync(&mut self) -> Result<(), FileError> {
-        self.file.sync_data().map_err(at("sync", &self.path))
+        // A failed sync is never tried again: the kernel may have dropped the pages and would then report
+        // success for bytes that are lost. The error ends the run.
+        self.file
+            .sync_data()
+            .map_err(FileError::at("sync", &self.path))
     }
 }

@@ -1,5 +1,5 @@
-//! A journal whose hashing and writing run on a second thread, for runs whose cadence allows
-//! records to wait. The engine thread copies a record and goes on.
+//! A journal that hashes and writes on a second thread, for runs whose cadence allows records to wait. It must
+//! never be used where an order waits for its record.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -12,36 +12,36 @@ use super::{JournalError, RunJournal, Sealer};
 
 /// Bytes in one batch: small enough to stay in the cache of the core that reads it.
 const BATCH_BYTES: usize = 64 << 10;
-/// Batches under way: enough to cover a slow write, and a bound on memory.
+/// Batches in flight: enough to cover a slow write, and a bound on memory.
 const BATCHES: usize = 8;
 
-/// Records on their way to the writing thread.
+/// Records for the writing thread.
 #[derive(Debug, Default)]
-struct Batch {
+struct JournalBatch {
     bytes: Vec<u8>,
-    records: Vec<Span>,
+    records: Vec<RecordSpan>,
 }
 
-/// Where one record lies in its batch.
+/// Where one record ends in its batch.
 #[derive(Clone, Copy, Debug)]
-struct Span {
+struct RecordSpan {
     end: usize,
     is_decision: bool,
 }
 
-/// What is asked of the writing thread.
+/// A request to the writing thread.
 #[derive(Debug)]
-enum Task {
-    Add(Batch),
+enum SealerTask {
+    Add(JournalBatch),
     Digest(SyncSender<DecisionDigest>),
 }
 
-/// A journal with a thread of its own.
+/// A journal with a writing thread of its own.
 #[derive(Debug)]
 pub struct PipelinedJournal {
-    batch: Batch,
-    tasks: Option<SyncSender<Task>>,
-    empty: Receiver<Batch>,
+    batch: JournalBatch,
+    tasks: Option<SyncSender<SealerTask>>,
+    empty: Receiver<JournalBatch>,
     thread: Option<JoinHandle<Result<(), JournalError>>>,
 }
 
@@ -50,54 +50,64 @@ impl PipelinedJournal {
     ///
     /// # Errors
     ///
-    /// Returns the system's error if there is no thread to be had.
+    /// Returns the operating system's error if the thread could not be started.
     pub fn start(mut sealer: Sealer) -> std::io::Result<Self> {
-        let (tasks, inbox) = sync_channel::<Task>(BATCHES);
-        let (give_back, empty) = sync_channel::<Batch>(BATCHES);
+        let (tasks, inbox) = sync_channel::<SealerTask>(BATCHES);
+        let (give_back, empty) = sync_channel::<JournalBatch>(BATCHES);
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
                 while let Ok(task) = inbox.recv() {
                     match task {
-                        Task::Add(mut batch) => {
+                        SealerTask::Add(mut batch) => {
                             add_all(&mut sealer, &batch)?;
                             batch.bytes.clear();
                             batch.records.clear();
-                            // Nobody takes it once the engine has ended, which is no loss.
+                            // The buffer is only returned for reuse. Once the run's thread has ended there is no
+                            // receiver, and the buffer is dropped.
                             let _unused = give_back.try_send(batch);
                         }
-                        Task::Digest(answer) => {
+                        SealerTask::Digest(answer) => {
+                            // The closing record states this digest, so everything before it must be in the
+                            // file first: a write error surfaces here and not after the run was closed.
                             sealer.write()?;
                             let _gone = answer.send(sealer.digest().clone());
                         }
                     }
                 }
+                // All senders are gone: the run is closed, or failed. Either way everything it accepted is
+                // written and synced, so a resumption loses as little as possible.
                 sealer.finish()
             })?;
         Ok(Self {
-            batch: Batch::default(),
+            batch: JournalBatch::default(),
             tasks: Some(tasks),
             empty,
             thread: Some(thread),
         })
     }
 
-    fn send(&mut self, task: Task) -> Result<(), JournalError> {
+    fn send(&mut self, task: SealerTask) -> Result<(), JournalError> {
         let sent = self
             .tasks
             .as_ref()
             .is_some_and(|tasks| tasks.send(task).is_ok());
-        if sent { Ok(()) } else { Err(self.reason()) }
+        if sent {
+            Ok(())
+        } else {
+            Err(self.thread_error())
+        }
     }
 
     fn flush(&mut self) -> Result<(), JournalError> {
+        // An empty buffer that came back is used again; while none did, a new one is made.
         let next = self.empty.try_recv().unwrap_or_default();
         let full = core::mem::replace(&mut self.batch, next);
-        self.send(Task::Add(full))
+        self.send(SealerTask::Add(full))
     }
 
-    /// Why the thread is gone.
-    fn reason(&mut self) -> JournalError {
+    /// The error with which the writing thread ended. A failed send only shows that it is gone.
+    fn thread_error(&mut self) -> JournalError {
         self.tasks = None;
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(Err(error))) => error,
@@ -106,10 +116,19 @@ impl PipelinedJournal {
     }
 }
 
-fn add_all(sealer: &mut Sealer, batch: &Batch) -> Result<(), JournalError> {
+fn add_all(sealer: &mut Sealer, batch: &JournalBatch) -> Result<(), JournalError> {
     let mut start = 0;
     for span in &batch.records {
-        let body = batch.bytes.get(start..span.end).unwrap_or_default();
+        #[expect(
+            clippy::expect_used,
+            reason = "`accept` notes each span's end from the length of the same buffer"
+        )]
+        let body = batch
+            .bytes
+            .get(start..span.end)
+            .expect("invariant: a span lies in its batch");
+        // Only the bytes cross the channel, so the digested part is found again here. It depends on the bytes
+        // alone: the digest is the same as of an inline journal.
         let digested = record::digested_part(body)?;
         sealer.add(RecordBytes {
             body,
@@ -127,7 +146,7 @@ impl Journal for PipelinedJournal {
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
         self.batch.bytes.extend_from_slice(record.body);
         let end = self.batch.bytes.len();
-        self.batch.records.push(Span {
+        self.batch.records.push(RecordSpan {
             end,
             is_decision: record.is_decision,
         });
@@ -143,8 +162,8 @@ impl RunJournal for PipelinedJournal {
     fn digest(&mut self) -> Result<DecisionDigest, JournalError> {
         self.flush()?;
         let (answer, digest) = sync_channel(1);
-        self.send(Task::Digest(answer))?;
-        digest.recv().map_err(|_| self.reason())
+        self.send(SealerTask::Digest(answer))?;
+        digest.recv().map_err(|_| self.thread_error())
     }
 
     fn finish(mut self) -> Result<(), JournalError> {
@@ -160,6 +179,8 @@ impl RunJournal for PipelinedJournal {
 impl Drop for PipelinedJournal {
     /// A run that ended with an error leaves what it accepted in the file.
     fn drop(&mut self) {
+        // Without the sender the thread drains its inbox, syncs and ends. Joining keeps the caller from opening
+        // the journal for a resumption while the old thread still writes to it.
         self.tasks = None;
         if let Some(thread) = self.thread.take() {
             let _outcome = thread.join();

@@ -1,6 +1,5 @@
-//! Reads a journal's records front to back, with memory flat in its length. It checks the
-//! frames, not the hashes and signatures: that is the verifier's work. A torn tail, which a
-//! crash leaves, counts as the end.
+//! Reads a journal's records front to back, in memory that does not grow with the journal. It checks frames,
+//! not hashes or signatures, which are the verifier's. A torn tail, which a crash leaves, counts as the end.
 
 use core::ops::Range;
 use std::fs::File;
@@ -12,7 +11,7 @@ use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::record::OpenRecord;
 
-use crate::store::files::{FileError, at};
+use counterfoil_os::files::FileError;
 
 /// Bytes read at once: several times the largest frame.
 const READ_BYTES: usize = 1 << 20;
@@ -21,33 +20,28 @@ const READ_BYTES: usize = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadJournalError {
-    /// The file could not be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A frame is none.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// An entry is none.
     #[error(transparent)]
     Entry(#[from] EntryError),
-    /// A record is none.
-    #[error("a record does not decode: {0}")]
+    #[error("malformed record: {0}")]
     Record(#[from] CborError),
-    /// The first record is no open record.
     #[error("the journal does not begin with an open record")]
     NotOpened,
 }
 
-/// A journal's records, front to back.
+/// Reads a journal's records, front to back.
 #[derive(Debug)]
 pub struct JournalReader {
     file: File,
     path: PathBuf,
     frames: FrameReader,
     buffer: Vec<u8>,
-    /// Where in the buffer the next frame begins.
+    /// The start of the next frame in the buffer.
     start: usize,
-    /// Where in the buffer the next entry lies, once it was found.
+    /// The next entry in the buffer, once it is found.
     found: Option<Range<usize>>,
     index: u64,
     /// The last checkpoint passed, with the number of entries before it.
@@ -55,13 +49,13 @@ pub struct JournalReader {
 }
 
 impl JournalReader {
-    /// A reader at the front of the journal at `path`.
+    /// A reader at the start of the journal at `path`.
     ///
     /// # Errors
     ///
     /// Returns [`ReadJournalError`] if the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, ReadJournalError> {
-        let file = File::open(path).map_err(at("open", path))?;
+        let file = File::open(path).map_err(FileError::at("open", path))?;
         Ok(Self {
             file,
             path: path.to_path_buf(),
@@ -80,8 +74,7 @@ impl JournalReader {
         self.index
     }
 
-    /// The last checkpoint passed so far, with the number of entries before it; nothing vouches
-    /// for it yet.
+    /// The last checkpoint passed so far, with the number of entries before it. Its signature is not checked.
     #[must_use]
     pub fn last_checkpoint(&self) -> Option<&(u64, String)> {
         self.checkpoint.as_ref()
@@ -91,7 +84,7 @@ impl JournalReader {
     ///
     /// # Errors
     ///
-    /// Returns [`ReadJournalError`] if what comes is no record, or the file cannot be read.
+    /// Returns [`ReadJournalError`] if the next entry is malformed or the file cannot be read.
     pub fn next_body(&mut self) -> Result<Option<&[u8]>, ReadJournalError> {
         let index = self.index;
         match self.next_entry()? {
@@ -104,7 +97,7 @@ impl JournalReader {
     ///
     /// # Errors
     ///
-    /// Returns [`ReadJournalError`] if the next record is none.
+    /// Returns [`ReadJournalError`] if the next record is not an open record.
     pub fn open_record(&mut self) -> Result<OpenRecord, ReadJournalError> {
         let first = self.next_body()?.ok_or(ReadJournalError::NotOpened)?;
         Ok(OpenRecord::decode(first)?)
@@ -122,7 +115,7 @@ impl JournalReader {
         Ok(found.and_then(|found| self.buffer.get(found)))
     }
 
-    /// The record that [`JournalReader::next_body`] gives next, left in its place.
+    /// The record that [`JournalReader::next_body`] gives next, without passing it.
     ///
     /// # Errors
     ///
@@ -136,13 +129,13 @@ impl JournalReader {
         }
     }
 
-    /// Passes over the entry that was found, if any.
+    /// Passes the entry that was peeked at, if any.
     pub fn pass(&mut self) {
         let found = self.found.take();
         self.index = self.index.saturating_add(u64::from(found.is_some()));
     }
 
-    /// Finds the next entry, unless it was found already.
+    /// Finds the next entry, unless it is found already.
     fn find(&mut self) -> Result<(), ReadJournalError> {
         while self.found.is_none() {
             let input = self.buffer.get(self.start..).unwrap_or_default();
@@ -154,10 +147,14 @@ impl JournalReader {
                     self.found = Some(end.saturating_sub(entry.len())..end);
                 }
                 Some(Frame::Checkpoint(note)) => {
+                    // Kept as text and unverified: a forged note must not end the read, and a reader that trusts
+                    // it has to check its signature.
                     let note = String::from_utf8_lossy(note).into_owned();
                     self.checkpoint = Some((self.index, note));
                 }
                 None => {
+                    // At the end of the file half a frame is what a crash leaves: it is not an error, and no
+                    // entry that was never whole is reported.
                     if !self.fill()? {
                         break;
                     }
@@ -167,14 +164,14 @@ impl JournalReader {
         Ok(())
     }
 
-    /// Reads on; false at the end of the file.
+    /// Reads more of the file; false at its end.
     fn fill(&mut self) -> Result<bool, ReadJournalError> {
         self.buffer.drain(..self.start);
         self.start = 0;
         let mut limited = (&self.file).take(u64::try_from(READ_BYTES).unwrap_or(u64::MAX));
         let read = limited
             .read_to_end(&mut self.buffer)
-            .map_err(at("read", &self.path))?;
+            .map_err(FileError::at("read", &self.path))?;
         Ok(read > 0)
     }
 }

@@ -1,4 +1,5 @@
-//! From record bodies to the bytes of the journal: chain, tree, decision digest, checkpoints.
+//! Turns record bodies into the journal's bytes: chain, tree, decision digest, checkpoints. It must never know
+//! what a record says.
 
 use core::fmt;
 
@@ -12,19 +13,16 @@ use counterfoil_trading::journal::RecordBytes;
 
 use super::{JournalError, JournalFile};
 
-/// Bytes gathered before one write: large enough that the call costs nothing beside hashing.
+/// Bytes gathered for one write: large enough that the call costs little beside hashing.
 const WRITE_BYTES: usize = 256 << 10;
 
-/// Where a sealer stands after a record: all that the next one needs.
+/// The end of a journal: everything that the next record is linked to.
 #[derive(Clone, Debug, Default)]
-pub struct Sealed {
-    /// The end of the chain.
+pub struct JournalHead {
     pub chain: Chain,
-    /// The tree.
     pub tree: Tree,
-    /// The decision digest.
     pub digest: DecisionDigest,
-    /// Decisions, margin calls and faults: what the cadence counts.
+    /// Decisions, margin calls, stops and faults, which the cadence counts.
     pub decisions: u64,
 }
 
@@ -60,28 +58,29 @@ impl Sealer {
         origin: String,
         cadence: u64,
     ) -> Self {
-        Self::go_on(file, signer, origin, cadence, Sealed::default())
+        Self::resume(file, signer, origin, cadence, JournalHead::default())
     }
 
     /// A sealer for a journal that ends with a checkpoint over everything in it.
     #[must_use]
-    pub fn go_on(
+    pub fn resume(
         file: JournalFile,
         signer: Box<dyn Signer + Send>,
         origin: String,
         cadence: u64,
-        sealed: Sealed,
+        head: JournalHead,
     ) -> Self {
         Self {
             file,
             signer,
             origin,
             cadence,
-            signed: sealed.tree.size(),
-            chain: sealed.chain,
-            tree: sealed.tree,
-            digest: sealed.digest,
-            decisions: sealed.decisions,
+            // The caller cut everything after the last checkpoint, so the whole tree is signed.
+            signed: head.tree.size(),
+            chain: head.chain,
+            tree: head.tree,
+            digest: head.digest,
+            decisions: head.decisions,
             entry: Vec::new(),
             bytes: Vec::with_capacity(WRITE_BYTES),
         }
@@ -111,6 +110,8 @@ impl Sealer {
         self.tree.push(leaf);
         write_entry(&self.entry, &mut self.bytes)?;
         let due = match record.digested {
+            // Open, close and refused input have no later decision to sign them: unsigned, a crash would drop
+            // the refusal that an auditor looks for, and a closed run could be opened again.
             None => true,
             Some(part) => {
                 self.digest.add(part);
@@ -118,6 +119,8 @@ impl Sealer {
                 record.is_decision && self.decisions.is_multiple_of(self.cadence)
             }
         };
+        // Signed in memory before the bytes are written: the file holds no checkpoint over entries that are not
+        // in front of it.
         if due {
             self.sign()?;
         }
@@ -128,8 +131,8 @@ impl Sealer {
         Ok(())
     }
 
-    /// Writes what was added. At cadence 1, whenever a checkpoint covers all of it, it is made
-    /// durable too: one write and one sync a decision.
+    /// Writes the added records. At cadence 1 they are also synced once a checkpoint covers all of them: one write
+    /// and one sync per decision.
     ///
     /// # Errors
     ///
@@ -137,13 +140,15 @@ impl Sealer {
     pub fn write(&mut self) -> Result<(), JournalError> {
         self.file.append(&self.bytes)?;
         self.bytes.clear();
+        // Deliveries before a decision are not signed yet; syncing them would cost a second sync per bar and prove
+        // nothing, as the next resumption cuts them.
         if self.cadence == 1 && self.signed == self.tree.size() {
             self.file.sync()?;
         }
         Ok(())
     }
 
-    /// Writes what is left and makes all of it durable.
+    /// Writes the remaining records and makes the whole journal durable.
     ///
     /// # Errors
     ///

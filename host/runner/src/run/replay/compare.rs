@@ -1,31 +1,28 @@
-//! A journal that compares with the recorded one instead of writing. It must never know which of
-//! the two is right.
+//! A journal that compares records with the recorded ones instead of writing. It must never decide which of the two
+//! is right.
 
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::record::{RunRecord, digested_part};
 use counterfoil_trading::run::{RunError, RunProgress};
 
-use super::Difference;
-use super::recorded::Recorded;
-use crate::error::RunnerError;
+use super::recorded_slices::RecordedSlice;
+use super::{RecordDifference, ReplayError};
 use crate::run::journal::ReadJournalError;
 
 /// Compares the records of one slice.
-pub(super) struct Comparer<'a> {
-    recorded: &'a Recorded,
+pub(super) struct RecordComparer<'a> {
+    recorded: &'a RecordedSlice,
     next: usize,
 }
 
 /// Why a step was stopped.
 #[derive(Debug)]
-pub(super) enum Stop {
-    /// A recorded record cannot be read.
+pub(super) enum ReplayStop {
     Read(ReadJournalError),
-    /// A record came out differently.
-    Difference(Box<Difference>),
+    Difference(Box<RecordDifference>),
 }
 
-impl core::fmt::Display for Stop {
+impl core::fmt::Display for ReplayStop {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Read(error) => error.fmt(f),
@@ -34,41 +31,43 @@ impl core::fmt::Display for Stop {
     }
 }
 
-impl<'a> Comparer<'a> {
-    pub(super) const fn new(recorded: &'a Recorded) -> Self {
+impl<'a> RecordComparer<'a> {
+    pub(super) const fn new(recorded: &'a RecordedSlice) -> Self {
         Self { recorded, next: 0 }
     }
 
-    /// Records that came out as recorded.
+    /// Records that replayed as recorded.
     pub(super) fn identical(&self) -> u64 {
         u64::try_from(self.next).unwrap_or(u64::MAX)
     }
 
-    /// The difference in this slice, if there is one, after a step with this outcome.
+    /// The difference in this slice, if any, after a step with this outcome.
     ///
     /// # Errors
     ///
-    /// Returns [`RunnerError`] if it cannot be told.
+    /// Returns [`ReplayError`] if the step failed for another reason than a difference.
     pub(super) fn difference(
         &self,
-        outcome: Result<RunProgress, RunError<Stop>>,
-    ) -> Result<Option<Difference>, RunnerError> {
+        outcome: Result<RunProgress, RunError<ReplayStop>>,
+    ) -> Result<Option<RecordDifference>, ReplayError> {
         match outcome {
+            // A step that went well may have made fewer records than the journal has: without this check, decisions
+            // inserted after the genuine ones would replay as identical.
             Ok(_) => {
                 let missing = self.recorded.record(self.next);
-                Ok(missing.map(|(index, body)| Difference {
+                Ok(missing.map(|(index, body)| RecordDifference {
                     index,
                     recorded: RunRecord::decode(body).ok().map(Box::new),
                     replayed: None,
                 }))
             }
-            Err(RunError::Journal(Stop::Difference(found))) => Ok(Some(*found)),
-            Err(RunError::Journal(Stop::Read(error))) => Err(error.into()),
-            Err(other) => Err(RunError::Host(other.to_string()).into()),
+            Err(RunError::Journal(ReplayStop::Difference(found))) => Ok(Some(*found)),
+            Err(RunError::Journal(ReplayStop::Read(error))) => Err(error.into()),
+            Err(other) => Err(ReplayError::Step(other.to_string())),
         }
     }
 
-    /// The entry after the slice's last one.
+    /// The index after the slice's last entry.
     fn end(&self) -> u64 {
         let last = self.recorded.records().checked_sub(1);
         let last = last.and_then(|last| self.recorded.record(last));
@@ -76,22 +75,24 @@ impl<'a> Comparer<'a> {
     }
 }
 
-impl Journal for Comparer<'_> {
-    type Error = Stop;
+impl Journal for RecordComparer<'_> {
+    type Error = ReplayStop;
 
-    fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Stop> {
+    fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), ReplayStop> {
+        // The closing record is compared at the end, by the digest that it states.
         let Some(part) = record.digested else {
             return Ok(());
         };
         let recorded = self.recorded.record(self.next);
         if let Some((_, body)) = recorded {
-            let there = digested_part(body).map_err(|error| Stop::Read(error.into()))?;
+            // Only the deterministic part counts. Fuel and times stand outside it and may differ per machine.
+            let there = digested_part(body).map_err(|error| ReplayStop::Read(error.into()))?;
             if there == Some(part) {
                 self.next = self.next.saturating_add(1);
                 return Ok(());
             }
         }
-        Err(Stop::Difference(Box::new(Difference {
+        Err(ReplayStop::Difference(Box::new(RecordDifference {
             index: recorded.map_or_else(|| self.end(), |(index, _)| index),
             recorded: recorded.and_then(|(_, body)| RunRecord::decode(body).ok().map(Box::new)),
             replayed: RunRecord::decode(record.body).ok().map(Box::new),

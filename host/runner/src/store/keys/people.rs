@@ -1,143 +1,143 @@
-//! The keys that people act with: one file a key, apart from the data, readable by its owner only,
-//! and used through the journal's `Signer` trait, which a key service or a hardware key can
-//! implement. It must never know what a name may do.
+//! Personal signing keys: one file per key, apart from the data, readable by its owner only, and used through the
+//! journal's `Signer` trait, which a key service or a hardware key can implement. It must never know what a principal
+//! may do.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 
-use super::{KeyDir, KeyError, read_secret};
-use crate::store::files::{self, at};
+use super::{KeyDir, KeyDirError, read_secret};
+use counterfoil_os::files::{self, FileError};
 
-/// The folder for them in the key folder.
+/// The folder of personal keys in the key folder.
 pub const PEOPLE_FOLDER: &str = "people";
-/// What the name of a key's file ends with.
+/// The extension of a key file.
 const ENDING: &str = ".key";
 
-/// The folder with the keys of people.
+/// The folder with personal keys.
 #[derive(Clone, Debug)]
 pub struct PeopleKeys {
     folder: PathBuf,
 }
 
-/// A key that lies in the folder.
+/// A key in the folder.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct OwnKey {
-    /// Whose it is, in the one form of the name.
+pub struct PersonKey {
+    /// The principal's name, in its one form.
     pub name: String,
-    /// The public key.
     pub public: [u8; 32],
 }
 
 impl PeopleKeys {
-    /// The folder below `keys`, made if it is not there.
+    /// The folder below `keys`, created if it is missing.
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if others can write in it, or if it lies in the data directory `data`,
-    /// of which copies are made and handed on.
-    pub fn open(keys: &KeyDir, data: &Path) -> Result<Self, KeyError> {
+    /// Returns [`KeyDirError`] if other users can write to it, or if it is in the data directory `data`, copies of which
+    /// are given to auditors.
+    pub fn open(keys: &KeyDir, data: &Path) -> Result<Self, KeyDirError> {
         let folder = keys.path().join(PEOPLE_FOLDER);
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&folder)
-            .map_err(at("create folder", &folder))?;
-        // After every link: what counts is where the bytes lie.
-        let real = folder.canonicalize().map_err(at("find", &folder))?;
-        let data = data.canonicalize().map_err(at("find", data))?;
+            .map_err(FileError::at("create folder", &folder))?;
+        // Links are resolved first: a link out of the data directory is fine, and a link into it is not, since what
+        // counts is where the bytes are.
+        let real = folder
+            .canonicalize()
+            .map_err(FileError::at("find", &folder))?;
+        let data = data.canonicalize().map_err(FileError::at("find", data))?;
         if real.starts_with(&data) {
-            return Err(KeyError::InData {
+            return Err(KeyDirError::InData {
                 path: real.display().to_string(),
                 data: data.display().to_string(),
             });
         }
+        // The parent too: a user who can write there can exchange the whole folder for one with keys of their own.
         for path in [Some(real.as_path()), real.parent()].into_iter().flatten() {
-            let mode = fs::metadata(path).map_err(at("read", path))?.permissions();
+            let mode = fs::metadata(path)
+                .map_err(FileError::at("read", path))?
+                .permissions();
             let mode = mode.mode() & 0o7777;
             if mode & 0o022 != 0 {
                 let path = path.display().to_string();
-                return Err(KeyError::FolderOpen { path, mode });
+                return Err(KeyDirError::FolderOpen { path, mode });
             }
         }
         Ok(Self { folder })
     }
 
-    /// The folder below `keys`, to look at and not to sign by: whether others can write in it was
-    /// not asked.
+    /// The folder below `keys` for inspection, not for signing: its permissions are not checked.
     pub(crate) fn unchecked(keys: &KeyDir) -> Self {
         let folder = keys.path().join(PEOPLE_FOLDER);
         Self { folder }
     }
 
-    /// Makes a key for `name` and returns the public key.
+    /// Generates a key for `name` and returns the public key.
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if the name cannot be that of a file, or the file cannot be made.
-    pub fn make(&self, name: &str) -> Result<[u8; 32], KeyError> {
+    /// Returns [`KeyDirError`] if the name cannot be part of a file name, or the file cannot be written.
+    pub fn make(&self, name: &str) -> Result<[u8; 32], KeyDirError> {
         let mut seed = [0_u8; 32];
-        getrandom::fill(&mut seed).map_err(|error| KeyError::Random(error.to_string()))?;
+        getrandom::fill(&mut seed).map_err(|error| KeyDirError::Random(error.to_string()))?;
         let public = Ed25519Signer::from_seed(&seed).verifying_key();
         let path = self.path(name, &public)?;
-        let folder = &self.folder;
-        // Whole or not there, and from its first byte for its owner only.
-        let mut temp = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .permissions(fs::Permissions::from_mode(0o600))
-            .tempfile_in(folder)
-            .map_err(at("write into", folder))?;
-        writeln!(temp, "{}", hex::encode(seed)).map_err(at("write", &path))?;
-        temp.as_file().sync_all().map_err(at("sync", &path))?;
-        temp.persist_noclobber(&path)
-            .map_err(|error| at("create", &path)(error.error))?;
-        files::sync_folder(folder)?;
+        // Written under a temporary name that only the owner can read, synced, then renamed: the ledger takes in the
+        // public key after this returns, so a key that principals act with is never half a file. An existing key is
+        // never replaced.
+        files::create_secret(&path, format!("{}\n", hex::encode(seed)).as_bytes())?;
         Ok(public)
     }
 
-    /// Every key in the folder, by name.
+    /// All keys in the folder, by name.
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if the folder cannot be read.
-    pub fn all(&self) -> Result<Vec<OwnKey>, KeyError> {
+    /// Returns [`KeyDirError`] if the folder cannot be read.
+    pub fn all(&self) -> Result<Vec<PersonKey>, KeyDirError> {
         let mut all = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(at("read folder", &self.folder))? {
-            let entry = entry.map_err(at("read folder", &self.folder))?;
+        for entry in
+            fs::read_dir(&self.folder).map_err(FileError::at("read folder", &self.folder))?
+        {
+            let entry = entry.map_err(FileError::at("read folder", &self.folder))?;
             all.extend(parse_name(&entry.file_name().to_string_lossy()));
         }
         all.sort();
         Ok(all)
     }
 
-    /// Whoever signs with this key of `name`'s.
+    /// The signer with this key of `name`.
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if the file is not there, can be read by others, or holds another key.
+    /// Returns [`KeyDirError`] if the file is missing, is readable by other users, or holds another key.
     pub fn signer(
         &self,
         name: &str,
         public: &[u8; 32],
-    ) -> Result<Box<dyn Signer + Send>, KeyError> {
+    ) -> Result<Box<dyn Signer + Send>, KeyDirError> {
         let path = self.path(name, public)?;
         let signer = Ed25519Signer::from_seed(&read_secret(&path)?);
+        // The name of the file is only a claim. With a copied file under another principal's name, acts would be
+        // signed by one key and recorded as another's.
         if signer.verifying_key() != *public {
-            return Err(KeyError::Malformed {
+            return Err(KeyDirError::Malformed {
                 path: path.display().to_string(),
             });
         }
         Ok(Box::new(signer))
     }
 
-    pub(crate) fn path(&self, name: &str, public: &[u8; 32]) -> Result<PathBuf, KeyError> {
+    pub(crate) fn path(&self, name: &str, public: &[u8; 32]) -> Result<PathBuf, KeyDirError> {
         let file = format!("{name}.{}{ENDING}", hex::encode(public));
+        // A slash would lead out of the folder whose permissions were checked.
         let plain = !name.is_empty() && !name.contains(['/', '\0']);
         if !plain {
-            return Err(KeyError::Name {
+            return Err(KeyDirError::Name {
                 name: name.to_owned(),
             });
         }
@@ -145,12 +145,12 @@ impl PeopleKeys {
     }
 }
 
-fn parse_name(file: &str) -> Option<OwnKey> {
+fn parse_name(file: &str) -> Option<PersonKey> {
     let (name, digits) = file.strip_suffix(ENDING)?.rsplit_once('.')?;
     let mut public = [0; 32];
     hex::decode_to_slice(digits, &mut public).ok()?;
     let name = name.to_owned();
-    Some(OwnKey { name, public })
+    Some(PersonKey { name, public })
 }
 
 #[cfg(test)]
@@ -189,7 +189,7 @@ mod tests {
         for open in [0o640, 0o604, 0o660] {
             mode(&path, open);
             let Err(error) = people.signer("bob", &first) else {
-                panic!("a key that others can read was used");
+                panic!("a key that other users can read was used");
             };
             assert!(error.to_string().contains("chmod 600"), "{error}");
         }
@@ -213,12 +213,12 @@ mod tests {
         PeopleKeys::open(&keys, &data).unwrap();
         let inside = KeyDir::new(data.join("keys"));
         let error = PeopleKeys::open(&inside, &data).unwrap_err();
-        assert!(matches!(error, KeyError::InData { .. }), "{error}");
+        assert!(matches!(error, KeyDirError::InData { .. }), "{error}");
         // Through a link too.
         let link = data.parent().unwrap().join("link");
         std::os::unix::fs::symlink(&data, &link).unwrap();
         let error = PeopleKeys::open(&KeyDir::new(link.join("keys")), &data).unwrap_err();
-        assert!(matches!(error, KeyError::InData { .. }), "{error}");
+        assert!(matches!(error, KeyDirError::InData { .. }), "{error}");
     }
 
     #[test]

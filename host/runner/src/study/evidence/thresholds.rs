@@ -1,37 +1,36 @@
-//! Whether a run keeps to its thresholds: drawdown, what dearer slippage costs, fuel. It must never
-//! use a float: the same run has the same figures anywhere.
+//! Whether a run stays within thresholds of drawdown, slippage cost and fuel. It must never use a float: the same run has
+//! the same figures on every machine.
 
 use counterfoil_trading::decimal;
-use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::manifest::{Manifest, ManifestError};
 use counterfoil_trading::record::{
-    CloseRecord, DecisionRecord, KIND_CLOSE, KIND_DECISION, record_kind,
+    CloseReason, CloseRecord, DecisionRecord, KIND_CLOSE, KIND_DECISION, record_kind,
 };
 use counterfoil_trading::units::{BPS_SCALE, BasisPoints, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Checked, limits_digest, run_facts};
-use crate::error::RunnerError;
+use super::{EvidenceCheck, run_facts};
 use crate::run::journal::{JournalReader, ReadJournalError};
-use crate::store::data_dir::{DataDir, Execution};
+use crate::store::data_dir::{DataDir, DataDirError, Execution};
 
-/// What a run may come to. Every one must be there.
+/// The thresholds of a run. All fields are required.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Thresholds {
-    /// The largest fall of equity from a peak before it, in basis points of the peak.
+pub struct RunThresholds {
+    /// The largest drawdown of equity, in basis points of the peak before it.
     pub drawdown_max_bps: u32,
-    /// Basis points of slippage that the dearer run has more.
+    /// Slippage that the dearer run has on top, in basis points.
     pub slippage_added_bps: u32,
-    /// The most that the dearer run may end below the other, in basis points of starting cash.
+    /// How far the dearer run's final equity may be below the other's, in basis points of starting cash.
     pub slippage_loss_max_bps: u32,
-    /// The most fuel that 99 of 100 decisions may stay within, in basis points of the limit.
+    /// The 99th percentile of fuel per decision, in basis points of the limit.
     pub fuel_p99_max_bps: u32,
 }
 
-impl Thresholds {
-    /// Those of the preset `research`: half of a peak, a fifth of the cash for ten basis points
-    /// more, half of the fuel.
+impl RunThresholds {
+    /// The preset `research`: a drawdown of half the peak, a loss of a fifth of the cash by ten basis points more, half of
+    /// the fuel.
     #[must_use]
     pub const fn research() -> Self {
         Self {
@@ -43,30 +42,38 @@ impl Thresholds {
     }
 }
 
-/// Why a run cannot be held against thresholds.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+/// Why a run could not be compared with its thresholds.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ThresholdsError {
-    /// There is no dearer run to compare with.
-    #[error("slippage of {base} basis points and {added} more is no rate; it ends at 10000")]
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Journal(#[from] ReadJournalError),
+    /// The dearer run's slippage would not be a rate.
+    #[error("slippage of {base} basis points plus {added} exceeds the maximum rate of 10000")]
     Slippage {
-        /// The manifest's.
+        /// The manifest's slippage, in basis points.
         base: String,
-        /// What comes on top.
         added: u32,
     },
 }
 
-/// The manifest with more slippage, and nothing else changed.
+/// The manifest with more slippage and nothing else changed.
 ///
 /// # Errors
 ///
-/// Returns [`ThresholdsError`] if there is no such rate.
-pub fn dearer(manifest: &Manifest, thresholds: &Thresholds) -> Result<Manifest, ThresholdsError> {
+/// Returns [`ThresholdsError`] if the sum is not a rate.
+pub fn with_added_slippage(
+    manifest: &Manifest,
+    thresholds: &RunThresholds,
+) -> Result<Manifest, ThresholdsError> {
     let (base, added) = (&manifest.costs.slippage_bps, thresholds.slippage_added_bps);
     let sum = || {
-        let one = decimal::power_of_ten(BPS_SCALE)?;
-        let more = i128::from(added).checked_mul(one)?;
+        let basis_point = decimal::power_of_ten(BPS_SCALE)?;
+        let more = i128::from(added).checked_mul(basis_point)?;
         let sum = decimal::parse(base, BPS_SCALE).ok()?.checked_add(more)?;
         BasisPoints::parse(&decimal::format(sum, BPS_SCALE)).ok()
     };
@@ -79,19 +86,22 @@ pub fn dearer(manifest: &Manifest, thresholds: &Thresholds) -> Result<Manifest, 
     Ok(dearer)
 }
 
-/// Whether a run, and the same one with dearer slippage, keep to the thresholds.
+/// Checks that a run, and the same run with dearer slippage, stay within the thresholds.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if a journal cannot be read.
-pub fn thresholds(
+/// Returns [`ThresholdsError`] if the manifest or a journal cannot be read.
+pub fn check_thresholds(
     data: &DataDir,
     run: &Execution,
     dearer: &Execution,
-    thresholds: &Thresholds,
-) -> Result<Checked, RunnerError> {
+    thresholds: &RunThresholds,
+) -> Result<EvidenceCheck, ThresholdsError> {
     let manifest = Manifest::parse(&data.manifest_text(run)?)?;
-    let (figures, other) = (Figures::of(run)?, Figures::of(dearer)?);
+    let (figures, other) = (
+        ThresholdFigures::read(run)?,
+        ThresholdFigures::read(dearer)?,
+    );
     let lost = figures.ended.0.saturating_sub(other.ended.0);
     let slippage_loss = share(lost, manifest.setup()?.cash.0);
     let limit = manifest.limits.fuel_per_callback;
@@ -125,7 +135,7 @@ pub fn thresholds(
     }
     let mut facts = run_facts(run);
     facts["dearer-run-id"] = json!(format!("sha256:{}", dearer.run));
-    facts["limits"] = json!(format!("sha256:{}", hex::encode(limits_digest(&manifest)?)));
+    facts["limits"] = json!(manifest.limits_digest()?);
     facts["drawdown-bps"] = json!(whole(figures.drawdown_bps));
     facts["slippage-loss-bps"] = json!(whole(slippage_loss));
     facts["fuel-p99"] = json!(figures.fuel_p99);
@@ -134,11 +144,11 @@ pub fn thresholds(
     facts["final-equity"] = json!(figures.ended.to_text());
     facts["dearer-final-equity"] = json!(other.ended.to_text());
     facts["thresholds"] = json!(thresholds);
-    Ok(Checked { reasons, facts })
+    Ok(EvidenceCheck { reasons, facts })
 }
 
-/// What a journal's records come to.
-struct Figures {
+/// The figures of one journal.
+struct ThresholdFigures {
     drawdown_bps: i128,
     fuel_p99: u64,
     decisions: usize,
@@ -146,15 +156,15 @@ struct Figures {
     closed_well: bool,
 }
 
-impl Figures {
-    fn of(execution: &Execution) -> Result<Self, RunnerError> {
+impl ThresholdFigures {
+    fn read(execution: &Execution) -> Result<Self, ReadJournalError> {
         let mut reader = JournalReader::open(&execution.journal())?;
         let (mut peak, mut drawdown_bps, mut fuel) = (0, 0, Vec::new());
         let (mut ended, mut closed_well) = (Money::ZERO, false);
         while let Some(body) = reader.next_body()? {
-            match record_kind(body).map_err(ReadJournalError::from)? {
+            match record_kind(body)? {
                 KIND_DECISION => {
-                    let decision = DecisionRecord::decode(body).map_err(ReadJournalError::from)?;
+                    let decision = DecisionRecord::decode(body)?;
                     let equity = decision.equity.0;
                     peak = equity.max(peak);
                     drawdown_bps = share(peak.saturating_sub(equity), peak).max(drawdown_bps);
@@ -162,10 +172,9 @@ impl Figures {
                     ended = decision.equity;
                 }
                 KIND_CLOSE => {
-                    let close = CloseRecord::decode(body).map_err(ReadJournalError::from)?;
+                    let close = CloseRecord::decode(body)?;
                     ended = close.equity;
-                    closed_well =
-                        close.reason == counterfoil_trading::record::CloseReason::EndOfData;
+                    closed_well = close.reason == CloseReason::EndOfData;
                 }
                 _ => {}
             }
@@ -180,13 +189,13 @@ impl Figures {
     }
 }
 
-/// A figure that every reader of JSON takes for the same number: cut at 2^53 - 1.
+/// A figure that every reader of JSON takes for the same number, capped at 2^53 - 1.
 fn whole(figure: i128) -> u64 {
     u64::try_from(figure).unwrap_or(u64::MAX).min((1 << 53) - 1)
 }
 
-/// A part in basis points of the whole, rounded up, so that a threshold is kept or not. Nothing
-/// of nothing is 0, something of nothing is everything there is.
+/// A part in basis points of the whole, rounded up, so a value just above a threshold is above it. Of a whole of zero,
+/// no part is 0 and any part is the maximum.
 fn share(part: i128, whole: i128) -> i128 {
     if part <= 0 {
         return 0;
@@ -198,7 +207,7 @@ fn share(part: i128, whole: i128) -> i128 {
     scaled.checked_div(whole).unwrap_or(i128::MAX)
 }
 
-/// The least value that 99 of 100 are not above (nearest rank); 0 of none.
+/// The 99th percentile by nearest rank; 0 of no values.
 fn p99(mut values: Vec<u64>) -> u64 {
     values.sort_unstable();
     let rank = values.len().saturating_mul(99).div_ceil(100);

@@ -1,25 +1,24 @@
-//! Why a decision came out otherwise. It must never read a journal.
+//! Why a decision differs. It must never read a journal.
 
-use crate::study::compare::Aspect;
+use crate::study::compare::DifferenceAspect;
 
 /// Why the first differing decision differs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Cause {
-    /// The bar is another one, or only one of the two has it.
+pub enum ParityCause {
+    /// The bar has other values, or only one of the two runs has it.
     DataRevised,
-    /// The live run was sent the bar after its slice had ended, and refused it; or decided it so
-    /// long after its close that the gate refused its orders.
+    /// The live run received the bar after its slice had ended and refused it, or decided it so long after its close that
+    /// the risk gate refused the orders.
     LateBar,
-    /// Bar and requests are the same, the account is not: something was filled otherwise.
+    /// Bar and requests are equal, the account is not: a fill differed.
     FillDiffered,
-    /// Bar, account and requests are the same, and the risk gate said otherwise.
+    /// Bar, account and requests are equal, the risk verdicts are not.
     LimitChanged,
-    /// Bar and account are the same, and the component asked for something else.
+    /// Bar and account are equal, the component's requests are not.
     DecisionDiffered,
 }
 
-impl Cause {
-    /// Every cause.
+impl ParityCause {
     pub const ALL: [Self; 5] = [
         Self::DataRevised,
         Self::LateBar,
@@ -28,7 +27,7 @@ impl Cause {
         Self::DecisionDiffered,
     ];
 
-    /// Its stable name.
+    /// The stable name in statements.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,7 +39,7 @@ impl Cause {
         }
     }
 
-    /// What it means, in a sentence.
+    /// The sentence in statements.
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
@@ -56,17 +55,19 @@ impl Cause {
         }
     }
 
-    /// The cause of a difference in `aspect`; whether the accounts differ as well, and whether the
-    /// live run had the bar too late.
-    pub(super) const fn of(aspect: Aspect, account_differs: bool, late: bool) -> Self {
+    /// The cause of a difference in `aspect`, by whether the accounts differ as well, and whether the live run had the bar
+    /// too late.
+    pub(super) const fn of(aspect: DifferenceAspect, account_differs: bool, late: bool) -> Self {
         match aspect {
-            Aspect::OnlyInSecond if late => Self::LateBar,
-            Aspect::OnlyInFirst | Aspect::OnlyInSecond | Aspect::Bar => Self::DataRevised,
-            // What was filled in this slice stands in its account: it came before the question.
+            DifferenceAspect::OnlyInSecond if late => Self::LateBar,
+            DifferenceAspect::OnlyInFirst
+            | DifferenceAspect::OnlyInSecond
+            | DifferenceAspect::Bar => Self::DataRevised,
+            // Fills of a slice come before the strategy is called, so a differing account explains differing requests.
             _ if account_differs => Self::FillDiffered,
-            Aspect::Verdicts if late => Self::LateBar,
-            Aspect::Verdicts => Self::LimitChanged,
-            Aspect::Requests | Aspect::Account => Self::DecisionDiffered,
+            DifferenceAspect::Verdicts if late => Self::LateBar,
+            DifferenceAspect::Verdicts => Self::LimitChanged,
+            DifferenceAspect::Requests | DifferenceAspect::Account => Self::DecisionDiffered,
         }
     }
 }
@@ -78,20 +79,70 @@ mod tests {
     #[test]
     fn each_difference_has_one_cause() {
         let table = [
-            (Aspect::OnlyInFirst, false, false, Cause::DataRevised),
-            (Aspect::OnlyInFirst, false, true, Cause::DataRevised),
-            (Aspect::OnlyInSecond, false, false, Cause::DataRevised),
-            (Aspect::OnlyInSecond, false, true, Cause::LateBar),
-            (Aspect::Bar, true, true, Cause::DataRevised),
-            (Aspect::Account, true, false, Cause::FillDiffered),
-            (Aspect::Requests, true, false, Cause::FillDiffered),
-            (Aspect::Verdicts, true, false, Cause::FillDiffered),
-            (Aspect::Requests, false, false, Cause::DecisionDiffered),
-            (Aspect::Verdicts, false, false, Cause::LimitChanged),
-            (Aspect::Verdicts, false, true, Cause::LateBar),
+            (
+                DifferenceAspect::OnlyInFirst,
+                false,
+                false,
+                ParityCause::DataRevised,
+            ),
+            (
+                DifferenceAspect::OnlyInFirst,
+                false,
+                true,
+                ParityCause::DataRevised,
+            ),
+            (
+                DifferenceAspect::OnlyInSecond,
+                false,
+                false,
+                ParityCause::DataRevised,
+            ),
+            (
+                DifferenceAspect::OnlyInSecond,
+                false,
+                true,
+                ParityCause::LateBar,
+            ),
+            (DifferenceAspect::Bar, true, true, ParityCause::DataRevised),
+            (
+                DifferenceAspect::Account,
+                true,
+                false,
+                ParityCause::FillDiffered,
+            ),
+            (
+                DifferenceAspect::Requests,
+                true,
+                false,
+                ParityCause::FillDiffered,
+            ),
+            (
+                DifferenceAspect::Verdicts,
+                true,
+                false,
+                ParityCause::FillDiffered,
+            ),
+            (
+                DifferenceAspect::Requests,
+                false,
+                false,
+                ParityCause::DecisionDiffered,
+            ),
+            (
+                DifferenceAspect::Verdicts,
+                false,
+                false,
+                ParityCause::LimitChanged,
+            ),
+            (
+                DifferenceAspect::Verdicts,
+                false,
+                true,
+                ParityCause::LateBar,
+            ),
         ];
         for (aspect, account, late, cause) in table {
-            assert_eq!(Cause::of(aspect, account, late), cause, "{aspect:?}");
+            assert_eq!(ParityCause::of(aspect, account, late), cause, "{aspect:?}");
         }
     }
 }

@@ -1,17 +1,17 @@
-//! What was found, as a signed statement that other people's tools can check.
+//! The outcome of a parity comparison as a signed in-toto statement, which other tools can check. It must never compare
+//! anything itself.
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::attest::{Envelope, Statement as Attested, Subject};
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::manifest::{ManifestError, digest};
 use counterfoil_trading::record::{DecisionRecord, RunRecord};
-use counterfoil_verify::describe::Describe;
+use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
-use super::{Cause, Parity};
-use crate::error::RunnerError;
+use super::{ParityCause, ParityError, ParityReport};
 use crate::store::data_dir::Execution;
-use crate::study::compare::Site;
+use crate::study::compare::DifferingBar;
 use crate::times::show_time;
 
 /// The type of the statement's predicate.
@@ -19,23 +19,23 @@ pub const PARITY_TYPE: &str = "urn:counterfoil:parity:1";
 
 /// A parity statement.
 #[derive(Clone, Debug)]
-pub struct Statement {
-    /// What is stated; `docs/OPERATE.md` has its fields.
+pub struct ParityStatement {
+    /// The predicate, whose fields `docs/start/OPERATE.md` lists.
     pub predicate: Value,
     /// A DSSE envelope that holds it in an in-toto Statement, as canonical JSON.
     pub envelope: Vec<u8>,
 }
 
-/// States what was found of `live`, signed.
+/// The signed statement about the comparison of `live`.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the manifest's digests do not parse or the signer does not sign.
-pub fn statement(
+/// Returns [`ParityError`] if the manifest's digests do not parse or the signer does not sign.
+pub fn parity_statement(
     live: &Execution,
-    found: &Parity,
+    found: &ParityReport,
     signer: &(dyn Signer + Send),
-) -> Result<Statement, RunnerError> {
+) -> Result<ParityStatement, ParityError> {
     let predicate = predicate(live, found)?;
     let subject = |name: &'static str, text: &str| {
         Ok::<_, ManifestError>(Subject::new(name, Digest(digest(name, text)?)))
@@ -48,13 +48,13 @@ pub fn statement(
     let attested = Attested::new(subjects, PARITY_TYPE, predicate.clone());
     let mut envelope = Envelope::new(&attested)?;
     envelope.sign(signer)?;
-    Ok(Statement {
+    Ok(ParityStatement {
         predicate,
         envelope: envelope.encode()?,
     })
 }
 
-fn predicate(live: &Execution, found: &Parity) -> Result<Value, RunnerError> {
+fn predicate(live: &Execution, found: &ParityReport) -> Result<Value, ManifestError> {
     let (from, through) = found.closes;
     let difference = match &found.first {
         Some((site, cause)) => Some(described(found, site, *cause)?),
@@ -83,9 +83,13 @@ fn predicate(live: &Execution, found: &Parity) -> Result<Value, RunnerError> {
     }))
 }
 
-fn described(found: &Parity, site: &Site, cause: Cause) -> Result<Value, RunnerError> {
+fn described(
+    found: &ParityReport,
+    site: &DifferingBar,
+    cause: ParityCause,
+) -> Result<Value, ManifestError> {
     let instruments = found.manifest.setup()?.instruments;
-    let describe = Describe::new(&instruments);
+    let describe = RecordDescriber::new(&instruments);
     let decided = |one: &Option<(u64, Box<DecisionRecord>)>| {
         one.as_ref().map(|(entry, decision)| {
             let decision = describe.record(&RunRecord::Decision((**decision).clone()));

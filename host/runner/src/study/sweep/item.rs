@@ -1,70 +1,56 @@
-//! The items of a sweep: a manifest for each combination of values.
+//! The items of a sweep: a manifest for each combination of values. It must never know what a field means.
 
 use counterfoil_trading::manifest::{Manifest, ManifestError};
 use serde_json::Value;
 
-use super::Axis;
+use super::SweepAxis;
 
-/// The most items of one sweep: a journal is kept for each.
+/// The most items of one sweep, each of which leaves a journal.
 const ITEMS_MAX: usize = 100_000;
 
 /// One combination of values.
 #[derive(Clone, Debug)]
-pub struct Item {
-    /// The value on each axis, in the sequence of the axes.
+pub struct SweepItem {
+    /// The value on each axis, in the order of the axes.
     pub values: Vec<String>,
     /// The manifest with these values in it.
     pub manifest: Manifest,
 }
 
-/// Why there are no items.
+/// Why a sweep's items could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SweepError {
-    /// More combinations than one sweep may have.
     #[error("the sweep has more than {ITEMS_MAX} items")]
     TooMany,
-    /// A field that the manifest does not have.
     #[error("the manifest has no field {field:?}")]
-    NoField {
-        /// The field.
-        field: String,
-    },
-    /// Two axes for one field.
+    NoField { field: String },
     #[error("{field} is varied twice")]
-    Twice {
-        /// The field.
-        field: String,
-    },
-    /// A row of a list that has not as many values as there are fields.
+    Twice { field: String },
+    /// The number of values in a row is not the number of fields.
     #[error("row {row} has {values} values for {fields} fields")]
     Row {
         /// The row, from 1.
         row: usize,
-        /// How many values it has.
         values: usize,
-        /// How many fields there are.
         fields: usize,
     },
-    /// A value that the field does not take.
+    /// The manifest with these values is not valid.
     #[error("{values}: {source}")]
     Value {
-        /// The values.
         values: String,
-        /// What the manifest's own reader says.
         source: ManifestError,
     },
-    /// The manifest itself.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
 }
 
-/// An item for each combination of the axes' values; the last axis varies fastest.
+/// One item for each combination of the axes' values. The last axis varies fastest.
 ///
 /// # Errors
 ///
 /// Returns [`SweepError`] if a field is unknown or a value does not fit it.
-pub fn grid(base: &Manifest, axes: &[Axis]) -> Result<Vec<Item>, SweepError> {
+pub fn items_from_grid(base: &Manifest, axes: &[SweepAxis]) -> Result<Vec<SweepItem>, SweepError> {
     let mut rows = vec![Vec::new()];
     for axis in axes {
         if rows.len().saturating_mul(axis.values.len()) > ITEMS_MAX {
@@ -82,19 +68,19 @@ pub fn grid(base: &Manifest, axes: &[Axis]) -> Result<Vec<Item>, SweepError> {
             .collect();
     }
     let fields: Vec<String> = axes.iter().map(|axis| axis.field.clone()).collect();
-    listed(base, &fields, rows)
+    items_from_rows(base, &fields, rows)
 }
 
-/// An item for each row of values.
+/// One item for each row of values.
 ///
 /// # Errors
 ///
-/// As [`grid`].
-pub fn listed(
+/// As [`items_from_grid`].
+pub fn items_from_rows(
     base: &Manifest,
     fields: &[String],
     rows: Vec<Vec<String>>,
-) -> Result<Vec<Item>, SweepError> {
+) -> Result<Vec<SweepItem>, SweepError> {
     if rows.len() > ITEMS_MAX {
         return Err(SweepError::TooMany);
     }
@@ -105,7 +91,10 @@ pub fn listed(
             });
         }
     }
-    let json: Value = serde_json::from_str(&base.canonical()?).unwrap_or_default();
+    let json: Value =
+        serde_json::from_str(&base.canonical()?).map_err(|error| ManifestError::Json {
+            message: error.to_string(),
+        })?;
     let items = rows.into_iter().zip(1..).map(|(values, row)| {
         if values.len() != fields.len() {
             return Err(SweepError::Row {
@@ -124,19 +113,19 @@ pub fn listed(
                 values: values.join(" "),
                 source,
             })?;
-        Ok(Item { values, manifest })
+        Ok(SweepItem { values, manifest })
     });
     items.collect()
 }
 
-/// Puts a value into a field: a parameter by its bare name, another field by its place.
+/// Sets a field: a parameter by its bare name, another field by its path.
 fn set(json: &mut Value, field: &str, value: &str) -> Result<(), SweepError> {
     let no_field = || SweepError::NoField {
         field: field.to_owned(),
     };
     if !field.contains('.') {
         let parameters = json.get_mut("parameters").and_then(Value::as_object_mut);
-        // The component says whether it has such a parameter; it is asked when the run starts.
+        // Whether the component has such a parameter is known only when the run starts.
         parameters
             .ok_or_else(no_field)?
             .insert(field.to_owned(), Value::from(value));
@@ -148,7 +137,7 @@ fn set(json: &mut Value, field: &str, value: &str) -> Result<(), SweepError> {
     }
     *at = match at {
         Value::String(_) | Value::Null => Value::from(value),
-        // Numbers keep their form; what is no number is the manifest reader's to refuse.
+        // A number stays a number; other text is kept as a string, which the manifest's parser refuses.
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             serde_json::from_str(value).unwrap_or_else(|_| Value::from(value))
         }

@@ -1,33 +1,51 @@
-//! A sweep over bars that did not happen: a run's bars drawn again, each sample a snapshot of its
-//! own and an item of the sweep. It must never know how bars are drawn.
+//! A sweep over resampled bars: each sample is a snapshot of its own and an item of the sweep. It must never know how
+//! bars are drawn.
 
-use counterfoil_snapshot::synthetic::resample::Resample;
-use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_snapshot::synthetic::resample::SampleSpec;
+use counterfoil_snapshot::synthetic::resample_error::ResampleError;
+use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError};
 
-use super::Item;
-use crate::error::RunnerError;
-use crate::run::backtest::{selection_of, snapshot_store};
+use super::SweepItem;
+use crate::run::inputs::{InputsError, selection_of, snapshot_store};
 use crate::store::data_dir::DataDir;
 
-/// An item for each of `count` samples, from `first.sample` on: the manifest over a snapshot of
-/// drawn bars, which is made unless it is there. The value of an item is the number of its sample,
-/// from 0. `progress` hears how many are made.
+/// Why no samples could be drawn.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SamplesError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Inputs(#[from] InputsError),
+    #[error(transparent)]
+    Resample(Box<ResampleError>),
+}
+
+impl From<ResampleError> for SamplesError {
+    fn from(error: ResampleError) -> Self {
+        Self::Resample(Box::new(error))
+    }
+}
+
+/// One item for each of `count` samples, from `first.sample` on: the manifest over a snapshot of drawn bars, which is
+/// made if it is missing. The value of an item is the number of its sample, from 0. `progress` receives how many are
+/// made.
 ///
 /// # Errors
 ///
-/// Returns [`RunnerError`] if the manifest is not over a snapshot, or if a sample cannot be made.
-pub fn samples(
+/// Returns [`SamplesError`] if the manifest is not over a snapshot, or if a sample cannot be made.
+pub fn sample_items(
     data: &DataDir,
     base: &Manifest,
-    first: Resample,
+    first: SampleSpec,
     count: u32,
     progress: &mut dyn FnMut(u32),
-) -> Result<Vec<Item>, RunnerError> {
-    let store = snapshot_store(data)?;
+) -> Result<Vec<SweepItem>, SamplesError> {
+    let store = snapshot_store(data).map_err(InputsError::from)?;
     let deck = store.deck(&selection_of(data, base, &base.setup()?)?)?;
     let mut items = Vec::new();
     for place in 0..count {
-        let how = Resample {
+        let how = SampleSpec {
             sample: first.sample.saturating_add(place),
             ..first
         };
@@ -38,7 +56,7 @@ pub fn samples(
             from: None,
             to: None,
         };
-        items.push(Item {
+        items.push(SweepItem {
             values: vec![how.sample.to_string()],
             manifest,
         });

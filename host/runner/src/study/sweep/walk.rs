@@ -1,44 +1,46 @@
-//! Walk-forward splits: a window to choose in and the window after it to be judged by. It must
-//! never know how a choice is made.
+//! Walk-forward splits: a train window to choose parameters in, and an out-of-sample test window after it. It must never
+//! know how a choice is made.
 
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 
 use crate::times::show_time;
 
-/// The most splits: a sweep is run for each.
+/// The most splits, each of which takes a sweep.
 const SPLITS_MAX: usize = 10_000;
 
 /// Lengths of the two windows, in UTC days.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Windows {
-    /// Days to choose in.
+pub struct WalkWindows {
+    /// Days of the train window.
     pub train_days: u32,
-    /// Days to be judged by, and by which the windows move on.
+    /// Days of the test window, by which both windows move on.
     pub test_days: u32,
-    /// Whether every choice is made from the first day on, not from the last `train_days`.
+    /// Whether every train window begins at the first day, not at the last `train_days`.
     pub is_anchored: bool,
 }
 
 /// Two windows, as dates: the first day of each, and the first day after it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Split {
-    /// The window to choose in.
+pub struct WalkSplit {
+    /// The train window.
     pub train: [String; 2],
-    /// The window to be judged by. No bar of it was seen in choosing.
+    /// The test window, of which no bar was seen in choosing.
     pub test: [String; 2],
 }
 
-/// The splits of the time from `first` to `end`. The last test window may be cut short by the end
-/// of the data; a window without a day has none.
+/// The splits of the time from `first` to `end`. The end of the data may shorten the last test window; windows of no
+/// days give no splits.
 #[must_use]
-pub fn splits(first: UnixNanos, end: UnixNanos, windows: Windows) -> Vec<Split> {
+pub fn walk_splits(first: UnixNanos, end: UnixNanos, windows: WalkWindows) -> Vec<WalkSplit> {
     let day = |time: i64| time.div_euclid(DAY_NANOS);
     let (first, end) = (day(first.0), day(end.0.saturating_sub(1)).saturating_add(1));
     let (train, test) = (i64::from(windows.train_days), i64::from(windows.test_days));
     let mut all = Vec::new();
     let mut from = first;
     while test > 0 && train > 0 && all.len() < SPLITS_MAX {
+        // The test window begins exactly where the train window ends: one shared day would let a choice see the bars
+        // that judge it.
         let middle = from.saturating_add(train);
         if middle >= end {
             break;
@@ -46,7 +48,7 @@ pub fn splits(first: UnixNanos, end: UnixNanos, windows: Windows) -> Vec<Split> 
         let start = if windows.is_anchored { first } else { from };
         let date = |day: i64| show_time(UnixNanos(day.saturating_mul(DAY_NANOS)));
         let until = middle.saturating_add(test).min(end);
-        all.push(Split {
+        all.push(WalkSplit {
             train: [date(start), date(middle)],
             test: [date(middle), date(until)],
         });
@@ -55,9 +57,9 @@ pub fn splits(first: UnixNanos, end: UnixNanos, windows: Windows) -> Vec<Split> 
     all
 }
 
-/// The manifest over one window of its snapshot; a manifest over a feed is as it was.
+/// The manifest over one window of its snapshot. A manifest over a feed is returned unchanged.
 #[must_use]
-pub fn over(manifest: &Manifest, window: &[String; 2]) -> Manifest {
+pub fn with_window(manifest: &Manifest, window: &[String; 2]) -> Manifest {
     let mut manifest = manifest.clone();
     if let DataSource::Snapshot { from, to, .. } = &mut manifest.data {
         let [start, end] = window.clone();
@@ -73,12 +75,12 @@ mod tests {
     /// Splits of the first `days` days of 1970 as `train|test` day numbers in January.
     #[track_caller]
     fn check(days: i64, train_days: u32, test_days: u32, is_anchored: bool, expected: &str) {
-        let windows = Windows {
+        let windows = WalkWindows {
             train_days,
             test_days,
             is_anchored,
         };
-        let all = splits(UnixNanos(0), UnixNanos(days * DAY_NANOS), windows);
+        let all = walk_splits(UnixNanos(0), UnixNanos(days * DAY_NANOS), windows);
         let number = |date: &String| date.strip_prefix("1970-01-").unwrap().to_owned();
         let texts = all.iter().map(|split| {
             let [a, b] = split.train.each_ref().map(number);

@@ -1,6 +1,6 @@
 //! Rows of Parquet and of Arrow IPC files, batch by batch. Numbers become decimal text: a binary
 //! float becomes the shortest decimal that reads back as the same float, so that 118.56 is 118.56
-//! and never a digit more; NaN and the infinities become text that is no number.
+//! and never a digit more; NaN and the infinities become text that no number parser accepts.
 //!
 //! Arrow's readers panic at some damaged files. Such a file is refused like any other: what a
 //! vendor sends must not end the host.
@@ -22,7 +22,7 @@ use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{Record, Records};
+use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
 use crate::source::options::IngestLimits;
 use crate::source::times::date;
@@ -35,17 +35,17 @@ const ROWS_PER_BATCH: usize = 8_192;
 /// Columns of one file: each costs memory while its batch is read.
 const COLUMNS_MAX: usize = 4_096;
 
-type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
+type BatchIterator = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
 /// The rows of a columnar file.
-struct Columnar {
+struct ColumnarRecords {
     name: String,
     format: &'static str,
     header: Vec<String>,
-    batches: Batches,
+    batches: BatchIterator,
     batch: Option<RecordBatch>,
     row: usize,
-    /// Rows given so far; the first is line 2, as if the names stood in line 1.
+    /// Rows given so far; the first is line 2, as if the names were in line 1.
     rows: u64,
     bytes: u64,
     text: String,
@@ -57,33 +57,38 @@ pub(super) fn open_parquet(
     file: File,
     name: &str,
     limits: IngestLimits,
-) -> Result<Box<dyn Records>, IngestError> {
+) -> Result<Box<dyn SourceRecords>, IngestError> {
     let open = || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ArrowError::from)?;
         let schema = builder.schema().clone();
+        // A row group may hold a billion rows; no more than these are decoded at once.
         let reader = builder.with_batch_size(ROWS_PER_BATCH).build();
-        let batches: Batches = Box::new(reader.map_err(ArrowError::from)?);
+        let batches: BatchIterator = Box::new(reader.map_err(ArrowError::from)?);
         Ok((header(&schema)?, batches))
     };
-    Columnar::open(name, "parquet", limits, open)
+    ColumnarRecords::open(name, "parquet", limits, open)
 }
 
 pub(super) fn open_arrow(
     file: File,
     name: &str,
     limits: IngestLimits,
-) -> Result<Box<dyn Records>, IngestError> {
+) -> Result<Box<dyn SourceRecords>, IngestError> {
     let open = || {
-        footer::check(&file)?;
+        // Before Arrow reads anything: it allocates what the footer states, and a footer of a few
+        // bytes can state 2^60.
+        footer::check_footer(&file)?;
         let reader = FileReader::try_new(file, None)?;
         let header = header(&reader.schema())?;
-        let batches: Batches = Box::new(reader);
+        let batches: BatchIterator = Box::new(reader);
         Ok((header, batches))
     };
-    Columnar::open(name, "arrow", limits, open)
+    ColumnarRecords::open(name, "arrow", limits, open)
 }
 
 fn header(schema: &Schema) -> Result<Vec<String>, ArrowError> {
+    // Each row becomes a text of all its columns: a schema of millions would make every row
+    // as long as a file.
     if schema.fields().len() > COLUMNS_MAX {
         let reason = format!("more than {COLUMNS_MAX} columns");
         return Err(ArrowError::SchemaError(reason));
@@ -93,20 +98,22 @@ fn header(schema: &Schema) -> Result<Vec<String>, ArrowError> {
 }
 
 /// Runs a reader of Arrow's; a panic in it is an error of the file.
-fn guarded<T>(run: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        let reason = "the reader gave up on its contents".to_owned();
+fn guarded<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
+    // The closure's state is dropped with the error and never looked at again, so that a reader
+    // which panicked half-way cannot give another row.
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        let reason = "the Arrow reader failed on the contents".to_owned();
         Err(ArrowError::ParseError(reason))
     })
 }
 
-impl Columnar {
+impl ColumnarRecords {
     fn open(
         name: &str,
         format: &'static str,
         limits: IngestLimits,
-        open: impl FnOnce() -> Result<(Vec<String>, Batches), ArrowError>,
-    ) -> Result<Box<dyn Records>, IngestError> {
+        open: impl FnOnce() -> Result<(Vec<String>, BatchIterator), ArrowError>,
+    ) -> Result<Box<dyn SourceRecords>, IngestError> {
         let (header, batches) = guarded(open).map_err(unreadable(name, format))?;
         Ok(Box::new(Self {
             name: name.to_owned(),
@@ -135,6 +142,8 @@ impl Columnar {
             let Some(batch) = next.map_err(unreadable(&self.name, self.format))? else {
                 return Ok(false);
             };
+            // What a batch takes in memory, since a small file may unpack to a large one: a column
+            // of a billion equal values is a few bytes of Parquet.
             let bytes = u64::try_from(batch.get_array_memory_size()).unwrap_or(u64::MAX);
             self.bytes = self.bytes.saturating_add(bytes);
             if self.bytes > self.limits.bytes_max {
@@ -145,8 +154,9 @@ impl Columnar {
                     unit: "bytes after decompression",
                 });
             }
-            let batch = guarded(|| plain(&batch));
-            self.batch = Some(batch.map_err(unreadable(&self.name, self.format))?);
+            let batch = guarded(|| without_dictionaries(&batch))
+                .map_err(unreadable(&self.name, self.format))?;
+            self.batch = Some(batch);
             self.row = 0;
         }
         Ok(true)
@@ -161,14 +171,14 @@ fn unreadable(name: &str, format: &'static str) -> impl FnOnce(ArrowError) -> In
     }
 }
 
-impl Records for Columnar {
+impl SourceRecords for ColumnarRecords {
     fn header(&self) -> &[String] {
         &self.header
     }
 
-    fn next(&mut self) -> Result<Record<'_>, IngestError> {
+    fn next(&mut self) -> Result<SourceRecord<'_>, IngestError> {
         if !self.fill()? {
-            return Ok(Record::End);
+            return Ok(SourceRecord::End);
         }
         self.text.clear();
         self.ends.clear();
@@ -185,10 +195,17 @@ impl Records for Columnar {
         let mut from = 0;
         let mut fields = Vec::with_capacity(self.ends.len());
         for end in &self.ends {
-            fields.push(self.text.get(from..*end).unwrap_or_default());
+            let field = self
+                .text
+                .get(from..*end)
+                .ok_or_else(|| IngestError::Internal {
+                    file: self.name.clone(),
+                    reason: format!("row {} has no field up to {end}", self.rows),
+                })?;
+            fields.push(field);
             from = end.saturating_add(1);
         }
-        Ok(Record::Row {
+        Ok(SourceRecord::Row {
             line: self.rows.saturating_add(1),
             fields,
             raw: self.text.as_bytes(),
@@ -205,7 +222,7 @@ impl Records for Columnar {
 }
 
 /// The same batch with every dictionary written out.
-fn plain(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+fn without_dictionaries(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let column = |column: &ArrayRef| match column.as_any_dictionary_opt() {
         Some(packed) => take(packed.values(), packed.keys(), None),
         None => Ok(ArrayRef::clone(column)),
@@ -215,21 +232,24 @@ fn plain(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         .iter()
         .map(column)
         .collect::<Result<Vec<_>, _>>()?;
-    let field = |(field, column): (&Arc<Field>, &ArrayRef)| {
-        Field::new(field.name(), column.data_type().clone(), true)
-    };
     let schema = batch.schema();
-    let fields: Vec<Field> = schema.fields().iter().zip(&columns).map(field).collect();
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
+        .collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
-/// The text of one value; empty where there is none, and for types that are no text, number or
+/// The text of one value; empty where there is none, and for types other than text, number or
 /// time.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "a type that is not listed has no text, whatever Arrow adds"
 )]
 fn cell(column: &ArrayRef, row: usize) -> String {
+    // A column may be shorter than its batch says: Arrow's accessors panic beyond the end.
     if row >= column.len() || column.is_null(row) {
         return String::new();
     }
@@ -261,6 +281,7 @@ fn cell(column: &ArrayRef, row: usize) -> String {
         // Rust writes the shortest decimal that reads back, without an exponent.
         DataType::Float32 => number!(types::Float32Type),
         DataType::Float64 => number!(types::Float64Type),
+        // Exact, unlike a float: the scale is the file's own and no digit is rounded.
         DataType::Decimal128(_, scale) => column
             .as_primitive_opt::<types::Decimal128Type>()
             .and_then(|values| exact(values.value(row), *scale)),
@@ -270,6 +291,8 @@ fn cell(column: &ArrayRef, row: usize) -> String {
         DataType::Timestamp(unit, zone) => {
             moment(column, row, *unit).map(|text| if zone.is_some() { text } else { naive(text) })
         }
+        // Lists, structs and the like become an empty field, which the row's own parser refuses
+        // where it needs a value there.
         _ => None,
     };
     text.unwrap_or_default()
@@ -313,13 +336,15 @@ fn moment(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<String> {
             1,
         ),
     };
+    // In 128 bits: seconds of 64 bits do not fit in 64 bits of nanoseconds. What is out of the
+    // calendar's range becomes an empty field and no other date.
     let nanos = i128::from(value).checked_mul(nanos)?;
     Timestamp::from_nanosecond(nanos)
         .ok()
         .map(|moment| moment.to_string())
 }
 
-/// A time that states no zone: the source's zone is the mapping's to say.
+/// A time without a zone: the mapping states the source's zone.
 fn naive(text: String) -> String {
     text.strip_suffix('Z').map(str::to_owned).unwrap_or(text)
 }

@@ -2,24 +2,24 @@
 
 use std::io::Read;
 
-use super::{Record, Records};
+use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
-use crate::quality::quarantine::{Bad, Reason};
-use crate::source::fields::Fields;
-use crate::source::lines::{Line, Lines};
+use crate::source::fields::FieldSplitter;
+use crate::source::lines::{LineReader, SourceLine};
 use crate::source::options::IngestLimits;
+use crate::source::row_error::{RowError, RowErrorCode};
 
 /// The lines of a CSV file.
-pub(super) struct Csv {
+pub(super) struct CsvRecords {
     name: String,
-    lines: Lines<'static>,
-    fields: Fields,
+    lines: LineReader<'static>,
+    fields: FieldSplitter,
     buffer: Vec<u8>,
     header: Vec<String>,
     limits: IngestLimits,
 }
 
-impl Csv {
+impl CsvRecords {
     pub(super) fn open(
         source: impl Read + 'static,
         name: &str,
@@ -28,8 +28,8 @@ impl Csv {
     ) -> Result<Self, IngestError> {
         let mut csv = Self {
             name: name.to_owned(),
-            lines: Lines::open(source).map_err(IngestError::source(name, 0))?,
-            fields: Fields::new(delimiter),
+            lines: LineReader::open(source).map_err(IngestError::source(name, 0))?,
+            fields: FieldSplitter::new(delimiter),
             buffer: Vec::new(),
             header: Vec::new(),
             limits,
@@ -49,29 +49,32 @@ impl Csv {
             .next_into(&mut self.buffer)
             .map_err(IngestError::source(&self.name, 0))?;
         match read {
-            Line::Whole => {}
-            Line::TooLong(_) => return Err(none("the line is too long for one")),
-            Line::End => return Err(none("the file is empty")),
+            SourceLine::Whole => {}
+            SourceLine::TooLong(_) => return Err(none("the line is too long")),
+            SourceLine::End => return Err(none("the file is empty")),
         }
-        let text = core::str::from_utf8(&self.buffer).map_err(|_| none("the line is no UTF-8"))?;
+        let text =
+            core::str::from_utf8(&self.buffer).map_err(|_| none("the line is not valid UTF-8"))?;
+        // Excel writes a byte order mark, which would become part of the first column's name.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let header = self.fields.cut(text).map_err(|bad| none(&bad.message))?;
+        let header = self.fields.split(text).map_err(|bad| none(&bad.message))?;
         Ok(header.into_iter().map(str::to_owned).collect())
     }
 }
 
-impl Records for Csv {
+impl SourceRecords for CsvRecords {
     fn header(&self) -> &[String] {
         &self.header
     }
 
-    fn next(&mut self) -> Result<Record<'_>, IngestError> {
+    fn next(&mut self) -> Result<SourceRecord<'_>, IngestError> {
         let before = self.lines.number;
         let read = self
             .lines
             .next_into(&mut self.buffer)
             .map_err(IngestError::source(&self.name, before))?;
         let line = self.lines.number;
+        // After decompression, and on every line: a gzip bomb of some megabytes ends here.
         if self.lines.bytes > self.limits.bytes_max {
             return Err(IngestError::TooLarge {
                 file: self.name.clone(),
@@ -81,29 +84,32 @@ impl Records for Csv {
             });
         }
         let raw = self.buffer.as_slice();
-        let bad = |reason, message| {
-            let bad = Bad { reason, message };
-            Ok(Record::Bad { line, bad, raw })
+        let invalid = |code, message| {
+            let error = RowError { code, message };
+            Ok(SourceRecord::Invalid { line, error, raw })
         };
         match read {
-            Line::End => return Ok(Record::End),
-            Line::TooLong(bytes) => {
+            SourceLine::End => return Ok(SourceRecord::End),
+            SourceLine::TooLong(bytes) => {
                 let message = format!("the row has {bytes} bytes; its beginning is kept");
-                return bad(Reason::RowTooLong, message);
+                return invalid(RowErrorCode::RowTooLong, message);
             }
-            Line::Whole if raw.iter().all(u8::is_ascii_whitespace) => return Ok(Record::Blank),
-            Line::Whole => {}
+            SourceLine::Whole if raw.iter().all(u8::is_ascii_whitespace) => {
+                return Ok(SourceRecord::Blank);
+            }
+            SourceLine::Whole => {}
         }
+        // One bad line in a file of millions is quarantined; it must not cost the file.
         let text = match core::str::from_utf8(raw) {
             Ok(text) => text,
             Err(error) => {
                 let at = error.valid_up_to().saturating_add(1);
-                return bad(Reason::NotUtf8, format!("byte {at} is no UTF-8"));
+                return invalid(RowErrorCode::NotUtf8, format!("byte {at} is no UTF-8"));
             }
         };
-        match self.fields.cut(text) {
-            Ok(fields) => Ok(Record::Row { line, fields, raw }),
-            Err(bad) => Ok(Record::Bad { line, bad, raw }),
+        match self.fields.split(text) {
+            Ok(fields) => Ok(SourceRecord::Row { line, fields, raw }),
+            Err(error) => Ok(SourceRecord::Invalid { line, error, raw }),
         }
     }
 

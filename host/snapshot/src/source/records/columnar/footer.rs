@@ -1,5 +1,5 @@
 //! The footer of an Arrow IPC file, checked before Arrow's reader follows it: that reader
-//! allocates whatever a length says. It must never read a value.
+//! allocates whatever a length states. It must never read a value.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -14,7 +14,7 @@ const TRAILER_BYTES: u64 = 10;
 const FOOTER_BYTES_MAX: u64 = 16 << 20;
 
 /// Whether every block that the footer names lies inside the file.
-pub(super) fn check(mut file: &File) -> Result<(), ArrowError> {
+pub(super) fn check_footer(mut file: &File) -> Result<(), ArrowError> {
     let malformed = |reason: &str| ArrowError::IpcError(reason.to_owned());
     let size = file.metadata()?.len();
     let trailer_at = size
@@ -24,16 +24,22 @@ pub(super) fn check(mut file: &File) -> Result<(), ArrowError> {
     file.seek(SeekFrom::Start(trailer_at))?;
     file.read_exact(&mut length)?;
     let length = u64::from(u32::from_le_bytes(length));
+    // The length is the file's own claim. One above the limit would be allocated below; one above
+    // the file's size would be read from before its beginning.
     let footer_at = trailer_at
         .checked_sub(length)
         .filter(|_| length <= FOOTER_BYTES_MAX)
-        .ok_or_else(|| malformed("the footer has an absurd length"))?;
+        .ok_or_else(|| malformed("the footer length is out of range"))?;
     let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
     file.seek(SeekFrom::Start(footer_at))?;
     file.read_exact(&mut footer)?;
+    // The flatbuffers verifier runs here: offsets inside the footer point into the footer.
     let footer = root_as_footer(&footer).map_err(|error| malformed(&error.to_string()))?;
-    let blocks = footer.recordBatches().into_iter().flatten();
-    let blocks = blocks.chain(footer.dictionaries().into_iter().flatten());
+    let blocks = footer
+        .recordBatches()
+        .into_iter()
+        .flatten()
+        .chain(footer.dictionaries().into_iter().flatten());
     let limit = i128::from(footer_at);
     for block in blocks {
         let parts = [
@@ -41,10 +47,12 @@ pub(super) fn check(mut file: &File) -> Result<(), ArrowError> {
             i128::from(block.metaDataLength()),
             i128::from(block.bodyLength()),
         ];
+        // Summed in 128 bits, where three numbers of 64 bits cannot wrap around to a small one.
         if parts.iter().any(|part| *part < 0) || parts.iter().sum::<i128>() > limit {
             return Err(malformed("a batch reaches beyond the file"));
         }
     }
+    // The handle is the reader's next: it expects the beginning.
     file.seek(SeekFrom::Start(0))?;
     Ok(())
 }

@@ -1,0 +1,64 @@
+//! The table of acts in docs/reference/GOVERNANCE.md is written from the source.
+
+#[path = "../../../../tests/tidy/generated.rs"]
+mod generated;
+
+use super::one_of_each;
+use crate::act::Act;
+use crate::role::Role;
+use core::fmt::Write as _;
+
+/// Who may do acts that no role allows by itself.
+fn without_role(act: &str) -> &'static str {
+    match act {
+        "key-rotate" => "every principal, for the key that signs",
+        "key-revoke" => "every principal for its own keys; administrator for all",
+        "delegate" => "a member of the class",
+        "delegate-end" => "the member, the delegate, or an administrator",
+        "change-propose" => "a principal who may do the act, or belongs to its class",
+        "change-approve" => "another member of the class",
+        "change-withdraw" => "its proposer, or a member of the class",
+        "run-start" | "run-end" => "a service",
+        "kill" => "a service, operator, administrator, approver or compliance",
+        "usage" => "a service or operator",
+        "drift" | "drift-end" => {
+            "a service, auditor, operator, administrator, approver or compliance"
+        }
+        "verdict" => "every principal who evaluated the policy",
+        "refused" => "every principal who was refused",
+        other => panic!("say here who may do {other}"),
+    }
+}
+
+/// Conditions beside the role.
+fn condition(act: &str) -> &'static str {
+    match act {
+        "genesis" => ", named in it",
+        "component-approve" => ", a member of the class",
+        "break-glass-open" | "emergency" => ", for themselves",
+        "retrospective" => ", but not the one who opened it",
+        _ => "",
+    }
+}
+
+fn row(act: &Act) -> String {
+    let name = act.name();
+    let roles: Vec<&str> = act.roles().iter().map(|role| Role::name(*role)).collect();
+    let who = match roles.as_slice() {
+        [] => without_role(name).to_owned(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} or {last}", most.join(", ")),
+    };
+    let class = act.class().map_or("", |class| class.name());
+    format!("| `{name}` | {who}{} | {class} |", condition(name))
+}
+
+#[test]
+fn the_table_of_acts_is_written_from_the_source() {
+    let mut table = String::from("| act | who may do it, or propose it | signed by the class |\n");
+    table.push_str("| --- | --- | --- |\n");
+    for act in one_of_each() {
+        writeln!(table, "{}", row(&act)).unwrap();
+    }
+    generated::check("docs/reference/GOVERNANCE.md", "acts", &table);
+}

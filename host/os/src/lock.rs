@@ -1,0 +1,100 @@
+//! The one way to take a file lock. It must never know what a lock protects.
+//!
+//! The kernel holds these locks for the process and releases them when it dies, however it dies: no lock is ever
+//! left behind, and a lock file that exists says nothing about who holds it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+
+use crate::files::FileError;
+
+/// A lock on a file, released when dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Takes the lock on the file at `path`, which is made if it is missing; `None` if another holder has it.
+    ///
+    /// The file is never removed: a process that opened the old file and one that made a new one of the same
+    /// name would both believe that they hold the lock.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`FileError`] if the file cannot be opened or locked.
+    pub fn try_take(path: &Path) -> Result<Option<Self>, FileError> {
+        // Not truncated: the file may be another's, and its bytes are not ours before the lock is.
+        let mut options = OpenOptions::new();
+        let file = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(FileError::at("open", path))?;
+        Self::try_of(file).map_err(FileError::at("lock", path))
+    }
+
+    /// Takes the lock on an open file; `None` if another holder has it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error if the file cannot be locked.
+    pub fn try_of(file: File) -> io::Result<Option<Self>> {
+        Ok(try_lock(&file)?.then_some(Self { _file: file }))
+    }
+
+    /// Waits for the lock on an open file.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error if the file cannot be locked.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that locks a file"
+    )]
+    pub fn wait_of(file: File) -> io::Result<Self> {
+        file.lock()?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Locks an open file that its owner goes on to use; `false` if another holder has the lock. Closing the file
+/// releases it.
+///
+/// # Errors
+///
+/// Returns the operating system's error if the file cannot be locked.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that locks a file"
+)]
+pub fn try_lock(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_has_one_holder_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        std::fs::write(&path, "bytes of another").unwrap();
+        let held = FileLock::try_take(&path).unwrap().unwrap();
+        assert!(FileLock::try_take(&path).unwrap().is_none());
+        assert!(!try_lock(&File::open(&path).unwrap()).unwrap());
+        drop(held);
+        let again = FileLock::wait_of(File::open(&path).unwrap()).unwrap();
+        assert!(FileLock::try_take(&path).unwrap().is_none());
+        drop(again);
+        assert_eq!(std::fs::read(&path).unwrap(), b"bytes of another");
+    }
+}

@@ -1,0 +1,80 @@
+//! Everything that a report shows, and why it could not be made. It must never know how it is
+//! shown.
+
+use arrow_schema::ArrowError;
+use counterfoil_trading::manifest::{Manifest, ManifestError};
+
+use crate::chart::ChartError;
+use crate::facts::RunFacts;
+use crate::figures::ReportFigures;
+
+/// The answer of the auditor's library about the journal, in its own words.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct VerifierReport {
+    /// Whether the journal is intact and complete.
+    pub good: bool,
+    /// Every line of it.
+    pub text: String,
+}
+
+/// Something that a reader should know of the data before trusting a result.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DataFinding {
+    /// A stable code.
+    pub code: String,
+    /// How often.
+    pub count: u64,
+    /// What, in words.
+    pub message: String,
+}
+
+/// What the caller knows of the run besides its records.
+#[derive(Clone, Debug)]
+pub struct ReportSubject {
+    /// The run id, as 64 hex digits.
+    pub run: String,
+    /// Which execution of it.
+    pub execution: u64,
+    /// The short name that people give to commands.
+    pub short: String,
+    /// The decision digest as hex digits, where the verifier reached the end.
+    pub decision_digest: Option<String>,
+    /// The verifier's answer.
+    pub verdict: VerifierReport,
+    /// Findings of ingestion about the data; `None` where the snapshot is not available.
+    pub data: Option<Vec<DataFinding>>,
+}
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// An amount does not fit.
+    #[error("an amount in the report does not fit in 128 bits")]
+    Overflow,
+    /// A chart could not be drawn.
+    #[error(transparent)]
+    Chart(#[from] ChartError),
+    /// A table could not be written.
+    #[error("a table could not be written: {0}")]
+    Arrow(#[from] ArrowError),
+    /// The manifest could not be written.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// JSON could not be written.
+    #[error("report.json could not be written: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Everything a report shows.
+#[derive(Clone, Copy, Debug)]
+pub struct RunReport<'a> {
+    /// What the caller knows.
+    pub subject: &'a ReportSubject,
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// Its results.
+    pub facts: &'a RunFacts,
+    /// Its figures.
+    pub figures: &'a ReportFigures,
+}

@@ -1,0 +1,239 @@
+//! What a backtest reads: the bars and corporate actions of its manifest's snapshot. It must never know
+//! what a run decides about them.
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use counterfoil_snapshot::snapshot_store::SnapshotStore;
+use counterfoil_snapshot::store::read_error::ReadError;
+use counterfoil_snapshot::store::selection::{BarSelection, InstrumentCommitment};
+use counterfoil_snapshot::store::snapshot::Snapshot;
+use counterfoil_trading::corporate::CorporateAction;
+use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RunSetup};
+use counterfoil_trading::record::deliveries::encode_action;
+use counterfoil_trading::record::{DataCommitment, OpenRecord};
+use counterfoil_trading::time::UnixNanos;
+use sha2::{Digest as _, Sha256};
+
+use crate::run::feed::SnapshotFeed;
+use crate::run::mismatch::ManifestMismatch;
+use crate::store::data_dir::DataDir;
+use crate::times::parse_time;
+use counterfoil_os::files::FileError;
+
+/// Why a manifest's snapshot could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputsError {
+    #[error(transparent)]
+    Folder(#[from] FileError),
+    #[error(transparent)]
+    Snapshot(#[from] ReadError),
+    #[error(transparent)]
+    Mismatch(#[from] ManifestMismatch),
+    /// A bound of the selection does not parse.
+    #[error(
+        "{field} is {text:?}; expected a date like 2003-01-02 or a time like 2003-01-02T15:00:00Z"
+    )]
+    Time { field: &'static str, text: String },
+}
+
+/// The store of the data directory's snapshots.
+///
+/// # Errors
+///
+/// Returns [`FileError`] if the directory cannot be opened.
+pub fn snapshot_store(data: &DataDir) -> Result<SnapshotStore, FileError> {
+    let root = Dir::open_ambient_dir(data.root(), ambient_authority());
+    Ok(SnapshotStore::open(
+        root.map_err(FileError::at("open folder", data.root()))?,
+    ))
+}
+
+/// The manifest's bars, checked against what the manifest says of them.
+///
+/// # Errors
+///
+/// Returns [`InputsError`] if the snapshot is missing, was changed, or does not agree.
+pub fn selection_of(
+    data: &DataDir,
+    manifest: &Manifest,
+    setup: &RunSetup,
+) -> Result<BarSelection, InputsError> {
+    let DataSource::Snapshot { id, from, to } = &manifest.data else {
+        return Err(ManifestMismatch {
+            subject: "the data source",
+            place: "a backtest",
+            found: "a snapshot".to_owned(),
+            stated: "a feed".to_owned(),
+            hint: "start it with `counterfoil live`",
+        }
+        .into());
+    };
+    let store = snapshot_store(data)?;
+    let snapshot = store.load(&store.resolve(id)?)?;
+    let symbols: Vec<String> = manifest
+        .instruments
+        .iter()
+        .map(|entry| entry.symbol.clone())
+        .collect();
+    let from = time("data.snapshot.from", from.as_deref())?;
+    let to = time("data.snapshot.to", to.as_deref())?;
+    let selection = snapshot.select(&symbols, from, to)?;
+    check_selection(&snapshot, &selection, manifest, setup)?;
+    Ok(selection)
+}
+
+/// Every bar of the manifest's instruments in the snapshot named `name`, checked against the manifest.
+///
+/// # Errors
+///
+/// As [`selection_of`].
+pub(crate) fn whole_selection(
+    data: &DataDir,
+    manifest: &Manifest,
+    setup: &RunSetup,
+    name: &str,
+) -> Result<BarSelection, InputsError> {
+    let store = snapshot_store(data)?;
+    let snapshot = store.load(&store.resolve(name)?)?;
+    let symbols: Vec<String> = setup
+        .instruments
+        .iter()
+        .map(|instrument| instrument.symbol().to_owned())
+        .collect();
+    let selection = snapshot.select(&symbols, None, None)?;
+    check_selection(&snapshot, &selection, manifest, setup)?;
+    Ok(selection)
+}
+
+/// What a run over a selection reads.
+#[derive(Debug)]
+pub struct SnapshotInputs {
+    /// What the open record promises.
+    pub commitments: Vec<DataCommitment>,
+    /// The slices with the corporate actions that fall in them.
+    pub feed: SnapshotFeed,
+}
+
+/// The slices of a selection, and the promise of them.
+///
+/// # Errors
+///
+/// Returns [`InputsError`] if the actions were changed or cannot be read, or if bars must be read
+/// and do not hold.
+pub fn inputs_of(selection: &BarSelection) -> Result<SnapshotInputs, InputsError> {
+    let bars = selection.commitment()?;
+    let mut actions = selection.actions()?;
+    let last = bars.iter().filter_map(|one| one.last_close).max();
+    // Later ones join no slice of the run.
+    actions.retain(|one| Some(one.ex_time) < last);
+    Ok(SnapshotInputs {
+        commitments: commitments(bars, actions.clone()),
+        feed: SnapshotFeed::new(selection.slices(), actions),
+    })
+}
+
+/// The snapshot that the manifest names, if it names one, checked against the promise of the open
+/// record.
+pub(crate) fn check_inputs(
+    data: &DataDir,
+    manifest: &Manifest,
+    setup: &RunSetup,
+    open: &OpenRecord,
+) -> Result<Option<SnapshotFeed>, InputsError> {
+    if matches!(manifest.data, DataSource::Feed { .. }) {
+        return Ok(None);
+    }
+    let inputs = inputs_of(&selection_of(data, manifest, setup)?)?;
+    let there = inputs.commitments;
+    if open.commitments.as_ref() == Some(&there) {
+        return Ok(Some(inputs.feed));
+    }
+    Err(ManifestMismatch {
+        subject: "what is promised of bars and corporate actions",
+        place: "the snapshot",
+        found: format!("{there:?}"),
+        stated: format!("{:?}", open.commitments),
+        hint: "the journal was not made from this snapshot: do not trust it",
+    }
+    .into())
+}
+
+fn commitments(
+    bars: Vec<InstrumentCommitment>,
+    mut actions: Vec<CorporateAction>,
+) -> Vec<DataCommitment> {
+    // As the slices hand them on: of one instrument by time, then by kind.
+    actions.sort();
+    let all = bars.into_iter().zip(0..).map(|(one, id)| {
+        let own = || actions.iter().filter(|action| action.instrument.0 == id);
+        let mut encoded = Vec::new();
+        for action in own() {
+            encode_action(action, &mut encoded);
+        }
+        DataCommitment {
+            symbol: one.symbol,
+            bars: one.bars,
+            first_close: one.first_close.unwrap_or_default(),
+            last_close: one.last_close.unwrap_or_default(),
+            bars_sha256: *one.bars_sha256.bytes(),
+            actions: u64::try_from(own().count()).unwrap_or(u64::MAX),
+            actions_sha256: Sha256::digest(&encoded).into(),
+        }
+    });
+    all.collect()
+}
+
+fn time(field: &'static str, text: Option<&str>) -> Result<Option<UnixNanos>, InputsError> {
+    let Some(text) = text else { return Ok(None) };
+    let time = parse_time(text);
+    time.map(Some).ok_or_else(|| InputsError::Time {
+        field,
+        text: text.to_owned(),
+    })
+}
+
+/// Whether a selection has the manifest's instruments and timeframe.
+fn check_selection(
+    snapshot: &Snapshot,
+    selection: &BarSelection,
+    manifest: &Manifest,
+    setup: &RunSetup,
+) -> Result<(), ManifestMismatch> {
+    let disagrees = |subject, found: String, stated: String| {
+        Err(ManifestMismatch {
+            subject,
+            place: "the snapshot",
+            found,
+            stated,
+            hint: "make the manifest from the snapshot again",
+        })
+    };
+    let timeframe = snapshot.manifest().timeframe;
+    if timeframe != setup.timeframe {
+        return disagrees(
+            "the timeframe",
+            timeframe.to_string(),
+            setup.timeframe.to_string(),
+        );
+    }
+    let there = selection.instruments();
+    if there != setup.instruments {
+        let list = |all: Vec<InstrumentEntry>| {
+            let texts = all.into_iter().map(|one| {
+                format!(
+                    "{} (tick {}, lot {})",
+                    one.symbol, one.tick_size, one.lot_size
+                )
+            });
+            texts.collect::<Vec<_>>().join(", ")
+        };
+        let there = list(there.iter().map(InstrumentEntry::from).collect());
+        return disagrees(
+            "the list of instruments",
+            there,
+            list(manifest.instruments.clone()),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! What a caller chooses by a word: what times mean, their unit, what rows are. It must never know
+//! a file.
+
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What the times in a source mean.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeMeaning {
+    /// Each bar opens at its time and closes one timeframe later.
+    #[default]
+    Open,
+    /// Each bar closes at its time (a date: at the end of that day) and opened one timeframe
+    /// before.
+    Close,
+}
+
+/// The unit of times that are numbers since 1970.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum EpochUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Millis,
+    /// Microseconds.
+    Micros,
+    /// Nanoseconds.
+    Nanos,
+}
+
+/// A word that is not one of the known ones.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{text:?} is not one of {words}")]
+pub struct WordError {
+    /// The text.
+    pub text: String,
+    /// What it may be.
+    pub words: &'static str,
+}
+
+/// What the rows of a source are.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SourceKind {
+    /// Bars.
+    #[default]
+    Bars,
+    /// Trades, which are aggregated to bars of the given timeframe.
+    Trades,
+}
+
+impl SourceKind {
+    /// `bars` or `trades`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bars => "bars",
+            Self::Trades => "trades",
+        }
+    }
+}
+
+impl TimeMeaning {
+    /// `open` or `close`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Close => "close",
+        }
+    }
+}
+
+impl fmt::Display for TimeMeaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for TimeMeaning {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        match text {
+            "open" => Ok(Self::Open),
+            "close" => Ok(Self::Close),
+            _ => Err(WordError {
+                text: text.to_owned(),
+                words: "open, close",
+            }),
+        }
+    }
+}
+
+impl EpochUnit {
+    /// Every unit, coarsest first.
+    pub const ALL: [Self; 4] = [Self::Seconds, Self::Millis, Self::Micros, Self::Nanos];
+
+    /// `s`, `ms`, `us` or `ns`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::Millis => "ms",
+            Self::Micros => "us",
+            Self::Nanos => "ns",
+        }
+    }
+
+    /// Nanoseconds in one unit.
+    #[must_use]
+    pub const fn nanos(self) -> i64 {
+        match self {
+            Self::Seconds => 1_000_000_000,
+            Self::Millis => 1_000_000,
+            Self::Micros => 1_000,
+            Self::Nanos => 1,
+        }
+    }
+}
+
+impl fmt::Display for EpochUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for EpochUnit {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        Self::ALL
+            .into_iter()
+            .find(|unit| unit.name() == text)
+            .ok_or_else(|| WordError {
+                text: text.to_owned(),
+                words: "s, ms, us, ns",
+            })
+    }
+}

@@ -1,0 +1,66 @@
+//! The report as short plain lines. It must never decide what a finding means.
+
+use core::fmt;
+
+use super::{Completeness, Integrity, Rerun, VerifyReport};
+
+impl fmt::Display for VerifyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Some(run_id), Some(execution)) = (&self.run_id, self.execution) {
+            let run_id = hex::encode(run_id);
+            writeln!(f, "run:          sha256:{run_id}, execution {execution}")?;
+        }
+        writeln!(
+            f,
+            "read:         {} records, {} decisions, {} checkpoints",
+            self.entries, self.decisions, self.checkpoints
+        )?;
+        match &self.integrity {
+            Integrity::Intact => writeln!(f, "integrity:    intact")?,
+            Integrity::IntactUpTo {
+                covered,
+                uncovered,
+                torn_bytes,
+            } => writeln!(
+                f,
+                "integrity:    intact up to its last checkpoint, which covers {covered} records; \
+                 {uncovered} records after it are not covered, {torn_bytes} bytes are torn"
+            )?,
+            Integrity::Broken(_) => writeln!(f, "integrity:    BROKEN")?,
+        }
+        for finding in &self.findings {
+            writeln!(f, "  {finding}")?;
+        }
+        match &self.rerun {
+            Rerun::NotAsked => writeln!(f, "re-run:       not asked for")?,
+            Rerun::Agrees => writeln!(f, "re-run:       every record is what the rules give")?,
+            Rerun::AgreesExceptFrom { index, why } => writeln!(
+                f,
+                "re-run:       every record is what the rules give, except that from record \
+                 {index} on not all can be derived: {why}"
+            )?,
+            Rerun::Stopped => writeln!(f, "re-run:       stopped")?,
+        }
+        match &self.completeness {
+            Completeness::Complete => writeln!(f, "completeness: complete")?,
+            Completeness::Incomplete { why } => {
+                writeln!(f, "completeness: INCOMPLETE")?;
+                for why in why {
+                    writeln!(f, "  {why}")?;
+                }
+            }
+            Completeness::Unknown { why } => writeln!(f, "completeness: unknown: {why}")?,
+        }
+        if let Some(close) = &self.closed {
+            let digest = hex::encode(close.decision_digest);
+            writeln!(
+                f,
+                "closed:       {}, equity {}",
+                close.reason.name(),
+                close.equity
+            )?;
+            writeln!(f, "decisions:    sha256:{digest}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,192 @@
+//! What documents say of the source, compared with the source: the files that they name, and the
+//! parts that are generated from data.
+//!
+//! To write the generated parts: `UPDATE_DOCS=1 cargo test -p counterfoil-tests --test documents`.
+
+#[cfg(test)]
+mod generated;
+
+#[cfg(test)]
+mod tests {
+    use core::fmt::Write as _;
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use counterfoil_runner::study::parity::ParityCause;
+    use counterfoil_snapshot::quality::findings::QualityRule;
+    use counterfoil_trading::execution::OrderCode;
+    use counterfoil_trading::gateway::TokenRefusal;
+    use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest, RiskEntry};
+    use serde_json::Value;
+
+    use crate::generated;
+
+    /// Folders and files at the top whose names in a document are paths of this repository.
+    const TOP: &str = "host tests docs wit sdk-rust sdk-examples strategies fuzz Cargo.toml \
+                       CONTRIBUTING.md CHANGELOG.md README.md justfile deny.toml";
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    fn read(path: &str) -> String {
+        fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// The texts between backticks on a line.
+    fn code_spans(line: &str) -> impl Iterator<Item = &str> {
+        line.split('`').skip(1).step_by(2)
+    }
+
+    fn is_repository_path(text: &str) -> bool {
+        let first = text.split('/').next().unwrap_or_default();
+        let is_plain = !text.contains([' ', '*', '<', '{', ':', '…']);
+        is_plain && TOP.split_whitespace().any(|name| name == first)
+    }
+
+    #[test]
+    fn every_file_that_a_guide_for_contributors_names_is_there() {
+        let guides = [
+            "CONTRIBUTING.md",
+            "docs/STYLE.md",
+            "docs/howto/EXTEND.md",
+            "docs/concepts/ARCHITECTURE.md",
+            "docs/decisions/README.md",
+        ];
+        let mut missing = Vec::new();
+        for guide in guides {
+            for line in read(guide).lines() {
+                let paths = code_spans(line).filter(|text| is_repository_path(text));
+                let gone = paths.filter(|path| !root().join(path).exists());
+                missing.extend(gone.map(|path| format!("{guide}: {path}")));
+            }
+        }
+        assert!(missing.is_empty(), "not there: {missing:#?}");
+    }
+
+    #[test]
+    fn every_step_of_the_map_by_task_leads_to_a_file_that_holds_what_it_names() {
+        let guide = read("docs/howto/EXTEND.md");
+        let steps: Vec<&str> = guide
+            .lines()
+            .filter(|line| line.starts_with(|first: char| first.is_ascii_digit()))
+            .collect();
+        assert!(steps.len() > 40, "{} steps", steps.len());
+        let mut wrong = Vec::new();
+        for step in steps {
+            let mut spans = code_spans(step);
+            let (Some(path), Some(text)) = (spans.next(), spans.next()) else {
+                panic!("a step names a file and a text in it: {step}");
+            };
+            let holds = fs::read_to_string(root().join(path)).is_ok_and(|file| file.contains(text));
+            if !holds {
+                wrong.push(format!("{path} does not hold {text:?}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    /// The fields of a JSON value by their paths, as the table in MANIFEST.md writes them.
+    fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(map) if path != "parameters" => {
+                for (name, value) in map {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    fields(value, &format!("{path}{dot}{name}"), found);
+                }
+            }
+            Value::Array(items) => {
+                found.insert(path.to_owned());
+                for item in items {
+                    fields(item, &format!("{path}[]"), found);
+                }
+            }
+            _ => {
+                found.insert(path.to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_of_a_manifest_has_its_row() {
+        let page = read("docs/reference/MANIFEST.md");
+        let (_, example) = page.split_once("```json\n").unwrap();
+        let mut manifest = Manifest::parse(example.split("```").next().unwrap()).unwrap();
+        // Every optional field, so that all of them are written.
+        manifest.risk = RiskEntry {
+            bar_age_max_ms: Some(1),
+            clock_offset_max_ms: Some(1),
+            ..RiskEntry::research()
+        };
+        let mut found = BTreeSet::new();
+        fields(&serde_json::to_value(&manifest).unwrap(), "", &mut found);
+        manifest.data = DataSource::Feed {
+            name: "ticker".to_owned(),
+            start_nonce: "1".to_owned(),
+            broker: Some(BrokerEntry {
+                name: "alpaca".to_owned(),
+                environment: "paper".to_owned(),
+                cash_tolerance: "0".to_owned(),
+            }),
+        };
+        fields(&serde_json::to_value(&manifest).unwrap(), "", &mut found);
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+        let rows = rows.filter_map(|row| row.split('`').next());
+        let rows: BTreeSet<String> = rows.map(str::to_owned).collect();
+        assert_eq!(rows, found);
+    }
+
+    /// A table of two columns, the first one as code.
+    fn table<'a>(head: &str, rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        let mut out = format!("{head}\n| --- | --- |\n");
+        for (name, sentence) in rows {
+            writeln!(out, "| `{name}` | {sentence} |").unwrap();
+        }
+        out
+    }
+
+    #[test]
+    fn refusals_of_a_token_are_written_from_the_source_in_the_order_of_their_numbers() {
+        let rows = TokenRefusal::ALL
+            .iter()
+            .map(|one| (one.code(), one.sentence()));
+        let expected = table("| code | refused because |", rows);
+        generated::check("docs/reference/ORDER_LOG.md", "tokens", &expected);
+    }
+
+    #[test]
+    fn causes_of_a_difference_are_written_from_the_source() {
+        let rows = ParityCause::ALL
+            .iter()
+            .map(|one| (one.name(), one.sentence()));
+        let expected = table("| cause | meaning |", rows);
+        generated::check("docs/start/OPERATE.md", "causes", &expected);
+    }
+
+    #[test]
+    fn codes_of_orders_are_written_from_the_source_with_their_numbers() {
+        let mut expected = String::from("| number | code | meaning |\n| --- | --- | --- |\n");
+        for (number, code) in OrderCode::ALL.iter().enumerate() {
+            let (name, sentence) = match code {
+                OrderCode::None => ("none".to_owned(), "no code; as a verdict: approved"),
+                code => (format!("`{}`", code.name()), code.sentence()),
+            };
+            writeln!(expected, "| {number} | {name} | {sentence} |").unwrap();
+        }
+        generated::check("docs/reference/JOURNAL_FORMAT.md", "codes", &expected);
+    }
+
+    #[test]
+    fn every_rule_of_the_checks_has_its_row_with_its_severity() {
+        let page = read("docs/start/DATA.md");
+        for rule in QualityRule::ALL {
+            let name = format!("`{}`", rule.name());
+            let severity = format!("| {} |", rule.severity());
+            let row = page.lines().find(|line| {
+                line.starts_with("| `") && line.contains(&name) && line.contains(&severity)
+            });
+            assert!(row.is_some(), "no row for {name} {severity}");
+        }
+    }
+}
