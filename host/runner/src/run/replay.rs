@@ -235,7 +235,7 @@ struct ReplayJob<'a> {
     manifest: &'a Manifest,
     setup: &'a RunSetup,
     ready: CompiledComponent,
-    guest: Setup,
+    guest: GuestSetup,
     view: FutureView<'a>,
 }
 

@@ -21,7 +21,7 @@ pub enum PublishError {
     File(#[from] FileError),
     /// An entry does not fit in a bundle.
     #[error(transparent)]
-    Bundle(#[from] BundleError),
+    Bundle(#[from] EntryBundleError),
     #[error("the journal has no checkpoint yet; publish it after its first signed decision")]
     NothingSigned,
 }
