@@ -50,7 +50,7 @@ fn a_component_decides_the_same_wherever_it_runs() {
         assert!(again.difference.is_none(), "{:?}", again.difference);
         assert!(again.closed);
         assert_eq!(again.decisions, 12_154);
-        let replayed = again.decision_digest.map(hex::encode);
+        let replayed = again.decision_digest.map(|digest| digest.hex());
         assert_eq!(replayed.as_deref(), Some(digest.as_str()), "replay");
         let report = verified(&std::fs::read(outcome.execution.journal()).unwrap());
         assert!(

@@ -130,7 +130,7 @@ fn bytes_that_are_gone_or_changed_are_found() {
     place.finds(&[]);
     let (data, root) = (place.world.data.clone(), place.world.path().to_path_buf());
     let component = place.manifest.setup().unwrap().component;
-    place.loses("component.bytes", &data.component_path(&component));
+    place.loses("component.bytes", &data.component_path(&Digest(component)));
     let evidence = root.join("evidence").join(hex::encode(component));
     let piece = Digest::of(EvidenceKind::Replay.name().as_bytes());
     place.loses(

@@ -1,6 +1,7 @@
 //! No strategy sees what is to come, and a host that lets one see it is caught, also by a replay
 //! on that same host.
 
+use counterfoil_base::digest::Digest;
 use counterfoil_guests::component;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::run::component::compile_for_manifest;
@@ -118,7 +119,7 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     let (ready, guest) =
         compile_for_manifest(&world.data, manifest, &setup, world.engine()).unwrap();
     let canonical = manifest.canonical().unwrap();
-    let run = manifest.run_id().unwrap();
+    let run = Digest(manifest.run_id().unwrap());
     let execution = world.data.new_execution(&run, &canonical, false).unwrap();
     let open = OpenRecord {
         manifest: canonical,
@@ -179,7 +180,10 @@ fn a_run_decides_the_same_while_everything_beyond_is_garbage() {
     let found = audited(&world, &outcome.execution);
     assert!(found.is_identical(), "{:?}", found.difference);
     assert_eq!(found.decisions, 12_154);
-    assert_eq!(found.decision_digest, Some(outcome.close.decision_digest));
+    assert_eq!(
+        found.decision_digest,
+        Some(Digest(outcome.close.decision_digest))
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::orders::gateway::client::{Cleared, Found, Reply, VenueClient};
@@ -403,7 +404,7 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
     let name = hex::encode(run);
     let execution = world.data.executions_of(&name).unwrap().pop();
     let execution =
-        execution.unwrap_or_else(|| world.data.new_execution(&run, &text, true).unwrap());
+        execution.unwrap_or_else(|| world.data.new_execution(&Digest(run), &text, true).unwrap());
     let kill = KillSwitch::new(&world.data, &account, Some(&execution));
     let guard = Arc::new(Guard::new(kill, limits, lease.admit(1).unwrap(), None));
     let terms = Terms {

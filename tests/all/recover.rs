@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::run::component::PreparedComponent;
 use counterfoil_runner::run::drive::drive;
@@ -397,7 +398,9 @@ fn a_run_whose_parts_were_swapped_halts_and_names_them() {
     let (whole, _) = uninterrupted(&world, &live, &lines);
     let half = &whole[..signed_ends(&whole)[9] + 40];
     let execution = killed(&world, &live, half);
-    let path = world.data.component_path(&live.setup().unwrap().component);
+    let path = world
+        .data
+        .component_path(&Digest(live.setup().unwrap().component));
     let component = std::fs::read(&path).unwrap();
     std::fs::write(&path, component_of_nothing()).unwrap();
     let why = halts(&world, &execution, &lines);

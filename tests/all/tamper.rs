@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_guests::component;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::run::execute::ExecutionOutcome;
@@ -45,7 +46,7 @@ fn refusals(world: &World, manifest: &Manifest, outcome: &ExecutionOutcome) -> [
 fn a_swapped_or_missing_component_is_named() {
     let (world, manifest, outcome) = made();
     let digest = manifest.setup().unwrap().component;
-    let path = world.data.component_path(&digest);
+    let path = world.data.component_path(&Digest(digest));
     let good = fs::read(&path).unwrap();
     let mut other = good.clone();
     let last = other.len() - 1;

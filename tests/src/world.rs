@@ -160,7 +160,7 @@ impl World {
         let instruments = selection.instruments();
         Manifest {
             format: FORMAT.to_owned(),
-            component: format!("sha256:{}", hex::encode(digest)),
+            component: digest.to_string(),
             world: WORLD.to_owned(),
             profile: PROFILE_PURE.to_owned(),
             engine: format!("sha256:{}", hex::encode(settings_digest())),

@@ -77,6 +77,7 @@ impl FromStr for Digest {
         let error = || DigestError {
             text: text.to_owned(),
         };
+        // The prefix is required: a bare hash says nothing about the function that made it.
         let digits = text.strip_prefix(PREFIX).ok_or_else(error)?;
         // One spelling only: two texts that name one digest would make two records of one thing.
         if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {

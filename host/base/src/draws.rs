@@ -42,6 +42,7 @@ impl Random {
         let whole = u64::MAX.saturating_sub(rest);
         loop {
             let number = self.number();
+            // Drawn again, not reduced: a remainder would favour the small numbers, and a resampled history would be skewed.
             if number < whole {
                 return usize::try_from(number.checked_rem(count).unwrap_or(0)).unwrap_or(0);
             }

@@ -17,6 +17,7 @@ pub fn harmless(text: &str) -> String {
 /// The same on one line, so that a name cannot begin a line that looks like a verdict.
 #[must_use]
 pub fn harmless_line(text: &str) -> String {
+    // Line ends too: the caller prints one line, and a second one could pretend to be the program's own.
     text.replace(char::is_control, "\u{fffd}")
 }
 

@@ -8,6 +8,7 @@ const DAY_NANOS: i64 = 86_400_000_000_000;
 /// A time in nanoseconds since 1970 as `2026-01-31T16:00:00Z`, with a fraction where there is one.
 #[must_use]
 pub fn rfc3339(unix_nanos: i64) -> String {
+    // Euclidean: before 1970 the day is the one that begins before the time, as everywhere else.
     let (year, month, day) = civil(unix_nanos.div_euclid(DAY_NANOS));
     let nanos = unix_nanos.rem_euclid(DAY_NANOS);
     let (seconds, fraction) = (nanos / 1_000_000_000, nanos % 1_000_000_000);

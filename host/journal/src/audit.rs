@@ -20,55 +20,29 @@ use crate::{
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
-    /// An entry does not continue the chain.
     #[error("the journal's chain breaks: an entry was changed, removed, inserted or moved: {0}")]
     Entry(#[from] EntryError),
-    /// A checkpoint is not well formed, not of this log, or not signed by its key.
-    #[error("the checkpoint after {entries} entries is refused: {source}")]
+    #[error("invalid checkpoint after {entries} entries: {source}")]
     Checkpoint {
-        /// The number of entries before it.
         entries: u64,
-        /// Why.
         source: CheckpointError,
     },
-    /// A checkpoint covers another number of entries than stand before it.
     #[error("the checkpoint after {entries} entries covers {size}: entries or checkpoints moved")]
-    Size {
-        /// The number of entries before it.
-        entries: u64,
-        /// The number it covers.
-        size: u64,
-    },
-    /// A checkpoint has another root than the entries before it.
+    Size { entries: u64, size: u64 },
     #[error(
         "the checkpoint after {entries} entries signs another tree: one of the entries from \
          {covered} on was changed, or the log was forked"
     )]
     Root {
-        /// The number of entries before it.
         entries: u64,
-        /// The number of entries that an earlier checkpoint vouches for.
         covered: u64,
-        /// The root of the entries.
         computed: Hash,
-        /// The root that was signed.
         signed: Hash,
     },
-    /// Two checkpoints stand after the same entry.
-    #[error("the checkpoint after {entries} entries stands there twice")]
-    Repeated {
-        /// The number of entries before it.
-        entries: u64,
-    },
-    /// More entries than the cadence allows follow each other without a checkpoint.
+    #[error("duplicate checkpoint after {entries} entries")]
+    Repeated { entries: u64 },
     #[error("a checkpoint is missing: entry {index} is the {uncovered}th since the last one")]
-    Missing {
-        /// The first entry that should have come after a checkpoint.
-        index: u64,
-        /// How many entries stand since the last checkpoint, it included.
-        uncovered: u64,
-    },
-    /// Entries checked as a span do not begin where a full subtree does.
+    Missing { index: u64, uncovered: u64 },
     #[error("entries checked as a span do not begin at a multiple of 256")]
     Span(#[from] TreeError),
 }
@@ -78,11 +52,8 @@ pub enum AuditError {
 pub enum AuditedFrame<'a> {
     /// An entry that continues the chain.
     Entry {
-        /// Its index.
         index: u64,
-        /// Its leaf hash.
         leaf: Hash,
-        /// Its body.
         body: &'a [u8],
     },
     /// A checkpoint that covers all entries before it.
@@ -98,7 +69,6 @@ pub struct AuditSummary {
     pub covered: u64,
     /// How many checkpoints there are.
     pub checkpoints: u64,
-    /// The last checkpoint.
     pub last: Option<Checkpoint>,
     /// How many bytes at the end are no whole frame.
     pub torn_bytes: u64,
@@ -195,6 +165,7 @@ impl Auditor {
     /// first link is not the last leaf hash, or if a checkpoint is missing.
     pub fn span(&mut self, span: &LeafSpan) -> Result<(), AuditError> {
         let entries = span.entries();
+        // Before the link, and before the tree changes: after an error the auditor still stands before this span.
         self.check_cadence(entries)?;
         if span.link() != self.chain.last() {
             let (index, expected) = (self.chain.size(), self.chain.last());
@@ -239,6 +210,7 @@ impl Auditor {
     fn entry<'a>(&mut self, entry: &'a [u8]) -> Result<AuditedFrame<'a>, AuditError> {
         let index = self.chain.size();
         // The link first: a repeated entry is not a missing checkpoint.
+        // A copy: an entry that is refused leaves the walk where it was, so that the caller can still name the place.
         let mut chain = self.chain;
         let (leaf, body) = chain.check(entry)?;
         self.check_cadence(1)?;
@@ -252,6 +224,7 @@ impl Auditor {
             return Ok(());
         };
         let (covered, cadence) = (self.covered(), cadence.get());
+        // An attacker with write access could drop the newest checkpoints and then change what only they covered.
         if self.entries().saturating_add(more).saturating_sub(covered) > cadence {
             let index = covered.saturating_add(cadence);
             return Err(AuditError::Missing {
@@ -264,6 +237,7 @@ impl Auditor {
 
     fn checkpoint(&mut self, note: &[u8]) -> Result<Checkpoint, AuditError> {
         let entries = self.entries();
+        // The signature before the contents: size and root of an unsigned note are the attacker's choice.
         let checkpoint = Checkpoint::open_own(note, &self.key)
             .map_err(|source| AuditError::Checkpoint { entries, source })?;
         // Sizes cannot shrink: each is the number of entries read, which only grows.
@@ -273,6 +247,8 @@ impl Auditor {
                 size: checkpoint.size,
             });
         }
+        // The root over the entries that were read, not the one that the note names: here a changed entry shows, even if
+        // its author rebuilt every link behind it.
         let (computed, covered) = (self.tree.root(), self.covered());
         if checkpoint.root != computed {
             let signed = checkpoint.root;
@@ -283,6 +259,7 @@ impl Auditor {
                 signed,
             });
         }
+        // A second signed note over the same tree proves nothing new, and could be added or dropped without a trace.
         if self.last.as_ref().is_some_and(|last| last.size == entries) {
             return Err(AuditError::Repeated { entries });
         }

@@ -9,18 +9,10 @@ use crate::entry::ENTRY_BYTES_MAX;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntryBundleError {
-    /// An entry is longer than its 16-bit length can say.
     #[error("an entry of {bytes} bytes does not fit in a bundle, {ENTRY_BYTES_MAX} would")]
-    TooLong {
-        /// The entry's length.
-        bytes: usize,
-    },
-    /// The bundle ends within an entry.
+    TooLong { bytes: usize },
     #[error("the bundle ends within its entry {place}")]
-    Torn {
-        /// The entry's place in the bundle, from 0.
-        place: usize,
-    },
+    Torn { place: usize },
 }
 
 /// Appends `entry` to the bundle `out`.
@@ -32,6 +24,7 @@ pub enum EntryBundleError {
 /// Source: C2SP tlog-tiles, log entries.
 pub fn encode_entry(entry: &[u8], out: &mut Vec<u8>) -> Result<(), EntryBundleError> {
     let too_long = |_| EntryBundleError::TooLong { bytes: entry.len() };
+    // The format has 16 bits for a length. Cut off silently, the rest of the entry would be read as the next entry.
     let length = u16::try_from(entry.len()).map_err(too_long)?;
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(entry);
@@ -52,6 +45,7 @@ pub fn decode(bundle: &[u8]) -> Result<Vec<&[u8]>, EntryBundleError> {
         let torn = EntryBundleError::Torn {
             place: entries.len(),
         };
+        // A bundle that ends within an entry was cut in transfer; its whole entries prove nothing about the missing ones.
         let (length, after) = rest.split_first_chunk().ok_or(torn)?;
         let length = usize::from(u16::from_be_bytes(*length));
         let (entry, after) = after.split_at_checked(length).ok_or(torn)?;

@@ -21,39 +21,20 @@ use crate::{
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// The note is not well formed, or its signatures do not hold.
-    #[error("the checkpoint's note is refused: {0}")]
+    #[error("invalid checkpoint note: {0}")]
     Note(#[from] NoteError),
-    /// There are fewer lines than three, or one is empty.
     #[error("a checkpoint is three lines at least, none of them empty")]
     Lines,
-    /// The tree size is not written as it must be.
     #[error("the tree size {text:?} is not a decimal number without leading zeros")]
-    Size {
-        /// What stands in its place.
-        text: String,
-    },
-    /// The root hash is not written as it must be.
+    Size { text: String },
     #[error("the root hash {text:?} is not 32 bytes of base64")]
-    Root {
-        /// What stands in its place.
-        text: String,
-    },
-    /// There are lines after the root hash, which this log never writes.
+    Root { text: String },
     #[error("the checkpoint has extension lines")]
     Extension,
-    /// The origin is not that of the key.
-    #[error("the checkpoint's origin is {found:?}, not one of a known key that signed it")]
-    Origin {
-        /// The origin found.
-        found: String,
-    },
-    /// The journal's own checkpoints have one signature, the log's.
+    #[error("no known key of the checkpoint's origin {found:?} signed it")]
+    Origin { found: String },
     #[error("the checkpoint has {found} signatures instead of one")]
-    Signatures {
-        /// How many there are.
-        found: usize,
-    },
+    Signatures { found: usize },
 }
 
 /// The head of a log's tree.
@@ -153,6 +134,8 @@ impl Checkpoint {
     /// See [`Checkpoint::open`]; and [`CheckpointError::Signatures`].
     pub fn open_own(note: &[u8], key: &VerifierKey) -> Result<Self, CheckpointError> {
         let note = Note::parse(note)?;
+        // A further signature line, known or not, would be bytes of the journal that no hash covers: anyone could add
+        // or drop it, and two files would be the same log.
         if note.signatures().len() != 1 {
             return Err(CheckpointError::Signatures {
                 found: note.signatures().len(),
@@ -166,8 +149,11 @@ impl Checkpoint {
         keys: &[VerifierKey],
         parse: impl Fn(&str) -> Result<Self, CheckpointError>,
     ) -> Result<Self, CheckpointError> {
+        // Signatures first: until one holds, the text is only a claim, and its parser must not decide anything.
         let verified = note.verify(keys)?;
         let checkpoint = parse(note.text())?;
+        // A witness's cosignature vouches that the checkpoint was the newest it saw, not that the log made it. And a key
+        // that is known for one log must not sign for another, whose name it could write into the text.
         let by_log = verified.iter().any(|by| {
             by.key.signature_type() == SignatureType::Ed25519 && by.key.name() == checkpoint.origin
         });
@@ -203,6 +189,7 @@ fn split(text: &str) -> Result<(Checkpoint, &str), CheckpointError> {
         }
     };
     let (origin, size, root) = (line()?, line()?, line()?);
+    // An empty line would end the note text: what follows it would be read as signatures by other programs.
     let extension = rest;
     if !extension.is_empty() && (!extension.ends_with('\n') || extension.starts_with('\n')) {
         return Err(CheckpointError::Lines);

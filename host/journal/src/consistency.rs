@@ -14,7 +14,6 @@ use crate::{
 pub struct TreeHead {
     /// The number of leaves.
     pub size: u64,
-    /// The root hash.
     pub root: Hash,
 }
 
@@ -84,6 +83,7 @@ pub fn verify_consistency(
             newer: newer.size,
         });
     }
+    // No hash can be checked in these cases, so none may be there: a proof has one form.
     if older.size == 0 || older.size == newer.size {
         if !proof.is_empty() {
             return Err(length);
@@ -100,6 +100,7 @@ pub fn verify_consistency(
     // The largest subtree at the older tree's right edge: where the proof begins.
     let height = older_edge.trailing_ones();
     let (mut at, mut edge) = (older_edge >> height, newer.size.wrapping_sub(1) >> height);
+    // A full older tree is a node of the newer one, whose hash the verifier has. It must not come from the proof.
     let (seed, path) = if older.size.is_power_of_two() {
         (older.root, proof)
     } else {
@@ -129,6 +130,7 @@ pub fn verify_consistency(
     if edge != 0 {
         return Err(length);
     }
+    // Both roots from the same hashes: a proof that fits the newer root alone says nothing about what came before.
     same_older(older_root, older.root)?;
     same_newer(newer_root, newer.root)
 }

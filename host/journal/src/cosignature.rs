@@ -1,19 +1,17 @@
 //! Cosignatures: a witness says that, as of some time, a checkpoint was the newest of its
 //! log and consistent with all before. The witness's own memory is kept elsewhere.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::vec::Vec;
 
 use crate::{
     checkpoint::{Checkpoint, CheckpointError},
     key::{KeyId, SignatureType, VerifierKey, check_name},
-    note::{Note, SignatureLine},
+    note::{Note, SignatureLine, VerifiedSignature},
     signer::{SignError, Signer},
+    witness_message::witness_message,
 };
 
-/// The latest time a cosignature may hold, in seconds since 1970-01-01T00:00:00Z.
-///
-/// Source: C2SP tlog-cosignature, format.
-pub const TIME_MAX: u64 = (1 << 63) - 1;
+pub use crate::witness_message::TIME_MAX;
 
 /// A witness's word on a checkpoint, found to be by its key.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -46,10 +44,11 @@ impl Cosigned {
         log: &[VerifierKey],
         witnesses: &[VerifierKey],
     ) -> Result<Self, CheckpointError> {
+        // The log's own signature is needed whatever the witnesses say: witnesses attest order, not authorship.
         let checkpoint = Checkpoint::open(note, log)?;
         let keys = [log, witnesses].concat();
         let verified = Note::parse(note)?.verify(&keys)?;
-        let cosignature = |by: crate::note::VerifiedNote<'_>| {
+        let cosignature = |by: VerifiedSignature<'_>| {
             by.time.map(|time| Cosignature {
                 witness: by.key.clone(),
                 time,
@@ -84,20 +83,7 @@ pub fn cosign<S: Signer + ?Sized>(
         return Err(SignError::Time { time });
     }
     let id = KeyId::new(name, SignatureType::CosignatureV1, &signer.verifying_key());
-    let signature = signer.sign(message(note.text(), time).as_bytes())?;
+    let signature = signer.sign(witness_message(note.text(), time).as_bytes())?;
     let timestamped = [&time.to_be_bytes()[..], &signature].concat();
     Ok(SignatureLine::new(name, id, &timestamped))
-}
-
-/// The time in `signature`, if `key` signed `text` at that time.
-pub(crate) fn check(text: &str, key: &VerifierKey, signature: &[u8]) -> Option<u64> {
-    let (time, signature) = signature.split_first_chunk()?;
-    let time = u64::from_be_bytes(*time);
-    let by_key = key.signed(message(text, time).as_bytes(), signature.try_into().ok()?);
-    (by_key && time <= TIME_MAX).then_some(time)
-}
-
-/// What a witness signs.
-fn message(text: &str, time: u64) -> String {
-    format!("cosignature/v1\ntime {time}\n{text}")
 }

@@ -23,41 +23,19 @@ pub const GENESIS: Hash = Hash([0; 32]);
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntryError {
-    /// The body does not fit in an entry.
     #[error("entry {index} would hold a body of {body_bytes} bytes, more than {BODY_BYTES_MAX}")]
-    BodyTooLong {
-        /// The entry's place in the journal.
-        index: u64,
-        /// The body's length.
-        body_bytes: usize,
-    },
-    /// The entry is longer than any entry may be.
+    BodyTooLong { index: u64, body_bytes: usize },
     #[error("entry {index} holds {entry_bytes} bytes, more than {ENTRY_BYTES_MAX}")]
-    TooLong {
-        /// The entry's place in the journal.
-        index: u64,
-        /// The entry's length.
-        entry_bytes: usize,
-    },
-    /// The entry is too short to hold a chain link.
+    TooLong { index: u64, entry_bytes: usize },
     #[error("entry {index} holds {entry_bytes} bytes, fewer than its chain link of {LINK_BYTES}")]
-    TooShort {
-        /// The entry's place in the journal.
-        index: u64,
-        /// The entry's length.
-        entry_bytes: usize,
-    },
-    /// The entry was not written after the one before it.
+    TooShort { index: u64, entry_bytes: usize },
     #[error(
         "entry {index} does not follow the entry before it: its chain link is {found}, the leaf \
          hash before it is {expected}"
     )]
     LinkBroken {
-        /// The entry's place in the journal.
         index: u64,
-        /// The leaf hash of the entry before it.
         expected: Hash,
-        /// The link the entry holds.
         found: Hash,
     },
 }
@@ -106,6 +84,7 @@ impl Chain {
     ///
     /// Returns [`EntryError::BodyTooLong`], and leaves the chain and `out` as they were.
     pub fn link(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<Hash, EntryError> {
+        // Refused before it is linked: an entry that fits no bundle could be signed but never published.
         if body.len() > BODY_BYTES_MAX {
             return Err(EntryError::BodyTooLong {
                 index: self.size,
@@ -129,6 +108,8 @@ impl Chain {
     /// the last leaf hash; the chain stays as it was.
     pub fn check<'a>(&mut self, entry: &'a [u8]) -> Result<(Hash, &'a [u8]), EntryError> {
         let (link, body) = split(entry, self.size)?;
+        // The link is part of the entry's own hash, so a changed entry breaks the next one, and a moved or inserted one
+        // breaks at its own place.
         if link != self.last {
             let (index, expected) = (self.size, self.last);
             return Err(EntryError::LinkBroken {

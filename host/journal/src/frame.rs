@@ -27,25 +27,14 @@ const CHECKPOINT_TAG: u8 = b'C';
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// The first bytes are others.
     #[error("this is not a journal, or one of another version: it begins with other bytes")]
     Magic,
-    /// A frame begins with a byte that stands for nothing.
     #[error("the frame at byte {offset} has the unknown tag {tag:#04x}")]
-    UnknownTag {
-        /// Where the frame begins.
-        offset: u64,
-        /// The byte found.
-        tag: u8,
-    },
-    /// A frame says that it is longer than its kind can be.
+    UnknownTag { offset: u64, tag: u8 },
     #[error("the frame at byte {offset} has a payload of {bytes} bytes, more than {bytes_max}")]
     TooLong {
-        /// Where the frame begins; for a frame to be written, 0.
         offset: u64,
-        /// The payload's length.
         bytes: u64,
-        /// The most its kind can hold.
         bytes_max: usize,
     },
 }
@@ -175,11 +164,13 @@ fn frame(input: &[u8], offset: u64) -> Result<ParsedFrame<'_>, FrameError> {
     let bytes_max = match tag {
         ENTRY_TAG => ENTRY_BYTES_MAX,
         CHECKPOINT_TAG => CHECKPOINT_BYTES_MAX,
+        // Not skipped: an unknown frame is unsigned bytes, in which anything could be hidden.
         _ => return Err(FrameError::UnknownTag { offset, tag }),
     };
     let Some((length, rest)) = rest.split_first_chunk() else {
         return Ok(NOTHING);
     };
+    // A length above the bound is refused now, before the caller buffers that many bytes in the hope of a whole frame.
     let length = u32::from_be_bytes(*length);
     let too_long = FrameError::TooLong {
         offset,
@@ -190,6 +181,7 @@ fn frame(input: &[u8], offset: u64) -> Result<ParsedFrame<'_>, FrameError> {
     if length > bytes_max {
         return Err(too_long);
     }
+    // Not an error: a crash in the middle of a write leaves exactly this, and the caller decides what a torn tail means.
     let Some(payload) = rest.get(..length) else {
         return Ok(NOTHING);
     };

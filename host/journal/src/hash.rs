@@ -72,6 +72,7 @@ impl fmt::Debug for Hash {
 #[must_use]
 pub fn leaf_hash(entry: &[u8]) -> Hash {
     let mut state = INITIAL;
+    // Nearly all entries: prefix, entry and padding in one buffer, hashed by one call.
     if entry.len() <= SHORT_ENTRY_BYTES_MAX {
         let mut blocks = [[0; 64]; 4];
         let (prefix, rest) = blocks.as_flattened_mut().split_at_mut(1);

@@ -12,52 +12,18 @@ use crate::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
-    /// The index lies outside the tree.
     #[error("there is no entry {index} in a tree of size {size}")]
-    NoSuchEntry {
-        /// The index asked for.
-        index: u64,
-        /// The tree's size.
-        size: u64,
-    },
-    /// The leaves at hand are fewer than the tree's.
+    NoSuchEntry { index: u64, size: u64 },
     #[error("a tree of size {size} cannot be made from {leaves} leaves")]
-    TooFewLeaves {
-        /// The tree's size.
-        size: u64,
-        /// How many leaves there are.
-        leaves: usize,
-    },
-    /// The older tree is larger than the newer one.
+    TooFewLeaves { size: u64, leaves: usize },
     #[error("a tree of size {older} cannot have grown to size {newer}")]
-    Shrunk {
-        /// The older tree's size.
-        older: u64,
-        /// The newer tree's size.
-        newer: u64,
-    },
-    /// A proof of this length cannot be for these sizes.
+    Shrunk { older: u64, newer: u64 },
     #[error("a proof of {hashes} hashes is too short or too long for these sizes")]
-    Length {
-        /// How many hashes the proof holds.
-        hashes: usize,
-    },
-    /// The proof leads to another root than the older tree's.
+    Length { hashes: usize },
     #[error("the proof leads to the older root {computed}, the tree's is {expected}")]
-    OlderRoot {
-        /// The root the proof leads to.
-        computed: Hash,
-        /// The tree's root.
-        expected: Hash,
-    },
-    /// The proof leads to another root than the tree's.
+    OlderRoot { computed: Hash, expected: Hash },
     #[error("the proof leads to the root {computed}, the tree's is {expected}")]
-    Root {
-        /// The root the proof leads to.
-        computed: Hash,
-        /// The tree's root.
-        expected: Hash,
-    },
+    Root { computed: Hash, expected: Hash },
 }
 
 /// The first `size` of `leaves`.
@@ -116,6 +82,7 @@ pub fn verify_inclusion(
     proof: &[Hash],
     root: &Hash,
 ) -> Result<(), ProofError> {
+    // A tree without leaves has no last index, and then nothing is included.
     let last = match size.checked_sub(1) {
         Some(last) if index <= last => last,
         _ => return Err(ProofError::NoSuchEntry { index, size }),
@@ -123,8 +90,12 @@ pub fn verify_inclusion(
     let length = ProofError::Length {
         hashes: proof.len(),
     };
+    // `at` is the leaf's ancestor on the current level, `edge` the rightmost node of that level. Both come from index
+    // and size alone, so a proof cannot choose on which side its hashes are joined.
     let (mut at, mut edge, mut computed) = (index, last, *leaf);
     for sibling in proof {
+        // More hashes than levels. Joining them on would let an attacker append hashes until the root matches that of
+        // another tree.
         if edge == 0 {
             return Err(length);
         }
@@ -142,6 +113,7 @@ pub fn verify_inclusion(
         }
         (at, edge) = (at >> 1, edge >> 1);
     }
+    // Fewer hashes than levels: an inner node would pass for the root.
     if edge != 0 {
         return Err(length);
     }

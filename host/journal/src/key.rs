@@ -73,30 +73,14 @@ impl fmt::Display for KeyId {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifierKeyError {
-    /// The name cannot stand in a signature line.
     #[error("{name:?} is not a key name: it is empty or holds a space, a plus or a control")]
-    Name {
-        /// The name.
-        name: String,
-    },
-    /// The text is not `name+id+key`.
+    Name { name: String },
     #[error("a verifier key is a name, an id of 8 hex digits and a base64 key, joined by plus")]
     Format,
-    /// The key is of a type that is not verified here.
     #[error("keys of the signature type {byte:#04x} are not supported")]
-    UnknownType {
-        /// The byte that stands for the type.
-        byte: u8,
-    },
-    /// The id is not the one computed from the key.
+    UnknownType { byte: u8 },
     #[error("the key id {found} does not belong to the key, whose id is {computed}")]
-    Id {
-        /// The id found in the text.
-        found: KeyId,
-        /// The id computed from the key.
-        computed: KeyId,
-    },
-    /// The public key is no point of the curve, or one for which anyone can sign.
+    Id { found: KeyId, computed: KeyId },
     #[error("the public key is not a usable Ed25519 key")]
     PublicKey,
 }
@@ -109,6 +93,7 @@ pub enum VerifierKeyError {
 ///
 /// Source: C2SP signed-note, format.
 pub fn check_name(name: &str) -> Result<(), VerifierKeyError> {
+    // Any of these would end the name early in a signature line, so that one line could be read as another key's.
     let refused = |c: char| c.is_whitespace() || c == '+' || c < ' ';
     if name.is_empty() || name.contains(refused) {
         return Err(VerifierKeyError::Name {
@@ -155,6 +140,7 @@ impl VerifierKey {
     ) -> Result<Self, VerifierKeyError> {
         check_name(name)?;
         let key = VerifyingKey::from_bytes(public_key).map_err(|_| VerifierKeyError::PublicKey)?;
+        // Under a key of small order one signature verifies for many messages: its holder could deny or swap what was signed.
         if key.is_weak() {
             return Err(VerifierKeyError::PublicKey);
         }
@@ -186,6 +172,7 @@ impl VerifierKey {
             .try_into()
             .map_err(|_| VerifierKeyError::PublicKey)?;
         let key = Self::with_type(name, signature_type, public_key)?;
+        // A copy of a key line that was damaged or edited must not name another key under the same label.
         if key.id != found {
             return Err(VerifierKeyError::Id {
                 found,
@@ -237,6 +224,7 @@ impl fmt::Display for VerifierKey {
 
 /// Eight lowercase hex digits as a key id.
 fn parse_id(text: &str) -> Option<KeyId> {
+    // One spelling: two texts for one key would make two entries in a list of trusted keys.
     let lowercase_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if text.len() != 8 || !text.bytes().all(lowercase_hex) {
         return None;

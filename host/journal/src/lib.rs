@@ -34,6 +34,7 @@ pub mod signer;
 pub mod span;
 pub mod tile;
 pub mod tree;
+mod witness_message;
 
 #[cfg(test)]
 mod tests;

@@ -11,9 +11,9 @@ use core::fmt;
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::{
-    cosignature,
     key::{KeyId, SignatureType, VerifierKey, check_name},
     signer::{SignError, Signer},
+    witness_message::signed_time,
 };
 
 /// The most signature lines that are read. A verifier must take 16; the rest is room for
@@ -27,48 +27,20 @@ pub const NOTE_BYTES_MAX: usize = 512 * 1024;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoteError {
-    /// The note is longer than any that is read.
     #[error("the note holds {bytes} bytes, more than {NOTE_BYTES_MAX}")]
-    TooLong {
-        /// The note's length.
-        bytes: usize,
-    },
-    /// The note is not text.
+    TooLong { bytes: usize },
     #[error("the note is not UTF-8 from byte {offset} on")]
-    NotUtf8 {
-        /// Where text ends.
-        offset: usize,
-    },
-    /// The note holds a control character.
+    NotUtf8 { offset: usize },
     #[error("the note holds a control character at byte {offset}")]
-    ControlCharacter {
-        /// Where it stands.
-        offset: usize,
-    },
-    /// There is no blank line, or nothing below it.
+    ControlCharacter { offset: usize },
     #[error("the note has no blank line with signatures below")]
     NoSignatures,
-    /// There are more signature lines than are read.
     #[error("the note has {lines} signature lines, more than {SIGNATURES_MAX}")]
-    TooManySignatures {
-        /// How many there are.
-        lines: usize,
-    },
-    /// A line below the blank one is not a signature line.
+    TooManySignatures { lines: usize },
     #[error("signature line {line} is not an em dash, a key name and base64")]
-    SignatureLine {
-        /// Its number, from 1.
-        line: usize,
-    },
-    /// A known key did not make the signature that stands under its name.
+    SignatureLine { line: usize },
     #[error("the signature of {name} with the key id {id} does not verify")]
-    BadSignature {
-        /// The key's name.
-        name: String,
-        /// The key's id.
-        id: KeyId,
-    },
-    /// No known key signed the note.
+    BadSignature { name: String, id: KeyId },
     #[error("no known key signed the note")]
     NoKnownSignature,
 }
@@ -127,8 +99,7 @@ impl fmt::Display for SignatureLine {
 
 /// A signature that was found to be by a known key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct VerifiedNote<'k> {
-    /// The key.
+pub struct VerifiedSignature<'k> {
     pub key: &'k VerifierKey,
     /// When a witness signed, in seconds since 1970-01-01T00:00:00Z.
     pub time: Option<u64>,
@@ -153,6 +124,7 @@ impl Note {
     /// Source: C2SP signed-note, Ed25519 signatures.
     pub fn sign<S: Signer + ?Sized>(text: &str, name: &str, signer: &S) -> Result<Self, SignError> {
         check_name(name)?;
+        // What `parse` would refuse must not be signed: the signature would be valid for bytes that no reader accepts.
         if !text.ends_with('\n') || control_character(text).is_some() {
             return Err(SignError::Text);
         }
@@ -171,6 +143,7 @@ impl Note {
     ///
     /// Returns a [`NoteError`] that says what is not as the format wants it.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
+        // Before anything is decoded: the length is the attacker's, and everything below allocates.
         if bytes.len() > NOTE_BYTES_MAX {
             return Err(NoteError::TooLong { bytes: bytes.len() });
         }
@@ -180,8 +153,11 @@ impl Note {
         if let Some(offset) = control_character(note) {
             return Err(NoteError::ControlCharacter { offset });
         }
+        // The last blank line, not the first: a text may hold blank lines, and cut at the first one, the rest of the
+        // signed text would be taken for signatures.
         let (text, below) = note.rsplit_once("\n\n").ok_or(NoteError::NoSignatures)?;
         let lines = below.strip_suffix('\n').ok_or(NoteError::NoSignatures)?;
+        // Each line may cost a signature check: without the bound, a note of 512 kB could hold tens of thousands.
         let count = lines.split('\n').count();
         if count > SIGNATURES_MAX {
             return Err(NoteError::TooManySignatures { lines: count });
@@ -222,23 +198,31 @@ impl Note {
     /// by it, and [`NoteError::NoKnownSignature`] if no line stands under any.
     ///
     /// Source: C2SP signed-note, signatures.
-    pub fn verify<'k>(&self, keys: &'k [VerifierKey]) -> Result<Vec<VerifiedNote<'k>>, NoteError> {
-        let mut verified: Vec<VerifiedNote<'k>> = Vec::new();
+    pub fn verify<'k>(
+        &self,
+        keys: &'k [VerifierKey],
+    ) -> Result<Vec<VerifiedSignature<'k>>, NoteError> {
+        let mut verified: Vec<VerifiedSignature<'k>> = Vec::new();
         for line in &self.signatures {
             let known = |key: &&VerifierKey| key.id() == line.id && key.name() == line.name;
+            // Name and id must both match: the id alone is four bytes, which anyone can hit by trying keys.
             let Some(key) = keys.iter().find(known) else {
                 continue;
             };
+            // A bad line under a known name is an error, not a stranger to skip: it means that the text was changed
+            // after this key signed it.
             let by_key =
                 self.check(key, &line.signature)
                     .ok_or_else(|| NoteError::BadSignature {
                         name: line.name.clone(),
                         id: line.id,
                     })?;
+            // Each key once: a caller that counts signatures towards a quorum must not count one signer twice.
             if !verified.iter().any(|earlier| earlier.key == key) {
                 verified.push(by_key);
             }
         }
+        // Without this an attacker could strip every line of a known key, and "no bad signature" would look like success.
         if verified.is_empty() {
             Err(NoteError::NoKnownSignature)
         } else {
@@ -246,16 +230,16 @@ impl Note {
         }
     }
 
-    fn check<'k>(&self, key: &'k VerifierKey, signature: &[u8]) -> Option<VerifiedNote<'k>> {
+    fn check<'k>(&self, key: &'k VerifierKey, signature: &[u8]) -> Option<VerifiedSignature<'k>> {
         match key.signature_type() {
             SignatureType::Ed25519 => {
                 let signature = signature.try_into().ok()?;
                 let by_key = key.signed(self.text.as_bytes(), signature);
-                by_key.then_some(VerifiedNote { key, time: None })
+                by_key.then_some(VerifiedSignature { key, time: None })
             }
             SignatureType::CosignatureV1 => {
-                let time = cosignature::check(&self.text, key, signature)?;
-                Some(VerifiedNote {
+                let time = signed_time(&self.text, key, signature)?;
+                Some(VerifiedSignature {
                     key,
                     time: Some(time),
                 })

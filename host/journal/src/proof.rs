@@ -32,47 +32,27 @@ pub const PROOF_BYTES_MAX: usize = 96 * 1024 + NOTE_BYTES_MAX;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlogProofError {
-    /// The proof is longer than any that is read.
     #[error("the proof holds {bytes} bytes, more than {PROOF_BYTES_MAX}")]
-    TooLong {
-        /// The proof's length.
-        bytes: usize,
-    },
-    /// The proof is not text.
+    TooLong { bytes: usize },
     #[error("the proof is not UTF-8 from byte {offset} on")]
-    NotUtf8 {
-        /// Where text ends.
-        offset: usize,
-    },
-    /// The first line is another.
+    NotUtf8 { offset: usize },
     #[error("the first line is not {HEADER}")]
     Header,
-    /// The entry's line is not base64.
     #[error("the extra line is not base64")]
     Extra,
-    /// There is no index where it belongs, or it is not written as it must be.
     #[error("the index line is missing or not a decimal number without leading zeros")]
     Index,
-    /// A line of the inclusion proof is no hash.
     #[error("hash {place} of the inclusion proof is not 32 bytes of base64")]
-    Hash {
-        /// Its place, from 0.
-        place: usize,
-    },
-    /// There are more hashes than any tree needs.
+    Hash { place: usize },
     #[error("the inclusion proof holds more than {HASHES_MAX} hashes")]
     TooManyHashes,
-    /// There is no blank line with a checkpoint below.
     #[error("the proof has no checkpoint")]
     NoCheckpoint,
-    /// The entry does not travel in the proof.
     #[error("the proof carries no entry in its extra line")]
     NoEntry,
-    /// The checkpoint is refused.
-    #[error("the checkpoint does not hold")]
+    #[error("invalid checkpoint: {0}")]
     Checkpoint(#[from] CheckpointError),
-    /// The entry is not in the checkpoint's tree at the index.
-    #[error("the entry is not in the checkpoint's tree")]
+    #[error("the entry is not in the checkpoint's tree: {0}")]
     Inclusion(#[from] inclusion::ProofError),
 }
 
@@ -109,6 +89,7 @@ impl TlogProof {
     ///
     /// Returns a [`TlogProofError`] that names the line that is wrong.
     pub fn parse(bytes: &[u8]) -> Result<Self, TlogProofError> {
+        // Proofs come by mail and from the web: bounded before anything is decoded.
         if bytes.len() > PROOF_BYTES_MAX {
             return Err(TlogProofError::TooLong { bytes: bytes.len() });
         }
@@ -138,6 +119,7 @@ impl TlogProof {
             .ok_or(TlogProofError::Index)?;
         let mut hashes = Vec::new();
         for (place, line) in lines.enumerate() {
+            // A tree of 2^64 leaves has 64 levels. More hashes can only be an attempt to spend memory.
             if place == HASHES_MAX {
                 return Err(TlogProofError::TooManyHashes);
             }
@@ -167,6 +149,8 @@ impl TlogProof {
         log: &[VerifierKey],
         witnesses: &[VerifierKey],
     ) -> Result<ProvedEntry<'_>, TlogProofError> {
+        // The leaf hash is computed from the entry that travels along, never read from the proof: so what the reader sees
+        // is what is proved.
         let entry = self.extra.as_deref().ok_or(TlogProofError::NoEntry)?;
         let cosigned = self.verify_leaf(&leaf_hash(entry), log, witnesses)?;
         Ok(ProvedEntry {
@@ -187,6 +171,7 @@ impl TlogProof {
         log: &[VerifierKey],
         witnesses: &[VerifierKey],
     ) -> Result<Cosigned, TlogProofError> {
+        // The signed root first. With a root from the proof itself, anyone can make a tree around any entry.
         let cosigned = Cosigned::open(self.checkpoint.as_bytes(), log, witnesses)?;
         let head = cosigned.checkpoint.head();
         verify_inclusion(leaf, self.index, head.size, &self.hashes, &head.root)?;

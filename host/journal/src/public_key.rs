@@ -14,6 +14,8 @@ impl PublicKey {
     #[must_use]
     pub fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
+        // Strict: the lax check lets keys and commitments of small order pass, under which one signature verifies for
+        // many messages.
         ed25519_dalek::VerifyingKey::from_bytes(&self.0)
             .is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
     }

@@ -12,24 +12,14 @@ use crate::key::VerifierKeyError;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// The name cannot stand in a signature line.
     #[error("cannot sign under this name")]
     Name(#[from] VerifierKeyError),
-    /// The text cannot be a note.
     #[error("a note's text ends in a newline and holds no other control character")]
     Text,
-    /// The time is later than a cosignature can say.
     #[error("the time {time} lies beyond 2^63 - 1")]
-    Time {
-        /// Seconds since 1970-01-01T00:00:00Z.
-        time: u64,
-    },
-    /// The device or service that holds the key did not sign.
+    Time { time: u64 },
     #[error("the signer did not sign: {reason}")]
-    Unavailable {
-        /// What it said.
-        reason: String,
-    },
+    Unavailable { reason: String },
 }
 
 /// Whoever holds an Ed25519 key: memory, a hardware module, a key management service.

@@ -13,13 +13,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LeafSpanError {
-    /// A span is one full subtree.
     #[error("a span is {SUBTREE_LEAVES} entries, not {entries}")]
-    Count {
-        /// How many there are.
-        entries: usize,
-    },
-    /// An entry does not follow the one before it.
+    Count { entries: usize },
     #[error(transparent)]
     Entry(#[from] EntryError),
 }
@@ -40,6 +35,7 @@ impl LeafSpan {
     /// Returns [`LeafSpanError::Count`] if they are not 256, or [`LeafSpanError::Entry`] with the
     /// index of the first entry that does not follow the one before it.
     pub fn check(entries: &[&[u8]], start: u64) -> Result<Self, LeafSpanError> {
+        // Another number is not one node of the tree, and its root would be joined at the wrong height.
         if entries.len() != SUBTREE_LEAVES {
             return Err(LeafSpanError::Count {
                 entries: entries.len(),
@@ -51,6 +47,7 @@ impl LeafSpan {
             let index = start.saturating_add(at);
             let (found, _) = split(entry, index)?;
             match last {
+                // The first link stays open: the entry before it may be hashed on another thread. The auditor joins the two.
                 None => link = found,
                 Some(expected) if expected != found => {
                     return Err(EntryError::LinkBroken {

@@ -22,15 +22,10 @@ const LEVEL_MAX: u8 = 63;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TileError {
-    /// The path names no tile.
     #[error("the path names no tile")]
     Path,
-    /// The bytes are not 1 to 256 hashes.
     #[error("{bytes} bytes are not 1 to 256 hashes")]
-    Contents {
-        /// How many there are.
-        bytes: usize,
-    },
+    Contents { bytes: usize },
 }
 
 /// What a tile holds.
@@ -157,6 +152,7 @@ pub fn encode(hashes: &[Hash]) -> Vec<u8> {
 /// Returns [`TileError::Contents`].
 pub fn decode(contents: &[u8]) -> Result<Vec<Hash>, TileError> {
     let (hashes, rest) = contents.as_chunks();
+    // Whole hashes only: a file that was cut within a hash is no tile, not a tile of one hash less.
     if !rest.is_empty() || hashes.is_empty() || hashes.len() > SUBTREE_LEAVES {
         return Err(TileError::Contents {
             bytes: contents.len(),
@@ -253,6 +249,7 @@ fn parse(path: &str) -> Option<TileName> {
 
 /// `index` with the three digits of `group` after its own.
 fn append(index: u64, group: &str) -> Option<u64> {
+    // Exactly three ASCII digits: a path with another spelling would name a second file for one tile.
     if group.len() != 3 || !group.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }

@@ -14,12 +14,8 @@ pub const SUBTREE_LEAVES: usize = 256;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TreeError {
-    /// A full subtree can only begin where one ended.
     #[error("a subtree of {SUBTREE_LEAVES} leaves cannot begin at a tree size of {size}")]
-    NotOnBoundary {
-        /// The tree's size.
-        size: u64,
-    },
+    NotOnBoundary { size: u64 },
 }
 
 /// A tree that grows at its right edge and holds what its root needs.
@@ -50,6 +46,8 @@ impl Tree {
 
     /// Adds a leaf at the right edge.
     pub fn push(&mut self, leaf: Hash) {
+        // Each one-bit at the low end of the size is a full subtree that the new leaf completes; so a push costs one
+        // node hash on average, and the state stays below 64 hashes for any journal.
         self.carry(leaf, self.size.trailing_ones());
         // 2^64 leaves cannot be pushed one by one.
         self.size = self.size.saturating_add(1);
@@ -62,6 +60,7 @@ impl Tree {
     ///
     /// Returns [`TreeError::NotOnBoundary`] if the size is not a multiple of 256.
     pub fn push_subtree(&mut self, root: Hash) -> Result<(), TreeError> {
+        // Elsewhere the 256 leaves would straddle two subtrees, and the root would be one that no leaf-by-leaf tree has.
         let (subtrees, rest) = (self.size >> 8, self.size & 0xff);
         if rest != 0 {
             return Err(TreeError::NotOnBoundary { size: self.size });
@@ -74,6 +73,7 @@ impl Tree {
     /// The root hash; of a tree without leaves, SHA-256 of nothing.
     #[must_use]
     pub fn root(&self) -> Hash {
+        // From the right: RFC 6962 joins the small subtrees first. Another sequence gives another root over the same leaves.
         let from_the_right = self.subtrees.iter().rev().copied();
         from_the_right
             .reduce(|right, left| node_hash(&left, &right))

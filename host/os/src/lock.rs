@@ -72,6 +72,7 @@ impl FileLock {
     reason = "this is the one place that locks a file"
 )]
 pub fn try_lock(file: &File) -> io::Result<bool> {
+    // Not "locked by a process that is gone": the kernel dropped that lock with the process.
     match file.try_lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),

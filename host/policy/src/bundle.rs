@@ -29,41 +29,18 @@ const TEST_END: &str = "_test.rego";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// There is no folder, or no policy in it.
     #[error("there is no policy in {place}")]
-    Missing {
-        /// Where it was looked for.
-        place: String,
-    },
-    /// A file or folder that could not be read.
+    Missing { place: String },
     #[error("cannot read {path}: {source}")]
-    Io {
-        /// Which.
-        path: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A file that has no place in a bundle.
+    Io { path: String, source: io::Error },
     #[error("{path} has no place in a policy bundle: {why}")]
-    File {
-        /// Which.
-        path: String,
-        /// Why not.
-        why: &'static str,
-    },
-    /// More files than a bundle may have.
+    File { path: String, why: &'static str },
     #[error("the policy bundle has more than {FILES_MAX} files")]
     Files,
-    /// More bytes than a bundle may have.
     #[error("the policy bundle has {bytes} bytes or more, and {BUNDLE_BYTES_MAX} are allowed")]
-    TooLarge {
-        /// How many, at least.
-        bytes: usize,
-    },
-    /// Not the one byte form.
+    TooLarge { bytes: usize },
     #[error("not the byte form of a policy bundle: {0}")]
     Form(#[from] CborError),
-    /// A bundle, in another than its one byte form.
     #[error("not the one byte form of a policy bundle: another format, order or end")]
     Other,
 }
@@ -84,6 +61,7 @@ impl Bundle {
         for path in files.keys() {
             check_path(path)?;
         }
+        // A bundle without a policy would be undefined at every gate, which reads like a policy that refuses.
         if !files.keys().any(|path| is_policy(path)) {
             let place = String::from("the bundle");
             return Err(BundleError::Missing { place });
@@ -107,6 +85,7 @@ impl Bundle {
     /// Returns [`BundleError`] naming the file.
     pub fn read(folder: &Path) -> Result<Self, BundleError> {
         let mut walk = BundleWalk::default();
+        // Not through a link: what it points to can change between the check and the read.
         match fs::symlink_metadata(folder) {
             Ok(found) if found.is_dir() => walk.folder(folder, "", 0)?,
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -162,6 +141,7 @@ impl Bundle {
             files.insert(path, reader.byte_string()?.to_vec());
         }
         let bundle = Self::new(files)?;
+        // Written again and compared: a second byte form of the same files would be a second digest of one policy.
         if format != FORMAT || bundle.encode() != bytes {
             return Err(BundleError::Other);
         }
@@ -250,11 +230,13 @@ impl BundleWalk {
             let entry = entry.map_err(io_error(folder))?;
             let full = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
+            // Editors and version control leave such files; a policy never depends on one.
             if name.starts_with('.') {
                 continue;
             }
             let path = format!("{before}{name}");
             let kind = entry.file_type().map_err(io_error(&full))?;
+            // The depth is bounded because a folder can be mounted into itself.
             if kind.is_dir() && depth < DEPTH_MAX {
                 self.folder(&full, &format!("{path}/"), depth + 1)?;
             } else if kind.is_file() {
@@ -270,6 +252,7 @@ impl BundleWalk {
 
     fn file(&mut self, full: &Path, path: String) -> Result<(), BundleError> {
         use std::io::Read as _;
+        // The length in the folder is not trusted: a file can grow while it is read, and a device has no end.
         let most = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
         let mut content = Vec::new();
         fs::File::open(full)
@@ -281,6 +264,7 @@ impl BundleWalk {
             return Err(BundleError::TooLarge { bytes });
         }
         self.files.insert(path, content);
+        // Checked file by file: a folder with a million files must not be read to its end first.
         if self.files.len() > FILES_MAX {
             return Err(BundleError::Files);
         }

@@ -63,9 +63,7 @@ impl Default for EvaluationLimits {
 /// How the evaluating process is started; it must end in [`child_main`].
 #[derive(Clone, Debug)]
 pub struct Evaluator {
-    /// The program.
     pub program: PathBuf,
-    /// Its arguments.
     pub arguments: Vec<OsString>,
     /// Variables of its environment; it gets no others.
     pub environment: Vec<(OsString, OsString)>,
@@ -97,6 +95,7 @@ impl Evaluator {
         gate: Gate,
         input: &serde_json::Value,
     ) -> PolicyVerdict {
+        // The digest is of the bytes that the process gets, so a verdict can be checked against its input years later.
         let canonical = engine::canonical(input);
         let input = canonical.as_ref().ok();
         let input = input.map(|text| Digest::of(text.as_bytes()));
@@ -110,6 +109,7 @@ impl Evaluator {
             Err(error) => return refused(PolicyRefusal::Unreadable, &error.to_string()),
         };
         let input = match canonical {
+            // Checked here as well as in the process: what it refuses to read would look like a crash.
             Ok(input) if input.len() <= INPUT_BYTES_MAX => input,
             Ok(input) => {
                 let bytes = input.len();
@@ -122,6 +122,8 @@ impl Evaluator {
             Ok(answer) => answer,
             Err(NoAnswer { refusal, text }) => return refused(refusal, &text),
         };
+        // The process runs other people's rules. Its bytes count only in the one form of a verdict, for exactly this gate,
+        // bundle and input: else an answer to an easier question could open the gate.
         match PolicyVerdict::decode(&answer) {
             Ok(verdict) if verdict.gate == gate && (verdict.bundle, verdict.input) == digests => {
                 verdict
@@ -153,6 +155,8 @@ impl Evaluator {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
+            // No variable reaches the process: keys and tokens of the caller's environment stay out of an evaluation, and two
+            // machines evaluate alike.
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         let bounds = ChildBounds {
@@ -165,8 +169,10 @@ impl Evaluator {
             let text = format!("no answer within {} ms", self.limits.wall_ms);
             return Err(NoAnswer::new(PolicyRefusal::TimeOut, text));
         };
+        // Cut off, a long answer might end in a smaller one that parses.
         let too_large = answer.len() > ANSWER_BYTES_MAX;
         match status.code().map(u8::try_from) {
+            // Every other way to end is a refusal: a gate that cannot be asked stays shut.
             Some(Ok(EXIT_DONE)) if !too_large => Ok(answer),
             Some(Ok(EXIT_DONE | EXIT_OUTPUT)) => {
                 let text = format!("the answer has more than {ANSWER_BYTES_MAX} bytes");
@@ -214,6 +220,7 @@ pub fn child_main(
         cpu_seconds: limits.cpu_seconds,
     })
     .map_err(|error| setup(&error))?;
+    // The question's own bounds and its frame. More is not a question of ours, and would be read into limited memory.
     let most = u64::try_from(BUNDLE_BYTES_MAX + INPUT_BYTES_MAX + 1_024).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     question
@@ -221,6 +228,7 @@ pub fn child_main(
         .read_to_end(&mut bytes)
         .map_err(|error| setup(&error))?;
     let said = answer_to(&bytes).map_err(|text| (EXIT_SETUP, text))?;
+    // Not cut: a verdict with its last reasons missing would be another verdict.
     if said.len() > ANSWER_BYTES_MAX {
         return Err((EXIT_OUTPUT, String::new()));
     }
@@ -244,6 +252,7 @@ fn answer_to(question: &[u8]) -> Result<Vec<u8>, String> {
     let steps = reader.u64().map_err(wrong)?;
     let bundle = reader.byte_string().map_err(wrong)?;
     let input = reader.text().map_err(wrong)?;
+    // Decoded again in the process: the engine must see the bytes that the digest is of, not what the parent parsed.
     let bundle = Bundle::decode(bundle).map_err(|error| error.to_string())?;
     if what == TESTS {
         let suite = engine::test(&bundle, steps);

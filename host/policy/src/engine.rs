@@ -30,6 +30,7 @@ thread_local! {
 
 impl TimeSource for StepCounter {
     fn now(&self) -> Option<Duration> {
+        // Counted, not measured: a slow or busy machine must not turn a pass into a time-out.
         let steps = STEPS.get().saturating_add(1);
         STEPS.set(steps);
         Some(Duration::from_nanos(steps))
@@ -86,9 +87,12 @@ pub(crate) fn decide(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> Po
 
 fn ask(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> Result<PolicyAnswer, EngineFault> {
     let mut engine = load(bundle, steps)?;
+    // After the bundle: one that does not compile is refused whatever the input says.
     let input = Value::from_json_str(input).map_err(fault!(PolicyRefusal::Input))?;
     engine.set_input(input);
     let value = value_of(&mut engine, verdict_rule(gate))?;
+    // No value is not a fail of the policy but of the bundle, which does not cover this input. Both keep the gate shut,
+    // under different codes.
     if value == Value::Undefined {
         let text = format!("{} has no value for this input", verdict_rule(gate));
         return Err(EngineFault::new(PolicyRefusal::Undefined, text));
@@ -120,6 +124,7 @@ fn parse(gate: Gate, value: &Value) -> Result<PolicyAnswer, EngineFault> {
     let json = value.to_json_str().map_err(fault!(PolicyRefusal::Shape))?;
     let answer: PolicyAnswer =
         serde_json::from_str(&json).map_err(|error| shape(error.to_string()))?;
+    // All reasons must fit into one entry of the ledger: cut off there, the recorded verdict would not be this one.
     if answer.reasons.len() > REASONS_MAX {
         let count = answer.reasons.len();
         return Err(shape(format!("{count} reasons, more than {REASONS_MAX}")));
@@ -134,6 +139,7 @@ fn parse(gate: Gate, value: &Value) -> Result<PolicyAnswer, EngineFault> {
             let text = format!("the code {code:?} is not of a-z, 0-9, dot and hyphen");
             return Err(shape(text));
         }
+        // These codes are the host's: a policy that used one could make its own answer look like a failure of the machine.
         if code.starts_with("policy.") {
             return Err(shape(format!("the code {code} is one of the host's own")));
         }
@@ -143,9 +149,11 @@ fn parse(gate: Gate, value: &Value) -> Result<PolicyAnswer, EngineFault> {
             )));
         }
     }
+    // A refusal without a reason cannot be acted on, and cannot be appealed.
     if answer.outcome == GateOutcome::Fail && answer.reasons.is_empty() {
         return Err(shape(String::from("a fail without a reason")));
     }
+    // Limits on any other answer would be recorded without being asked for, and could be mistaken for approved ones.
     let due = gate == Gate::Limits && answer.outcome == GateOutcome::Pass;
     match &answer.limits {
         Some(_) if !due => Err(shape(String::from("limits in an answer that sets none"))),
@@ -161,6 +169,8 @@ fn parse(gate: Gate, value: &Value) -> Result<PolicyAnswer, EngineFault> {
 /// An engine that holds the bundle's policies and data, and no tests.
 fn load(bundle: &Bundle, steps: u64) -> Result<regorus::Engine, EngineFault> {
     static COUNTS: OnceLock<bool> = OnceLock::new();
+    // The engine's time source is global and can be set once. If another one is in place, no steps are counted, and a
+    // policy could run for ever.
     if !COUNTS.get_or_init(|| set_time_source(&StepCounter).is_ok()) {
         let text = "the engine's clock is not the host's, so nothing bounds its steps";
         return Err(EngineFault::new(PolicyRefusal::Error, text));
@@ -172,6 +182,7 @@ fn load(bundle: &Bundle, steps: u64) -> Result<regorus::Engine, EngineFault> {
     });
     // A built-in that fails is an error, not a rule that quietly does not hold.
     engine.set_strict_builtin_errors(true);
+    // Tests stay out: their rules could define a value that the policy itself does not.
     for (path, content) in bundle.policies() {
         add(&mut engine, path, content)?;
     }
@@ -218,6 +229,7 @@ pub(crate) fn test(bundle: &Bundle, steps: u64) -> TestSuite {
     let mut cases = Vec::new();
     for rule in names {
         let failure = match value_of(&mut engine, &rule) {
+            // Exactly true. Any other value, even a defined one, is a test that did not hold.
             Ok(Value::Bool(true)) => None,
             Ok(Value::Undefined) => Some(String::from("it does not hold")),
             Ok(other) => Some(bounded(&format!("it is {other}"))),

@@ -45,13 +45,11 @@ impl UnixSeconds {
 /// The exact digest set that people approve.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct DigestSetInput {
-    /// The component.
     pub component: Digest,
     /// The limits that it runs under.
     pub limits: Digest,
     /// The policy bundle.
     pub policy: Digest,
-    /// The evidence.
     pub evidence: Digest,
 }
 
@@ -96,6 +94,7 @@ pub trait GateInput: Serialize {
             #[serde(flatten)]
             fields: &'a T,
         }
+        // Format and gate are set here, not by the caller: a document of one gate must not be usable at another.
         serde_json::to_value(InputDocument {
             format: FORMAT,
             gate: Self::GATE,

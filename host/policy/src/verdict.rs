@@ -87,7 +87,6 @@ impl PolicyRefusal {
 #[serde(deny_unknown_fields)]
 pub struct PolicyVerdict {
     format: String,
-    /// The gate.
     pub gate: Gate,
     /// The digest of the policy bundle; none if there was no bundle to take it of.
     pub bundle: Option<Digest>,
@@ -106,16 +105,12 @@ pub struct PolicyVerdict {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerdictError {
-    /// Not its JSON.
     #[error("not the JSON of a verdict: {0}")]
     Json(#[from] serde_json::Error),
-    /// A verdict, in another than its one byte form.
     #[error("not the one byte form of a verdict")]
     Form,
-    /// A value in it does not hold.
     #[error(transparent)]
     Value(#[from] ManifestError),
-    /// Limits where there must be none, or none where there must be some.
     #[error("a verdict has limits if and only if it passes the gate limits")]
     Limits,
 }
@@ -152,6 +147,7 @@ impl PolicyVerdict {
         mut reasons: Vec<GateReason>,
         limits: Option<RiskEntry>,
     ) -> Self {
+        // Sorted, because a set in Rego has no sequence: the same answer must have the same bytes on every machine.
         reasons.sort_by(|one, other| (&one.code, &one.text).cmp(&(&other.code, &other.text)));
         Self {
             format: FORMAT.to_owned(),
@@ -186,13 +182,16 @@ impl PolicyVerdict {
     /// Returns [`VerdictError`] if the bytes are not exactly what [`PolicyVerdict::encode`] writes.
     pub fn decode(bytes: &[u8]) -> Result<Self, VerdictError> {
         let verdict: Self = serde_json::from_slice(bytes)?;
+        // One byte form: the ledger records the digest of these bytes, and another form would not be found by it.
         if verdict.format != FORMAT || verdict.encode()? != bytes {
             return Err(VerdictError::Form);
         }
+        // A pass at this gate without limits would leave an account without any, and be recorded as approved.
         if verdict.limits.is_some() != (verdict.gate == Gate::Limits && verdict.passes()) {
             return Err(VerdictError::Limits);
         }
         if let Some(limits) = &verdict.limits {
+            // Parsed now, not when the first run asks: limits that do not hold must never be in force.
             limits.limits()?;
         }
         Ok(verdict)

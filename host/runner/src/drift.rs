@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 
 use counterfoil_governance::act::Drift;
 use counterfoil_governance::state::State;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::store::data_dir::{DataDir, DataDirError};
 use crate::store::keys::{KeyDir, KeyDirError};
-use counterfoil_os::files::FileError;
 
 /// Why it cannot be told what is there.
 #[derive(Debug, thiserror::Error)]

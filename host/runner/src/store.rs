@@ -1,5 +1,6 @@
 //! The data folder and the keys. It must never know what a run decides.
 
+pub mod content;
 pub mod data_dir;
 pub mod keys;
 pub mod lock;

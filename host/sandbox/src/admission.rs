@@ -1,6 +1,7 @@
 //! Static checks of a component's bytes, before anything compiles them. It must never run a guest
 //! and never trust a name: what a function is called and what it takes are both checked.
 
+mod error;
 mod structure;
 mod types;
 
@@ -8,13 +9,13 @@ use std::collections::BTreeMap;
 
 use wasmparser::{Parser, Validator, WasmFeatures};
 
+use error::invalid;
+
+pub use self::error::{AdmissionError, WORLD_VERSION};
 pub use self::structure::{
     BODY_BYTES_MAX, BODY_LOCALS_MAX, COMPONENT_BYTES_MAX, FUNCTIONS_MAX, ITEMS_MAX, NESTING_MAX,
     PARTS_MAX,
 };
-
-/// The version of the contract that this host speaks.
-pub const WORLD_VERSION: &str = "0.1.0";
 
 /// The package of the contract.
 const PACKAGE: &str = "counterfoil:strategy/";
@@ -27,77 +28,13 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .difference(WasmFeatures::SIMD.union(WasmFeatures::MULTI_VALUE))
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// Why a component is not admitted.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AdmissionError {
-    /// The bytes are a core module.
-    #[error("this is a core module, not a component: build it with the SDK's build command")]
-    CoreModule,
-    /// The bytes are no wasm.
-    #[error("this is not a wasm component")]
-    NotWasm,
-    /// More of something than the limit.
-    #[error("the component has {found} {what}, the limit is {limit}")]
-    TooMuch {
-        /// Of what.
-        what: &'static str,
-        /// How much it has.
-        found: u64,
-        /// How much it may have.
-        limit: u64,
-    },
-    /// The bytes are not valid, or use a feature that the engine does not run.
-    #[error("the component is not valid, or uses a forbidden feature: {reason} (at byte {at})")]
-    Invalid {
-        /// What the validator says; it names the feature.
-        reason: String,
-        /// Where.
-        at: usize,
-    },
-    /// An import from another version of the contract.
-    #[error("{name}: built against world {built}, this host speaks {WORLD_VERSION}")]
-    WorldVersion {
-        /// The import.
-        name: String,
-        /// The version in its name.
-        built: String,
-    },
-    /// An import that no strategy may have.
-    #[error(
-        "the component imports {name}; a strategy may import only \
-         counterfoil:strategy/types, account and log"
-    )]
-    ForbiddenImport {
-        /// The import.
-        name: String,
-    },
-    /// An export of the world that is not there.
-    #[error(
-        "the component does not export {name}: build it for the world counterfoil:strategy@{WORLD_VERSION}"
-    )]
-    MissingExport {
-        /// The export.
-        name: String,
-    },
-    /// A function of another type than the world's.
-    #[error("{name} has the type {found}, the world has {expected}")]
-    WrongType {
-        /// The function.
-        name: String,
-        /// Its type.
-        found: String,
-        /// The world's.
-        expected: String,
-    },
-}
-
 /// Checks size, structure, features, imports and exports, in this sequence.
 ///
 /// # Errors
 ///
 /// Returns [`AdmissionError`] naming the first thing that does not hold.
 pub fn check(bytes: &[u8]) -> Result<(), AdmissionError> {
+    // Size and structure are checked in here, before the validator works on the bytes: its time and memory grow with them.
     let functions = functions(bytes)?;
     let world: BTreeMap<&str, &str> = WORLD.lines().filter_map(|l| l.split_once(": ")).collect();
     for (name, found) in &functions {
@@ -106,8 +43,10 @@ pub fn check(bytes: &[u8]) -> Result<(), AdmissionError> {
             continue;
         };
         let interface = import.split(' ').next().unwrap_or(import);
+        // An allow list: a new interface of a later contract stays out until this host knows what it gives away.
         check_interface(interface)?;
         match world.get(name.as_str()) {
+            // A function of the right name with other parameters would be linked by name and lifted by the wrong type.
             Some(expected) => check_type(import, found, expected)?,
             // An interface without functions has no type to compare.
             None if found.is_empty() => {}
@@ -144,6 +83,7 @@ pub fn functions(bytes: &[u8]) -> Result<BTreeMap<String, String>, AdmissionErro
         return Err(AdmissionError::NotWasm);
     }
     let outline = structure::check(bytes)?;
+    // The compiler trusts validated code. What the engine has switched off is refused here, where the error names it.
     let types = Validator::new_with_features(FEATURES)
         .validate_all(bytes)
         .map_err(|error| invalid(&error))?;
@@ -177,6 +117,7 @@ fn check_interface(interface: &str) -> Result<(), AdmissionError> {
         return Err(AdmissionError::ForbiddenImport { name: name() });
     };
     let (word, version) = rest.split_once('@').unwrap_or((rest, "none"));
+    // Before the interface's name: "built against another version" helps the author, "forbidden import" would not.
     if version != WORLD_VERSION {
         let built = version.to_owned();
         return Err(AdmissionError::WorldVersion {
@@ -199,11 +140,4 @@ fn check_type(name: &str, found: &str, expected: &str) -> Result<(), AdmissionEr
         found: crate::fault::bounded(found.to_owned(), crate::fault::TRACE_BYTES_MAX),
         expected: expected.to_owned(),
     })
-}
-
-fn invalid(error: &wasmparser::BinaryReaderError) -> AdmissionError {
-    AdmissionError::Invalid {
-        reason: crate::fault::bounded(error.message().to_owned(), crate::fault::TRACE_BYTES_MAX),
-        at: error.offset(),
-    }
 }

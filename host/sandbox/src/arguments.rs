@@ -12,28 +12,20 @@ use crate::setup::{Argument, ArgumentValue};
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArgumentError {
-    /// A name that the strategy does not take.
     #[error(
         "the strategy has no parameter {name:?}{}; it takes: {}",
         nearest.as_ref().map(|near| format!(" (did you mean {near}?)")).unwrap_or_default(),
         if known.is_empty() { String::from("none") } else { known.join(", ") }
     )]
     Unknown {
-        /// The name.
         name: String,
-        /// The parameter whose name is nearest to it, if one is near.
         nearest: Option<String>,
-        /// All parameters.
         known: Vec<String>,
     },
-    /// A value that the parameter does not take.
     #[error("{name} cannot be {text:?}: it takes {allowed}")]
     Value {
-        /// The parameter.
         name: String,
-        /// The value.
         text: String,
-        /// What it takes.
         allowed: String,
     },
 }
@@ -49,6 +41,7 @@ pub fn parse_arguments(
 ) -> Result<Vec<Argument>, ArgumentError> {
     let names = || description.parameters.iter().map(|known| &known.name);
     for name in texts.keys() {
+        // An unknown name is an error: a misspelt parameter would else leave the default in force without a word.
         if !names().any(|known| known == name) {
             return Err(ArgumentError::Unknown {
                 name: name.clone(),

@@ -46,35 +46,18 @@ impl Default for CompileLimits {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChildError {
-    /// The child could not be started or watched.
-    #[error("the compiling process cannot be run")]
+    #[error("cannot run the compile process")]
     Io(#[from] io::Error),
-    /// It was ended because it took too long.
     #[error("the component did not compile within {wall_ms} ms")]
-    TimedOut {
-        /// The limit.
-        wall_ms: u64,
-    },
-    /// The operating system ended it: it went beyond its processor time or its memory.
+    TimedOut { wall_ms: u64 },
     #[error(
         "the component did not compile within its limits of processor time and memory ({status})"
     )]
-    Killed {
-        /// What the operating system says.
-        status: String,
-    },
-    /// The component is not admitted or does not compile.
+    Killed { status: String },
     #[error("{reason}")]
-    Refused {
-        /// What the child says.
-        reason: String,
-    },
-    /// The child could not begin.
-    #[error("the compiling process could not begin: {reason}")]
-    Setup {
-        /// What it says.
-        reason: String,
-    },
+    Refused { reason: String },
+    #[error("the compile process could not start: {reason}")]
+    Setup { reason: String },
 }
 
 /// Runs `command`, which must end in [`compile_child_main`], and waits for it as long as the
@@ -94,6 +77,7 @@ pub fn compile_in_child(command: &mut Command, limits: CompileLimits) -> Result<
     };
     let reason = String::from_utf8_lossy(&answer).trim().to_owned();
     match status.code().map(u8::try_from) {
+        // The exit code decides, never the text: a component could make the compiler print what it likes.
         Some(Ok(EXIT_DONE)) => Ok(()),
         Some(Ok(EXIT_REFUSED)) => Err(ChildError::Refused { reason }),
         Some(Ok(EXIT_SETUP)) => Err(ChildError::Setup { reason }),
@@ -120,6 +104,7 @@ pub fn compile_child_main(
             bounded(format!("{what}: {error}"), TRACE_BYTES_MAX),
         )
     };
+    // The compiled code reaches the parent through the cache only. Without one, the work would be thrown away.
     if settings.cache.is_none() {
         return Err((EXIT_SETUP, String::from("no cache to compile into")));
     }

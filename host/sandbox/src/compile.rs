@@ -34,15 +34,10 @@ impl fmt::Display for ComponentDigest {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileError {
-    /// The static checks did not let it through.
     #[error("the component is not admitted")]
     NotAdmitted(#[from] AdmissionError),
-    /// The compiler refuses it.
     #[error("the component does not compile: {reason}")]
-    Refused {
-        /// What wasmtime says.
-        reason: String,
-    },
+    Refused { reason: String },
 }
 
 /// A compiled component, bound to its engine. Cloning is cheap.
@@ -88,12 +83,14 @@ impl LoadedComponent {
 ///
 /// Returns [`CompileError`] if the component is not admitted or does not compile.
 pub fn load(engine: &Engine, bytes: &[u8]) -> Result<LoadedComponent, CompileError> {
+    // Never skipped, also where the cache has the code: the cache is a folder, and its owner may have changed the rules since.
     admission::check(bytes)?;
     let refused = |error: wasmtime::Error| CompileError::Refused {
         reason: crate::fault::bounded(format!("{error:#}"), crate::fault::TRACE_BYTES_MAX),
     };
     let component = Component::from_binary(engine.inner(), bytes).map_err(refused)?;
     let linker = imports::linker(engine.inner()).map_err(refused)?;
+    // Every import is resolved now, from a linker that knows the contract only: nothing is looked up at run time.
     let pre = linker.instantiate_pre(&component).map_err(refused)?;
     Ok(LoadedComponent {
         engine: engine.clone(),

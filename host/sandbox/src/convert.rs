@@ -189,6 +189,7 @@ pub(crate) fn requests(
     limits: AnswerLimits,
     requests: &mut Vec<Request>,
 ) -> Result<(), Fault> {
+    // Before the first request is converted: the guest chooses the length of its answer.
     if answer.len() > limits.requests {
         return Err(Fault::TooManyRequests);
     }

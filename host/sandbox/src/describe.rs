@@ -26,83 +26,35 @@ pub const WARM_UP_MAX: u32 = 1_000_000;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescriptionError {
-    /// A name that is not kebab-case, empty or too long.
     #[error("{what} {text:?} is not a kebab-case name of at most {NAME_BYTES_MAX} bytes")]
-    Name {
-        /// Of what.
-        what: &'static str,
-        /// The name, cut.
-        text: String,
-    },
-    /// A text that is too long or has control characters.
+    Name { what: &'static str, text: String },
     #[error("{what} has control characters or more than {bytes_max} bytes")]
-    Text {
-        /// Which text.
-        what: String,
-        /// Bytes allowed.
-        bytes_max: usize,
-    },
-    /// The smallest number of instruments is above the largest, or the largest is zero.
-    #[error("it wants {min} to {max} instruments")]
-    Instruments {
-        /// Smallest.
-        min: u32,
-        /// Largest.
-        max: u32,
-    },
-    /// A text that is no timeframe.
-    #[error("its timeframe {text:?} is not one such as 1m, 4h, 1d")]
-    Timeframe {
-        /// The text, cut.
-        text: String,
-    },
-    /// A warm-up that is too long.
+    Text { what: String, bytes_max: usize },
+    #[error("invalid number of instruments: {min} to {max}")]
+    Instruments { min: u32, max: u32 },
+    #[error("invalid timeframe {text:?}: expected one such as 1m, 4h, 1d")]
+    Timeframe { text: String },
     #[error("a warm-up of {bars} bars is above {WARM_UP_MAX}")]
-    WarmUp {
-        /// Its length.
-        bars: u32,
-    },
-    /// Too many parameters.
+    WarmUp { bars: u32 },
     #[error("{count} parameters are more than {PARAMETERS_MAX}")]
-    TooManyParameters {
-        /// How many.
-        count: usize,
-    },
-    /// Two parameters of one name.
-    #[error("two parameters are called {name}")]
-    Twice {
-        /// The name.
-        name: String,
-    },
-    /// A range that holds nothing, or has too fine a scale.
+    TooManyParameters { count: usize },
+    #[error("duplicate parameter {name}")]
+    Twice { name: String },
     #[error("the range of parameter {name} is empty or finer than {SCALE_MAX} decimals")]
-    Range {
-        /// The parameter.
-        name: String,
-    },
-    /// A list of choices that is empty, too long, or names one twice.
-    #[error("the choices of parameter {name} are none, too many, or not all different")]
-    Choices {
-        /// The parameter.
-        name: String,
-    },
-    /// A default of another type, or outside the range.
-    #[error("the default of parameter {name} is not one of its values")]
-    Default {
-        /// The parameter.
-        name: String,
-    },
+    Range { name: String },
+    #[error("parameter {name} has no choices, more than {CHOICES_MAX}, or duplicate ones")]
+    Choices { name: String },
+    #[error("the default of parameter {name} is outside its range")]
+    Default { name: String },
 }
 
 /// Why there is no description.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescribeError {
-    /// The guest gave none.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The guest gave one that does not hold.
-    #[error("the strategy's description does not hold: {0}")]
+    #[error("invalid strategy description: {0}")]
     Invalid(#[from] DescriptionError),
 }
 
@@ -169,6 +121,7 @@ pub fn describe(
     compiled: &LoadedComponent,
     limits: &SandboxLimits,
 ) -> Result<Description, DescribeError> {
+    // Under the limits of a run: the description is the guest's own code, which may loop or ask for memory like any other.
     let mut guest = Guest::instantiate(compiled, limits)?;
     let description = guest
         .call(limits.fuel_init, |exports, store| {

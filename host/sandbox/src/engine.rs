@@ -101,20 +101,10 @@ impl EngineSettings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The cache directory cannot be used.
-    #[error("the code cache {path:?} cannot be used: {reason}")]
-    Cache {
-        /// The directory.
-        path: PathBuf,
-        /// What wasmtime says.
-        reason: String,
-    },
-    /// The settings do not go together on this machine.
-    #[error("wasmtime refuses the engine settings: {reason}")]
-    Settings {
-        /// What wasmtime says.
-        reason: String,
-    },
+    #[error("cannot use the code cache {path:?}: {reason}")]
+    Cache { path: PathBuf, reason: String },
+    #[error("invalid engine settings: {reason}")]
+    Settings { reason: String },
 }
 
 /// A compiler and the settings that every guest on it shares. Cloning is cheap.

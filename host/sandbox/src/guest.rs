@@ -28,42 +28,22 @@ use crate::wit;
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A limit is out of range.
     #[error(transparent)]
     Limits(#[from] SandboxLimitError),
-    /// The limits allow more fuel than the engine's stack was made for.
     #[error("the limits allow {fuel} fuel a call, the engine was made for {fuel_max}")]
-    Fuel {
-        /// What the limits allow.
-        fuel: u64,
-        /// What the engine was made for.
-        fuel_max: u64,
-    },
-    /// The thread's stack is too small: running out of it would end the process.
+    Fuel { fuel: u64, fuel_max: u64 },
     #[error(
         "guests run on threads with {needed} bytes of stack, this one has {has}: use guest_thread"
     )]
-    Thread {
-        /// Bytes of stack needed.
-        needed: usize,
-        /// Bytes of stack that `guest_thread` gave to this thread.
-        has: usize,
-    },
-    /// The guest is at fault, while it was made or in the export named.
+    Thread { needed: usize, has: usize },
     #[error("fault in {during}: {}{}{}", .fault.fault.name(),
         if .fault.message.is_empty() { "" } else { ": " }, .fault.message)]
     Fault {
-        /// `instantiation` or the export.
         during: &'static str,
-        /// Which fault.
         fault: StrategyFault,
     },
-    /// The host cannot go on; no verdict on the guest.
-    #[error("the host cannot go on: {reason}")]
-    Host {
-        /// Why.
-        reason: String,
-    },
+    #[error("host error, not the guest's fault: {reason}")]
+    Host { reason: String },
 }
 
 impl StartError {
@@ -110,6 +90,7 @@ impl Guest {
         limits: &SandboxLimits,
         setup: &GuestSetup,
     ) -> Result<Self, StartError> {
+        // A new instance for each run: memory that an earlier run left would be an input that no record holds.
         let mut guest = Self::instantiate(compiled, limits)?;
         let setup = convert::setup(setup);
         let agreed = guest.call(limits.fuel_init, |exports, store| {
@@ -130,19 +111,25 @@ impl Guest {
         compiled: &LoadedComponent,
         limits: &SandboxLimits,
     ) -> Result<Self, StartError> {
+        // The limits come from a manifest, which anyone may have written; what follows converts them without a further check.
         limits.check_ranges()?;
         let settings = compiled.engine().settings();
         let fuel = limits.fuel_init.max(limits.fuel_per_callback);
+        // The stack was sized for `fuel_max`. More fuel could push more frames than the stack holds, and overflow would
+        // abort the whole process, other runs included.
         if fuel > settings.fuel_max {
             let fuel_max = settings.fuel_max;
             return Err(StartError::Fuel { fuel, fuel_max });
         }
         let (needed, has) = (settings.thread_stack_bytes(), thread::stack_bytes());
+        // Refused, not tried: wasmtime would run on the smaller stack, and the process would die at its end.
         if has < needed {
             return Err(StartError::Thread { needed, has });
         }
         let mut store = Store::new(compiled.engine().inner(), GuestState::new(limits));
+        // Before instantiation: a module's declared memory and tables are allocated there, at sizes that the guest chose.
         store.limiter(|state| &mut state.limiter);
+        // Bounds what one answer may make the host allocate: without it, a list of 2^32 elements costs the guest nothing.
         store.set_hostcall_fuel(usize::try_from(limits.answer_bytes).unwrap_or(usize::MAX));
         let epochs = watchdog::epochs(limits.deadline_ms);
         // A start function runs on the fuel of `init`; what instantiation leaves is thrown away,
@@ -180,6 +167,7 @@ impl Guest {
         fuel: u64,
         call: impl FnOnce(&wit::Strategy, &mut Store<GuestState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallbackError> {
+        // A trap can leave the guest's memory half changed. Called again, it would decide from a state that no replay reaches.
         if self.dead {
             return Err(CallbackError::Host(String::from(
                 "the guest was called after its fault",
@@ -191,6 +179,7 @@ impl Guest {
             .store
             .set_fuel(fuel)
             .and_then(|()| call(&self.exports, &mut self.store));
+        // Also after a trap: the fuel is part of the record, and a replay must arrive at the same number.
         let left = self.store.get_fuel().unwrap_or(0);
         self.fuel_used = self.fuel_used.saturating_add(fuel.saturating_sub(left));
         result.map_err(|error| {
@@ -213,6 +202,7 @@ impl Guest {
         self.dead = true;
         CallbackError::Fault(StrategyFault {
             fault: Fault::StrategyError,
+            // The sentence goes into the journal, whose entries have a size; the guest chooses how long it is.
             message: bounded(sentence, self.answer.reason_bytes),
             trace: String::new(),
         })
@@ -233,6 +223,7 @@ impl Strategy for Guest {
             Err(sentence) => return Err(self.strategy_error(sentence)),
         };
         convert::requests(answer, self.answer, requests).map_err(|fault| {
+            // No part of a refused answer may pass: the host would else send orders that the strategy's record lacks.
             self.dead = true;
             requests.clear();
             CallbackError::from(fault)

@@ -53,6 +53,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<GuestState>> {
 /// One line. wasmtime has bounded the text by what one answer may hold before it got here.
 fn write(mut store: Store<'_>, (level, text): (wit::LogLevel, String)) -> Result<()> {
     charge(&mut store, FUEL_PER_CALL)?;
+    // Charged before it is kept: a guest that logs in a loop would fill the host's memory, not its own.
     let log = &mut store.data_mut().log;
     log.charge(text.len())?;
     let level = match level {
@@ -71,6 +72,7 @@ fn money(amount: counterfoil_trading::units::Money) -> Result<(wit::Money,)> {
 
 fn position_of(state: &GuestState, id: InstrumentId) -> Result<(wit::Position,)> {
     let position = state.view.positions.get(id.index()).copied();
+    // An instrument that the run does not have is flat: a wrong id is the strategy's mistake, not a fault.
     let (quantity, cost) = position.unwrap_or_default();
     Ok((wit::Position {
         quantity: quantity.0,
@@ -81,6 +83,7 @@ fn position_of(state: &GuestState, id: InstrumentId) -> Result<(wit::Position,)>
 /// Takes fuel from the guest for what the host does for it.
 fn charge(store: &mut Store<'_>, cost: u64) -> Result<()> {
     let Some(left) = store.get_fuel()?.checked_sub(cost) else {
+        // All of it: the guest must not be able to make a cheap call after one that it could not pay.
         store.set_fuel(0)?;
         return Err(Error::from(Trap::OutOfFuel));
     };

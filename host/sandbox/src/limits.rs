@@ -9,19 +9,13 @@ use wasmtime::{Error, ResourceLimiter, Result};
 /// its type.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum LimitBreach {
-    /// The guest went beyond one of its limits.
     #[error("the guest wants {wanted} {what}, the limit is {limit}")]
     Limit {
-        /// Which fault it is.
         fault: Fault,
-        /// Of what.
         what: &'static str,
-        /// How much it wants.
         wanted: u64,
-        /// How much it may have.
         limit: u64,
     },
-    /// The host has no more to give, or a value does not fit: no verdict on the guest.
     #[error("{0}")]
     Host(String),
 }
@@ -53,6 +47,7 @@ fn grown(total: u64, current: usize, desired: usize, limit: u64) -> Result<u64, 
     let growth = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
     let wanted = total.saturating_add(growth);
     if wanted > limit {
+        // The total over all memories: a limit for each would be multiplied by the number of memories.
         Err(wanted)
     } else {
         Ok(wanted)

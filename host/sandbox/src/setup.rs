@@ -23,7 +23,6 @@ pub enum ArgumentValue {
 pub struct Argument {
     /// The parameter's name.
     pub name: String,
-    /// Its value.
     pub value: ArgumentValue,
 }
 

@@ -64,6 +64,8 @@ pub(crate) struct AccountCopy {
 impl AccountCopy {
     /// Takes over what the account shows now.
     pub(crate) fn refresh(&mut self, view: &AccountView<'_>) {
+        // The copy is the larger part of a callback's cost. The revision changes with every change of the account, so an
+        // equal one means equal contents.
         if self.revision == Some(view.revision) {
             return;
         }
@@ -114,6 +116,7 @@ impl GuestLog {
             .bytes_of_callback
             .saturating_add(bytes)
             .saturating_add(1);
+        // A fault, not a cut: a log that ends without a word would hide what the strategy did next.
         if wanted > self.limit {
             return Err(LimitBreach::Limit {
                 fault: Fault::LogLimit,
@@ -129,6 +132,7 @@ impl GuestLog {
     /// Keeps a line that was charged.
     pub(crate) fn keep(&mut self, level: LogLevel, text: String) {
         let bytes = self.bytes_kept.saturating_add(text.len()).saturating_add(1);
+        // Dropped, not refused: a log is for people, and its length must never decide about a run.
         if bytes > LOG_BYTES_KEPT_MAX {
             self.lines_dropped = self.lines_dropped.saturating_add(1);
             return;

@@ -30,11 +30,13 @@ pub fn guest_thread<T: Send>(stack_bytes: usize, work: impl FnOnce() -> T + Send
             .name(String::from("guest"))
             .stack_size(stack_bytes)
             .spawn_scoped(threads, move || {
+                // Set by the thread itself, so that no other thread can claim to have this stack.
                 STACK_BYTES.set(stack_bytes);
                 work()
             })?;
         match thread.join() {
             Ok(result) => Ok(result),
+            // A bug of the host stays loud: swallowed here, a run would end like one whose strategy had nothing to say.
             Err(cause) => panic::resume_unwind(cause),
         }
     })

@@ -32,7 +32,9 @@ impl Watchdog {
             .name(String::from("watchdog"))
             .spawn(move || {
                 let interval = Duration::from_millis(EPOCH_MS);
+                // The channel is its stop signal; a timeout is the normal case. Dropping the sender ends the wait at once.
                 while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                    // Weak: the watchdog must not keep an engine and its compiled code alive after the last run.
                     match engine.upgrade() {
                         Some(engine) => engine.increment_epoch(),
                         None => return,

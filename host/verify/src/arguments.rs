@@ -8,7 +8,6 @@ use std::path::PathBuf;
 pub(crate) enum VerifyCommand {
     /// The help text.
     Help,
-    /// A journal.
     Journal(VerifyArguments),
     /// A proof of one record.
     Proof(VerifyArguments),
@@ -32,20 +31,15 @@ pub(crate) struct VerifyArguments {
 /// Why the arguments ask for nothing.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum UsageError {
-    /// An option that there is not, or not for this.
-    #[error("there is no option {option}")]
+    #[error("unknown option {option}")]
     Unknown { option: String },
-    /// An option without the file behind it.
-    #[error("{option} needs a file behind it")]
+    #[error("{option} needs a file")]
     NoValue { option: &'static str },
-    /// An option given twice.
-    #[error("{option} stands there twice")]
+    #[error("{option} is given twice")]
     Twice { option: &'static str },
-    /// No key.
-    #[error("--key FILE is missing: the log's public key")]
+    #[error("missing --key FILE, the log's public key")]
     NoKey,
-    /// Not one file.
-    #[error("exactly one file is checked at a time, not {given}")]
+    #[error("expected one file to check, got {given}")]
     Files { given: usize },
 }
 
@@ -60,6 +54,7 @@ pub(crate) fn parse(
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
             Some(text) if !only_files && text.starts_with('-') => match text {
+                // A file may be called like an option, and `proof` may be a journal's name.
                 "--" => only_files = true,
                 "--help" | "-h" => return Ok(VerifyCommand::Help),
                 "--json" => json = true,
@@ -100,6 +95,7 @@ fn set(
 ) -> Result<(), UsageError> {
     let value = value.ok_or(UsageError::NoValue { option })?;
     match place.replace(value.into()) {
+        // Two keys would leave it open which of them the verdict is about.
         None => Ok(()),
         Some(_) => Err(UsageError::Twice { option }),
     }
@@ -128,19 +124,16 @@ mod tests {
         check("--key k -- --odd", "journal --odd");
         check("proof --manifest m --key k p", "proof p");
         check("--key k proof", "journal proof");
-        check("", "--key FILE is missing: the log's public key");
-        check("--key", "--key needs a file behind it");
-        check("--key k --key k j", "--key stands there twice");
-        check("--key k", "exactly one file is checked at a time, not 0");
-        check(
-            "--key k a b",
-            "exactly one file is checked at a time, not 2",
-        );
-        check("--manifest m --key k a", "there is no option --manifest");
+        check("", "missing --key FILE, the log's public key");
+        check("--key", "--key needs a file");
+        check("--key k --key k j", "--key is given twice");
+        check("--key k", "expected one file to check, got 0");
+        check("--key k a b", "expected one file to check, got 2");
+        check("--manifest m --key k a", "unknown option --manifest");
         check(
             "proof --integrity-only --key k a",
-            "there is no option --integrity-only",
+            "unknown option --integrity-only",
         );
-        check("-v", "there is no option -v");
+        check("-v", "unknown option -v");
     }
 }

@@ -102,6 +102,7 @@ impl ChainCheck {
 
     fn chunk(&mut self, chunk: &JournalChunk) -> Result<(), Box<Finding>> {
         for frame in chunk.frames() {
+            // One entry late: which of two neighbours was changed shows only in what the next frame links to.
             if let Some(suspect) = self.suspect.take() {
                 return Err(self.judge(&suspect, frame, chunk));
             }
@@ -115,6 +116,8 @@ impl ChainCheck {
 
     fn entry(&mut self, bytes: &[u8], chunk: &JournalChunk) -> Result<(), Box<Finding>> {
         let index = self.auditor.entries();
+        // A missing checkpoint is reported here, not at the end: it leaves the orders of these records without a signature,
+        // and an attacker could have removed it to change them.
         if self.due {
             let last = index.saturating_sub(1);
             return Err(self.found(Some(chunk), last, FindingCause::CheckpointMissing));
@@ -122,6 +125,7 @@ impl ChainCheck {
         let body = match self.auditor.frame(Frame::Entry(bytes)) {
             Ok(AuditedFrame::Entry { body, .. }) => body,
             Ok(AuditedFrame::Checkpoint(_)) => return Ok(()),
+            // Not reported yet: this entry may be as it was written, and the one before it changed.
             Err(error @ AuditError::Entry(EntryError::LinkBroken { .. })) => {
                 let leaf = leaf_hash(bytes);
                 self.suspect = Some(SuspectEntry { index, leaf, error });
@@ -140,6 +144,7 @@ impl ChainCheck {
                 self.releasing = self.releasing.saturating_add(1);
                 self.due = self.releasing.is_multiple_of(self.cadence);
             }
+            // Refused input is signed at once: it is the host's claim against its data source, which it could otherwise drop.
             KIND_REFUSED => {
                 self.refused_inputs = self.refused_inputs.saturating_add(1);
                 self.due = true;
@@ -154,6 +159,7 @@ impl ChainCheck {
         let index = self.auditor.entries().saturating_sub(1);
         match self.auditor.frame(frame) {
             Err(error) => Err(self.found(Some(chunk), index, error.into())),
+            // An extra checkpoint is signed and harmless to the tree, but the writer never makes one: the file is not as written.
             Ok(_) if !self.due => {
                 Err(self.found(Some(chunk), index, FindingCause::CheckpointExtra))
             }
@@ -171,6 +177,7 @@ impl ChainCheck {
             let cause = FindingCause::Audit(suspect.error.clone());
             return self.found(Some(chunk), suspect.index, cause);
         };
+        // The index is not used for the link; a wrong length shows as no link at all.
         let fits = entry::split(next, 0).is_ok_and(|(link, _)| link == suspect.leaf);
         match suspect.index.checked_sub(1) {
             Some(before) if fits => self.found(Some(chunk), before, FindingCause::Changed),

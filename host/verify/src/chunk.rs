@@ -108,6 +108,7 @@ impl<R: Read> ChunkReader<R> {
         while self.end.is_none() {
             let mut bytes = Vec::with_capacity(CHUNK_BYTES.saturating_add(self.left.len()));
             bytes.append(&mut self.left);
+            // Bounded by what is read, never by a length from the file: a forged length must not decide how much memory is used.
             let most = u64::try_from(CHUNK_BYTES).unwrap_or(u64::MAX);
             let read = self.reader.by_ref().take(most).read_to_end(&mut bytes)?;
             let read = u64::try_from(read).unwrap_or(u64::MAX);
@@ -131,6 +132,7 @@ impl<R: Read> ChunkReader<R> {
             let parsed = match self.frames.parse(rest) {
                 Ok(parsed) => parsed,
                 Err(error) => {
+                    // The frames before it still count: they show up to where the journal holds.
                     self.end = Some(JournalEnd::Bad(error));
                     break;
                 }
@@ -142,6 +144,7 @@ impl<R: Read> ChunkReader<R> {
                 None => {
                     let rest = bytes.get(at..).unwrap_or_default();
                     self.left.extend_from_slice(rest);
+                    // Only at the end of the file: before it, the rest is the beginning of a frame that the next read completes.
                     if at_end {
                         let torn = u64::try_from(rest.len()).unwrap_or(u64::MAX);
                         self.end = Some(JournalEnd::Torn(torn));

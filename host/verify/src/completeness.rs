@@ -90,6 +90,7 @@ impl BarTally {
             // The re-run names a bar of an unknown instrument.
             return;
         };
+        // The first gap only: later numbers are shifted by it and would report the same loss again.
         let last = counted.closes.map(|(_, last)| last);
         if decision.index != counted.bars && counted.gap.is_none() {
             counted.gap = Some((counted.bars, last));
@@ -103,6 +104,7 @@ impl BarTally {
         counted.bars = counted.bars.saturating_add(1);
         let first = counted.closes.map_or(bar.close_time, |(first, _)| first);
         counted.closes = Some((first, bar.close_time));
+        // A feed promises nothing, so there is nothing to compare a digest with.
         if counted.promised.is_some() {
             counted.sha.update(decision.bar.canonical());
         }
@@ -147,19 +149,18 @@ impl InstrumentTally {
         let symbol = &self.symbol;
         let promised = self.promised.as_ref()?;
         let (here, all) = (self.actions, promised.actions);
+        // A run that stopped early did not read the rest, which is no loss of the journal.
         if here < all && ended_by_fault {
             return None;
         }
         if here != all {
             return Some(format!(
-                "{here} corporate actions of {symbol} where {all} were promised"
+                "{here} corporate actions of {symbol}, {all} promised"
             ));
         }
         let digest: [u8; 32] = self.actions_sha.clone().finalize().into();
         (digest != promised.actions_sha256).then(|| {
-            format!(
-                "the corporate actions of {symbol} are as many as promised, and are other actions"
-            )
+            format!("the corporate actions of {symbol} have the promised count but another digest")
         })
     }
 
@@ -180,9 +181,11 @@ impl InstrumentTally {
             let all = promised.bars;
             return (!none).then(|| format!("no record for any of the {all} bars of {symbol}"));
         };
+        // More than promised is as bad as less: an inserted bar makes the strategy trade on data that the source never
+        // had.
         if self.bars > promised.bars {
             let (bars, all) = (self.bars, promised.bars);
-            return Some(format!("{bars} bars of {symbol} where {all} were promised"));
+            return Some(format!("{bars} bars of {symbol}, {all} promised"));
         }
         if first != promised.first_close {
             return Some(format!(
@@ -192,11 +195,12 @@ impl InstrumentTally {
             ));
         }
         let missing = promised.bars.saturating_sub(self.bars);
+        // Counts can be right and bars exchanged: only the digest of all bars tells.
         if missing == 0 {
             let digest: [u8; 32] = self.sha.clone().finalize().into();
             let same = last == promised.last_close && digest == promised.bars_sha256;
             return (!same).then(|| {
-                format!("the bars of {symbol} are as many as promised, and are other bars")
+                format!("the bars of {symbol} have the promised count but another digest")
             });
         }
         if last < promised.last_close {

@@ -65,6 +65,7 @@ impl<'a> RecordDescriber<'a> {
                 refused.reason
             ),
         };
+        // Messages and reasons come from the guest, and the record is printed as one line of the report.
         harmless_line(&text)
     }
 

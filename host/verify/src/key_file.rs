@@ -15,7 +15,6 @@ pub enum KeyFileError {
          raw"
     )]
     Spelling,
-    /// The line looks like a verifier key but is malformed, or no signature can be verified with the key.
     #[error("unusable public key in the key file: {0}")]
     Key(#[from] VerifierKeyError),
 }
@@ -29,6 +28,7 @@ pub enum KeyFileError {
 pub fn parse_key_file(file: &[u8]) -> Result<PublicKey, KeyFileError> {
     let text = core::str::from_utf8(file).ok().map(str::trim);
     let bytes = match text {
+        // Base64 may hold a plus as well. Read as a key line it would be refused, and a good key with it.
         Some(line) if line.contains('+') && !is_base64_key(line) => {
             *VerifierKey::parse(line)?.public_key()
         }

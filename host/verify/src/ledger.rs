@@ -22,30 +22,18 @@ const VERSION: u64 = 1;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LedgerProofError {
-    /// The proof is malformed, not signed by the key, or of another record.
-    #[error("the proof does not hold: {0}")]
+    #[error("invalid proof: {0}")]
     Proof(#[from] TlogProofError),
-    /// Its checkpoint is of no ledger.
     #[error("the checkpoint's origin is {found:?}, not {LEDGER_ORIGIN}<name>")]
-    Origin {
-        /// The origin found.
-        found: String,
-    },
-    /// The public key cannot be used under this origin.
-    #[error("the origin cannot be checked: {0}")]
+    Origin { found: String },
+    #[error("invalid origin: {0}")]
     Key(#[from] VerifierKeyError),
-    /// The entry has no chain link.
-    #[error("the proved entry is no ledger entry: {0}")]
+    #[error("the proved entry is not a ledger entry: {0}")]
     Entry(#[from] EntryError),
-    /// The entry's body is no record.
-    #[error("the proved entry holds no record: {0}")]
+    #[error("invalid record in the proved entry: {0}")]
     Record(#[from] CborError),
-    /// A record of a later format.
-    #[error("the record is of version {found}, and version {VERSION} is known here")]
-    Version {
-        /// Its version.
-        found: u64,
-    },
+    #[error("unsupported record version {found}: this program reads version {VERSION}")]
+    Version { found: u64 },
 }
 
 /// What a proof proves: this record stands at this index of this ledger.
@@ -61,7 +49,6 @@ pub struct ProvedAct {
     pub denied: Option<String>,
     /// When, as the actor signed it.
     pub time: UnixNanos,
-    /// Who.
     pub actor: String,
     /// The actor's public key.
     pub key: [u8; 32],
@@ -95,8 +82,10 @@ pub fn verify_ledger_proof(bytes: &[u8], key: &PublicKey) -> Result<ProvedAct, L
     let proved = proof.verify(&[log], &[])?;
     let (_, body) = entry::split(proved.entry, proved.index)?;
     let mut reader = CborReader::new(body);
+    // The signature covers the bytes, not their meaning: a record of another shape must not be read as this one.
     reader.array_of(7, "a record of seven items")?;
     let found = reader.u64()?;
+    // A later format may put other items in these places; read by position, one would pass for another.
     if found != VERSION {
         return Err(LedgerProofError::Version { found });
     }

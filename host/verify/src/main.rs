@@ -26,13 +26,13 @@ usage:
   JOURNAL            a journal file, or the directory that holds `journal`
   PROOF              a .tlog-proof file of one record, of a run or of a ledger
   --key FILE         the log's public key: a verifier key line, or 32 bytes as hex or base64
-  --integrity-only   only hashes, signatures and checkpoints: run no record again
-  --manifest FILE    shows a proved record with the names and scales of its run's manifest
-  --json             answers in JSON
-  --help             shows this text
+  --integrity-only   check hashes, signatures and checkpoints only; do not re-run the records
+  --manifest FILE    show a proved record with the names and scales of its run's manifest
+  --json             print JSON
+  --help             show this text
 
-exit codes: 0 intact and complete (with --integrity-only: intact), or proved; 1 not so;
-            2 could not tell; 64 wrong usage
+exit codes: 0 intact and complete (with --integrity-only: intact), or proved; 1 a finding;
+            2 unreadable file or key; 64 wrong usage
 ";
 
 /// The answer is no.
@@ -55,10 +55,12 @@ fn main() -> ExitCode {
     let (text, code) = match answer {
         Ok(answer) => answer,
         Err(reason) => {
-            let _unheard = writeln!(io::stderr(), "could not tell: {}", harmless(&reason));
+            let _unheard = writeln!(io::stderr(), "cannot verify: {}", harmless(&reason));
             return ExitCode::from(COULD_NOT_TELL);
         }
     };
+    // Everything printed passes the filter: names and reasons in a journal are chosen by its author, and an escape
+    // sequence could overwrite a verdict on the terminal.
     match io::stdout().write_all(harmless(&text).as_bytes()) {
         Ok(()) => ExitCode::from(code),
         Err(_) => ExitCode::from(COULD_NOT_TELL),
@@ -76,6 +78,7 @@ fn journal(job: &VerifyArguments) -> Answer {
         job.file.clone()
     };
     let file = File::open(&path).map_err(|error| at(&path, &error))?;
+    // For the progress only. The length can change while the file is read, so nothing depends on it.
     let bytes_total = file.metadata().ok().map(|metadata| metadata.len());
     let to_terminal = !job.json && io::stderr().is_terminal();
     let mut shown = 0;
@@ -105,6 +108,7 @@ fn journal(job: &VerifyArguments) -> Answer {
 fn proof(job: &VerifyArguments) -> Answer {
     let key = read_key(&job.key)?;
     let bytes = read(&job.file)?;
+    // By the origin that the proof claims; the check below verifies that claim, so a false one only picks the wrong error.
     if is_of_ledger(&bytes) {
         return Ok(match verify_ledger_proof(&bytes, &key) {
             Ok(proved) if job.json => (line(&proved.to_json()), 0),

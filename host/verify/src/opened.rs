@@ -45,12 +45,16 @@ impl OpenedJournal {
         let mut canonical = Vec::new();
         open.encode(&mut canonical);
         let manifest = Manifest::parse(&open.manifest)?;
+        // One spelling only: two spellings of one manifest would be two run ids for the same run.
         if canonical != body || manifest.canonical()? != open.manifest {
             return Err(FindingCause::NotCanonical);
         }
         let setup = manifest.setup()?;
+        // Without a commitment for each instrument, bars could be left out and nothing would show it.
         check_commitments(&open, &manifest)?;
         let run_id = manifest.run_id()?;
+        // The key's name comes from the manifest, not from the checkpoint: so a checkpoint of another run, signed with the
+        // same key, does not fit.
         let key = log_key(key, &origin(&run_id, open.execution))?;
         Ok(Self {
             names: InstrumentNames(setup.instruments.as_slice().into()),

@@ -23,28 +23,18 @@ const ORIGIN_PREFIX: &str = "counterfoil/run/";
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordProofError {
-    /// The proof is malformed, not signed by the key, or of another record.
-    #[error("the proof does not hold: {0}")]
+    #[error("invalid proof: {0}")]
     Proof(#[from] TlogProofError),
-    /// Its checkpoint is of no run's log.
     #[error("the checkpoint's origin is {found:?}, not counterfoil/run/<run id>/<execution>")]
-    Origin {
-        /// The origin found.
-        found: String,
-    },
-    /// The public key cannot be used under this origin.
-    #[error("the origin cannot be checked: {0}")]
+    Origin { found: String },
+    #[error("invalid origin: {0}")]
     Key(#[from] counterfoil_journal::key::VerifierKeyError),
-    /// The entry has no chain link.
-    #[error("the proved entry is no journal entry: {0}")]
+    #[error("the proved entry is not a journal entry: {0}")]
     Entry(#[from] EntryError),
-    /// The entry's body is no record.
-    #[error("the proved entry holds no record: {0}")]
+    #[error("invalid record in the proved entry: {0}")]
     Record(#[from] CborError),
-    /// The manifest handed in does not hold.
     #[error("{0}")]
     Manifest(#[from] ManifestError),
-    /// The manifest is another run's.
     #[error("the manifest is not the one that this run was started from")]
     OtherManifest,
 }
@@ -52,9 +42,7 @@ pub enum RecordProofError {
 /// What a proof proves: this record stands at this index of this run's log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProvedRecord {
-    /// The run id.
     pub run_id: [u8; 32],
-    /// Which execution.
     pub execution: u64,
     /// The record's index.
     pub index: u64,
@@ -64,7 +52,6 @@ pub struct ProvedRecord {
     pub root: [u8; 32],
     /// The name of the record's kind.
     pub kind: &'static str,
-    /// The record.
     pub record: RunRecord,
     /// The record in plain words; scaled and named if the manifest was handed in.
     pub text: String,
@@ -89,6 +76,7 @@ pub fn verify_proof(
     let (run_id, execution) = parse_origin(origin).ok_or_else(|| RecordProofError::Origin {
         found: origin.to_owned(),
     })?;
+    // From here on the entry is what the log signed; before, not even the origin was more than a claim.
     let proved = proof.verify(&[log_key(key, origin)?], &[])?;
     let (_, body) = entry::split(proved.entry, proved.index)?;
     let record = RunRecord::decode(body)?;
@@ -125,7 +113,7 @@ impl fmt::Display for ProvedRecord {
             "proved: record {} of {} that the signed checkpoint covers, a {} record",
             self.index, self.tree_size, self.kind
         )?;
-        writeln!(f, "it says: {}", self.text)
+        writeln!(f, "record: {}", self.text)
     }
 }
 
@@ -156,6 +144,7 @@ fn parse_origin(origin: &str) -> Option<([u8; 32], u64)> {
 
 fn instruments(manifest: &str, run_id: &[u8; 32]) -> Result<Vec<Instrument>, RecordProofError> {
     let manifest = Manifest::parse(manifest)?;
+    // Another run's manifest would show the right record with the wrong names and scales.
     if manifest.run_id()? != *run_id {
         return Err(RecordProofError::OtherManifest);
     }

@@ -59,10 +59,7 @@ pub enum Completeness {
         why: Vec<String>,
     },
     /// It cannot be told.
-    Unknown {
-        /// Why.
-        why: String,
-    },
+    Unknown { why: String },
 }
 
 /// The bars of one instrument that the journal decides.
@@ -70,7 +67,6 @@ pub enum Completeness {
 pub struct BarsSeen {
     /// The ticker.
     pub symbol: String,
-    /// How many.
     pub bars: u64,
     /// How many the open record promises; none for a feed.
     pub promised: Option<u64>,
@@ -87,7 +83,6 @@ pub struct VerifyReport {
     pub execution: Option<u64>,
     /// The build of the host that wrote it, for people.
     pub host: Option<String>,
-    /// The manifest.
     pub manifest: Option<Manifest>,
     /// The log's origin.
     pub origin: Option<String>,
@@ -125,9 +120,11 @@ impl VerifyReport {
     pub fn is_good(&self) -> bool {
         let complete = match &self.completeness {
             Completeness::Complete => true,
+            // Unknown is good only where it was not asked for: a broken journal is unknown as well.
             Completeness::Unknown { .. } => self.rerun == Rerun::NotAsked,
             Completeness::Incomplete { .. } => false,
         };
+        // Both verdicts: an intact journal can still lack bars, and a complete one can be forged.
         self.integrity == Integrity::Intact && complete
     }
 }
@@ -154,7 +151,7 @@ impl VerifyReport {
             integrity: Integrity::Broken(finding),
             rerun: Rerun::Stopped,
             completeness: Completeness::Unknown {
-                why: "the first record does not hold".to_owned(),
+                why: "the first record is invalid".to_owned(),
             },
         }
     }

@@ -139,6 +139,7 @@ impl Rerunner {
         body: &[u8],
         one: &DeliveriesRecord,
     ) -> Result<(), Box<Finding>> {
+        // Fuel is recorded once for all deliveries of a slice, in the first record; later ones would overwrite it with 0.
         let is_first = self.time != Some(one.time) || !self.slice.bars().is_empty();
         self.ahead_of_bars(index, body, one.time)?;
         if is_first {
@@ -171,6 +172,7 @@ impl Rerunner {
         if self.time != Some(time) || !self.slice.bars().is_empty() {
             self.step()?;
         }
+        // The journal decides how long a slice is. Without the bound, one forged slice would fill the auditor's memory.
         if self.bodies.bytes() > SLICE_BYTES_MAX {
             let reason = "the slice has more deliveries than any run can cause".to_owned();
             return Err(self
@@ -192,6 +194,7 @@ impl Rerunner {
         if self.time != Some(bar.close_time) {
             self.step()?;
         }
+        // The record names the instrument; the run would index its tables with it.
         let reason = if bar.instrument.index() >= self.instruments {
             Some(format!(
                 "the manifest has no instrument {}",
@@ -219,6 +222,7 @@ impl Rerunner {
             trace: one.trace,
         };
         let at_init = one.callback == Callback::Init;
+        // A fault in `init` comes before any slice, and one in a callback belongs to the slice under way.
         if at_init || self.time != Some(one.time) {
             self.step()?;
         }
@@ -276,6 +280,8 @@ impl Rerunner {
     /// Ends the last slice of a journal without a closing record, if it can be told that it is
     /// whole.
     pub(crate) fn finish(&mut self) -> Result<(), Box<Finding>> {
+        // A journal that a crash ended may stop within a slice. Its records are genuine, but the rules need the whole slice
+        // to derive them, so nothing is claimed about them.
         let whole = self.slice.bars().len() == self.instruments && !self.script.ends_in_fault();
         if whole {
             return self.step();
@@ -312,6 +318,7 @@ impl Rerunner {
             clock: &mut self.times,
         };
         let acted = act(&mut self.run, &self.slice, &mut ports);
+        // Both ways: a record that the rules do not give, and one that they give and the journal lacks.
         let (at, produced) = compare.finish();
         match acted {
             Ok(_) if self.bodies.get(at).is_none() => Ok(()),

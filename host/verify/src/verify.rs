@@ -24,11 +24,9 @@ const CHUNKS_WAITING_MAX: usize = 4;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The journal could not be read.
-    #[error("the journal could not be read: {0}")]
+    #[error("cannot read the journal: {0}")]
     Read(#[from] io::Error),
-    /// No second thread, or it ended early.
-    #[error("the thread that checks hashes and signatures did not run to its end")]
+    #[error("the thread that checks hashes and signatures stopped early")]
     Thread,
 }
 
@@ -74,6 +72,7 @@ pub fn verify_journal<R: Read>(
     options: VerifyOptions<'_>,
 ) -> Result<VerifyReport, VerifyError> {
     let mut chunks = ChunkReader::new(reader);
+    // The first record names the run, the key's name and the cadence; nothing behind it can be checked without them.
     let first = chunks.next()?;
     let opened = match first.as_ref().and_then(first_body) {
         Some(body) => OpenedJournal::parse(body, key),
@@ -91,8 +90,11 @@ pub fn verify_journal<R: Read>(
             .name("chain".to_owned())
             .spawn_scoped(scope, move || chain.run(receive))
             .map_err(VerifyError::Read)?;
+        // Two threads over the same chunks: hashing and signatures cost about as much as the re-run, and neither needs the
+        // other's result before the end.
         let mut walk = JournalWalk::new(&opened, options);
         let walked = walk.all(first, &mut chunks, &send);
+        // Ends the other thread's loop. Without it the join below would wait for ever.
         drop(send);
         let chained = checker.join().map_err(|_| VerifyError::Thread)?;
         walked?;
@@ -151,6 +153,7 @@ impl<'a> JournalWalk<'a> {
                 });
             }
             let chunk = Arc::new(chunk);
+            // The receiver is gone because it found something: what follows a break proves nothing, so reading stops.
             if send.send(Arc::clone(&chunk)).is_err() {
                 return Ok(());
             }
@@ -171,6 +174,7 @@ impl<'a> JournalWalk<'a> {
                 continue;
             }
             // An entry too short for its link is the other thread's finding.
+            // The rest of the chunk is left out too: the chain breaks here, and later records are not this run's.
             let Some(body) = body_of(entry, index) else {
                 return;
             };
@@ -201,6 +205,7 @@ impl<'a> JournalWalk<'a> {
         let mut findings = Vec::new();
         let broken_at = chained.finding.as_ref().map(|finding| finding.index);
         findings.extend(chained.finding.map(|finding| *finding));
+        // Only behind an intact chain: after a break the end of the file is the attacker's, and would hide the cause.
         if broken_at.is_none() {
             if let JournalEnd::Bad(error) = end {
                 findings.push(*names.finding(chained.entries, None, error.into()));
@@ -219,6 +224,8 @@ impl<'a> JournalWalk<'a> {
             JournalEnd::Torn(bytes) => bytes,
             JournalEnd::Bad(_) => 0,
         };
+        // A crash leaves records without a checkpoint, and so does an attacker who appends. No signature tells them apart, so
+        // they are never called intact.
         let uncovered = chained.entries.saturating_sub(chained.covered);
         let integrity = match findings.first() {
             Some(finding) => Integrity::Broken(finding.clone()),
@@ -232,6 +239,7 @@ impl<'a> JournalWalk<'a> {
         let asked = !self.options.integrity_only;
         let rerunner = self.rerunner;
         let completeness = completeness(asked, broken_at, uncovered, &self.counter);
+        // Figures of a re-run that stopped early would look like those of the run.
         let reached = asked && whole;
         VerifyReport {
             run_id: Some(opened.run_id),
@@ -272,9 +280,10 @@ fn completeness(
     counter: &BarTally,
 ) -> Completeness {
     if !asked {
-        let why = "the records were not looked at".to_owned();
+        let why = "the records were not read".to_owned();
         return Completeness::Unknown { why };
     }
+    // Unknown, not incomplete: the missing records may be behind the break.
     if let Some(at) = broken_at {
         let why = format!("the journal is broken at record {at}");
         return Completeness::Unknown { why };
@@ -283,7 +292,7 @@ fn completeness(
     if !counter.is_closed() {
         why.push("no closing record: the run did not end, or its end is missing".to_owned());
     } else if uncovered > 0 {
-        why.push("the closing record is covered by no checkpoint".to_owned());
+        why.push("no checkpoint covers the closing record".to_owned());
     }
     why.extend(counter.missing());
     if why.is_empty() {

@@ -291,11 +291,11 @@ fn a_coherent_run_without_one_of_its_bars_is_intact_and_incomplete() {
             other[3] = counterfoil_trading::bar::ClosedBar::parse(raw).unwrap();
             let bytes = seal(&run(&manifest, &all, &other, PLAN), &manifest, &signer());
             let report = verify_journal(&bytes[..], &key(), VerifyOptions::default()).unwrap();
-            check_incomplete(&report, "are as many as promised, and are other bars");
+            check_incomplete(&report, "have the promised count but another digest");
             let more = bars(1, 31);
             let bytes = seal(&run(&manifest, &all, &more, PLAN), &manifest, &signer());
             let report = verify_journal(&bytes[..], &key(), VerifyOptions::default()).unwrap();
-            check_incomplete(&report, "31 bars of SYM0 where 30 were promised");
+            check_incomplete(&report, "31 bars of SYM0, 30 promised");
         }
     }
 }

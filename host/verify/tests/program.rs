@@ -90,26 +90,22 @@ fn each_answer_has_its_exit_code() {
         ("--key key journal", 0, "integrity:    intact\n"),
         ("--key key .", 0, "completeness: complete\n"),
         ("--key key --json .", 0, "\"good\":true"),
-        (
-            "--key key --integrity-only .",
-            0,
-            "re-run:       not asked for\n",
-        ),
+        ("--key key --integrity-only .", 0, "re-run:       skipped\n"),
         (
             "--key key torn",
             1,
-            "integrity:    intact up to its last checkpoint",
+            "integrity:    intact up to the last checkpoint",
         ),
         ("--key key torn", 1, "completeness: INCOMPLETE\n"),
         ("--key key manifest.json", 1, "this is not a journal"),
         ("--key key --json torn", 1, "\"good\":false"),
-        ("--key key nothing", 2, "could not tell: nothing:"),
+        ("--key key nothing", 2, "cannot verify: nothing:"),
         (
             "--key manifest.json journal",
             2,
-            "could not tell: manifest.json: the key file",
+            "cannot verify: manifest.json: no public key in the key file",
         ),
-        ("journal", 64, "--key FILE is missing"),
+        ("journal", 64, "missing --key FILE"),
         ("--help", 0, "exit codes:"),
         ("proof --key key one.tlog-proof", 0, "(unscaled)"),
         (
@@ -122,7 +118,7 @@ fn each_answer_has_its_exit_code() {
         (
             "proof --key key none.tlog-proof",
             2,
-            "could not tell: none.tlog-proof",
+            "cannot verify: none.tlog-proof",
         ),
     ];
     for (arguments, code, text) in table {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_base::digest::Digest;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::run::component::{CompiledComponent, compile_component};
 use counterfoil_sandbox::admission;
@@ -21,12 +22,12 @@ pub(crate) fn component(
     text: &str,
     limits: &SandboxLimits,
     engine: &EngineSettings,
-) -> Result<([u8; 32], CompiledComponent)> {
+) -> Result<(Digest, CompiledComponent)> {
     let path = Path::new(text);
     let bytes = if path.is_file() {
         read_whole(path)?
     } else if let Ok(digest) = digest("component", text) {
-        places.data.component(&digest)?
+        places.data.component(&Digest(digest))?
     } else {
         bail!("no component {text:?}: it is neither a file nor sha256: and 64 hex digits");
     };
@@ -39,7 +40,7 @@ pub(crate) fn component(
 
 /// Compiles in a process of its own, whose limits a compile bomb cannot get past. What it made
 /// comes out of the cache afterwards.
-fn compile(places: &Places, digest: &[u8; 32], engine: &EngineSettings) -> Result<()> {
+fn compile(places: &Places, digest: &Digest, engine: &EngineSettings) -> Result<()> {
     let program = std::env::current_exe().context("this program's own path")?;
     let mut child = Command::new(program);
     child

@@ -41,7 +41,7 @@ pub(crate) fn show(places: &Places, run: &str, what: &str, found: &Replayed) -> 
             "records-compared": found.identical,
             "journal-closed": found.closed,
             "first-foreign-slice": found.foreign_slice.map(show_time),
-            "decision-digest": found.decision_digest.map(|digest| format!("sha256:{}", hex::encode(digest))),
+            "decision-digest": found.decision_digest,
             "first-difference": found.difference.as_ref().map(|difference| json!({
                 "entry": difference.index,
                 "recorded": side(&difference.recorded),
@@ -113,7 +113,10 @@ fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
             ("compared", format!("{} records", found.identical)),
             (
                 "decision digest",
-                found.decision_digest.map(hex::encode).unwrap_or_default(),
+                found
+                    .decision_digest
+                    .map(|digest| digest.hex())
+                    .unwrap_or_default(),
             ),
         ]);
         return;

@@ -43,7 +43,7 @@ pub(crate) fn manifest(
     let (digest, ready) = admit::component(places, text, &limits, &engine)?;
     Ok(Manifest {
         format: FORMAT.to_owned(),
-        component: format!("sha256:{}", hex::encode(digest)),
+        component: digest.to_string(),
         world: WORLD.to_owned(),
         profile: PROFILE_PURE.to_owned(),
         engine: format!("sha256:{}", hex::encode(settings_digest())),

@@ -251,7 +251,7 @@ fn rewritten_passes_only_with_the_key_and_origin() {
     );
     named(
         &rewritten(&[b"a", b"b"], 2, ORIGIN),
-        "after 2 entries is refused",
+        "invalid checkpoint after 2 entries",
     );
     named(
         &rewritten(&[b"a", b"b"], 1, "counterfoil.example/run/2"),

@@ -8,7 +8,6 @@ use super::{ExceptionInput, UnixSeconds};
 /// The risk limits of an account are about to be set.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct LimitsInput {
-    /// Now.
     pub time: UnixSeconds,
     /// Who asks.
     pub asked_by: String,
@@ -23,7 +22,6 @@ pub struct LimitsInput {
 /// An account.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct AccountInput {
-    /// Its name.
     pub name: String,
     /// Who owns it.
     pub owner: String,

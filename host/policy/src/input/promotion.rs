@@ -8,7 +8,6 @@ use super::{DigestSetInput, ExceptionInput, UnixSeconds};
 /// A component is about to be approved for use.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct PromotionInput {
-    /// Now.
     pub time: UnixSeconds,
     /// What is promoted.
     pub set: DigestSetInput,
@@ -27,7 +26,6 @@ pub struct PromotionInput {
 pub struct ComponentInput {
     /// The strategy that it is a version of.
     pub strategy: String,
-    /// The commit of its source.
     pub source_commit: String,
     /// The compiler, with its version.
     pub toolchain: String,

@@ -9,7 +9,6 @@ use counterfoil_base::digest::Digest;
 /// A run is about to start.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct StartInput {
-    /// Now.
     pub time: UnixSeconds,
     /// What starts.
     pub set: DigestSetInput,
@@ -21,11 +20,9 @@ pub struct StartInput {
     pub owner: String,
     /// The account that it trades for.
     pub account: String,
-    /// The market.
     pub market: String,
     /// The length of a bar, such as `1d`.
     pub timeframe: String,
-    /// The digest of its parameters.
     pub parameters: Digest,
     /// The digest of the account's limits that it keeps.
     pub limits: Digest,
@@ -88,7 +85,6 @@ pub struct AuthorizationInput {
 pub struct RetrospectiveInput {
     /// The ledger's entry that opened it.
     pub entry: u64,
-    /// Who opened it.
     pub opened_by: String,
 }
 
@@ -99,6 +95,5 @@ pub struct KillInput {
     pub entry: u64,
     /// What it stops: `run`, `account` or `installation`.
     pub scope: String,
-    /// Why.
     pub reason: String,
 }

@@ -59,7 +59,7 @@ pub(crate) fn manifest(data: &DataDir, snapshot: &str) -> Manifest {
     ];
     Manifest {
         format: text(FORMAT),
-        component: format!("sha256:{}", hex::encode(component)),
+        component: component.to_string(),
         world: text(WORLD),
         profile: text(PROFILE_PURE),
         engine: format!("sha256:{}", hex::encode(settings_digest())),

@@ -64,7 +64,7 @@ fn archived(archive: &Archive, state: &State, all: &mut Found) -> Result<(), Dri
 
 /// What is there instead of the component; nothing if it is as declared.
 fn component_bytes(data: &DataDir, component: &Digest) -> Result<Option<String>, DriftError> {
-    match data.component(&component.0) {
+    match data.component(component) {
         Ok(_) => Ok(None),
         Err(DataDirError::NoComponent { .. }) => Ok(Some(MISSING.to_owned())),
         Err(DataDirError::ComponentChanged { found, .. }) => Ok(Some(format!("sha256:{found}"))),

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use counterfoil_governance::state::State;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found, MISSING};
@@ -17,7 +18,6 @@ use crate::store::keys::{
     read_public,
 };
 use crate::times::show_time;
-use counterfoil_os::files::FileError;
 
 /// What is declared of every file with a secret key.
 const OWNER_ALONE: &str = "its owner alone reads it";

@@ -10,11 +10,11 @@ use std::io::{ErrorKind, Read as _};
 use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
+use counterfoil_os::files::{self, FileError};
 use counterfoil_policy::bundle::BUNDLE_BYTES_MAX;
 use counterfoil_policy::child::INPUT_BYTES_MAX;
 
 use crate::store::data_dir::DataDir;
-use counterfoil_os::files::{self, FileError};
 
 /// The most bytes of one thing in the archive: the larger of a bundle and an input.
 const BYTES_MAX: usize = if BUNDLE_BYTES_MAX > INPUT_BYTES_MAX {

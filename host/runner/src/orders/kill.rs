@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use counterfoil_governance::id::Id;
+use counterfoil_os::files::{self, FileError};
 use counterfoil_trading::record::{RunStop, StopCause};
 
 use crate::store::data_dir::{DataDir, Execution};
-use counterfoil_os::files::{self, FileError};
 
 /// The most bytes of a reason that are read.
 const REASON_BYTES_MAX: u64 = 1_000;

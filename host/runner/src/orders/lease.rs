@@ -14,12 +14,12 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use crate::store::data_dir::DataDir;
 use counterfoil_governance::id::{Id, IdError};
+use counterfoil_os::lock::FileLock;
 use serde::{Deserialize, Serialize};
 
-use crate::store::data_dir::DataDir;
 use counterfoil_os::files::{self, FileError};
-use counterfoil_os::lock::FileLock;
 
 /// The format of the lease's file.
 const FORMAT: &str = "counterfoil-lease/1";

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use counterfoil_governance::id::Id;
+use counterfoil_os::clock::kernel_clock;
 use counterfoil_trading::manifest::{Manifest, RiskEntry, canonical_json};
 use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::risk::RiskLimits;
@@ -17,7 +18,6 @@ use sha2::{Digest as _, Sha256};
 
 use crate::store::data_dir::DataDir;
 use crate::times::parse_time;
-use counterfoil_os::clock::kernel_clock;
 
 /// The format of the file.
 pub const FORMAT: &str = "counterfoil-limits/1";

@@ -15,13 +15,13 @@ use counterfoil_connect::feed::session;
 use counterfoil_connect::net::credentials::{Credentials, CredentialsError};
 use counterfoil_connect::net::dial::{DialError, Dialer};
 use counterfoil_connect::net::endpoint::{Endpoint, EndpointError, Kind};
+use counterfoil_os::files::{FileError, read_whole};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::time::UnixNanos;
 use serde::Deserialize;
 
 use crate::clock;
-use counterfoil_os::files::{FileError, read_whole};
 
 /// How long a connection may take to stand.
 const DIAL_MAX: Duration = Duration::from_secs(10);

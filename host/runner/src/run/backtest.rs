@@ -1,4 +1,4 @@
-//! A run over a snapshot.
+//! A run over a snapshot. It must never know a clock.
 
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -16,7 +16,7 @@ use crate::store::data_dir::DataDir;
 ///
 /// # Errors
 ///
-/// As [`execute`], and if the snapshot is not what the manifest says.
+/// As [`execute`], and if the snapshot contradicts the manifest.
 pub fn backtest(
     data: &DataDir,
     manifest: &Manifest,

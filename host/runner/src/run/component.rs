@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::arguments::{ArgumentError, parse_arguments};
 use counterfoil_sandbox::compile::{CompileError, LoadedComponent, load};
 use counterfoil_sandbox::describe::{DescribeError, Description, describe};
@@ -16,7 +17,7 @@ use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
 use crate::run::mismatch::ManifestMismatch;
 use crate::store::data_dir::{DataDir, DataDirError};
 
-/// Why a component could not be made ready for a run.
+/// Why a component could not be prepared for a run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ComponentError {
@@ -64,6 +65,7 @@ pub fn compile_component(
     limits: &SandboxLimits,
     settings: EngineSettings,
 ) -> Result<CompiledComponent, ComponentError> {
+    // The fuel limit belongs to the engine, so the engine is made for these limits.
     let engine = Engine::new(settings.for_limits(limits))?;
     let compiled = load(&engine, bytes)?;
     let stack = engine.settings().thread_stack_bytes();
@@ -86,7 +88,7 @@ pub fn compile_for_manifest(
     setup: &RunSetup,
     settings: EngineSettings,
 ) -> Result<(CompiledComponent, GuestSetup), ComponentError> {
-    let bytes = data.component(&setup.component)?;
+    let bytes = data.component(&Digest(setup.component))?;
     let ready = compile_component(&bytes, &manifest.limits, settings)?;
     let guest = guest_setup(&ready, manifest, setup)?;
     Ok((ready, guest))
@@ -109,7 +111,7 @@ pub fn guest_setup(
         return Err(ManifestMismatch {
             subject: "the engine-settings digest",
             place: "this host",
-            found: format!("sha256:{}", hex::encode(ours)),
+            found: Digest(ours).to_string(),
             stated: manifest.engine.clone(),
             hint: "use the host version that made the manifest, or make a new manifest",
         }
@@ -207,6 +209,7 @@ impl PreparedComponent {
 
     /// Checks that the component was prepared for `run`, given as 64 hex digits.
     pub(crate) fn check_run(&self, run: &str) -> Result<(), ManifestMismatch> {
+        // Parameters are part of the prepared setup: another run's would be decided and journaled under this run's id.
         let ready_for = hex::encode(self.run);
         if ready_for == run {
             return Ok(());
@@ -249,6 +252,8 @@ fn check_description(
             has,
         })
     };
+    // The manifest states the warm-up so that the run id covers it. Taken from the component at each start, a host bug
+    // could let orders through earlier in a replay than in the run.
     if description.warm_up != manifest.warm_up {
         return Err(ManifestMismatch {
             subject: "the warm-up",

@@ -40,8 +40,7 @@ pub trait RunObserver<S> {
 ///
 /// # Errors
 ///
-/// Returns [`DriveError`] if feed, venue, journal or host cannot go on; the journal then has no
-/// closing record.
+/// Returns [`DriveError`] if feed, venue, journal or host cannot continue. The journal has no closing record then.
 pub fn drive<F, S, V, J, C>(
     feed: &mut F,
     run: &mut Run,

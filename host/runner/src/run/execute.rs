@@ -7,6 +7,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
+use counterfoil_os::files::FileError;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
 use counterfoil_sandbox::thread::guest_thread;
@@ -39,7 +40,6 @@ use crate::run::permission::RunPermission;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};
-use counterfoil_os::files::FileError;
 
 /// The build of this host, as the open record names it.
 pub const HOST: &str = concat!("counterfoil ", env!("CARGO_PKG_VERSION"));
@@ -135,7 +135,9 @@ impl LiveContext {
             books: BookTerms {
                 instruments: setup.instruments.clone(),
                 cash: setup.cash,
-                cash_tolerance: setup.broker.map_or(Money::ZERO, |one| one.cash_tolerance),
+                cash_tolerance: setup
+                    .broker
+                    .map_or(Money::ZERO, |broker| broker.cash_tolerance),
                 interval_nanos: RECONCILE_NANOS,
             },
         };
@@ -246,8 +248,8 @@ where
     C: RunClock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
-    let run_id = manifest.run_id()?;
-    guest.check_run(&hex::encode(run_id))?;
+    let run_id = Digest(manifest.run_id()?);
+    guest.check_run(&run_id.hex())?;
     let canonical = manifest.canonical()?;
     // A crash after this line leaves a folder without a journal. A resumption finds no signed entry in it and
     // begins the run there, so a live manifest that starts once is not used up by it.

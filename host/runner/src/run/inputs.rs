@@ -3,6 +3,7 @@
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use counterfoil_os::files::FileError;
 use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::store::read_error::ReadError;
 use counterfoil_snapshot::store::selection::{BarSelection, InstrumentCommitment};
@@ -18,7 +19,6 @@ use crate::run::feed::SnapshotFeed;
 use crate::run::mismatch::ManifestMismatch;
 use crate::store::data_dir::DataDir;
 use crate::times::parse_time;
-use counterfoil_os::files::FileError;
 
 /// Why a manifest's snapshot could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +49,7 @@ pub fn snapshot_store(data: &DataDir) -> Result<SnapshotStore, FileError> {
     ))
 }
 
-/// The manifest's bars, checked against what the manifest says of them.
+/// The bars that the manifest names, checked against its timeframe and instruments.
 ///
 /// # Errors
 ///
@@ -70,6 +70,8 @@ pub fn selection_of(
         .into());
     };
     let store = snapshot_store(data)?;
+    // The id is the digest of the snapshot's manifest, which names the digest of every file: bars that were edited
+    // on disk are an error here, and never another result under the same run id.
     let snapshot = store.load(&store.resolve(id)?)?;
     let symbols: Vec<String> = manifest
         .instruments
@@ -124,9 +126,13 @@ pub struct SnapshotInputs {
 pub fn inputs_of(selection: &BarSelection) -> Result<SnapshotInputs, InputsError> {
     let bars = selection.commitment()?;
     let mut actions = selection.actions()?;
-    let last = bars.iter().filter_map(|one| one.last_close).max();
-    // Later ones join no slice of the run.
-    actions.retain(|one| Some(one.ex_time) < last);
+    let last = bars
+        .iter()
+        .filter_map(|commitment| commitment.last_close)
+        .max();
+    // An action after the last bar joins no slice. It is left out of the commitments too, so that they hold exactly
+    // what the run can meet.
+    actions.retain(|action| Some(action.ex_time) < last);
     Ok(SnapshotInputs {
         commitments: commitments(bars, actions.clone()),
         feed: SnapshotFeed::new(selection.slices(), actions),
@@ -146,6 +152,8 @@ pub(crate) fn check_inputs(
     }
     let inputs = inputs_of(&selection_of(data, manifest, setup)?)?;
     let there = inputs.commitments;
+    // Compared before anything is decided again. A snapshot that differs from the one that the run promised would
+    // make honest decisions look wrong, or forged ones right.
     if open.commitments.as_ref() == Some(&there) {
         return Ok(Some(inputs.feed));
     }
@@ -163,20 +171,21 @@ fn commitments(
     bars: Vec<InstrumentCommitment>,
     mut actions: Vec<CorporateAction>,
 ) -> Vec<DataCommitment> {
-    // As the slices hand them on: of one instrument by time, then by kind.
+    // In the order of the slices: by time, then by kind. Any other order would give another digest of the same
+    // actions, and a replay would refuse a genuine journal.
     actions.sort();
-    let all = bars.into_iter().zip(0..).map(|(one, id)| {
+    let all = bars.into_iter().zip(0..).map(|(bars, id)| {
         let own = || actions.iter().filter(|action| action.instrument.0 == id);
         let mut encoded = Vec::new();
         for action in own() {
             encode_action(action, &mut encoded);
         }
         DataCommitment {
-            symbol: one.symbol,
-            bars: one.bars,
-            first_close: one.first_close.unwrap_or_default(),
-            last_close: one.last_close.unwrap_or_default(),
-            bars_sha256: *one.bars_sha256.bytes(),
+            symbol: bars.symbol,
+            bars: bars.bars,
+            first_close: bars.first_close.unwrap_or_default(),
+            last_close: bars.last_close.unwrap_or_default(),
+            bars_sha256: *bars.bars_sha256.bytes(),
             actions: u64::try_from(own().count()).unwrap_or(u64::MAX),
             actions_sha256: Sha256::digest(&encoded).into(),
         }
@@ -209,6 +218,8 @@ fn check_selection(
             hint: "make the manifest from the snapshot again",
         })
     };
+    // The manifest repeats what the snapshot knows, so that the run id covers it. Neither value may win silently:
+    // another tick size would round every order.
     let timeframe = snapshot.manifest().timeframe;
     if timeframe != setup.timeframe {
         return disagrees(
@@ -220,10 +231,10 @@ fn check_selection(
     let there = selection.instruments();
     if there != setup.instruments {
         let list = |all: Vec<InstrumentEntry>| {
-            let texts = all.into_iter().map(|one| {
+            let texts = all.into_iter().map(|instrument| {
                 format!(
                     "{} (tick {}, lot {})",
-                    one.symbol, one.tick_size, one.lot_size
+                    instrument.symbol, instrument.tick_size, instrument.lot_size
                 )
             });
             texts.collect::<Vec<_>>().join(", ")

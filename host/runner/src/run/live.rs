@@ -82,13 +82,9 @@ pub(crate) fn live_in_context<B: BarSource>(
 /// Returns [`ManifestMismatch`] for the first value that keeps it from being run live.
 pub fn check_manifest(manifest: &Manifest, setup: &RunSetup) -> Result<(), ManifestMismatch> {
     if !matches!(manifest.data, DataSource::Feed { .. }) {
-        return Err(ManifestMismatch {
-            subject: "the data source",
-            place: "a live run",
-            found: "a feed".to_owned(),
-            stated: "a snapshot".to_owned(),
-            hint: "start it with `counterfoil backtest`",
-        });
+        return Err(ManifestMismatch::no_feed(
+            "start it with `counterfoil backtest`",
+        ));
     }
     // With a larger cadence an order could leave before its decision is signed and durable; after a crash the
     // journal would not explain the order.

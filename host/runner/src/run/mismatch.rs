@@ -14,3 +14,16 @@ pub struct ManifestMismatch {
     /// What the caller can do about it.
     pub hint: &'static str,
 }
+
+impl ManifestMismatch {
+    /// The manifest names a snapshot where a live run needs a feed.
+    pub(crate) fn no_feed(hint: &'static str) -> Self {
+        Self {
+            subject: "the data source",
+            place: "a live run",
+            found: "a feed".to_owned(),
+            stated: "a snapshot".to_owned(),
+            hint,
+        }
+    }
+}

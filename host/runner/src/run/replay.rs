@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
 use counterfoil_sandbox::setup::GuestSetup;
@@ -70,7 +71,7 @@ pub struct ReplayReport {
     /// Decisions made again.
     pub decisions: u64,
     /// The decision digest of the replay, if nothing differs.
-    pub decision_digest: Option<[u8; 32]>,
+    pub decision_digest: Option<Digest>,
     pub difference: Option<RecordDifference>,
     /// Close time of the first journaled slice that differs from the snapshot's, if any.
     pub foreign_slice: Option<UnixNanos>,
@@ -214,7 +215,7 @@ fn conclude(decided: ReplayTally, tail: Option<JournalTail>) -> ReplayReport {
     // would pass the comparison of records, as it lies outside the digest.
     let misstated = closed
         .clone()
-        .filter(|(_, close)| digest.is_some_and(|digest| digest != close.decision_digest))
+        .filter(|(_, close)| digest.is_some_and(|digest| digest.0 != close.decision_digest))
         .map(|(index, close)| RecordDifference {
             index,
             recorded: Some(Box::new(RunRecord::Close(close))),

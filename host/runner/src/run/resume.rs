@@ -15,6 +15,7 @@ use counterfoil_connect::broker::bridge::Bridge;
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
+use counterfoil_os::files::FileError;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
@@ -47,7 +48,6 @@ use crate::run::replay::RecordDifference;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};
-use counterfoil_os::files::FileError;
 use recorded_run::RecordedRun;
 use replay_then_live::ReplayThenLive;
 use resumed_journal::{JournalContinuation, ResumedJournal};
@@ -369,13 +369,9 @@ impl Resumption {
         around: ResumeDeps<'_>,
     ) -> Result<ResumeOutcome, ExecuteError> {
         if !matches!(self.manifest.data, DataSource::Feed { .. }) {
-            return Err(ManifestMismatch {
-                subject: "the data source",
-                place: "a live run",
-                found: "a feed".to_owned(),
-                stated: "a snapshot".to_owned(),
-                hint: "resume it with `counterfoil backtest --resume`",
-            }
+            return Err(ManifestMismatch::no_feed(
+                "resume it with `counterfoil backtest --resume`",
+            )
             .into());
         }
         let reports = self.known.take_broker_reports();

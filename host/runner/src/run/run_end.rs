@@ -52,6 +52,7 @@ pub fn run_end(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, 
     let (Some(close), Some(signed)) = (close, signed) else {
         return Ok(None);
     };
+    // A folder whose name is not a run id is not a run of this program; the ledger must not get an end for it.
     let mut run = [0; 32];
     if hex::decode_to_slice(&execution.run, &mut run).is_err() {
         return Ok(None);

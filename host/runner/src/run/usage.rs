@@ -3,11 +3,11 @@
 
 use std::fs;
 
+use counterfoil_os::files::FileError;
 use counterfoil_trading::record::{DecisionRecord, KIND_DECISION, record_kind};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
-use counterfoil_os::files::FileError;
 
 /// Why the usage of a run could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,7 @@ fn execution_usage(execution: &Execution) -> Result<RunUsage, UsageError> {
     };
     let folder = &execution.folder;
     let mut bytes = 0_u64;
+    // Everything in the folder, not the journal alone: order logs and kept tails fill the disk as well.
     for entry in fs::read_dir(folder).map_err(FileError::at("read folder", folder))? {
         let entry = entry.map_err(FileError::at("read folder", folder))?;
         let path = entry.path();

@@ -12,9 +12,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-
+use counterfoil_base::digest::Digest;
 use counterfoil_os::files::{self, FileError};
+
+use crate::store::content::{ContentError, read_content};
 
 /// The journal's file in an execution's folder.
 pub const JOURNAL_FILE: &str = "journal";
@@ -131,10 +132,10 @@ impl DataDir {
 
     /// The path of the component with this digest.
     #[must_use]
-    pub fn component_path(&self, digest: &[u8; 32]) -> PathBuf {
+    pub fn component_path(&self, digest: &Digest) -> PathBuf {
         self.root
             .join("components")
-            .join(format!("{}.wasm", hex::encode(digest)))
+            .join(format!("{}.wasm", digest.hex()))
     }
 
     /// Stores a component and returns its digest.
@@ -142,8 +143,8 @@ impl DataDir {
     /// # Errors
     ///
     /// Returns [`DataDirError`] if it cannot be written.
-    pub fn put_component(&self, bytes: &[u8]) -> Result<[u8; 32], DataDirError> {
-        let digest: [u8; 32] = Sha256::digest(bytes).into();
+    pub fn put_component(&self, bytes: &[u8]) -> Result<Digest, DataDirError> {
+        let digest = Digest::of(bytes);
         let path = self.component_path(&digest);
         // Written whole or not at all, so a file with this name always has these bytes, unless it was changed
         // later: the read checks that.
@@ -158,27 +159,19 @@ impl DataDir {
     /// # Errors
     ///
     /// Returns [`DataDirError`] if it is missing or was changed.
-    pub fn component(&self, digest: &[u8; 32]) -> Result<Vec<u8>, DataDirError> {
+    pub fn component(&self, digest: &Digest) -> Result<Vec<u8>, DataDirError> {
         let path = self.component_path(digest);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(DataDirError::NoComponent {
-                    digest: hex::encode(digest),
-                    folder: self.root.join("components").display().to_string(),
-                });
-            }
-            Err(error) => return Err(FileError::at("read", &path)(error).into()),
-        };
-        let found: [u8; 32] = Sha256::digest(&bytes).into();
-        if found != *digest {
-            let path = path.display().to_string();
-            return Err(DataDirError::ComponentChanged {
-                path,
-                found: hex::encode(found),
-            });
-        }
-        Ok(bytes)
+        read_content(&path, digest).map_err(|error| match error {
+            ContentError::File(error) => error.into(),
+            ContentError::Missing => DataDirError::NoComponent {
+                digest: digest.hex(),
+                folder: self.root.join("components").display().to_string(),
+            },
+            ContentError::Changed { found } => DataDirError::ComponentChanged {
+                path: path.display().to_string(),
+                found: found.hex(),
+            },
+        })
     }
 
     /// A new execution of the manifest, with a folder that holds a copy of the manifest. The creation of the folder
@@ -189,11 +182,11 @@ impl DataDir {
     /// Returns [`DataDirError`] if the folder cannot be created, or if `once` is set and an execution exists.
     pub fn new_execution(
         &self,
-        run: &[u8; 32],
+        run: &Digest,
         manifest: &str,
         once: bool,
     ) -> Result<Execution, DataDirError> {
-        let run = hex::encode(run);
+        let run = run.hex();
         let folder = self.root.join("runs").join(&run);
         files::make_folder(&folder)?;
         let mut number: u64 = 1;
@@ -328,7 +321,7 @@ impl DataDir {
         // The run's id is the digest of its manifest, so the name of the folder authenticates the file in it. A changed
         // copy could otherwise resume the run with other limits.
         let bytes = files::read_whole(&path)?;
-        if hex::encode(Sha256::digest(&bytes)) != execution.run {
+        if Digest::of(&bytes).hex() != execution.run {
             let (path, run) = (path.display().to_string(), execution.run.clone());
             return Err(DataDirError::ManifestChanged { path, run });
         }
@@ -355,7 +348,7 @@ mod tests {
     fn a_changed_copy_of_the_manifest_is_not_taken_for_the_manifest() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
-        let run: [u8; 32] = Sha256::digest("{}").into();
+        let run = Digest::of(b"{}");
         let execution = data.new_execution(&run, "{}", false).unwrap();
         assert_eq!(data.manifest_text(&execution).unwrap(), "{}");
         fs::write(execution.folder.join(MANIFEST_FILE), "{ }").unwrap();

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
+use counterfoil_os::files::{self, FileError};
 
 use crate::store::data_dir::{DataDir, DataDirError};
-use counterfoil_os::files::{self, FileError};
 
 pub use people::{PEOPLE_FOLDER, PeopleKeys, PersonKey};
 

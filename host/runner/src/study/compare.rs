@@ -235,6 +235,7 @@ pub(crate) struct DecisionPair {
 pub(crate) fn next_pair(
     sides: &mut [DecisionReader; 2],
 ) -> Result<Option<DecisionPair>, ReadJournalError> {
+    // A merge of two sorted journals, with one decision of each in memory: a run of years compares like one of a day.
     let [first, second] = sides;
     let order = match (first.key(), second.key()) {
         (None, None) => return Ok(None),
@@ -281,6 +282,7 @@ impl DecisionPair {
             let prices = [bar.open, bar.high, bar.low, bar.close];
             (bar.open_time, prices, bar.volume)
         };
+        // In causal order: a different bar explains different requests, and these explain different verdicts.
         if values(first) != values(second) {
             Some(DifferenceAspect::Bar)
         } else if first.requests != second.requests {

@@ -4,6 +4,7 @@
 mod store;
 mod thresholds;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::admission;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_snapshot::quality::findings::Severity;
@@ -52,7 +53,7 @@ pub fn check_admission(
     let mut facts = json!({
         "bytes": bytes.len(),
         "world": WORLD,
-        "engine": format!("sha256:{}", hex::encode(settings_digest())),
+        "engine": Digest(settings_digest()),
         "limits": limits,
     });
     match found {
@@ -86,6 +87,7 @@ pub fn check_quality(data: &DataDir, manifest: &Manifest) -> Result<EvidenceChec
     };
     let store = snapshot_store(data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
+    // Every file is read. The snapshot's manifest alone would vouch for bars that were edited after their checks.
     let read = snapshot.verify_all()?;
     let findings = snapshot.manifest().findings.as_ref();
     let open = findings.map(|data| data.open(Severity::Error));
@@ -166,8 +168,7 @@ fn run_facts(execution: &Execution) -> Value {
 }
 
 fn digest(found: &ReplayReport) -> Value {
-    let digest = found.decision_digest.map(hex::encode);
-    json!(digest.map(|digits| format!("sha256:{digits}")))
+    json!(found.decision_digest)
 }
 
 fn judge(found: &ReplayReport, how: &str, reasons: &mut Vec<String>) -> bool {
@@ -179,6 +180,7 @@ fn judge(found: &ReplayReport, how: &str, reasons: &mut Vec<String>) -> bool {
         reasons.push(format!(
             "decided again {how}, the journal's bars are not the snapshot's"
         ));
+    // An open run agrees with its replay up to the crash. As evidence it would show only the part that went well.
     } else if !found.closed {
         reasons.push("the run was not closed".to_owned());
     }

@@ -13,6 +13,7 @@ use counterfoil_governance::attest::AttestError;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
+use counterfoil_os::files::FileError;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_snapshot::error::IngestError;
@@ -36,7 +37,6 @@ use crate::run::resume::SignedPrefix;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::study::compare::{DecisionPair, DecisionReader, DifferingBar, next_pair};
 use crate::times::show_time;
-use counterfoil_os::files::FileError;
 use live_bars::LiveBars;
 
 /// Decisions per signed checkpoint of the backtest: a backtest's default.
@@ -177,13 +177,9 @@ pub fn parity(
     let live = verified(execution, request.key)?;
     let manifest = Manifest::parse(&data.manifest_text(execution)?)?;
     if !matches!(manifest.data, DataSource::Feed { .. }) {
-        return Err(ManifestMismatch {
-            subject: "the data source",
-            place: "a live run",
-            found: "a feed".to_owned(),
-            stated: "a snapshot".to_owned(),
-            hint: "compare a backtest with itself by `counterfoil replay`",
-        }
+        return Err(ManifestMismatch::no_feed(
+            "compare a backtest with itself by `counterfoil replay`",
+        )
         .into());
     }
     let setup = manifest.setup()?;
@@ -194,6 +190,8 @@ pub fn parity(
     let store = snapshot_store(data)?;
     let snapshot = match request.snapshot {
         Some(name) => store.resolve(name)?,
+        // A snapshot of bars alone has no splits and no session ends. The backtest would differ for that reason only,
+        // and the report would blame the strategy.
         None if live_bars.has_actions => {
             return Err(ParityError::HasActions {
                 run: execution.short(),
@@ -213,6 +211,7 @@ pub fn parity(
             from: Some(show_time(live_bars.first_open)),
             to: Some(show_time(closes.1)),
         },
+        // Live, every decision is signed; here nothing waits for a signature. The cadence is outside what is compared.
         cadence: CADENCE,
         ..manifest.clone()
     };

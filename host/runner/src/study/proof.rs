@@ -57,6 +57,7 @@ pub fn prove(execution: &Execution, which: &DecisionSelector) -> Result<TlogProo
                 decides && fits(which, index, body)?
             }
         };
+        // All leaves, those after the decision too: the inclusion path needs the hashes of its right-hand subtrees.
         if let Some(entry) = reader.next_entry()? {
             leaves.push(leaf_hash(entry));
             if is_selected {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use counterfoil_journal::bundle::{EntryBundleError, encode_entry};
 use counterfoil_journal::hash::leaf_hash;
 use counterfoil_journal::tile::{TILE_WIDTH, TileCutter, TileKind, TileName};
+use counterfoil_os::files::{FileError, make_folder, write_whole};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
-use counterfoil_os::files::{FileError, make_folder, write_whole};
 
 /// Why a journal could not be published.
 #[derive(Debug, thiserror::Error)]

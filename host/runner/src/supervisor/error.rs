@@ -1,6 +1,7 @@
 //! Why a run is not started, stopped, killed or gone on with. It must never decide that.
 
 use counterfoil_governance::id::IdError;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::manifest::ManifestError;
 
 use super::RUNS_MAX;
@@ -13,7 +14,6 @@ use crate::run::execute::ExecuteError;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::run_end::RunEndError;
 use crate::store::data_dir::DataDirError;
-use counterfoil_os::files::FileError;
 
 /// Why a run is not started, stopped, killed or gone on with.
 #[derive(Debug, thiserror::Error)]

@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use counterfoil_os::files::{self, FileError};
 use serde::{Deserialize, Serialize};
 
 use super::feeds::FeedSettings;
 use crate::store::data_dir::DataDir;
-use counterfoil_os::files::{self, FileError};
 
 /// The format of the file.
 const FORMAT: &str = "counterfoil-supervised/1";

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use counterfoil_os::clock::Stopwatch;
 use counterfoil_snapshot::store::slices::SliceReader;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;
@@ -11,7 +12,6 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
 use super::inlet::Inlet;
-use counterfoil_os::clock::Stopwatch;
 
 /// Puts every slice into the inlet, each when it is due.
 pub(super) fn feed(

@@ -3,7 +3,7 @@
 
 use wasmparser::{Parser, Payload};
 
-use super::{AdmissionError, invalid};
+use super::error::{AdmissionError, invalid};
 
 /// Bytes of a component: a Python guest with its interpreter has 18 MB.
 pub const COMPONENT_BYTES_MAX: u64 = 32 << 20;
@@ -45,6 +45,7 @@ struct ItemCounts {
 /// Counts, and collects the names at the border.
 pub(super) fn check(bytes: &[u8]) -> Result<ComponentOutline, AdmissionError> {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    // First, because everything below takes time that grows with the size.
     within("bytes", size, COMPONENT_BYTES_MAX)?;
     let mut outline = ComponentOutline::default();
     let mut counts = ItemCounts::default();
@@ -57,6 +58,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<ComponentOutline, AdmissionError> {
         )]
         match &payload {
             Payload::Version { .. } => {
+                // Nesting is what makes parsers recurse: bounded before the validator follows it.
                 depth = depth.saturating_add(1);
                 within(
                     "modules and components inside each other",
@@ -69,6 +71,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<ComponentOutline, AdmissionError> {
             // The component itself is at depth one.
             Payload::ComponentImportSection(section) if depth == 1 => {
                 add(&mut counts.imports, section.count(), "imports", ITEMS_MAX)?;
+                // Names of the outermost component only: what inner components import is given to them by this one.
                 for import in section.clone() {
                     let name = import.map_err(|error| invalid(&error))?.name.name;
                     outline.imports.push(name.to_owned());
@@ -138,8 +141,10 @@ fn count(counts: &mut ItemCounts, payload: &Payload<'_>) -> Result<(), Admission
 
 fn check_body(body: &wasmparser::FunctionBody<'_>) -> Result<(), AdmissionError> {
     let bytes = u64::try_from(body.as_bytes().len()).unwrap_or(u64::MAX);
+    // A compiler's time grows faster than a function's size: one huge function can take hours where many small ones do not.
     within("bytes in one function", bytes, BODY_BYTES_MAX)?;
     let mut locals: u64 = 0;
+    // Locals are declared as counts: five bytes can ask for four thousand million of them.
     for group in body.get_locals_reader().map_err(|error| invalid(&error))? {
         let (count, _) = group.map_err(|error| invalid(&error))?;
         add(

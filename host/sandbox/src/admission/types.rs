@@ -70,6 +70,7 @@ fn value(types: TypesRef<'_>, ty: ComponentValType, depth: usize, text: &mut Str
         ComponentValType::Primitive(primitive) => return text.push_str(&primitive.to_string()),
         ComponentValType::Type(id) => id,
     };
+    // A type may name itself in a way that doubles with each level; cut, it compares unequal to every type of the world.
     let Some(depth) = depth.checked_sub(1).filter(|_| text.len() < TEXT_BYTES_MAX) else {
         return text.push('…');
     };
@@ -79,6 +80,7 @@ fn value(types: TypesRef<'_>, ty: ComponentValType, depth: usize, text: &mut Str
         for (place, (name, ty)) in parts.into_iter().enumerate() {
             text.push_str(if place == 0 { "" } else { ", " });
             text.push_str(name);
+            // A case without a value and one with a value must not give the same text, or a changed contract would pass.
             if let Some(ty) = ty {
                 text.push_str(if name.is_empty() { "" } else { ": " });
                 value(types, ty, depth, text);

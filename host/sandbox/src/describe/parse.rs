@@ -201,7 +201,7 @@ mod tests {
         );
         check(
             |raw| raw.parameters.push(parameter("fast")),
-            "two parameters are called fast",
+            "duplicate parameter fast",
         );
     }
 
@@ -222,9 +222,9 @@ mod tests {
         let choice = |names: &[&str]| {
             wit::ParameterType::Choice(names.iter().map(|&name| name.to_owned()).collect())
         };
-        let not_one = "the default of parameter fast is not one of its values";
+        let not_one = "the default of parameter fast is outside its range";
         let empty = "the range of parameter fast is empty or finer than 18 decimals";
-        let different = "the choices of parameter fast are none, too many, or not all different";
+        let different = "parameter fast has no choices, more than 64, or duplicate ones";
         check(of(range(2, -1, 1), number(0, 2)), "holds");
         check(of(range(2, -1, 1), number(0, 1)), not_one);
         check(of(range(2, -1, 1), number(2, 2)), not_one);

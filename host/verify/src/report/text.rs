@@ -23,8 +23,8 @@ impl fmt::Display for VerifyReport {
                 torn_bytes,
             } => writeln!(
                 f,
-                "integrity:    intact up to its last checkpoint, which covers {covered} records; \
-                 {uncovered} records after it are not covered, {torn_bytes} bytes are torn"
+                "integrity:    intact up to the last checkpoint ({covered} records); behind it {uncovered} \
+                 records without a signature and {torn_bytes} bytes of a torn record"
             )?,
             Integrity::Broken(_) => writeln!(f, "integrity:    BROKEN")?,
         }
@@ -32,14 +32,14 @@ impl fmt::Display for VerifyReport {
             writeln!(f, "  {finding}")?;
         }
         match &self.rerun {
-            Rerun::NotAsked => writeln!(f, "re-run:       not asked for")?,
-            Rerun::Agrees => writeln!(f, "re-run:       every record is what the rules give")?,
+            Rerun::NotAsked => writeln!(f, "re-run:       skipped")?,
+            Rerun::Agrees => writeln!(f, "re-run:       every record matches")?,
             Rerun::AgreesExceptFrom { index, why } => writeln!(
                 f,
-                "re-run:       every record is what the rules give, except that from record \
-                 {index} on not all can be derived: {why}"
+                "re-run:       every record matches, except that records from {index} on cannot \
+                 all be derived: {why}"
             )?,
-            Rerun::Stopped => writeln!(f, "re-run:       stopped")?,
+            Rerun::Stopped => writeln!(f, "re-run:       stopped at the first finding")?,
         }
         match &self.completeness {
             Completeness::Complete => writeln!(f, "completeness: complete")?,

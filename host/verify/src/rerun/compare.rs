@@ -42,9 +42,9 @@ impl SliceBodies {
     }
 }
 
-/// The rules gave another record than the journal holds.
+/// The re-run gave a record that differs from the journal's.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the rules give another record")]
+#[error("the re-run gives a different record")]
 pub(super) struct Differs;
 
 /// Takes records as a journal does, and compares.
@@ -79,10 +79,12 @@ impl Journal for RecordComparer<'_> {
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Differs> {
         let recorded = self.bodies.get(self.at).map(|(_, body)| body);
+        // Bytes, not values: two encodings of one value would be two digests of one run.
         if recorded != Some(record.body) {
             self.produced = Some(record.body.to_vec());
             return Err(Differs);
         }
+        // Only after the comparison: the digest must be over records that the rules confirmed.
         if let Some(part) = record.digested {
             self.digest.add(part);
         }

@@ -13,6 +13,7 @@ impl Rerunner {
         if let Some((index, body)) = self.bodies.get(at) {
             return (index, Some(body));
         }
+        // Behind the last record of the slice: the finding names the index where the missing record belongs.
         let last = at.checked_sub(1).and_then(|last| self.bodies.get(last));
         (last.map_or(0, |(last, _)| last.saturating_add(1)), None)
     }

@@ -61,6 +61,7 @@ impl RecordedStrategy {
 
     /// The fault, if it happened in this callback.
     fn fault_of(&mut self, callback: Callback) -> Option<StrategyFault> {
+        // Taken once: the same fault in a second callback would be another run.
         let fault = self.fault.take_if(|(found, _)| *found == callback);
         fault.map(|(_, fault)| fault)
     }
@@ -81,6 +82,8 @@ impl Strategy for RecordedStrategy {
         _account: &AccountView<'_>,
         requests: &mut Vec<Request>,
     ) -> Result<(), CallbackError> {
+        // The rules ask for a bar that the journal did not decide: reported as an error, since an empty answer would look
+        // like a strategy that did nothing.
         let Some(line) = self.lines.get_mut(self.at) else {
             return Err(CallbackError::Host(
                 "no decision is recorded for the bar".to_owned(),
@@ -92,6 +95,7 @@ impl Strategy for RecordedStrategy {
             requests.append(recorded);
             return Ok(());
         }
+        // A decision without requests must have its fault record: else a decision could be emptied after the fact.
         let fault = self.fault_of(Callback::OnBar).ok_or_else(|| {
             CallbackError::Host(
                 "the decision says that the strategy was at fault, and no record of a fault in \

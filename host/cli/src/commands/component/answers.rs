@@ -98,7 +98,7 @@ pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
         let refusal = Refusal::answer("component.unknown", why, "an author submits it first");
         return Ok(refusal.tell(places, &[]));
     };
-    let bytes = places.data.component(&component.0);
+    let bytes = places.data.component(&component);
     let is = bytes.map_or_else(|error| error.to_string(), |_| "intact".to_owned());
     let (pieces, whole) = match &one.validated {
         Some((all, _)) => {

@@ -94,7 +94,7 @@ impl Check<'_> {
             return Desk::open(places)?.refuse(&refused, amiss.way_on).map(Err);
         }
         let mut all = Vec::new();
-        let bytes = places.data.component(&component.0)?;
+        let bytes = places.data.component(&component)?;
         let engine = places
             .engine("cranelift")?
             .for_limits(&self.manifest.limits);

@@ -290,7 +290,7 @@ pub(super) fn bytes_amiss(
     if !state.registry().components().contains_key(component) {
         return Ok(None);
     }
-    let Err(error) = places.data.component(&component.0) else {
+    let Err(error) = places.data.component(component) else {
         return Ok(None);
     };
     let rule = if matches!(error, DataDirError::NoComponent { .. }) {

@@ -25,9 +25,8 @@ pub(super) fn run(places: &Places, args: &ComponentSubmit) -> Result<Answer> {
     // Admission keeps the bytes under their digest; what is not admitted is no component.
     let limits = SandboxLimits::default();
     let engine = places.engine("cranelift")?.for_limits(&limits);
-    let (digest, ready) =
+    let (component, ready) =
         admit::component(places, &args.file.display().to_string(), &limits, &engine)?;
-    let component = Digest(digest);
     let act = Act::ComponentSubmit {
         component,
         strategy: strategy.clone(),

@@ -10,6 +10,7 @@ use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
 use counterfoil_journal::frame::{FrameError, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
+use counterfoil_os::files::FileError;
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::gateway::{
     DurableMark, OrderAuthorization, OrderLogRecord, ReconcileTrigger, Reconciliation,
@@ -19,7 +20,6 @@ use counterfoil_trading::journal::RecordBytes;
 use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer};
 use crate::run::resume::{SignedPrefix, keep_tail};
 use crate::store::data_dir::Execution;
-use counterfoil_os::files::FileError;
 
 /// The log's file in an execution's folder.
 pub const ORDERS_FILE: &str = "orders";

@@ -63,7 +63,7 @@ impl<F: SliceFeed> SliceFeed for BrokerActionFilter<F> {
             // would stay unexplained.
             let is_end =
                 |kind: &CorporateActionKind| matches!(kind, CorporateActionKind::SessionEnd);
-            if slice.actions().iter().all(|one| is_end(&one.kind)) {
+            if slice.actions().iter().all(|action| is_end(&action.kind)) {
                 return Ok(FeedItem::Slice);
             }
             let mut plain = Slice::default();

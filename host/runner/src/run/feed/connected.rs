@@ -85,6 +85,8 @@ impl<S: EventSource> SliceFeed for ConnectedFeed<S> {
             let event = match self.source.next_event().map_err(FeedError::Stream)? {
                 Heard::Event(event) => event,
                 Heard::Nothing => return Ok(FeedItem::Nothing),
+                // The open slice is given before the end: its bars are closed, and a run that stops here has decided
+                // everything that it received.
                 Heard::End => {
                     let is_left = self.slicer.finish(slice);
                     return Ok(if is_left {
@@ -127,8 +129,8 @@ mod tests {
         .unwrap()
     }
 
-    /// What a feed of two instruments says of some events, as text.
-    fn said(events: Vec<FeedEvent>, decided: DecidedBars) -> Vec<String> {
+    /// The items of a feed of two instruments, as text.
+    fn items(events: Vec<FeedEvent>, decided: DecidedBars) -> Vec<String> {
         let (sender, inbox) = Inbox::pair().unwrap();
         for event in events {
             sender.try_send(event).unwrap();
@@ -184,7 +186,7 @@ mod tests {
             r#"feed-ended: denied {"event":"feed-ended"}"#.to_owned(),
             "40: [0]".to_owned(),
         ];
-        assert_eq!(said(events, DecidedBars::default()), expect);
+        assert_eq!(items(events, DecidedBars::default()), expect);
     }
 
     #[test]
@@ -193,9 +195,9 @@ mod tests {
             ended: Some(UnixNanos(20)),
             ..DecidedBars::default()
         };
-        for one in [bar(0, 20), bar(1, 20), bar(0, 30)] {
-            let place = (one.get().close_time, one.get().instrument);
-            decided.bars.insert(place, one);
+        for bar in [bar(0, 20), bar(1, 20), bar(0, 30)] {
+            let place = (bar.get().close_time, bar.get().instrument);
+            decided.bars.insert(place, bar);
         }
         decided.open.add(bar(0, 30)).unwrap();
         let events = vec![
@@ -203,6 +205,6 @@ mod tests {
             FeedEvent::OutOfOrder(bar(0, 20)),
             FeedEvent::Closed(bar(1, 30)),
         ];
-        assert_eq!(said(events, decided), ["known", "known", "30: [0, 1]"]);
+        assert_eq!(items(events, decided), ["known", "known", "30: [0, 1]"]);
     }
 }

@@ -47,6 +47,8 @@ pub(super) enum LineContent {
 
 /// Parses a line about these instruments. The error is the reason of the refused input.
 pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<LineContent, String> {
+    // Unknown fields are refused (`deny_unknown_fields`): a misspelled field would otherwise be dropped, and the bar
+    // decided without it.
     let line: FeedLine<'_> =
         serde_json::from_slice(line.trim_ascii()).map_err(|error| error.to_string())?;
     if line.end_of_slice {
@@ -65,6 +67,8 @@ pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<LineConte
     let (id, instrument) = named(instruments, symbol)?;
     let number = |name: &str, raw: Option<&RawValue>, scale| {
         let text = raw.ok_or_else(|| format!("field {name} is missing"))?.get();
+        // More digits than the instrument's scale are an error. Rounded, the run would decide on a price that the
+        // venue never had, and a parity comparison could not explain it.
         let value = decimal::parse(text.trim_matches('"'), scale)
             .map_err(|error| format!("field {name}: {error}"))?;
         i64::try_from(value).map_err(|_| format!("field {name}: too large"))
@@ -80,6 +84,7 @@ pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<LineConte
         close: price("close", line.close)?,
         volume: Volume(number("volume", line.volume, instrument.volume_scale())?),
     };
+    // A bar whose high is below its low, or that closes before it opens, never reaches the run.
     ClosedBar::parse(raw)
         .map_err(|error| error.to_string())
         .map(LineContent::Bar)
@@ -99,7 +104,7 @@ fn named<'a>(
     symbol: &str,
 ) -> Result<(InstrumentId, &'a Instrument), String> {
     let all = (0..).map(InstrumentId).zip(instruments);
-    let mut all = all.filter(|(_, one)| one.symbol() == symbol);
+    let mut all = all.filter(|(_, instrument)| instrument.symbol() == symbol);
     all.next()
         .ok_or_else(|| format!("the run has no instrument {symbol:?}"))
 }

@@ -73,13 +73,13 @@ impl TimedLineReader {
     /// Returns the operating system's error if the thread could not be started.
     pub fn new<R: BufRead + Send + 'static>(mut reader: R) -> io::Result<Self> {
         let (ask, asked) = sync_channel(1);
-        let (tell, lines) = sync_channel(1);
+        let (answer, lines) = sync_channel(1);
         Builder::new().name("lines".to_owned()).spawn(move || {
             while asked.recv().is_ok() {
                 let mut line = Vec::new();
                 let read = reader.next_line(&mut line);
                 let read = read.map(|came| (came == LineRead::Line).then_some(line));
-                if tell.send(read).is_err() {
+                if answer.send(read).is_err() {
                     return;
                 }
             }

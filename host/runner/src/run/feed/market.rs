@@ -72,6 +72,8 @@ impl MarketBars {
             .venues
             .connect(self.market, (manifest, setup), last)
             .map_err(Box::new)?;
+        // The venue sends history from each instrument's last decided bar on, so a gap while the process was down is
+        // filled with closed bars instead of being skipped.
         let count = setup.instruments.len();
         Ok(ConnectedFeed::new(wrap(inbox), count, decided))
     }

@@ -35,11 +35,14 @@ impl SessionEnds {
     /// Adds session ends of one time; false if all of them are known.
     pub(super) fn add(&mut self, ends: &[SessionEnd]) -> Result<bool, String> {
         let new = |end: &&SessionEnd| !self.recorded.contains(end) && !self.waiting.contains(end);
+        // A reconnected feed repeats its session ends. Counted twice, one would expire the day orders of the session
+        // that follows.
         let new: Vec<SessionEnd> = ends.iter().filter(new).copied().collect();
         let is_late = |(time, _): &SessionEnd| self.settled.is_some_and(|settled| *time < settled);
         if new.iter().any(is_late) {
             return Err("its slice has ended".to_owned());
         }
+        // Without a bar the ends wait for ever, so a stream of nothing else would fill the memory.
         if self.waiting.len().saturating_add(new.len()) > WAITING_MAX {
             return Err(format!(
                 "more than {WAITING_MAX} ends of sessions wait for a bar"

@@ -43,7 +43,7 @@ struct PendingActions(Peekable<IntoIter<CorporateAction>>);
 
 impl PendingActions {
     fn new(mut actions: Vec<CorporateAction>) -> Self {
-        actions.sort_by_key(|one| one.ex_time);
+        actions.sort_by_key(|action| action.ex_time);
         Self(actions.into_iter().peekable())
     }
 
@@ -53,7 +53,7 @@ impl PendingActions {
         let Some(close) = slice.close_time() else {
             return Ok(());
         };
-        while let Some(action) = self.0.next_if(|one| one.ex_time < close) {
+        while let Some(action) = self.0.next_if(|action| action.ex_time < close) {
             slice.add_action(action)?;
         }
         Ok(())
@@ -93,7 +93,7 @@ mod tests {
             let mut slice = Slice::default();
             slice.add(ClosedBar::parse(raw).unwrap()).unwrap();
             actions.join(&mut slice).unwrap();
-            let times = slice.actions().iter().map(|one| one.ex_time.0);
+            let times = slice.actions().iter().map(|action| action.ex_time.0);
             times.collect::<Vec<_>>()
         };
         assert_eq!(joined(0, 10), [5]);

@@ -5,7 +5,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use counterfoil_journal::frame::MAGIC;
-
 use counterfoil_os::files::{FileError, sync_folder};
 
 /// An append-only file.

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_journal::entry::{EntryError, split};
 use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
+use counterfoil_os::files::FileError;
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::record::OpenRecord;
-
-use counterfoil_os::files::FileError;
 
 /// Bytes read at once: several times the largest frame.
 const READ_BYTES: usize = 1 << 20;

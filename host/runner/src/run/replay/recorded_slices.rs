@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{Callback, CloseRecord, RunRecord, RunStop, digested_part};
@@ -89,7 +90,7 @@ impl RecordedSlice {
 #[derive(Debug)]
 pub(super) struct JournalTail {
     /// The decision digest over the recorded deterministic parts.
-    pub(super) digest: [u8; 32],
+    pub(super) digest: Digest,
     /// The closing record with its entry index; `None` while the run is open.
     pub(super) close: Option<(u64, CloseRecord)>,
 }
@@ -143,7 +144,7 @@ impl RecordedSliceReader {
             }
         }
         Ok(Some(JournalTail {
-            digest: self.digest.value(),
+            digest: Digest(self.digest.value()),
             close: self.close,
         }))
     }
@@ -155,6 +156,7 @@ impl RecordedSliceReader {
         if self.is_over {
             return Ok(false);
         }
+        // Peeked at and not taken: the record that shows where this slice ends is the first one of the next.
         while !out.is_faulted {
             let index = self.reader.index();
             let Some(body) = self.reader.peek_body()? else {
@@ -170,6 +172,8 @@ impl RecordedSliceReader {
                 RunRecord::Close(close) => self.close = Some((index, close)),
                 RunRecord::Deliveries(deliveries) => {
                     out.push(index, body);
+                    // Actions are inputs and go into the slice. With a snapshot all other deliveries are computed by
+                    // the simulated venue, and only compared.
                     out.time = Some(deliveries.time);
                     for delivery in deliveries.deliveries {
                         if let Delivery::Action(applied) = delivery {
@@ -205,6 +209,8 @@ impl RecordedSliceReader {
             }
             self.reader.pass();
         }
+        // The tail of an open journal may hold half a slice. Replayed as a whole one, the strategy would be called
+        // with fewer bars than the recorded decisions will have had.
         let is_whole = !self.is_over || out.is_faulted || self.close.is_some();
         if out.ends.is_empty() || !is_whole {
             return Ok(false);

@@ -69,6 +69,8 @@ impl RecordedRun {
                 .chain
                 .check(entry)
                 .map_err(ReadJournalError::from)?;
+            // The next checkpoint signs this tree. It is rebuilt from the checked entries and not taken from the last
+            // note, so this process never signs a root whose leaves it has not seen.
             known.head.tree.push(leaf);
             if let Some(part) = digested_part(body).map_err(ReadJournalError::from)? {
                 known.head.digest.add(part);
@@ -124,11 +126,14 @@ impl RecordedRun {
                 self.head.decisions = decisions;
                 self.bars = self.bars.saturating_add(1);
                 self.broker_reports.settled = Some(decision.bar.get().close_time);
+                // Only plans of signed decisions count. A plan in the cut tail is decided again, and the gateway
+                // would take an order without a decision for one that it never approved.
                 if let Some((_, decided)) = decision.circumstances.times {
                     self.decided = decided;
                     self.note(&decision.circumstances.plans);
                 }
                 self.is_ahead = false;
+                // A snapshot gives its bars again; only a feed's are kept in memory.
                 if self.is_feed() {
                     self.times.push_back(decision.circumstances.times);
                     self.add_bar(&decision.bar)?;

@@ -8,7 +8,6 @@ use std::path::Path;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
-
 use counterfoil_os::files::FileError;
 
 /// Bytes read at once: several times the largest frame.

@@ -7,9 +7,9 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
+use counterfoil_os::files::{self, FileError};
 
 use super::{KeyDir, KeyDirError, read_secret};
-use counterfoil_os::files::{self, FileError};
 
 /// The folder of personal keys in the key folder.
 pub const PEOPLE_FOLDER: &str = "people";
@@ -228,7 +228,7 @@ mod tests {
         for name in ["", "../bob", "a/b", "a\0b"] {
             assert!(people.make(name).is_err(), "{name:?}");
         }
-        // Dots are letters like others: the file's name goes on behind them.
+        // Dots are letters like others: the file's name continues after them.
         people.make("..").unwrap();
         people.make("b.o.b").unwrap();
         let names: Vec<String> = people

@@ -6,13 +6,14 @@
 //! ```
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
-
-use crate::store::data_dir::DataDir;
 use counterfoil_os::files::{self, FileError};
+
+use crate::store::content::{ContentError, read_content};
+use crate::store::data_dir::DataDir;
 
 /// The largest document that is read, in bytes. Genuine ones have a few thousand.
 pub(super) const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
@@ -75,34 +76,27 @@ impl EvidenceStore {
     /// Returns [`EvidenceStoreError`] if it is missing, too long, or was changed.
     pub fn get(&self, digest: &Digest) -> Result<Vec<u8>, EvidenceStoreError> {
         let path = self.path(digest);
-        let read_error = |error: io::Error| {
-            if error.kind() == ErrorKind::NotFound {
-                EvidenceStoreError::Missing {
+        // The size first: another user of the data folder could otherwise fill this process's memory. A file that is
+        // missing here is missing below.
+        let bytes = fs::metadata(&path).map_or(0, |found| found.len());
+        if bytes > DOCUMENT_BYTES_MAX {
+            let path = path.display().to_string();
+            return Err(EvidenceStoreError::TooLong { path, bytes });
+        }
+        read_content(&path, digest).map_err(|error| {
+            let path = path.display().to_string();
+            match error {
+                ContentError::File(error) => error.into(),
+                ContentError::Missing => EvidenceStoreError::Missing {
                     digest: digest.hex(),
                     folder: self.folder.display().to_string(),
-                }
-            } else {
-                FileError::at("read", &path)(error).into()
+                },
+                ContentError::Changed { found } => EvidenceStoreError::Changed {
+                    path,
+                    found: found.hex(),
+                },
             }
-        };
-        // The size first: anyone who can write to the data folder could otherwise fill this process's memory.
-        let bytes = fs::metadata(&path).map_err(read_error)?.len();
-        if bytes > DOCUMENT_BYTES_MAX {
-            return Err(EvidenceStoreError::TooLong {
-                path: path.display().to_string(),
-                bytes,
-            });
-        }
-        let bytes = fs::read(&path).map_err(read_error)?;
-        // The ledger names the digest, so the file needs no trust: changed evidence never reaches a policy.
-        let found = Digest::of(&bytes);
-        if found != *digest {
-            return Err(EvidenceStoreError::Changed {
-                path: path.display().to_string(),
-                found: found.hex(),
-            });
-        }
-        Ok(bytes)
+        })
     }
 
     /// The digests of all documents, sorted.

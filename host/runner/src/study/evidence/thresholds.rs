@@ -129,6 +129,7 @@ pub fn check_thresholds(
         }
     }
     for (which, figures) in [("the run", &figures), ("the dearer run", &other)] {
+        // A run that stopped early has met fewer bars: its drawdown and fuel look better than they are.
         if !figures.closed_well {
             reasons.push(format!("{which} did not reach the end of its data"));
         }
@@ -166,6 +167,7 @@ impl ThresholdFigures {
                 KIND_DECISION => {
                     let decision = DecisionRecord::decode(body)?;
                     let equity = decision.equity.0;
+                    // Equity after each decision, not at the end of a day: a fall that recovered within the day counts.
                     peak = equity.max(peak);
                     drawdown_bps = share(peak.saturating_sub(equity), peak).max(drawdown_bps);
                     fuel.push(decision.circumstances.fuel);
@@ -203,6 +205,7 @@ fn share(part: i128, whole: i128) -> i128 {
     if whole <= 0 {
         return i128::MAX;
     }
+    // Saturation errs on the strict side: a figure too large to compute is above every threshold.
     let scaled = part.saturating_mul(10_000).saturating_add(whole - 1);
     scaled.checked_div(whole).unwrap_or(i128::MAX)
 }

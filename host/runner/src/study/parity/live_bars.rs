@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
 
+use counterfoil_os::files::FileError;
 use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::source::choices::EpochUnit;
 use counterfoil_snapshot::source::options::IngestOptions;
@@ -25,7 +26,6 @@ use super::ParityError;
 use crate::run::feed::bar_in;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
-use counterfoil_os::files::FileError;
 
 /// The header of the file of bars.
 const HEADER: &str = "symbol,time,open,high,low,close,volume";
@@ -64,6 +64,7 @@ impl LiveBars {
         };
         let mut reader = JournalReader::open(&execution.journal())?;
         let mut open_slice = PartialSlice::default();
+        // Up to the verified checkpoint and not to the end of the file, to which the live run may still append.
         while reader.index() < entries {
             let before = reader.index();
             let Some(body) = reader.next_body()? else {
@@ -94,6 +95,7 @@ impl LiveBars {
             if open_slice.close != Some(close) {
                 live_bars.end(&mut open_slice, before);
             }
+            // Read no further: the slices come in order, so every later one is out as well.
             if through.is_some_and(|through| close > through) {
                 break;
             }

@@ -40,6 +40,7 @@ pub fn parity_statement(
     let subject = |name: &'static str, text: &str| {
         Ok::<_, ManifestError>(Subject::new(name, Digest(digest(name, text)?)))
     };
+    // By digest, so that the statement names these exact inputs whatever a later file of the same name holds.
     let subjects = vec![
         Subject::new("manifest", Digest(found.manifest.run_id()?)),
         subject("component", &found.manifest.component)?,
@@ -77,7 +78,7 @@ fn predicate(live: &Execution, found: &ParityReport) -> Result<Value, ManifestEr
         },
         "again": {
             "log": found.again.origin(),
-            "decision-digest": format!("sha256:{}", hex::encode(found.close.decision_digest)),
+            "decision-digest": Digest(found.close.decision_digest),
         },
         "first-difference": difference,
     }))
@@ -90,8 +91,8 @@ fn described(
 ) -> Result<Value, ManifestError> {
     let instruments = found.manifest.setup()?.instruments;
     let describe = RecordDescriber::new(&instruments);
-    let decided = |one: &Option<(u64, Box<DecisionRecord>)>| {
-        one.as_ref().map(|(entry, decision)| {
+    let decided = |side: &Option<(u64, Box<DecisionRecord>)>| {
+        side.as_ref().map(|(entry, decision)| {
             let decision = describe.record(&RunRecord::Decision((**decision).clone()));
             json!({ "entry": entry, "decision": decision })
         })

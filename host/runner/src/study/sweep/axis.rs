@@ -40,6 +40,7 @@ impl FromStr for SweepAxis {
         if field.is_empty() || values.iter().any(String::is_empty) {
             return Err(error("a name or a value is empty"));
         }
+        // Two equal values would be two items with one run id, of which the second reuses the first.
         let mut sorted: Vec<&String> = values.iter().collect();
         sorted.sort_unstable();
         if sorted.windows(2).any(|two| two[0] == two[1]) {
@@ -70,6 +71,7 @@ fn range(from: &str, rest: &str) -> Result<Vec<String>, &'static str> {
     let mut values = Vec::new();
     let mut value = from;
     while value <= to {
+        // Before the push: a step far smaller than the range would otherwise fill the memory first.
         if values.len() == VALUES_MAX {
             return Err("the range has more than 100,000 values");
         }

@@ -84,6 +84,7 @@ pub fn items_from_rows(
     if rows.len() > ITEMS_MAX {
         return Err(SweepError::TooMany);
     }
+    // The later axis would overwrite the earlier one, and the table would show values that never ran.
     for (place, field) in fields.iter().enumerate() {
         if fields.iter().take(place).any(|other| other == field) {
             return Err(SweepError::Twice {

@@ -49,6 +49,7 @@ pub fn sample_items(
             sample: first.sample.saturating_add(place),
             ..first
         };
+        // Named by its content, so a sweep that was interrupted finds the samples that it drew before.
         let id = store.resample(&deck, &how)?;
         let mut manifest = base.clone();
         manifest.data = DataSource::Snapshot {
